@@ -1,0 +1,84 @@
+package proto
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// MaxID is the longest id of a message in bytes.
+const MaxID = 64
+
+// Key names an entry by who sent it and the id he gave it: "42:4f3a...". It is
+// unique for ever, while positions are not.
+func Key(from int64, id string) string { return strconv.FormatInt(from, 10) + ":" + id }
+
+// ParseKey undoes Key.
+func ParseKey(key string) (from int64, id string, err error) {
+	sender, id, ok := strings.Cut(key, ":")
+	if !ok {
+		return 0, "", fmt.Errorf("key %q has no colon", key)
+	}
+	from, err = strconv.ParseInt(sender, 10, 64)
+	if err != nil {
+		return 0, "", fmt.Errorf("key %q has no sender", key)
+	}
+	return from, id, nil
+}
+
+// ValidID reports whether id may name a message: 1 to MaxID printable ASCII
+// characters without spaces. Line feeds separate key and body in a log.
+func ValidID(id string) bool {
+	if id == "" || len(id) > MaxID {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// EncodeStored returns what a log stores: the key, a line feed, and the encoded
+// entry. The key stands in front so that a script finds it without decoding.
+func EncodeStored(key string, e *Entry) ([]byte, error) {
+	b := make([]byte, 0, len(key)+1+proto.Size(e))
+	b = append(append(b, key...), '\n')
+	b, err := proto.MarshalOptions{}.MarshalAppend(b, e)
+	if err != nil {
+		return nil, fmt.Errorf("encode entry: %w", err)
+	}
+	return b, nil
+}
+
+// SplitStored cuts what a log stores into its key and the encoded entry, which
+// shares b's memory.
+func SplitStored(b []byte) (key string, entry []byte, err error) {
+	i := bytes.IndexByte(b, '\n')
+	if i < 0 {
+		return "", nil, fmt.Errorf("stored entry has no key")
+	}
+	return string(b[:i]), b[i+1:], nil
+}
+
+// Message decodes a stored entry into the form that applications see.
+func (s *Stored) Message() (Message, error) {
+	var e Entry
+	if err := proto.Unmarshal(s.GetEntry(), &e); err != nil {
+		return Message{}, fmt.Errorf("decode entry: %w", err)
+	}
+	from, id, err := ParseKey(s.GetKey())
+	if err != nil {
+		return Message{}, err
+	}
+	at := s.GetAt().Position()
+	at.Key = s.GetKey()
+	return Message{
+		ID: id, From: from, FromName: e.FromName, To: e.To, Group: e.Group,
+		Text: e.Text, Time: e.Time, Kind: e.Kind, At: at, Prev: s.GetPrev(),
+	}, nil
+}

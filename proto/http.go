@@ -1,0 +1,124 @@
+package proto
+
+// RegisterRequest makes an account. A name is 1 to 64 characters, neither
+// leading nor trailing space, no control characters.
+type RegisterRequest struct {
+	Name     string `json:"name"`
+	Password string `json:"password,omitempty"` // needed in password mode, ignored in open mode
+}
+
+// RegisterAnswer names the account. Registering a name again, with the same
+// password where there is one, answers with the account that exists.
+type RegisterAnswer struct {
+	User int64  `json:"user"`
+	Name string `json:"name"`
+}
+
+// LoginRequest asks for a node. Either Token, or Name or User with the Password
+// where the mode needs one.
+type LoginRequest struct {
+	User     int64    `json:"user,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Password string   `json:"password,omitempty"`
+	Token    string   `json:"token,omitempty"`
+	Device   string   `json:"device"`           // 1 to 32 of a-z 0-9 - _ .
+	Avoid    []string `json:"avoid,omitempty"`  // ids of nodes the client just failed to reach, at most 16
+	Repeat   string   `json:"repeat,omitempty"` // "replace", "reject", or empty for the route's default
+}
+
+// Repeat logins: what happens to a device that is connected already.
+const (
+	RepeatReplace = "replace" // the new connection displaces the old one
+	RepeatReject  = "reject"  // the login fails while the old one is there
+)
+
+// LoginAnswer is where to connect and with what.
+type LoginAnswer struct {
+	User        int64  `json:"user"`
+	Name        string `json:"name"`
+	Device      string `json:"device"`
+	Number      int64  `json:"number"` // of the session this ticket opens
+	Node        Node   `json:"node"`
+	Ticket      string `json:"ticket"`      // for that node, for two minutes
+	Token       string `json:"token"`       // for the route, for days; spares the password
+	PingSeconds int    `json:"pingSeconds"` // ping when nothing was written for so long
+}
+
+// Node is a node as a client reaches it.
+type Node struct {
+	ID      string `json:"id"`
+	Address string `json:"address"` // host:port, TCP and WebSocket
+	TLS     bool   `json:"tls,omitempty"`
+}
+
+// LogoutRequest closes the token's device.
+type LogoutRequest struct {
+	Device string `json:"device,omitempty"` // empty: the token's own
+}
+
+// LogoutAnswer is empty.
+type LogoutAnswer struct{}
+
+// SendMessage sends a text to a user or to a group. Any request over HTTP may be
+// a repetition, so all are looked up by id first.
+type SendMessage struct {
+	ID    string `json:"id"` // see ValidID
+	To    int64  `json:"to,omitempty"`
+	Group int64  `json:"group,omitempty"`
+	Text  string `json:"text"`
+}
+
+// SendReceipt says that the message is stored in every log it belongs to.
+type SendReceipt struct {
+	ID   string   `json:"id"`
+	Time int64    `json:"time"`           // ms since 1970
+	At   Position `json:"at"`             // the sender's own copy, or the group's entry
+	Prev string   `json:"prev,omitempty"` // key of the entry before it
+}
+
+// PullMessages reads a log after a position.
+type PullMessages struct {
+	After Position `json:"after"` // its Log says which; number zero means from the oldest
+	Limit int      `json:"limit"` // at most MaxPull; zero means that
+}
+
+// MaxPull is the most messages one pull answers with.
+const MaxPull = 500
+
+// PulledMessages are the messages after a position, oldest first.
+type PulledMessages struct {
+	Epoch    Epoch     `json:"epoch"`
+	Oldest   int64     `json:"oldest"` // number of the oldest entry kept; what is before it was trimmed
+	Newest   Position  `json:"newest"`
+	Messages []Message `json:"messages"`
+	Through  Position  `json:"through"` // the last entry looked at: entries that are never shown count too
+}
+
+// AckPositions moves the cursors of the token's device forward.
+type AckPositions struct {
+	Number  int64      `json:"number"` // the session's
+	Cursors []Position `json:"cursors"`
+}
+
+// AckAnswer is empty.
+type AckAnswer struct{}
+
+// User is an account as others see it.
+type User struct {
+	User int64  `json:"user"`
+	Name string `json:"name"`
+}
+
+// OnlineAnswer is one page of who is connected, by ascending id.
+type OnlineAnswer struct {
+	Users []User `json:"users"`
+	Next  int64  `json:"next,omitempty"` // ask for the page after this id; zero: there is none
+	Total int64  `json:"total"`          // users connected, counted from the nodes' own numbers
+}
+
+// ErrorAnswer is the body of every answer that is not 2xx.
+type ErrorAnswer struct {
+	Code    Code   `json:"code"`
+	Name    string `json:"name"`
+	Message string `json:"message"`
+}

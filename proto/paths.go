@@ -1,0 +1,50 @@
+package proto
+
+// Paths of the route that clients call: JSON both ways, POST unless said
+// otherwise. A token travels as "Authorization: Bearer ...". An answer other
+// than 2xx has an ErrorAnswer.
+const (
+	PathRegister = "/v1/register" // RegisterRequest -> RegisterAnswer
+	PathLogin    = "/v1/login"    // LoginRequest -> LoginAnswer
+	PathLogout   = "/v1/logout"   // token; LogoutRequest -> LogoutAnswer
+	PathSend     = "/v1/send"     // token; SendMessage -> SendReceipt
+	PathPull     = "/v1/pull"     // token; PullMessages -> PulledMessages
+	PathAck      = "/v1/ack"      // token; AckPositions -> AckAnswer
+	PathOnline   = "/v1/online"   // GET, token; ?after= &limit= &prefix= -> OnlineAnswer
+	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User
+	PathMembers  = "/v1/members"  // GET; the members of the ring, with an ETag
+)
+
+// Paths of the route that nodes call: protobuf both ways (hop.proto), POST, with
+// the service token as "Authorization: Bearer ...".
+const (
+	PathNodeReport    = "/node/report"    // ReportRequest -> ReportAnswer
+	PathNodeSend      = "/node/send"      // SendRequest -> SendAnswer
+	PathNodeReconcile = "/node/reconcile" // ReconcileRequest -> ReconcileAnswer
+	PathNodePull      = "/node/pull"      // PullRequest -> PullAnswer
+)
+
+// Paths of a node's internal port.
+const (
+	PathPush       = "/push"    // POST, service token: PushRequest -> PushAnswer, protobuf
+	PathNodeOnline = "/online"  // GET, service token: ?after= &limit= &prefix= -> OnlineAnswer
+	PathRing       = "/members" // GET: the members this node sees, with an ETag
+	PathCIMPush    = "/sendMsg" // POST: CIM's push, in open mode only
+)
+
+// Paths that every program serves.
+const (
+	PathHealth  = "/healthz" // 200 while the process can answer at all
+	PathReady   = "/readyz"  // 200 when it should get work, else 503 and the reason
+	PathMetrics = "/metrics" // Prometheus text
+)
+
+// ContentProtobuf is the content type of the hop's bodies.
+const ContentProtobuf = "application/x-protobuf"
+
+// WebSocket subprotocols a node speaks, and the path it serves them on.
+const (
+	PathSocket        = "/ws"
+	SubprotocolBinary = "cim.v1.proto" // one Frame a binary message
+	SubprotocolJSON   = "cim.v1.json"  // one Frame's JSON form a text message
+)

@@ -1,0 +1,78 @@
+package proto
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Inbox is the Position.Log of a user's own log; any other value is a group's id.
+const Inbox int64 = 0
+
+// Epoch is a log's random name, made with the log, so that numbers of a log that
+// was lost and begun anew are not taken for the old ones. In JSON it is sixteen
+// hex digits, because browsers cannot hold 64 bits in a number.
+type Epoch uint64
+
+// MarshalJSON writes sixteen hex digits in quotes.
+func (e Epoch) MarshalJSON() ([]byte, error) { return json.Marshal(e.String()) }
+
+// UnmarshalJSON reads hex digits in quotes; an empty string is zero.
+func (e *Epoch) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("epoch: %w", err)
+	}
+	if s == "" {
+		*e = 0
+		return nil
+	}
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return fmt.Errorf("epoch %q is not hex", s)
+	}
+	*e = Epoch(n)
+	return nil
+}
+
+// String returns sixteen hex digits.
+func (e Epoch) String() string { return fmt.Sprintf("%016x", uint64(e)) }
+
+// Position is a place in a log: an epoch, a dense number, and the key of the
+// entry that stands there. After a failover that lost a log's tail, numbers are
+// given again; only the key shows it. The zero Position stands before the first
+// entry of an inbox.
+type Position struct {
+	Log    int64  `json:"log"`
+	Epoch  Epoch  `json:"epoch"`
+	Number int64  `json:"number"`
+	Key    string `json:"key,omitempty"`
+}
+
+// Mark returns the wire form.
+func (p Position) Mark() *Mark {
+	return &Mark{Log: p.Log, Epoch: uint64(p.Epoch), Number: p.Number, Key: p.Key}
+}
+
+// Position returns the Go form; that of a nil mark is the zero Position.
+func (m *Mark) Position() Position {
+	return Position{Log: m.GetLog(), Epoch: Epoch(m.GetEpoch()), Number: m.GetNumber(), Key: m.GetKey()}
+}
+
+// Marks returns the wire forms of a list.
+func Marks(list []Position) []*Mark {
+	marks := make([]*Mark, len(list))
+	for i, p := range list {
+		marks[i] = p.Mark()
+	}
+	return marks
+}
+
+// Positions returns the Go forms of a list.
+func Positions(marks []*Mark) []Position {
+	list := make([]Position, len(marks))
+	for i, m := range marks {
+		list[i] = m.Position()
+	}
+	return list
+}

@@ -1,0 +1,226 @@
+package token
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Lifetimes. A ticket outlives a slow handshake and little more; a token
+// outlives a holiday.
+const (
+	TicketLife = 2 * time.Minute
+	TokenLife  = 30 * 24 * time.Hour
+)
+
+// Any is the Ticket.Displaces of a connection that may displace whatever
+// connection of its device is live.
+const Any int64 = -1
+
+var (
+	// ErrInvalid is returned for a ticket, token or proof that this cluster did
+	// not make, whatever is wrong with it.
+	ErrInvalid = errors.New("not made by this cluster")
+	// ErrExpired is returned for one that this cluster made, too long ago.
+	ErrExpired = errors.New("expired")
+)
+
+const (
+	macSize  = 16 // bytes of HMAC-SHA256 that are kept
+	maxInput = 2048
+)
+
+// Ticket lets one connection in at one node.
+type Ticket struct {
+	User      int64
+	Name      string
+	Device    string
+	Number    int64 // the session's fencing token
+	Displaces int64 // the only number it may displace; Any; 0: none may be live
+	Node      string
+	Expires   time.Time
+	Proof     []byte // set by Issuer.Ticket
+}
+
+// Token lets one device call the route.
+type Token struct {
+	User    int64
+	Name    string
+	Device  string
+	Expires time.Time
+}
+
+// Issuer makes and checks everything. Only routes have one. It is safe for
+// concurrent use.
+type Issuer struct {
+	private ed25519.PrivateKey
+	proof   []byte
+	token   []byte
+}
+
+// NewIssuer derives the keys from the route key, which is at least 16 bytes and
+// the same on all routes.
+func NewIssuer(routeKey []byte) (*Issuer, error) {
+	if len(routeKey) < 16 {
+		return nil, fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
+	}
+	keys := make(map[string][]byte, 3)
+	for _, purpose := range []string{"ticket", "proof", "token"} {
+		key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
+		if err != nil {
+			return nil, fmt.Errorf("derive %s key: %w", purpose, err)
+		}
+		keys[purpose] = key
+	}
+	return &Issuer{
+		private: ed25519.NewKeyFromSeed(keys["ticket"]),
+		proof:   keys["proof"],
+		token:   keys["token"],
+	}, nil
+}
+
+// Public returns the key that nodes verify tickets with.
+func (i *Issuer) Public() ed25519.PublicKey { return i.private.Public().(ed25519.PublicKey) }
+
+// Ticket signs t, with its proof filled in.
+func (i *Issuer) Ticket(t Ticket) (string, error) {
+	body, err := proto.Marshal(&TicketBody{
+		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
+		Node: t.Node, Expires: t.Expires.UnixMilli(),
+		Proof: i.Proof(t.User, t.Name, t.Device, t.Number, t.Node),
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode ticket: %w", err)
+	}
+	return text(append(body, ed25519.Sign(i.private, body)...)), nil
+}
+
+// Proof returns the MAC that a node hands back with what it reports. It has no
+// expiry: the number and the node bound it.
+func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
+	h := hmac.New(sha256.New, i.proof)
+	var b [8]byte
+	for _, n := range []int64{user, number} {
+		binary.BigEndian.PutUint64(b[:], uint64(n))
+		h.Write(b[:])
+	}
+	for _, s := range []string{name, device, node} {
+		binary.BigEndian.PutUint64(b[:], uint64(len(s)))
+		h.Write(b[:])
+		h.Write([]byte(s))
+	}
+	return h.Sum(nil)[:macSize]
+}
+
+// CheckProof returns ErrInvalid unless proof is what Proof gives.
+func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
+	if !hmac.Equal(proof, i.Proof(user, name, device, number, node)) {
+		return ErrInvalid
+	}
+	return nil
+}
+
+// Token makes the token of a device.
+func (i *Issuer) Token(t Token) (string, error) {
+	body, err := proto.Marshal(&TokenBody{User: t.User, Name: t.Name, Device: t.Device, Expires: t.Expires.UnixMilli()})
+	if err != nil {
+		return "", fmt.Errorf("encode token: %w", err)
+	}
+	return text(append(body, i.tokenMAC(body)...)), nil
+}
+
+// VerifyToken returns what the token says, or ErrInvalid, or ErrExpired.
+func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
+	b, err := bytesOf(s)
+	if err != nil || len(b) < macSize {
+		return Token{}, ErrInvalid
+	}
+	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
+	if !hmac.Equal(mac, i.tokenMAC(body)) {
+		return Token{}, ErrInvalid
+	}
+	var t TokenBody
+	if err := proto.Unmarshal(body, &t); err != nil {
+		return Token{}, ErrInvalid
+	}
+	expires := time.UnixMilli(t.Expires)
+	if !now.Before(expires) {
+		return Token{}, ErrExpired
+	}
+	return Token{User: t.User, Name: t.Name, Device: t.Device, Expires: expires}, nil
+}
+
+func (i *Issuer) tokenMAC(body []byte) []byte {
+	h := hmac.New(sha256.New, i.token)
+	h.Write(body)
+	return h.Sum(nil)[:macSize]
+}
+
+// Verifier checks tickets at a node. It is safe for concurrent use.
+type Verifier struct {
+	keys []ed25519.PublicKey
+}
+
+// NewVerifier takes the public keys of the routes: one, or two while the route
+// key is being changed. It panics on a key of a wrong length, which a program
+// must have refused at its start.
+func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
+	for _, key := range keys {
+		if len(key) != ed25519.PublicKeySize {
+			panic("token: public key has a wrong length")
+		}
+	}
+	return &Verifier{keys: keys}
+}
+
+// Ticket returns what the ticket says, or ErrInvalid, or ErrExpired. Whether it
+// names this node is for the caller to check.
+func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
+	b, err := bytesOf(s)
+	if err != nil || len(b) < ed25519.SignatureSize {
+		return Ticket{}, ErrInvalid
+	}
+	body, signature := b[:len(b)-ed25519.SignatureSize], b[len(b)-ed25519.SignatureSize:]
+	if !v.signed(body, signature) {
+		return Ticket{}, ErrInvalid
+	}
+	var t TicketBody
+	if err := proto.Unmarshal(body, &t); err != nil {
+		return Ticket{}, ErrInvalid
+	}
+	expires := time.UnixMilli(t.Expires)
+	if !now.Before(expires) {
+		return Ticket{}, ErrExpired
+	}
+	return Ticket{
+		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
+		Node: t.Node, Expires: expires, Proof: t.Proof,
+	}, nil
+}
+
+func (v *Verifier) signed(body, signature []byte) bool {
+	for _, key := range v.keys {
+		if ed25519.Verify(key, body, signature) {
+			return true
+		}
+	}
+	return false
+}
+
+func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// bytesOf undoes text. Strict decoding: one ticket has one spelling.
+func bytesOf(s string) ([]byte, error) {
+	if len(s) > maxInput {
+		return nil, ErrInvalid
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
+}

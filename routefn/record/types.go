@@ -1,0 +1,155 @@
+package record
+
+import (
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+)
+
+var (
+	// ErrUnavailable is returned when the store did not answer and nothing was
+	// written for certain: the caller may simply try again.
+	ErrUnavailable = errors.New("store is not available")
+	// ErrUnknown is returned when a write was sent and no answer came: it may or
+	// may not have happened. Trying again needs the path that looks first.
+	ErrUnknown = errors.New("outcome of the write is unknown")
+	// ErrNoUser is returned for a user without an account.
+	ErrNoUser = errors.New("no such user")
+	// ErrNoGroup is returned for a group that does not exist.
+	ErrNoGroup = errors.New("no such group")
+	// ErrNameTaken is returned by Register when the name belongs to an account
+	// made with another credential; the caller compares, see Register.
+	ErrNameTaken = errors.New("name is taken")
+	// ErrSuperseded is returned for a session number that is not above the
+	// device's live and closed ones.
+	ErrSuperseded = errors.New("session number is superseded")
+	// ErrDisplacesOther is returned by Open when a connection is live that the new
+	// one may not displace.
+	ErrDisplacesOther = errors.New("another connection is live")
+	// ErrDiverged is returned by Pull when the position is not in the log.
+	ErrDiverged = errors.New("position is not in this log")
+)
+
+// Account is a user of the system.
+type Account struct {
+	User       int64
+	Name       string
+	Credential string // how the route checks the password; empty in open mode
+}
+
+// Session is the live connection of one device: the login and route record.
+type Session struct {
+	Device string
+	Number int64  // the fencing token
+	Node   string // member id
+	Boot   uint64
+	Addr   string // host:port of the node's internal HTTP
+}
+
+// Issued is what IssueNumber answers.
+type Issued struct {
+	Number   int64
+	Live     *Session // of the same device; nil: none
+	LastNode string   // where the user's last session opened; empty: never
+}
+
+// Opening makes a number live.
+type Opening struct {
+	User      int64
+	Number    int64 // zero: take one (a CIM connection)
+	Displaces int64 // the only number it may displace; -1 any; 0 none
+	Session         // Device, Node, Boot and Addr; its Number is not read
+}
+
+// Opened is the answer to one Opening. Err is nil, ErrSuperseded,
+// ErrDisplacesOther (Displaced is then who is live), ErrNoUser or ErrUnavailable.
+type Opened struct {
+	Err       error
+	Number    int64
+	Displaced *Session
+	Newest    proto.Position   // end of the user's inbox
+	Cursors   []proto.Position // how far this device acknowledged, a position a log
+}
+
+// Closing closes a number for good.
+type Closing struct {
+	User   int64
+	Device string
+	Number int64
+}
+
+// Acking moves cursors forward.
+type Acking struct {
+	User    int64
+	Device  string
+	Number  int64 // fences: ignored unless it is the device's live one or above the closed ones
+	Cursors []proto.Position
+}
+
+// Message is what Append stores.
+type Message struct {
+	From     int64
+	FromName string
+	ID       string
+	To       int64 // receiving user, or
+	Group    int64 // receiving group
+	Text     string
+	Time     int64 // ms since 1970
+	Again    bool  // may have been stored before: look for (From, ID) first
+}
+
+// Appended is the answer to one Message. Err is nil (stored in every log it
+// belongs to), ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown.
+type Appended struct {
+	Err    error
+	Time   int64  // of the entry that stands in the log, which an earlier try may have written
+	Copies []Copy // receiver's first, then the sender's own; a group's message has one
+}
+
+// Own returns the copy that the sender counts as received: the last one.
+func (a *Appended) Own() *Copy { return &a.Copies[len(a.Copies)-1] }
+
+// Copy is the message in one log, and whom to push it to.
+type Copy struct {
+	User     int64 // whose inbox; zero for a group's log
+	Stored   *proto.Stored
+	Sessions []Session // inbox: the live sessions of the user
+	Nodes    []Lease   // group: nodes that hold members
+}
+
+// Lease says that a node holds members of a group.
+type Lease struct {
+	Node string
+	Boot uint64
+	Addr string
+}
+
+// Pulled is a piece of a log.
+type Pulled struct {
+	Epoch   proto.Epoch
+	Oldest  int64 // number of the oldest entry kept
+	Newest  proto.Position
+	Entries []*proto.Stored // without genesis entries
+	Through proto.Position  // last entry looked at
+}
+
+// Held is a connection that a node says it holds.
+type Held struct {
+	User   int64
+	Device string
+	Number int64
+	Newest proto.Position // highest inbox position the node knows; zero: none
+}
+
+// Difference is what a node must learn about a connection it holds.
+type Difference struct {
+	Held    Held
+	Verdict proto.Verdict
+	Newest  proto.Position // with BEHIND
+}
+
+// Retention bounds a log. The newest entry always stays.
+type Retention struct {
+	Count int   // entries kept at most; zero: 10,000
+	Age   int64 // ms an entry is kept at most; zero: 14 days
+}
