@@ -1,6 +1,10 @@
 package proto
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 // Code says what went wrong, in a frame, as a WebSocket close code, and in the
 // body of an HTTP answer. Its range tells a client what to do, so that a client
@@ -62,7 +66,8 @@ const (
 )
 
 // Retry derives what to do from the code's range alone. Codes outside every
-// range come from a broken peer and are treated as RetryLater.
+// range come from a broken peer and are treated as RetryLater. OK asks for
+// nothing: check for it first.
 func (c Code) Retry() Retry {
 	switch {
 	case c >= 4000 && c < 4100:
@@ -118,7 +123,8 @@ var known = map[Code]facts{
 	NotFound:      {"not-found", http.StatusNotFound, "There is no such path."},
 }
 
-// String returns the code's stable name, for logs and metric labels.
+// String returns the code's stable name, for logs and metric labels; all codes
+// that are not known share "code-other", so that a peer cannot invent labels.
 func (c Code) String() string {
 	if f, ok := known[c]; ok {
 		return f.name
@@ -126,7 +132,8 @@ func (c Code) String() string {
 	return "code-other"
 }
 
-// HTTPStatus returns the status an HTTP answer with this code has.
+// HTTPStatus returns the status an HTTP answer with this code has: 500 for a code
+// that is not known.
 func (c Code) HTTPStatus() int {
 	if f, ok := known[c]; ok {
 		return f.status
@@ -142,17 +149,12 @@ func (c Code) Text() string {
 	return "Something went wrong."
 }
 
-// Codes lists every code, for metrics that are present at zero and for docs.
-func Codes() []Code {
-	list := make([]Code, 0, len(known))
-	for c := range known {
-		list = append(list, c)
-	}
-	return list
-}
+// Codes lists every code in ascending order, for metrics that are present at zero
+// and for docs.
+func Codes() []Code { return slices.Sorted(maps.Keys(known)) }
 
-// Error is a code with what was tried. Use errors.As to find the code; Err
-// wraps with less typing.
+// Error is a code and a sentence for the peer. errors.As finds it in what wraps
+// it; errors.Is with Err(code, "") asks for the code alone.
 type Error struct {
 	Code    Code
 	Message string // a sentence for the peer; empty means Code.Text()
@@ -161,7 +163,7 @@ type Error struct {
 // Err returns an *Error; an empty message stands for the code's own sentence.
 func Err(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 
-// Error implements error.
+// Error returns the message, or the code's own sentence when there is none.
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return e.Code.Text()
@@ -169,7 +171,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Is makes errors.Is(err, proto.Err(code, "")) true for every error of the code.
+// Is makes errors.Is(err, proto.Err(code, "")) true for every error of the code;
+// a target with a message matches that message only.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && (t.Message == "" || t.Message == e.Message)

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,22 +10,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// MaxID is the longest id of a message in bytes.
+// MaxID is the length in bytes of the longest id a message may have.
 const MaxID = 64
 
 // Key names an entry by who sent it and the id he gave it: "42:4f3a...". It is
 // unique for ever, while positions are not.
 func Key(from int64, id string) string { return strconv.FormatInt(from, 10) + ":" + id }
 
-// ParseKey undoes Key.
+// ParseKey undoes Key, and nothing else: a sender spelled in another way, such as
+// "+42" or "042", is an error, so that keys may be compared as strings. It does
+// not check the id. Its errors do not quote the key, which may be a stranger's.
 func ParseKey(key string) (from int64, id string, err error) {
 	sender, id, ok := strings.Cut(key, ":")
 	if !ok {
-		return 0, "", fmt.Errorf("key %q has no colon", key)
+		return 0, "", errors.New("key has no colon")
 	}
 	from, err = strconv.ParseInt(sender, 10, 64)
-	if err != nil {
-		return 0, "", fmt.Errorf("key %q has no sender", key)
+	if err != nil || strconv.FormatInt(from, 10) != sender {
+		return 0, "", errors.New("key does not start with a sender's id")
 	}
 	return from, id, nil
 }
@@ -44,7 +47,8 @@ func ValidID(id string) bool {
 }
 
 // EncodeStored returns what a log stores: the key, a line feed, and the encoded
-// entry. The key stands in front so that a script finds it without decoding.
+// entry. The key stands in front so that a script finds it without decoding; it
+// must have no line feed, see ValidID. It fails only for text that is not UTF-8.
 func EncodeStored(key string, e *Entry) ([]byte, error) {
 	b := make([]byte, 0, len(key)+1+proto.Size(e))
 	b = append(append(b, key...), '\n')
@@ -56,16 +60,18 @@ func EncodeStored(key string, e *Entry) ([]byte, error) {
 }
 
 // SplitStored cuts what a log stores into its key and the encoded entry, which
-// shares b's memory.
+// shares b's memory. It fails when there is no line feed, and looks no further.
 func SplitStored(b []byte) (key string, entry []byte, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
-		return "", nil, fmt.Errorf("stored entry has no key")
+		return "", nil, errors.New("stored entry has no key")
 	}
 	return string(b[:i]), b[i+1:], nil
 }
 
-// Message decodes a stored entry into the form that applications see.
+// Message decodes a stored entry into the form that applications see. It fails
+// for an entry or a key that cannot be decoded; what it returns shares no memory
+// with s.
 func (s *Stored) Message() (Message, error) {
 	var e Entry
 	if err := proto.Unmarshal(s.GetEntry(), &e); err != nil {

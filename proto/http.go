@@ -116,6 +116,12 @@ type OnlineAnswer struct {
 	Total int64  `json:"total"`          // users connected, counted from the nodes' own numbers
 }
 
+// KeysAnswer has the public keys that tickets verify with: one, or two while the
+// route key is being changed.
+type KeysAnswer struct {
+	Tickets [][]byte `json:"tickets"` // Ed25519, base64 in JSON
+}
+
 // ErrorAnswer is the body of every answer that is not 2xx.
 type ErrorAnswer struct {
 	Code    Code   `json:"code"`

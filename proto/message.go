@@ -18,7 +18,8 @@ type Message struct {
 // Key returns the key of the message's entry.
 func (m Message) Key() string { return Key(m.From, m.ID) }
 
-// Frame returns the push of the message to one of our clients.
+// Frame returns the push of the message to one of our clients. It does not carry
+// the kind: only texts are pushed.
 func (m Message) Frame() *Frame {
 	at := m.At.Mark()
 	at.Key = "" // from and id tell it
@@ -28,7 +29,7 @@ func (m Message) Frame() *Frame {
 	}
 }
 
-// Message undoes Message.Frame.
+// Message undoes Message.Frame. Fields that another command uses are ignored.
 func (f *Frame) Message() Message {
 	at := f.GetAt().Position()
 	at.Key = Key(f.GetFrom(), f.GetId())

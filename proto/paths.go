@@ -22,6 +22,7 @@ const (
 	PathNodeSend      = "/node/send"      // SendRequest -> SendAnswer
 	PathNodeReconcile = "/node/reconcile" // ReconcileRequest -> ReconcileAnswer
 	PathNodePull      = "/node/pull"      // PullRequest -> PullAnswer
+	PathNodeKeys      = "/node/keys"      // GET -> KeysAnswer, JSON
 )
 
 // Paths of a node's internal port.

@@ -2,6 +2,7 @@ package proto
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -17,7 +18,7 @@ type Epoch uint64
 // MarshalJSON writes sixteen hex digits in quotes.
 func (e Epoch) MarshalJSON() ([]byte, error) { return json.Marshal(e.String()) }
 
-// UnmarshalJSON reads hex digits in quotes; an empty string is zero.
+// UnmarshalJSON reads up to sixteen hex digits in quotes; an empty string is zero.
 func (e *Epoch) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -28,8 +29,8 @@ func (e *Epoch) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	n, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		return fmt.Errorf("epoch %q is not hex", s)
+	if err != nil || len(s) > 16 {
+		return errors.New("epoch: not sixteen hex digits")
 	}
 	*e = Epoch(n)
 	return nil
@@ -49,7 +50,7 @@ type Position struct {
 	Key    string `json:"key,omitempty"`
 }
 
-// Mark returns the wire form.
+// Mark returns the wire form, which is never nil.
 func (p Position) Mark() *Mark {
 	return &Mark{Log: p.Log, Epoch: uint64(p.Epoch), Number: p.Number, Key: p.Key}
 }

@@ -8,19 +8,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
+	"runtime/debug"
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/cmd/protoc-gen-go/internal_gengo"
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
@@ -42,16 +41,19 @@ func run(dir string, check bool) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range files {
-		if err := write(filepath.Join(dir, name), content, check); err != nil {
-			return err
-		}
+	var errs []error
+	for _, file := range files {
+		errs = append(errs, write(filepath.Join(dir, file.GetName()), file.GetContent(), check))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// generate compiles the sources and returns the Go files by name.
-func generate(dir string) (map[string]string, error) {
+// generate compiles the sources and returns the Go files, in their order.
+func generate(dir string) ([]*pluginpb.CodeGeneratorResponse_File, error) {
+	version, err := compilerVersion()
+	if err != nil {
+		return nil, err
+	}
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
 		SourceInfoMode: protocompile.SourceInfoStandard, // comments become Go comments
@@ -61,17 +63,12 @@ func generate(dir string) (map[string]string, error) {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 	request := &pluginpb.CodeGeneratorRequest{
-		FileToGenerate: sources,
-		Parameter:      proto.String("paths=source_relative"),
+		FileToGenerate:  sources,
+		Parameter:       proto.String("paths=source_relative"),
+		CompilerVersion: version,
 	}
 	for _, file := range linked {
 		request.ProtoFile = append(request.ProtoFile, protodesc.ToFileDescriptorProto(file))
-	}
-	// The request goes through bytes once, as it would between two programs:
-	// protogen expects options in their plain Go types.
-	request, err = reencode(request)
-	if err != nil {
-		return nil, err
 	}
 	plugin, err := protogen.Options{}.New(request)
 	if err != nil {
@@ -82,31 +79,36 @@ func generate(dir string) (map[string]string, error) {
 			internal_gengo.GenerateFile(plugin, file)
 		}
 	}
-	files := make(map[string]string)
-	for _, file := range plugin.Response().GetFile() {
-		name := path.Clean(strings.TrimPrefix(file.GetName(), "proto/"))
-		files[name] = file.GetContent()
+	response := plugin.Response()
+	if response.Error != nil {
+		return nil, fmt.Errorf("generate: %s", response.GetError())
 	}
-	return files, nil
+	return response.GetFile(), nil
 }
 
-func reencode(in *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorRequest, error) {
-	b, err := proto.Marshal(in)
-	if err != nil {
-		return nil, fmt.Errorf("encode request: %w", err)
+// compilerVersion is what the header of a generated file says compiled it. The
+// suffix says that it was not protoc.
+func compilerVersion() (*pluginpb.Version, error) {
+	const module = "github.com/bufbuild/protocompile"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil, errors.New("find compiler version: built without modules")
 	}
-	out := new(pluginpb.CodeGeneratorRequest)
-	if err := proto.Unmarshal(b, out); err != nil {
-		return nil, fmt.Errorf("decode request: %w", err)
-	}
-	for _, file := range out.ProtoFile {
-		if file.Options == nil {
-			file.Options = new(descriptorpb.FileOptions)
+	for _, dep := range info.Deps {
+		if dep.Path != module {
+			continue
 		}
+		var major, minor, patch int32
+		if _, err := fmt.Sscanf(dep.Version, "v%d.%d.%d", &major, &minor, &patch); err != nil {
+			return nil, fmt.Errorf("find compiler version in %s: %w", dep.Version, err)
+		}
+		return &pluginpb.Version{Major: &major, Minor: &minor, Patch: &patch, Suffix: proto.String("protocompile")}, nil
 	}
-	return out, nil
+	return nil, fmt.Errorf("find compiler version: %s is not built in", module)
 }
 
+// write makes content the file's, or with check only compares. A file that is
+// right already keeps its time.
 func write(name, content string, check bool) error {
 	old, err := os.ReadFile(name)
 	if err == nil && bytes.Equal(old, []byte(content)) {

@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,11 +36,11 @@ var (
 )
 
 const (
-	macSize  = 16 // bytes of HMAC-SHA256 that are kept
-	maxInput = 2048
+	macSize  = 16   // bytes of HMAC-SHA256 that are kept
+	maxInput = 2048 // characters; one for the longest name, device and node has some 800
 )
 
-// Ticket lets one connection in at one node.
+// Ticket lets one connection in at one node. Its time is kept to the millisecond.
 type Ticket struct {
 	User      int64
 	Name      string
@@ -50,7 +52,7 @@ type Ticket struct {
 	Proof     []byte // set by Issuer.Ticket
 }
 
-// Token lets one device call the route.
+// Token lets one device call the route. Its time is kept to the millisecond.
 type Token struct {
 	User    int64
 	Name    string
@@ -90,7 +92,8 @@ func NewIssuer(routeKey []byte) (*Issuer, error) {
 // Public returns the key that nodes verify tickets with.
 func (i *Issuer) Public() ed25519.PublicKey { return i.private.Public().(ed25519.PublicKey) }
 
-// Ticket signs t, with its proof filled in.
+// Ticket returns t as text, with its proof filled in and signed. It fails only
+// for names that are not UTF-8.
 func (i *Issuer) Ticket(t Ticket) (string, error) {
 	body, err := proto.Marshal(&TicketBody{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
@@ -128,7 +131,8 @@ func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, numbe
 	return nil
 }
 
-// Token makes the token of a device.
+// Token returns t as text, with its MAC. It fails only for names that are not
+// UTF-8.
 func (i *Issuer) Token(t Token) (string, error) {
 	body, err := proto.Marshal(&TokenBody{User: t.User, Name: t.Name, Device: t.Device, Expires: t.Expires.UnixMilli()})
 	if err != nil {
@@ -137,7 +141,8 @@ func (i *Issuer) Token(t Token) (string, error) {
 	return text(append(body, i.tokenMAC(body)...)), nil
 }
 
-// VerifyToken returns what the token says, or ErrInvalid, or ErrExpired.
+// VerifyToken returns what the token says, or ErrInvalid, or ErrExpired from the
+// instant of its expiry on.
 func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
 	b, err := bytesOf(s)
 	if err != nil || len(b) < macSize {
@@ -166,23 +171,35 @@ func (i *Issuer) tokenMAC(body []byte) []byte {
 
 // Verifier checks tickets at a node. It is safe for concurrent use.
 type Verifier struct {
-	keys []ed25519.PublicKey
+	keys atomic.Pointer[[]ed25519.PublicKey]
 }
 
 // NewVerifier takes the public keys of the routes: one, or two while the route
-// key is being changed. It panics on a key of a wrong length, which a program
-// must have refused at its start.
+// key is being changed. Without any it refuses every ticket until Set.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
+	v := new(Verifier)
+	v.Set(keys...)
+	return v
+}
+
+// Set replaces the keys. It panics on a key of a wrong length, which a program
+// must have refused before.
+func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 	for _, key := range keys {
 		if len(key) != ed25519.PublicKeySize {
 			panic("token: public key has a wrong length")
 		}
 	}
-	return &Verifier{keys: keys}
+	v.keys.Store(&keys)
 }
 
-// Ticket returns what the ticket says, or ErrInvalid, or ErrExpired. Whether it
-// names this node is for the caller to check.
+// Ready reports whether there is a key to verify with.
+func (v *Verifier) Ready() bool { return len(*v.keys.Load()) > 0 }
+
+// Ticket returns what the ticket says, or ErrInvalid, or ErrExpired from the
+// instant of its expiry on. Whether it names this node is for the caller to
+// check. It costs a signature check for each key that is tried, 40 us, see
+// BenchmarkVerifyTicket.
 func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 	b, err := bytesOf(s)
 	if err != nil || len(b) < ed25519.SignatureSize {
@@ -207,7 +224,7 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 }
 
 func (v *Verifier) signed(body, signature []byte) bool {
-	for _, key := range v.keys {
+	for _, key := range *v.keys.Load() {
 		if ed25519.Verify(key, body, signature) {
 			return true
 		}
@@ -217,9 +234,10 @@ func (v *Verifier) signed(body, signature []byte) bool {
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// bytesOf undoes text. Strict decoding: one ticket has one spelling.
+// bytesOf undoes text, and nothing else: one ticket has one spelling. Strict
+// refuses stray bits in the last character, but base64 skips line ends.
 func bytesOf(s string) ([]byte, error) {
-	if len(s) > maxInput {
+	if len(s) > maxInput || strings.ContainsAny(s, "\r\n") {
 		return nil, ErrInvalid
 	}
 	return base64.RawURLEncoding.Strict().DecodeString(s)
