@@ -1,0 +1,201 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/client"
+)
+
+// Session is the part of a *client.Client that the terminal needs.
+type Session interface {
+	Self() client.User
+	Device() string
+	State() client.State
+	SendMessage(ctx context.Context, m client.Outgoing) (client.Receipt, error)
+	Receive(ctx context.Context) (client.Message, error)
+	Event(ctx context.Context) (client.Event, error)
+	OnlinePage(ctx context.Context, prefix string, after int64, limit int) (client.Page, error)
+	UserByName(ctx context.Context, name string) (client.User, error)
+}
+
+// Searcher finds messages shown earlier; a *history.File is one.
+type Searcher interface {
+	Search(word string, n int) ([]client.Message, error)
+}
+
+// Config says who chats where. Client is needed.
+type Config struct {
+	Client  Session
+	History Searcher       // nil: there is nothing to search
+	In      io.Reader      // nil: standard input
+	Out     io.Writer      // nil: standard output
+	Zone    *time.Location // of the times shown; nil: the local one
+}
+
+const (
+	sendQueue = 64               // lines that wait to be sent; then typing waits
+	slowSend  = 2 * time.Second  // after which the user is told that a send still waits
+	lastSends = 10 * time.Second // how long quitting waits for what was typed
+)
+
+// errQuit ends Run without an error.
+var errQuit = errors.New("quit")
+
+// chat is one run.
+type chat struct {
+	cfg    Config
+	screen screen
+	sends  chan outgoing
+	later  sync.WaitGroup // of delayed messages
+
+	answering bool // the toy answer mode; owned by the goroutine of Run, which obeys
+}
+
+// outgoing is a message that was typed, to whom being the name to show.
+type outgoing struct {
+	message client.Outgoing
+	whom    string
+}
+
+// Run chats until the user quits, In ends, ctx ends or the client stops. What was
+// typed by then is sent first. It returns nil in the first two cases, else why.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.In == nil {
+		cfg.In = os.Stdin
+	}
+	if cfg.Out == nil {
+		cfg.Out = os.Stdout
+	}
+	if cfg.Zone == nil {
+		cfg.Zone = time.Local
+	}
+	screen, err := openScreen(cfg.In, cfg.Out)
+	if err != nil {
+		return err
+	}
+	defer screen.close()
+	c := &chat{cfg: cfg, screen: screen, sends: make(chan outgoing, sendQueue)}
+	return c.run(ctx)
+}
+
+func (c *chat) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSending()
+	var background, sender sync.WaitGroup
+	background.Go(func() { cancel(c.receive(ctx)) })
+	background.Go(func() { c.events(ctx) })
+	sender.Go(func() { c.send(sending) })
+	c.greet()
+
+	err := c.obeyLines(ctx)
+	unsent := time.AfterFunc(lastSends, stopSending)
+	defer unsent.Stop()
+	if !errors.Is(err, errQuit) {
+		stopSending() // the client stopped, or the program was told to
+	}
+	cancel(err) // delayed messages that are not due are given up
+	c.later.Wait()
+	close(c.sends)
+	sender.Wait()
+	background.Wait()
+	if errors.Is(err, errQuit) {
+		return nil
+	}
+	return err
+}
+
+// obeyLines does what the user types until he quits or ctx ends. It returns
+// errQuit or the cause.
+func (c *chat) obeyLines(ctx context.Context) error {
+	lines := make(chan string)
+	go c.readLines(ctx, lines) // see the package comment
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case line, ok := <-lines:
+			if !ok {
+				return c.afterLastLine(ctx)
+			}
+			if err := c.obey(ctx, line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// afterLastLine lets delayed messages go out that a script asked for before its
+// input ended.
+func (c *chat) afterLastLine(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { // ends with the last delayed message, or with ctx, which ends those
+		defer close(done)
+		c.later.Wait()
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-done:
+		return errQuit
+	}
+}
+
+func (c *chat) readLines(ctx context.Context, lines chan<- string) {
+	defer close(lines)
+	for {
+		line, err := c.screen.readLine()
+		if err != nil {
+			return
+		}
+		select {
+		case lines <- line:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// receive shows messages until there are no more, and returns why.
+func (c *chat) receive(ctx context.Context) error {
+	for {
+		m, err := c.cfg.Client.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		c.screen.print(c.message(m))
+	}
+}
+
+// events shows how the connection fares.
+func (c *chat) events(ctx context.Context) {
+	for {
+		e, err := c.cfg.Client.Event(ctx)
+		if err != nil {
+			return
+		}
+		if line := happening(e); line != "" {
+			c.screen.print(c.screen.dim(line))
+		}
+	}
+}
+
+// send sends what was typed, one after another, so that its order holds.
+func (c *chat) send(ctx context.Context) {
+	for m := range c.sends {
+		slow := time.AfterFunc(slowSend, func() {
+			c.screen.print(c.screen.dim("* your message to " + m.whom + " waits for the connection"))
+		})
+		_, err := c.cfg.Client.SendMessage(ctx, m.message)
+		slow.Stop()
+		if err != nil {
+			c.screen.print(c.notSent(m, err))
+		}
+	}
+}

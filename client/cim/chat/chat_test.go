@@ -1,0 +1,333 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "write the golden transcripts anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a client that is connected, knows bob, and answers as it is told.
+type fake struct {
+	messages chan client.Message
+	events   chan client.Event
+	stopped  chan struct{}
+
+	mu      sync.Mutex
+	sent    []client.Outgoing
+	sentAt  []time.Time
+	refuse  error
+	offline bool
+	online  client.Page
+}
+
+func newFake() *fake {
+	return &fake{
+		messages: make(chan client.Message), events: make(chan client.Event), stopped: make(chan struct{}),
+		online: client.Page{Users: []client.User{{User: 7, Name: "bob"}, {User: 42, Name: "alice"}}, Total: 2},
+	}
+}
+
+func (f *fake) Self() client.User { return client.User{User: 42, Name: "alice"} }
+func (f *fake) Device() string    { return "laptop" }
+
+func (f *fake) State() client.State {
+	if f.offline {
+		return client.State{Err: client.ErrNoRoute}
+	}
+	return client.State{Node: proto.Node{ID: "node-1", Address: "127.0.0.1:11211"}}
+}
+
+func (f *fake) SendMessage(ctx context.Context, m client.Outgoing) (client.Receipt, error) {
+	if f.offline {
+		<-ctx.Done()
+		return client.Receipt{}, errors.Join(client.ErrOutcomeUnknown, ctx.Err())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m.To == 99 {
+		return client.Receipt{}, proto.Err(proto.UnknownUser, "")
+	}
+	if f.refuse != nil {
+		return client.Receipt{}, f.refuse
+	}
+	f.sent = append(f.sent, m)
+	f.sentAt = append(f.sentAt, time.Now())
+	return client.Receipt{}, nil
+}
+
+func (f *fake) Receive(ctx context.Context) (client.Message, error) {
+	select {
+	case m := <-f.messages:
+		return m, nil
+	case <-f.stopped:
+		return client.Message{}, proto.Err(proto.Replaced, "")
+	case <-ctx.Done():
+		return client.Message{}, ctx.Err()
+	}
+}
+
+func (f *fake) Event(ctx context.Context) (client.Event, error) {
+	select {
+	case e := <-f.events:
+		return e, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (f *fake) OnlinePage(_ context.Context, prefix string, _ int64, _ int) (client.Page, error) {
+	if f.offline {
+		return client.Page{}, client.ErrNoRoute
+	}
+	page := f.online
+	page.Users = nil
+	for _, u := range f.online.Users {
+		if strings.HasPrefix(u.Name, prefix) {
+			page.Users = append(page.Users, u)
+		}
+	}
+	return page, nil
+}
+
+func (f *fake) UserByName(_ context.Context, name string) (client.User, error) {
+	if name != "bob" {
+		return client.User{}, proto.Err(proto.UnknownUser, "")
+	}
+	return client.User{User: 7, Name: "bob"}, nil
+}
+
+func (f *fake) Search(word string, _ int) ([]client.Message, error) {
+	if word != "tea" {
+		return nil, nil
+	}
+	return []client.Message{
+		{From: 7, FromName: "bob", To: 42, Text: "tea?", Time: 1700000000000},
+		{From: 42, FromName: "alice", To: 7, Text: "tea!", Time: 1700000001000},
+	}, nil
+}
+
+// typist is a terminal without one: what is typed is echoed with a prompt, so
+// that transcripts read as a user would see them.
+type typist struct {
+	in  *io.PipeWriter
+	out *output
+}
+
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+func (ty typist) types(line string) {
+	io.WriteString(ty.out, "> "+line+"\n")
+	io.WriteString(ty.in, line+"\n")
+	synctest.Wait()
+}
+
+// run chats in a bubble while script types, and returns what Run returned.
+func run(t *testing.T, f *fake, h Searcher, script func(typist)) (string, error) {
+	t.Helper()
+	r, w := io.Pipe()
+	out := new(output)
+	done := make(chan error)
+	go func() {
+		done <- Run(t.Context(), Config{Client: f, History: h, In: r, Out: out, Zone: time.UTC})
+	}()
+	synctest.Wait()
+	script(typist{w, out})
+	err := <-done
+	w.Close()
+	return out.String(), err
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("transcript differs from %s (go test -update writes it):\n%s", path, got)
+	}
+}
+
+func TestEveryCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, err := run(t, f, f, func(ty typist) {
+			for _, line := range []string{
+				"hello everyone", "7;;hi by id", "bob;;hi by name", ":smile: is no command", ";; is text too",
+				"carol;;hi", "99;;hi", "bob;;", "",
+				":all", ":olu", ":pu b", ":pu x", ":q tea", ":q coffee", ":q", ":emoji", ":emoji 2", ":emoji 0",
+				":info", ":ai", "你是谁吗?", ":qai", ":delay", ":delay soon", ":delay 7;;see you 30", ":what",
+			} {
+				ty.types(line)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			ty.types(":delay too late 60")
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "commands.txt", got)
+		want := []client.Outgoing{
+			{Group: 1, Text: "hello everyone"}, {To: 7, Text: "hi by id"}, {To: 7, Text: "hi by name"},
+			{Group: 1, Text: ":smile: is no command"}, {Group: 1, Text: ";; is text too"}, {To: 7, Text: "see you"},
+		}
+		if len(f.sent) != len(want) {
+			t.Fatalf("sent %v", f.sent)
+		}
+		for n := range want {
+			if f.sent[n] != want[n] {
+				t.Errorf("sent %v, want %v", f.sent[n], want[n])
+			}
+		}
+		if d := f.sentAt[5].Sub(f.sentAt[4]); d != 30*time.Second {
+			t.Errorf("delayed by %v", d)
+		}
+	})
+}
+
+func TestWhatArrivesIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		at := time.Date(2000, 1, 1, 12, 3, 5, 0, time.UTC).UnixMilli()
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, m := range []client.Message{
+				{From: 7, FromName: "bob", Group: 1, Text: "hello :coffee:", Time: at},
+				{From: 7, FromName: "bob", To: 42, Text: "你好", Time: at},
+				{From: 42, FromName: "alice", To: 7, Text: "from my phone", Time: at},
+				{From: 7, FromName: "bob", Group: 9, Text: "in a group", Time: at},
+				{From: 7, FromName: "b\x1b[2Job", Group: 1, Text: "two\r\n12:03:06 alice: lines\x1b]0;owned\a", Time: at},
+			} {
+				f.messages <- m
+				synctest.Wait()
+			}
+			for _, e := range []client.Event{
+				client.Disconnected{Err: errors.New("broken\x1b[2J pipe")},
+				client.Disconnected{Err: client.ErrNoRoute, RetryIn: 1700 * time.Millisecond},
+				client.Disconnected{Err: proto.Err(proto.Full, ""), RetryIn: time.Second},
+				client.Connected{Node: proto.Node{ID: "node-2"}},
+				client.Connected{Node: proto.Node{ID: "node-3"}, Moved: true},
+				client.Trimmed{From: 3, To: 8},
+			} {
+				f.events <- e
+				synctest.Wait()
+			}
+			ty.types(":q tea")
+			close(f.stopped)
+		})
+		if !errors.Is(err, proto.Err(proto.Replaced, "")) {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "arrivals.txt", got)
+		if strings.ContainsRune(got, '\x1b') {
+			t.Error("an escape came through")
+		}
+	})
+}
+
+func TestSlowSendIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.offline = true
+		got, err := run(t, f, nil, func(ty typist) {
+			ty.types("anybody?")
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			ty.types(":olu")
+			ty.types(":info")
+			ty.types(":q!") // waits a while for what was typed
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "offline.txt", got)
+	})
+}
+
+func TestPipedLinesAreSentBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		var out bytes.Buffer
+		in := strings.NewReader("one\n:delay two 5\nbob;;three")
+		if err := Run(t.Context(), Config{Client: f, In: in, Out: &out}); err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, m := range f.sent {
+			texts = append(texts, m.Text)
+		}
+		if got := strings.Join(texts, " "); got != "one three two" {
+			t.Errorf("sent %s", got)
+		}
+	})
+}
+
+func TestContextEndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		defer w.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := Run(ctx, Config{Client: newFake(), In: r, Out: io.Discard}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+func TestFailuresSayWhatToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, _ := run(t, f, nil, func(ty typist) {
+			for _, err := range []error{
+				proto.Err(proto.TooLarge, ""), proto.Err(proto.NotMember, ""), proto.Err(proto.Invalid, "No\x1b way."),
+				errors.New("odd"),
+			} {
+				f.mu.Lock()
+				f.refuse = err
+				f.mu.Unlock()
+				ty.types("hi")
+			}
+			ty.types(":q!")
+		})
+		golden(t, "failures.txt", got)
+	})
+}

@@ -1,0 +1,65 @@
+package chat
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/kyokomi/emoji/v2"
+)
+
+// cleanText returns a text of a stranger in a form that a terminal only shows: no
+// control characters, which could move the cursor, set the title or answer for
+// the user, and none that turn the direction of writing around. Lines after the
+// first are indented, so that a text cannot pass for somebody else's line. Emoji
+// aliases become emoji.
+func cleanText(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = emojized(cleanLine(line))
+	}
+	return strings.Join(lines, "\n    ")
+}
+
+// cleanLine is cleanText for what must stay one line, such as a name.
+func cleanLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
+			return unicode.ReplacementChar
+		default:
+			return r
+		}
+	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
+}
+
+// emojized replaces aliases such as :smile:. The library puts a space behind each
+// emoji; one that was not there is taken away again.
+func emojized(s string) string {
+	if strings.Count(s, ":") < 2 {
+		return s
+	}
+	var b strings.Builder
+	for {
+		start := strings.IndexByte(s, ':')
+		if start < 0 {
+			break
+		}
+		end := strings.IndexByte(s[start+1:], ':')
+		if end < 0 {
+			break
+		}
+		alias := s[start : start+end+2]
+		b.WriteString(s[:start])
+		if picture, ok := emoji.CodeMap()[alias]; ok {
+			b.WriteString(picture)
+			s = s[start+len(alias):]
+			continue
+		}
+		b.WriteString(alias[:len(alias)-1])
+		s = s[start+len(alias)-1:] // its last colon may begin another
+	}
+	return b.String() + s
+}

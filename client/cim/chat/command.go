@@ -1,0 +1,212 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto"
+	"github.com/kyokomi/emoji/v2"
+)
+
+const (
+	listMax     = 100 // users shown by one command
+	foundMax    = 20  // messages shown by one search
+	emojiPage   = 20
+	lookupLimit = 10 * time.Second
+	longestWait = 24 * time.Hour // of :delay, whose messages live in this process
+)
+
+// command is what a line that begins with a colon does.
+type command struct {
+	name, args, help string
+	do               func(*chat, context.Context, string) error // errQuit quits; nothing else is returned
+}
+
+// commands in the order in which :all shows them.
+func commands() []command {
+	return []command{
+		{":all", "", "show this help", (*chat).help},
+		{":olu", "", "list who is online", (*chat).online},
+		{":pu", "<prefix>", "list who is online and has a name that begins so", (*chat).online},
+		{":q", "<word>", "search your history", (*chat).search},
+		{":emoji", "<page>", "list emoji and their aliases", (*chat).emojis},
+		{":delay", "<text> <seconds>", "send a text later, while this terminal is open", (*chat).delay},
+		{":ai", "", "let a toy answer you instead of sending", (*chat).startAnswering},
+		{":qai", "", "leave the toy answer mode", (*chat).stopAnswering},
+		{":info", "", "show who you are and where you are connected", (*chat).info},
+		{":q!", "", "quit", func(*chat, context.Context, string) error { return errQuit }},
+	}
+}
+
+// obey does what a line says. It returns errQuit to quit, nothing else.
+func (c *chat) obey(ctx context.Context, line string) error {
+	line = strings.TrimSpace(line)
+	if line == "" {
+		return nil
+	}
+	if !isCommand(line) {
+		c.text(ctx, line)
+		return nil
+	}
+	name, args, _ := strings.Cut(line, " ")
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			return cmd.do(c, ctx, strings.TrimSpace(args))
+		}
+	}
+	c.screen.print("! there is no command " + cleanLine(name) + ". :all shows every command.")
+	return nil
+}
+
+// isCommand tells a command from a text that begins with an emoji alias.
+func isCommand(line string) bool {
+	word, _, _ := strings.Cut(line, " ")
+	return line[0] == ':' && strings.IndexByte(word[1:], ':') < 0
+}
+
+// text sends a line, or answers it in the toy mode.
+func (c *chat) text(ctx context.Context, line string) {
+	if c.answering {
+		c.screen.print("toy: " + cleanText(toyAnswer(line)))
+		return
+	}
+	if m, ok := c.address(ctx, line); ok {
+		c.enqueue(ctx, m)
+	}
+}
+
+func (c *chat) enqueue(ctx context.Context, m outgoing) {
+	select {
+	case c.sends <- m:
+	case <-ctx.Done():
+		c.screen.print(c.notSent(m, context.Cause(ctx)))
+	}
+}
+
+// address finds out to whom a line goes: "id;;text" and "name;;text" to one user,
+// any other to everyone. It is false if there is no such user, which it says.
+func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
+	whom, text, private := strings.Cut(line, ";;")
+	whom = strings.TrimSpace(whom)
+	if !private || whom == "" {
+		return outgoing{client.Outgoing{Group: proto.Everyone, Text: line}, "everyone"}, true
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		c.screen.print("! there is no text behind ;; to send.")
+		return outgoing{}, false
+	}
+	if id, err := strconv.ParseInt(whom, 10, 64); err == nil {
+		return outgoing{client.Outgoing{To: id, Text: text}, whom}, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	u, err := c.cfg.Client.UserByName(ctx, whom)
+	if err != nil {
+		c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
+		return outgoing{}, false
+	}
+	return outgoing{client.Outgoing{To: u.User, Text: text}, cleanLine(u.Name)}, true
+}
+
+func (c *chat) help(context.Context, string) error {
+	lines := []string{
+		fmt.Sprintf("%-24s %s", "<text>", "send to everyone"),
+		fmt.Sprintf("%-24s %s", "<id or name>;;<text>", "send to one user"),
+	}
+	for _, cmd := range commands() {
+		lines = append(lines, fmt.Sprintf("%-24s %s", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.help))
+	}
+	c.screen.print(strings.Join(lines, "\n"))
+	return nil
+}
+
+func (c *chat) online(ctx context.Context, prefix string) error {
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	page, err := c.cfg.Client.OnlinePage(ctx, prefix, 0, listMax)
+	if err != nil {
+		c.screen.print(failed("list who is online", err))
+		return nil
+	}
+	var lines []string
+	for _, u := range page.Users {
+		lines = append(lines, label(u))
+	}
+	switch {
+	case len(page.Users) == 0:
+		lines = append(lines, "Nobody is online whose name begins with "+strconv.Quote(prefix)+".")
+	case page.Next != 0:
+		lines = append(lines, fmt.Sprintf("%d are online; these are the first. :pu <prefix> narrows them down.", page.Total))
+	case prefix == "":
+		lines = append(lines, fmt.Sprintf("%d online.", page.Total))
+	}
+	c.screen.print(strings.Join(lines, "\n"))
+	return nil
+}
+
+func (c *chat) search(_ context.Context, word string) error {
+	switch {
+	case word == "":
+		c.screen.print("! what should I search for? :q <word> searches, :q! quits.")
+		return nil
+	case c.cfg.History == nil:
+		c.screen.print("! no history is kept in this session, so there is nothing to search.")
+		return nil
+	}
+	found, err := c.cfg.History.Search(word, foundMax)
+	if err != nil {
+		c.screen.print(failed("search", err))
+		return nil
+	}
+	if len(found) == 0 {
+		c.screen.print("Nothing in your history has " + strconv.Quote(word) + " in it.")
+		return nil
+	}
+	var lines []string
+	for _, m := range found {
+		day := time.UnixMilli(m.Time).In(c.cfg.Zone).Format(time.DateOnly)
+		lines = append(lines, c.screen.dim(day)+" "+c.message(m))
+	}
+	c.screen.print(strings.Join(lines, "\n"))
+	return nil
+}
+
+func (c *chat) emojis(_ context.Context, arg string) error {
+	aliases := slices.Sorted(maps.Keys(emoji.CodeMap()))
+	pages := (len(aliases) + emojiPage - 1) / emojiPage
+	page := 1
+	if arg != "" {
+		n, err := strconv.Atoi(arg)
+		if err != nil || n < 1 || n > pages {
+			c.screen.print(fmt.Sprintf("! the page is a number from 1 to %d.", pages))
+			return nil
+		}
+		page = n
+	}
+	first := (page - 1) * emojiPage
+	var lines []string
+	for _, alias := range aliases[first:min(first+emojiPage, len(aliases))] {
+		lines = append(lines, emoji.CodeMap()[alias]+"  "+alias)
+	}
+	lines = append(lines, fmt.Sprintf("Page %d of %d.", page, pages))
+	c.screen.print(strings.Join(lines, "\n"))
+	return nil
+}
+
+func (c *chat) info(context.Context, string) error {
+	u, s := c.cfg.Client.Self(), c.cfg.Client.State()
+	where := "not connected"
+	if s.Connected() {
+		where = fmt.Sprintf("connected to %s at %s", s.Node.ID, s.Node.Address)
+	} else if s.Err != nil {
+		where += ": " + reason(s.Err)
+	}
+	c.screen.print(fmt.Sprintf("%s (%d) on device %s, %s.", cleanLine(u.Name), u.User, c.cfg.Client.Device(), where))
+	return nil
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// screen is where lines come from and go to. print and the styles may be called
+// concurrently.
+type screen interface {
+	readLine() (string, error)
+	print(line string) // adds a line feed
+	dim(s string) string
+	bold(s string) string
+	close()
+}
+
+const prompt = "> "
+
+// openScreen returns a terminal's screen if both ends are one, else a plain one.
+func openScreen(in io.Reader, out io.Writer) (screen, error) {
+	i, ok := in.(*os.File)
+	o, ok2 := out.(*os.File)
+	if !ok || !ok2 || !term.IsTerminal(int(i.Fd())) || !term.IsTerminal(int(o.Fd())) {
+		return &plain{in: bufio.NewReader(in), out: out}, nil
+	}
+	before, err := term.MakeRaw(int(i.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("prepare terminal: %w", err)
+	}
+	both := struct {
+		io.Reader
+		io.Writer
+	}{i, o}
+	t := &terminal{
+		t: term.NewTerminal(both, prompt), in: int(i.Fd()), out: int(o.Fd()),
+		before: before, colour: os.Getenv("NO_COLOR") == "",
+	}
+	t.fit()
+	return t, nil
+}
+
+// maxLine is the longest line read from a pipe, in bytes: more than any message.
+const maxLine = 1 << 20
+
+var errLineTooLong = errors.New("line is too long")
+
+// plain reads and writes lines and knows no styles.
+type plain struct {
+	in *bufio.Reader // owned by who reads
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// readLine also returns a last line that has no line feed.
+func (p *plain) readLine() (string, error) {
+	var line []byte
+	for {
+		part, err := p.in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > maxLine:
+			return "", errLineTooLong
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil && len(line) == 0:
+			return "", err
+		default:
+			return strings.TrimRight(string(line), "\r\n"), nil
+		}
+	}
+}
+
+func (p *plain) print(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.out, line)
+}
+
+func (p *plain) dim(s string) string  { return s }
+func (p *plain) bold(s string) string { return s }
+func (p *plain) close()               {}
+
+// terminal keeps a prompt below what it prints.
+type terminal struct {
+	t       *term.Terminal
+	in, out int // file descriptors
+	before  *term.State
+	colour  bool
+}
+
+// readLine returns io.EOF at Ctrl-C and Ctrl-D.
+func (t *terminal) readLine() (string, error) {
+	line, err := t.t.ReadLine()
+	if errors.Is(err, term.ErrPasteIndicator) {
+		err = nil
+	}
+	return line, err
+}
+
+func (t *terminal) print(line string) {
+	t.fit()
+	io.WriteString(t.t, line+"\n")
+}
+
+// fit follows the window's size. It costs one system call, and needs no signal.
+func (t *terminal) fit() {
+	if width, height, err := term.GetSize(t.out); err == nil && width > 0 {
+		t.t.SetSize(width, height) // only complains of what it could not redraw
+	}
+}
+
+func (t *terminal) dim(s string) string  { return t.style("\x1b[2m", s) }
+func (t *terminal) bold(s string) string { return t.style("\x1b[1m", s) }
+
+func (t *terminal) style(code, s string) string {
+	if !t.colour {
+		return s
+	}
+	return code + s + "\x1b[0m"
+}
+
+func (t *terminal) close() {
+	term.Restore(t.in, t.before) // on the way out: there is nobody left to tell
+}

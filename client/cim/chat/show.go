@@ -1,0 +1,117 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto"
+)
+
+// message returns the line that shows a message:
+//
+//	15:04:05 bob: hello
+//	15:04:05 [private] bob: hi
+//	15:04:05 [private] you to bob: hi
+func (c *chat) message(m client.Message) string {
+	at := c.screen.dim(time.UnixMilli(m.Time).In(c.cfg.Zone).Format("15:04:05"))
+	return at + " " + c.who(m) + " " + cleanText(m.Text)
+}
+
+// who says from whom and in which conversation a message is.
+func (c *chat) who(m client.Message) string {
+	self := c.cfg.Client.Self().User
+	from := cleanLine(m.FromName)
+	if m.From == self {
+		from = "you"
+	}
+	switch {
+	case m.Group == proto.Everyone:
+		return c.screen.bold(from) + ":"
+	case m.Group != 0:
+		return fmt.Sprintf("[group %d] %s:", m.Group, c.screen.bold(from))
+	case m.From == self && m.To != self:
+		return fmt.Sprintf("[private] %s to %d:", c.screen.bold(from), m.To)
+	default:
+		return fmt.Sprintf("[private] %s:", c.screen.bold(from))
+	}
+}
+
+// happening returns the line for an event, or nothing if it is not worth one:
+// the end is told by whoever called Run.
+func happening(e client.Event) string {
+	switch e := e.(type) {
+	case client.Connected:
+		return "* " + e.String()
+	case client.Disconnected:
+		return "* " + retrying(e)
+	case client.Trimmed:
+		return "* " + e.String()
+	default:
+		return ""
+	}
+}
+
+func retrying(e client.Disconnected) string {
+	if e.RetryIn < 100*time.Millisecond {
+		return "connection lost (" + reason(e.Err) + "), connecting again"
+	}
+	return fmt.Sprintf("no connection (%s), trying again in %s", reason(e.Err), e.RetryIn.Round(100*time.Millisecond))
+}
+
+// reason is why something failed, in few words.
+func reason(err error) string {
+	var code *proto.Error
+	switch {
+	case errors.As(err, &code):
+		return code.Code.String()
+	case errors.Is(err, client.ErrNoRoute):
+		return "no route answers"
+	default:
+		return cleanLine(err.Error())
+	}
+}
+
+// notSent says that a message was not sent and what to do.
+func (c *chat) notSent(m outgoing, err error) string {
+	var code *proto.Error
+	what := "! not sent to " + m.whom + ": "
+	switch {
+	case errors.Is(err, client.ErrOutcomeUnknown):
+		return "! your message to " + m.whom + " may or may not have arrived: the connection ended first. Ask before you send it again."
+	case !errors.As(err, &code):
+		return what + cleanLine(err.Error())
+	}
+	switch code.Code {
+	case proto.UnknownUser:
+		return what + "there is no such user. :olu lists who is online."
+	case proto.TooLarge:
+		return what + "the text is too long. Send it in parts."
+	case proto.NotMember:
+		return what + "you are not a member."
+	default:
+		return what + cleanLine(code.Error())
+	}
+}
+
+// failed says that a command did not work.
+func failed(what string, err error) string {
+	var code *proto.Error
+	if errors.As(err, &code) {
+		return "! cannot " + what + ": " + cleanLine(code.Error())
+	}
+	return "! cannot " + what + ": " + reason(err) + ". Try again in a moment."
+}
+
+func (c *chat) greet() {
+	u := c.cfg.Client.Self()
+	c.screen.print(fmt.Sprintf("You are %s (%d). Type a text for everyone, or id;;text for one user. :all shows every command.",
+		cleanLine(u.Name), u.User))
+}
+
+// label is how a user is shown in lists.
+func label(u client.User) string {
+	return fmt.Sprintf("%-16s  %s", strconv.FormatInt(u.User, 10), cleanLine(u.Name))
+}

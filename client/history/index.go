@@ -1,0 +1,102 @@
+package history
+
+import (
+	"crypto/sha256"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// recent is how many positions of a log are kept to resume from when a store
+// lost the tail of that log. With the first one of the epoch as the last resort,
+// a longer loss only means that more is read again and recognised by its key.
+const recent = 64
+
+// mark is a key's hash. 16 bytes instead of a key's 40, and at a billion
+// messages the odds of a collision are still below 1e-20.
+type mark [16]byte
+
+func markOf(key string) mark {
+	sum := sha256.Sum256([]byte(key))
+	return mark(sum[:16])
+}
+
+// index is what both histories answer from. Its owner guards it.
+type index struct {
+	user  int64
+	keys  map[mark]struct{}
+	order []mark // in the order of arrival, when limit bounds them; else nil
+	limit int    // zero: keys are kept for ever
+	logs  map[int64]*trail
+}
+
+func newIndex(limit int) index {
+	return index{keys: make(map[mark]struct{}), limit: limit, logs: make(map[int64]*trail)}
+}
+
+func (x *index) has(key string) bool {
+	_, ok := x.keys[markOf(key)]
+	return ok
+}
+
+// add records a position, and the message that stands there, if it is one.
+func (x *index) add(at proto.Position, m *proto.Message) {
+	t, ok := x.logs[at.Log]
+	if !ok {
+		t = new(trail)
+		x.logs[at.Log] = t
+	}
+	t.add(at)
+	if m != nil {
+		x.remember(markOf(m.Key()))
+	}
+}
+
+func (x *index) remember(k mark) {
+	if _, ok := x.keys[k]; ok {
+		return
+	}
+	x.keys[k] = struct{}{}
+	if x.limit == 0 {
+		return
+	}
+	if x.order = append(x.order, k); len(x.order) > x.limit {
+		delete(x.keys, x.order[0])
+		x.order = x.order[1:]
+	}
+}
+
+func (x *index) positions(log int64) []proto.Position {
+	t, ok := x.logs[log]
+	if !ok {
+		return nil
+	}
+	return t.newestFirst()
+}
+
+// trail is where a log was read: the first position in its present epoch and the
+// most recent ones, in the order they were written.
+type trail struct {
+	first proto.Position
+	last  []proto.Position // oldest first, at most twice recent
+}
+
+func (t *trail) add(at proto.Position) {
+	if len(t.last) == 0 || at.Epoch != t.first.Epoch {
+		t.first = at
+	}
+	if t.last = append(t.last, at); len(t.last) >= 2*recent {
+		t.last = append(t.last[:0], t.last[len(t.last)-recent:]...)
+	}
+}
+
+func (t *trail) newestFirst() []proto.Position {
+	tail := t.last[max(0, len(t.last)-recent):]
+	list := make([]proto.Position, 0, len(tail)+1)
+	for i := len(tail) - 1; i >= 0; i-- {
+		list = append(list, tail[i])
+	}
+	if tail[0] != t.first {
+		list = append(list, t.first)
+	}
+	return list
+}

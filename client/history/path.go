@@ -1,0 +1,27 @@
+package history
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Path returns where in dir the history of an account on a device belongs. Any
+// account name is fine: the file's name begins with what of it is safe on every
+// file system, and a hash tells accounts apart whose names look alike there.
+func Path(dir, account, device string) string {
+	sum := sha256.Sum256([]byte(account + "\x00" + device))
+	return filepath.Join(dir, fmt.Sprintf("%s-%s-%x.history", plain(account), plain(device), sum[:6]))
+}
+
+// plain returns at most 32 characters of s, others than a-z 0-9 left out.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(s))
+	return s[:min(len(s), 32)]
+}

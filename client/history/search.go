@@ -1,0 +1,42 @@
+package history
+
+import (
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Search returns the latest n messages whose text contains word, oldest first.
+// Upper and lower case are the same. It reads the whole file.
+func (h *File) Search(word string, n int) ([]proto.Message, error) {
+	word = strings.ToLower(word)
+	return h.last(n, func(m *proto.Message) bool {
+		return strings.Contains(strings.ToLower(m.Text), word)
+	})
+}
+
+// Conversation returns the latest n private messages from and to peer, oldest
+// first. It reads the whole file.
+func (h *File) Conversation(peer int64, n int) ([]proto.Message, error) {
+	return h.last(n, func(m *proto.Message) bool {
+		return m.Group == 0 && (m.From == peer || m.To == peer)
+	})
+}
+
+// last returns the last n messages that match, oldest first.
+func (h *File) last(n int, match func(*proto.Message) bool) ([]proto.Message, error) {
+	r, err := h.reader()
+	if err != nil {
+		return nil, err
+	}
+	var found []proto.Message
+	_, _, err = scan(r, func(rec record) {
+		if rec.Message == nil || !match(rec.Message) {
+			return
+		}
+		if found = append(found, *rec.Message); len(found) > n {
+			found = found[1:]
+		}
+	})
+	return found, err
+}

@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// link is one live connection to a node.
+type link struct {
+	// Set by enter, read by all.
+	node     proto.Node
+	wire     wire
+	ping     time.Duration
+	start    time.Time
+	redirect chan *proto.Frame // of size 1: where the node asks to go
+	dead     chan struct{}     // closed when the reader has ended
+
+	heard atomic.Int64 // latest frame, as time.Duration since start
+
+	cause error // why the reader ended; read it after dead is closed
+}
+
+func (l *link) heardAt() time.Time { return l.start.Add(time.Duration(l.heard.Load())) }
+
+// enter connects to node, shows the ticket, waits for the answer, learns from it
+// where the logs end, and starts the reader.
+func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*link, error) {
+	w, err := c.cfg.dial(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := handshake(ctx, w, ticket)
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("open session at node %s: %w", node.ID, err)
+	}
+	l := &link{
+		node: node, wire: w, ping: time.Duration(answer.PingSeconds) * time.Second, start: time.Now(),
+		redirect: make(chan *proto.Frame, 1), dead: make(chan struct{}),
+	}
+	if l.ping <= 0 {
+		l.ping = defaultPing
+	}
+	c.learn(proto.Positions(answer.Newest), proto.Positions(answer.Cursors))
+	c.wg.Go(func() { c.read(l) })
+	return l, nil
+}
+
+// handshake shows the ticket and returns the login answer. Closing the wire is
+// what ends a read that waits too long.
+func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, w.close)()
+	if err := w.write(&proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}); err != nil {
+		return nil, err
+	}
+	for {
+		f, err := w.read()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch f.Cmd {
+		case proto.Command_LOGIN_ANSWER, proto.Command_KICK, proto.Command_ERROR:
+			if f.Code != 0 || f.Cmd != proto.Command_LOGIN_ANSWER {
+				return nil, proto.Err(proto.Code(f.Code), f.ReqMsg)
+			}
+			return f, nil
+		}
+	}
+}
+
+// read handles what the node sends until the connection ends.
+func (c *Client) read(l *link) {
+	defer close(l.dead)
+	for {
+		f, err := l.wire.read()
+		if err != nil {
+			l.cause = err
+			return
+		}
+		l.heard.Store(int64(time.Since(l.start)))
+		if l.cause = c.handle(l, f); l.cause != nil {
+			return
+		}
+	}
+}
+
+// handle does what one frame says. An error ends the connection.
+func (c *Client) handle(l *link, f *proto.Frame) error {
+	switch f.Cmd {
+	case proto.Command_MESSAGE:
+		m := f.Message()
+		c.take(&m)
+	case proto.Command_SEND_ANSWER:
+		c.answered(f)
+	case proto.Command_NEWEST:
+		c.learn(proto.Positions(f.Newest), nil)
+	case proto.Command_REDIRECT:
+		select {
+		case l.redirect <- f:
+		default: // it is on its way already
+		}
+	case proto.Command_KICK:
+		return proto.Err(proto.Code(f.Code), f.ReqMsg)
+	case proto.Command_ERROR:
+		c.cfg.Logger.Warn("frame refused", "node", l.node.ID, "code", proto.Code(f.Code), "err", f.ReqMsg)
+		if f.Id != "" {
+			c.answered(f)
+		}
+	}
+	return nil // a ping's answer, or of a newer node: nothing to do
+}

@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Page is one page of who is connected, by ascending id.
+type Page = proto.OnlineAnswer
+
+// Online returns the users who are connected and whose name begins with prefix,
+// by ascending id, asking the route for a page at a time as they are taken. An
+// error ends the iteration. Who comes or goes meanwhile may be missed.
+func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
+	return func(yield func(User, error) bool) {
+		for after := int64(0); ; {
+			page, err := c.OnlinePage(ctx, prefix, after, 0)
+			if err != nil {
+				yield(User{}, err)
+				return
+			}
+			for _, u := range page.Users {
+				if !yield(u, nil) {
+					return
+				}
+			}
+			if page.Next <= after {
+				return
+			}
+			after = page.Next
+		}
+	}
+}
+
+// OnlinePage returns at most limit users who are connected, with ids above after
+// and names that begin with prefix. A limit of zero is the route's choice.
+func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, limit int) (Page, error) {
+	q := url.Values{}
+	if prefix != "" {
+		q.Set("prefix", prefix)
+	}
+	if after > 0 {
+		q.Set("after", strconv.FormatInt(after, 10))
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	var page Page
+	if err := c.account.call(ctx, http.MethodGet, proto.PathOnline+"?"+q.Encode(), nil, &page); err != nil {
+		return Page{}, fmt.Errorf("list online users: %w", err)
+	}
+	return page, nil
+}
+
+// UserByName returns the account with the name. The error has the code
+// proto.UnknownUser if there is none.
+func (c *Client) UserByName(ctx context.Context, name string) (User, error) {
+	return c.user(ctx, "name", name)
+}
+
+// UserByID returns the account with the id. The error has the code
+// proto.UnknownUser if there is none.
+func (c *Client) UserByID(ctx context.Context, id int64) (User, error) {
+	return c.user(ctx, "id", strconv.FormatInt(id, 10))
+}
+
+func (c *Client) user(ctx context.Context, key, value string) (User, error) {
+	var u User
+	q := url.Values{key: {value}}
+	if err := c.account.call(ctx, http.MethodGet, proto.PathUser+"?"+q.Encode(), nil, &u); err != nil {
+		return User{}, fmt.Errorf("look up user %s: %w", value, err)
+	}
+	return u, nil
+}

@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Message is a message as an application sees it.
+type Message = proto.Message
+
+// Receive returns the next message, after writing it to the history. It blocks
+// until there is one or ctx ends.
+//
+// After Close it returns ErrClosed, and after the client stopped for another
+// reason that reason, once everything that had arrived is returned. An error of
+// the history comes with no message and loses none: the next call tries again.
+func (c *Client) Receive(ctx context.Context) (Message, error) {
+	for {
+		c.mu.Lock()
+		arrived, stopped := c.arrived.wait(), c.err
+		c.mu.Unlock()
+		m, err := c.deliver(true)
+		switch {
+		case err != nil:
+			return Message{}, err
+		case m != nil:
+			return *m, nil
+		case stopped != nil:
+			return Message{}, stopped
+		}
+		select {
+		case <-ctx.Done():
+			return Message{}, ctx.Err()
+		case <-arrived:
+		}
+	}
+}
+
+// Messages returns the messages as they come, each as Receive does. An error ends
+// the iteration and comes with a zero Message: the end of ctx, the reason why the
+// client stopped, or a failure of the history.
+func (c *Client) Messages(ctx context.Context) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for {
+			m, err := c.Receive(ctx)
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// keepOwn writes to the history what needs nobody to show it to. A failure is
+// left for Receive to report.
+func (c *Client) keepOwn() {
+	if _, err := c.deliver(false); err != nil && !errors.Is(err, ErrClosed) {
+		c.cfg.Logger.Error("sent message not written to the history", "err", err)
+	}
+}
+
+// deliver keeps what is first in the queue, and what follows, up to and including
+// a message to show, which it returns. Without show it stops in front of that. It
+// returns nil when there is none.
+func (c *Client) deliver(show bool) (*Message, error) {
+	c.delivering.Lock()
+	defer c.delivering.Unlock()
+	for {
+		c.mu.Lock()
+		closed := errors.Is(c.err, ErrClosed)
+		var d delivery
+		waiting := len(c.in.queue) > 0
+		if waiting {
+			d = c.in.queue[0]
+		}
+		c.mu.Unlock()
+		if closed {
+			return nil, ErrClosed
+		}
+		if !waiting {
+			return nil, nil
+		}
+		repeated := d.message != nil && c.cfg.History.Has(d.message.Key())
+		shown := d.message != nil && !d.own && !repeated
+		if shown && !show {
+			return nil, nil
+		}
+		if err := c.keep(d, repeated); err != nil {
+			return nil, err
+		}
+		if shown {
+			return d.message, nil
+		}
+	}
+}
+
+// keep writes the first of the queue to the history and takes it from the queue.
+// Of what the history has already only the position is written.
+func (c *Client) keep(d delivery, repeated bool) error {
+	m := d.message
+	if repeated {
+		m = nil
+	}
+	if err := c.cfg.History.Append(d.at, m); err != nil {
+		return fmt.Errorf("keep message %d: %w", d.at.Number, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in.queue[0] = delivery{} // let go of the text
+	c.in.queue = c.in.queue[1:]
+	if c.acks.show(d.at) {
+		poke(c.wake)
+	}
+	if d.own {
+		delete(c.in.sent, d.message.ID)
+	}
+	if c.in.room() == queueMax/2 {
+		poke(c.pull)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// maxAnswer bounds a route's answer in bytes: a page of pullPage messages, each
+// of the largest frame, with most bytes escaped as six.
+const maxAnswer = 96 << 20
+
+// ErrNoRoute is in the error when no route answered.
+var ErrNoRoute = errors.New("no route answered")
+
+// codeError is a route's or node's refusal, and when it may be tried again.
+type codeError struct {
+	code  *proto.Error
+	after time.Duration // from Retry-After; zero: not told
+}
+
+func (e *codeError) Error() string { return e.code.Error() }
+func (e *codeError) Unwrap() error { return e.code }
+
+// routes calls the routes over HTTP. Its methods may be called concurrently.
+type routes struct {
+	http  *http.Client // set at the start
+	bases []string
+
+	mu      sync.Mutex
+	current int // index of the route in use
+	token   string
+}
+
+func newRoutes(cfg Config) *routes {
+	r := &routes{http: cfg.HTTP, token: cfg.Token}
+	for _, base := range cfg.Routes {
+		r.bases = append(r.bases, strings.TrimRight(base, "/"))
+	}
+	return r
+}
+
+func (r *routes) bearer() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.token
+}
+
+func (r *routes) setToken(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.token = token
+}
+
+// call asks the route in use and, when that does not answer, each of the others
+// once. in is sent as JSON unless it is nil. The error wraps a *proto.Error when a
+// route answered, else ErrNoRoute or ctx's error.
+func (r *routes) call(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("call %s: %w", path, err)
+		}
+	}
+	var failures []error
+	for range r.bases {
+		i, base := r.inUse()
+		err := r.ask(ctx, method, base+path, body, out)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("call %s: %w", path, ctx.Err())
+		}
+		if refused := new(codeError); errors.As(err, &refused) {
+			if refused.code.Code == proto.Unavailable {
+				r.leave(i) // its store may be out of its reach alone: the next call asks another
+			}
+			return fmt.Errorf("call %s: %w", path, refused)
+		}
+		r.leave(i)
+		failures = append(failures, err)
+	}
+	return fmt.Errorf("call %s: %w: %w", path, ErrNoRoute, errors.Join(failures...))
+}
+
+func (r *routes) inUse() (int, string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current, r.bases[r.current]
+}
+
+// leave moves on to the next route, unless somebody else just did.
+func (r *routes) leave(i int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == i {
+		r.current = (i + 1) % len(r.bases)
+	}
+}
+
+// ask makes one request. The error is a *codeError if the answer came from a route.
+func (r *routes) ask(ctx context.Context, method, url string, body []byte, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token := r.bearer(); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		return refusal(resp, answer)
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("answer of %s: %w", url, err)
+	}
+	return nil
+}
+
+// refusal reads an answer other than 2xx. What is not in a route's form comes
+// from something in between, such as a balancer without a route behind it.
+func refusal(resp *http.Response, body []byte) error {
+	var e proto.ErrorAnswer
+	if err := json.Unmarshal(body, &e); err != nil || e.Code == proto.OK {
+		return fmt.Errorf("%s answered %s", resp.Request.URL.Host, resp.Status)
+	}
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		seconds = 0
+	}
+	return &codeError{proto.Err(e.Code, e.Message), time.Duration(seconds) * time.Second}
+}
+
+// codeOf returns the code in err, or OK if there is none.
+func codeOf(err error) proto.Code {
+	if e := new(proto.Error); errors.As(err, &e) {
+		return e.Code
+	}
+	return proto.OK
+}

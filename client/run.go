@@ -1,0 +1,112 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// run keeps a connection until ctx ends or there is no coming back.
+func (c *Client) run(ctx context.Context) {
+	for row := 0; ; row++ {
+		c.since = time.Time{}
+		node, err := c.live(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if !c.since.IsZero() && time.Since(c.since) >= settled {
+			row = 0
+		}
+		delay, again := retryDelay(err, row)
+		if !again {
+			c.stop(err)
+			return
+		}
+		c.cfg.Logger.Warn("connection lost", "node", node.ID, "err", err, "retry", delay)
+		c.disconnected(node, err, delay)
+		if !pause(ctx, delay) {
+			return
+		}
+	}
+}
+
+// live logs in, connects, and serves the connection and those it is handed over
+// to, until there is none. It returns the last node and why it ended.
+func (c *Client) live(ctx context.Context) (proto.Node, error) {
+	l, node, err := c.open(ctx)
+	moved := false
+	for err == nil {
+		node = l.node
+		c.connected(node, moved)
+		l, err = c.serve(ctx, l)
+		moved = true
+	}
+	if node.ID != "" && nodeFailed(err) {
+		c.avoid.addAt(node.ID, time.Now())
+	}
+	return node, err
+}
+
+// open logs in and connects to the node that the route chose. The node is zero
+// if it came to none.
+func (c *Client) open(ctx context.Context) (*link, proto.Node, error) {
+	answer, err := c.account.login(ctx, c.avoid.at(time.Now()))
+	if err != nil {
+		return nil, proto.Node{}, err
+	}
+	if err := c.bind(User{User: answer.User, Name: answer.Name}); err != nil {
+		return nil, proto.Node{}, err
+	}
+	l, err := c.enter(ctx, answer.Node, answer.Ticket)
+	return l, answer.Node, err
+}
+
+// bind learns who the account is, once, and makes sure that the history is its.
+func (c *Client) bind(self User) error {
+	if c.Self() == self {
+		return nil
+	}
+	if err := c.cfg.History.Bind(self.User); err != nil {
+		return &fatalError{err}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.self = self
+	return nil
+}
+
+// connected notes the live connection. A closed client stays closed.
+func (c *Client) connected(node proto.Node, moved bool) {
+	c.since = time.Now()
+	c.cfg.Logger.Info("connected", "node", node.ID, "moved", moved)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.state = State{Node: node}
+	c.acks.again()
+	c.tellLocked(Connected{Node: node, Moved: moved})
+	select {
+	case <-c.ready:
+	default:
+		close(c.ready)
+	}
+}
+
+func (c *Client) disconnected(node proto.Node, err error, retryIn time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.state = State{Err: err}
+	c.tellLocked(Disconnected{Node: node, Err: err, RetryIn: retryIn})
+}
+
+// fatalError is a trouble on this machine that a retry does not change.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+func (e *fatalError) Unwrap() error { return e.err }

@@ -1,0 +1,112 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Sender sends over HTTP and receives nothing: for functions, scripts and
+// services that only notify. It holds no connection and no goroutine, displaces
+// no device, and needs no Close. Its methods may be called concurrently.
+type Sender struct {
+	account account
+	self    User
+
+	mu            sync.Mutex
+	conversations map[conversation]*turn
+}
+
+// conversation is whom messages go to.
+type conversation struct{ to, group int64 }
+
+// turn lets one message of a conversation be in flight, so that a sender's order
+// holds whichever route takes longer.
+type turn struct {
+	busy    chan struct{} // of size 1: full while somebody sends
+	waiting int           // who holds or wants it; guarded by Sender.mu
+}
+
+// NewSender logs in and returns a Sender. Of cfg it does not read History,
+// Transport, TLS and Dial. It tries once; an error that wraps a *proto.Error came
+// from a route.
+func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sender{account: account{cfg, newRoutes(cfg)}, conversations: make(map[conversation]*turn)}
+	answer, err := s.account.login(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.self = User{User: answer.User, Name: answer.Name}
+	return s, nil
+}
+
+// Self returns the account.
+func (s *Sender) Self() User { return s.self }
+
+// Send sends m and blocks until it is stored or refused, trying again while that
+// may help, or until ctx ends: then the error wraps ErrOutcomeUnknown if the
+// message may be stored. Messages of one conversation go one after another.
+func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
+	m, err := m.checked()
+	if err != nil {
+		return Receipt{}, err
+	}
+	leave, err := s.enter(ctx, conversation{m.To, m.Group})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("send %s: %w", m.ID, err)
+	}
+	defer leave()
+	return s.post(ctx, m)
+}
+
+func (s *Sender) post(ctx context.Context, m Outgoing) (Receipt, error) {
+	in := proto.SendMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text}
+	for row := 0; ; row++ {
+		var r Receipt
+		err := s.account.call(ctx, http.MethodPost, proto.PathSend, in, &r)
+		if err == nil {
+			return r, nil
+		}
+		delay, again := retryDelay(err, row)
+		if !again {
+			return Receipt{}, fmt.Errorf("send %s: %w", m.ID, err)
+		}
+		if !pause(ctx, max(delay, 50*time.Millisecond)) {
+			return Receipt{}, fmt.Errorf("send %s: %w: %w", m.ID, ErrOutcomeUnknown, err)
+		}
+	}
+}
+
+// enter waits for the conversation's turn. leave gives it back.
+func (s *Sender) enter(ctx context.Context, c conversation) (leave func(), err error) {
+	s.mu.Lock()
+	t, ok := s.conversations[c]
+	if !ok {
+		t = &turn{busy: make(chan struct{}, 1)}
+		s.conversations[c] = t
+	}
+	t.waiting++
+	s.mu.Unlock()
+	done := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if t.waiting--; t.waiting == 0 {
+			delete(s.conversations, c)
+		}
+	}
+	select {
+	case t.busy <- struct{}{}:
+		return func() { <-t.busy; done() }, nil
+	case <-ctx.Done():
+		done()
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,206 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// errSilent is why a connection is given up that does not answer a ping.
+var errSilent = errors.New("the node does not answer")
+
+// move is a hand-over to another node that is under way.
+type move struct {
+	link *link
+	err  error
+}
+
+// serve writes what there is to write until the connection ends. It returns the
+// connection that it was handed over to, or why it ended. The old one is closed
+// and its reader has ended either way.
+func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
+	pulse := pulse{interval: l.ping, wrote: time.Now()}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var moving chan move // nil: no hand-over is under way
+	defer c.part(l)
+	for {
+		due, err := c.write(l, &pulse)
+		if err != nil {
+			return outcome(moving, l.reason(err))
+		}
+		timer.Reset(time.Until(due))
+		select {
+		case <-ctx.Done():
+			c.bow(l)
+			if m := wait(moving); m.link != nil {
+				c.part(m.link)
+			}
+			return nil, ctx.Err()
+		case <-l.dead:
+			return outcome(moving, l.cause)
+		case f := <-l.redirect:
+			if moving != nil {
+				continue
+			}
+			if f.Ticket == "" {
+				return nil, proto.Err(proto.GoingAway, f.ReqMsg)
+			}
+			moving = c.move(ctx, l, f)
+		case m := <-moving:
+			if m.link != nil {
+				c.handOver(ctx, l)
+				return m.link, nil
+			}
+			c.cfg.Logger.Warn("cannot move", "node", l.node.ID, "err", m.err)
+			moving = nil
+		case <-c.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// outcome decides what comes after a connection ended because of cause. While a
+// hand-over is under way its result counts, whatever the old node said: the
+// session's own new connection may have displaced the old one.
+func outcome(moving chan move, cause error) (*link, error) {
+	switch m := wait(moving); {
+	case m.link != nil:
+		return m.link, nil
+	case m.err != nil:
+		return nil, m.err
+	default:
+		return nil, cause
+	}
+}
+
+// reason returns why a connection ended that could not be written to. What the
+// node said last, if it said something, is still on its way to the reader.
+func (l *link) reason(failure error) error {
+	timer := time.NewTimer(leaveTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.dead:
+		if codeOf(l.cause) != proto.OK {
+			return l.cause
+		}
+	case <-timer.C:
+	}
+	return failure
+}
+
+// write sends what is due and returns when more will be, unless woken earlier.
+func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
+	now := time.Now()
+	ping, dead, due := pulse.beat(l.heardAt(), now)
+	if dead {
+		return due, errSilent
+	}
+	frames, more := c.collect(now)
+	if ping {
+		frames = append(frames, &proto.Frame{Cmd: proto.Command_PING})
+	}
+	if len(frames) > 0 {
+		if err := l.wire.write(frames...); err != nil {
+			return due, fmt.Errorf("write to node %s: %w", l.node.ID, err)
+		}
+		pulse.wrote = time.Now()
+	}
+	if !more.IsZero() && more.Before(due) {
+		due = more
+	}
+	return due, nil
+}
+
+// collect returns the frames to write now, and when there will be more; zero:
+// only an event brings more.
+func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.out.next(now) {
+		frames = append(frames, p.frameLocked())
+	}
+	if ack := c.acks.takeAt(now); ack != nil {
+		frames = append(frames, ack)
+	}
+	if at, ok := c.out.due(); ok {
+		due = at
+	}
+	if at, ok := c.acks.due(); ok && (due.IsZero() || at.Before(due)) {
+		due = at
+	}
+	return frames, due
+}
+
+// move connects to where the node asks to go, in a goroutine that serve waits for.
+func (c *Client) move(ctx context.Context, l *link, f *proto.Frame) chan move {
+	done := make(chan move, 1)
+	node := proto.Node{ID: f.NodeAddress, Address: f.NodeAddress, TLS: l.node.TLS}
+	c.wg.Go(func() {
+		next, err := c.enter(ctx, node, f.Ticket)
+		if err != nil {
+			err = fmt.Errorf("move: %v", err) // without its code: a login gets another ticket
+		}
+		done <- move{next, err}
+	})
+	return done
+}
+
+// wait returns the result of a hand-over, or the zero move if there is none.
+func wait(moving chan move) move {
+	if moving == nil {
+		return move{}
+	}
+	return <-moving
+}
+
+// handOver waits until the connection that is left has answered everything, so
+// that as little as possible must be sent again on the new one.
+func (c *Client) handOver(ctx context.Context, old *link) {
+	ctx, cancel := context.WithTimeout(ctx, handoverTimeout)
+	defer cancel()
+	for c.unanswered() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-old.dead:
+			return
+		case <-c.wake:
+		}
+	}
+}
+
+func (c *Client) unanswered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.flying > 0
+}
+
+// part closes a connection, waits for its reader, and takes back what it left
+// unanswered.
+func (c *Client) part(l *link) {
+	l.wire.close()
+	<-l.dead
+	c.mu.Lock()
+	c.out.lost()
+	c.mu.Unlock()
+	poke(c.wake)
+}
+
+// bow says goodbye: it acknowledges what was shown.
+func (c *Client) bow(l *link) {
+	c.mu.Lock()
+	ack := c.acks.take()
+	c.mu.Unlock()
+	if ack == nil {
+		return
+	}
+	timer := time.AfterFunc(leaveTimeout, l.wire.close)
+	defer timer.Stop()
+	if err := l.wire.write(ack); err != nil {
+		c.cfg.Logger.Debug("last acknowledgement not written", "node", l.node.ID, "err", err)
+	}
+}

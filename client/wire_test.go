@@ -1,0 +1,160 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/coder/websocket"
+	pb "google.golang.org/protobuf/proto"
+)
+
+// echo answers every frame with itself until it is told to kick.
+func echo(f *proto.Frame) (*proto.Frame, bool) {
+	if f.ReqMsg == "kick" {
+		return &proto.Frame{Cmd: proto.Command_KICK, Code: int32(proto.GoingAway)}, false
+	}
+	return f, true
+}
+
+// socketNode is a node's WebSocket side, which kicks by close code.
+func socketNode(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{proto.SubprotocolBinary}})
+	if err != nil || r.URL.Path != proto.PathSocket || c.Subprotocol() != proto.SubprotocolBinary {
+		return
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(maxFrame)
+	for {
+		_, b, err := c.Read(r.Context())
+		if err != nil {
+			return
+		}
+		f := new(proto.Frame)
+		if f.Unmarshal(b) != nil {
+			return
+		}
+		if f.ReqMsg == "kick" {
+			c.Close(websocket.StatusCode(proto.GoingAway), "leaving")
+			return
+		}
+		c.Write(r.Context(), websocket.MessageBinary, b)
+	}
+}
+
+// streamNode is a node's TCP side.
+func streamNode(t *testing.T, l net.Listener) {
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				in := bufio.NewReader(conn)
+				for {
+					f, err := proto.ReadFrame(in, maxFrame)
+					if err != nil {
+						return
+					}
+					f, more := echo(f)
+					b, _ := proto.AppendFrame(nil, f)
+					if _, err := conn.Write(b); err != nil || !more {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	t.Cleanup(func() { l.Close() })
+}
+
+func TestFramesTravelOverEveryTransport(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(socketNode))
+	defer web.Close()
+	secure := httptest.NewTLSServer(http.HandlerFunc(socketNode))
+	defer secure.Close()
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamNode(t, plain)
+	private, err := tls.Listen("tcp", "127.0.0.1:0", secure.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamNode(t, private)
+	trust := secure.Client().Transport.(*http.Transport).TLSClientConfig
+	for name, tt := range map[string]struct {
+		transport Transport
+		node      proto.Node
+	}{
+		"TCP":              {TCP, proto.Node{Address: plain.Addr().String()}},
+		"TLS":              {TCP, proto.Node{Address: private.Addr().String(), TLS: true}},
+		"WebSocket":        {WebSocket, proto.Node{Address: web.Listener.Addr().String()}},
+		"secure WebSocket": {WebSocket, proto.Node{Address: secure.Listener.Addr().String(), TLS: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{Routes: []string{"http://x"}, Name: "alice", Transport: tt.transport, TLS: trust}
+			cfg, err := cfg.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := cfg.dial(t.Context(), tt.node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.close()
+			exchange(t, w)
+		})
+	}
+}
+
+func exchange(t *testing.T, w wire) {
+	t.Helper()
+	frames := []*proto.Frame{
+		{Cmd: proto.Command_SEND, Id: "1", ReqMsg: "你好"},
+		{Cmd: proto.Command_SEND, Id: "2", ReqMsg: strings.Repeat("x", writeChunk)},
+		{Cmd: proto.Command_PING},
+		{Cmd: proto.Command_SEND, ReqMsg: "kick"},
+	}
+	go w.write(frames...)
+	for _, want := range frames[:3] {
+		if got, err := w.read(); err != nil || !pb.Equal(got, want) {
+			t.Fatalf("read %v, %v", got, err)
+		}
+	}
+	f, err := w.read()
+	if code := codeOf(err); code != proto.GoingAway && proto.Code(f.GetCode()) != proto.GoingAway {
+		t.Errorf("read %v, %v: want the code", f, err)
+	}
+}
+
+func TestUntrustedNodeIsNotTalkedTo(t *testing.T) {
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(socketNode))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of what is wanted here
+	secure.StartTLS()
+	defer secure.Close()
+	node := proto.Node{ID: "node-1", Address: secure.Listener.Addr().String(), TLS: true}
+	for _, transport := range []Transport{TCP, WebSocket} {
+		cfg, err := Config{Routes: []string{"http://x"}, Name: "alice", Transport: transport}.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := cfg.dial(ctx, node); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("transport %d: %v", transport, err)
+		}
+	}
+}
