@@ -17,9 +17,12 @@ var (
 	ErrNoUser = errors.New("no such user")
 	// ErrNoGroup is returned for a group that does not exist.
 	ErrNoGroup = errors.New("no such group")
-	// ErrNameTaken is returned by Register when the name belongs to an account
-	// made with another credential; the caller compares, see Register.
+	// ErrNameTaken says that a name belongs to an account made with another
+	// credential. The Store compares none: it is for the caller of Register.
 	ErrNameTaken = errors.New("name is taken")
+	// ErrInvalid is returned for what cannot be stored as it is: an id that is no
+	// id, a text that is not UTF-8, a name with control characters.
+	ErrInvalid = errors.New("argument is not valid")
 	// ErrSuperseded is returned for a session number that is not above the
 	// device's live and closed ones.
 	ErrSuperseded = errors.New("session number is superseded")
@@ -62,11 +65,12 @@ type Opening struct {
 }
 
 // Opened is the answer to one Opening. Err is nil, ErrSuperseded,
-// ErrDisplacesOther (Displaced is then who is live), ErrNoUser or ErrUnavailable.
+// ErrDisplacesOther, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown, after
+// which repeating it is harmless.
 type Opened struct {
 	Err       error
 	Number    int64
-	Displaced *Session
+	Displaced *Session         // which one was live, or with an error is; nil: none, or this one
 	Newest    proto.Position   // end of the user's inbox
 	Cursors   []proto.Position // how far this device acknowledged, a position a log
 }
@@ -99,7 +103,8 @@ type Message struct {
 }
 
 // Appended is the answer to one Message. Err is nil (stored in every log it
-// belongs to), ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown.
+// belongs to), ErrNoUser, ErrNoGroup, ErrInvalid, ErrUnavailable (it is in no
+// log) or ErrUnknown (it may be in some).
 type Appended struct {
 	Err    error
 	Time   int64  // of the entry that stands in the log, which an earlier try may have written
@@ -113,8 +118,8 @@ func (a *Appended) Own() *Copy { return &a.Copies[len(a.Copies)-1] }
 type Copy struct {
 	User     int64 // whose inbox; zero for a group's log
 	Stored   *proto.Stored
-	Sessions []Session // inbox: the live sessions of the user
-	Nodes    []Lease   // group: nodes that hold members
+	Sessions []Session // inbox: the live sessions of the user; shared, read only
+	Nodes    []Lease   // group: nodes that hold members; shared, read only
 }
 
 // Lease says that a node holds members of a group.

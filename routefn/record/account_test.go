@@ -1,0 +1,86 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestTakenNameAnswersItsAccount(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, created, err := s.Register(t.Context(), "alice", "hash")
+		if err != nil || !created || alice.Credential != "hash" {
+			t.Fatalf("registered %+v, %v, %v", alice, created, err)
+		}
+		again, created, err := s.Register(t.Context(), "alice", "other")
+		if err != nil || created || again != alice {
+			t.Errorf("registered again %+v, %v, %v", again, created, err)
+		}
+		for what, read := range map[string]func() (Account, error){
+			"name": func() (Account, error) { return s.AccountByName(t.Context(), "alice") },
+			"id":   func() (Account, error) { return s.AccountByID(t.Context(), alice.User) },
+		} {
+			if got, err := read(); err != nil || got != alice {
+				t.Errorf("by %s: %+v, %v", what, got, err)
+			}
+		}
+	})
+}
+
+func TestReservedIDIsNobody(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		register(t, s, "alice")
+		user, err := s.reserveID(t.Context(), "alice") // a process that died before it took the name
+		if err != nil {
+			t.Fatal(err)
+		}
+		if acc, err := s.AccountByID(t.Context(), user); !errors.Is(err, ErrNoUser) {
+			t.Errorf("reserved id is %+v, %v", acc, err)
+		}
+		if _, err := s.AccountByName(t.Context(), "bob"); !errors.Is(err, ErrNoUser) {
+			t.Errorf("bob: %v", err)
+		}
+	})
+}
+
+// A hundred clients register in one millisecond, four a name.
+func TestRegistrationRaceGivesUniqueIDs(t *testing.T) {
+	now := time.Now()
+	cfg := Config{Now: func() time.Time { return now }, PoolSize: 20}
+	each(t, cfg, func(t *testing.T, s *Store) {
+		const clients, names = 100, 25
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		made := 0
+		users := make(map[int64]string)
+		ids := make(map[string]int64)
+		for i := range clients {
+			all.Go(func() {
+				name := fmt.Sprint("user", i%names)
+				acc, created, err := s.Register(t.Context(), name, "")
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Errorf("register %s: %v", name, err)
+					return
+				}
+				if created {
+					made++
+				}
+				if owner, ok := users[acc.User]; ok && owner != name {
+					t.Errorf("%s and %s are both %d", owner, name, acc.User)
+				}
+				if id, ok := ids[name]; ok && id != acc.User {
+					t.Errorf("%s is both %d and %d", name, id, acc.User)
+				}
+				users[acc.User], ids[name] = name, acc.User
+			})
+		}
+		all.Wait()
+		if made != names || len(users) != names {
+			t.Errorf("%d accounts made, %d ids, want %d", made, len(users), names)
+		}
+	})
+}

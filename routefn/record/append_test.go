@@ -1,0 +1,302 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// private returns a first-time message.
+func private(from, to int64, id string) Message {
+	return Message{From: from, FromName: "alice", ID: id, To: to, Text: "text of " + id, Time: time.Now().UnixMilli()}
+}
+
+// stored appends messages that must all be accepted.
+func stored(t testing.TB, s *Store, messages ...Message) []Appended {
+	t.Helper()
+	answers := s.Append(t.Context(), messages)
+	for i, a := range answers {
+		if a.Err != nil {
+			t.Fatalf("append %s: %v", messages[i].ID, a.Err)
+		}
+	}
+	return answers
+}
+
+// inbox returns the keys of a user's inbox and checks that its numbers are dense
+// and each entry names the one before it.
+func inbox(t testing.TB, s *Store, user int64) []string {
+	t.Helper()
+	return keysOf(t, s, user, proto.Inbox)
+}
+
+func keysOf(t testing.TB, s *Store, user, log int64) []string {
+	t.Helper()
+	var keys []string
+	var before *proto.Stored
+	after := proto.Position{Log: log}
+	for {
+		p, err := s.Pull(t.Context(), user, after, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range p.Entries {
+			if before != nil && (e.At.Number != before.At.Number+1 || e.Prev != before.Key) {
+				t.Fatalf("entry %d after %q follows entry %d, %q", e.At.Number, e.Prev, before.At.Number, before.Key)
+			}
+			before = e
+			keys = append(keys, e.Key)
+		}
+		if p.Through == p.Newest {
+			return keys
+		}
+		after = p.Through
+	}
+}
+
+func wantKeys(t testing.TB, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Fatalf("log holds %v, want %v", got, want)
+	}
+}
+
+func TestMessageStandsInBothInboxes(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		for range 2 { // the second batch takes the one-trip path on a single server
+			a := stored(t, s, private(alice, bob, "m1"))[0]
+			if len(a.Copies) != 2 || a.Copies[0].User != bob || a.Own().User != alice {
+				t.Fatalf("copies are %+v, want bob's then alice's", a.Copies)
+			}
+		}
+		key := proto.Key(alice, "m1")
+		wantKeys(t, inbox(t, s, bob), key, key)
+		wantKeys(t, inbox(t, s, alice), key, key)
+		p, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := p.Entries[0].Message()
+		if err != nil || m.Text != "text of m1" || m.From != alice || m.To != bob || m.Prev != genesisKey || m.At.Number != 2 {
+			t.Fatalf("bob reads %+v, %v", m, err)
+		}
+	})
+}
+
+func TestNoteToOneselfIsStoredOnce(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		if a := stored(t, s, private(alice, alice, "m1"))[0]; len(a.Copies) != 1 {
+			t.Fatalf("%d copies", len(a.Copies))
+		}
+		wantKeys(t, inbox(t, s, alice), proto.Key(alice, "m1"))
+	})
+}
+
+func TestMessageToNobodyIsInNoLog(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		for _, again := range []bool{false, true} {
+			m := private(alice, 4711, "m1")
+			m.Again = again
+			if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrNoUser) {
+				t.Fatalf("error is %v", a.Err)
+			}
+		}
+		wantKeys(t, inbox(t, s, alice))
+		if _, err := s.Newest(t.Context(), 4711, proto.Inbox); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWhatCannotBeStoredIsRefusedAlone(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		bad := map[string]struct {
+			m    Message
+			want error
+		}{
+			"no id":          {private(alice, bob, ""), ErrInvalid},
+			"line feed":      {private(alice, bob, "a\nb"), ErrInvalid},
+			"no UTF-8":       {Message{From: alice, To: bob, ID: "m", Text: "\xff"}, ErrInvalid},
+			"no sender":      {private(0, bob, "m"), ErrInvalid},
+			"no receiver":    {private(alice, 0, "m"), ErrInvalid},
+			"no such group":  {Message{From: alice, Group: 7, ID: "m"}, ErrNoGroup},
+			"group, no text": {Message{From: alice, Group: proto.Everyone, ID: " "}, ErrInvalid},
+		}
+		for name, c := range bad {
+			answers := s.Append(t.Context(), []Message{c.m, private(alice, bob, "good")})
+			if !errors.Is(answers[0].Err, c.want) || answers[1].Err != nil {
+				t.Errorf("%s: %v, %v", name, answers[0].Err, answers[1].Err)
+			}
+		}
+		if got := inbox(t, s, bob); len(got) != len(bad) {
+			t.Errorf("bob has %v", got)
+		}
+	})
+}
+
+func TestBatchKeepsOrderWhenOneNeedsTheSlowPath(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
+		stored(t, s, private(alice, carol, "warm"), private(alice, bob, "warm2"))
+		lose(t, s, bob) // the store forgot bob's log and this process did not
+		stored(t, s, private(alice, bob, "1"), private(alice, carol, "2"), private(alice, bob, "3"), private(carol, bob, "4"))
+
+		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 3), key(carol, 4))
+		wantKeys(t, inbox(t, s, alice), proto.Key(alice, "warm"), proto.Key(alice, "warm2"), key(alice, 1), key(alice, 2), key(alice, 3))
+	})
+}
+
+func key(from int64, id int) string { return proto.Key(from, fmt.Sprint(id)) }
+
+// lose deletes a user's log, as a failover to an older replica does.
+func lose(t testing.TB, s *Store, user int64) {
+	t.Helper()
+	l := logRef{user: user}
+	o := writeTo(l.list(), []any{"del", l.list(), l.hash()})
+	s.run(t.Context(), "append", o)
+	if o.err != nil {
+		t.Fatal(o.err)
+	}
+}
+
+func TestLostLogBeginsANewEpoch(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		old := stored(t, s, private(alice, bob, "1"))[0].Copies[0].Stored
+		lose(t, s, bob)
+		renewed := stored(t, s, private(alice, bob, "2"))[0].Copies[0].Stored
+		if renewed.At.Epoch == old.At.Epoch || renewed.At.Number != 2 || renewed.Prev != genesisKey {
+			t.Fatalf("after %+v came %+v", old, renewed)
+		}
+		if _, err := s.Pull(t.Context(), bob, old.At.Position(), 0); !errors.Is(err, ErrDiverged) {
+			t.Fatalf("pull from the old epoch: %v", err)
+		}
+	})
+}
+
+func TestLostHashIsMendedWithANewEpoch(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		stored(t, s, private(alice, bob, "1"))
+		hash := logRef{user: bob}.hash()
+		s.run(t.Context(), "append", writeTo(hash, []any{"del", hash}))
+		m := private(alice, bob, "2")
+		if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrUnknown) {
+			t.Fatalf("error is %v", a.Err)
+		}
+		m.Again = true
+		stored(t, s, m)
+		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2))
+		wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
+	})
+}
+
+func TestSentAgainIsFoundNotRepeated(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		first := stored(t, s, private(alice, bob, "1"))[0]
+		for i := range 90 { // past the first two chunks of the search
+			stored(t, s, private(bob, alice, fmt.Sprint("x", i)))
+		}
+		m := private(alice, bob, "1")
+		m.Time += 5000
+		m.Again = true
+		again := stored(t, s, m, private(alice, bob, "2"))
+		if again[0].Time != first.Time {
+			t.Errorf("time is %d, the entry has %d", again[0].Time, first.Time)
+		}
+		for i, c := range again[0].Copies {
+			f := first.Copies[i].Stored
+			if c.Stored.At.Number != f.At.Number || c.Stored.Prev != f.Prev || string(c.Stored.Entry) != string(f.Entry) {
+				t.Errorf("copy %d is %+v, was %+v", i, c.Stored, f)
+			}
+		}
+		if got := inbox(t, s, bob); len(got) != 92 || got[91] != key(alice, 2) {
+			t.Errorf("bob has %d entries, the last %s", len(got), got[len(got)-1])
+		}
+	})
+}
+
+func TestSentAgainCompletesWhatIsMissing(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		m := private(alice, bob, "1")
+		half := batchesOf([]*draft{newDraft(&m)}, receiverCopy)
+		s.store(t.Context(), half) // a route that died after the receiver's copy
+		m.Again, m.Time = true, m.Time+1000
+		a := stored(t, s, m)[0]
+		wantKeys(t, inbox(t, s, bob), key(alice, 1))
+		wantKeys(t, inbox(t, s, alice), key(alice, 1))
+		if a.Time != m.Time-1000 || string(a.Own().Stored.Entry) != string(a.Copies[0].Stored.Entry) {
+			t.Errorf("the copies differ: %+v", a)
+		}
+	})
+}
+
+func TestSearchEndsAtEntriesTooOld(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		old := private(alice, bob, "old")
+		old.Time -= time.Hour.Milliseconds()
+		stored(t, s, old)
+		for i := range 20 {
+			m := private(alice, bob, fmt.Sprint(i))
+			m.Time = old.Time
+			stored(t, s, m)
+		}
+		old.Time += time.Hour.Milliseconds()
+		old.Again = true
+		stored(t, s, old)
+		if got := inbox(t, s, bob); len(got) != 22 {
+			t.Errorf("%d entries: an hour was searched", len(got))
+		}
+	})
+}
+
+func TestCopiesNameTheLiveSessions(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		phone := login(t, s, bob, "phone", "n1", 0)
+		laptop := login(t, s, bob, "laptop 2", "n2", 0)
+		for _, again := range []bool{false, true} {
+			m := private(alice, bob, fmt.Sprint("m", again))
+			m.Again = again
+			got := stored(t, s, m)[0].Copies[0].Sessions
+			if len(got) != 2 || got[0] != phone || got[1] != laptop {
+				t.Errorf("again %v: sessions are %+v, want %+v and %+v", again, got, phone, laptop)
+			}
+		}
+	})
+}
+
+// What is in one log and not in the other must be looked for at the next try.
+func TestHalfStoredIsUnknown(t *testing.T) {
+	m := private(1, 2, "1")
+	for name, c := range map[string]struct {
+		err  [copies]error
+		copy [copies]*Copy
+		want error
+	}{
+		"in both":             {copy: [copies]*Copy{{}, {}}},
+		"in none":             {err: [copies]error{ErrUnavailable, ErrUnavailable}, want: ErrUnavailable},
+		"receiver's only":     {copy: [copies]*Copy{{}}, err: [copies]error{ownCopy: ErrUnavailable}, want: ErrUnknown},
+		"sender's only":       {copy: [copies]*Copy{nil, {}}, err: [copies]error{ErrUnavailable}, want: ErrUnknown},
+		"sender's perhaps":    {err: [copies]error{ErrUnavailable, ErrUnknown}, want: ErrUnknown},
+		"receiver is nobody":  {err: [copies]error{ErrNoUser}, want: ErrNoUser},
+		"receiver was nobody": {copy: [copies]*Copy{nil, {}}, err: [copies]error{ErrNoUser}, want: ErrNoUser},
+	} {
+		d := newDraft(&m)
+		d.err, d.copy = c.err, c.copy
+		if a := d.answer(); !errors.Is(a.Err, c.want) || (a.Err == nil) != (len(a.Copies) == 2) {
+			t.Errorf("%s: %v, want %v", name, a.Err, c.want)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// lookBack is how far back a repeated message is looked for. It is bounded
+// because senders over HTTP mark every message, so that most are looked for in
+// vain, and a script pays 0.5 us for each entry it looks at. A sender who comes
+// later, an application started again with unsent messages perhaps, has his
+// message stored once more, and readers drop it by its key.
+const lookBack = 5 * time.Minute
+
+// batch is what one call appends to one log, in order, all or nothing.
+type batch struct {
+	log    logRef
+	which  int // which copy of its drafts
+	again  bool
+	drafts []*draft
+	op     *op
+}
+
+// batchesOf sorts the copies of drafts by their logs, keeping their order. Drafts
+// that failed already are left out.
+func batchesOf(drafts []*draft, which int) []*batch {
+	var batches []*batch
+	of := make(map[logRef]*batch, len(drafts))
+	for _, d := range drafts {
+		l := d.logs[which]
+		if l == (logRef{}) || d.err[receiverCopy] != nil {
+			continue
+		}
+		b := of[l]
+		if b == nil {
+			b = &batch{log: l, which: which}
+			of[l] = b
+			batches = append(batches, b)
+		}
+		b.drafts = append(b.drafts, d)
+		b.again = b.again || d.Again
+	}
+	return batches
+}
+
+// store appends batches, in order on one server, and trims what has grown. Batches
+// with nothing to look for are plain transactions, which cost the store half of
+// what a script does.
+func (s *Store) store(ctx context.Context, batches []*batch) {
+	ops := make([]*op, len(batches))
+	for i, b := range batches {
+		b.op = b.transaction()
+		if b.again {
+			b.op = b.script()
+		}
+		ops[i] = b.op
+	}
+	s.run(ctx, "append", ops...)
+	s.storeMissing(ctx, batches)
+	var grown []logRef
+	for _, b := range batches {
+		if b.settle() && b.log.user != 0 {
+			s.known.add(b.log.user)
+		}
+		if b.grown() {
+			grown = append(grown, b.log)
+		}
+	}
+	s.trim(ctx, grown)
+}
+
+// storeMissing makes the logs that were not there and appends to them.
+func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
+	var logs []logRef
+	var ops []*op
+	var missing []*batch
+	for _, b := range batches {
+		if b.missing() {
+			missing = append(missing, b)
+			logs = append(logs, b.log)
+			s.known.remove(b.log.user)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	errs := s.makeLogs(ctx, logs)
+	for i, b := range missing {
+		b.op = b.script()
+		if b.op.err = errs[i]; errs[i] == nil {
+			ops = append(ops, b.op)
+		}
+	}
+	s.run(ctx, "append", ops...)
+}
+
+// missing reports whether the batch's log was not there.
+func (b *batch) missing() bool {
+	if b.op.err != nil {
+		return false
+	}
+	if b.op.script != nil {
+		return b.op.noLog()
+	}
+	return integer(b.op.reply[0]) == 0
+}
+
+// transaction appends to a list that is there. MULTI, because a trim between
+// append and base would give a number twice.
+func (b *batch) transaction() *op {
+	push := make([]any, 0, 2+len(b.drafts))
+	push = append(push, "rpushx", b.log.list())
+	for _, d := range b.drafts {
+		push = append(push, d.stored)
+	}
+	steps := [][]any{
+		push,
+		{"lindex", b.log.list(), -1 - len(b.drafts)},
+		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers()},
+	}
+	if b.log.user == 0 {
+		steps = append(steps, []any{"time"}) // leases end by the store's clock
+	}
+	return writeTo(b.log.list(), steps...)
+}
+
+// script appends and first looks for what may be there.
+func (b *batch) script() *op {
+	since := b.drafts[0].Time
+	args := []any{b.log.watchers(), 0}
+	for _, d := range b.drafts {
+		look := "0"
+		if d.Again {
+			look = "1"
+		}
+		since = min(since, d.Time)
+		args = append(args, look, d.key, d.stored)
+	}
+	args[1] = since - lookBack.Milliseconds()
+	return b.log.script(appendScript, args...)
+}
+
+// settle gives each draft its copy or its error, and reports which.
+func (b *batch) settle() bool {
+	err := b.op.err
+	switch {
+	case err != nil:
+	case b.missing(): // made, and lost again: a failover is going on
+		err = fmt.Errorf("log of %s was lost: %w", b.log.tag(), ErrUnavailable)
+	case b.op.script != nil:
+		err = b.settleScript()
+	default:
+		err = b.settleTransaction()
+	}
+	if err == nil {
+		return true
+	}
+	for _, d := range b.drafts {
+		d.copy[b.which], d.err[b.which] = nil, err
+	}
+	return false
+}
+
+func (b *batch) settleTransaction() error {
+	r := b.op.reply
+	head, _ := r[2].([]any)
+	if len(head) != 3 || text(head[0]) == "" {
+		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
+	}
+	epoch, base := parseEpoch(text(head[0])), integer(head[1])
+	var now int64
+	if len(r) == 4 {
+		now = clockMs(r[3])
+	}
+	template := b.template(text(head[2]), now)
+	number := base + integer(r[0]) - int64(len(b.drafts))
+	prev := keyOf(text(r[1]))
+	for _, d := range b.drafts {
+		number++
+		if err := b.fill(d, template, epoch, number, prev); err != nil {
+			return err
+		}
+		prev = d.key
+	}
+	return nil
+}
+
+func (b *batch) settleScript() error {
+	r := b.op.reply
+	if len(r) != 4+3*len(b.drafts) {
+		return fmt.Errorf("append answered %d values: %w", len(r), ErrUnknown)
+	}
+	template := b.template(text(r[2]), integer(r[3]))
+	for i, d := range b.drafts {
+		number, prev, found := integer(r[4+3*i]), text(r[5+3*i]), text(r[6+3*i])
+		if found != "" {
+			if err := d.found([]byte(found)); err != nil {
+				return errors.Join(ErrUnknown, err)
+			}
+		}
+		if err := b.fill(d, template, parseEpoch(text(r[1])), number, prev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// template is the part of a Copy that is the same for the whole batch.
+func (b *batch) template(watchers string, now int64) Copy {
+	if b.log.user == 0 {
+		return Copy{Nodes: parseLeases(watchers, now)}
+	}
+	return Copy{User: b.log.user, Sessions: parseSessions(watchers)}
+}
+
+func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, prev string) error {
+	c := template
+	var err error
+	c.Stored, err = storedAt(b.log.position(epoch, number, d.key), prev, d.stored)
+	d.copy[b.which] = &c
+	return err
+}

@@ -1,0 +1,73 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// One operation is one message of a batch of 100 between 1,000 users, 128 bytes
+// of text. cpu-us/msg is the server's own, both copies together.
+func BenchmarkAppendPrivate(b *testing.B) {
+	for name, again := range map[string]bool{"first": false, "again": true} {
+		b.Run(name, func(b *testing.B) {
+			s := dial(b, Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()})
+			flush(b, s)
+			users := make([]int64, 1000)
+			for i := range users {
+				users[i] = register(b, s, fmt.Sprint("user", i))
+			}
+			batch := make([]Message, 100)
+			text := strings.Repeat("x", 128)
+			before := serverCPU(b, s)
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i := n % len(batch)
+				batch[i] = private(users[n%1000], users[(n*7+1)%1000], fmt.Sprint(n))
+				batch[i].Text, batch[i].Again = text, again
+				if n++; i == len(batch)-1 {
+					stored(b, s, batch...)
+				}
+			}
+			b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
+		})
+	}
+}
+
+// One operation is one pull of 100 entries.
+func BenchmarkPull(b *testing.B) {
+	s := dial(b, Config{URL: backends.server.URL()})
+	flush(b, s)
+	alice, bob := register(b, s, "alice"), register(b, s, "bob")
+	for i := range 1000 {
+		stored(b, s, private(alice, bob, fmt.Sprint(i)))
+	}
+	before := serverCPU(b, s)
+	n := 0
+	for b.Loop() {
+		n++
+		p, err := s.Pull(b.Context(), bob, proto.Position{}, 100)
+		if err != nil || len(p.Entries) != 99 {
+			b.Fatal(len(p.Entries), err)
+		}
+	}
+	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
+}
+
+// serverCPU returns the seconds that the server has worked.
+func serverCPU(b *testing.B, s *Store) float64 {
+	b.Helper()
+	info, err := s.door.(server).Info(b.Context(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var user, system float64
+	_, _ = fmt.Sscan(infoField(info, "used_cpu_user"), &user)
+	_, _ = fmt.Sscan(infoField(info, "used_cpu_sys"), &system)
+	return user + system
+}

@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A slot moves to another master while messages are appended: first one key,
+// then both, then the slot itself.
+func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
+	s := dial(t, Config{URL: backends.cluster.URL()})
+	flush(t, s)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	stored(t, s, private(alice, bob, "warm"))
+	m := newMove(t, s, logRef{user: bob})
+	t.Cleanup(m.back)
+
+	var want []string
+	sent := 0
+	send := func(again bool) {
+		t.Helper()
+		sent++
+		msg := private(alice, bob, fmt.Sprint(sent))
+		msg.Again = again
+		stored(t, s, msg)
+		want = append(want, msg.key())
+	}
+	m.begin(t)
+	send(false)
+	send(true)
+	m.migrate(t, m.log.hash()) // half of the log is there: both refuse
+	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.list()) })
+	send(false)
+	send(true) // asked for over there
+	login(t, s, bob, "phone", "n1", 0)
+	m.end(t)
+	send(false) // moved
+	send(true)
+	wantKeys(t, inbox(t, s, bob), append([]string{private(alice, bob, "warm").key()}, want...)...)
+}
+
+// move takes a log's slot from its master to another one.
+type move struct {
+	log          logRef
+	slot         int64
+	from, to     *redis.Client
+	fromID, toID string
+}
+
+func newMove(t *testing.T, s *Store, l logRef) *move {
+	t.Helper()
+	ctx := t.Context()
+	slot, err := s.door.(*cluster).ClusterKeySlot(ctx, l.list()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &move{log: l, slot: slot}
+	owner, err := s.door.master(ctx, l.list())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range backends.cluster.Servers {
+		client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+		t.Cleanup(func() { client.Close() })
+		id, err := client.Do(ctx, "cluster", "myid").Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server.Addr() == owner.Options().Addr {
+			m.from, m.fromID = client, id
+		} else {
+			m.to, m.toID = client, id
+		}
+	}
+	return m
+}
+
+func (m *move) do(t *testing.T, c *redis.Client, args ...any) {
+	t.Helper()
+	if err := c.Do(context.Background(), args...).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (m *move) begin(t *testing.T) {
+	t.Helper()
+	m.do(t, m.to, "cluster", "setslot", m.slot, "importing", m.fromID)
+	m.do(t, m.from, "cluster", "setslot", m.slot, "migrating", m.toID)
+}
+
+func (m *move) migrate(t *testing.T, key string) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(m.to.Options().Addr)
+	m.do(t, m.from, "migrate", host, port, key, 0, 1000)
+}
+
+func (m *move) end(t *testing.T) {
+	t.Helper()
+	for _, c := range []*redis.Client{m.to, m.from} {
+		m.do(t, c, "cluster", "setslot", m.slot, "node", m.toID)
+	}
+}
+
+// back gives the slot back, empty, for the tests that follow.
+func (m *move) back() {
+	ctx := context.Background()
+	m.to.FlushAll(ctx)
+	for _, c := range []*redis.Client{m.from, m.to} {
+		c.Do(ctx, "cluster", "setslot", m.slot, "node", m.fromID)
+	}
+}

@@ -1,0 +1,59 @@
+package record
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says which store to use and how. Only URL is needed.
+type Config struct {
+	// URL names the store:
+	//
+	//	redis://user:password@host:6379/0      one server; rediss:// for TLS
+	//	redis+sentinel://host:26379,host2:26379/mymaster?db=0
+	//	redis+cluster://host:7000,host2:7001   rediss+cluster:// for TLS
+	URL string
+
+	PoolSize    int           // connections a server at most; zero: 10 a CPU
+	MinIdle     int           // idle connections kept a server; zero: none
+	DialTimeout time.Duration // zero: 1 s
+	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
+	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 5 min
+
+	Retention Retention
+
+	// AllowEmbedded accepts a store that does not tell its eviction policy, which
+	// is what the one of package embedded does. It is for tests and for a cluster
+	// on one machine.
+	AllowEmbedded bool
+
+	Now        func() time.Time      // for ids of accounts and times of first entries; nil: time.Now
+	Logger     *slog.Logger          // nil: silent
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// withDefaults fills what is zero.
+func (c Config) withDefaults() Config {
+	c.DialTimeout = orDefault(c.DialTimeout, time.Second)
+	c.ReadTimeout = orDefault(c.ReadTimeout, 2*time.Second)
+	c.MaxIdleTime = orDefault(c.MaxIdleTime, 5*time.Minute)
+	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
+	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

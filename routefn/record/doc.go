@@ -1,0 +1,51 @@
+// Package record remembers: accounts, sessions and logs, in Redis, and is the one
+// door to it. It runs on one server, behind Sentinel, and on Redis Cluster; the
+// look-alike of package embedded will do for tests and for one machine.
+//
+// # Keys
+//
+// None has a time to live. What is written by "append" and so on is written by
+// the method of that name; the script is the file in lua.
+//
+//	cim:name:NAME   string  JSON {"id", "credential"}. Written once, by Register: setting it makes the account.
+//	                        Read by AccountByName and AccountByID.
+//	cim:id:USER     string  the name. Reserved by Register before the name's key is set; one that its name does
+//	                        not point back to is nobody's. Read by AccountByID.
+//	cim:{key}       string  see RouteKey.
+//	cim:{LOG}:l     list    a log: entries as proto.EncodeStored makes them, oldest first. LOG is a user's id,
+//	                        for his inbox, or g and a group's id. Never empty: it begins with a genesis entry
+//	                        of number 1, so that RPUSHX finds it. Made by makeLogs (make.lua), appended to by
+//	                        Append, shortened by trim.lua alone. Read by Pull, Newest, Reconcile.
+//	cim:{LOG}:h     hash    in the slot of the list:
+//	  epoch                 16 hex digits, made with the log
+//	  base                  entries trimmed so far; moved by trim.lua alone
+//	  live                  inbox: the live sessions, one line a device; written by open.lua and close.lua, read by
+//	                        Append, IssueNumber, Sessions, Reconcile
+//	  issued                inbox: the last session number given, one sequence for all devices; issue.lua, open.lua
+//	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua
+//	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua
+//	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
+//	  nodes                 group: leases, one line a node; enter.lua, read by Append
+//
+// # Numbers
+//
+// An entry's number is the base plus its place in the list. That is dense and
+// needs no counter, as long as base and list change together: hence MULTI around
+// an append, and hence neither key may expire. A log that is lost begins anew
+// with another epoch.
+//
+// # Costs
+//
+// Redis CPU of a private message, both copies together, 128 bytes of text,
+// batches of 100 among 1,000 users, redis-server 7.0: 7 to 10 us by MULTI, which
+// first-time messages take; 26 us by script, which messages marked Again take,
+// and 0.5 us for each entry that is looked at. BenchmarkAppendPrivate measures
+// it.
+//
+// # Errors
+//
+// A call that failed is ErrUnavailable when it was certainly not executed, and
+// ErrUnknown when a write was sent and no answer came. The Redis library repeats
+// nothing. This package repeats what a server said it did not execute (a moved
+// slot, a script it does not know), and a read, once, when its connection dies.
+package record

@@ -1,0 +1,78 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// door is the way to the server that holds a key.
+type door interface {
+	// master returns the client of the server that holds key. Its error means
+	// that nothing was sent.
+	master(ctx context.Context, key string) (*redis.Client, error)
+	// redirected returns the client of a server that another one named, and takes
+	// note that the map of keys to servers is old.
+	redirected(ctx context.Context, addr string) *redis.Client
+	// each calls f for every master, perhaps at once, and returns the first error.
+	each(ctx context.Context, f func(context.Context, *redis.Client) error) error
+	// single says that every key is on one server.
+	single() bool
+	Close() error
+}
+
+// server is the door to one server, or to the master that Sentinel names.
+type server struct{ *redis.Client }
+
+func (s server) master(context.Context, string) (*redis.Client, error) { return s.Client, nil }
+func (s server) redirected(context.Context, string) *redis.Client      { return s.Client }
+func (s server) single() bool                                          { return true }
+func (s server) each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+	return f(ctx, s.Client)
+}
+
+// cluster is the door to a Redis Cluster. The library keeps the map of slots;
+// redirects are followed here, because the library would also repeat what it
+// does not know the outcome of.
+type cluster struct {
+	*redis.ClusterClient
+	options func(addr string) *redis.Options
+
+	mu     sync.Mutex
+	others map[string]*redis.Client // by address, of servers that redirects named
+}
+
+func (c *cluster) master(ctx context.Context, key string) (*redis.Client, error) {
+	return c.MasterForKey(ctx, key)
+}
+
+func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
+	c.ReloadState(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	client := c.others[addr]
+	if client == nil {
+		client = redis.NewClient(c.options(addr))
+		c.others[addr] = client
+	}
+	return client
+}
+
+func (c *cluster) single() bool { return false }
+
+func (c *cluster) each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+	return c.ForEachMaster(ctx, f)
+}
+
+func (c *cluster) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.ClusterClient.Close()
+	for _, client := range c.others {
+		err = errors.Join(err, client.Close())
+	}
+	clear(c.others)
+	return err
+}

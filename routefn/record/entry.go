@@ -1,0 +1,47 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// keyOf returns the key of an entry as stored; that of nothing is empty.
+func keyOf(stored string) string {
+	key, _, _ := strings.Cut(stored, "\n")
+	return key
+}
+
+// storedAt returns an entry where it stands. It shares stored's memory.
+func storedAt(at proto.Position, prev string, stored []byte) (*proto.Stored, error) {
+	key, entry, err := proto.SplitStored(stored)
+	if err != nil {
+		return nil, fmt.Errorf("entry %d of log %d: %w", at.Number, at.Log, err)
+	}
+	at.Key = key
+	return &proto.Stored{At: at.Mark(), Prev: prev, Key: key, Entry: entry}, nil
+}
+
+func decodeEntry(encoded []byte) (*proto.Entry, error) {
+	var e proto.Entry
+	if err := pb.Unmarshal(encoded, &e); err != nil {
+		return nil, fmt.Errorf("decode entry: %w", err)
+	}
+	return &e, nil
+}
+
+// isGenesis reports whether an entry is the one that makes a list exist. No
+// sender has the number zero.
+func isGenesis(key string) bool { return key == genesisKey }
+
+// clockMs reads the answer of TIME, seconds and microseconds, in ms.
+func clockMs(reply any) int64 {
+	r, _ := reply.([]any)
+	if len(r) != 2 {
+		return 0
+	}
+	return integer(r[0])*1000 + integer(r[1])/1000
+}

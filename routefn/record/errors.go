@@ -1,0 +1,69 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// errUnsent marks what failed before a byte of it was written.
+var errUnsent = errors.New("not sent")
+
+// refusals are the beginnings of answers by which a server says that it did not
+// execute a command.
+var refusals = []string{
+	"ASK ", "BUSY ", "CLUSTERDOWN ", "EXECABORT ", "LOADING ", "MASTERDOWN ", "MISCONF ",
+	"MOVED ", "NOAUTH ", "NOPERM ", "NOREPLICAS ", "NOSCRIPT ", "OOM ", "READONLY ", "TRYAGAIN ", "WRONGPASS ",
+	"max number of clients", // the library cuts "ERR " off
+}
+
+// classify turns what the Redis library returned into the errors of this
+// package: ErrUnavailable when the operation was certainly not executed or only
+// read, else ErrUnknown. What is none of the store's doing stays as it is.
+func classify(err error, write bool) error {
+	switch {
+	case err == nil, errors.Is(err, ErrNoUser), errors.Is(err, ErrNoGroup), errors.Is(err, ErrUnavailable):
+		return err
+	case !write || unsent(err) || refused(err):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+}
+
+// refused reports whether a server answered that it did not execute a command.
+func refused(err error) bool {
+	if !answered(err) {
+		return false
+	}
+	for _, prefix := range refusals {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// answered reports whether the error is a server's answer, not a connection's
+// failure.
+func answered(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// unsent reports whether the failure came before a connection was had.
+func unsent(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, errUnsent) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) ||
+		errors.As(err, &op) && op.Op == "dial"
+}
+
+// class names a classified error for metrics.
+func class(err error) string {
+	if errors.Is(err, ErrUnknown) {
+		return "unknown"
+	}
+	return "unavailable"
+}

@@ -1,0 +1,280 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// proxy passes bytes between a Store and a server until it is told to break.
+type proxy struct {
+	listener net.Listener
+	target   string
+	all      sync.WaitGroup
+
+	mu      sync.Mutex
+	conns   map[net.Conn]struct{}
+	victim  []byte // a connection that sends this is cut
+	deliver bool   // after the server has got it
+	seen    int    // how often it was sent
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, target: target, conns: make(map[net.Conn]struct{})}
+	p.all.Go(p.accept)
+	t.Cleanup(func() {
+		l.Close()
+		p.cut()
+		p.all.Wait()
+	})
+	return p
+}
+
+func (p *proxy) accept() {
+	for {
+		c, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		s, err := net.Dial("tcp", p.target)
+		if err != nil {
+			c.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns[c], p.conns[s] = struct{}{}, struct{}{}
+		p.mu.Unlock()
+		l := &leg{client: c, server: s, answered: make(chan struct{})}
+		p.all.Go(l.back)
+		p.all.Go(func() { p.forward(l) })
+	}
+}
+
+// leg is one connection through a proxy.
+type leg struct {
+	client, server net.Conn
+	muted          atomic.Bool   // answers are swallowed
+	answered       chan struct{} // closed when the first one was, or none will come
+}
+
+// back passes answers on.
+func (l *leg) back() {
+	defer l.client.Close()
+	defer close(l.answered)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := l.server.Read(buf)
+		if err != nil || l.muted.Load() {
+			return
+		}
+		if _, err := l.client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// forward passes requests on, and cuts the connection at the victim. A request
+// of the tests fits into one read.
+func (p *proxy) forward(l *leg) {
+	defer l.server.Close()
+	defer l.client.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := l.client.Read(buf)
+		if err != nil {
+			return
+		}
+		hit, deliver := p.judge(buf[:n])
+		if hit && !deliver {
+			return
+		}
+		l.muted.Store(hit)
+		if _, err := l.server.Write(buf[:n]); err != nil {
+			return
+		}
+		if hit {
+			<-l.answered // it was executed
+			return
+		}
+	}
+}
+
+func (p *proxy) judge(request []byte) (hit, deliver bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hit = len(p.victim) > 0 && bytes.Contains(request, p.victim)
+	if hit {
+		p.seen++
+	}
+	return hit, p.deliver
+}
+
+// times returns how often the victim was sent.
+func (p *proxy) times() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+func (p *proxy) breakOn(victim string, deliver bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.victim, p.deliver, p.seen = []byte(victim), deliver, 0
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Close()
+	}
+}
+
+// A write whose answer is lost is unknown, is repeated by nobody, and sending it
+// again leaves one entry, whether or not the first try got through.
+func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
+	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
+		t.Run(name, func(t *testing.T) {
+			p := newProxy(t, backends.server.Addr())
+			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
+			flush(t, s)
+			alice, bob := register(t, s, "alice"), register(t, s, "bob")
+			stored(t, s, private(alice, bob, "warm"))
+			m := private(alice, bob, "broken")
+			p.breakOn("broken", deliver)
+			a := s.Append(t.Context(), []Message{m})[0]
+			if !errors.Is(a.Err, ErrUnknown) || errors.Is(a.Err, ErrUnavailable) {
+				t.Fatalf("error is %v", a.Err)
+			}
+			if p.times() != 1 {
+				t.Fatalf("it was sent %d times", p.times())
+			}
+			p.breakOn("", false)
+			m.Again = true
+			stored(t, s, m)
+			wantKeys(t, inbox(t, s, bob), private(alice, bob, "warm").key(), m.key())
+			wantKeys(t, inbox(t, s, alice), private(alice, bob, "warm").key(), m.key())
+		})
+	}
+}
+
+func TestReadSurvivesADeadConnection(t *testing.T) {
+	p := newProxy(t, backends.server.Addr())
+	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 1})
+	flush(t, s)
+	alice := register(t, s, "alice")
+	p.cut()
+	if _, err := s.Sessions(t.Context(), alice); err != nil {
+		t.Errorf("sessions: %v", err)
+	}
+	p.breakOn("hget", false)
+	if _, err := s.Sessions(t.Context(), alice); !errors.Is(err, ErrUnavailable) || p.times() != 2 {
+		t.Errorf("sessions: %v after %d tries, want two", err, p.times())
+	}
+}
+
+func TestServerThatIsNotThereIsUnavailable(t *testing.T) {
+	p := newProxy(t, backends.server.Addr())
+	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
+	flush(t, s)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	p.listener.Close()
+	p.cut()
+	if err := s.door.(server).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
+		t.Fatal("server answers")
+	}
+	a := s.Append(t.Context(), []Message{private(alice, bob, "1")})[0]
+	if !errors.Is(a.Err, ErrUnavailable) || errors.Is(a.Err, ErrUnknown) {
+		t.Errorf("append: %v", a.Err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("ping: %v", err)
+	}
+	if _, err := s.IssueNumber(t.Context(), alice, "phone"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("issue: %v", err)
+	}
+}
+
+func TestCallEndsWithItsContext(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if a := s.Append(ctx, []Message{private(alice, bob, "1")})[0]; !errors.Is(a.Err, ErrUnavailable) {
+			t.Errorf("append: %v", a.Err)
+		}
+		wantKeys(t, inbox(t, s, bob))
+	})
+}
+
+func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // connections are made, nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := &Store{door: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), now: time.Now}
+	s.metrics, _ = newMetrics(nil)
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	m := private(1, 2, "1")
+	if a := s.Append(ctx, []Message{m})[0]; !errors.Is(a.Err, ErrUnknown) {
+		t.Errorf("append: %v", a.Err)
+	}
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
+func TestFullServerStoresNothing(t *testing.T) {
+	s := dial(t, Config{URL: spawned(t).URL()})
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	stored(t, s, private(alice, bob, "1"))
+	if err := s.door.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, again := range []bool{false, true} {
+		m := private(alice, bob, "2")
+		m.Again = again
+		if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrUnavailable) {
+			t.Errorf("again %v: %v", again, a.Err)
+		}
+	}
+	wantKeys(t, inbox(t, s, bob), key(alice, 1))
+}
+
+func spawned(t *testing.T, args ...string) *spawn.Server {
+	t.Helper()
+	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
+func TestStoreThatEvictsIsRefused(t *testing.T) {
+	server := spawned(t, "--maxmemory-policy", "allkeys-lru")
+	s, err := Dial(t.Context(), Config{URL: server.URL(), AllowEmbedded: true})
+	if err == nil || !strings.Contains(err.Error(), "allkeys-lru") {
+		t.Fatalf("dial: %v, %v", s, err)
+	}
+	if _, err := Dial(t.Context(), Config{URL: backends.embedded.URL()}); err == nil {
+		t.Error("an embedded store passed for a real one")
+	}
+}

@@ -1,0 +1,104 @@
+package record
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// The hash of a log keeps its small tables as text, a line a row and a tab
+// between fields, so that a send reads the one it needs with the same HMGET as
+// epoch and base. The scripts write them; this file reads them.
+
+// maxName bounds what a row may hold of a device, a node or an address.
+const maxName = 256
+
+// checkNames refuses what would break a line. It returns ErrInvalid.
+func checkNames(names ...string) error {
+	for _, name := range names {
+		if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
+			return fmt.Errorf("%w: name %q is empty, longer than %d bytes or has control characters", ErrInvalid, name, maxName)
+		}
+	}
+	return nil
+}
+
+// bootText is sixteen hex digits: Lua's numbers cannot hold 64 bits.
+func bootText(boot uint64) string { return fmt.Sprintf("%016x", boot) }
+
+func parseBoot(s string) uint64 {
+	boot, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return boot
+}
+
+// parseSession reads "device number boot node addr"; nil of anything else.
+func parseSession(line string) *Session {
+	f := strings.Split(line, "\t")
+	if len(f) != 5 {
+		return nil
+	}
+	return &Session{Device: f[0], Number: integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}
+}
+
+func parseSessions(lines string) []Session {
+	var list []Session
+	for line := range strings.SplitSeq(lines, "\n") {
+		if s := parseSession(line); s != nil {
+			list = append(list, *s)
+		}
+	}
+	return list
+}
+
+// parseCursors reads lines of "log epoch number key".
+func parseCursors(lines string) []proto.Position {
+	var list []proto.Position
+	for line := range strings.SplitSeq(lines, "\n") {
+		if f := strings.Split(line, "\t"); len(f) == 4 {
+			list = append(list, proto.Position{Log: integer(f[0]), Epoch: parseEpoch(f[1]), Number: integer(f[2]), Key: f[3]})
+		}
+	}
+	return list
+}
+
+// parseLeases reads lines of "node boot addr end" whose end, in ms of the store's
+// clock, is after now.
+func parseLeases(lines string, now int64) []Lease {
+	var list []Lease
+	for line := range strings.SplitSeq(lines, "\n") {
+		if f := strings.Split(line, "\t"); len(f) == 4 && integer(f[3]) > now {
+			list = append(list, Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]})
+		}
+	}
+	return list
+}
+
+// ackArgs returns ARGV of ack.lua. Cursors come from clients, so that each is
+// looked at before it is written.
+func ackArgs(a Acking) ([]any, error) {
+	if err := checkNames(a.Device); err != nil {
+		return nil, err
+	}
+	args := []any{a.Device, a.Number}
+	for _, c := range a.Cursors {
+		if c.Log != proto.Inbox && c.Log != proto.Everyone {
+			return nil, fmt.Errorf("cursor of group %d: %w", c.Log, ErrNoGroup)
+		}
+		if c.Number < 0 || c.Key != "" && !validKey(c.Key) {
+			return nil, fmt.Errorf("%w: cursor of log %d at %d, %q", ErrInvalid, c.Log, c.Number, c.Key)
+		}
+		args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key)
+	}
+	return args, nil
+}
+
+// validKey reports whether a key is one that an entry may have.
+func validKey(key string) bool {
+	_, id, err := proto.ParseKey(key)
+	return err == nil && proto.ValidID(id)
+}

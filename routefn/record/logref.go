@@ -1,0 +1,158 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// logRef names a log: a user's inbox or a group's.
+type logRef struct {
+	user  int64 // zero: the group's
+	group int64
+}
+
+// tag is what both keys of a log share, and with it the slot.
+func (l logRef) tag() string {
+	if l.user != 0 {
+		return strconv.FormatInt(l.user, 10)
+	}
+	return "g" + strconv.FormatInt(l.group, 10)
+}
+
+func (l logRef) list() string { return "cim:{" + l.tag() + "}:l" }
+func (l logRef) hash() string { return "cim:{" + l.tag() + "}:h" }
+
+// watchers is the hash's field that says whom to push to.
+func (l logRef) watchers() string {
+	if l.user != 0 {
+		return "live"
+	}
+	return "nodes"
+}
+
+// script returns an op that runs sc on the log's list and hash.
+func (l logRef) script(sc *script, args ...any) *op {
+	return &op{key: l.list(), script: sc, keys: []string{l.list(), l.hash()}, args: args, write: true}
+}
+
+// hashScript returns an op that runs sc on the log's hash alone: a script that
+// needs one key is never refused while its slot moves.
+func (l logRef) hashScript(sc *script, args ...any) *op {
+	return &op{key: l.hash(), script: sc, keys: []string{l.hash()}, args: args, write: true}
+}
+
+// position returns a place in the log.
+func (l logRef) position(epoch proto.Epoch, number int64, key string) proto.Position {
+	return proto.Position{Log: l.group, Epoch: epoch, Number: number, Key: key}
+}
+
+// onLogs runs ops, ops[i] on logs[i], makes the logs that are not there and runs
+// their ops again. An op whose user has no account gets ErrNoUser.
+func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op) {
+	s.run(ctx, name, ops...)
+	var missing []logRef
+	var again []*op
+	for i, o := range ops {
+		if o.noLog() {
+			missing = append(missing, logs[i])
+			again = append(again, o)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	var ready []*op
+	for i, err := range s.makeLogs(ctx, missing) {
+		again[i].err = err
+		if err == nil {
+			ready = append(ready, again[i])
+		}
+	}
+	s.run(ctx, name, ready...)
+	for _, o := range ready {
+		if o.noLog() { // lost again: a failover is going on
+			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)
+		}
+	}
+}
+
+// makeLogs makes the logs that are not there, with a genesis entry and a new
+// epoch. An inbox is made only for a user with an account. It returns an error a
+// log: nil, ErrNoUser, ErrUnavailable or ErrUnknown; a repetition is harmless.
+func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
+	errs := s.haveAccounts(ctx, logs)
+	genesis, err := s.genesis()
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	ops := make([]*op, len(logs))
+	var todo []*op
+	for i, l := range logs {
+		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis)
+		if errs[i] == nil {
+			todo = append(todo, ops[i])
+		}
+	}
+	s.run(ctx, "make", todo...)
+	for i, o := range ops {
+		if errs[i] == nil && o.err != nil {
+			errs[i] = fmt.Errorf("make log %s: %w", o.key, o.err)
+		}
+	}
+	return errs
+}
+
+// genesisKey is the key of the first entry of every log.
+const genesisKey = "0:genesis"
+
+// genesis returns the first entry of a log as stored.
+func (s *Store) genesis() ([]byte, error) {
+	return proto.EncodeStored(genesisKey, &proto.Entry{Time: s.now().UnixMilli(), Kind: proto.Kind_GENESIS})
+}
+
+// haveAccounts returns ErrNoUser for each inbox of a user without an account.
+func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
+	errs := make([]error, len(logs))
+	var users []int64
+	var of []int
+	for i, l := range logs {
+		if l.user != 0 {
+			users = append(users, l.user)
+			of = append(of, i)
+		}
+	}
+	_, found := s.accountsByID(ctx, users)
+	for i, err := range found {
+		errs[of[i]] = err
+	}
+	return errs
+}
+
+// parseEpoch reads an epoch as the store keeps it; what cannot be read is zero.
+func parseEpoch(s string) proto.Epoch {
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return proto.Epoch(n)
+}
+
+// integer reads a number out of an answer; nil and what cannot be read are zero.
+func integer(reply any) int64 {
+	switch v := reply.(type) {
+	case int64:
+		return v
+	case string:
+		n, _ := strconv.ParseInt(v, 10, 64)
+		return n
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,41 @@
+-- Moves the cursors of a device forward. A closed number moves nothing. Within
+-- its epoch a cursor only goes forward, and never beyond the inbox's end. A
+-- cursor of another epoch is taken when it is the inbox's own, or, for a group,
+-- whose epoch is in another slot, when the number is the live one.
+--
+-- KEYS[1] list, KEYS[2] hash of the user's log
+-- ARGV[1] device, ARGV[2] number, then four a cursor: log, epoch, number, key
+-- Answers {'ok'}.
+local device, number = ARGV[1], tonumber(ARGV[2])
+local field = 'cur:' .. device
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field)
+if not head[1] or number <= tonumber(head[4] or 0) then return {'ok'} end
+local live = split(head[3], device)
+local newest = tonumber(head[2] or 0) + redis.call('LLEN', KEYS[1])
+
+local order, lines, at = {}, {}, {}
+for line in string.gmatch(head[5] or '', '[^\n]+') do
+  local log, epoch, n = string.match(line, '^(%d+)\t(%x+)\t(%d+)')
+  order[#order + 1] = log
+  lines[log], at[log] = line, {epoch = epoch, number = tonumber(n)}
+end
+
+local function mayMove(log, epoch, n)
+  if log == '0' and (epoch ~= head[1] or n > newest) then return false end
+  local old = at[log]
+  if old and old.epoch == epoch then return n > old.number end
+  return not old or log == '0' or live == number
+end
+
+for i = 3, #ARGV, 4 do
+  local log, epoch, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  if mayMove(log, epoch, n) then
+    if not at[log] then order[#order + 1] = log end
+    at[log] = {epoch = epoch, number = n}
+    lines[log] = table.concat({log, epoch, ARGV[i + 2], ARGV[i + 3]}, '\t')
+  end
+end
+local text = {}
+for i, log in ipairs(order) do text[i] = lines[log] end
+if #text > 0 then redis.call('HSET', KEYS[2], field, table.concat(text, '\n')) end
+return {'ok'}

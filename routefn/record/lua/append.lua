@@ -1,0 +1,51 @@
+-- Appends entries to a log in order; those that may be there already are looked
+-- for first, from the tail. The chunks grow, because most repetitions come
+-- within a few entries, and end at 1,000 entries or at the first chunk that
+-- begins before ARGV[2].
+--
+-- KEYS[1] list, KEYS[2] hash of the log
+-- ARGV[1] the hash's field to answer with: live or nodes
+-- ARGV[2] how far back to look: a time in ms
+-- then three an entry: '1' to look for it first, its key, the entry as stored
+-- Answers {'nolog'}, or {'ok', epoch, field, the store's clock in ms, then three
+-- an entry: number, key of the entry before, the entry that was found or ''}.
+local length = redis.call('LLEN', KEYS[1])
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', ARGV[1])
+if length == 0 or not head[1] then return {'nolog'} end
+local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
+
+local function find(key)
+  local seen, n, last = 0, #key, string.byte(key, -1)
+  for _, size in ipairs({16, 48, 192, 744}) do
+    local chunk = redis.call('LRANGE', KEYS[1], -(seen + size), -(seen + 1))
+    for i = #chunk, 1, -1 do
+      -- Two bytes first: they tell nearly all others without making a string.
+      local a, b = string.byte(chunk[i], n, n + 1)
+      if b == 10 and a == last and string.sub(chunk[i], 1, n) == key then
+        local place = length - seen - #chunk + i
+        local before = chunk[i - 1]
+        if i == 1 and place > 1 then before = redis.call('LINDEX', KEYS[1], place - 2) end
+        return place, before, chunk[i]
+      end
+    end
+    seen = seen + #chunk
+    if seen >= length or (timeOf(chunk[1]) or since) < since then return nil end
+  end
+  return nil
+end
+
+local now = redis.call('TIME')
+local answer = {'ok', head[1], head[3] or '', now[1] * 1000 + math.floor(now[2] / 1000)}
+for i = 3, #ARGV, 3 do
+  local place, before, found
+  if ARGV[i] == '1' then place, before, found = find(ARGV[i + 1]) end
+  if not place then
+    before = redis.call('LINDEX', KEYS[1], -1)
+    length = redis.call('RPUSH', KEYS[1], ARGV[i + 2])
+    place = length
+  end
+  answer[#answer + 1] = base + place
+  answer[#answer + 1] = keyOf(before)
+  answer[#answer + 1] = found or ''
+end
+return answer

@@ -1,0 +1,38 @@
+-- Makes a number the live session of a device.
+--
+-- KEYS[1] list, KEYS[2] hash of the user's log
+-- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number it may
+-- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr
+-- Answers {'nolog'}, or {'ok', 'superseded' or 'other', number, the session that
+-- was or is in the way or '', epoch, base, length, key of the newest entry, the
+-- device's cursors or ''}.
+local device = ARGV[1]
+local length = redis.call('LLEN', KEYS[1])
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
+  'closed:' .. device, 'cur:' .. device)
+if length == 0 or not head[1] then return {'nolog'} end
+
+local live, mine, lines = split(head[3], device)
+local issued, closed = tonumber(head[4] or 0), tonumber(head[5] or 0)
+local number, displaces = tonumber(ARGV[2]), tonumber(ARGV[3])
+if number == 0 then number = nextNumber(issued) end
+
+-- The live number again is the same connection, reported twice, or taken up
+-- again by its node after a restart. Its ticket names one node, so that it
+-- cannot be another's.
+local again = live == number and string.match(mine, '^[^\t]*\t%d+\t[^\t]*\t([^\t]*)\t') == ARGV[4]
+local verdict = 'ok'
+if number <= closed or (live and number <= live and not again) then
+  verdict = 'superseded'
+elseif live and not again and displaces ~= -1 and displaces ~= live then
+  verdict = 'other'
+end
+local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
+  keyOf(redis.call('LINDEX', KEYS[1], -1)), head[6] or ''}
+if verdict ~= 'ok' then return answer end
+
+lines[#lines + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
+redis.call('HSET', KEYS[2], 'live', table.concat(lines, '\n'), 'last', ARGV[4],
+  'issued', digits(math.max(issued, number)))
+if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
+return answer

@@ -1,0 +1,25 @@
+-- Drops entries from the head of a log: those above a count, and those older
+-- than a time. The newest entry stays, and the base moves by as many as went, so
+-- that every other entry keeps its number. The only script that shortens a list.
+--
+-- KEYS[1] list, KEYS[2] hash of the log
+-- ARGV[1] entries kept at most, ARGV[2] time in ms before which entries go,
+-- ARGV[3] entries looked at for their age at most, which bounds the script
+-- Answers {'ok', how many went}.
+local length = redis.call('LLEN', KEYS[1])
+local drop = math.max(0, length - tonumber(ARGV[1]))
+local cutoff, bound = tonumber(ARGV[2]), drop + tonumber(ARGV[3])
+local old = true
+while old and drop < length - 1 and drop < bound do
+  for _, stored in ipairs(redis.call('LRANGE', KEYS[1], drop, drop + 63)) do
+    local t = timeOf(stored)
+    old = t ~= nil and t < cutoff
+    if not old then break end
+    drop = drop + 1
+  end
+end
+drop = math.min(drop, length - 1)
+if drop <= 0 then return {'ok', 0} end
+redis.call('LTRIM', KEYS[1], drop, -1)
+redis.call('HINCRBY', KEYS[2], 'base', drop)
+return {'ok', drop}

@@ -1,0 +1,124 @@
+package record
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/routefn/record/embedded"
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// The stores that every story of the suite is told on. A machine without a
+// redis-server fails, it does not skip.
+var backends struct {
+	embedded *embedded.Server
+	server   *spawn.Server
+	cluster  *spawn.Cluster
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	// Each property runs on three stores, one of them slow at scripts: 40 rounds
+	// each take seconds, the default 100 half a minute. A flag still wins.
+	if err := flag.Set("rapid.checks", "40"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "record")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if err := startBackends(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	backends.embedded.Close()
+	backends.server.Stop()
+	backends.cluster.Stop()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func startBackends(dir string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if backends.embedded, err = embedded.Start("127.0.0.1:0"); err != nil {
+		return err
+	}
+	if backends.server, err = spawn.Redis(ctx, spawn.Config{Dir: dir}); err != nil {
+		return err
+	}
+	backends.cluster, err = spawn.NewCluster(ctx, filepath.Join(dir, "cluster"), 3)
+	if err != nil {
+		backends.server.Stop()
+	}
+	return err
+}
+
+// each runs a test on every kind of store, emptied first.
+func each(t *testing.T, cfg Config, f func(*testing.T, *Store)) {
+	for name, url := range map[string]string{
+		"embedded": backends.embedded.URL(),
+		"server":   backends.server.URL(),
+		"cluster":  backends.cluster.URL(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg.URL, cfg.AllowEmbedded = url, true
+			s := dial(t, cfg)
+			flush(t, s)
+			f(t, s)
+		})
+	}
+}
+
+func dial(t testing.TB, cfg Config) *Store {
+	t.Helper()
+	s, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// flush empties the store, as a primary that lost its disk comes back.
+func flush(t testing.TB, s *Store) {
+	t.Helper()
+	err := s.door.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
+		return c.FlushAll(ctx).Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.known = known{}
+}
+
+// register makes an account and returns its user.
+func register(t testing.TB, s *Store, name string) int64 {
+	t.Helper()
+	acc, created, err := s.Register(t.Context(), name, "")
+	if err != nil || !created {
+		t.Fatalf("register %s: created %v, %v", name, created, err)
+	}
+	return acc.User
+}

@@ -1,0 +1,60 @@
+package record
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// operations are the labels of the metrics, one a kind of call to the store.
+var operations = []string{
+	"account", "ack", "append", "close", "cursors", "enter", "issue", "key", "make", "newest", "open", "pull", "reconcile",
+	"register", "sessions", "trim",
+}
+
+// metrics of a Store. A nil registerer leaves them unregistered, not unset.
+type metrics struct {
+	seconds *prometheus.HistogramVec
+	errors  *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cim_store_seconds",
+			Help: "Time of one call to the store, which may be a batch and may take more than one round trip.",
+			// 0.1 ms is one round trip on one machine; 3 s is past the read timeout.
+			Buckets: []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3},
+		}, []string{"op"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_store_errors_total",
+			Help: "Operations that failed: unavailable (not executed) or unknown (perhaps executed).",
+		}, []string{"op", "class"}),
+	}
+	for _, op := range operations {
+		m.seconds.WithLabelValues(op)
+		for _, class := range []string{"unavailable", "unknown"} {
+			m.errors.WithLabelValues(op, class)
+		}
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.seconds, m.errors} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics of the store: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// observe records one call and the failures among its operations.
+func (m *metrics) observe(name string, start time.Time, ops []*op) {
+	m.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
+	for _, o := range ops {
+		if o.err != nil {
+			m.errors.WithLabelValues(name, class(o.err)).Inc()
+		}
+	}
+}

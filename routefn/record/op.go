@@ -1,0 +1,147 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// op is one atomic step on the keys of one slot: a command, a transaction of
+// several, or a script. The makers below fill the first group; Store.run fills
+// the rest.
+type op struct {
+	key    string // says which server
+	write  bool   // an answer that does not come leaves the outcome unknown
+	steps  [][]any
+	script *script
+	keys   []string
+	args   []any
+
+	reply []any // an answer a step, or the script's table
+	err   error // nil, ErrUnavailable or ErrUnknown once run returns
+
+	to     *redis.Client // set by a redirect
+	asking bool          // the redirect is for this time only
+	full   bool          // send the script's text: its server does not know it
+	again  bool          // a read that was repeated once
+	cmds   []*redis.Cmd  // while in flight
+}
+
+// readOf reads key with one or several commands, atomically.
+func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps} }
+
+// writeTo changes key and its like with one or several commands, atomically.
+func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
+
+// enqueue puts the op's commands into a pipeline. A transaction is written out
+// as MULTI and EXEC so that many of them fit into one pipeline.
+func (o *op) enqueue(ctx context.Context, p redis.Pipeliner) {
+	o.cmds = o.cmds[:0]
+	add := func(args ...any) {
+		cmd := redis.NewCmd(ctx, args...)
+		o.cmds = append(o.cmds, cmd)
+		_ = p.Process(ctx, cmd) // a pipeline's Process only queues
+	}
+	if o.asking {
+		add("asking")
+	}
+	switch {
+	case o.script != nil:
+		add(o.script.call(o.full, o.keys, o.args)...)
+	case len(o.steps) == 1:
+		add(o.steps[0]...)
+	default:
+		add("multi")
+		for _, step := range o.steps {
+			add(step...)
+		}
+		add("exec")
+	}
+}
+
+// take reads the answers out of the executed pipeline.
+func (o *op) take() {
+	last := o.cmds[len(o.cmds)-1]
+	reply, err := last.Result()
+	if errors.Is(err, redis.Nil) {
+		reply, err = nil, nil
+	}
+	if redis.HasErrorPrefix(err, "EXECABORT") {
+		err = o.firstError(err)
+	}
+	o.reply, o.err = nil, err
+	if err != nil {
+		return
+	}
+	if o.script == nil && len(o.steps) == 1 {
+		o.reply = []any{reply}
+		return
+	}
+	o.reply, _ = reply.([]any)
+	if len(o.reply) < len(o.steps) || len(o.reply) == 0 {
+		o.err = errors.New("answer is cut off")
+		return
+	}
+	for _, r := range o.reply {
+		if failed, ok := r.(error); ok {
+			o.err = failed
+		}
+	}
+}
+
+// firstError returns why a transaction was aborted: the answer to the command
+// that could not be queued.
+func (o *op) firstError(abort error) error {
+	for _, cmd := range o.cmds {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	return abort
+}
+
+// mayRepeat prepares the op for another round if that is safe and of use: the
+// server said that it did not execute it and what to do instead, or it only
+// reads and its connection died. Wait says that it is of use only later.
+func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
+	if o.err == nil {
+		return false, false
+	}
+	verb, addr := redirect(o.err)
+	switch {
+	case redis.HasErrorPrefix(o.err, "NOSCRIPT"):
+		o.full = true
+		return true, false
+	case verb == "MOVED" || verb == "ASK":
+		o.to, o.asking = d.redirected(ctx, addr), verb == "ASK"
+		return true, false
+	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // the slot is on its way
+		o.to, o.asking = nil, false
+		return true, true
+	case !o.write && !o.again && !answered(o.err) && ctx.Err() == nil:
+		o.again = true
+		return true, false
+	}
+	return false, false
+}
+
+// redirect reads the verb and the address out of an answer such as
+// "MOVED 3999 127.0.0.1:6381".
+func redirect(err error) (verb, addr string) {
+	if !answered(err) {
+		return "", ""
+	}
+	words := strings.Fields(err.Error())
+	if len(words) != 3 {
+		return "", ""
+	}
+	return words[0], words[2]
+}
+
+// text returns an answer as a string; that of nil is empty.
+func text(reply any) string {
+	s, _ := reply.(string)
+	return s
+}

@@ -1,0 +1,110 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// pullBytes is what a pull answers with at most, and one entry more: with texts
+// of 64 KiB, MaxPull of them would be too much for a phone and for Redis.
+const pullBytes = 1 << 20
+
+// Pull reads at most limit entries after a position, of user's inbox or of the
+// group that the position names; a limit that is not between 1 and
+// proto.MaxPull stands for that. Number zero means from the oldest entry kept,
+// and so does a position that was trimmed. Fewer entries than limit say nothing:
+// the log is read to its end when Through is Newest.
+//
+// It returns ErrDiverged, with Epoch, Oldest and Newest set, when the position
+// is not in the log: another epoch, a number above the newest, or another key at
+// the number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
+func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
+	if limit <= 0 || limit > proto.MaxPull {
+		limit = proto.MaxPull
+	}
+	l, err := logOf(user, after.Log)
+	if err != nil {
+		return Pulled{}, fmt.Errorf("pull: %w", err)
+	}
+	o := l.script(pullScript, max(0, after.Number), after.Epoch.String(), after.Key, limit, pullBytes)
+	o.write = false
+	s.onLogs(ctx, "pull", []logRef{l}, []*op{o})
+	if o.err != nil {
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), o.err)
+	}
+	return l.pulled(o.reply, after)
+}
+
+// logOf returns the log that a position's Log means to a user.
+func logOf(user, log int64) (logRef, error) {
+	switch {
+	case log == proto.Inbox && user > 0:
+		return logRef{user: user}, nil
+	case log == proto.Inbox:
+		return logRef{}, fmt.Errorf("user %d: %w", user, ErrNoUser)
+	case log == proto.Everyone:
+		return logRef{group: log}, nil
+	default:
+		return logRef{}, fmt.Errorf("group %d: %w", log, ErrNoGroup)
+	}
+}
+
+// pulled reads the answer of pull.lua.
+func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
+	base, number, prev := integer(r[2]), integer(r[5]), text(r[6])
+	p := Pulled{Epoch: parseEpoch(text(r[1])), Oldest: base + 1}
+	p.Newest = l.position(p.Epoch, base+integer(r[3]), text(r[4]))
+	if text(r[0]) == "diverged" {
+		return p, fmt.Errorf("pull log %s after %d: %w", l.tag(), after.Number, ErrDiverged)
+	}
+	p.Through = l.position(p.Epoch, number-1, prev)
+	for _, reply := range r[7:] {
+		stored, err := storedAt(l.position(p.Epoch, number, ""), prev, []byte(text(reply)))
+		if err != nil {
+			return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), err)
+		}
+		prev = stored.Key
+		p.Through = l.position(p.Epoch, number, prev)
+		number++
+		if !isGenesis(prev) {
+			p.Entries = append(p.Entries, stored)
+		}
+	}
+	return p, nil
+}
+
+// tail reads the end of a log: epoch, base, live and a further field of the
+// hash, then the length and the newest entry.
+func (l logRef) tail(field string) *op {
+	return readOf(l.list(),
+		[]any{"hmget", l.hash(), "epoch", "base", "live", field},
+		[]any{"llen", l.list()},
+		[]any{"lindex", l.list(), -1})
+}
+
+// newest reads the position out of an answer to tail; zero where there is no log.
+func (l logRef) newest(o *op) proto.Position {
+	head, _ := o.reply[0].([]any)
+	length := integer(o.reply[1])
+	if len(head) != 4 || length == 0 {
+		return proto.Position{Log: l.group}
+	}
+	return l.position(parseEpoch(text(head[0])), integer(head[1])+length, keyOf(text(o.reply[2])))
+}
+
+// Newest returns the end of user's inbox, or of the group log. A log that is not
+// there yet ends at the zero Position.
+func (s *Store) Newest(ctx context.Context, user, log int64) (proto.Position, error) {
+	l, err := logOf(user, log)
+	if err != nil {
+		return proto.Position{}, fmt.Errorf("newest number: %w", err)
+	}
+	o := l.tail("last")
+	s.run(ctx, "newest", o)
+	if o.err != nil {
+		return proto.Position{}, fmt.Errorf("newest number of log %s: %w", l.tag(), o.err)
+	}
+	return l.newest(o), nil
+}

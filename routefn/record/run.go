@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A slot that moves is refused for as long as one of its keys takes; six rounds
+// wait 20+40+80+160+320 ms at most.
+const (
+	maxRounds  = 6
+	firstPause = 20 * time.Millisecond
+)
+
+// run executes ops, one pipeline a server, all servers at once, and blocks until
+// all are answered or ctx ends. On one server they are executed in order. Each
+// op has its reply or its error then.
+func (s *Store) run(ctx context.Context, name string, ops ...*op) {
+	if len(ops) == 0 {
+		return
+	}
+	start := time.Now()
+	todo := ops
+	pause := firstPause
+	for range maxRounds {
+		s.round(ctx, todo)
+		var wait bool
+		todo, wait = s.repeatable(ctx, todo)
+		if len(todo) == 0 || wait && !sleep(ctx, pause) {
+			break
+		}
+		if wait {
+			pause *= 2
+		}
+	}
+	for _, o := range ops {
+		o.err = classify(o.err, o.write)
+	}
+	s.metrics.observe(name, start, ops)
+}
+
+// repeatable returns the ops that another round may help.
+func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait bool) {
+	for _, o := range ops {
+		repeat, later := o.mayRepeat(ctx, s.door)
+		if repeat {
+			todo = append(todo, o)
+			wait = wait || later
+		}
+	}
+	return todo, wait
+}
+
+// round sends each op once.
+func (s *Store) round(ctx context.Context, ops []*op) {
+	if err := ctx.Err(); err != nil {
+		for _, o := range ops {
+			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+		}
+		return
+	}
+	groups := make(map[*redis.Client][]*op, 1)
+	for _, o := range ops {
+		client, err := s.clientOf(ctx, o)
+		if err != nil {
+			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+			continue
+		}
+		groups[client] = append(groups[client], o)
+	}
+	var all sync.WaitGroup
+	for client, group := range groups {
+		if len(groups) == 1 {
+			exec(ctx, client, group)
+			continue
+		}
+		all.Go(func() { exec(ctx, client, group) })
+	}
+	all.Wait()
+}
+
+func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
+	if o.to != nil {
+		return o.to, nil
+	}
+	return s.door.master(ctx, o.key)
+}
+
+// exec sends ops in one pipeline. Its own error is that of one of the commands,
+// which take looks at one by one.
+func exec(ctx context.Context, client *redis.Client, ops []*op) {
+	p := client.Pipeline()
+	for _, o := range ops {
+		o.enqueue(ctx, p)
+	}
+	_, _ = p.Exec(ctx)
+	for _, o := range ops {
+		o.take()
+	}
+}
+
+// sleep waits for d, or returns false when ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,63 @@
+package record
+
+import (
+	"crypto/sha1"
+	"embed"
+	"encoding/hex"
+)
+
+//go:embed lua/*.lua
+var lua embed.FS
+
+// script is a Lua script that runs inside the store. Each file in lua documents
+// its KEYS, ARGV and answer.
+type script struct {
+	text string
+	hash string
+}
+
+var (
+	appendScript = load("entry", "append")
+	pullScript   = load("entry", "pull")
+	trimScript   = load("entry", "trim")
+	enterScript  = load("entry", "enter")
+	openScript   = load("entry", "live", "open")
+	issueScript  = load("live", "issue")
+	closeScript  = load("live", "close")
+	ackScript    = load("live", "ack")
+	makeScript   = load("make")
+)
+
+// load joins files to one script; all but the last are preludes. It panics on a
+// name that is not there, which is a mistake of this package.
+func load(names ...string) *script {
+	var text []byte
+	for _, name := range names {
+		file, err := lua.ReadFile("lua/" + name + ".lua")
+		if err != nil {
+			panic(err)
+		}
+		text = append(text, file...)
+	}
+	sum := sha1.Sum(text)
+	return &script{text: string(text), hash: hex.EncodeToString(sum[:])}
+}
+
+// call returns the command that runs the script: by its hash, or by its text,
+// which also makes the server remember it.
+func (s *script) call(full bool, keys []string, args []any) []any {
+	cmd := make([]any, 0, 3+len(keys)+len(args))
+	if full {
+		cmd = append(cmd, "eval", s.text)
+	} else {
+		cmd = append(cmd, "evalsha", s.hash)
+	}
+	cmd = append(cmd, len(keys))
+	for _, key := range keys {
+		cmd = append(cmd, key)
+	}
+	return append(cmd, args...)
+}
+
+// noLog is what scripts answer where the log they work on is not there.
+func (o *op) noLog() bool { return o.err == nil && text(o.reply[0]) == "nolog" }

@@ -1,0 +1,163 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// IssueNumber takes the next session number for a login of user's device. It is
+// above every number the user was given, on any device, and displaces nothing
+// by itself. A number that is never used costs nobody anything. It returns
+// ErrNoUser for a user without an account.
+func (s *Store) IssueNumber(ctx context.Context, user int64, device string) (Issued, error) {
+	if err := checkNames(device); err != nil {
+		return Issued{}, fmt.Errorf("issue number to %d: %w", user, err)
+	}
+	l := logRef{user: user}
+	o := l.hashScript(issueScript, device)
+	s.onLogs(ctx, "issue", []logRef{l}, []*op{o})
+	if o.err != nil {
+		return Issued{}, fmt.Errorf("issue number to %d: %w", user, o.err)
+	}
+	return Issued{
+		Number:   integer(o.reply[1]),
+		Live:     parseSession(text(o.reply[2])),
+		LastNode: text(o.reply[3]),
+	}, nil
+}
+
+// OpenSessions makes numbers the live sessions of their devices, in one pipeline
+// and in order, and answers with one Opened each.
+//
+// An opening is accepted when its number is above the device's live and closed
+// ones and it may displace the live one, or when it repeats the live one from the
+// same node, which may have another boot by then. The number that it displaces is
+// closed for good. Each is atomic across processes: one script in the slot of the
+// user's log.
+func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
+	answers := make([]Opened, len(openings))
+	var logs []logRef
+	var ops []*op
+	var of []int
+	for i, o := range openings {
+		if err := checkNames(o.Device, o.Node, o.Addr); err != nil {
+			answers[i].Err = err
+			continue
+		}
+		l := logRef{user: o.User}
+		logs = append(logs, l)
+		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr))
+		of = append(of, i)
+	}
+	s.onLogs(ctx, "open", logs, ops)
+	for j, o := range ops {
+		answers[of[j]] = opened(logs[j], o)
+	}
+	for i := range answers {
+		if answers[i].Err != nil {
+			answers[i].Err = fmt.Errorf("open session of %d: %w", openings[i].User, answers[i].Err)
+		}
+	}
+	return answers
+}
+
+// opened reads the answer of open.lua.
+func opened(l logRef, o *op) Opened {
+	if o.err != nil {
+		return Opened{Err: o.err}
+	}
+	r := o.reply
+	answer := Opened{
+		Number:    integer(r[1]),
+		Displaced: parseSession(text(r[2])),
+		Newest:    l.position(parseEpoch(text(r[3])), integer(r[4])+integer(r[5]), text(r[6])),
+		Cursors:   parseCursors(text(r[7])),
+	}
+	switch text(r[0]) {
+	case "superseded":
+		answer.Err = ErrSuperseded
+	case "other":
+		answer.Err = ErrDisplacesOther
+	}
+	return answer
+}
+
+// CloseSessions closes numbers for good, in one pipeline. A number that is not
+// the live one any more, was closed before or was never opened changes nothing
+// else and is no error. The errors are ErrUnavailable or ErrUnknown; repeating is
+// harmless.
+func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
+	errs := make([]error, len(closings))
+	var ops []*op
+	var of []int
+	for i, c := range closings {
+		if errs[i] = checkNames(c.Device); errs[i] != nil {
+			continue
+		}
+		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number))
+		of = append(of, i)
+	}
+	s.run(ctx, "close", ops...)
+	for j, o := range ops {
+		errs[of[j]] = o.err
+	}
+	for i, err := range errs {
+		if err != nil {
+			errs[i] = fmt.Errorf("close session of %d: %w", closings[i].User, err)
+		}
+	}
+	return errs
+}
+
+// Sessions returns the live sessions of a user's devices; none is no error.
+func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
+	hash := logRef{user: user}.hash()
+	o := readOf(hash, []any{"hget", hash, "live"})
+	s.run(ctx, "sessions", o)
+	if o.err != nil {
+		return nil, fmt.Errorf("sessions of %d: %w", user, o.err)
+	}
+	return parseSessions(text(o.reply[0])), nil
+}
+
+// Ack moves cursors forward, in one pipeline. A cursor that does not go forward,
+// or of a number that is closed, is passed over without an error: it ran late.
+// The errors are ErrUnavailable, ErrUnknown, ErrNoGroup and ErrInvalid;
+// repeating is harmless.
+func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
+	errs := make([]error, len(ackings))
+	var ops []*op
+	var of []int
+	for i, a := range ackings {
+		args, err := ackArgs(a)
+		if errs[i] = err; err != nil {
+			continue
+		}
+		ops = append(ops, logRef{user: a.User}.script(ackScript, args...))
+		of = append(of, i)
+	}
+	s.run(ctx, "ack", ops...)
+	for j, o := range ops {
+		errs[of[j]] = o.err
+	}
+	for i, err := range errs {
+		if err != nil {
+			errs[i] = fmt.Errorf("move cursors of %d: %w", ackings[i].User, err)
+		}
+	}
+	return errs
+}
+
+// Cursors returns how far a device acknowledged, a position a log; none for a
+// device that never did.
+func (s *Store) Cursors(ctx context.Context, user int64, device string) ([]proto.Position, error) {
+	hash := logRef{user: user}.hash()
+	o := readOf(hash, []any{"hget", hash, "cur:" + device})
+	s.run(ctx, "cursors", o)
+	if o.err != nil {
+		return nil, fmt.Errorf("cursors of %d: %w", user, o.err)
+	}
+	return parseCursors(text(o.reply[0])), nil
+}

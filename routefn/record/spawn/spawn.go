@@ -1,0 +1,229 @@
+package spawn
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrNotInstalled is returned when there is no redis-server to start.
+var ErrNotInstalled = errors.New("redis-server is not installed: install it, or use the embedded store or a server that runs already")
+
+const (
+	startTime = 10 * time.Second // until a server answers
+	pingTime  = time.Second      // until one question is answered
+	stopTime  = 5 * time.Second  // until a server that was asked to stop is killed
+	tries     = 5                // ports tried: another process may take a free one first
+)
+
+// Config of one server.
+type Config struct {
+	Dir     string   // working directory, which must exist; its log goes there
+	Port    int      // zero: a free one
+	Persist bool     // keep an append-only file in Dir; else nothing is kept
+	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
+}
+
+// Server is a running redis-server.
+type Server struct {
+	addr    string
+	process *os.Process
+	done    chan struct{} // closed when the process has ended
+}
+
+// Redis starts a server and blocks until it answers, at most ten seconds. Ctx
+// bounds the start only; the caller stops the server.
+func Redis(ctx context.Context, cfg Config) (*Server, error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, ErrNotInstalled
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for range tries {
+		var s *Server
+		if s, err = start(ctx, path, cfg); err == nil {
+			return s, nil
+		}
+		if cfg.Port != 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("start redis-server: %w", err)
+}
+
+func start(ctx context.Context, path string, cfg Config) (*Server, error) {
+	port := cfg.Port
+	if port == 0 {
+		ports, err := freePorts(1)
+		if err != nil {
+			return nil, err
+		}
+		port = ports[0]
+	}
+	log := filepath.Join(cfg.Dir, fmt.Sprintf("redis-%d.log", port))
+	cmd := exec.Command(path, arguments(cfg, port, log)...)
+	cmd.SysProcAttr = endWithParent()
+	s := &Server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), done: make(chan struct{})}
+	if err := s.launch(cmd); err != nil {
+		return nil, err
+	}
+	if err := s.awaitAnswer(ctx); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("%w; its log ends %q", err, lastLine(log))
+	}
+	return s, nil
+}
+
+func arguments(cfg Config, port int, log string) []string {
+	appendonly := "no"
+	if cfg.Persist {
+		appendonly = "yes"
+	}
+	args := []string{
+		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log, "--daemonize", "no",
+		"--save", "", "--appendonly", appendonly,
+	}
+	return append(args, cfg.Args...)
+}
+
+// launch starts the process and waits for it in a goroutine with a thread of its
+// own: the kernel ends the child with the thread that started it.
+func (s *Server) launch(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		s.process = cmd.Process
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is in its log
+			close(s.done)
+		}
+	}()
+	return <-started
+}
+
+// awaitAnswer blocks until the server answers, ends, or ctx does.
+func (s *Server) awaitAnswer(ctx context.Context) error {
+	return await(ctx, func() error {
+		select {
+		case <-s.done:
+			return errEnded
+		default:
+			return ping(ctx, s.addr, s.process.Pid)
+		}
+	})
+}
+
+// ping asks whoever listens on addr for a sign of life, and returns nil if it is
+// the server with that process id: the port may be another's.
+func ping(ctx context.Context, addr string, pid int) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\nINFO server\r\n")); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(conn)
+	if !lines.Scan() || lines.Text() != "+PONG" {
+		return fmt.Errorf("it answered %q", lines.Text())
+	}
+	for lines.Scan() {
+		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
+			if id != strconv.Itoa(pid) {
+				return errors.New("another server has the port")
+			}
+			return nil
+		}
+	}
+	return errors.New("it does not tell its process")
+}
+
+// errEnded is returned when the process ended by itself.
+var errEnded = errors.New("it ended at once")
+
+// await calls ready until it returns nil or errEnded, or ctx ends.
+func await(ctx context.Context, ready func() error) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ready()
+		if err == nil || errors.Is(err, errEnded) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// Addr returns host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// URL returns the address as record.Config takes it.
+func (s *Server) URL() string { return "redis://" + s.addr }
+
+// Stop asks the server to end, which saves what it persists, and blocks until it
+// has, five seconds at most before it is killed. Twice is fine.
+func (s *Server) Stop() {
+	_ = s.process.Signal(syscall.SIGTERM) // fails if it has ended
+	select {
+	case <-s.done:
+	case <-time.After(stopTime):
+		s.Kill()
+	}
+}
+
+// Kill ends the server without giving it time to save, as a crash does, and
+// blocks until it has ended. Twice is fine.
+func (s *Server) Kill() {
+	_ = s.process.Kill()
+	<-s.done
+}
+
+// freePorts returns n different ports that are free at this moment.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close() // after the loop: the next must be another
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+// lastLine returns the end of a file, or nothing.
+func lastLine(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,99 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestServerAnswersUntilItIsStopped(t *testing.T) {
+	s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Args: []string{"--maxmemory", "64mb"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ping(t.Context(), s.Addr(), s.process.Pid); err != nil || s.URL() != "redis://"+s.Addr() {
+		t.Errorf("%s: %v", s.URL(), err)
+	}
+	s.Stop()
+	s.Stop()
+	s.Kill()
+	if err := ping(t.Context(), s.Addr(), s.process.Pid); err == nil {
+		t.Error("it answers when it is stopped")
+	}
+}
+
+func TestPersistedDataSurvivesARestart(t *testing.T) {
+	cfg := Config{Dir: t.TempDir(), Persist: true}
+	for i, want := range []error{redis.Nil, nil} {
+		s, err := Redis(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := redis.NewClient(&redis.Options{Addr: s.Addr()})
+		if err := client.Get(t.Context(), "name").Err(); !errors.Is(err, want) {
+			t.Errorf("start %d: %v", i, err)
+		}
+		if err := client.Set(t.Context(), "name", "alice", 0).Err(); err != nil {
+			t.Error(err)
+		}
+		client.Close()
+		s.Stop()
+	}
+}
+
+func TestServerThatCannotStartSaysWhy(t *testing.T) {
+	if s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Args: []string{"--no-such-option", "x"}}); err == nil {
+		s.Stop()
+		t.Error("it started")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Port: l.Addr().(*net.TCPAddr).Port}); err == nil {
+		s.Stop()
+		t.Error("it started on a port that is taken")
+	}
+	other, err := Redis(t.Context(), Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Stop()
+	if err := ping(t.Context(), other.Addr(), other.process.Pid+1); err == nil {
+		t.Error("another server passed for it")
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Redis(t.Context(), Config{Dir: t.TempDir()}); !errors.Is(err, ErrNotInstalled) {
+		t.Errorf("without redis-server: %v", err)
+	}
+}
+
+func TestClusterServesEverySlot(t *testing.T) {
+	c, err := NewCluster(t.Context(), t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{c.Servers[0].Addr()}})
+	defer client.Close()
+	for _, key := range []string{"alice", "bob", "carol", "{1}", "{2}", "{3}"} {
+		if err := client.Set(t.Context(), key, "x", 0).Err(); err != nil {
+			t.Errorf("set %s: %v", key, err)
+		}
+	}
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, err := Redis(ctx, Config{Dir: t.TempDir()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", s, err)
+	}
+}

@@ -1,0 +1,118 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+)
+
+// The library writes to standard error by itself, at each dial that fails. What
+// it has to say comes back as an error too.
+func init() { redis.SetLogger(new(logging.VoidLogger)) }
+
+// Store is the one door to Redis. It is safe for concurrent use, starts no
+// goroutine that outlives a call (the library keeps a few for its connections),
+// and blocks no longer than a call's context and the timeouts of Config say.
+type Store struct {
+	door      door
+	retention Retention
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+	known     known
+}
+
+// Dial connects to the store and checks that it may be used: it answers, and it
+// evicts nothing when its memory is full. The caller closes the Store.
+func Dial(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	at, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{door: at.open(cfg), retention: cfg.Retention, now: cfg.Now, log: cfg.Logger, metrics: m}
+	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close closes all connections. Calls in flight fail.
+func (s *Store) Close() error { return s.door.Close() }
+
+// Ping returns nil if a master answers. In a Cluster one is enough: the users of
+// the others are served.
+func (s *Store) Ping(ctx context.Context) error {
+	var mu sync.Mutex
+	var answers int
+	err := s.door.each(ctx, func(ctx context.Context, c *redis.Client) error {
+		err := c.Ping(ctx).Err()
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			answers++
+		}
+		return err
+	})
+	if answers > 0 {
+		return nil
+	}
+	return fmt.Errorf("ping store: %w", classify(err, false))
+}
+
+// check refuses a server that evicts keys: it would lose logs and sessions one by
+// one, silently. Managed Redis has no CONFIG, so INFO is asked.
+func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
+	return s.door.each(ctx, func(ctx context.Context, c *redis.Client) error {
+		if err := c.Ping(ctx).Err(); err != nil {
+			return fmt.Errorf("ping store: %w", classify(err, false))
+		}
+		info, err := c.Info(ctx, "memory").Result()
+		if err != nil && !answered(err) {
+			return fmt.Errorf("ask store for its memory: %w", classify(err, false))
+		}
+		switch policy := infoField(info, "maxmemory_policy"); {
+		case policy == "" && allowEmbedded:
+			return nil
+		case policy == "":
+			return errors.New("store does not tell its maxmemory-policy")
+		case policy != "noeviction":
+			return fmt.Errorf("store has maxmemory-policy %s, which loses messages; it must be noeviction", policy)
+		}
+		return s.checkPersistence(ctx, c)
+	})
+}
+
+// checkPersistence warns of a primary that comes back empty, or without what it
+// accepted since its last snapshot: what a replica has is then overwritten.
+func (s *Store) checkPersistence(ctx context.Context, c *redis.Client) error {
+	info, err := c.Info(ctx, "persistence").Result()
+	if err != nil {
+		return fmt.Errorf("ask store for its persistence: %w", classify(err, false))
+	}
+	if infoField(info, "aof_enabled") == "0" {
+		s.log.Warn("store has no append-only file: a primary that restarts loses what it accepted", "peer", c.Options().Addr)
+	}
+	return nil
+}
+
+// infoField returns a field of INFO's text, or nothing.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

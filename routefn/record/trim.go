@@ -1,0 +1,38 @@
+package record
+
+import (
+	"context"
+)
+
+// trimEvery is how many entries a log grows between trims, and so how many it
+// may have above its retention.
+const trimEvery = 64
+
+// trimLook bounds how many entries one trim looks at for their age: 1,000 take a
+// real server about a millisecond.
+const trimLook = 1024
+
+// grown reports whether the batch took its log past a multiple of trimEvery.
+func (b *batch) grown() bool {
+	first, last := b.drafts[0].copy[b.which], b.drafts[len(b.drafts)-1].copy[b.which]
+	if first == nil || last == nil {
+		return false
+	}
+	return (first.Stored.At.Number-1)/trimEvery != last.Stored.At.Number/trimEvery
+}
+
+// trim shortens logs to their retention. What fails is trimmed next time: the
+// messages that made the log grow are stored all the same.
+func (s *Store) trim(ctx context.Context, logs []logRef) {
+	cutoff := s.now().UnixMilli() - s.retention.Age
+	ops := make([]*op, len(logs))
+	for i, l := range logs {
+		ops[i] = l.script(trimScript, s.retention.Count, cutoff, trimLook)
+	}
+	s.run(ctx, "trim", ops...)
+	for _, o := range ops {
+		if o.err != nil {
+			s.log.Warn("log was not trimmed", "key", o.key, "err", o.err)
+		}
+	}
+}

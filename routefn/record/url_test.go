@@ -1,0 +1,46 @@
+package record
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func mustParse(t testing.TB, url string) *endpoint {
+	t.Helper()
+	e, err := parseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestURLNamesTheStore(t *testing.T) {
+	for url, want := range map[string]endpoint{
+		"redis://h":                           {kind: "redis", hosts: []string{"h:6379"}},
+		"redis://u:p%40@h:1/3":                {kind: "redis", hosts: []string{"h:1"}, user: "u", password: "p@", db: 3},
+		"redis://[::1]:7/":                    {kind: "redis", hosts: []string{"[::1]:7"}},
+		"redis+cluster://h1:1,h2:2":           {kind: "redis+cluster", hosts: []string{"h1:1", "h2:2"}},
+		"redis+sentinel://:p@h1,h2:5/m?db=2":  {kind: "redis+sentinel", hosts: []string{"h1:26379", "h2:5"}, master: "m", password: "p", db: 2},
+		"rediss+cluster://h1:1,h2:2,h3:3":     {kind: "redis+cluster", hosts: []string{"h1:1", "h2:2", "h3:3"}},
+		"rediss://cache.example.org:6380/0":   {kind: "redis", hosts: []string{"cache.example.org:6380"}},
+		"redis+sentinel://h1:26379/mymaster/": {kind: "redis+sentinel", hosts: []string{"h1:26379"}, master: "mymaster"},
+	} {
+		got := mustParse(t, url)
+		if got.kind != want.kind || !slices.Equal(got.hosts, want.hosts) || got.master != want.master || got.db != want.db ||
+			got.user != want.user || got.password != want.password || (got.tls != nil) != strings.HasPrefix(url, "rediss") {
+			t.Errorf("%s is %+v, want %+v", url, got, want)
+		}
+	}
+}
+
+func TestBadURLIsRefusedWithoutItsPassword(t *testing.T) {
+	for _, url := range []string{
+		"", "h:6379", "http://:secret@h", "redis://", "redis://:secret@h/x", "redis://:secret@h1:1,h2:2",
+		"redis+sentinel://:secret@h", "redis+cluster://:secret@h/1", "redis://:secret%@h", "redis://:secret@h/-1",
+	} {
+		if e, err := parseURL(url); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %+v, %v", url, e, err)
+		}
+	}
+}
