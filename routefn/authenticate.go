@@ -1,0 +1,80 @@
+package routefn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// authenticate returns the account that the login is for, if it shows what the
+// mode needs.
+func (rt *Route) authenticate(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
+	if q.Token != "" {
+		return rt.accountOfToken(ctx, q)
+	}
+	account, err := rt.accountNamed(ctx, q.User, q.Name)
+	if rt.cfg.Auth == AuthOpen {
+		return account, err
+	}
+	if err != nil && !isNobody(err) {
+		return record.Account{}, err
+	}
+	// Nobody's password is checked too, at the same cost and with the same answer.
+	same, passwordErr := rt.passwords.verify(ctx, account.Credential, q.Password)
+	if passwordErr != nil {
+		return record.Account{}, passwordErr
+	}
+	if !same {
+		return record.Account{}, proto.Err(proto.WrongPassword, "")
+	}
+	return account, nil
+}
+
+// isNobody reports whether err says that there is no such account.
+func isNobody(err error) bool {
+	return errors.Is(err, record.ErrNoUser) || errors.Is(err, errMismatch)
+}
+
+// errMismatch is returned for an id and a name of different accounts.
+var errMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
+
+// accountNamed returns the account with the id, the name, or both; a zero stands
+// for either. It returns record.ErrNoUser, errMismatch or the store's error.
+func (rt *Route) accountNamed(ctx context.Context, user int64, name string) (record.Account, error) {
+	if user == 0 {
+		return rt.cfg.Store.AccountByName(ctx, name)
+	}
+	if !validUser(user) {
+		return record.Account{}, record.ErrNoUser
+	}
+	account, err := rt.cfg.Store.AccountByID(ctx, user)
+	if err != nil {
+		return record.Account{}, err
+	}
+	if name != "" && account.Name != name {
+		return record.Account{}, errMismatch
+	}
+	return account, nil
+}
+
+// accountOfToken checks the token against its device and, because a token lives
+// longer than a store that came back empty, against the account of today.
+func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
+	t, err := rt.cfg.Issuer.VerifyToken(q.Token, rt.cfg.Now())
+	if err != nil {
+		return record.Account{}, proto.Err(proto.Unauthorized, "")
+	}
+	if t.Device != q.Device {
+		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another device.")
+	}
+	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name {
+		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another account.")
+	}
+	account, err := rt.accountNamed(ctx, t.User, t.Name)
+	if isNobody(err) {
+		return record.Account{}, proto.Err(proto.Unauthorized, "The account of the token is gone.")
+	}
+	return account, err
+}

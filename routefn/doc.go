@@ -1,0 +1,24 @@
+// Package routefn directs: it registers, logs in, stores what is sent and pushes
+// it to the nodes that hold the receivers. One use case stands in one file; each
+// is an http.HandlerFunc of [Route] that works alone, as a function in a cloud,
+// or together with all others, as a server: see [Route.Handler] and [Route.Only].
+//
+// A Route keeps nothing that matters. Accounts, sessions and messages are in the
+// store (package record), members come from the ring, and connections belong to
+// nodes. Any number of routes may run; a client or a node may ask a different one
+// every time.
+//
+// Three kinds of callers come in by three doors:
+//
+//   - Clients speak JSON under /v1/, decoded strictly, with a token from the login
+//     (register.go, login.go, logout.go, send.go, pull.go, ack.go, online.go, user.go).
+//   - Nodes speak protobuf under /node/, with the service token, and prove for each
+//     session that its ticket came to them (node_*.go, session.go).
+//   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers
+//     translate to the same use cases and decide nothing themselves.
+//
+// The only goroutines are those of the pusher (push.go): one for each node that
+// there is something for at the moment. [Route.Flush] waits for what was queued
+// so far, [Route.Close] for all of it. Whatever a push fails to do, a node finds
+// by reconciliation: the log is the truth.
+package routefn

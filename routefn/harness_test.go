@@ -1,0 +1,423 @@
+package routefn
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const serviceToken = "between ourselves"
+
+// world is a route with a store and nodes that play a script.
+type world struct {
+	t      *testing.T
+	route  *Route
+	server *httptest.Server
+	redis  *embedded.Server
+	issuer *token.Issuer
+	table  *ring.Table
+	nodes  map[string]*fakeNode
+}
+
+// newWorld starts a route in open mode with the nodes n1 and n2, unless change
+// says otherwise.
+func newWorld(t *testing.T, change func(*Config)) *world {
+	t.Helper()
+	issuer, err := token.NewIssuer([]byte("a route key of the tests"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redis, err := embedded.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := record.Dial(t.Context(), record.Config{URL: redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, redis: redis, issuer: issuer, table: ring.NewTable(), nodes: make(map[string]*fakeNode)}
+	c := Config{
+		Store: store, Issuer: issuer, ServiceToken: serviceToken, Auth: AuthOpen,
+		Members: func(context.Context) (*ring.View, error) { return w.table.Current(), nil },
+		HTTP:    &http.Client{Transport: transport()},
+	}
+	if change != nil {
+		change(&c)
+	}
+	if w.route, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	w.server = httptest.NewServer(w.route.Handler())
+	w.addNode("n1")
+	w.addNode("n2")
+	t.Cleanup(func() {
+		w.server.Close()
+		for _, n := range w.nodes {
+			n.stop()
+		}
+		w.route.Close()
+		c.HTTP.CloseIdleConnections()
+		http.DefaultClient.CloseIdleConnections()
+		_ = store.Close()
+		redis.Close()
+	})
+	return w
+}
+
+// fakeNode answers like a node that holds the connections it was given.
+type fakeNode struct {
+	server *httptest.Server
+	origin *proto.Origin
+
+	mu       sync.Mutex
+	here     map[int64]bool // numbers of sessions
+	pushed   []*proto.PushRequest
+	users    []proto.User
+	inFlight int
+	mostBusy int
+	hang     chan struct{} // while not nil, requests wait until it is closed
+}
+
+func (w *world) addNode(id string) *fakeNode {
+	n := &fakeNode{here: make(map[int64]bool)}
+	n.server = httptest.NewServer(n)
+	address := strings.TrimPrefix(n.server.URL, "http://")
+	n.origin = &proto.Origin{Node: id, Boot: uint64(len(w.nodes) + 1), Address: address}
+	w.nodes[id] = n
+	w.table.Set(append(append([]ring.Member{}, w.table.Current().Members()...), ring.Member{
+		ID: id, Boot: n.origin.Boot, Client: "127.0.0.1:" + strconv.Itoa(11211+len(w.nodes)), HTTP: address,
+		Weight: 1000, State: ring.Serving,
+	}))
+	return n
+}
+
+func (n *fakeNode) stop() {
+	n.resume()
+	n.server.Close()
+}
+
+func (n *fakeNode) pause() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hang = make(chan struct{})
+}
+
+func (n *fakeNode) resume() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.hang != nil {
+		close(n.hang)
+		n.hang = nil
+	}
+}
+
+func (n *fakeNode) leave(number int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.here, number)
+}
+
+func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if bearer(r) != serviceToken {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	n.mu.Lock()
+	n.inFlight++
+	n.mostBusy = max(n.mostBusy, n.inFlight)
+	hang := n.hang
+	n.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.inFlight--
+	if r.URL.Path == proto.PathNodeOnline {
+		writeJSON(w, n.page(r.URL.Query()))
+		return
+	}
+	var q proto.PushRequest
+	if err := pb.Unmarshal(body, &q); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	writeProtobuf(w, n.take(&q))
+}
+
+// take answers a push; only those that carry something are remembered, questions
+// are not.
+func (n *fakeNode) take(q *proto.PushRequest) *proto.PushAnswer {
+	n.pushed = append(n.pushed, q)
+	answer := &proto.PushAnswer{}
+	for _, item := range q.Items {
+		result := &proto.PushResult{}
+		for _, number := range item.Numbers {
+			if !n.here[number] || q.Boot != n.origin.Boot {
+				result.Gone = append(result.Gone, number)
+			}
+		}
+		answer.Items = append(answer.Items, result)
+	}
+	return answer
+}
+
+func (n *fakeNode) page(q url.Values) proto.OnlineAnswer {
+	p, _ := parsePage(q)
+	answer := proto.OnlineAnswer{Total: int64(len(n.users))}
+	for _, u := range n.users {
+		if u.User <= p.after || !strings.HasPrefix(u.Name, p.prefix) {
+			continue
+		}
+		if len(answer.Users) == p.limit {
+			answer.Next = answer.Users[p.limit-1].User
+			break
+		}
+		answer.Users = append(answer.Users, u)
+	}
+	return answer
+}
+
+// items returns the entries that were pushed, kicks the connections to be closed.
+func (n *fakeNode) items() (list []*proto.PushItem) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, q := range n.pushed {
+		for _, item := range q.Items {
+			if item.Stored != nil {
+				list = append(list, item)
+			}
+		}
+	}
+	return list
+}
+
+func (n *fakeNode) kicks() (list []*proto.Kick) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, q := range n.pushed {
+		list = append(list, q.Kicks...)
+	}
+	return list
+}
+
+// call posts a JSON body and returns the status and the answer's body.
+func (w *world) call(method, path, bearer, contentType, body string) (int, http.Header, []byte) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return response.StatusCode, response.Header, b
+}
+
+// post sends q as JSON and returns the code of the answer, which is decoded into
+// answer if it is OK.
+func (w *world) post(path, bearer string, q, answer any) proto.Code {
+	w.t.Helper()
+	body, ok := q.(string)
+	if !ok {
+		b, err := json.Marshal(q)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		body = string(b)
+	}
+	status, _, b := w.call(http.MethodPost, path, bearer, "application/json", body)
+	return w.decode(status, b, answer)
+}
+
+func (w *world) get(path, bearer string, answer any) proto.Code {
+	w.t.Helper()
+	status, _, b := w.call(http.MethodGet, path, bearer, "", "")
+	return w.decode(status, b, answer)
+}
+
+func (w *world) decode(status int, b []byte, answer any) proto.Code {
+	w.t.Helper()
+	if status != http.StatusOK {
+		var e proto.ErrorAnswer
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&e); err != nil {
+			w.t.Fatalf("status %d with a body that is no ErrorAnswer: %s", status, b)
+		}
+		if e.Code == proto.OK || e.Name != e.Code.String() || e.Message == "" || e.Code.HTTPStatus() != status {
+			w.t.Fatalf("status %d with %+v", status, e)
+		}
+		return e.Code
+	}
+	if answer != nil {
+		if err := json.Unmarshal(b, answer); err != nil {
+			w.t.Fatalf("answer %s: %v", b, err)
+		}
+	}
+	return proto.OK
+}
+
+// node posts a protobuf body as a node does; it fails the test unless the answer
+// is a 200.
+func (w *world) node(path string, q, answer pb.Message) {
+	w.t.Helper()
+	body, err := pb.Marshal(q)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	status, _, b := w.call(http.MethodPost, path, serviceToken, proto.ContentProtobuf, string(body))
+	if status != http.StatusOK {
+		w.t.Fatalf("%s answers %d: %s", path, status, b)
+	}
+	if err := pb.Unmarshal(b, answer); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) register(name string) int64 {
+	w.t.Helper()
+	var answer proto.RegisterAnswer
+	if code := w.post(proto.PathRegister, "", proto.RegisterRequest{Name: name}, &answer); code != proto.OK {
+		w.t.Fatalf("register %s: %v", name, code)
+	}
+	return answer.User
+}
+
+func (w *world) login(q proto.LoginRequest) proto.LoginAnswer {
+	w.t.Helper()
+	var answer proto.LoginAnswer
+	if code := w.post(proto.PathLogin, "", q, &answer); code != proto.OK {
+		w.t.Fatalf("login %+v: %v", q, code)
+	}
+	return answer
+}
+
+// opening is what the node reports that the ticket of the login came to.
+func (w *world) opening(l proto.LoginAnswer) *proto.Opening {
+	w.t.Helper()
+	ticket, err := token.NewVerifier(w.issuer.Public()).Ticket(l.Ticket, time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &proto.Opening{
+		Session: &proto.Session{
+			User: ticket.User, Name: ticket.Name, Device: ticket.Device, Number: ticket.Number, Proof: ticket.Proof,
+		},
+		Displaces: ticket.Displaces,
+	}
+}
+
+// report reports openings from n and returns their answers.
+func (w *world) report(n *fakeNode, openings ...*proto.Opening) []*proto.Opened {
+	w.t.Helper()
+	var answer proto.ReportAnswer
+	w.node(proto.PathNodeReport, &proto.ReportRequest{Origin: n.origin, Opened: openings}, &answer)
+	if len(answer.Opened) != len(openings) {
+		w.t.Fatalf("%d answers to %d openings", len(answer.Opened), len(openings))
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, o := range answer.Opened {
+		if o.Code == 0 {
+			n.here[o.Number] = true
+		}
+	}
+	return answer.Opened
+}
+
+func (w *world) close(n *fakeNode, sessions ...*proto.Session) {
+	w.t.Helper()
+	q := &proto.ReportRequest{Origin: n.origin}
+	for _, s := range sessions {
+		q.Closed = append(q.Closed, &proto.Closing{Session: s})
+	}
+	w.node(proto.PathNodeReport, q, new(proto.ReportAnswer))
+}
+
+// a connection of a user that is open at the node its ticket named.
+type connection struct {
+	proto.LoginAnswer
+	session *proto.Session
+	node    *fakeNode
+	opened  *proto.Opened
+}
+
+// connect registers, logs in and opens.
+func (w *world) connect(name, device string) connection {
+	w.t.Helper()
+	w.register(name)
+	l := w.login(proto.LoginRequest{Name: name, Device: device})
+	o, n := w.opening(l), w.nodes[l.Node.ID]
+	opened := w.report(n, o)[0]
+	if opened.Code != 0 {
+		w.t.Fatalf("open %s: %v", name, opened)
+	}
+	return connection{LoginAnswer: l, session: o.Session, node: n, opened: opened}
+}
+
+// connectCIM registers and opens a connection of CIM's at n.
+func (w *world) connectCIM(name string, n *fakeNode) (user int64, opened *proto.Opened) {
+	w.t.Helper()
+	user = w.register(name)
+	return user, w.report(n, cimOpening(user, name))[0]
+}
+
+func cimOpening(user int64, name string) *proto.Opening {
+	return &proto.Opening{Session: &proto.Session{User: user, Name: name, Device: proto.CIMDevice}}
+}
+
+func (w *world) flush() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	if err := w.route.Flush(ctx); err != nil {
+		w.t.Fatalf("flush: %v", err)
+	}
+}
+
+// live returns the number of the device's live session, or zero.
+func (w *world) live(user int64, device string) int64 {
+	w.t.Helper()
+	s, err := w.route.session(w.t.Context(), user, device)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if s == nil {
+		return 0
+	}
+	return s.Number
+}

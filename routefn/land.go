@@ -1,0 +1,66 @@
+package routefn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// A landing is where a login was sent.
+type landing struct {
+	member    ring.Member
+	number    int64
+	displaces int64 // what its ticket may displace
+}
+
+// land issues the next number of a device and picks a node for it, around those
+// in avoid. The error has the code NoNode, or Rejected when repeat says so and
+// the device is connected.
+func (rt *Route) land(ctx context.Context, user int64, device string, avoid []string, repeat string) (landing, error) {
+	view, err := rt.members(ctx)
+	if err != nil {
+		return landing{}, err
+	}
+	if view.Ring().Len() == 0 { // before a number is taken for nothing
+		return landing{}, proto.Err(proto.NoNode, "")
+	}
+	issued, err := rt.cfg.Store.IssueNumber(ctx, user, device)
+	if err != nil {
+		return landing{}, err
+	}
+	displaces := token.Any
+	if repeat == proto.RepeatReject {
+		if displaces, err = rt.mayDisplace(ctx, user, issued.Live); err != nil {
+			return landing{}, err
+		}
+	}
+	member, _ := ring.Pick(view, user, issued.LastNode, avoid, rt.turn.Add(1), rt.cfg.Policy)
+	return landing{member: member, number: issued.Number, displaces: displaces}, nil
+}
+
+// mayDisplace returns the number that a rejecting login may displace: that of a
+// connection which is recorded and not there, so that a crash locks nobody out.
+// If it is there the error has the code Rejected. Whoever connects in between
+// has another number and is safe.
+func (rt *Route) mayDisplace(ctx context.Context, user int64, live *record.Session) (int64, error) {
+	if live == nil {
+		return 0, nil
+	}
+	if rt.nodes.holds(ctx, user, *live) {
+		return 0, proto.Err(proto.Rejected, "")
+	}
+	return live.Number, nil
+}
+
+// members returns the current members. The error has the code Unavailable.
+func (rt *Route) members(ctx context.Context) (*ring.View, error) {
+	view, err := rt.cfg.Members(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "The members are not known."), err)
+	}
+	return view, nil
+}

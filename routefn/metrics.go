@@ -1,0 +1,96 @@
+package routefn
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// An outcome is what became of a push.
+type outcome string
+
+const (
+	pushDone      outcome = "done"       // the node answered
+	pushFailed    outcome = "failed"     // it did not answer, or not in time
+	pushLeftAlone outcome = "left-alone" // it failed less than a second ago
+	pushOverflow  outcome = "overflow"   // too much waited for it
+	pushClosed    outcome = "closed"     // the route was closing
+)
+
+// commonCodes are the codes whose counters are there before the first of them:
+// what an alert is likely to be about.
+var commonCodes = []string{
+	proto.OK.String(), proto.Invalid.String(), proto.Unauthorized.String(), proto.Unavailable.String(),
+	proto.Unknown.String(), proto.Overloaded.String(), "panic",
+}
+
+type metrics struct {
+	requests     *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	outcomes     *prometheus.CounterVec
+	pushBatch    prometheus.Histogram
+	pushSeconds  prometheus.Histogram
+	gone         prometheus.Counter
+	unproven     prometheus.Counter
+	onlineMissed prometheus.Counter
+}
+
+// newMetrics makes the metrics and registers them, if there is where.
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_route_requests_total", Help: "Requests answered, by use case and code.",
+		}, []string{"use_case", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cim_route_request_seconds", Help: "Time to answer a request.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"use_case"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_route_pushes_total", Help: "Items and kicks for nodes, by what became of them.",
+		}, []string{"outcome"}),
+		pushBatch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cim_route_push_batch_items", Help: "Items and kicks in one push request.", Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}),
+		pushSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cim_route_push_seconds", Help: "Time a node takes for a push request.", Buckets: prometheus.ExponentialBuckets(0.00025, 2, 12),
+		}),
+		gone: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_sessions_gone_total", Help: "Sessions closed because their node does not hold them.",
+		}),
+		unproven: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_unproven_sessions_total", Help: "Reports of nodes passed over because the session's ticket did not come to them.",
+		}),
+		onlineMissed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_online_nodes_missed_total", Help: "Nodes left out of a list of online users because they did not answer.",
+		}),
+	}
+	for _, u := range useCases {
+		m.seconds.WithLabelValues(u.name)
+		for _, code := range commonCodes {
+			m.requests.WithLabelValues(u.name, code)
+		}
+	}
+	for _, o := range []outcome{pushDone, pushFailed, pushLeftAlone, pushOverflow, pushClosed} {
+		m.outcomes.WithLabelValues(string(o))
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{
+		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed,
+	} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics of the route: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) served(useCase, code string, took time.Duration) {
+	m.requests.WithLabelValues(useCase, code).Inc()
+	m.seconds.WithLabelValues(useCase).Observe(took.Seconds())
+}
+
+func (m *metrics) pushes(o outcome, n int) { m.outcomes.WithLabelValues(string(o)).Add(float64(n)) }

@@ -1,0 +1,64 @@
+package routefn
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// NodeReconcile serves POST /node/reconcile: it compares what a node holds with
+// the store and answers with what differs.
+func (rt *Route) NodeReconcile(w http.ResponseWriter, r *http.Request) {
+	rt.serve(w, r, "node-reconcile", protobufFormat, func(ctx context.Context) (any, error) {
+		if err := rt.fromNode(r); err != nil {
+			return nil, err
+		}
+		q := new(proto.ReconcileRequest)
+		if err := decodeProtobuf(w, r, q); err != nil {
+			return nil, err
+		}
+		if err := checkOrigin(q.Origin); err != nil {
+			return nil, err
+		}
+		return rt.reconcile(ctx, q)
+	})
+}
+
+func (rt *Route) reconcile(ctx context.Context, q *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+	answer := new(proto.ReconcileAnswer)
+	if q.Groups { // first, so that no message falls between the number and the lease
+		lease := record.Lease{Node: q.Origin.Node, Boot: q.Origin.Boot, Addr: q.Origin.Address}
+		groups, err := rt.cfg.Store.EnterNode(ctx, everyoneOnly, lease)
+		if err != nil {
+			return nil, err
+		}
+		answer.Groups = proto.Marks(groups)
+	}
+	held := make([]record.Held, 0, len(q.Held))
+	for _, h := range q.Held {
+		if validUser(h.GetUser()) && validDevice(h.GetDevice()) && h.GetNumber() > 0 {
+			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position()})
+		}
+	}
+	if len(held) == 0 {
+		return answer, nil
+	}
+	differences, err := rt.cfg.Store.Reconcile(ctx, held, q.Origin.Node, q.Origin.Boot)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range differences {
+		answer.Differences = append(answer.Differences, difference(d))
+	}
+	return answer, nil
+}
+
+func difference(d record.Difference) *proto.Difference {
+	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
+	if d.Verdict == proto.Verdict_BEHIND {
+		answer.Newest = d.Newest.Mark()
+	}
+	return answer
+}

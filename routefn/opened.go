@@ -1,0 +1,193 @@
+package routefn
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// accountsAsked bounds the accounts that one report looks up at a time.
+const accountsAsked = 16
+
+// everyoneOnly are the groups of every user.
+var everyoneOnly = []int64{proto.Everyone}
+
+// reportOpened makes the connections live that may be. The node is entered for
+// the group of everyone first, in the step that reads its newest number: a message
+// is either in that number or pushed to this node.
+func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
+	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
+	batch := rt.admissible(ctx, q, answer)
+	if len(batch.openings) == 0 {
+		return answer, nil
+	}
+	lease := record.Lease{Node: q.Origin.Node, Boot: q.Origin.Boot, Addr: q.Origin.Address}
+	groups, err := rt.cfg.Store.EnterNode(ctx, everyoneOnly, lease)
+	if err != nil {
+		return nil, err
+	}
+	answer.Groups = proto.Marks(groups)
+	opened := rt.open(ctx, batch.openings)
+	startErrs := rt.startCursors(ctx, batch.openings, opened, groups)
+	for i, o := range opened {
+		if o.Err == nil {
+			o.Err = startErrs[i]
+		}
+		answer.Opened[batch.places[i]] = rt.openedAnswer(o, groups)
+	}
+	return answer, nil
+}
+
+// A batch is the part of a report's openings that goes to the store.
+type batch struct {
+	openings []record.Opening
+	places   []int // of each among the report's openings
+}
+
+// admissible returns the openings that show what they need, and answers the
+// others.
+func (rt *Route) admissible(ctx context.Context, q *proto.ReportRequest, answer *proto.ReportAnswer) batch {
+	errs := make([]error, len(q.Opened))
+	var g errgroup.Group
+	g.SetLimit(accountsAsked)
+	for i, o := range q.Opened {
+		s := o.GetSession()
+		if errs[i] = rt.checkSession(s, q.Origin.Node); errs[i] != nil || s.Device != proto.CIMDevice {
+			continue
+		}
+		g.Go(func() error { // a CIM connection proves nothing: at least its id and name must match
+			if errs[i] = errMismatch; s.Name != "" {
+				_, errs[i] = rt.accountNamed(ctx, s.User, s.Name)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	var b batch
+	for i, o := range q.Opened {
+		if errs[i] != nil {
+			answer.Opened[i] = rt.openedAnswer(record.Opened{Err: errs[i]}, nil)
+			continue
+		}
+		b.openings = append(b.openings, rt.opening(o, q.Origin))
+		b.places = append(b.places, i)
+	}
+	return b
+}
+
+func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening {
+	s := o.GetSession()
+	displaces := o.GetDisplaces()
+	if s.Device == proto.CIMDevice && s.Number == 0 { // the route's word counts, not the node's
+		displaces = 0
+		if rt.cfg.CIMRepeat == proto.RepeatReplace {
+			displaces = token.Any
+		}
+	}
+	return record.Opening{
+		User: s.User, Number: s.Number, Displaces: displaces,
+		Session: record.Session{Device: s.Device, Node: origin.Node, Boot: origin.Boot, Addr: origin.Address},
+	}
+}
+
+// open opens sessions and kicks those they displace. A CIM connection that finds
+// its device connected is opened after all if that connection is not there.
+func (rt *Route) open(ctx context.Context, openings []record.Opening) []record.Opened {
+	opened := rt.cfg.Store.OpenSessions(ctx, openings)
+	rt.openAgain(ctx, openings, opened)
+	for i, o := range opened {
+		if o.Err == nil && o.Displaced != nil {
+			rt.kick(openings[i].User, *o.Displaced, proto.Replaced)
+		}
+	}
+	return opened
+}
+
+// openAgain asks for the connections that are in the way of CIM's, all at once,
+// and opens again what may displace one that is gone.
+func (rt *Route) openAgain(ctx context.Context, openings []record.Opening, opened []record.Opened) {
+	var g errgroup.Group
+	g.SetLimit(nodesAsked)
+	gone := make([]bool, len(opened))
+	for i, o := range opened {
+		if openings[i].Number != 0 || o.Displaced == nil || !errors.Is(o.Err, record.ErrDisplacesOther) {
+			continue
+		}
+		g.Go(func() error {
+			gone[i] = !rt.nodes.holds(ctx, openings[i].User, *o.Displaced)
+			return nil
+		})
+	}
+	_ = g.Wait() // never an error
+	var again []record.Opening
+	var places []int
+	for i := range opened {
+		if gone[i] {
+			o := openings[i]
+			o.Displaces = opened[i].Displaced.Number
+			again, places = append(again, o), append(places, i)
+		}
+	}
+	if len(again) == 0 {
+		return
+	}
+	for i, o := range rt.cfg.Store.OpenSessions(ctx, again) {
+		opened[places[i]] = o
+	}
+}
+
+// startCursors gives the devices that are new to a group a cursor at its newest
+// entry, in opened and in the store: a newcomer is not shown what was said before.
+func (rt *Route) startCursors(ctx context.Context, openings []record.Opening, opened []record.Opened, groups []proto.Position) []error {
+	errs := make([]error, len(opened))
+	var ackings []record.Acking
+	var places []int
+	for i, o := range opened {
+		if o.Err != nil {
+			continue
+		}
+		if missing := missingCursors(o.Cursors, groups); len(missing) > 0 {
+			opened[i].Cursors = append(slices.Clip(o.Cursors), missing...)
+			ackings = append(ackings, record.Acking{User: openings[i].User, Device: openings[i].Device, Number: o.Number, Cursors: missing})
+			places = append(places, i)
+		}
+	}
+	if len(ackings) == 0 {
+		return errs
+	}
+	for i, err := range rt.cfg.Store.Ack(ctx, ackings) {
+		errs[places[i]] = err // or it would start later at the next login, and miss what came between
+	}
+	return errs
+}
+
+func missingCursors(cursors, groups []proto.Position) []proto.Position {
+	var missing []proto.Position
+	for _, g := range groups {
+		if !slices.ContainsFunc(cursors, func(c proto.Position) bool { return c.Log == g.Log }) {
+			missing = append(missing, g)
+		}
+	}
+	return missing
+}
+
+func (rt *Route) openedAnswer(o record.Opened, groups []proto.Position) *proto.Opened {
+	if o.Err == nil {
+		return &proto.Opened{
+			Number:  o.Number,
+			Newest:  proto.Marks(append([]proto.Position{o.Newest}, groups...)),
+			Cursors: proto.Marks(o.Cursors),
+		}
+	}
+	e := rt.asError(o.Err)
+	if errors.Is(o.Err, record.ErrSuperseded) && o.Displaced != nil {
+		e = proto.Err(proto.Replaced, "") // not only closed: a newer connection is there
+	}
+	return &proto.Opened{Code: int32(e.Code), Number: o.Number, Message: e.Error()}
+}

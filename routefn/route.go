@@ -1,0 +1,59 @@
+package routefn
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Route has the handlers of all use cases. Make it with New; it is safe for
+// concurrent use.
+type Route struct {
+	cfg Config // as New completed it; read only
+
+	metrics   *metrics
+	passwords *passwords
+	nodes     *nodes
+	push      *pusher
+
+	turn     atomic.Uint64 // counts logins, from a random start: see ring.Pick
+	inFlight atomic.Int64  // requests being served
+}
+
+// New checks the configuration and returns a Route. It asks nobody anything and
+// starts nothing.
+func New(c Config) (*Route, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(c.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	rt := &Route{cfg: c, metrics: m, passwords: newPasswords()}
+	rt.nodes = &nodes{http: c.HTTP, serviceToken: c.ServiceToken}
+	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone)
+	rt.turn.Store(rand.Uint64())
+	return rt, nil
+}
+
+// Flush blocks until every push that was queued before the call was answered or
+// dropped, or until ctx is done, whose error it returns. A function calls it
+// before it answers, because it is frozen afterwards.
+func (rt *Route) Flush(ctx context.Context) error { return rt.push.flush(ctx) }
+
+// Close takes no more pushes and blocks until those that were queued are done,
+// which one paused node delays by 300 ms at most. The store stays open: it is its
+// owner's. Close twice is fine.
+func (rt *Route) Close() { rt.push.close() }
+
+// closeGone closes the numbers that a node said it does not hold.
+func (rt *Route) closeGone(ctx context.Context, gone []record.Closing) {
+	for i, err := range rt.cfg.Store.CloseSessions(ctx, gone) {
+		if err != nil { // the next push finds it again
+			rt.cfg.Logger.Debug("session that is gone stays open", "user", gone[i].User, "err", err)
+		}
+	}
+}

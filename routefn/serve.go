@@ -1,0 +1,137 @@
+package routefn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// A format is how a kind of callers is answered.
+type format struct {
+	answer func(w http.ResponseWriter, body any)
+	fail   func(w http.ResponseWriter, status int, err *proto.Error)
+}
+
+var (
+	jsonFormat     = format{answer: writeJSON, fail: failJSON}
+	protobufFormat = format{answer: writeProtobuf, fail: failJSON}
+)
+
+// serve runs one use case and answers what it returns. It is where requests are
+// counted, errors become codes, and a panic becomes a 500 that says nothing.
+func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f format, run func(context.Context) (any, error)) {
+	start := time.Now()
+	code := "panic"
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			rt.cfg.Logger.Error("use case panicked", "use_case", useCase, "err", fmt.Sprint(v), "stack", string(debug.Stack()))
+			// Something may have been stored before it panicked.
+			f.fail(w, http.StatusInternalServerError, proto.Err(proto.Unknown, ""))
+		}
+		rt.metrics.served(useCase, code, time.Since(start))
+	}()
+	body, err := rt.admitted(r.Context(), run)
+	if err != nil {
+		e := rt.asError(err)
+		code = e.Code.String()
+		rt.cfg.Logger.Debug("request failed", "use_case", useCase, "code", code, "err", err)
+		f.fail(w, e.Code.HTTPStatus(), e)
+		return
+	}
+	code = proto.OK.String()
+	f.answer(w, body)
+}
+
+// admitted runs a use case unless too many run already.
+func (rt *Route) admitted(ctx context.Context, run func(context.Context) (any, error)) (any, error) {
+	defer rt.inFlight.Add(-1)
+	if rt.inFlight.Add(1) > int64(rt.cfg.MaxInFlight) {
+		return nil, proto.Err(proto.Overloaded, "")
+	}
+	return run(ctx)
+}
+
+// storeCodes are the codes of the store's errors, as a caller sees them.
+var storeCodes = []struct {
+	err  error
+	code proto.Code
+}{
+	{record.ErrUnknown, proto.Unknown},
+	{record.ErrUnavailable, proto.Unavailable},
+	{record.ErrNoUser, proto.UnknownUser},
+	{record.ErrNoGroup, proto.UnknownGroup},
+	{record.ErrNameTaken, proto.NameTaken},
+	{record.ErrSuperseded, proto.SessionUnknown},
+	{record.ErrDisplacesOther, proto.Rejected},
+	{record.ErrDiverged, proto.Diverged},
+	{record.ErrInvalid, proto.Invalid},
+	{context.Canceled, proto.Unavailable},
+	{context.DeadlineExceeded, proto.Unavailable},
+}
+
+// asError gives an error the code that callers see. Only a *proto.Error speaks to
+// them in its own words. What nobody expected is logged here, where it ends.
+func (rt *Route) asError(err error) *proto.Error {
+	if e, ok := errors.AsType[*proto.Error](err); ok {
+		return e
+	}
+	for _, s := range storeCodes {
+		if errors.Is(err, s.err) {
+			return proto.Err(s.code, "")
+		}
+	}
+	rt.cfg.Logger.Error("unexpected error", "err", err)
+	return proto.Err(proto.Unavailable, "")
+}
+
+func writeJSON(w http.ResponseWriter, body any) { writeJSONStatus(w, http.StatusOK, body) }
+
+func writeJSONStatus(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("answer cannot be encoded: %v", err)) // our own types: a programmer's mistake
+	}
+	writeBytes(w, status, "application/json", b)
+}
+
+func writeProtobuf(w http.ResponseWriter, body any) {
+	b, err := pb.Marshal(body.(pb.Message))
+	if err != nil {
+		panic(fmt.Sprintf("answer cannot be encoded: %v", err))
+	}
+	writeBytes(w, http.StatusOK, proto.ContentProtobuf, b)
+}
+
+func writeBytes(w http.ResponseWriter, status int, contentType string, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1") // seconds; the least that the header can say
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the caller is gone, and there is nobody to tell
+}
+
+func failJSON(w http.ResponseWriter, status int, err *proto.Error) {
+	writeJSONStatus(w, status, proto.ErrorAnswer{Code: err.Code, Name: err.Code.String(), Message: err.Error()})
+}
+
+// mayRetry reports whether the request that err came from may succeed later.
+func mayRetry(err error) bool {
+	return errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrUnknown) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,42 @@
+// The route, over HTTP. A failure is thrown as a Refusal with the route's code.
+
+export class Refusal extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// What a code's range says: come back "now", "later" or "never".
+export function retryOf(code) {
+  if (code >= 4000 && code < 4100) return "now";
+  if (code >= 4200 && code < 4300) return "never";
+  return "later";
+}
+
+export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200 };
+
+const patience = 10_000; // ms for an answer of the route
+
+async function call(method, path, token, body) {
+  const headers = {};
+  if (token) headers.Authorization = "Bearer " + token;
+  if (body) headers["Content-Type"] = "application/json";
+  let response, answer;
+  try {
+    response = await fetch(path, {
+      method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(patience),
+    });
+    answer = await response.json();
+  } catch {
+    throw new Refusal(codes.unavailable, "The server does not answer.");
+  }
+  if (!response.ok) throw new Refusal(answer.code ?? codes.unavailable, answer.message ?? "The server is not available.");
+  return answer;
+}
+
+export const register = (name, password) => call("POST", "/v1/register", "", { name, password });
+export const login = (request) => call("POST", "/v1/login", "", request);
+export const logout = (token) => call("POST", "/v1/logout", token, {});
+export const pull = (token, after) => call("POST", "/v1/pull", token, { after, limit: 500 });
+export const online = (token, prefix) => call("GET", "/v1/online?limit=200&prefix=" + encodeURIComponent(prefix), token);

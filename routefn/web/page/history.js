@@ -1,0 +1,62 @@
+// What was shown, in the browser's local storage: messages by conversation and the
+// position in each log, in one entry, so that one write keeps them together.
+
+const kept = 500; // messages a conversation
+
+export const everyone = 1; // the group of all
+export const keyOf = (m) => m.from + ":" + m.id;
+
+export class History {
+  constructor(user) {
+    this.user = user;
+    this.entry = "cim.history." + user;
+    this.positions = {};
+    this.talks = {};
+    this.outbox = [];
+    try {
+      Object.assign(this, JSON.parse(localStorage.getItem(this.entry)) ?? {});
+    } catch {
+      // Unreadable is as good as empty: everything can be pulled again.
+    }
+    this.keys = new Set(Object.values(this.talks).flatMap((t) => t.messages.map(keyOf)));
+  }
+
+  // talkOf names the conversation of a message: "everyone", or the other's id.
+  talkOf(m) {
+    if (m.group) return "everyone";
+    return String(m.from === this.user ? m.to : m.from);
+  }
+
+  talk(name, title) {
+    this.talks[name] ??= { title, messages: [], unread: 0 };
+    return this.talks[name];
+  }
+
+  // add takes a message over unless it is there, and returns whether it was new.
+  // The caller saves.
+  add(m, unread) {
+    if (this.keys.has(keyOf(m))) return false;
+    const talk = this.talk(this.talkOf(m), m.group ? "Everyone" : m.from === this.user ? String(m.to) : m.fromName);
+    if (!m.group && m.from !== this.user) talk.title = m.fromName;
+    if (unread) talk.unread++;
+    talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text: m.text, time: m.time });
+    this.keys.add(keyOf(m));
+    while (talk.messages.length > kept) this.keys.delete(keyOf(talk.messages.shift()));
+    return true;
+  }
+
+  // save writes everything, letting go of the oldest messages if there is no room.
+  save() {
+    for (let keep = kept; keep > 0; keep = Math.floor(keep / 2)) {
+      for (const talk of Object.values(this.talks)) {
+        while (talk.messages.length > keep) this.keys.delete(keyOf(talk.messages.shift()));
+      }
+      try {
+        localStorage.setItem(this.entry, JSON.stringify({ positions: this.positions, talks: this.talks, outbox: this.outbox }));
+        return;
+      } catch {
+        // full
+      }
+    }
+  }
+}
