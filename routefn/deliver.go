@@ -19,9 +19,14 @@ func (rt *Route) deliver(by sender, a *record.Appended) {
 			}
 			continue
 		}
+		// Numbers of two users may be equal: only the sender's own is left out.
+		var except int64
+		if c.User == by.user {
+			except = by.number
+		}
 		for at, sessions := range byNode(c.Sessions, func(s record.Session) bool { return c.User == by.user && by.is(s) }) {
 			rt.push.item(at.address, at.boot, &proto.PushItem{
-				User: c.User, Numbers: numbers(sessions), Except: by.number, Stored: c.Stored,
+				User: c.User, Numbers: numbers(sessions), Except: except, Stored: c.Stored,
 			}, sessions)
 		}
 	}

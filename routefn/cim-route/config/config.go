@@ -1,0 +1,119 @@
+package config
+
+import (
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3"
+
+	"github.com/cim-go/cim/ring"
+)
+
+// ErrUsage wraps what is wrong with the flags: the program says it in one line
+// and exits with 2. flag.ErrHelp comes through as it is.
+var ErrUsage = errors.New("usage")
+
+// Parse sets the flags of fs from args, from the environment (CIM_LISTEN for
+// -listen) and from the file that -config names, in falling order. The file has
+// one "name value" a line. Nothing may be left over in args.
+func Parse(fs *flag.FlagSet, args []string) error {
+	if fs.Lookup("config") == nil {
+		fs.String("config", "", "`file` with one \"flag value\" a line; flags and environment win over it")
+	}
+	err := ff.Parse(fs, args,
+		ff.WithEnvVarPrefix("CIM"),
+		ff.WithConfigFileFlag("config"),
+		ff.WithConfigFileParser(ff.PlainParser),
+	)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return flag.ErrHelp
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	case fs.NArg() > 0:
+		return fmt.Errorf("%w: unexpected argument %q", ErrUsage, fs.Arg(0))
+	}
+	return nil
+}
+
+// Log is how a program logs.
+type Log struct {
+	Level  string // debug, info, warn, error
+	Format string // text, json
+}
+
+// Flags registers the flags of Log on fs.
+func (l *Log) Flags(fs *flag.FlagSet) {
+	fs.StringVar(&l.Level, "log", "info", "`level` of the log: debug, info, warn, error")
+	fs.StringVar(&l.Format, "log-format", "text", "`form` of the log: text or json")
+}
+
+// Logger returns the logger that l describes, writing to w.
+func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return nil, fmt.Errorf("%w: -log %q: want debug, info, warn or error", ErrUsage, l.Level)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch l.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, fmt.Errorf("%w: -log-format %q: want text or json", ErrUsage, l.Format)
+}
+
+// minSecret is the shortest secret in bytes that is accepted.
+const minSecret = 16
+
+// Secret returns the bytes of a secret: the value itself, or with "file:PATH"
+// what stands in the file, without white space around it. An empty value is no
+// secret and no error.
+func Secret(name, value string) ([]byte, error) {
+	if path, ok := strings.CutPrefix(value, "file:"); ok {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read -%s: %w", name, err)
+		}
+		value = strings.TrimSpace(string(b))
+		if value == "" {
+			return nil, fmt.Errorf("%w: the file of -%s is empty", ErrUsage, name)
+		}
+	}
+	if value != "" && len(value) < minSecret {
+		return nil, fmt.Errorf("%w: -%s has %d bytes, needs at least %d", ErrUsage, name, len(value), minSecret)
+	}
+	return []byte(value), nil
+}
+
+// Loopback reports whether only this machine can reach a listener on address.
+// An address without a host listens everywhere.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// ServiceToken is what nodes and routes show each other, derived from the
+// cluster key. Without a key all of them listen on loopback only, and the token
+// keeps nobody out.
+func ServiceToken(clusterKey []byte) string {
+	if len(clusterKey) == 0 {
+		return "loopback"
+	}
+	return hex.EncodeToString(ring.DeriveKey(clusterKey, "service"))
+}

@@ -1,0 +1,4 @@
+// Package config is how the programs cim-server and cim-route read what they
+// are told and say what they do: flags win over the environment (CIM_...), which
+// wins over a file; secrets may stand in files of their own; logs are slog's.
+package config

@@ -1,0 +1,87 @@
+package program
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+// Flags are what cim-route is told. cim-server -with-route shares them.
+type Flags struct {
+	Redis  string
+	Ring   string
+	Key    string
+	Auth   string
+	Repeat string
+	Policy string
+	Text   int
+	Count  int
+	Days   int
+
+	Embedded bool
+}
+
+// Register registers the flags on fs.
+func (f *Flags) Register(fs *flag.FlagSet) {
+	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
+		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it")
+	fs.StringVar(&f.Key, "route-key", "",
+		"`secret` of all routes (or file:PATH), for tickets and tokens;\nempty: made at the first start and kept in the store")
+	fs.StringVar(&f.Auth, "auth", "password",
+		"`mode` of accounts: password, or open (as CIM has it: whoever says a name is it)")
+	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,
+		"what a login does to the device's live connection: replace or reject")
+	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
+		"how users land on nodes: hash+loop, hash, loop or random")
+	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not tell its eviction policy, as the embedded one of another process")
+	fs.IntVar(&f.Text, "max-text", 16<<10, "longest text of a message in `bytes`")
+	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
+	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most")
+}
+
+func (f *Flags) auth() (routefn.Auth, error) {
+	switch f.Auth {
+	case "password":
+		return routefn.AuthPassword, nil
+	case "open":
+		return routefn.AuthOpen, nil
+	}
+	return 0, fmt.Errorf("%w: -auth %q: want password or open", config.ErrUsage, f.Auth)
+}
+
+func (f *Flags) check() error {
+	if _, err := f.auth(); err != nil {
+		return err
+	}
+	if f.Repeat != proto.RepeatReplace && f.Repeat != proto.RepeatReject {
+		return fmt.Errorf("%w: -repeat %q: want replace or reject", config.ErrUsage, f.Repeat)
+	}
+	if _, err := ring.ParsePolicy(f.Policy); err != nil {
+		return fmt.Errorf("%w: -policy: %w", config.ErrUsage, err)
+	}
+	for name, value := range map[string]int{"max-text": f.Text, "keep-count": f.Count, "keep-days": f.Days} {
+		if value < 1 {
+			return fmt.Errorf("%w: -%s %d: want at least 1", config.ErrUsage, name, value)
+		}
+	}
+	return nil
+}
+
+// source is where the members come from.
+type source struct {
+	kind  string   // "seed" or "zk"
+	addrs []string // host:port
+}
+
+func parseSource(value string) (source, error) {
+	kind, rest, _ := strings.Cut(value, ":")
+	if (kind != "seed" && kind != "zk") || rest == "" {
+		return source{}, fmt.Errorf("%w: -ring %q: want seed:HOST:PORT[,...] or zk:HOST:PORT[,...]", config.ErrUsage, value)
+	}
+	return source{kind: kind, addrs: strings.Split(rest, ",")}, nil
+}

@@ -1,0 +1,153 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/embedded"
+	"github.com/cim-go/cim/routefn/web"
+)
+
+// Server is a route with its store and its listener.
+type Server struct {
+	log      *slog.Logger
+	listener net.Listener
+	handler  http.Handler
+	route    *routefn.Route
+	store    *record.Store
+	embedded *embedded.Server // nil unless the store is in this process
+}
+
+// storeTime bounds how long the store may take to answer at the start.
+const storeTime = 5 * time.Second
+
+// Assemble opens the store and the listener and makes the handlers. Run must be
+// called on the Server to serve and to close both.
+func Assemble(f *Flags, listen string, view View, secret []byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	s := &Server{log: logger}
+	if err := s.openStore(ctx, f, registry); err != nil {
+		return nil, err
+	}
+	if err := s.assemble(ctx, f, listen, view, secret, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
+	url := f.Redis
+	if url == "embedded" {
+		server, err := embedded.Start("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		s.embedded = server
+		url = server.URL()
+	}
+	store, err := record.Dial(ctx, record.Config{
+		URL:           url,
+		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
+		AllowEmbedded: s.embedded != nil || f.Embedded,
+		Logger:        s.log,
+		Registerer:    registry,
+	})
+	if err != nil {
+		return fmt.Errorf("-redis: %w", err)
+	}
+	s.store = store
+	return nil
+}
+
+func (s *Server) assemble(ctx context.Context, f *Flags, listen string, view View, secret []byte, registry *prometheus.Registry) error {
+	issuer, err := s.issuer(ctx, f.Key)
+	if err != nil {
+		return err
+	}
+	auth, err := f.auth()
+	if err != nil {
+		return err
+	}
+	policy, err := ring.ParsePolicy(f.Policy)
+	if err != nil {
+		return err
+	}
+	s.route, err = routefn.New(routefn.Config{
+		Store: s.store, Members: view, Keys: ring.NewKeys(secret), Issuer: issuer, ServiceToken: config.ServiceToken(secret),
+		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
+		Logger: s.log, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+proto.PathMetrics, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	for _, pattern := range web.Patterns {
+		mux.Handle(pattern, web.Handler())
+	}
+	mux.Handle("/", s.route.Handler())
+	s.handler = mux
+	s.listener, err = config.Listen("listen", listen, false)
+	return err
+}
+
+// issuer takes the route key it is given, or the one that the first route left
+// in the store: then all routes agree without being told.
+func (s *Server) issuer(ctx context.Context, key string) (*token.Issuer, error) {
+	secret, err := config.Secret("route-key", key)
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) == 0 {
+		if secret, err = s.store.RouteKey(ctx); err != nil {
+			return nil, fmt.Errorf("read route key: %w", err)
+		}
+	}
+	return token.NewIssuer(secret)
+}
+
+// Addr returns the address that the route listens on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx ends, then closes everything. It blocks.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.close()
+	s.log.Info("route starts", "http", s.Addr())
+	return config.Serve(ctx, s.listener, s.handler)
+}
+
+func (s *Server) close() {
+	if s.route != nil {
+		s.route.Close()
+	}
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+	if s.embedded != nil {
+		s.embedded.Close()
+	}
+}
+
+// Transport calls the handlers without a socket: for a node in the same process.
+func (s *Server) Transport() http.RoundTripper { return direct{s.handler} }
