@@ -1,0 +1,75 @@
+package node
+
+import (
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Properties of CIM's pushes; its client breaks on a push without the receiver.
+const (
+	propertySender     = "sendUserId"
+	propertySenderName = "sendUserName"
+	propertyReceiver   = "receiveUserId"
+)
+
+// maxRun is the most bytes of text in one OFFLINE frame.
+const maxRun = 32 << 10
+
+// cimLive returns CIM's push of one message.
+func cimLive(m proto.Message, receiver int64) *proto.Frame {
+	return &proto.Frame{
+		Cmd: proto.Command_MESSAGE, RequestId: receiver, ReqMsg: m.Text, Properties: cimProperties(m, receiver),
+	}
+}
+
+func cimProperties(m proto.Message, receiver int64) map[string]string {
+	return map[string]string{
+		propertySender:     strconv.FormatInt(m.From, 10),
+		propertySenderName: m.FromName,
+		propertyReceiver:   strconv.FormatInt(receiver, 10),
+	}
+}
+
+// run is a frame of messages that waited, and where the last of them stands.
+type run struct {
+	frame *proto.Frame // nil: there is nothing to show
+	last  proto.Position
+}
+
+// cimRuns returns the OFFLINE frames of messages that waited: one for each run
+// of one sender, because CIM names the sender once a frame. What is not shown to
+// the receiver is passed over with the run that comes before or after it.
+func cimRuns(messages []proto.Message, receiver int64) []run {
+	var runs []run
+	var frame *proto.Frame
+	var sender proto.Message // the first message of frame
+	size := 0
+	for _, m := range messages {
+		if !cimShown(m, receiver) {
+			if len(runs) == 0 {
+				runs = append(runs, run{})
+			}
+			runs[len(runs)-1].last = m.At
+			continue
+		}
+		same := frame != nil && m.From == sender.From && m.FromName == sender.FromName && size+len(m.Text) <= maxRun
+		if !same {
+			frame = &proto.Frame{
+				Cmd: proto.Command_OFFLINE, RequestId: receiver, Properties: cimProperties(m, receiver),
+			}
+			runs = append(runs, run{frame: frame})
+			sender, size = m, 0
+		}
+		frame.BatchReqMsg = append(frame.BatchReqMsg, m.Text)
+		size += len(m.Text)
+		runs[len(runs)-1].last = m.At
+	}
+	return runs
+}
+
+// cimShown reports whether a CIM client is shown the message: it prints what it
+// sends itself.
+func cimShown(m proto.Message, receiver int64) bool {
+	return m.Kind == proto.Kind_TEXT && (m.From != receiver || m.To == receiver)
+}

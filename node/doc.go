@@ -1,0 +1,27 @@
+// Package node carries: it accepts the clients' connections, knows who is here,
+// hands on what they send, and delivers what routes push.
+//
+// A node holds no secrets and stores nothing. Everything that must last is a
+// route's: the node reports connections opened and closed (reporter.go), hands
+// on messages in batches (sender.go), and asks what it missed (reconcile.go,
+// cim.go). Reports are hints; reconciliation is what makes them true.
+//
+// A connection is a session here (session.go): connecting, then pending from its
+// verified login until a route confirmed it, then open, then closed. While it is
+// pending it neither sends nor is sent anything.
+//
+// # Goroutines
+//
+// Run owns all of them and returns when they have ended: those of the links
+// (package link), one that reports, one for each lane of the sender, some that
+// pull for CIM connections, one that reconciles, one that tells the load, and
+// those of the internal HTTP server.
+//
+// # Locks
+//
+// A session's mu guards its state and is held for a few assignments. cimFeed,
+// reporter, lane and puller have their own. Where two nest: reporter, then
+// session (a report is made of what is true now); session, then link (its
+// reading is held in the order of the decisions); feed, then link (offered
+// frames keep their order). Nothing else is called under any of them.
+package node

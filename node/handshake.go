@@ -1,0 +1,149 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cim-go/cim/node/hub"
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// login lets a verified connection in as pending and asks a route to open it.
+func (s *session) login(f *proto.Frame) {
+	n := s.node
+	who, refused := n.identify(f, s.link.Plain(), n.config.Now())
+	if refused != nil {
+		s.link.Close(refused.Code, refused.Message)
+		return
+	}
+	if n.config.Capacity > 0 && n.hub.Entries() >= n.config.Capacity {
+		s.link.Close(proto.Full, "")
+		return
+	}
+	entry := &hub.Entry[*session]{User: who.user, Name: who.name, Device: who.device, Peer: s}
+	s.mu.Lock()
+	if s.phase == closed {
+		s.mu.Unlock()
+		return
+	}
+	s.who, s.entry, s.number = who, entry, who.number
+	if who.cim {
+		s.feed = newFeed(s)
+	}
+	s.phase, s.since = pending, time.Now()
+	s.mu.Unlock()
+
+	n.hub.Enter(entry, who.number)
+	if s.at() == closed { // and left before it entered
+		n.hub.Leave(entry)
+		return
+	}
+	n.reporter.open(s)
+}
+
+// opening returns what a report says to open the session, or nil if it is too
+// late for that.
+func (s *session) opening() *proto.Opening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != pending && s.phase != open {
+		return nil
+	}
+	s.asked = true
+	return &proto.Opening{Session: s.proto(s.number), Displaces: s.who.displaces}
+}
+
+// opened takes a route's answer to the opening and reports whether to ask again.
+func (s *session) opened(a *proto.Opened) (again bool) {
+	code := proto.Code(a.Code)
+	switch {
+	case code == proto.OK:
+		s.confirm(a)
+	case code.Retry() == proto.RetryLater:
+		// A pending one is given up by Tick; an open one is met again by
+		// reconciliation.
+		return s.at() == pending
+	default:
+		s.node.hub.Leave(s.entry)
+		s.link.Close(code, a.Message)
+	}
+	return false
+}
+
+// confirm makes a pending session open.
+func (s *session) confirm(a *proto.Opened) {
+	if a.Number == 0 {
+		a.Number = s.who.number
+	}
+	s.mu.Lock()
+	was := s.phase
+	if was == pending {
+		s.phase, s.number = open, a.Number
+	}
+	took := time.Since(s.since)
+	s.mu.Unlock()
+	switch was {
+	case pending:
+		s.node.metrics.handshake.Observe(took.Seconds())
+		s.welcome(a)
+	case open: // the store had lost it and knows it again
+		s.heard(a.Newest)
+		for _, mark := range a.Newest {
+			s.tell(mark)
+		}
+	case closed:
+		if s.feed != nil { // its number was not known when it closed
+			s.node.reporter.closed(s.proto(a.Number))
+		}
+	}
+}
+
+// welcome answers the login and lets the hub send to the session. The answer is
+// queued before any push can be; what came in between is told after it.
+func (s *session) welcome(a *proto.Opened) {
+	s.heard(a.Newest)
+	missed := s.node.hub.Missed(s.entry)
+	if s.feed == nil {
+		s.link.Send(s.loginAnswer(a, missed))
+	} else {
+		s.feed.start(a.Cursors, a.Newest)
+		for _, mark := range missed {
+			s.tell(mark)
+		}
+	}
+	promotion, ok := s.node.hub.Open(s.entry, a.Number)
+	if !ok { // a newer one of the device was confirmed first, or this one has gone
+		s.evict(proto.Replaced)
+		return
+	}
+	for _, old := range promotion.Displaced {
+		old.link.Close(proto.Replaced, "")
+	}
+	for _, mark := range promotion.Missed {
+		if !slices.Contains(missed, mark) {
+			s.tell(mark)
+		}
+	}
+}
+
+func (s *session) loginAnswer(a *proto.Opened, missed []*proto.Mark) *link.Packet {
+	newest := a.Newest
+	for _, mark := range missed {
+		newest = link.Raise(newest, mark)
+	}
+	return link.NewPacket(&proto.Frame{
+		Cmd: proto.Command_LOGIN_ANSWER, Number: a.Number, Newest: newest, Cursors: a.Cursors,
+		Time: s.node.config.Now().UnixMilli(), PingSeconds: int32(s.node.config.PingEvery / time.Second),
+	})
+}
+
+// heard notes the newest place of the user's inbox that a route told. Groups are
+// not noted: only this session has heard of it.
+func (s *session) heard(newest []*proto.Mark) {
+	for _, mark := range newest {
+		if mark.Log == proto.Inbox {
+			s.node.hub.Know(s.who.user, mark)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package node
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	gproto "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	maxPush    = 16 << 20 // bytes of a push
+	maxCIMPush = 1 << 20  // bytes of CIM's push
+	maxPage    = 1000     // users in one page
+)
+
+// serveHTTP serves the internal port until ctx ends. It closes the listener.
+func (n *Node) serveHTTP(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           n.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(n.config.Internal) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve internal http: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(grace) != nil {
+		_ = server.Close()
+	}
+	<-failed
+	return nil
+}
+
+// Handler returns what the internal port serves. Run serves it; a program may
+// mount it elsewhere, too.
+func (n *Node) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+proto.PathPush, n.service(n.servePush))
+	mux.Handle("GET "+proto.PathNodeOnline, n.service(n.serveOnline))
+	mux.HandleFunc("GET "+proto.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	mux.HandleFunc("GET "+proto.PathReady, n.serveReady)
+	if n.config.Members != nil {
+		mux.Handle("GET "+proto.PathRing, n.config.Members)
+	}
+	if n.config.Metrics != nil {
+		mux.Handle("GET "+proto.PathMetrics, n.config.Metrics)
+	}
+	if n.config.Open {
+		mux.HandleFunc("POST "+proto.PathCIMPush, n.serveCIMPush)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, proto.NotFound, "") })
+	return mux
+}
+
+// service lets only those in who show the service token.
+func (n *Node) service(next http.HandlerFunc) http.Handler {
+	want := []byte("Bearer " + n.config.ServiceToken)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := []byte(r.Header.Get("Authorization"))
+		if n.config.ServiceToken != "" && subtle.ConstantTimeCompare(got, want) != 1 {
+			refuse(w, proto.Unauthorized, "")
+			return
+		}
+		next(w, r)
+	})
+}
+
+func (n *Node) servePush(w http.ResponseWriter, r *http.Request) {
+	body, ok := readBody(w, r, maxPush)
+	if !ok {
+		return
+	}
+	var request proto.PushRequest
+	if err := gproto.Unmarshal(body, &request); err != nil {
+		refuse(w, proto.Invalid, "The body is not a push.")
+		return
+	}
+	answer, err := gproto.Marshal(n.push(&request))
+	if err != nil {
+		refuse(w, proto.Unavailable, "")
+		return
+	}
+	w.Header().Set("Content-Type", proto.ContentProtobuf)
+	_, _ = w.Write(answer)
+}
+
+func (n *Node) serveOnline(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	after, err1 := number(query.Get("after"), 0)
+	limit, err2 := number(query.Get("limit"), 100)
+	if errors.Join(err1, err2) != nil || after < 0 || limit < 1 {
+		refuse(w, proto.Invalid, "")
+		return
+	}
+	size := int(min(limit, maxPage))
+	answer := proto.OnlineAnswer{
+		Users: n.hub.Online(after, size, query.Get("prefix")), Total: int64(n.hub.Users()),
+	}
+	if len(answer.Users) == size {
+		answer.Next = answer.Users[size-1].User
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// number parses a query's value; an empty one is the default.
+func number(s string, def int64) (int64, error) {
+	if s == "" {
+		return def, nil
+	}
+	return strconv.ParseInt(s, 10, 64)
+}
+
+func (n *Node) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if n.config.Ready != nil {
+		if err := n.config.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}
+
+// readBody reads at most limit bytes and answers the request itself if it cannot.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err == nil {
+		return body, true
+	}
+	code := proto.Invalid
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		code = proto.TooLarge
+	}
+	refuse(w, code, "")
+	return nil, false
+}
+
+func refuse(w http.ResponseWriter, code proto.Code, message string) {
+	if message == "" {
+		message = code.Text()
+	}
+	writeJSON(w, code.HTTPStatus(), proto.ErrorAnswer{Code: code, Name: code.String(), Message: message})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,119 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	gproto "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func ask(h http.Handler, method, path, bearer string, body []byte) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, bytes.NewReader(body))
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestInternalPathsNeedTheServiceToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, nil).Handler()
+		for _, bearer := range []string{"", "Secret", "secret "} {
+			for path, method := range map[string]string{proto.PathPush: "POST", proto.PathNodeOnline: "GET"} {
+				answer := ask(h, method, path, bearer, nil)
+				var body proto.ErrorAnswer
+				err := json.Unmarshal(answer.Body.Bytes(), &body)
+				if answer.Code != http.StatusUnauthorized || err != nil || body.Code != proto.Unauthorized {
+					t.Errorf("%s with %q: %d %s", path, bearer, answer.Code, answer.Body)
+				}
+			}
+		}
+	})
+}
+
+func TestPushOverHTTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		p := w.login(t, 1, 5)
+		h := w.Handler()
+		body, err := gproto.Marshal(push(&proto.PushItem{
+			User: 1, Numbers: []int64{5, 6}, Stored: w.route.store(t, proto.Inbox, 2, 1, "hi"),
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ask(h, "POST", proto.PathPush, "secret", body)
+		var answer proto.PushAnswer
+		if err := gproto.Unmarshal(got.Body.Bytes(), &answer); err != nil || got.Code != http.StatusOK {
+			t.Fatalf("%d %v", got.Code, err)
+		}
+		wantNumbers(t, "gone", answer.Items[0].Gone, 6)
+		p.next(t)
+
+		if got := ask(h, "POST", proto.PathPush, "secret", []byte{0xff}); got.Code != http.StatusBadRequest {
+			t.Errorf("garbage: %d", got.Code)
+		}
+		if got := ask(h, "POST", proto.PathPush, "secret", make([]byte, maxPush+1)); got.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("a huge body: %d", got.Code)
+		}
+	})
+}
+
+func TestOnlineIsPaged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		for user := range int64(3) {
+			w.login(t, user+1, 5)
+		}
+		h := w.Handler()
+		for query, want := range map[string]string{
+			"?limit=2":         `{"users":[{"user":1,"name":"alice"},{"user":2,"name":"bob"}],"next":2,"total":3}`,
+			"?limit=2&after=2": `{"users":[{"user":3,"name":"carol"}],"total":3}`,
+			"?prefix=bo":       `{"users":[{"user":2,"name":"bob"}],"total":3}`,
+		} {
+			if got := ask(h, "GET", proto.PathNodeOnline+query, "secret", nil); strings.TrimSpace(got.Body.String()) != want {
+				t.Errorf("%s: %s", query, got.Body)
+			}
+		}
+		for _, query := range []string{"?limit=0", "?after=x", "?after=-1"} {
+			if got := ask(h, "GET", proto.PathNodeOnline+query, "secret", nil); got.Code != http.StatusBadRequest {
+				t.Errorf("%s: %d", query, got.Code)
+			}
+		}
+	})
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reason error
+		h := start(t, func(c *Config) {
+			c.Ready = func() error { return reason }
+			c.Members = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(299) })
+		}).Handler()
+		for path, want := range map[string]int{
+			proto.PathHealth: 200, proto.PathReady: 200, proto.PathRing: 299, proto.PathMetrics: 404,
+			proto.PathCIMPush: 404, "/": 404,
+		} {
+			if got := ask(h, "GET", path, "", nil); got.Code != want {
+				t.Errorf("%s: %d, want %d", path, got.Code, want)
+			}
+		}
+		reason = errors.New("knows no other member")
+		if got := ask(h, "GET", proto.PathReady, "", nil); got.Code != 503 || !strings.Contains(got.Body.String(), "knows no") {
+			t.Errorf("not ready: %d %s", got.Code, got.Body)
+		}
+		if got := ask(h, "GET", proto.PathHealth, "", nil); got.Code != 200 {
+			t.Error("a node that is not ready is not alive")
+		}
+	})
+}

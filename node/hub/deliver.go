@@ -1,0 +1,115 @@
+package hub
+
+import (
+	"slices"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Deliver pushes a packet to the user's open sessions of the given numbers,
+// without the one it came from (except; zero: none). Pending ones remember its
+// place. It returns those of the numbers that are not here. A nil packet only
+// asks.
+func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet) (gone []int64) {
+	var few [4]P
+	peers := few[:0]
+	s := h.shard(id)
+	s.mu.Lock()
+	u := s.users[id]
+	for _, number := range numbers {
+		if u == nil || !u.has(number) {
+			gone = append(gone, number)
+		}
+	}
+	if u != nil && p != nil {
+		peers = u.receivers(peers, numbers, except, p.Marks())
+	}
+	s.mu.Unlock()
+	for _, peer := range peers {
+		peer.Push(p)
+	}
+	return gone
+}
+
+// has reports whether a session is here. A pending CIM connection does not know
+// its number yet and may be any.
+func (u *user[P]) has(number int64) bool {
+	return slices.ContainsFunc(u.entries, func(e *Entry[P]) bool {
+		return e.number == number || e.number == 0 && !e.open
+	})
+}
+
+func (u *user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
+	for _, mark := range marks {
+		u.know(mark)
+	}
+	for _, e := range u.entries {
+		switch {
+		case !e.open:
+			e.miss(marks...)
+		case e.number != except && slices.Contains(numbers, e.number):
+			peers = append(peers, e.Peer)
+		}
+	}
+	return peers
+}
+
+// miss remembers the places of what a pending entry was not sent.
+func (e *Entry[P]) miss(marks ...*proto.Mark) {
+	for _, mark := range marks {
+		e.missed = link.Raise(e.missed, mark)
+	}
+}
+
+// know notes a place of the user's inbox.
+func (u *user[P]) know(mark *proto.Mark) {
+	if mark.Log == proto.Inbox && link.Newer(u.inbox, mark) {
+		u.inbox = mark
+	}
+}
+
+// Everyone pushes a packet to all open connections but the session of one user
+// that it came from, and lets pending ones remember its place.
+func (h *Hub[P]) Everyone(p *link.Packet, user, except int64) {
+	marks := p.Marks()
+	scratch := h.scratch.Get().(*[]P)
+	for i := range h.shards {
+		s := &h.shards[i]
+		peers := (*scratch)[:0]
+		s.mu.Lock()
+		for _, u := range s.users {
+			for _, e := range u.entries {
+				switch {
+				case !e.open:
+					e.miss(marks...)
+				case e.User != user || e.number != except:
+					peers = append(peers, e.Peer)
+				}
+			}
+		}
+		s.mu.Unlock()
+		for _, peer := range peers {
+			peer.Push(p)
+		}
+		clear(peers)
+		*scratch = peers
+	}
+	h.scratch.Put(scratch)
+}
+
+// Peers returns the user's open connections.
+func (h *Hub[P]) Peers(id int64) []P {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var peers []P
+	if u := s.users[id]; u != nil {
+		for _, e := range u.entries {
+			if e.open {
+				peers = append(peers, e.Peer)
+			}
+		}
+	}
+	return peers
+}

@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Know notes a place of the user's inbox that he or his device has heard of.
+func (h *Hub[P]) Know(id int64, mark *proto.Mark) {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[id]; u != nil {
+		u.know(mark)
+	}
+}
+
+// Held appends what the shard's users hold open, for reconciliation. Shards run
+// from 0 to Shards-1.
+func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
+	s := &h.shards[shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, u := range s.users {
+		for _, e := range u.entries {
+			if e.open {
+				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: u.inbox})
+			}
+		}
+	}
+	return list
+}
+
+// Online returns up to limit users with an open connection whose id is above
+// after and whose name begins with prefix, by ascending id. It looks at every
+// user once.
+func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
+	if limit <= 0 {
+		return nil
+	}
+	var lowest byID
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		for id, u := range s.users {
+			if u.opened == 0 || id <= after || len(lowest) == limit && id > lowest[0].User {
+				continue
+			}
+			if name := u.name(); strings.HasPrefix(name, prefix) {
+				lowest.keep(proto.User{User: id, Name: name}, limit)
+			}
+		}
+		s.mu.Unlock()
+	}
+	slices.SortFunc(lowest, func(a, b proto.User) int { return cmp.Compare(a.User, b.User) })
+	return lowest
+}
+
+func (u *user[P]) name() string {
+	for _, e := range u.entries {
+		if e.open {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// byID is a heap with the largest id on top.
+type byID []proto.User
+
+func (b byID) Len() int           { return len(b) }
+func (b byID) Less(i, j int) bool { return b[i].User > b[j].User }
+func (b byID) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+func (b *byID) Push(x any)        { *b = append(*b, x.(proto.User)) }
+func (b *byID) Pop() any {
+	last := (*b)[len(*b)-1]
+	*b = (*b)[:len(*b)-1]
+	return last
+}
+
+// keep adds a user and drops the largest one above limit.
+func (b *byID) keep(u proto.User, limit int) {
+	heap.Push(b, u)
+	if len(*b) > limit {
+		heap.Pop(b)
+	}
+}

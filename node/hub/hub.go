@@ -1,0 +1,211 @@
+package hub
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Shards is the number of parts that Held goes through.
+const Shards = 64
+
+// Peer is the connection of an entry. Push must not block.
+type Peer interface {
+	Push(p *link.Packet)
+}
+
+// Entry is one connection of a user's device.
+type Entry[P Peer] struct {
+	// Set by the caller of Enter, read by all.
+	User   int64
+	Name   string
+	Device string
+	Peer   P
+
+	// Guarded by the shard's mu once entered.
+	number int64 // the session's; zero while a CIM connection waits for its own
+	open   bool
+	here   bool
+	missed []*proto.Mark // newest places of what came while pending
+}
+
+// Hub is safe for concurrent use. Make it with New.
+type Hub[P Peer] struct {
+	shards  [Shards]shard[P]
+	entries atomic.Int64
+	users   atomic.Int64
+	scratch sync.Pool // *[]P
+}
+
+type shard[P Peer] struct {
+	mu    sync.Mutex
+	users map[int64]*user[P]
+}
+
+// user is somebody who is here: at least one entry.
+type user[P Peer] struct {
+	entries []*Entry[P]
+	opened  int         // entries that are open
+	inbox   *proto.Mark // the newest place of the inbox that passed through here
+}
+
+// New returns an empty hub.
+func New[P Peer]() *Hub[P] {
+	h := &Hub[P]{}
+	for i := range h.shards {
+		h.shards[i].users = make(map[int64]*user[P])
+	}
+	h.scratch.New = func() any { return new([]P) }
+	return h
+}
+
+// shard spreads ids that are often given in sequence.
+func (h *Hub[P]) shard(id int64) *shard[P] {
+	return &h.shards[uint64(id)*0x9e3779b97f4a7c15>>58]
+}
+
+// Entries returns how many connections have entered and not left.
+func (h *Hub[P]) Entries() int { return int(h.entries.Load()) }
+
+// Users returns how many users have an open connection.
+func (h *Hub[P]) Users() int { return int(h.users.Load()) }
+
+// Enter makes the entry pending under its session's number.
+func (h *Hub[P]) Enter(e *Entry[P], number int64) {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.number, e.here = number, true
+	u := s.users[e.User]
+	if u == nil {
+		u = new(user[P])
+		s.users[e.User] = u
+	}
+	u.entries = append(u.entries, e)
+	h.entries.Add(1)
+}
+
+// Missed returns the places of what has come while e was pending.
+func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*proto.Mark(nil), e.missed...)
+}
+
+// Promotion is what an opening changed.
+type Promotion[P Peer] struct {
+	Displaced []P           // connections of the device that are no longer here
+	Missed    []*proto.Mark // places of what came while it was pending
+}
+
+// Open makes a pending entry open under the session's number, which a CIM
+// connection learns only now, and takes out the device's entries of the same
+// number, a ticket that was used again, or of lower ones. It reports false and
+// does nothing if e has left, or if a higher number of the device is open: then
+// e is the one that was displaced.
+func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
+	var p Promotion[P]
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[e.User]
+	if !e.here || u.newerThan(e, number) {
+		return p, false
+	}
+	if !e.open {
+		e.open = true
+		u.opened++
+		if u.opened == 1 {
+			h.users.Add(1)
+		}
+	}
+	e.number = number
+	p.Missed, e.missed = e.missed, nil
+	for _, other := range u.displacedBy(e) {
+		p.Displaced = append(p.Displaced, other.Peer)
+		h.removeLocked(s, u, other)
+	}
+	return p, true
+}
+
+func (u *user[P]) newerThan(e *Entry[P], number int64) bool {
+	for _, other := range u.entries {
+		if other != e && other.Device == e.Device && other.open && other.number > number {
+			return true
+		}
+	}
+	return false
+}
+
+// displacedBy returns the device's other entries up to e's number. A pending
+// CIM entry without a number is newer than all.
+func (u *user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
+	var list []*Entry[P]
+	for _, other := range u.entries {
+		unnumbered := other.number == 0
+		if other != e && other.Device == e.Device && other.number <= e.number && !unnumbered {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// Leave takes the entry out. It reports whether this call did it and no other
+// entry has the same number: only then may the number be reported closed. A late
+// Leave of an old connection never touches a newer one.
+func (h *Hub[P]) Leave(e *Entry[P]) (last bool) {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.here {
+		return false
+	}
+	u := s.users[e.User]
+	h.removeLocked(s, u, e)
+	return u.find(e.Device, e.number) == nil
+}
+
+func (h *Hub[P]) removeLocked(s *shard[P], u *user[P], e *Entry[P]) {
+	for i, other := range u.entries {
+		if other == e {
+			u.entries = append(u.entries[:i], u.entries[i+1:]...)
+			break
+		}
+	}
+	h.entries.Add(-1)
+	e.here = false
+	if e.open {
+		u.opened--
+		if u.opened == 0 {
+			h.users.Add(-1)
+		}
+	}
+	if len(u.entries) == 0 {
+		delete(s.users, e.User)
+	}
+}
+
+func (u *user[P]) find(device string, number int64) *Entry[P] {
+	for _, e := range u.entries {
+		if e.Device == device && e.number == number {
+			return e
+		}
+	}
+	return nil
+}
+
+// Find returns the connection of a session; ok is false if it is not here.
+func (h *Hub[P]) Find(id int64, device string, number int64) (peer P, ok bool) {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[id]; u != nil {
+		if e := u.find(device, number); e != nil {
+			return e.Peer, true
+		}
+	}
+	return peer, false
+}

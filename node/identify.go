@@ -1,0 +1,53 @@
+package node
+
+import (
+	"errors"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+)
+
+// identity is who a connection says it is, and may say so.
+type identity struct {
+	user      int64
+	name      string
+	device    string
+	number    int64 // zero: the route gives one
+	displaces int64
+	proof     []byte
+	cim       bool
+}
+
+// identify judges a login. With a ticket it is decided by the ticket alone; one
+// without is CIM's, over its own framing and in open mode only.
+func (n *Node) identify(f *proto.Frame, plain bool, now time.Time) (identity, *proto.Error) {
+	if f.Ticket != "" {
+		return n.byTicket(f.Ticket, now)
+	}
+	switch {
+	case !n.config.Open || !plain:
+		return identity{}, proto.Err(proto.BadTicket, "A ticket is needed.")
+	case f.RequestId < 1 || f.RequestId > proto.MaxUser:
+		// An empty frame decodes to a login of user 0.
+		return identity{}, proto.Err(proto.Invalid, "")
+	}
+	return identity{
+		user: f.RequestId, name: f.ReqMsg, device: proto.CIMDevice, displaces: token.Any, cim: true,
+	}, nil
+}
+
+func (n *Node) byTicket(ticket string, now time.Time) (identity, *proto.Error) {
+	t, err := n.config.Verifier.Ticket(ticket, now)
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return identity{}, proto.Err(proto.TicketExpired, "")
+	case err != nil:
+		return identity{}, proto.Err(proto.BadTicket, "")
+	case t.Node != n.config.ID:
+		return identity{}, proto.Err(proto.WrongNode, "")
+	}
+	return identity{
+		user: t.User, name: t.Name, device: t.Device, number: t.Number, displaces: t.Displaces, proof: t.Proof,
+	}, nil
+}

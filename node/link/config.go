@@ -1,0 +1,67 @@
+package link
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Config of a Server. Zero values stand for the defaults named.
+type Config struct {
+	// Accept returns the owner of a new link. Required. It must not block and
+	// must not use the link before it returns.
+	Accept func(*Link) Handler
+
+	MaxFrame     int           // bytes of an encoded frame; 0: proto.MaxFrame
+	OutboxBytes  int           // waiting to be written, per link; 0: 256 KiB
+	MaxLinks     int           // above it a new connection is closed at once; 0: no limit
+	LoginTimeout time.Duration // until the first frame; 0: 5 s
+	SilentAfter  time.Duration // without a byte from a peer that logged in; 0: 33 s
+	StallTimeout time.Duration // of one write of at most 16 KiB; 0: 30 s
+	Linger       time.Duration // of a link that says goodbye; 0: 3 s
+
+	// TLS makes the port speak TLS too. nil: plain only.
+	TLS *tls.Config
+
+	// Origins are the browsers' origins that may connect, as they write them:
+	// "https://chat.example.org". Empty: any. That is safe, because a page of
+	// another site gains nothing from its visitor's browser: a link is let in by
+	// a ticket in its first frame and never by a cookie or an address.
+	Origins []string
+
+	Logger     *slog.Logger          // nil: silent
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// sweepEvery is how often all links are looked over; every time above is exact
+// to this.
+const sweepEvery = time.Second
+
+func (c Config) withDefaults() Config {
+	if c.MaxFrame == 0 {
+		c.MaxFrame = proto.MaxFrame
+	}
+	if c.OutboxBytes == 0 {
+		c.OutboxBytes = 256 << 10
+	}
+	if c.LoginTimeout == 0 {
+		c.LoginTimeout = 5 * time.Second
+	}
+	if c.SilentAfter == 0 {
+		c.SilentAfter = 33 * time.Second
+	}
+	if c.StallTimeout == 0 {
+		c.StallTimeout = 30 * time.Second
+	}
+	if c.Linger == 0 {
+		c.Linger = 3 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,231 @@
+package link
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Handler owns a link. Its methods are called without any lock held.
+type Handler interface {
+	// Handle takes the next frame, which is the handler's from then on. Frames
+	// come one at a time, in order; the first is a LOGIN_REQUEST. While it runs
+	// the link does not read, so it must not wait for the network.
+	Handle(f *proto.Frame)
+	// Tick is called about once a second while the link is open.
+	Tick(now time.Time)
+	// Closed is called once, when the link stops taking packets: with the code
+	// given to Close, or proto.OK when the peer went. It may be called from
+	// within Close. What waits may still be written.
+	Closed(code proto.Code)
+}
+
+// state of a link; it only grows.
+type state uint8
+
+const (
+	stateOpen    state = iota
+	stateClosing       // takes no packets, writes what waits, then its goodbye
+	stateClosed        // the socket is closed or about to be
+)
+
+// Link is one connection. Its methods never block and are safe for concurrent
+// use.
+type Link struct {
+	// Set by accept, read by all.
+	server  *Server
+	id      uint64
+	handler Handler
+	raw     net.Conn // the accepted socket; closing it ends every read and write
+	flush   func()   // l.write, made once so that starting a writer allocates nothing
+
+	heard    atomic.Int64 // last byte from the peer, in the sweep's ms
+	loggedIn atomic.Bool  // the first frame came
+
+	// Owned by the reader.
+	source source // where bytes come from
+	in     input  // where they go
+	late   int    // bytes that came after Close
+
+	slot int // place in the server's list; guarded by the list's mu
+
+	mu       sync.Mutex
+	conn     net.Conn // raw, or TLS over it
+	form     form
+	ours     bool // the peer understands our goodbye
+	state    state
+	out      outbox
+	opened   int64         // when it was accepted, in the sweep's ms
+	closedAt int64         // when closing began, in the sweep's ms
+	held     bool          // the owner does not want more frames now
+	resume   chan struct{} // made by a reader that waits; closed to let it go on
+}
+
+// ID returns a number that no other link of this process has.
+func (l *Link) ID() uint64 { return l.id }
+
+// RemoteAddr returns the peer's address.
+func (l *Link) RemoteAddr() net.Addr { return l.raw.RemoteAddr() }
+
+// Plain reports whether the link is framed the way CIM does it: not WebSocket.
+func (l *Link) Plain() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.form == formTCP
+}
+
+// Queued returns the bytes that the socket has not taken yet.
+func (l *Link) Queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.bytes
+}
+
+// Send queues the packet and returns at once. On a link that lags, a message
+// with a place in a log is not queued; its place is told later. A link that is
+// closing drops everything.
+func (l *Link) Send(p *Packet) {
+	l.mu.Lock()
+	dropped := l.queueLocked(p)
+	l.mu.Unlock()
+	l.server.metrics.sent(p.frame.Cmd, dropped)
+}
+
+// Offer queues the packet unless the link lags or is closing, and reports
+// whether it did. It is for peers that do not understand NEWEST: what was
+// refused is the caller's to offer again.
+func (l *Link) Offer(p *Packet) bool {
+	l.mu.Lock()
+	b, err := p.encoded(l.form)
+	ok := err == nil && l.state == stateOpen && l.out.takes(len(b))
+	if ok {
+		l.addLocked(b)
+	}
+	l.mu.Unlock()
+	if ok {
+		l.server.metrics.sent(p.frame.Cmd, kept)
+	}
+	return ok
+}
+
+// queueLocked returns why the packet was not queued.
+func (l *Link) queueLocked(p *Packet) dropReason {
+	if l.state != stateOpen {
+		return dropClosed
+	}
+	b, err := p.encoded(l.form)
+	if err != nil {
+		return dropEncode
+	}
+	if p.numbered() && !l.out.takes(len(b)) {
+		l.out.newest = Raise(l.out.newest, p.Mark())
+		return dropLagging
+	}
+	l.addLocked(b)
+	return kept
+}
+
+// addLocked queues bytes and sees that somebody writes them.
+func (l *Link) addLocked(b []byte) {
+	l.out.add(b)
+	l.startLocked()
+}
+
+func (l *Link) startLocked() {
+	if l.out.writing {
+		return
+	}
+	l.out.writing = true
+	l.server.writers.Add(1)
+	go l.flush()
+}
+
+// Hold stops the reading of frames after the ones at hand, or lets it go on.
+func (l *Link) Hold(on bool) {
+	l.mu.Lock()
+	l.held = on
+	l.resumeLocked()
+	l.mu.Unlock()
+}
+
+// Close ends the link: what waits is written, then a goodbye with the code and
+// a sentence for people (empty: the code's own). Only the first call counts.
+func (l *Link) Close(code proto.Code, sentence string) {
+	if sentence == "" {
+		sentence = code.Text()
+	}
+	l.closeWith(code, func() []byte { return goodbye(l.form, l.ours, code, sentence) })
+}
+
+// closeWith is Close with the last bytes to write, made under mu.
+func (l *Link) closeWith(code proto.Code, last func() []byte) {
+	l.mu.Lock()
+	if l.state != stateOpen {
+		l.mu.Unlock()
+		return
+	}
+	if b := last(); b != nil {
+		l.out.add(b)
+	}
+	l.state = stateClosing
+	l.closedAt = l.server.clock.Load()
+	l.startLocked() // also with nothing to write: it closes the sending half
+	l.resumeLocked()
+	l.mu.Unlock()
+	l.server.metrics.closed(code)
+	l.handler.Closed(code)
+}
+
+// abort closes the socket now. The code counts if the link was open.
+func (l *Link) abort(code proto.Code) {
+	l.mu.Lock()
+	first := l.state == stateOpen
+	l.state = stateClosed
+	l.out.drop()
+	l.resumeLocked()
+	l.mu.Unlock()
+	_ = l.raw.Close()
+	if first {
+		l.server.metrics.closed(code)
+		l.handler.Closed(code)
+	}
+}
+
+// goodbye returns the last frame for a peer that understands it, else nil.
+func goodbye(as form, ours bool, code proto.Code, sentence string) []byte {
+	switch {
+	case as != formTCP:
+		return appendClose(nil, uint16(code), sentence)
+	case !ours:
+		return nil
+	}
+	b, err := proto.AppendFrame(nil, &proto.Frame{Cmd: proto.Command_KICK, Code: int32(code), ReqMsg: sentence})
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// resumeLocked lets a waiting reader look again. Nobody was listening while it
+// waited, so the peer's silence begins now.
+func (l *Link) resumeLocked() {
+	if l.resume != nil {
+		l.heard.Store(l.server.clock.Load())
+		close(l.resume)
+		l.resume = nil
+	}
+}
+
+// waitLocked returns what a reader has to wait for before it reads on, or nil.
+func (l *Link) waitLocked() <-chan struct{} {
+	if l.state != stateOpen || !l.held && !l.out.full() {
+		return nil
+	}
+	if l.resume == nil {
+		l.resume = make(chan struct{})
+	}
+	return l.resume
+}

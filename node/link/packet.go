@@ -1,0 +1,112 @@
+package link
+
+import (
+	"sync"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// form is how a frame is written on a link.
+type form uint8
+
+const (
+	formTCP    form = iota // length prefix, protobuf
+	formBinary             // binary WebSocket message, protobuf
+	formJSON               // text WebSocket message, JSON
+	forms
+)
+
+// Packet is a frame on its way to any number of links. Each form is encoded at
+// most once, when the first link needs it. Safe for concurrent use.
+type Packet struct {
+	frame *proto.Frame
+	forms [forms]struct {
+		once  sync.Once
+		bytes []byte
+		err   error
+	}
+}
+
+// NewPacket takes over the frame: nobody may change it any more.
+func NewPacket(f *proto.Frame) *Packet { return &Packet{frame: f} }
+
+// Frame returns the packet's frame, which must not be changed.
+func (p *Packet) Frame() *proto.Frame { return p.frame }
+
+// numbered reports whether the frame has a place in a log, so that a client can
+// fetch it later.
+func (p *Packet) numbered() bool {
+	return p.frame.Cmd == proto.Command_MESSAGE && p.frame.At != nil
+}
+
+// Mark returns the place of a message with the key that the frame's sender and
+// id tell, or nil for a frame without a place.
+func (p *Packet) Mark() *proto.Mark {
+	if !p.numbered() {
+		return nil
+	}
+	at := p.frame.At
+	return &proto.Mark{Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(p.frame.From, p.frame.Id)}
+}
+
+// Marks returns the places of logs that the frame speaks of: a message's own, or
+// those that a NEWEST lists.
+func (p *Packet) Marks() []*proto.Mark {
+	if mark := p.Mark(); mark != nil {
+		return []*proto.Mark{mark}
+	}
+	if p.frame.Cmd == proto.Command_NEWEST {
+		return p.frame.Newest
+	}
+	return nil
+}
+
+// encoded returns the bytes that go on the wire, shared by all links.
+func (p *Packet) encoded(f form) ([]byte, error) {
+	e := &p.forms[f]
+	e.once.Do(func() { e.bytes, e.err = encode(p.frame, f) })
+	return e.bytes, e.err
+}
+
+func encode(f *proto.Frame, as form) ([]byte, error) {
+	switch as {
+	case formJSON:
+		text, err := proto.AppendJSON(nil, f)
+		if err != nil {
+			return nil, err
+		}
+		return appendMessage(nil, opText, text), nil
+	case formBinary:
+		framed, err := proto.AppendFrame(nil, f)
+		if err != nil {
+			return nil, err
+		}
+		body, _, err := proto.Split(framed, len(framed))
+		if err != nil {
+			return nil, err
+		}
+		return appendMessage(nil, opBinary, body), nil
+	default:
+		return proto.AppendFrame(nil, f)
+	}
+}
+
+// Raise returns marks with m in it, if m is newer than the mark of its log: a
+// larger number, or another epoch (an older epoch never comes back).
+func Raise(marks []*proto.Mark, m *proto.Mark) []*proto.Mark {
+	for i, have := range marks {
+		if have.Log != m.Log {
+			continue
+		}
+		if Newer(have, m) {
+			marks[i] = m
+		}
+		return marks
+	}
+	return append(marks, m)
+}
+
+// Newer reports whether m goes further than have, a mark of the same log or nil.
+func Newer(have, m *proto.Mark) bool {
+	return have == nil || m.Epoch != have.Epoch || m.Number > have.Number
+}

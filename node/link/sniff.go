@@ -1,0 +1,58 @@
+package link
+
+import (
+	"bytes"
+	"errors"
+)
+
+// input is a state of the push parser: it takes bytes as they come and keeps
+// what is not complete. It may change b, and keeps nothing of it. An error that
+// is a *proto.Error closes the link with its code. Inputs belong to the reader.
+type input interface {
+	push(b []byte) error
+}
+
+// errTLS asks the reader to put TLS under the link; the bytes read so far are
+// the sniffer's.
+var errTLS = errors.New("peer speaks TLS")
+
+var (
+	startHTTP = []byte("GET ")
+	startTLS  = []byte{0x16, 0x03} // handshake record, version 3.x
+)
+
+// sniffer tells by the first bytes what the peer speaks. No frame begins like
+// the other two: its second byte is a field's tag, and 0x03 is tag 0, while 'E'
+// is field 8, which CIM's message does not have.
+type sniffer struct {
+	link *Link
+	tls  bool // TLS may come
+	head []byte
+}
+
+func (s *sniffer) push(b []byte) error {
+	s.head = append(s.head, b...)
+	switch {
+	case len(s.head) < len(startTLS) && s.head[0] != startTLS[0] && s.head[0] != startHTTP[0]:
+		// One byte of something else: an empty frame, say.
+	case s.tls && begins(s.head, startTLS):
+		if len(s.head) < len(startTLS) {
+			return nil
+		}
+		return errTLS
+	case begins(s.head, startHTTP):
+		if len(s.head) < len(startHTTP) {
+			return nil
+		}
+		s.link.in = &upgrader{link: s.link}
+		return s.link.in.push(s.head)
+	}
+	s.link.in = &framer{link: s.link}
+	return s.link.in.push(s.head)
+}
+
+// begins reports whether b begins with the pattern, as far as b goes.
+func begins(b, pattern []byte) bool {
+	n := min(len(b), len(pattern))
+	return bytes.Equal(b[:n], pattern[:n])
+}

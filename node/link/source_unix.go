@@ -1,0 +1,71 @@
+//go:build unix
+
+package link
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+var inbound = sync.Pool{New: func() any { return new([chunk]byte) }}
+
+// socketSource reads a socket without holding a buffer while it waits: it takes
+// one from the pool for each attempt and gives it back when nothing was there.
+type socketSource struct {
+	raw  syscall.RawConn
+	try  func(fd uintptr) bool // s.attempt, made once
+	buf  *[chunk]byte
+	n    int
+	fail error
+}
+
+func newSource(conn net.Conn) source {
+	socket, ok := conn.(*net.TCPConn)
+	if !ok {
+		return &plainSource{conn: conn}
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return &plainSource{conn: conn} // closed already: its Read says so
+	}
+	s := &socketSource{raw: raw}
+	s.try = s.attempt
+	return s
+}
+
+func (s *socketSource) next() ([]byte, error) {
+	if err := s.raw.Read(s.try); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.fail != nil:
+		return nil, s.fail
+	case s.n == 0:
+		s.done()
+		return nil, io.EOF
+	}
+	return s.buf[:s.n], nil
+}
+
+// attempt reports whether the wait is over.
+func (s *socketSource) attempt(fd uintptr) bool {
+	s.buf = inbound.Get().(*[chunk]byte)
+	for {
+		s.n, s.fail = syscall.Read(int(fd), s.buf[:])
+		if s.fail != syscall.EINTR {
+			break
+		}
+	}
+	if s.fail == nil {
+		return true
+	}
+	s.done()
+	return s.fail != syscall.EAGAIN
+}
+
+func (s *socketSource) done() {
+	inbound.Put(s.buf)
+	s.buf = nil
+}

@@ -1,0 +1,191 @@
+package link
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// recorder is a handler that keeps what it is told.
+type recorder struct {
+	link   *Link
+	frames chan *proto.Frame
+	closed chan proto.Code
+}
+
+func (r *recorder) Handle(f *proto.Frame)  { r.frames <- f }
+func (r *recorder) Tick(time.Time)         {}
+func (r *recorder) Closed(code proto.Code) { r.closed <- code }
+
+// world is a running server and what it accepted.
+type world struct {
+	server   *Server
+	accepted chan *recorder
+	addr     string
+	dial     func() net.Conn
+}
+
+// serve runs a server on ln until the test ends.
+func serve(t testing.TB, c Config, ln net.Listener) *world {
+	t.Helper()
+	w := &world{accepted: make(chan *recorder, 16), addr: ln.Addr().String()}
+	c.Accept = func(l *Link) Handler {
+		r := &recorder{link: l, frames: make(chan *proto.Frame, 1024), closed: make(chan proto.Code, 1)}
+		w.accepted <- r
+		return r
+	}
+	var err error
+	if w.server, err = NewServer(c); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := w.server.Run(ctx, ln); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return w
+}
+
+// onTCP serves a real port.
+func onTCP(t testing.TB, c Config) *world {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := serve(t, c, ln)
+	w.dial = func() net.Conn {
+		conn, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	return w
+}
+
+// inMemory serves pipes, for synctest.
+func inMemory(t testing.TB, c Config) *world {
+	t.Helper()
+	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	w := serve(t, c, ln)
+	w.dial = func() net.Conn {
+		ours, theirs := net.Pipe()
+		ln.conns <- theirs
+		t.Cleanup(func() { _ = ours.Close() })
+		return ours
+	}
+	return w
+}
+
+// pipes is a listener of connections in memory.
+type pipes struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func framed(t testing.TB, f *proto.Frame) []byte {
+	t.Helper()
+	b, err := proto.AppendFrame(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func write(t testing.TB, conn net.Conn, frames ...*proto.Frame) {
+	t.Helper()
+	for _, f := range frames {
+		if _, err := conn.Write(framed(t, f)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// byteReader reads frames of a connection without reading ahead.
+type byteReader struct{ net.Conn }
+
+func (r byteReader) ReadByte() (byte, error) {
+	var b [1]byte
+	_, err := io.ReadFull(r.Conn, b[:])
+	return b[0], err
+}
+
+func read(t testing.TB, conn net.Conn) *proto.Frame {
+	t.Helper()
+	f, err := proto.ReadFrame(byteReader{conn}, 1<<20)
+	if err != nil {
+		t.Fatalf("read frame: %v", err)
+	}
+	return f
+}
+
+// wantEnd fails unless the connection ends without another byte.
+func wantEnd(t testing.TB, conn net.Conn) {
+	t.Helper()
+	if rest, _ := io.ReadAll(conn); len(rest) > 0 {
+		t.Fatalf("%d bytes before the end: %q", len(rest), rest)
+	}
+}
+
+func wantCode(t testing.TB, r *recorder, want proto.Code) {
+	t.Helper()
+	if got := <-r.closed; got != want {
+		t.Fatalf("closed with %v, want %v", got, want)
+	}
+}
+
+// Frames that begin a connection, of our clients and of CIM's.
+var (
+	ourLogin = &proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: "t"}
+	cimLogin = &proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, RequestId: 7, ReqMsg: "alice"}
+)
+
+// login returns a connection that has logged in with the frame, and its link.
+func (w *world) login(t testing.TB, f *proto.Frame) (net.Conn, *recorder) {
+	t.Helper()
+	conn := w.dial()
+	r := <-w.accepted
+	write(t, conn, f)
+	<-r.frames
+	return conn, r
+}
+
+func message(n int64, text string) *proto.Frame {
+	return &proto.Frame{
+		Cmd: proto.Command_MESSAGE, From: 1, Id: "m", ReqMsg: text, At: &proto.Mark{Epoch: 9, Number: n},
+	}
+}

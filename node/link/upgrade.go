@@ -1,0 +1,144 @@
+package link
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// maxHead is the most bytes of a WebSocket request's head.
+const maxHead = 8 << 10
+
+// upgrader collects the head of an HTTP request and answers the WebSocket
+// handshake of RFC 6455, section 4.2.
+type upgrader struct {
+	link *Link
+	head []byte
+}
+
+func (u *upgrader) push(b []byte) error {
+	// The end may lie across two pushes.
+	from := max(0, len(u.head)-3)
+	u.head = append(u.head, b...)
+	end := bytes.Index(u.head[from:], []byte("\r\n\r\n"))
+	if end < 0 {
+		if len(u.head) > maxHead {
+			return u.reject(http.StatusRequestHeaderFieldsTooLarge, proto.TooLarge)
+		}
+		return nil
+	}
+	end += from + 4
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(u.head[:end])))
+	if err != nil {
+		return u.reject(http.StatusBadRequest, proto.Invalid)
+	}
+	return u.answer(r, u.head[end:])
+}
+
+// answer judges the request and goes on with what came behind it.
+func (u *upgrader) answer(r *http.Request, rest []byte) error {
+	switch {
+	case r.URL.Path != proto.PathSocket:
+		return u.reject(http.StatusNotFound, proto.NotFound)
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") ||
+		r.Header.Get("Sec-WebSocket-Version") != "13":
+		return u.reject(http.StatusUpgradeRequired, proto.Invalid)
+	case !mayCome(u.link.server.config.Origins, r.Header.Get("Origin")):
+		return u.reject(http.StatusForbidden, proto.Unauthorized)
+	}
+	key := r.Header.Get("Sec-WebSocket-Key")
+	if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
+		return u.reject(http.StatusBadRequest, proto.Invalid)
+	}
+	protocol, ok := choose(r.Header)
+	if !ok {
+		return u.reject(http.StatusBadRequest, proto.Invalid)
+	}
+	u.accept(key, protocol)
+	if len(rest) == 0 {
+		return nil
+	}
+	return u.link.in.push(rest)
+}
+
+// accept switches the link to WebSocket.
+func (u *upgrader) accept(key, protocol string) {
+	l, as := u.link, formBinary
+	if protocol == proto.SubprotocolJSON {
+		as = formJSON
+	}
+	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		acceptKey(key) + "\r\n"
+	if protocol != "" {
+		answer += "Sec-WebSocket-Protocol: " + protocol + "\r\n"
+	}
+	l.in = &messenger{link: l, json: as == formJSON}
+	l.mu.Lock()
+	l.form, l.ours = as, true
+	if l.state == stateOpen {
+		l.addLocked([]byte(answer + "\r\n"))
+	}
+	l.mu.Unlock()
+}
+
+// reject answers with a status and closes.
+func (u *upgrader) reject(status int, code proto.Code) error {
+	connection := "Connection: close\r\n"
+	if status == http.StatusUpgradeRequired {
+		connection = "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	}
+	text := http.StatusText(status)
+	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n",
+		status, text, connection, len(text)+1, text)
+	u.link.closeWith(code, func() []byte { return answer })
+	return nil
+}
+
+// acceptKey proves that we understood the handshake: RFC 6455, section 1.3.
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// choose returns the first subprotocol of the client's that we speak. A client
+// that names none gets none, and speaks binary; one that names only others is
+// refused.
+func choose(h http.Header) (protocol string, ok bool) {
+	asked := tokens(h, "Sec-WebSocket-Protocol")
+	for _, p := range asked {
+		if p == proto.SubprotocolBinary || p == proto.SubprotocolJSON {
+			return p, true
+		}
+	}
+	return "", len(asked) == 0
+}
+
+// mayCome reports whether a page of the origin may connect. Peers that are not
+// browsers send none.
+func mayCome(allowed []string, origin string) bool {
+	return len(allowed) == 0 || origin == "" || slices.Contains(allowed, origin)
+}
+
+func hasToken(h http.Header, name, token string) bool {
+	return slices.ContainsFunc(tokens(h, name), func(t string) bool { return strings.EqualFold(t, token) })
+}
+
+// tokens returns the comma-separated values of all headers of a name.
+func tokens(h http.Header, name string) []string {
+	var list []string
+	for _, line := range h.Values(name) {
+		for t := range strings.SplitSeq(line, ",") {
+			if t = strings.TrimSpace(t); t != "" {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}

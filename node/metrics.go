@@ -1,0 +1,62 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// metrics of a Node; those of its connections are package link's.
+type metrics struct {
+	handshake       prometheus.Histogram
+	pushed          prometheus.Counter
+	gone            prometheus.Counter
+	closingsDropped prometheus.Counter
+	batch           *prometheus.HistogramVec // by call
+	calls           *prometheus.CounterVec   // failed, by call
+	sends           *prometheus.CounterVec   // by code
+	differences     *prometheus.CounterVec   // by verdict
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	f := promauto.With(r)
+	m := &metrics{
+		handshake: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "cim_node_handshake_seconds", Help: "From a verified login to its confirmation by a route.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+		pushed: f.NewCounter(prometheus.CounterOpts{
+			Name: "cim_node_push_items_total", Help: "Entries that routes pushed.",
+		}),
+		gone: f.NewCounter(prometheus.CounterOpts{
+			Name: "cim_node_push_gone_total", Help: "Sessions that were pushed to and are not here.",
+		}),
+		closingsDropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "cim_node_closings_dropped_total", Help: "Closings that no route took in time; pushes will find them gone.",
+		}),
+		batch: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cim_node_batch_items", Help: "Items of one request to a route.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}, []string{"call"}),
+		calls: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_node_calls_failed_total", Help: "Requests that no route answered.",
+		}, []string{"call"}),
+		sends: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_node_send_answers_total", Help: "Messages of clients, by the code of their answer.",
+		}, []string{"code"}),
+		differences: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_node_reconcile_differences_total", Help: "What reconciliation found, by verdict.",
+		}, []string{"verdict"}),
+	}
+	for _, call := range []string{"report", "send", "reconcile", "pull"} {
+		m.calls.WithLabelValues(call)
+	}
+	for _, code := range proto.Codes() {
+		m.sends.WithLabelValues(code.String())
+	}
+	for verdict := range proto.Verdict_value {
+		m.differences.WithLabelValues(verdict)
+	}
+	return m
+}

@@ -1,0 +1,167 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/node/hub"
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Node is one node of a cluster. Make it with New and start it with Run.
+type Node struct {
+	config  Config
+	log     *slog.Logger
+	metrics *metrics
+	origin  *proto.Origin
+	hub     *hub.Hub[*session]
+	links   *link.Server
+
+	reporter   *reporter
+	lanes      [laneCount]*lane
+	puller     *puller
+	reconciler *reconciler
+	groups     marks // the newest place of each group that all who are here were told
+}
+
+// New checks the configuration, fills its defaults, and starts nothing.
+func New(c Config) (*Node, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config:  c,
+		log:     c.Logger.With("node", c.ID),
+		metrics: newMetrics(c.Registerer),
+		origin:  &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
+		hub:     hub.New[*session](),
+	}
+	n.reporter = newReporter(n)
+	for i := range n.lanes {
+		n.lanes[i] = newLane(n)
+	}
+	n.puller = newPuller(n)
+	n.reconciler = newReconciler(n)
+	links, err := link.NewServer(c.link(n.accept))
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	n.links = links
+	return n, nil
+}
+
+func (n *Node) accept(l *link.Link) link.Handler {
+	return &session{node: n, link: l, since: time.Now()}
+}
+
+// Connections returns how many connections have logged in, confirmed or not.
+func (n *Node) Connections() int { return n.hub.Entries() }
+
+// Users returns how many users have a confirmed connection.
+func (n *Node) Users() int { return n.hub.Users() }
+
+// Reconcile makes the node go through everything it holds now instead of within
+// Config.ReconcileEvery. Call it when others may have given the node up.
+func (n *Node) Reconcile() { n.reconciler.hurry() }
+
+// Run serves until ctx ends or a listener fails. It then accepts nothing more,
+// says GoingAway on every connection, reports them closed, and returns within
+// Config.StopTimeout, with nil if ctx was the reason.
+func (n *Node) Run(ctx context.Context) error {
+	serving, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	// What works for connections ends after them.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var workers, reporting sync.WaitGroup
+	ended := make(chan struct{})
+	reporting.Go(func() { n.reporter.run(work, ended) })
+	for _, l := range n.lanes {
+		workers.Go(func() { l.run(work) })
+	}
+	workers.Go(func() { n.puller.run(work) })
+	workers.Go(func() { n.reconciler.run(work) })
+	workers.Go(func() { n.watchLoad(work) })
+	var httpErr error
+	workers.Go(func() {
+		defer giveUp()
+		httpErr = n.serveHTTP(work)
+	})
+
+	n.log.Info("node serves", "peer", n.config.Clients.Addr().String())
+	err := n.links.Run(serving, n.config.Clients)
+	n.log.Info("node stops")
+
+	// The links took at most four seconds; what is left is for the goodbyes to
+	// the routes.
+	bound := time.AfterFunc(n.config.StopTimeout/2, stop)
+	defer bound.Stop()
+	close(ended)
+	reporting.Wait()
+	stop()
+	workers.Wait()
+	if err == nil {
+		err = httpErr
+	}
+	return err
+}
+
+// watchLoad tells the program how full the node is when an eighth was passed,
+// until ctx ends.
+func (n *Node) watchLoad(ctx context.Context) {
+	if n.config.Load == nil || n.config.Capacity == 0 {
+		return
+	}
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	told := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if eighths := n.hub.Entries() * 8 / n.config.Capacity; eighths != told {
+			told = eighths
+			n.config.Load(eighths)
+		}
+	}
+}
+
+// marks are the newest places of logs.
+type marks struct {
+	mu   sync.Mutex
+	list []*proto.Mark
+}
+
+// raise notes a place and reports whether it is news.
+func (m *marks) raise(mark *proto.Mark) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	news := m.newsLocked(mark)
+	if news {
+		m.list = link.Raise(m.list, mark)
+	}
+	return news
+}
+
+// news reports whether raise would note the place.
+func (m *marks) news(mark *proto.Mark) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.newsLocked(mark)
+}
+
+func (m *marks) newsLocked(mark *proto.Mark) bool {
+	for _, have := range m.list {
+		if have.Log == mark.Log {
+			return link.Newer(have, mark)
+		}
+	}
+	return true
+}

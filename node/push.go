@@ -1,0 +1,81 @@
+package node
+
+import (
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// push delivers what a route has for this node. It does not wait for sockets.
+func (n *Node) push(r *proto.PushRequest) *proto.PushAnswer {
+	answer := &proto.PushAnswer{Items: make([]*proto.PushResult, len(r.Items))}
+	mine := r.Boot == n.config.Boot
+	for i, item := range r.Items {
+		answer.Items[i] = &proto.PushResult{}
+		switch {
+		case !mine: // for an earlier life of this node: nothing of that is here
+			answer.Items[i].Gone = item.Numbers
+		case item.User == 0:
+			n.pushGroup(item)
+		default:
+			answer.Items[i].Gone = n.pushUser(item)
+		}
+	}
+	n.metrics.pushed.Add(float64(len(r.Items)))
+	if !mine {
+		return answer
+	}
+	for _, k := range r.Kicks {
+		n.kick(k)
+	}
+	if r.Reconcile {
+		n.reconciler.hurry()
+	}
+	return answer
+}
+
+// pushUser delivers an entry of a user's inbox, or only looks who is here.
+func (n *Node) pushUser(item *proto.PushItem) (gone []int64) {
+	p, _ := n.packet(item.Stored)
+	gone = n.hub.Deliver(item.User, item.Numbers, item.Except, p)
+	n.metrics.gone.Add(float64(len(gone)))
+	return gone
+}
+
+// pushGroup delivers an entry of a group's log to all who are here: there is one
+// group, everyone. What comes out of order is passed on as it is; our clients
+// put it in order, and so do CIM feeds.
+func (n *Node) pushGroup(item *proto.PushItem) {
+	p, from := n.packet(item.Stored)
+	if p == nil {
+		return
+	}
+	if mark := p.Mark(); mark.Log == proto.Everyone {
+		n.groups.raise(mark)
+		n.hub.Everyone(p, from, item.Except)
+	}
+}
+
+// packet returns the push of an entry and who sent it; nil for no entry, one
+// that is never shown, or one that nobody can read, which is fetched like any
+// gap.
+func (n *Node) packet(stored *proto.Stored) (p *link.Packet, from int64) {
+	if stored == nil {
+		return nil, 0
+	}
+	message, err := stored.Message()
+	if err != nil {
+		n.log.Error("pushed entry cannot be read", "err", err)
+		return nil, 0
+	}
+	if message.Kind != proto.Kind_TEXT {
+		return nil, 0
+	}
+	return link.NewPacket(message.Frame()), message.From
+}
+
+// kick closes a session for a route, which knows why.
+func (n *Node) kick(k *proto.Kick) {
+	if s, ok := n.hub.Find(k.User, k.Device, k.Number); ok {
+		s.evict(proto.Code(k.Code))
+	}
+}

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/cim-go/cim/node/hub"
+	"github.com/cim-go/cim/proto"
+)
+
+// Reconciliation compares everything the node holds with the records, in steps:
+// one step each thirtieth of Config.ReconcileEvery, a few shards of the hub at a
+// time.
+const (
+	reconcileSteps = 30
+	maxHeld        = 1000 // sessions in one request
+	pauseIs        = 5 * time.Second
+)
+
+type reconciler struct {
+	node *Node
+	now  chan struct{} // holds one: go through everything at once
+
+	// Owned by run.
+	step    int
+	suspect []*proto.Mark // of groups: further than was pushed when the route was asked
+}
+
+func newReconciler(n *Node) *reconciler {
+	return &reconciler{node: n, now: make(chan struct{}, 1)}
+}
+
+// hurry makes the reconciler go through everything now.
+func (r *reconciler) hurry() {
+	select {
+	case r.now <- struct{}{}:
+	default:
+	}
+}
+
+// run reconciles until ctx ends. A tick that comes late by pauseIs, or a step
+// that takes that long and fails, shows that the process stood still: others may
+// have acted without it.
+func (r *reconciler) run(ctx context.Context) {
+	every := r.node.config.ReconcileEvery / reconcileSteps
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	pause := backoff{most: 2 * time.Second}
+	for last := time.Now(); ; last = time.Now() {
+		all := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.now:
+			all = true
+		case <-ticks.C:
+		}
+		start := time.Now()
+		all = all || elapsed(last, start) > every+pauseIs
+		r.tellGroups()
+		if r.round(ctx, all) {
+			pause.reset()
+			continue
+		}
+		if all || elapsed(start, time.Now()) > pauseIs {
+			r.hurry()
+		}
+		pause.wait(ctx)
+	}
+}
+
+// elapsed is the larger of what the monotonic and the wall clock say: one of
+// them stands still while a machine sleeps.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+// round does the next step, or all of them, and reports whether the routes
+// answered. A step that failed is done again.
+func (r *reconciler) round(ctx context.Context, all bool) bool {
+	steps := 1
+	if all {
+		steps, r.step = reconcileSteps, 0
+	}
+	for range steps {
+		if !r.doStep(ctx, r.step) {
+			return false
+		}
+		r.step = (r.step + 1) % reconcileSteps
+	}
+	return true
+}
+
+// doStep goes through the step's shards. The first step of a cycle also renews
+// the leases of the groups, as long as anybody is here.
+func (r *reconciler) doStep(ctx context.Context, step int) bool {
+	var held []*proto.Held
+	for shard := step * hub.Shards / reconcileSteps; shard < (step+1)*hub.Shards/reconcileSteps; shard++ {
+		held = r.node.hub.Held(shard, held)
+	}
+	groups := step == 0 && r.node.hub.Users() > 0
+	for groups || len(held) > 0 {
+		n := min(len(held), maxHeld)
+		if !r.ask(ctx, held[:n], groups) {
+			return false
+		}
+		held, groups = held[n:], false
+	}
+	return true
+}
+
+func (r *reconciler) ask(ctx context.Context, held []*proto.Held, groups bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
+	defer cancel()
+	answer, err := r.node.config.Route.Reconcile(ctx, &proto.ReconcileRequest{
+		Origin: r.node.origin, Held: held, Groups: groups,
+	})
+	if err != nil {
+		r.node.metrics.calls.WithLabelValues("reconcile").Inc()
+		r.node.log.Warn("reconcile failed", "err", err)
+		return false
+	}
+	for _, d := range answer.Differences {
+		r.node.settle(d)
+	}
+	for _, mark := range answer.Groups {
+		if mark.Log == proto.Everyone && r.node.groups.news(mark) {
+			r.suspect = append(r.suspect, mark)
+		}
+	}
+	return true
+}
+
+// tellGroups tells everyone of groups that went further than was pushed, and
+// still have a step after a route said so: in a busy group there is always a
+// push on its way, and all members would pull what it brings.
+func (r *reconciler) tellGroups() {
+	for _, mark := range r.suspect {
+		if r.node.groups.raise(mark) {
+			r.node.hub.Everyone(newestPacket(mark), 0, 0)
+		}
+	}
+	r.suspect = nil
+}
+
+// settle acts on what a route knows otherwise.
+func (n *Node) settle(d *proto.Difference) {
+	n.metrics.differences.WithLabelValues(d.Verdict.String()).Inc()
+	s, ok := n.hub.Find(d.User, d.Device, d.Number)
+	if !ok {
+		return // closed since we asked
+	}
+	switch d.Verdict {
+	case proto.Verdict_DISPLACED:
+		s.evict(proto.Replaced)
+	case proto.Verdict_UNKNOWN:
+		n.reporter.open(s)
+	case proto.Verdict_BEHIND:
+		if d.Newest != nil {
+			n.hub.Know(d.User, d.Newest)
+			for _, peer := range n.hub.Peers(d.User) {
+				peer.tell(d.Newest)
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package node
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// differ answers the next reconciliation that holds something with d.
+func (s *script) differ(d ...*proto.Difference) {
+	s.set(func(s *script) {
+		s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+			answer := new(proto.ReconcileAnswer)
+			if len(r.Held) > 0 {
+				answer.Differences, d = d, nil
+			}
+			return answer, nil
+		}
+	})
+}
+
+func phone(verdict proto.Verdict) *proto.Difference {
+	return &proto.Difference{User: 1, Device: "phone", Number: 5, Verdict: verdict}
+}
+
+func TestReconcileClosesTheDisplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		w.route.differ(phone(proto.Verdict_DISPLACED))
+		p := w.login(t, 1, 5)
+		p.kicked(t, proto.Replaced)
+		wantNumbers(t, "closed", w.route.closings())
+	})
+}
+
+func TestReconcileOpensAgainWhatTheStoreLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		w.route.differ(phone(proto.Verdict_UNKNOWN))
+		p := w.login(t, 1, 5)
+		w.route.store(t, proto.Inbox, 2, 1, "while it was unknown")
+		if f := p.next(t); f.Cmd != proto.Command_NEWEST || f.Newest[0].Number != 1 {
+			t.Errorf("got %v", f)
+		}
+		var proofs [][]byte
+		for _, r := range w.route.reports {
+			for _, o := range r.Opened {
+				proofs = append(proofs, o.Session.Proof)
+			}
+		}
+		if len(proofs) != 2 || string(proofs[0]) != string(proofs[1]) {
+			t.Errorf("opened %d times", len(proofs))
+		}
+	})
+}
+
+func TestReconcileMayRefuseToOpenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		p := w.login(t, 1, 5)
+		w.route.set(func(s *script) {
+			s.opening = func(*proto.Opening) *proto.Opened {
+				return &proto.Opened{Code: int32(proto.SessionUnknown)}
+			}
+		})
+		w.route.differ(phone(proto.Verdict_UNKNOWN))
+		p.kicked(t, proto.SessionUnknown)
+	})
+}
+
+func TestReconcileTellsClientsWhatTheyMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, inOpenMode)
+		p := w.login(t, 1, 5)
+		behind := phone(proto.Verdict_BEHIND)
+		behind.Newest = &proto.Mark{Epoch: epoch, Number: 7, Key: "2:x"}
+		w.route.differ(behind)
+		if f := p.next(t); f.Cmd != proto.Command_NEWEST || f.Newest[0].Number != 7 || f.Newest[0].Key != "2:x" {
+			t.Errorf("got %v", f)
+		}
+
+		cim := w.cim(t, 2)
+		synctest.Wait()
+		stored := w.route.store(t, proto.Inbox, 3, 2, "missed")
+		w.route.differ(&proto.Difference{
+			User: 2, Device: proto.CIMDevice, Number: 1001, Verdict: proto.Verdict_BEHIND, Newest: stored.At,
+		})
+		if f := cim.next(t); f.Cmd != proto.Command_OFFLINE || f.BatchReqMsg[0] != "missed" {
+			t.Errorf("got %v", f)
+		}
+	})
+}
+
+func TestEverythingIsReconciledWithinItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		time.Sleep(40 * time.Second)
+		if n := len(w.route.reconciles); n != 0 {
+			t.Errorf("%d requests of a node that holds nobody", n)
+		}
+		const users = 200
+		for user := range int64(users) {
+			p := w.login(t, user+1, 5)
+			go keepAlive(p)
+		}
+		time.Sleep(31 * time.Second)
+		w.route.mu.Lock()
+		defer w.route.mu.Unlock()
+		held, groups := make(map[int64]bool), 0
+		for _, r := range w.route.reconciles {
+			for _, h := range r.Held {
+				held[h.User] = true
+			}
+			if r.Groups {
+				groups++
+			}
+		}
+		if len(held) != users || groups == 0 {
+			t.Errorf("%d users and %d times the groups in 31 s", len(held), groups)
+		}
+	})
+}
+
+// keepAlive pings until the connection ends.
+func keepAlive(p *peer) {
+	ping, _ := proto.AppendFrame(nil, &proto.Frame{Cmd: proto.Command_PING})
+	for {
+		if _, err := p.conn.Write(ping); err != nil {
+			return
+		}
+		select {
+		case <-p.over:
+			return
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
+
+// A route that could not push asks for reconciliation, which then happens at once.
+func TestPushMayAskForReconciliation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		w.login(t, 1, 5)
+		failures := 2
+		w.route.set(func(s *script) {
+			s.reconciling = func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+				if failures--; failures >= 0 {
+					return nil, errAway
+				}
+				return new(proto.ReconcileAnswer), nil
+			}
+		})
+		w.push(&proto.PushRequest{Boot: 77, Reconcile: true})
+		time.Sleep(500 * time.Millisecond)
+		asked := false
+		w.route.mu.Lock()
+		defer w.route.mu.Unlock()
+		for _, r := range w.route.reconciles {
+			asked = asked || len(r.Held) == 1
+		}
+		if !asked {
+			t.Error("nothing was gone through")
+		}
+	})
+}
+
+// A message to everyone that was not pushed here is told within a cycle, and one
+// that is only on its way is not told at all.
+func TestReconcileTellsOfGroupsThatWentOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		p := w.login(t, 1, 5)
+		go keepAlive(p)
+		newest := int64(3)
+		w.route.set(func(s *script) {
+			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+				answer := new(proto.ReconcileAnswer)
+				if r.Groups {
+					answer.Groups = []*proto.Mark{{Log: proto.Everyone, Epoch: epoch, Number: newest, Key: "2:c"}}
+				}
+				return answer, nil
+			}
+		})
+		for {
+			f := p.next(t)
+			if f.Cmd == proto.Command_PING {
+				continue
+			}
+			if f.Cmd != proto.Command_NEWEST || f.Newest[0].Log != proto.Everyone || f.Newest[0].Number != 3 {
+				t.Errorf("got %v", f)
+			}
+			break
+		}
+		began := time.Now()
+		for time.Since(began) < time.Minute {
+			if f := p.next(t); f.Cmd != proto.Command_PING {
+				t.Errorf("told again: %v", f)
+			}
+		}
+	})
+}
+
+// A machine that sleeps stops one of the clocks.
+func TestElapsedIsTheLargerOfTheClocks(t *testing.T) {
+	now := time.Now()
+	slept := now.Round(0).Add(time.Hour) // the wall clock only
+	if d := elapsed(now, slept); d < time.Hour {
+		t.Errorf("elapsed %v", d)
+	}
+	if d := elapsed(now, now.Add(time.Minute)); d != time.Minute {
+		t.Errorf("elapsed %v", d)
+	}
+}

@@ -1,0 +1,192 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	laneCount    = 4       // requests in flight; a connection keeps to one lane, so its order holds
+	maxBatch     = 256     // items of a request
+	maxBatchSize = 1 << 20 // bytes of their texts
+
+	// maxLanePause is short, because messages whose log is fine wait, too, while
+	// those of another log fail.
+	maxLanePause = 250 * time.Millisecond
+)
+
+// outgoing is a message on its way to a route.
+type outgoing struct {
+	from  *session
+	item  *proto.SendItem
+	since time.Time
+
+	// Owned by the lane.
+	unknown bool // it was in a request whose outcome for it is unknown
+	done    bool // its sender was answered
+}
+
+func (o *outgoing) size() int { return len(o.item.Text) + len(o.item.Id) + 64 }
+
+// lane hands on the messages of some connections. One request is in flight; what
+// comes meanwhile forms the next one.
+//
+// A message whose outcome is unknown goes first in the next request, marked
+// again, and later ones of its connection wait behind it. After
+// Config.SendTimeout its sender is told Unknown, and so for all that waited
+// behind it: they would otherwise overtake it.
+type lane struct {
+	node *Node
+	wake chan struct{} // holds one
+
+	mu   sync.Mutex
+	came []*outgoing
+
+	// Owned by run.
+	waiting []*outgoing // in the order they came
+}
+
+func newLane(n *Node) *lane { return &lane{node: n, wake: make(chan struct{}, 1)} }
+
+// send takes a SEND frame of an open session.
+func (s *session) send(f *proto.Frame) {
+	if code := sendable(f); code != proto.OK {
+		s.answer(f.Id, &proto.SendResult{Code: int32(code)})
+		return
+	}
+	o := &outgoing{from: s, since: time.Now(), item: &proto.SendItem{
+		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again,
+	}}
+	s.owe(1, o.size())
+	s.node.lanes[s.link.ID()%laneCount].add(o)
+}
+
+// sendable is what can be said of a message without asking a route.
+func sendable(f *proto.Frame) proto.Code {
+	one := (f.To > 0) != (f.Group > 0)
+	if !proto.ValidID(f.Id) || !one || f.To < 0 || f.Group < 0 || f.To > proto.MaxUser || f.ReqMsg == "" {
+		return proto.Invalid
+	}
+	return proto.OK
+}
+
+// owe changes what the session has at its lane. Too much of it stops the reading
+// of its link, which is the back-pressure towards a sender.
+func (s *session) owe(messages, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unanswered += messages
+	s.bytes += bytes
+	over := s.unanswered >= maxUnanswered || s.bytes >= maxUnansweredBytes
+	if over != s.held {
+		s.held = over
+		s.link.Hold(over)
+	}
+}
+
+// answer tells the sender what became of a message.
+func (s *session) answer(id string, r *proto.SendResult) {
+	code := proto.Code(r.Code)
+	f := &proto.Frame{
+		Cmd: proto.Command_SEND_ANSWER, Id: id, Code: r.Code, ReqMsg: r.Message, At: r.At, Prev: r.Prev, Time: r.Time,
+	}
+	if code != proto.OK && f.ReqMsg == "" {
+		f.ReqMsg = code.Text()
+	}
+	s.node.metrics.sends.WithLabelValues(code.String()).Inc()
+	s.link.Send(link.NewPacket(f))
+}
+
+func (l *lane) add(o *outgoing) {
+	l.mu.Lock()
+	l.came = append(l.came, o)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run hands on until ctx ends. What then waits is dropped unanswered: its
+// senders send it again.
+func (l *lane) run(ctx context.Context) {
+	pause := backoff{most: maxLanePause}
+	for ctx.Err() == nil {
+		l.collect()
+		l.expire(time.Now())
+		batch := nextBatch(l.waiting)
+		if len(batch) == 0 {
+			select {
+			case <-l.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if l.hand(ctx, batch) {
+			pause.reset()
+		} else {
+			pause.wait(ctx)
+		}
+	}
+}
+
+func (l *lane) collect() {
+	l.mu.Lock()
+	l.waiting = append(l.waiting, l.came...)
+	clear(l.came)
+	l.came = l.came[:0]
+	l.mu.Unlock()
+}
+
+// expire gives up messages that waited too long, and those of sessions that have
+// gone: a client sends them again on its next connection, and what it repeated
+// there must not be stored after it from here.
+func (l *lane) expire(now time.Time) {
+	late := make(map[*session]bool)
+	l.keep(func(o *outgoing) bool {
+		if o.from.at() == closed {
+			return false
+		}
+		if now.Sub(o.since) > l.node.config.SendTimeout {
+			late[o.from] = true
+		}
+		if late[o.from] {
+			l.settle(o, &proto.SendResult{Code: int32(proto.Unknown)})
+		}
+		return !late[o.from]
+	})
+}
+
+// keep drops the waiting messages that f does not want kept, in order.
+func (l *lane) keep(f func(*outgoing) bool) {
+	kept := l.waiting[:0]
+	for _, o := range l.waiting {
+		if f(o) {
+			kept = append(kept, o)
+		}
+	}
+	clear(l.waiting[len(kept):])
+	l.waiting = kept
+}
+
+// settle answers the sender of a message that leaves the lane.
+func (l *lane) settle(o *outgoing, r *proto.SendResult) {
+	if at := r.At; at != nil && r.Code == 0 {
+		o.from.heardOwn(at, o.item)
+	}
+	o.from.answer(o.item.Id, r)
+	o.from.owe(-1, -o.size())
+}
+
+// heardOwn notes where the sender's own copy stands: it is not pushed to him.
+func (s *session) heardOwn(at *proto.Mark, item *proto.SendItem) {
+	if at.Log == proto.Inbox {
+		s.node.hub.Know(s.who.user, &proto.Mark{
+			Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.who.user, item.Id),
+		})
+	}
+}

@@ -1,0 +1,163 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/node/hub"
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// phase of a session; it only grows.
+type phase uint8
+
+const (
+	connecting phase = iota // no login yet
+	pending                 // the login was verified, no route has confirmed it
+	open                    // the live connection of its device, as far as we know
+	closed                  // the link takes nothing more
+)
+
+// session is a connection and who it belongs to. It is its link's handler and
+// its hub entry's peer.
+type session struct {
+	// Set at the start, read by all.
+	node *Node
+	link *link.Link
+
+	// Set by login before the phase is pending, read by all after that.
+	who   identity
+	entry *hub.Entry[*session]
+	feed  *cimFeed // of a CIM connection, else nil
+
+	mu         sync.Mutex
+	phase      phase
+	since      time.Time // accepted, then logged in
+	asked      bool      // an opening left for a route, so a closing must follow
+	number     int64     // the session's; a CIM connection learns it at opening
+	unanswered int       // SENDs at the lane
+	bytes      int       // of their texts
+	held       bool      // the link does not read because of them
+}
+
+// What one connection may have at the lane before it is not read any more.
+const (
+	maxUnanswered      = 64
+	maxUnansweredBytes = 256 << 10
+)
+
+func (s *session) at() phase {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase
+}
+
+// Handle implements link.Handler.
+func (s *session) Handle(f *proto.Frame) {
+	switch at := s.at(); {
+	case at == closed:
+	case at == connecting:
+		s.login(f)
+	case f.Cmd == proto.Command_PING:
+		s.ping()
+	case s.feed != nil:
+		// CIM's client sends nothing but its login and pings; what another one
+		// may send means nothing here.
+	case f.Cmd == proto.Command_SEND && at == open:
+		s.send(f)
+	case f.Cmd == proto.Command_ACK && at == open:
+		s.node.reporter.acked(s, f.Cursors)
+	case at == pending:
+		s.link.Close(proto.BadFrame, "Nothing may be sent before the login answer.")
+	default:
+		s.link.Close(proto.BadFrame, "")
+	}
+}
+
+var (
+	pong    = link.NewPacket(&proto.Frame{Cmd: proto.Command_PING})
+	pongCIM = link.NewPacket(&proto.Frame{Cmd: proto.Command_PING, ReqMsg: "pong"})
+)
+
+func (s *session) ping() {
+	if s.feed == nil {
+		s.link.Send(pong)
+		return
+	}
+	s.link.Send(pongCIM)
+	s.feed.pinged()
+}
+
+// Tick implements link.Handler.
+func (s *session) Tick(now time.Time) {
+	s.mu.Lock()
+	late := s.phase == pending && now.Sub(s.since) > s.node.config.OpenTimeout
+	opened := s.phase == open
+	s.mu.Unlock()
+	switch {
+	case late:
+		s.link.Close(proto.NotOpened, "")
+	case opened && s.feed != nil:
+		s.feed.tick()
+	}
+}
+
+// Push implements hub.Peer.
+func (s *session) Push(p *link.Packet) {
+	switch {
+	case s.feed == nil:
+		s.link.Send(p)
+	case p.Frame().Cmd == proto.Command_MESSAGE:
+		s.feed.push(p)
+	default:
+		for _, mark := range p.Marks() {
+			s.feed.behind(mark.Log)
+		}
+	}
+}
+
+// tell says that a log goes further than the peer was sent.
+func (s *session) tell(mark *proto.Mark) { s.Push(newestPacket(mark)) }
+
+func newestPacket(mark *proto.Mark) *link.Packet {
+	return link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: []*proto.Mark{mark}})
+}
+
+// evict closes a session that a route calls closed or displaced: there is
+// nothing to report.
+func (s *session) evict(code proto.Code) {
+	s.node.hub.Leave(s.entry)
+	s.link.Close(code, "")
+}
+
+// Closed implements link.Handler. The number is reported closed, which is for
+// good, only if no other connection has it: a ticket may have been used again.
+func (s *session) Closed(proto.Code) {
+	s.mu.Lock()
+	was, asked, number := s.phase, s.asked, s.number
+	s.phase = closed
+	s.mu.Unlock()
+	if was != pending && was != open {
+		return
+	}
+	last := s.node.hub.Leave(s.entry)
+	if last && asked && number != 0 {
+		s.node.reporter.closed(s.proto(number))
+	}
+}
+
+// proto returns the session as routes know it.
+func (s *session) proto(number int64) *proto.Session {
+	return &proto.Session{
+		User: s.who.user, Name: s.who.name, Device: s.who.device, Number: number, Proof: s.who.proof,
+	}
+}
+
+// current is proto with the number it has now.
+func (s *session) current() *proto.Session {
+	s.mu.Lock()
+	number := s.number
+	s.mu.Unlock()
+	return s.proto(number)
+}

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gproto "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// inProcess calls a handler without a socket.
+type inProcess struct{ http.Handler }
+
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// answers is a route that answers one item.
+func answers(hosts *[]string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		*hosts = append(*hosts, r.Host)
+		body, _ := io.ReadAll(r.Body)
+		var request proto.SendRequest
+		switch {
+		case r.Host == "down":
+			refuse(w, proto.Unavailable, "away")
+		case r.Header.Get("Authorization") != "Bearer secret" || r.URL.Path != proto.PathNodeSend ||
+			gproto.Unmarshal(body, &request) != nil || request.Items[0].Id != "a":
+			refuse(w, proto.Invalid, "")
+		default:
+			answer, _ := gproto.Marshal(&proto.SendAnswer{Items: []*proto.SendResult{{Time: 5}}})
+			_, _ = w.Write(answer)
+		}
+	})
+}
+
+var oneItem = &proto.SendRequest{Items: []*proto.SendItem{{Id: "a"}}}
+
+func TestUplinkKeepsARouteUntilItFails(t *testing.T) {
+	var hosts []string
+	u, err := NewUplink(UplinkConfig{
+		URLs: []string{"http://down", "http://up/", "http://other"}, ServiceToken: "secret", Transport: inProcess{answers(&hosts)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.Send(t.Context(), oneItem)
+	if !errors.Is(err, proto.Err(proto.Unavailable, "")) {
+		t.Errorf("got %v, want Unavailable", err)
+	}
+	for range 2 {
+		answer, err := u.Send(t.Context(), oneItem)
+		if err != nil || answer.Items[0].Time != 5 {
+			t.Errorf("got %v, %v", answer, err)
+		}
+	}
+	if got := strings.Join(hosts, " "); got != "down up up" {
+		t.Errorf("asked %s", got)
+	}
+}
+
+func TestUplinkOverRealSockets(t *testing.T) {
+	var hosts []string
+	s := httptest.NewServer(answers(&hosts))
+	defer s.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	u, err := NewUplink(UplinkConfig{URLs: []string{s.URL}, ServiceToken: "secret", Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.Send(t.Context(), oneItem); err != nil {
+		t.Error(err)
+	}
+	if _, err := u.Pull(t.Context(), &proto.PullRequest{}); !errors.Is(err, proto.Err(proto.Invalid, "")) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUplinkIsBoundedByItsContext(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer s.Close()
+	defer close(release)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	u, err := NewUplink(UplinkConfig{URLs: []string{s.URL}, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := u.Report(ctx, &proto.ReportRequest{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUplinkRefusesBadURLs(t *testing.T) {
+	for _, urls := range [][]string{nil, {""}, {"route:8083"}, {"ftp://route"}, {"http://"}} {
+		if _, err := NewUplink(UplinkConfig{URLs: urls}); err == nil {
+			t.Errorf("%q was taken", urls)
+		}
+	}
+}
