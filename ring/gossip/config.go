@@ -1,0 +1,258 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/ring"
+)
+
+// DefaultPort is the port of a gossip address that names none.
+const DefaultPort = 7946
+
+// Config says what a Gossip is made of. Self, Bind and Table are needed.
+type Config struct {
+	Self    ring.Member // what is told of this node; Gossip is filled in
+	Keys    *ring.Keys  // nil or without a key: loopback addresses only
+	Cluster string      // name that all members share, at most 255 bytes; may be empty
+	Table   *ring.Table // written by Run and nobody else
+
+	Bind      string // IP:port to listen on, TCP and UDP; port 0 takes a free one
+	Advertise string // host or host:port under which others reach us; empty: found from Bind
+
+	// Seeds are addresses of members, any of which is enough: host:port, a name
+	// with several addresses, dns+srv://name, file:///path (one a line) or
+	// exec:command (prints them). They are resolved anew at every try.
+	Seeds []string
+	// More returns gossip addresses from another source, such as ZooKeeper, or an
+	// error if it cannot be asked. It is called before every try, must not block
+	// longer than its context, and may be nil.
+	More func(context.Context) ([]string, error)
+	// Remember is the path of a file that keeps the members of the last day as
+	// further seeds for the next start. Empty: none.
+	Remember string
+
+	Bootstrap bool // ready without knowing anybody: the first node of a new cluster
+	Expect    int  // if above 0: ready when so many are known, or another one serves
+
+	Logger     *slog.Logger          // nil is silent
+	Registerer prometheus.Registerer // nil is none
+	Resolver   Resolver              // nil is net.DefaultResolver
+
+	// For tests: zero means the value that users get.
+	rejoinEvery  time.Duration                                                     // 10 s
+	backoffFirst time.Duration                                                     // 1 s
+	reclaim      time.Duration                                                     // 1 s; a dead node's name is free after it
+	forgetDead   time.Duration                                                     // 30 s; memberlist stops gossiping to the dead
+	settled      time.Duration                                                     // 30 s; a ring this old may be compared
+	loadEvery    func(members int) time.Duration                                   // ring.LoadInterval
+	wrap         func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport // none
+}
+
+// Resolver is the part of net.Resolver that seeds need.
+type Resolver interface {
+	LookupHost(ctx context.Context, host string) (addrs []string, err error)
+	LookupSRV(ctx context.Context, service, proto, name string) (cname string, addrs []*net.SRV, err error)
+}
+
+// ErrNoKey is returned by New when gossip would leave the loopback interface
+// without a cluster key.
+var ErrNoKey = errors.New("gossip beyond loopback needs a cluster key")
+
+// withDefaults returns c with every default filled in, or says what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	if c.Keys == nil {
+		c.Keys = ring.NewKeys()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Resolver == nil {
+		c.Resolver = net.DefaultResolver
+	}
+	c.rejoinEvery = orDefault(c.rejoinEvery, 10*time.Second)
+	c.backoffFirst = orDefault(c.backoffFirst, time.Second)
+	c.reclaim = orDefault(c.reclaim, time.Second)
+	c.forgetDead = orDefault(c.forgetDead, 30*time.Second)
+	c.settled = orDefault(c.settled, 30*time.Second)
+	if c.loadEvery == nil {
+		c.loadEvery = ring.LoadInterval
+	}
+	return c, c.check()
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+func (c Config) check() error {
+	if c.Table == nil {
+		return errors.New("no table to write members into")
+	}
+	if len(c.Cluster) > memberlist.LabelMaxSize {
+		return fmt.Errorf("cluster name of %d bytes, want at most %d", len(c.Cluster), memberlist.LabelMaxSize)
+	}
+	for _, s := range c.Seeds {
+		if err := checkSeed(s); err != nil {
+			return err
+		}
+	}
+	bind, err := netip.ParseAddrPort(c.Bind)
+	if err != nil {
+		return fmt.Errorf("bind address: %w", err)
+	}
+	if bind.Addr() == netip.IPv6Unspecified() && c.Advertise == "" {
+		return fmt.Errorf("bind address %s needs an advertised one", c.Bind)
+	}
+	if !bind.Addr().IsLoopback() && len(c.Keys.Derive("gossip")) == 0 {
+		return fmt.Errorf("bind to %s: %w", c.Bind, ErrNoKey)
+	}
+	self := c.Self
+	self.Gossip = widestAddress // known once Run listens
+	return self.Validate()
+}
+
+// widestAddress stands for the gossip address until it is known, so that New
+// already finds a member that would not fit memberlist's metadata.
+const widestAddress = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"
+
+// timing sets how soon a dead node is known.
+//
+// memberlist probes one member every ProbeInterval, in a shuffled order. A
+// probe that fails takes all of ProbeInterval (ProbeTimeout for the direct
+// answer, the rest for the detours by UDP through others and by TCP). The
+// suspect then has
+//
+//	SuspicionMult * max(1, log10(n)) * ProbeInterval
+//
+// to say that it lives. With SuspicionMult 2 no confirmation by others is
+// waited for (memberlist waits for SuspicionMult-2 of them), so with n members
+// this is 1 s up to n = 10, 2 s for 100 and 3 s for 1,000. Before it, some
+// member probes the dead one within 1 s at n = 3 and, by chance, earlier in a
+// larger cluster; and its probe takes 0.5 s. Together below 4 s, as long as the
+// prober is healthy: AwarenessMaxMultiplier lets it double its interval at most
+// when its own probes fail, which they do when several nodes die at once.
+func timing(c *memberlist.Config) {
+	c.ProbeInterval = 500 * time.Millisecond
+	c.ProbeTimeout = 200 * time.Millisecond
+	c.SuspicionMult = 2
+	c.AwarenessMaxMultiplier = 2
+	// A restarted node that nobody joins is known by its new boot only after a
+	// push/pull: half of memberlist's default.
+	c.PushPullInterval = 15 * time.Second
+	// Of each of dialing, sending and receiving in a push/pull.
+	c.TCPTimeout = 2 * time.Second
+}
+
+// memberlistConfig returns what memberlist is started with, over t.
+func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise netip.AddrPort) (*memberlist.Config, error) {
+	c := memberlist.DefaultLANConfig()
+	timing(c)
+	c.Name = g.cfg.Self.ID
+	c.Label = g.cfg.Cluster
+	c.Transport = t
+	c.BindPort = int(advertise.Port()) // the port of an address without one
+	c.AdvertiseAddr, c.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
+	c.DeadNodeReclaimTime = g.cfg.reclaim
+	c.GossipToTheDeadTime = g.cfg.forgetDead
+	c.Logger = newLogger(g.log)
+	d := &delegate{g}
+	c.Delegate, c.Events, c.Alive, c.Conflict = d, d, d, d
+	if derived := g.cfg.Keys.Derive("gossip"); len(derived) > 0 {
+		keyring, err := memberlist.NewKeyring(derived[1:], derived[0])
+		if err != nil {
+			return nil, fmt.Errorf("make keyring: %w", err)
+		}
+		c.Keyring = keyring
+	}
+	return c, nil
+}
+
+// listen binds both sockets and returns the address that others shall use.
+func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, netip.AddrPort, error) {
+	bind := netip.MustParseAddrPort(g.cfg.Bind) // as check did
+	nc := &memberlist.NetTransportConfig{
+		BindAddrs: []string{bind.Addr().String()},
+		BindPort:  int(bind.Port()),
+		Logger:    newLogger(g.log),
+	}
+	t, err := memberlist.NewNetTransport(nc)
+	for try := 0; err != nil && bind.Port() == 0 && try < 10; try++ {
+		// The port that was free for TCP was taken for UDP.
+		t, err = memberlist.NewNetTransport(nc)
+	}
+	if err != nil {
+		return nil, netip.AddrPort{}, fmt.Errorf("listen on %s: %w", g.cfg.Bind, err)
+	}
+	advertise, err := g.advertised(ctx, t)
+	if err != nil {
+		closeUnread(t)
+		return nil, netip.AddrPort{}, err
+	}
+	if g.cfg.wrap != nil {
+		return g.cfg.wrap(t), advertise, nil
+	}
+	return t, advertise, nil
+}
+
+// closeUnread shuts a transport down that no memberlist reads from: what waits
+// in it to be read would keep it from ending.
+func closeUnread(t memberlist.Transport) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = t.Shutdown()
+	}()
+	for {
+		select {
+		case conn := <-t.StreamCh():
+			_ = conn.Close()
+		case <-t.PacketCh():
+		case <-ended:
+			return
+		}
+	}
+}
+
+// advertised returns the address under which others reach t.
+func (g *Gossip) advertised(ctx context.Context, t *memberlist.NetTransport) (netip.AddrPort, error) {
+	host, port := g.cfg.Advertise, t.GetAutoBindPort()
+	if h, p, err := net.SplitHostPort(g.cfg.Advertise); err == nil {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("advertised address %q: %w", g.cfg.Advertise, err)
+		}
+		host = h
+		if n > 0 {
+			port = int(n)
+		}
+	}
+	if host != "" {
+		ips, err := g.lookup(ctx, host)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("resolve advertised address: %w", err)
+		}
+		host = ips[0]
+	}
+	ip, port, err := t.FinalAdvertiseAddr(host, port)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("find advertised address: %w", err)
+	}
+	addr, _ := netip.AddrFromSlice(ip)
+	if a := addr.Unmap(); !a.IsLoopback() && len(g.cfg.Keys.Derive("gossip")) == 0 {
+		return netip.AddrPort{}, fmt.Errorf("advertise %s: %w", a, ErrNoKey)
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), nil
+}

@@ -1,0 +1,82 @@
+package gossip
+
+import (
+	"bytes"
+	"context"
+	"log"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	maxLogLine    = 300 // bytes; memberlist prints whole metadata
+	warningsEvery = time.Minute
+	warningsMost  = 10 // within warningsEvery; strangers' packets cause one each
+)
+
+// newLogger returns the logger that memberlist writes to. Its levels are its
+// own: what it calls an error is the network or a peer that misbehaves, so a
+// warning here. Beyond ten a minute, and for what we log better ourselves, a
+// line is for debugging.
+func newLogger(to *slog.Logger) *log.Logger {
+	return log.New(&logWriter{log: to}, "", 0)
+}
+
+type logWriter struct {
+	log *slog.Logger
+
+	// Guarded by mu.
+	mu    sync.Mutex
+	since time.Time
+	count int
+}
+
+// Write takes one line.
+func (w *logWriter) Write(line []byte) (int, error) {
+	level, text := parseLine(line)
+	if level == slog.LevelWarn && !w.mayWarn(time.Now()) {
+		level = slog.LevelDebug
+	}
+	if ctx := context.Background(); w.log.Enabled(ctx, level) {
+		w.log.Log(ctx, level, "memberlist", "text", string(text[:min(len(text), maxLogLine)]))
+	}
+	return len(line), nil
+}
+
+func (w *logWriter) mayWarn(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(w.since) >= warningsEvery {
+		w.since, w.count = now, 0
+	}
+	w.count++
+	return w.count <= warningsMost
+}
+
+// quiet marks lines about what the delegates and joinLoop log themselves, about
+// our own restart, and about probes that a shutdown cuts short.
+var quiet = [][]byte{
+	[]byte("ignoring alive message"), []byte("Conflicting address"), []byte("Refuting an alive message"),
+	[]byte("use of closed network connection"),
+}
+
+// parseLine splits "[LEVEL] memberlist: text".
+func parseLine(line []byte) (slog.Level, []byte) {
+	line = bytes.TrimSpace(line)
+	level := slog.LevelDebug
+	if rest, ok := bytes.CutPrefix(line, []byte("[")); ok {
+		if name, text, ok := bytes.Cut(rest, []byte("] ")); ok {
+			line = bytes.TrimPrefix(text, []byte("memberlist: "))
+			switch string(name) {
+			case "WARN", "ERR", "ERROR":
+				level = slog.LevelWarn
+			}
+		}
+	}
+	if slices.ContainsFunc(quiet, func(words []byte) bool { return bytes.Contains(line, words) }) {
+		level = slog.LevelDebug
+	}
+	return level, line
+}

@@ -1,0 +1,132 @@
+package ring
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// A Policy says how Pick chooses among the open members.
+type Policy uint8
+
+// The policies. The zero Policy is the default.
+const (
+	HashLoop Policy = iota // the owner, else the last one, else in turn
+	Hash                   // the owner, else the next open one on the ring
+	Loop                   // in turn
+	Random                 // at random, as i says
+)
+
+var policyNames = [...]string{HashLoop: "hash+loop", Hash: "hash", Loop: "loop", Random: "random"}
+
+// String returns the name that ParsePolicy reads.
+func (p Policy) String() string {
+	if int(p) < len(policyNames) {
+		return policyNames[p]
+	}
+	return fmt.Sprintf("policy(%d)", uint8(p))
+}
+
+// ParsePolicy returns the policy with a name: hash+loop, hash, loop or random.
+func ParsePolicy(name string) (Policy, error) {
+	if i := slices.Index(policyNames[:], name); i >= 0 {
+		return Policy(i), nil
+	}
+	return 0, fmt.Errorf("parse policy %q: want one of %q", name, policyNames)
+}
+
+// Pick returns the member that user lands on, and false if none serves. The
+// same arguments give the same answer on every process.
+//
+// The candidates are the serving members below their limit (see doc.go) and
+// not in avoid, or all serving ones not in avoid if there is none of these, or
+// all serving ones. Of them HashLoop takes
+//
+//  1. the user's owner on the ring, else
+//  2. last, the id of the node of the user's last session (may be empty), else
+//  3. the i-th in ring order, counted around.
+//
+// i is a counter that each caller starts at random: then the users that their
+// owner cannot take go round all others evenly. The other policies take from
+// the same candidates and look at neither owner nor last, but Hash at the owner.
+func Pick(v *View, user int64, last string, avoid []string, i uint64, p Policy) (Member, bool) {
+	if v.ring.Len() == 0 {
+		return Member{}, false
+	}
+	var buf [8]int32 // few clients fail to reach more nodes than this
+	c := v.candidates(v.indices(buf[:0], avoid))
+	return v.serve(c.pick(v.ring, user, last, i, p)), true
+}
+
+func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) int32 {
+	switch p {
+	case Hash:
+		return r.next(user, c.contain)
+	case Random:
+		i, _ = bits.Mul64(mix(i), uint64(c.len()))
+	case HashLoop:
+		if owner := r.owners[arcOf(user)]; c.contain(owner) {
+			return owner
+		}
+		if l, ok := r.index[last]; ok && c.contain(l) {
+			return l
+		}
+	}
+	return c.nth(int(i % uint64(c.len())))
+}
+
+// candidates are the ring indices in from that are not in without. Both are
+// ascending, and without is a part of from and smaller than it.
+type candidates struct {
+	from, without []int32
+}
+
+// candidates returns those that Pick may take; v has serving members.
+func (v *View) candidates(avoid []int32) candidates {
+	if c := exclude(v.open, avoid); c.len() > 0 {
+		return c
+	}
+	if c := exclude(v.all, avoid); c.len() > 0 {
+		return c
+	}
+	return candidates{from: v.all}
+}
+
+func exclude(from, avoid []int32) candidates {
+	return candidates{from: from, without: slices.DeleteFunc(slices.Clone(avoid), func(a int32) bool {
+		_, there := slices.BinarySearch(from, a)
+		return !there
+	})}
+}
+
+// indices appends to buf the ring indices of those of ids that serve,
+// ascending and each once.
+func (v *View) indices(buf []int32, ids []string) []int32 {
+	for _, id := range ids {
+		if i, ok := v.ring.index[id]; ok {
+			buf = append(buf, i)
+		}
+	}
+	slices.Sort(buf)
+	return slices.Compact(buf)
+}
+
+func (c candidates) len() int { return len(c.from) - len(c.without) }
+
+func (c candidates) contain(i int32) bool {
+	if slices.Contains(c.without, i) {
+		return false
+	}
+	_, ok := slices.BinarySearch(c.from, i)
+	return ok
+}
+
+// nth returns the n-th candidate, 0 <= n < len.
+func (c candidates) nth(n int) int32 {
+	for _, w := range c.without {
+		if at, _ := slices.BinarySearch(c.from, w); at <= n {
+			n++
+		}
+	}
+	return c.from[n]
+}

@@ -1,0 +1,171 @@
+package ring
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// The sealed form, version 1, integers big-endian:
+//
+//	version 1 | flags 1 | state 1 | load 1 | weight 4 | boot 8
+//	id, client, http, gossip, zone: each length 1, bytes
+//	mac 16, if flags say so: HMAC-SHA256 of all before it, truncated
+//
+// A reader of version 1 refuses any other version and any trailing byte, so a
+// member has exactly one sealed form under a key.
+const (
+	sealVersion = 1
+	sealFixed   = 16 // bytes before the strings
+	macSize     = 16
+
+	flagMAC = 1 << 0
+	flagTLS = 1 << 1
+)
+
+// Sentinels of Open.
+var (
+	// ErrBadMAC: the bytes are not sealed by a key that was given, or are sealed
+	// and none was, or are not and one was.
+	ErrBadMAC = errors.New("member has no valid MAC")
+	// ErrMalformed: the bytes are no sealed member of a version known here, or
+	// one that Validate refuses.
+	ErrMalformed = errors.New("malformed member")
+)
+
+func sealedSize(m Member) int {
+	return sealFixed + 5 + len(m.ID) + len(m.Client) + len(m.HTTP) + len(m.Gossip) + len(m.Zone) + macSize
+}
+
+// Seal returns m's binary form with its MAC under key, or without one if key
+// is empty. m must pass Validate: a field that does not fit its place panics.
+func Seal(m Member, key Key) []byte {
+	var flags byte
+	if len(key) > 0 {
+		flags |= flagMAC
+	}
+	b := appendMember(make([]byte, 0, sealedSize(m)), m, flags)
+	if len(key) > 0 {
+		b = append(b, mac(b, key)...)
+	}
+	return b
+}
+
+func appendMember(b []byte, m Member, flags byte) []byte {
+	if m.TLS {
+		flags |= flagTLS
+	}
+	b = append(b, sealVersion, flags, byte(m.State), byte(m.Load))
+	b = binary.BigEndian.AppendUint32(b, uint32(m.Weight))
+	b = binary.BigEndian.AppendUint64(b, m.Boot)
+	for _, s := range [...]string{m.ID, m.Client, m.HTTP, m.Gossip, m.Zone} {
+		if len(s) > 255 {
+			panic("ring: seal a member that does not validate")
+		}
+		b = append(b, byte(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+func mac(b []byte, key Key) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(b)
+	return h.Sum(nil)[:macSize]
+}
+
+// Open returns the member in b if one of the keys sealed it. Without a
+// non-empty key it takes only what was sealed without one. Errors wrap
+// ErrBadMAC or ErrMalformed. b may come from anybody and is not kept.
+func Open(b []byte, keys ...Key) (Member, error) {
+	if len(b) < sealFixed || len(b) > MaxSealed || b[0] != sealVersion || b[1]&^(flagMAC|flagTLS) != 0 {
+		return Member{}, fmt.Errorf("open member of %d bytes: %w", len(b), ErrMalformed)
+	}
+	body, ok := verify(b, keys)
+	if !ok {
+		return Member{}, fmt.Errorf("open member: %w", ErrBadMAC)
+	}
+	m, ok := decodeMember(body)
+	if !ok {
+		return Member{}, fmt.Errorf("open member: %w", ErrMalformed)
+	}
+	if err := m.Validate(); err != nil {
+		return Member{}, fmt.Errorf("open member: %w: %w", ErrMalformed, err)
+	}
+	return m, nil
+}
+
+// verify returns b without its MAC, and whether b bears what keys ask for. It
+// comes before decoding, so that strangers' bytes go no further.
+func verify(b []byte, keys []Key) (body []byte, ok bool) {
+	sealed, keyed := b[1]&flagMAC != 0, false
+	for _, key := range keys {
+		if len(key) == 0 {
+			continue
+		}
+		keyed = true
+		if cut := len(b) - macSize; sealed && cut >= sealFixed && hmac.Equal(b[cut:], mac(b[:cut], key)) {
+			return b[:cut], true
+		}
+	}
+	return b, !keyed && !sealed
+}
+
+// decodeMember reads what appendMember wrote, its first sealFixed bytes known
+// to be there.
+func decodeMember(b []byte) (m Member, ok bool) {
+	m = Member{
+		TLS:    b[1]&flagTLS != 0,
+		State:  State(b[2]),
+		Load:   int(b[3]),
+		Weight: int(binary.BigEndian.Uint32(b[4:])),
+		Boot:   binary.BigEndian.Uint64(b[8:]),
+	}
+	b = b[sealFixed:]
+	for _, s := range [...]*string{&m.ID, &m.Client, &m.HTTP, &m.Gossip, &m.Zone} {
+		if len(b) == 0 || len(b) < 1+int(b[0]) {
+			return Member{}, false
+		}
+		n := int(b[0])
+		*s, b = string(b[1:1+n]), b[1+n:]
+	}
+	return m, len(b) == 0
+}
+
+// Sealed is the form in which a member travels over HTTP and stands in
+// ZooKeeper: its fields, for people, and beside them its sealed bytes in
+// base64, the only part that a program believes.
+type Sealed struct {
+	member Member // as it is shown; unknown to a reader
+	bytes  []byte
+}
+
+// Sealed returns m in the form that travels, sealed with the primary key.
+func (k *Keys) Sealed(m Member) Sealed { return Sealed{member: m, bytes: k.Seal(m)} }
+
+// Open returns the member if one of the keys sealed it. Errors are those of Open.
+func (s Sealed) Open(k *Keys) (Member, error) { return k.Open(s.bytes) }
+
+// MarshalJSON writes the fields and the sealed bytes.
+func (s Sealed) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		memberJSON
+		Sealed []byte `json:"sealed"`
+	}{s.member.json(), s.bytes})
+}
+
+// UnmarshalJSON reads the sealed bytes and nothing else, so that no field
+// beside them can be believed or be in the way.
+func (s *Sealed) UnmarshalJSON(b []byte) error {
+	var j struct {
+		Sealed []byte `json:"sealed"`
+	}
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	s.member, s.bytes = Member{}, j.Sealed
+	return nil
+}

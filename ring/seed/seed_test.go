@@ -1,0 +1,425 @@
+package seed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/ring"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var clusterKeys = ring.NewKeys([]byte("cluster key"))
+
+// member returns a serving member whose HTTP is id:8081.
+func member(id string) ring.Member {
+	return ring.Member{ID: id, Boot: 1, Client: id + ":11211", HTTP: id + ":8081", Weight: 1, State: ring.Serving}
+}
+
+// nodes are the nodes of a cluster that has no sockets: a RoundTripper.
+type nodes struct {
+	mu    sync.Mutex
+	serve map[string]http.Handler // by host:port
+	asked []string                // host:port and status, in order
+	block chan struct{}           // if not nil, it is sent to when asked, and read before an answer
+}
+
+func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	h, block := n.serve[r.URL.Host], n.block
+	n.mu.Unlock()
+	if block != nil {
+		if r.Context().Err() != nil {
+			return nil, r.Context().Err()
+		}
+		block <- struct{}{}
+		<-block
+	}
+	status := 0
+	defer func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.asked = append(n.asked, fmt.Sprintf("%s %d", r.URL.Host, status))
+	}()
+	if h == nil || r.URL.Path != "/members" {
+		return nil, errors.New("connection refused")
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	status = w.Code
+	return w.Result(), nil
+}
+
+func (n *nodes) set(host string, h http.Handler) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.serve[host] = h
+}
+
+// requests returns who was asked since the last call.
+func (n *nodes) requests() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	asked := strings.Join(n.asked, ", ")
+	n.asked = nil
+	return asked
+}
+
+// clock is set by hand.
+type clock struct{ now instant }
+
+func (c *clock) pass(d time.Duration) {
+	c.now.mono += d
+	c.now.wall = c.now.wall.Add(d)
+}
+
+// world is three nodes with one table, and a client whose seed is the first.
+type world struct {
+	table *ring.Table
+	nodes *nodes
+	clock *clock
+	*Client
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{table: ring.NewTable(), clock: &clock{now: now()}}
+	w.table.Set([]ring.Member{member("a"), member("b"), member("c")})
+	h := Handler(w.table, clusterKeys, nil)
+	w.nodes = &nodes{serve: map[string]http.Handler{"a:8081": h, "b:8081": h, "c:8081": h}}
+	c, err := New(Config{
+		Seeds: []string{"a:8081"}, Keys: clusterKeys, Client: &http.Client{Transport: w.nodes},
+		Fresh: time.Second, MaxStale: time.Minute, Registerer: prometheus.NewRegistry(),
+		now: func() instant { return w.clock.now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Client = c
+	return w
+}
+
+func (w *world) ids(t *testing.T) string {
+	t.Helper()
+	view, err := w.View(t.Context())
+	if err != nil {
+		t.Fatalf("no view: %v", err)
+	}
+	var ids []string
+	for _, m := range view.Members() {
+		ids = append(ids, m.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func (w *world) expect(t *testing.T, requests string) {
+	t.Helper()
+	if got := w.nodes.requests(); got != requests {
+		t.Errorf("asked %q, want %q", got, requests)
+	}
+}
+
+func TestAnswerIsCachedAndThenAskedForByETag(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		if got := w.ids(t); got != "a b c" {
+			t.Fatalf("members are %s", got)
+		}
+	}
+	w.expect(t, "a:8081 200")
+	w.clock.pass(time.Second)
+	before, _ := w.View(t.Context())
+	w.expect(t, "a:8081 304")
+	w.table.Set([]ring.Member{member("a"), member("b"), member("d")})
+	w.clock.pass(time.Second)
+	if got := w.ids(t); got != "a b d" {
+		t.Errorf("members are %s, want the new ones", got)
+	}
+	w.expect(t, "a:8081 200")
+	if after, _ := w.View(t.Context()); after.Ring() == before.Ring() {
+		t.Error("the ring is that of the old members")
+	}
+}
+
+func TestLoadsAreFreshWithoutABody(t *testing.T) {
+	w := newWorld(t)
+	w.ids(t)
+	ringBefore := w.Client.view.Ring()
+	loaded := []ring.Member{member("a"), member("b"), member("c")}
+	loaded[1].Load, loaded[2].Load = 7, 255
+	w.table.Set(loaded)
+	w.nodes.requests()
+	w.clock.pass(time.Second)
+	view, err := w.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(t, "a:8081 304")
+	if got := view.Members(); !slices.Equal(got, loaded) {
+		t.Errorf("members are %+v, want %+v", got, loaded)
+	}
+	if view.Ring() != ringBefore {
+		t.Error("the ring was rebuilt for a load")
+	}
+}
+
+func TestForgedLoadsAreNotBelieved(t *testing.T) {
+	members := []ring.Member{member("a"), member("b")}
+	members[1].Load = 3
+	etag := ring.NewView(members).ETag()
+	good := encodeLoads(members, etag, clusterKeys)
+	if got, err := withLoads([]ring.Member{member("a"), member("b")}, good, etag, clusterKeys); err != nil || !slices.Equal(got, members) {
+		t.Fatalf("true loads read as %v, %v", got, err)
+	}
+	for name, value := range map[string]string{
+		"missing":    "",
+		"no base64":  "!",
+		"short":      good[:8],
+		"no key":     encodeLoads(members, etag, ring.NewKeys()),
+		"other key":  encodeLoads(members, etag, ring.NewKeys([]byte("x"))),
+		"other etag": encodeLoads(members, strings.Repeat("0", len(etag)), clusterKeys),
+		"fewer":      encodeLoads(members[:1], etag, clusterKeys),
+	} {
+		if got, err := withLoads(members, value, etag, clusterKeys); !errors.Is(err, errLoads) || !slices.Equal(got, members) {
+			t.Errorf("%s: read as %v, %v", name, got, err)
+		}
+	}
+	rotating := ring.NewKeys([]byte("next"), []byte("cluster key"))
+	if _, err := withLoads(members, good, etag, rotating); err != nil {
+		t.Errorf("loads under the old key: %v", err)
+	}
+	if _, err := withLoads(members, encodeLoads(members, etag, ring.NewKeys()), etag, ring.NewKeys()); err != nil {
+		t.Errorf("a cluster without a key: %v", err)
+	}
+}
+
+func TestSeedIsKeptUntilItFails(t *testing.T) {
+	w := newWorld(t)
+	w.ids(t)
+	for range 5 {
+		w.clock.pass(time.Second)
+		w.ids(t)
+	}
+	w.expect(t, "a:8081 200, a:8081 304, a:8081 304, a:8081 304, a:8081 304, a:8081 304")
+	w.nodes.set("a:8081", nil)
+	w.clock.pass(time.Second)
+	if got := w.ids(t); got != "a b c" {
+		t.Errorf("members are %s", got)
+	}
+	asked := w.nodes.requests()
+	if asked != "a:8081 0, b:8081 304" && asked != "a:8081 0, c:8081 304" {
+		t.Errorf("asked %q, want another member after the seed", asked)
+	}
+	next := asked[len("a:8081 0, "):]
+	w.nodes.set("a:8081", Handler(w.table, clusterKeys, nil))
+	w.clock.pass(time.Second)
+	w.ids(t)
+	w.expect(t, next) // and not back
+}
+
+func TestStaleViewIsUsedForABoundedTime(t *testing.T) {
+	w := newWorld(t)
+	w.ids(t)
+	for _, host := range []string{"a:8081", "b:8081", "c:8081"} {
+		w.nodes.set(host, nil)
+	}
+	w.clock.pass(59 * time.Second)
+	if got := w.ids(t); got != "a b c" {
+		t.Errorf("members are %s", got)
+	}
+	w.nodes.requests()
+	w.ids(t)
+	w.expect(t, "") // just tried in vain
+	w.clock.pass(time.Second)
+	if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("after a minute: %v, want ErrStale and why", err)
+	}
+	w.nodes.set("c:8081", Handler(w.table, clusterKeys, nil))
+	if got := w.ids(t); got != "a b c" {
+		t.Errorf("a node is back, members are %s", got)
+	}
+}
+
+// A frozen function's monotonic clock stands still; a wall clock is set back.
+func TestAgeIsTheLargerOfTwoClocks(t *testing.T) {
+	for name, pass := range map[string]func(*clock){
+		"frozen":        func(c *clock) { c.now.wall = c.now.wall.Add(time.Hour) },
+		"clock is back": func(c *clock) { c.now.mono += time.Hour; c.now.wall = c.now.wall.Add(-time.Hour) },
+	} {
+		w := newWorld(t)
+		w.ids(t)
+		w.nodes.serve = nil
+		pass(w.clock)
+		if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) {
+			t.Errorf("%s: after an hour: %v, want ErrStale", name, err)
+		}
+	}
+	if d := now().since(now()); d > 0 || d < -time.Second {
+		t.Errorf("two readings of the clock are %v apart", d)
+	}
+}
+
+func TestMemberWithoutValidMACIsDropped(t *testing.T) {
+	w := newWorld(t)
+	forger := ring.NewKeys([]byte("another cluster's"))
+	w.nodes.set("a:8081", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("ETag", `"forged"`)
+		_ = json.NewEncoder(rw).Encode([]ring.Sealed{clusterKeys.Sealed(member("b")), forger.Sealed(member("evil"))})
+	}))
+	if got := w.ids(t); got != "b" {
+		t.Errorf("members are %s, want b", got)
+	}
+	if n := testutil.ToFloat64(w.metrics.refused); n != 1 {
+		t.Errorf("%v refused, want 1", n)
+	}
+	w.nodes.requests()
+	w.clock.pass(time.Second)
+	w.ids(t)
+	w.expect(t, "a:8081 200") // its ETag is not asked for: the answer was not all ours
+}
+
+func TestUselessAnswersLeadToAnotherNode(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"no JSON":      func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
+		"nobody":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[]") },
+		"foreign":      Handler(tableOf(member("x")), ring.NewKeys([]byte("x")), nil).ServeHTTP,
+		"error":        func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
+		"bare 304":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
+		"not ready":    Handler(tableOf(member("x")), clusterKeys, func() (bool, string) { return false, "alone" }).ServeHTTP,
+		"endless body": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "["+strings.Repeat(" ", maxBody)+"]") },
+	} {
+		w := newWorld(t)
+		w.cfg.Seeds = []string{"a:8081", "b:8081"}
+		w.nodes.set("a:8081", h)
+		for range 4 { // whichever seed is first
+			w.node = ""
+			w.clock.pass(time.Second)
+			if got := w.ids(t); got != "a b c" {
+				t.Errorf("%s: members are %s", name, got)
+			}
+		}
+	}
+}
+
+func tableOf(members ...ring.Member) *ring.Table {
+	table := ring.NewTable()
+	table.Set(members)
+	return table
+}
+
+func TestOneAsksAndTheOthersGoOn(t *testing.T) {
+	w := newWorld(t)
+	w.ids(t)
+	w.nodes.requests()
+	w.clock.pass(time.Second)
+	w.nodes.block = make(chan struct{})
+	asked := make(chan error)
+	go func() {
+		_, err := w.View(context.Background())
+		asked <- err
+	}()
+	<-w.nodes.block // the node has been asked
+	if got := w.ids(t); got != "a b c" {
+		t.Errorf("members are %s", got)
+	}
+	w.nodes.block <- struct{}{} // and answers
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+	w.expect(t, "a:8081 304")
+}
+
+func TestFirstCallersShareOneAnswer(t *testing.T) {
+	w := newWorld(t)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if view, err := w.View(context.Background()); err != nil || len(view.Members()) != 3 {
+				t.Errorf("view is %v, %v", view, err)
+			}
+		})
+	}
+	wg.Wait()
+	w.expect(t, "a:8081 200")
+}
+
+func TestCallerThatGivesUpBlamesNobody(t *testing.T) {
+	w := newWorld(t)
+	w.nodes.block = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.View(ctx); !errors.Is(err, ErrStale) || !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want ErrStale and Canceled", err)
+	}
+	if n := testutil.ToFloat64(w.metrics.requests.WithLabelValues("failed")); n != 0 {
+		t.Errorf("%v requests count as failed", n)
+	}
+}
+
+func TestHandlerSpeaksHTTP(t *testing.T) {
+	h := Handler(tableOf(member("a")), clusterKeys, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/members", nil))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST is answered %d", w.Code)
+	}
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/members", nil))
+	etag := w.Header().Get("ETag")
+	if !strings.Contains(w.Body.String(), `"id":"a"`) || len(etag) != 34 {
+		t.Errorf("body is %s, ETag %s", w.Body, etag)
+	}
+	for header, want := range map[string]int{
+		etag: 304, "W/" + etag: 304, `"x", ` + etag: 304, `"x"`: 200, "": 200, strings.Trim(etag, `"`): 200,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/members", nil)
+		r.Header.Set("If-None-Match", header)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("If-None-Match %s is answered %d, want %d", header, w.Code, want)
+		}
+	}
+}
+
+func TestClientAndHandlerMeetOnARealSocket(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle(Path, Handler(tableOf(member("a"), member("b")), clusterKeys, nil))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for _, seed := range []string{server.URL, server.Listener.Addr().String()} {
+		c, err := New(Config{Seeds: []string{seed}, Keys: clusterKeys, Client: server.Client(), Fresh: time.Nanosecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if view, err := c.View(t.Context()); err != nil || len(view.Members()) != 2 {
+				t.Errorf("view is %v, %v", view, err)
+			}
+		}
+		if n := testutil.ToFloat64(c.metrics.requests.WithLabelValues("unchanged")); n != 1 {
+			t.Errorf("%v answers without a body, want 1", n)
+		}
+	}
+}
+
+func TestSeedsAreCheckedByNew(t *testing.T) {
+	for _, seeds := range [][]string{nil, {""}, {"http://"}, {"a b:1"}} {
+		if _, err := New(Config{Seeds: seeds}); err == nil {
+			t.Errorf("%q is taken", seeds)
+		}
+	}
+}

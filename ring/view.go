@@ -1,0 +1,181 @@
+package ring
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/bits"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// C bounds the load of an open member: at most C times the mean, by weight. It
+// is a quarter above the mean because less moves more users off their owner
+// for little gain, as "Consistent Hashing with Bounded Loads" (Mirrokni,
+// Thorup, Zadimoghaddam 2016) shows for c = 1 + epsilon.
+const C = float64(boundNum) / boundDen
+
+const boundNum, boundDen = 5, 4
+
+// A View is what a process knows about the members at one moment. It never
+// changes and is safe for concurrent use.
+type View struct {
+	members []Member // sorted by ID
+	ring    *Ring    // over the serving members
+	at      []int32  // ring index -> index into members
+	all     []int32  // every ring index
+	open    []int32  // ring indices of members below their limit, ascending
+	etag    func() string
+}
+
+// NewView returns the view of members. Their order does not matter. Of several
+// with one ID the one whose sealed form is the largest counts, which is
+// arbitrary and the same everywhere. members is not kept.
+func NewView(members []Member) *View {
+	return newView(canonical(members), nil)
+}
+
+// canonical returns the members sorted by ID, one an ID.
+func canonical(members []Member) []Member {
+	sorted := slices.Clone(members)
+	slices.SortFunc(sorted, func(a, b Member) int {
+		if c := strings.Compare(a.ID, b.ID); c != 0 {
+			return c
+		}
+		return bytes.Compare(appendMember(nil, b, 0), appendMember(nil, a, 0))
+	})
+	return slices.CompactFunc(sorted, func(a, b Member) bool { return a.ID == b.ID })
+}
+
+// newView makes a view of canonical members and takes old's ring if it fits.
+func newView(members []Member, old *View) *View {
+	v := &View{members: members}
+	v.etag = sync.OnceValue(v.hash)
+	serving := make([]Member, 0, len(members))
+	for _, m := range members {
+		if m.State == Serving {
+			serving = append(serving, m)
+		}
+	}
+	if old != nil && slices.EqualFunc(old.serving(), serving, sameOnRing) {
+		v.ring = old.ring
+	} else {
+		v.ring = newRing(serving)
+	}
+	v.at = make([]int32, v.ring.Len())
+	v.all = make([]int32, v.ring.Len())
+	for i, m := range members {
+		if m.State == Serving {
+			v.at[v.ring.index[m.ID]] = int32(i)
+		}
+	}
+	for i := range v.all {
+		v.all[i] = int32(i)
+	}
+	v.open = v.below(v.told())
+	return v
+}
+
+func sameOnRing(a, b Member) bool { return a.ID == b.ID && a.Weight == b.Weight }
+
+func (v *View) serving() []Member {
+	return slices.DeleteFunc(slices.Clone(v.members), func(m Member) bool { return m.State != Serving })
+}
+
+// told returns the loads as the members tell them, by ring index, and the part
+// that rounding hides; doubled, because that part may be half a unit.
+func (v *View) told() (loads []uint64, hidden uint64) {
+	loads = make([]uint64, len(v.at))
+	for i := range loads {
+		m := v.serve(int32(i))
+		weight := weightOf(m)
+		loads[i] = 2 * weight * uint64(max(m.Load, 0))
+		hidden += weight
+	}
+	return loads, hidden
+}
+
+// WithLoads returns the view with exact loads, in users by member id, in place
+// of what the members tell; a member that is not in loads has none.
+func (v *View) WithLoads(loads map[string]int64) *View {
+	exact := make([]uint64, len(v.at))
+	for i := range exact {
+		exact[i] = uint64(max(loads[v.ring.ids[i]], 0))
+	}
+	w := *v
+	w.open = w.below(exact, 1)
+	return &w
+}
+
+// below returns the members whose load is below their limit; see doc.go.
+func (v *View) below(loads []uint64, hidden uint64) []int32 {
+	sum, weights := hidden, uint64(0)
+	for i, load := range loads {
+		sum += load
+		weights += weightOf(v.serve(int32(i)))
+	}
+	open := make([]int32, 0, len(loads))
+	for i, load := range loads {
+		if load < limit(sum, weights, weightOf(v.serve(int32(i)))) {
+			open = append(open, int32(i))
+		}
+	}
+	return open
+}
+
+// limit returns ceil(C * sum * weight / weights). weight is at most weights, so
+// the quotient fits whenever sum < 2^61.
+func limit(sum, weights, weight uint64) uint64 {
+	hi, lo := bits.Mul64(boundNum*sum, weight)
+	q, rem := bits.Div64(hi, lo, boundDen*weights)
+	if rem > 0 {
+		q++
+	}
+	return q
+}
+
+func weightOf(m Member) uint64 { return uint64(max(m.Weight, 1)) }
+
+// serve returns the member with a ring index.
+func (v *View) serve(i int32) Member { return v.members[v.at[i]] }
+
+// Members returns all members, sorted by ID. The slice belongs to the view and
+// must not be changed.
+func (v *View) Members() []Member { return v.members }
+
+// Member returns the member with an ID, in whatever state.
+func (v *View) Member(id string) (Member, bool) {
+	i, ok := slices.BinarySearchFunc(v.members, id, func(m Member, id string) int { return cmp.Compare(m.ID, id) })
+	if !ok {
+		return Member{}, false
+	}
+	return v.members[i], true
+}
+
+// Ring returns the ring over the serving members.
+func (v *View) Ring() *Ring { return v.ring }
+
+// ETag returns a string that is equal for equal members, their loads aside,
+// and differs for others. It has no quotes.
+func (v *View) ETag() string { return v.etag() }
+
+func (v *View) hash() string {
+	h := sha256.New()
+	var buf []byte
+	for _, m := range v.members {
+		m.Load = 0
+		buf = appendMember(buf[:0], m, 0) // bears the length of all it contains
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// LoadInterval returns how often a member of so many may tell its load: so that
+// the whole cluster tells at most 4 a second, which gossip and its followers
+// carry easily.
+func LoadInterval(members int) time.Duration {
+	return max(2*time.Second, time.Duration(members)*time.Second/4)
+}
