@@ -1,0 +1,286 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/node"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/ring/gossip"
+	"github.com/cim-go/cim/ring/mirror"
+	"github.com/cim-go/cim/ring/seed"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+	route "github.com/cim-go/cim/routefn/cim-route/program"
+)
+
+// Run runs a node until ctx ends, then lets it say goodbye. It blocks. An error
+// that wraps config.ErrUsage means that the flags are wrong.
+func Run(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim-server", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var f flags
+	f.register(fs)
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	set := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	if err := f.check(set); err != nil {
+		return err
+	}
+	logger, err := f.log.Logger(stderr)
+	if err != nil {
+		return err
+	}
+	s, err := assemble(&f, set, logger)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+// server is everything that one cim-server consists of.
+type server struct {
+	// Set by assemble.
+	flags    *flags
+	log      *slog.Logger
+	registry *prometheus.Registry
+	secret   []byte // the cluster key; empty: loopback only
+	keys     *ring.Keys
+	table    *ring.Table
+	verifier *token.Verifier
+	gossip   *gossip.Gossip
+	mirror   *mirror.Publisher // nil without ZooKeeper
+	mirrored *mirror.Follower  // nil without ZooKeeper
+	node     *node.Node
+	route    *route.Server // nil unless -with-route
+}
+
+// assemble opens the listeners and wires the parts, in the order in which they
+// need each other. It starts nothing.
+func assemble(f *flags, set map[string]bool, logger *slog.Logger) (*server, error) {
+	secret, err := config.Secret("cluster-key", f.clusterKey)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), secret: secret, table: ring.NewTable()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.keys = ring.NewKeys(secret)
+	s.verifier = token.NewVerifier()
+
+	// On one machine without a key, a second node makes room for itself.
+	roam := func(name string) bool { return len(secret) == 0 && !set[name] }
+	clients, err := config.Listen("listen", f.listen, roam("listen"))
+	if err != nil {
+		return nil, err
+	}
+	internal, err := config.Listen("http", f.http, roam("http"))
+	if err != nil {
+		return nil, err
+	}
+	gossipAt, err := config.Usable("gossip", f.gossip, roam("gossip"))
+	if err != nil {
+		return nil, err
+	}
+	self, err := s.member(clients, internal)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.assembleGossip(self, gossipAt); err != nil {
+		return nil, err
+	}
+	if err := s.assembleRoute(); err != nil {
+		return nil, err
+	}
+	if err := s.assembleNode(self, clients, internal); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// member is how others know this node.
+func (s *server) member(clients, internal net.Listener) (ring.Member, error) {
+	f := s.flags
+	http, err := reachable("http", internal, f.advertise)
+	if err != nil {
+		return ring.Member{}, err
+	}
+	at := f.clientAt
+	if at == "" {
+		if at, err = reachable("listen", clients, f.advertise); err != nil {
+			return ring.Member{}, err
+		}
+	}
+	if f.id == "" {
+		if f.id, err = defaultID(config.Port(clients.Addr())); err != nil {
+			return ring.Member{}, err
+		}
+	}
+	return ring.Member{
+		ID: f.id, Boot: rand.Uint64(), Client: at, TLS: f.tlsCert != "", HTTP: http,
+		Zone: f.zone, Weight: f.weight, State: ring.Joining,
+	}, nil
+}
+
+func (s *server) assembleGossip(self ring.Member, at string) error {
+	f := s.flags
+	c := gossip.Config{
+		Self: self, Keys: s.keys, Cluster: f.cluster, Table: s.table,
+		Bind: at, Advertise: f.advertise, Seeds: f.join, Bootstrap: f.bootstrap, Expect: f.expect,
+		Logger: s.log, Registerer: s.registry,
+	}
+	if f.data != "" {
+		c.Remember = filepath.Join(f.data, "members.json")
+	}
+	if f.zk != "" {
+		zk := mirror.Config{
+			Servers: strings.Split(f.zk, ","), Keys: s.keys, Logger: s.log, Registerer: s.registry,
+		}
+		if err := s.assembleMirror(zk); err != nil {
+			return err
+		}
+		c.More = s.mirrored.Gossips
+	}
+	g, err := gossip.New(c)
+	if err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	s.gossip = g
+	return nil
+}
+
+// assembleMirror makes both directions: this node is published, and the others
+// that are published are seeds of gossip. Who is a member, only gossip decides.
+func (s *server) assembleMirror(c mirror.Config) (err error) {
+	s.mirror, err = mirror.NewPublisher(c, func() ring.Member { return s.gossip.Self() }, s.table)
+	if err != nil {
+		return err
+	}
+	s.mirrored, err = mirror.NewFollower(c, ring.NewTable())
+	return err
+}
+
+func (s *server) assembleRoute() error {
+	f := s.flags
+	if !f.withRoute {
+		return nil
+	}
+	members := func(context.Context) (*ring.View, error) { return s.table.Current(), nil }
+	r, err := route.Assemble(&f.route, f.routeAt, members, s.secret, s.log, s.registry)
+	if err != nil {
+		return err
+	}
+	s.route = r
+	f.routes = list{"http://" + r.Addr()}
+	return nil
+}
+
+func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) error {
+	f := s.flags
+	uplink := node.UplinkConfig{URLs: f.routes, ServiceToken: config.ServiceToken(s.secret)}
+	if s.route != nil {
+		uplink.Transport = s.route.Transport() // no sockets between the two halves of one process
+	}
+	up, err := node.NewUplink(uplink)
+	if err != nil {
+		return err
+	}
+	tls, err := clientTLS(f.tlsCert, f.tlsKey)
+	if err != nil {
+		return err
+	}
+	s.node, err = node.New(node.Config{
+		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
+		Route: up, Verifier: s.verifier, ServiceToken: config.ServiceToken(s.secret), Open: f.route.Auth == "open",
+		Capacity: f.capacity, Load: s.gossip.SetLoad,
+		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
+		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		TLS:     tls, Logger: s.log, Registerer: s.registry,
+	})
+	return err
+}
+
+// run starts the parts and blocks until all have ended. When ctx ends, the node
+// says goodbye first; gossip, ZooKeeper and the route stay until it has.
+func (s *server) run(ctx context.Context) error {
+	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	parts, stopParts := context.WithCancel(failed)
+	defer stopParts()
+	if s.route != nil {
+		group.Go(func() error { return s.route.Run(parts) })
+	}
+	group.Go(func() error { return s.gossip.Run(parts) })
+	group.Go(func() error { return s.keepKeys(parts) })
+	group.Go(func() error { return s.keepState(ctx, parts) })
+	if s.mirror != nil {
+		group.Go(func() error { return s.mirror.Run(parts) })
+		group.Go(func() error { return s.mirrored.Run(parts) })
+	}
+	group.Go(func() error {
+		defer stopParts()
+		serving, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(failed, cancel)()
+		return s.node.Run(serving)
+	})
+	self := s.gossip.Self()
+	s.log.Info("node starts", "node", self.ID, "clients", self.Client, "http", self.HTTP)
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ready says why the node should get no users yet.
+func (s *server) ready() error {
+	if ok, reason := s.gossip.Ready(); !ok {
+		return errors.New(reason)
+	}
+	if !s.verifier.Ready() {
+		return errors.New("no route has told the key that tickets are verified with")
+	}
+	return nil
+}
+
+// stateEvery is how soon a node that became ready takes users.
+const stateEvery = 50 * time.Millisecond
+
+// keepState takes users once the node is ready, and says that it leaves as soon
+// as ctx ends; parts end after that.
+func (s *server) keepState(ctx, parts context.Context) error {
+	tick := time.NewTicker(stateEvery)
+	defer tick.Stop()
+	for s.ready() != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		case <-parts.Done():
+			return nil
+		}
+	}
+	s.gossip.SetState(ring.Serving)
+	s.log.Info("node takes users", "node", s.flags.id)
+	select {
+	case <-ctx.Done():
+		s.gossip.SetState(ring.Draining)
+	case <-parts.Done():
+	}
+	return nil
+}
