@@ -28,7 +28,7 @@ const (
 
 // Config of one server.
 type Config struct {
-	Dir     string   // working directory, which must exist; its log goes there
+	Dir     string   // working directory, made if need be; its log goes there
 	Port    int      // zero: a free one
 	Persist bool     // keep an append-only file in Dir; else nothing is kept
 	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
@@ -70,6 +70,9 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 			return nil, err
 		}
 		port = ports[0]
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make its folder: %w", err)
 	}
 	log := filepath.Join(cfg.Dir, fmt.Sprintf("redis-%d.log", port))
 	cmd := exec.Command(path, arguments(cfg, port, log)...)
