@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/chat"
+	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+// chatFlags say who chats and where.
+type chatFlags struct {
+	name     string
+	password string
+	route    string
+	device   string
+	history  string
+	socket   bool
+	verbose  bool
+}
+
+func (f *chatFlags) register(fs *flag.FlagSet) {
+	fs.StringVar(&f.name, "name", "", "`name` of the account, which is made if there is none")
+	fs.StringVar(&f.password, "password", "", "`password` of the account (or file:PATH), where the route wants one; asked for if needed")
+	fs.StringVar(&f.device, "device", "terminal", "`name` of this device: a device has one connection, a second one displaces the first")
+	fs.StringVar(&f.history, "history", "", "`folder` for the local history; empty: in your data folder; none: keep nothing")
+	fs.BoolVar(&f.socket, "websocket", false, "connect by WebSocket instead of TCP")
+	fs.BoolVar(&f.verbose, "verbose", false, "log what the client does to stderr")
+}
+
+func (f *chatFlags) use(routes []string) { f.route = strings.Join(routes, ",") }
+
+// runChat is `cim -name alice`.
+func runChat(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var f chatFlags
+	f.register(fs)
+	fs.StringVar(&f.route, "route", defaultRoute, "`URL` of a route, or several with commas")
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	if f.name == "" {
+		return fmt.Errorf("%w: say who you are: -name alice", config.ErrUsage)
+	}
+	return f.run(ctx)
+}
+
+// run registers or finds the account, connects, and chats until the user leaves.
+func (f *chatFlags) run(ctx context.Context) error {
+	cfg, account, err := f.account(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := f.open(account)
+	if err != nil {
+		return err
+	}
+	session := chat.Config{In: os.Stdin, Out: os.Stdout}
+	if kept != nil {
+		defer kept.Close()
+		cfg.History, session.History = kept, kept
+	}
+	c, err := client.Connect(ctx, cfg)
+	if err != nil {
+		return explain(err, f.route)
+	}
+	defer c.Close()
+	session.Client = c
+	return chat.Run(ctx, session)
+}
+
+// account returns the account of the name, made if need be. It asks for a
+// password if the route wants one and there is somebody to ask.
+func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, error) {
+	password, err := f.secret()
+	if err != nil {
+		return client.Config{}, client.User{}, err
+	}
+	cfg := client.Config{
+		Routes: strings.Split(f.route, ","), Name: f.name, Password: password, Device: f.device,
+	}
+	if f.socket {
+		cfg.Transport = client.WebSocket
+	}
+	if f.verbose {
+		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	account, err := client.Register(ctx, cfg)
+	if wantsPassword(err) && password == "" && term.IsTerminal(int(os.Stdin.Fd())) {
+		if cfg.Password, err = ask("password of " + f.name + ": "); err != nil {
+			return cfg, account, err
+		}
+		account, err = client.Register(ctx, cfg)
+	}
+	return cfg, account, explain(err, f.route)
+}
+
+func wantsPassword(err error) bool {
+	var e *proto.Error
+	return errors.As(err, &e) && (e.Code == proto.Invalid || e.Code == proto.NameTaken || e.Code == proto.WrongPassword)
+}
+
+func (f *chatFlags) secret() (string, error) {
+	path, ok := strings.CutPrefix(f.password, "file:")
+	if !ok {
+		return f.password, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read -password: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// ask reads a line that is not echoed.
+func ask(prompt string) (string, error) {
+	fmt.Print(prompt)
+	line, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Println()
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return string(line), nil
+}
+
+// open opens the account's history. Ids and not names tell accounts apart: the
+// same name in another cluster is somebody else.
+func (f *chatFlags) open(account client.User) (*history.File, error) {
+	if f.history == "none" {
+		return nil, nil
+	}
+	dir := f.history
+	if dir == "" {
+		var err error
+		if dir, err = dataDir(); err != nil {
+			return nil, err
+		}
+	}
+	kept, err := history.Open(history.Path(dir, strconv.FormatInt(account.User, 10), f.device), history.Options{})
+	if errors.Is(err, history.ErrLocked) {
+		return nil, fmt.Errorf("%s is connected from another terminal on this machine: say another -device, or -history none", f.name)
+	}
+	return kept, err
+}
+
+// dataDir is where programs of this user keep what they made.
+func dataDir() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "cim"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder for the history: %w: say -history", err)
+	}
+	return filepath.Join(home, ".local", "share", "cim"), nil
+}
+
+// explain adds what to do to what went wrong.
+func explain(err error, route string) error {
+	if errors.Is(err, client.ErrNoRoute) {
+		return fmt.Errorf("no route answers at %s (cim up starts a cluster here; -route says where another one is)", route)
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+// Command cim is what people type: a terminal to chat in, a whole cluster on one
+// machine, and a look at the ring. It also is every other program (cim server,
+// cim route), so that one file is enough to install.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	server "github.com/cim-go/cim/node/cim-server/program"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+	route "github.com/cim-go/cim/routefn/cim-route/program"
+)
+
+// defaultRoute is where a route listens when nobody says otherwise.
+const defaultRoute = "http://127.0.0.1:8083"
+
+const usage = `cim: distributed instant messaging and push
+
+  cim -name alice      chat (cim -h lists the flags; the cluster must run)
+  cim up               run a whole cluster on this machine and chat
+  cim up -demo         show in half a minute what it does when a node dies
+  cim ring             members, load, who owns a user, what would move
+  cim server           run one node     (the program cim-server)
+  cim route            run one route    (the program cim-route)
+  cim version
+`
+
+// commands are what may stand behind cim; without one it chats.
+var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
+	"up":      runUp,
+	"ring":    showRing,
+	"server":  server.Run,
+	"route":   route.Run,
+	"version": printVersion,
+	"help":    printHelp,
+}
+
+func main() { os.Exit(config.Main("cim", dispatch)) }
+
+func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
+	if len(args) == 0 {
+		return printHelp(ctx, args, stderr)
+	}
+	if run, ok := commands[args[0]]; ok {
+		return run(ctx, args[1:], stderr)
+	}
+	if !strings.HasPrefix(args[0], "-") {
+		return fmt.Errorf("%w: there is no command %q; cim help lists them", config.ErrUsage, args[0])
+	}
+	return runChat(ctx, args, stderr)
+}
+
+func printHelp(context.Context, []string, io.Writer) error {
+	_, err := fmt.Print(usage)
+	return err
+}
+
+func printVersion(context.Context, []string, io.Writer) error {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+	}
+	_, err := fmt.Println("cim", version)
+	return err
+}

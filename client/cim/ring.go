@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+// showRing is `cim ring`: the members as a route sees them, what they carry,
+// who owns a user, and what would move if a member came or went.
+func showRing(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim ring", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	route := fs.String("route", defaultRoute, "`URL` of a route, or of a node's internal HTTP")
+	user := fs.Int64("user", 0, "show which member owns the user with this `id`")
+	join := fs.String("join", "", "show what would move if a member with this `id` joined")
+	leave := fs.String("leave", "", "show what would move if the member with this `id` left")
+	asJSON := fs.Bool("json", false, "print the members as the route answers them")
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	body, err := fetchMembers(ctx, *route)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		_, err := fmt.Printf("%s\n", body)
+		return err
+	}
+	var members []ring.Member
+	if err := json.Unmarshal(body, &members); err != nil {
+		return fmt.Errorf("read members of %s: %w", *route, err)
+	}
+	view := ring.NewView(members)
+	printMembers(os.Stdout, view)
+	if *user != 0 {
+		printOwner(os.Stdout, view, *user)
+	}
+	if *join != "" {
+		printMove(os.Stdout, view, "joined", *join, with(view, *join))
+	}
+	if *leave != "" {
+		if _, ok := view.Member(*leave); !ok {
+			return fmt.Errorf("there is no member %q", *leave)
+		}
+		printMove(os.Stdout, view, "left", *leave, without(view, *leave))
+	}
+	return nil
+}
+
+// fetchMembers reads the list from a route, or from a node, which has it at
+// another path.
+func fetchMembers(ctx context.Context, base string) ([]byte, error) {
+	var last error
+	for _, path := range []string{proto.PathMembers, proto.PathRing} {
+		body, err := fetch(ctx, base+path)
+		if err == nil {
+			return body, nil
+		}
+		last = err
+	}
+	return nil, last
+}
+
+// maxMembers bounds the answer: 1,000 members take some 700 KB.
+const maxMembers = 16 << 20
+
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", url, err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read %s: %s", url, answer.Status)
+	}
+	return io.ReadAll(io.LimitReader(answer.Body, maxMembers))
+}
+
+func printMembers(w io.Writer, view *ring.View) {
+	shares := view.Ring().Shares()
+	fmt.Fprintf(w, "%d members, %d on the ring %016x\n\n", len(view.Members()), view.Ring().Len(), view.Ring().Signature())
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "MEMBER\tSTATE\tCLIENTS\tGOSSIP\tZONE\tWEIGHT\tLOAD\tOWNS")
+	for _, m := range view.Members() {
+		zone := m.Zone
+		if zone == "" {
+			zone = "-"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d/8\t%.1f %%\n",
+			m.ID, m.State, m.Client, m.Gossip, zone, m.Weight, m.Load, 100*shares[m.ID])
+	}
+	table.Flush()
+}
+
+func printOwner(w io.Writer, view *ring.View, user int64) {
+	owner, ok := view.Ring().Owner(user)
+	if !ok {
+		fmt.Fprintf(w, "\nnobody owns user %d: no member serves\n", user)
+		return
+	}
+	fmt.Fprintf(w, "\nuser %d belongs to %s\n", user, owner)
+}
+
+func printMove(w io.Writer, view *ring.View, verb, id string, after *ring.Ring) {
+	fmt.Fprintf(w, "\nif %s %s, %.1f %% of the users would have another owner\n",
+		strconv.Quote(id), verb, 100*ring.Moved(view.Ring(), after))
+}
+
+func with(view *ring.View, id string) *ring.Ring {
+	members := serving(view, id)
+	weight := 1
+	if len(members) > 0 {
+		weight = members[0].Weight
+	}
+	return ring.New(append(members, ring.Member{ID: id, Weight: weight, State: ring.Serving}))
+}
+
+func without(view *ring.View, id string) *ring.Ring { return ring.New(serving(view, id)) }
+
+// serving are the members on the ring, except one.
+func serving(view *ring.View, except string) []ring.Member {
+	var list []ring.Member
+	for _, m := range view.Members() {
+		if m.State == ring.Serving && m.ID != except {
+			list = append(list, m)
+		}
+	}
+	return list
+}

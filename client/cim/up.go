@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+// runUp is `cim up`: a whole cluster on this machine, and a terminal to chat in
+// while it runs. Everything ends with it.
+func runUp(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim up", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	c := up.Config{Fixed: true}
+	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
+	fs.IntVar(&c.Routes, "routes", 1, "`number` of routes")
+	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
+	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
+	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough) or password")
+	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
+	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
+	var chat chatFlags
+	chat.register(fs)
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	if c.Nodes < 1 || c.Routes < 1 {
+		return fmt.Errorf("%w: at least one node and one route are needed", config.ErrUsage)
+	}
+	if *demo {
+		return runDemo(ctx, c, os.Stdout)
+	}
+	begun := time.Now()
+	cluster, err := up.Start(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	printCluster(os.Stdout, cluster, time.Since(begun))
+	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" {
+		<-ctx.Done() // nobody is there to chat
+		return nil
+	}
+	chat.use(cluster.RouteURLs())
+	if chat.name == "" {
+		chat.name = loginName()
+	}
+	err = chat.run(ctx)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
+	fmt.Fprintf(w, "%d nodes found each other in %.1f s; logs are in %s\n\n", len(c.Nodes()), took.Seconds(), c.Dir())
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, r := range c.Routes() {
+		fmt.Fprintf(table, "%s\t%s\tfor clients and browsers\tpid %d\n", r.Name, r.URL, r.PID())
+	}
+	for _, n := range c.Nodes() {
+		fmt.Fprintf(table, "%s\t%s\tgossip %s\tpid %d\n", n.ID, n.Client, n.Gossip, n.PID())
+	}
+	fmt.Fprintf(table, "store\t%s\n", c.Store())
+	table.Flush()
+	route := ""
+	if c.RouteURLs()[0] != defaultRoute {
+		route = " -route " + c.RouteURLs()[0]
+	}
+	fmt.Fprintf(w, "\nFrom other terminals: cim%s -name bob, cim ring%s\n", route, route)
+	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s\n\n", c.Nodes()[0].Gossip)
+}
+
+// loginName is the name of whoever sits at the terminal.
+func loginName() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "me"
+}

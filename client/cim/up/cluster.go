@@ -1,0 +1,448 @@
+package up
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/ring/mirror/spawn"
+	"github.com/cim-go/cim/routefn/record/embedded"
+	redis "github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// Config says what to run. The zero Config is three nodes on an embedded store.
+type Config struct {
+	Nodes  int    // zero: 3
+	Redis  string // "embedded" (default), "spawn", or the URL of a store that runs already
+	ZK     string // empty: none; "spawn", or host:port of one that runs already
+	Auth   string // "open" (default) or "password"
+	Dir    string // logs and data; empty: a temporary folder that Stop removes
+	Routes int    // zero: 1
+
+	// Program is the command line that Start puts in front of a program's name
+	// ("server", "route") and flags; nil: this very binary.
+	Program []string
+	// Fixed asks for the ports that people know where they are free; otherwise
+	// all are chosen by the system, which is what tests want.
+	Fixed bool
+	// ServerFlags and RouteFlags are added to every node's and route's flags.
+	ServerFlags, RouteFlags []string
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Nodes == 0 {
+		c.Nodes = 3
+	}
+	if c.Routes == 0 {
+		c.Routes = 1
+	}
+	if c.Redis == "" {
+		c.Redis = "embedded"
+	}
+	if c.Auth == "" {
+		c.Auth = "open"
+	}
+	if c.Program == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("find own program: %w", err)
+		}
+		c.Program = []string{self}
+	}
+	return c, nil
+}
+
+// Cluster is what Start started. Its methods may be called from any goroutine.
+type Cluster struct {
+	// Set by Start.
+	config  Config
+	dir     string
+	store   string        // URL
+	zk      string        // host:port, or empty
+	zkOwn   *spawn.Server // nil unless spawned
+	closers []func()
+
+	// Guarded by mu.
+	mu     sync.Mutex
+	nodes  []*Node
+	routes []*Process
+	made   int // nodes started so far: names are never used twice
+}
+
+// Node is a cim-server of the cluster.
+type Node struct {
+	*Process
+	ID     string
+	Client string // host:port for clients
+	HTTP   string // host:port of the internal HTTP
+	Gossip string // host:port by which others join
+}
+
+// readyTime is how long a process may take until it is ready. ZooKeeper's Java
+// on a busy machine is the slowest.
+const readyTime = 40 * time.Second
+
+// Start starts everything and returns when every process is ready. On an error
+// nothing is left running.
+func Start(ctx context.Context, config Config) (*Cluster, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{config: config, dir: config.Dir}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if err := c.start(ctx); err != nil {
+		c.Stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	if err := c.makeDir(); err != nil {
+		return err
+	}
+	if err := c.startStore(ctx); err != nil {
+		return err
+	}
+	if err := c.startZooKeeper(ctx); err != nil {
+		return err
+	}
+	// The route's address is known before it runs, so that nodes can be told, and
+	// the nodes' before they run, so that the route can be told.
+	routes := make([]string, c.config.Routes)
+	for i := range routes {
+		routes[i] = c.address(8083 + 10*i)
+	}
+	if err := c.startNodes(routes); err != nil {
+		return err
+	}
+	if err := c.startRoutes(routes); err != nil {
+		return err
+	}
+	return c.waitReady(ctx)
+}
+
+func (c *Cluster) makeDir() error {
+	if c.dir != "" {
+		if err := os.MkdirAll(c.dir, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "cim-up-")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	c.dir = dir
+	c.closers = append(c.closers, func() { _ = os.RemoveAll(dir) }) // a temporary folder: the system cleans up what stays
+	return nil
+}
+
+func (c *Cluster) startStore(ctx context.Context) error {
+	switch c.config.Redis {
+	case "embedded":
+		server, err := embedded.Start("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, server.Close)
+		c.store = server.URL()
+	case "spawn":
+		server, err := redis.Redis(ctx, redis.Config{Dir: filepath.Join(c.dir, "redis")})
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, func() { server.Stop() })
+		c.store = server.URL()
+	default:
+		c.store = c.config.Redis
+	}
+	return nil
+}
+
+func (c *Cluster) startZooKeeper(ctx context.Context) error {
+	if c.config.ZK != "spawn" {
+		c.zk = c.config.ZK
+		return nil
+	}
+	server, err := spawn.Start(ctx, spawn.Config{Dir: filepath.Join(c.dir, "zookeeper")})
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() { server.Stop() })
+	c.zk, c.zkOwn = server.Addr(), server
+	return nil
+}
+
+// startNodes starts the nodes together, each with all others as seeds; the first
+// may be ready alone.
+func (c *Cluster) startNodes(routes []string) error {
+	nodes := make([]*Node, c.config.Nodes)
+	for i := range nodes {
+		nodes[i] = c.newNode()
+	}
+	for i, n := range nodes {
+		var flags []string
+		if i == 0 {
+			flags = append(flags, "-bootstrap")
+		}
+		if err := c.startNode(n, routes, gossipOf(nodes, n), flags...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newNode names a node and chooses its addresses.
+func (c *Cluster) newNode() *Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.made
+	c.made++
+	return &Node{
+		ID:     "node-" + strconv.Itoa(n+1),
+		Client: c.address(11211 + n),
+		HTTP:   c.address(8081 + 10*n),
+		Gossip: c.address(7946 + n),
+	}
+}
+
+func (c *Cluster) startNode(node *Node, routes, seeds []string, flags ...string) error {
+	args := []string{
+		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
+	}
+	for _, route := range routes {
+		args = append(args, "-route-url", "http://"+route)
+	}
+	if len(seeds) > 0 {
+		args = append(args, "-join", strings.Join(seeds, ","))
+	}
+	if c.zk != "" {
+		args = append(args, "-zk", c.zk)
+	}
+	args = append(append(args, c.config.ServerFlags...), flags...)
+	process, err := c.program(node.ID, node.HTTP, "server", args)
+	if err != nil {
+		return err
+	}
+	node.Process = process
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes = append(c.nodes, node)
+	return nil
+}
+
+// gossipOf are the gossip addresses of the nodes but one.
+func gossipOf(nodes []*Node, except *Node) []string {
+	var seeds []string
+	for _, n := range nodes {
+		if n != except {
+			seeds = append(seeds, n.Gossip)
+		}
+	}
+	return seeds
+}
+
+func (c *Cluster) startRoutes(addresses []string) error {
+	for i, address := range addresses {
+		name := "route"
+		if i > 0 {
+			name += "-" + strconv.Itoa(i+1)
+		}
+		args := append([]string{
+			"-listen", address, "-redis", c.store, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
+		}, c.config.RouteFlags...)
+		if c.config.Redis == "embedded" {
+			args = append(args, "-allow-embedded")
+		}
+		process, err := c.program(name, address, "route", args)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.routes = append(c.routes, process)
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+func (c *Cluster) httpSeeds() string {
+	var seeds []string
+	for _, n := range c.Nodes() {
+		seeds = append(seeds, n.HTTP)
+	}
+	return strings.Join(seeds, ",")
+}
+
+func (c *Cluster) program(name, address, program string, args []string) (*Process, error) {
+	command := append(slices.Clone(c.config.Program), program)
+	return start(c.dir, name, "http://"+address, append(command, args...))
+}
+
+func (c *Cluster) waitReady(ctx context.Context) error {
+	for _, n := range c.Nodes() {
+		if err := n.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.Routes() {
+		if err := r.WaitReady(ctx); err != nil {
+			return err
+		}
+		if err := waitServing(ctx, r.URL, len(c.Nodes())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitServing blocks until the route tells of n members that serve: it may have
+// asked a node that did not know all of them yet.
+func waitServing(ctx context.Context, route string, n int) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		serving, err := servingAt(ctx, route)
+		if err == nil && serving >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the route sees %d of %d nodes: %w", serving, n, errors.Join(err, context.Cause(ctx)))
+		case <-tick.C:
+		}
+	}
+}
+
+func servingAt(ctx context.Context, route string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, route+proto.PathMembers, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := probes.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	var members []ring.Member
+	if err := json.NewDecoder(answer.Body).Decode(&members); err != nil {
+		return 0, err
+	}
+	return ring.NewView(members).Ring().Len(), nil
+}
+
+// address is a free loopback address: the port that people know if it is free
+// and wanted, any other otherwise. Nothing holds it until a program listens.
+func (c *Cluster) address(port int) string {
+	if c.config.Fixed {
+		if address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port)); free(address) {
+			return address
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) // the program will say what is wrong
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	return listener.Close() == nil
+}
+
+// AddNode starts one more node, which joins by the gossip addresses of the
+// others, and returns when it is ready.
+func (c *Cluster) AddNode(ctx context.Context, flags ...string) (*Node, error) {
+	routes := make([]string, 0, 1)
+	for _, r := range c.Routes() {
+		routes = append(routes, r.URL[len("http://"):])
+	}
+	node := c.newNode()
+	if err := c.startNode(node, routes, gossipOf(c.Nodes(), nil), flags...); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	return node, node.WaitReady(ctx)
+}
+
+// Node returns the node with an id, or nil.
+func (c *Cluster) Node(id string) *Node {
+	for _, n := range c.Nodes() {
+		if n.ID == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// Nodes returns all nodes that were started, in that order, ended ones too.
+func (c *Cluster) Nodes() []*Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.nodes)
+}
+
+// Routes returns the routes.
+func (c *Cluster) Routes() []*Process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.routes)
+}
+
+// RouteURLs returns the addresses that clients are given.
+func (c *Cluster) RouteURLs() []string {
+	var urls []string
+	for _, r := range c.Routes() {
+		urls = append(urls, r.URL)
+	}
+	return urls
+}
+
+// Store returns the URL of the store.
+func (c *Cluster) Store() string { return c.store }
+
+// ZK returns the address of ZooKeeper, or nothing.
+func (c *Cluster) ZK() string { return c.zk }
+
+// ZooKeeper returns the server that Start spawned, or nil.
+func (c *Cluster) ZooKeeper() *spawn.Server { return c.zkOwn }
+
+// Dir returns the folder of logs and data.
+func (c *Cluster) Dir() string { return c.dir }
+
+// stopGrace is how long a program may take to stop before it is killed.
+const stopGrace = 12 * time.Second
+
+// Stop ends everything that Start started, nodes first, so that they can tell
+// the route who left.
+func (c *Cluster) Stop() {
+	var nodes []*Process
+	for _, n := range c.Nodes() {
+		nodes = append(nodes, n.Process)
+	}
+	stopAll(nodes, stopGrace)
+	stopAll(c.Routes(), stopGrace)
+	for _, closer := range slices.Backward(c.closers) {
+		closer()
+	}
+}
