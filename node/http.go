@@ -113,7 +113,8 @@ func (n *Node) serveOnline(w http.ResponseWriter, r *http.Request) {
 	}
 	size := int(min(limit, maxPage))
 	answer := proto.OnlineAnswer{
-		Users: n.hub.Online(after, size, query.Get("prefix")), Total: int64(n.hub.Users()),
+		Users: append([]proto.User{}, n.hub.Online(after, size, query.Get("prefix"))...), // never null in JSON
+		Total: int64(n.hub.Users()),
 	}
 	if len(answer.Users) == size {
 		answer.Next = answer.Users[size-1].User
