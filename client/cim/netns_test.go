@@ -32,10 +32,35 @@ func ip(t *testing.T, args string) {
 	}
 }
 
+// removeStale removes what a run that was killed has left: its addresses are
+// ours.
+func removeStale(t *testing.T) {
+	t.Helper()
+	out, err := exec.Command("ip", "netns", "list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var pid int
+		if n, _ := fmt.Sscanf(name, "cim-a-%d", &pid); n == 0 {
+			if n, _ = fmt.Sscanf(name, "cim-b-%d", &pid); n == 0 {
+				continue
+			}
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); os.IsNotExist(err) {
+			ip(t, "netns delete "+name)
+			_ = exec.Command("ip", "link", "delete", fmt.Sprintf("cim%d-0", pid)).Run() // gone with its namespace, mostly
+			_ = exec.Command("ip", "link", "delete", fmt.Sprintf("cim%d-1", pid)).Run()
+		}
+	}
+}
+
 // twoHosts makes two network namespaces that reach each other for gossip, and
 // this process for everything else.
 func twoHosts(t *testing.T) (a, b string) {
 	t.Helper()
+	removeStale(t)
 	a, b = fmt.Sprintf("cim-a-%d", os.Getpid()), fmt.Sprintf("cim-b-%d", os.Getpid())
 	for i, host := range []string{a, b} {
 		ip(t, "netns add "+host)
