@@ -61,10 +61,8 @@ func (rt *Route) admissible(ctx context.Context, q *proto.ReportRequest, answer 
 		if errs[i] = rt.checkSession(s, q.Origin.Node); errs[i] != nil || s.Device != proto.CIMDevice {
 			continue
 		}
-		g.Go(func() error { // a CIM connection proves nothing: at least its id and name must match
-			if errs[i] = errMismatch; s.Name != "" {
-				_, errs[i] = rt.accountNamed(ctx, s.User, s.Name)
-			}
+		g.Go(func() error {
+			errs[i] = rt.checkCIM(ctx, s)
 			return nil
 		})
 	}
@@ -79,6 +77,25 @@ func (rt *Route) admissible(ctx context.Context, q *proto.ReportRequest, answer 
 		b.places = append(b.places, i)
 	}
 	return b
+}
+
+// checkCIM checks a connection that proves nothing: at least its id and name must
+// match. An account that is nowhere is made with them: its user was registered
+// by a CIM route, which keeps accounts in a form of its own.
+func (rt *Route) checkCIM(ctx context.Context, s *proto.Session) error {
+	if checkName(s.Name) != nil {
+		return errMismatch
+	}
+	_, err := rt.accountNamed(ctx, s.User, s.Name)
+	if !errors.Is(err, record.ErrNoUser) {
+		return err
+	}
+	if err := rt.cfg.Store.Adopt(ctx, s.User, s.Name); errors.Is(err, record.ErrNameTaken) {
+		return errMismatch
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening {

@@ -300,11 +300,31 @@ func TestCIMConnectionMustMatchItsAccount(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.register("alice")
 	answers := w.report(w.nodes["n1"], cimOpening(alice, "bob"), cimOpening(0, "alice"), cimOpening(alice+12345, "alice"), cimOpening(alice, ""), cimOpening(alice, "alice"))
-	want := []proto.Code{proto.WrongPassword, proto.Invalid, proto.UnknownUser, proto.WrongPassword, proto.OK}
+	want := []proto.Code{proto.WrongPassword, proto.Invalid, proto.WrongPassword, proto.WrongPassword, proto.OK}
 	for i, o := range answers {
 		if proto.Code(o.Code) != want[i] {
 			t.Errorf("opening %d: %v, want %v", i, o, want[i])
 		}
+	}
+}
+
+// A CIM route keeps accounts in a form of its own: its users are unknown here
+// until they connect, and must be able to write and to be written to then.
+func TestCIMConnectionOfAForeignAccountIsAdopted(t *testing.T) {
+	w := newWorld(t, nil)
+	alice := w.connect("alice", "phone")
+	const bob = 1547028929407
+	for range 2 {
+		if o := w.report(w.nodes["n1"], cimOpening(bob, "bob"))[0]; proto.Code(o.Code) != proto.OK && proto.Code(o.Code) != proto.Rejected {
+			t.Fatalf("a user of a CIM route: %v", o)
+		}
+	}
+	w.send(alice.Token, proto.SendMessage{ID: "1", To: bob, Text: "hi"})
+	if o := w.report(w.nodes["n1"], cimOpening(bob, "carol"))[0]; proto.Code(o.Code) != proto.WrongPassword {
+		t.Errorf("another name for the same id: %v", o)
+	}
+	if o := w.report(w.nodes["n1"], cimOpening(bob+1, "bob"))[0]; proto.Code(o.Code) != proto.WrongPassword {
+		t.Errorf("another id for the same name: %v", o)
 	}
 }
 

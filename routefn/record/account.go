@@ -37,25 +37,63 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 	if err != nil {
 		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
 	}
-	value, err := json.Marshal(storedAccount{User: user, Credential: credential})
+	acc, err = s.claimName(ctx, Account{User: user, Name: name, Credential: credential})
 	if err != nil {
-		return Account{}, false, fmt.Errorf("register %q: encode: %w", name, err)
+		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
 	}
-	key := nameKey(name)
+	return acc, acc.User == user, nil
+}
+
+// Adopt makes the account that a user of CIM has elsewhere: with the id and the
+// name he comes with. It returns ErrNameTaken if either belongs to another
+// account, and nil if the very account exists.
+func (s *Store) Adopt(ctx context.Context, user int64, name string) error {
+	key := idKey(user)
+	set := writeTo(key, []any{"set", key, name, "nx"})
+	s.run(ctx, "register", set)
+	if set.err != nil {
+		return fmt.Errorf("adopt %d: %w", user, set.err)
+	}
+	if text(set.reply[0]) != "OK" {
+		names, errs := s.values(ctx, []string{key})
+		if errs[0] != nil {
+			return fmt.Errorf("adopt %d: %w", user, errs[0])
+		}
+		if names[0] != name {
+			return fmt.Errorf("adopt %d: %w", user, ErrNameTaken)
+		}
+	}
+	acc, err := s.claimName(ctx, Account{User: user, Name: name})
+	if err == nil && acc.User != user {
+		err = ErrNameTaken
+	}
+	if err != nil {
+		return fmt.Errorf("adopt %d: %w", user, err)
+	}
+	return nil
+}
+
+// claimName commits an account whose id is reserved, with its log. It returns
+// the account that has the name: another one if somebody was faster, and the
+// reserved id stays unused.
+func (s *Store) claimName(ctx context.Context, acc Account) (Account, error) {
+	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
+	if err != nil {
+		return Account{}, fmt.Errorf("encode account: %w", err)
+	}
+	key := nameKey(acc.Name)
 	set := writeTo(key, []any{"set", key, value, "nx"})
 	s.run(ctx, "register", set)
 	if set.err != nil {
-		return Account{}, false, fmt.Errorf("register %q: %w", name, set.err)
+		return Account{}, set.err
 	}
-	if text(set.reply[0]) != "OK" { // somebody was faster; the reserved id stays unused
-		acc, err = s.AccountByName(ctx, name)
-		return acc, false, err
+	if text(set.reply[0]) != "OK" {
+		return s.AccountByName(ctx, acc.Name)
 	}
-	acc = Account{User: user, Name: name, Credential: credential}
-	if err := s.makeLogs(ctx, []logRef{{user: user}})[0]; err != nil {
-		s.log.Debug("log is left to be made later", "user", user, "err", err)
+	if err := s.makeLogs(ctx, []logRef{{user: acc.User}})[0]; err != nil {
+		s.log.Debug("log is left to be made later", "user", acc.User, "err", err)
 	}
-	return acc, true, nil
+	return acc, nil
 }
 
 // reserveID takes a free id near the clock's milliseconds. Ids that no name came

@@ -45,6 +45,26 @@ func TestReservedIDIsNobody(t *testing.T) {
 	})
 }
 
+func TestAdoptedAccountKeepsItsID(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		const user = 1547028929407
+		for range 2 { // the second time it is there
+			if err := s.Adopt(t.Context(), user, "bob"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if acc, err := s.AccountByID(t.Context(), user); err != nil || acc.Name != "bob" {
+			t.Errorf("adopted %+v, %v", acc, err)
+		}
+		if err := s.Adopt(t.Context(), user, "carol"); !errors.Is(err, ErrNameTaken) {
+			t.Errorf("another name for the id: %v", err)
+		}
+		if err := s.Adopt(t.Context(), user+1, "bob"); !errors.Is(err, ErrNameTaken) {
+			t.Errorf("another id for the name: %v", err)
+		}
+	})
+}
+
 // A hundred clients register in one millisecond, four a name.
 func TestRegistrationRaceGivesUniqueIDs(t *testing.T) {
 	now := time.Now()

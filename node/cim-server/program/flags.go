@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn/cim-route/config"
 	route "github.com/cim-go/cim/routefn/cim-route/program"
 )
@@ -32,6 +33,7 @@ type flags struct {
 	cluster    string
 	clusterKey string
 	zk         string
+	zkRoot     string
 	data       string
 	routes     list
 	tlsCert    string
@@ -57,6 +59,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.cluster, "cluster", "", "`name` of the cluster; nodes of another name are refused")
 	fs.StringVar(&f.clusterKey, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH);\nwithout it a node serves this machine only")
 	fs.StringVar(&f.zk, "zk", "", "ZooKeeper `servers` to mirror the registration into, comma-separated host:port")
+	fs.StringVar(&f.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
 	fs.StringVar(&f.data, "data", "", "`folder` for what should be known after a restart: the members last seen")
 	fs.Var(&f.routes, "route-url", "`URL` of a route, may be given several times (default http://127.0.0.1:8083)")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "certificate `file` for clients, read again when it changes")

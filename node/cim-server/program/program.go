@@ -149,7 +149,7 @@ func (s *server) assembleGossip(self ring.Member, at string) error {
 	}
 	if f.zk != "" {
 		zk := mirror.Config{
-			Servers: strings.Split(f.zk, ","), Keys: s.keys, Logger: s.log, Registerer: s.registry,
+			Servers: strings.Split(f.zk, ","), Root: f.zkRoot, Keys: s.keys, Logger: s.log, Registerer: s.registry,
 		}
 		if err := s.assembleMirror(zk); err != nil {
 			return err

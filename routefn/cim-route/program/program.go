@@ -32,6 +32,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	listen := fs.String("listen", "127.0.0.1:8083", "`address` for clients and nodes")
 	members := fs.String("ring", "seed:127.0.0.1:8081",
 		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...]")
+	zkRoot := fs.String("zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
 	key := fs.String("cluster-key", "", "`secret` of all nodes and routes (or file:PATH);\nwithout it a route serves this machine only")
 	if err := config.Parse(fs, args); err != nil {
 		return err
@@ -49,7 +50,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	view, follow, err := follow(*members, ring.NewKeys(secret), logger, registry)
+	view, follow, err := follow(*members, *zkRoot, ring.NewKeys(secret), logger, registry)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 type View = func(context.Context) (*ring.View, error)
 
 // follow returns where the members are read from, and what must run meanwhile.
-func follow(value string, keys *ring.Keys, logger *slog.Logger, registry prometheus.Registerer) (View, func(context.Context) error, error) {
+func follow(value, root string, keys *ring.Keys, logger *slog.Logger, registry prometheus.Registerer) (View, func(context.Context) error, error) {
 	from, err := parseSource(value)
 	if err != nil {
 		return nil, nil, err
@@ -80,7 +81,7 @@ func follow(value string, keys *ring.Keys, logger *slog.Logger, registry prometh
 		return client.View, func(context.Context) error { return nil }, nil
 	}
 	table := ring.NewTable()
-	follower, err := mirror.NewFollower(mirror.Config{Servers: from.addrs, Keys: keys, Logger: logger, Registerer: registry}, table)
+	follower, err := mirror.NewFollower(mirror.Config{Servers: from.addrs, Root: root, Keys: keys, Logger: logger, Registerer: registry}, table)
 	if err != nil {
 		return nil, nil, err
 	}
