@@ -72,7 +72,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err := bob.waitPrivate(ctx, demoBefore+demoDuring); err != nil {
 		return err
 	}
-	d.say("bob is on %s and was shown the last of them %.1f s after the kill", bob.State().Node.ID, time.Since(killed).Seconds())
+	d.say("bob is on %s and was shown the last of them %v after the kill", bob.State().Node.ID, time.Since(killed).Round(time.Millisecond))
 	if bob.State().Node.ID == died.ID {
 		return fmt.Errorf("bob is still on %s", died.ID)
 	}
