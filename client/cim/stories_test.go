@@ -82,18 +82,18 @@ func processes(c *up.Cluster) []*up.Process {
 	return list
 }
 
-// patience multiplies the times that users are promised on a machine of their
+// slack multiplies the times that users are promised on a machine of their
 // own: tests share theirs with other tests, under the race detector. The times it
 // really took are logged.
-const patience = 3
+const slack = 3
 
-// within waits until what holds, and fails after limit, times patience.
+// within waits until what holds, and fails after limit, times slack.
 func within(t *testing.T, limit time.Duration, what string, holds func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()
 	for !holds() {
-		if time.Since(begun) > patience*limit {
-			t.Fatalf("not within %v: %s", patience*limit, what)
+		if time.Since(begun) > slack*limit {
+			t.Fatalf("not within %v: %s", slack*limit, what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
