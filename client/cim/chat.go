@@ -171,7 +171,13 @@ func dataDir() (string, error) {
 
 // explain adds what to do to what went wrong.
 func explain(err error, route string) error {
-	if errors.Is(err, client.ErrNoRoute) {
+	var refused *proto.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == proto.NameTaken:
+		return errors.New("the name belongs to somebody else, or the password is wrong")
+	case errors.As(err, &refused):
+		return errors.New(refused.Error()) // the sentence for people, without the way it came
+	case errors.Is(err, client.ErrNoRoute):
 		return fmt.Errorf("no route answers at %s (cim up starts a cluster here; -route says where another one is)", route)
 	}
 	return err
