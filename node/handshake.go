@@ -50,8 +50,9 @@ func (s *session) opening() *proto.Opening {
 	if s.phase != pending && s.phase != open {
 		return nil
 	}
+	again := s.asked && s.number == 0
 	s.asked = true
-	return &proto.Opening{Session: s.proto(s.number), Displaces: s.who.displaces}
+	return &proto.Opening{Session: s.proto(s.number), Displaces: s.who.displaces, Again: again}
 }
 
 // opened takes a route's answer to the opening and reports whether to ask again.

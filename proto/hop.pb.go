@@ -422,6 +422,7 @@ type Opening struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Displaces     int64                  `protobuf:"varint,2,opt,name=displaces,proto3" json:"displaces,omitempty"` // the only number it may displace; -1 any; 0 none
+	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`         // of a CIM connection: reported before, and the answer is not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,6 +469,13 @@ func (x *Opening) GetDisplaces() int64 {
 		return x.Displaces
 	}
 	return 0
+}
+
+func (x *Opening) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
 }
 
 type Closing struct {
@@ -1736,10 +1744,11 @@ const file_hop_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12$\n" +
 	"\x06opened\x18\x02 \x03(\v2\f.cim.OpeningR\x06opened\x12$\n" +
 	"\x06closed\x18\x03 \x03(\v2\f.cim.ClosingR\x06closed\x12!\n" +
-	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\"O\n" +
+	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\"e\n" +
 	"\aOpening\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x1c\n" +
-	"\tdisplaces\x18\x02 \x01(\x03R\tdisplaces\"1\n" +
+	"\tdisplaces\x18\x02 \x01(\x03R\tdisplaces\x12\x14\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\"1\n" +
 	"\aClosing\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"U\n" +
 	"\x06Acking\x12&\n" +

@@ -33,7 +33,7 @@ func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*pro
 		return nil, err
 	}
 	answer.Groups = proto.Marks(groups)
-	opened := rt.open(ctx, batch.openings)
+	opened := rt.open(ctx, batch)
 	startErrs := rt.startCursors(ctx, batch.openings, opened, groups)
 	for i, o := range opened {
 		if o.Err == nil {
@@ -47,7 +47,8 @@ func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*pro
 // A batch is the part of a report's openings that goes to the store.
 type batch struct {
 	openings []record.Opening
-	places   []int // of each among the report's openings
+	places   []int  // of each among the report's openings
+	again    []bool // of each: a CIM connection that was reported before
 }
 
 // admissible returns the openings that show what they need, and answers the
@@ -75,6 +76,7 @@ func (rt *Route) admissible(ctx context.Context, q *proto.ReportRequest, answer 
 		}
 		b.openings = append(b.openings, rt.opening(o, q.Origin))
 		b.places = append(b.places, i)
+		b.again = append(b.again, o.GetAgain())
 	}
 	return b
 }
@@ -115,25 +117,32 @@ func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening 
 
 // open opens sessions and kicks those they displace. A CIM connection that finds
 // its device connected is opened after all if that connection is not there.
-func (rt *Route) open(ctx context.Context, openings []record.Opening) []record.Opened {
-	opened := rt.cfg.Store.OpenSessions(ctx, openings)
-	rt.openAgain(ctx, openings, opened)
+func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
+	opened := rt.cfg.Store.OpenSessions(ctx, b.openings)
+	rt.openAgain(ctx, b, opened)
 	for i, o := range opened {
 		if o.Err == nil && o.Displaced != nil {
-			rt.kick(openings[i].User, *o.Displaced, proto.Replaced)
+			rt.kick(b.openings[i].User, *o.Displaced, proto.Replaced)
 		}
 	}
 	return opened
 }
 
 // openAgain asks for the connections that are in the way of CIM's, all at once,
-// and opens again what may displace one that is gone.
-func (rt *Route) openAgain(ctx context.Context, openings []record.Opening, opened []record.Opened) {
+// and opens again what may displace one that is gone. What stands in the way of a
+// repeated opening at its own node is itself: its first answer was lost, and with
+// it the number that it was given.
+func (rt *Route) openAgain(ctx context.Context, b batch, opened []record.Opened) {
+	openings := b.openings
 	var g errgroup.Group
 	g.SetLimit(nodesAsked)
 	gone := make([]bool, len(opened))
 	for i, o := range opened {
 		if openings[i].Number != 0 || o.Displaced == nil || !errors.Is(o.Err, record.ErrDisplacesOther) {
+			continue
+		}
+		if at := openings[i].Session; b.again[i] && at.Node == o.Displaced.Node && at.Boot == o.Displaced.Boot {
+			gone[i] = true
 			continue
 		}
 		g.Go(func() error {

@@ -406,3 +406,20 @@ func TestNodeIsToldToReportAgainWhenTheStoreIsAway(t *testing.T) {
 		t.Errorf("sent: %v", code)
 	}
 }
+
+// A connection of CIM's has no number to be known by when the answer that gave it
+// one was lost.
+func TestCIMConnectionDoesNotRejectItself(t *testing.T) {
+	w := newWorld(t, nil)
+	n1, n2 := w.nodes["n1"], w.nodes["n2"]
+	user, lost := w.connectCIM("alice", n1)
+	again := cimOpening(user, "alice")
+	again.Again = true
+	if o := w.report(n2, again)[0]; proto.Code(o.Code) != proto.Rejected {
+		t.Fatalf("repeated opening of another node's connection: %v, want rejected", o)
+	}
+	o := w.report(n1, again)[0]
+	if o.Code != 0 || o.Number <= lost.Number || w.live(user, proto.CIMDevice) != o.Number {
+		t.Fatalf("repeated opening: %v, want a number above %d", o, lost.Number)
+	}
+}
