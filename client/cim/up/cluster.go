@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -348,18 +350,32 @@ func servingAt(ctx context.Context, route string) (int, error) {
 // address is a free loopback address: the port that people know if it is free
 // and wanted, any other otherwise. Nothing holds it until a program listens.
 func (c *Cluster) address(port int) string {
-	if c.config.Fixed {
-		if address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port)); free(address) {
+	known := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	if c.config.Fixed && free(known) {
+		return known
+	}
+	for range portCount {
+		n := (portStart + portsGiven.Add(1)) % portCount
+		if address := net.JoinHostPort("127.0.0.1", strconv.FormatUint(firstPort+n, 10)); free(address) {
 			return address
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) // the program will say what is wrong
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return known // the program will say what is wrong
 }
+
+// Ports are given out from below those that systems take for outgoing connections
+// (from 32768 on Linux, from 49152 elsewhere): such a connection could take one
+// between our look and the moment when the program listens. Each is given once,
+// and another process most likely begins elsewhere.
+const (
+	firstPort = 20_000
+	portCount = 12_000
+)
+
+var (
+	portStart  = rand.Uint64N(portCount)
+	portsGiven atomic.Uint64
+)
 
 func free(address string) bool {
 	listener, err := net.Listen("tcp", address)
