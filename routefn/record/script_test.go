@@ -1,0 +1,78 @@
+package record
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// scripts are all there are.
+var scripts = map[string]*script{
+	"append": appendScript, "pull": pullScript, "trim": trimScript, "enter": enterScript, "open": openScript,
+	"issue": issueScript, "close": closeScript, "ack": ackScript, "make": makeScript,
+}
+
+var (
+	scriptCall = regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'\s*(?:,\s*([^,)]+))?`)
+	anyCall    = regexp.MustCompile(`redis\.p?call`)
+	givenKey   = regexp.MustCompile(`^KEYS\[[12]\]$`)
+)
+
+// CIM's scripts made their keys inside, so that no Redis Cluster could know which
+// server to run them on. Every command of ours names a key that it was given.
+func TestScriptsMakeNoKeys(t *testing.T) {
+	for name, s := range scripts {
+		calls := scriptCall.FindAllStringSubmatch(s.text, -1)
+		if len(calls) != len(anyCall.FindAllString(s.text, -1)) || len(calls) == 0 {
+			t.Errorf("%s: not every call was understood", name)
+		}
+		for _, call := range calls {
+			command, key := call[1], strings.TrimSpace(call[2])
+			if command != "TIME" && !givenKey.MatchString(key) {
+				t.Errorf("%s: %s works on %s, want one of KEYS", name, command, key)
+			}
+		}
+	}
+	files, err := lua.ReadDir("lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	preludes := map[string]bool{"entry.lua": true, "live.lua": true}
+	for _, f := range files {
+		if _, ok := scripts[strings.TrimSuffix(f.Name(), ".lua")]; !ok && !preludes[f.Name()] {
+			t.Errorf("%s is not among the scripts that this test looks at", f.Name())
+		}
+	}
+}
+
+// Every key of a log, and so all keys of a script, is in one slot.
+func TestKeysOfALogAreInOneSlot(t *testing.T) {
+	s := dial(t, Config{URL: backends.cluster.URL()})
+	slots := make(map[int64]bool)
+	for user := range int64(50) {
+		l := logRef{user: user + 1}
+		slots[slotOf(t, s, l.list())] = true
+		if slotOf(t, s, l.list()) != slotOf(t, s, l.hash()) {
+			t.Errorf("%s and %s are in different slots", l.list(), l.hash())
+		}
+	}
+	if len(slots) < 40 {
+		t.Errorf("the logs of 50 users are in %d slots: they must be spread", len(slots))
+	}
+	if g := (logRef{group: 1}); slotOf(t, s, g.list()) != slotOf(t, s, g.hash()) {
+		t.Errorf("%s and %s are in different slots", g.list(), g.hash())
+	}
+}
+
+func slotOf(t *testing.T, s *Store, key string) int64 {
+	t.Helper()
+	var slot int64
+	c, err := s.door.master(t.Context(), key)
+	if err == nil {
+		slot, err = c.ClusterKeySlot(t.Context(), key).Result()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slot
+}
