@@ -128,6 +128,8 @@ type Frame struct {
 	Number        int64                  `protobuf:"varint,29,opt,name=number,proto3" json:"number,omitempty"`                                                                                 // LOGIN_ANSWER: the session's number.
 	PingSeconds   int32                  `protobuf:"varint,30,opt,name=ping_seconds,json=pingSeconds,proto3" json:"ping_seconds,omitempty"`                                                    // LOGIN_ANSWER: the client pings when it has written nothing for so long.
 	NodeAddress   string                 `protobuf:"bytes,31,opt,name=node_address,json=nodeAddress,proto3" json:"node_address,omitempty"`                                                     // REDIRECT: host:port to connect to next.
+	Node          string                 `protobuf:"bytes,32,opt,name=node,proto3" json:"node,omitempty"`                                                                                      // REDIRECT: the id of that node.
+	Tls           bool                   `protobuf:"varint,33,opt,name=tls,proto3" json:"tls,omitempty"`                                                                                       // REDIRECT: that node speaks TLS there.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,6 +311,20 @@ func (x *Frame) GetNodeAddress() string {
 	return ""
 }
 
+func (x *Frame) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Frame) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
 // Mark is a position in a log. Numbers are used again when a store loses the
 // tail of a log, so a position names the entry that stands there too.
 type Mark struct {
@@ -383,7 +399,7 @@ var File_cim_proto protoreflect.FileDescriptor
 
 const file_cim_proto_rawDesc = "" +
 	"\n" +
-	"\tcim.proto\x12\x03cim\"\x90\x05\n" +
+	"\tcim.proto\x12\x03cim\"\xb6\x05\n" +
 	"\x05Frame\x12\x17\n" +
 	"\areq_msg\x18\x01 \x01(\tR\x06reqMsg\x12\x1d\n" +
 	"\n" +
@@ -408,7 +424,9 @@ const file_cim_proto_rawDesc = "" +
 	"\acursors\x18\x1c \x03(\v2\t.cim.MarkR\acursors\x12\x16\n" +
 	"\x06number\x18\x1d \x01(\x03R\x06number\x12!\n" +
 	"\fping_seconds\x18\x1e \x01(\x05R\vpingSeconds\x12!\n" +
-	"\fnode_address\x18\x1f \x01(\tR\vnodeAddress\x1a=\n" +
+	"\fnode_address\x18\x1f \x01(\tR\vnodeAddress\x12\x12\n" +
+	"\x04node\x18  \x01(\tR\x04node\x12\x10\n" +
+	"\x03tls\x18! \x01(\bR\x03tls\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +

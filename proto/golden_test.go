@@ -175,9 +175,9 @@ var ourFrames = map[string]struct {
 		`{"cmd":"newest","newest":[{"log":1,"epoch":"ffffffffffffffff","number":9,"key":"44:c9"}]}`,
 	},
 	"redirect": {
-		&Frame{Cmd: Command_REDIRECT, Ticket: "dGlja2V0", NodeAddress: "node2.example:11211"},
-		"23 1815 82010864476c6a61325630 fa01136e6f6465322e6578616d706c653a3131323131",
-		`{"cmd":"redirect","ticket":"dGlja2V0","nodeAddress":"node2.example:11211"}`,
+		&Frame{Cmd: Command_REDIRECT, Ticket: "dGlja2V0", NodeAddress: "node2.example:11211", Node: "node-2", Tls: true},
+		"2f 1815 82010864476c6a61325630 fa01136e6f6465322e6578616d706c653a3131323131 8202066e6f64652d32 880201",
+		`{"cmd":"redirect","ticket":"dGlja2V0","nodeAddress":"node2.example:11211","node":"node-2","tls":true}`,
 	},
 	"kick": {
 		&Frame{Cmd: Command_KICK, Code: int32(Replaced), ReqMsg: Replaced.Text()},

@@ -1217,6 +1217,235 @@ func (x *Difference) GetNewest() *Mark {
 	return nil
 }
 
+// MoveRequest asks for tickets elsewhere: the node leaves and sends its clients
+// away. The whole of it is refused with the code NoNode when no other node
+// serves; one without items asks just that.
+type MoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	Items         []*MoveItem            `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"` // at most MaxMove
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveRequest) Reset() {
+	*x = MoveRequest{}
+	mi := &file_hop_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveRequest) ProtoMessage() {}
+
+func (x *MoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveRequest.ProtoReflect.Descriptor instead.
+func (*MoveRequest) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MoveRequest) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *MoveRequest) GetItems() []*MoveItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type MoveItem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Avoid         []string               `protobuf:"bytes,2,rep,name=avoid,proto3" json:"avoid,omitempty"` // ids of nodes that this client was sent to and did not reach
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveItem) Reset() {
+	*x = MoveItem{}
+	mi := &file_hop_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveItem) ProtoMessage() {}
+
+func (x *MoveItem) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveItem.ProtoReflect.Descriptor instead.
+func (*MoveItem) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MoveItem) GetSession() *Session {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *MoveItem) GetAvoid() []string {
+	if x != nil {
+		return x.Avoid
+	}
+	return nil
+}
+
+type MoveAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Moved               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"` // one for each item, in order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveAnswer) Reset() {
+	*x = MoveAnswer{}
+	mi := &file_hop_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveAnswer) ProtoMessage() {}
+
+func (x *MoveAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveAnswer.ProtoReflect.Descriptor instead.
+func (*MoveAnswer) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MoveAnswer) GetItems() []*Moved {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// Moved is what a client needs to go to another node. Its ticket is for a number
+// of its own, which displaces the session's number and no other.
+type Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"` // SessionUnknown: this session is not the live one of its device
+	Ticket        string                 `protobuf:"bytes,2,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"` // host:port as clients reach it
+	Tls           bool                   `protobuf:"varint,5,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_hop_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Moved) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Moved) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+func (x *Moved) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Moved) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Moved) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
 // PullRequest reads a log for a CIM connection, which cannot itself.
 type PullRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1230,7 +1459,7 @@ type PullRequest struct {
 
 func (x *PullRequest) Reset() {
 	*x = PullRequest{}
-	mi := &file_hop_proto_msgTypes[17]
+	mi := &file_hop_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1471,7 @@ func (x *PullRequest) String() string {
 func (*PullRequest) ProtoMessage() {}
 
 func (x *PullRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[17]
+	mi := &file_hop_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1484,7 @@ func (x *PullRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
 func (*PullRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{17}
+	return file_hop_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PullRequest) GetOrigin() *Origin {
@@ -1298,7 +1527,7 @@ type PullAnswer struct {
 
 func (x *PullAnswer) Reset() {
 	*x = PullAnswer{}
-	mi := &file_hop_proto_msgTypes[18]
+	mi := &file_hop_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1539,7 @@ func (x *PullAnswer) String() string {
 func (*PullAnswer) ProtoMessage() {}
 
 func (x *PullAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[18]
+	mi := &file_hop_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1552,7 @@ func (x *PullAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAnswer.ProtoReflect.Descriptor instead.
 func (*PullAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{18}
+	return file_hop_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PullAnswer) GetCode() int32 {
@@ -1367,7 +1596,7 @@ type Stored struct {
 
 func (x *Stored) Reset() {
 	*x = Stored{}
-	mi := &file_hop_proto_msgTypes[19]
+	mi := &file_hop_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1608,7 @@ func (x *Stored) String() string {
 func (*Stored) ProtoMessage() {}
 
 func (x *Stored) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[19]
+	mi := &file_hop_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1621,7 @@ func (x *Stored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stored.ProtoReflect.Descriptor instead.
 func (*Stored) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{19}
+	return file_hop_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Stored) GetAt() *Mark {
@@ -1436,7 +1665,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_hop_proto_msgTypes[20]
+	mi := &file_hop_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1677,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[20]
+	mi := &file_hop_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1690,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{20}
+	return file_hop_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PushRequest) GetBoot() uint64 {
@@ -1506,7 +1735,7 @@ type PushItem struct {
 
 func (x *PushItem) Reset() {
 	*x = PushItem{}
-	mi := &file_hop_proto_msgTypes[21]
+	mi := &file_hop_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1747,7 @@ func (x *PushItem) String() string {
 func (*PushItem) ProtoMessage() {}
 
 func (x *PushItem) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[21]
+	mi := &file_hop_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1760,7 @@ func (x *PushItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushItem.ProtoReflect.Descriptor instead.
 func (*PushItem) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{21}
+	return file_hop_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PushItem) GetUser() int64 {
@@ -1574,7 +1803,7 @@ type Kick struct {
 
 func (x *Kick) Reset() {
 	*x = Kick{}
-	mi := &file_hop_proto_msgTypes[22]
+	mi := &file_hop_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1815,7 @@ func (x *Kick) String() string {
 func (*Kick) ProtoMessage() {}
 
 func (x *Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[22]
+	mi := &file_hop_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1828,7 @@ func (x *Kick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kick.ProtoReflect.Descriptor instead.
 func (*Kick) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{22}
+	return file_hop_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Kick) GetUser() int64 {
@@ -1639,7 +1868,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1880,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1893,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{23}
+	return file_hop_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PushAnswer) GetItems() []*PushResult {
@@ -1683,7 +1912,7 @@ type PushResult struct {
 
 func (x *PushResult) Reset() {
 	*x = PushResult{}
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1924,7 @@ func (x *PushResult) String() string {
 func (*PushResult) ProtoMessage() {}
 
 func (x *PushResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1937,7 @@ func (x *PushResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResult.ProtoReflect.Descriptor instead.
 func (*PushResult) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{24}
+	return file_hop_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PushResult) GetGone() []int64 {
@@ -1801,7 +2030,23 @@ const file_hop_proto_rawDesc = "" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12&\n" +
 	"\averdict\x18\x04 \x01(\x0e2\f.cim.VerdictR\averdict\x12!\n" +
-	"\x06newest\x18\x05 \x01(\v2\t.cim.MarkR\x06newest\"\x91\x01\n" +
+	"\x06newest\x18\x05 \x01(\v2\t.cim.MarkR\x06newest\"W\n" +
+	"\vMoveRequest\x12#\n" +
+	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
+	"\x05items\x18\x02 \x03(\v2\r.cim.MoveItemR\x05items\"H\n" +
+	"\bMoveItem\x12&\n" +
+	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x14\n" +
+	"\x05avoid\x18\x02 \x03(\tR\x05avoid\".\n" +
+	"\n" +
+	"MoveAnswer\x12 \n" +
+	"\x05items\x18\x01 \x03(\v2\n" +
+	".cim.MovedR\x05items\"s\n" +
+	"\x05Moved\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
+	"\x06ticket\x18\x02 \x01(\tR\x06ticket\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x10\n" +
+	"\x03tls\x18\x05 \x01(\bR\x03tls\"\x91\x01\n" +
 	"\vPullRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12&\n" +
 	"\asession\x18\x02 \x01(\v2\f.cim.SessionR\asession\x12\x1f\n" +
@@ -1862,7 +2107,7 @@ func file_hop_proto_rawDescGZIP() []byte {
 }
 
 var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_hop_proto_goTypes = []any{
 	(Kind)(0),                // 0: cim.Kind
 	(Verdict)(0),             // 1: cim.Verdict
@@ -1883,15 +2128,19 @@ var file_hop_proto_goTypes = []any{
 	(*Held)(nil),             // 16: cim.Held
 	(*ReconcileAnswer)(nil),  // 17: cim.ReconcileAnswer
 	(*Difference)(nil),       // 18: cim.Difference
-	(*PullRequest)(nil),      // 19: cim.PullRequest
-	(*PullAnswer)(nil),       // 20: cim.PullAnswer
-	(*Stored)(nil),           // 21: cim.Stored
-	(*PushRequest)(nil),      // 22: cim.PushRequest
-	(*PushItem)(nil),         // 23: cim.PushItem
-	(*Kick)(nil),             // 24: cim.Kick
-	(*PushAnswer)(nil),       // 25: cim.PushAnswer
-	(*PushResult)(nil),       // 26: cim.PushResult
-	(*Mark)(nil),             // 27: cim.Mark
+	(*MoveRequest)(nil),      // 19: cim.MoveRequest
+	(*MoveItem)(nil),         // 20: cim.MoveItem
+	(*MoveAnswer)(nil),       // 21: cim.MoveAnswer
+	(*Moved)(nil),            // 22: cim.Moved
+	(*PullRequest)(nil),      // 23: cim.PullRequest
+	(*PullAnswer)(nil),       // 24: cim.PullAnswer
+	(*Stored)(nil),           // 25: cim.Stored
+	(*PushRequest)(nil),      // 26: cim.PushRequest
+	(*PushItem)(nil),         // 27: cim.PushItem
+	(*Kick)(nil),             // 28: cim.Kick
+	(*PushAnswer)(nil),       // 29: cim.PushAnswer
+	(*PushResult)(nil),       // 30: cim.PushResult
+	(*Mark)(nil),             // 31: cim.Mark
 }
 var file_hop_proto_depIdxs = []int32{
 	0,  // 0: cim.Entry.kind:type_name -> cim.Kind
@@ -1902,38 +2151,42 @@ var file_hop_proto_depIdxs = []int32{
 	4,  // 5: cim.Opening.session:type_name -> cim.Session
 	4,  // 6: cim.Closing.session:type_name -> cim.Session
 	4,  // 7: cim.Acking.session:type_name -> cim.Session
-	27, // 8: cim.Acking.cursors:type_name -> cim.Mark
+	31, // 8: cim.Acking.cursors:type_name -> cim.Mark
 	10, // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
-	27, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
-	27, // 11: cim.Opened.newest:type_name -> cim.Mark
-	27, // 12: cim.Opened.cursors:type_name -> cim.Mark
+	31, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
+	31, // 11: cim.Opened.newest:type_name -> cim.Mark
+	31, // 12: cim.Opened.cursors:type_name -> cim.Mark
 	3,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
 	12, // 14: cim.SendRequest.items:type_name -> cim.SendItem
 	4,  // 15: cim.SendItem.session:type_name -> cim.Session
 	14, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
-	27, // 17: cim.SendResult.at:type_name -> cim.Mark
+	31, // 17: cim.SendResult.at:type_name -> cim.Mark
 	3,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
 	16, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
-	27, // 20: cim.Held.newest:type_name -> cim.Mark
+	31, // 20: cim.Held.newest:type_name -> cim.Mark
 	18, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
-	27, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
+	31, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
 	1,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
-	27, // 24: cim.Difference.newest:type_name -> cim.Mark
-	3,  // 25: cim.PullRequest.origin:type_name -> cim.Origin
-	4,  // 26: cim.PullRequest.session:type_name -> cim.Session
-	27, // 27: cim.PullRequest.after:type_name -> cim.Mark
-	21, // 28: cim.PullAnswer.entries:type_name -> cim.Stored
-	27, // 29: cim.PullAnswer.newest:type_name -> cim.Mark
-	27, // 30: cim.Stored.at:type_name -> cim.Mark
-	23, // 31: cim.PushRequest.items:type_name -> cim.PushItem
-	24, // 32: cim.PushRequest.kicks:type_name -> cim.Kick
-	21, // 33: cim.PushItem.stored:type_name -> cim.Stored
-	26, // 34: cim.PushAnswer.items:type_name -> cim.PushResult
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	31, // 24: cim.Difference.newest:type_name -> cim.Mark
+	3,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
+	20, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
+	4,  // 27: cim.MoveItem.session:type_name -> cim.Session
+	22, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
+	3,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
+	4,  // 30: cim.PullRequest.session:type_name -> cim.Session
+	31, // 31: cim.PullRequest.after:type_name -> cim.Mark
+	25, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
+	31, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
+	31, // 34: cim.Stored.at:type_name -> cim.Mark
+	27, // 35: cim.PushRequest.items:type_name -> cim.PushItem
+	28, // 36: cim.PushRequest.kicks:type_name -> cim.Kick
+	25, // 37: cim.PushItem.stored:type_name -> cim.Stored
+	30, // 38: cim.PushAnswer.items:type_name -> cim.PushResult
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }
@@ -1948,7 +2201,7 @@ func file_hop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hop_proto_rawDesc), len(file_hop_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -116,6 +116,18 @@ type OnlineAnswer struct {
 	Total int64  `json:"total"`          // users connected, counted from the nodes' own numbers
 }
 
+// MaxMove is the most sessions of one MoveRequest.
+const MaxMove = 1000
+
+// DrainStatus is how far a node has come that leaves on purpose.
+type DrainStatus struct {
+	Draining bool   `json:"draining"`
+	Held     int    `json:"held"`              // connections that are still here
+	Moved    int64  `json:"moved"`             // clients that went where the node sent them
+	Closed   int64  `json:"closed"`            // CIM connections that were closed: they come back by themselves
+	Waiting  string `json:"waiting,omitempty"` // why nobody is sent away at the moment
+}
+
 // KeysAnswer has the public keys that tickets verify with: one, or two while the
 // route key is being changed.
 type KeysAnswer struct {

@@ -31,6 +31,8 @@ type jsonFrame struct {
 	Number      int64      `json:"number,omitempty"`
 	PingSeconds int32      `json:"pingSeconds,omitempty"`
 	NodeAddress string     `json:"nodeAddress,omitempty"`
+	Node        string     `json:"node,omitempty"`
+	TLS         bool       `json:"tls,omitempty"`
 }
 
 // AppendJSON appends the frame's JSON form to b and returns the extended slice.
@@ -45,7 +47,8 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 	j := jsonFrame{
 		Cmd: name, Ticket: f.Ticket, ID: f.Id, From: f.From, FromName: f.FromName,
 		To: f.To, Group: f.Group, Text: f.ReqMsg, Time: f.Time, Prev: f.Prev, Again: f.Again,
-		Code: Code(f.Code), Number: f.Number, PingSeconds: f.PingSeconds, NodeAddress: f.NodeAddress,
+		Code: Code(f.Code), Number: f.Number, PingSeconds: f.PingSeconds,
+		NodeAddress: f.NodeAddress, Node: f.Node, TLS: f.Tls,
 	}
 	if f.At != nil {
 		at := f.At.Position()
@@ -94,7 +97,8 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 	*f = Frame{
 		Cmd: cmd, Ticket: j.Ticket, Id: j.ID, From: j.From, FromName: j.FromName,
 		To: j.To, Group: j.Group, ReqMsg: j.Text, Time: j.Time, Prev: j.Prev, Again: j.Again,
-		Code: int32(j.Code), Number: j.Number, PingSeconds: j.PingSeconds, NodeAddress: j.NodeAddress,
+		Code: int32(j.Code), Number: j.Number, PingSeconds: j.PingSeconds,
+		NodeAddress: j.NodeAddress, Node: j.Node, Tls: j.TLS,
 		Newest: Marks(j.Newest), Cursors: Marks(j.Cursors),
 	}
 	if j.At != nil {

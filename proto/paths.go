@@ -22,6 +22,7 @@ const (
 	PathNodeSend      = "/node/send"      // SendRequest -> SendAnswer
 	PathNodeReconcile = "/node/reconcile" // ReconcileRequest -> ReconcileAnswer
 	PathNodePull      = "/node/pull"      // PullRequest -> PullAnswer
+	PathNodeMove      = "/node/move"      // MoveRequest -> MoveAnswer
 	PathNodeKeys      = "/node/keys"      // GET -> KeysAnswer, JSON
 )
 
@@ -30,6 +31,7 @@ const (
 	PathPush       = "/push"    // POST, service token: PushRequest -> PushAnswer, protobuf
 	PathNodeOnline = "/online"  // GET, service token: ?after= &limit= &prefix= -> OnlineAnswer
 	PathRing       = "/members" // GET: the members this node sees, with an ETag
+	PathDrain      = "/drain"   // service token; POST: leave, GET: how far it is; both -> DrainStatus
 	PathCIMPush    = "/sendMsg" // POST: CIM's push, in open mode only
 )
 

@@ -104,7 +104,7 @@ export class Chat {
       case "message": return this.receive({ ...frame, at: { ...frame.at, key: keyOf(frame) } });
       case "newest": return (frame.newest ?? []).forEach((p) => this.mayLag(p));
       case "send-answer": return this.sent(frame);
-      case "redirect": return this.move(link, { address: frame.nodeAddress, tls: link.node.tls }, frame.ticket, done);
+      case "redirect": return this.move(link, { id: frame.node, address: frame.nodeAddress, tls: frame.tls ?? false }, frame.ticket, done);
       case "error": return this.view.state("bad", frame.text || "The node refused a message.");
     }
   }
