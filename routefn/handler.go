@@ -40,6 +40,7 @@ var useCases = []useCase{
 	{"node-send", post, proto.PathNodeSend, (*Route).NodeSend},
 	{"node-reconcile", post, proto.PathNodeReconcile, (*Route).NodeReconcile},
 	{"node-pull", post, proto.PathNodePull, (*Route).NodePull},
+	{"node-move", post, proto.PathNodeMove, (*Route).NodeMove},
 	{"node-keys", get, proto.PathNodeKeys, (*Route).NodeKeys},
 	{"cim-register", post, "/registerAccount", (*Route).CIMRegister},
 	{"cim-login", post, "/login", (*Route).CIMLogin},
@@ -63,7 +64,7 @@ func (rt *Route) Handler() http.Handler {
 // Only serves the named use cases at their usual paths, and the health checks: a
 // function of a cloud has one or a few. Names are those in the metrics: register,
 // login, logout, send, pull, ack, online, user, members, node-report, node-send,
-// node-reconcile, node-pull, node-keys, and in open mode cim-register, cim-login, cim-offline,
+// node-reconcile, node-pull, node-move, node-keys, and in open mode cim-register, cim-login, cim-offline,
 // cim-group, cim-private, cim-online, cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]useCase, 0, len(names))

@@ -7,27 +7,6 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// IssueNumber takes the next session number for a login of user's device. It is
-// above every number the user was given, on any device, and displaces nothing
-// by itself. A number that is never used costs nobody anything. It returns
-// ErrNoUser for a user without an account.
-func (s *Store) IssueNumber(ctx context.Context, user int64, device string) (Issued, error) {
-	if err := checkNames(device); err != nil {
-		return Issued{}, fmt.Errorf("issue number to %d: %w", user, err)
-	}
-	l := logRef{user: user}
-	o := l.hashScript(issueScript, device)
-	s.onLogs(ctx, "issue", []logRef{l}, []*op{o})
-	if o.err != nil {
-		return Issued{}, fmt.Errorf("issue number to %d: %w", user, o.err)
-	}
-	return Issued{
-		Number:   integer(o.reply[1]),
-		Live:     parseSession(text(o.reply[2])),
-		LastNode: text(o.reply[3]),
-	}, nil
-}
-
 // OpenSessions makes numbers the live sessions of their devices, in one pipeline
 // and in order, and answers with one Opened each.
 //

@@ -49,6 +49,12 @@ type Session struct {
 	Addr   string // host:port of the node's internal HTTP
 }
 
+// Issuing is a device that asks for a number.
+type Issuing struct {
+	User   int64
+	Device string
+}
+
 // Issued is what IssueNumber answers.
 type Issued struct {
 	Number   int64
