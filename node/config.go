@@ -37,6 +37,10 @@ type Config struct {
 	// most once a second; nil: nobody asks. It must not block.
 	Load func(eighths int)
 
+	// Elsewhere reports whether another member takes users or soon will; nil: none
+	// ever does. Where it says no, a drain closes the connections at once.
+	Elsewhere func() bool
+
 	Members http.Handler // served at proto.PathRing; nil: 404
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
 	// Ready returns why the program should get no work yet; nil: nothing keeps it.
@@ -54,6 +58,9 @@ type Config struct {
 	ReconcileEvery time.Duration // to go through everything once; 0: 30 s
 	StopTimeout    time.Duration // from the end of Run's context; 0: 10 s
 
+	DrainRate    int           // clients that are sent away a second; 0: 500
+	DrainTimeout time.Duration // of a drain, not counting while no route answers; 0: 300 s
+
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // what tickets are judged by; nil: time.Now
@@ -70,11 +77,15 @@ func (c Config) withDefaults() Config {
 		{&c.CallTimeout, 3 * time.Second},
 		{&c.ReconcileEvery, 30 * time.Second},
 		{&c.StopTimeout, 10 * time.Second},
+		{&c.DrainTimeout, 300 * time.Second},
 	}
 	for _, d := range durations {
 		if *d.value == 0 {
 			*d.value = d.def
 		}
+	}
+	if c.DrainRate == 0 {
+		c.DrainRate = 500
 	}
 	if c.Address == "" && c.Internal != nil {
 		c.Address = c.Internal.Addr().String()
@@ -102,6 +113,8 @@ func (c *Config) check() error {
 		return errors.New("node: no service token")
 	case c.Capacity < 0:
 		return fmt.Errorf("node: capacity %d", c.Capacity)
+	case c.DrainRate < 0 || c.DrainTimeout < 0:
+		return fmt.Errorf("node: drain rate %d, drain timeout %v", c.DrainRate, c.DrainTimeout)
 	case c.PingEvery < time.Second || c.PingEvery%time.Second != 0:
 		return fmt.Errorf("node: ping interval %v, want whole seconds", c.PingEvery)
 	}

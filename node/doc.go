@@ -10,12 +10,15 @@
 // verified login until a route confirmed it, then open, then closed. While it is
 // pending it neither sends nor is sent anything.
 //
+// A node that leaves on purpose gives its users to other nodes before it ends
+// (drain.go).
+//
 // # Goroutines
 //
 // Run owns all of them and returns when they have ended: those of the links
 // (package link), one that reports, one for each lane of the sender, some that
-// pull for CIM connections, one that reconciles, one that tells the load, and
-// those of the internal HTTP server.
+// pull for CIM connections, one that reconciles, one that tells the load, one
+// that drains, and those of the internal HTTP server.
 //
 // # Locks
 //

@@ -54,6 +54,8 @@ func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+proto.PathPush, n.service(n.servePush))
 	mux.Handle("GET "+proto.PathNodeOnline, n.service(n.serveOnline))
+	mux.Handle("POST "+proto.PathDrain, n.service(n.serveDrain))
+	mux.Handle("GET "+proto.PathDrain, n.service(n.serveDrainStatus))
 	mux.HandleFunc("GET "+proto.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -130,7 +132,21 @@ func number(s string, def int64) (int64, error) {
 	return strconv.ParseInt(s, 10, 64)
 }
 
+// serveDrain begins a drain, which ends the node, and does not wait for it.
+func (n *Node) serveDrain(w http.ResponseWriter, r *http.Request) {
+	n.Drain()
+	n.serveDrainStatus(w, r)
+}
+
+func (n *Node) serveDrainStatus(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, n.drainer.status())
+}
+
 func (n *Node) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if n.drainer.begun() {
+		http.Error(w, "the node drains", http.StatusServiceUnavailable)
+		return
+	}
 	if n.config.Ready != nil {
 		if err := n.config.Ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)

@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "cim_node_reconcile_differences_total", Help: "What reconciliation found, by verdict.",
 		}, []string{"verdict"}),
 	}
-	for _, call := range []string{"report", "send", "reconcile", "pull"} {
+	for _, call := range []string{"report", "send", "reconcile", "pull", "move"} {
 		m.calls.WithLabelValues(call)
 	}
 	for _, code := range proto.Codes() {

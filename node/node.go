@@ -25,6 +25,7 @@ type Node struct {
 	lanes      [laneCount]*lane
 	puller     *puller
 	reconciler *reconciler
+	drainer    *drainer
 	groups     marks // the newest place of each group that all who are here were told
 }
 
@@ -47,6 +48,7 @@ func New(c Config) (*Node, error) {
 	}
 	n.puller = newPuller(n)
 	n.reconciler = newReconciler(n)
+	n.drainer = newDrainer(n, c.Registerer)
 	links, err := link.NewServer(c.link(n.accept))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
@@ -69,9 +71,10 @@ func (n *Node) Users() int { return n.hub.Users() }
 // Config.ReconcileEvery. Call it when others may have given the node up.
 func (n *Node) Reconcile() { n.reconciler.hurry() }
 
-// Run serves until ctx ends or a listener fails. It then accepts nothing more,
-// says GoingAway on every connection, reports them closed, and returns within
-// Config.StopTimeout, with nil if ctx was the reason.
+// Run serves until ctx ends, a drain is over, or a listener fails. It then
+// accepts nothing more, says GoingAway on every connection that is left, reports
+// them closed, and returns within Config.StopTimeout, with nil unless a listener
+// was the reason.
 func (n *Node) Run(ctx context.Context) error {
 	serving, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -87,6 +90,10 @@ func (n *Node) Run(ctx context.Context) error {
 	workers.Go(func() { n.puller.run(work) })
 	workers.Go(func() { n.reconciler.run(work) })
 	workers.Go(func() { n.watchLoad(work) })
+	workers.Go(func() {
+		defer giveUp()
+		n.drainer.run(serving)
+	})
 	var httpErr error
 	workers.Go(func() {
 		defer giveUp()

@@ -35,6 +35,8 @@ func TestNewChecksItsConfig(t *testing.T) {
 		"no verifier":   func(c *Config) { c.Verifier = nil },
 		"no token":      func(c *Config) { c.ServiceToken = "" },
 		"capacity":      func(c *Config) { c.Capacity = -1 },
+		"drain rate":    func(c *Config) { c.DrainRate = -1 },
+		"drain timeout": func(c *Config) { c.DrainTimeout = -1 },
 		"ping interval": func(c *Config) { c.PingEvery = 1500 },
 		"outbox":        func(c *Config) { c.OutboxBytes = -1 },
 	} {
@@ -71,7 +73,7 @@ func TestMetricsArePresentAtZero(t *testing.T) {
 	}
 	for name, least := range map[string]int{
 		"cim_node_closes_total": len(proto.Codes()), "cim_node_drops_total": 3, "cim_node_frames_total": 20,
-		"cim_node_calls_failed_total": 4, "cim_node_reconcile_differences_total": 4, "cim_node_send_answers_total": len(proto.Codes()),
+		"cim_node_calls_failed_total": 5, "cim_node_drain_moved_total": 1, "cim_node_drain_remaining": 1, "cim_node_reconcile_differences_total": 4, "cim_node_send_answers_total": len(proto.Codes()),
 	} {
 		if series[name] < least {
 			t.Errorf("%s has %d series, want %d", name, series[name], least)

@@ -6,7 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Route is what a node needs of the routes: the four calls of hop.proto. Uplink
+// Route is what a node needs of the routes: the five calls of hop.proto. Uplink
 // is the one over HTTP. Implementations are safe for concurrent use, respect
 // ctx, and never repeat a Send on their own: an error means that the outcome of
 // every item is unknown.
@@ -15,4 +15,5 @@ type Route interface {
 	Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error)
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 	Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnswer, error)
+	Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error)
 }

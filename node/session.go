@@ -39,6 +39,7 @@ type session struct {
 	unanswered int       // SENDs at the lane
 	bytes      int       // of their texts
 	held       bool      // the link does not read because of them
+	departure  departure // of a node that drains
 }
 
 // What one connection may have at the lane before it is not read any more.
@@ -133,11 +134,12 @@ func (s *session) evict(code proto.Code) {
 
 // Closed implements link.Handler. The number is reported closed, which is for
 // good, only if no other connection has it: a ticket may have been used again.
-func (s *session) Closed(proto.Code) {
+func (s *session) Closed(code proto.Code) {
 	s.mu.Lock()
-	was, asked, number := s.phase, s.asked, s.number
+	was, asked, number, way := s.phase, s.asked, s.number, s.departure
 	s.phase = closed
 	s.mu.Unlock()
+	s.node.drainer.left(way, code)
 	if was != pending && was != open {
 		return
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -33,6 +34,7 @@ type script struct {
 	sends      []*proto.SendRequest
 	reconciles []*proto.ReconcileRequest
 	pulls      []*proto.PullRequest
+	moves      []*proto.MoveRequest
 	next       int64 // last session number given to a CIM connection
 	logs       map[int64][]*proto.Stored
 
@@ -41,6 +43,7 @@ type script struct {
 	send        func(*proto.SendRequest) (*proto.SendAnswer, error)
 	reconciling func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 	pull        func(*proto.PullRequest) (*proto.PullAnswer, error)
+	move        func(*proto.MoveRequest) (*proto.MoveAnswer, error)
 }
 
 func (s *script) set(change func(*script)) {
@@ -131,6 +134,19 @@ func (s *script) Pull(_ context.Context, r *proto.PullRequest) (*proto.PullAnswe
 	return answer, nil
 }
 
+func (s *script) Move(_ context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error) {
+	if hook := keep(s, &s.moves, r, &s.move); hook != nil {
+		return hook(r)
+	}
+	answer := new(proto.MoveAnswer)
+	for _, item := range r.Items {
+		answer.Items = append(answer.Items, &proto.Moved{
+			Ticket: fmt.Sprintf("ticket of %d", item.Session.User), Node: "n2", Address: "10.0.0.2:11211", Tls: true,
+		})
+	}
+	return answer, nil
+}
+
 // store appends a message to a log and returns its entry.
 func (s *script) store(t testing.TB, log, from, to int64, text string) *proto.Stored {
 	t.Helper()
@@ -192,7 +208,8 @@ type town struct {
 	route  *script
 	issuer *token.Issuer
 	ln     *pipes
-	stop   func() // ends Run and waits for it
+	stop   func()        // ends Run and waits for it
+	ended  chan struct{} // closed when Run has returned
 }
 
 const nodeID = "n1"
@@ -217,7 +234,9 @@ func start(t testing.TB, change func(*Config)) *town {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	w.ended = make(chan struct{})
 	running.Go(func() {
+		defer close(w.ended)
 		if err := w.Run(ctx); err != nil {
 			t.Error(err)
 		}

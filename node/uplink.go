@@ -96,6 +96,12 @@ func (u *Uplink) Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAns
 	return answer, u.call(ctx, proto.PathNodePull, r, answer)
 }
 
+// Move implements Route.
+func (u *Uplink) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error) {
+	answer := new(proto.MoveAnswer)
+	return answer, u.call(ctx, proto.PathNodeMove, r, answer)
+}
+
 // call makes one request to the URL in use. After a failure the next call goes
 // to the next URL.
 func (u *Uplink) call(ctx context.Context, path string, request, answer gproto.Message) error {

@@ -35,6 +35,21 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	return list
 }
 
+// PeersIn appends the open connections of the shard's users.
+func (h *Hub[P]) PeersIn(shard int, list []P) []P {
+	s := &h.shards[shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.users {
+		for _, e := range u.entries {
+			if e.open {
+				list = append(list, e.Peer)
+			}
+		}
+	}
+	return list
+}
+
 // Online returns up to limit users with an open connection whose id is above
 // after and whose name begins with prefix, by ascending id. It looks at every
 // user once.
