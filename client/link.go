@@ -19,6 +19,8 @@ type link struct {
 	redirect chan *proto.Frame // of size 1: where the node asks to go
 	dead     chan struct{}     // closed when the reader has ended
 
+	triedToMove bool // a hand-over failed; owned by serve
+
 	heard atomic.Int64 // latest frame, as time.Duration since start
 
 	cause error // why the reader ended; read it after dead is closed

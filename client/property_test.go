@@ -157,7 +157,7 @@ func (s *story) do(st step) {
 	case "kick":
 		k.kick([]proto.Code{proto.GoingAway, proto.Silent, proto.Full, proto.NotOpened, proto.TooSlow, proto.SessionUnknown}[st.N-1])
 	case "move":
-		k.tell(&proto.Frame{Cmd: proto.Command_REDIRECT, NodeAddress: "node-2:1", Ticket: "another"})
+		k.tell(&proto.Frame{Cmd: proto.Command_REDIRECT, Node: "node-2", NodeAddress: "node-2:1", Ticket: "another"})
 	case "unreachable":
 		k.mu.Lock()
 		defer k.mu.Unlock()

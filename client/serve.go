@@ -30,7 +30,7 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 	for {
 		due, err := c.write(l, &pulse)
 		if err != nil {
-			return outcome(moving, l.reason(err))
+			return outcome(moving, l.ended(l.reason(err)))
 		}
 		timer.Reset(time.Until(due))
 		select {
@@ -41,7 +41,7 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 			}
 			return nil, ctx.Err()
 		case <-l.dead:
-			return outcome(moving, l.cause)
+			return outcome(moving, l.ended(l.cause))
 		case f := <-l.redirect:
 			if moving != nil {
 				continue
@@ -49,14 +49,14 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 			if f.Ticket == "" {
 				return nil, proto.Err(proto.GoingAway, f.ReqMsg)
 			}
-			moving = c.move(ctx, l, f)
+			moving = c.move(ctx, f)
 		case m := <-moving:
 			if m.link != nil {
 				c.handOver(ctx, l)
 				return m.link, nil
 			}
 			c.cfg.Logger.Warn("cannot move", "node", l.node.ID, "err", m.err)
-			moving = nil
+			moving, l.triedToMove = nil, true
 		case <-c.wake:
 		case <-timer.C:
 		}
@@ -75,6 +75,16 @@ func outcome(moving chan move, cause error) (*link, error) {
 	default:
 		return nil, cause
 	}
+}
+
+// ended returns what the end of the connection means. After a hand-over that
+// failed, it may have been displaced by the session that the failed one opened,
+// whose answer was lost: then this is no reason to stop, and a login tells.
+func (l *link) ended(cause error) error {
+	if l.triedToMove && codeOf(cause) == proto.Replaced {
+		return fmt.Errorf("after a move that failed: %v", cause)
+	}
+	return cause
 }
 
 // reason returns why a connection ended that could not be written to. What the
@@ -136,9 +146,9 @@ func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
 }
 
 // move connects to where the node asks to go, in a goroutine that serve waits for.
-func (c *Client) move(ctx context.Context, l *link, f *proto.Frame) chan move {
+func (c *Client) move(ctx context.Context, f *proto.Frame) chan move {
 	done := make(chan move, 1)
-	node := proto.Node{ID: f.NodeAddress, Address: f.NodeAddress, TLS: l.node.TLS}
+	node := proto.Node{ID: f.Node, Address: f.NodeAddress, TLS: f.Tls}
 	c.wg.Go(func() {
 		next, err := c.enter(ctx, node, f.Ticket)
 		if err != nil {

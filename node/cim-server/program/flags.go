@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn/cim-route/config"
@@ -36,6 +37,8 @@ type flags struct {
 	zkRoot     string
 	data       string
 	routes     list
+	drainRate  int
+	drainTime  time.Duration
 	tlsCert    string
 	tlsKey     string
 	withRoute  bool
@@ -62,6 +65,8 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
 	fs.StringVar(&f.data, "data", "", "`folder` for what should be known after a restart: the members last seen")
 	fs.Var(&f.routes, "route-url", "`URL` of a route, may be given several times (default http://127.0.0.1:8083)")
+	fs.IntVar(&f.drainRate, "drain-rate", 500, "`clients` a second that this node sends to others when it leaves")
+	fs.DurationVar(&f.drainTime, "drain-timeout", 5*time.Minute, "`time` after which those who are left are closed, not counting while no route answers")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "certificate `file` for clients, read again when it changes")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "key `file` of -tls-cert")
 	fs.BoolVar(&f.withRoute, "with-route", false, "serve a route from this process too")
@@ -111,6 +116,8 @@ func (f *flags) check(set map[string]bool) error {
 		return fmt.Errorf("%w: -weight %d: want at least 1", config.ErrUsage, f.weight)
 	case f.capacity < 1:
 		return fmt.Errorf("%w: -capacity %d: want at least 1", config.ErrUsage, f.capacity)
+	case f.drainRate < 1 || f.drainTime <= 0:
+		return fmt.Errorf("%w: -drain-rate %d, -drain-timeout %v: want more than nothing", config.ErrUsage, f.drainRate, f.drainTime)
 	case f.bootstrap && f.expect > 0:
 		return fmt.Errorf("%w: -bootstrap and -expect exclude each other", config.ErrUsage)
 	case !f.withRoute && (set["redis"] || set["route-key"] || set["route-listen"]):

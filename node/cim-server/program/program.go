@@ -11,7 +11,6 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -28,7 +27,8 @@ import (
 	route "github.com/cim-go/cim/routefn/cim-route/program"
 )
 
-// Run runs a node until ctx ends, then lets it say goodbye. It blocks. An error
+// Run runs a node until ctx ends or an operator has it drained: it then gives its
+// users to other nodes, and says goodbye to who is left. It blocks. An error
 // that wraps config.ErrUsage means that the flags are wrong.
 func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim-server", flag.ContinueOnError)
@@ -208,6 +208,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
 		Route: up, Verifier: s.verifier, ServiceToken: config.ServiceToken(s.secret), Open: f.route.Auth == "open",
 		Capacity: f.capacity, Load: s.gossip.SetLoad,
+		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		TLS:     tls, Logger: s.log, Registerer: s.registry,
@@ -216,7 +217,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 }
 
 // run starts the parts and blocks until all have ended. When ctx ends, the node
-// says goodbye first; gossip, ZooKeeper and the route stay until it has.
+// drains first; gossip, ZooKeeper and the route stay until it has.
 func (s *server) run(ctx context.Context) error {
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	parts, stopParts := context.WithCancel(failed)
@@ -226,17 +227,15 @@ func (s *server) run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.gossip.Run(parts) })
 	group.Go(func() error { return s.keepKeys(parts) })
-	group.Go(func() error { return s.keepState(ctx, parts) })
+	group.Go(func() error { return s.keepState(parts) })
 	if s.mirror != nil {
 		group.Go(func() error { return s.mirror.Run(parts) })
 		group.Go(func() error { return s.mirrored.Run(parts) })
 	}
 	group.Go(func() error {
 		defer stopParts()
-		serving, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(failed, cancel)()
-		return s.node.Run(serving)
+		defer context.AfterFunc(ctx, s.node.Drain)()
+		return s.node.Run(failed)
 	})
 	self := s.gossip.Self()
 	s.log.Info("node starts", "node", self.ID, "clients", self.Client, "http", self.HTTP)
@@ -245,42 +244,4 @@ func (s *server) run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// ready says why the node should get no users yet.
-func (s *server) ready() error {
-	if ok, reason := s.gossip.Ready(); !ok {
-		return errors.New(reason)
-	}
-	if !s.verifier.Ready() {
-		return errors.New("no route has told the key that tickets are verified with")
-	}
-	return nil
-}
-
-// stateEvery is how soon a node that became ready takes users.
-const stateEvery = 50 * time.Millisecond
-
-// keepState takes users once the node is ready, and says that it leaves as soon
-// as ctx ends; parts end after that.
-func (s *server) keepState(ctx, parts context.Context) error {
-	tick := time.NewTicker(stateEvery)
-	defer tick.Stop()
-	for s.ready() != nil {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		case <-parts.Done():
-			return nil
-		}
-	}
-	s.gossip.SetState(ring.Serving)
-	s.log.Info("node takes users", "node", s.flags.id)
-	select {
-	case <-ctx.Done():
-		s.gossip.SetState(ring.Draining)
-	case <-parts.Done():
-	}
-	return nil
 }

@@ -1,0 +1,62 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cim-go/cim/ring"
+)
+
+// stateEvery is how soon a node that became ready takes users.
+const stateEvery = 50 * time.Millisecond
+
+// keepState takes users once the node is ready, and says that it leaves as soon
+// as it drains; parts end after that.
+func (s *server) keepState(parts context.Context) error {
+	if s.waitReady(parts) {
+		s.gossip.SetState(ring.Serving)
+		s.log.Info("node takes users", "node", s.flags.id)
+	}
+	select {
+	case <-s.node.Draining():
+		s.gossip.SetState(ring.Draining)
+	case <-parts.Done():
+	}
+	return nil
+}
+
+// waitReady reports false if the node leaves before it is ready.
+func (s *server) waitReady(parts context.Context) bool {
+	tick := time.NewTicker(stateEvery)
+	defer tick.Stop()
+	for s.ready() != nil {
+		select {
+		case <-tick.C:
+		case <-s.node.Draining():
+			return false
+		case <-parts.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// ready says why the node should get no users yet.
+func (s *server) ready() error {
+	if ok, reason := s.gossip.Ready(); !ok {
+		return errors.New(reason)
+	}
+	if !s.verifier.Ready() {
+		return errors.New("no route has told the key that tickets are verified with")
+	}
+	return nil
+}
+
+// elsewhere reports whether another member takes users, or will.
+func (s *server) elsewhere() bool {
+	return slices.ContainsFunc(s.table.Current().Members(), func(m ring.Member) bool {
+		return m.ID != s.flags.id && m.State != ring.Draining
+	})
+}
