@@ -25,6 +25,7 @@ const usage = `cim: distributed instant messaging and push
   cim up               run a whole cluster on this machine and chat
   cim up -demo         show in half a minute what it does when a node dies
   cim ring             members, load, who owns a user, what would move
+  cim drain NODE       take a node out: its users go to others, then it ends
   cim server           run one node     (the program cim-server)
   cim route            run one route    (the program cim-route)
   cim version
@@ -34,6 +35,7 @@ const usage = `cim: distributed instant messaging and push
 var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
 	"up":      runUp,
 	"ring":    showRing,
+	"drain":   runDrain,
 	"server":  server.Run,
 	"route":   route.Run,
 	"version": printVersion,

@@ -114,6 +114,7 @@ type reader struct {
 	*client.Client
 	next   atomic.Int64 // number of the message that comes next
 	broken atomic.Pointer[string]
+	shown  func(client.Message) // called for every message; nil: nobody asks
 }
 
 func newCrowd(t *testing.T, routes []string, n int, prefix string) *crowd {
@@ -167,6 +168,9 @@ func (r *reader) read() {
 			r.broken.CompareAndSwap(nil, &why)
 		}
 		r.next.Add(1)
+		if r.shown != nil {
+			r.shown(m)
+		}
 	}
 }
 

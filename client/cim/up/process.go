@@ -55,6 +55,12 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Err returns how the process ended: nil if with status 0. It blocks until it has.
+func (p *Process) Err() error {
+	<-p.done
+	return p.err
+}
+
 // Kill ends the process at once, as a crash would, and waits until it is gone.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // an error means that it has ended already

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+const (
+	drainAsk  = 5 * time.Second        // for one answer of the node
+	drainLook = 200 * time.Millisecond // how often it is asked
+	// drainGone is for the members to lose a node that answers no more: gossip
+	// and a route's cache take some seconds.
+	drainGone = 15 * time.Second
+)
+
+// runDrain is `cim drain NODE`: it has a node give its users to others and end,
+// and shows how far that is until the node is gone. To be interrupted does not
+// stop the drain.
+func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	route := fs.String("route", defaultRoute, "`URL` of a route, or of a node's internal HTTP")
+	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP; empty: as the members have it")
+	key := fs.String("cluster-key", "", "`secret` of all nodes and routes (or file:PATH), if they have one")
+	id := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		id, args = args[0], args[1:]
+	}
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	if id == "" {
+		return fmt.Errorf("%w: want cim drain NODE; cim ring lists the nodes", config.ErrUsage)
+	}
+	secret, err := config.Secret("cluster-key", *key)
+	if err != nil {
+		return err
+	}
+	member, err := memberAt(ctx, *route, id)
+	if err != nil {
+		return err
+	}
+	if *address == "" {
+		*address = member.HTTP
+	}
+	d := &drain{route: *route, member: member, url: "http://" + *address + proto.PathDrain, bearer: config.ServiceToken(secret), out: os.Stdout}
+	return d.run(ctx)
+}
+
+// memberAt returns the member with an id, as the route knows it.
+func memberAt(ctx context.Context, route, id string) (ring.Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, drainAsk)
+	defer cancel()
+	body, err := fetchMembers(ctx, route)
+	if err != nil {
+		return ring.Member{}, err
+	}
+	var members []ring.Member
+	if err := json.Unmarshal(body, &members); err != nil {
+		return ring.Member{}, fmt.Errorf("read members of %s: %w", route, err)
+	}
+	member, ok := ring.NewView(members).Member(id)
+	if !ok {
+		return ring.Member{}, fmt.Errorf("%w %q", errNoMember, id)
+	}
+	return member, nil
+}
+
+// errNoMember is returned for an id that no member has.
+var errNoMember = errors.New("there is no member")
+
+// drain is one node on its way out.
+type drain struct {
+	route  string
+	member ring.Member
+	url    string // of the node
+	bearer string
+	out    io.Writer
+}
+
+func (d *drain) run(ctx context.Context) error {
+	told, err := d.ask(ctx, http.MethodPost)
+	if err != nil {
+		return fmt.Errorf("drain %s: %w", d.member.ID, err)
+	}
+	begun := time.Now()
+	fmt.Fprintf(d.out, "%s drains: %d connections\n", d.member.ID, told.Held)
+	for answered := begun; ; {
+		if err := sleep(ctx, drainLook); err != nil {
+			return err
+		}
+		status, err := d.ask(ctx, http.MethodGet)
+		switch {
+		case err == nil && !status.Draining:
+			return fmt.Errorf("%s was started anew", d.member.ID)
+		case err == nil:
+			answered = time.Now()
+			if status != told {
+				d.show(status, time.Since(begun))
+			}
+			told = status
+		case d.gone(ctx):
+			fmt.Fprintf(d.out, "%s has left after %.1f s\n", d.member.ID, time.Since(begun).Seconds())
+			return nil
+		case time.Since(answered) > drainGone:
+			return fmt.Errorf("%s does not answer, and %s does not say that it has left: %w", d.member.ID, d.route, err)
+		}
+	}
+}
+
+func (d *drain) show(s proto.DrainStatus, since time.Duration) {
+	fmt.Fprintf(d.out, "%5.1f s  %d moved, %d closed, %d left", since.Seconds(), s.Moved, s.Closed, s.Held)
+	if s.Waiting != "" {
+		fmt.Fprintf(d.out, "; waits: %s", s.Waiting)
+	}
+	fmt.Fprintln(d.out)
+}
+
+// gone reports whether the route does not know the node any more, or knows its
+// next life.
+func (d *drain) gone(ctx context.Context) bool {
+	member, err := memberAt(ctx, d.route, d.member.ID)
+	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
+}
+
+func (d *drain) ask(ctx context.Context, method string) (status proto.DrainStatus, err error) {
+	ctx, cancel := context.WithTimeout(ctx, drainAsk)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, d.url, nil)
+	if err != nil {
+		return status, err
+	}
+	request.Header.Set("Authorization", "Bearer "+d.bearer)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return status, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusUnauthorized {
+		return status, errors.New("the node wants another -cluster-key")
+	}
+	if answer.StatusCode != http.StatusOK {
+		return status, fmt.Errorf("%s answers %s", d.url, answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 4096)).Decode(&status); err != nil {
+		return status, fmt.Errorf("read answer of %s: %w", d.url, err)
+	}
+	return status, nil
+}
+
+// sleep waits, or returns the error of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/up"
+)
+
+// Every node of a cluster is taken out, one after the other, and replaced, while
+// everybody writes to somebody all the time: no send fails, nothing is lost, shown
+// twice or out of order, and nobody is without a connection.
+func TestRollingDrainLosesNothing(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, up.Config{Nodes: 3, Redis: "spawn", ZK: "spawn", ServerFlags: []string{"-drain-rate", strconv.Itoa(drainRate)}})
+	registry := zooKeeper(t, cluster.ZK())
+	within(t, 10*time.Second, "ZooKeeper lists three", func() bool { return listed(registry) == 3 })
+	c := newCircle(t, cluster.RouteURLs(), drainUsers(t))
+	c.start()
+	for i, node := range cluster.Nodes() {
+		held := len(online(t, node))
+		begun := time.Now()
+		if i == 1 {
+			node.Stop(time.Minute)
+		} else {
+			t.Logf("cim drain %s:\n%s", node.ID, drainByCommand(t, cluster, node))
+		}
+		t.Logf("%s with %d users drained in %.1f s", node.ID, held, time.Since(begun).Seconds())
+		if err := node.Err(); err != nil {
+			t.Errorf("%s ended with %v", node.ID, err)
+		}
+		within(t, 10*time.Second, "ZooKeeper lists two", func() bool { return listed(registry) == 2 })
+		if _, err := cluster.AddNode(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		within(t, 10*time.Second, "ZooKeeper lists three again", func() bool { return listed(registry) == 3 })
+	}
+	c.finish()
+}
+
+// drainRate bounds the logins a second of the test: small enough that a node's
+// users leave in several waves.
+const drainRate = 50
+
+// drainUsers is how many users the test has; CIM_TEST_USERS says otherwise.
+func drainUsers(t *testing.T) int {
+	t.Helper()
+	s := os.Getenv("CIM_TEST_USERS")
+	if s == "" {
+		return 60
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func drainByCommand(t *testing.T, c *up.Cluster, n *up.Node) string {
+	t.Helper()
+	var out bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "cim", "drain", n.ID, "-route", c.RouteURLs()[0])
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("cim drain %s: %v\n%s", n.ID, err, out.String())
+	}
+	if !strings.Contains(out.String(), n.ID+" has left after ") {
+		t.Errorf("cim drain %s said\n%s", n.ID, out.String())
+	}
+	return out.String()
+}
+
+// circle is users of whom each writes to the next one, numbers from 0.
+type circle struct {
+	t       *testing.T
+	users   []*reader
+	sent    []int64 // by user, accepted
+	enough  chan struct{}
+	writing sync.WaitGroup
+	reading sync.WaitGroup
+
+	mu          sync.Mutex
+	failed      []error
+	logins      []time.Time
+	lost        []client.Disconnected
+	longestSend time.Duration // until it was accepted
+	latest      time.Duration // from accepted to shown
+	longestGap  time.Duration // between two messages shown to a user
+}
+
+// circleRate is the messages a second of all users together: what two shared
+// cores carry with the race detector in every process.
+const circleRate = 250
+
+func newCircle(t *testing.T, routes []string, n int) *circle {
+	t.Helper()
+	c := &circle{t: t, sent: make([]int64, n), enough: make(chan struct{})}
+	t.Cleanup(c.leave)
+	for i := range n {
+		r := &reader{Client: connect(t, routes, "circle-"+strconv.Itoa(i))}
+		r.shown = c.note()
+		c.users = append(c.users, r)
+		c.reading.Go(r.read)
+		c.reading.Go(func() { c.follow(r.Client) })
+	}
+	return c
+}
+
+func (c *circle) leave() {
+	for _, r := range c.users {
+		r.Close() // its error is always nil
+	}
+	c.reading.Wait()
+}
+
+// note returns what notes the times of one user's messages.
+func (c *circle) note() func(client.Message) {
+	var last time.Time
+	return func(m client.Message) {
+		now := time.Now()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.latest = max(c.latest, now.Sub(time.UnixMilli(m.Time)))
+		if !last.IsZero() {
+			c.longestGap = max(c.longestGap, now.Sub(last))
+		}
+		last = now
+	}
+}
+
+// follow notes the connections that a user makes and loses.
+func (c *circle) follow(cl *client.Client) {
+	first := true
+	for e := range cl.Events(context.Background()) {
+		c.mu.Lock()
+		switch e := e.(type) {
+		case client.Connected:
+			if !first {
+				c.logins = append(c.logins, time.Now())
+			}
+			first = false
+		case client.Disconnected:
+			c.lost = append(c.lost, e)
+		}
+		c.mu.Unlock()
+	}
+}
+
+func (c *circle) start() {
+	pause := time.Duration(len(c.users)) * time.Second / circleRate
+	for i := range c.users {
+		c.writing.Go(func() { c.write(i, pause) })
+	}
+}
+
+func (c *circle) write(i int, pause time.Duration) {
+	to := c.users[(i+1)%len(c.users)].Self().User
+	time.Sleep(pause * time.Duration(i) / time.Duration(len(c.users))) // not all at once
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		begun := time.Now()
+		_, err := c.users[i].Send(c.t.Context(), to, strconv.FormatInt(c.sent[i], 10))
+		c.mu.Lock()
+		c.longestSend = max(c.longestSend, time.Since(begun))
+		if err != nil {
+			c.failed = append(c.failed, err)
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return
+		}
+		c.sent[i]++
+		select {
+		case <-c.enough:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// finish ends the writing and compares what was shown with what was accepted.
+func (c *circle) finish() {
+	c.t.Helper()
+	close(c.enough)
+	c.writing.Wait()
+	within(c.t, 10*time.Second, "everybody is shown everything", func() bool {
+		for i, sent := range c.sent {
+			if c.users[(i+1)%len(c.users)].next.Load() < sent {
+				return false
+			}
+		}
+		return true
+	})
+	total := int64(0)
+	for i, sent := range c.sent {
+		receiver := c.users[(i+1)%len(c.users)]
+		if why := receiver.broken.Load(); why != nil {
+			c.t.Error(*why)
+		}
+		if n := receiver.next.Load(); n != sent {
+			c.t.Errorf("user %d was shown %d messages of %d", receiver.Self().User, n, sent)
+		}
+		total += sent
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, err := range c.failed {
+		c.t.Errorf("not accepted: %v", err)
+	}
+	for _, e := range c.lost {
+		c.t.Errorf("somebody on %s was %v", e.Node.ID, e)
+	}
+	peak := peakOf(c.logins)
+	c.t.Logf("%d users, %d messages accepted, all shown once and in order; %d moves, at most %d in a second",
+		len(c.users), total, len(c.logins), peak)
+	c.t.Logf("longest send %v, longest from accepted to shown %v, longest gap between two messages to a user %v (one every %v)",
+		c.longestSend.Round(time.Millisecond), c.latest, c.longestGap.Round(time.Millisecond), time.Duration(len(c.users))*time.Second/circleRate)
+	if most := drainRate + drainRate/5; peak > most {
+		c.t.Errorf("%d logins in a second, want at most %d", peak, most)
+	}
+}
+
+// peakOf returns how many of the times lie within one second.
+func peakOf(times []time.Time) (peak int) {
+	slices.SortFunc(times, time.Time.Compare)
+	for i, at := range times {
+		end, _ := slices.BinarySearchFunc(times, at.Add(time.Second), time.Time.Compare)
+		peak = max(peak, end-i)
+	}
+	return peak
+}
