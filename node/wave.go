@@ -52,11 +52,11 @@ func (d *drainer) wave(ctx context.Context, now time.Time, answered bool) bool {
 }
 
 // allowed returns how many clients may go now. What was not used is kept for one
-// wave only, so that none is larger.
+// wave only, and one client, so that a tick that comes early costs nothing.
 func (d *drainer) allowed(now time.Time) int {
 	rate := float64(d.node.config.DrainRate)
 	d.budget += rate * max(0, now.Sub(d.refill).Seconds())
-	d.budget = min(d.budget, max(1, rate*waveEvery.Seconds()), proto.MaxMove)
+	d.budget = min(d.budget, 1+rate*waveEvery.Seconds(), proto.MaxMove)
 	d.refill = now
 	return int(d.budget)
 }

@@ -20,6 +20,7 @@ import (
 const (
 	drainAsk  = 5 * time.Second        // for one answer of the node
 	drainLook = 200 * time.Millisecond // how often it is asked
+	drainShow = time.Second            // how often at most that is shown
 	// drainGone is for the members to lose a node that answers no more: gossip
 	// and a route's cache take some seconds.
 	drainGone = 15 * time.Second
@@ -97,6 +98,7 @@ func (d *drain) run(ctx context.Context) error {
 	}
 	begun := time.Now()
 	fmt.Fprintf(d.out, "%s drains: %d connections\n", d.member.ID, told.Held)
+	var shown time.Time
 	for answered := begun; ; {
 		if err := sleep(ctx, drainLook); err != nil {
 			return err
@@ -107,10 +109,10 @@ func (d *drain) run(ctx context.Context) error {
 			return fmt.Errorf("%s was started anew", d.member.ID)
 		case err == nil:
 			answered = time.Now()
-			if status != told {
-				d.show(status, time.Since(begun))
+			if status != told && answered.Sub(shown) >= drainShow {
+				d.show(status, answered.Sub(begun))
+				shown, told = answered, status
 			}
-			told = status
 		case d.gone(ctx):
 			fmt.Fprintf(d.out, "%s has left after %.1f s\n", d.member.ID, time.Since(begun).Seconds())
 			return nil

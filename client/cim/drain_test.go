@@ -108,7 +108,10 @@ func newCircle(t *testing.T, routes []string, n int) *circle {
 	c := &circle{t: t, sent: make([]int64, n), enough: make(chan struct{})}
 	t.Cleanup(c.leave)
 	for i := range n {
-		r := &reader{Client: connect(t, routes, "circle-"+strconv.Itoa(i))}
+		transport := []client.Transport{client.TCP, client.WebSocket}[i%2]
+		r := &reader{Client: connectAs(t, client.Config{
+			Routes: routes, Name: "circle-" + strconv.Itoa(i), Device: "test", Transport: transport,
+		})}
 		r.shown = c.note()
 		c.users = append(c.users, r)
 		c.reading.Go(r.read)

@@ -144,13 +144,17 @@ func (c *crowd) leave() {
 
 func connect(t *testing.T, routes []string, name string) *client.Client {
 	t.Helper()
-	cfg := client.Config{Routes: routes, Name: name, Device: "test"}
+	return connectAs(t, client.Config{Routes: routes, Name: name, Device: "test"})
+}
+
+func connectAs(t *testing.T, cfg client.Config) *client.Client {
+	t.Helper()
 	if _, err := client.Register(t.Context(), cfg); err != nil {
-		t.Fatalf("register %s: %v", name, err)
+		t.Fatalf("register %s: %v", cfg.Name, err)
 	}
 	cl, err := client.Connect(t.Context(), cfg)
 	if err != nil {
-		t.Fatalf("connect %s: %v", name, err)
+		t.Fatalf("connect %s: %v", cfg.Name, err)
 	}
 	t.Cleanup(func() { cl.Close() })
 	return cl
