@@ -56,6 +56,28 @@ func wantSessions(t testing.TB, s *Store, user int64, want ...Session) {
 	}
 }
 
+// Of many numbers that are asked for at once each has its own outcome.
+func TestNumbersAreIssuedInOneGo(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		live := login(t, s, alice, "phone", "n1", -1)
+		list := []Issuing{{alice, "phone"}, {4711, "phone"}, {bob, "de\tsk"}, {alice, "desk"}, {bob, "desk"}}
+		issued, errs := s.IssueNumbers(t.Context(), list)
+		if errs[0] != nil || issued[0].Live == nil || *issued[0].Live != live || issued[0].Number <= live.Number {
+			t.Errorf("connected: %+v, %v", issued[0], errs[0])
+		}
+		if !errors.Is(errs[1], ErrNoUser) || !errors.Is(errs[2], ErrInvalid) {
+			t.Errorf("nobody: %v; a device that is none: %v", errs[1], errs[2])
+		}
+		if errs[3] != nil || issued[3].Live != nil || issued[3].Number <= issued[0].Number || issued[3].LastNode != "n1" {
+			t.Errorf("another device: %+v, %v", issued[3], errs[3])
+		}
+		if errs[4] != nil || issued[4].Number == 0 {
+			t.Errorf("another user: %+v, %v", issued[4], errs[4])
+		}
+	})
+}
+
 func TestLateCloseKeepsNewSession(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
