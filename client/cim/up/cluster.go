@@ -140,9 +140,14 @@ func (c *Cluster) start(ctx context.Context) error {
 
 func (c *Cluster) makeDir() error {
 	if c.dir != "" {
-		if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		dir, err := filepath.Abs(c.dir) // servers that are spawned work in folders of their own
+		if err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+		c.dir = dir
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "cim-up-")
