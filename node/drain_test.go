@@ -219,6 +219,24 @@ func TestDrainEndsWhenItsTimeIsUp(t *testing.T) {
 	})
 }
 
+// A route that refuses to move anybody has answered.
+func TestDrainEndsWhereRoutesRefuse(t *testing.T) {
+	for code, counts := range map[proto.Code]bool{proto.NoNode: true, proto.NotFound: true, proto.Unavailable: false} {
+		t.Run(code.String(), inBubble(func(t *testing.T) {
+			w := start(t, func(c *Config) { besideOthers(c); c.DrainTimeout = time.Minute })
+			w.route.set(func(s *script) {
+				s.move = func(*proto.MoveRequest) (*proto.MoveAnswer, error) { return nil, proto.Err(code, "") }
+			})
+			defer pinging(w.login(t, 1, 5))()
+			w.Drain()
+			time.Sleep(65 * time.Second)
+			if w.running() == counts {
+				t.Errorf("running %v after the time of a drain", !counts)
+			}
+		}))
+	}
+}
+
 // A node with nobody to give its users to has nothing to wait for, from the
 // beginning or once the others leave, too.
 func TestDrainEndsAtOnceWhereNobodyElseServes(t *testing.T) {

@@ -211,9 +211,13 @@ type backoff struct {
 	step time.Duration
 }
 
-func (b *backoff) wait(ctx context.Context) {
+func (b *backoff) next() time.Duration {
 	b.step = min(max(2*b.step, 50*time.Millisecond), b.most)
-	t := time.NewTimer(b.step/2 + rand.N(b.step/2))
+	return b.step/2 + rand.N(b.step/2)
+}
+
+func (b *backoff) wait(ctx context.Context) {
+	t := time.NewTimer(b.next())
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -33,13 +33,13 @@ type session struct {
 
 	mu         sync.Mutex
 	phase      phase
-	since      time.Time // accepted, then logged in
-	asked      bool      // an opening left for a route, so a closing must follow
-	number     int64     // the session's; a CIM connection learns it at opening
-	unanswered int       // SENDs at the lane
-	bytes      int       // of their texts
-	held       bool      // the link does not read because of them
-	departure  departure // of a node that drains
+	since      time.Time  // accepted, then logged in
+	asked      bool       // an opening left for a route, so a closing must follow
+	number     int64      // the session's; a CIM connection learns it at opening
+	unanswered int        // SENDs at the lane
+	bytes      int        // of their texts
+	held       bool       // the link does not read because of them
+	departure  *departure // from a node that drains; nil: not asked to go
 }
 
 // What one connection may have at the lane before it is not read any more.

@@ -22,7 +22,7 @@ const (
 
 // departure is how far a session has come on its way to another node.
 type departure struct {
-	again time.Time // it is to be sent away then; zero: at once
+	again time.Time // it is to be sent away then
 	tried []string  // ids of nodes it was sent to
 }
 
@@ -47,8 +47,8 @@ func (d *drainer) wave(ctx context.Context, now time.Time, answered bool) bool {
 		return true
 	}
 	d.wait(err)
-	d.retries.wait(ctx)
-	return codeOf(err) == proto.NoNode
+	d.rest = time.Now().Add(d.retries.next())
+	return refused(err)
 }
 
 // allowed returns how many clients may go now. What was not used is kept for one
@@ -82,7 +82,7 @@ func (d *drainer) pick(now time.Time, most int) []*session {
 func (s *session) leavesAt(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.phase == open && !now.Before(s.departure.again)
+	return s.phase == open && (s.departure == nil || !now.Before(s.departure.again))
 }
 
 // send asks for tickets and sends the sessions away. An error means that none of
@@ -131,7 +131,11 @@ func (s *session) moveItem() *proto.MoveItem {
 	current := s.current()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &proto.MoveItem{Session: current, Avoid: s.departure.tried}
+	item := &proto.MoveItem{Session: current}
+	if s.departure != nil {
+		item.Avoid = s.departure.tried
+	}
+	return item
 }
 
 // redirect sends one client to where its ticket is for. One that got none has
@@ -157,6 +161,9 @@ func (d *drainer) redirect(s *session, m *proto.Moved) {
 func (s *session) depart(again time.Time, node string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.departure == nil {
+		s.departure = new(departure)
+	}
 	s.departure.again = again
 	if node != "" {
 		s.departure.tried = append(s.departure.tried, node)
@@ -165,8 +172,8 @@ func (s *session) depart(again time.Time, node string) {
 
 // left counts a session that has closed. Its client left because it has another
 // connection, which the route or the client itself says.
-func (d *drainer) left(way departure, code proto.Code) {
-	if len(way.tried) > 0 && (code == proto.OK || code == proto.Replaced) {
+func (d *drainer) left(way *departure, code proto.Code) {
+	if way != nil && len(way.tried) > 0 && (code == proto.OK || code == proto.Replaced) {
 		d.moved.Inc()
 		d.movedCount.Add(1)
 	}
@@ -181,10 +188,10 @@ func (d *drainer) wait(err error) {
 	}
 }
 
-// codeOf returns the code that a route answered, or proto.OK.
-func codeOf(err error) proto.Code {
-	if e, ok := errors.AsType[*proto.Error](err); ok {
-		return e.Code
-	}
-	return proto.OK
+// refused reports whether the error is a route's answer that waiting does not
+// change, unlike that of a route whose store is away: no other node serves, the
+// cluster key is another one, or the route is too old to know of moves.
+func refused(err error) bool {
+	e, ok := errors.AsType[*proto.Error](err)
+	return ok && (e.Code == proto.NoNode || e.Code.Retry() == proto.RetryNever)
 }
