@@ -34,9 +34,15 @@ type Config struct {
 	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
 }
 
-// Server is a running redis-server.
+// Server is a redis-server that was started. Its methods are for one goroutine
+// at a time.
 type Server struct {
+	// Set by Redis.
 	addr    string
+	command []string
+	log     string // path
+
+	// Of the present or latest process.
 	process *os.Process
 	done    chan struct{} // closed when the process has ended
 }
@@ -75,17 +81,42 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("make its folder: %w", err)
 	}
 	log := filepath.Join(cfg.Dir, fmt.Sprintf("redis-%d.log", port))
-	cmd := exec.Command(path, arguments(cfg, port, log)...)
-	cmd.SysProcAttr = endWithParent()
-	s := &Server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), done: make(chan struct{})}
-	if err := s.launch(cmd); err != nil {
+	s := &Server{
+		addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		command: append([]string{path}, arguments(cfg, port, log)...),
+		log:     log,
+	}
+	if err := s.run(ctx); err != nil {
 		return nil, err
+	}
+	return s, nil
+}
+
+// Restart stops the server if it runs and starts it again at its address, with
+// what it persisted. It blocks until the server has read that and answers, at
+// most ten seconds; ctx bounds the start only.
+func (s *Server) Restart(ctx context.Context) error {
+	s.Stop()
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := s.run(ctx); err != nil {
+		return fmt.Errorf("restart redis-server: %w", err)
+	}
+	return nil
+}
+
+// run starts a process and blocks until it answers.
+func (s *Server) run(ctx context.Context) error {
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.SysProcAttr = endWithParent()
+	if err := s.launch(cmd); err != nil {
+		return err
 	}
 	if err := s.awaitAnswer(ctx); err != nil {
 		s.Kill()
-		return nil, fmt.Errorf("%w; its log ends %q", err, lastLine(log))
+		return fmt.Errorf("%w; its log ends %q", err, lastLine(s.log))
 	}
-	return s, nil
+	return nil
 }
 
 func arguments(cfg Config, port int, log string) []string {
@@ -103,19 +134,22 @@ func arguments(cfg Config, port int, log string) []string {
 // launch starts the process and waits for it in a goroutine with a thread of its
 // own: the kernel ends the child with the thread that started it.
 func (s *Server) launch(cmd *exec.Cmd) error {
-	started := make(chan error)
+	started, done := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
-		s.process = cmd.Process
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // how it ended is in its log
-			close(s.done)
+			close(done)
 		}
 	}()
-	return <-started
+	if err := <-started; err != nil {
+		return err
+	}
+	s.process, s.done = cmd.Process, done
+	return nil
 }
 
 // awaitAnswer blocks until the server answers, ends, or ctx does.

@@ -47,6 +47,28 @@ func TestPersistedDataSurvivesARestart(t *testing.T) {
 	}
 }
 
+// A server that writes its file before it answers loses nothing when it is
+// killed, and is found where it was.
+func TestKilledServerComesBackWithWhatItAnswered(t *testing.T) {
+	s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Persist: true, Args: []string{"--appendfsync", "always"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	client := redis.NewClient(&redis.Options{Addr: s.Addr()})
+	defer client.Close()
+	if err := client.Set(t.Context(), "name", "alice", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.Kill()
+	if err := s.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := client.Get(t.Context(), "name").Result(); name != "alice" {
+		t.Errorf("after the restart it has %q: %v", name, err)
+	}
+}
+
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
 	if s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Args: []string{"--no-such-option", "x"}}); err == nil {
 		s.Stop()
