@@ -2,23 +2,15 @@ package up
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror/spawn"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	redis "github.com/cim-go/cim/routefn/record/spawn"
@@ -26,8 +18,11 @@ import (
 
 // Config says what to run. The zero Config is three nodes on an embedded store.
 type Config struct {
-	Nodes  int    // zero: 3
-	Redis  string // "embedded" (default), "spawn", or the URL of a store that runs already
+	Nodes int // zero: 3
+	// Redis is the store: "embedded" (default); "spawn", which keeps nothing;
+	// "persist", a spawned one that has written to its file what it answers for, so
+	// that it can be killed and started again; or the URL of one that runs already.
+	Redis  string
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
 	Auth   string // "open" (default) or "password"
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
@@ -72,8 +67,10 @@ type Cluster struct {
 	config  Config
 	dir     string
 	store   string        // URL
+	redis   *redis.Server // nil unless spawned
 	zk      string        // host:port, or empty
 	zkOwn   *spawn.Server // nil unless spawned
+	routeAt []string      // host:port of the routes
 	closers []func()
 
 	// Guarded by mu.
@@ -125,14 +122,13 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	// The route's address is known before it runs, so that nodes can be told, and
 	// the nodes' before they run, so that the route can be told.
-	routes := make([]string, c.config.Routes)
-	for i := range routes {
-		routes[i] = c.address(8083 + 10*i)
+	for i := range c.config.Routes {
+		c.routeAt = append(c.routeAt, c.address(8083+10*i))
 	}
-	if err := c.startNodes(routes); err != nil {
+	if err := c.startNodes(); err != nil {
 		return err
 	}
-	if err := c.startRoutes(routes); err != nil {
+	if err := c.startRoutes(); err != nil {
 		return err
 	}
 	return c.waitReady(ctx)
@@ -168,13 +164,20 @@ func (c *Cluster) startStore(ctx context.Context) error {
 		}
 		c.closers = append(c.closers, server.Close)
 		c.store = server.URL()
-	case "spawn":
-		server, err := redis.Redis(ctx, redis.Config{Dir: filepath.Join(c.dir, "redis")})
+	case "spawn", "persist":
+		config := redis.Config{Dir: filepath.Join(c.dir, "redis")}
+		if c.config.Redis == "persist" {
+			config.Persist = true
+			// By default the write may wait two seconds for a slow disk: an answer that
+			// was given meanwhile would not survive a kill.
+			config.Args = []string{"--appendfsync", "always"}
+		}
+		server, err := redis.Redis(ctx, config)
 		if err != nil {
 			return err
 		}
-		c.closers = append(c.closers, func() { server.Stop() })
-		c.store = server.URL()
+		c.closers = append(c.closers, server.Stop)
+		c.store, c.redis = server.URL(), server
 	default:
 		c.store = c.config.Redis
 	}
@@ -197,7 +200,7 @@ func (c *Cluster) startZooKeeper(ctx context.Context) error {
 
 // startNodes starts the nodes together, each with all others as seeds; the first
 // may be ready alone.
-func (c *Cluster) startNodes(routes []string) error {
+func (c *Cluster) startNodes() error {
 	nodes := make([]*Node, c.config.Nodes)
 	for i := range nodes {
 		nodes[i] = c.newNode()
@@ -207,7 +210,7 @@ func (c *Cluster) startNodes(routes []string) error {
 		if i == 0 {
 			flags = append(flags, "-bootstrap")
 		}
-		if err := c.startNode(n, routes, gossipOf(nodes, n), flags...); err != nil {
+		if err := c.startNode(n, gossipOf(nodes, n), flags...); err != nil {
 			return err
 		}
 	}
@@ -228,21 +231,8 @@ func (c *Cluster) newNode() *Node {
 	}
 }
 
-func (c *Cluster) startNode(node *Node, routes, seeds []string, flags ...string) error {
-	args := []string{
-		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
-	}
-	for _, route := range routes {
-		args = append(args, "-route-url", "http://"+route)
-	}
-	if len(seeds) > 0 {
-		args = append(args, "-join", strings.Join(seeds, ","))
-	}
-	if c.zk != "" {
-		args = append(args, "-zk", c.zk)
-	}
-	args = append(append(args, c.config.ServerFlags...), flags...)
-	process, err := c.program(node.ID, node.HTTP, "server", args)
+func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
+	process, err := start(c.dir, node.ID, "http://"+node.HTTP, c.nodeCommand(node, seeds, flags))
 	if err != nil {
 		return err
 	}
@@ -251,6 +241,26 @@ func (c *Cluster) startNode(node *Node, routes, seeds []string, flags ...string)
 	defer c.mu.Unlock()
 	c.nodes = append(c.nodes, node)
 	return nil
+}
+
+func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
+	args := []string{
+		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
+	}
+	for _, route := range c.routeAt {
+		args = append(args, "-route-url", "http://"+route)
+	}
+	if len(seeds) > 0 {
+		args = append(args, "-join", strings.Join(seeds, ","))
+	}
+	if c.zk != "" {
+		args = append(args, "-zk", c.zk)
+	}
+	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
+}
+
+func (c *Cluster) command(program string, args []string) []string {
+	return append(append(slices.Clone(c.config.Program), program), args...)
 }
 
 // gossipOf are the gossip addresses of the nodes but one.
@@ -264,19 +274,13 @@ func gossipOf(nodes []*Node, except *Node) []string {
 	return seeds
 }
 
-func (c *Cluster) startRoutes(addresses []string) error {
-	for i, address := range addresses {
+func (c *Cluster) startRoutes() error {
+	for i, address := range c.routeAt {
 		name := "route"
 		if i > 0 {
 			name += "-" + strconv.Itoa(i+1)
 		}
-		args := append([]string{
-			"-listen", address, "-redis", c.store, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
-		}, c.config.RouteFlags...)
-		if c.config.Redis == "embedded" {
-			args = append(args, "-allow-embedded")
-		}
-		process, err := c.program(name, address, "route", args)
+		process, err := start(c.dir, name, "http://"+address, c.routeCommand(address))
 		if err != nil {
 			return err
 		}
@@ -287,123 +291,22 @@ func (c *Cluster) startRoutes(addresses []string) error {
 	return nil
 }
 
+func (c *Cluster) routeCommand(address string) []string {
+	args := append([]string{
+		"-listen", address, "-redis", c.store, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
+	}, c.config.RouteFlags...)
+	if c.config.Redis == "embedded" {
+		args = append(args, "-allow-embedded")
+	}
+	return c.command("route", args)
+}
+
 func (c *Cluster) httpSeeds() string {
 	var seeds []string
 	for _, n := range c.Nodes() {
 		seeds = append(seeds, n.HTTP)
 	}
 	return strings.Join(seeds, ",")
-}
-
-func (c *Cluster) program(name, address, program string, args []string) (*Process, error) {
-	command := append(slices.Clone(c.config.Program), program)
-	return start(c.dir, name, "http://"+address, append(command, args...))
-}
-
-func (c *Cluster) waitReady(ctx context.Context) error {
-	for _, n := range c.Nodes() {
-		if err := n.WaitReady(ctx); err != nil {
-			return err
-		}
-	}
-	for _, r := range c.Routes() {
-		if err := r.WaitReady(ctx); err != nil {
-			return err
-		}
-		if err := waitServing(ctx, r.URL, len(c.Nodes())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// waitServing blocks until the route tells of n members that serve: it may have
-// asked a node that did not know all of them yet.
-func waitServing(ctx context.Context, route string, n int) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		serving, err := servingAt(ctx, route)
-		if err == nil && serving >= n {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the route sees %d of %d nodes: %w", serving, n, errors.Join(err, context.Cause(ctx)))
-		case <-tick.C:
-		}
-	}
-}
-
-func servingAt(ctx context.Context, route string) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, route+proto.PathMembers, nil)
-	if err != nil {
-		return 0, err
-	}
-	answer, err := probes.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	var members []ring.Member
-	if err := json.NewDecoder(answer.Body).Decode(&members); err != nil {
-		return 0, err
-	}
-	return ring.NewView(members).Ring().Len(), nil
-}
-
-// address is a free loopback address: the port that people know if it is free
-// and wanted, any other otherwise. Nothing holds it until a program listens.
-func (c *Cluster) address(port int) string {
-	known := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if c.config.Fixed && free(known) {
-		return known
-	}
-	for range portCount {
-		n := (portStart + portsGiven.Add(1)) % portCount
-		if address := net.JoinHostPort("127.0.0.1", strconv.FormatUint(firstPort+n, 10)); free(address) {
-			return address
-		}
-	}
-	return known // the program will say what is wrong
-}
-
-// Ports are given out from below those that systems take for outgoing connections
-// (from 32768 on Linux, from 49152 elsewhere): such a connection could take one
-// between our look and the moment when the program listens. Each is given once,
-// and another process most likely begins elsewhere.
-const (
-	firstPort = 20_000
-	portCount = 12_000
-)
-
-var (
-	portStart  = rand.Uint64N(portCount)
-	portsGiven atomic.Uint64
-)
-
-func free(address string) bool {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return false
-	}
-	return listener.Close() == nil
-}
-
-// AddNode starts one more node, which joins by the gossip addresses of the
-// others, and returns when it is ready.
-func (c *Cluster) AddNode(ctx context.Context, flags ...string) (*Node, error) {
-	routes := make([]string, 0, 1)
-	for _, r := range c.Routes() {
-		routes = append(routes, r.URL[len("http://"):])
-	}
-	node := c.newNode()
-	if err := c.startNode(node, routes, gossipOf(c.Nodes(), nil), flags...); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	return node, node.WaitReady(ctx)
 }
 
 // Node returns the node with an id, or nil.
@@ -441,6 +344,9 @@ func (c *Cluster) RouteURLs() []string {
 
 // Store returns the URL of the store.
 func (c *Cluster) Store() string { return c.store }
+
+// Redis returns the server that Start spawned, or nil.
+func (c *Cluster) Redis() *redis.Server { return c.redis }
 
 // ZK returns the address of ZooKeeper, or nothing.
 func (c *Cluster) ZK() string { return c.zk }

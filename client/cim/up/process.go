@@ -9,19 +9,25 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// Process is a program that Start or AddNode started. It can be killed, paused
-// and stopped from any goroutine.
+// Process is a program that Start or AddNode started, and that may be started
+// again. It can be killed, paused and stopped from any goroutine.
 type Process struct {
 	Name string // node-1, route
 	URL  string // of its HTTP, where /healthz and /readyz are
-	Log  string // path of its log
+	Log  string // path of its log, of all its lives
 
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+	life atomic.Pointer[life] // the present one, or the last
+}
+
+// life is from one start to its end.
+type life struct {
+	process *os.Process
+	done    chan struct{} // closed when it has ended
 
 	// Written before done is closed.
 	err error
@@ -29,31 +35,38 @@ type Process struct {
 
 // start runs the program; it lives until it ends by itself, Stop or Kill.
 func start(dir, name, url string, command []string) (*Process, error) {
-	path := filepath.Join(dir, name+".log")
-	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	p := &Process{Name: name, URL: url, Log: filepath.Join(dir, name+".log")}
+	return p, p.begin(command)
+}
+
+// begin starts a life. The one before has ended.
+func (p *Process) begin(command []string) error {
+	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open log of %s: %w", name, err)
+		return fmt.Errorf("open log of %s: %w", p.Name, err)
 	}
 	defer log.Close() // the child has its own copy
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttr()
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	p := &Process{Name: name, URL: url, Log: path, cmd: cmd, done: make(chan struct{})}
+	l := &life{process: cmd.Process, done: make(chan struct{})}
+	p.life.Store(l)
 	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
+		l.err = cmd.Wait()
+		close(l.done)
 	}()
-	return p, nil
+	return nil
 }
 
 // PID returns the process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int { return p.life.Load().process.Pid }
 
-// Done is closed when the process has ended.
-func (p *Process) Done() <-chan struct{} { return p.done }
+// Done is closed when the process has ended. A process that is started again has
+// another.
+func (p *Process) Done() <-chan struct{} { return p.life.Load().done }
 
 // Err returns how the process ended: nil if with status 0. It blocks until it has.
 func (p *Process) Err() error {
@@ -63,8 +76,9 @@ func (p *Process) Err() error {
 
 // Kill ends the process at once, as a crash would, and waits until it is gone.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // an error means that it has ended already
-	<-p.done
+	l := p.life.Load()
+	_ = l.process.Kill() // an error means that it has ended already
+	<-l.done
 }
 
 // Pause stops the process in its tracks until Resume.
@@ -74,7 +88,7 @@ func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
 func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
 
 func (p *Process) signal(s syscall.Signal) error {
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.life.Load().process.Signal(s); err != nil {
 		return fmt.Errorf("%v to %s: %w", s, p.Name, err)
 	}
 	return nil
@@ -83,9 +97,11 @@ func (p *Process) signal(s syscall.Signal) error {
 // Stop asks the process to end, waits, and kills it if it takes longer than
 // grace.
 func (p *Process) Stop(grace time.Duration) {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended already
+	l := p.life.Load()
+	_ = l.process.Signal(syscall.SIGCONT) // a paused process would not hear the next
+	_ = l.process.Signal(syscall.SIGTERM) // an error means that it has ended already
 	select {
-	case <-p.done:
+	case <-l.done:
 	case <-time.After(grace):
 		p.Kill()
 	}
@@ -103,7 +119,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 			reason = why
 		}
 		select {
-		case <-p.done:
+		case <-p.Done():
 			return fmt.Errorf("%s ended: %s", p.Name, p.lastLine())
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %s: %w", p.Name, reason, context.Cause(ctx))
@@ -137,7 +153,7 @@ func (p *Process) ready(ctx context.Context) (why string, ok bool) {
 func (p *Process) lastLine() string {
 	b, err := os.ReadFile(p.Log)
 	if err != nil || len(b) == 0 {
-		return fmt.Sprint(p.err)
+		return fmt.Sprint(p.life.Load().err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]
@@ -155,7 +171,7 @@ func stopAll(processes []*Process, grace time.Duration) {
 // Running reports whether the process has not ended.
 func (p *Process) Running() bool {
 	select {
-	case <-p.done:
+	case <-p.Done():
 		return false
 	default:
 		return true

@@ -1,0 +1,38 @@
+package up
+
+import (
+	"math/rand/v2"
+	"net"
+	"strconv"
+)
+
+// Ports for what is started lie below those that Linux gives to outgoing
+// connections (32768 and up): otherwise one of these may hold the port of a
+// process that was killed, which then cannot be started again.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+)
+
+// address is a free loopback address: the port that people know if it is free
+// and wanted, any other otherwise. Nothing holds it until a program listens.
+func (c *Cluster) address(port int) string {
+	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	if c.config.Fixed && free(at(port)) {
+		return at(port)
+	}
+	for range 100 {
+		if address := at(firstPort + rand.IntN(lastPort-firstPort)); free(address) {
+			return address
+		}
+	}
+	return at(port) // the program will say what is wrong
+}
+
+func free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	return listener.Close() == nil
+}
