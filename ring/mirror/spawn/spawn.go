@@ -126,8 +126,11 @@ func (s *Server) start() error {
 	s.done = make(chan struct{})
 	started := make(chan error)
 	go func(cmd *exec.Cmd, done chan struct{}) {
-		// Linux ends the child with the thread that started it: keep that thread.
+		// Linux ends the child with the thread that started it: keep that thread. Give
+		// it back at the end, or Go ends it, and with it every other process that this
+		// program once happened to start from it.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
