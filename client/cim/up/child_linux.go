@@ -6,5 +6,5 @@ import "syscall"
 //
 // The kernel sends the signal when the thread that made the child ends. Go ends
 // a thread only when a goroutine returns that is still locked to it, which
-// nothing here does.
+// nothing in this program may do.
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

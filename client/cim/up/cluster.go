@@ -136,11 +136,11 @@ func (c *Cluster) start(ctx context.Context) error {
 
 func (c *Cluster) makeDir() error {
 	if c.dir != "" {
-		dir, err := filepath.Abs(c.dir) // servers that are spawned work in folders of their own
-		if err != nil {
-			return fmt.Errorf("make folder: %w", err)
+		dir, err := filepath.Abs(c.dir) // servers have working folders of their own
+		if err == nil {
+			err = os.MkdirAll(dir, 0o700)
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
 		c.dir = dir
