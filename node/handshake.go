@@ -139,12 +139,10 @@ func (s *session) loginAnswer(a *proto.Opened, missed []*proto.Mark) *link.Packe
 	})
 }
 
-// heard notes the newest place of the user's inbox that a route told. Groups are
-// not noted: only this session has heard of it.
+// heard notes the newest place of the user's inbox that the peer is told. Groups
+// are not noted: what a node knows of them, all who are here were told.
 func (s *session) heard(newest []*proto.Mark) {
 	for _, mark := range newest {
-		if mark.Log == proto.Inbox {
-			s.node.hub.Know(s.who.user, mark)
-		}
+		s.node.hub.Know(s.entry, mark)
 	}
 }

@@ -157,10 +157,8 @@ func (n *Node) settle(d *proto.Difference) {
 		n.reporter.open(s)
 	case proto.Verdict_BEHIND:
 		if d.Newest != nil {
-			n.hub.Know(d.User, d.Newest)
-			for _, peer := range n.hub.Peers(d.User) {
-				peer.tell(d.Newest)
-			}
+			s.heard([]*proto.Mark{d.Newest})
+			s.tell(d.Newest)
 		}
 	}
 }

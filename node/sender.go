@@ -182,11 +182,10 @@ func (l *lane) settle(o *outgoing, r *proto.SendResult) {
 	o.from.owe(-1, -o.size())
 }
 
-// heardOwn notes where the sender's own copy stands: it is not pushed to him.
+// heardOwn notes where the sender's own copy stands: it is not pushed to this
+// connection, which learns it from the answer.
 func (s *session) heardOwn(at *proto.Mark, item *proto.SendItem) {
-	if at.Log == proto.Inbox {
-		s.node.hub.Know(s.who.user, &proto.Mark{
-			Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.who.user, item.Id),
-		})
-	}
+	s.node.hub.Know(s.entry, &proto.Mark{
+		Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.who.user, item.Id),
+	})
 }

@@ -41,14 +41,12 @@ func (u *user[P]) has(number int64) bool {
 }
 
 func (u *user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
-	for _, mark := range marks {
-		u.know(mark)
-	}
 	for _, e := range u.entries {
 		switch {
 		case !e.open:
 			e.miss(marks...)
 		case e.number != except && slices.Contains(numbers, e.number):
+			e.know(marks...)
 			peers = append(peers, e.Peer)
 		}
 	}
@@ -62,10 +60,13 @@ func (e *Entry[P]) miss(marks ...*proto.Mark) {
 	}
 }
 
-// know notes a place of the user's inbox.
-func (u *user[P]) know(mark *proto.Mark) {
-	if mark.Log == proto.Inbox && link.Newer(u.inbox, mark) {
-		u.inbox = mark
+// know notes places that the connection was sent or told. What another device of
+// the user heard says nothing of this one, which may have missed that very push.
+func (e *Entry[P]) know(marks ...*proto.Mark) {
+	for _, mark := range marks {
+		if mark.Log == proto.Inbox && link.Newer(e.inbox, mark) {
+			e.inbox = mark
+		}
 	}
 }
 

@@ -9,14 +9,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Know notes a place of the user's inbox that he or his device has heard of.
-func (h *Hub[P]) Know(id int64, mark *proto.Mark) {
-	s := h.shard(id)
+// Know notes a place of the user's inbox that this connection has heard of.
+func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
+	s := h.shard(e.User)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u := s.users[id]; u != nil {
-		u.know(mark)
-	}
+	e.know(mark)
 }
 
 // Held appends what the shard's users hold open, for reconciliation. Shards run
@@ -28,7 +26,7 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	for id, u := range s.users {
 		for _, e := range u.entries {
 			if e.open {
-				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: u.inbox})
+				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.inbox})
 			}
 		}
 	}

@@ -29,6 +29,7 @@ type Entry[P Peer] struct {
 	open   bool
 	here   bool
 	missed []*proto.Mark // newest places of what came while pending
+	inbox  *proto.Mark   // the newest place of the user's inbox that it was sent or told
 }
 
 // Hub is safe for concurrent use. Make it with New.
@@ -47,8 +48,7 @@ type shard[P Peer] struct {
 // user is somebody who is here: at least one entry.
 type user[P Peer] struct {
 	entries []*Entry[P]
-	opened  int         // entries that are open
-	inbox   *proto.Mark // the newest place of the inbox that passed through here
+	opened  int // entries that are open
 }
 
 // New returns an empty hub.

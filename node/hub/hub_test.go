@@ -156,17 +156,37 @@ func TestLateLeaveKeepsNewSession(t *testing.T) {
 
 func TestHeldTellsTheNewestPlace(t *testing.T) {
 	h := New[*peer]()
-	opened(t, h, 1, "phone", 5)
+	e := opened(t, h, 1, "phone", 5)
 	enter(h, 1, "desk", 6)
-	h.Deliver(1, nil, 0, inbox(3))
-	h.Know(1, &proto.Mark{Epoch: 9, Number: 2})
+	h.Deliver(1, []int64{5}, 0, inbox(3))
+	h.Know(e, &proto.Mark{Epoch: 9, Number: 2})
+	if held := allHeld(h); len(held) != 1 || held[0].Number != 5 || held[0].Newest.GetNumber() != 3 {
+		t.Errorf("held %v", held)
+	}
+}
+
+// A push to alice's phone is lost, then her desk logs in at the same node and
+// hears of it: the phone has not, and reconciliation must be able to see that.
+func TestWhatOneDeviceHeardAnotherMayHaveMissed(t *testing.T) {
+	h := New[*peer]()
+	phone := opened(t, h, 1, "phone", 5)
+	h.Know(phone, &proto.Mark{Epoch: 9, Number: 1})
+	desk := opened(t, h, 1, "desk", 6)
+	h.Know(desk, &proto.Mark{Epoch: 9, Number: 2})
+	h.Deliver(1, []int64{6}, 0, inbox(3))
+	for _, held := range allHeld(h) {
+		if want := map[string]int64{"phone": 1, "desk": 3}[held.Device]; held.Newest.GetNumber() != want {
+			t.Errorf("%s is held to know %v, want %d", held.Device, held.Newest, want)
+		}
+	}
+}
+
+func allHeld(h *Hub[*peer]) []*proto.Held {
 	var held []*proto.Held
 	for i := range Shards {
 		held = h.Held(i, held)
 	}
-	if len(held) != 1 || held[0].Number != 5 || held[0].Newest.GetNumber() != 3 {
-		t.Errorf("held %v", held)
-	}
+	return held
 }
 
 func TestOnlinePagesByAscendingID(t *testing.T) {
