@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,10 @@ const (
 	laneCount    = 4       // requests in flight; a connection keeps to one lane, so its order holds
 	maxBatch     = 256     // items of a request
 	maxBatchSize = 1 << 20 // bytes of their texts
+
+	// maxRefused bounds the ids that are remembered of a connection: more than a
+	// client has in flight.
+	maxRefused = 1024
 
 	// maxLanePause is short, because messages whose log is fine wait, too, while
 	// those of another log fail.
@@ -38,7 +43,8 @@ func (o *outgoing) size() int { return len(o.item.Text) + len(o.item.Id) + 64 }
 // A message whose outcome is unknown goes first in the next request, marked
 // again, and later ones of its connection wait behind it. After
 // Config.SendTimeout its sender is told Unknown, and so for all that waited
-// behind it: they would otherwise overtake it.
+// behind it and all that still comes, until he sends one of those again: what he
+// wrote before he was told would otherwise overtake it.
 type lane struct {
 	node *Node
 	wake chan struct{} // holds one
@@ -136,10 +142,32 @@ func (l *lane) run(ctx context.Context) {
 
 func (l *lane) collect() {
 	l.mu.Lock()
-	l.waiting = append(l.waiting, l.came...)
+	came := slices.Clone(l.came)
 	clear(l.came)
 	l.came = l.came[:0]
 	l.mu.Unlock()
+	for _, o := range came {
+		if o.from.turnedBack(o.item.Id) {
+			l.settle(o, &proto.SendResult{Code: int32(proto.Unknown)})
+		} else {
+			l.waiting = append(l.waiting, o)
+		}
+	}
+}
+
+// turnedBack reports whether a message came behind one that its sender was told
+// to send again, and was written before he could know. A message that he was told
+// so is his sign that he does: a client sends the first of them first. One who
+// gave that up sends another, is told the same of it, and comes again with it.
+func (s *session) turnedBack(id string) bool {
+	if s.refused == nil {
+		return false
+	}
+	if s.refused[id] {
+		s.refused = nil
+		return false
+	}
+	return true
 }
 
 // expire gives up messages that waited too long, and those of sessions that have
@@ -175,6 +203,14 @@ func (l *lane) keep(f func(*outgoing) bool) {
 
 // settle answers the sender of a message that leaves the lane.
 func (l *lane) settle(o *outgoing, r *proto.SendResult) {
+	if code := proto.Code(r.Code); code != proto.OK && code.Retry() != proto.RetryNever {
+		if o.from.refused == nil {
+			o.from.refused = make(map[string]bool)
+		}
+		if len(o.from.refused) < maxRefused {
+			o.from.refused[o.item.Id] = true
+		}
+	}
 	if at := r.At; at != nil && r.Code == 0 {
 		o.from.heardOwn(at, o.item)
 	}

@@ -172,6 +172,70 @@ func TestUnknownIsToldAfterTheTimeForIt(t *testing.T) {
 	})
 }
 
+// A route is away for longer than a message may wait. What its sender wrote
+// behind it before he was told reaches the node after that, when the route is
+// back: it must not overtake the message that he sends again.
+func TestWhatWasWrittenBehindARefusedMessageDoesNotOvertakeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		away := true
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+				if away {
+					return nil, errAway
+				}
+				return accepted(r), nil
+			}
+		})
+		p := w.login(t, 1, 5)
+		p.write(t, send("a"))
+		wantAnswer(t, p, "a", proto.Unknown)
+		w.route.set(func(*script) { away = false })
+		p.write(t, send("b"), send("c"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		wantAnswer(t, p, "c", proto.Unknown)
+		for _, id := range []string{"a", "b", "c", "d"} {
+			p.write(t, send(id))
+		}
+		for _, id := range []string{"a", "b", "c", "d"} {
+			wantAnswer(t, p, id, proto.OK)
+		}
+	})
+}
+
+// One who does not want the refused message any more is told the same of the
+// next one, and is heard when he sends that again.
+func TestRefusedMessageMayBeGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		away := true
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+				if away {
+					return nil, errAway
+				}
+				return accepted(r), nil
+			}
+		})
+		p := w.login(t, 1, 5)
+		p.write(t, send("a"))
+		wantAnswer(t, p, "a", proto.Unknown)
+		w.route.set(func(*script) { away = false })
+		p.write(t, send("b"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		p.write(t, send("b"), send("c"))
+		wantAnswer(t, p, "b", proto.OK)
+		wantAnswer(t, p, "c", proto.OK)
+	})
+}
+
+func wantAnswer(t *testing.T, p *peer, id string, code proto.Code) {
+	t.Helper()
+	if f := p.next(t); f.Cmd != proto.Command_SEND_ANSWER || f.Id != id || proto.Code(f.Code) != code {
+		t.Errorf("got %v, want %v for %s", f, code, id)
+	}
+}
+
 // Back-pressure towards a sender is not reading: it is never told to slow down,
 // and nothing is dropped.
 func TestSenderAheadOfItsAnswersIsNotRead(t *testing.T) {

@@ -31,6 +31,9 @@ type session struct {
 	entry *hub.Entry[*session]
 	feed  *cimFeed // of a CIM connection, else nil
 
+	// Owned by the lane of the link.
+	refused map[string]bool // ids to be sent again before anything else is taken; nil: none
+
 	mu         sync.Mutex
 	phase      phase
 	since      time.Time  // accepted, then logged in
