@@ -1,0 +1,37 @@
+// Package ledger is what `cim verify` writes down while it runs, and the judge
+// who reads it afterwards.
+//
+// A ledger is a file of JSON lines, in the order in which things happened: who
+// listens, what was sent, what the sender was told, what was shown to whom, and
+// what was broken meanwhile. Judge knows nothing but that. It shares no code
+// with the system that it judges, not even the package that names its positions.
+//
+// # What is promised
+//
+// A message whose sender was told "accepted" is shown to each receiver exactly
+// once, in the order of its log, a sender's messages in the order he sent them.
+// The receivers of a private message are the devices of the user it is to, and
+// the sender's other devices; those of a message to everyone are all devices but
+// the one it was sent from. A device counts from its joined record on.
+//
+// # What is a violation
+//
+//   - lost: accepted, and not shown to a device that was to see it;
+//   - twice: shown a second time to the same device;
+//   - log order: shown behind an entry that stands after it in the same log;
+//   - sender order: shown behind a message of the same conversation that the same
+//     device sent later;
+//   - stranger: shown to somebody it was not for;
+//   - invented: shown, and never sent, or not what was sent;
+//   - refused: shown although the sender was told that it was not sent;
+//   - echo: shown to the very process that sent it and was told "accepted";
+//   - disagree: two devices were shown different messages at one place of a log,
+//     one message at two places, or only one of them was shown it at all;
+//   - stuck: without an answer when all is healed and quiet;
+//   - stopped: a client gave up for good, although nobody told it to.
+//
+// A message whose sender gave up without an answer may be shown or not, but to
+// all devices of a log or to none, and at most once. He may send it again, with
+// the same id. Its place among his others is wherever one of his tries may have
+// put it: before it was answered, anywhere behind its first try.
+package ledger

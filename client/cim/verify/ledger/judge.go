@@ -1,0 +1,296 @@
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Judge takes in the records of a ledger, in order, and knows at any time what is
+// owed. The zero Judge is not usable, see NewJudge. It is for one goroutine at a
+// time.
+type Judge struct {
+	messages map[key]*message
+	devices  map[device]*reader
+	users    map[int64][]*reader
+	readers  []*reader // in the order in which they joined
+	order    []*message
+	logs     map[log]*logView
+	spans    map[stream]int64 // messages sent so far
+	verdict  Verdict
+}
+
+// key names a message, device who is shown it.
+type key struct {
+	from int64
+	id   string
+}
+
+type device struct {
+	user int64
+	name string
+}
+
+// stream is what a sender's order holds in: a conversation, from one device.
+type stream struct {
+	from      device
+	to, group int64
+}
+
+// log is a user's inbox (owner, 0) or a group (0, group).
+type log struct{ owner, group int64 }
+
+// message is what is known of one message.
+type message struct {
+	key
+	device    string
+	process   int // the latest that sent it
+	to, group int64
+	text      string
+
+	sent     int64 // us, the first time
+	accepted int64 // us; zero: it was not
+	refused  bool  // the last try was, and none before it is in doubt
+	doubt    bool  // a try had no answer
+	waiting  int   // tries whose sender still waits
+	first    int64 // number among the stream's, of the first try
+	before   int64 // of its stream, what has this number or a higher one stands behind it
+	joined   int   // devices that had joined when it was sent
+}
+
+// reader is a device that messages are shown to.
+type reader struct {
+	device
+	place int // among those who joined
+	shown []showing
+	seen  map[key]bool
+	last  map[int64]Place    // by log
+	ended map[int64][]string // epochs that were left, by log
+}
+
+// showing is a message that was shown to a device for the first time.
+type showing struct {
+	*message
+	at      int64 // us
+	process int
+}
+
+// logView is what the devices that read a log told of it.
+type logView struct {
+	at     map[Place]key
+	places map[key]Place
+}
+
+// NewJudge returns a judge who has heard nothing.
+func NewJudge() *Judge {
+	return &Judge{
+		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
+		logs: make(map[log]*logView), spans: make(map[stream]int64),
+		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string)},
+	}
+}
+
+// Hear takes in the next record.
+func (j *Judge) Hear(r Record) {
+	switch r.Kind {
+	case Begun:
+		j.verdict.Run = r.Note
+	case LeftOut:
+		j.verdict.LeftOut[r.Fault] = r.Note
+	case Joined:
+		j.join(r)
+	case Sent:
+		j.send(r)
+	case Accepted, Unknown, Refused:
+		j.answer(r)
+	case Shown:
+		j.show(r)
+	case Broken:
+		j.verdict.Faults[r.Fault]++
+	case Trimmed:
+		j.verdict.Trimmed++
+	case Quiet:
+		for _, m := range j.order {
+			if m.waiting > 0 {
+				j.verdict.violate("stuck", "%v, sent at %v, has no answer", m, micros(m.sent))
+			}
+		}
+	case Stopped:
+		j.verdict.violate("stopped", "%d/%s: %s", r.User, r.Device, r.Note)
+	}
+	j.verdict.Lasted = r.Time
+}
+
+func (j *Judge) join(r Record) {
+	d := device{r.User, r.Device}
+	if j.devices[d] != nil {
+		return
+	}
+	reader := &reader{
+		device: d, place: len(j.readers), seen: make(map[key]bool),
+		last: make(map[int64]Place), ended: make(map[int64][]string),
+	}
+	j.devices[d] = reader
+	j.readers = append(j.readers, reader)
+	j.users[r.User] = append(j.users[r.User], reader)
+}
+
+func (j *Judge) send(r Record) {
+	s := stream{device{r.User, r.Device}, r.To, r.Group}
+	k := key{r.User, r.ID}
+	m := j.messages[k]
+	if m == nil {
+		m = &message{
+			key: k, device: r.Device, to: r.To, group: r.Group, text: r.Text,
+			sent: r.Time, first: j.spans[s], joined: len(j.readers),
+		}
+		j.messages[k] = m
+		j.order = append(j.order, m)
+	}
+	j.spans[s]++
+	m.waiting++
+	m.process, m.before, m.refused = r.Process, j.spans[s], false
+}
+
+func (j *Judge) answer(r Record) {
+	m := j.messages[key{r.User, r.ID}]
+	if m == nil {
+		j.verdict.violate("invented", "%s of %d was answered and never sent", r.ID, r.User)
+		return
+	}
+	m.waiting--
+	switch r.Kind {
+	case Accepted:
+		if m.accepted == 0 {
+			m.accepted = r.Time
+		}
+		if m.doubt { // the try without an answer may be the one that was stored, until now
+			m.before = j.spans[stream{device{m.from, m.device}, m.to, m.group}]
+		}
+	case Unknown:
+		m.doubt = true
+	case Refused:
+		m.refused = m.accepted == 0 && !m.doubt
+	}
+}
+
+// owed calls each with every message that a device was to be shown and was not,
+// and reports why it is owed.
+func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
+	for _, m := range j.order {
+		for _, reader := range j.audience(m) {
+			if reader.seen[m.key] || m.sentBy(reader) || reader.place >= m.joined {
+				continue
+			}
+			if m.accepted != 0 {
+				each(reader, m, true)
+			} else if j.seenInLog(reader, m) {
+				each(reader, m, false)
+			}
+		}
+	}
+}
+
+// seenInLog reports whether m was shown to another device that reads the same
+// log: then it stands there.
+func (j *Judge) seenInLog(reader *reader, m *message) bool {
+	_, seen := j.view(reader, m.group).places[m.key]
+	return seen
+}
+
+// audience are the devices that m is for, the one that sent it among them.
+func (j *Judge) audience(m *message) []*reader {
+	if m.group != 0 {
+		return j.readers
+	}
+	if m.to == m.from {
+		return j.users[m.to]
+	}
+	return slices.Concat(j.users[m.to], j.users[m.from])
+}
+
+// Owed returns how often a message that was accepted, or was shown to another
+// device of the same log, is still to be shown.
+func (j *Judge) Owed() int {
+	n := 0
+	j.owed(func(*reader, *message, bool) { n++ })
+	return n
+}
+
+// Waiting returns how many messages have senders who wait for an answer.
+func (j *Judge) Waiting() int {
+	n := 0
+	for _, m := range j.order {
+		if m.waiting > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Verdict judges what was heard so far. It may be called again, after more.
+func (j *Judge) Verdict() Verdict {
+	v := j.verdict
+	v.Kinds, v.Examples = maps.Clone(v.Kinds), slices.Clone(v.Examples)
+	v.Devices, v.Users, v.Sent = len(j.readers), len(j.users), len(j.order)
+	for _, m := range j.order {
+		switch {
+		case m.accepted != 0:
+			v.Accepted++
+			v.Sends = append(v.Sends, m.accepted-m.sent)
+		case m.refused:
+			v.Refused++
+		default:
+			v.Unknown++
+		}
+	}
+	j.owed(func(reader *reader, m *message, accepted bool) {
+		if accepted {
+			v.violate("lost", "%v was not shown %v, accepted at %v", reader, m, micros(m.accepted))
+		} else {
+			v.violate("disagree", "%v was not shown %v, another device of the same log was", reader, m)
+		}
+	})
+	for _, reader := range j.readers {
+		v.judgeTurns(reader)
+		v.judgeAnswers(reader)
+		v.measure(reader)
+	}
+	slices.Sort(v.Sends)
+	slices.Sort(v.Deliveries)
+	return v
+}
+
+// measure notes how long accepted messages took to be shown to a device.
+func (v *Verdict) measure(reader *reader) {
+	for _, m := range reader.shown {
+		if m.accepted == 0 || m.sentBy(reader) || reader.place >= m.joined {
+			continue
+		}
+		took := max(0, m.at-m.accepted) // it may be shown before its sender is told
+		v.Deliveries = append(v.Deliveries, took)
+		if took > v.Longest {
+			v.Longest, v.LongestTo = took, reader.String()
+		}
+	}
+}
+
+func (m *message) isFor(r *reader) bool {
+	return m.group == Everyone || m.group == 0 && (r.user == m.to || r.user == m.from)
+}
+
+func (m *message) sentBy(r *reader) bool { return m.from == r.user && m.device == r.name }
+
+// String names the message, its sender and its receiver.
+func (m *message) String() string {
+	to := "everyone"
+	if m.group == 0 {
+		to = fmt.Sprint(m.to)
+	}
+	return fmt.Sprintf("%s of %d/%s to %s", m.id, m.from, m.device, to)
+}
+
+// String names the device.
+func (d device) String() string { return fmt.Sprintf("%d/%s", d.user, d.name) }
+
+func clip(text string) string { return text[:min(len(text), 40)] }

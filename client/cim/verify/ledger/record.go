@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Kind is what a record tells.
+type Kind string
+
+// The kinds of records.
+const (
+	Begun    Kind = "begun"    // the run: Note has its command line; the first record
+	LeftOut  Kind = "left out" // a fault that was asked for and cannot happen here: Fault, Note says why
+	Joined   Kind = "joined"   // from here on, User's Device is shown what is for it
+	Sent     Kind = "sent"     // about to be sent by User's Device in its process Process
+	Accepted Kind = "accepted" // its sender was told so
+	Unknown  Kind = "unknown"  // its sender gave up without an answer
+	Refused  Kind = "refused"  // its sender was told that it is in no log: Note says why
+	Shown    Kind = "shown"    // to User's Device in its process Process
+	Broken   Kind = "broken"   // a fault began: Fault, Note says whom it hit
+	Healed   Kind = "healed"   // it is over
+	Trimmed  Kind = "trimmed"  // User's Device was told that entries are gone that it never saw
+	Stopped  Kind = "stopped"  // the client of User's Device gave up for good: Note says why
+	Quiet    Kind = "quiet"    // all is healed and everything owed is shown, or the wait for that is over
+)
+
+// Everyone stands for the group of all users in Record.Group.
+const Everyone int64 = 1
+
+// Record is one line of a ledger. Which fields are set depends on the kind.
+type Record struct {
+	Kind    Kind   `json:"kind"`
+	Time    int64  `json:"t"` // us since the run began
+	User    int64  `json:"user,omitempty"`
+	Device  string `json:"device,omitempty"`
+	Process int    `json:"process,omitempty"` // counts the starts of the device's client
+	ID      string `json:"id,omitempty"`      // of the message, unique for its sender
+	From    int64  `json:"from,omitempty"`    // its sender, when shown
+	To      int64  `json:"to,omitempty"`      // its receiver, or
+	Group   int64  `json:"group,omitempty"`   // Everyone
+	Text    string `json:"text,omitempty"`
+	At      *Place `json:"at,omitempty"`
+	Fault   string `json:"fault,omitempty"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Place is where an entry stands in the log that the device reads: its own
+// user's inbox (Log zero) or a group's.
+type Place struct {
+	Log    int64  `json:"log"`
+	Epoch  string `json:"epoch"`
+	Number int64  `json:"number"`
+}
+
+// String returns the place as people write it.
+func (p Place) String() string { return p.Epoch + "/" + strconv.FormatInt(p.Number, 10) }
+
+// Writer writes a ledger. Its methods may be called concurrently; records stand
+// in the order of the calls.
+type Writer struct {
+	begun time.Time
+	hear  func(Record) // called for every record, in order
+
+	mu   sync.Mutex
+	file *os.File
+	out  *bufio.Writer
+	err  error // the first failure
+}
+
+// Create makes or empties the file at path. Hear is called with each record,
+// after it was written and before the next; it must not call the Writer. The
+// caller closes the Writer.
+func Create(path string, hear func(Record)) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make ledger: %w", err)
+	}
+	return &Writer{begun: time.Now(), hear: hear, file: file, out: bufio.NewWriterSize(file, 256<<10)}, nil
+}
+
+// Write gives r its time and appends it. A failure is told by Close.
+func (w *Writer) Write(r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.Time = time.Since(w.begun).Microseconds()
+	line, err := json.Marshal(r)
+	if err == nil {
+		_, err = w.out.Write(append(line, '\n'))
+	}
+	w.err = errors.Join(w.err, err)
+	w.hear(r)
+}
+
+// Close writes what is buffered and closes the file. It returns the first
+// failure of any Write.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := errors.Join(w.err, w.out.Flush(), w.file.Close()); err != nil {
+		return fmt.Errorf("write ledger: %w", err)
+	}
+	return nil
+}
+
+// maxLine is the longest line in bytes that is read: a message of the largest
+// frame, each byte escaped as six.
+const maxLine = 1 << 20
+
+// Read calls each with every record of a ledger, in order. It fails at the first
+// line that is not one and says which.
+func Read(r io.Reader, each func(Record)) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		var record Record
+		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
+			return fmt.Errorf("ledger line %d: %w", n, err)
+		}
+		each(record)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("ledger line %d: %w", n+1, err)
+	}
+	if n == 0 {
+		return errors.New("the ledger is empty")
+	}
+	return nil
+}

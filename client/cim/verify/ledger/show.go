@@ -1,0 +1,97 @@
+package ledger
+
+import "slices"
+
+// show takes in a showing and judges what later records cannot change.
+func (j *Judge) show(r Record) {
+	j.verdict.Shown++
+	reader := j.devices[device{r.User, r.Device}]
+	if reader == nil {
+		j.verdict.violate("stranger", "%d/%s was shown %s before it joined", r.User, r.Device, r.ID)
+		return
+	}
+	m := j.messages[key{r.From, r.ID}]
+	if m == nil || m.text != r.Text || m.to != r.To || m.group != r.Group {
+		j.verdict.violate("invented", "%v was shown %s of %d, %q, which was not sent so", reader, r.ID, r.From, clip(r.Text))
+		return
+	}
+	if !m.isFor(reader) {
+		j.verdict.violate("stranger", "%v was shown %v", reader, m)
+		return
+	}
+	if reader.seen[m.key] {
+		j.verdict.violate("twice", "%v was shown %v again, at %v", reader, m, r.At)
+		return
+	}
+	reader.seen[m.key] = true
+	reader.shown = append(reader.shown, showing{m, r.Time, r.Process})
+	j.showAt(reader, m, r.At)
+}
+
+// showAt judges the order of the log, and whether all see the same log.
+func (j *Judge) showAt(reader *reader, m *message, at *Place) {
+	if at == nil || at.Log != m.group {
+		j.verdict.violate("disagree", "%v was shown %v at %v, which is not in its log", reader, m, at)
+		return
+	}
+	last, read := reader.last[at.Log]
+	switch {
+	case read && last.Epoch == at.Epoch && at.Number <= last.Number:
+		j.verdict.violate("log order", "%v was shown %v at %v, behind %v", reader, m, at, last)
+	case slices.Contains(reader.ended[at.Log], at.Epoch):
+		j.verdict.violate("log order", "%v was shown %v at %v, of an epoch it had left", reader, m, at)
+	case read && last.Epoch != at.Epoch:
+		reader.ended[at.Log] = append(reader.ended[at.Log], last.Epoch)
+	}
+	reader.last[at.Log] = *at
+
+	view := j.view(reader, at.Log)
+	if other, taken := view.at[*at]; taken && other != m.key {
+		j.verdict.violate("disagree", "%v was shown %v at %v, where another device was shown %s", reader, m, at, other.id)
+	}
+	if place, known := view.places[m.key]; known && place != *at {
+		j.verdict.violate("disagree", "%v was shown %v at %v, another device at %v", reader, m, at, place)
+	}
+	view.at[*at], view.places[m.key] = m.key, *at
+}
+
+// view returns what is known of a log that the reader reads: its inbox or a
+// group's.
+func (j *Judge) view(reader *reader, group int64) *logView {
+	l := log{group: group}
+	if group == 0 {
+		l.owner = reader.user
+	}
+	if j.logs[l] == nil {
+		j.logs[l] = &logView{at: make(map[Place]key), places: make(map[key]Place)}
+	}
+	return j.logs[l]
+}
+
+// judgeTurns judges the sender's order in what a device was shown: behind a
+// message may not stand what its sender was told is accepted before he sent it.
+func (v *Verdict) judgeTurns(reader *reader) {
+	latest := make(map[stream]*message) // of those shown, the one that was sent last
+	for _, m := range reader.shown {
+		s := stream{device{m.from, m.device}, m.to, m.group}
+		ahead := latest[s]
+		if ahead == nil || m.first > ahead.first {
+			latest[s] = m.message
+		}
+		if ahead != nil && m.accepted != 0 && m.before <= ahead.first {
+			v.violate("sender order", "%v was shown %v behind %v", reader, m.message, ahead)
+		}
+	}
+}
+
+// judgeAnswers compares what a device was shown with what the senders were told.
+func (v *Verdict) judgeAnswers(reader *reader) {
+	for _, m := range reader.shown {
+		if m.refused {
+			v.violate("refused", "%v was shown %v, which its sender was told was not sent", reader, m.message)
+		}
+		if m.sentBy(reader) && m.process == m.message.process && m.accepted != 0 && !m.doubt {
+			v.violate("echo", "%v was shown its own %v", reader, m.message)
+		}
+	}
+}

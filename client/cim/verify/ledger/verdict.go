@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// examples is how many violations of a kind a verdict tells in full.
+const examples = 5
+
+// Verdict is what the judge found.
+type Verdict struct {
+	Run string // its command line
+
+	Users, Devices                   int
+	Sent, Accepted, Unknown, Refused int // messages, by what their senders know
+	Shown                            int // to devices, repetitions counted
+	Trimmed                          int // times a device was told that it came too late
+
+	Sends      []int64 // us from sent to accepted, ascending
+	Deliveries []int64 // us from accepted to shown, ascending
+	Longest    int64   // us, of Deliveries
+	LongestTo  string  // the device it happened to
+	Lasted     int64   // us, until the last record
+
+	Faults  map[string]int    // how often each began
+	LeftOut map[string]string // faults that could not happen, and why
+
+	Kinds    map[string]int // violations by kind
+	Examples []string       // the first few of each kind
+}
+
+func (v *Verdict) violate(kind, format string, args ...any) {
+	if v.Kinds[kind]++; v.Kinds[kind] <= examples {
+		v.Examples = append(v.Examples, kind+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// Violations returns how many there are of all kinds.
+func (v *Verdict) Violations() int {
+	n := 0
+	for _, count := range v.Kinds {
+		n += count
+	}
+	return n
+}
+
+// Print writes the verdict as a table for people.
+func (v *Verdict) Print(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("run", "%s", v.Run)
+	row("lasted", "%v", micros(v.Lasted).Round(100*time.Millisecond))
+	row("users", "%d on %d devices", v.Users, v.Devices)
+	row("sent", "%d", v.Sent)
+	row("  accepted", "%d", v.Accepted)
+	row("  unknown", "%d, given up by their senders without an answer", v.Unknown)
+	row("  refused", "%d", v.Refused)
+	row("shown", "%d times", v.Shown)
+	row("faults", "%s", v.faults())
+	for _, name := range slices.Sorted(maps.Keys(v.LeftOut)) {
+		row("  left out", "%s: %s", name, v.LeftOut[name])
+	}
+	row("sent to accepted", "p50 %v, p99 %v", quantile(v.Sends, 50), quantile(v.Sends, 99))
+	row("accepted to shown", "p50 %v, p99 %v, longest %v (%s)",
+		quantile(v.Deliveries, 50), quantile(v.Deliveries, 99), micros(v.Longest).Round(time.Millisecond), v.LongestTo)
+	if v.Trimmed > 0 {
+		row("came too late", "%d times entries were gone before a device could read them", v.Trimmed)
+	}
+	row("violations", "%s", v.summary())
+	for _, example := range v.Examples {
+		fmt.Fprintf(table, "    %s\n", example)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print verdict: %w", err)
+	}
+	return nil
+}
+
+func (v *Verdict) faults() string { return counts(v.Faults) }
+
+func (v *Verdict) summary() string {
+	if v.Violations() == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d: %s", v.Violations(), counts(v.Kinds))
+}
+
+func counts(m map[string]int) string {
+	var parts []string
+	total := 0
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, m[name]))
+		total += m[name]
+	}
+	if total == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// quantile returns the p-th percentile of ascending times, by nearest rank.
+func quantile(sorted []int64, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := (len(sorted)*p + 99) / 100
+	return micros(sorted[max(0, rank-1)]).Round(100 * time.Microsecond)
+}
+
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
