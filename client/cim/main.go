@@ -24,6 +24,7 @@ const usage = `cim: distributed instant messaging and push
   cim -name alice      chat (cim -h lists the flags; the cluster must run)
   cim up               run a whole cluster on this machine and chat
   cim up -demo         show in half a minute what it does when a node dies
+  cim verify           break a cluster on this machine, and see that nothing is lost
   cim ring             members, load, who owns a user, what would move
   cim drain NODE       take a node out: its users go to others, then it ends
   cim server           run one node     (the program cim-server)
@@ -34,6 +35,7 @@ const usage = `cim: distributed instant messaging and push
 // commands are what may stand behind cim; without one it chats.
 var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
 	"up":      runUp,
+	"verify":  runVerify,
 	"ring":    showRing,
 	"drain":   runDrain,
 	"server":  server.Run,

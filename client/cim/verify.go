@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/verify"
+	"github.com/cim-go/cim/client/cim/verify/fault"
+	"github.com/cim-go/cim/client/cim/verify/ledger"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+// errBroken is the end of a run that found violations.
+var errBroken = errors.New("the promise was broken")
+
+// runVerify is `cim verify`: break a whole cluster on this machine and see
+// whether messages are lost, doubled or out of order.
+func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim verify", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	c := verify.Config{Out: os.Stdout, Settle: verify.Settle}
+	fs.Uint64Var(&c.Seed, "seed", rand.Uint64N(1_000_000), "`number` from which traffic and faults follow; without it another one each time")
+	fs.DurationVar(&c.Duration, "duration", time.Minute, "how long users send and things break")
+	faults := fs.String("faults", "all", "`names` with commas; all; none; help lists them")
+	fs.IntVar(&c.Users, "users", 100, "`number` of users")
+	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
+	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
+	fs.Float64Var(&c.Rate, "rate", 60, "`messages` a second, of all users together")
+	fs.StringVar(&c.Dir, "dir", "", "`folder` for the ledger, logs and data; empty: a temporary one, kept if something is wrong")
+	check := fs.String("check", "", "run nothing: judge the ledger in this `file`")
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	switch *faults {
+	case "help":
+		return listFaults(os.Stdout)
+	case "none":
+	default:
+		c.Faults = strings.Split(*faults, ",")
+	}
+	verdict, err := judge(ctx, c, *check)
+	if errors.Is(err, verify.ErrConfig) {
+		return fmt.Errorf("%w: %w", config.ErrUsage, err)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nverdict")
+	if err := verdict.Print(os.Stdout); err != nil {
+		return err
+	}
+	if n := verdict.Violations(); n > 0 {
+		return fmt.Errorf("%w %d times", errBroken, n)
+	}
+	return nil
+}
+
+func judge(ctx context.Context, c verify.Config, path string) (ledger.Verdict, error) {
+	if path != "" {
+		return verify.Check(path)
+	}
+	return verify.Run(ctx, c)
+}
+
+func listFaults(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, f := range fault.All() {
+		r := f.Rhythm()
+		fmt.Fprintf(table, "%s\t%s\tevery %v to %v\n", f.Name(), f.Story(), r.Every.Min, r.Every.Max)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,65 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/verify/fault"
+)
+
+// ErrConfig is wrapped by what is wrong with a Config.
+var ErrConfig = errors.New("verify")
+
+// Config says what to run. All fields but Dir and Out are needed.
+type Config struct {
+	Seed     uint64
+	Duration time.Duration // of the traffic; the run takes some seconds more
+	Faults   []string      // names, or "all"
+	Users    int           // at least 2
+	Nodes    int
+	Routes   int
+	Rate     float64       // messages a second, of all users together
+	Settle   time.Duration // how long what is owed may take when all is healed
+	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
+	Out      io.Writer     // progress and verdict; nil: nowhere
+}
+
+// Settle is how long it may take until everything is shown when nothing is
+// broken any more: reconciliation finds within 30 s what nobody pushed, and a
+// client that failed often in a row pauses for 30 s at most.
+const Settle = 75 * time.Second
+
+func (c Config) check() ([]fault.Fault, error) {
+	switch {
+	case c.Duration <= 0:
+		return nil, fmt.Errorf("%w: the duration is %v", ErrConfig, c.Duration)
+	case c.Users < 2:
+		return nil, fmt.Errorf("%w: %d users, want at least 2", ErrConfig, c.Users)
+	case c.Nodes < 1 || c.Routes < 1:
+		return nil, fmt.Errorf("%w: at least one node and one route are needed", ErrConfig)
+	case c.Rate <= 0:
+		return nil, fmt.Errorf("%w: the rate is %v", ErrConfig, c.Rate)
+	}
+	all := fault.All()
+	if slices.Equal(c.Faults, []string{"all"}) {
+		return all, nil
+	}
+	var chosen []fault.Fault
+	for _, name := range c.Faults {
+		i := slices.IndexFunc(all, func(f fault.Fault) bool { return f.Name() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: there is no fault %q", ErrConfig, name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func (c Config) String() string {
+	return fmt.Sprintf("-seed %d -duration %v -faults %s -users %d -nodes %d -routes %d -rate %g",
+		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Users, c.Nodes, c.Routes, c.Rate)
+}

@@ -1,0 +1,157 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/verify/ledger"
+	"github.com/cim-go/cim/client/history"
+)
+
+// Who is in the crowd: every n-th user or device has it.
+const (
+	everyLaptop  = 8 // a second device
+	everyService = 9 // sends over HTTP
+	everyFile    = 3 // keeps its history in a file
+	everySocket  = 5 // connects by WebSocket
+)
+
+// serviceDevice is the name of those who send over HTTP and are shown nothing.
+const serviceDevice = "service"
+
+// arriving is how many devices log in at a time.
+const arriving = 8
+
+// Config says who meets where.
+type Config struct {
+	Routes []string // base URLs
+	Users  int
+	Rate   float64 // messages a second, of all together
+	Seed   uint64
+	Dir    string // for history files
+	Ledger *ledger.Writer
+}
+
+// Crowd is everybody.
+type Crowd struct {
+	devices []*Device
+	talkers []*talker
+}
+
+// Gather registers the users, connects their devices and returns when all are
+// there.
+func Gather(ctx context.Context, c Config) (*Crowd, error) {
+	base := client.Config{Routes: c.Routes, HTTP: routesClient()}
+	users := make([]int64, c.Users)
+	err := together(ctx, c.Users, func(ctx context.Context, i int) error {
+		config := base
+		config.Name = userName(i)
+		account, err := client.Register(ctx, config)
+		users[i] = account.User
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	crowd := new(Crowd)
+	for i := range c.Users {
+		crowd.add(c, base, users, i, "phone")
+		if i%everyLaptop == 0 {
+			crowd.add(c, base, users, i, "laptop")
+		}
+	}
+	pace := time.Duration(float64(len(crowd.talkers)) / c.Rate * float64(time.Second))
+	for _, t := range crowd.talkers {
+		t.orders.pace = pace
+	}
+	if err := crowd.arrive(ctx, base); err != nil {
+		crowd.Close()
+		return nil, err
+	}
+	return crowd, nil
+}
+
+func userName(i int) string { return fmt.Sprintf("user-%d", i) }
+
+func (c *Crowd) add(config Config, base client.Config, users []int64, user int, device string) {
+	place := len(c.devices)
+	if place%everySocket == 0 {
+		base.Transport = client.WebSocket
+	}
+	path := ""
+	if place%everyFile == 0 {
+		path = history.Path(filepath.Join(config.Dir, "history"), userName(user), device)
+	}
+	d := newDevice(userName(user), users[user], device, base, path, config.Ledger)
+	c.devices = append(c.devices, d)
+	c.talkers = append(c.talkers, &talker{
+		Device: d, users: users, orders: newOrders(config.Seed, place, user, len(users), 0),
+	})
+}
+
+// arrive starts all devices and logs those in that send over HTTP.
+func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
+	return together(ctx, len(c.devices), func(ctx context.Context, i int) error {
+		d, t := c.devices[i], c.talkers[i]
+		if err := d.Start(ctx); err != nil {
+			return err
+		}
+		d.ledger.Write(ledger.Record{Kind: ledger.Joined, User: d.user, Device: d.device})
+		if i%everyService != 0 {
+			return nil
+		}
+		base.Name, base.Device = d.name, serviceDevice
+		var err error
+		t.sender, err = client.NewSender(ctx, base)
+		return err
+	})
+}
+
+// together does all n, some at a time, and returns the first failure.
+func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(arriving)
+	for i := range n {
+		group.Go(func() error { return do(ctx, i) })
+	}
+	return group.Wait()
+}
+
+// Devices returns all devices, in the order of their places.
+func (c *Crowd) Devices() []*Device { return c.devices }
+
+// Talk lets everybody send until traffic ends. An answer is waited for until life
+// ends, or Close. What it returns is closed when nobody waits any more.
+func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
+	var talking sync.WaitGroup
+	for _, t := range c.talkers {
+		talking.Go(func() { t.talk(traffic, life) })
+	}
+	all := make(chan struct{})
+	go func() {
+		talking.Wait()
+		close(all)
+	}()
+	return all
+}
+
+// Close ends all devices and waits for them. Messages without an answer are noted
+// as unknown.
+func (c *Crowd) Close() error {
+	var (
+		wait sync.WaitGroup
+		errs = make([]error, len(c.devices))
+	)
+	for i, d := range c.devices {
+		wait.Go(func() { errs[i] = d.Kill() })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}

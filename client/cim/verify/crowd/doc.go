@@ -1,0 +1,17 @@
+// Package crowd is the users of `cim verify`: hundreds of clients of the SDK
+// that write to each other and to everyone, and keep a ledger of what they were
+// told and shown.
+//
+// A user has a phone; some have a laptop, too, and some send over HTTP, as a
+// service would. Some devices keep their history in a file: those can be killed
+// and started again in the middle of anything, as a program on a phone is. The
+// others keep it in memory and live as long as the run. Any device's connection
+// can be cut, torn in the middle of a frame, made silent or slow.
+//
+// What a device sends, to whom, how long it is and when it is due follows from
+// the seed and the device's place in the crowd alone, so that the same seed is
+// the same traffic. A device that is away sends late, not less.
+//
+// A device has four goroutines while its client runs, and one for each message
+// without an answer. Crowd.Close waits for all.
+package crowd

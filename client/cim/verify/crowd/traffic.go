@@ -1,0 +1,97 @@
+package crowd
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// The mix of what a device sends, in percent of its orders.
+const (
+	toEveryone = 8
+	bursts     = 10 // many messages at once, without waiting for an answer
+	impatient  = 6  // gives up soon, and half of those send it again
+	longTexts  = 4
+)
+
+const (
+	mostBurst   = 20
+	longestText = 6 << 10 // bytes
+	usualText   = 160
+	patience    = 1500 * time.Millisecond // of the impatient, at most
+)
+
+// order is what a device is to send next.
+type order struct {
+	wait     time.Duration // since the order before
+	peer     int           // index of the user it is to; -1: everyone
+	texts    []string
+	patience time.Duration // zero: wait for the answer as long as it takes
+	again    bool          // send it again after giving up
+}
+
+// orders draws what one device sends.
+type orders struct {
+	rng   *rand.Rand
+	pace  time.Duration // mean time between two messages
+	peers []int         // users it writes to
+	name  string        // begins every text
+	count int           // texts so far
+}
+
+// newOrders returns the orders of the device at a place of the crowd, whose user
+// is user of users. The same arguments give the same orders.
+func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders {
+	o := &orders{rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, name: fmt.Sprintf("%d", place)}
+	for _, step := range []int{1, 2, 7, 31} { // few, so that conversations have an order to lose
+		if peer := (user + step) % users; peer != user {
+			o.peers = append(o.peers, peer)
+		}
+	}
+	return o
+}
+
+func (o *orders) next() order {
+	n := 1
+	if o.percent(bursts) {
+		n = 2 + o.rng.IntN(mostBurst-1)
+	}
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace) * float64(n)), peer: -1}
+	if !o.percent(toEveryone) && len(o.peers) > 0 {
+		next.peer = o.peers[o.rng.IntN(len(o.peers))]
+	}
+	if n == 1 && o.percent(impatient) {
+		next.patience = time.Duration(1 + o.rng.Int64N(int64(patience)))
+		next.again = o.percent(50)
+	}
+	for range n {
+		next.texts = append(next.texts, o.text())
+	}
+	return next
+}
+
+func (o *orders) percent(p int) bool { return o.rng.IntN(100) < p }
+
+// text is one that no other device sends, and this one no second time.
+func (o *orders) text() string {
+	length := o.rng.IntN(usualText)
+	if o.percent(longTexts) {
+		length = o.rng.IntN(longestText)
+	}
+	o.count++
+	return fmt.Sprintf("%s.%d %s", o.name, o.count, strings.Repeat(string(rune('a'+o.rng.IntN(26))), length))
+}
+
+// until waits until at, and reports false if ctx ends before.
+func until(ctx context.Context, at time.Time) bool {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}

@@ -1,0 +1,80 @@
+package crowd
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What a wire does with the bytes it is given.
+const (
+	sound   = iota
+	tearing // cuts the next write in half, and then itself
+	mute    // loses everything in both directions, as a network that forgot the connection
+)
+
+const (
+	slowBytes = 512                   // what a slow reader takes at a time
+	slowPause = 40 * time.Millisecond // and how long it rests before that: 12.5 kB/s
+	// readBuffer is the size of the kernel's buffer in bytes: small, so that a slow
+	// reader is felt by the node.
+	readBuffer = 4 << 10
+)
+
+// wire is a device's connection to a node.
+type wire struct {
+	net.Conn
+	slow   *atomic.Bool // the device's
+	ended  func(*wire)  // called once, by Close
+	state  atomic.Int32
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newWire(conn net.Conn, slow *atomic.Bool, ended func(*wire)) *wire {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(readBuffer) // a wish: the test is milder without it
+	}
+	return &wire{Conn: conn, slow: slow, ended: ended, closed: make(chan struct{})}
+}
+
+// Read implements net.Conn.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.slow.Load() {
+		b = b[:min(len(b), slowBytes)]
+		select {
+		case <-w.closed:
+			return 0, net.ErrClosed
+		case <-time.After(slowPause):
+		}
+	}
+	n, err := w.Conn.Read(b)
+	if w.state.Load() == mute {
+		<-w.closed
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (w *wire) Write(b []byte) (int, error) {
+	switch w.state.Load() {
+	case mute:
+		return len(b), nil
+	case tearing:
+		n, _ := w.Conn.Write(b[:len(b)/2]) // the connection ends either way
+		w.Close()
+		return n, net.ErrClosed
+	}
+	return w.Conn.Write(b)
+}
+
+// Close implements net.Conn.
+func (w *wire) Close() error {
+	w.once.Do(func() {
+		close(w.closed)
+		w.ended(w)
+	})
+	return w.Conn.Close()
+}

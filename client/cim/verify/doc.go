@@ -1,0 +1,19 @@
+// Package verify is `cim verify`: it checks on anybody's machine that a message
+// whose sender was told "accepted" is shown to each receiver exactly once, in the
+// order of its log, a sender's messages in the order he sent them, whatever
+// breaks meanwhile.
+//
+// It starts a real cluster (package up), lets hundreds of users write to each
+// other (crowd), breaks things by a plan that follows from a seed (fault), and
+// writes down what everybody was told and shown. When all is healed and nothing
+// moves any more, a judge who knows nothing but what was written gives the
+// verdict (ledger). The same file can be judged again by Check.
+//
+// The seed decides who sends what to whom when, what breaks when and for how
+// long. It cannot decide how the processes' threads interleave: the same seed is
+// the same story, and not the same run.
+//
+// What it does not break: the network between nodes (gossip), a Redis failover,
+// a disk that loses what was synced. What it does not send: messages with a
+// delay, messages to groups other than everyone.
+package verify

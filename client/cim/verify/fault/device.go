@@ -1,0 +1,62 @@
+package fault
+
+import (
+	"context"
+	"time"
+)
+
+type clientFlap struct{}
+
+func (clientFlap) Name() string { return "client-flap" }
+func (clientFlap) Story() string {
+	return "a connection is cut, torn in a frame or falls silent; or a client with a history file is killed and started again"
+}
+func (clientFlap) Hits() Class           { return Devices }
+func (clientFlap) Missing(*World) string { return "" }
+func (clientFlap) Rhythm() Rhythm {
+	return Rhythm{Every: Span{100 * time.Millisecond, 800 * time.Millisecond}, Lasts: Span{10 * time.Millisecond, 4 * time.Second}}
+}
+
+// What happens to a connection, of 100; the rest are cut. A device that can be
+// killed is, two times of three.
+const (
+	killed = 66
+	torn   = 25
+	silent = 15
+)
+
+func (clientFlap) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
+	d := w.devices[s.Target]
+	switch {
+	case d.Restartable() && s.percent(1, killed):
+		if err := d.Kill(); err != nil {
+			return Wound{}, err
+		}
+		return Wound{What: d.String() + " killed", Heal: d.Start}, nil
+	case s.percent(2, torn):
+		d.Tear()
+		return Wound{What: d.String() + " torn"}, nil
+	case s.percent(3, silent):
+		d.Mute()
+		return Wound{What: d.String() + " silent"}, nil
+	default:
+		d.Cut()
+		return Wound{What: d.String() + " cut"}, nil
+	}
+}
+
+type slowReader struct{}
+
+func (slowReader) Name() string          { return "slow-reader" }
+func (slowReader) Story() string         { return "a device reads 12 kB a second, into a small buffer" }
+func (slowReader) Hits() Class           { return Devices }
+func (slowReader) Missing(*World) string { return "" }
+func (slowReader) Rhythm() Rhythm {
+	return Rhythm{Every: Span{time.Second, 4 * time.Second}, Lasts: Span{2 * time.Second, 15 * time.Second}}
+}
+
+func (slowReader) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
+	d := w.devices[s.Target]
+	d.Slow(true)
+	return Wound{What: d.String() + " slow", Heal: func(context.Context) error { d.Slow(false); return nil }}, nil
+}

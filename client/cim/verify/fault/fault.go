@@ -1,0 +1,111 @@
+package fault
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/verify/crowd"
+)
+
+// Class is what a fault hits. A target has one fault at a time.
+type Class string
+
+// The classes.
+const (
+	Nodes     Class = "node"
+	Routes    Class = "route"
+	Store     Class = "store"
+	ZooKeeper Class = "zookeeper"
+	Devices   Class = "device"
+)
+
+// Fault is one way in which things break.
+type Fault interface {
+	Name() string
+	Story() string // what happens, in a line for people
+	Hits() Class
+	Rhythm() Rhythm
+	// Missing says what the world lacks for this fault; empty: nothing.
+	Missing(*World) string
+	// Inject hits the strike's target. On an error nothing is broken.
+	Inject(context.Context, *World, Strike) (Wound, error)
+}
+
+// Rhythm is how often a fault comes and how long it lasts.
+type Rhythm struct {
+	Every Span // from one strike to the next
+	Lasts Span
+}
+
+// Span is a range of durations, both ends included.
+type Span struct{ Min, Max time.Duration }
+
+func (s Span) draw(rng *rand.Rand) time.Duration {
+	return s.Min + time.Duration(rng.Int64N(int64(s.Max-s.Min)+1))
+}
+
+// Wound is a fault that happened.
+type Wound struct {
+	What string // in words: node-2 killed
+	// Heal ends it, and blocks until what was hit is ready again. It may be tried
+	// again after an error. nil: it heals by itself.
+	Heal func(context.Context) error
+}
+
+// All returns every fault there is.
+func All() []Fault {
+	return []Fault{
+		nodeKill{}, nodePause{}, routeKill{}, redisKill{}, zkStop{}, clientFlap{}, slowReader{},
+	}
+}
+
+// World is what can break.
+type World struct {
+	cluster *up.Cluster
+	devices []*crowd.Device
+	seats   []*seat
+	noZK    string
+}
+
+// NewWorld returns the world of a cluster that just started and its users. noZK
+// says why there is no ZooKeeper, if there is none.
+func NewWorld(cluster *up.Cluster, devices []*crowd.Device, noZK string) *World {
+	w := &World{cluster: cluster, devices: devices, noZK: noZK}
+	for _, n := range cluster.Nodes() {
+		w.seats = append(w.seats, &seat{node: n})
+	}
+	return w
+}
+
+// Targets returns how many there are of a class.
+func (w *World) Targets(c Class) int {
+	switch c {
+	case Nodes:
+		return len(w.seats)
+	case Routes:
+		return len(w.cluster.Routes())
+	case Devices:
+		return len(w.devices)
+	default:
+		return 1
+	}
+}
+
+// Fallen returns the nodes and routes that should run and do not: they ended by
+// themselves.
+func (w *World) Fallen() []string {
+	var fallen []string
+	for _, s := range w.seats {
+		if n := s.current(); !n.Running() {
+			fallen = append(fallen, n.Name)
+		}
+	}
+	for _, r := range w.cluster.Routes() {
+		if !r.Running() {
+			fallen = append(fallen, r.Name)
+		}
+	}
+	return fallen
+}

@@ -1,0 +1,118 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func targets(n int) func(Class) int {
+	return func(c Class) int {
+		if c == Store || c == ZooKeeper {
+			return 1
+		}
+		return n
+	}
+}
+
+// The seed alone decides: everything strikes, nothing that is struck is struck
+// again before it is healed, and one node and one route always stand.
+func TestPlanStrikesEverythingAndLeavesOneStanding(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seed := rapid.Uint64().Draw(t, "seed")
+		n := rapid.IntRange(2, 60).Draw(t, "targets")
+		duration := time.Duration(rapid.IntRange(10, 300).Draw(t, "seconds")) * time.Second
+		plan := Plan(seed, duration, All(), targets(n))
+		if again := Plan(seed, duration, All(), targets(n)); fmt.Sprint(again) != fmt.Sprint(plan) {
+			t.Fatal("the same seed gave another plan")
+		}
+		for i, s := range plan {
+			if s.end() > duration || s.Target < 0 || s.Target >= targets(n)(s.Fault.Hits()) {
+				t.Fatalf("strike %+v in %v", s, duration)
+			}
+			down := map[int]bool{s.Target: true}
+			for _, earlier := range plan[:i] {
+				if earlier.Fault.Hits() != s.Fault.Hits() || earlier.end() <= s.At {
+					continue
+				}
+				if down[earlier.Target] {
+					t.Fatalf("%+v strikes what %+v struck", s, earlier)
+				}
+				down[earlier.Target] = true
+			}
+			if c := s.Fault.Hits(); (c == Nodes || c == Routes) && len(down) == n {
+				t.Fatalf("no %s stands at %v", c, s.At)
+			}
+		}
+		if n < 40 {
+			return // others may hold all targets whenever a fault's turn comes
+		}
+		for _, f := range All() {
+			if !slices.ContainsFunc(plan, func(s Strike) bool { return s.Fault == f }) {
+				t.Errorf("%s never strikes in %v", f.Name(), duration)
+			}
+		}
+	})
+}
+
+// stub is a fault of the store that fails to heal a number of times.
+type stub struct {
+	redisKill
+	failures *int
+}
+
+func (s stub) Inject(context.Context, *World, Strike) (Wound, error) {
+	return Wound{What: "stub", Heal: func(context.Context) error {
+		if *s.failures--; *s.failures >= 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	}}, nil
+}
+
+func TestRunHealsEverythingOrSaysSo(t *testing.T) {
+	for failures, healed := range map[int]bool{0: true, 3: true, 1000: false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			left := failures
+			plan := []Strike{{At: time.Second, Lasts: 5 * time.Second, Fault: stub{failures: &left}}}
+			var told []bool
+			begun := time.Now()
+			err := Run(ctx, nil, plan, func(_ Fault, _ string, over bool) { told = append(told, over) })
+			if (err == nil) != healed || len(told) == 0 || told[len(told)-1] != healed {
+				t.Errorf("after %d failures: %v, told %v", failures, err, told)
+			}
+			if took := time.Since(begun); healed && took != time.Duration(6+failures)*time.Second {
+				t.Errorf("healed after %v", took)
+			}
+		})
+	}
+}
+
+// A run that is ended heals at once.
+func TestEndOfTrafficHealsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		left := 0
+		begun := time.Now()
+		plan := []Strike{
+			{At: time.Second, Lasts: time.Hour, Fault: stub{failures: &left}},
+			{At: time.Minute, Fault: stub{failures: &left}, Target: 1},
+		}
+		n := 0
+		if err := Run(ctx, nil, plan, func(Fault, string, bool) { n++ }); err != nil || n != 2 {
+			t.Errorf("%v, told %d times", err, n)
+		}
+		if took := time.Since(begun); took != 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Told is how Run says what happens: that a fault began (over is false) or was
+// healed. It is called from many goroutines.
+type Told func(f Fault, what string, over bool)
+
+// healTime is how long healing is tried: two programs may need each other, such
+// as a route that is started again while the store is away.
+const healTime = time.Minute
+
+// Run carries out the plan and returns when all of it is healed. A target that
+// still heals from an earlier strike is spared. When traffic ends, what was not
+// struck is left out and what is broken is healed at once. An error is a fault
+// that could not happen or could not be healed: then the run says nothing about
+// the system.
+func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
+	begun := time.Now()
+	var (
+		wait sync.WaitGroup
+		hit  = wounded{at: make(map[spot]bool)}
+	)
+	for _, s := range plan {
+		if !sleep(traffic, time.Until(begun.Add(s.At))) {
+			break
+		}
+		at := spot{s.Fault.Hits(), s.Target}
+		if !hit.take(at) {
+			continue
+		}
+		wait.Go(func() { hit.release(at, strike(traffic, w, s, tell)) })
+	}
+	wait.Wait()
+	return hit.err
+}
+
+// spot is a target.
+type spot struct {
+	class  Class
+	target int
+}
+
+// wounded are the targets that are hit now.
+type wounded struct {
+	mu  sync.Mutex
+	at  map[spot]bool
+	err error // the first failure
+}
+
+func (w *wounded) take(at spot) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.at[at] {
+		return false
+	}
+	w.at[at] = true
+	return true
+}
+
+// release gives up the target; after a failure it stays taken.
+func (w *wounded) release(at spot, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		delete(w.at, at)
+	} else if w.err == nil {
+		w.err = err
+	}
+}
+
+func strike(traffic context.Context, w *World, s Strike, tell Told) error {
+	life, cancel := context.WithTimeout(context.WithoutCancel(traffic), s.Lasts+healTime)
+	defer cancel()
+	wound, err := s.Fault.Inject(life, w, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Fault.Name(), err)
+	}
+	tell(s.Fault, wound.What, false)
+	if wound.Heal == nil {
+		return nil
+	}
+	sleep(traffic, s.Lasts)
+	if err := heal(life, wound.Heal); err != nil {
+		return fmt.Errorf("%s: %s cannot be healed: %w", s.Fault.Name(), wound.What, err)
+	}
+	tell(s.Fault, wound.What, true)
+	return nil
+}
+
+func heal(life context.Context, try func(context.Context) error) error {
+	for {
+		err := try(life)
+		if err == nil {
+			return nil
+		}
+		if !sleep(life, time.Second) {
+			return err
+		}
+	}
+}
+
+// sleep waits for d, or returns false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,155 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/verify/crowd"
+	"github.com/cim-go/cim/client/cim/verify/fault"
+	"github.com/cim-go/cim/client/cim/verify/ledger"
+	zookeeper "github.com/cim-go/cim/ring/mirror/spawn"
+	redis "github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// Run runs everything and returns the verdict on the ledger it wrote. It blocks;
+// when ctx ends the traffic does, and what happened so far is judged. An error
+// means that the run says nothing about the system.
+func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
+	faults, err := c.check()
+	if err != nil {
+		return ledger.Verdict{}, err
+	}
+	if c.Out == nil {
+		c.Out = io.Discard
+	}
+	kept := c.Dir != ""
+	if !kept {
+		if c.Dir, err = os.MkdirTemp("", "cim-verify-"); err != nil {
+			return ledger.Verdict{}, fmt.Errorf("make folder: %w", err)
+		}
+	} else if old, _ := os.ReadDir(c.Dir); len(old) > 0 {
+		// Its store and histories would bring back the messages of another run.
+		return ledger.Verdict{}, fmt.Errorf("%w: the folder %s is not empty", ErrConfig, c.Dir)
+	}
+	path := filepath.Join(c.Dir, "ledger.jsonl")
+	err = c.write(ctx, faults, path)
+	if err != nil {
+		return ledger.Verdict{}, fmt.Errorf("%w (logs are in %s)", err, c.Dir)
+	}
+	verdict, err := Check(path)
+	if !kept && err == nil && verdict.Violations() == 0 {
+		return verdict, os.RemoveAll(c.Dir)
+	}
+	fmt.Fprintf(c.Out, "the ledger is %s, logs are beside it\n", path)
+	return verdict, err
+}
+
+// Check judges the ledger at path.
+func Check(path string) (ledger.Verdict, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return ledger.Verdict{}, fmt.Errorf("open ledger: %w", err)
+	}
+	defer file.Close()
+	judge := ledger.NewJudge()
+	if err := ledger.Read(file, judge.Hear); err != nil {
+		return ledger.Verdict{}, err
+	}
+	return judge.Verdict(), nil
+}
+
+// write runs everything and leaves a ledger at path.
+func (c Config) write(ctx context.Context, faults []fault.Fault, path string) error {
+	watcher := newWatcher(c.Out)
+	watcher.say("seed %d; starting %d nodes and %d routes", c.Seed, c.Nodes, c.Routes)
+	cluster, noZK, err := c.start(ctx, faults)
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	book, err := ledger.Create(path, watcher.hear)
+	if err != nil {
+		return err
+	}
+	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String()})
+	err = c.drive(ctx, faults, cluster, noZK, book, watcher)
+	return errors.Join(err, book.Close())
+}
+
+// start starts the cluster with what the faults need, as far as this machine has
+// it. noZK says why there is no ZooKeeper.
+func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cluster, noZK string, err error) {
+	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Redis: "persist", Dir: c.Dir}
+	noZK = "it was not asked for"
+	for _, f := range faults {
+		if f.Hits() == fault.ZooKeeper {
+			config.ZK, noZK = "spawn", ""
+		}
+	}
+	for {
+		cluster, err = up.Start(ctx, config)
+		switch {
+		case errors.Is(err, redis.ErrNotInstalled) && config.Redis == "persist":
+			config.Redis = "embedded"
+		case errors.Is(err, zookeeper.ErrNotInstalled) && config.ZK == "spawn":
+			config.ZK, noZK = "", zookeeper.ErrNotInstalled.Error()
+		default:
+			return cluster, noZK, err
+		}
+	}
+}
+
+// drive lets the crowd talk while things break, heals, and waits until it is
+// quiet.
+func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, noZK string, book *ledger.Writer, watcher *watcher) error {
+	people, err := crowd.Gather(ctx, crowd.Config{
+		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
+	})
+	if err != nil {
+		return err
+	}
+	world := fault.NewWorld(cluster, people.Devices(), noZK)
+	var possible []fault.Fault
+	for _, f := range faults {
+		if why := f.Missing(world); why != "" {
+			book.Write(ledger.Record{Kind: ledger.LeftOut, Fault: f.Name(), Note: why})
+			continue
+		}
+		possible = append(possible, f)
+	}
+	plan := fault.Plan(c.Seed, c.Duration, possible, world.Targets)
+	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Devices()), c.Users, len(plan), c.Duration)
+
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	traffic, stop := context.WithTimeout(ctx, c.Duration)
+	defer stop()
+	talked := people.Talk(traffic, life)
+	watcher.watch(traffic)
+	failed := fault.Run(traffic, world, plan, func(f fault.Fault, what string, over bool) {
+		kind := ledger.Broken
+		if over {
+			kind = ledger.Healed
+		}
+		book.Write(ledger.Record{Kind: kind, Fault: f.Name(), Note: what})
+	})
+	<-traffic.Done()
+	if fallen := world.Fallen(); failed == nil && len(fallen) > 0 {
+		failed = fmt.Errorf("ended by themselves: %s", strings.Join(fallen, ", "))
+	}
+	watcher.say("traffic ended, everything is healed")
+	if failed == nil {
+		watcher.settle(life, c.Settle)
+		book.Write(ledger.Record{Kind: ledger.Quiet})
+	}
+	end()
+	failed = errors.Join(failed, people.Close())
+	<-talked
+	watcher.done()
+	return failed
+}
