@@ -69,9 +69,11 @@ func (p *Process) PID() int { return p.life.Load().process.Pid }
 func (p *Process) Done() <-chan struct{} { return p.life.Load().done }
 
 // Err returns how the process ended: nil if with status 0. It blocks until it has.
+// A process that is started again has another end.
 func (p *Process) Err() error {
-	<-p.done
-	return p.err
+	l := p.life.Load()
+	<-l.done
+	return l.err
 }
 
 // Kill ends the process at once, as a crash would, and waits until it is gone.
