@@ -105,8 +105,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 	}
 }
 
-// drive lets the crowd talk while things break, heals, and waits until it is
-// quiet.
+// drive gathers the crowd, lets it talk while things break, and sends it home.
 func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, noZK string, book *ledger.Writer, watcher *watcher) error {
 	people, err := crowd.Gather(ctx, crowd.Config{
 		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
@@ -115,33 +114,16 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 		return err
 	}
 	world := fault.NewWorld(cluster, people.Devices(), noZK)
-	var possible []fault.Fault
-	for _, f := range faults {
-		if why := f.Missing(world); why != "" {
-			book.Write(ledger.Record{Kind: ledger.LeftOut, Fault: f.Name(), Note: why})
-			continue
-		}
-		possible = append(possible, f)
-	}
-	plan := fault.Plan(c.Seed, c.Duration, possible, world.Targets)
+	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Devices()), c.Users, len(plan), c.Duration)
 
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	traffic, stop := context.WithTimeout(ctx, c.Duration)
 	defer stop()
 	talked := people.Talk(traffic, life)
 	watcher.watch(traffic)
-	failed := fault.Run(traffic, world, plan, func(f fault.Fault, what string, over bool) {
-		kind := ledger.Broken
-		if over {
-			kind = ledger.Healed
-		}
-		book.Write(ledger.Record{Kind: kind, Fault: f.Name(), Note: what})
-	})
-	<-traffic.Done()
-	if fallen := world.Fallen(); failed == nil && len(fallen) > 0 {
-		failed = fmt.Errorf("ended by themselves: %s", strings.Join(fallen, ", "))
-	}
+	failed := c.hurt(traffic, world, plan, book)
 	watcher.say("traffic ended, everything is healed")
 	if failed == nil {
 		watcher.settle(life, c.Settle)
@@ -152,4 +134,34 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	<-talked
 	watcher.done()
 	return failed
+}
+
+// possible returns the faults that can happen here, and notes the others.
+func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer) []fault.Fault {
+	var list []fault.Fault
+	for _, f := range faults {
+		if why := f.Missing(world); why != "" {
+			book.Write(ledger.Record{Kind: ledger.LeftOut, Fault: f.Name(), Note: why})
+			continue
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// hurt carries out the plan while there is traffic, and returns when that has
+// ended and all is healed.
+func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
+	err := fault.Run(traffic, world, plan, func(f fault.Fault, what string, over bool) {
+		kind := ledger.Broken
+		if over {
+			kind = ledger.Healed
+		}
+		book.Write(ledger.Record{Kind: kind, Fault: f.Name(), Note: what})
+	})
+	<-traffic.Done()
+	if fallen := world.Fallen(); err == nil && len(fallen) > 0 {
+		return fmt.Errorf("ended by themselves: %s", strings.Join(fallen, ", "))
+	}
+	return err
 }
