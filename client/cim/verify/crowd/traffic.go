@@ -13,10 +13,13 @@ const (
 	toEveryone = 8
 	bursts     = 10 // many messages at once, without waiting for an answer
 	impatient  = 6  // gives up soon, and half of those send it again
+	floods     = 1  // more, to one user, than a node keeps for a slow reader
 	longTexts  = 4
 )
 
 const (
+	flood       = 30
+	floodText   = 14 << 10 // bytes; a node keeps 256 KiB for a connection
 	mostBurst   = 20
 	longestText = 6 << 10 // bytes
 	usualText   = 160
@@ -54,12 +57,15 @@ func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders 
 }
 
 func (o *orders) next() order {
-	n := 1
-	if o.percent(bursts) {
+	n, flooding := 1, o.percent(floods)
+	switch {
+	case flooding:
+		n = flood
+	case o.percent(bursts):
 		n = 2 + o.rng.IntN(mostBurst-1)
 	}
 	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace) * float64(n)), peer: -1}
-	if !o.percent(toEveryone) && len(o.peers) > 0 {
+	if flooding || !o.percent(toEveryone) {
 		next.peer = o.peers[o.rng.IntN(len(o.peers))]
 	}
 	if n == 1 && o.percent(impatient) {
@@ -67,19 +73,26 @@ func (o *orders) next() order {
 		next.again = o.percent(50)
 	}
 	for range n {
-		next.texts = append(next.texts, o.text())
+		if flooding {
+			next.texts = append(next.texts, o.text(floodText))
+		} else {
+			next.texts = append(next.texts, o.text(o.length()))
+		}
 	}
 	return next
 }
 
 func (o *orders) percent(p int) bool { return o.rng.IntN(100) < p }
 
-// text is one that no other device sends, and this one no second time.
-func (o *orders) text() string {
-	length := o.rng.IntN(usualText)
+func (o *orders) length() int {
 	if o.percent(longTexts) {
-		length = o.rng.IntN(longestText)
+		return o.rng.IntN(longestText)
 	}
+	return o.rng.IntN(usualText)
+}
+
+// text is one that no other device sends, and this one no second time.
+func (o *orders) text(length int) string {
 	o.count++
 	return fmt.Sprintf("%s.%d %s", o.name, o.count, strings.Repeat(string(rune('a'+o.rng.IntN(26))), length))
 }

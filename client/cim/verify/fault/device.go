@@ -52,7 +52,7 @@ func (slowReader) Story() string         { return "a device reads 12 kB a second
 func (slowReader) Hits() Class           { return Devices }
 func (slowReader) Missing(*World) string { return "" }
 func (slowReader) Rhythm() Rhythm {
-	return Rhythm{Every: Span{time.Second, 4 * time.Second}, Lasts: Span{2 * time.Second, 15 * time.Second}}
+	return Rhythm{Every: Span{300 * time.Millisecond, 1500 * time.Millisecond}, Lasts: Span{2 * time.Second, 15 * time.Second}}
 }
 
 func (slowReader) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
