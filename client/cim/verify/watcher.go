@@ -92,7 +92,7 @@ func (w *watcher) progress() {
 
 func orNothing(list []string) string {
 	if len(list) == 0 {
-		return "all is well"
+		return "every server is up"
 	}
 	return strings.Join(list, ", ")
 }

@@ -141,7 +141,7 @@ func (d *Device) each(do func(*wire)) {
 }
 
 func (d *Device) dial(ctx context.Context, node proto.Node) (net.Conn, error) {
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: ethernet}
 	conn, err := dialer.DialContext(ctx, "tcp", node.Address)
 	if err != nil {
 		return nil, err
