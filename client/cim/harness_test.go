@@ -226,6 +226,11 @@ func (u *uplink) Pull(ctx context.Context, r *proto.PullRequest) (answer *proto.
 	return answer, err
 }
 
+func (u *uplink) Move(ctx context.Context, r *proto.MoveRequest) (answer *proto.MoveAnswer, err error) {
+	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Move(ctx, r); return err })
+	return answer, err
+}
+
 var errLost = errors.New("lost on the way")
 
 // holdClosings keeps reports of closed connections from the route until release
