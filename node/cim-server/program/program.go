@@ -228,6 +228,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.gossip.Run(parts) })
 	group.Go(func() error { return s.keepKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
+	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {
 		group.Go(func() error { return s.mirror.Run(parts) })
 		group.Go(func() error { return s.mirrored.Run(parts) })

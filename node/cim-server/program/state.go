@@ -60,3 +60,22 @@ func (s *server) elsewhere() bool {
 		return m.ID != s.flags.id && m.State != ring.Draining
 	})
 }
+
+// watchOthers goes through everything the node holds when it sees others again
+// after it saw none: they may have given it up meanwhile, and routes with them.
+func (s *server) watchOthers(parts context.Context) error {
+	alone := true
+	for {
+		view, changed := s.table.Watch()
+		was := alone
+		alone = len(view.Members()) <= 1
+		if was && !alone {
+			s.node.Reconcile()
+		}
+		select {
+		case <-changed:
+		case <-parts.Done():
+			return nil
+		}
+	}
+}
