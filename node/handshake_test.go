@@ -192,6 +192,7 @@ func TestNothingMayBeSentBeforeTheLoginAnswer(t *testing.T) {
 		confirm := make(chan struct{})
 		w.route.set(func(s *script) { s.report = func(*proto.ReportRequest) error { <-confirm; return nil } })
 		p := w.withTicket(t, 1, 5)
+		synctest.Wait() // the opening is on its way: else there is nothing to close
 		p.write(t, &proto.Frame{Cmd: proto.Command_PING})
 		if f := p.next(t); f.Cmd != proto.Command_PING {
 			t.Errorf("got %v", f)
