@@ -15,7 +15,7 @@
 //	cim:{LOG}:l     list    a log: entries as proto.EncodeStored makes them, oldest first. LOG is a user's id,
 //	                        for his inbox, or g and a group's id. Never empty: it begins with a genesis entry
 //	                        of number 1, so that RPUSHX finds it. Made by makeLogs (make.lua), appended to by
-//	                        Append, shortened by trim.lua alone. Read by Pull, Newest, Reconcile.
+//	                        Append, shortened by trim.lua alone. Read by Pull, Reconcile.
 //	cim:{LOG}:h     hash    in the slot of the list:
 //	  epoch                 16 hex digits, made with the log
 //	  base                  entries trimmed so far; moved by trim.lua alone

@@ -9,7 +9,7 @@ import (
 
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
-	"account", "ack", "append", "close", "cursors", "enter", "issue", "key", "make", "newest", "open", "pull", "reconcile",
+	"account", "ack", "append", "close", "cursors", "enter", "issue", "key", "make", "open", "pull", "reconcile",
 	"register", "sessions", "trim",
 }
 

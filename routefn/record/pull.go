@@ -93,18 +93,3 @@ func (l logRef) newest(o *op) proto.Position {
 	}
 	return l.position(parseEpoch(text(head[0])), integer(head[1])+length, keyOf(text(o.reply[2])))
 }
-
-// Newest returns the end of user's inbox, or of the group log. A log that is not
-// there yet ends at the zero Position.
-func (s *Store) Newest(ctx context.Context, user, log int64) (proto.Position, error) {
-	l, err := logOf(user, log)
-	if err != nil {
-		return proto.Position{}, fmt.Errorf("newest number: %w", err)
-	}
-	o := l.tail("last")
-	s.run(ctx, "newest", o)
-	if o.err != nil {
-		return proto.Position{}, fmt.Errorf("newest number of log %s: %w", l.tag(), o.err)
-	}
-	return l.newest(o), nil
-}

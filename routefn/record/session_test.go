@@ -198,7 +198,7 @@ func TestNumberIsNotGivenTwiceAfterAFailover(t *testing.T) {
 func storeClock(t testing.TB, s *Store) int64 {
 	t.Helper()
 	o := readOf("cim:clock", []any{"time"})
-	s.run(t.Context(), "newest", o)
+	s.run(t.Context(), "reconcile", o)
 	if o.err != nil {
 		t.Fatal(o.err)
 	}
