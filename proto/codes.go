@@ -25,6 +25,10 @@ const (
 )
 
 // Come back later: the same request may succeed after a pause.
+//
+// A message that a node answers with Unknown is to be sent again before anything
+// else: until then the node answers so to all that the connection sends, or
+// what was written behind it would overtake it.
 const (
 	Full        Code = 4100 // the node is above its capacity; avoid it
 	Unavailable Code = 4101 // the store, the route or the node behind it is away
