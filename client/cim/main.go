@@ -23,7 +23,7 @@ const usage = `cim: distributed instant messaging and push
 
   cim -name alice      chat (cim -h lists the flags; the cluster must run)
   cim up               run a whole cluster on this machine and chat
-  cim up -demo         show in half a minute what it does when a node dies
+  cim up -demo         show in a few seconds what happens when a node dies
   cim verify           break a cluster on this machine, and see that nothing is lost
   cim ring             members, load, who owns a user, what would move
   cim drain NODE       take a node out: its users go to others, then it ends
