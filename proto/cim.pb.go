@@ -27,6 +27,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Kind says what an entry of a log is. One that a reader does not know is passed
+// over.
+type Kind int32
+
+const (
+	Kind_TEXT    Kind = 0
+	Kind_GENESIS Kind = 1 // first entry of every log: makes the list exist; never shown
+	Kind_JOIN    Kind = 2 // the sender joined the group; no text
+	Kind_LEAVE   Kind = 3 // the sender left the group; no text
+)
+
+// Enum value maps for Kind.
+var (
+	Kind_name = map[int32]string{
+		0: "TEXT",
+		1: "GENESIS",
+		2: "JOIN",
+		3: "LEAVE",
+	}
+	Kind_value = map[string]int32{
+		"TEXT":    0,
+		"GENESIS": 1,
+		"JOIN":    2,
+		"LEAVE":   3,
+	}
+)
+
+func (x Kind) Enum() *Kind {
+	p := new(Kind)
+	*p = x
+	return p
+}
+
+func (x Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cim_proto_enumTypes[0].Descriptor()
+}
+
+func (Kind) Type() protoreflect.EnumType {
+	return &file_cim_proto_enumTypes[0]
+}
+
+func (x Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Kind.Descriptor instead.
+func (Kind) EnumDescriptor() ([]byte, []int) {
+	return file_cim_proto_rawDescGZIP(), []int{0}
+}
+
 // Command says what a frame is for. Below 16 are CIM's.
 type Command int32
 
@@ -88,11 +142,11 @@ func (x Command) String() string {
 }
 
 func (Command) Descriptor() protoreflect.EnumDescriptor {
-	return file_cim_proto_enumTypes[0].Descriptor()
+	return file_cim_proto_enumTypes[1].Descriptor()
 }
 
 func (Command) Type() protoreflect.EnumType {
-	return &file_cim_proto_enumTypes[0]
+	return &file_cim_proto_enumTypes[1]
 }
 
 func (x Command) Number() protoreflect.EnumNumber {
@@ -101,7 +155,7 @@ func (x Command) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Command.Descriptor instead.
 func (Command) EnumDescriptor() ([]byte, []int) {
-	return file_cim_proto_rawDescGZIP(), []int{0}
+	return file_cim_proto_rawDescGZIP(), []int{1}
 }
 
 // Frame is the one message of the wire. The command says which fields count.
@@ -130,6 +184,7 @@ type Frame struct {
 	NodeAddress   string                 `protobuf:"bytes,31,opt,name=node_address,json=nodeAddress,proto3" json:"node_address,omitempty"`                                                     // REDIRECT: host:port to connect to next.
 	Node          string                 `protobuf:"bytes,32,opt,name=node,proto3" json:"node,omitempty"`                                                                                      // REDIRECT: the id of that node.
 	Tls           bool                   `protobuf:"varint,33,opt,name=tls,proto3" json:"tls,omitempty"`                                                                                       // REDIRECT: that node speaks TLS there.
+	Kind          Kind                   `protobuf:"varint,34,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`                                                                       // MESSAGE: what it is.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +380,13 @@ func (x *Frame) GetTls() bool {
 	return false
 }
 
+func (x *Frame) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_TEXT
+}
+
 // Mark is a position in a log. Numbers are used again when a store loses the
 // tail of a log, so a position names the entry that stands there too.
 type Mark struct {
@@ -399,7 +461,7 @@ var File_cim_proto protoreflect.FileDescriptor
 
 const file_cim_proto_rawDesc = "" +
 	"\n" +
-	"\tcim.proto\x12\x03cim\"\xb6\x05\n" +
+	"\tcim.proto\x12\x03cim\"\xd5\x05\n" +
 	"\x05Frame\x12\x17\n" +
 	"\areq_msg\x18\x01 \x01(\tR\x06reqMsg\x12\x1d\n" +
 	"\n" +
@@ -426,7 +488,8 @@ const file_cim_proto_rawDesc = "" +
 	"\fping_seconds\x18\x1e \x01(\x05R\vpingSeconds\x12!\n" +
 	"\fnode_address\x18\x1f \x01(\tR\vnodeAddress\x12\x12\n" +
 	"\x04node\x18  \x01(\tR\x04node\x12\x10\n" +
-	"\x03tls\x18! \x01(\bR\x03tls\x1a=\n" +
+	"\x03tls\x18! \x01(\bR\x03tls\x12\x1d\n" +
+	"\x04kind\x18\" \x01(\x0e2\t.cim.KindR\x04kind\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +
@@ -434,7 +497,12 @@ const file_cim_proto_rawDesc = "" +
 	"\x03log\x18\x01 \x01(\x03R\x03log\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x06R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12\x10\n" +
-	"\x03key\x18\x04 \x01(\tR\x03key*\xa5\x01\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key*2\n" +
+	"\x04Kind\x12\b\n" +
+	"\x04TEXT\x10\x00\x12\v\n" +
+	"\aGENESIS\x10\x01\x12\b\n" +
+	"\x04JOIN\x10\x02\x12\t\n" +
+	"\x05LEAVE\x10\x03*\xa5\x01\n" +
 	"\aCommand\x12\x11\n" +
 	"\rLOGIN_REQUEST\x10\x00\x12\v\n" +
 	"\aMESSAGE\x10\x01\x12\b\n" +
@@ -462,25 +530,27 @@ func file_cim_proto_rawDescGZIP() []byte {
 	return file_cim_proto_rawDescData
 }
 
-var file_cim_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cim_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_cim_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_cim_proto_goTypes = []any{
-	(Command)(0),  // 0: cim.Command
-	(*Frame)(nil), // 1: cim.Frame
-	(*Mark)(nil),  // 2: cim.Mark
-	nil,           // 3: cim.Frame.PropertiesEntry
+	(Kind)(0),     // 0: cim.Kind
+	(Command)(0),  // 1: cim.Command
+	(*Frame)(nil), // 2: cim.Frame
+	(*Mark)(nil),  // 3: cim.Mark
+	nil,           // 4: cim.Frame.PropertiesEntry
 }
 var file_cim_proto_depIdxs = []int32{
-	0, // 0: cim.Frame.cmd:type_name -> cim.Command
-	3, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
-	2, // 2: cim.Frame.at:type_name -> cim.Mark
-	2, // 3: cim.Frame.newest:type_name -> cim.Mark
-	2, // 4: cim.Frame.cursors:type_name -> cim.Mark
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1, // 0: cim.Frame.cmd:type_name -> cim.Command
+	4, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
+	3, // 2: cim.Frame.at:type_name -> cim.Mark
+	3, // 3: cim.Frame.newest:type_name -> cim.Mark
+	3, // 4: cim.Frame.cursors:type_name -> cim.Mark
+	0, // 5: cim.Frame.kind:type_name -> cim.Kind
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_cim_proto_init() }
@@ -493,7 +563,7 @@ func file_cim_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cim_proto_rawDesc), len(file_cim_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -52,6 +52,14 @@
 // A store that lost a log's tail gives numbers again within an epoch: there the
 // key tells, and so does each entry's Prev, the key of the one before it.
 //
+// # Groups
+//
+// A group has a log of its own. That somebody joined or left is an entry of it, of
+// that kind and with him as its sender, so that it has a place in the log's order:
+// from a JOIN on its sender is a member, behind a LEAVE he is none, for whoever
+// reads the log. A reader without a position in it begins at number zero: the route
+// answers from his own JOIN on.
+//
 // # Codes
 //
 // A Code is the same number in a frame, as a WebSocket close code, and in an

@@ -159,6 +159,15 @@ var ourFrames = map[string]struct {
 		ba010d080111e1000000000000001804 c2010534343a6333`,
 		`{"cmd":"message","id":"a2","from":42,"fromName":"alice","group":1,"text":"你好","time":1700000000000,"at":{"log":1,"epoch":"00000000000000e1","number":4},"prev":"44:c3"}`,
 	},
+	"joining of a group": {
+		&Frame{
+			Cmd: Command_MESSAGE, Id: "join-9", From: 42, FromName: "alice", Group: 7, Kind: Kind_JOIN,
+			Time: 1700000000000, At: &Mark{Log: 7, Epoch: 0xe1, Number: 4}, Prev: "44:c3",
+		},
+		`3c 1801 8a01066a6f696e2d39 90012a 9a0105616c696365 a80107 b00180d095ffbc31
+		ba010d080711e1000000000000001804 c2010534343a6333 900202`,
+		`{"cmd":"message","id":"join-9","from":42,"fromName":"alice","group":7,"time":1700000000000,"at":{"log":7,"epoch":"00000000000000e1","number":4},"prev":"44:c3","kind":2}`,
+	},
 	"ping": {
 		&Frame{Cmd: Command_PING},
 		"02 1802",

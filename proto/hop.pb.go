@@ -25,52 +25,6 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-type Kind int32
-
-const (
-	Kind_TEXT    Kind = 0
-	Kind_GENESIS Kind = 1 // first entry of every log: makes the list exist; never shown
-)
-
-// Enum value maps for Kind.
-var (
-	Kind_name = map[int32]string{
-		0: "TEXT",
-		1: "GENESIS",
-	}
-	Kind_value = map[string]int32{
-		"TEXT":    0,
-		"GENESIS": 1,
-	}
-)
-
-func (x Kind) Enum() *Kind {
-	p := new(Kind)
-	*p = x
-	return p
-}
-
-func (x Kind) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_hop_proto_enumTypes[0].Descriptor()
-}
-
-func (Kind) Type() protoreflect.EnumType {
-	return &file_hop_proto_enumTypes[0]
-}
-
-func (x Kind) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Kind.Descriptor instead.
-func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{0}
-}
-
 type Verdict int32
 
 const (
@@ -78,6 +32,7 @@ const (
 	Verdict_DISPLACED Verdict = 1 // another number is live, or this one is closed: close it
 	Verdict_UNKNOWN   Verdict = 2 // the store knows nothing of it: report it opened again
 	Verdict_BEHIND    Verdict = 3 // the log goes further than the node knows: tell the client
+	Verdict_GROUPS    Verdict = 4 // the user has another list of groups: report it opened again
 )
 
 // Enum value maps for Verdict.
@@ -87,12 +42,14 @@ var (
 		1: "DISPLACED",
 		2: "UNKNOWN",
 		3: "BEHIND",
+		4: "GROUPS",
 	}
 	Verdict_value = map[string]int32{
 		"SAME":      0,
 		"DISPLACED": 1,
 		"UNKNOWN":   2,
 		"BEHIND":    3,
+		"GROUPS":    4,
 	}
 )
 
@@ -107,11 +64,11 @@ func (x Verdict) String() string {
 }
 
 func (Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_hop_proto_enumTypes[1].Descriptor()
+	return file_hop_proto_enumTypes[0].Descriptor()
 }
 
 func (Verdict) Type() protoreflect.EnumType {
-	return &file_hop_proto_enumTypes[1]
+	return &file_hop_proto_enumTypes[0]
 }
 
 func (x Verdict) Number() protoreflect.EnumNumber {
@@ -120,7 +77,7 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{1}
+	return file_hop_proto_rawDescGZIP(), []int{0}
 }
 
 // Entry is what a log stores of a message beside its key (see entry.go).
@@ -631,9 +588,10 @@ type Opened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"` // zero: this number is the live one now
 	Number        int64                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
-	Newest        []*Mark                `protobuf:"bytes,3,rep,name=newest,proto3" json:"newest,omitempty"` // inbox and groups
+	Newest        []*Mark                `protobuf:"bytes,3,rep,name=newest,proto3" json:"newest,omitempty"` // inbox and groups: these are all groups of the user
 	Cursors       []*Mark                `protobuf:"bytes,4,rep,name=cursors,proto3" json:"cursors,omitempty"`
 	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	Version       int64                  `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"` // of the list of the user's groups
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -701,6 +659,13 @@ func (x *Opened) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *Opened) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // SendRequest hands on the frames that clients sent since the last one.
@@ -965,7 +930,8 @@ type ReconcileRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	Held          []*Held                `protobuf:"bytes,2,rep,name=held,proto3" json:"held,omitempty"`
-	Groups        bool                   `protobuf:"varint,3,opt,name=groups,proto3" json:"groups,omitempty"` // renew the leases of the node's groups and tell their newest numbers
+	Groups        bool                   `protobuf:"varint,3,opt,name=groups,proto3" json:"groups,omitempty"`      // renew the lease of the group of everyone and tell its newest number
+	Renew         []int64                `protobuf:"varint,4,rep,packed,name=renew,proto3" json:"renew,omitempty"` // the same for these groups, where the node has a lease
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1021,12 +987,20 @@ func (x *ReconcileRequest) GetGroups() bool {
 	return false
 }
 
+func (x *ReconcileRequest) GetRenew() []int64 {
+	if x != nil {
+		return x.Renew
+	}
+	return nil
+}
+
 type Held struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
 	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
 	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	Newest        *Mark                  `protobuf:"bytes,4,opt,name=newest,proto3" json:"newest,omitempty"` // the highest inbox position the node knows; unset if none
+	Newest        *Mark                  `protobuf:"bytes,4,opt,name=newest,proto3" json:"newest,omitempty"`    // the highest inbox position the node knows; unset if none
+	Version       int64                  `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"` // of the list of the user's groups, as Opened told it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1089,10 +1063,18 @@ func (x *Held) GetNewest() *Mark {
 	return nil
 }
 
+func (x *Held) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 type ReconcileAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Differences   []*Difference          `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
-	Groups        []*Mark                `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups        []*Mark                `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`         // newest of the groups whose leases were renewed
+	Lapsed        []int64                `protobuf:"varint,3,rep,packed,name=lapsed,proto3" json:"lapsed,omitempty"` // of ReconcileRequest.renew, those without a lease: open a session of a member again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1137,6 +1119,13 @@ func (x *ReconcileAnswer) GetDifferences() []*Difference {
 func (x *ReconcileAnswer) GetGroups() []*Mark {
 	if x != nil {
 		return x.Groups
+	}
+	return nil
+}
+
+func (x *ReconcileAnswer) GetLapsed() []int64 {
+	if x != nil {
+		return x.Lapsed
 	}
 	return nil
 }
@@ -1446,7 +1435,8 @@ func (x *Moved) GetTls() bool {
 	return false
 }
 
-// PullRequest reads a log for a CIM connection, which cannot itself.
+// PullRequest reads a log for a CIM connection, which cannot itself, or a group's
+// log for all of the group's members at a node: the session is one of theirs.
 type PullRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
@@ -1519,7 +1509,7 @@ type PullAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
 	Entries       []*Stored              `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
-	Newest        *Mark                  `protobuf:"bytes,3,opt,name=newest,proto3" json:"newest,omitempty"`
+	Newest        *Mark                  `protobuf:"bytes,3,opt,name=newest,proto3" json:"newest,omitempty"`  // with the code Diverged, too
 	Oldest        int64                  `protobuf:"varint,4,opt,name=oldest,proto3" json:"oldest,omitempty"` // number of the oldest entry kept
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1729,6 +1719,7 @@ type PushItem struct {
 	Numbers       []int64                `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"` // the user's sessions that are recorded at this node
 	Except        int64                  `protobuf:"varint,3,opt,name=except,proto3" json:"except,omitempty"`          // number of the session that sent it; it gets the position in its answer
 	Stored        *Stored                `protobuf:"bytes,4,opt,name=stored,proto3" json:"stored,omitempty"`
+	Groups        bool                   `protobuf:"varint,5,opt,name=groups,proto3" json:"groups,omitempty"` // the user has another list of groups: report these sessions opened again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1789,6 +1780,13 @@ func (x *PushItem) GetStored() *Stored {
 		return x.Stored
 	}
 	return nil
+}
+
+func (x *PushItem) GetGroups() bool {
+	if x != nil {
+		return x.Groups
+	}
+	return false
 }
 
 type Kick struct {
@@ -1985,13 +1983,14 @@ const file_hop_proto_rawDesc = "" +
 	"\acursors\x18\x02 \x03(\v2\t.cim.MarkR\acursors\"V\n" +
 	"\fReportAnswer\x12#\n" +
 	"\x06opened\x18\x01 \x03(\v2\v.cim.OpenedR\x06opened\x12!\n" +
-	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\"\x96\x01\n" +
+	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\"\xb0\x01\n" +
 	"\x06Opened\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12!\n" +
 	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12#\n" +
 	"\acursors\x18\x04 \x03(\v2\t.cim.MarkR\acursors\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\"W\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x03R\aversion\"W\n" +
 	"\vSendRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\"\x92\x01\n" +
@@ -2011,19 +2010,22 @@ const file_hop_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x19\n" +
 	"\x02at\x18\x03 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x04 \x01(\tR\x04prev\x12\x12\n" +
-	"\x04time\x18\x05 \x01(\x03R\x04time\"n\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\"\x84\x01\n" +
 	"\x10ReconcileRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x1d\n" +
 	"\x04held\x18\x02 \x03(\v2\t.cim.HeldR\x04held\x12\x16\n" +
-	"\x06groups\x18\x03 \x01(\bR\x06groups\"m\n" +
+	"\x06groups\x18\x03 \x01(\bR\x06groups\x12\x14\n" +
+	"\x05renew\x18\x04 \x03(\x03R\x05renew\"\x87\x01\n" +
 	"\x04Held\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12!\n" +
-	"\x06newest\x18\x04 \x01(\v2\t.cim.MarkR\x06newest\"g\n" +
+	"\x06newest\x18\x04 \x01(\v2\t.cim.MarkR\x06newest\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion\"\x7f\n" +
 	"\x0fReconcileAnswer\x121\n" +
 	"\vdifferences\x18\x01 \x03(\v2\x0f.cim.DifferenceR\vdifferences\x12!\n" +
-	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\"\x9b\x01\n" +
+	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\x12\x16\n" +
+	"\x06lapsed\x18\x03 \x03(\x03R\x06lapsed\"\x9b\x01\n" +
 	"\n" +
 	"Difference\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
@@ -2067,12 +2069,13 @@ const file_hop_proto_rawDesc = "" +
 	"\x04boot\x18\x01 \x01(\x06R\x04boot\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.PushItemR\x05items\x12\x1f\n" +
 	"\x05kicks\x18\x03 \x03(\v2\t.cim.KickR\x05kicks\x12\x1c\n" +
-	"\treconcile\x18\x04 \x01(\bR\treconcile\"u\n" +
+	"\treconcile\x18\x04 \x01(\bR\treconcile\"\x8d\x01\n" +
 	"\bPushItem\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x18\n" +
 	"\anumbers\x18\x02 \x03(\x03R\anumbers\x12\x16\n" +
 	"\x06except\x18\x03 \x01(\x03R\x06except\x12#\n" +
-	"\x06stored\x18\x04 \x01(\v2\v.cim.StoredR\x06stored\"^\n" +
+	"\x06stored\x18\x04 \x01(\v2\v.cim.StoredR\x06stored\x12\x16\n" +
+	"\x06groups\x18\x05 \x01(\bR\x06groups\"^\n" +
 	"\x04Kick\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
@@ -2083,16 +2086,15 @@ const file_hop_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2\x0f.cim.PushResultR\x05items\" \n" +
 	"\n" +
 	"PushResult\x12\x12\n" +
-	"\x04gone\x18\x01 \x03(\x03R\x04gone*\x1d\n" +
-	"\x04Kind\x12\b\n" +
-	"\x04TEXT\x10\x00\x12\v\n" +
-	"\aGENESIS\x10\x01*;\n" +
+	"\x04gone\x18\x01 \x03(\x03R\x04gone*G\n" +
 	"\aVerdict\x12\b\n" +
 	"\x04SAME\x10\x00\x12\r\n" +
 	"\tDISPLACED\x10\x01\x12\v\n" +
 	"\aUNKNOWN\x10\x02\x12\n" +
 	"\n" +
-	"\x06BEHIND\x10\x03B#Z!github.com/cim-go/cim/proto;protob\x06proto3"
+	"\x06BEHIND\x10\x03\x12\n" +
+	"\n" +
+	"\x06GROUPS\x10\x04B#Z!github.com/cim-go/cim/proto;protob\x06proto3"
 
 var (
 	file_hop_proto_rawDescOnce sync.Once
@@ -2106,82 +2108,82 @@ func file_hop_proto_rawDescGZIP() []byte {
 	return file_hop_proto_rawDescData
 }
 
-var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_hop_proto_goTypes = []any{
-	(Kind)(0),                // 0: cim.Kind
-	(Verdict)(0),             // 1: cim.Verdict
-	(*Entry)(nil),            // 2: cim.Entry
-	(*Origin)(nil),           // 3: cim.Origin
-	(*Session)(nil),          // 4: cim.Session
-	(*ReportRequest)(nil),    // 5: cim.ReportRequest
-	(*Opening)(nil),          // 6: cim.Opening
-	(*Closing)(nil),          // 7: cim.Closing
-	(*Acking)(nil),           // 8: cim.Acking
-	(*ReportAnswer)(nil),     // 9: cim.ReportAnswer
-	(*Opened)(nil),           // 10: cim.Opened
-	(*SendRequest)(nil),      // 11: cim.SendRequest
-	(*SendItem)(nil),         // 12: cim.SendItem
-	(*SendAnswer)(nil),       // 13: cim.SendAnswer
-	(*SendResult)(nil),       // 14: cim.SendResult
-	(*ReconcileRequest)(nil), // 15: cim.ReconcileRequest
-	(*Held)(nil),             // 16: cim.Held
-	(*ReconcileAnswer)(nil),  // 17: cim.ReconcileAnswer
-	(*Difference)(nil),       // 18: cim.Difference
-	(*MoveRequest)(nil),      // 19: cim.MoveRequest
-	(*MoveItem)(nil),         // 20: cim.MoveItem
-	(*MoveAnswer)(nil),       // 21: cim.MoveAnswer
-	(*Moved)(nil),            // 22: cim.Moved
-	(*PullRequest)(nil),      // 23: cim.PullRequest
-	(*PullAnswer)(nil),       // 24: cim.PullAnswer
-	(*Stored)(nil),           // 25: cim.Stored
-	(*PushRequest)(nil),      // 26: cim.PushRequest
-	(*PushItem)(nil),         // 27: cim.PushItem
-	(*Kick)(nil),             // 28: cim.Kick
-	(*PushAnswer)(nil),       // 29: cim.PushAnswer
-	(*PushResult)(nil),       // 30: cim.PushResult
+	(Verdict)(0),             // 0: cim.Verdict
+	(*Entry)(nil),            // 1: cim.Entry
+	(*Origin)(nil),           // 2: cim.Origin
+	(*Session)(nil),          // 3: cim.Session
+	(*ReportRequest)(nil),    // 4: cim.ReportRequest
+	(*Opening)(nil),          // 5: cim.Opening
+	(*Closing)(nil),          // 6: cim.Closing
+	(*Acking)(nil),           // 7: cim.Acking
+	(*ReportAnswer)(nil),     // 8: cim.ReportAnswer
+	(*Opened)(nil),           // 9: cim.Opened
+	(*SendRequest)(nil),      // 10: cim.SendRequest
+	(*SendItem)(nil),         // 11: cim.SendItem
+	(*SendAnswer)(nil),       // 12: cim.SendAnswer
+	(*SendResult)(nil),       // 13: cim.SendResult
+	(*ReconcileRequest)(nil), // 14: cim.ReconcileRequest
+	(*Held)(nil),             // 15: cim.Held
+	(*ReconcileAnswer)(nil),  // 16: cim.ReconcileAnswer
+	(*Difference)(nil),       // 17: cim.Difference
+	(*MoveRequest)(nil),      // 18: cim.MoveRequest
+	(*MoveItem)(nil),         // 19: cim.MoveItem
+	(*MoveAnswer)(nil),       // 20: cim.MoveAnswer
+	(*Moved)(nil),            // 21: cim.Moved
+	(*PullRequest)(nil),      // 22: cim.PullRequest
+	(*PullAnswer)(nil),       // 23: cim.PullAnswer
+	(*Stored)(nil),           // 24: cim.Stored
+	(*PushRequest)(nil),      // 25: cim.PushRequest
+	(*PushItem)(nil),         // 26: cim.PushItem
+	(*Kick)(nil),             // 27: cim.Kick
+	(*PushAnswer)(nil),       // 28: cim.PushAnswer
+	(*PushResult)(nil),       // 29: cim.PushResult
+	(Kind)(0),                // 30: cim.Kind
 	(*Mark)(nil),             // 31: cim.Mark
 }
 var file_hop_proto_depIdxs = []int32{
-	0,  // 0: cim.Entry.kind:type_name -> cim.Kind
-	3,  // 1: cim.ReportRequest.origin:type_name -> cim.Origin
-	6,  // 2: cim.ReportRequest.opened:type_name -> cim.Opening
-	7,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
-	8,  // 4: cim.ReportRequest.acked:type_name -> cim.Acking
-	4,  // 5: cim.Opening.session:type_name -> cim.Session
-	4,  // 6: cim.Closing.session:type_name -> cim.Session
-	4,  // 7: cim.Acking.session:type_name -> cim.Session
+	30, // 0: cim.Entry.kind:type_name -> cim.Kind
+	2,  // 1: cim.ReportRequest.origin:type_name -> cim.Origin
+	5,  // 2: cim.ReportRequest.opened:type_name -> cim.Opening
+	6,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
+	7,  // 4: cim.ReportRequest.acked:type_name -> cim.Acking
+	3,  // 5: cim.Opening.session:type_name -> cim.Session
+	3,  // 6: cim.Closing.session:type_name -> cim.Session
+	3,  // 7: cim.Acking.session:type_name -> cim.Session
 	31, // 8: cim.Acking.cursors:type_name -> cim.Mark
-	10, // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
+	9,  // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
 	31, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
 	31, // 11: cim.Opened.newest:type_name -> cim.Mark
 	31, // 12: cim.Opened.cursors:type_name -> cim.Mark
-	3,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
-	12, // 14: cim.SendRequest.items:type_name -> cim.SendItem
-	4,  // 15: cim.SendItem.session:type_name -> cim.Session
-	14, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
+	2,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
+	11, // 14: cim.SendRequest.items:type_name -> cim.SendItem
+	3,  // 15: cim.SendItem.session:type_name -> cim.Session
+	13, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
 	31, // 17: cim.SendResult.at:type_name -> cim.Mark
-	3,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
-	16, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
+	2,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
+	15, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
 	31, // 20: cim.Held.newest:type_name -> cim.Mark
-	18, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
+	17, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
 	31, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
-	1,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
+	0,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
 	31, // 24: cim.Difference.newest:type_name -> cim.Mark
-	3,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
-	20, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
-	4,  // 27: cim.MoveItem.session:type_name -> cim.Session
-	22, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
-	3,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
-	4,  // 30: cim.PullRequest.session:type_name -> cim.Session
+	2,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
+	19, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
+	3,  // 27: cim.MoveItem.session:type_name -> cim.Session
+	21, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
+	2,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
+	3,  // 30: cim.PullRequest.session:type_name -> cim.Session
 	31, // 31: cim.PullRequest.after:type_name -> cim.Mark
-	25, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
+	24, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
 	31, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
 	31, // 34: cim.Stored.at:type_name -> cim.Mark
-	27, // 35: cim.PushRequest.items:type_name -> cim.PushItem
-	28, // 36: cim.PushRequest.kicks:type_name -> cim.Kick
-	25, // 37: cim.PushItem.stored:type_name -> cim.Stored
-	30, // 38: cim.PushAnswer.items:type_name -> cim.PushResult
+	26, // 35: cim.PushRequest.items:type_name -> cim.PushItem
+	27, // 36: cim.PushRequest.kicks:type_name -> cim.Kick
+	24, // 37: cim.PushItem.stored:type_name -> cim.Stored
+	29, // 38: cim.PushAnswer.items:type_name -> cim.PushResult
 	39, // [39:39] is the sub-list for method output_type
 	39, // [39:39] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
@@ -2200,7 +2202,7 @@ func file_hop_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hop_proto_rawDesc), len(file_hop_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      1,
 			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -128,6 +128,65 @@ type DrainStatus struct {
 	Waiting  string `json:"waiting,omitempty"` // why nobody is sent away at the moment
 }
 
+// Limits of groups.
+const (
+	MaxGroups  = 250 // groups of one user, beside everyone
+	MaxInvited = 500 // members that a group may be created with, beside its creator
+)
+
+// CreateGroup makes a group whose first member is the caller. Repeating the
+// request makes another group.
+type CreateGroup struct {
+	Name    string  `json:"name,omitempty"`    // as an account's, or empty
+	Members []int64 `json:"members,omitempty"` // users who become members at once, at most MaxInvited
+}
+
+// CreatedGroup names the new group.
+type CreatedGroup struct {
+	Group   int64   `json:"group"`
+	Missing []int64 `json:"missing,omitempty"` // of the members asked for, those that have MaxGroups already or could not be reached: they may join
+}
+
+// JoinGroup makes the caller a member. Everybody who knows a group's id may join
+// it; joining again changes nothing.
+type JoinGroup struct {
+	Group int64 `json:"group"`
+}
+
+// JoinedGroup is the group that the caller belongs to now.
+type JoinedGroup struct {
+	Group int64 `json:"group"`
+}
+
+// LeaveGroup ends the caller's membership: what is written after it he can neither
+// be pushed nor pull. Leaving again changes nothing.
+type LeaveGroup struct {
+	Group int64 `json:"group"`
+}
+
+// LeftGroup is empty.
+type LeftGroup struct{}
+
+// Group is a group that the caller belongs to.
+type Group struct {
+	Group   int64  `json:"group"`
+	Name    string `json:"name,omitempty"`
+	Members int64  `json:"members"` // how many
+}
+
+// GroupsAnswer has the caller's groups by ascending id, without everyone.
+type GroupsAnswer struct {
+	Groups []Group `json:"groups"`
+}
+
+// GroupMembersAnswer is one page of a group's members, by ascending id. Only
+// members may ask.
+type GroupMembersAnswer struct {
+	Users []User `json:"users"`
+	Next  int64  `json:"next,omitempty"` // ask for the page after this id; zero: there is none
+	Total int64  `json:"total"`
+}
+
 // KeysAnswer has the public keys that tickets verify with: one, or two while the
 // route key is being changed.
 type KeysAnswer struct {

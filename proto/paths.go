@@ -13,6 +13,12 @@ const (
 	PathOnline   = "/v1/online"   // GET, token; ?after= &limit= &prefix= -> OnlineAnswer
 	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User
 	PathMembers  = "/v1/members"  // GET; the members of the ring, with an ETag
+
+	PathGroups       = "/v1/groups"         // GET, token -> GroupsAnswer
+	PathGroupCreate  = "/v1/groups/create"  // token; CreateGroup -> CreatedGroup
+	PathGroupJoin    = "/v1/groups/join"    // token; JoinGroup -> JoinedGroup
+	PathGroupLeave   = "/v1/groups/leave"   // token; LeaveGroup -> LeftGroup
+	PathGroupMembers = "/v1/groups/members" // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
 )
 
 // Paths of the route that nodes call: protobuf both ways (hop.proto), POST, with
