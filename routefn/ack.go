@@ -34,7 +34,7 @@ func checkAck(number int64, cursors []proto.Position) error {
 		return invalid("An acknowledgement needs the session's number.")
 	}
 	if len(cursors) == 0 || len(cursors) > maxCursors {
-		return invalid("An acknowledgement has 1 to 64 positions.")
+		return invalid("An acknowledgement has a position, and at most one for each log.")
 	}
 	for _, c := range cursors {
 		if c.Log < 0 || c.Number <= 0 {

@@ -10,11 +10,11 @@ import (
 
 // Limits of what clients name.
 const (
-	maxName     = 64  // characters
-	maxDevice   = 32  // bytes
-	maxPassword = 256 // bytes
-	maxAvoid    = 16  // nodes
-	maxCursors  = 64  // positions in one acknowledgement
+	maxName     = 64                  // characters
+	maxDevice   = 32                  // bytes
+	maxPassword = 256                 // bytes
+	maxAvoid    = 16                  // nodes
+	maxCursors  = proto.MaxGroups + 2 // positions in one acknowledgement: of all logs of a user
 )
 
 func invalid(message string) error { return proto.Err(proto.Invalid, message) }
@@ -52,6 +52,19 @@ func validDevice(device string) bool {
 
 func validUser(user int64) bool { return user > 0 && user <= proto.MaxUser }
 
+func validGroup(group int64) bool { return group > 0 && group <= proto.MaxUser }
+
+// checkGroup refuses what nobody can join or leave.
+func checkGroup(group int64) error {
+	switch {
+	case !validGroup(group):
+		return invalid("The group is not a group id.")
+	case group == proto.Everyone:
+		return invalid("Everybody belongs to the group of everyone.")
+	}
+	return nil
+}
+
 // checkMessage checks what somebody wants to be stored. One may send to oneself:
 // it is a note to one's other devices.
 func (rt *Route) checkMessage(id string, to, group int64, text string) error {
@@ -62,7 +75,7 @@ func (rt *Route) checkMessage(id string, to, group int64, text string) error {
 		return invalid("A message has either a receiver or a group.")
 	case group == 0 && !validUser(to):
 		return invalid("The receiver is not a user id.")
-	case group < 0:
+	case group != 0 && !validGroup(group):
 		return invalid("The group is not a group id.")
 	}
 	return rt.checkText(text)

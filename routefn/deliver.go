@@ -32,6 +32,23 @@ func (rt *Route) deliver(by sender, a *record.Appended) {
 	}
 }
 
+// announce queues what follows from a joining or a leaving: its entry, if it was
+// appended, for each node that holds members, and the word for each node that holds
+// the user to ask for his groups again. It does not block.
+func (rt *Route) announce(c *record.Changed) {
+	if c.Earlier != nil {
+		rt.announce(c.Earlier)
+	}
+	if c.Copy != nil {
+		for _, l := range c.Copy.Nodes {
+			rt.push.item(l.Addr, l.Boot, &proto.PushItem{Stored: c.Copy.Stored}, nil)
+		}
+	}
+	for at, sessions := range byNode(c.Sessions, func(record.Session) bool { return false }) {
+		rt.push.item(at.address, at.boot, &proto.PushItem{User: c.User, Numbers: numbers(sessions), Groups: true}, sessions)
+	}
+}
+
 // is reports whether the message came by this session, or over HTTP from its
 // device.
 func (s sender) is(o record.Session) bool {

@@ -11,7 +11,8 @@
 // Three kinds of callers come in by three doors:
 //
 //   - Clients speak JSON under /v1/, decoded strictly, with a token from the login
-//     (register.go, login.go, logout.go, send.go, pull.go, ack.go, online.go, user.go).
+//     (register.go, login.go, logout.go, send.go, pull.go, ack.go, online.go, user.go,
+//     group_*.go, groups.go).
 //   - Nodes speak protobuf under /node/, with the service token, and prove for each
 //     session that its ticket came to them (node_*.go, session.go).
 //   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers

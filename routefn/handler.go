@@ -36,6 +36,11 @@ var useCases = []useCase{
 	{"online", get, proto.PathOnline, (*Route).Online},
 	{"user", get, proto.PathUser, (*Route).User},
 	{"members", get, proto.PathMembers, (*Route).Members},
+	{"groups", get, proto.PathGroups, (*Route).Groups},
+	{"group-create", post, proto.PathGroupCreate, (*Route).GroupCreate},
+	{"group-join", post, proto.PathGroupJoin, (*Route).GroupJoin},
+	{"group-leave", post, proto.PathGroupLeave, (*Route).GroupLeave},
+	{"group-members", get, proto.PathGroupMembers, (*Route).GroupMembers},
 	{"node-report", post, proto.PathNodeReport, (*Route).NodeReport},
 	{"node-send", post, proto.PathNodeSend, (*Route).NodeSend},
 	{"node-reconcile", post, proto.PathNodeReconcile, (*Route).NodeReconcile},
@@ -63,8 +68,9 @@ func (rt *Route) Handler() http.Handler {
 
 // Only serves the named use cases at their usual paths, and the health checks: a
 // function of a cloud has one or a few. Names are those in the metrics: register,
-// login, logout, send, pull, ack, online, user, members, node-report, node-send,
-// node-reconcile, node-pull, node-move, node-keys, and in open mode cim-register, cim-login, cim-offline,
+// login, logout, send, pull, ack, online, user, members, groups, group-create,
+// group-join, group-leave, group-members, node-report, node-send, node-reconcile,
+// node-pull, node-move, node-keys, and in open mode cim-register, cim-login, cim-offline,
 // cim-group, cim-private, cim-online, cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]useCase, 0, len(names))

@@ -3,9 +3,11 @@ package routefn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
 )
 
 // NodePull serves POST /node/pull: the entries of a log after a position, for a
@@ -37,9 +39,17 @@ func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) *proto.P
 	if err != nil {
 		return &proto.PullAnswer{Code: int32(rt.asError(err).Code)}
 	}
-	pulled, err := rt.cfg.Store.Pull(ctx, q.Session.User, after, int(cmp.Or(q.Limit, proto.MaxPull)))
+	pull := rt.cfg.Store.Pull
+	if after.Log > proto.Everyone {
+		pull = rt.cfg.Store.PullForAll
+	}
+	pulled, err := pull(ctx, q.Session.User, after, int(cmp.Or(q.Limit, proto.MaxPull)))
 	if err != nil {
-		return &proto.PullAnswer{Code: int32(rt.asError(err).Code)}
+		answer := &proto.PullAnswer{Code: int32(rt.asError(err).Code)}
+		if errors.Is(err, record.ErrDiverged) {
+			answer.Newest = pulled.Newest.Mark()
+		}
+		return answer
 	}
 	return &proto.PullAnswer{Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest}
 }

@@ -28,18 +28,21 @@ func (rt *Route) NodeReconcile(w http.ResponseWriter, r *http.Request) {
 
 func (rt *Route) reconcile(ctx context.Context, q *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
 	answer := new(proto.ReconcileAnswer)
-	if q.Groups { // first, so that no message falls between the number and the lease
-		lease := record.Lease{Node: q.Origin.Node, Boot: q.Origin.Boot, Addr: q.Origin.Address}
-		groups, err := rt.cfg.Store.EnterNode(ctx, everyoneOnly, lease)
-		if err != nil {
-			return nil, err
+	lease := leaseOf(q.Origin)
+	if q.Groups {
+		everyone := rt.cfg.Store.EnterNode(ctx, lease, []record.Entering{{Group: proto.Everyone}})[0]
+		if everyone.Err != nil {
+			return nil, everyone.Err
 		}
-		answer.Groups = proto.Marks(groups)
+		answer.Groups = append(answer.Groups, everyone.Newest.Mark())
+	}
+	if err := rt.renew(ctx, lease, q.Renew, answer); err != nil {
+		return nil, err
 	}
 	held := make([]record.Held, 0, len(q.Held))
 	for _, h := range q.Held {
 		if validUser(h.GetUser()) && validDevice(h.GetDevice()) && h.GetNumber() > 0 {
-			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position()})
+			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position(), Version: h.GetVersion()})
 		}
 	}
 	if len(held) == 0 {
@@ -53,6 +56,22 @@ func (rt *Route) reconcile(ctx context.Context, q *proto.ReconcileRequest) (*pro
 		answer.Differences = append(answer.Differences, difference(d))
 	}
 	return answer, nil
+}
+
+// renew renews the leases of groups. A node has to open a session again for one
+// that it lost: that shows that a member came to it.
+func (rt *Route) renew(ctx context.Context, lease record.Lease, groups []int64, answer *proto.ReconcileAnswer) error {
+	for i, e := range rt.cfg.Store.RenewNode(ctx, lease, groups) {
+		switch {
+		case e.Err == nil:
+			answer.Groups = append(answer.Groups, e.Newest.Mark())
+		case mayRetry(e.Err):
+			return e.Err
+		default:
+			answer.Lapsed = append(answer.Lapsed, groups[i])
+		}
+	}
+	return nil
 }
 
 func difference(d record.Difference) *proto.Difference {

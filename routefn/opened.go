@@ -15,31 +15,33 @@ import (
 // accountsAsked bounds the accounts that one report looks up at a time.
 const accountsAsked = 16
 
-// everyoneOnly are the groups of every user.
-var everyoneOnly = []int64{proto.Everyone}
-
-// reportOpened makes the connections live that may be. The node is entered for
-// the group of everyone first, in the step that reads its newest number: a message
-// is either in that number or pushed to this node.
+// reportOpened makes the connections live that may be. Before it answers, the node
+// is entered for everyone and for the groups of those who opened, in the step that
+// reads a group's newest number: a message is either in that number or pushed to
+// this node.
 func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
 	batch := rt.admissible(ctx, q, answer)
 	if len(batch.openings) == 0 {
 		return answer, nil
 	}
-	lease := record.Lease{Node: q.Origin.Node, Boot: q.Origin.Boot, Addr: q.Origin.Address}
-	groups, err := rt.cfg.Store.EnterNode(ctx, everyoneOnly, lease)
-	if err != nil {
-		return nil, err
+	lease := leaseOf(q.Origin)
+	everyone := rt.cfg.Store.EnterNode(ctx, lease, []record.Entering{{Group: proto.Everyone}})[0]
+	if everyone.Err != nil {
+		return nil, everyone.Err
 	}
-	answer.Groups = proto.Marks(groups)
+	newest := []proto.Position{everyone.Newest}
+	answer.Groups = proto.Marks(newest)
 	opened := rt.open(ctx, batch)
-	startErrs := rt.startCursors(ctx, batch.openings, opened, groups)
-	for i, o := range opened {
-		if o.Err == nil {
-			o.Err = startErrs[i]
+	startErrs := rt.startCursors(ctx, batch.openings, opened, newest)
+	for i := range opened {
+		if opened[i].Err == nil {
+			opened[i].Err = startErrs[i]
 		}
-		answer.Opened[batch.places[i]] = rt.openedAnswer(o, groups)
+	}
+	groups := rt.enterGroups(ctx, lease, batch.openings, opened)
+	for i, o := range opened {
+		answer.Opened[batch.places[i]] = rt.openedAnswer(o, append(newest[:1:1], groups[i]...))
 	}
 	return answer, nil
 }
@@ -124,6 +126,9 @@ func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 		if o.Err == nil && o.Displaced != nil {
 			rt.kick(b.openings[i].User, *o.Displaced, proto.Replaced)
 		}
+		for _, c := range o.Finished {
+			rt.announce(&c)
+		}
 	}
 	return opened
 }
@@ -168,7 +173,7 @@ func (rt *Route) openAgain(ctx context.Context, b batch, opened []record.Opened)
 	}
 }
 
-// startCursors gives the devices that are new to a group a cursor at its newest
+// startCursors gives the devices that are new to everyone a cursor at the newest
 // entry, in opened and in the store: a newcomer is not shown what was said before.
 func (rt *Route) startCursors(ctx context.Context, openings []record.Opening, opened []record.Opened, groups []proto.Position) []error {
 	errs := make([]error, len(opened))
@@ -209,6 +214,7 @@ func (rt *Route) openedAnswer(o record.Opened, groups []proto.Position) *proto.O
 			Number:  o.Number,
 			Newest:  proto.Marks(append([]proto.Position{o.Newest}, groups...)),
 			Cursors: proto.Marks(o.Cursors),
+			Version: o.Version,
 		}
 	}
 	e := rt.asError(o.Err)

@@ -72,6 +72,7 @@ var storeCodes = []struct {
 	{record.ErrUnavailable, proto.Unavailable},
 	{record.ErrNoUser, proto.UnknownUser},
 	{record.ErrNoGroup, proto.UnknownGroup},
+	{record.ErrNotMember, proto.NotMember},
 	{record.ErrNameTaken, proto.NameTaken},
 	{record.ErrSuperseded, proto.SessionUnknown},
 	{record.ErrDisplacesOther, proto.Rejected},

@@ -4,7 +4,13 @@ import (
 	"net"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
 )
+
+// leaseOf is what a node is entered as.
+func leaseOf(o *proto.Origin) record.Lease {
+	return record.Lease{Node: o.Node, Boot: o.Boot, Addr: o.Address}
+}
 
 // checkOrigin checks how a node names itself: its address is where pushes for its
 // sessions will go.

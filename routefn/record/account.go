@@ -127,13 +127,13 @@ func (s *Store) AccountByName(ctx context.Context, name string) (Account, error)
 // AccountByID returns an account, or ErrNoUser. An id that a name does not own
 // is nobody's.
 func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
-	accounts, errs := s.accountsByID(ctx, []int64{user})
+	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]
 }
 
-// accountsByID reads many accounts in two round trips: names of ids, then what
-// the names say, which must be the same ids.
-func (s *Store) accountsByID(ctx context.Context, users []int64) ([]Account, []error) {
+// AccountsByID is AccountByID for many, with an error each. It takes two round
+// trips: names of ids, then what the names say, which must be the same ids.
+func (s *Store) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
 	keys := make([]string, len(users))
 	for i, user := range users {
 		keys[i] = idKey(user)

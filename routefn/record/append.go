@@ -11,7 +11,8 @@ import (
 // Append stores messages and answers with one Appended each.
 //
 // A private message is stored in the receiver's inbox and then in the sender's
-// own, once if they are the same; a group's message in the group's log. In every
+// own, once if they are the same; a group's message in the group's log, if its
+// sender is a member at that moment. In every
 // log, messages stand in the order in which they are given here. All that goes to
 // one log is one transaction: all of it is stored there, or nothing.
 //
@@ -46,7 +47,7 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if b.again || b.log.user != 0 && !s.known.has(b.log.user) {
+		if b.scripted() || b.log.user != 0 && !s.known.has(b.log.user) {
 			return false
 		}
 	}
@@ -76,7 +77,7 @@ type draft struct {
 func newDraft(m *Message) *draft {
 	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: m.Time}
 	switch {
-	case m.Group != 0 && m.Group != proto.Everyone:
+	case m.Group < 0:
 		d.err[receiverCopy] = fmt.Errorf("group %d: %w", m.Group, ErrNoGroup)
 	case m.Group != 0:
 		d.logs[receiverCopy] = logRef{group: m.Group}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -48,13 +49,13 @@ func batchesOf(drafts []*draft, which int) []*batch {
 }
 
 // store appends batches, in order on one server, and trims what has grown. Batches
-// with nothing to look for are plain transactions, which cost the store half of
-// what a script does.
+// with nothing to look for and no membership to check are plain transactions, which
+// cost the store half of what a script does.
 func (s *Store) store(ctx context.Context, batches []*batch) {
 	ops := make([]*op, len(batches))
 	for i, b := range batches {
 		b.op = b.transaction()
-		if b.again {
+		if b.scripted() {
 			b.op = b.script()
 		}
 		ops[i] = b.op
@@ -128,17 +129,23 @@ func (b *batch) transaction() *op {
 	return writeTo(b.log.list(), steps...)
 }
 
-// script appends and first looks for what may be there.
+// scripted reports whether a plain transaction will not do.
+func (b *batch) scripted() bool { return b.again || b.log.closed() }
+
+// script appends what senders may and first looks for what may be there.
 func (b *batch) script() *op {
 	since := b.drafts[0].Time
 	args := []any{b.log.watchers(), 0}
 	for _, d := range b.drafts {
-		look := "0"
+		look, member := "0", ""
 		if d.Again {
 			look = "1"
 		}
+		if b.log.closed() {
+			member = strconv.FormatInt(d.From, 10)
+		}
 		since = min(since, d.Time)
-		args = append(args, look, d.key, d.stored)
+		args = append(args, look, d.key, d.stored, member)
 	}
 	args[1] = since - lookBack.Milliseconds()
 	return b.log.script(appendScript, args...)
@@ -201,6 +208,10 @@ func (b *batch) settleScript() error {
 			if err := d.found([]byte(found)); err != nil {
 				return errors.Join(ErrUnknown, err)
 			}
+		}
+		if number == 0 {
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrNotMember)
+			continue
 		}
 		if err := b.fill(d, template, parseEpoch(text(r[1])), number, prev); err != nil {
 			return err

@@ -39,6 +39,36 @@ func BenchmarkAppendPrivate(b *testing.B) {
 	}
 }
 
+// One operation is one message of a batch of 100 to a group.
+func BenchmarkAppendGroup(b *testing.B) {
+	for _, members := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			s := dial(b, Config{URL: backends.server.URL()})
+			flush(b, s)
+			g := group(b, s)
+			senders := crowd(b, s, g, members)
+			for _, c := range s.ChangeGroups(b.Context(), senders) {
+				if c.Err != nil {
+					b.Fatal(c.Err)
+				}
+			}
+			batch := make([]Message, 100)
+			before := serverCPU(b, s)
+			n := 0
+			for b.Loop() {
+				i := n % len(batch)
+				by := senders[n%len(senders)]
+				batch[i] = toGroup(Account{User: by.User, Name: by.Name}, g, fmt.Sprint(n))
+				batch[i].Text = strings.Repeat("x", 128)
+				if n++; i == len(batch)-1 {
+					stored(b, s, batch...)
+				}
+			}
+			b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
+		})
+	}
+}
+
 // One operation is one pull of 100 entries.
 func BenchmarkPull(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL()})

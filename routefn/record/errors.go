@@ -24,7 +24,7 @@ var refusals = []string{
 // read, else ErrUnknown. What is none of the store's doing stays as it is.
 func classify(err error, write bool) error {
 	switch {
-	case err == nil, errors.Is(err, ErrNoUser), errors.Is(err, ErrNoGroup), errors.Is(err, ErrUnavailable):
+	case err == nil, errors.Is(err, ErrNoUser), errors.Is(err, ErrNoGroup), errors.Is(err, ErrNotMember), errors.Is(err, ErrUnavailable):
 		return err
 	case !write || unsent(err) || refused(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -3,39 +3,118 @@ package record
 import (
 	"context"
 	"fmt"
-	"time"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/cim-go/cim/proto"
 )
 
-// leaseTime is how long a node is pushed a group's messages after it entered.
-// Nodes renew within 30 s.
-const leaseTime = 2 * time.Minute
-
-// EnterNode enters a node among those that the groups are pushed to, or renews
-// its leases for two minutes, and answers with the newest position of each group.
-// Each group is one script: a message is either in the number that is answered
-// or pushed to the node. It returns ErrNoGroup, having entered nothing, if one of
-// the groups does not exist.
-func (s *Store) EnterNode(ctx context.Context, groups []int64, lease Lease) ([]proto.Position, error) {
-	if err := checkNames(lease.Node, lease.Addr); err != nil {
-		return nil, fmt.Errorf("enter node: %w", err)
-	}
-	logs, ops := make([]logRef, len(groups)), make([]*op, len(groups))
-	for i, group := range groups {
-		if group != proto.Everyone {
-			return nil, fmt.Errorf("enter node %s for group %d: %w", lease.Node, group, ErrNoGroup)
+// CreateGroup makes a group without members and returns its id, which is near the
+// clock's milliseconds, as an account's is. A group that nobody came to join, after
+// a crash, costs 300 bytes.
+func (s *Store) CreateGroup(ctx context.Context, name string) (int64, error) {
+	if name != "" {
+		if err := checkNames(name); err != nil {
+			return 0, fmt.Errorf("create group: %w", err)
 		}
-		logs[i] = logRef{group: group}
-		ops[i] = logs[i].script(enterScript, lease.Node, bootText(lease.Boot), lease.Addr, leaseTime.Milliseconds())
 	}
-	s.onLogs(ctx, "enter", logs, ops)
-	newest := make([]proto.Position, len(groups))
+	genesis, err := s.genesis()
+	if err != nil {
+		return 0, err
+	}
+	group := s.now().UnixMilli()
+	for range idTries {
+		if group <= proto.Everyone || group > proto.MaxUser {
+			break
+		}
+		o := logRef{group: group}.script(createScript, proto.Epoch(rand.Uint64()).String(), genesis, name)
+		s.run(ctx, "create", o)
+		if o.err != nil {
+			return 0, fmt.Errorf("create group: %w", o.err)
+		}
+		if text(o.reply[0]) == "ok" {
+			return group, nil
+		}
+		group += 1 + rand.Int64N(15)
+	}
+	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)
+}
+
+// Groups returns the groups that a user belongs to, by ascending id, without
+// everyone. Those that his list has and that do not have him are left out.
+func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
+	hash := logRef{user: user}.hash()
+	list := readOf(hash, []any{"hget", hash, "groups"})
+	s.run(ctx, "groups", list)
+	if list.err != nil {
+		return nil, fmt.Errorf("groups of %d: %w", user, list.err)
+	}
+	ids := parseGroups(text(list.reply[0]))
+	slices.Sort(ids)
+	ops := make([]*op, len(ids))
+	for i, id := range ids {
+		l := logRef{group: id}
+		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", memberField(user)}, []any{"zcard", l.members()})
+	}
+	s.run(ctx, "groups", ops...)
+	var groups []Group
 	for i, o := range ops {
 		if o.err != nil {
-			return nil, fmt.Errorf("enter node %s for group %d: %w", lease.Node, groups[i], o.err)
+			return nil, fmt.Errorf("groups of %d: %w", user, o.err)
 		}
-		newest[i] = logs[i].position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), text(o.reply[3]))
+		if head, _ := o.reply[0].([]any); len(head) == 2 && belongs(text(head[1])) {
+			groups = append(groups, Group{Group: ids[i], Name: text(head[0]), Members: integer(o.reply[1])})
+		}
 	}
-	return newest, nil
+	return groups, nil
+}
+
+// Members returns at most limit members of a group whose ids are above after. It
+// returns ErrNotMember unless user is one of them, and ErrNoGroup.
+func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
+	l := logRef{group: group}
+	o := readOf(l.hash(),
+		[]any{"hmget", l.hash(), "epoch", memberField(user)},
+		[]any{"zcard", l.members()},
+		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
+	s.run(ctx, "members", o)
+	if o.err != nil {
+		return Members{}, fmt.Errorf("members of group %d: %w", group, o.err)
+	}
+	switch head, _ := o.reply[0].([]any); {
+	case !l.closed() || len(head) != 2 || text(head[0]) == "":
+		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNoGroup)
+	case !belongs(text(head[1])):
+		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
+	}
+	m := Members{Total: integer(o.reply[1])}
+	pairs, _ := o.reply[2].([]any)
+	for pair := range slices.Chunk(pairs, 2) {
+		if len(pair) == 2 {
+			m.Users = append(m.Users, Account{User: integer(pair[1]), Name: text(pair[0])})
+		}
+	}
+	return m, nil
+}
+
+// memberField is the field of a group's hash that says whether a user belongs.
+func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
+
+// belongs reads that field, "joined left version".
+func belongs(membership string) bool {
+	f := strings.Fields(membership)
+	return len(f) == 3 && integer(f[0]) > 0 && integer(f[1]) == 0
+}
+
+// parseGroups reads lines of group ids.
+func parseGroups(lines string) []int64 {
+	var groups []int64
+	for line := range strings.SplitSeq(lines, "\n") {
+		if id := integer(line); id > 0 {
+			groups = append(groups, id)
+		}
+	}
+	return groups
 }

@@ -9,13 +9,23 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
+// enter enters a node for a group and returns the answer, which must be good.
+func enter(t testing.TB, s *Store, lease Lease, group int64, users ...int64) Entered {
+	t.Helper()
+	e := s.EnterNode(t.Context(), lease, []Entering{{Group: group, Users: users}})[0]
+	if e.Err != nil {
+		t.Fatal(e.Err)
+	}
+	return e
+}
+
 func TestEveryoneIsOneLogPushedToLeasedNodes(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
 		lease := Lease{Node: "n1", Boot: 1 << 63, Addr: "10.0.0.1:8081"}
-		at, err := s.EnterNode(t.Context(), []int64{proto.Everyone}, lease)
-		if err != nil || at[0].Number != 1 || at[0].Log != proto.Everyone || at[0].Epoch == 0 {
-			t.Fatalf("entered at %+v, %v", at, err)
+		at := enter(t, s, lease, proto.Everyone).Newest
+		if at.Number != 1 || at.Log != proto.Everyone || at.Epoch == 0 {
+			t.Fatalf("entered at %+v", at)
 		}
 		for i, again := range []bool{false, false, true, true} {
 			m := Message{From: alice, Group: proto.Everyone, ID: fmt.Sprint(min(i, 2)), Time: time.Now().UnixMilli(), Again: again}
@@ -29,8 +39,10 @@ func TestEveryoneIsOneLogPushedToLeasedNodes(t *testing.T) {
 			}
 		}
 		wantKeys(t, keysOf(t, s, alice, proto.Everyone), key(alice, 0), key(alice, 1), key(alice, 2))
-		if _, err := s.EnterNode(t.Context(), []int64{proto.Everyone, 9}, lease); !errors.Is(err, ErrNoGroup) {
-			t.Errorf("group 9: %v", err)
+		for _, e := range s.EnterNode(t.Context(), lease, []Entering{{Group: proto.Everyone}, {Group: 9}}) {
+			if e.Newest.Log != proto.Everyone && !errors.Is(e.Err, ErrNoGroup) {
+				t.Errorf("group 9: %v", e.Err)
+			}
 		}
 	})
 }
@@ -41,9 +53,7 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		enter := func(node string, boot uint64) Lease {
 			t.Helper()
 			l := Lease{Node: node, Boot: boot, Addr: node + ":8081"}
-			if _, err := s.EnterNode(t.Context(), []int64{proto.Everyone}, l); err != nil {
-				t.Fatal(err)
-			}
+			enter(t, s, l, proto.Everyone)
 			return l
 		}
 		sent := 0

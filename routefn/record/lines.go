@@ -86,10 +86,7 @@ func ackArgs(a Acking) ([]any, error) {
 	}
 	args := []any{a.Device, a.Number}
 	for _, c := range a.Cursors {
-		if c.Log != proto.Inbox && c.Log != proto.Everyone {
-			return nil, fmt.Errorf("cursor of group %d: %w", c.Log, ErrNoGroup)
-		}
-		if c.Number < 0 || c.Key != "" && !validKey(c.Key) {
+		if c.Log < 0 || c.Number < 0 || c.Key != "" && !validKey(c.Key) {
 			return nil, fmt.Errorf("%w: cursor of log %d at %d, %q", ErrInvalid, c.Log, c.Number, c.Key)
 		}
 		args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key)

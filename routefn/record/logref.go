@@ -26,6 +26,12 @@ func (l logRef) tag() string {
 func (l logRef) list() string { return "cim:{" + l.tag() + "}:l" }
 func (l logRef) hash() string { return "cim:{" + l.tag() + "}:h" }
 
+// members is the key of a group's members.
+func (l logRef) members() string { return "cim:{" + l.tag() + "}:m" }
+
+// closed reports whether the log is that of a group which has members.
+func (l logRef) closed() bool { return l.user == 0 && l.group != proto.Everyone }
+
 // watchers is the hash's field that says whom to push to.
 func (l logRef) watchers() string {
 	if l.user != 0 {
@@ -81,8 +87,9 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*o
 }
 
 // makeLogs makes the logs that are not there, with a genesis entry and a new
-// epoch. An inbox is made only for a user with an account. It returns an error a
-// log: nil, ErrNoUser, ErrUnavailable or ErrUnknown; a repetition is harmless.
+// epoch. An inbox is made only for a user with an account; a group's log only by
+// CreateGroup, but for everyone's. It returns an error a log: nil, ErrNoUser,
+// ErrNoGroup, ErrUnavailable or ErrUnknown; a repetition is harmless.
 func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
 	errs := s.haveAccounts(ctx, logs)
 	genesis, err := s.genesis()
@@ -117,18 +124,22 @@ func (s *Store) genesis() ([]byte, error) {
 	return proto.EncodeStored(genesisKey, &proto.Entry{Time: s.now().UnixMilli(), Kind: proto.Kind_GENESIS})
 }
 
-// haveAccounts returns ErrNoUser for each inbox of a user without an account.
+// haveAccounts returns ErrNoUser for each inbox of a user without an account, and
+// ErrNoGroup for groups.
 func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
 	errs := make([]error, len(logs))
 	var users []int64
 	var of []int
 	for i, l := range logs {
-		if l.user != 0 {
+		switch {
+		case l.user != 0:
 			users = append(users, l.user)
 			of = append(of, i)
+		case l.group != proto.Everyone:
+			errs[i] = fmt.Errorf("group %d: %w", l.group, ErrNoGroup)
 		}
 	}
-	_, found := s.accountsByID(ctx, users)
+	_, found := s.AccountsByID(ctx, users)
 	for i, err := range found {
 		errs[of[i]] = err
 	}

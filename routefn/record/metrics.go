@@ -9,8 +9,8 @@ import (
 
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
-	"account", "ack", "append", "close", "cursors", "enter", "issue", "key", "make", "open", "pull", "reconcile",
-	"register", "sessions", "trim",
+	"account", "ack", "append", "change", "close", "create", "cursors", "enter", "groups", "intend", "issue", "key", "make",
+	"members", "open", "pull", "reconcile", "register", "sessions", "settle", "trim",
 }
 
 // metrics of a Store. A nil registerer leaves them unregistered, not unset.

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -17,10 +18,25 @@ const pullBytes = 1 << 20
 // and so does a position that was trimmed. Fewer entries than limit say nothing:
 // the log is read to its end when Through is Newest.
 //
+// Of a group's log a user may read what was written while he was a member: what
+// was before is left out as if it were trimmed, and behind the entry by which he
+// left there is nothing: once he has that, and for who never was a member, the
+// answer is ErrNotMember.
+//
 // It returns ErrDiverged, with Epoch, Oldest and Newest set, when the position
 // is not in the log: another epoch, a number above the newest, or another key at
 // the number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
+	return s.pull(ctx, user, after, limit, false)
+}
+
+// PullForAll is Pull for all members of a group at a node, of whom user is one: it
+// reads what was before he joined, too, and nothing if he has left.
+func (s *Store) PullForAll(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
+	return s.pull(ctx, user, after, limit, true)
+}
+
+func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limit int, all bool) (Pulled, error) {
 	if limit <= 0 || limit > proto.MaxPull {
 		limit = proto.MaxPull
 	}
@@ -28,11 +44,21 @@ func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limi
 	if err != nil {
 		return Pulled{}, fmt.Errorf("pull: %w", err)
 	}
-	o := l.script(pullScript, max(0, after.Number), after.Epoch.String(), after.Key, limit, pullBytes)
+	member, whole := "", "0"
+	if l.closed() {
+		member = strconv.FormatInt(user, 10)
+	}
+	if all {
+		whole = "1"
+	}
+	o := l.script(pullScript, max(0, after.Number), after.Epoch.String(), after.Key, limit, pullBytes, member, whole)
 	o.write = false
 	s.onLogs(ctx, "pull", []logRef{l}, []*op{o})
 	if o.err != nil {
 		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), o.err)
+	}
+	if text(o.reply[0]) == "stranger" {
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), ErrNotMember)
 	}
 	return l.pulled(o.reply, after)
 }
@@ -44,7 +70,7 @@ func logOf(user, log int64) (logRef, error) {
 		return logRef{user: user}, nil
 	case log == proto.Inbox:
 		return logRef{}, fmt.Errorf("user %d: %w", user, ErrNoUser)
-	case log == proto.Everyone:
+	case log > 0:
 		return logRef{group: log}, nil
 	default:
 		return logRef{}, fmt.Errorf("group %d: %w", log, ErrNoGroup)
@@ -54,13 +80,13 @@ func logOf(user, log int64) (logRef, error) {
 // pulled reads the answer of pull.lua.
 func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 	base, number, prev := integer(r[2]), integer(r[5]), text(r[6])
-	p := Pulled{Epoch: parseEpoch(text(r[1])), Oldest: base + 1}
+	p := Pulled{Epoch: parseEpoch(text(r[1])), Oldest: integer(r[7]) + 1}
 	p.Newest = l.position(p.Epoch, base+integer(r[3]), text(r[4]))
 	if text(r[0]) == "diverged" {
 		return p, fmt.Errorf("pull log %s after %d: %w", l.tag(), after.Number, ErrDiverged)
 	}
 	p.Through = l.position(p.Epoch, number-1, prev)
-	for _, reply := range r[7:] {
+	for _, reply := range r[8:] {
 		stored, err := storedAt(l.position(p.Epoch, number, ""), prev, []byte(text(reply)))
 		if err != nil {
 			return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), err)
@@ -75,20 +101,23 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 	return p, nil
 }
 
-// tail reads the end of a log: epoch, base, live and a further field of the
-// hash, then the length and the newest entry.
+// tail reads the end of a log: epoch, base, live, a further field, the version of
+// the groups and the intents of the hash, then the length and the newest entry.
 func (l logRef) tail(field string) *op {
 	return readOf(l.list(),
-		[]any{"hmget", l.hash(), "epoch", "base", "live", field},
+		[]any{"hmget", l.hash(), "epoch", "base", "live", field, "version", "intents"},
 		[]any{"llen", l.list()},
 		[]any{"lindex", l.list(), -1})
 }
+
+// tailFields is how many fields of the hash tail reads.
+const tailFields = 6
 
 // newest reads the position out of an answer to tail; zero where there is no log.
 func (l logRef) newest(o *op) proto.Position {
 	head, _ := o.reply[0].([]any)
 	length := integer(o.reply[1])
-	if len(head) != 4 || length == 0 {
+	if len(head) != tailFields || length == 0 {
 		return proto.Position{Log: l.group}
 	}
 	return l.position(parseEpoch(text(head[0])), integer(head[1])+length, keyOf(text(o.reply[2])))

@@ -18,8 +18,9 @@ const reconcileChunk = 500
 // A connection is DISPLACED when its number is closed or a higher one is live,
 // or the same one at another node. It is UNKNOWN when it should be live and is
 // not: its number is above what the record knows of its device, or stands there
-// with another boot. It is BEHIND when its inbox does not end where the node
-// thinks.
+// with another boot. It has other GROUPS when the list of its user's groups is not
+// the one the node was told, or a joining or leaving of his is unfinished. It is
+// BEHIND when its inbox does not end where the node thinks.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
 	var list []Difference
 	for chunk := range slices.Chunk(held, reconcileChunk) {
@@ -43,7 +44,7 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 // compare judges one connection by the answer to tail.
 func compare(h Held, o *op, node string, boot uint64) Difference {
 	head, _ := o.reply[0].([]any)
-	if len(head) != 4 {
+	if len(head) != tailFields {
 		return Difference{Held: h, Verdict: proto.Verdict_UNKNOWN}
 	}
 	var live Session
@@ -54,6 +55,10 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 	}
 	d := Difference{Held: h, Verdict: judge(h.Number, live, integer(head[3]), node, boot)}
 	if d.Verdict != proto.Verdict_SAME {
+		return d
+	}
+	if integer(head[4]) != h.Version || text(head[5]) != "" {
+		d.Verdict = proto.Verdict_GROUPS
 		return d
 	}
 	newest := logRef{user: h.User}.newest(o)

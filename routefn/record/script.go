@@ -17,15 +17,19 @@ type script struct {
 }
 
 var (
-	appendScript = load("entry", "append")
-	pullScript   = load("entry", "pull")
+	appendScript = load("entry", "member", "append")
+	pullScript   = load("entry", "member", "pull")
 	trimScript   = load("entry", "trim")
-	enterScript  = load("entry", "enter")
+	enterScript  = load("entry", "member", "enter")
 	openScript   = load("entry", "live", "open")
 	issueScript  = load("live", "issue")
 	closeScript  = load("live", "close")
 	ackScript    = load("live", "ack")
 	makeScript   = load("make")
+	createScript = load("create")
+	intendScript = load("live", "groups", "intend")
+	changeScript = load("entry", "member", "change")
+	settleScript = load("live", "groups", "settle")
 )
 
 // load joins files to one script; all but the last are preludes. It panics on a

@@ -14,7 +14,7 @@ import (
 // ones and it may displace the live one, or when it repeats the live one from the
 // same node, which may have another boot by then. The number that it displaces is
 // closed for good. Each is atomic across processes: one script in the slot of the
-// user's log.
+// user's log. What the users' joinings and leavings left unfinished is finished.
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logRef
@@ -34,6 +34,7 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	for j, o := range ops {
 		answers[of[j]] = opened(logs[j], o)
 	}
+	s.finishOf(ctx, openings, answers, ops, of)
 	for i := range answers {
 		if answers[i].Err != nil {
 			answers[i].Err = fmt.Errorf("open session of %d: %w", openings[i].User, answers[i].Err)
@@ -53,6 +54,8 @@ func opened(l logRef, o *op) Opened {
 		Displaced: parseSession(text(r[2])),
 		Newest:    l.position(parseEpoch(text(r[3])), integer(r[4])+integer(r[5]), text(r[6])),
 		Cursors:   parseCursors(text(r[7])),
+		Groups:    parseGroups(text(r[8])),
+		Version:   integer(r[10]),
 	}
 	switch text(r[0]) {
 	case "superseded":
@@ -102,9 +105,9 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 }
 
 // Ack moves cursors forward, in one pipeline. A cursor that does not go forward,
-// or of a number that is closed, is passed over without an error: it ran late.
-// The errors are ErrUnavailable, ErrUnknown, ErrNoGroup and ErrInvalid;
-// repeating is harmless.
+// or of a number that is closed, is passed over without an error: it ran late. So
+// is one of a group that the user does not belong to. The errors are
+// ErrUnavailable, ErrUnknown and ErrInvalid; repeating is harmless.
 func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	errs := make([]error, len(ackings))
 	var ops []*op

@@ -299,10 +299,10 @@ func TestClosedNumberMovesNoCursor(t *testing.T) {
 		}
 		errs := s.Ack(t.Context(), []Acking{
 			{bob, "phone", old.Number, []proto.Position{{Number: 2, Key: "1:a\tb"}}},
-			{bob, "phone", old.Number, []proto.Position{{Log: 77}}},
+			{bob, "phone", old.Number, []proto.Position{{Log: -1}}},
 			{bob, "pho\nne", old.Number, nil},
 		})
-		if !errors.Is(errs[0], ErrInvalid) || !errors.Is(errs[1], ErrNoGroup) || !errors.Is(errs[2], ErrInvalid) {
+		if !errors.Is(errs[0], ErrInvalid) || !errors.Is(errs[1], ErrInvalid) || !errors.Is(errs[2], ErrInvalid) {
 			t.Errorf("errors are %v", errs)
 		}
 	})
@@ -324,7 +324,9 @@ func TestReconcileTellsWhatDiffers(t *testing.T) {
 		otherKey, lower := at, at
 		otherKey.Key, lower.Number = "1:x", 1
 
-		held := func(device string, number int64, at proto.Position) Held { return Held{bob, device, number, at} }
+		held := func(device string, number int64, at proto.Position) Held {
+			return Held{User: bob, Device: device, Number: number, Newest: at}
+		}
 		got, err := s.Reconcile(t.Context(), []Held{
 			held("same", same.Number, at),
 			held("displaced", displaced.Number, at),

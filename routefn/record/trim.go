@@ -14,11 +14,16 @@ const trimLook = 1024
 
 // grown reports whether the batch took its log past a multiple of trimEvery.
 func (b *batch) grown() bool {
-	first, last := b.drafts[0].copy[b.which], b.drafts[len(b.drafts)-1].copy[b.which]
-	if first == nil || last == nil {
-		return false
+	var first, last int64
+	for _, d := range b.drafts {
+		if c := d.copy[b.which]; c != nil { // not one that was refused
+			if first == 0 {
+				first = c.Stored.At.Number
+			}
+			last = c.Stored.At.Number
+		}
 	}
-	return (first.Stored.At.Number-1)/trimEvery != last.Stored.At.Number/trimEvery
+	return first > 0 && (first-1)/trimEvery != last/trimEvery
 }
 
 // trim shortens logs to their retention. What fails is trimmed next time: the

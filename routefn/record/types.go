@@ -17,6 +17,10 @@ var (
 	ErrNoUser = errors.New("no such user")
 	// ErrNoGroup is returned for a group that does not exist.
 	ErrNoGroup = errors.New("no such group")
+	// ErrNotMember is returned to a user who does not belong to the group.
+	ErrNotMember = errors.New("not a member of the group")
+	// ErrTooManyGroups is returned to a user who has proto.MaxGroups already.
+	ErrTooManyGroups = errors.New("user has too many groups")
 	// ErrNameTaken says that a name belongs to an account made with another
 	// credential. The Store compares none: it is for the caller of Register.
 	ErrNameTaken = errors.New("name is taken")
@@ -79,6 +83,9 @@ type Opened struct {
 	Displaced *Session         // which one was live, or with an error is; nil: none, or this one
 	Newest    proto.Position   // end of the user's inbox
 	Cursors   []proto.Position // how far this device acknowledged, a position a log
+	Groups    []int64          // what the user's own list says; the groups know better, see EnterNode
+	Version   int64            // of that list
+	Finished  []Changed        // joinings and leavings that somebody had left unfinished
 }
 
 // Closing closes a number for good.
@@ -109,7 +116,7 @@ type Message struct {
 }
 
 // Appended is the answer to one Message. Err is nil (stored in every log it
-// belongs to), ErrNoUser, ErrNoGroup, ErrInvalid, ErrUnavailable (it is in no
+// belongs to), ErrNoUser, ErrNoGroup, ErrNotMember, ErrInvalid, ErrUnavailable (it is in no
 // log) or ErrUnknown (it may be in some).
 type Appended struct {
 	Err    error
@@ -135,6 +142,56 @@ type Lease struct {
 	Addr string
 }
 
+// Change asks for a user to join a group, or to leave it.
+type Change struct {
+	User  int64
+	Name  string // of the user
+	Group int64
+	Leave bool
+}
+
+// Changed is the answer to one Change. Err is nil, ErrNoUser, ErrNoGroup,
+// ErrInvalid, ErrTooManyGroups, ErrUnavailable or ErrUnknown, after which
+// repeating it is harmless and finishes what was begun.
+type Changed struct {
+	Err      error
+	User     int64
+	Group    int64
+	Member   bool      // he belongs now
+	Copy     *Copy     // the entry that this call appended, even if Err is set; nil: none
+	Sessions []Session // that must hear of it: the user's live ones, if his list is another now; read only
+	Version  int64     // of the list; zero with an error
+	Earlier  *Changed  // what somebody had left unfinished and went before; nil: nothing
+}
+
+// Entering asks to enter a node for a group.
+type Entering struct {
+	Group int64
+	Users []int64 // at the node; for everyone: none
+}
+
+// Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if
+// none of the users belongs, ErrInvalid, ErrUnavailable or ErrUnknown; without nil
+// the node was not entered.
+type Entered struct {
+	Err    error
+	Newest proto.Position
+	Joined []int64 // for each user the number of the entry by which he joined; zero: he does not belong
+}
+
+// Members is one page of a group's members.
+type Members struct {
+	Users []Account // by ascending id; without credentials
+	Total int64
+}
+
+// Group is a group that a user belongs to.
+type Group struct {
+	Group   int64
+	Name    string
+	Members int64
+}
+
 // Pulled is a piece of a log.
 type Pulled struct {
 	Epoch   proto.Epoch
@@ -150,6 +207,8 @@ type Held struct {
 	Device string
 	Number int64
 	Newest proto.Position // highest inbox position the node knows; zero: none
+
+	Version int64 // of the user's list of groups, as the node was told it
 }
 
 // Difference is what a node must learn about a connection it holds.

@@ -1,27 +1,32 @@
 -- Moves the cursors of a device forward. A closed number moves nothing. Within
 -- its epoch a cursor only goes forward, and never beyond the inbox's end. A
 -- cursor of another epoch is taken when it is the inbox's own, or, for a group,
--- whose epoch is in another slot, when the number is the live one.
+-- whose epoch is in another slot, when the number is the live one. Only cursors of
+-- groups that the user belongs to are kept.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, then four a cursor: log, epoch, number, key
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field)
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups')
 if not head[1] or number <= tonumber(head[4] or 0) then return {'ok'} end
 local live = split(head[3], device)
 local newest = tonumber(head[2] or 0) + redis.call('LLEN', KEYS[1])
 
+local follows = {['0'] = true, ['1'] = true}
+for group in string.gmatch(head[6] or '', '%d+') do follows[group] = true end
 local order, lines, at = {}, {}, {}
 for line in string.gmatch(head[5] or '', '[^\n]+') do
   local log, epoch, n = string.match(line, '^(%d+)\t(%x+)\t(%d+)')
-  order[#order + 1] = log
-  lines[log], at[log] = line, {epoch = epoch, number = tonumber(n)}
+  if follows[log] then
+    order[#order + 1] = log
+    lines[log], at[log] = line, {epoch = epoch, number = tonumber(n)}
+  end
 end
 
 local function mayMove(log, epoch, n)
-  if log == '0' and (epoch ~= head[1] or n > newest) then return false end
+  if not follows[log] or log == '0' and (epoch ~= head[1] or n > newest) then return false end
   local old = at[log]
   if old and old.epoch == epoch then return n > old.number end
   return not old or log == '0' or live == number

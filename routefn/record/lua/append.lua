@@ -1,14 +1,17 @@
 -- Appends entries to a log in order; those that may be there already are looked
 -- for first, from the tail. The chunks grow, because most repetitions come
 -- within a few entries, and end at 1,000 entries or at the first chunk that
--- begins before ARGV[2].
+-- begins before ARGV[2]. In a group's log only members' are appended: the sender's
+-- membership is checked in the same step.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] the hash's field to answer with: live or nodes
 -- ARGV[2] how far back to look: a time in ms
--- then three an entry: '1' to look for it first, its key, the entry as stored
+-- then four an entry: '1' to look for it first, its key, the entry as stored, the
+-- sender who must be a member or ''
 -- Answers {'nolog'}, or {'ok', epoch, field, the store's clock in ms, then three
--- an entry: number, key of the entry before, the entry that was found or ''}.
+-- an entry: number, key of the entry before, the entry that was found or ''}. The
+-- number of what was refused is zero.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', ARGV[1])
 if length == 0 or not head[1] then return {'nolog'} end
@@ -36,15 +39,20 @@ end
 
 local now = redis.call('TIME')
 local answer = {'ok', head[1], head[3] or '', now[1] * 1000 + math.floor(now[2] / 1000)}
-for i = 3, #ARGV, 3 do
+local belongs = {['']=true} -- by sender
+for i = 3, #ARGV, 4 do
   local place, before, found
+  local from = ARGV[i + 3]
   if ARGV[i] == '1' then place, before, found = find(ARGV[i + 1]) end
-  if not place then
+  if not place and belongs[from] == nil then
+    belongs[from] = joinedAt(redis.call('HGET', KEYS[2], 'm:' .. from)) > 0
+  end
+  if not place and belongs[from] then
     before = redis.call('LINDEX', KEYS[1], -1)
     length = redis.call('RPUSH', KEYS[1], ARGV[i + 2])
     place = length
   end
-  answer[#answer + 1] = base + place
+  answer[#answer + 1] = place and base + place or 0
   answer[#answer + 1] = keyOf(before)
   answer[#answer + 1] = found or ''
 end

@@ -5,11 +5,12 @@
 -- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr
 -- Answers {'nolog'}, or {'ok', 'superseded' or 'other', number, the session that
 -- was or is in the way or '', epoch, base, length, key of the newest entry, the
--- device's cursors or ''}.
+-- device's cursors or '', the user's groups or '', his intents or '', version of the
+-- groups}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
-  'closed:' .. device, 'cur:' .. device)
+  'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version')
 if length == 0 or not head[1] then return {'nolog'} end
 
 local live, mine, lines = split(head[3], device)
@@ -28,7 +29,8 @@ elseif live and not again and displaces ~= -1 and displaces ~= live then
   verdict = 'other'
 end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
-  keyOf(redis.call('LINDEX', KEYS[1], -1)), head[6] or ''}
+  keyOf(redis.call('LINDEX', KEYS[1], -1)), head[6] or '',
+  head[7] or '', head[8] or '', head[9] or '0'}
 if verdict ~= 'ok' then return answer end
 
 lines[#lines + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')

@@ -1,0 +1,96 @@
+package routefn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// GroupCreate serves POST /v1/groups/create: it makes a group of the caller and of
+// those he invites. This is the only moment at which anybody makes another one a
+// member: afterwards everybody joins by himself, knowing the id.
+func (rt *Route) GroupCreate(w http.ResponseWriter, r *http.Request) {
+	rt.serve(w, r, "group-create", jsonFormat, func(ctx context.Context) (any, error) {
+		caller, err := rt.caller(r)
+		if err != nil {
+			return nil, err
+		}
+		var q proto.CreateGroup
+		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
+			return nil, err
+		}
+		if q.Name != "" {
+			if err := checkName(q.Name); err != nil {
+				return nil, err
+			}
+		}
+		invited, err := rt.invited(ctx, caller.User, q.Members)
+		if err != nil {
+			return nil, err
+		}
+		return rt.createGroup(ctx, q.Name, record.Account{User: caller.User, Name: caller.Name}, invited)
+	})
+}
+
+// invited returns the accounts of the users, without the caller's and each once.
+func (rt *Route) invited(ctx context.Context, caller int64, users []int64) ([]record.Account, error) {
+	if len(users) > proto.MaxInvited {
+		return nil, invalid(fmt.Sprintf("A group is created with at most %d members; others join by its id.", proto.MaxInvited))
+	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	users = slices.DeleteFunc(slices.Compact(users), func(u int64) bool { return u == caller })
+	if slices.ContainsFunc(users, func(u int64) bool { return !validUser(u) }) {
+		return nil, invalid("A member is not a user id.")
+	}
+	accounts, errs := rt.cfg.Store.AccountsByID(ctx, users)
+	for i, err := range errs {
+		if errors.Is(err, record.ErrNoUser) {
+			return nil, proto.Err(proto.UnknownUser, fmt.Sprintf("There is no user %d.", users[i]))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+// createGroup returns an error only while nobody belongs to the group: then it is
+// as good as not there.
+func (rt *Route) createGroup(ctx context.Context, name string, creator record.Account, invited []record.Account) (*proto.CreatedGroup, error) {
+	group, err := rt.cfg.Store.CreateGroup(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := rt.changeGroup(ctx, record.Change{User: creator.User, Name: creator.Name, Group: group}); err != nil {
+		return nil, err
+	}
+	changes := make([]record.Change, len(invited))
+	for i, a := range invited {
+		changes[i] = record.Change{User: a.User, Name: a.Name, Group: group}
+	}
+	answer := &proto.CreatedGroup{Group: group}
+	for _, c := range rt.cfg.Store.ChangeGroups(ctx, changes) {
+		rt.announce(&c)
+		if c.Err != nil {
+			rt.cfg.Logger.Debug("invited user is no member", "user", c.User, "err", c.Err)
+			answer.Missing = append(answer.Missing, c.User)
+		}
+	}
+	return answer, nil
+}
+
+// changeGroup lets one user join or leave, and tells those whom it concerns.
+func (rt *Route) changeGroup(ctx context.Context, change record.Change) error {
+	c := rt.cfg.Store.ChangeGroups(ctx, []record.Change{change})[0]
+	rt.announce(&c)
+	if errors.Is(c.Err, record.ErrTooManyGroups) {
+		return invalid(fmt.Sprintf("One user has at most %d groups.", proto.MaxGroups))
+	}
+	return c.Err
+}

@@ -1,0 +1,34 @@
+-- Carries an intent out in the group's slot, which decides who belongs: appends
+-- the entry that says so and changes the membership with it. What is so already
+-- appends nothing, and an intent that is not newer than what was carried out last
+-- changes nothing.
+--
+-- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members
+-- ARGV[1] user, ARGV[2] join or leave, ARGV[3] version of the intent, ARGV[4] the
+-- user's name, ARGV[5] the entry as stored
+-- Answers {'nolog'}, or {'ok', '1' if he belongs now or '0', number of the entry
+-- or 0, epoch, key of the entry before, nodes, the store's clock in ms}.
+local field = 'm:' .. ARGV[1]
+local length = redis.call('LLEN', KEYS[1])
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field)
+if length == 0 or not head[1] then return {'nolog'} end
+local joined, left, version = membership(head[4])
+local belongs, number, before = joined > 0 and left == 0, 0, nil
+if tonumber(ARGV[3]) > version and (joined > 0 or ARGV[2] == 'join') then
+  if belongs ~= (ARGV[2] == 'join') then
+    before = redis.call('LINDEX', KEYS[1], -1)
+    number = tonumber(head[2] or 0) + redis.call('RPUSH', KEYS[1], ARGV[5])
+    belongs = not belongs
+    if belongs then
+      joined, left = number, 0
+      redis.call('ZADD', KEYS[3], ARGV[1], ARGV[4])
+    else
+      left = number
+      redis.call('ZREM', KEYS[3], ARGV[4])
+    end
+  end
+  redis.call('HSET', KEYS[2], field, string.format('%.0f %.0f %s', joined, left, ARGV[3]))
+end
+local now = redis.call('TIME')
+return {'ok', belongs and '1' or '0', number, head[1], keyOf(before), head[3] or '',
+  now[1] * 1000 + math.floor(now[2] / 1000)}
