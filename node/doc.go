@@ -17,13 +17,20 @@
 //
 // Run owns all of them and returns when they have ended: those of the links
 // (package link), one that reports, one for each lane of the sender, some that
-// pull for CIM connections, one that reconciles, one that tells the load, one
-// that drains, and those of the internal HTTP server.
+// pull for CIM connections and for groups, one that reconciles, one that tells the
+// load, one that drains, and those of the internal HTTP server.
+//
+// # Groups
+//
+// A node learns of a session's groups when it opens, and when it is opened again
+// because a route says that they changed. A relay a group (relay.go) passes its
+// entries on in their order, and what is missing is pulled once for all members.
+// Everyone has no relay: its clients put it in order themselves.
 //
 // # Locks
 //
 // A session's mu guards its state and is held for a few assignments. cimFeed,
-// reporter, lane and puller have their own. Where two nest: reporter, then
+// relay, relays, reporter, lane and puller have their own. Where two nest: reporter, then
 // session (a report is made of what is true now); session, then link (its
 // reading is held in the order of the decisions); feed, then link (offered
 // frames keep their order). Nothing else is called under any of them.

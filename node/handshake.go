@@ -88,11 +88,10 @@ func (s *session) confirm(a *proto.Opened) {
 	case pending:
 		s.node.metrics.handshake.Observe(took.Seconds())
 		s.welcome(a)
-	case open: // the store had lost it and knows it again
+	case open: // the store had lost it and knows it again, or there are other groups
 		s.heard(a.Newest)
-		for _, mark := range a.Newest {
-			s.tell(mark)
-		}
+		s.follow(a)
+		s.Push(link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: a.Newest}))
 	case closed:
 		if s.feed != nil { // its number was not known when it closed
 			s.node.reporter.closed(s.proto(a.Number))
@@ -104,6 +103,7 @@ func (s *session) confirm(a *proto.Opened) {
 // queued before any push can be; what came in between is told after it.
 func (s *session) welcome(a *proto.Opened) {
 	s.heard(a.Newest)
+	s.follow(a)
 	missed := s.node.hub.Missed(s.entry)
 	if s.feed == nil {
 		s.link.Send(s.loginAnswer(a, missed))
@@ -126,6 +126,37 @@ func (s *session) welcome(a *proto.Opened) {
 			s.tell(mark)
 		}
 	}
+}
+
+// follow makes the session a member of the groups that a route told, and a.Newest
+// say up to where it has to fetch them: what comes behind is sent to it. A CIM
+// connection follows none.
+func (s *session) follow(a *proto.Opened) {
+	if s.feed != nil {
+		s.node.hub.FollowNone(s.entry, a.Version)
+		return
+	}
+	var groups []int64
+	for _, mark := range a.Newest {
+		if mark.Log > proto.Everyone {
+			groups = append(groups, mark.Log)
+			s.node.relays.of(mark.Log).observe(mark)
+		}
+	}
+	s.node.hub.SetGroups(s.entry, groups, a.Version)
+	newest := a.Newest[:0]
+	for _, mark := range a.Newest {
+		at, member := mark, true
+		if mark.Log > proto.Everyone {
+			at, member = s.node.relays.of(mark.Log).reached(s.who.user, mark)
+		}
+		if member {
+			newest = append(newest, at)
+		} else { // he left after the route looked
+			s.node.hub.Quit(s.who.user, mark.Log)
+		}
+	}
+	a.Newest = newest
 }
 
 func (s *session) loginAnswer(a *proto.Opened, missed []*proto.Mark) *link.Packet {

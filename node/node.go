@@ -26,7 +26,8 @@ type Node struct {
 	puller     *puller
 	reconciler *reconciler
 	drainer    *drainer
-	groups     marks // the newest place of each group that all who are here were told
+	everyone   marks   // the newest place of everyone's log that all who are here were told
+	relays     *relays // of the other groups
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -46,7 +47,8 @@ func New(c Config) (*Node, error) {
 	for i := range n.lanes {
 		n.lanes[i] = newLane(n)
 	}
-	n.puller = newPuller(n)
+	n.puller = newPuller()
+	n.relays = newRelays(n)
 	n.reconciler = newReconciler(n)
 	n.drainer = newDrainer(n, c.Registerer)
 	links, err := link.NewServer(c.link(n.accept))

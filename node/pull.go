@@ -68,30 +68,31 @@ func (f *cimFeed) wrote(i int, at proto.Position) {
 	f.mu.Unlock()
 }
 
-// pullers is how many feeds pull at a time: enough to keep a route busy, too few
+// pullers is how many pull at a time: enough to keep a route busy, too few
 // to drown it when all CIM clients come back at once.
 const pullers = 8
 
-// puller runs the pulls of feeds in the order they asked. A feed is in it once
-// at most, so its queue is bounded by the connections.
+// puller runs the pulls of feeds and relays in the order they asked. Each is in it
+// once at most, so its queue is bounded by the connections and their groups.
 type puller struct {
-	node *Node
-
 	mu    sync.Mutex
 	ready *sync.Cond
-	queue []*cimFeed
+	queue []pulling
 	ended bool
 }
 
-func newPuller(n *Node) *puller {
-	p := &puller{node: n}
+// pulling is what pulls when its turn comes.
+type pulling interface{ pull(ctx context.Context) }
+
+func newPuller() *puller {
+	p := new(puller)
 	p.ready = sync.NewCond(&p.mu)
 	return p
 }
 
-func (p *puller) add(f *cimFeed) {
+func (p *puller) add(next pulling) {
 	p.mu.Lock()
-	p.queue = append(p.queue, f)
+	p.queue = append(p.queue, next)
 	p.mu.Unlock()
 	p.ready.Signal()
 }
@@ -108,16 +109,16 @@ func (p *puller) run(ctx context.Context) {
 	var workers sync.WaitGroup
 	for range pullers {
 		workers.Go(func() {
-			for f := p.next(); f != nil; f = p.next() {
-				f.pull(ctx)
+			for next := p.next(); next != nil; next = p.next() {
+				next.pull(ctx)
 			}
 		})
 	}
 	workers.Wait()
 }
 
-// next waits for a feed; nil says that there will be none.
-func (p *puller) next() *cimFeed {
+// next waits for who pulls next; nil says that there will be none.
+func (p *puller) next() pulling {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.queue) == 0 && !p.ended {

@@ -16,6 +16,8 @@ func (n *Node) push(r *proto.PushRequest) *proto.PushAnswer {
 			answer.Items[i].Gone = item.Numbers
 		case item.User == 0:
 			n.pushGroup(item)
+		case item.Groups:
+			answer.Items[i].Gone = n.openAgain(item)
 		default:
 			answer.Items[i].Gone = n.pushUser(item)
 		}
@@ -41,22 +43,35 @@ func (n *Node) pushUser(item *proto.PushItem) (gone []int64) {
 	return gone
 }
 
-// pushGroup delivers an entry of a group's log to all who are here: there is one
-// group, everyone. What comes out of order is passed on as it is; our clients
-// put it in order, and so do CIM feeds.
+// openAgain has sessions opened again, whose user has other groups now.
+func (n *Node) openAgain(item *proto.PushItem) (gone []int64) {
+	for _, s := range n.hub.Sessions(item.User, item.Numbers) {
+		n.reporter.open(s)
+	}
+	gone = n.hub.Deliver(item.User, item.Numbers, 0, nil)
+	n.metrics.gone.Add(float64(len(gone)))
+	return gone
+}
+
+// pushGroup delivers an entry of a group's log to the members who are here. What
+// comes out of order in everyone's log is passed on as it is; our clients put it in
+// order, and so do CIM feeds.
 func (n *Node) pushGroup(item *proto.PushItem) {
 	p, from := n.packet(item.Stored)
 	if p == nil {
 		return
 	}
-	if mark := p.Mark(); mark.Log == proto.Everyone {
-		n.groups.raise(mark)
+	switch mark := p.Mark(); {
+	case mark.Log == proto.Everyone:
+		n.everyone.raise(mark)
 		n.hub.Everyone(p, from, item.Except)
+	case mark.Log > proto.Everyone:
+		n.relays.of(mark.Log).push(passage{packet: p, mark: mark, except: item.Except})
 	}
 }
 
-// packet returns the push of an entry and who sent it; nil for no entry, one
-// that is never shown, or one that nobody can read, which is fetched like any
+// packet returns the push of an entry and who sent it; nil for no entry, the one
+// that a log begins with, or one that nobody can read, which is fetched like any
 // gap.
 func (n *Node) packet(stored *proto.Stored) (p *link.Packet, from int64) {
 	if stored == nil {
@@ -67,7 +82,7 @@ func (n *Node) packet(stored *proto.Stored) (p *link.Packet, from int64) {
 		n.log.Error("pushed entry cannot be read", "err", err)
 		return nil, 0
 	}
-	if message.Kind != proto.Kind_TEXT {
+	if message.Kind == proto.Kind_GENESIS {
 		return nil, 0
 	}
 	return link.NewPacket(message.Frame()), message.From

@@ -23,7 +23,7 @@ type reconciler struct {
 
 	// Owned by run.
 	step    int
-	suspect []*proto.Mark // of groups: further than was pushed when the route was asked
+	suspect []*proto.Mark // of groups: perhaps further than was pushed when the route was asked
 }
 
 func newReconciler(n *Node) *reconciler {
@@ -91,30 +91,34 @@ func (r *reconciler) round(ctx context.Context, all bool) bool {
 	return true
 }
 
-// doStep goes through the step's shards. The first step of a cycle also renews
-// the leases of the groups, as long as anybody is here.
+// doStep goes through the step's shards and renews the leases of their groups. The
+// first step of a cycle also renews that of everyone, as long as anybody is here.
 func (r *reconciler) doStep(ctx context.Context, step int) bool {
 	var held []*proto.Held
+	var groups []int64
 	for shard := step * hub.Shards / reconcileSteps; shard < (step+1)*hub.Shards/reconcileSteps; shard++ {
 		held = r.node.hub.Held(shard, held)
+		groups = r.node.hub.Groups(shard, groups)
 	}
-	groups := step == 0 && r.node.hub.Users() > 0
-	for groups || len(held) > 0 {
-		n := min(len(held), maxHeld)
-		if !r.ask(ctx, held[:n], groups) {
+	everyone := step == 0 && r.node.hub.Users() > 0
+	if step == 0 {
+		r.node.relays.sweep(time.Now())
+	}
+	for everyone || len(held) > 0 || len(groups) > 0 {
+		n, m := min(len(held), maxHeld), min(len(groups), maxHeld)
+		if !r.ask(ctx, &proto.ReconcileRequest{Held: held[:n], Groups: everyone, Renew: groups[:m]}) {
 			return false
 		}
-		held, groups = held[n:], false
+		held, groups, everyone = held[n:], groups[m:], false
 	}
 	return true
 }
 
-func (r *reconciler) ask(ctx context.Context, held []*proto.Held, groups bool) bool {
+func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) bool {
+	request.Origin = r.node.origin
 	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
 	defer cancel()
-	answer, err := r.node.config.Route.Reconcile(ctx, &proto.ReconcileRequest{
-		Origin: r.node.origin, Held: held, Groups: groups,
-	})
+	answer, err := r.node.config.Route.Reconcile(ctx, request)
 	if err != nil {
 		r.node.metrics.calls.WithLabelValues("reconcile").Inc()
 		r.node.log.Warn("reconcile failed", "err", err)
@@ -124,19 +128,27 @@ func (r *reconciler) ask(ctx context.Context, held []*proto.Held, groups bool) b
 		r.node.settle(d)
 	}
 	for _, mark := range answer.Groups {
-		if mark.Log == proto.Everyone && r.node.groups.news(mark) {
+		if mark.Log != proto.Everyone || r.node.everyone.news(mark) {
 			r.suspect = append(r.suspect, mark)
+		}
+	}
+	for _, group := range answer.Lapsed { // one is enough: the answer enters the node again
+		for _, s := range r.node.hub.Members(group, 1) {
+			r.node.reporter.open(s)
 		}
 	}
 	return true
 }
 
-// tellGroups tells everyone of groups that went further than was pushed, and
-// still have a step after a route said so: in a busy group there is always a
-// push on its way, and all members would pull what it brings.
+// tellGroups tells of groups that went further than was pushed, and still have a
+// step after a route said so: in a busy group there is always a push on its way,
+// and all members would pull what it brings.
 func (r *reconciler) tellGroups() {
 	for _, mark := range r.suspect {
-		if r.node.groups.raise(mark) {
+		switch {
+		case mark.Log > proto.Everyone:
+			r.node.relays.of(mark.Log).observe(mark)
+		case r.node.everyone.raise(mark):
 			r.node.hub.Everyone(newestPacket(mark), 0, 0)
 		}
 	}
@@ -153,7 +165,7 @@ func (n *Node) settle(d *proto.Difference) {
 	switch d.Verdict {
 	case proto.Verdict_DISPLACED:
 		s.evict(proto.Replaced)
-	case proto.Verdict_UNKNOWN:
+	case proto.Verdict_UNKNOWN, proto.Verdict_GROUPS:
 		n.reporter.open(s)
 	case proto.Verdict_BEHIND:
 		if d.Newest != nil {

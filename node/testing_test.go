@@ -37,6 +37,7 @@ type script struct {
 	moves      []*proto.MoveRequest
 	next       int64 // last session number given to a CIM connection
 	logs       map[int64][]*proto.Stored
+	groups     map[int64][]int64 // of users
 
 	opening     func(*proto.Opening) *proto.Opened
 	report      func(*proto.ReportRequest) error
@@ -89,7 +90,11 @@ func (s *script) open(o *proto.Opening) *proto.Opened {
 		s.next++
 		number = 1000 + s.next
 	}
-	return &proto.Opened{Number: number, Newest: []*proto.Mark{s.newestLocked(proto.Inbox), s.newestLocked(proto.Everyone)}}
+	newest := []*proto.Mark{s.newestLocked(proto.Inbox), s.newestLocked(proto.Everyone)}
+	for _, group := range s.groups[o.Session.User] {
+		newest = append(newest, s.newestLocked(group))
+	}
+	return &proto.Opened{Number: number, Newest: newest, Version: int64(len(newest))}
 }
 
 func (s *script) newestLocked(log int64) *proto.Mark {
@@ -150,6 +155,11 @@ func (s *script) Move(_ context.Context, r *proto.MoveRequest) (*proto.MoveAnswe
 // store appends a message to a log and returns its entry.
 func (s *script) store(t testing.TB, log, from, to int64, text string) *proto.Stored {
 	t.Helper()
+	return s.storeKind(t, log, from, to, text, proto.Kind_TEXT)
+}
+
+func (s *script) storeKind(t testing.TB, log, from, to int64, text string, kind proto.Kind) *proto.Stored {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.logs == nil {
@@ -160,7 +170,7 @@ func (s *script) store(t testing.TB, log, from, to int64, text string) *proto.St
 	if log != proto.Inbox {
 		group, to = log, 0
 	}
-	entry, err := gproto.Marshal(&proto.Entry{FromName: names[from], To: to, Group: group, Text: text, Time: 5})
+	entry, err := gproto.Marshal(&proto.Entry{FromName: names[from], To: to, Group: group, Text: text, Time: 5, Kind: kind})
 	if err != nil {
 		t.Fatal(err)
 	}

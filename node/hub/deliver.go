@@ -36,14 +36,14 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 // its number yet and may be any.
 func (u *user[P]) has(number int64) bool {
 	return slices.ContainsFunc(u.entries, func(e *Entry[P]) bool {
-		return e.number == number || e.number == 0 && !e.open
+		return e.number == number || e.number == 0 && !e.open.Load()
 	})
 }
 
 func (u *user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
 	for _, e := range u.entries {
 		switch {
-		case !e.open:
+		case !e.open.Load():
 			e.miss(marks...)
 		case e.number != except && slices.Contains(numbers, e.number):
 			e.know(marks...)
@@ -82,7 +82,7 @@ func (h *Hub[P]) Everyone(p *link.Packet, user, except int64) {
 		for _, u := range s.users {
 			for _, e := range u.entries {
 				switch {
-				case !e.open:
+				case !e.open.Load():
 					e.miss(marks...)
 				case e.User != user || e.number != except:
 					peers = append(peers, e.Peer)
@@ -107,7 +107,7 @@ func (h *Hub[P]) Peers(id int64) []P {
 	var peers []P
 	if u := s.users[id]; u != nil {
 		for _, e := range u.entries {
-			if e.open {
+			if e.open.Load() {
 				peers = append(peers, e.Peer)
 			}
 		}

@@ -5,7 +5,9 @@
 // sent nothing: what comes for it is remembered as the newest place of its log,
 // so that it learns at opening what it has to fetch.
 //
-// Everything is sharded by user. A shard's lock is held for looking up and
-// copying pointers only; peers are called after it was released. Groups cost
-// nothing here: everyone is simply all entries. There are no goroutines.
+// Users are sharded by their ids, and groups by theirs. A shard's lock is held for
+// looking up and copying pointers only; peers are called after it was released.
+// Where two nest, the users' comes first. A membership costs 16 bytes and what
+// slices keep to spare, a place in the group's list and one in the entry's;
+// everyone costs nothing: it is simply all entries. There are no goroutines.
 package hub

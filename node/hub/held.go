@@ -25,8 +25,8 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	defer s.mu.Unlock()
 	for id, u := range s.users {
 		for _, e := range u.entries {
-			if e.open {
-				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.inbox})
+			if e.open.Load() {
+				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.inbox, Version: e.version})
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		for _, e := range u.entries {
-			if e.open {
+			if e.open.Load() {
 				list = append(list, e.Peer)
 			}
 		}
@@ -75,7 +75,7 @@ func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 
 func (u *user[P]) name() string {
 	for _, e := range u.entries {
-		if e.open {
+		if e.open.Load() {
 			return e.Name
 		}
 	}

@@ -24,20 +24,26 @@ type Entry[P Peer] struct {
 	Device string
 	Peer   P
 
+	open atomic.Bool // written under the shard's mu
+
 	// Guarded by the shard's mu once entered.
-	number int64 // the session's; zero while a CIM connection waits for its own
-	open   bool
-	here   bool
-	missed []*proto.Mark // newest places of what came while pending
-	inbox  *proto.Mark   // the newest place of the user's inbox that it was sent or told
+	number  int64 // the session's; zero while a CIM connection waits for its own
+	here    bool
+	missed  []*proto.Mark // newest places of what came while pending
+	inbox   *proto.Mark   // the newest place of the user's inbox that it was sent or told
+	told    bool          // its groups are known
+	groups  []int64
+	version int64 // of the list of groups that a route told
 }
 
 // Hub is safe for concurrent use. Make it with New.
 type Hub[P Peer] struct {
 	shards  [Shards]shard[P]
+	groups  [Shards]groupShard[P]
 	entries atomic.Int64
 	users   atomic.Int64
 	scratch sync.Pool // *[]P
+	members sync.Pool // *[]*Entry[P]
 }
 
 type shard[P Peer] struct {
@@ -56,15 +62,17 @@ func New[P Peer]() *Hub[P] {
 	h := &Hub[P]{}
 	for i := range h.shards {
 		h.shards[i].users = make(map[int64]*user[P])
+		h.groups[i].entries = make(map[int64][]*Entry[P])
 	}
 	h.scratch.New = func() any { return new([]P) }
+	h.members.New = func() any { return new([]*Entry[P]) }
 	return h
 }
 
 // shard spreads ids that are often given in sequence.
-func (h *Hub[P]) shard(id int64) *shard[P] {
-	return &h.shards[uint64(id)*0x9e3779b97f4a7c15>>58]
-}
+func (h *Hub[P]) shard(id int64) *shard[P] { return &h.shards[spread(id)] }
+
+func spread(id int64) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 >> 58 }
 
 // Entries returns how many connections have entered and not left.
 func (h *Hub[P]) Entries() int { return int(h.entries.Load()) }
@@ -115,8 +123,8 @@ func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	if !e.here || u.newerThan(e, number) {
 		return p, false
 	}
-	if !e.open {
-		e.open = true
+	if !e.open.Load() {
+		e.open.Store(true)
 		u.opened++
 		if u.opened == 1 {
 			h.users.Add(1)
@@ -133,7 +141,7 @@ func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 
 func (u *user[P]) newerThan(e *Entry[P], number int64) bool {
 	for _, other := range u.entries {
-		if other != e && other.Device == e.Device && other.open && other.number > number {
+		if other != e && other.Device == e.Device && other.open.Load() && other.number > number {
 			return true
 		}
 	}
@@ -175,9 +183,12 @@ func (h *Hub[P]) removeLocked(s *shard[P], u *user[P], e *Entry[P]) {
 			break
 		}
 	}
+	for _, group := range e.groups {
+		h.outOf(group, e)
+	}
 	h.entries.Add(-1)
-	e.here = false
-	if e.open {
+	e.here, e.groups = false, nil
+	if e.open.Load() {
 		u.opened--
 		if u.opened == 0 {
 			h.users.Add(-1)

@@ -243,7 +243,7 @@ func TestDevicesHaveOneOpenConnection(t *testing.T) {
 					if e.here {
 						here++
 					}
-					if e.here && e.open {
+					if e.here && e.open.Load() {
 						users[e.User] = true
 						devices[e.Device+string(rune(e.User))]++
 					}

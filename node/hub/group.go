@@ -1,0 +1,207 @@
+package hub
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// groupShard has the entries of members. A group is there while it has one.
+type groupShard[P Peer] struct {
+	mu      sync.Mutex
+	entries map[int64][]*Entry[P]
+}
+
+func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
+
+// SetGroups makes e a member of these groups and of no others, everyone aside. The
+// version is the list's, for reconciliation. It does nothing if e has left.
+func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.here {
+		return
+	}
+	for _, group := range e.groups {
+		if !slices.Contains(groups, group) {
+			h.outOf(group, e)
+		}
+	}
+	for _, group := range groups {
+		if !slices.Contains(e.groups, group) {
+			h.into(group, e)
+		}
+	}
+	e.groups, e.version, e.told = slices.Clone(groups), version, true
+}
+
+// FollowNone makes e a member of nothing, whatever its user joins: CIM's clients
+// show what they get as if it were private. The version is that of SetGroups.
+func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.version = version
+}
+
+// Join makes those of the user's entries members whose groups are known.
+func (h *Hub[P]) Join(id, group int64) {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[id]
+	if u == nil {
+		return
+	}
+	for _, e := range u.entries {
+		if e.told && !slices.Contains(e.groups, group) {
+			e.groups = append(e.groups, group)
+			h.into(group, e)
+		}
+	}
+}
+
+// Quit ends the membership of all entries of the user.
+func (h *Hub[P]) Quit(id, group int64) {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[id]
+	if u == nil {
+		return
+	}
+	for _, e := range u.entries {
+		if i := slices.Index(e.groups, group); i >= 0 {
+			e.groups = slices.Delete(e.groups, i, i+1)
+			h.outOf(group, e)
+		}
+	}
+}
+
+// into adds the entry to the group's. The lock of the entry's shard is held.
+func (h *Hub[P]) into(group int64, e *Entry[P]) {
+	g := h.group(group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entries[group] = append(g.entries[group], e)
+}
+
+// outOf removes the entry from the group's. The lock of the entry's shard is held.
+func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
+	g := h.group(group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := g.entries[group]
+	i := slices.Index(list, e)
+	if i < 0 {
+		return
+	}
+	last := len(list) - 1
+	list[i], list[last] = list[last], nil
+	if g.entries[group] = list[:last]; last == 0 {
+		delete(g.entries, group)
+	}
+}
+
+// Group pushes a packet to the open connections of a group's members but the
+// session of one user that it came from, and lets pending ones remember its place.
+func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64) {
+	marks := p.Marks()
+	scratch := h.members.Get().(*[]*Entry[P])
+	g := h.group(group)
+	g.mu.Lock()
+	entries := append((*scratch)[:0], g.entries[group]...)
+	g.mu.Unlock()
+	for _, e := range entries {
+		if e.User == user && h.isNumber(e, except) {
+			continue
+		}
+		if e.open.Load() || h.opened(e, marks) {
+			e.Peer.Push(p)
+		}
+	}
+	clear(entries)
+	*scratch = entries
+	h.members.Put(scratch)
+}
+
+func (h *Hub[P]) isNumber(e *Entry[P], number int64) bool {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return number != 0 && e.number == number
+}
+
+// opened reports whether the entry is open; if not, it remembers the places.
+func (h *Hub[P]) opened(e *Entry[P], marks []*proto.Mark) bool {
+	s := h.shard(e.User)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.open.Load() {
+		e.miss(marks...)
+		return false
+	}
+	return true
+}
+
+// HasMembers reports whether a member of the group is here, open or not.
+func (h *Hub[P]) HasMembers(group int64) bool {
+	g := h.group(group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.entries[group]) > 0
+}
+
+// Members returns up to n open connections of a group's members, from a random
+// place on.
+func (h *Hub[P]) Members(group int64, n int) []P {
+	g := h.group(group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := g.entries[group]
+	if len(list) == 0 {
+		return nil
+	}
+	var peers []P
+	start := rand.IntN(len(list))
+	for i := range list {
+		if e := list[(start+i)%len(list)]; e.open.Load() {
+			if peers = append(peers, e.Peer); len(peers) == n {
+				break
+			}
+		}
+	}
+	return peers
+}
+
+// Groups appends the groups of a shard that have members here. Shards run from 0
+// to Shards-1.
+func (h *Hub[P]) Groups(shard int, list []int64) []int64 {
+	g := &h.groups[shard]
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id := range g.entries {
+		list = append(list, id)
+	}
+	return list
+}
+
+// Sessions returns the user's connections of the given numbers, open or not.
+func (h *Hub[P]) Sessions(id int64, numbers []int64) []P {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var peers []P
+	if u := s.users[id]; u != nil {
+		for _, e := range u.entries {
+			if slices.Contains(numbers, e.number) {
+				peers = append(peers, e.Peer)
+			}
+		}
+	}
+	return peers
+}

@@ -1,0 +1,169 @@
+package hub
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+const room = int64(77)
+
+func TestGroupReachesItsMembersButTheSendingSession(t *testing.T) {
+	h := New[*peer]()
+	alice, desk := opened(t, h, 1, "phone", 5), opened(t, h, 1, "desk", 6)
+	bob, carol := opened(t, h, 2, "phone", 5), opened(t, h, 3, "phone", 5)
+	for _, e := range []*Entry[*peer]{alice, desk, bob} {
+		h.SetGroups(e, []int64{room, 78}, 1)
+	}
+	h.SetGroups(carol, []int64{78}, 1)
+	h.Group(room, place(room, 3), 1, 5)
+	h.Group(room, place(room, 4), 0, 0)
+	for name, c := range map[string]struct {
+		e    *Entry[*peer]
+		want int
+	}{"sender": {alice, 1}, "her other device": {desk, 2}, "bob": {bob, 2}, "carol": {carol, 0}} {
+		if got := len(c.e.Peer.got); got != c.want {
+			t.Errorf("%s was pushed %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestPendingMemberRemembersWhatTheGroupGot(t *testing.T) {
+	h := New[*peer]()
+	e := enter(h, 1, "phone", 5)
+	h.SetGroups(e, []int64{room}, 1)
+	if h.Members(room, 1) != nil || !h.HasMembers(room) {
+		t.Error("a pending member is not there, or is there as an open one")
+	}
+	h.Group(room, place(room, 3), 0, 0)
+	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || len(e.Peer.got) != 0 {
+		t.Errorf("missed %v", p.Missed)
+	}
+	h.Group(room, place(room, 4), 0, 0)
+	if len(e.Peer.got) != 1 || len(h.Members(room, 9)) != 1 {
+		t.Error("an open member was not pushed to")
+	}
+}
+
+func TestUserJoinsAndQuitsWithAllDevicesThatKnowTheirGroups(t *testing.T) {
+	h := New[*peer]()
+	phone, desk, cim := opened(t, h, 1, "phone", 5), opened(t, h, 1, "desk", 6), opened(t, h, 1, "cim", 7)
+	h.SetGroups(phone, nil, 0)
+	h.SetGroups(desk, nil, 0)
+	h.Join(1, room)
+	h.Join(1, room)
+	h.Join(2, room) // not here
+	h.Group(room, place(room, 3), 0, 0)
+	h.Quit(1, room)
+	h.Quit(2, room)
+	h.Group(room, place(room, 4), 0, 0)
+	if len(phone.Peer.got) != 1 || len(desk.Peer.got) != 1 || len(cim.Peer.got) != 0 || h.HasMembers(room) {
+		t.Errorf("pushed %d, %d, %d", len(phone.Peer.got), len(desk.Peer.got), len(cim.Peer.got))
+	}
+}
+
+func TestSessionsAreFoundByTheirNumbersOpenOrNot(t *testing.T) {
+	h := New[*peer]()
+	a, b := opened(t, h, 1, "phone", 5), enter(h, 1, "desk", 6)
+	enter(h, 1, "cim", 0)
+	if got := h.Sessions(1, []int64{5, 6, 7}); !slices.Equal(got, []*peer{a.Peer, b.Peer}) {
+		t.Errorf("%d sessions", len(got))
+	}
+	if h.Sessions(2, []int64{5}) != nil {
+		t.Error("a session of a user who is not here")
+	}
+}
+
+// Whatever happens, the groups' lists and the entries' agree, and reconciliation
+// is told of all groups and versions.
+func TestGroupsAndEntriesAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := New[*peer]()
+		want := make(map[*Entry[*peer]][]int64)
+		var entries []*Entry[*peer]
+		pick := func() *Entry[*peer] { return rapid.SampledFrom(entries).Draw(t, "entry") }
+		groupID := rapid.Int64Range(100, 103)
+		t.Repeat(map[string]func(*rapid.T){
+			"enter": func(t *rapid.T) {
+				e := enter(h, rapid.Int64Range(1, 3).Draw(t, "user"), "phone", int64(len(entries)+1))
+				entries, want[e] = append(entries, e), nil
+			},
+			"set": func(t *rapid.T) {
+				if len(entries) > 0 {
+					e, groups := pick(), rapid.SliceOfDistinct(groupID, rapid.ID).Draw(t, "groups")
+					h.SetGroups(e, groups, 1)
+					if _, here := want[e]; here {
+						want[e] = groups
+					}
+				}
+			},
+			"quit": func(t *rapid.T) {
+				if len(entries) > 0 {
+					e, g := pick(), groupID.Draw(t, "group")
+					h.Quit(e.User, g)
+					for other := range want {
+						if other.User == e.User {
+							want[other] = slices.DeleteFunc(slices.Clone(want[other]), func(id int64) bool { return id == g })
+						}
+					}
+				}
+			},
+			"leave": func(*rapid.T) {
+				if len(entries) > 0 {
+					e := pick()
+					h.Leave(e)
+					delete(want, e)
+				}
+			},
+			"": func(t *rapid.T) {
+				held := 0
+				for shard := range Shards {
+					held += len(h.Groups(shard, nil))
+				}
+				for g := int64(100); g <= 103; g++ {
+					n := 0
+					for e, groups := range want {
+						if slices.Contains(groups, g) {
+							n++
+							if !slices.Contains(h.group(g).entries[g], e) {
+								t.Fatalf("member of %d is not listed", g)
+							}
+						}
+					}
+					if got := len(h.group(g).entries[g]); got != n {
+						t.Fatalf("group %d has %d entries, want %d", g, got, n)
+					}
+					if n > 0 {
+						held--
+					}
+				}
+				if held != 0 {
+					t.Fatalf("%d groups too many are told", held)
+				}
+			},
+		})
+	})
+}
+
+type sink struct{}
+
+func (sink) Push(*link.Packet) {}
+
+func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
+	h := New[sink]()
+	for user := range int64(1000) {
+		e := &Entry[sink]{User: user + 1, Device: "phone"}
+		h.Enter(e, 5)
+		h.Open(e, 5)
+		h.SetGroups(e, []int64{room}, 1)
+	}
+	p := place(proto.Everyone, 3)
+	h.Group(room, p, 0, 0) // makes the scratch
+	if n := testing.AllocsPerRun(100, func() { h.Group(room, p, 0, 0) }); n > 8 {
+		t.Errorf("%.0f allocations for 1,000 members", n)
+	}
+}

@@ -1,0 +1,282 @@
+package node
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	// relayWait is how long an early entry waits for the missing one. Pushes of two
+	// routes overtake each other by less.
+	relayWait  = 50 * time.Millisecond
+	relayRetry = time.Second // after a pull that did not help
+	// relayIdle is above a lease: nothing of a group without members comes later.
+	relayIdle = 3 * time.Minute
+
+	maxEarly    = 256 // entries of a group that wait for a missing one; the rest is pulled
+	keptPlaces  = 32  // of the latest entries, to tell a repetition from a number given again
+	keptLeavers = 64
+)
+
+// relay passes the log of one group on to the members who are here, in its order
+// and never backwards. An entry that comes too early waits; what stays missing is
+// pulled once for all of them. Joinings and leavings act on the hub as they pass,
+// so that who left is sent nothing that was written after.
+//
+// Who passes on does so alone and without the lock: others only queue.
+type relay struct {
+	node  *Node
+	group int64
+
+	mu      sync.Mutex
+	last    *proto.Mark             // of the entry that was queued last; nil: nothing was heard yet
+	places  [keptPlaces]*proto.Mark // of the latest ones, by number
+	ready   []passage               // queued, in order
+	passing bool                    // somebody passes on
+	early   map[int64]passage       // by number, above last
+	behind  *proto.Mark             // beyond last: a route told of it; nil: none
+	doubt   bool                    // something does not fit: only a route can tell
+	waiting bool                    // a timer runs
+	pulling bool                    // a pull is queued or running
+	left    []leaver                // the latest ones
+	heard   time.Time
+}
+
+// passage is an entry with what is needed to pass it on.
+type passage struct {
+	packet *link.Packet
+	mark   *proto.Mark
+	except int64 // number of the session that sent it
+}
+
+// leaver is a user who left, by the entry of that number.
+type leaver struct{ user, number int64 }
+
+// push takes an entry that a route pushed.
+func (r *relay) push(p passage) {
+	nobody := !r.node.hub.HasMembers(r.group)
+	r.mu.Lock()
+	r.heard = time.Now()
+	switch {
+	case r.last == nil, nobody && link.Newer(r.last, p.mark):
+		r.takeLocked(p)
+	case r.followsLocked(p):
+		r.takeLocked(p)
+		r.drainLocked()
+	case r.standsLocked(p.mark): // a repetition
+	case p.mark.Epoch == r.last.Epoch && p.mark.Number > r.last.Number && len(r.early) < maxEarly:
+		if r.early == nil {
+			r.early = make(map[int64]passage)
+		}
+		r.early[p.mark.Number] = p
+	default:
+		r.doubt = true
+	}
+	r.waitLocked(relayWait)
+	r.mu.Unlock()
+	r.pass()
+}
+
+// observe learns from a route where the log ends.
+func (r *relay) observe(newest *proto.Mark) {
+	nobody := !r.node.hub.HasMembers(r.group)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = time.Now()
+	switch {
+	case r.last == nil, nobody && link.Newer(r.last, newest):
+		r.moveLocked(newest)
+	case link.Newer(r.last, newest):
+		if link.Newer(r.behind, newest) {
+			r.behind = newest
+		}
+	case !r.standsLocked(newest) && newest.Number == r.last.Number:
+		r.doubt = true
+	}
+	r.waitLocked(relayWait)
+}
+
+// reached returns how far the log was passed on, at least known, for a session
+// that a route called a member when the log ended at known and that is in the hub
+// by now: what comes later is sent to it. It is false if the user has left since.
+func (r *relay) reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.left {
+		if d.user == user && d.number > known.Number {
+			return nil, false
+		}
+	}
+	if r.last != nil && link.Newer(known, r.last) {
+		return r.last, true
+	}
+	return known, true
+}
+
+// idle reports whether nothing was heard for so long that nothing will be.
+func (r *relay) idle(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return now.Sub(r.heard) > relayIdle
+}
+
+func (r *relay) followsLocked(p passage) bool {
+	return p.mark.Epoch == r.last.Epoch && p.mark.Number == r.last.Number+1 && p.packet.Frame().Prev == r.last.Key
+}
+
+// standsLocked reports whether the entry is known to stand where it says.
+func (r *relay) standsLocked(m *proto.Mark) bool {
+	at := r.places[uint64(m.Number)%keptPlaces]
+	return at != nil && at.Epoch == m.Epoch && at.Number == m.Number && at.Key == m.Key
+}
+
+func (r *relay) takeLocked(p passage) {
+	r.moveLocked(p.mark)
+	r.ready = append(r.ready, p)
+}
+
+func (r *relay) moveLocked(to *proto.Mark) {
+	r.last = to
+	r.places[uint64(to.Number)%keptPlaces] = to
+	delete(r.early, to.Number)
+	if r.behind != nil && !link.Newer(to, r.behind) {
+		r.behind = nil
+	}
+}
+
+// drainLocked takes what waited and now follows, and drops what was passed.
+func (r *relay) drainLocked() {
+	for {
+		p, ok := r.early[r.last.Number+1]
+		if !ok {
+			break
+		}
+		if !r.followsLocked(p) {
+			delete(r.early, p.mark.Number)
+			r.doubt = true
+			break
+		}
+		r.takeLocked(p)
+	}
+	for number := range r.early {
+		if number <= r.last.Number {
+			delete(r.early, number)
+		}
+	}
+}
+
+// waitLocked has a pull queued after d, if one is still needed then.
+func (r *relay) waitLocked(d time.Duration) {
+	if r.lacksLocked() && !r.waiting && !r.pulling {
+		r.waiting = true
+		time.AfterFunc(d, r.due)
+	}
+}
+
+func (r *relay) lacksLocked() bool { return r.doubt || r.behind != nil || len(r.early) > 0 }
+
+func (r *relay) due() {
+	r.mu.Lock()
+	r.waiting = false
+	start := r.lacksLocked() && !r.pulling
+	if start {
+		r.pulling = true
+	}
+	r.mu.Unlock()
+	if start {
+		r.node.puller.add(r)
+	}
+}
+
+// pass sends what is ready, unless somebody else is at it.
+func (r *relay) pass() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.passing {
+		return
+	}
+	r.passing = true
+	for len(r.ready) > 0 {
+		p := r.ready[0]
+		r.ready[0] = passage{}
+		r.ready = r.ready[1:]
+		r.noteLocked(p)
+		r.mu.Unlock()
+		r.send(p)
+		r.mu.Lock()
+	}
+	r.ready, r.passing = nil, false
+}
+
+// noteLocked remembers who left, before the hub learns it: a session that comes
+// into the hub later finds it here.
+func (r *relay) noteLocked(p passage) {
+	f := p.packet.Frame()
+	switch f.Kind {
+	case proto.Kind_JOIN:
+		r.left = slices.DeleteFunc(r.left, func(l leaver) bool { return l.user == f.From })
+	case proto.Kind_LEAVE:
+		if r.left = append(r.left, leaver{f.From, p.mark.Number}); len(r.left) > keptLeavers {
+			r.left = slices.Delete(r.left, 0, 1)
+		}
+	}
+}
+
+// send hands one entry to the members who are here. Who joins with it gets it, and
+// so does who leaves with it.
+func (r *relay) send(p passage) {
+	f := p.packet.Frame()
+	if f.Kind == proto.Kind_JOIN {
+		r.node.hub.Join(f.From, r.group)
+	}
+	if f.Kind.Shown() {
+		r.node.hub.Group(r.group, p.packet, f.From, p.except)
+	}
+	if f.Kind == proto.Kind_LEAVE {
+		r.node.hub.Quit(f.From, r.group)
+	}
+}
+
+// relays has a relay for each group with members here, and for those that were
+// heard of lately.
+type relays struct {
+	node *Node
+
+	mu   sync.Mutex
+	list map[int64]*relay
+}
+
+func newRelays(n *Node) *relays { return &relays{node: n, list: make(map[int64]*relay)} }
+
+// of returns the group's relay.
+func (rs *relays) of(group int64) *relay {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.list[group]
+	if r == nil {
+		r = &relay{node: rs.node, group: group, heard: time.Now()}
+		rs.list[group] = r
+	}
+	return r
+}
+
+// sweep forgets the relays that nobody needs.
+func (rs *relays) sweep(now time.Time) {
+	rs.mu.Lock()
+	all := make([]*relay, 0, len(rs.list))
+	for _, r := range rs.list {
+		all = append(all, r)
+	}
+	rs.mu.Unlock()
+	for _, r := range all {
+		if r.idle(now) && !rs.node.hub.HasMembers(r.group) {
+			rs.mu.Lock()
+			delete(rs.list, r.group)
+			rs.mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package node
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+const room = int64(77)
+
+// crew is a node with members of one group, whose log has an entry already.
+type crew struct {
+	*town
+	members []*peer // users 1, 2, ...
+}
+
+func newCrew(t *testing.T, n int) *crew {
+	t.Helper()
+	c := &crew{town: start(t, inOpenMode)}
+	c.route.store(t, room, 9, 0, "before")
+	groups := make(map[int64][]int64)
+	for user := range int64(n) {
+		groups[user+1] = []int64{room}
+	}
+	c.route.set(func(s *script) { s.groups = groups })
+	for user := range int64(n) {
+		c.members = append(c.members, c.login(t, user+1, 5))
+	}
+	return c
+}
+
+// says stores texts of user 9, who is elsewhere, and returns their pushes.
+func (c *crew) says(t *testing.T, texts ...string) (items []*proto.PushItem) {
+	t.Helper()
+	for _, text := range texts {
+		items = append(items, &proto.PushItem{Stored: c.route.store(t, room, 9, 0, text)})
+	}
+	return items
+}
+
+func (c *crew) pushes(items ...*proto.PushItem) {
+	c.push(push(items...))
+	synctest.Wait()
+}
+
+// gets fails unless the peer was sent just these texts, and joinings and leavings
+// as +id and -id.
+func gets(t *testing.T, p *peer, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	var got []string
+	for len(p.frames) > 0 {
+		f := <-p.frames
+		switch {
+		case f.Cmd != proto.Command_MESSAGE:
+			got = append(got, f.Cmd.String())
+		case f.Kind == proto.Kind_JOIN:
+			got = append(got, "+"+f.Id)
+		case f.Kind == proto.Kind_LEAVE:
+			got = append(got, "-"+f.Id)
+		default:
+			got = append(got, f.ReqMsg)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func (s *script) pullCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pulls)
+}
+
+func TestEarlyEntryWaitsForTheMissingOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 2)
+		items := c.says(t, "1", "2", "3", "4")
+		c.pushes(items[2], items[1])
+		gets(t, c.members[0])
+		time.Sleep(relayWait - time.Millisecond)
+		c.pushes(items[0])
+		gets(t, c.members[0], "1", "2", "3")
+		c.pushes(items[1], items[3], items[3]) // old ones come again, and nothing goes backwards
+		time.Sleep(time.Second)
+		gets(t, c.members[0], "4")
+		gets(t, c.members[1], "1", "2", "3", "4")
+		if n := c.route.pullCount(); n != 0 {
+			t.Errorf("%d pulls", n)
+		}
+	})
+}
+
+func TestGapIsPulledOnceForAllMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 5)
+		items := c.says(t, "1", "2", "3")
+		c.pushes(items[2])
+		time.Sleep(2 * relayWait)
+		for _, p := range c.members {
+			gets(t, p, "1", "2", "3")
+		}
+		c.pushes(items[0], items[1])
+		time.Sleep(2 * relayWait)
+		gets(t, c.members[0])
+		if n := c.route.pullCount(); n != 1 {
+			t.Errorf("%d pulls, want one for five members", n)
+		}
+		if r := c.route.pulls[0]; r.After.Log != room || r.After.Number != 1 || r.Session.Number != 5 || r.Origin.Node != nodeID {
+			t.Errorf("pulled %v", r)
+		}
+	})
+}
+
+// What a route could not push at all is found by reconciliation, and pulled though
+// the first members that are asked for have left.
+func TestLostPushesAreFoundByReconciliation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 2)
+		for _, p := range c.members {
+			go keepAlive(p)
+		}
+		refusals := 1
+		c.route.set(func(s *script) {
+			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+				answer := new(proto.ReconcileAnswer)
+				if slices.Contains(r.Renew, room) {
+					answer.Groups = []*proto.Mark{{Log: room, Epoch: epoch, Number: 2, Key: "9:1"}}
+				}
+				return answer, nil
+			}
+		})
+		items := c.says(t, "1")
+		c.route.set(func(s *script) {
+			s.pull = func(*proto.PullRequest) (*proto.PullAnswer, error) {
+				if refusals--; refusals >= 0 {
+					return &proto.PullAnswer{Code: int32(proto.NotMember)}, nil
+				}
+				return &proto.PullAnswer{Entries: []*proto.Stored{items[0].Stored}, Newest: items[0].Stored.At}, nil
+			}
+		})
+		time.Sleep(35 * time.Second)
+		for _, p := range c.members {
+			synctest.Wait()
+			texts := 0
+			for len(p.frames) > 0 {
+				if f := <-p.frames; f.Cmd == proto.Command_MESSAGE && f.ReqMsg == "1" {
+					texts++
+				}
+			}
+			if texts != 1 {
+				t.Errorf("shown %d times", texts)
+			}
+		}
+		if n := c.route.pullCount(); n != 2 {
+			t.Errorf("%d pulls, want one refused and one more", n)
+		}
+	})
+}
+
+func TestJoiningAndLeavingActAsTheyPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 1)
+		alice, bob, cim := c.members[0], c.login(t, 2, 5), c.cim(t, 2)
+		synctest.Wait()
+		entry := func(kind proto.Kind, id string) *proto.PushItem {
+			return &proto.PushItem{Stored: c.route.storeKind(t, room, 2, 0, id, kind)}
+		}
+		first := c.says(t, "1")[0]
+		join := entry(proto.Kind_JOIN, "j")
+		second := c.says(t, "2")[0]
+		leave := entry(proto.Kind_LEAVE, "l")
+		last := c.says(t, "3")[0]
+		c.pushes(last, leave, second, join, first)
+		gets(t, alice, "1", "+j", "2", "-l", "3")
+		gets(t, bob, "+j", "2", "-l")
+		gets(t, cim)
+	})
+}
+
+// What is pushed while a route's answer is on its way reaches the session, or the
+// session is told how far it has to pull.
+func TestNothingFallsBetweenTheLeaseAndTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 0)
+		items := c.says(t, "1", "2", "3")
+		c.route.set(func(s *script) {
+			s.opening = func(o *proto.Opening) *proto.Opened {
+				c.push(push(items[0], items[1])) // pushed by the lease, before the answer is here
+				return &proto.Opened{Number: 5, Newest: []*proto.Mark{{Log: room, Epoch: epoch, Number: 1, Key: "9:before"}}, Version: 1}
+			}
+		})
+		p := c.withTicket(t, 1, 5)
+		if f := p.next(t); f.Cmd != proto.Command_LOGIN_ANSWER || len(f.Newest) != 1 || f.Newest[0].Number != 3 {
+			t.Fatalf("login was answered with %v", f)
+		}
+		c.pushes(items[2])
+		gets(t, p, "3")
+	})
+}
+
+func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 1)
+		leave := &proto.PushItem{Stored: c.route.storeKind(t, room, 2, 0, "l", proto.Kind_LEAVE)}
+		c.route.set(func(s *script) {
+			s.opening = func(o *proto.Opening) *proto.Opened {
+				c.push(push(leave))
+				return &proto.Opened{Number: 5, Newest: []*proto.Mark{{Log: room, Epoch: epoch, Number: 1, Key: "9:before"}}, Version: 1}
+			}
+		})
+		p := c.withTicket(t, 2, 5)
+		if f := p.next(t); f.Cmd != proto.Command_LOGIN_ANSWER || len(f.Newest) != 0 {
+			t.Errorf("login was answered with %v", f)
+		}
+		c.pushes(c.says(t, "secret")...)
+		gets(t, p)
+		gets(t, c.members[0], "-l", "secret")
+	})
+}
+
+func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, change := range map[string]func(c *crew){
+			"told": func(c *crew) {
+				answer := c.push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 6}, Groups: true}))
+				wantNumbers(t, "gone", answer.Items[0].Gone, 6)
+			},
+			"found": func(c *crew) {
+				c.route.differ(phone(proto.Verdict_GROUPS))
+				c.Reconcile()
+			},
+		} {
+			c := newCrew(t, 0)
+			p := c.login(t, 1, 5)
+			c.pushes(c.says(t, "1")...)
+			c.route.set(func(s *script) { s.groups = map[int64][]int64{1: {room}} })
+			change(c)
+			f := p.next(t)
+			if f.Cmd != proto.Command_NEWEST || len(f.Newest) != 3 || f.Newest[2].Log != room || f.Newest[2].Number != 2 {
+				t.Errorf("%s: got %v", name, f)
+			}
+			c.pushes(c.says(t, "2")...)
+			gets(t, p, "2")
+			c.stop()
+		}
+	})
+}
+
+func TestLapsedLeaseOpensASessionAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 3)
+		c.route.set(func(s *script) {
+			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+				return &proto.ReconcileAnswer{Lapsed: r.Renew}, nil
+			}
+		})
+		c.route.mu.Lock()
+		before := len(c.route.reports)
+		c.route.mu.Unlock()
+		c.Reconcile()
+		synctest.Wait()
+		c.route.mu.Lock()
+		defer c.route.mu.Unlock()
+		if got := c.route.reports[before:]; len(got) != 1 || len(got[0].Opened) != 1 {
+			t.Errorf("reported %v", got)
+		}
+	})
+}
+
+// The store lost a tail and gave its numbers again.
+func TestLogThatLostItsTailIsLeftToTheMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 2)
+		c.pushes(c.says(t, "1", "2")...)
+		gets(t, c.members[0], "1", "2")
+		end := &proto.Mark{Log: room, Epoch: epoch, Number: 2, Key: "9:other"}
+		c.route.set(func(s *script) {
+			s.logs[room] = s.logs[room][:1]
+			s.pull = func(*proto.PullRequest) (*proto.PullAnswer, error) {
+				return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: end}, nil
+			}
+		})
+		c.pushes(c.says(t, "other")...)
+		time.Sleep(2 * relayWait)
+		gets(t, c.members[0], "NEWEST")
+		c.pushes(c.says(t, "on")...)
+		gets(t, c.members[0], "on")
+	})
+}
+
+func TestRelaysOfGroupsThatNobodyIsInAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, 1)
+		for i := range int64(20) {
+			c.pushes(&proto.PushItem{Stored: c.route.store(t, 100+i, 9, 0, strconv.FormatInt(i, 10))})
+		}
+		go keepAlive(c.members[0])
+		time.Sleep(relayIdle + time.Minute)
+		c.relays.mu.Lock()
+		defer c.relays.mu.Unlock()
+		if len(c.relays.list) != 1 || c.relays.list[room] == nil {
+			t.Errorf("%d relays are left", len(c.relays.list))
+		}
+	})
+}

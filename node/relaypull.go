@@ -1,0 +1,149 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// askedMembers is how many members' sessions one pull tries: the first may belong
+// to somebody who has left.
+const askedMembers = 3
+
+// pull fetches what is missing and passes it on.
+func (r *relay) pull(ctx context.Context) {
+	err := r.pullAll(ctx)
+	if err != nil {
+		r.node.metrics.calls.WithLabelValues("pull").Inc()
+		r.node.log.Warn("pull of group failed", "group", r.group, "err", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pulling = false
+	r.doubt = r.doubt || err != nil
+	r.waitLocked(relayRetry)
+}
+
+// pullAll pulls page by page to the log's end.
+func (r *relay) pullAll(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		r.doubt = false
+		after := r.last
+		r.mu.Unlock()
+		answer, err := r.ask(ctx, after)
+		if err != nil {
+			return err
+		}
+		more := false
+		switch {
+		case answer == nil:
+			r.skip()
+		case proto.Code(answer.Code) == proto.Diverged:
+			r.restart(answer.Newest)
+		default:
+			if more, err = r.fill(answer); err != nil {
+				return err
+			}
+		}
+		r.pass()
+		if !more {
+			return nil
+		}
+	}
+}
+
+// ask reads a page as one of the members who are here. It returns nil if there is
+// none.
+func (r *relay) ask(ctx context.Context, after *proto.Mark) (*proto.PullAnswer, error) {
+	var refused error
+	for _, s := range r.node.hub.Members(r.group, askedMembers) {
+		answer, err := r.askAs(ctx, s, after)
+		if err != nil {
+			return nil, err
+		}
+		switch code := proto.Code(answer.Code); code {
+		case proto.OK, proto.Diverged:
+			return answer, nil
+		case proto.NotMember, proto.UnknownGroup: // he left, and we have not heard of it
+			r.node.reporter.open(s)
+			refused = proto.Err(code, "")
+		default:
+			return nil, proto.Err(code, "")
+		}
+	}
+	return nil, refused
+}
+
+func (r *relay) askAs(ctx context.Context, s *session, after *proto.Mark) (*proto.PullAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
+	defer cancel()
+	return r.node.config.Route.Pull(ctx, &proto.PullRequest{
+		Origin: r.node.origin, Session: s.current(), After: after, Limit: pullLimit,
+	})
+}
+
+// skip forgets what is missing: there is nobody to show it to.
+func (r *relay) skip() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.behind != nil {
+		r.moveLocked(r.behind)
+	}
+	for _, p := range r.early {
+		if link.Newer(r.last, p.mark) {
+			r.moveLocked(p.mark)
+		}
+	}
+	r.drainLocked()
+}
+
+// restart goes on at the end of a log that lost its tail and gave its numbers
+// again. Nobody here knows where that began: the members are told the end and find
+// out by themselves.
+func (r *relay) restart(newest *proto.Mark) {
+	if newest == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.early)
+	r.places, r.behind = [keptPlaces]*proto.Mark{}, nil
+	r.moveLocked(newest)
+	r.ready = append(r.ready, passage{packet: newestPacket(newest), mark: newest})
+}
+
+// fill takes a pulled page and reports whether there is more. Numbers that it
+// leaves out were trimmed.
+func (r *relay) fill(answer *proto.PullAnswer) (more bool, err error) {
+	passages := make([]passage, len(answer.Entries))
+	for i, stored := range answer.Entries {
+		message, err := stored.Message()
+		if err != nil {
+			return false, fmt.Errorf("read pulled entry: %w", err)
+		}
+		packet := link.NewPacket(message.Frame())
+		passages[i] = passage{packet: packet, mark: packet.Mark()}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range passages {
+		if link.Newer(r.last, p.mark) {
+			r.takeLocked(p)
+		}
+	}
+	newest := answer.Newest
+	if newest == nil {
+		return false, nil
+	}
+	if len(passages) == 0 && link.Newer(r.last, newest) {
+		r.moveLocked(newest)
+	}
+	r.drainLocked()
+	if r.behind != nil && !link.Newer(newest, r.behind) {
+		r.behind = nil // the log ends before it now: the next push will not fit
+	}
+	return link.Newer(r.last, newest), nil
+}
