@@ -25,6 +25,10 @@
 // rest in their logs. What it sends meanwhile costs its id each; one that never
 // receives should be a Sender.
 //
+// Joinings and leavings of a group stand in its log and are received as messages
+// without a text: see Message.Kind. Of a group a user is shown what was written
+// while he belonged to it, on whichever device.
+//
 // # Sending
 //
 // Send returns when the message is stored in every log it belongs to. It is sent

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -21,6 +22,7 @@ import (
 const (
 	alice = int64(42)
 	bob   = int64(7)
+	room  = int64(9) // a group
 )
 
 // cluster is a route, its store and its nodes in one: as much of them as a client
@@ -62,6 +64,8 @@ type fate struct {
 type storedLog struct {
 	epoch   proto.Epoch
 	trimmed int64
+	joined  int64 // number of alice's joining: nothing before it is for her; zero: an inbox or everyone
+	left    bool  // she may read nothing more
 	entries []proto.Message
 }
 
@@ -141,7 +145,13 @@ func (k *cluster) tellNewest() {
 }
 
 func (k *cluster) newestLocked() []*proto.Mark {
-	return proto.Marks([]proto.Position{k.logs[0].newest(0), k.logs[1].newest(1)})
+	var list []proto.Position
+	for _, log := range slices.Sorted(maps.Keys(k.logs)) {
+		if l := k.logs[log]; log <= proto.Everyone || l.joined > 0 && !l.left {
+			list = append(list, l.newest(log))
+		}
+	}
+	return proto.Marks(list)
 }
 
 // kick closes every live connection, with a code if there is one.
@@ -207,6 +217,24 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 			return proto.OnlineAnswer{Users: []proto.User{{User: bob, Name: "bob"}}, Next: bob, Total: 2}, nil
 		}
 		return proto.OnlineAnswer{Users: []proto.User{{User: alice, Name: "alice"}}, Total: 2}, nil
+	case proto.PathGroupCreate:
+		var in proto.CreateGroup
+		json.Unmarshal(body, &in)
+		return proto.CreatedGroup{Group: room, Missing: in.Members}, nil
+	case proto.PathGroupJoin:
+		return proto.JoinedGroup{Group: room}, nil
+	case proto.PathGroupLeave:
+		return proto.LeftGroup{}, nil
+	case proto.PathGroups:
+		return proto.GroupsAnswer{Groups: []proto.Group{{Group: room, Name: "friends", Members: 2}}}, nil
+	case proto.PathGroupMembers:
+		if r.URL.Query().Get("group") != "9" {
+			return nil, refuse(proto.NotMember)
+		}
+		if r.URL.Query().Get("after") == "" {
+			return proto.GroupMembersAnswer{Users: []proto.User{{User: bob, Name: "bob"}}, Next: bob, Total: 2}, nil
+		}
+		return proto.GroupMembersAnswer{Users: []proto.User{{User: alice, Name: "alice"}}, Total: 2}, nil
 	case proto.PathLogout:
 		return proto.LogoutAnswer{}, nil
 	}
@@ -235,7 +263,11 @@ func (k *cluster) loginLocked(in proto.LoginRequest) (any, *proto.ErrorAnswer) {
 func (k *cluster) pullLocked(in proto.PullMessages) (any, *proto.ErrorAnswer) {
 	k.pulls = append(k.pulls, in.After)
 	l := k.logs[in.After.Log]
-	after := max(in.After.Number, l.trimmed)
+	if l.left {
+		return nil, refuse(proto.NotMember)
+	}
+	first := max(l.trimmed, l.joined-1)
+	after := max(in.After.Number, first)
 	if i := in.After.Number - l.trimmed - 1; in.After.Number > 0 && i >= 0 {
 		if i >= int64(len(l.entries)) || l.entries[i].At != in.After {
 			return nil, refuse(proto.Diverged)
@@ -243,13 +275,13 @@ func (k *cluster) pullLocked(in proto.PullMessages) (any, *proto.ErrorAnswer) {
 	} else if in.After.Number > 0 && in.After.Epoch != l.epoch {
 		return nil, refuse(proto.Diverged)
 	}
-	page := proto.PulledMessages{Epoch: l.epoch, Oldest: l.trimmed + 1, Newest: l.newest(in.After.Log), Through: in.After}
+	page := proto.PulledMessages{Epoch: l.epoch, Oldest: first + 1, Newest: l.newest(in.After.Log), Through: in.After}
 	for _, m := range l.entries[after-l.trimmed:] {
 		if len(page.Messages) == in.Limit {
 			break
 		}
 		page.Through = m.At
-		if m.Kind == proto.Kind_TEXT {
+		if m.Kind != proto.Kind_GENESIS {
 			page.Messages = append(page.Messages, m)
 		}
 	}

@@ -99,7 +99,7 @@ func (f *follower) read(page *proto.PulledMessages, self func(proto.Message) boo
 		at.Key = m.Key()
 		if !f.passed(at) {
 			d := delivery{at: at, message: m, own: self(*m)}
-			if m.Kind != proto.Kind_TEXT {
+			if !m.Kind.Shown() {
 				d.message = nil
 			}
 			f.take(d)

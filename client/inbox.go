@@ -46,6 +46,9 @@ func (c *Client) observe(end proto.Position) {
 // take takes in a message that was pushed.
 func (c *Client) take(m *proto.Message) {
 	before := proto.Position{Log: m.At.Log, Epoch: m.At.Epoch, Number: m.At.Number - 1, Key: m.Prev}
+	if c.ownJoining(m) { // there is nothing for this user before it
+		c.follow(m.At.Log, before, before)
+	}
 	c.follow(m.At.Log, proto.Position{}, before)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,8 +56,9 @@ func (c *Client) take(m *proto.Message) {
 }
 
 // follow starts to follow a log, unless that was done. What the history holds
-// decides where from, then what the device acknowledged; an inbox that was never
-// read is read from its oldest message, a group from end.
+// decides where from, then what the device acknowledged. A log that was never read
+// is read from its oldest message, a group's from the user's joining, because the
+// route gives him nothing before that; only everyone's begins at end.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]
@@ -82,11 +86,16 @@ func startOf(log int64, kept []proto.Position, cursor, end proto.Position) []pro
 		return kept
 	case cursor.Number > 0:
 		return []proto.Position{cursor}
-	case log != proto.Inbox && end.Number > 0:
+	case log == proto.Everyone && end.Number > 0:
 		return []proto.Position{end}
 	default:
 		return nil
 	}
+}
+
+// ownJoining reports whether the message says that the user joined a group.
+func (c *Client) ownJoining(m *proto.Message) bool {
+	return m.Kind == proto.Kind_JOIN && m.From == c.Self().User
 }
 
 // pushLocked offers a message to its log's follower.
@@ -100,6 +109,9 @@ func (c *Client) pushLocked(m *proto.Message) {
 		return
 	}
 	d := delivery{at: m.At, prev: m.Prev, message: m, own: c.ownLocked(*m)}
+	if !m.Kind.Shown() {
+		d.message = nil
+	}
 	c.queueLocked(f.push(d, time.Now())...)
 	if _, due := f.due(); due {
 		poke(c.pull)

@@ -161,9 +161,11 @@ func resumePoints(lost proto.Position, positions []proto.Position) []proto.Posit
 
 // received takes in a page that was read after a position.
 func (c *Client) received(f *follower, after proto.Position, page *proto.PulledMessages) {
+	// Who joined again was not to read what was written while he was no member.
+	rejoined := len(page.Messages) > 0 && c.ownJoining(&page.Messages[0])
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if from, to, ok := trimmed(after, page); ok {
+	if from, to, ok := trimmed(after, page); ok && !rejoined {
 		c.tellLocked(Trimmed{Log: after.Log, From: from, To: to})
 	}
 	c.queueLocked(f.read(page, c.ownLocked, time.Now())...)

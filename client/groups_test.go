@@ -1,0 +1,165 @@
+package client
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/proto"
+)
+
+// joins makes alice a member of the group by an entry of its log, which is not
+// pushed.
+func (k *cluster) joins() proto.Message {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.logs[room]
+	if l == nil {
+		l = &storedLog{epoch: 0xd}
+		k.logs[room] = l
+		l.append(room, proto.Message{ID: "genesis", Kind: proto.Kind_GENESIS})
+	}
+	l.left = false
+	m := l.append(room, proto.Message{ID: fmt.Sprint("join-", len(l.entries)), From: alice, FromName: "alice", Group: room, Kind: proto.Kind_JOIN, Text: "+alice"})
+	l.joined = m.At.Number
+	return m
+}
+
+// fill makes the group with a past that is not alice's.
+func (k *cluster) fill() {
+	k.joins()
+	k.store(room, "before her time")
+	k.store(room, "this too")
+}
+
+func (k *cluster) pulled() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.pulls)
+}
+
+func TestGroupIsShownFromTheJoiningOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		k.fill()
+		k.joins() // by another device, or by whoever invited her
+		k.store(room, "one")
+		c := connect(t, k.config())
+		expect(t, c, "+alice", "one")
+		k.say(room, "two")
+		expect(t, c, "two")
+		if m, err := c.SendMessage(t.Context(), Outgoing{Group: room, Text: "three"}); err != nil || m.At.Log != room {
+			t.Errorf("sent to %v, %v", m.At, err)
+		}
+		k.say(room, "four")
+		expect(t, c, "four")
+	})
+}
+
+func TestGroupJoinedWhileConnectedIsShown(t *testing.T) {
+	for name, tell := range map[string]func(*cluster, proto.Message){
+		"the joining is pushed": func(k *cluster, m proto.Message) { k.push(m) },
+		"the end is told":       func(k *cluster, _ proto.Message) { k.tellNewest() },
+		"what follows is pushed": func(k *cluster, _ proto.Message) {
+			k.say(room, "x")
+			k.say(room, "y")
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k := newCluster()
+			c := connect(t, k.config())
+			k.fill()
+			synctest.Wait()
+			pulls := k.pulled()
+			tell(k, k.joins())
+			expect(t, c, "+alice")
+			if n := k.pulled() - pulls; n > 1 || n == 1 && name == "the joining is pushed" {
+				t.Errorf("%s: %d pulls", name, n)
+			}
+			k.say(room, "last")
+			for receive(c) != "last" {
+				synctest.Wait()
+			}
+			c.Close()
+		})
+	}
+}
+
+func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		k.fill()
+		k.joins()
+		cfg := k.config()
+		cfg.History = history.NewMemory()
+		c := connect(t, cfg)
+		expect(t, c, "+alice")
+		k.say(room, "one")
+		expect(t, c, "one")
+		k.mu.Lock()
+		k.logs[room].left = true
+		k.mu.Unlock()
+		k.store(room, "not for her")
+		k.tell(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: []*proto.Mark{{Log: room, Epoch: 0xd, Number: 99}}})
+		k.say(proto.Inbox, "life goes on")
+		expect(t, c, "life goes on")
+		k.push(k.joins())
+		k.say(room, "two")
+		expect(t, c, "+alice", "two")
+		time.Sleep(time.Second)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, e := range c.events {
+			if _, ok := e.(Trimmed); ok {
+				t.Errorf("told %v", e)
+			}
+		}
+	})
+}
+
+func TestGroupCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		c := connect(t, k.config())
+		ctx := t.Context()
+		if g, err := c.CreateGroup(ctx, "friends", 1, 2); err != nil || g.Group != room || len(g.Missing) != 2 {
+			t.Errorf("created %v, %v", g, err)
+		}
+		if err := c.JoinGroup(ctx, room); err != nil {
+			t.Error(err)
+		}
+		if err := c.LeaveGroup(ctx, room); err != nil {
+			t.Error(err)
+		}
+		if groups, err := c.Groups(ctx); err != nil || len(groups) != 1 || groups[0].Name != "friends" {
+			t.Errorf("groups %v, %v", groups, err)
+		}
+		var members []int64
+		for u, err := range c.GroupMembers(ctx, room) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			members = append(members, u.User)
+		}
+		if len(members) != 2 {
+			t.Errorf("members %v", members)
+		}
+		for _, err := range c.GroupMembers(ctx, 10) {
+			if codeOf(err) != proto.NotMember {
+				t.Errorf("members of another group: %v", err)
+			}
+		}
+		k.mu.Lock()
+		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.UnknownGroup) }
+		k.mu.Unlock()
+		_, created := c.CreateGroup(ctx, "")
+		_, listed := c.Groups(ctx)
+		for _, err := range []error{created, listed, c.JoinGroup(ctx, 10), c.LeaveGroup(ctx, 10)} {
+			if codeOf(err) != proto.UnknownGroup {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
