@@ -189,6 +189,7 @@ export class Chat {
   say(talk, text) {
     const m = { id: newID(), from: this.session.user, fromName: this.session.name, text, time: Date.now() };
     if (talk === "everyone") m.group = everyone;
+    else if (talk.startsWith("g")) m.group = Number(talk.slice(1));
     else m.to = Number(talk);
     this.history.outbox.push(m);
     this.history.save();

@@ -4,6 +4,7 @@
 const kept = 500; // messages a conversation
 
 export const everyone = 1; // the group of all
+const happenings = { 2: "joined the group", 3: "left the group" }; // by kind, which is absent in a text
 export const keyOf = (m) => m.from + ":" + m.id;
 
 export class History {
@@ -21,9 +22,10 @@ export class History {
     this.keys = new Set(Object.values(this.talks).flatMap((t) => t.messages.map(keyOf)));
   }
 
-  // talkOf names the conversation of a message: "everyone", or the other's id.
+  // talkOf names the conversation of a message: "everyone", g and a group's id, or
+  // the other's id.
   talkOf(m) {
-    if (m.group) return "everyone";
+    if (m.group) return m.group === everyone ? "everyone" : "g" + m.group;
     return String(m.from === this.user ? m.to : m.from);
   }
 
@@ -36,10 +38,12 @@ export class History {
   // The caller saves.
   add(m, unread) {
     if (this.keys.has(keyOf(m))) return false;
-    const talk = this.talk(this.talkOf(m), m.group ? "Everyone" : m.from === this.user ? String(m.to) : m.fromName);
+    const group = m.group === everyone ? "Everyone" : m.group && "Group " + m.group;
+    const talk = this.talk(this.talkOf(m), group || (m.from === this.user ? String(m.to) : m.fromName));
     if (!m.group && m.from !== this.user) talk.title = m.fromName;
     if (unread) talk.unread++;
-    talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text: m.text, time: m.time });
+    const text = happenings[m.kind] ?? m.text;
+    talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text, time: m.time });
     this.keys.add(keyOf(m));
     while (talk.messages.length > kept) this.keys.delete(keyOf(talk.messages.shift()));
     return true;
