@@ -55,7 +55,7 @@ const (
 	UnknownUser   Code = 4211 // no such account
 	NameTaken     Code = 4212 // the name belongs to an account with another password
 	UnknownGroup  Code = 4213 // no such group
-	NotMember     Code = 4214 // the sender is not a member of the group
+	NotMember     Code = 4214 // who asks is not a member of the group
 	Diverged      Code = 4215 // the position is not in this log: resume from an earlier one
 	NotFound      Code = 4216 // no such path
 )
@@ -122,7 +122,7 @@ var known = map[Code]facts{
 	UnknownUser:   {"unknown-user", http.StatusNotFound, "There is no such user."},
 	NameTaken:     {"name-taken", http.StatusConflict, "The name belongs to somebody else."},
 	UnknownGroup:  {"unknown-group", http.StatusNotFound, "There is no such group."},
-	NotMember:     {"not-member", http.StatusForbidden, "The sender is not a member of the group."},
+	NotMember:     {"not-member", http.StatusForbidden, "Only members of the group may do that."},
 	Diverged:      {"diverged", http.StatusConflict, "The log does not have that position."},
 	NotFound:      {"not-found", http.StatusNotFound, "There is no such path."},
 }

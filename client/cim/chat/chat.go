@@ -21,6 +21,11 @@ type Session interface {
 	Event(ctx context.Context) (client.Event, error)
 	OnlinePage(ctx context.Context, prefix string, after int64, limit int) (client.Page, error)
 	UserByName(ctx context.Context, name string) (client.User, error)
+	CreateGroup(ctx context.Context, name string, members ...int64) (client.CreatedGroup, error)
+	JoinGroup(ctx context.Context, group int64) error
+	LeaveGroup(ctx context.Context, group int64) error
+	Groups(ctx context.Context) ([]client.Group, error)
+	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 
 // Searcher finds messages shown earlier; a *history.File is one.

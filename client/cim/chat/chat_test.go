@@ -35,6 +35,7 @@ type fake struct {
 	refuse  error
 	offline bool
 	online  client.Page
+	groups  []client.Group
 }
 
 func newFake() *fake {
@@ -111,6 +112,40 @@ func (f *fake) UserByName(_ context.Context, name string) (client.User, error) {
 		return client.User{}, proto.Err(proto.UnknownUser, "")
 	}
 	return client.User{User: 7, Name: "bob"}, nil
+}
+
+func (f *fake) CreateGroup(_ context.Context, name string, _ ...int64) (client.CreatedGroup, error) {
+	if f.refuse != nil {
+		return client.CreatedGroup{}, f.refuse
+	}
+	f.groups = append(f.groups, client.Group{Group: 9, Name: name, Members: 1})
+	return client.CreatedGroup{Group: 9}, nil
+}
+
+func (f *fake) JoinGroup(_ context.Context, group int64) error {
+	if group != 9 {
+		return proto.Err(proto.UnknownGroup, "")
+	}
+	return nil
+}
+
+func (f *fake) LeaveGroup(_ context.Context, group int64) error {
+	f.groups = nil
+	return nil
+}
+
+func (f *fake) Groups(context.Context) ([]client.Group, error) {
+	if f.offline {
+		return nil, client.ErrNoRoute
+	}
+	return f.groups, nil
+}
+
+func (f *fake) GroupMembersPage(_ context.Context, group, _ int64, _ int) (client.MembersPage, error) {
+	if group != 9 {
+		return client.MembersPage{}, proto.Err(proto.NotMember, "")
+	}
+	return client.MembersPage{Users: f.online.Users, Next: 42, Total: 3}, nil
 }
 
 func (f *fake) Search(word string, _ int) ([]client.Message, error) {
@@ -225,6 +260,32 @@ func TestEveryCommand(t *testing.T) {
 	})
 }
 
+func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, line := range []string{
+				":groups", ":group", ":group create our friends", ":groups", ":join g9", ":join 10", ":join", ":join x", ":members 9",
+				":members 10", "g9;;hello friends", "g9;;", "gary;;hi", ":leave 9", ":leave -1", ":groups",
+			} {
+				ty.types(line)
+			}
+			f.refuse = proto.Err(proto.Invalid, "One user has at most 250 groups.")
+			ty.types(":group create another")
+			f.refuse, f.offline = nil, true
+			ty.types(":groups")
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "groups.txt", got)
+		if len(f.sent) != 1 || f.sent[0] != (client.Outgoing{Group: 9, Text: "hello friends"}) {
+			t.Errorf("sent %v", f.sent)
+		}
+	})
+}
+
 func TestWhatArrivesIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -235,6 +296,8 @@ func TestWhatArrivesIsShown(t *testing.T) {
 				{From: 7, FromName: "bob", To: 42, Text: "你好", Time: at},
 				{From: 42, FromName: "alice", To: 7, Text: "from my phone", Time: at},
 				{From: 7, FromName: "bob", Group: 9, Text: "in a group", Time: at},
+				{From: 7, FromName: "b\x1b[2Job", Group: 9, Kind: proto.Kind_JOIN, Time: at},
+				{From: 42, FromName: "alice", Group: 9, Kind: proto.Kind_LEAVE, Time: at},
 				{From: 7, FromName: "b\x1b[2Job", Group: 1, Text: "two\r\n12:03:06 alice: lines\x1b]0;owned\a", Time: at},
 			} {
 				f.messages <- m

@@ -35,6 +35,11 @@ func commands() []command {
 		{":olu", "", "list who is online", (*chat).online},
 		{":pu", "<prefix>", "list who is online and has a name that begins so", (*chat).online},
 		{":q", "<word>", "search your history", (*chat).search},
+		{":groups", "", "list your groups", (*chat).groups},
+		{":group", "create <name>", "make a group", (*chat).createGroup},
+		{":join", "<id>", "join a group", (*chat).joinGroup},
+		{":leave", "<id>", "leave a group", (*chat).leaveGroup},
+		{":members", "<id>", "list who is in a group of yours", (*chat).groupMembers},
 		{":emoji", "<page>", "list emoji and their aliases", (*chat).emojis},
 		{":delay", "<text> <seconds>", "send a text later, while this terminal is open", (*chat).delay},
 		{":ai", "", "let a toy answer you instead of sending", (*chat).startAnswering},
@@ -90,7 +95,8 @@ func (c *chat) enqueue(ctx context.Context, m outgoing) {
 }
 
 // address finds out to whom a line goes: "id;;text" and "name;;text" to one user,
-// any other to everyone. It is false if there is no such user, which it says.
+// "g9;;text" to the group with the id 9, any other to everyone. It is false if there
+// is no such user, which it says. Who is called g9 is reached by his id.
 func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	whom, text, private := strings.Cut(line, ";;")
 	whom = strings.TrimSpace(whom)
@@ -103,6 +109,9 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	}
 	if id, err := strconv.ParseInt(whom, 10, 64); err == nil {
 		return outgoing{client.Outgoing{To: id, Text: text}, whom}, true
+	}
+	if id, ok := groupID(whom); ok && whom[0] == 'g' {
+		return outgoing{client.Outgoing{Group: id, Text: text}, "group " + whom[1:]}, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -118,6 +127,7 @@ func (c *chat) help(context.Context, string) error {
 	lines := []string{
 		fmt.Sprintf("%-24s %s", "<text>", "send to everyone"),
 		fmt.Sprintf("%-24s %s", "<id or name>;;<text>", "send to one user"),
+		fmt.Sprintf("%-24s %s", "g<id>;;<text>", "send to a group of yours"),
 	}
 	for _, cmd := range commands() {
 		lines = append(lines, fmt.Sprintf("%-24s %s", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.help))

@@ -15,18 +15,31 @@ import (
 //	15:04:05 bob: hello
 //	15:04:05 [private] bob: hi
 //	15:04:05 [private] you to bob: hi
+//	15:04:05 [group 9] bob: hi
+//	15:04:05 * bob joined group 9
 func (c *chat) message(m client.Message) string {
-	at := c.screen.dim(time.UnixMilli(m.Time).In(c.cfg.Zone).Format("15:04:05"))
+	clock := time.UnixMilli(m.Time).In(c.cfg.Zone).Format("15:04:05")
+	switch m.Kind {
+	case proto.Kind_JOIN:
+		return c.screen.dim(fmt.Sprintf("%s * %s joined group %d", clock, c.name(m), m.Group))
+	case proto.Kind_LEAVE:
+		return c.screen.dim(fmt.Sprintf("%s * %s left group %d", clock, c.name(m), m.Group))
+	}
+	at := c.screen.dim(clock)
 	return at + " " + c.who(m) + " " + cleanText(m.Text)
+}
+
+// name returns the name of the sender.
+func (c *chat) name(m client.Message) string {
+	if m.From == c.cfg.Client.Self().User {
+		return "you"
+	}
+	return cleanLine(m.FromName)
 }
 
 // who says from whom and in which conversation a message is.
 func (c *chat) who(m client.Message) string {
-	self := c.cfg.Client.Self().User
-	from := cleanLine(m.FromName)
-	if m.From == self {
-		from = "you"
-	}
+	self, from := c.cfg.Client.Self().User, c.name(m)
 	switch {
 	case m.Group == proto.Everyone:
 		return c.screen.bold(from) + ":"
@@ -90,7 +103,9 @@ func (c *chat) notSent(m outgoing, err error) string {
 	case proto.TooLarge:
 		return what + "the text is too long. Send it in parts."
 	case proto.NotMember:
-		return what + "you are not a member."
+		return what + "you are not a member. :join <id> makes you one."
+	case proto.UnknownGroup:
+		return what + "there is no such group. :groups lists yours."
 	default:
 		return what + cleanLine(code.Error())
 	}
