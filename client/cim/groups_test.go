@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// listener keeps what a client is shown of one group: texts, and "+name" and
+// "-name" for joinings and leavings.
+type listener struct {
+	*client.Client
+	group int64
+
+	mu    sync.Mutex
+	shown []string
+}
+
+// follow reads until the client is closed, which the test's end does.
+func follow(t *testing.T, c *client.Client, group int64) *listener {
+	l := &listener{Client: c, group: group}
+	var reading sync.WaitGroup
+	reading.Go(l.read)
+	t.Cleanup(func() {
+		c.Close() // its error is always nil
+		reading.Wait()
+	})
+	return l
+}
+
+func (l *listener) read() {
+	for m, err := range l.Messages(context.Background()) {
+		if err != nil {
+			return
+		}
+		if m.Group != l.group {
+			continue
+		}
+		text := m.Text
+		switch m.Kind {
+		case proto.Kind_JOIN:
+			text = "+" + m.FromName
+		case proto.Kind_LEAVE:
+			text = "-" + m.FromName
+		}
+		l.mu.Lock()
+		l.shown = append(l.shown, text)
+		l.mu.Unlock()
+	}
+}
+
+func (l *listener) sees() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.shown)
+}
+
+// saw waits until l was shown just this, in this order.
+func (l *listener) saw(t *testing.T, want ...string) {
+	t.Helper()
+	what := func() string { return fmt.Sprintf("%s is shown %q, want %q", l.Self().Name, l.sees(), want) }
+	begun := time.Now()
+	for !slices.Equal(l.sees(), want) {
+		if time.Since(begun) > 10*time.Second {
+			t.Fatal(what())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func say(t *testing.T, c *client.Client, group int64, text string) {
+	t.Helper()
+	if _, err := c.SendMessage(t.Context(), client.Outgoing{Group: group, Text: text}); err != nil {
+		t.Fatalf("%s says %s: %v", c.Self().Name, text, err)
+	}
+}
+
+// onEachNode connects clients until every node holds one of them.
+func onEachNode(t *testing.T, cluster *up.Cluster, prefix string) []*client.Client {
+	t.Helper()
+	var list []*client.Client
+	nodes := make(map[string]bool)
+	for len(nodes) < len(cluster.Nodes()) {
+		if len(list) == 40 {
+			t.Fatalf("40 users are on %d nodes", len(nodes))
+		}
+		c := connect(t, cluster.RouteURLs(), prefix+"-"+strconv.Itoa(len(list)))
+		nodes[c.State().Node.ID] = true
+		list = append(list, c)
+	}
+	return list
+}
+
+// told is an entry of a group's log.
+type told struct{ by, text string }
+
+// shownTo returns what a user is shown of the entries: texts of his own are not.
+func shownTo(name string, entries []told) []string {
+	var list []string
+	for _, e := range entries {
+		if e.by != name {
+			list = append(list, e.text)
+		}
+	}
+	return list
+}
+
+// A group with members on all nodes, one who is away and pulls later, and one who
+// leaves and sees nothing that is written after.
+func TestGroupAcrossNodes(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, up.Config{Nodes: 3, Redis: "spawn", Routes: 2})
+	alice, bob := connect(t, cluster.RouteURLs(), "alice"), connect(t, cluster.RouteURLs(), "bob")
+	carol, err := client.Register(t.Context(), client.Config{Routes: cluster.RouteURLs(), Name: "carol"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := alice.CreateGroup(t.Context(), "friends", bob.Self().User, carol.User)
+	if err != nil || len(created.Missing) != 0 {
+		t.Fatalf("create: %+v, %v", created, err)
+	}
+	g := created.Group
+	story := []told{{text: "+alice"}, {text: "+bob"}, {text: "+carol"}} // by ascending id
+	says := func(c *client.Client, text string) {
+		t.Helper()
+		say(t, c, g, text)
+		story = append(story, told{c.Self().Name, text})
+	}
+	hers, his := follow(t, alice, g), follow(t, bob, g)
+	var others []*listener
+	var begins []int // of each in the story
+	for _, c := range onEachNode(t, cluster, "member") {
+		if err := c.JoinGroup(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		begins = append(begins, len(story))
+		story = append(story, told{text: "+" + c.Self().Name})
+		others = append(others, follow(t, c, g))
+		says(alice, "welcome "+c.Self().Name)
+	}
+	says(bob, "hello")
+	says(others[0].Client, "hello to you")
+	if err := bob.LeaveGroup(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	story = append(story, told{text: "-bob"})
+	end := len(story)
+	says(alice, "he is gone")
+	says(others[len(others)-1].Client, "a secret")
+	if _, err := bob.SendMessage(t.Context(), client.Outgoing{Group: g, Text: "let me in"}); !errors.Is(err, proto.Err(proto.NotMember, "")) {
+		t.Errorf("bob sends: %v", err)
+	}
+	if groups, err := bob.Groups(t.Context()); err != nil || len(groups) != 0 {
+		t.Errorf("bob's groups are %v, %v", groups, err)
+	}
+
+	late := follow(t, connect(t, cluster.RouteURLs(), "carol"), g)
+	late.saw(t, shownTo("carol", story[2:])...)
+	says(late.Client, "I am late")
+	for i, l := range others {
+		l.saw(t, shownTo(l.Self().Name, story[begins[i]:])...)
+	}
+	hers.saw(t, shownTo("alice", story)...)
+	his.saw(t, shownTo("bob", story[1:end])...)
+}
+
+// Ten thousand members, of whom some hundred are connected to three nodes: each is
+// shown everything in its order, and a message costs one request a node at most.
+func TestLargeGroupIsPushedOnceANode(t *testing.T) {
+	members, connected, messages := 10_000, 300, 50
+	if raceEnabled {
+		members, connected = 1_000, 60
+	}
+	cluster := startCluster(t, up.Config{Nodes: 3, Redis: "spawn"})
+	writer := connect(t, cluster.RouteURLs(), "writer")
+	created, err := writer.CreateGroup(t.Context(), "many")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := created.Group
+	users := registerMany(t, cluster, members-1)
+	joinMany(t, cluster, g, users) // those who connect come last, and read few joinings
+	users = users[len(users)-connected:]
+	listeners := make([]*listener, connected)
+	nodes := make(map[string]int)
+	for i := range listeners {
+		c := connect(t, cluster.RouteURLs(), users[i].Name)
+		nodes[c.State().Node.ID]++
+		listeners[i] = follow(t, c, g)
+	}
+	if len(nodes) != 3 {
+		t.Fatalf("members are on %v", nodes)
+	}
+	ready := "ready"
+	say(t, writer, g, ready)
+	caughtUp := func(text string) func() bool {
+		return func() bool {
+			return !slices.ContainsFunc(listeners, func(l *listener) bool {
+				shown := l.sees()
+				return len(shown) == 0 || shown[len(shown)-1] != text
+			})
+		}
+	}
+	within(t, 30*time.Second, "everybody is shown the first message", caughtUp(ready))
+	before := pushRequests(t, cluster)
+	begun := time.Now()
+	want := []string{ready}
+	for i := range messages {
+		want = append(want, strconv.Itoa(i))
+		say(t, writer, g, want[i+1])
+	}
+	within(t, 30*time.Second, "everybody is shown the last message", caughtUp(want[messages]))
+	took := time.Since(begun)
+	requests := pushRequests(t, cluster) - before
+	t.Logf("%d messages to %d members, %d of them connected to %v: %v, %d push requests", messages, members, connected, nodes, took, requests)
+	if requests > messages*len(nodes) {
+		t.Errorf("%d requests for %d messages and %d nodes", requests, messages, len(nodes))
+	}
+	for _, l := range listeners {
+		shown := l.sees()
+		if from := slices.Index(shown, ready); from < 0 || !slices.Equal(shown[from:], want) {
+			t.Errorf("%s is shown %q", l.Self().Name, shown)
+		}
+	}
+	total := 0
+	for _, err := range writer.GroupMembers(t.Context(), g) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		total++
+	}
+	if total != members {
+		t.Errorf("%d members are listed", total)
+	}
+}
+
+// registerMany makes accounts in the store itself: over HTTP it would take longer.
+// Their ids are of times that lie apart, or most would be taken already.
+func registerMany(t *testing.T, cluster *up.Cluster, n int) []record.Account {
+	t.Helper()
+	var calls atomic.Int64
+	store := openStore(t, cluster, func() time.Time { return time.UnixMilli(1_600_000_000_000 + 100*calls.Add(1)) })
+	list := make([]record.Account, n)
+	var all sync.WaitGroup
+	const at = 16 // a time
+	for part := range at {
+		all.Go(func() {
+			for i := part; i < n; i += at {
+				var err error
+				if list[i], _, err = store.Register(t.Context(), "member-"+strconv.Itoa(i), ""); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return list
+}
+
+func joinMany(t *testing.T, cluster *up.Cluster, group int64, users []record.Account) {
+	t.Helper()
+	changes := make([]record.Change, len(users))
+	for i, u := range users {
+		changes[i] = record.Change{User: u.User, Name: u.Name, Group: group}
+	}
+	for _, c := range openStore(t, cluster, nil).ChangeGroups(t.Context(), changes) {
+		if c.Err != nil {
+			t.Fatal(c.Err)
+		}
+	}
+}
+
+func openStore(t *testing.T, cluster *up.Cluster, now func() time.Time) *record.Store {
+	t.Helper()
+	store, err := record.Dial(t.Context(), record.Config{URL: cluster.Store(), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() }) // only reads and writes that were answered
+	return store
+}
+
+// pushRequests is how many requests the routes made to nodes, by their metrics.
+func pushRequests(t *testing.T, cluster *up.Cluster) (n int) {
+	t.Helper()
+	for _, url := range cluster.RouteURLs() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+proto.PathMetrics, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		lines := bufio.NewScanner(answer.Body)
+		for lines.Scan() {
+			if value, ok := strings.CutPrefix(lines.Text(), "cim_route_push_seconds_count "); ok {
+				count, err := strconv.Atoi(value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += count
+			}
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
