@@ -119,6 +119,28 @@ func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
 	})
 }
 
+func TestGroupThatWasLeftIsAcknowledgedNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		k.fill()
+		c := connect(t, k.config())
+		expect(t, c, "+alice", "before her time", "this too")
+		k.mu.Lock()
+		leave := k.logs[room].append(room, proto.Message{ID: "leave", From: alice, Group: room, Kind: proto.Kind_LEAVE, Text: "-alice"})
+		k.mu.Unlock()
+		k.push(leave)
+		expect(t, c, "-alice")
+		k.say(proto.Inbox, "hi")
+		expect(t, c, "hi")
+		time.Sleep(ackInterval)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if last := k.acks[len(k.acks)-1].cursors; len(last) == 0 || last[len(last)-1].Log == room {
+			t.Errorf("acknowledged %v", last)
+		}
+	})
+}
+
 func TestGroupCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

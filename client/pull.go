@@ -94,6 +94,7 @@ func (c *Client) forget(log int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.in.logs, log)
+	delete(c.acks.shown, log)
 }
 
 // pullOnce reads one page behind the last entry of a log.

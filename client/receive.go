@@ -111,7 +111,10 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	defer c.mu.Unlock()
 	c.in.queue[0] = delivery{} // let go of the text
 	c.in.queue = c.in.queue[1:]
-	if c.acks.show(d.at) {
+	switch {
+	case d.message != nil && d.message.Kind == proto.Kind_LEAVE && d.message.From == c.self.User:
+		delete(c.acks.shown, d.at.Log) // it has no cursor any more
+	case c.acks.show(d.at):
 		poke(c.wake)
 	}
 	if d.own {
