@@ -14,7 +14,7 @@ export function retryOf(code) {
   return "later";
 }
 
-export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200 };
+export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, notMember: 4214 };
 
 const patience = 10_000; // ms for an answer of the route
 

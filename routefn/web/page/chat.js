@@ -160,6 +160,7 @@ export class Chat {
       try {
         await this.pullAll(log);
       } catch (err) {
+        if (err.code === api.codes.notMember) delete this.history.positions[log]; // there is nothing more for us
         if (err.code !== api.codes.diverged) break; // the next message or connection tries again
         // The store lost a tail. Read it all again; what was shown is not shown twice.
         this.history.positions[log] = { log, epoch: "", number: 0 };
