@@ -13,6 +13,7 @@ type metrics struct {
 	pushed          prometheus.Counter
 	gone            prometheus.Counter
 	closingsDropped prometheus.Counter
+	gaps            prometheus.Counter
 	batch           *prometheus.HistogramVec // by call
 	calls           *prometheus.CounterVec   // failed, by call
 	sends           *prometheus.CounterVec   // by code
@@ -34,6 +35,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		closingsDropped: f.NewCounter(prometheus.CounterOpts{
 			Name: "cim_node_closings_dropped_total", Help: "Closings that no route took in time; pushes will find them gone.",
+		}),
+		gaps: f.NewCounter(prometheus.CounterOpts{
+			Name: "cim_node_group_gaps_total", Help: "Times that a group's entries were missing and pulled for its members.",
 		}),
 		batch: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cim_node_batch_items", Help: "Items of one request to a route.",

@@ -14,6 +14,7 @@ const askedMembers = 3
 
 // pull fetches what is missing and passes it on.
 func (r *relay) pull(ctx context.Context) {
+	r.node.metrics.gaps.Inc()
 	err := r.pullAll(ctx)
 	if err != nil {
 		r.node.metrics.calls.WithLabelValues("pull").Inc()
