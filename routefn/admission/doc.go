@@ -1,0 +1,38 @@
+// Package admission decides whether a route takes one more request now or tells
+// it to come back later.
+//
+// It bounds what is in flight, not what comes: a request that is refused costs
+// nothing but its answer, one that is let in costs memory and a share of the
+// store until it leaves. Nothing queues here; who was refused keeps what he has
+// and comes again, and a node that is refused does not read from its senders.
+//
+// # How many
+//
+// The limit follows the store's answer time. Once in a while, a window, it is
+// looked at which half of the store's answers came within the target:
+//
+//   - The slower half did not matter: the limit grows by a step, if there was use
+//     for it. A limit that nobody reaches says nothing about the store (the reason
+//     is that of congestion window validation, RFC 7661).
+//   - More than half came late: there is a queue in front of the store that does
+//     not go away, which one slow answer does not show (RFC 8289, CoDel, judges by
+//     the delay that stays for the same reason). Then the limit becomes what keeps
+//     the store just busy. By Little's law, L = λW (J. D. C. Little, 1961), requests
+//     that leave at the rate λ and take W each are L at a time; the store, being
+//     busy, does not do more than λ, so that W is the target if λ times the target
+//     are let in. A tenth less lets the queue drain.
+//
+// So one look brings the limit from anywhere to where it belongs, and it is safe
+// to begin high. Several routes on one store settle in the same way, without
+// knowing of each other: each takes what the store does for it.
+//
+// # Who first
+//
+// Of the limit, each class has more than the one below it (trunk reservation, as
+// telephony calls it): what may be put off is refused first, what keeps the
+// cluster true is refused only at the absolute maximum, of which an eighth is
+// kept for it. The names of the classes are those of B. Beyer et al., Site
+// Reliability Engineering, chapter 21.
+//
+// A Limiter has no goroutine and no timer.
+package admission

@@ -1,0 +1,66 @@
+package admission
+
+import "time"
+
+const (
+	// interval is the shortest window. At 100 answers a second it has ten of them.
+	interval = 100 * time.Millisecond
+	// first is the limit before the store has said anything: enough for a crowd that
+	// comes at once, and at 5,000 requests a second over in 100 ms.
+	first = 512
+	// floor is the least limit. Every node has four requests with messages in flight
+	// at most, so a few nodes are served whatever else happens.
+	floor = 32
+	// step is how much the limit grows in a window: by 1,000 in six seconds.
+	step = 16
+)
+
+// A Class says what comes first when not everything can be served.
+type Class uint8
+
+// The classes, the one that is refused first on top.
+const (
+	Sheddable Class = iota // its sender has it and comes again with it: a message over HTTP
+	Normal                 // people wait for it, or many of them do: a login, a page of a log, a node's batch
+	Critical               // keeps the cluster true: what nodes report and reconcile
+)
+
+// room is how many requests of all classes may be in flight for one more of the
+// class to be let in.
+func room(c Class, limit, most int) int {
+	switch c {
+	case Sheddable:
+		return min(limit, most-most/4)
+	case Normal:
+		return min(limit+limit/2, most-most/8)
+	default:
+		return most
+	}
+}
+
+// window is what happened since the limit was last looked at.
+type window struct {
+	took    time.Duration
+	left    int // requests that ended
+	peak    int // of the requests in flight
+	answers int // of the store
+	late    int // of them, those that took longer than the target
+}
+
+// next returns the limit for the next window; see the package's doc for why.
+func next(limit, most int, target time.Duration, w window) int {
+	switch {
+	case w.answers == 0 || w.took <= 0:
+		return limit
+	case 2*w.late > w.answers:
+		if w.peak <= floor {
+			return limit // so few do not make a store slow: it is for another reason
+		}
+		busy := float64(w.left) / w.took.Seconds() * target.Seconds()
+		return max(floor, min(limit, int(0.9*busy)))
+	case 2*w.peak > limit:
+		return min(limit+step, most)
+	default:
+		return limit
+	}
+}

@@ -1,0 +1,178 @@
+package admission
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const target = 100 * time.Millisecond
+
+func TestOneLookFindsWhatKeepsTheStoreBusy(t *testing.T) {
+	second := func(w window) window { w.took = time.Second; return w }
+	for name, tt := range map[string]struct {
+		limit int
+		w     window
+		want  int
+	}{
+		"late: a tenth below rate times target":   {4096, second(window{left: 5000, peak: 4000, answers: 5000, late: 4000}), 450},
+		"late, and the limit was right":           {450, second(window{left: 5000, peak: 450, answers: 5000, late: 2600}), 450},
+		"late, and the store does next to none":   {4096, second(window{left: 3, peak: 4000, answers: 3, late: 3}), floor},
+		"late, with a rate that outran the limit": {100, second(window{left: 90_000, peak: 100, answers: 90_000, late: 90_000}), 100},
+		"late without many in flight":             {4096, second(window{left: 5, peak: floor, answers: 5, late: 5}), 4096},
+		"half late is not more than half":         {100, second(window{left: 10, peak: 100, answers: 10, late: 5}), 100 + step},
+		"in time, and the limit was used":         {100, second(window{left: 10, peak: 51, answers: 10}), 100 + step},
+		"in time, and nobody needs more":          {100, second(window{left: 10, peak: 50, answers: 10}), 100},
+		"grows to the maximum":                    {4090, second(window{left: 10, peak: 4000, answers: 10}), 4096},
+		"nothing was heard of the store":          {100, second(window{left: 10, peak: 100}), 100},
+	} {
+		if got := next(tt.limit, 4096, target, tt.w); got != tt.want {
+			t.Errorf("%s: %d becomes %d, want %d", name, tt.limit, got, tt.want)
+		}
+	}
+}
+
+func TestLimitStaysBetweenFloorAndMaximum(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		most := rapid.IntRange(floor, 10_000).Draw(t, "most")
+		limit := rapid.IntRange(floor, most).Draw(t, "limit")
+		answers := rapid.IntRange(0, 1000).Draw(t, "answers")
+		got := next(limit, most, target, window{
+			took: time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "took")),
+			left: rapid.IntRange(0, 100_000).Draw(t, "left"), peak: rapid.IntRange(0, most).Draw(t, "peak"),
+			answers: answers, late: rapid.IntRange(0, answers).Draw(t, "late"),
+		})
+		if got < floor || got > most || got > limit+step {
+			t.Fatalf("%d of %d becomes %d", limit, most, got)
+		}
+		if s, n, c := room(Sheddable, got, most), room(Normal, got, most), room(Critical, got, most); s > n || n >= c || c != most {
+			t.Fatalf("room for sheddable %d, normal %d, critical %d of %d", s, n, c, most)
+		}
+	})
+}
+
+// However many messages and logins come, and however slow the store is, what
+// keeps the cluster true is let in.
+func TestCriticalRequestsHaveRoomThatOthersCannotTake(t *testing.T) {
+	l := New(Config{Most: 80, Target: target})
+	fill := func(c Class) (n int, why Verdict) {
+		for {
+			if why = l.Enter(c); why != Admitted {
+				return n, why
+			}
+			n++
+		}
+	}
+	for _, want := range []struct {
+		class Class
+		n     int
+	}{{Sheddable, 60}, {Normal, 10}, {Critical, 10}} {
+		if n, why := fill(want.class); n != want.n || why != Full {
+			t.Errorf("class %d: %d let in, then %d", want.class, n, why)
+		}
+	}
+	if l.InFlight() != 80 {
+		t.Errorf("%d in flight", l.InFlight())
+	}
+}
+
+func TestLimiterThatIsOffRefusesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Most: -1, Target: target})
+		for range 100_000 {
+			if l.Enter(Sheddable) != Admitted {
+				t.Fatal("refused")
+			}
+		}
+		time.Sleep(time.Second)
+		l.Answered(time.Second)
+		if l.Enter(Sheddable) != Admitted || l.Limit(Sheddable) != -1 {
+			t.Error("a slow store turned it on")
+		}
+	})
+}
+
+// store does one thing at a time, each in a millisecond, first come first served:
+// a thousand a second.
+type store struct {
+	mu   sync.Mutex
+	free time.Time
+}
+
+func (s *store) do() (took time.Duration) {
+	begun := time.Now()
+	s.mu.Lock()
+	if s.free.Before(begun) {
+		s.free = begun
+	}
+	s.free = s.free.Add(time.Millisecond)
+	done := s.free
+	s.mu.Unlock()
+	time.Sleep(time.Until(done))
+	return time.Since(begun)
+}
+
+// Ten times of what the store can do comes for ten seconds. What is let in waits
+// for the target, the store is kept busy, and all is well again at once.
+func TestStoreIsKeptBusyAndNotMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := New(Config{Most: 4096, Target: target}), new(store)
+		var mu sync.Mutex
+		var waits []time.Duration
+		var requests sync.WaitGroup
+		request := func() {
+			if l.Enter(Sheddable) != Admitted {
+				return
+			}
+			requests.Go(func() {
+				took := s.do()
+				l.Answered(took)
+				l.Leave()
+				mu.Lock()
+				waits = append(waits, took)
+				mu.Unlock()
+			})
+		}
+		come := func(every, span time.Duration) []time.Duration {
+			for end := time.Now().Add(span); time.Now().Before(end); {
+				time.Sleep(time.Duration(rand.Int64N(int64(2 * every))))
+				request()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			list := waits
+			waits = nil
+			return list
+		}
+		come(2*time.Millisecond, 2*time.Second)
+		if l.Limit(Sheddable) != first {
+			t.Errorf("half of what it can do changed the limit to %d", l.Limit(Sheddable))
+		}
+		come(100*time.Microsecond, 2*time.Second) // it learns
+		burst := come(100*time.Microsecond, 8*time.Second)
+		if n := len(burst); n < 7500 {
+			t.Errorf("let %d in of 8,000 that the store could do", n)
+		}
+		late := 0
+		for _, took := range burst {
+			if took > 2*target {
+				late++
+			}
+		}
+		t.Logf("%d let in, %d of them took more than %v; limit %d", len(burst), late, 2*target, l.Limit(Sheddable))
+		if late > 0 {
+			t.Errorf("%d of %d waited for more than twice the target", late, len(burst))
+		}
+		come(2*time.Millisecond, 500*time.Millisecond)
+		for _, took := range come(2*time.Millisecond, 2*time.Second) {
+			if took > target/2 {
+				t.Errorf("a request takes %v half a second after the burst", took)
+			}
+		}
+		requests.Wait()
+	})
+}
