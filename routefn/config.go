@@ -44,8 +44,14 @@ type Config struct {
 
 	MaxText     int   // bytes of a message's text; 16 KiB
 	MaxBody     int64 // bytes of a client's request; as many as MaxText may take in JSON, and 256 KiB at least
-	MaxInFlight int   // requests at a time, beyond which one is told to come back later; 4096
 	PingSeconds int   // told to clients; 10
+
+	// MaxInFlight is how many requests are served at a time; beyond it, and sooner
+	// where messages take the store longer than StoreTarget, one is told to come back
+	// later: see package admission. 4096; below zero nothing is refused, for where a
+	// platform bounds what it sends here, as it does in a function.
+	MaxInFlight int
+	StoreTarget time.Duration // 100 ms, which nobody notices
 
 	HTTP       *http.Client // towards nodes; one that keeps connections and uses no proxy
 	Now        func() time.Time
@@ -64,6 +70,8 @@ func (c *Config) check() error {
 		return errors.New("route needs an issuer of tickets")
 	case c.ServiceToken == "":
 		return errors.New("route needs a service token: without one anybody could act as a node")
+	case c.StoreTarget < 0:
+		return errors.New("route has a negative target for the store")
 	case c.Auth > AuthOpen:
 		return errors.New("route has an unknown way to authenticate")
 	}
@@ -76,6 +84,7 @@ func (c *Config) check() error {
 	// JSON may spend six bytes on one; the rest of a request is a few names.
 	c.MaxBody = cmp.Or(c.MaxBody, max(256<<10, 6*int64(c.MaxText)+4096))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 4096)
+	c.StoreTarget = cmp.Or(c.StoreTarget, 100*time.Millisecond)
 	c.PingSeconds = cmp.Or(c.PingSeconds, 10)
 	if c.Keys == nil {
 		c.Keys = new(ring.Keys)

@@ -18,6 +18,10 @@
 //   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers
 //     translate to the same use cases and decide nothing themselves.
 //
+// What there is too much of is told to come back later (admit.go, package
+// admission): messages first, which their senders keep, and last of all what
+// nodes report and reconcile, which keeps the cluster true.
+//
 // The only goroutines are those of the pusher (push.go): one for each node that
 // there is something for at the moment. [Route.Flush] waits for what was queued
 // so far, [Route.Close] for all of it. Whatever a push fails to do, a node finds

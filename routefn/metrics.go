@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/admission"
 )
 
 // An outcome is what became of a push.
@@ -36,10 +37,20 @@ type metrics struct {
 	gone         prometheus.Counter
 	unproven     prometheus.Counter
 	onlineMissed prometheus.Counter
+	admissions   *prometheus.CounterVec
 }
 
+var (
+	classNames = map[admission.Class]string{
+		admission.Sheddable: "sheddable", admission.Normal: "normal", admission.Critical: "critical",
+	}
+	verdictNames = map[admission.Verdict]string{
+		admission.Admitted: "admitted", admission.Slow: "slow", admission.Full: "full",
+	}
+)
+
 // newMetrics makes the metrics and registers them, if there is where.
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_requests_total", Help: "Requests answered, by use case and code.",
@@ -65,6 +76,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		onlineMissed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_online_nodes_missed_total", Help: "Nodes left out of a list of online users because they did not answer.",
 		}),
+		admissions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_route_admissions_total",
+			Help: "Requests by class and verdict: admitted, refused because the store is slow, refused because the route is full.",
+		}, []string{"class", "verdict"}),
+	}
+	for _, class := range classNames {
+		for _, verdict := range verdictNames {
+			m.admissions.WithLabelValues(class, verdict)
+		}
 	}
 	for _, u := range useCases {
 		m.seconds.WithLabelValues(u.name)
@@ -78,14 +98,32 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{
-		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed,
-	} {
+	collectors := append(admissionGauges(limiter),
+		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed, m.admissions)
+	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the route: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// admissionGauges tell what the limiter thinks at the moment.
+func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
+	gauges := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cim_route_in_flight", Help: "Requests being served.",
+	}, func() float64 { return float64(limiter.InFlight()) })}
+	for class, name := range classNames {
+		gauges = append(gauges, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cim_route_admission_limit", Help: "Requests in flight beyond which one of the class is refused; -1: none is.",
+			ConstLabels: prometheus.Labels{"class": name},
+		}, func() float64 { return float64(limiter.Limit(class)) }))
+	}
+	return gauges
+}
+
+func (m *metrics) judged(class admission.Class, verdict admission.Verdict) {
+	m.admissions.WithLabelValues(classNames[class], verdictNames[verdict]).Inc()
 }
 
 func (m *metrics) served(useCase, code string, took time.Duration) {

@@ -50,7 +50,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) *proto.Sen
 	if len(messages) == 0 {
 		return answer
 	}
-	for i, a := range rt.cfg.Store.Append(ctx, messages) {
+	for i, a := range rt.store(ctx, messages) {
 		s := q.Items[places[i]].Session
 		if a.Err == nil {
 			rt.deliver(sender{user: s.User, name: s.Name, device: s.Device, number: s.Number}, &a)

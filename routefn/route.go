@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -18,8 +19,9 @@ type Route struct {
 	nodes     *nodes
 	push      *pusher
 
-	turn     atomic.Uint64 // counts logins, from a random start: see ring.Pick
-	inFlight atomic.Int64  // requests being served
+	admission *admission.Limiter
+
+	turn atomic.Uint64 // counts logins, from a random start: see ring.Pick
 }
 
 // New checks the configuration and returns a Route. It asks nobody anything and
@@ -28,11 +30,12 @@ func New(c Config) (*Route, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(c.Registerer)
+	limiter := admission.New(admission.Config{Most: c.MaxInFlight, Target: c.StoreTarget})
+	m, err := newMetrics(c.Registerer, limiter)
 	if err != nil {
 		return nil, err
 	}
-	rt := &Route{cfg: c, metrics: m, passwords: newPasswords()}
+	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(), admission: limiter}
 	rt.nodes = &nodes{http: c.HTTP, serviceToken: c.ServiceToken}
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone)
 	rt.turn.Store(rand.Uint64())

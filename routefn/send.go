@@ -50,7 +50,7 @@ func (rt *Route) send(ctx context.Context, by sender, messages []record.Message)
 		messages[i].From, messages[i].FromName, messages[i].Time = by.user, by.name, now
 	}
 	var first error
-	stored := rt.cfg.Store.Append(ctx, messages)
+	stored := rt.store(ctx, messages)
 	for i := range stored {
 		if err := stored[i].Err; err == nil {
 			rt.deliver(by, &stored[i])

@@ -42,7 +42,7 @@ func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f
 		}
 		rt.metrics.served(useCase, code, time.Since(start))
 	}()
-	body, err := rt.admitted(r.Context(), run)
+	body, err := rt.admitted(r.Context(), useCase, run)
 	if err != nil {
 		e := rt.asError(err)
 		code = e.Code.String()
@@ -52,15 +52,6 @@ func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f
 	}
 	code = proto.OK.String()
 	f.answer(w, body)
-}
-
-// admitted runs a use case unless too many run already.
-func (rt *Route) admitted(ctx context.Context, run func(context.Context) (any, error)) (any, error) {
-	defer rt.inFlight.Add(-1)
-	if rt.inFlight.Add(1) > int64(rt.cfg.MaxInFlight) {
-		return nil, proto.Err(proto.Overloaded, "")
-	}
-	return run(ctx)
 }
 
 // storeCodes are the codes of the store's errors, as a caller sees them.
@@ -121,7 +112,7 @@ func writeBytes(w http.ResponseWriter, status int, contentType string, b []byte)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1") // seconds; the least that the header can say
+		setRetryAfter(h)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the caller is gone, and there is nobody to tell

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
@@ -23,6 +24,9 @@ type Flags struct {
 	Count  int
 	Days   int
 
+	InFlight    int
+	StoreTarget time.Duration
+
 	Embedded bool
 }
 
@@ -40,6 +44,10 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"how users land on nodes: hash+loop, hash, loop or random")
 	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not tell its eviction policy, as the embedded one of another process")
 	fs.IntVar(&f.Text, "max-text", 16<<10, "longest text of a message in `bytes`")
+	fs.IntVar(&f.InFlight, "max-in-flight", 4096,
+		"`requests` served at a time, beyond which one is told to come back later;\n-1: any number, where a platform bounds them")
+	fs.DurationVar(&f.StoreTarget, "store-target", 100*time.Millisecond,
+		"what the store may take for a message before fewer are let in")
 	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
 	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most")
 }
@@ -63,6 +71,9 @@ func (f *Flags) check() error {
 	}
 	if _, err := ring.ParsePolicy(f.Policy); err != nil {
 		return fmt.Errorf("%w: -policy: %w", config.ErrUsage, err)
+	}
+	if f.InFlight == 0 || f.StoreTarget <= 0 {
+		return fmt.Errorf("%w: -max-in-flight %d -store-target %v: want neither to be zero", config.ErrUsage, f.InFlight, f.StoreTarget)
 	}
 	for name, value := range map[string]int{"max-text": f.Text, "keep-count": f.Count, "keep-days": f.Days} {
 		if value < 1 {

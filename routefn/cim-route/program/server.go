@@ -93,6 +93,7 @@ func (s *Server) assemble(ctx context.Context, f *Flags, listen string, view Vie
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: view, Keys: ring.NewKeys(secret), Issuer: issuer, ServiceToken: config.ServiceToken(secret),
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
+		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget,
 		Logger: s.log, Registerer: registry,
 	})
 	if err != nil {

@@ -1,0 +1,135 @@
+package routefn
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/admission"
+)
+
+// fill takes all the room that a class has.
+func (w *world) fill(c admission.Class) {
+	for w.route.admission.Enter(c) == admission.Admitted {
+	}
+}
+
+// Messages over HTTP fill the route; people still log in and read. Logins fill
+// what is left; nodes still report, and the health checks still answer.
+func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	w := newWorld(t, func(c *Config) { c.MaxInFlight, c.Registerer = 64, registry })
+	alice := w.connect("alice", "phone")
+	message := proto.SendMessage{ID: "a", To: alice.User, Text: "hi"}
+
+	w.fill(admission.Sheddable)
+	if code := w.post(proto.PathSend, alice.Token, message, nil); code != proto.Overloaded {
+		t.Errorf("send: %v", code)
+	}
+	if got := w.cim("/p2pRoute", `{"userId":1,"receiveUserId":2,"msg":"hi"}`); cimCodeOf(t, got) != "6000" {
+		t.Errorf("send of CIM: %s", got)
+	}
+	bob := w.connect("bob", "phone")
+	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{}, nil); code != proto.OK {
+		t.Errorf("pull: %v", code)
+	}
+
+	w.fill(admission.Normal)
+	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "bob", Device: "phone"}, nil); code != proto.Overloaded {
+		t.Errorf("login: %v", code)
+	}
+	w.close(bob.node, bob.session) // fails the test unless it is a 200
+	w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: alice.node.origin}, new(proto.ReconcileAnswer))
+	if code := w.get(proto.PathMembers, "", nil); code != proto.OK {
+		t.Errorf("members: %v", code)
+	}
+
+	w.fill(admission.Critical)
+	for _, path := range []string{proto.PathHealth, proto.PathReady} {
+		if status, _, _ := w.call(http.MethodGet, path, "", "", ""); status != http.StatusOK {
+			t.Errorf("%s of a route that is full: %d", path, status)
+		}
+	}
+	want := `
+		# HELP cim_route_in_flight Requests being served.
+		# TYPE cim_route_in_flight gauge
+		cim_route_in_flight 64
+		# HELP cim_route_admission_limit Requests in flight beyond which one of the class is refused; -1: none is.
+		# TYPE cim_route_admission_limit gauge
+		cim_route_admission_limit{class="critical"} 64
+		cim_route_admission_limit{class="normal"} 56
+		cim_route_admission_limit{class="sheddable"} 48
+	`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "cim_route_in_flight", "cim_route_admission_limit"); err != nil {
+		t.Error(err)
+	}
+	for verdict, want := range map[string]float64{"full": 2, "slow": 0, "admitted": 0} {
+		if got := testutil.ToFloat64(w.route.metrics.admissions.WithLabelValues("sheddable", verdict)); got != want {
+			t.Errorf("%v messages were %s, want %v", got, verdict, want)
+		}
+	}
+}
+
+// Every use case has the class that it is meant to have: a name that is written
+// wrong would be normal.
+func TestClassesOfTheUseCases(t *testing.T) {
+	var names [3][]string
+	for _, u := range useCases {
+		c := classOf(u.name)
+		names[c] = append(names[c], u.name)
+	}
+	if want := []string{"send", "cim-group", "cim-private"}; !slices.Equal(names[admission.Sheddable], want) {
+		t.Errorf("sheddable are %q, want %q", names[admission.Sheddable], want)
+	}
+	want := []string{"members", "node-report", "node-reconcile", "node-move", "node-keys"}
+	if got := names[admission.Critical]; !slices.Equal(got, want) {
+		t.Errorf("critical are %q, want %q", got, want)
+	}
+}
+
+// A store that has become slow has fewer messages let in, though far fewer than
+// the maximum are in flight, and says so.
+func TestSlowStoreHasMessagesRefused(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.StoreTarget = time.Nanosecond }) // no store is that fast
+	alice := w.connect("alice", "phone")
+	for range 200 {
+		w.route.admission.Enter(admission.Normal) // they take long
+	}
+	var code proto.Code
+	for i := 0; code == proto.OK && i < 1000; i++ {
+		code = w.post(proto.PathSend, alice.Token, proto.SendMessage{ID: "again", To: alice.User, Text: "hi"}, nil)
+	}
+	if code != proto.Overloaded {
+		t.Fatalf("a thousand messages, and the last was answered %v", code)
+	}
+	if n := testutil.ToFloat64(w.route.metrics.admissions.WithLabelValues("sheddable", "slow")); n != 1 {
+		t.Errorf("%v messages were refused because of the store", n)
+	}
+}
+
+func TestRouteWithoutALimitRefusesNothing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MaxInFlight = -1 })
+	for range 10_000 {
+		w.route.admission.Enter(admission.Sheddable)
+	}
+	w.register("alice")
+}
+
+// Those who were refused together do not come again together.
+func TestRetryAfterIsByLot(t *testing.T) {
+	told := make(map[string]bool)
+	for range 200 {
+		h := make(http.Header)
+		setRetryAfter(h)
+		told[h.Get("Retry-After")] = true
+	}
+	if len(told) != 3 || !told["1"] || !told["2"] || !told["3"] {
+		t.Errorf("told %v seconds", told)
+	}
+}
