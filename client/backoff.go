@@ -35,11 +35,13 @@ func nextDelay(n int, roll float64) time.Duration {
 }
 
 // retryDelay is the pause after err, when n tries in a row have failed before.
-// It is false if the client must not come back.
+// It is false if the client must not come back. Where a route said when to, it is
+// never sooner, and later by as much as it would be without that: many are told
+// the same number of whole seconds.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {
-		return refused.after, refused.code.Code.Retry() != proto.RetryNever
+		return refused.after + nextDelay(n, rand.Float64()), refused.code.Code.Retry() != proto.RetryNever
 	}
 	switch retryOf(err) {
 	case proto.RetryNever:

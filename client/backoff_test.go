@@ -52,8 +52,11 @@ func TestWhatComesAfterAnError(t *testing.T) {
 			t.Errorf("%s: blames the node: %v", name, got)
 		}
 	}
-	if delay, _ := retryDelay(&codeError{proto.Err(proto.Overloaded, ""), time.Minute}, 0); delay != time.Minute {
-		t.Errorf("Retry-After is not honoured: %v", delay)
+	for row, most := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second} {
+		delay, _ := retryDelay(&codeError{proto.Err(proto.Overloaded, ""), time.Minute}, row)
+		if delay < time.Minute || delay > time.Minute+most {
+			t.Errorf("refusal %d: told to come in a minute, comes in %v", row, delay)
+		}
 	}
 }
 

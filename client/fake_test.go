@@ -178,8 +178,12 @@ func (k *cluster) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		status, answer = refused.Code.HTTPStatus(), refused
 	}
+	header := make(http.Header)
+	if status == http.StatusTooManyRequests {
+		header.Set("Retry-After", "3")
+	}
 	b, _ := json.Marshal(answer)
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(b)), Request: r}, nil
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(b)), Request: r}, nil
 }
 
 func refuse(code proto.Code) *proto.ErrorAnswer {

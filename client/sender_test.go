@@ -84,3 +84,50 @@ func TestSenderHasOneMessageOfAConversationInFlight(t *testing.T) {
 		}
 	})
 }
+
+// A route that has too much to do is not asked again before it said so, whatever
+// it was asked for, and nothing is lost by that.
+func TestRefusedCallsComeBackWhenTheyWereTold(t *testing.T) {
+	for _, path := range []string{proto.PathSend, proto.PathLogin, proto.PathPull} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newCluster()
+				s, err := NewSender(t.Context(), k.config())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var asked []time.Time
+				k.onCall = func(called string, _ []byte) *proto.ErrorAnswer {
+					if called != path {
+						return nil
+					}
+					if asked = append(asked, time.Now()); len(asked) > 3 {
+						return nil
+					}
+					return refuse(proto.Overloaded)
+				}
+				c := connect(t, k.config())
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if _, err := s.Send(ctx, Outgoing{To: bob, Text: "hi"}); err != nil {
+					t.Error(err)
+				}
+				k.store(0, "not pushed")
+				k.tellNewest()
+				for _, want := range []string{"hi", "not pushed"} {
+					if m, err := c.Receive(ctx); err != nil || m.Text != want {
+						t.Errorf("got %v, %v, want %q", m, err, want)
+					}
+				}
+				if len(asked) < 4 {
+					t.Fatalf("asked %d times", len(asked))
+				}
+				for i := range 3 {
+					if after := asked[i+1].Sub(asked[i]); after < 3*time.Second || after > 12*time.Second {
+						t.Errorf("refusal %d: came back after %v, told 3 s", i, after)
+					}
+				}
+			})
+		})
+	}
+}
