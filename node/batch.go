@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
@@ -47,30 +48,35 @@ func nextBatch(waiting []*outgoing) []*outgoing {
 	return b.items
 }
 
-// hand makes one request and settles what the answer settles. It reports whether
-// that was anything: if not, it is no use to ask again at once.
-func (l *lane) hand(ctx context.Context, items []*outgoing) bool {
+// errNothingSettled is hand's when a route answered and could store nothing.
+var errNothingSettled = errors.New("route stored nothing for now")
+
+// hand makes one request and settles what the answer settles. An error says that
+// this was nothing: it is no use to ask again at once.
+func (l *lane) hand(ctx context.Context, items []*outgoing) error {
 	answer, err := l.call(ctx, items)
 	if err != nil {
 		l.node.metrics.calls.WithLabelValues("send").Inc()
 		l.node.log.Warn("send failed", "err", err)
-		for _, o := range items {
-			o.repeat()
+		if !untouched(err) {
+			for _, o := range items {
+				o.repeat()
+			}
 		}
-		return false
+		return err
 	}
-	progress := false
+	err = errNothingSettled
 	for i, o := range items {
 		r := answer.Items[i]
 		if proto.Code(r.Code) != proto.OK && proto.Code(r.Code).Retry() == proto.RetryLater {
 			o.repeat()
 			continue
 		}
-		o.done, progress = true, true
+		o.done, err = true, nil
 		l.settle(o, r)
 	}
 	l.keep(func(o *outgoing) bool { return !o.done })
-	return progress
+	return err
 }
 
 // repeat marks a message that will be in another request.

@@ -51,6 +51,7 @@ type Config struct {
 
 	MaxFrame       int           // bytes; 0: proto.MaxFrame
 	OutboxBytes    int           // per connection; 0: 256 KiB
+	BacklogBytes   int           // of messages that wait for a route, all connections together; 0: 64 MiB
 	PingEvery      time.Duration // what clients are told, whole seconds; 0: 10 s. Silence is 3.3 times that
 	OpenTimeout    time.Duration // for a route to confirm a connection; 0: 10 s
 	SendTimeout    time.Duration // for a route to answer a message before its sender is told Unknown; 0: 10 s
@@ -84,6 +85,9 @@ func (c Config) withDefaults() Config {
 			*d.value = d.def
 		}
 	}
+	if c.BacklogBytes == 0 {
+		c.BacklogBytes = 64 << 20
+	}
 	if c.DrainRate == 0 {
 		c.DrainRate = 500
 	}
@@ -111,6 +115,8 @@ func (c *Config) check() error {
 		return errors.New("node: no verifier of tickets")
 	case c.ServiceToken == "" && !c.Open:
 		return errors.New("node: no service token")
+	case c.BacklogBytes < 0:
+		return fmt.Errorf("node: backlog of %d bytes", c.BacklogBytes)
 	case c.Capacity < 0:
 		return fmt.Errorf("node: capacity %d", c.Capacity)
 	case c.DrainRate < 0 || c.DrainTimeout < 0:

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -20,8 +22,11 @@ type metrics struct {
 	differences     *prometheus.CounterVec   // by verdict
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, backlog *atomic.Int64) *metrics {
 	f := promauto.With(r)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cim_node_backlog_bytes", Help: "Messages of clients that wait for a route.",
+	}, func() float64 { return float64(backlog.Load()) })
 	m := &metrics{
 		handshake: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "cim_node_handshake_seconds", Help: "From a verified login to its confirmation by a route.",

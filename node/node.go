@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/hub"
@@ -26,8 +27,9 @@ type Node struct {
 	puller     *puller
 	reconciler *reconciler
 	drainer    *drainer
-	everyone   marks   // the newest place of everyone's log that all who are here were told
-	relays     *relays // of the other groups
+	backlog    atomic.Int64 // bytes of messages at the lanes
+	everyone   marks        // the newest place of everyone's log that all who are here were told
+	relays     *relays      // of the other groups
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -37,12 +39,12 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config:  c,
-		log:     c.Logger.With("node", c.ID),
-		metrics: newMetrics(c.Registerer),
-		origin:  &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
-		hub:     hub.New[*session](),
+		config: c,
+		log:    c.Logger.With("node", c.ID),
+		origin: &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
+		hub:    hub.New[*session](),
 	}
+	n.metrics = newMetrics(c.Registerer, &n.backlog)
 	n.reporter = newReporter(n)
 	for i := range n.lanes {
 		n.lanes[i] = newLane(n)

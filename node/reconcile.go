@@ -58,14 +58,15 @@ func (r *reconciler) run(ctx context.Context) {
 		start := time.Now()
 		all = all || elapsed(last, start) > every+pauseIs
 		r.tellGroups()
-		if r.round(ctx, all) {
+		err := r.round(ctx, all)
+		if err == nil {
 			pause.reset()
 			continue
 		}
 		if all || elapsed(start, time.Now()) > pauseIs {
 			r.hurry()
 		}
-		pause.wait(ctx)
+		pause.wait(ctx, err)
 	}
 }
 
@@ -75,25 +76,25 @@ func elapsed(from, to time.Time) time.Duration {
 	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
-// round does the next step, or all of them, and reports whether the routes
-// answered. A step that failed is done again.
-func (r *reconciler) round(ctx context.Context, all bool) bool {
+// round does the next step, or all of them. The error is that of a step that no
+// route answered, which is done again.
+func (r *reconciler) round(ctx context.Context, all bool) error {
 	steps := 1
 	if all {
 		steps, r.step = reconcileSteps, 0
 	}
 	for range steps {
-		if !r.doStep(ctx, r.step) {
-			return false
+		if err := r.doStep(ctx, r.step); err != nil {
+			return err
 		}
 		r.step = (r.step + 1) % reconcileSteps
 	}
-	return true
+	return nil
 }
 
 // doStep goes through the step's shards and renews the leases of their groups. The
 // first step of a cycle also renews that of everyone, as long as anybody is here.
-func (r *reconciler) doStep(ctx context.Context, step int) bool {
+func (r *reconciler) doStep(ctx context.Context, step int) error {
 	var held []*proto.Held
 	var groups []int64
 	for shard := step * hub.Shards / reconcileSteps; shard < (step+1)*hub.Shards/reconcileSteps; shard++ {
@@ -106,15 +107,16 @@ func (r *reconciler) doStep(ctx context.Context, step int) bool {
 	}
 	for everyone || len(held) > 0 || len(groups) > 0 {
 		n, m := min(len(held), maxHeld), min(len(groups), maxHeld)
-		if !r.ask(ctx, &proto.ReconcileRequest{Held: held[:n], Groups: everyone, Renew: groups[:m]}) {
-			return false
+		request := &proto.ReconcileRequest{Held: held[:n], Groups: everyone, Renew: groups[:m]}
+		if err := r.ask(ctx, request); err != nil {
+			return err
 		}
 		held, groups, everyone = held[n:], groups[m:], false
 	}
-	return true
+	return nil
 }
 
-func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) bool {
+func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) error {
 	request.Origin = r.node.origin
 	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
 	defer cancel()
@@ -122,7 +124,7 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) b
 	if err != nil {
 		r.node.metrics.calls.WithLabelValues("reconcile").Inc()
 		r.node.log.Warn("reconcile failed", "err", err)
-		return false
+		return err
 	}
 	for _, d := range answer.Differences {
 		r.node.settle(d)
@@ -137,7 +139,7 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) b
 			r.node.reporter.open(s)
 		}
 	}
-	return true
+	return nil
 }
 
 // tellGroups tells of groups that went further than was pushed, and still have a

@@ -174,7 +174,7 @@ func (r *reporter) run(ctx context.Context, ended <-chan struct{}) {
 			r.putBack(b)
 		}
 		if err != nil || again {
-			pause.wait(ctx)
+			pause.wait(ctx, err)
 			continue
 		}
 		pause.reset()
@@ -205,19 +205,27 @@ func (r *reporter) report(ctx context.Context, b *report) (again bool, err error
 }
 
 // backoff waits longer each time, between half and all of its step, so that
-// nodes do not come back in step.
+// nodes do not come back in step; and where a route said when to come back, that
+// much longer.
 type backoff struct {
 	most time.Duration
 	step time.Duration
 }
 
-func (b *backoff) next() time.Duration {
+// next returns when to try again after err; nil: what was tried told nothing.
+func (b *backoff) next(err error) time.Time {
 	b.step = min(max(2*b.step, 50*time.Millisecond), b.most)
-	return b.step/2 + rand.N(b.step/2)
+	from := time.Now()
+	if told := toldUntil(err); told.After(from) {
+		from = told
+	}
+	return from.Add(b.step/2 + rand.N(b.step/2))
 }
 
-func (b *backoff) wait(ctx context.Context) {
-	t := time.NewTimer(b.next())
+func (b *backoff) wait(ctx context.Context, err error) { sleepUntil(ctx, b.next(err)) }
+
+func sleepUntil(ctx context.Context, at time.Time) {
+	t := time.NewTimer(time.Until(at))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -9,7 +9,8 @@ import (
 // Route is what a node needs of the routes: the five calls of hop.proto. Uplink
 // is the one over HTTP. Implementations are safe for concurrent use, respect
 // ctx, and never repeat a Send on their own: an error means that the outcome of
-// every item is unknown.
+// every item is unknown, unless it is a refusal of Uplink's before anything was
+// done.
 type Route interface {
 	Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error)
 	Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error)

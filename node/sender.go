@@ -45,6 +45,10 @@ func (o *outgoing) size() int { return len(o.item.Text) + len(o.item.Id) + 64 }
 // Config.SendTimeout its sender is told Unknown, and so for all that waited
 // behind it and all that still comes, until he sends one of those again: what he
 // wrote before he was told would otherwise overtake it.
+//
+// A route that has too much to do says so before it stores anything: what was
+// refused so waits for as long as it said and goes as it is. What waits is bounded
+// by owe.
 type lane struct {
 	node *Node
 	wake chan struct{} // holds one
@@ -54,9 +58,13 @@ type lane struct {
 
 	// Owned by run.
 	waiting []*outgoing // in the order they came
+	pause   backoff
+	resting time.Time // no request before
 }
 
-func newLane(n *Node) *lane { return &lane{node: n, wake: make(chan struct{}, 1)} }
+func newLane(n *Node) *lane {
+	return &lane{node: n, wake: make(chan struct{}, 1), pause: backoff{most: maxLanePause}}
+}
 
 // send takes a SEND frame of an open session.
 func (s *session) send(f *proto.Frame) {
@@ -81,13 +89,18 @@ func sendable(f *proto.Frame) proto.Code {
 }
 
 // owe changes what the session has at its lane. Too much of it stops the reading
-// of its link, which is the back-pressure towards a sender.
+// of its link, which is the back-pressure towards a sender. When all sessions
+// together have too much, each may have one message there, and what its reader
+// had read already: so the last answer to its own lets it go on, and nobody has
+// to be woken.
 func (s *session) owe(messages, bytes int) {
+	all := s.node.backlog.Add(int64(bytes))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unanswered += messages
 	s.bytes += bytes
-	over := s.unanswered >= maxUnanswered || s.bytes >= maxUnansweredBytes
+	over := s.unanswered >= maxUnanswered || s.bytes >= maxUnansweredBytes ||
+		s.unanswered > 0 && all > int64(s.node.config.BacklogBytes)
 	if over != s.held {
 		s.held = over
 		s.link.Hold(over)
@@ -120,24 +133,40 @@ func (l *lane) add(o *outgoing) {
 // run hands on until ctx ends. What then waits is dropped unanswered: its
 // senders send it again.
 func (l *lane) run(ctx context.Context) {
-	pause := backoff{most: maxLanePause}
 	for ctx.Err() == nil {
 		l.collect()
-		l.expire(time.Now())
-		batch := nextBatch(l.waiting)
-		if len(batch) == 0 {
+		now := time.Now()
+		l.expire(now)
+		switch batch := nextBatch(l.waiting); {
+		case len(batch) == 0:
 			select {
 			case <-l.wake:
 			case <-ctx.Done():
 			}
-			continue
-		}
-		if l.hand(ctx, batch) {
-			pause.reset()
-		} else {
-			pause.wait(ctx)
+		case now.Before(l.resting):
+			sleepUntil(ctx, l.nextEvent())
+		default:
+			l.try(ctx, batch)
 		}
 	}
+}
+
+// nextEvent returns when a resting lane has something to do: go on, or tell the
+// sender that has waited longest that the outcome is unknown.
+func (l *lane) nextEvent() time.Time {
+	expires := l.waiting[0].since.Add(l.node.config.SendTimeout)
+	if expires.Before(l.resting) {
+		return expires
+	}
+	return l.resting
+}
+
+func (l *lane) try(ctx context.Context, batch []*outgoing) {
+	if err := l.hand(ctx, batch); err != nil {
+		l.resting = l.pause.next(err)
+		return
+	}
+	l.pause.reset()
 }
 
 func (l *lane) collect() {
@@ -177,9 +206,10 @@ func (l *lane) expire(now time.Time) {
 	late := make(map[*session]bool)
 	l.keep(func(o *outgoing) bool {
 		if o.from.at() == closed {
+			o.from.owe(-1, -o.size())
 			return false
 		}
-		if now.Sub(o.since) > l.node.config.SendTimeout {
+		if now.Sub(o.since) >= l.node.config.SendTimeout {
 			late[o.from] = true
 		}
 		if late[o.from] {

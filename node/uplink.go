@@ -10,8 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	gproto "google.golang.org/protobuf/proto"
@@ -22,6 +23,10 @@ import (
 // maxAnswer is the most bytes of a route's answer.
 const maxAnswer = 16 << 20
 
+// maxRetryAfter is the most seconds that are believed: who says more is no route
+// of ours.
+const maxRetryAfter = 60
+
 // UplinkConfig says where the routes are.
 type UplinkConfig struct {
 	URLs         []string          // base URLs; one is kept until it fails, then the next is tried
@@ -31,11 +36,45 @@ type UplinkConfig struct {
 
 // Uplink is a Route over HTTP. It never repeats a request that may have left:
 // its callers know which ones may be. Its calls are bounded by their context only.
+//
+// A route that said when to come back is not asked the same before that; another
+// one is, if there is one that did not say so. When none is left, a call fails at
+// once, with the shortest of these times.
 type Uplink struct {
 	urls   []string
 	bearer string
 	client *http.Client
-	at     atomic.Uint32 // index of the URL in use, modulo their number
+
+	mu     sync.Mutex
+	at     int                  // index of the URL in use
+	closed map[door]*laterError // where a route said to come back later, until when
+}
+
+// door is a path of a route: one that takes no messages now takes reports.
+type door struct{ url, path string }
+
+// laterError is the refusal of a route that said when to come back.
+type laterError struct {
+	why       *proto.Error
+	until     time.Time
+	untouched bool // nothing of the request was done
+}
+
+func (e *laterError) Error() string { return e.why.Error() }
+func (e *laterError) Unwrap() error { return e.why }
+
+// toldUntil returns until when err says to wait; in the past if it does not.
+func toldUntil(err error) time.Time {
+	if later, ok := errors.AsType[*laterError](err); ok {
+		return later.until
+	}
+	return time.Time{}
+}
+
+// untouched reports whether nothing of the request that err came of was done.
+func untouched(err error) bool {
+	later, ok := errors.AsType[*laterError](err)
+	return ok && later.untouched
 }
 
 var _ Route = (*Uplink)(nil)
@@ -45,7 +84,7 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	if len(c.URLs) == 0 {
 		return nil, errors.New("uplink: no route URL")
 	}
-	u := &Uplink{}
+	u := &Uplink{closed: make(map[door]*laterError)}
 	for _, base := range c.URLs {
 		parsed, err := url.Parse(base)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
@@ -102,20 +141,52 @@ func (u *Uplink) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAns
 	return answer, u.call(ctx, proto.PathNodeMove, r, answer)
 }
 
-// call makes one request to the URL in use. After a failure the next call goes
-// to the next URL.
+// call makes one request to the URL in use, or the next one that may be asked.
+// After a failure the next call goes to the one behind it.
 func (u *Uplink) call(ctx context.Context, path string, request, answer gproto.Message) error {
 	body, err := gproto.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	at := u.at.Load()
-	base := u.urls[int(at)%len(u.urls)]
+	base, later := u.pick(path)
+	if later != nil {
+		return fmt.Errorf("call %s: %w", path, later)
+	}
 	if err := u.post(ctx, base+path, body, answer); err != nil {
-		u.at.CompareAndSwap(at, at+1)
+		u.failed(base, path, err)
 		return fmt.Errorf("call %s: %w", path, err)
 	}
 	return nil
+}
+
+// pick returns the URL to ask, or that none may be asked now.
+func (u *Uplink) pick(path string) (string, *laterError) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var first *laterError
+	for i := range u.urls {
+		base := u.urls[(u.at+i)%len(u.urls)]
+		later := u.closed[door{base, path}]
+		if later == nil || !time.Now().Before(later.until) {
+			return base, nil
+		}
+		if first == nil || later.until.Before(first.until) {
+			first = later
+		}
+	}
+	return "", &laterError{why: first.why, until: first.until, untouched: true}
+}
+
+// failed moves on from the URL, unless somebody else just did.
+func (u *Uplink) failed(base, path string, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if later, ok := errors.AsType[*laterError](err); ok {
+		u.closed[door{base, path}] = later
+	}
+	if u.urls[u.at] == base {
+		u.at = (u.at + 1) % len(u.urls)
+	}
 }
 
 func (u *Uplink) post(ctx context.Context, to string, body []byte, answer gproto.Message) error {
@@ -139,7 +210,7 @@ func (u *Uplink) post(ctx context.Context, to string, body []byte, answer gproto
 	case len(read) > maxAnswer:
 		return fmt.Errorf("answer is longer than %d bytes", maxAnswer)
 	case response.StatusCode != http.StatusOK:
-		return refusal(response.StatusCode, read)
+		return refusal(response, read)
 	}
 	if err := gproto.Unmarshal(read, answer); err != nil {
 		return fmt.Errorf("decode answer: %w", err)
@@ -148,10 +219,20 @@ func (u *Uplink) post(ctx context.Context, to string, body []byte, answer gproto
 }
 
 // refusal returns the error that a route's answer other than 200 carries.
-func refusal(status int, body []byte) error {
+func refusal(response *http.Response, body []byte) error {
 	var answer proto.ErrorAnswer
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Code == proto.OK {
-		return fmt.Errorf("status %d", status)
+		return fmt.Errorf("status %d", response.StatusCode)
 	}
-	return proto.Err(answer.Code, answer.Message)
+	why := proto.Err(answer.Code, answer.Message)
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil || seconds <= 0 || seconds > maxRetryAfter {
+		return why
+	}
+	return &laterError{
+		why:   why,
+		until: time.Now().Add(time.Duration(seconds) * time.Second),
+		// A route that has too much to do says so before it does anything.
+		untouched: answer.Code == proto.Overloaded,
+	}
 }

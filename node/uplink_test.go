@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gproto "google.golang.org/protobuf/proto"
@@ -110,4 +111,48 @@ func TestUplinkRefusesBadURLs(t *testing.T) {
 			t.Errorf("%q was taken", urls)
 		}
 	}
+}
+
+// A route that has too much to do says when to come back. It is not asked the
+// same before that; other things are asked of it, and the same of another route.
+func TestUplinkWaitsForAsLongAsARouteSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		busy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.Host+r.URL.Path)
+			if r.URL.Path != proto.PathNodeSend {
+				return // an empty answer
+			}
+			w.Header().Set("Retry-After", map[string]string{"a": "3", "b": "2"}[r.Host])
+			refuse(w, proto.Overloaded, "")
+		})
+		u, err := NewUplink(UplinkConfig{URLs: []string{"http://a", "http://b"}, Transport: inProcess{busy}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		wait := func(want time.Duration) {
+			t.Helper()
+			_, err := u.Send(t.Context(), oneItem)
+			if !errors.Is(err, proto.Err(proto.Overloaded, "")) || !untouched(err) {
+				t.Fatalf("got %v", err)
+			}
+			if told := toldUntil(err).Sub(begun); told != want {
+				t.Errorf("told to wait until second %v, want %v", told, want)
+			}
+		}
+		wait(3 * time.Second)
+		wait(2 * time.Second)
+		wait(2 * time.Second) // nobody is asked
+		if _, err := u.Report(t.Context(), &proto.ReportRequest{}); err != nil {
+			t.Errorf("report: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		wait(4 * time.Second)
+		wait(3 * time.Second) // nobody is asked
+		want := "a/node/send b/node/send a/node/report b/node/send"
+		if got := strings.Join(asked, " "); got != want {
+			t.Errorf("asked %s, want %s", got, want)
+		}
+	})
 }

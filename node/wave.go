@@ -47,7 +47,7 @@ func (d *drainer) wave(ctx context.Context, now time.Time, answered bool) bool {
 		return true
 	}
 	d.wait(err)
-	d.rest = time.Now().Add(d.retries.next())
+	d.rest = d.retries.next(err)
 	return refused(err)
 }
 
