@@ -1,0 +1,157 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Handler carries out one call. The body is valid until it returns. It appends its
+// answer to dst and returns it with the status, and how long the caller should wait
+// before he tries again, zero for as he likes. ctx ends with the caller's time or
+// with the stream.
+type Handler func(ctx context.Context, path string, body, dst []byte) (answer []byte, status int, retryAfter time.Duration)
+
+// ServerConfig configures a Server.
+type ServerConfig struct {
+	Handle   Handler // required
+	MaxBody  int     // bytes of one call's body; 0: 16 MiB
+	MaxCalls int     // in progress, of one stream, above which it is not read; 0: 64
+}
+
+// leave is how long a server that ends reads on, for calls that were made before
+// the caller could know.
+const leave = time.Second
+
+// answerTimeout is how long a caller may take no bytes of what is written to him.
+const answerTimeout = 5 * time.Second
+
+// Server answers calls. It is an http.Handler for the path where streams begin.
+type Server struct {
+	config ServerConfig
+	ending context.Context
+	end    context.CancelFunc
+
+	mu      sync.Mutex
+	ended   bool
+	streams sync.WaitGroup
+}
+
+// NewServer panics without a Handler, a programmer's mistake.
+func NewServer(c ServerConfig) *Server {
+	if c.Handle == nil {
+		panic("stream: no Handle")
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 16 << 20
+	}
+	if c.MaxCalls == 0 {
+		c.MaxCalls = 64
+	}
+	s := &Server{config: c}
+	s.ending, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// ServeHTTP makes a stream of the request and serves it until it ends.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		http.Error(w, "the server ends", http.StatusServiceUnavailable)
+		return
+	}
+	s.streams.Add(1)
+	s.mu.Unlock()
+	defer s.streams.Done()
+	conn, err := accept(w, r)
+	if err != nil {
+		return // and was answered
+	}
+	_ = s.serve(conn) // the caller knows better why he ended it
+}
+
+// Close takes leave of all streams and blocks until their calls have ended: for a
+// second, and as long as the last calls take.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.end()
+	s.streams.Wait()
+}
+
+// serve answers calls until the stream ends, and closes conn.
+func (s *Server) serve(conn net.Conn) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	out := &writer{conn: conn, timeout: answerTimeout}
+	stop := context.AfterFunc(s.ending, func() {
+		out.send(appendAnswer(nil, 0, 0, 0), nil)
+		_ = conn.SetReadDeadline(time.Now().Add(leave))
+	})
+	defer stop()
+	var calls sync.WaitGroup
+	room := make(chan struct{}, s.config.MaxCalls)
+	err := s.read(readerOf(conn), func(b *[]byte, c incoming) {
+		room <- struct{}{}
+		calls.Go(func() {
+			s.carryOut(ctx, out, c)
+			release(b)
+			<-room
+		})
+	})
+	if s.ending.Err() == nil {
+		cancel() // the caller has gone
+	}
+	calls.Wait()
+	cancel()
+	_ = conn.Close()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// incoming is a call as it came.
+type incoming struct {
+	id       uint64
+	timeLeft time.Duration
+	path     string
+	body     []byte
+}
+
+func (s *Server) read(r *bufio.Reader, begin func(*[]byte, incoming)) error {
+	for {
+		b, err := readFrame(r, s.config.MaxBody)
+		if err != nil {
+			return err
+		}
+		f := fields{rest: *b}
+		c := incoming{id: f.number(), timeLeft: time.Duration(f.number()) * time.Millisecond, path: f.text(maxPath)}
+		c.body = f.rest
+		if f.bad || c.id == 0 || c.timeLeft < 0 {
+			release(b)
+			return errFrame
+		}
+		begin(b, c)
+	}
+}
+
+func (s *Server) carryOut(ctx context.Context, out *writer, c incoming) {
+	if c.timeLeft > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeLeft)
+		defer cancel()
+	}
+	dst := buffers.Get().(*[]byte)
+	defer func() { release(dst) }()
+	answer, status, retryAfter := s.config.Handle(ctx, c.path, c.body, (*dst)[:0])
+	*dst = answer
+	var head [maxHead]byte
+	out.send(appendAnswer(head[:0], c.id, status, uint64(max(0, retryAfter.Milliseconds()))), answer)
+}

@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// protocol is what the Upgrade header says.
+const protocol = "cim-stream"
+
+// ErrRefused is returned when the other side, or something in between, offers no
+// streams. Nothing was carried out: the call may be made over plain HTTP.
+var ErrRefused = errors.New("stream: not offered")
+
+// Dialer returns a function that opens a stream by an HTTP request to the URL,
+// which may be http or https, with the header. The function returns an error that
+// wraps ErrRefused for any answer but 101.
+func Dialer(to string, header http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
+	u, err := url.Parse(to)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("stream: URL %q: want http://host or https://host", to)
+	}
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := dial(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		if u.Scheme == "https" {
+			c := config.Clone()
+			if c == nil {
+				c = new(tls.Config)
+			}
+			if c.ServerName == "" {
+				c.ServerName = u.Hostname()
+			}
+			c.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
+			conn = tls.Client(conn, c)
+		}
+		upgraded, err := ask(ctx, conn, u, header)
+		if err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return upgraded, nil
+	}, nil
+}
+
+// ask makes the request over conn and reads the answer.
+func ask(ctx context.Context, conn net.Conn, u *url.URL, header http.Header) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	r := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), ProtoMajor: 1, ProtoMinor: 1}
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", protocol)
+	if err := r.Write(conn); err != nil {
+		return nil, fmt.Errorf("stream: ask for an upgrade: %w", err)
+	}
+	reader := bufio.NewReaderSize(conn, readBuffer)
+	answer, err := http.ReadResponse(reader, r)
+	if err != nil {
+		return nil, fmt.Errorf("stream: read the answer to an upgrade: %w", err)
+	}
+	_ = answer.Body.Close() // of a 101 there is none; else conn is closed
+	if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Upgrade") != protocol {
+		return nil, fmt.Errorf("%w: %s", ErrRefused, answer.Status)
+	}
+	if !stop() {
+		return nil, ctx.Err()
+	}
+	return &buffered{Conn: conn, reader: reader}, nil
+}
+
+// accept takes the connection over from the HTTP server. It answers the request
+// itself if it cannot.
+func accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
+	if r.Header.Get("Upgrade") != protocol {
+		w.Header().Set("Upgrade", protocol)
+		w.Header().Set("Connection", "Upgrade")
+		http.Error(w, "this is for streams", http.StatusUpgradeRequired)
+		return nil, fmt.Errorf("stream: %s without an upgrade", r.Method)
+	}
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, "no streams here", http.StatusNotImplemented)
+		return nil, fmt.Errorf("stream: take the connection: %w", err)
+	}
+	_, err = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + protocol + "\r\n\r\n"))
+	if err == nil {
+		err = conn.SetDeadline(time.Time{}) // the HTTP server's ended with the request
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("stream: answer an upgrade: %w", err)
+	}
+	return &buffered{Conn: conn, reader: bufio.NewReaderSize(rw.Reader, readBuffer)}, nil
+}
+
+// readBuffer is how much one system call reads, in bytes.
+const readBuffer = 32 << 10
+
+// buffered is a connection some of whose bytes were read already.
+type buffered struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func readerOf(c io.Reader) *bufio.Reader {
+	if b, ok := c.(*buffered); ok {
+		return b.reader
+	}
+	return bufio.NewReaderSize(c, readBuffer)
+}
