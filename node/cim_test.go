@@ -52,7 +52,7 @@ func TestCIMGolden(t *testing.T) {
 		if _, err := io.ReadFull(conn, pong); err != nil || hex.EncodeToString(pong) != "080a04706f6e671802" {
 			t.Errorf("pong is %x, %v", pong, err)
 		}
-		w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: w.route.store(t, proto.Inbox, 2, 1, "hi")}))
+		w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: w.route.store(t, proto.Inbox, 2, 1, "hi")}))
 		want := [][]byte{
 			[]byte("\x22\x0f\x0a\x0asendUserId\x12\x012"),
 			[]byte("\x22\x13\x0a\x0csendUserName\x12\x03bob"),
@@ -152,16 +152,16 @@ func TestCIMGapIsPulled(t *testing.T) {
 		synctest.Wait()
 		w.route.store(t, proto.Inbox, 2, 1, "a") // its push was lost
 		second := w.route.store(t, proto.Inbox, 2, 1, "b")
-		w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: second}))
+		w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: second}))
 		if f := p.next(t); f.Cmd != proto.Command_OFFLINE || !slices.Equal(f.BatchReqMsg, []string{"a", "b"}) {
 			t.Errorf("got %v", f)
 		}
 		synctest.Wait()
 		third := w.route.store(t, proto.Inbox, 2, 1, "c")
 		for range 3 { // pushed again and again
-			w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: third}))
+			w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: third}))
 		}
-		w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: second}))
+		w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: second}))
 		if f := p.next(t); f.Cmd != proto.Command_MESSAGE || f.ReqMsg != "c" {
 			t.Errorf("got %v", f)
 		}
@@ -185,7 +185,7 @@ func TestCIMIsShownWhatCameWhilePending(t *testing.T) {
 		})
 		p := w.cim(t, 1)
 		synctest.Wait()
-		w.push(push(&proto.PushItem{Stored: w.route.store(t, proto.Everyone, 2, 0, "meanwhile")}))
+		w.Push(push(&proto.PushItem{Stored: w.route.store(t, proto.Everyone, 2, 0, "meanwhile")}))
 		close(confirm)
 		if f := p.next(t); f.Cmd != proto.Command_OFFLINE || !slices.Equal(f.BatchReqMsg, []string{"meanwhile"}) {
 			t.Errorf("got %v", f)
@@ -239,7 +239,7 @@ func TestCIMDivergedLogIsShownFromItsStart(t *testing.T) {
 			})
 			w.route.store(t, proto.Inbox, 2, 1, "new") // has the lost one's number
 			w.route.store(t, proto.Inbox, 2, 1, "newer")
-			w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: w.route.logs[0][pushed]}))
+			w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: w.route.logs[0][pushed]}))
 			if f := p.next(t); !slices.Equal(f.BatchReqMsg, []string{"a", "new", "newer"}) {
 				t.Errorf("got %v", f)
 			}
@@ -255,7 +255,7 @@ func TestCIMSlowReaderIsShownEverythingInOrder(t *testing.T) {
 		const count = 200
 		for range count {
 			stored := w.route.store(t, proto.Inbox, 2, 1, text)
-			w.push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: stored}))
+			w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{1001}, Stored: stored}))
 		}
 		shown := 0
 		for shown < count {

@@ -107,7 +107,7 @@ func TestRedirectSaysWhereTo(t *testing.T) {
 			t.Errorf("asked for %v", s)
 		}
 		// The new connection is live: the route displaces the old one.
-		w.push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{User: 1, Device: "phone", Number: 5, Code: int32(proto.Replaced)}}})
+		w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{User: 1, Device: "phone", Number: 5, Code: int32(proto.Replaced)}}})
 		alice.kicked(t, proto.Replaced)
 		<-w.ended
 		if s := w.drainer.status(); s.Moved != 1 {

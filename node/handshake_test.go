@@ -168,7 +168,7 @@ func TestPendingIsNeverNotHere(t *testing.T) {
 		p := w.withTicket(t, 1, 5)
 		synctest.Wait()
 		stored := w.route.store(t, proto.Inbox, 2, 1, "hi")
-		answer := w.push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 4}, Stored: stored},
+		answer := w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 4}, Stored: stored},
 			&proto.PushItem{Stored: w.route.store(t, proto.Everyone, 2, 0, "all")}))
 		wantNumbers(t, "gone", answer.Items[0].Gone, 4)
 		w.route.set(func(s *script) {
@@ -241,7 +241,7 @@ func TestLateCloseKeepsNewSession(t *testing.T) {
 		w.login(t, 1, 6)
 		_ = old.conn.Close()
 		synctest.Wait()
-		answer := w.push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 6}}))
+		answer := w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 6}}))
 		wantNumbers(t, "gone", answer.Items[0].Gone, 5)
 		wantNumbers(t, "closed", w.route.closings())
 	})

@@ -44,6 +44,7 @@ func (n *Node) serveHTTP(ctx context.Context) error {
 	if server.Shutdown(grace) != nil {
 		_ = server.Close()
 	}
+	n.streams.Close()
 	<-failed
 	return nil
 }
@@ -53,6 +54,7 @@ func (n *Node) serveHTTP(ctx context.Context) error {
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+proto.PathPush, n.service(n.servePush))
+	mux.Handle("GET "+proto.PathPushStream, n.service(n.streams.ServeHTTP))
 	mux.Handle("GET "+proto.PathNodeOnline, n.service(n.serveOnline))
 	mux.Handle("POST "+proto.PathDrain, n.service(n.serveDrain))
 	mux.Handle("GET "+proto.PathDrain, n.service(n.serveDrainStatus))
@@ -96,13 +98,29 @@ func (n *Node) servePush(w http.ResponseWriter, r *http.Request) {
 		refuse(w, proto.Invalid, "The body is not a push.")
 		return
 	}
-	answer, err := gproto.Marshal(n.push(&request))
+	answer, err := gproto.Marshal(n.Push(&request))
 	if err != nil {
 		refuse(w, proto.Unavailable, "")
 		return
 	}
 	w.Header().Set("Content-Type", proto.ContentProtobuf)
 	_, _ = w.Write(answer)
+}
+
+// handleStreamed carries out a push that came by a stream.
+func (n *Node) handleStreamed(_ context.Context, path string, body, dst []byte) ([]byte, int, time.Duration) {
+	var request proto.PushRequest
+	if path != proto.PathPush {
+		return dst, http.StatusNotFound, 0
+	}
+	if err := gproto.Unmarshal(body, &request); err != nil {
+		return dst, http.StatusBadRequest, 0
+	}
+	answer, err := gproto.MarshalOptions{}.MarshalAppend(dst, n.Push(&request))
+	if err != nil {
+		return dst, http.StatusInternalServerError, 0
+	}
+	return answer, http.StatusOK, 0
 }
 
 func (n *Node) serveOnline(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 )
 
 // Node is one node of a cluster. Make it with New and start it with Run.
@@ -27,9 +28,10 @@ type Node struct {
 	puller     *puller
 	reconciler *reconciler
 	drainer    *drainer
-	backlog    atomic.Int64 // bytes of messages at the lanes
-	everyone   marks        // the newest place of everyone's log that all who are here were told
-	relays     *relays      // of the other groups
+	streams    *stream.Server // of routes that push
+	backlog    atomic.Int64   // bytes of messages at the lanes
+	everyone   marks          // the newest place of everyone's log that all who are here were told
+	relays     *relays        // of the other groups
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -53,6 +55,7 @@ func New(c Config) (*Node, error) {
 	n.relays = newRelays(n)
 	n.reconciler = newReconciler(n)
 	n.drainer = newDrainer(n, c.Registerer)
+	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush})
 	links, err := link.NewServer(c.link(n.accept))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)

@@ -122,7 +122,7 @@ func TestEveryKindOfClientGetsTheMessage(t *testing.T) {
 	cim := dialTCP(t, clients, &proto.Frame{RequestId: 3, ReqMsg: "carol"})
 	cim.next(t)
 
-	w.push(push(&proto.PushItem{Stored: w.route.store(t, proto.Everyone, 4, 0, "hi all")}))
+	w.Push(push(&proto.PushItem{Stored: w.route.store(t, proto.Everyone, 4, 0, "hi all")}))
 	if f := tcp.next(t); f.ReqMsg != "hi all" {
 		t.Errorf("tcp got %v", f)
 	}
@@ -217,7 +217,7 @@ func BenchmarkPushEveryone(b *testing.B) {
 	stored := w.route.store(b, proto.Everyone, 1, 0, strings.Repeat("x", 128))
 	b.ReportAllocs()
 	for b.Loop() {
-		w.push(push(&proto.PushItem{Stored: stored}))
+		w.Push(push(&proto.PushItem{Stored: stored}))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*users), "ns/delivery")
 }

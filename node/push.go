@@ -5,8 +5,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// push delivers what a route has for this node. It does not wait for sockets.
-func (n *Node) push(r *proto.PushRequest) *proto.PushAnswer {
+// Push delivers what a route has for this node. It does not wait for sockets, and
+// keeps parts of the request, which nobody may change any more. It is POST /push
+// for a route in the same process.
+func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 	answer := &proto.PushAnswer{Items: make([]*proto.PushResult, len(r.Items))}
 	mine := r.Boot == n.config.Boot
 	for i, item := range r.Items {

@@ -15,7 +15,7 @@ func TestPushReachesTheSessionsItNames(t *testing.T) {
 		w := start(t, nil)
 		p := w.login(t, 1, 5)
 		stored := w.route.store(t, proto.Inbox, 2, 1, "hi")
-		answer := w.push(push(&proto.PushItem{User: 1, Numbers: []int64{5}, Stored: stored}))
+		answer := w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{5}, Stored: stored}))
 		wantNumbers(t, "gone", answer.Items[0].Gone)
 		f := p.next(t)
 		if f.Cmd != proto.Command_MESSAGE || f.From != 2 || f.FromName != "bob" || f.ReqMsg != "hi" || f.At.Number != 1 {
@@ -30,7 +30,7 @@ func TestPushToAnEarlierBootFindsNobody(t *testing.T) {
 		p := w.login(t, 1, 5)
 		r := push(&proto.PushItem{User: 1, Numbers: []int64{5}, Stored: w.route.store(t, proto.Inbox, 2, 1, "hi")})
 		r.Boot, r.Kicks = 76, []*proto.Kick{{User: 1, Device: "phone", Number: 5, Code: int32(proto.LoggedOut)}}
-		wantNumbers(t, "gone", w.push(r).Items[0].Gone, 5)
+		wantNumbers(t, "gone", w.Push(r).Items[0].Gone, 5)
 		p.quiet(t)
 	})
 }
@@ -43,7 +43,7 @@ func TestGroupIsPushedToAllButTheSender(t *testing.T) {
 		desk.next(t)
 		synctest.Wait()
 		stored := w.route.store(t, proto.Everyone, 1, 0, "hi all")
-		w.push(push(&proto.PushItem{Except: 5, Stored: stored}))
+		w.Push(push(&proto.PushItem{Except: 5, Stored: stored}))
 		for _, p := range []*peer{bob, desk} {
 			if f := p.next(t); f.Group != proto.Everyone || f.At.Log != proto.Everyone || f.ReqMsg != "hi all" {
 				t.Errorf("got %v", f)
@@ -62,7 +62,7 @@ func TestEntriesThatAreNeverShownAreNotPushed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, entry := range [][]byte{genesis, {0xff}} {
-			w.push(push(&proto.PushItem{User: 1, Numbers: []int64{5}, Stored: &proto.Stored{Key: "0:g", Entry: entry}}))
+			w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{5}, Stored: &proto.Stored{Key: "0:g", Entry: entry}}))
 		}
 		p.quiet(t)
 	})
@@ -77,7 +77,7 @@ func TestKickWritesWhatWaitsAndSaysWhy(t *testing.T) {
 			{User: 1, Device: "phone", Number: 4, Code: int32(proto.Replaced)},
 			{User: 1, Device: "phone", Number: 5, Code: int32(proto.LoggedOut)},
 		}
-		w.push(r)
+		w.Push(r)
 		if f := p.next(t); f.ReqMsg != "hi" {
 			t.Errorf("got %v", f)
 		}

@@ -152,7 +152,7 @@ func TestPushMayAskForReconciliation(t *testing.T) {
 				return new(proto.ReconcileAnswer), nil
 			}
 		})
-		w.push(&proto.PushRequest{Boot: 77, Reconcile: true})
+		w.Push(&proto.PushRequest{Boot: 77, Reconcile: true})
 		time.Sleep(500 * time.Millisecond)
 		asked := false
 		w.route.mu.Lock()

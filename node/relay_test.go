@@ -43,7 +43,7 @@ func (c *crew) says(t *testing.T, texts ...string) (items []*proto.PushItem) {
 }
 
 func (c *crew) pushes(items ...*proto.PushItem) {
-	c.push(push(items...))
+	c.Push(push(items...))
 	synctest.Wait()
 }
 
@@ -191,7 +191,7 @@ func TestNothingFallsBetweenTheLeaseAndTheAnswer(t *testing.T) {
 		items := c.says(t, "1", "2", "3")
 		c.route.set(func(s *script) {
 			s.opening = func(o *proto.Opening) *proto.Opened {
-				c.push(push(items[0], items[1])) // pushed by the lease, before the answer is here
+				c.Push(push(items[0], items[1])) // pushed by the lease, before the answer is here
 				return &proto.Opened{Number: 5, Newest: []*proto.Mark{{Log: room, Epoch: epoch, Number: 1, Key: "9:before"}}, Version: 1}
 			}
 		})
@@ -210,7 +210,7 @@ func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
 		leave := &proto.PushItem{Stored: c.route.storeKind(t, room, 2, 0, "l", proto.Kind_LEAVE)}
 		c.route.set(func(s *script) {
 			s.opening = func(o *proto.Opening) *proto.Opened {
-				c.push(push(leave))
+				c.Push(push(leave))
 				return &proto.Opened{Number: 5, Newest: []*proto.Mark{{Log: room, Epoch: epoch, Number: 1, Key: "9:before"}}, Version: 1}
 			}
 		})
@@ -228,7 +228,7 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, change := range map[string]func(c *crew){
 			"told": func(c *crew) {
-				answer := c.push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 6}, Groups: true}))
+				answer := c.Push(push(&proto.PushItem{User: 1, Numbers: []int64{5, 6}, Groups: true}))
 				wantNumbers(t, "gone", answer.Items[0].Gone, 6)
 			},
 			"found": func(c *crew) {

@@ -18,32 +18,36 @@ import (
 	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 )
 
 // maxAnswer is the most bytes of a route's answer.
 const maxAnswer = 16 << 20
 
-// maxRetryAfter is the most seconds that are believed: who says more is no route
-// of ours.
-const maxRetryAfter = 60
+// maxRetryAfter is the longest wait that is believed: who says more is no route of
+// ours.
+const maxRetryAfter = time.Minute
 
 // UplinkConfig says where the routes are.
 type UplinkConfig struct {
 	URLs         []string          // base URLs; one is kept until it fails, then the next is tried
 	ServiceToken string            // sent as the bearer token; empty: none
-	Transport    http.RoundTripper // nil: a keep-alive transport of its own
+	Transport    http.RoundTripper // nil: a keep-alive transport of its own, and streams
+	PlainHop     bool              // no streams: every call is an HTTP request
 }
 
-// Uplink is a Route over HTTP. It never repeats a request that may have left:
-// its callers know which ones may be. Its calls are bounded by their context only.
+// Uplink is a Route over HTTP, by a stream to each route that offers one. It never
+// repeats a request that may have left: its callers know which ones may be. Its
+// calls are bounded by their context only.
 //
 // A route that said when to come back is not asked the same before that; another
 // one is, if there is one that did not say so. When none is left, a call fails at
 // once, with the shortest of these times.
 type Uplink struct {
-	urls   []string
-	bearer string
-	client *http.Client
+	urls    []string
+	bearer  string
+	client  *http.Client
+	streams map[string]*stream.Client // by URL; none for one behind a proxy
 
 	mu     sync.Mutex
 	at     int                  // index of the URL in use
@@ -71,10 +75,14 @@ func toldUntil(err error) time.Time {
 	return time.Time{}
 }
 
-// untouched reports whether nothing of the request that err came of was done.
+// untouched reports whether nothing of the request that err came of was done: a
+// route that has too much to do says so before it does anything.
 func untouched(err error) bool {
-	later, ok := errors.AsType[*laterError](err)
-	return ok && later.untouched
+	if later, ok := errors.AsType[*laterError](err); ok {
+		return later.untouched
+	}
+	why, ok := errors.AsType[*proto.Error](err)
+	return ok && why.Code == proto.Overloaded
 }
 
 var _ Route = (*Uplink)(nil)
@@ -84,7 +92,7 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	if len(c.URLs) == 0 {
 		return nil, errors.New("uplink: no route URL")
 	}
-	u := &Uplink{closed: make(map[door]*laterError)}
+	u := &Uplink{closed: make(map[door]*laterError), streams: make(map[string]*stream.Client)}
 	for _, base := range c.URLs {
 		parsed, err := url.Parse(base)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
@@ -97,6 +105,9 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	}
 	transport := c.Transport
 	if transport == nil {
+		if !c.PlainHop {
+			u.openStreams()
+		}
 		transport = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
@@ -109,6 +120,35 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 		return http.ErrUseLastResponse // a token is for the route it was given for
 	}}
 	return u, nil
+}
+
+// openStreams makes the streams, which connect when they are first used.
+func (u *Uplink) openStreams() {
+	header := make(http.Header)
+	if u.bearer != "" {
+		header.Set("Authorization", u.bearer)
+	}
+	for _, base := range u.urls {
+		to := base + proto.PathNodeStream
+		r, err := http.NewRequest(http.MethodGet, to, nil)
+		if err != nil {
+			continue // the request that is made instead says so
+		}
+		if proxy, err := http.ProxyFromEnvironment(r); proxy != nil || err != nil {
+			continue
+		}
+		if dial, err := stream.Dialer(to, header, (&net.Dialer{Timeout: time.Second}).DialContext, nil); err == nil {
+			u.streams[base] = stream.NewClient(stream.ClientConfig{Dial: dial, MaxAnswer: maxAnswer})
+		}
+	}
+}
+
+// Close ends the streams; calls go on as plain requests.
+func (u *Uplink) Close() {
+	for _, s := range u.streams {
+		s.Close()
+	}
+	u.client.CloseIdleConnections()
 }
 
 // Report implements Route.
@@ -152,7 +192,7 @@ func (u *Uplink) call(ctx context.Context, path string, request, answer gproto.M
 	if later != nil {
 		return fmt.Errorf("call %s: %w", path, later)
 	}
-	if err := u.post(ctx, base+path, body, answer); err != nil {
+	if err := u.ask(ctx, base, path, body, answer); err != nil {
 		u.failed(base, path, err)
 		return fmt.Errorf("call %s: %w", path, err)
 	}
@@ -189,10 +229,34 @@ func (u *Uplink) failed(base, path string, err error) {
 	}
 }
 
-func (u *Uplink) post(ctx context.Context, to string, body []byte, answer gproto.Message) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+func (u *Uplink) ask(ctx context.Context, base, path string, body []byte, answer gproto.Message) error {
+	got, err := u.exchange(ctx, base, path, body)
 	if err != nil {
 		return err
+	}
+	if got.Status != http.StatusOK {
+		return refusal(got)
+	}
+	if err := gproto.Unmarshal(got.Body, answer); err != nil {
+		return fmt.Errorf("decode answer: %w", err)
+	}
+	return nil
+}
+
+func (u *Uplink) exchange(ctx context.Context, base, path string, body []byte) (*stream.Answer, error) {
+	if s := u.streams[base]; s != nil {
+		answer, err := s.Call(ctx, path, body)
+		if !errors.Is(err, stream.ErrRefused) && !errors.Is(err, stream.ErrClosed) {
+			return answer, err
+		}
+	}
+	return u.post(ctx, base+path, body)
+}
+
+func (u *Uplink) post(ctx context.Context, to string, body []byte) (*stream.Answer, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	r.Header.Set("Content-Type", proto.ContentProtobuf)
 	if u.bearer != "" {
@@ -200,39 +264,32 @@ func (u *Uplink) post(ctx context.Context, to string, body []byte, answer gproto
 	}
 	response, err := u.client.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	read, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", err)
 	case len(read) > maxAnswer:
-		return fmt.Errorf("answer is longer than %d bytes", maxAnswer)
-	case response.StatusCode != http.StatusOK:
-		return refusal(response, read)
+		return nil, fmt.Errorf("answer is longer than %d bytes", maxAnswer)
 	}
-	if err := gproto.Unmarshal(read, answer); err != nil {
-		return fmt.Errorf("decode answer: %w", err)
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil {
+		seconds = 0
 	}
-	return nil
+	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, nil
 }
 
 // refusal returns the error that a route's answer other than 200 carries.
-func refusal(response *http.Response, body []byte) error {
+func refusal(got *stream.Answer) error {
 	var answer proto.ErrorAnswer
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Code == proto.OK {
-		return fmt.Errorf("status %d", response.StatusCode)
+	if err := json.Unmarshal(got.Body, &answer); err != nil || answer.Code == proto.OK {
+		return fmt.Errorf("status %d", got.Status)
 	}
 	why := proto.Err(answer.Code, answer.Message)
-	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
-	if err != nil || seconds <= 0 || seconds > maxRetryAfter {
+	if got.RetryAfter <= 0 || got.RetryAfter > maxRetryAfter {
 		return why
 	}
-	return &laterError{
-		why:   why,
-		until: time.Now().Add(time.Duration(seconds) * time.Second),
-		// A route that has too much to do says so before it does anything.
-		untouched: answer.Code == proto.Overloaded,
-	}
+	return &laterError{why: why, until: time.Now().Add(got.RetryAfter), untouched: untouched(why)}
 }

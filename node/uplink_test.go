@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 )
 
 // inProcess calls a handler without a socket.
@@ -155,4 +157,79 @@ func TestUplinkWaitsForAsLongAsARouteSays(t *testing.T) {
 			t.Errorf("asked %s, want %s", got, want)
 		}
 	})
+}
+
+// streamingRoute answers calls of streams only, and counts them.
+func streamingRoute(t *testing.T, calls *atomic.Int32, answer func() (*proto.SendAnswer, int, time.Duration)) string {
+	t.Helper()
+	s := stream.NewServer(stream.ServerConfig{Handle: func(_ context.Context, path string, body, dst []byte) ([]byte, int, time.Duration) {
+		calls.Add(1)
+		var request proto.SendRequest
+		if path != proto.PathNodeSend || gproto.Unmarshal(body, &request) != nil {
+			return dst, http.StatusNotFound, 0
+		}
+		a, status, wait := answer()
+		if status != http.StatusOK {
+			return append(dst, `{"code":4102,"name":"overloaded","message":"later"}`...), status, wait
+		}
+		dst, err := gproto.MarshalOptions{}.MarshalAppend(dst, a)
+		if err != nil {
+			t.Error(err)
+		}
+		return dst, status, wait
+	}})
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != proto.PathNodeStream || r.Header.Get("Authorization") != "Bearer secret" {
+			t.Errorf("%s %s", r.Method, r.URL.Path)
+			return
+		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.Close()
+		web.Close()
+	})
+	return web.URL
+}
+
+func TestUplinkCallsByAStream(t *testing.T) {
+	var calls atomic.Int32
+	url := streamingRoute(t, &calls, func() (*proto.SendAnswer, int, time.Duration) {
+		return &proto.SendAnswer{Items: []*proto.SendResult{{Time: 5}}}, http.StatusOK, 0
+	})
+	u, err := NewUplink(UplinkConfig{URLs: []string{url}, ServiceToken: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	for range 3 {
+		if a, err := u.Send(t.Context(), oneItem); err != nil || a.Items[0].Time != 5 {
+			t.Errorf("%v, %v", a, err)
+		}
+	}
+	if n := calls.Load(); n != 3 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// What a route says by a stream is obeyed as what it says in a header.
+func TestUplinkWaitsAsAStreamSays(t *testing.T) {
+	var calls atomic.Int32
+	url := streamingRoute(t, &calls, func() (*proto.SendAnswer, int, time.Duration) {
+		return nil, http.StatusTooManyRequests, 30 * time.Second
+	})
+	u, err := NewUplink(UplinkConfig{URLs: []string{url}, ServiceToken: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	for range 3 {
+		_, err := u.Send(t.Context(), oneItem)
+		if !errors.Is(err, proto.Err(proto.Overloaded, "")) || !untouched(err) || time.Until(toldUntil(err)) < 20*time.Second {
+			t.Errorf("%v", err)
+		}
+	}
+	if n := calls.Load(); n != 1 {
+		t.Errorf("%d calls, want 1: it said when to come back", n)
+	}
 }

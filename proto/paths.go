@@ -30,11 +30,13 @@ const (
 	PathNodePull      = "/node/pull"      // PullRequest -> PullAnswer
 	PathNodeMove      = "/node/move"      // MoveRequest -> MoveAnswer
 	PathNodeKeys      = "/node/keys"      // GET -> KeysAnswer, JSON
+	PathNodeStream    = "/node/stream"    // GET with an Upgrade: the POSTs above as calls of a stream, see proto/stream
 )
 
 // Paths of a node's internal port.
 const (
 	PathPush       = "/push"    // POST, service token: PushRequest -> PushAnswer, protobuf
+	PathPushStream = "/stream"  // GET with an Upgrade, service token: pushes as calls of a stream
 	PathNodeOnline = "/online"  // GET, service token: ?after= &limit= &prefix= -> OnlineAnswer
 	PathRing       = "/members" // GET: the members this node sees, with an ETag
 	PathDrain      = "/drain"   // service token; POST: leave, GET: how far it is; both -> DrainStatus

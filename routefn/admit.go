@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -52,7 +51,11 @@ const (
 	mostRetryAfter  = 3
 )
 
-func setRetryAfter(h http.Header) {
-	seconds := leastRetryAfter + rand.IntN(mostRetryAfter-leastRetryAfter+1)
-	h.Set("Retry-After", strconv.Itoa(seconds))
+// retryAfter is when to try again what was refused with the status; zero: there is
+// no telling.
+func retryAfter(status int) time.Duration {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return 0
+	}
+	return time.Duration(leastRetryAfter+rand.IntN(mostRetryAfter-leastRetryAfter+1)) * time.Second
 }

@@ -53,6 +53,9 @@ type Config struct {
 	MaxInFlight int
 	StoreTarget time.Duration // 100 ms, which nobody notices
 
+	// PlainHop makes every push an HTTP request and offers nodes no streams: for a
+	// function of a cloud, which is frozen between requests.
+	PlainHop   bool
 	HTTP       *http.Client // towards nodes; one that keeps connections and uses no proxy
 	Now        func() time.Time
 	Logger     *slog.Logger          // silent

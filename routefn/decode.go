@@ -63,6 +63,10 @@ func decodeProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error 
 	if err != nil {
 		return err
 	}
+	return unmarshal(body, q)
+}
+
+func unmarshal(body []byte, q pb.Message) error {
 	if err := pb.Unmarshal(body, q); err != nil {
 		return proto.Err(proto.Invalid, "The body is not the protobuf message that is expected.")
 	}

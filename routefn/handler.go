@@ -59,11 +59,16 @@ var useCases = []useCase{
 // forCIM reports whether the use case trusts a user id, which only open mode does.
 func (u useCase) forCIM() bool { return strings.HasPrefix(u.name, "cim-") }
 
-// Handler serves every use case that the mode allows, and the health checks.
+// Handler serves every use case that the mode allows, the health checks, and
+// streams unless Config.PlainHop is set.
 func (rt *Route) Handler() http.Handler {
-	return rt.mount(slices.DeleteFunc(slices.Clone(useCases), func(u useCase) bool {
+	mux := rt.mount(slices.DeleteFunc(slices.Clone(useCases), func(u useCase) bool {
 		return u.forCIM() && rt.cfg.Auth != AuthOpen
 	}))
+	if !rt.cfg.PlainHop {
+		mux.Get(proto.PathNodeStream, rt.NodeStream)
+	}
+	return mux
 }
 
 // Only serves the named use cases at their usual paths, and the health checks: a
@@ -87,7 +92,7 @@ func (rt *Route) Only(names ...string) (http.Handler, error) {
 	return rt.mount(chosen), nil
 }
 
-func (rt *Route) mount(list []useCase) http.Handler {
+func (rt *Route) mount(list []useCase) *chi.Mux {
 	mux := chi.NewMux()
 	for _, u := range list {
 		for _, method := range u.methods {

@@ -18,6 +18,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/record"
@@ -86,8 +87,9 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 
 // fakeNode answers like a node that holds the connections it was given.
 type fakeNode struct {
-	server *httptest.Server
-	origin *proto.Origin
+	server  *httptest.Server
+	streams *stream.Server
+	origin  *proto.Origin
 
 	mu       sync.Mutex
 	here     map[int64]bool // numbers of sessions
@@ -100,6 +102,7 @@ type fakeNode struct {
 
 func (w *world) addNode(id string) *fakeNode {
 	n := &fakeNode{here: make(map[int64]bool)}
+	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handle})
 	n.server = httptest.NewServer(n)
 	address := strings.TrimPrefix(n.server.URL, "http://")
 	n.origin = &proto.Origin{Node: id, Boot: uint64(len(w.nodes) + 1), Address: address}
@@ -113,6 +116,7 @@ func (w *world) addNode(id string) *fakeNode {
 
 func (n *fakeNode) stop() {
 	n.resume()
+	n.streams.Close()
 	n.server.Close()
 }
 
@@ -142,18 +146,12 @@ func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	body, _ := io.ReadAll(r.Body)
-	n.mu.Lock()
-	n.inFlight++
-	n.mostBusy = max(n.mostBusy, n.inFlight)
-	hang := n.hang
-	n.mu.Unlock()
-	if hang != nil {
-		<-hang
+	if r.URL.Path == proto.PathPushStream {
+		n.streams.ServeHTTP(w, r)
+		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.inFlight--
+	body, _ := io.ReadAll(r.Body)
+	defer n.busy()()
 	if r.URL.Path == proto.PathNodeOnline {
 		writeJSON(w, n.page(r.URL.Query()))
 		return
@@ -164,6 +162,36 @@ func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeProtobuf(w, n.take(&q))
+}
+
+// handle takes a push that came by a stream.
+func (n *fakeNode) handle(_ context.Context, _ string, body, dst []byte) ([]byte, int, time.Duration) {
+	defer n.busy()()
+	var q proto.PushRequest
+	if err := pb.Unmarshal(body, &q); err != nil {
+		return dst, http.StatusBadRequest, 0
+	}
+	answer, err := pb.MarshalOptions{}.MarshalAppend(dst, n.take(&q))
+	if err != nil {
+		return dst, http.StatusInternalServerError, 0
+	}
+	return answer, http.StatusOK, 0
+}
+
+// busy counts a request, waits while the node is paused, and returns holding mu
+// what ends both.
+func (n *fakeNode) busy() func() {
+	n.mu.Lock()
+	n.inFlight++
+	n.mostBusy = max(n.mostBusy, n.inFlight)
+	hang := n.hang
+	n.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+	n.mu.Lock()
+	n.inFlight--
+	return n.mu.Unlock
 }
 
 // take answers a push; only those that carry something are remembered, questions

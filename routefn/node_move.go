@@ -15,26 +15,12 @@ import (
 // node that leaves. Each ticket displaces the session it was asked for and no
 // other, so that a device which has meanwhile connected anew is not thrown out.
 // As with a login nothing changes until a ticket is used.
-func (rt *Route) NodeMove(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "node-move", protobufFormat, func(ctx context.Context) (any, error) {
-		if err := rt.fromNode(r); err != nil {
-			return nil, err
-		}
-		q := new(proto.MoveRequest)
-		if err := decodeProtobuf(w, r, q); err != nil {
-			return nil, err
-		}
-		if err := checkOrigin(q.Origin); err != nil {
-			return nil, err
-		}
-		if len(q.Items) > proto.MaxMove {
-			return nil, invalid("More sessions to move than 1000.")
-		}
-		return rt.move(ctx, q)
-	})
-}
+func (rt *Route) NodeMove(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeMove) }
 
 func (rt *Route) move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
+	if len(q.Items) > proto.MaxMove {
+		return nil, invalid("More sessions to move than 1000.")
+	}
 	view, err := rt.members(ctx)
 	if err != nil {
 		return nil, err

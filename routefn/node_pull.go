@@ -12,32 +12,18 @@ import (
 
 // NodePull serves POST /node/pull: the entries of a log after a position, for a
 // connection that cannot ask itself, or for all of a group's members at a node.
-func (rt *Route) NodePull(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "node-pull", protobufFormat, func(ctx context.Context) (any, error) {
-		if err := rt.fromNode(r); err != nil {
-			return nil, err
-		}
-		q := new(proto.PullRequest)
-		if err := decodeProtobuf(w, r, q); err != nil {
-			return nil, err
-		}
-		if err := checkOrigin(q.Origin); err != nil {
-			return nil, err
-		}
-		return rt.pullForNode(ctx, q), nil
-	})
-}
+func (rt *Route) NodePull(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodePull) }
 
 // pullForNode answers an error in the answer's code: what is wrong concerns one
 // connection, not the node.
-func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) *proto.PullAnswer {
+func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) (*proto.PullAnswer, error) {
 	after := q.GetAfter().Position()
 	err := rt.checkSession(q.GetSession(), q.Origin.Node)
 	if err == nil {
 		err = checkPull(after, int(q.Limit))
 	}
 	if err != nil {
-		return &proto.PullAnswer{Code: int32(rt.asError(err).Code)}
+		return &proto.PullAnswer{Code: int32(rt.asError(err).Code)}, nil
 	}
 	pull := rt.cfg.Store.Pull
 	if after.Log > proto.Everyone {
@@ -49,7 +35,7 @@ func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) *proto.P
 		if errors.Is(err, record.ErrDiverged) {
 			answer.Newest = pulled.Newest.Mark()
 		}
-		return answer
+		return answer, nil
 	}
-	return &proto.PullAnswer{Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest}
+	return &proto.PullAnswer{Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest}, nil
 }

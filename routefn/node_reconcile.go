@@ -11,19 +11,7 @@ import (
 // NodeReconcile serves POST /node/reconcile: it compares what a node holds with
 // the store and answers with what differs.
 func (rt *Route) NodeReconcile(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "node-reconcile", protobufFormat, func(ctx context.Context) (any, error) {
-		if err := rt.fromNode(r); err != nil {
-			return nil, err
-		}
-		q := new(proto.ReconcileRequest)
-		if err := decodeProtobuf(w, r, q); err != nil {
-			return nil, err
-		}
-		if err := checkOrigin(q.Origin); err != nil {
-			return nil, err
-		}
-		return rt.reconcile(ctx, q)
-	})
+	serveNode(rt, w, r, nodeReconcile)
 }
 
 func (rt *Route) reconcile(ctx context.Context, q *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {

@@ -17,21 +17,7 @@ import (
 //
 // An error is an error of the whole batch, and the node reports it again: all of
 // it may be repeated. What is wrong with one opening is said in its answer.
-func (rt *Route) NodeReport(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "node-report", protobufFormat, func(ctx context.Context) (any, error) {
-		if err := rt.fromNode(r); err != nil {
-			return nil, err
-		}
-		q := new(proto.ReportRequest)
-		if err := decodeProtobuf(w, r, q); err != nil {
-			return nil, err
-		}
-		if err := checkOrigin(q.Origin); err != nil {
-			return nil, err
-		}
-		return rt.report(ctx, q)
-	})
-}
+func (rt *Route) NodeReport(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeReport) }
 
 func (rt *Route) report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	if err := rt.reportAcked(ctx, q); err != nil {

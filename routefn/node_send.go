@@ -15,23 +15,9 @@ import (
 // or nothing of it, and in the batch's order: what fails and may be tried again
 // fails together with all that goes behind it into that log. A node has one batch
 // in flight and puts what failed first in the next one, marked so.
-func (rt *Route) NodeSend(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "node-send", protobufFormat, func(ctx context.Context) (any, error) {
-		if err := rt.fromNode(r); err != nil {
-			return nil, err
-		}
-		q := new(proto.SendRequest)
-		if err := decodeProtobuf(w, r, q); err != nil {
-			return nil, err
-		}
-		if err := checkOrigin(q.Origin); err != nil {
-			return nil, err
-		}
-		return rt.sendBatch(ctx, q), nil
-	})
-}
+func (rt *Route) NodeSend(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeSend) }
 
-func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) *proto.SendAnswer {
+func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.SendAnswer, error) {
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
 	messages := make([]record.Message, 0, len(q.Items))
 	places := make([]int, 0, len(q.Items))
@@ -48,7 +34,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) *proto.Sen
 		})
 	}
 	if len(messages) == 0 {
-		return answer
+		return answer, nil
 	}
 	for i, a := range rt.store(ctx, messages) {
 		s := q.Items[places[i]].Session
@@ -57,7 +43,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) *proto.Sen
 		}
 		answer.Items[places[i]] = rt.sendResult(&a)
 	}
-	return answer
+	return answer, nil
 }
 
 func (rt *Route) checkItem(item *proto.SendItem, node string) error {

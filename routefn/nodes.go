@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -29,18 +33,42 @@ const maxNodeAnswer = 4 << 20
 // nodes asks nodes. Their addresses come from records and members, which only
 // those who hold the cluster's keys can write.
 type nodes struct {
+	// Set by newNodes and Near.
 	http         *http.Client
 	serviceToken string
+	plain        bool // no streams
+	nearAt       string
+	near         func(*proto.PushRequest) *proto.PushAnswer // nil: no node is in this process
+
+	mu      sync.Mutex
+	streams map[string]*nodeStream // by address
+	closed  bool
+}
+
+// nodeStream is the stream to one node.
+type nodeStream struct {
+	*stream.Client
+	used time.Time // guarded by the mu of nodes
+}
+
+// forgetAfter is how long a stream to a node is kept that nothing was pushed to:
+// nodes come and go. Its connection ends before.
+const forgetAfter = 10 * time.Minute
+
+func newNodes(c Config) *nodes {
+	return &nodes{http: c.HTTP, serviceToken: c.ServiceToken, plain: c.PlainHop, streams: make(map[string]*nodeStream)}
 }
 
 // push hands everything in q to the node at address, which has nodeTimeout.
 func (n *nodes) push(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error) {
+	if n.near != nil && address == n.nearAt {
+		return n.near(q), nil
+	}
 	body, err := pb.Marshal(q)
 	if err != nil {
 		return nil, fmt.Errorf("encode push: %w", err)
 	}
-	u := url.URL{Scheme: "http", Host: address, Path: proto.PathPush}
-	b, err := n.do(ctx, http.MethodPost, u, body)
+	b, err := n.post(ctx, address, body)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +80,73 @@ func (n *nodes) push(ctx context.Context, address string, q *proto.PushRequest) 
 		return nil, errors.New("push answer has another number of items")
 	}
 	return answer, nil
+}
+
+// post sends a push by the stream to the node, or as a request of its own to one
+// that offers none.
+func (n *nodes) post(ctx context.Context, address string, body []byte) ([]byte, error) {
+	if to := n.stream(address); to != nil {
+		ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+		defer cancel()
+		answer, err := to.Call(ctx, proto.PathPush, body)
+		switch {
+		case errors.Is(err, stream.ErrRefused):
+		case err != nil:
+			return nil, err
+		case answer.Status != http.StatusOK:
+			return nil, fmt.Errorf("node answers %d", answer.Status)
+		default:
+			return answer.Body, nil
+		}
+	}
+	return n.do(ctx, http.MethodPost, url.URL{Scheme: "http", Host: address, Path: proto.PathPush}, body)
+}
+
+// stream returns the stream to a node, or nil if there is none to be used.
+func (n *nodes) stream(address string) *nodeStream {
+	if n.plain {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil
+	}
+	s := n.streams[address]
+	if s == nil {
+		n.forgetLocked(time.Now())
+		header := http.Header{"Authorization": {"Bearer " + n.serviceToken}}
+		dial, err := stream.Dialer("http://"+address+proto.PathPushStream, header, (&net.Dialer{Timeout: nodeTimeout}).DialContext, nil)
+		if err != nil {
+			return nil // an address that nobody can call: the request says so
+		}
+		s = &nodeStream{Client: stream.NewClient(stream.ClientConfig{
+			Dial: dial, MaxAnswer: maxNodeAnswer, WriteTimeout: nodeTimeout,
+		})}
+		n.streams[address] = s
+	}
+	s.used = time.Now()
+	return s
+}
+
+// forgetLocked lets go of nodes that nothing is pushed to any more.
+func (n *nodes) forgetLocked(now time.Time) {
+	for address, s := range n.streams {
+		if now.Sub(s.used) > forgetAfter {
+			delete(n.streams, address)
+			s.Close() // it has no connection left: Close does not block
+		}
+	}
+}
+
+func (n *nodes) close() {
+	n.mu.Lock()
+	n.closed = true
+	streams := slices.Collect(maps.Values(n.streams))
+	n.mu.Unlock()
+	for _, s := range streams {
+		s.Close()
+	}
 }
 
 // holds asks the recorded node whether the connection is there. No answer means

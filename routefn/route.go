@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -18,6 +20,7 @@ type Route struct {
 	passwords *passwords
 	nodes     *nodes
 	push      *pusher
+	streams   *stream.Server
 
 	admission *admission.Limiter
 
@@ -36,8 +39,9 @@ func New(c Config) (*Route, error) {
 		return nil, err
 	}
 	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(), admission: limiter}
-	rt.nodes = &nodes{http: c.HTTP, serviceToken: c.ServiceToken}
+	rt.nodes = newNodes(c)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone)
+	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})
 	rt.turn.Store(rand.Uint64())
 	return rt, nil
 }
@@ -47,10 +51,20 @@ func New(c Config) (*Route, error) {
 // before it answers, because it is frozen afterwards.
 func (rt *Route) Flush(ctx context.Context) error { return rt.push.flush(ctx) }
 
-// Close takes no more pushes and blocks until those that were queued are done,
-// which one paused node delays by 300 ms at most. The store stays open: it is its
-// owner's. Close twice is fine.
-func (rt *Route) Close() { rt.push.close() }
+// Close takes leave of the streams of nodes, takes no more pushes and blocks until
+// those that were queued are done, which one paused node delays by 300 ms at most.
+// The store stays open: it is its owner's. Close twice is fine.
+func (rt *Route) Close() {
+	rt.streams.Close()
+	rt.push.close()
+	rt.nodes.close()
+}
+
+// Near makes what is for the node at address function calls. It is called before
+// the route serves, for a node in the same process.
+func (rt *Route) Near(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
+	rt.nodes.nearAt, rt.nodes.near = address, push
+}
 
 // closeGone closes the numbers that a node said it does not hold.
 func (rt *Route) closeGone(ctx context.Context, gone []record.Closing) {

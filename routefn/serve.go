@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	pb "google.golang.org/protobuf/proto"
@@ -26,9 +27,31 @@ var (
 	protobufFormat = format{answer: writeProtobuf, fail: failJSON}
 )
 
-// serve runs one use case and answers what it returns. It is where requests are
-// counted, errors become codes, and a panic becomes a 500 that says nothing.
+// serve runs one use case and answers what it returns.
 func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f format, run func(context.Context) (any, error)) {
+	body, failed := rt.carryOut(r.Context(), useCase, run)
+	if failed != nil {
+		f.fail(w, statusOf(failed), failed)
+		return
+	}
+	f.answer(w, body)
+}
+
+// errPanicked is the answer of a use case that panicked: something may have been
+// stored before. It says no more.
+var errPanicked = proto.Err(proto.Unknown, "")
+
+// statusOf tells operators' instruments a panic from a store that did not answer.
+func statusOf(failed *proto.Error) int {
+	if failed == errPanicked {
+		return http.StatusInternalServerError
+	}
+	return failed.Code.HTTPStatus()
+}
+
+// carryOut runs one use case. It is where requests are counted, errors get their
+// codes, and a panic becomes errPanicked.
+func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.Context) (any, error)) (body any, failed *proto.Error) {
 	start := time.Now()
 	code := "panic"
 	defer func() {
@@ -37,21 +60,19 @@ func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f
 				panic(v)
 			}
 			rt.cfg.Logger.Error("use case panicked", "use_case", useCase, "err", fmt.Sprint(v), "stack", string(debug.Stack()))
-			// Something may have been stored before it panicked.
-			f.fail(w, http.StatusInternalServerError, proto.Err(proto.Unknown, ""))
+			body, failed = nil, errPanicked
 		}
 		rt.metrics.served(useCase, code, time.Since(start))
 	}()
-	body, err := rt.admitted(r.Context(), useCase, run)
+	body, err := rt.admitted(ctx, useCase, run)
 	if err != nil {
-		e := rt.asError(err)
-		code = e.Code.String()
+		failed = rt.asError(err)
+		code = failed.Code.String()
 		rt.cfg.Logger.Debug("request failed", "use_case", useCase, "code", code, "err", err)
-		f.fail(w, e.Code.HTTPStatus(), e)
-		return
+		return nil, failed
 	}
 	code = proto.OK.String()
-	f.answer(w, body)
+	return body, nil
 }
 
 // storeCodes are the codes of the store's errors, as a caller sees them.
@@ -111,15 +132,19 @@ func writeBytes(w http.ResponseWriter, status int, contentType string, b []byte)
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		setRetryAfter(h)
+	if wait := retryAfter(status); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the caller is gone, and there is nobody to tell
 }
 
 func failJSON(w http.ResponseWriter, status int, err *proto.Error) {
-	writeJSONStatus(w, status, proto.ErrorAnswer{Code: err.Code, Name: err.Code.String(), Message: err.Error()})
+	writeJSONStatus(w, status, errorAnswer(err))
+}
+
+func errorAnswer(err *proto.Error) proto.ErrorAnswer {
+	return proto.ErrorAnswer{Code: err.Code, Name: err.Code.String(), Message: err.Error()}
 }
 
 // mayRetry reports whether the request that err came from may succeed later.

@@ -25,10 +25,11 @@ const (
 // keepKeys keeps the verifier's keys until ctx ends. Nodes are told the public
 // half only.
 func (s *server) keepKeys(ctx context.Context) error {
-	client := &http.Client{Timeout: 3 * time.Second}
 	if s.route != nil {
-		client.Transport = s.route.Transport()
+		s.verifier.Set(s.route.Route().Direct().TicketKeys()...)
+		return nil
 	}
+	client := &http.Client{Timeout: 3 * time.Second}
 	told := false
 	for {
 		keys, err := s.fetchKeys(ctx, client)

@@ -69,6 +69,8 @@ type server struct {
 	mirrored *mirror.Follower  // nil without ZooKeeper
 	node     *node.Node
 	route    *route.Server // nil unless -with-route
+
+	closeUplink func() // nil with it
 }
 
 // assemble opens the listeners and wires the parts, in the order in which they
@@ -186,17 +188,12 @@ func (s *server) assembleRoute() error {
 		return err
 	}
 	s.route = r
-	f.routes = list{"http://" + r.Addr()}
 	return nil
 }
 
 func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) error {
 	f := s.flags
-	uplink := node.UplinkConfig{URLs: f.routes, ServiceToken: config.ServiceToken(s.secret)}
-	if s.route != nil {
-		uplink.Transport = s.route.Transport() // no sockets between the two halves of one process
-	}
-	up, err := node.NewUplink(uplink)
+	uplink, err := s.uplink()
 	if err != nil {
 		return err
 	}
@@ -206,14 +203,29 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	}
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
-		Route: up, Verifier: s.verifier, ServiceToken: config.ServiceToken(s.secret), Open: f.route.Auth == "open",
+		Route: uplink, Verifier: s.verifier, ServiceToken: config.ServiceToken(s.secret), Open: f.route.Auth == "open",
 		Capacity: f.capacity, Load: s.gossip.SetLoad,
 		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 		TLS:     tls, Logger: s.log, Registerer: s.registry,
 	})
+	if err == nil && s.route != nil {
+		s.route.Route().Near(self.HTTP, s.node.Push)
+	}
 	return err
+}
+
+// uplink is the node's way to the routes: function calls if one is in this process.
+func (s *server) uplink() (node.Route, error) {
+	if s.route != nil {
+		return s.route.Route().Direct(), nil
+	}
+	up, err := node.NewUplink(node.UplinkConfig{
+		URLs: s.flags.routes, ServiceToken: config.ServiceToken(s.secret), PlainHop: s.flags.route.PlainHop,
+	})
+	s.closeUplink = up.Close
+	return up, err
 }
 
 // run starts the parts and blocks until all have ended. When ctx ends, the node
@@ -241,6 +253,9 @@ func (s *server) run(ctx context.Context) error {
 	self := s.gossip.Self()
 	s.log.Info("node starts", "node", self.ID, "clients", self.Client, "http", self.HTTP)
 	err := group.Wait()
+	if s.closeUplink != nil {
+		s.closeUplink()
+	}
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -27,6 +27,7 @@ type Flags struct {
 	InFlight    int
 	StoreTarget time.Duration
 
+	PlainHop bool
 	Embedded bool
 }
 
@@ -42,6 +43,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"what a login does to the device's live connection: replace or reject")
 	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
 		"how users land on nodes: hash+loop, hash, loop or random")
+	fs.BoolVar(&f.PlainHop, "plain-hop", false, "make every call between nodes and routes an HTTP request, not one on a stream")
 	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not tell its eviction policy, as the embedded one of another process")
 	fs.IntVar(&f.Text, "max-text", 16<<10, "longest text of a message in `bytes`")
 	fs.IntVar(&f.InFlight, "max-in-flight", 4096,

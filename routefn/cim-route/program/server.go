@@ -93,7 +93,7 @@ func (s *Server) assemble(ctx context.Context, f *Flags, listen string, view Vie
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: view, Keys: ring.NewKeys(secret), Issuer: issuer, ServiceToken: config.ServiceToken(secret),
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
-		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget,
+		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop,
 		Logger: s.log, Registerer: registry,
 	})
 	if err != nil {
@@ -150,5 +150,5 @@ func (s *Server) close() {
 	}
 }
 
-// Transport calls the handlers without a socket: for a node in the same process.
-func (s *Server) Transport() http.RoundTripper { return direct{s.handler} }
+// Route returns the route, for a node in the same process. It is closed by Run.
+func (s *Server) Route() *routefn.Route { return s.route }
