@@ -60,7 +60,7 @@ func (s *Store) store(ctx context.Context, batches []*batch) {
 		}
 		ops[i] = b.op
 	}
-	s.run(ctx, "append", ops...)
+	s.accept(ctx, "append", ops...)
 	s.storeMissing(ctx, batches)
 	var grown []logRef
 	for _, b := range batches {
@@ -96,7 +96,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 			ops = append(ops, b.op)
 		}
 	}
-	s.run(ctx, "append", ops...)
+	s.accept(ctx, "append", ops...)
 }
 
 // missing reports whether the batch's log was not there.

@@ -2,8 +2,11 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -66,6 +69,46 @@ func BenchmarkAppendGroup(b *testing.B) {
 			}
 			b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
 		})
+	}
+}
+
+// One operation is one message, by callers that each wait for its answer.
+func BenchmarkAppendLevel(b *testing.B) {
+	primary := newPrimary(b)
+	newReplica(b, primary.Addr())
+	for _, callers := range []int{1, 64} {
+		for replicas, level := range []string{"primary", "replica"} {
+			b.Run(fmt.Sprintf("%s/%d", level, callers), func(b *testing.B) {
+				s := dial(b, Config{URL: primary.URL(), Replicas: replicas})
+				flush(b, s)
+				users := make([]int64, callers+1)
+				for i := range users {
+					users[i] = register(b, s, fmt.Sprint("user", i))
+					stored(b, s, private(users[i], users[0], "warm"))
+				}
+				took := make([][]time.Duration, callers)
+				var all sync.WaitGroup
+				b.ResetTimer()
+				for i := range callers {
+					all.Go(func() {
+						for n := i; n < b.N; n += callers {
+							start := time.Now()
+							if a := s.Append(b.Context(), []Message{private(users[i], users[i+1], fmt.Sprint(n))})[0]; a.Err != nil {
+								b.Error(a.Err)
+								return
+							}
+							took[i] = append(took[i], time.Since(start))
+						}
+					})
+				}
+				all.Wait()
+				b.StopTimer()
+				sorted := slices.Sorted(slices.Values(slices.Concat(took...)))
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+				b.ReportMetric(float64(sorted[len(sorted)/2].Microseconds()), "p50-us")
+				b.ReportMetric(float64(sorted[len(sorted)*99/100].Microseconds()), "p99-us")
+			})
+		}
 	}
 }
 

@@ -149,7 +149,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 			ready = append(ready, ops[i])
 		}
 	}
-	s.run(ctx, "change", ready...)
+	s.accept(ctx, "change", ready...)
 	var settling []*op
 	var of []int
 	for i, in := range intents {
@@ -166,7 +166,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 		settling = append(settling, logRef{user: in.User}.hashScript(settleScript, in.Group, in.version, member))
 		of = append(of, i)
 	}
-	s.run(ctx, "settle", settling...)
+	s.accept(ctx, "settle", settling...)
 	for j, o := range settling {
 		answers[of[j]].settled(o)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/spawn"
 )
 
 // A slot moves to another master while messages are appended: first one key,
@@ -17,7 +19,7 @@ func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "warm"))
-	m := newMove(t, s, logRef{user: bob})
+	m := newMove(t, s, logRef{user: bob}, backends.cluster)
 	t.Cleanup(m.back)
 
 	var want []string
@@ -52,7 +54,7 @@ type move struct {
 	fromID, toID string
 }
 
-func newMove(t *testing.T, s *Store, l logRef) *move {
+func newMove(t *testing.T, s *Store, l logRef, c *spawn.Cluster) *move {
 	t.Helper()
 	ctx := t.Context()
 	slot, err := s.door.(*cluster).ClusterKeySlot(ctx, l.list()).Result()
@@ -64,7 +66,7 @@ func newMove(t *testing.T, s *Store, l logRef) *move {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, server := range backends.cluster.Servers {
+	for _, server := range c.Servers {
 		client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 		t.Cleanup(func() { client.Close() })
 		id, err := client.Do(ctx, "cluster", "myid").Text()

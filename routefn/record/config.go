@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,6 +23,12 @@ type Config struct {
 	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
 	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 5 min
 
+	// Replicas is how many replicas must have a message before it is accepted;
+	// zero: none, it is once the primary has it. Fewer within ReplicaTimeout, and
+	// its outcome is unknown.
+	Replicas       int
+	ReplicaTimeout time.Duration // less than ReadTimeout; zero: half of it
+
 	Retention Retention
 
 	// AllowEmbedded accepts a store that does not tell its eviction policy, which
@@ -38,6 +45,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.DialTimeout = orDefault(c.DialTimeout, time.Second)
 	c.ReadTimeout = orDefault(c.ReadTimeout, 2*time.Second)
+	c.ReplicaTimeout = orDefault(c.ReplicaTimeout, c.ReadTimeout/2)
 	c.MaxIdleTime = orDefault(c.MaxIdleTime, 5*time.Minute)
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
@@ -48,6 +56,19 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// check finds what would make every append fail.
+func (c Config) check() error {
+	switch {
+	case c.Replicas < 0:
+		return fmt.Errorf("store cannot wait for %d replicas", c.Replicas)
+	case c.Replicas > 0 && c.ReplicaTimeout < time.Millisecond:
+		return fmt.Errorf("timeout of replicas is %v, WAIT counts milliseconds", c.ReplicaTimeout)
+	case c.Replicas > 0 && c.ReplicaTimeout >= c.ReadTimeout:
+		return fmt.Errorf("timeout of replicas is %v, must be less than that of reads, %v", c.ReplicaTimeout, c.ReadTimeout)
+	}
+	return nil
 }
 
 func orDefault[T comparable](value, fallback T) T {

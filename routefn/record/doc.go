@@ -52,6 +52,18 @@
 // an append, and hence neither key may expire. A log that is lost begins anew
 // with another epoch.
 //
+// # Replicas
+//
+// With Config.Replicas, what a sender is told to be stored (messages, groups made,
+// joined and left) is on that many replicas: what goes to one master is written in
+// one pipeline with one WAIT at its end, and what arrives meanwhile is the next
+// batch. Too few replicas in time, a lost connection, a primary that becomes a
+// replica: ErrUnknown, and the repetition, which looks first, waits again, see
+// append.lua. That survives the loss of the primary if one of those replicas is
+// promoted (Sentinel and Cluster prefer the one that has most), not a primary
+// that comes back empty and that replicas follow. Accounts, sessions and cursors
+// are not waited for.
+//
 // # Costs
 //
 // Redis CPU of a private message, both copies together, 128 bytes of text,

@@ -30,7 +30,7 @@ func (s *Store) CreateGroup(ctx context.Context, name string) (int64, error) {
 			break
 		}
 		o := logRef{group: group}.script(createScript, proto.Epoch(rand.Uint64()).String(), genesis, name)
-		s.run(ctx, "create", o)
+		s.accept(ctx, "create", o)
 		if o.err != nil {
 			return 0, fmt.Errorf("create group: %w", o.err)
 		}

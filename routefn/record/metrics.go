@@ -13,24 +13,39 @@ var operations = []string{
 	"members", "open", "pull", "reconcile", "register", "sessions", "settle", "trim",
 }
 
+// storeBuckets in seconds: 0.1 ms is one round trip on one machine; 3 s is past the
+// read timeout.
+var storeBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3}
+
 // metrics of a Store. A nil registerer leaves them unregistered, not unset.
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
+
+	replicated   prometheus.Histogram
+	unreplicated prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cim_store_seconds",
-			Help: "Time of one call to the store, which may be a batch and may take more than one round trip.",
-			// 0.1 ms is one round trip on one machine; 3 s is past the read timeout.
-			Buckets: []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3},
+			Name:    "cim_store_seconds",
+			Help:    "Time of one call to the store, which may be a batch and may take more than one round trip.",
+			Buckets: storeBuckets,
 		}, []string{"op"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_store_errors_total",
 			Help: "Operations that failed: unavailable (not executed) or unknown (perhaps executed).",
 		}, []string{"op", "class"}),
+		replicated: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "cim_store_replicated_seconds",
+			Help:    "Time of one batch of appends and of the WAIT at its end, until replicas had it or too much time had passed.",
+			Buckets: storeBuckets,
+		}),
+		unreplicated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_store_unreplicated_total",
+			Help: "Appends that the primary has and whose outcome is unknown, because too few replicas had them in time.",
+		}),
 	}
 	for _, op := range operations {
 		m.seconds.WithLabelValues(op)
@@ -41,7 +56,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.seconds, m.errors} {
+	for _, c := range []prometheus.Collector{m.seconds, m.errors, m.replicated, m.unreplicated} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the store: %w", err)
 		}

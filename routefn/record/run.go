@@ -16,10 +16,15 @@ const (
 	firstPause = 20 * time.Millisecond
 )
 
+// way takes ops to a server in one pipeline and gives each its reply or error.
+type way func(ctx context.Context, client *redis.Client, ops []*op)
+
 // run executes ops, one pipeline a server, all servers at once, and blocks until
 // all are answered or ctx ends. On one server they are executed in order. Each
 // op has its reply or its error then.
-func (s *Store) run(ctx context.Context, name string, ops ...*op) {
+func (s *Store) run(ctx context.Context, name string, ops ...*op) { s.runBy(ctx, exec, name, ops) }
+
+func (s *Store) runBy(ctx context.Context, by way, name string, ops []*op) {
 	if len(ops) == 0 {
 		return
 	}
@@ -27,7 +32,7 @@ func (s *Store) run(ctx context.Context, name string, ops ...*op) {
 	todo := ops
 	pause := firstPause
 	for range maxRounds {
-		s.round(ctx, todo)
+		s.round(ctx, by, todo)
 		var wait bool
 		todo, wait = s.repeatable(ctx, todo)
 		if len(todo) == 0 || wait && !sleep(ctx, pause) {
@@ -56,7 +61,7 @@ func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait boo
 }
 
 // round sends each op once.
-func (s *Store) round(ctx context.Context, ops []*op) {
+func (s *Store) round(ctx context.Context, by way, ops []*op) {
 	if err := ctx.Err(); err != nil {
 		for _, o := range ops {
 			o.err = fmt.Errorf("%w: %w", errUnsent, err)
@@ -75,10 +80,10 @@ func (s *Store) round(ctx context.Context, ops []*op) {
 	var all sync.WaitGroup
 	for client, group := range groups {
 		if len(groups) == 1 {
-			exec(ctx, client, group)
+			by(ctx, client, group)
 			continue
 		}
-		all.Go(func() { exec(ctx, client, group) })
+		all.Go(func() { by(ctx, client, group) })
 	}
 	all.Wait()
 }

@@ -17,9 +17,10 @@ import (
 // it has to say comes back as an error too.
 func init() { redis.SetLogger(new(logging.VoidLogger)) }
 
-// Store is the one door to Redis. It is safe for concurrent use, starts no
-// goroutine that outlives a call (the library keeps a few for its connections),
-// and blocks no longer than a call's context and the timeouts of Config say.
+// Store is the one door to Redis. It is safe for concurrent use and blocks no
+// longer than a call's context and the timeouts of Config say. A call that waits
+// for replicas may leave a goroutine behind when its context ends, which Close
+// waits for; no other does. The library keeps a few for its connections.
 type Store struct {
 	door      door
 	retention Retention
@@ -27,12 +28,17 @@ type Store struct {
 	log       *slog.Logger
 	metrics   *metrics
 	known     known
+	writers   *writers // nil: the primary's own copy is enough
 }
 
 // Dial connects to the store and checks that it may be used: it answers, and it
-// evicts nothing when its memory is full. The caller closes the Store.
+// evicts nothing when its memory is full, and it knows WAIT if replicas are waited
+// for. The caller closes the Store.
 func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	at, err := parseURL(cfg.URL)
 	if err != nil {
 		return nil, err
@@ -41,7 +47,10 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{door: at.open(cfg), retention: cfg.Retention, now: cfg.Now, log: cfg.Logger, metrics: m}
+	s := &Store{
+		door: at.open(cfg), retention: cfg.Retention, now: cfg.Now, log: cfg.Logger, metrics: m,
+		writers: newWriters(cfg, m),
+	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -49,7 +58,13 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 // Close closes all connections. Calls in flight fail.
-func (s *Store) Close() error { return s.door.Close() }
+func (s *Store) Close() error {
+	err := s.door.Close()
+	if s.writers != nil {
+		s.writers.close()
+	}
+	return err
+}
 
 // Ping returns nil if a master answers. In a Cluster one is enough: the users of
 // the others are served.
@@ -78,6 +93,9 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 		if err := c.Ping(ctx).Err(); err != nil {
 			return fmt.Errorf("ping store: %w", classify(err, false))
 		}
+		if err := s.checkReplicas(ctx, c); err != nil {
+			return err
+		}
 		info, err := c.Info(ctx, "memory").Result()
 		if err != nil && !answered(err) {
 			return fmt.Errorf("ask store for its memory: %w", classify(err, false))
@@ -102,7 +120,7 @@ func (s *Store) checkPersistence(ctx context.Context, c *redis.Client) error {
 		return fmt.Errorf("ask store for its persistence: %w", classify(err, false))
 	}
 	if infoField(info, "aof_enabled") == "0" {
-		s.log.Warn("store has no append-only file: a primary that restarts loses what it accepted", "peer", c.Options().Addr)
+		s.log.Warn("store has no append-only file: a primary that restarts loses what it accepted, and its replicas follow it", "peer", c.Options().Addr)
 	}
 	return nil
 }

@@ -4,6 +4,10 @@
 -- begins before ARGV[2]. In a group's log only members' are appended: the sender's
 -- membership is checked in the same step.
 --
+-- It always writes, if only what is there: who waits for replicas waits for the
+-- last write of his connection, and what was found may be another's, on no
+-- replica yet. A replica that has the later write has the earlier.
+--
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] the hash's field to answer with: live or nodes
 -- ARGV[2] how far back to look: a time in ms
@@ -37,6 +41,7 @@ local function find(key)
   return nil
 end
 
+local appended = false
 local now = redis.call('TIME')
 local answer = {'ok', head[1], head[3] or '', now[1] * 1000 + math.floor(now[2] / 1000)}
 local belongs = {['']=true} -- by sender
@@ -50,10 +55,11 @@ for i = 3, #ARGV, 4 do
   if not place and belongs[from] then
     before = redis.call('LINDEX', KEYS[1], -1)
     length = redis.call('RPUSH', KEYS[1], ARGV[i + 2])
-    place = length
+    place, appended = length, true
   end
   answer[#answer + 1] = place and base + place or 0
   answer[#answer + 1] = keyOf(before)
   answer[#answer + 1] = found or ''
 end
+if not appended then redis.call('HSET', KEYS[2], 'epoch', head[1]) end
 return answer

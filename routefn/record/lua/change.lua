@@ -1,7 +1,7 @@
 -- Carries an intent out in the group's slot, which decides who belongs: appends
 -- the entry that says so and changes the membership with it. What is so already
 -- appends nothing, and an intent that is not newer than what was carried out last
--- changes nothing.
+-- changes nothing, but writes what is there: see append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members
 -- ARGV[1] user, ARGV[2] join or leave, ARGV[3] version of the intent, ARGV[4] the
@@ -28,6 +28,8 @@ if tonumber(ARGV[3]) > version and (joined > 0 or ARGV[2] == 'join') then
     end
   end
   redis.call('HSET', KEYS[2], field, string.format('%.0f %.0f %s', joined, left, ARGV[3]))
+else
+  redis.call('HSET', KEYS[2], 'epoch', head[1])
 end
 local now = redis.call('TIME')
 return {'ok', belongs and '1' or '0', number, head[1], keyOf(before), head[3] or '',

@@ -1,12 +1,16 @@
 -- Enters what became of an intent into the user's list of groups, and forgets the
--- intent. Without the intent it was settled already, and nothing changes.
+-- intent. Without the intent it was settled already, and nothing changes, but the
+-- version is written as it is: see append.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] group, ARGV[2] version of the intent, ARGV[3] '1' if the user belongs
 -- Answers {'ok', version of the list, the live sessions if the list has changed or ''}.
 local head = redis.call('HMGET', KEYS[1], 'intents', 'groups', 'version', 'live')
 local mine, intents = pick(head[1], ARGV[1])
-if not mine or not string.find(mine, '\t' .. ARGV[2] .. '\t', 1, true) then return {'ok', head[3] or '0', ''} end
+if not mine or not string.find(mine, '\t' .. ARGV[2] .. '\t', 1, true) then
+  if head[3] then redis.call('HSET', KEYS[1], 'version', head[3]) end
+  return {'ok', head[3] or '0', ''}
+end
 local listed, groups = pick(head[2], ARGV[1])
 if ARGV[3] == '1' then groups[#groups + 1] = ARGV[1] end
 local version = digits(nextNumber(head[3]))

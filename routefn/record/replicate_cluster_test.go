@@ -1,0 +1,125 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"testing"
+
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// newReplicatedCluster starts two masters with a replica each, in the order of
+// the masters.
+func newReplicatedCluster(t *testing.T) (*spawn.Cluster, []*spawn.Server) {
+	t.Helper()
+	c, err := spawn.NewCluster(t.Context(), t.TempDir(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	replicas := make([]*spawn.Server, len(c.Servers))
+	for i, master := range c.Servers {
+		replicas[i] = newClusterReplica(t, master)
+	}
+	for _, master := range c.Servers {
+		awaitReplica(t, master.Addr())
+	}
+	return c, replicas
+}
+
+func newClusterReplica(t *testing.T, master *spawn.Server) *spawn.Server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bus, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	replica, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: []string{"--cluster-enabled", "yes", "--cluster-port", bus}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(replica.Stop)
+	ctx, c, m := t.Context(), clientOf(t, replica.Addr()), clientOf(t, master.Addr())
+	if err := m.ConfigSet(ctx, "repl-diskless-sync-delay", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := net.SplitHostPort(replica.Addr())
+	if err := m.Do(ctx, "cluster", "meet", host, port, bus).Err(); err != nil {
+		t.Fatal(err)
+	}
+	id, err := m.Do(ctx, "cluster", "myid").Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it knows its master", func() bool { return c.ClusterReplicate(ctx, id).Err() == nil })
+	return replica
+}
+
+// usersOn registers a user on each of two masters.
+func usersOn(t *testing.T, s *Store, c *spawn.Cluster) []int64 {
+	t.Helper()
+	users := make([]int64, len(c.Servers))
+	for i := 0; users[0] == 0 || users[1] == 0; i++ {
+		user := register(t, s, fmt.Sprint("user", i))
+		client, err := s.door.master(t.Context(), logRef{user: user}.list())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, master := range c.Servers {
+			if master.Addr() == client.Options().Addr {
+				users[j] = user
+			}
+		}
+	}
+	return users
+}
+
+// The replica of one master is away: what concerns only the other is accepted.
+// Then a slot moves from the one to the other while messages are appended.
+func TestEachMasterHasItsOwnWriter(t *testing.T) {
+	c, replicas := newReplicatedCluster(t)
+	s := dial(t, Config{URL: c.URL(), Replicas: 1, ReplicaTimeout: longWait})
+	users := usersOn(t, s, c)
+	alice, bob := users[0], users[1]
+	stored(t, s, private(alice, bob, "warm"))
+	resume := pause(t, replicas[1])
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	away := make(chan []Appended, 1)
+	go func() { away <- s.Append(ctx, []Message{private(alice, bob, "1")}) }()
+	c1 := clientOf(t, c.Servers[1].Addr())
+	eventually(t, "bob's master waits", func() bool {
+		return infoField(c1.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
+	})
+	stored(t, s, private(alice, alice, "note"))
+	select {
+	case a := <-away:
+		t.Fatalf("the message to bob did not wait: %v", a[0].Err)
+	default:
+	}
+	resume()
+	if a := <-away; a[0].Err != nil {
+		t.Fatal(a[0].Err)
+	}
+
+	m := newMove(t, s, logRef{user: bob}, c)
+	m.begin(t)
+	want := []string{private(alice, bob, "warm").key(), key(alice, 1)}
+	for n := 2; n < 8; n++ {
+		switch n {
+		case 4:
+			m.migrate(t, m.log.hash())
+			m.migrate(t, m.log.list())
+		case 6:
+			m.end(t)
+		}
+		msg := private(alice, bob, strconv.Itoa(n))
+		msg.Again = n%2 == 1
+		stored(t, s, msg)
+		want = append(want, msg.key())
+	}
+	wantKeys(t, inbox(t, s, bob), want...)
+}
