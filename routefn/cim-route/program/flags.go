@@ -3,6 +3,7 @@ package program
 import (
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // Flags are what cim-route is told. cim-server -with-route shares them.
 type Flags struct {
 	Redis  string
+	Ack    string
 	Ring   string
 	Key    string
 	Auth   string
@@ -35,6 +37,8 @@ type Flags struct {
 func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
 		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it")
+	fs.StringVar(&f.Ack, "ack", "primary",
+		"`level` at which a message is accepted: primary, once the store has it; replica, or replica=N,\nonce one or N of its replicas have it too")
 	fs.StringVar(&f.Key, "route-key", "",
 		"`secret` of all routes (or file:PATH), for tickets and tokens;\nempty: made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
@@ -64,9 +68,31 @@ func (f *Flags) auth() (routefn.Auth, error) {
 	return 0, fmt.Errorf("%w: -auth %q: want password or open", config.ErrUsage, f.Auth)
 }
 
+// replicas returns how many replicas -ack asks for.
+func (f *Flags) replicas() (int, error) {
+	switch f.Ack {
+	case "primary":
+		return 0, nil
+	case "replica":
+		return 1, nil
+	}
+	number, ok := strings.CutPrefix(f.Ack, "replica=")
+	if n, err := strconv.Atoi(number); ok && err == nil && n > 0 {
+		return n, nil
+	}
+	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", config.ErrUsage, f.Ack)
+}
+
 func (f *Flags) check() error {
 	if _, err := f.auth(); err != nil {
 		return err
+	}
+	replicas, err := f.replicas()
+	if err != nil {
+		return err
+	}
+	if replicas > 0 && f.Redis == "embedded" {
+		return fmt.Errorf("%w: -ack %s needs a store with replicas, which -redis embedded has not", config.ErrUsage, f.Ack)
 	}
 	if f.Repeat != proto.RepeatReplace && f.Repeat != proto.RepeatReject {
 		return fmt.Errorf("%w: -repeat %q: want replace or reject", config.ErrUsage, f.Repeat)

@@ -54,6 +54,10 @@ func Assemble(f *Flags, listen string, view View, secret []byte, logger *slog.Lo
 }
 
 func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
+	replicas, err := f.replicas()
+	if err != nil {
+		return err
+	}
 	url := f.Redis
 	if url == "embedded" {
 		server, err := embedded.Start("127.0.0.1:0")
@@ -65,6 +69,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	}
 	store, err := record.Dial(ctx, record.Config{
 		URL:           url,
+		Replicas:      replicas,
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: s.embedded != nil || f.Embedded,
 		Logger:        s.log,
