@@ -39,6 +39,7 @@ type follower struct {
 	keys  []proto.Position
 	early map[int64]delivery // by number, above last
 
+	heard      int       // pushes and ends that it was told
 	doubt      bool      // something does not fit, or there is more: read after last
 	earlySince time.Time // when early became not empty, or was last read in vain
 	patience   time.Duration
@@ -60,6 +61,7 @@ func follow(log int64, positions []proto.Position) *follower {
 // push offers an entry that was pushed, or an own message's. It returns those
 // that may be delivered now, in order.
 func (f *follower) push(d delivery, now time.Time) []delivery {
+	f.heard++
 	switch {
 	case f.follows(d):
 		f.take(d)
@@ -82,6 +84,7 @@ func (f *follower) push(d delivery, now time.Time) []delivery {
 
 // observe learns where the log ends.
 func (f *follower) observe(newest proto.Position) {
+	f.heard++
 	if newest.Number == 0 && f.last.Number == 0 || f.stands(newest) {
 		return
 	}

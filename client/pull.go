@@ -55,11 +55,6 @@ func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 		*row = 0
 		return true
 	}
-	switch codeOf(err) {
-	case proto.NotMember, proto.UnknownGroup:
-		c.forget(log)
-		return true
-	}
 	delay, again := retryDelay(err, atOnce+*row)
 	*row++
 	c.cfg.Logger.Warn("cannot read log", "log", log, "err", err, "retry", delay)
@@ -89,12 +84,18 @@ func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	return log, at, due
 }
 
-// forget stops following a log that the user does not belong to any more.
-func (c *Client) forget(log int64) {
+// forget stops following a log that the user does not belong to any more. If
+// something was heard of it since the route was asked, he may have joined again
+// meanwhile: then it is asked once more.
+func (c *Client) forget(f *follower, heard int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.in.logs, log)
-	delete(c.acks.shown, log)
+	if f.heard != heard {
+		f.doubt = true
+		return
+	}
+	delete(c.in.logs, f.last.Log)
+	delete(c.acks.shown, f.last.Log)
 }
 
 // pullOnce reads one page behind the last entry of a log.
@@ -102,12 +103,17 @@ func (c *Client) pullOnce(ctx context.Context, log int64) error {
 	c.mu.Lock()
 	f := c.in.logs[log]
 	f.doubt = false
-	after := f.last
+	after, heard := f.last, f.heard
 	c.mu.Unlock()
 
 	page, err := c.page(ctx, after)
 	if codeOf(err) == proto.Diverged {
 		after, page, err = c.resume(ctx, after)
+	}
+	switch codeOf(err) {
+	case proto.NotMember, proto.UnknownGroup:
+		c.forget(f, heard)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read log %d after %d: %w", log, after.Number, err)
