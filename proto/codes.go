@@ -58,6 +58,9 @@ const (
 	NotMember     Code = 4214 // who asks is not a member of the group
 	Diverged      Code = 4215 // the position is not in this log: resume from an earlier one
 	NotFound      Code = 4216 // no such path
+	TooLate       Code = 4217 // the delayed message is being sent, or was
+	NotScheduled  Code = 4218 // no such delayed message
+	TooMany       Code = 4219 // as many delayed messages are pending as a user may have
 )
 
 // Retry is what a client does after a code.
@@ -125,6 +128,9 @@ var known = map[Code]facts{
 	NotMember:     {"not-member", http.StatusForbidden, "Only members of the group may do that."},
 	Diverged:      {"diverged", http.StatusConflict, "The log does not have that position."},
 	NotFound:      {"not-found", http.StatusNotFound, "There is no such path."},
+	TooLate:       {"too-late", http.StatusConflict, "It is too late: the message is being sent, or was."},
+	NotScheduled:  {"not-scheduled", http.StatusNotFound, "There is no such delayed message."},
+	TooMany:       {"too-many", http.StatusConflict, "Too many messages are waiting to be sent."},
 }
 
 // String returns the code's stable name, for logs and metric labels; all codes

@@ -42,6 +42,9 @@ const goldenCodes = `0 ok 200
 4214 not-member 403
 4215 diverged 409
 4216 not-found 404
+4217 too-late 409
+4218 not-scheduled 404
+4219 too-many 409
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -1573,6 +1573,97 @@ func (x *PullAnswer) GetOldest() int64 {
 	return 0
 }
 
+// FireRequest has a route send the delayed messages that are due, so that a route
+// needs no clock of its own. Every node asks about once a second; several at once
+// do no harm.
+type FireRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FireRequest) Reset() {
+	*x = FireRequest{}
+	mi := &file_hop_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FireRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FireRequest) ProtoMessage() {}
+
+func (x *FireRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FireRequest.ProtoReflect.Descriptor instead.
+func (*FireRequest) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *FireRequest) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+type FireAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"` // ms until this node should ask again, at most a second
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FireAnswer) Reset() {
+	*x = FireAnswer{}
+	mi := &file_hop_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FireAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FireAnswer) ProtoMessage() {}
+
+func (x *FireAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FireAnswer.ProtoReflect.Descriptor instead.
+func (*FireAnswer) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FireAnswer) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 // Stored is an entry where it stands.
 type Stored struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1586,7 +1677,7 @@ type Stored struct {
 
 func (x *Stored) Reset() {
 	*x = Stored{}
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1689,7 @@ func (x *Stored) String() string {
 func (*Stored) ProtoMessage() {}
 
 func (x *Stored) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1702,7 @@ func (x *Stored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stored.ProtoReflect.Descriptor instead.
 func (*Stored) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{23}
+	return file_hop_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Stored) GetAt() *Mark {
@@ -1655,7 +1746,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1758,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1771,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{24}
+	return file_hop_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PushRequest) GetBoot() uint64 {
@@ -1726,7 +1817,7 @@ type PushItem struct {
 
 func (x *PushItem) Reset() {
 	*x = PushItem{}
-	mi := &file_hop_proto_msgTypes[25]
+	mi := &file_hop_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +1829,7 @@ func (x *PushItem) String() string {
 func (*PushItem) ProtoMessage() {}
 
 func (x *PushItem) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[25]
+	mi := &file_hop_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +1842,7 @@ func (x *PushItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushItem.ProtoReflect.Descriptor instead.
 func (*PushItem) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{25}
+	return file_hop_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PushItem) GetUser() int64 {
@@ -1801,7 +1892,7 @@ type Kick struct {
 
 func (x *Kick) Reset() {
 	*x = Kick{}
-	mi := &file_hop_proto_msgTypes[26]
+	mi := &file_hop_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +1904,7 @@ func (x *Kick) String() string {
 func (*Kick) ProtoMessage() {}
 
 func (x *Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[26]
+	mi := &file_hop_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +1917,7 @@ func (x *Kick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kick.ProtoReflect.Descriptor instead.
 func (*Kick) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{26}
+	return file_hop_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Kick) GetUser() int64 {
@@ -1866,7 +1957,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_hop_proto_msgTypes[27]
+	mi := &file_hop_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1969,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[27]
+	mi := &file_hop_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1982,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{27}
+	return file_hop_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PushAnswer) GetItems() []*PushResult {
@@ -1910,7 +2001,7 @@ type PushResult struct {
 
 func (x *PushResult) Reset() {
 	*x = PushResult{}
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2013,7 @@ func (x *PushResult) String() string {
 func (*PushResult) ProtoMessage() {}
 
 func (x *PushResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2026,7 @@ func (x *PushResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResult.ProtoReflect.Descriptor instead.
 func (*PushResult) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{28}
+	return file_hop_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PushResult) GetGone() []int64 {
@@ -2059,7 +2150,12 @@ const file_hop_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12%\n" +
 	"\aentries\x18\x02 \x03(\v2\v.cim.StoredR\aentries\x12!\n" +
 	"\x06newest\x18\x03 \x01(\v2\t.cim.MarkR\x06newest\x12\x16\n" +
-	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"_\n" +
+	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"2\n" +
+	"\vFireRequest\x12#\n" +
+	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\" \n" +
+	"\n" +
+	"FireAnswer\x12\x12\n" +
+	"\x04next\x18\x01 \x01(\x03R\x04next\"_\n" +
 	"\x06Stored\x12\x19\n" +
 	"\x02at\x18\x01 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x02 \x01(\tR\x04prev\x12\x10\n" +
@@ -2109,7 +2205,7 @@ func file_hop_proto_rawDescGZIP() []byte {
 }
 
 var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_hop_proto_goTypes = []any{
 	(Verdict)(0),             // 0: cim.Verdict
 	(*Entry)(nil),            // 1: cim.Entry
@@ -2135,17 +2231,19 @@ var file_hop_proto_goTypes = []any{
 	(*Moved)(nil),            // 21: cim.Moved
 	(*PullRequest)(nil),      // 22: cim.PullRequest
 	(*PullAnswer)(nil),       // 23: cim.PullAnswer
-	(*Stored)(nil),           // 24: cim.Stored
-	(*PushRequest)(nil),      // 25: cim.PushRequest
-	(*PushItem)(nil),         // 26: cim.PushItem
-	(*Kick)(nil),             // 27: cim.Kick
-	(*PushAnswer)(nil),       // 28: cim.PushAnswer
-	(*PushResult)(nil),       // 29: cim.PushResult
-	(Kind)(0),                // 30: cim.Kind
-	(*Mark)(nil),             // 31: cim.Mark
+	(*FireRequest)(nil),      // 24: cim.FireRequest
+	(*FireAnswer)(nil),       // 25: cim.FireAnswer
+	(*Stored)(nil),           // 26: cim.Stored
+	(*PushRequest)(nil),      // 27: cim.PushRequest
+	(*PushItem)(nil),         // 28: cim.PushItem
+	(*Kick)(nil),             // 29: cim.Kick
+	(*PushAnswer)(nil),       // 30: cim.PushAnswer
+	(*PushResult)(nil),       // 31: cim.PushResult
+	(Kind)(0),                // 32: cim.Kind
+	(*Mark)(nil),             // 33: cim.Mark
 }
 var file_hop_proto_depIdxs = []int32{
-	30, // 0: cim.Entry.kind:type_name -> cim.Kind
+	32, // 0: cim.Entry.kind:type_name -> cim.Kind
 	2,  // 1: cim.ReportRequest.origin:type_name -> cim.Origin
 	5,  // 2: cim.ReportRequest.opened:type_name -> cim.Opening
 	6,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
@@ -2153,42 +2251,43 @@ var file_hop_proto_depIdxs = []int32{
 	3,  // 5: cim.Opening.session:type_name -> cim.Session
 	3,  // 6: cim.Closing.session:type_name -> cim.Session
 	3,  // 7: cim.Acking.session:type_name -> cim.Session
-	31, // 8: cim.Acking.cursors:type_name -> cim.Mark
+	33, // 8: cim.Acking.cursors:type_name -> cim.Mark
 	9,  // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
-	31, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
-	31, // 11: cim.Opened.newest:type_name -> cim.Mark
-	31, // 12: cim.Opened.cursors:type_name -> cim.Mark
+	33, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
+	33, // 11: cim.Opened.newest:type_name -> cim.Mark
+	33, // 12: cim.Opened.cursors:type_name -> cim.Mark
 	2,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
 	11, // 14: cim.SendRequest.items:type_name -> cim.SendItem
 	3,  // 15: cim.SendItem.session:type_name -> cim.Session
 	13, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
-	31, // 17: cim.SendResult.at:type_name -> cim.Mark
+	33, // 17: cim.SendResult.at:type_name -> cim.Mark
 	2,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
 	15, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
-	31, // 20: cim.Held.newest:type_name -> cim.Mark
+	33, // 20: cim.Held.newest:type_name -> cim.Mark
 	17, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
-	31, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
+	33, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
 	0,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
-	31, // 24: cim.Difference.newest:type_name -> cim.Mark
+	33, // 24: cim.Difference.newest:type_name -> cim.Mark
 	2,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
 	19, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
 	3,  // 27: cim.MoveItem.session:type_name -> cim.Session
 	21, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
 	2,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
 	3,  // 30: cim.PullRequest.session:type_name -> cim.Session
-	31, // 31: cim.PullRequest.after:type_name -> cim.Mark
-	24, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
-	31, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
-	31, // 34: cim.Stored.at:type_name -> cim.Mark
-	26, // 35: cim.PushRequest.items:type_name -> cim.PushItem
-	27, // 36: cim.PushRequest.kicks:type_name -> cim.Kick
-	24, // 37: cim.PushItem.stored:type_name -> cim.Stored
-	29, // 38: cim.PushAnswer.items:type_name -> cim.PushResult
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	33, // 31: cim.PullRequest.after:type_name -> cim.Mark
+	26, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
+	33, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
+	2,  // 34: cim.FireRequest.origin:type_name -> cim.Origin
+	33, // 35: cim.Stored.at:type_name -> cim.Mark
+	28, // 36: cim.PushRequest.items:type_name -> cim.PushItem
+	29, // 37: cim.PushRequest.kicks:type_name -> cim.Kick
+	26, // 38: cim.PushItem.stored:type_name -> cim.Stored
+	31, // 39: cim.PushAnswer.items:type_name -> cim.PushResult
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }
@@ -2203,7 +2302,7 @@ func file_hop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hop_proto_rawDesc), len(file_hop_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

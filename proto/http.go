@@ -1,5 +1,7 @@
 package proto
 
+import "time"
+
 // RegisterRequest makes an account. A name is 1 to 64 characters, neither
 // leading nor trailing space, no control characters.
 type RegisterRequest struct {
@@ -75,6 +77,63 @@ type SendReceipt struct {
 	At   Position `json:"at"`             // the sender's own copy, or the group's entry
 	Prev string   `json:"prev,omitempty"` // key of the entry before it
 }
+
+// ScheduleMessage has a message sent later, at a time or after a while, by the
+// store's clock. Asking again with the same id schedules nothing more and is
+// answered with how the first one stands; so is it for a day after that one was
+// sent, dropped or cancelled.
+type ScheduleMessage struct {
+	ID    string `json:"id"` // see ValidID; that of the message, too, when it is sent
+	To    int64  `json:"to,omitempty"`
+	Group int64  `json:"group,omitempty"`
+	Text  string `json:"text"`
+	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; in the past: now, if within a day
+	After int64  `json:"after,omitempty"` // ms from now, instead of At
+}
+
+const (
+	// MaxAhead is how long a message may be delayed: a year, for what comes round
+	// every year. A time beyond it is more likely in another unit than meant.
+	MaxAhead = 366 * 24 * time.Hour
+	// MaxScheduled is how many messages a user may have pending.
+	MaxScheduled = 1000
+)
+
+// States of a delayed message.
+const (
+	StatePending   = "pending"   // it can be cancelled
+	StateFiring    = "firing"    // it is being sent
+	StateSent      = "sent"      // it stands in its logs
+	StateDropped   = "dropped"   // it could not be sent when it was due; the code says why
+	StateCancelled = "cancelled" // its sender took it back
+)
+
+// Scheduled is how a delayed message stands.
+type Scheduled struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Due   int64  `json:"due"`            // ms since 1970; of one that has ended: when it did
+	Code  Code   `json:"code,omitempty"` // why it was dropped
+	To    int64  `json:"to,omitempty"`   // as scheduled; not told of one that has ended
+	Group int64  `json:"group,omitempty"`
+	Text  string `json:"text,omitempty"`
+}
+
+// ScheduledAnswer is one page of what a user has pending, the earliest due first.
+// The first page also has what was dropped within the last day, latest first.
+type ScheduledAnswer struct {
+	Messages []Scheduled `json:"messages"`
+	Next     string      `json:"next,omitempty"` // ask for the page after it; empty: there is none
+	Dropped  []Scheduled `json:"dropped,omitempty"`
+}
+
+// CancelMessage takes a delayed message back.
+type CancelMessage struct {
+	ID string `json:"id"`
+}
+
+// CancelAnswer is empty: the message will not be sent.
+type CancelAnswer struct{}
 
 // PullMessages reads a log after a position.
 type PullMessages struct {

@@ -14,6 +14,10 @@ const (
 	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User
 	PathMembers  = "/v1/members"  // GET; the members of the ring, with an ETag
 
+	PathSchedule  = "/v1/schedule"  // token; ScheduleMessage -> Scheduled
+	PathScheduled = "/v1/scheduled" // GET, token; ?after= &limit= -> ScheduledAnswer
+	PathCancel    = "/v1/cancel"    // token; CancelMessage -> CancelAnswer
+
 	PathGroups       = "/v1/groups"         // GET, token -> GroupsAnswer
 	PathGroupCreate  = "/v1/groups/create"  // token; CreateGroup -> CreatedGroup
 	PathGroupJoin    = "/v1/groups/join"    // token; JoinGroup -> JoinedGroup
@@ -29,6 +33,7 @@ const (
 	PathNodeReconcile = "/node/reconcile" // ReconcileRequest -> ReconcileAnswer
 	PathNodePull      = "/node/pull"      // PullRequest -> PullAnswer
 	PathNodeMove      = "/node/move"      // MoveRequest -> MoveAnswer
+	PathNodeFire      = "/node/fire"      // FireRequest -> FireAnswer
 	PathNodeKeys      = "/node/keys"      // GET -> KeysAnswer, JSON
 	PathNodeStream    = "/node/stream"    // GET with an Upgrade: the POSTs above as calls of a stream, see proto/stream
 )
