@@ -112,6 +112,48 @@ func BenchmarkAppendLevel(b *testing.B) {
 	}
 }
 
+// One operation is, idle, one look for what is due while a message is pending in
+// each shard, and else one message scheduled, taken in a batch of 100, appended and
+// finished.
+func BenchmarkDelayed(b *testing.B) {
+	prepare := func(b *testing.B) (*Store, []int64) {
+		s := dial(b, Config{URL: backends.server.URL()})
+		flush(b, s)
+		users := make([]int64, 200)
+		for i := range users {
+			users[i] = register(b, s, fmt.Sprint("user", i))
+		}
+		return s, users
+	}
+	b.Run("idle", func(b *testing.B) {
+		s, users := prepare(b)
+		for i, user := range users {
+			scheduled(b, s, later(user, users[0], fmt.Sprint(i)))
+		}
+		before, n := serverCPU(b, s), 0
+		for b.Loop() {
+			n++
+			if due, _, err := s.Shards(b.Context()); err != nil || len(due) != 0 {
+				b.Fatal(due, err)
+			}
+		}
+		b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
+	})
+	b.Run("fire", func(b *testing.B) {
+		s, users := prepare(b)
+		before, n := serverCPU(b, s), 0
+		for b.Loop() {
+			n++
+			user := users[(n-1)/100%len(users)]
+			scheduled(b, s, soon(user, users[n%len(users)], fmt.Sprint(n)))
+			if n%100 == 0 {
+				fire(b, s, user, "n1")
+			}
+		}
+		b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
+	})
+}
+
 // One operation is one pull of 100 entries.
 func BenchmarkPull(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL()})

@@ -9,8 +9,9 @@ import (
 
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
-	"account", "ack", "append", "change", "close", "create", "cursors", "enter", "groups", "intend", "issue", "key", "make",
-	"members", "open", "pull", "reconcile", "register", "sessions", "settle", "trim",
+	"account", "ack", "append", "cancel", "change", "close", "create", "cursors", "due", "enter", "finish", "groups", "intend",
+	"issue", "key", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
+	"take", "trim",
 }
 
 // storeBuckets in seconds: 0.1 ms is one round trip on one machine; 3 s is past the

@@ -30,6 +30,11 @@ var (
 	intendScript = load("live", "groups", "intend")
 	changeScript = load("entry", "member", "change")
 	settleScript = load("live", "groups", "settle")
+
+	scheduleScript = load("delay", "outcome", "schedule")
+	cancelScript   = load("delay", "outcome", "cancel")
+	takeScript     = load("delay", "take")
+	finishScript   = load("delay", "outcome", "finish")
 )
 
 // load joins files to one script; all but the last are preludes. It panics on a

@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -33,6 +34,15 @@ var (
 	// ErrDisplacesOther is returned by Open when a connection is live that the new
 	// one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
+	// ErrTooMany is returned by Schedule for a user who has as many delayed messages
+	// pending as he may.
+	ErrTooMany = errors.New("too many messages are pending")
+	// ErrTooLate is returned by Cancel for a message that is being sent or was.
+	ErrTooLate = errors.New("message is being sent")
+	// ErrNotScheduled is returned by Cancel for an id that is not known.
+	ErrNotScheduled = errors.New("no such delayed message")
+	// ErrHeld is returned by Take while somebody else fires the shard.
+	ErrHeld = errors.New("shard is held by another")
 	// ErrDiverged is returned by Pull when the position is not in the log.
 	ErrDiverged = errors.New("position is not in this log")
 )
@@ -222,4 +232,48 @@ type Difference struct {
 type Retention struct {
 	Count int   // entries kept at most; zero: 10,000
 	Age   int64 // ms an entry is kept at most; zero: 14 days
+}
+
+// Scheduling is a message to be sent later. Its Time and Again are not read.
+type Scheduling struct {
+	Message
+	At    int64 // ms since 1970 when it is due, or
+	After int64 // ms from now
+}
+
+// Scheduled is how a delayed message stands.
+type Scheduled struct {
+	State string     // proto.StatePending and its like
+	Due   int64      // ms by the store's clock: when it is due, or when it ended
+	Code  proto.Code // with StateDropped: why
+}
+
+// ScheduledAt is a place in the list of what a user has pending.
+type ScheduledAt struct {
+	Due int64
+	ID  string
+}
+
+// Delayed is a message that waits. Its Time is when it was first taken to be
+// fired, zero before.
+type Delayed struct {
+	Message
+	Due   int64 // ms by the store's clock
+	State string
+	Late  time.Duration // of one that was taken: how long it was due by then
+
+	key string // as the store has it
+}
+
+// Finishing is what became of a message that was taken.
+type Finishing struct {
+	Delayed
+	Code proto.Code // OK: it is in its logs
+}
+
+// Outcome says why a delayed message was not sent.
+type Outcome struct {
+	ID   string
+	Time int64 // ms since 1970, to the second
+	Code proto.Code
 }

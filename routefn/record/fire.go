@@ -1,0 +1,118 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Shards returns the shards in which messages are due, in no order, and how soon
+// others are; negative if none is pending. It only reads, one small command a shard.
+// Shards that do not answer are left out; if none does, the error is ErrUnavailable.
+func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
+	firsts, clocks := make([]*op, shards), make([]*op, shards)
+	for i := range shards {
+		key := shardRef(i).due()
+		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
+		clocks[i] = clocks[0]
+		if i == 0 || !s.door.single() {
+			clocks[i] = readOf(key, []any{"time"})
+		}
+	}
+	s.run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
+	next, answers := -1, 0
+	for i, o := range firsts {
+		if err = cmp.Or(o.err, clocks[i].err); err != nil {
+			continue
+		}
+		answers++
+		first := scoredList(o.reply[0])
+		if len(first) == 0 {
+			continue
+		}
+		wait := time.Duration(int64(first[0].score)-clockMs(clocks[i].reply[0])) * time.Millisecond
+		switch {
+		case wait <= 0:
+			due = append(due, i)
+		case next < 0 || wait < next:
+			next = wait
+		}
+	}
+	if answers == 0 {
+		return nil, -1, fmt.Errorf("look for due messages: %w", err)
+	}
+	return due, next, nil
+}
+
+// Take takes at most limit messages of a shard that are due, in their order,
+// passing over the first skip of them. It takes or renews the lease of the shard for
+// holder: for ten seconds nobody else takes any. What is taken can no longer be
+// cancelled, and is taken again by whoever has the lease until it is finished:
+// with the same Time, so that Append, told to look for it, finds it however late.
+//
+// Taken messages come with Again set. When none is due the lease is given back.
+// It returns ErrHeld while another holder has the lease, ErrUnavailable or
+// ErrUnknown.
+func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
+	r := shardRef(shard)
+	o := &op{
+		key: r.due(), script: takeScript, keys: []string{r.due(), r.messages(), r.lease()},
+		args: []any{holder, holdTime.Milliseconds(), skip, limit}, write: true,
+	}
+	s.run(ctx, "take", o)
+	if o.err != nil {
+		return nil, fmt.Errorf("take from shard %d: %w", shard, o.err)
+	}
+	if text(o.reply[0]) == "held" {
+		return nil, fmt.Errorf("take from shard %d: %w", shard, ErrHeld)
+	}
+	now := integer(o.reply[1])
+	var list []Delayed
+	for i := 2; i+3 < len(o.reply); i += 4 {
+		d := newDelayed(text(o.reply[i]), integer(o.reply[i+1]), integer(o.reply[i+2]), text(o.reply[i+3]))
+		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(now-d.Due)*time.Millisecond, true
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// Release gives the lease of a shard back, if holder has it.
+func (s *Store) Release(ctx context.Context, shard int, holder string) error {
+	_, err := s.Take(ctx, shard, holder, 0, 0)
+	return err
+}
+
+// Finish removes messages that Take returned: those that are in their logs, with
+// the code OK, and those that never will be, with the code that says why. The
+// errors are ErrUnavailable and ErrUnknown; repeating is harmless.
+func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
+	errs := make([]error, len(list))
+	ops := make([]*op, len(list))
+	for i, f := range list {
+		ops[i] = shardOf(f.From).script(finishScript, f.From, f.key, f.ID, int64(f.Code))
+	}
+	s.run(ctx, "finish", ops...)
+	for i, o := range ops {
+		if o.err != nil {
+			errs[i] = fmt.Errorf("finish %s: %w", list[i].key, o.err)
+		}
+	}
+	return errs
+}
+
+// newDelayed reads a message as the store keeps it. Of one that cannot be read
+// only the key is left, and Append will refuse it.
+func newDelayed(key string, due, taken int64, entry string) Delayed {
+	d := Delayed{Due: due, key: key}
+	d.From, d.ID, _ = proto.ParseKey(key)
+	e, err := decodeEntry([]byte(entry))
+	if err != nil {
+		return d
+	}
+	d.FromName, d.To, d.Group, d.Text, d.Time = e.GetFromName(), e.GetTo(), e.GetGroup(), e.GetText(), taken
+	return d
+}

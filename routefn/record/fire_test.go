@@ -1,0 +1,369 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
+	t.Helper()
+	list, err := s.Take(t.Context(), int(shardOf(user)), holder, 0, 100)
+	if err != nil {
+		t.Fatalf("%s takes: %v", holder, err)
+	}
+	return list
+}
+
+// appendAll does what a route does with what it took.
+func appendAll(t testing.TB, s *Store, list []Delayed) {
+	t.Helper()
+	messages := make([]Message, len(list))
+	for i, d := range list {
+		messages[i] = d.Message
+	}
+	stored(t, s, messages...)
+}
+
+func finish(t testing.TB, s *Store, list []Delayed, code proto.Code) {
+	t.Helper()
+	finishings := make([]Finishing, len(list))
+	for i, d := range list {
+		finishings[i] = Finishing{d, code}
+	}
+	for _, err := range s.Finish(t.Context(), finishings) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fire takes, appends and finishes what is due of a user's shard.
+func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
+	t.Helper()
+	list := take(t, s, user, holder)
+	appendAll(t, s, list)
+	finish(t, s, list, proto.OK)
+	return list
+}
+
+// die lets the lease of a user's shard run out, as ten seconds do.
+func die(t testing.TB, s *Store, user int64) {
+	t.Helper()
+	key := shardOf(user).lease()
+	o := writeTo(key, []any{"pexpire", key, 1})
+	s.run(t.Context(), "take", o)
+	if o.err != nil || integer(o.reply[0]) != 1 {
+		t.Fatalf("there is no lease to run out: %v, %v", o.reply, o.err)
+	}
+	for there := true; there; {
+		look := readOf(key, []any{"exists", key})
+		s.run(t.Context(), "take", look)
+		if look.err != nil {
+			t.Fatal(look.err)
+		}
+		there = integer(look.reply[0]) == 1
+	}
+}
+
+func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		a := scheduled(t, s, soon(alice, bob, "1"), later(alice, bob, "2"))
+		if a[0].State != proto.StatePending || a[1].Due-a[0].Due < time.Hour.Milliseconds() {
+			t.Fatalf("scheduled %+v", a)
+		}
+		due, next, err := s.Shards(t.Context())
+		if err != nil || len(due) != 1 || due[0] != int(shardOf(alice)) || next >= 0 {
+			t.Fatalf("due are %v, next in %v, %v", due, next, err)
+		}
+		list := fire(t, s, alice, "n1")
+		wantIDs(t, list, "1")
+		d := list[0]
+		if d.Text != "text of 1" || d.FromName != "alice" || d.To != bob || d.Due != a[0].Due || d.Time < d.Due || d.Late < 0 || d.Late > time.Minute {
+			t.Fatalf("taken is %+v", d)
+		}
+		wantIDs(t, fire(t, s, alice, "n1"))
+		wantKeys(t, inbox(t, s, bob), key(alice, 1))
+		wantKeys(t, inbox(t, s, alice), key(alice, 1))
+		due, next, err = s.Shards(t.Context())
+		if err != nil || len(due) != 0 || next < 59*time.Minute || next > time.Hour {
+			t.Fatalf("due are %v, next in %v, %v", due, next, err)
+		}
+		if err := s.Cancel(t.Context(), alice, "2"); err != nil {
+			t.Fatal(err)
+		}
+		r := shardOf(alice)
+		o := readOf(r.due(), []any{"exists", r.due(), r.messages(), r.lease(), r.pending(alice)})
+		if s.run(t.Context(), "due", o); o.err != nil || integer(o.reply[0]) != 0 {
+			t.Fatalf("%d keys are left, %v", integer(o.reply[0]), o.err)
+		}
+	})
+}
+
+// Whoever cancels while others fire is told the truth, whichever came first.
+func TestCancelAgainstFire(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		const n = 20
+		for i := range n {
+			scheduled(t, s, soon(alice, bob, fmt.Sprint(i)))
+		}
+		cancelled := make(chan []string)
+		go func() {
+			var list []string
+			for i := n - 1; i >= 0; i-- {
+				if s.Cancel(t.Context(), alice, fmt.Sprint(i)) == nil {
+					list = append(list, key(alice, i))
+				}
+			}
+			cancelled <- list
+		}()
+		var fired []string
+		for {
+			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list) == 0 {
+				break
+			}
+			appendAll(t, s, list)
+			finish(t, s, list, proto.OK)
+			fired = append(fired, list[0].key)
+		}
+		took := <-cancelled
+		wantKeys(t, inbox(t, s, bob), fired...)
+		if len(took)+len(fired) != n {
+			t.Fatalf("cancelled %v and fired %v, want each of %d in one", took, fired, n)
+		}
+		for _, k := range took {
+			if slices.Contains(fired, k) {
+				t.Errorf("%s was cancelled and fired", k)
+			}
+		}
+	})
+}
+
+// Each row is where whoever fires dies. Another takes up what he left, in order,
+// when his lease has run out, and each log has the message once.
+func TestDeathInTheMiddleOfFiring(t *testing.T) {
+	for name, until := range map[string]func(*testing.T, *Store, []Delayed){
+		"after taking": func(*testing.T, *Store, []Delayed) {},
+		"after the receiver's copy": func(t *testing.T, s *Store, list []Delayed) {
+			s.store(t.Context(), batchesOf([]*draft{newDraft(&list[0].Message)}, receiverCopy))
+		},
+		"after appending one": func(t *testing.T, s *Store, list []Delayed) { appendAll(t, s, list[:1]) },
+		"before removing":     func(t *testing.T, s *Store, list []Delayed) { appendAll(t, s, list) },
+		"after removing one": func(t *testing.T, s *Store, list []Delayed) {
+			appendAll(t, s, list)
+			finish(t, s, list[:1], proto.OK)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, Config{}, func(t *testing.T, s *Store) {
+				alice, bob := register(t, s, "alice"), register(t, s, "bob")
+				scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
+				first := take(t, s, alice, "dead")
+				wantIDs(t, first, "1", "2")
+				until(t, s, first)
+				scheduled(t, s, soon(alice, bob, "3"))
+
+				if list, err := s.Take(t.Context(), int(shardOf(alice)), "n2", 0, 100); !errors.Is(err, ErrHeld) {
+					t.Fatalf("n2 took %v, %v while another held the shard", ids(list), err)
+				}
+				die(t, s, alice)
+				for _, d := range fire(t, s, alice, "n2") {
+					if i := slices.Index(ids(first), d.ID); i >= 0 && d.Time != first[i].Time {
+						t.Errorf("%s has the time %d at the second try and %d at the first", d.ID, d.Time, first[i].Time)
+					}
+				}
+				wantIDs(t, take(t, s, alice, "n2"))
+				wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2), key(alice, 3))
+				wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2), key(alice, 3))
+			})
+		})
+	}
+}
+
+// One who was paused goes on where he was, after another has done his work.
+func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
+		paused := take(t, s, alice, "paused")
+		die(t, s, alice)
+		other := take(t, s, alice, "other")
+		appendAll(t, s, paused[:1])
+		appendAll(t, s, other)
+		finish(t, s, other, proto.OK)
+		appendAll(t, s, paused)
+		finish(t, s, paused, proto.OK)
+		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2))
+		wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
+		if err := s.Release(t.Context(), int(shardOf(alice)), "paused"); !errors.Is(err, ErrHeld) {
+			t.Errorf("one gave back the lease of another: %v", err)
+		}
+	})
+}
+
+func TestReleasedShardIsTakenAtOnce(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
+		wantIDs(t, take(t, s, alice, "n1"), "1", "2")
+		rest, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantIDs(t, rest, "2")
+		if err := s.Release(t.Context(), int(shardOf(alice)), "n1"); err != nil {
+			t.Fatal(err)
+		}
+		wantIDs(t, fire(t, s, alice, "n2"), "1", "2")
+	})
+}
+
+// A failover gives back what its replica had: the message as it was before it was
+// taken, or before it was removed. It is fired again and found in its logs.
+func TestFailoverThatForgetsFiringFiresOnce(t *testing.T) {
+	for name, forgotten := range map[string]string{"that it was taken": "take", "that it was removed": "finish"} {
+		t.Run(name, func(t *testing.T) {
+			each(t, Config{}, func(t *testing.T, s *Store) {
+				alice, bob := register(t, s, "alice"), register(t, s, "bob")
+				scheduled(t, s, soon(alice, bob, "1"))
+				restore := remember(t, s, alice)
+				list := take(t, s, alice, "n1")
+				if forgotten == "finish" {
+					restore = remember(t, s, alice)
+				}
+				appendAll(t, s, list)
+				finish(t, s, list, proto.OK)
+				stored(t, s, private(bob, alice, "between"))
+				restore()
+				wantIDs(t, fire(t, s, alice, "n1"), "1")
+				wantKeys(t, inbox(t, s, bob), key(alice, 1), proto.Key(bob, "between"))
+			})
+		})
+	}
+}
+
+// remember returns what brings the shard of a user back to what it is now.
+func remember(t *testing.T, s *Store, user int64) func() {
+	t.Helper()
+	r := shardOf(user)
+	client := func() *redis.Client {
+		c, err := s.door.master(t.Context(), r.due())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c, ctx := client(), t.Context()
+	due := c.ZRangeWithScores(ctx, r.due(), 0, -1).Val()
+	pending := c.ZRangeWithScores(ctx, r.pending(user), 0, -1).Val()
+	messages := c.HGetAll(ctx, r.messages()).Val()
+	lease := c.Get(ctx, r.lease()).Val()
+	return func() {
+		c := client()
+		_, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Del(ctx, r.due(), r.pending(user), r.messages(), r.lease(), r.outcomes(user))
+			p.ZAdd(ctx, r.due(), due...)
+			p.ZAdd(ctx, r.pending(user), pending...)
+			p.HSet(ctx, r.messages(), messages)
+			if lease != "" {
+				p.Set(ctx, r.lease(), lease, holdTime)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What cannot be read any more is handed out with its key alone, refused, and
+// does not stand in the way of what is behind it.
+func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
+		r := shardOf(alice)
+		o := writeTo(r.messages(), []any{"hset", r.messages(), proto.Key(alice, "1"), "\xff\xff"})
+		if s.run(t.Context(), "schedule", o); o.err != nil {
+			t.Fatal(o.err)
+		}
+		list := take(t, s, alice, "n1")
+		wantIDs(t, list, "1", "2")
+		if a := s.Append(t.Context(), []Message{list[0].Message})[0]; !errors.Is(a.Err, ErrInvalid) {
+			t.Fatalf("append: %v", a.Err)
+		}
+		finish(t, s, list[:1], proto.Invalid)
+		wantIDs(t, fire(t, s, alice, "n1"), "2")
+	})
+}
+
+// without is a door through which some keys are not reached.
+type without struct {
+	door
+	down func(key string) bool
+}
+
+func (w without) master(ctx context.Context, key string) (*redis.Client, error) {
+	if w.down(key) {
+		return nil, errors.New("its master is away")
+	}
+	return w.door.master(ctx, key)
+}
+
+// In a Cluster that has lost one master, what is due on the others is found.
+func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
+	s := dial(t, Config{URL: backends.cluster.URL()})
+	flush(t, s)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	scheduled(t, s, soon(alice, bob, "1"))
+	there := s.door
+	defer func() { s.door = there }()
+	for name, c := range map[string]struct {
+		down bool // alice's shard; else all others
+		want []int
+	}{
+		"her own": {true, nil},
+		"others":  {false, []int{int(shardOf(alice))}},
+	} {
+		s.door = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
+		due, _, err := s.Shards(t.Context())
+		if err != nil || !slices.Equal(due, c.want) {
+			t.Errorf("%s: due are %v, %v", name, due, err)
+		}
+	}
+	s.door = without{there, func(string) bool { return true }}
+	if _, _, err := s.Shards(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("all: %v", err)
+	}
+}
+
+func TestKeysOfAShardAreInOneSlot(t *testing.T) {
+	s := dial(t, Config{URL: backends.cluster.URL()})
+	slots := make(map[int64]bool)
+	for user := range int64(shards) {
+		r := shardOf(user)
+		slot := slotOf(t, s, r.due())
+		slots[slot] = true
+		for _, key := range []string{r.messages(), r.lease(), r.pending(user), r.outcomes(user)} {
+			if slotOf(t, s, key) != slot {
+				t.Errorf("%s and %s are in different slots", key, r.due())
+			}
+		}
+	}
+	if len(slots) < shards*9/10 {
+		t.Errorf("%d shards are in %d slots", shards, len(slots))
+	}
+}

@@ -1,0 +1,13 @@
+-- Removes a message that was fired or dropped. Again, or after another holder did
+-- so, it changes nothing.
+--
+-- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of
+-- the sender
+-- ARGV[1] key, ARGV[2] id, ARGV[3] why: 0 fired, else the code it was dropped with
+-- Answers {'ok'}.
+local key, id = ARGV[1], ARGV[2]
+if redis.call('ZREM', KEYS[1], key) == 0 then return {'ok'} end
+redis.call('HDEL', KEYS[2], key, taken(key))
+redis.call('ZREM', KEYS[3], id)
+note(id, clock(), tonumber(ARGV[3]))
+return {'ok'}

@@ -1,0 +1,31 @@
+-- Takes messages that are due to be fired, in their order, under the lease of the
+-- shard. What an earlier holder took and did not finish is still due, so it comes
+-- first. Taking none gives the lease back.
+--
+-- KEYS[1] due, KEYS[2] messages, KEYS[3] lease of the shard
+-- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
+-- over, ARGV[4] how many to take at most
+-- Answers {'held'} while another holder has the lease, or {'ok', the store's
+-- clock, then four a message: key, when it was due, when it was first taken, the
+-- entry}.
+local holder = redis.call('GET', KEYS[3])
+if holder and holder ~= ARGV[1] then return {'held'} end
+local ms = clock()
+-- (ms + 1 includes the fractions that keep messages of one ms in order.
+local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(ms + 1), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
+if #keys == 0 then
+  if holder then redis.call('DEL', KEYS[3]) end
+  return {'ok', whole(ms)}
+end
+redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+local answer = {'ok', whole(ms)}
+for i = 1, #keys, 2 do
+  local key = keys[i]
+  redis.call('HSETNX', KEYS[2], taken(key), whole(ms))
+  local message = redis.call('HMGET', KEYS[2], taken(key), key)
+  answer[#answer + 1] = key
+  answer[#answer + 1] = whole(keys[i + 1])
+  answer[#answer + 1] = message[1]
+  answer[#answer + 1] = message[2] or ''
+end
+return answer

@@ -1,0 +1,99 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// longestPast is how far back a time may lie at which a message is due at once:
+// room for a request that is repeated late, and none for seconds in the place of
+// milliseconds, which are in January 1970.
+const longestPast = 24 * time.Hour
+
+// Schedule stores a message to be sent when it is due, by the store's clock: at m.At,
+// or m.After later than now. Nothing is stored a second time for a sender and an
+// id that the store knows; the answer then says how that one stands, and this is
+// remembered for a day after it ended.
+//
+// As a message that is appended, it is accepted when Config.Replicas have it, and so
+// is a cancelling.
+//
+// Messages that one user has due in the same millisecond are fired in the order
+// in which they were scheduled.
+//
+// The errors are ErrInvalid, also for a time that lies too far off; ErrNoGroup;
+// ErrTooMany; ErrUnavailable and ErrUnknown, after which repeating is harmless.
+// Whether the receiver exists is found out when it fires.
+func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
+	d := newDraft(&m.Message)
+	if err := d.err[receiverCopy]; err != nil {
+		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, err)
+	}
+	entry, err := pb.Marshal(&proto.Entry{FromName: m.FromName, To: m.To, Group: m.Group, Text: m.Text})
+	if err != nil {
+		return Scheduled{}, fmt.Errorf("schedule %s: %w: %w", d.key, ErrInvalid, err)
+	}
+	o := shardOf(m.From).script(scheduleScript, m.From, d.key, m.ID, max(0, m.At), max(0, m.After), entry,
+		proto.MaxScheduled, proto.MaxAhead.Milliseconds(), longestPast.Milliseconds())
+	s.accept(ctx, "schedule", o)
+	if o.err != nil {
+		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, o.err)
+	}
+	switch state := text(o.reply[0]); state {
+	case "range":
+		return Scheduled{}, fmt.Errorf("schedule %s: %w: its time is too far off", d.key, ErrInvalid)
+	case "many":
+		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, ErrTooMany)
+	case "done":
+		return ended(integer(o.reply[1]), integer(o.reply[2])), nil
+	default:
+		return Scheduled{State: state, Due: integer(o.reply[1])}, nil
+	}
+}
+
+// Why a delayed message ended, as the store keeps it; above these it is the code
+// that it was dropped with.
+const (
+	whyFired     = 0
+	whyCancelled = 1
+)
+
+// ended says how a message ended.
+func ended(at, why int64) Scheduled {
+	switch why {
+	case whyFired:
+		return Scheduled{State: proto.StateSent, Due: at}
+	case whyCancelled:
+		return Scheduled{State: proto.StateCancelled, Due: at}
+	default:
+		return Scheduled{State: proto.StateDropped, Due: at, Code: proto.Code(why)}
+	}
+}
+
+// Cancel takes a delayed message back. Cancelling again is no error. It returns
+// ErrTooLate once somebody has begun to fire it, and ErrNotScheduled for an id
+// that the store does not know. Further errors are ErrUnavailable and ErrUnknown,
+// after which repeating is harmless.
+func (s *Store) Cancel(ctx context.Context, user int64, id string) error {
+	key := proto.Key(user, id)
+	o := shardOf(user).script(cancelScript, user, key, id)
+	s.accept(ctx, "cancel", o)
+	err := o.err
+	if err == nil {
+		switch text(o.reply[0]) {
+		case "late":
+			err = ErrTooLate
+		case "none":
+			err = ErrNotScheduled
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cancel %s: %w", key, err)
+	}
+	return nil
+}

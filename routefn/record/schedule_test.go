@@ -1,0 +1,283 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// soon is in the past for the store by the time it is asked what is due.
+func soon(from, to int64, id string) Scheduling {
+	return Scheduling{Message: private(from, to, id)}
+}
+
+func later(from, to int64, id string) Scheduling {
+	m := soon(from, to, id)
+	m.After = time.Hour.Milliseconds()
+	return m
+}
+
+func scheduled(t testing.TB, s *Store, list ...Scheduling) []Scheduled {
+	t.Helper()
+	var answers []Scheduled
+	for _, m := range list {
+		a, err := s.Schedule(t.Context(), m)
+		if err != nil {
+			t.Fatalf("schedule %s: %v", m.ID, err)
+		}
+		answers = append(answers, a)
+	}
+	return answers
+}
+
+func ids(list []Delayed) []string {
+	names := []string{}
+	for _, d := range list {
+		names = append(names, d.ID)
+	}
+	return names
+}
+
+func wantIDs(t testing.TB, list []Delayed, want ...string) {
+	t.Helper()
+	if !slices.Equal(ids(list), append([]string{}, want...)) {
+		t.Fatalf("got %v, want %v", ids(list), want)
+	}
+}
+
+func TestRepeatedScheduleIsScheduledOnce(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		first := scheduled(t, s, later(alice, bob, "1"))[0]
+		repeated := later(alice, bob, "1")
+		repeated.After *= 2
+		if again := scheduled(t, s, repeated)[0]; again != first {
+			t.Fatalf("answered %+v, then %+v", first, again)
+		}
+		if list, _, err := s.Scheduled(t.Context(), alice, ScheduledAt{}, 10); err != nil || len(list) != 1 {
+			t.Fatalf("pending are %v, %v", ids(list), err)
+		}
+
+		// The answer was lost, and the message sent before the sender asked again.
+		scheduled(t, s, soon(alice, bob, "2"))
+		list := take(t, s, alice, "n1")
+		if again := scheduled(t, s, soon(alice, bob, "2"))[0]; again.State != proto.StateFiring {
+			t.Fatalf("while it fires: %+v", again)
+		}
+		finish(t, s, list, proto.OK)
+		if again := scheduled(t, s, soon(alice, bob, "2"))[0]; again.State != proto.StateSent || again.Due == 0 {
+			t.Fatalf("after it was sent: %+v", again)
+		}
+		wantIDs(t, take(t, s, alice, "n1"))
+
+		// An id is its sender's own.
+		scheduled(t, s, soon(bob, alice, "2"))
+		wantIDs(t, take(t, s, bob, "n1"), "2")
+	})
+}
+
+func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		at := time.Now().Add(-time.Second).UnixMilli()
+		var list []Scheduling
+		want := []string{"first"}
+		first := soon(alice, bob, "first")
+		list = append(list, first)
+		for i := range 30 { // ids in an order of their own
+			m := soon(alice, bob, fmt.Sprint("m", i*7%30))
+			list, want = append(list, m), append(want, m.ID)
+		}
+		for i := range list {
+			list[i].At = at + time.Hour.Milliseconds()
+		}
+		scheduled(t, s, list...)
+		for _, limit := range []int{4, 100} { // by pages and at once
+			got := []string{}
+			for after, first := (ScheduledAt{}), true; first || after != (ScheduledAt{}); first = false {
+				page, next, err := s.Scheduled(t.Context(), alice, after, limit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, after = append(got, ids(page)...), next
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("pages of %d list %v, want %v", limit, got, want)
+			}
+		}
+		moveDue(t, s, alice, -time.Hour)
+		wantIDs(t, take(t, s, alice, "n1"), want...)
+	})
+}
+
+// moveDue makes what a user's shard has pending due earlier or later.
+func moveDue(t testing.TB, s *Store, user int64, by time.Duration) {
+	t.Helper()
+	r := shardOf(user)
+	read := readOf(r.due(), []any{"zrange", r.due(), 0, -1, "withscores"})
+	s.run(t.Context(), "due", read)
+	add := []any{"zadd", r.due()}
+	for _, m := range scoredList(read.reply[0]) {
+		add = append(add, fmt.Sprintf("%.17g", m.score+float64(by.Milliseconds())), m.member)
+	}
+	write := writeTo(r.due(), add)
+	if s.run(t.Context(), "due", write); write.err != nil {
+		t.Fatal(write.err)
+	}
+}
+
+func TestCancelWorksUntilItFires(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, later(alice, bob, "1"), soon(alice, bob, "2"), soon(alice, bob, "3"))
+		for range 2 {
+			if err := s.Cancel(t.Context(), alice, "1"); err != nil {
+				t.Fatalf("cancel: %v", err)
+			}
+		}
+		if err := s.Cancel(t.Context(), alice, "3"); err != nil {
+			t.Fatalf("cancel what is due and not taken: %v", err)
+		}
+		if again := scheduled(t, s, later(alice, bob, "1"))[0]; again.State != proto.StateCancelled {
+			t.Fatalf("schedule again what was cancelled: %+v", again)
+		}
+		if err := s.Cancel(t.Context(), bob, "2"); !errors.Is(err, ErrNotScheduled) {
+			t.Fatalf("cancel somebody else's: %v", err)
+		}
+		list := take(t, s, alice, "n1")
+		wantIDs(t, list, "2")
+		if err := s.Cancel(t.Context(), alice, "2"); !errors.Is(err, ErrTooLate) {
+			t.Fatalf("cancel while it fires: %v", err)
+		}
+		finish(t, s, list, proto.OK)
+		if err := s.Cancel(t.Context(), alice, "2"); !errors.Is(err, ErrTooLate) {
+			t.Fatalf("cancel after it fired: %v", err)
+		}
+	})
+}
+
+// Only the store's clock says what is due.
+func TestClockOfTheProcessDoesNotMatter(t *testing.T) {
+	fast := Config{Now: func() time.Time { return time.Now().Add(2 * time.Hour) }}
+	each(t, fast, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		a := scheduled(t, s, later(alice, bob, "1"), soon(alice, bob, "2"))
+		if ahead := time.Until(time.UnixMilli(a[0].Due)); ahead > time.Hour {
+			t.Fatalf("an hour from now is in %v", ahead)
+		}
+		wantIDs(t, take(t, s, alice, "n1"), "2")
+	})
+}
+
+func TestLimitsOfScheduling(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		now := time.Now()
+		for name, c := range map[string]struct {
+			at   time.Time
+			want error
+		}{
+			"almost a year":      {now.Add(proto.MaxAhead - time.Hour), nil},
+			"more than a year":   {now.Add(proto.MaxAhead + time.Hour), ErrInvalid},
+			"an hour ago":        {now.Add(-time.Hour), nil},
+			"seconds for millis": {time.UnixMilli(now.Unix()), ErrInvalid},
+		} {
+			m := soon(alice, bob, fmt.Sprintf("%x", name))
+			m.At = c.at.UnixMilli()
+			if _, err := s.Schedule(t.Context(), m); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+		if _, err := s.Schedule(t.Context(), soon(alice, 0, "m")); !errors.Is(err, ErrInvalid) {
+			t.Errorf("to nobody: %v", err)
+		}
+		r := shardOf(alice)
+		full := []any{"zadd", r.pending(alice)}
+		for i := range proto.MaxScheduled {
+			full = append(full, now.UnixMilli(), fmt.Sprint("x", i))
+		}
+		o := writeTo(r.pending(alice), full)
+		if s.run(t.Context(), "schedule", o); o.err != nil {
+			t.Fatal(o.err)
+		}
+		if _, err := s.Schedule(t.Context(), soon(alice, bob, "m")); !errors.Is(err, ErrTooMany) {
+			t.Errorf("one too many: %v", err)
+		}
+		scheduled(t, s, soon(bob, alice, "m")) // others may
+	})
+}
+
+func TestDroppedMessageIsToldWithItsCode(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "sent"), soon(alice, 4711, "dropped"), later(alice, bob, "cancelled"))
+		list := take(t, s, alice, "n1")
+		if err := s.Cancel(t.Context(), alice, "cancelled"); err != nil {
+			t.Fatal(err)
+		}
+		finish(t, s, list[:1], proto.OK)
+		finish(t, s, list[1:], proto.UnknownUser)
+		got, err := s.Dropped(t.Context(), alice)
+		if err != nil || len(got) != 1 || got[0].ID != "dropped" || got[0].Code != proto.UnknownUser || got[0].Time < list[0].Time-1000 {
+			t.Fatalf("dropped are %+v, %v", got, err)
+		}
+		if again := scheduled(t, s, soon(alice, 4711, "dropped"))[0]; again.State != proto.StateDropped || again.Code != proto.UnknownUser {
+			t.Errorf("schedule again what was dropped: %+v", again)
+		}
+		o := readOf(shardOf(alice).outcomes(alice), []any{"ttl", shardOf(alice).outcomes(alice)})
+		if s.run(t.Context(), "scheduled", o); integer(o.reply[0]) <= 0 || integer(o.reply[0]) > 86400 {
+			t.Errorf("outcomes have %v s to live, %v", o.reply, o.err)
+		}
+	})
+}
+
+func TestLostAnswerToScheduleIsUnknownAndHarmless(t *testing.T) {
+	p := newProxy(t, backends.server.Addr())
+	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
+	flush(t, s)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	scheduled(t, s, later(alice, bob, "warm"))
+	p.breakOn("text of broken", true)
+	if _, err := s.Schedule(t.Context(), later(alice, bob, "broken")); !errors.Is(err, ErrUnknown) || p.times() != 1 {
+		t.Fatalf("error is %v after %d tries", err, p.times())
+	}
+	p.breakOn("", false)
+	if again := scheduled(t, s, later(alice, bob, "broken"))[0]; again.State != proto.StatePending {
+		t.Fatalf("again: %+v", again)
+	}
+	if list, _, err := s.Scheduled(t.Context(), alice, ScheduledAt{}, 10); err != nil || len(list) != 2 {
+		t.Fatalf("pending are %v, %v", ids(list), err)
+	}
+}
+
+// A sender is told that a message is scheduled, or taken back, once replicas know.
+func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
+	s, primary, replica := replicated(t, shortWait)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	scheduled(t, s, later(alice, bob, "cancelled"))
+	resume := pause(t, replica)
+	other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
+	for _, route := range []*Store{s, s, other} {
+		if _, err := route.Schedule(t.Context(), later(alice, bob, "1")); !errors.Is(err, ErrUnknown) {
+			t.Errorf("schedule: %v", err)
+		}
+		if err := route.Cancel(t.Context(), alice, "cancelled"); !errors.Is(err, ErrUnknown) {
+			t.Errorf("cancel: %v", err)
+		}
+	}
+	resume()
+	scheduled(t, s, later(alice, bob, "1"))
+	if err := s.Cancel(t.Context(), alice, "cancelled"); err != nil {
+		t.Error(err)
+	}
+	promoted := dial(t, Config{URL: replica.URL()})
+	list, _, err := promoted.Scheduled(t.Context(), alice, ScheduledAt{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, list, "1")
+}

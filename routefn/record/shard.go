@@ -1,0 +1,41 @@
+package record
+
+import (
+	"strconv"
+	"time"
+)
+
+const (
+	// shards is how many there are. It spreads firing over the routes and over the
+	// masters of a Cluster; asking all of them what is due costs a server some 50 us.
+	// It must never change: what was scheduled under another number is not found.
+	shards = 32
+
+	// holdTime is how long whoever fires a shard has it to himself. If he dies, what
+	// is due there waits that long.
+	holdTime = 10 * time.Second
+)
+
+// shardRef names a shard of delayed messages. All that one user has scheduled is
+// in one, so that it is fired in order.
+type shardRef int
+
+func shardOf(user int64) shardRef { return shardRef(user % shards) }
+
+// key returns a key of the shard: all of them have one hash tag, and so one slot.
+func (r shardRef) key(name string) string {
+	return "cim:{d" + strconv.Itoa(int(r)) + "}:" + name
+}
+
+func (r shardRef) due() string      { return r.key("due") }
+func (r shardRef) messages() string { return r.key("m") }
+func (r shardRef) lease() string    { return r.key("lease") }
+
+func (r shardRef) pending(user int64) string  { return r.key("p:" + strconv.FormatInt(user, 10)) }
+func (r shardRef) outcomes(user int64) string { return r.key("o:" + strconv.FormatInt(user, 10)) }
+
+// script returns an op that runs sc on the shard's keys and those of one sender.
+func (r shardRef) script(sc *script, user int64, args ...any) *op {
+	keys := []string{r.due(), r.messages(), r.pending(user), r.outcomes(user)}
+	return &op{key: r.due(), script: sc, keys: keys, args: args, write: true}
+}
