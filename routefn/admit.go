@@ -15,9 +15,9 @@ import (
 // health checks and the metrics never are: they do not come by here.
 func classOf(useCase string) admission.Class {
 	switch useCase {
-	case "send", "cim-group", "cim-private":
+	case "send", "schedule", "cim-group", "cim-private":
 		return admission.Sheddable
-	case "members", "node-report", "node-reconcile", "node-move", "node-keys":
+	case "members", "node-report", "node-reconcile", "node-move", "node-fire", "node-keys":
 		return admission.Critical
 	default:
 		return admission.Normal

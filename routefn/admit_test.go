@@ -84,10 +84,10 @@ func TestClassesOfTheUseCases(t *testing.T) {
 		c := classOf(u.name)
 		names[c] = append(names[c], u.name)
 	}
-	if want := []string{"send", "cim-group", "cim-private"}; !slices.Equal(names[admission.Sheddable], want) {
+	if want := []string{"send", "schedule", "cim-group", "cim-private"}; !slices.Equal(names[admission.Sheddable], want) {
 		t.Errorf("sheddable are %q, want %q", names[admission.Sheddable], want)
 	}
-	want := []string{"members", "node-report", "node-reconcile", "node-move", "node-keys"}
+	want := []string{"members", "node-report", "node-reconcile", "node-move", "node-fire", "node-keys"}
 	if got := names[admission.Critical]; !slices.Equal(got, want) {
 		t.Errorf("critical are %q, want %q", got, want)
 	}

@@ -12,7 +12,7 @@
 //
 //   - Clients speak JSON under /v1/, decoded strictly, with a token from the login
 //     (register.go, login.go, logout.go, send.go, pull.go, ack.go, online.go, user.go,
-//     group_*.go, groups.go).
+//     schedule.go, scheduled.go, cancel.go, group_*.go, groups.go).
 //   - Nodes speak protobuf under /node/, with the service token, and prove for each
 //     session that its ticket came to them (node_*.go, session.go).
 //   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers
@@ -21,6 +21,9 @@
 // What there is too much of is told to come back later (admit.go, package
 // admission): messages first, which their senders keep, and last of all what
 // nodes report and reconcile, which keeps the cluster true.
+//
+// Delayed messages are sent when a node asks for it, about once a second (fire.go):
+// a function has no time of its own.
 //
 // The only goroutines are those of the pusher (push.go): one for each node that
 // there is something for at the moment. [Route.Flush] waits for what was queued

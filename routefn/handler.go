@@ -36,6 +36,9 @@ var useCases = []useCase{
 	{"online", get, proto.PathOnline, (*Route).Online},
 	{"user", get, proto.PathUser, (*Route).User},
 	{"members", get, proto.PathMembers, (*Route).Members},
+	{"schedule", post, proto.PathSchedule, (*Route).Schedule},
+	{"scheduled", get, proto.PathScheduled, (*Route).Scheduled},
+	{"cancel", post, proto.PathCancel, (*Route).Cancel},
 	{"groups", get, proto.PathGroups, (*Route).Groups},
 	{"group-create", post, proto.PathGroupCreate, (*Route).GroupCreate},
 	{"group-join", post, proto.PathGroupJoin, (*Route).GroupJoin},
@@ -46,6 +49,7 @@ var useCases = []useCase{
 	{"node-reconcile", post, proto.PathNodeReconcile, (*Route).NodeReconcile},
 	{"node-pull", post, proto.PathNodePull, (*Route).NodePull},
 	{"node-move", post, proto.PathNodeMove, (*Route).NodeMove},
+	{"node-fire", post, proto.PathNodeFire, (*Route).NodeFire},
 	{"node-keys", get, proto.PathNodeKeys, (*Route).NodeKeys},
 	{"cim-register", post, "/registerAccount", (*Route).CIMRegister},
 	{"cim-login", post, "/login", (*Route).CIMLogin},
@@ -73,10 +77,11 @@ func (rt *Route) Handler() http.Handler {
 
 // Only serves the named use cases at their usual paths, and the health checks: a
 // function of a cloud has one or a few. Names are those in the metrics: register,
-// login, logout, send, pull, ack, online, user, members, groups, group-create,
-// group-join, group-leave, group-members, node-report, node-send, node-reconcile,
-// node-pull, node-move, node-keys, and in open mode cim-register, cim-login, cim-offline,
-// cim-group, cim-private, cim-online, cim-fetch.
+// login, logout, send, pull, ack, online, user, members, schedule, scheduled, cancel,
+// groups, group-create, group-join, group-leave, group-members, node-report,
+// node-send, node-reconcile, node-pull, node-move, node-fire, node-keys, and in open
+// mode cim-register, cim-login, cim-offline, cim-group, cim-private, cim-online,
+// cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]useCase, 0, len(names))
 	for _, name := range names {

@@ -38,6 +38,8 @@ var (
 		"node-pull", func() *proto.PullRequest { return new(proto.PullRequest) }, (*Route).pullForNode}
 	nodeMove = nodeCall[*proto.MoveRequest, *proto.MoveAnswer]{
 		"node-move", func() *proto.MoveRequest { return new(proto.MoveRequest) }, (*Route).move}
+	nodeFire = nodeCall[*proto.FireRequest, *proto.FireAnswer]{
+		"node-fire", func() *proto.FireRequest { return new(proto.FireRequest) }, (*Route).fireForNode}
 )
 
 // streamed are the calls that a stream takes, by the path that they have over HTTP.
@@ -47,6 +49,7 @@ var streamed = map[string]func(rt *Route, ctx context.Context, body []byte) (any
 	proto.PathNodeReconcile: nodeReconcile.decoded,
 	proto.PathNodePull:      nodePull.decoded,
 	proto.PathNodeMove:      nodeMove.decoded,
+	proto.PathNodeFire:      nodeFire.decoded,
 }
 
 func (c *nodeCall[Q, A]) answer(rt *Route, ctx context.Context, q Q) (any, error) {
@@ -151,6 +154,11 @@ func (d Direct) Pull(ctx context.Context, q *proto.PullRequest) (*proto.PullAnsw
 // Move is nodes' POST /node/move.
 func (d Direct) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
 	return direct(ctx, d.rt, q, nodeMove)
+}
+
+// Fire is nodes' POST /node/fire.
+func (d Direct) Fire(ctx context.Context, q *proto.FireRequest) (*proto.FireAnswer, error) {
+	return direct(ctx, d.rt, q, nodeFire)
 }
 
 // TicketKeys is nodes' GET /node/keys.

@@ -38,6 +38,11 @@ type metrics struct {
 	unproven     prometheus.Counter
 	onlineMissed prometheus.Counter
 	admissions   *prometheus.CounterVec
+
+	delayedSent    prometheus.Counter
+	delayedLate    prometheus.Histogram
+	delayedLeft    prometheus.Counter
+	delayedDropped *prometheus.CounterVec
 }
 
 var (
@@ -80,6 +85,22 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 			Name: "cim_route_admissions_total",
 			Help: "Requests by class and verdict: admitted, refused because the store is slow, refused because the route is full.",
 		}, []string{"class", "verdict"}),
+		delayedSent: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_delayed_sent_total", Help: "Delayed messages sent.",
+		}),
+		delayedLate: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cim_route_delayed_late_seconds", Help: "How long delayed messages had been due when they were sent, by the store's clock.",
+			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 11, 30, 60, 300}, // 11 s: after a death in the middle
+		}),
+		delayedLeft: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_delayed_left_total", Help: "Tries to send a delayed message that failed and are repeated.",
+		}),
+		delayedDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cim_route_delayed_dropped_total", Help: "Delayed messages that could not be sent when they were due, by code.",
+		}, []string{"code"}),
+	}
+	for _, code := range []proto.Code{proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.Invalid} {
+		m.delayedDropped.WithLabelValues(code.String())
 	}
 	for _, class := range classNames {
 		for _, verdict := range verdictNames {
@@ -99,7 +120,8 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		return m, nil
 	}
 	collectors := append(admissionGauges(limiter),
-		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed, m.admissions)
+		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed, m.admissions,
+		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedDropped)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the route: %w", err)
@@ -132,3 +154,13 @@ func (m *metrics) served(useCase, code string, took time.Duration) {
 }
 
 func (m *metrics) pushes(o outcome, n int) { m.outcomes.WithLabelValues(string(o)).Add(float64(n)) }
+
+// delayed counts a message that was due: sent, or dropped with a code.
+func (m *metrics) delayed(code proto.Code, late time.Duration) {
+	if code != proto.OK {
+		m.delayedDropped.WithLabelValues(code.String()).Inc()
+		return
+	}
+	m.delayedSent.Inc()
+	m.delayedLate.Observe(late.Seconds())
+}

@@ -21,6 +21,7 @@ type Route struct {
 	nodes     *nodes
 	push      *pusher
 	streams   *stream.Server
+	firing    gate
 
 	admission *admission.Limiter
 

@@ -1,0 +1,192 @@
+package routefn
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	// fireBatch bounds what is taken at a time: it is stored in some 10 ms.
+	fireBatch = 100
+	// fireTime bounds one look at all shards; what is left is there at the next one.
+	fireTime = time.Second
+	// fireLimit bounds it if the store does not answer. It ends before the node gives
+	// the call up, and long before a lease does.
+	fireLimit = 2500 * time.Millisecond
+)
+
+// gate lets one look for due messages be under way in this process, and one start
+// in askSoonest. The zero gate is open.
+type gate struct {
+	mu   sync.Mutex
+	busy bool
+	next time.Time
+}
+
+// enter reports whether the caller may look; if so, he calls leave.
+func (g *gate) enter(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.busy || now.Before(g.next) {
+		return false
+	}
+	g.busy, g.next = true, now.Add(askSoonest)
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = false
+}
+
+// fire sends what is due and returns when to ask again. It goes on when the caller
+// hangs up, so that no shard stays leased in the middle.
+func (rt *Route) fire(ctx context.Context) (time.Duration, error) {
+	start := time.Now()
+	if !rt.firing.enter(start) {
+		return askEvery, nil
+	}
+	defer rt.firing.leave()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fireLimit)
+	defer cancel()
+	due, next, err := rt.cfg.Store.Shards(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// Several routes begin at different shards.
+	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	fired := false
+	holder := rand.Text()
+	for _, shard := range due {
+		if time.Since(start) > fireTime {
+			break
+		}
+		if rt.fireShard(ctx, shard, holder, start.Add(fireTime)) {
+			fired = true
+		}
+	}
+	if fired { // where some were due, more may be
+		return askSoonest, nil
+	}
+	return nextAsk(next), nil
+}
+
+// nextAsk is when to ask again if messages are due in wait; negative: none is.
+func nextAsk(wait time.Duration) time.Duration {
+	if wait < 0 {
+		return askEvery
+	}
+	return min(max(wait, askSoonest), askEvery)
+}
+
+// fireShard sends what is due in one shard, in order, until end. It reports
+// whether it sent any.
+func (rt *Route) fireShard(ctx context.Context, shard int, holder string, end time.Time) (fired bool) {
+	v := volley{route: rt, failed: make(map[logOf]bool)}
+	for {
+		taken, err := rt.cfg.Store.Take(ctx, shard, holder, v.left, fireBatch)
+		if errors.Is(err, record.ErrHeld) {
+			return fired
+		}
+		if err == nil {
+			if len(taken) == 0 {
+				return fired // and the lease was given back
+			}
+			var n int
+			n, err = v.fire(ctx, taken)
+			fired = fired || n > 0
+		}
+		if err != nil || time.Now().After(end) {
+			if err != nil {
+				rt.cfg.Logger.Warn("delayed messages are left for later", "err", err)
+			}
+			if err := rt.cfg.Store.Release(ctx, shard, holder); err != nil {
+				rt.cfg.Logger.Debug("shard stays leased", "err", err)
+			}
+			return fired
+		}
+	}
+}
+
+// A logOf names a log that a message goes to.
+type logOf struct{ user, group int64 }
+
+func logsOf(m *record.Message) [2]logOf {
+	if m.Group != 0 {
+		return [2]logOf{{group: m.Group}, {group: m.Group}}
+	}
+	return [2]logOf{{user: m.To}, {user: m.From}}
+}
+
+// A volley is the sending of what is due in one shard. What cannot be stored is
+// left, and so is all behind it for the same logs, which would overtake it; the rest
+// goes on.
+type volley struct {
+	route  *Route
+	failed map[logOf]bool
+	left   int // of those that are due, counted from the first
+}
+
+// fire sends one batch and returns how many were sent. After an error, which says
+// that it is not known what is still there, the volley is over.
+func (v *volley) fire(ctx context.Context, taken []record.Delayed) (sent int, err error) {
+	var tried []record.Delayed
+	var messages []record.Message
+	for _, d := range taken {
+		if logs := logsOf(&d.Message); v.failed[logs[0]] || v.failed[logs[1]] {
+			continue
+		}
+		tried = append(tried, d)
+		messages = append(messages, d.Message)
+	}
+	if len(tried) == 0 {
+		v.left += len(taken)
+		return 0, nil
+	}
+	var done []record.Finishing
+	for i, a := range v.route.store(ctx, messages) {
+		if code, over := v.settle(&tried[i], &a); over {
+			done = append(done, record.Finishing{Delayed: tried[i], Code: code})
+		}
+	}
+	v.left += len(taken) - len(done)
+	for i, err := range v.route.cfg.Store.Finish(ctx, done) {
+		if err != nil {
+			return sent, err
+		}
+		if done[i].Code == proto.OK {
+			sent++
+		}
+		v.route.metrics.delayed(done[i].Code, done[i].Late)
+	}
+	return sent, nil
+}
+
+// settle pushes what was stored, and reports whether the message is over: stored,
+// or dropped with a code.
+func (v *volley) settle(d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
+	switch {
+	case a.Err == nil:
+		// He who scheduled it is told of it by this on all his devices.
+		v.route.deliver(sender{user: d.From, name: d.FromName}, a)
+		return proto.OK, true
+	case mayRetry(a.Err):
+		for _, log := range logsOf(&d.Message) {
+			v.failed[log] = true
+		}
+		v.route.metrics.delayedLeft.Inc()
+		return proto.OK, false
+	default:
+		code = v.route.asError(a.Err).Code
+		v.route.cfg.Logger.Info("delayed message dropped", "user", d.From, "code", code.String(), "err", a.Err)
+		return code, true
+	}
+}

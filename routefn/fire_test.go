@@ -1,0 +1,376 @@
+package routefn
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func (w *world) schedule(token string, q proto.ScheduleMessage) proto.Scheduled {
+	w.t.Helper()
+	var answer proto.Scheduled
+	if code := w.post(proto.PathSchedule, token, q, &answer); code != proto.OK {
+		w.t.Fatalf("schedule %+v: %v", q, code)
+	}
+	return answer
+}
+
+func (w *world) scheduled(token, query string) proto.ScheduledAnswer {
+	w.t.Helper()
+	var answer proto.ScheduledAnswer
+	if code := w.get(proto.PathScheduled+query, token, &answer); code != proto.OK {
+		w.t.Fatalf("list scheduled: %v", code)
+	}
+	return answer
+}
+
+// due schedules a message that is due now.
+func (w *world) due(token, id string, to, group int64) {
+	w.t.Helper()
+	w.schedule(token, proto.ScheduleMessage{ID: id, To: to, Group: group, Text: id, At: time.Now().Add(-time.Second).UnixMilli()})
+}
+
+// fire asks as a node does, as if the last time was long ago.
+func (w *world) fire() time.Duration {
+	w.t.Helper()
+	w.route.firing = gate{}
+	var answer proto.FireAnswer
+	w.node(proto.PathNodeFire, &proto.FireRequest{Origin: w.nodes["n1"].origin}, &answer)
+	w.flush()
+	return time.Duration(answer.Next) * time.Millisecond
+}
+
+// wantInbox checks what stands in a user's log.
+func (w *world) wantInbox(token string, want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, m := range w.pull(token, proto.Position{}).Messages {
+		got = append(got, m.ID)
+	}
+	if !slices.Equal(got, want) {
+		w.t.Fatalf("log has %v, want %v", got, want)
+	}
+}
+
+func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	w := newWorld(t, func(c *Config) { c.Registerer = registry })
+	phone, desk, bob := w.connect("alice", "phone"), w.connect("alice", "desk"), w.connect("bob", "phone")
+	s := w.schedule(phone.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: 300})
+	if s.ID != "m1" || s.State != proto.StatePending || s.Due == 0 {
+		t.Fatalf("scheduled %+v", s)
+	}
+	if next := w.fire(); next > 300*time.Millisecond {
+		t.Errorf("ask again in %v for what is due in 300 ms", next)
+	}
+	w.wantInbox(bob.Token)
+	for len(w.scheduled(phone.Token, "").Messages) > 0 {
+		w.fire()
+	}
+	for range 3 {
+		w.fire()
+	}
+	w.wantInbox(bob.Token, "m1")
+	w.wantInbox(phone.Token, "m1")
+	m := w.pull(bob.Token, proto.Position{}).Messages[0]
+	if m.From != phone.User || m.FromName != "alice" || m.Text != "hi" || m.Time < s.Due || m.Time > s.Due+5000 {
+		t.Errorf("bob has %+v, which was due at %d", m, s.Due)
+	}
+	pushed := make(map[int64]int)
+	for _, n := range w.nodes {
+		for _, item := range n.items() {
+			for _, number := range item.Numbers {
+				pushed[number]++
+			}
+		}
+	}
+	for _, c := range []connection{phone, desk, bob} {
+		if pushed[c.Number] != 1 {
+			t.Errorf("%s on %s was pushed it %d times", c.Name, c.Device, pushed[c.Number])
+		}
+	}
+	if n := testutil.ToFloat64(w.route.metrics.delayedSent); n != 1 {
+		t.Errorf("%v are counted", n)
+	}
+	if again := w.schedule(phone.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: 1}); again.State != proto.StateSent {
+		t.Errorf("scheduled again: %+v", again)
+	}
+	if code := w.post(proto.PathCancel, phone.Token, proto.CancelMessage{ID: "m1"}, nil); code != proto.TooLate {
+		t.Errorf("cancelled after it was sent: %v", code)
+	}
+}
+
+// The clock of a route's machine may be hours off.
+func TestRoutesClockFiresNothing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(2 * time.Hour) } })
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.schedule(alice.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: time.Hour.Milliseconds()})
+	if next := w.fire(); next != askEvery {
+		t.Errorf("ask again in %v", next)
+	}
+	w.wantInbox(bob.Token)
+}
+
+func TestBadSchedulesAreRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	group := w.createGroup(bob.Token, proto.CreateGroup{Name: "bob's"})
+	hour := time.Hour.Milliseconds()
+	for name, c := range map[string]struct {
+		token string
+		q     any
+		want  proto.Code
+	}{
+		"no token":       {"", proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x", After: hour}, proto.Unauthorized},
+		"no time":        {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x"}, proto.Invalid},
+		"two times":      {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x", After: hour, At: hour}, proto.Invalid},
+		"negative":       {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x", After: -1}, proto.Invalid},
+		"seconds":        {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x", At: time.Now().Unix()}, proto.Invalid},
+		"years":          {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: "x", After: 1 << 62}, proto.Invalid},
+		"nobody":         {alice.Token, proto.ScheduleMessage{ID: "1", To: 4711, Text: "x", After: hour}, proto.UnknownUser},
+		"no group":       {alice.Token, proto.ScheduleMessage{ID: "1", Group: 4711, Text: "x", After: hour}, proto.UnknownGroup},
+		"not a member":   {alice.Token, proto.ScheduleMessage{ID: "1", Group: group, Text: "x", After: hour}, proto.NotMember},
+		"no text":        {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, After: hour}, proto.Invalid},
+		"too long":       {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: strings.Repeat("x", 17<<10), After: hour}, proto.TooLarge},
+		"bad id":         {alice.Token, proto.ScheduleMessage{ID: "a b", To: bob.User, Text: "x", After: hour}, proto.Invalid},
+		"unknown field":  {alice.Token, `{"id":"1","when":5}`, proto.Invalid},
+		"time as a text": {alice.Token, `{"id":"1","at":"noon"}`, proto.Invalid},
+	} {
+		if code := w.post(proto.PathSchedule, c.token, c.q, nil); code != c.want {
+			t.Errorf("%s: %v, want %v", name, code, c.want)
+		}
+	}
+	for query, want := range map[string]proto.Code{"?limit=0": proto.Invalid, "?after=x": proto.Invalid, "?after=5": proto.Invalid} {
+		if code := w.get(proto.PathScheduled+query, alice.Token, nil); code != want {
+			t.Errorf("%s: %v, want %v", query, code, want)
+		}
+	}
+	if list := w.scheduled(alice.Token, ""); len(list.Messages) != 0 {
+		t.Errorf("pending are %+v", list)
+	}
+}
+
+func TestOnlyTheSenderListsAndCancels(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	for i := range 5 {
+		w.schedule(alice.Token, proto.ScheduleMessage{ID: fmt.Sprint("m", i), To: bob.User, Text: "x", After: int64(10-i) * 60_000})
+	}
+	var got []string
+	for query := "?limit=2"; ; {
+		page := w.scheduled(alice.Token, query)
+		for _, m := range page.Messages {
+			got = append(got, m.ID)
+			if m.State != proto.StatePending || m.To != bob.User || m.Text != "x" || m.Due == 0 {
+				t.Errorf("listed %+v", m)
+			}
+		}
+		if page.Next == "" {
+			break
+		}
+		query = "?limit=2&after=" + page.Next
+	}
+	if want := []string{"m4", "m3", "m2", "m1", "m0"}; !slices.Equal(got, want) {
+		t.Errorf("listed %v, want %v", got, want)
+	}
+	if list := w.scheduled(bob.Token, ""); len(list.Messages) != 0 {
+		t.Errorf("bob has %+v", list)
+	}
+	for name, c := range map[string]struct {
+		token, id string
+		want      proto.Code
+	}{
+		"somebody else's": {bob.Token, "m1", proto.NotScheduled},
+		"never scheduled": {alice.Token, "m9", proto.NotScheduled},
+		"no token":        {"", "m1", proto.Unauthorized},
+		"bad id":          {alice.Token, "a b", proto.Invalid},
+		"his own":         {alice.Token, "m1", proto.OK},
+	} {
+		for range 2 { // again is the same
+			if code := w.post(proto.PathCancel, c.token, proto.CancelMessage{ID: c.id}, nil); code != c.want {
+				t.Errorf("%s: %v, want %v", name, code, c.want)
+			}
+		}
+	}
+	if list := w.scheduled(alice.Token, ""); len(list.Messages) != 4 {
+		t.Errorf("after one was cancelled there are %+v", list.Messages)
+	}
+}
+
+// Who has left a group by then sends nothing to it, and is told so.
+func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	group := w.createGroup(bob.Token, proto.CreateGroup{Members: []int64{alice.User}})
+	w.due(alice.Token, "too-late", 0, group)
+	w.due(bob.Token, "in-time", 0, group)
+	w.due(alice.Token, "to-all", 0, proto.Everyone)
+	if code := w.post(proto.PathGroupLeave, alice.Token, proto.LeaveGroup{Group: group}, nil); code != proto.OK {
+		t.Fatal(code)
+	}
+	w.fire()
+	var texts []string
+	for _, m := range w.pull(bob.Token, proto.Position{Log: group}).Messages {
+		if m.Kind == proto.Kind_TEXT {
+			texts = append(texts, m.Text)
+		}
+	}
+	if !slices.Equal(texts, []string{"in-time"}) {
+		t.Errorf("the group has %v", texts)
+	}
+	if all := w.pull(bob.Token, proto.Position{Log: proto.Everyone}).Messages; len(all) != 1 || all[0].ID != "to-all" {
+		t.Errorf("everyone has %+v", all)
+	}
+	list := w.scheduled(alice.Token, "")
+	if len(list.Messages) != 0 || len(list.Dropped) != 1 || list.Dropped[0].ID != "too-late" || list.Dropped[0].Code != proto.NotMember {
+		t.Errorf("alice is told %+v", list)
+	}
+	if n := testutil.ToFloat64(w.route.metrics.delayedDropped.WithLabelValues("not-member")); n != 1 {
+		t.Errorf("%v are counted", n)
+	}
+}
+
+// redisDo runs one command in the store.
+func (w *world) redisDo(words ...string) {
+	w.t.Helper()
+	c, err := net.Dial("tcp", w.redis.Addr())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(c, "$%d\r\n%s\r\n", len(word), word)
+	}
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(c, answer); err != nil || answer[0] == '-' {
+		w.t.Fatalf("%v: %q, %v", words, answer, err)
+	}
+}
+
+// A log that cannot be written keeps back what is for it, in order, and nothing else.
+func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	// Of alice's shard, or the rest goes by another way.
+	dave := carol
+	for name := 0; dave.User%32 != alice.User%32 || dave.User == carol.User; name++ {
+		dave = w.connect(fmt.Sprint("dave", name), "phone")
+	}
+	for i := range fireBatch + 10 {
+		w.due(alice.Token, fmt.Sprint("m", i), bob.User, 0)
+	}
+	w.due(dave.Token, "d", carol.User, 0)
+	list := fmt.Sprintf("cim:{%d}:l", bob.User)
+	w.redisDo("SET", list, "no list")
+	w.fire()
+	w.wantInbox(carol.Token, "d")
+	if left := testutil.ToFloat64(w.route.metrics.delayedLeft); left != fireBatch {
+		t.Errorf("%v were tried and left, want the first batch only", left)
+	}
+	if page := w.scheduled(alice.Token, "?limit=1"); len(page.Messages) != 1 || page.Messages[0].State != proto.StateFiring {
+		t.Errorf("pending are %+v", page)
+	}
+	w.redisDo("DEL", list)
+	var want []string
+	for i := range fireBatch + 10 {
+		want = append(want, fmt.Sprint("m", i))
+	}
+	for len(w.scheduled(alice.Token, "").Messages) > 0 {
+		w.fire()
+	}
+	w.wantInbox(bob.Token, want...)
+}
+
+// While one looks, all others are answered from memory; and a caller who hangs up
+// stops nothing in the middle.
+func TestOneLookAtATime(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.due(alice.Token, "m1", bob.User, 0)
+	hungUp, cancel := context.WithCancel(t.Context())
+	cancel()
+	if next, err := w.route.fire(hungUp); err != nil || next != askSoonest {
+		t.Fatalf("ask again in %v, %v", next, err)
+	}
+	w.wantInbox(bob.Token, "m1")
+	w.due(alice.Token, "m2", bob.User, 0)
+	w.redis.Close() // an answer that needs the store would be an error
+	if next, err := w.route.fire(t.Context()); err != nil || next != askEvery {
+		t.Fatalf("ask again in %v, %v", next, err)
+	}
+
+	var g gate
+	now := time.Now()
+	if !g.enter(now) || g.enter(now.Add(time.Hour)) {
+		t.Error("two look at once")
+	}
+	g.leave()
+	if g.enter(now.Add(askSoonest-1)) || !g.enter(now.Add(askSoonest)) {
+		t.Error("the next look is too early or too late")
+	}
+}
+
+// Two routes on one store, at once and all the time, send each message once and
+// one sender's in their order.
+func TestTwoRoutesSendOnceAndInOrder(t *testing.T) {
+	w := newWorld(t, nil)
+	cfg := w.route.cfg
+	cfg.Registerer = nil
+	other, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	for _, rt := range []*Route{w.route, other} {
+		go func() {
+			defer func() { stopped <- struct{}{} }()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				rt.firing = gate{}
+				if _, err := rt.fire(context.WithoutCancel(t.Context())); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	var want []string
+	for i := range 60 {
+		id := fmt.Sprint("m", i)
+		w.schedule(alice.Token, proto.ScheduleMessage{ID: id, To: bob.User, Text: "x", After: 1})
+		want = append(want, id)
+	}
+	for len(w.scheduled(alice.Token, "").Messages) > 0 {
+		time.Sleep(time.Millisecond) // between two looks
+	}
+	close(stop)
+	<-stopped
+	<-stopped
+	w.wantInbox(bob.Token, want...)
+	w.wantInbox(alice.Token, want...)
+}
+
+func TestStrangersDoNotFire(t *testing.T) {
+	w := newWorld(t, nil)
+	if status, _, _ := w.call(http.MethodPost, proto.PathNodeFire, "not the service token", proto.ContentProtobuf, ""); status != http.StatusUnauthorized {
+		t.Errorf("answered %d", status)
+	}
+}
