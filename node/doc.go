@@ -17,8 +17,9 @@
 //
 // Run owns all of them and returns when they have ended: those of the links
 // (package link), one that reports, one for each lane of the sender, some that
-// pull for CIM connections and for groups, one that reconciles, one that tells the
-// load, one that drains, and those of the internal HTTP server.
+// pull for CIM connections and for groups, one that reconciles, one that asks for
+// delayed messages to be sent, one that tells the load, one that drains, and those
+// of the internal HTTP server.
 //
 // # Groups
 //

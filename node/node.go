@@ -97,6 +97,7 @@ func (n *Node) Run(ctx context.Context) error {
 	workers.Go(func() { n.puller.run(work) })
 	workers.Go(func() { n.reconciler.run(work) })
 	workers.Go(func() { n.watchLoad(work) })
+	workers.Go(func() { n.askToFire(work) })
 	workers.Go(func() {
 		defer giveUp()
 		n.drainer.run(serving)

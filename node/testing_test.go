@@ -35,6 +35,7 @@ type script struct {
 	reconciles []*proto.ReconcileRequest
 	pulls      []*proto.PullRequest
 	moves      []*proto.MoveRequest
+	fires      []*proto.FireRequest
 	next       int64 // last session number given to a CIM connection
 	logs       map[int64][]*proto.Stored
 	groups     map[int64][]int64 // of users
@@ -45,6 +46,7 @@ type script struct {
 	reconciling func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 	pull        func(*proto.PullRequest) (*proto.PullAnswer, error)
 	move        func(*proto.MoveRequest) (*proto.MoveAnswer, error)
+	fire        func(*proto.FireRequest) (*proto.FireAnswer, error)
 }
 
 func (s *script) set(change func(*script)) {
@@ -150,6 +152,13 @@ func (s *script) Move(_ context.Context, r *proto.MoveRequest) (*proto.MoveAnswe
 		})
 	}
 	return answer, nil
+}
+
+func (s *script) Fire(_ context.Context, r *proto.FireRequest) (*proto.FireAnswer, error) {
+	if hook := keep(s, &s.fires, r, &s.fire); hook != nil {
+		return hook(r)
+	}
+	return &proto.FireAnswer{Next: 1000}, nil
 }
 
 // store appends a message to a log and returns its entry.

@@ -181,6 +181,12 @@ func (u *Uplink) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAns
 	return answer, u.call(ctx, proto.PathNodeMove, r, answer)
 }
 
+// Fire implements Route.
+func (u *Uplink) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error) {
+	answer := new(proto.FireAnswer)
+	return answer, u.call(ctx, proto.PathNodeFire, r, answer)
+}
+
 // call makes one request to the URL in use, or the next one that may be asked.
 // After a failure the next call goes to the one behind it.
 func (u *Uplink) call(ctx context.Context, path string, request, answer gproto.Message) error {

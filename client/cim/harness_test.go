@@ -231,6 +231,11 @@ func (u *uplink) Move(ctx context.Context, r *proto.MoveRequest) (answer *proto.
 	return answer, err
 }
 
+func (u *uplink) Fire(ctx context.Context, r *proto.FireRequest) (answer *proto.FireAnswer, err error) {
+	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Fire(ctx, r); return err })
+	return answer, err
+}
+
 var errLost = errors.New("lost on the way")
 
 // holdClosings keeps reports of closed connections from the route until release
