@@ -36,6 +36,9 @@
 // repetition harmless. Messages that one goroutine sends stand in their logs in
 // that order. Enqueue does not wait, for more than one message in flight.
 //
+// ScheduleAt and ScheduleAfter leave a message with the servers, which send it when
+// it is due; until then CancelScheduled takes it back.
+//
 // # Goroutines
 //
 // A Client has two while it is disconnected, one that keeps the connection and

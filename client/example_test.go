@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/history"
@@ -84,6 +85,19 @@ func ExampleClient_Events() {
 		case client.Trimmed:
 			fmt.Println("missed", e.To-e.From+1, "messages")
 		}
+	}
+}
+
+func ExampleClient_ScheduleAfter() {
+	ctx := context.Background()
+	var c *client.Client // from Connect
+	m, err := c.ScheduleAfter(ctx, client.Outgoing{To: 7, Text: "lunch?"}, 2*time.Hour)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("goes out at", time.UnixMilli(m.Due))
+	if err := c.CancelScheduled(ctx, m.ID); errors.Is(err, proto.Err(proto.TooLate, "")) {
+		fmt.Println("it has gone out already")
 	}
 }
 

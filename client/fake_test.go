@@ -239,6 +239,20 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 			return proto.GroupMembersAnswer{Users: []proto.User{{User: bob, Name: "bob"}}, Next: bob, Total: 2}, nil
 		}
 		return proto.GroupMembersAnswer{Users: []proto.User{{User: alice, Name: "alice"}}, Total: 2}, nil
+	case proto.PathSchedule:
+		var in proto.ScheduleMessage
+		json.Unmarshal(body, &in)
+		return proto.Scheduled{ID: in.ID, State: proto.StatePending, Due: 1}, nil
+	case proto.PathScheduled:
+		if r.URL.Query().Get("after") == "" {
+			return proto.ScheduledAnswer{Messages: []proto.Scheduled{{ID: "a"}}, Next: "1:a"}, nil
+		}
+		return proto.ScheduledAnswer{Messages: []proto.Scheduled{{ID: "b"}}}, nil
+	case proto.PathCancel:
+		if bytes.Contains(body, []byte("sent")) {
+			return nil, refuse(proto.TooLate)
+		}
+		return proto.CancelAnswer{}, nil
 	case proto.PathLogout:
 		return proto.LogoutAnswer{}, nil
 	}

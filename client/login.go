@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -71,4 +72,22 @@ func (a *account) call(ctx context.Context, method, path string, in, out any) er
 		}
 	}
 	return a.routes.call(ctx, method, path, in, out)
+}
+
+// insist posts a request that may be repeated until a route takes or refuses it,
+// or ctx ends: then the error wraps ErrOutcomeUnknown. Each try asks for its body.
+func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
+	for row := 0; ; row++ {
+		err := a.call(ctx, http.MethodPost, path, in(), out)
+		if err == nil {
+			return nil
+		}
+		delay, again := retryDelay(err, row)
+		if !again {
+			return err
+		}
+		if !pause(ctx, max(delay, 50*time.Millisecond)) {
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+	}
 }

@@ -3,9 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
-	"time"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -69,20 +67,11 @@ func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 
 func (s *Sender) post(ctx context.Context, m Outgoing) (Receipt, error) {
 	in := proto.SendMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text}
-	for row := 0; ; row++ {
-		var r Receipt
-		err := s.account.call(ctx, http.MethodPost, proto.PathSend, in, &r)
-		if err == nil {
-			return r, nil
-		}
-		delay, again := retryDelay(err, row)
-		if !again {
-			return Receipt{}, fmt.Errorf("send %s: %w", m.ID, err)
-		}
-		if !pause(ctx, max(delay, 50*time.Millisecond)) {
-			return Receipt{}, fmt.Errorf("send %s: %w: %w", m.ID, ErrOutcomeUnknown, err)
-		}
+	var r Receipt
+	if err := s.account.insist(ctx, proto.PathSend, &r, func() any { return in }); err != nil {
+		return Receipt{}, fmt.Errorf("send %s: %w", m.ID, err)
 	}
+	return r, nil
 }
 
 // enter waits for the conversation's turn. leave gives it back.
