@@ -25,6 +25,9 @@ type Session interface {
 	JoinGroup(ctx context.Context, group int64) error
 	LeaveGroup(ctx context.Context, group int64) error
 	Groups(ctx context.Context) ([]client.Group, error)
+	ScheduleAfter(ctx context.Context, m client.Outgoing, delay time.Duration) (client.Scheduled, error)
+	ScheduledPage(ctx context.Context, after string, limit int) (client.ScheduledPage, error)
+	CancelScheduled(ctx context.Context, id string) error
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 
@@ -56,9 +59,10 @@ type chat struct {
 	cfg    Config
 	screen screen
 	sends  chan outgoing
-	later  sync.WaitGroup // of delayed messages
 
-	answering bool // the toy answer mode; owned by the goroutine of Run, which obeys
+	// Owned by the goroutine of Run, which obeys.
+	answering bool    // the toy answer mode
+	laters    []later // delayed messages that the user was told of, by their numbers
 }
 
 // outgoing is a message that was typed, to whom being the name to show.
@@ -105,8 +109,7 @@ func (c *chat) run(ctx context.Context) error {
 	if !errors.Is(err, errQuit) {
 		stopSending() // the client stopped, or the program was told to
 	}
-	cancel(err) // delayed messages that are not due are given up
-	c.later.Wait()
+	cancel(err)
 	close(c.sends)
 	sender.Wait()
 	background.Wait()
@@ -127,28 +130,12 @@ func (c *chat) obeyLines(ctx context.Context) error {
 			return context.Cause(ctx)
 		case line, ok := <-lines:
 			if !ok {
-				return c.afterLastLine(ctx)
+				return errQuit
 			}
 			if err := c.obey(ctx, line); err != nil {
 				return err
 			}
 		}
-	}
-}
-
-// afterLastLine lets delayed messages go out that a script asked for before its
-// input ended.
-func (c *chat) afterLastLine(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { // ends with the last delayed message, or with ctx, which ends those
-		defer close(done)
-		c.later.Wait()
-	}()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-done:
-		return errQuit
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,11 +33,13 @@ type fake struct {
 
 	mu      sync.Mutex
 	sent    []client.Outgoing
-	sentAt  []time.Time
 	refuse  error
 	offline bool
 	online  client.Page
 	groups  []client.Group
+
+	delayed []client.Scheduled
+	dropped []client.Scheduled
 }
 
 func newFake() *fake {
@@ -69,7 +73,6 @@ func (f *fake) SendMessage(ctx context.Context, m client.Outgoing) (client.Recei
 		return client.Receipt{}, f.refuse
 	}
 	f.sent = append(f.sent, m)
-	f.sentAt = append(f.sentAt, time.Now())
 	return client.Receipt{}, nil
 }
 
@@ -112,6 +115,34 @@ func (f *fake) UserByName(_ context.Context, name string) (client.User, error) {
 		return client.User{}, proto.Err(proto.UnknownUser, "")
 	}
 	return client.User{User: 7, Name: "bob"}, nil
+}
+
+func (f *fake) ScheduleAfter(_ context.Context, m client.Outgoing, delay time.Duration) (client.Scheduled, error) {
+	if m.To == 99 {
+		return client.Scheduled{}, proto.Err(proto.UnknownUser, "")
+	}
+	s := client.Scheduled{
+		ID: fmt.Sprint("d", len(f.delayed)), State: proto.StatePending, Due: time.Now().Add(delay).UnixMilli(),
+		To: m.To, Group: m.Group, Text: m.Text,
+	}
+	f.delayed = append(f.delayed, s)
+	return s, nil
+}
+
+func (f *fake) ScheduledPage(context.Context, string, int) (client.ScheduledPage, error) {
+	if f.offline {
+		return client.ScheduledPage{}, client.ErrNoRoute
+	}
+	return client.ScheduledPage{Messages: f.delayed, Dropped: f.dropped}, nil
+}
+
+func (f *fake) CancelScheduled(_ context.Context, id string) error {
+	i := slices.IndexFunc(f.delayed, func(s client.Scheduled) bool { return s.ID == id })
+	if i < 0 {
+		return proto.Err(proto.TooLate, "")
+	}
+	f.delayed = slices.Delete(f.delayed, i, i+1)
+	return nil
 }
 
 func (f *fake) CreateGroup(_ context.Context, name string, _ ...int64) (client.CreatedGroup, error) {
@@ -229,13 +260,10 @@ func TestEveryCommand(t *testing.T) {
 				"hello everyone", "7;;hi by id", "bob;;hi by name", ":smile: is no command", ";; is text too",
 				"carol;;hi", "99;;hi", "bob;;", "",
 				":all", ":olu", ":pu b", ":pu x", ":q tea", ":q coffee", ":q", ":emoji", ":emoji 2", ":emoji 0",
-				":info", ":ai", "你是谁吗?", ":qai", ":delay", ":delay soon", ":delay 7;;see you 30", ":what",
+				":info", ":ai", "你是谁吗?", ":qai", ":what",
 			} {
 				ty.types(line)
 			}
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			ty.types(":delay too late 60")
 			ty.types(":q!")
 		})
 		if err != nil {
@@ -244,7 +272,7 @@ func TestEveryCommand(t *testing.T) {
 		golden(t, "commands.txt", got)
 		want := []client.Outgoing{
 			{Group: 1, Text: "hello everyone"}, {To: 7, Text: "hi by id"}, {To: 7, Text: "hi by name"},
-			{Group: 1, Text: ":smile: is no command"}, {Group: 1, Text: ";; is text too"}, {To: 7, Text: "see you"},
+			{Group: 1, Text: ":smile: is no command"}, {Group: 1, Text: ";; is text too"},
 		}
 		if len(f.sent) != len(want) {
 			t.Fatalf("sent %v", f.sent)
@@ -254,9 +282,35 @@ func TestEveryCommand(t *testing.T) {
 				t.Errorf("sent %v, want %v", f.sent[n], want[n])
 			}
 		}
-		if d := f.sentAt[5].Sub(f.sentAt[4]); d != 30*time.Second {
-			t.Errorf("delayed by %v", d)
+	})
+}
+
+func TestDelayedMessagesAreListedAndTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, line := range []string{
+				":delayed", ":delay", ":delay soon", ":delay soon -1", ":delay soon 99999999999",
+				":delay 7;;see you 30", ":delay good night 90000", ":delay 99;;hi 30", ":delay g9;;\x1b[2Jmeet :coffee: 60",
+			} {
+				ty.types(line)
+			}
+			f.delayed = append(f.delayed, client.Scheduled{ID: "other", Due: time.Now().UnixMilli(), To: 8, Text: "from my phone"})
+			for _, line := range []string{":delayed", ":cancel", ":cancel 9", ":cancel x", ":cancel 1", ":cancel 1", ":cancel 4"} {
+				ty.types(line)
+			}
+			f.dropped = []client.Scheduled{
+				{ID: "d2", Due: time.Now().UnixMilli(), Code: proto.NotMember}, {ID: "old", Code: proto.UnknownUser},
+			}
+			ty.types(":delayed")
+			f.offline = true
+			ty.types(":delayed")
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
 		}
+		golden(t, "delayed.txt", got)
 	})
 }
 
@@ -358,8 +412,8 @@ func TestPipedLinesAreSentBeforeTheEnd(t *testing.T) {
 		for _, m := range f.sent {
 			texts = append(texts, m.Text)
 		}
-		if got := strings.Join(texts, " "); got != "one three two" {
-			t.Errorf("sent %s", got)
+		if got := strings.Join(texts, " "); got != "one three" || len(f.delayed) != 1 {
+			t.Errorf("sent %s, and later %v", got, f.delayed)
 		}
 	})
 }

@@ -19,7 +19,6 @@ const (
 	foundMax    = 20  // messages shown by one search
 	emojiPage   = 20
 	lookupLimit = 10 * time.Second
-	longestWait = 24 * time.Hour // of :delay, whose messages live in this process
 )
 
 // command is what a line that begins with a colon does.
@@ -41,7 +40,9 @@ func commands() []command {
 		{":leave", "<id>", "leave a group", (*chat).leaveGroup},
 		{":members", "<id>", "list who is in a group of yours", (*chat).groupMembers},
 		{":emoji", "<page>", "list emoji and their aliases", (*chat).emojis},
-		{":delay", "<text> <seconds>", "send a text later, while this terminal is open", (*chat).delay},
+		{":delay", "<text> <seconds>", "have a text sent later, whether you are here then or not", (*chat).delay},
+		{":delayed", "", "list what is still to be sent", (*chat).delayed},
+		{":cancel", "<number>", "take back what is still to be sent", (*chat).cancel},
 		{":ai", "", "let a toy answer you instead of sending", (*chat).startAnswering},
 		{":qai", "", "leave the toy answer mode", (*chat).stopAnswering},
 		{":info", "", "show who you are and where you are connected", (*chat).info},

@@ -9,7 +9,7 @@
 // Texts and names come from strangers: what a terminal would obey is taken out of
 // them before they are shown.
 //
-// Run has one goroutine for each of: reading lines, sending, receiving and events,
-// and one for each delayed message. It waits for all of them but the first: a read
+// Run has one goroutine for each of: reading lines, sending, receiving and events.
+// It waits for all of them but the first: a read
 // of standard input cannot be interrupted, so that goroutine ends when In does.
 package chat
