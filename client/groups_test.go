@@ -132,7 +132,7 @@ func TestGroupThatWasLeftIsAcknowledgedNoMore(t *testing.T) {
 		expect(t, c, "-alice")
 		k.say(proto.Inbox, "hi")
 		expect(t, c, "hi")
-		time.Sleep(ackInterval)
+		time.Sleep(2 * ackInterval)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if last := k.acks[len(k.acks)-1].cursors; len(last) == 0 || last[len(last)-1].Log == room {
