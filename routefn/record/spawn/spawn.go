@@ -32,6 +32,8 @@ type Config struct {
 	Port    int      // zero: a free one
 	Persist bool     // keep an append-only file in Dir; else nothing is kept
 	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
+
+	sentinel string // path of its configuration; empty: it is no Sentinel
 }
 
 // Server is a redis-server that was started. Its methods are for one goroutine
@@ -120,6 +122,11 @@ func (s *Server) run(ctx context.Context) error {
 }
 
 func arguments(cfg Config, port int, log string) []string {
+	if cfg.sentinel != "" { // it keeps no data, and knows no word of that
+		return []string{
+			cfg.sentinel, "--sentinel", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log,
+		}
+	}
 	appendonly := "no"
 	if cfg.Persist {
 		appendonly = "yes"
