@@ -7,29 +7,42 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const slots = 16384
 
-// Cluster is a running Redis Cluster of masters without replicas.
+// Cluster is a running Redis Cluster. Its methods are for one goroutine at a
+// time.
 type Cluster struct {
-	Servers []*Server
+	Servers []*Server // those that began as masters first
 }
 
-// NewCluster starts n masters below dir, gives each an equal share of the slots
-// and blocks until each of them calls the cluster well, at most ten seconds. The
-// caller stops it.
+// NewCluster starts n masters without replicas below dir, gives each an equal
+// share of the slots and blocks until each of them calls the cluster well, at
+// most ten seconds. The caller stops it.
 func NewCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
+	return newCluster(ctx, dir, n, 0, false)
+}
+
+// NewReplicatedCluster starts n masters as NewCluster does, each with a replica,
+// which takes over when its master is gone. All keep an append-only file.
+func NewReplicatedCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
+	return newCluster(ctx, dir, n, n, true)
+}
+
+func newCluster(ctx context.Context, dir string, masters, replicas int, persist bool) (*Cluster, error) {
 	c := &Cluster{}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*startTime)
 	defer cancel()
-	buses := make([]int, n)
-	for i := range n {
-		s, bus, err := master(ctx, filepath.Join(dir, "master-"+strconv.Itoa(i)))
+	buses := make([]int, masters+replicas)
+	for i := range buses {
+		s, bus, err := member(ctx, filepath.Join(dir, "member-"+strconv.Itoa(i)), persist)
 		if err != nil {
 			c.Stop()
 			return nil, err
@@ -37,18 +50,22 @@ func NewCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 		c.Servers = append(c.Servers, s)
 		buses[i] = bus
 	}
-	if err := c.join(ctx, buses); err != nil {
+	err := c.join(ctx, buses, masters)
+	if err == nil {
+		err = c.replicate(ctx, masters)
+	}
+	if err != nil {
 		c.Stop()
 		return nil, fmt.Errorf("form cluster: %w", err)
 	}
 	return c, nil
 }
 
-// master starts one member. Its bus has a free port of its own: by default it is
-// the client's plus 10,000, which may be none.
-func master(ctx context.Context, dir string) (*Server, int, error) {
+// member starts one server of a cluster. Its bus has a free port of its own: by
+// default it is the client's plus 10,000, which may be none.
+func member(ctx context.Context, dir string, persist bool) (*Server, int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, 0, fmt.Errorf("make directory of master: %w", err)
+		return nil, 0, fmt.Errorf("make directory of member: %w", err)
 	}
 	var err error
 	for range tries {
@@ -57,9 +74,9 @@ func master(ctx context.Context, dir string) (*Server, int, error) {
 			break
 		}
 		var s *Server
-		s, err = Redis(ctx, Config{Dir: dir, Port: ports[0], Args: []string{
+		s, err = Redis(ctx, Config{Dir: dir, Port: ports[0], Persist: persist, Args: append(quickSync(),
 			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(ports[1]), "--cluster-node-timeout", "2000",
-		}})
+		)})
 		if err == nil {
 			return s, ports[1], nil
 		}
@@ -71,7 +88,7 @@ func master(ctx context.Context, dir string) (*Server, int, error) {
 }
 
 // join gives out the slots, introduces every member to the first, and waits.
-func (c *Cluster) join(ctx context.Context, buses []int) error {
+func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 	clients := make([]*redis.Client, len(c.Servers))
 	for i, s := range c.Servers {
 		clients[i] = redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
@@ -82,9 +99,11 @@ func (c *Cluster) join(ctx context.Context, buses []int) error {
 		return err
 	}
 	for i, client := range clients {
-		first, last := i*slots/len(clients), (i+1)*slots/len(clients)-1
-		if err := client.Do(ctx, "cluster", "addslotsrange", first, last).Err(); err != nil {
-			return err
+		if i < masters {
+			first, last := i*slots/masters, (i+1)*slots/masters-1
+			if err := client.Do(ctx, "cluster", "addslotsrange", first, last).Err(); err != nil {
+				return err
+			}
 		}
 		if i == 0 {
 			continue
@@ -94,6 +113,25 @@ func (c *Cluster) join(ctx context.Context, buses []int) error {
 		}
 	}
 	return await(ctx, func() error { return allWell(ctx, clients) })
+}
+
+// replicate makes the members behind the masters their replicas, in turn.
+func (c *Cluster) replicate(ctx context.Context, masters int) error {
+	for i, replica := range c.Servers[masters:] {
+		id, err := c.Servers[i].ask(ctx, "cluster", "myid").Text()
+		if err != nil {
+			return err
+		}
+		if err := replica.ask(ctx, "cluster", "replicate", id).Err(); err != nil {
+			return err
+		}
+	}
+	for _, replica := range c.Servers[masters:] {
+		if err := await(ctx, func() error { return replica.follows(ctx) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allWell returns nil if each member sees all members and all slots.
@@ -111,14 +149,67 @@ func allWell(ctx context.Context, clients []*redis.Client) error {
 	return nil
 }
 
-// URL returns the addresses as record.Config takes them.
-func (c *Cluster) URL() string {
-	addrs := make([]string, len(c.Servers))
-	for i, s := range c.Servers {
-		addrs[i] = s.Addr()
+// Masters returns the members that take themselves for masters. It fails when
+// one does not answer, or is a replica that has not caught up.
+func (c *Cluster) Masters(ctx context.Context) ([]*Server, error) { return mastersOf(ctx, c.Servers) }
+
+func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
+	var masters []*Server
+	for _, s := range servers {
+		switch err := s.follows(ctx); {
+		case errors.Is(err, errPrimary):
+			masters = append(masters, s)
+		case err != nil:
+			return nil, fmt.Errorf("find masters: %w", err)
+		}
 	}
-	return "redis+cluster://" + strings.Join(addrs, ",")
+	return masters, nil
 }
+
+// Lose kills a master, one of those that there are by number, and returns it. What
+// it did in the time behind before that, its replica does not hear of.
+func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
+	masters, err := c.Masters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	master := masters[number%len(masters)]
+	id, err := master.ask(ctx, "cluster", "myid").Text()
+	if err != nil {
+		return nil, err
+	}
+	told, err := master.ask(ctx, "cluster", "replicas", id).StringSlice()
+	if err != nil {
+		return nil, err
+	}
+	var replicas []*Server
+	for _, s := range c.Servers {
+		if strings.Contains(strings.Join(told, "\n"), " "+s.addr+"@") {
+			replicas = append(replicas, s)
+		}
+	}
+	return master, master.lose(ctx, replicas, behind)
+}
+
+// Rejoin starts a master that was lost, once its replica has taken over, and
+// blocks until it has caught up as that one's replica.
+func (c *Cluster) Rejoin(ctx context.Context, lost *Server) error {
+	others := slices.DeleteFunc(slices.Clone(c.Servers), func(s *Server) bool { return s == lost })
+	err := within(ctx, electTime, func(ctx context.Context) error {
+		masters, err := mastersOf(ctx, others)
+		if err == nil && len(masters) < len(c.Servers)/2 {
+			return errors.New("no replica has taken over")
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("after %s was lost: %w", lost.addr, err)
+	}
+	return lost.rejoin(ctx)
+}
+
+// URL returns the addresses as record.Config takes them.
+func (c *Cluster) URL() string { return "redis+cluster://" + addresses(c.Servers) }
 
 // Stop stops every member, see Server.Stop.
 func (c *Cluster) Stop() {
