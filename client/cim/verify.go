@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -30,6 +31,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.Uint64Var(&c.Seed, "seed", rand.Uint64N(1_000_000), "`number` from which traffic and faults follow; without it another one each time")
 	fs.DurationVar(&c.Duration, "duration", time.Minute, "how long users send and things break")
 	faults := fs.String("faults", "all", "`names` with commas; all; none; help lists them")
+	fs.StringVar(&c.Store, "store", verify.Auto, "`form` of the store: single, sentinel, cluster; auto: what the faults need, and of several the seed chooses")
 	fs.IntVar(&c.Users, "users", 100, "`number` of users")
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
@@ -45,6 +47,11 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	case "none":
 	default:
 		c.Faults = strings.Split(*faults, ",")
+	}
+	if *check == "" && (*faults == "all" || slices.Contains(c.Faults, "gossip-cut")) {
+		if err := fault.OwnNetwork(ctx); err != nil {
+			c.NoCut = err.Error()
+		}
 	}
 	verdict, err := judge(ctx, c, *check)
 	if errors.Is(err, verify.ErrConfig) {

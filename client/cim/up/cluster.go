@@ -21,7 +21,9 @@ type Config struct {
 	Nodes int // zero: 3
 	// Redis is the store: "embedded" (default); "spawn", which keeps nothing;
 	// "persist", a spawned one that has written to its file what it answers for, so
-	// that it can be killed and started again; or the URL of one that runs already.
+	// that it can be killed and started again; "sentinel", a primary with two
+	// replicas and three Sentinels; "cluster", a Redis Cluster of three masters with
+	// a replica each; or the URL of one that runs already.
 	Redis  string
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
 	Auth   string // "open" (default) or "password"
@@ -64,14 +66,16 @@ func (c Config) withDefaults() (Config, error) {
 // Cluster is what Start started. Its methods may be called from any goroutine.
 type Cluster struct {
 	// Set by Start.
-	config  Config
-	dir     string
-	store   string        // URL
-	redis   *redis.Server // nil unless spawned
-	zk      string        // host:port, or empty
-	zkOwn   *spawn.Server // nil unless spawned
-	routeAt []string      // host:port of the routes
-	closers []func()
+	config   Config
+	dir      string
+	store    string        // URL
+	redis    *redis.Server // nil unless spawned, as are the next two
+	sentinel *redis.Sentinel
+	cluster  *redis.Cluster
+	zk       string        // host:port, or empty
+	zkOwn    *spawn.Server // nil unless spawned
+	routeAt  []string      // host:port of the routes
+	closers  []func()
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -178,6 +182,20 @@ func (c *Cluster) startStore(ctx context.Context) error {
 		}
 		c.closers = append(c.closers, server.Stop)
 		c.store, c.redis = server.URL(), server
+	case "sentinel":
+		group, err := redis.NewSentinel(ctx, filepath.Join(c.dir, "redis"), 2)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, group.Stop)
+		c.store, c.sentinel = group.URL(), group
+	case "cluster":
+		cluster, err := redis.NewReplicatedCluster(ctx, filepath.Join(c.dir, "redis"), 3)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, cluster.Stop)
+		c.store, c.cluster = cluster.URL(), cluster
 	default:
 		c.store = c.config.Redis
 	}
@@ -345,8 +363,14 @@ func (c *Cluster) RouteURLs() []string {
 // Store returns the URL of the store.
 func (c *Cluster) Store() string { return c.store }
 
-// Redis returns the server that Start spawned, or nil.
+// Redis returns the single server that Start spawned, or nil.
 func (c *Cluster) Redis() *redis.Server { return c.redis }
+
+// Sentinel returns the primary with replicas that Start spawned, or nil.
+func (c *Cluster) Sentinel() *redis.Sentinel { return c.sentinel }
+
+// RedisCluster returns the Redis Cluster that Start spawned, or nil.
+func (c *Cluster) RedisCluster() *redis.Cluster { return c.cluster }
 
 // ZK returns the address of ZooKeeper, or nothing.
 func (c *Cluster) ZK() string { return c.zk }

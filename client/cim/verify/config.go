@@ -19,10 +19,12 @@ type Config struct {
 	Seed     uint64
 	Duration time.Duration // of the traffic; the run takes some seconds more
 	Faults   []string      // names, or "all"
+	Store    string        // its form: one of Stores; empty: Auto
 	Users    int           // at least 2
 	Nodes    int
 	Routes   int
 	Rate     float64       // messages a second, of all users together
+	NoCut    string        // why gossip cannot be cut; empty: it can, see fault.OwnNetwork
 	Settle   time.Duration // how long what is owed may take when all is healed
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
 	Out      io.Writer     // progress and verdict; nil: nowhere
@@ -44,6 +46,9 @@ func (c Config) check() ([]fault.Fault, error) {
 	case c.Rate <= 0:
 		return nil, fmt.Errorf("%w: the rate is %v", ErrConfig, c.Rate)
 	}
+	if c.Store != "" && !slices.Contains(Stores, c.Store) {
+		return nil, fmt.Errorf("%w: there is no store %q, but %s", ErrConfig, c.Store, strings.Join(Stores, ", "))
+	}
 	all := fault.All()
 	if slices.Equal(c.Faults, []string{"all"}) {
 		return all, nil
@@ -60,6 +65,6 @@ func (c Config) check() ([]fault.Fault, error) {
 }
 
 func (c Config) String() string {
-	return fmt.Sprintf("-seed %d -duration %v -faults %s -users %d -nodes %d -routes %d -rate %g",
-		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Users, c.Nodes, c.Routes, c.Rate)
+	return fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -users %d -nodes %d -routes %d -rate %g",
+		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Users, c.Nodes, c.Routes, c.Rate)
 }

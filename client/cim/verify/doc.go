@@ -13,7 +13,12 @@
 // long. It cannot decide how the processes' threads interleave: the same seed is
 // the same story, and not the same run.
 //
-// What it does not break: the network between nodes (gossip), a Redis failover,
-// a disk that loses what was synced. What it does not send: messages with a
+// The store has one of three forms, each with faults of its own; what a run cannot
+// break it says. A failover of a store that is told "accepted" by its primary
+// alone may lose the last moments: those are counted, and are no violation.
+//
+// What it does not break: the network between clients, nodes and routes other
+// than by their processes, the clock of the store, a disk that loses what was
+// synced. What it does not send: messages with a
 // delay, messages to groups other than everyone.
 package verify

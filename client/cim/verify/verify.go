@@ -67,7 +67,8 @@ func Check(path string) (ledger.Verdict, error) {
 // write runs everything and leaves a ledger at path.
 func (c Config) write(ctx context.Context, faults []fault.Fault, path string) error {
 	watcher := newWatcher(c.Out)
-	watcher.say("seed %d; starting %d nodes and %d routes", c.Seed, c.Nodes, c.Routes)
+	c.Store = storeFor(c.Store, c.Seed, faults)
+	watcher.say("seed %d; starting %d nodes and %d routes, store: %s", c.Seed, c.Nodes, c.Routes, c.Store)
 	cluster, noZK, err := c.start(ctx, faults)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 // start starts the cluster with what the faults need, as far as this machine has
 // it. noZK says why there is no ZooKeeper.
 func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cluster, noZK string, err error) {
-	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Redis: "persist", Dir: c.Dir}
+	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Redis: spawned[c.Store], Dir: c.Dir}
 	noZK = "it was not asked for"
 	for _, f := range faults {
 		if f.Hits() == fault.ZooKeeper {
@@ -95,7 +96,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 	for {
 		cluster, err = up.Start(ctx, config)
 		switch {
-		case errors.Is(err, redis.ErrNotInstalled) && config.Redis == "persist":
+		case errors.Is(err, redis.ErrNotInstalled) && config.Redis != "embedded":
 			config.Redis = "embedded"
 		case errors.Is(err, zookeeper.ErrNotInstalled) && config.ZK == "spawn":
 			config.ZK, noZK = "", zookeeper.ErrNotInstalled.Error()
@@ -113,8 +114,8 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	if err != nil {
 		return err
 	}
-	world := fault.NewWorld(cluster, people.Devices(), noZK)
-	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book), world.Targets)
+	world := fault.NewWorld(cluster, people.Devices(), noZK, c.NoCut)
+	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Devices()), c.Users, len(plan), c.Duration)
 
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -137,11 +138,12 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 }
 
 // possible returns the faults that can happen here, and notes the others.
-func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer) []fault.Fault {
+func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, watcher *watcher) []fault.Fault {
 	var list []fault.Fault
 	for _, f := range faults {
 		if why := f.Missing(world); why != "" {
 			book.Write(ledger.Record{Kind: ledger.LeftOut, Fault: f.Name(), Note: why})
+			watcher.say("left out: %s, %s", f.Name(), why)
 			continue
 		}
 		list = append(list, f)
@@ -152,12 +154,12 @@ func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer) []f
 // hurt carries out the plan while there is traffic, and returns when that has
 // ended and all is healed.
 func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
-	err := fault.Run(traffic, world, plan, func(f fault.Fault, what string, over bool) {
-		kind := ledger.Broken
+	err := fault.Run(traffic, world, plan, func(f fault.Fault, wound fault.Wound, over bool) {
+		record := ledger.Record{Kind: ledger.Broken, Fault: f.Name(), Note: wound.What, Tail: wound.Tail.Microseconds()}
 		if over {
-			kind = ledger.Healed
+			record.Kind, record.Tail = ledger.Healed, 0
 		}
-		book.Write(ledger.Record{Kind: kind, Fault: f.Name(), Note: what})
+		book.Write(record)
 	})
 	<-traffic.Done()
 	if fallen := world.Fallen(); err == nil && len(fallen) > 0 {

@@ -19,6 +19,9 @@ const (
 	// calm is how long nothing may be shown before it is quiet: what is shown twice
 	// would be shown now.
 	calm = 3 * time.Second
+	// found is when everything is found that is in the store: what is still not shown
+	// is lost with a primary.
+	found = 35 * time.Second
 )
 
 // watcher hears the ledger while it is written: to tell how far it is, and when
@@ -105,22 +108,32 @@ func (w *watcher) settle(ctx context.Context, limit time.Duration) {
 	tick := time.NewTicker(settlePoll)
 	defer tick.Stop()
 	for begun := time.Now(); ; {
-		owed, waiting, since := w.state()
-		if owed == 0 && waiting == 0 && since >= calm && time.Since(begun) >= calm {
-			w.say("quiet after %v", (time.Since(begun) - calm).Round(100*time.Millisecond))
+		n := w.state()
+		waited := time.Since(begun)
+		if n.owed == 0 && n.waiting == 0 && n.since >= calm && waited >= calm && (n.perhaps == 0 || waited >= found) {
+			w.say("quiet after %v", (waited - calm).Round(100*time.Millisecond))
 			return
 		}
 		select {
 		case <-ctx.Done():
-			w.say("after %v %d messages are owed and %d have no answer", limit, owed, waiting)
+			w.say("after %v %d messages are owed and %d have no answer", limit, n.owed, n.waiting)
 			return
 		case <-tick.C:
 		}
 	}
 }
 
-func (w *watcher) state() (owed, waiting int, since time.Duration) {
+// state is what is still to come.
+type state struct {
+	owed, perhaps int // showings, see ledger.Judge.Owed
+	waiting       int // messages without an answer
+	since         time.Duration
+}
+
+func (w *watcher) state() state {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.Owed(), w.judge.Waiting(), time.Since(w.latest)
+	n := state{waiting: w.judge.Waiting(), since: time.Since(w.latest)}
+	n.owed, n.perhaps = w.judge.Owed()
+	return n
 }

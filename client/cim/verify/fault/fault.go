@@ -18,6 +18,7 @@ const (
 	Routes    Class = "route"
 	Store     Class = "store"
 	ZooKeeper Class = "zookeeper"
+	Gossip    Class = "gossip"
 	Devices   Class = "device"
 )
 
@@ -49,6 +50,9 @@ func (s Span) draw(rng *rand.Rand) time.Duration {
 // Wound is a fault that happened.
 type Wound struct {
 	What string // in words: node-2 killed
+	// Tail is how far back the store may have lost what it took: zero unless a
+	// primary is gone.
+	Tail time.Duration
 	// Heal ends it, and blocks until what was hit is ready again. It may be tried
 	// again after an error. nil: it heals by itself.
 	Heal func(context.Context) error
@@ -57,7 +61,9 @@ type Wound struct {
 // All returns every fault there is.
 func All() []Fault {
 	return []Fault{
-		nodeKill{}, nodePause{}, routeKill{}, redisKill{}, zkStop{}, clientFlap{}, slowReader{},
+		nodeKill{}, nodePause{}, nodeDrain{}, gossipCut{}, routeKill{},
+		redisKill{}, redisFailover{}, clusterFailover{}, slotMigration{},
+		zkStop{}, zkExpire{}, clientFlap{}, slowReader{},
 	}
 }
 
@@ -67,12 +73,14 @@ type World struct {
 	devices []*crowd.Device
 	seats   []*seat
 	noZK    string
+	noCut   string
 }
 
 // NewWorld returns the world of a cluster that just started and its users. noZK
-// says why there is no ZooKeeper, if there is none.
-func NewWorld(cluster *up.Cluster, devices []*crowd.Device, noZK string) *World {
-	w := &World{cluster: cluster, devices: devices, noZK: noZK}
+// says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
+// cut, if it cannot.
+func NewWorld(cluster *up.Cluster, devices []*crowd.Device, noZK, noCut string) *World {
+	w := &World{cluster: cluster, devices: devices, noZK: noZK, noCut: noCut}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})
 	}

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -78,6 +79,49 @@ func (nodePause) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
 		return Wound{}, err
 	}
 	return Wound{What: node.ID + " paused", Heal: func(context.Context) error { return node.Resume() }}, nil
+}
+
+type nodeDrain struct{}
+
+func (nodeDrain) Name() string { return "node-drain" }
+func (nodeDrain) Story() string {
+	return "a node is asked to leave (SIGTERM), gives its users to others and ends; another joins in its place"
+}
+func (nodeDrain) Hits() Class           { return Nodes }
+func (nodeDrain) Missing(*World) string { return "" }
+func (nodeDrain) Rhythm() Rhythm {
+	return Rhythm{Every: Span{12 * time.Second, 30 * time.Second}, Lasts: Span{time.Second, 6 * time.Second}}
+}
+
+// drainTime is how long a node may take to leave: it waits for a route that
+// answers, and for clients that read slowly.
+const drainTime = 45 * time.Second
+
+func (nodeDrain) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
+	seat := w.seats[s.Target]
+	node := seat.current()
+	gone := make(chan struct{})
+	go func() {
+		node.Stop(drainTime)
+		close(gone)
+	}()
+	replace := func(ctx context.Context) error {
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := node.Err(); err != nil {
+			return fmt.Errorf("%s did not leave in %v: %w", node.ID, drainTime, err)
+		}
+		other, err := w.cluster.AddNode(ctx)
+		if err != nil {
+			return err
+		}
+		seat.take(other)
+		return nil
+	}
+	return Wound{What: node.ID + " drained", Heal: replace}, nil
 }
 
 type routeKill struct{}

@@ -9,7 +9,7 @@ import (
 
 // Told is how Run says what happens: that a fault began (over is false) or was
 // healed. It is called from many goroutines.
-type Told func(f Fault, what string, over bool)
+type Told func(f Fault, wound Wound, over bool)
 
 // healTime is how long healing is tried: two programs may need each other, such
 // as a route that is started again while the store is away.
@@ -81,7 +81,7 @@ func strike(traffic context.Context, w *World, s Strike, tell Told) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Fault.Name(), err)
 	}
-	tell(s.Fault, wound.What, false)
+	tell(s.Fault, wound, false)
 	if wound.Heal == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func strike(traffic context.Context, w *World, s Strike, tell Told) error {
 	if err := heal(life, wound.Heal); err != nil {
 		return fmt.Errorf("%s: %s cannot be healed: %w", s.Fault.Name(), wound.What, err)
 	}
-	tell(s.Fault, wound.What, true)
+	tell(s.Fault, wound, true)
 	return nil
 }
 

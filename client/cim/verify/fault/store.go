@@ -14,7 +14,7 @@ func (redisKill) Story() string {
 func (redisKill) Hits() Class { return Store }
 func (redisKill) Missing(w *World) string {
 	if w.cluster.Redis() == nil {
-		return "the store is not a redis-server of this run"
+		return "the store is no single redis-server of this run"
 	}
 	return ""
 }
@@ -27,17 +27,101 @@ func (redisKill) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
 	return Wound{What: "redis-server killed", Heal: w.cluster.Redis().Restart}, nil
 }
 
-type zkStop struct{}
+// Of 100 lost primaries so many are lost while their replicas are behind, which
+// is what the tail of a few moments is lost by.
+const behindPercent = 60
 
-func (zkStop) Name() string            { return "zk-stop" }
-func (zkStop) Story() string           { return "ZooKeeper is killed, for longer than a session at times" }
-func (zkStop) Hits() Class             { return ZooKeeper }
-func (zkStop) Missing(w *World) string { return w.noZK }
-func (zkStop) Rhythm() Rhythm {
-	return Rhythm{Every: Span{15 * time.Second, 35 * time.Second}, Lasts: Span{time.Second, 14 * time.Second}}
+// tail is how long before its end a primary's writes may not have reached a
+// replica. The longest that they are kept from them is behindMost; the rest is for
+// replicas that are busy.
+const (
+	tail       = 2 * time.Second
+	behindMost = 400 // ms
+)
+
+// behind draws how long before its end the primary's replicas hear nothing.
+func (s Strike) behind() time.Duration {
+	if !s.percent(1, behindPercent) {
+		return 0
+	}
+	return time.Duration(s.Roll>>16%behindMost) * time.Millisecond
 }
 
-func (zkStop) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
-	w.cluster.ZooKeeper().Kill()
-	return Wound{What: "ZooKeeper killed", Heal: w.cluster.ZooKeeper().Restart}, nil
+type redisFailover struct{}
+
+func (redisFailover) Name() string { return "redis-failover" }
+func (redisFailover) Story() string {
+	return "the primary is killed (-9), its replicas behind at times; Sentinel promotes one, and the old one becomes its replica"
+}
+func (redisFailover) Hits() Class { return Store }
+func (redisFailover) Missing(w *World) string {
+	if w.cluster.Sentinel() == nil {
+		return "the store has no Sentinels"
+	}
+	return ""
+}
+func (redisFailover) Rhythm() Rhythm {
+	return Rhythm{Every: Span{15 * time.Second, 30 * time.Second}, Lasts: Span{50 * time.Millisecond, 5 * time.Second}}
+}
+
+func (redisFailover) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
+	group := w.cluster.Sentinel()
+	lost, err := group.Lose(ctx, s.behind())
+	return Wound{
+		What: "redis primary lost", Tail: tail,
+		Heal: func(ctx context.Context) error { return group.Rejoin(ctx, lost) },
+	}, err
+}
+
+func needsCluster(w *World) string {
+	if w.cluster.RedisCluster() == nil {
+		return "the store is no Redis Cluster"
+	}
+	return ""
+}
+
+type clusterFailover struct{}
+
+func (clusterFailover) Name() string { return "redis-cluster-failover" }
+func (clusterFailover) Story() string {
+	return "a master of the Redis Cluster is killed (-9), its replica behind at times; that takes over, and the old one becomes its replica"
+}
+func (clusterFailover) Hits() Class             { return Store }
+func (clusterFailover) Missing(w *World) string { return needsCluster(w) }
+func (clusterFailover) Rhythm() Rhythm          { return redisFailover{}.Rhythm() }
+
+func (clusterFailover) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
+	cluster := w.cluster.RedisCluster()
+	lost, err := cluster.Lose(ctx, int(s.Roll>>32%100), s.behind())
+	return Wound{
+		What: "redis master lost", Tail: tail,
+		Heal: func(ctx context.Context) error { return cluster.Rejoin(ctx, lost) },
+	}, err
+}
+
+type slotMigration struct{}
+
+func (slotMigration) Name() string { return "slot-migration" }
+func (slotMigration) Story() string {
+	return "slots of the Redis Cluster with the logs of users move to another master, key by key"
+}
+func (slotMigration) Hits() Class             { return Store }
+func (slotMigration) Missing(w *World) string { return needsCluster(w) }
+func (slotMigration) Rhythm() Rhythm {
+	return Rhythm{Every: Span{6 * time.Second, 15 * time.Second}, Lasts: Span{500 * time.Millisecond, 5 * time.Second}}
+}
+
+func (slotMigration) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
+	moving, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.cluster.RedisCluster().MoveSlots(moving, int(s.Roll>>32%100))
+		done <- err
+	}()
+	return Wound{What: "redis slots on the move", Heal: func(context.Context) error {
+		stop()
+		err := <-done
+		done <- nil // it may be asked again
+		return err
+	}}, nil
 }

@@ -30,6 +30,17 @@
 //   - stuck: without an answer when all is healed and quiet;
 //   - stopped: a client gave up for good, although nobody told it to.
 //
+// # A primary that is lost
+//
+// Where "accepted" means stored on the store's primary, what it took shortly
+// before it was lost may be gone with it, and its numbers are given again. A
+// message counts as lost with the primary, and not as a violation, if it was sent
+// before that was gone and its sender was told no earlier than the tail of the
+// broken record says; so does what it had and only some devices were shown. All
+// else stays a violation: a loss outside of that, a double, a swap, devices that
+// have different logs at the end. Where "accepted" means stored on a replica,
+// nothing may be lost.
+//
 // A message whose sender gave up without an answer may be shown or not, but to
 // all devices of a log or to none, and at most once. He may send it again, with
 // the same id. Its place among his others is wherever one of his tries may have

@@ -10,14 +10,15 @@ import (
 // owed. The zero Judge is not usable, see NewJudge. It is for one goroutine at a
 // time.
 type Judge struct {
-	messages map[key]*message
-	devices  map[device]*reader
-	users    map[int64][]*reader
-	readers  []*reader // in the order in which they joined
-	order    []*message
-	logs     map[log]*logView
-	spans    map[stream]int64 // messages sent so far
-	verdict  Verdict
+	messages  map[key]*message
+	devices   map[device]*reader
+	users     map[int64][]*reader
+	readers   []*reader // in the order in which they joined
+	order     []*message
+	logs      map[log]*logView
+	spans     map[stream]int64 // messages sent so far
+	failovers []failover       // after which what was accepted may be gone
+	verdict   Verdict
 }
 
 // key names a message, device who is shown it.
@@ -56,6 +57,7 @@ type message struct {
 	first    int64 // number among the stream's, of the first try
 	before   int64 // of its stream, what has this number or a higher one stands behind it
 	joined   int   // devices that had joined when it was sent
+	shown    int   // devices that were shown it
 }
 
 // reader is a device that messages are shown to.
@@ -64,8 +66,8 @@ type reader struct {
 	place int // among those who joined
 	shown []showing
 	seen  map[key]bool
-	last  map[int64]Place    // by log
-	ended map[int64][]string // epochs that were left, by log
+	trail map[int64][]standing // what stands in each log, as far as it was shown it
+	ended map[int64][]string   // epochs that were left, by log
 }
 
 // showing is a message that was shown to a device for the first time.
@@ -94,7 +96,7 @@ func NewJudge() *Judge {
 func (j *Judge) Hear(r Record) {
 	switch r.Kind {
 	case Begun:
-		j.verdict.Run = r.Note
+		j.verdict.Run, j.verdict.Ack = r.Note, r.Ack
 	case LeftOut:
 		j.verdict.LeftOut[r.Fault] = r.Note
 	case Joined:
@@ -107,6 +109,7 @@ func (j *Judge) Hear(r Record) {
 		j.show(r)
 	case Broken:
 		j.verdict.Faults[r.Fault]++
+		j.lose(r)
 	case Trimmed:
 		j.verdict.Trimmed++
 	case Quiet:
@@ -128,7 +131,7 @@ func (j *Judge) join(r Record) {
 	}
 	reader := &reader{
 		device: d, place: len(j.readers), seen: make(map[key]bool),
-		last: make(map[int64]Place), ended: make(map[int64][]string),
+		trail: make(map[int64][]standing), ended: make(map[int64][]string),
 	}
 	j.devices[d] = reader
 	j.readers = append(j.readers, reader)
@@ -210,11 +213,17 @@ func (j *Judge) audience(m *message) []*reader {
 }
 
 // Owed returns how often a message that was accepted, or was shown to another
-// device of the same log, is still to be shown.
-func (j *Judge) Owed() int {
-	n := 0
-	j.owed(func(*reader, *message, bool) { n++ })
-	return n
+// device of the same log, is still to be shown; and how often one of which nobody
+// can say so, because it may have been lost with a primary.
+func (j *Judge) Owed() (owed, perhaps int) {
+	j.owed(func(_ *reader, m *message, _ bool) {
+		if j.mayBeLost(m) {
+			perhaps++
+		} else {
+			owed++
+		}
+	})
+	return owed, perhaps
 }
 
 // Waiting returns how many messages have senders who wait for an answer.
@@ -244,7 +253,11 @@ func (j *Judge) Verdict() Verdict {
 			v.Unknown++
 		}
 	}
+	lost := make(map[*message]bool)
 	j.owed(func(reader *reader, m *message, accepted bool) {
+		if j.takeLost(&v, lost, m) {
+			return
+		}
 		if accepted {
 			v.violate("lost", "%v was not shown %v, accepted at %v", reader, m, micros(m.accepted))
 		} else {
@@ -256,6 +269,7 @@ func (j *Judge) Verdict() Verdict {
 		v.judgeAnswers(reader)
 		v.measure(reader)
 	}
+	j.judgeLogs(&v)
 	slices.Sort(v.Sends)
 	slices.Sort(v.Deliveries)
 	return v

@@ -50,7 +50,12 @@ type Record struct {
 	At      *Place `json:"at,omitempty"`
 	Fault   string `json:"fault,omitempty"`
 	Note    string `json:"note,omitempty"`
+	Ack     string `json:"ack,omitempty"`  // of Begun: what "accepted" means, AckReplica or else on the primary
+	Tail    int64  `json:"tail,omitempty"` // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
 }
+
+// AckReplica is the Ack of a run in which "accepted" means stored on a replica.
+const AckReplica = "replica"
 
 // Place is where an entry stands in the log that the device reads: its own
 // user's inbox (Log zero) or a group's.

@@ -24,6 +24,7 @@ func (j *Judge) show(r Record) {
 		return
 	}
 	reader.seen[m.key] = true
+	m.shown++
 	reader.shown = append(reader.shown, showing{m, r.Time, r.Process})
 	j.showAt(reader, m, r.At)
 }
@@ -34,22 +35,28 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place) {
 		j.verdict.violate("disagree", "%v was shown %v at %v, which is not in its log", reader, m, at)
 		return
 	}
-	last, read := reader.last[at.Log]
+	trail := reader.trail[at.Log]
+	var last Place
+	if len(trail) > 0 {
+		last = trail[len(trail)-1].at
+	}
 	switch {
-	case read && last.Epoch == at.Epoch && at.Number <= last.Number:
+	case last.Epoch == at.Epoch && at.Number <= last.Number && !j.rewind(reader, m, *at):
 		j.verdict.violate("log order", "%v was shown %v at %v, behind %v", reader, m, at, last)
 	case slices.Contains(reader.ended[at.Log], at.Epoch):
 		j.verdict.violate("log order", "%v was shown %v at %v, of an epoch it had left", reader, m, at)
-	case read && last.Epoch != at.Epoch:
+	case last.Epoch != "" && last.Epoch != at.Epoch:
 		reader.ended[at.Log] = append(reader.ended[at.Log], last.Epoch)
 	}
-	reader.last[at.Log] = *at
+	reader.trail[at.Log] = append(reader.trail[at.Log], standing{m, *at})
 
 	view := j.view(reader, at.Log)
-	if other, taken := view.at[*at]; taken && other != m.key {
-		j.verdict.violate("disagree", "%v was shown %v at %v, where another device was shown %s", reader, m, at, other.id)
+	if k, taken := view.at[*at]; taken && k != m.key {
+		if other := j.messages[k]; !j.mayReplace(other, m) && !j.mayReplace(m, other) {
+			j.verdict.violate("disagree", "%v was shown %v at %v, where another device was shown %s", reader, m, at, other.id)
+		}
 	}
-	if place, known := view.places[m.key]; known && place != *at {
+	if place, known := view.places[m.key]; known && place != *at && !j.mayBeLost(m) {
 		j.verdict.violate("disagree", "%v was shown %v at %v, another device at %v", reader, m, at, place)
 	}
 	view.at[*at], view.places[m.key] = m.key, *at
@@ -58,14 +65,18 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place) {
 // view returns what is known of a log that the reader reads: its inbox or a
 // group's.
 func (j *Judge) view(reader *reader, group int64) *logView {
-	l := log{group: group}
-	if group == 0 {
-		l.owner = reader.user
-	}
+	l := logOf(reader, group)
 	if j.logs[l] == nil {
 		j.logs[l] = &logView{at: make(map[Place]key), places: make(map[key]Place)}
 	}
 	return j.logs[l]
+}
+
+func logOf(reader *reader, group int64) log {
+	if group == 0 {
+		return log{owner: reader.user}
+	}
+	return log{group: group}
 }
 
 // judgeTurns judges the sender's order in what a device was shown: behind a

@@ -31,6 +31,12 @@ type Verdict struct {
 	Faults  map[string]int    // how often each began
 	LeftOut map[string]string // faults that could not happen, and why
 
+	Ack             string // what "accepted" meant
+	Failovers       int    // primaries of the store that were lost
+	LostWithPrimary int    // messages that were accepted, lately, and are gone with one
+	LostSeen        int    // messages that are gone and were shown to some devices
+	Logs            int    // of which all devices have the same, unless that is a violation
+
 	Kinds    map[string]int // violations by kind
 	Examples []string       // the first few of each kind
 }
@@ -73,6 +79,12 @@ func (v *Verdict) Print(w io.Writer) error {
 		quantile(v.Deliveries, 50), quantile(v.Deliveries, 99), micros(v.Longest).Round(time.Millisecond), v.LongestTo)
 	if v.Trimmed > 0 {
 		row("came too late", "%d times entries were gone before a device could read them", v.Trimmed)
+	}
+	if v.Failovers > 0 {
+		row("lost with a primary", "%s", v.lost())
+	}
+	if v.Kinds["disagree"]+v.Kinds["log order"]+v.Kinds["lost"] == 0 {
+		row("converged", "all devices have the same %d logs, in the same order", v.Logs)
 	}
 	row("violations", "%s", v.summary())
 	for _, example := range v.Examples {

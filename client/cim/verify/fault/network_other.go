@@ -1,0 +1,15 @@
+//go:build !linux
+
+package fault
+
+import (
+	"context"
+	"errors"
+)
+
+var errLinux = errors.New("a network of its own needs Linux")
+
+// OwnNetwork returns that there is none.
+func OwnNetwork(context.Context) error { return errLinux }
+
+func ip(context.Context, ...string) error { return errLinux }

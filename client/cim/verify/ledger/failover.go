@@ -1,0 +1,119 @@
+package ledger
+
+import "fmt"
+
+// failover is a primary of the store that was lost, with what no replica had.
+type failover struct {
+	at   int64 // us, when it was gone
+	tail int64 // us before that, of which anything may be lost
+}
+
+// lose takes in that a primary was lost. Where senders are told "accepted" only
+// once replicas have a message, nothing may be lost with it.
+func (j *Judge) lose(r Record) {
+	if r.Tail > 0 {
+		j.verdict.Failovers++
+		if j.verdict.Ack != AckReplica {
+			j.failovers = append(j.failovers, failover{at: r.Time, tail: r.Tail})
+		}
+	}
+}
+
+// mayTake reports whether the message may have stood on the lost primary alone:
+// it was sent before that was gone, and its sender was told no earlier than
+// within the tail, or never.
+func (f failover) mayTake(m *message) bool {
+	return m.sent <= f.at && (m.accepted == 0 || m.accepted >= f.at-f.tail)
+}
+
+// mayFollow reports whether the message may have been stored after the failover.
+func (f failover) mayFollow(m *message) bool { return m.accepted == 0 || m.accepted >= f.at }
+
+// mayBeLost reports whether some primary may have taken the message with it.
+func (j *Judge) mayBeLost(m *message) bool {
+	for _, f := range j.failovers {
+		if f.mayTake(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayReplace reports whether b may stand where a stood before a failover.
+func (j *Judge) mayReplace(a, b *message) bool {
+	for _, f := range j.failovers {
+		if f.mayTake(a) && f.mayFollow(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// standing is a message and where a device was shown it.
+type standing struct {
+	*message
+	at Place
+}
+
+// rewind takes back what the device was shown of a log from a place on, if a
+// failover may have taken all of that and m may stand there instead.
+func (j *Judge) rewind(reader *reader, m *message, at Place) bool {
+	trail := reader.trail[at.Log]
+	n := len(trail)
+	for n > 0 && trail[n-1].at.Epoch == at.Epoch && trail[n-1].at.Number >= at.Number {
+		n--
+		if !j.mayReplace(trail[n].message, m) {
+			return false
+		}
+	}
+	reader.trail[at.Log] = trail[:n]
+	return true
+}
+
+// judgeLogs compares the logs that the devices have at the end, without what was
+// taken back: every place of a log has one message, for all who were shown it.
+func (j *Judge) judgeLogs(v *Verdict) {
+	type spot struct {
+		log
+		Place
+	}
+	final := make(map[spot]*message)
+	logs := make(map[log]bool)
+	for _, reader := range j.readers {
+		for group, trail := range reader.trail {
+			l := logOf(reader, group)
+			logs[l] = true
+			for _, s := range trail {
+				at := spot{l, s.at}
+				if other := final[at]; other != nil && other != s.message && !j.mayBeLost(other) && !j.mayBeLost(s.message) {
+					v.violate("disagree", "at the end %v has %v at %v, another device has %s", reader, s.message, s.at, other.id)
+				}
+				final[at] = s.message
+			}
+		}
+	}
+	v.Logs = len(logs)
+}
+
+// takeLost notes that the reader was not shown m, and reports true if that is so
+// because m was lost with a primary.
+func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
+	if !j.mayBeLost(m) {
+		return false
+	}
+	if !lost[m] {
+		lost[m] = true
+		if m.accepted != 0 {
+			v.LostWithPrimary++
+		}
+		if m.shown > 0 {
+			v.LostSeen++
+		}
+	}
+	return true
+}
+
+// lost says in a line what went with the primaries.
+func (v *Verdict) lost() string {
+	return fmt.Sprintf("%d of what was accepted, in %d failovers; %d were shown to some", v.LostWithPrimary, v.Failovers, v.LostSeen)
+}

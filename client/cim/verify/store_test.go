@@ -1,0 +1,35 @@
+package verify
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/cim-go/cim/client/cim/verify/fault"
+)
+
+// Every form has its turn within a few seeds; what only one form can have is
+// asked of that one, and a fault that is told of here exists.
+func TestFormFollowsFaultsAndSeed(t *testing.T) {
+	seen := make(map[string]bool)
+	for seed := range uint64(10) {
+		seen[storeFor(Auto, seed, fault.All())] = true
+	}
+	if !seen[Single] || !seen[Sentinel] || !seen[Cluster] {
+		t.Errorf("ten seeds have %v", slices.Sorted(maps.Keys(seen)))
+	}
+	for name, form := range needs {
+		i := slices.IndexFunc(fault.All(), func(f fault.Fault) bool { return f.Name() == name })
+		if i < 0 {
+			t.Fatalf("there is no %s", name)
+		}
+		for seed := range uint64(3) {
+			if got := storeFor("", seed, fault.All()[i:i+1]); got != form {
+				t.Errorf("%s alone has %s", name, got)
+			}
+		}
+	}
+	if got := storeFor(Cluster, 0, fault.All()); got != Cluster {
+		t.Errorf("asked for a cluster it has %s", got)
+	}
+}
