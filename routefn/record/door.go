@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -31,6 +33,32 @@ func (s server) redirected(context.Context, string) *redis.Client      { return 
 func (s server) single() bool                                          { return true }
 func (s server) each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	return f(ctx, s.Client)
+}
+
+// dialing marks what fails while the library looks for the primary: Sentinel's
+// answers and failures look like those of the store, and nothing was sent.
+type dialing struct{}
+
+// DialHook implements redis.Hook.
+func (dialing) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			// Only its text: the library takes an error that has a server's answer in it,
+			// such as Sentinel's "nil" for a name that it does not know, for the answer to
+			// a pipeline, and reports none.
+			return nil, fmt.Errorf("%w: %v", errUnsent, err)
+		}
+		return conn, nil
+	}
+}
+
+// ProcessHook implements redis.Hook.
+func (dialing) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook implements redis.Hook.
+func (dialing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // cluster is the door to a Redis Cluster. The library keeps the map of slots;

@@ -100,7 +100,9 @@ func withPort(host, port string) string {
 func (e *endpoint) open(cfg Config) door {
 	switch e.kind {
 	case "redis+sentinel":
-		return server{redis.NewFailoverClient(e.sentinelOptions(cfg))}
+		client := redis.NewFailoverClient(e.sentinelOptions(cfg))
+		client.AddHook(dialing{})
+		return server{client}
 	case "redis+cluster":
 		return &cluster{
 			ClusterClient: redis.NewClusterClient(e.clusterOptions(cfg)),

@@ -142,7 +142,7 @@ func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 			return server, nil
 		}
 	}
-	return nil, fmt.Errorf("Sentinels do not agree on a primary: %w", failed)
+	return nil, fmt.Errorf("find primary: Sentinels do not agree on a primary: %w", failed)
 }
 
 // Lose kills the primary, and returns it. What it did in the time behind before
@@ -176,6 +176,16 @@ func (s *Sentinel) Rejoin(ctx context.Context, lost *Server) error {
 		return err
 	}
 	return lost.rejoin(ctx)
+}
+
+// Forget makes the Sentinels forget the primary.
+func (s *Sentinel) Forget(ctx context.Context) error {
+	for _, sentinel := range s.sentinels {
+		if err := sentinel.ask(ctx, "sentinel", "remove", masterName).Err(); err != nil {
+			return fmt.Errorf("forget primary: %w", err)
+		}
+	}
+	return nil
 }
 
 // Stop stops all, Sentinels first.
