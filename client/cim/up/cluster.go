@@ -25,6 +25,7 @@ type Config struct {
 	// replicas and three Sentinels; "cluster", a Redis Cluster of three masters with
 	// a replica each; or the URL of one that runs already.
 	Redis  string
+	Clock  bool   // the spawned store of "persist" has a clock that can be set
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
 	Auth   string // "open" (default) or "password"
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
@@ -72,6 +73,7 @@ type Cluster struct {
 	redis    *redis.Server // nil unless spawned, as are the next two
 	sentinel *redis.Sentinel
 	cluster  *redis.Cluster
+	clock    *redis.Clock  // nil unless asked for
 	zk       string        // host:port, or empty
 	zkOwn    *spawn.Server // nil unless spawned
 	routeAt  []string      // host:port of the routes
@@ -175,6 +177,10 @@ func (c *Cluster) startStore(ctx context.Context) error {
 			// By default the write may wait two seconds for a slow disk: an answer that
 			// was given meanwhile would not survive a kill.
 			config.Args = []string{"--appendfsync", "always"}
+			if err := c.makeClock(ctx); err != nil {
+				return err
+			}
+			config.Clock = c.clock
 		}
 		server, err := redis.Redis(ctx, config)
 		if err != nil {
@@ -199,6 +205,17 @@ func (c *Cluster) startStore(ctx context.Context) error {
 	default:
 		c.store = c.config.Redis
 	}
+	return nil
+}
+
+func (c *Cluster) makeClock(ctx context.Context) (err error) {
+	if !c.config.Clock {
+		return nil
+	}
+	if c.clock, err = redis.NewClock(ctx, filepath.Join(c.dir, "clock")); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() { _ = c.clock.Close() }) // nothing is read from it any more
 	return nil
 }
 
@@ -371,6 +388,9 @@ func (c *Cluster) Sentinel() *redis.Sentinel { return c.sentinel }
 
 // RedisCluster returns the Redis Cluster that Start spawned, or nil.
 func (c *Cluster) RedisCluster() *redis.Cluster { return c.cluster }
+
+// Clock returns the store's clock, or nil if it cannot be set.
+func (c *Cluster) Clock() *redis.Clock { return c.clock }
 
 // ZK returns the address of ZooKeeper, or nothing.
 func (c *Cluster) ZK() string { return c.zk }

@@ -18,7 +18,6 @@
 // alone may lose the last moments: those are counted, and are no violation.
 //
 // What it does not break: the network between clients, nodes and routes other
-// than by their processes, the clock of the store, a disk that loses what was
-// synced. What it does not send: messages with a
+// than by their processes, a disk that loses what was synced. What it does not send: messages with a
 // delay, messages to groups other than everyone.
 package verify

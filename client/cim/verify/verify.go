@@ -92,6 +92,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 		if f.Hits() == fault.ZooKeeper {
 			config.ZK, noZK = "spawn", ""
 		}
+		config.Clock = config.Clock || f.Hits() == fault.Clock
 	}
 	for {
 		cluster, err = up.Start(ctx, config)
@@ -100,6 +101,8 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 			config.Redis = "embedded"
 		case errors.Is(err, zookeeper.ErrNotInstalled) && config.ZK == "spawn":
 			config.ZK, noZK = "", zookeeper.ErrNotInstalled.Error()
+		case errors.Is(err, redis.ErrNoClock) && config.Clock:
+			config.Clock = false
 		default:
 			return cluster, noZK, err
 		}

@@ -32,6 +32,7 @@ type Config struct {
 	Port    int      // zero: a free one
 	Persist bool     // keep an append-only file in Dir; else nothing is kept
 	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
+	Clock   *Clock   // nil: the machine's
 
 	sentinel string // path of its configuration; empty: it is no Sentinel
 }
@@ -42,6 +43,7 @@ type Server struct {
 	// Set by Redis.
 	addr    string
 	command []string
+	clock   *Clock
 	log     string // path
 
 	// Of the present or latest process.
@@ -86,6 +88,7 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 	s := &Server{
 		addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		command: append([]string{path}, arguments(cfg, port, log)...),
+		clock:   cfg.Clock,
 		log:     log,
 	}
 	if err := s.run(ctx); err != nil {
@@ -111,6 +114,7 @@ func (s *Server) Restart(ctx context.Context) error {
 func (s *Server) run(ctx context.Context) error {
 	cmd := exec.Command(s.command[0], s.command[1:]...)
 	cmd.SysProcAttr = endWithParent()
+	cmd.Env = append(os.Environ(), s.clock.environment()...)
 	if err := s.launch(cmd); err != nil {
 		return err
 	}

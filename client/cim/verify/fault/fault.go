@@ -17,6 +17,7 @@ const (
 	Nodes     Class = "node"
 	Routes    Class = "route"
 	Store     Class = "store"
+	Clock     Class = "clock"
 	ZooKeeper Class = "zookeeper"
 	Gossip    Class = "gossip"
 	Devices   Class = "device"
@@ -62,7 +63,7 @@ type Wound struct {
 func All() []Fault {
 	return []Fault{
 		nodeKill{}, nodePause{}, nodeDrain{}, gossipCut{}, routeKill{},
-		redisKill{}, redisFailover{}, clusterFailover{}, slotMigration{},
+		redisKill{}, redisFailover{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		zkStop{}, zkExpire{}, clientFlap{}, slowReader{},
 	}
 }
