@@ -12,6 +12,7 @@ import (
 // A master dies and its replica takes over; slots move to another master with
 // all their keys.
 func TestClusterKeepsItsKeys(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx := t.Context()
 	c, err := NewReplicatedCluster(ctx, t.TempDir(), 3)
 	if err != nil {
@@ -40,6 +41,7 @@ func TestClusterKeepsItsKeys(t *testing.T) {
 		t.Errorf("%d slots were moved: %v", moved, err)
 	}
 	all("after the move")
+	awaitReplicas(t, c.Servers)
 	lost, err := c.Lose(ctx, 1, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 // A primary dies while its replicas are behind: what they never heard is lost,
 // another one is promoted with all they had, and the old one becomes its replica.
 func TestLostPrimaryIsReplacedByAReplica(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx := t.Context()
 	s, err := NewSentinel(ctx, t.TempDir(), 2)
 	if err != nil {
@@ -21,6 +22,7 @@ func TestLostPrimaryIsReplacedByAReplica(t *testing.T) {
 	if err := old.ask(ctx, "set", "kept", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
+	awaitReplicas(t, s.servers)
 	writing := make(chan error)
 	time.AfterFunc(100*time.Millisecond, func() { writing <- old.ask(ctx, "set", "tail", "1").Err() })
 	lost, err := s.Lose(ctx, 300*time.Millisecond)
