@@ -11,12 +11,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// askTime is how long a server may take to answer: on a starved machine the one
+// second of a ping has been too short.
+const askTime = 5 * time.Second
+
 // ask sends one command over a connection of its own.
 func (s *Server) ask(ctx context.Context, args ...any) *redis.Cmd {
-	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	client := redis.NewClient(&redis.Options{
-		Addr: s.addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
+		Addr: s.addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DialTimeout: askTime, ReadTimeout: askTime, DisableIdentity: true, ContextTimeoutEnabled: true,
 	})
 	defer client.Close()
 	return client.Do(ctx, args...)
