@@ -32,6 +32,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.DurationVar(&c.Duration, "duration", time.Minute, "how long users send and things break")
 	faults := fs.String("faults", "all", "`names` with commas; all; none; help lists them")
 	fs.StringVar(&c.Store, "store", verify.Auto, "`form` of the store: single, sentinel, cluster; auto: what the faults need, and of several the seed chooses")
+	fs.StringVar(&c.Ack, "ack", verify.AckPrimary, "`where` a message is stored when it is accepted: primary, which may lose the last moments in a failover, or replica")
 	fs.IntVar(&c.Users, "users", 100, "`number` of users")
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")

@@ -20,6 +20,7 @@ type Config struct {
 	Duration time.Duration // of the traffic; the run takes some seconds more
 	Faults   []string      // names, or "all"
 	Store    string        // its form: one of Stores; empty: Auto
+	Ack      string        // what routes call accepted: AckPrimary or AckReplica
 	Users    int           // at least 2
 	Nodes    int
 	Routes   int
@@ -49,6 +50,9 @@ func (c Config) check() ([]fault.Fault, error) {
 	if c.Store != "" && !slices.Contains(Stores, c.Store) {
 		return nil, fmt.Errorf("%w: there is no store %q, but %s", ErrConfig, c.Store, strings.Join(Stores, ", "))
 	}
+	if c.Ack != AckPrimary && c.Ack != AckReplica || c.Ack == AckReplica && c.Store == Single {
+		return nil, fmt.Errorf("%w: -ack %s: want %s, or %s with a store that has replicas", ErrConfig, c.Ack, AckPrimary, AckReplica)
+	}
 	all := fault.All()
 	if slices.Equal(c.Faults, []string{"all"}) {
 		return all, nil
@@ -65,6 +69,6 @@ func (c Config) check() ([]fault.Fault, error) {
 }
 
 func (c Config) String() string {
-	return fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -users %d -nodes %d -routes %d -rate %g",
-		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Users, c.Nodes, c.Routes, c.Rate)
+	return fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -ack %s -users %d -nodes %d -routes %d -rate %g",
+		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/client/cim/verify/fault"
+	"github.com/cim-go/cim/client/cim/verify/ledger"
 )
 
 // The forms of the store.
@@ -17,6 +18,13 @@ const (
 // Stores are all forms.
 var Stores = []string{Auto, Single, Sentinel, Cluster}
 
+// When routes call a message accepted: when it is stored on the primary, or on a
+// replica, too.
+const (
+	AckPrimary = "primary"
+	AckReplica = ledger.AckReplica
+)
+
 // spawned is what package up calls the forms.
 var spawned = map[string]string{Single: "persist", Sentinel: "sentinel", Cluster: "cluster"}
 
@@ -25,18 +33,22 @@ var needs = map[string]string{
 	"redis-kill": Single, "clock-skew": Single, "redis-failover": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,
 }
 
-// storeFor returns the form that a run with these faults has.
-func storeFor(form string, seed uint64, faults []fault.Fault) string {
+// storeFor returns the form that a run with these faults has. Replicas are needed
+// to accept on them.
+func storeFor(form, ack string, seed uint64, faults []fault.Fault) string {
 	if form != Auto && form != "" {
 		return form
 	}
 	var wanted []string
 	for _, f := range faults {
-		if form := needs[f.Name()]; form != "" && !slices.Contains(wanted, form) {
+		if form := needs[f.Name()]; form != "" && (form != Single || ack != AckReplica) && !slices.Contains(wanted, form) {
 			wanted = append(wanted, form)
 		}
 	}
-	if len(wanted) == 0 {
+	switch {
+	case len(wanted) == 0 && ack == AckReplica:
+		return Sentinel
+	case len(wanted) == 0:
 		return Single
 	}
 	return wanted[seed%uint64(len(wanted))]

@@ -13,7 +13,10 @@ import (
 func TestFormFollowsFaultsAndSeed(t *testing.T) {
 	seen := make(map[string]bool)
 	for seed := range uint64(10) {
-		seen[storeFor(Auto, seed, fault.All())] = true
+		if got := storeFor(Auto, AckReplica, seed, fault.All()); got == Single {
+			t.Error("a single server has to accept on replicas")
+		}
+		seen[storeFor(Auto, AckPrimary, seed, fault.All())] = true
 	}
 	if !seen[Single] || !seen[Sentinel] || !seen[Cluster] {
 		t.Errorf("ten seeds have %v", slices.Sorted(maps.Keys(seen)))
@@ -24,12 +27,12 @@ func TestFormFollowsFaultsAndSeed(t *testing.T) {
 			t.Fatalf("there is no %s", name)
 		}
 		for seed := range uint64(3) {
-			if got := storeFor("", seed, fault.All()[i:i+1]); got != form {
+			if got := storeFor("", AckPrimary, seed, fault.All()[i:i+1]); got != form {
 				t.Errorf("%s alone has %s", name, got)
 			}
 		}
 	}
-	if got := storeFor(Cluster, 0, fault.All()); got != Cluster {
+	if got := storeFor(Cluster, AckPrimary, 0, fault.All()); got != Cluster {
 		t.Errorf("asked for a cluster it has %s", got)
 	}
 }

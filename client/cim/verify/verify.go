@@ -67,7 +67,7 @@ func Check(path string) (ledger.Verdict, error) {
 // write runs everything and leaves a ledger at path.
 func (c Config) write(ctx context.Context, faults []fault.Fault, path string) error {
 	watcher := newWatcher(c.Out)
-	c.Store = storeFor(c.Store, c.Seed, faults)
+	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
 	watcher.say("seed %d; starting %d nodes and %d routes, store: %s", c.Seed, c.Nodes, c.Routes, c.Store)
 	cluster, noZK, err := c.start(ctx, faults)
 	if err != nil {
@@ -78,7 +78,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	if err != nil {
 		return err
 	}
-	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String()})
+	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack})
 	err = c.drive(ctx, faults, cluster, noZK, book, watcher)
 	return errors.Join(err, book.Close())
 }
@@ -87,6 +87,9 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 // it. noZK says why there is no ZooKeeper.
 func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cluster, noZK string, err error) {
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Redis: spawned[c.Store], Dir: c.Dir}
+	if c.Ack == AckReplica {
+		config.RouteFlags = []string{"-ack", c.Ack}
+	}
 	noZK = "it was not asked for"
 	for _, f := range faults {
 		if f.Hits() == fault.ZooKeeper {
@@ -97,7 +100,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 	for {
 		cluster, err = up.Start(ctx, config)
 		switch {
-		case errors.Is(err, redis.ErrNotInstalled) && config.Redis != "embedded":
+		case errors.Is(err, redis.ErrNotInstalled) && config.Redis != "embedded" && c.Ack != AckReplica:
 			config.Redis = "embedded"
 		case errors.Is(err, zookeeper.ErrNotInstalled) && config.ZK == "spawn":
 			config.ZK, noZK = "", zookeeper.ErrNotInstalled.Error()
