@@ -40,9 +40,9 @@ const (
 // for stories whose order of events has to be forced.
 type system struct {
 	t      *testing.T
-	url    string        // of the route
-	store  *record.Store // the route's, to look at what is recorded
-	redis  *embedded.Server
+	url    string           // of the route
+	store  *record.Store    // the route's, to look at what is recorded
+	redis  *embedded.Server // nil: the plan named another
 	issuer *token.Issuer
 	table  *ring.Table // the members, as the route knows them
 	nodes  []*station
@@ -59,6 +59,7 @@ type station struct {
 // plan says what a system differs in from two nodes in open mode.
 type plan struct {
 	nodes int
+	store string // URL of a Redis; empty: an embedded one, which is slow
 	route func(*routefn.Config)
 	node  func(*node.Config)
 }
@@ -70,11 +71,14 @@ func newSystem(t *testing.T, p plan) *system {
 	if s.issuer, err = token.NewIssuer([]byte("a route key of the tests")); err != nil {
 		t.Fatal(err)
 	}
-	if s.redis, err = embedded.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
+	if p.store == "" {
+		if s.redis, err = embedded.Start("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.redis.Close)
+		p.store = s.redis.URL()
 	}
-	t.Cleanup(s.redis.Close)
-	s.store, err = record.Dial(t.Context(), record.Config{URL: s.redis.URL(), AllowEmbedded: true})
+	s.store, err = record.Dial(t.Context(), record.Config{URL: p.store, AllowEmbedded: true})
 	if err != nil {
 		t.Fatal(err)
 	}

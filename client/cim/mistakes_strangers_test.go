@@ -134,7 +134,7 @@ func TestSlowReaderDelaysNobodyAndMissesNothing(t *testing.T) {
 	t.Parallel()
 	const queue = 16 << 10
 	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) {
-		c.OutboxBytes, c.Clients = queue, smallBuffers{c.Clients}
+		c.OutboxBytes, c.Clients = queue, smallBuffers{c.Clients, 4 << 10}
 	}})
 	routes := []string{s.url}
 	alice, bob := connect(t, routes, "alice"), connect(t, routes, "bob")
@@ -174,14 +174,17 @@ func TestSlowReaderDelaysNobodyAndMissesNothing(t *testing.T) {
 }
 
 // smallBuffers keeps the kernel from holding what a node has written.
-type smallBuffers struct{ net.Listener }
+type smallBuffers struct {
+	net.Listener
+	size int // in bytes
+}
 
 func (l smallBuffers) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return conn, conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	return conn, conn.(*net.TCPConn).SetWriteBuffer(l.size)
 }
 
 // stalled reads some bytes and then nothing more until gate is closed.
