@@ -5,13 +5,16 @@ import "time"
 const (
 	// interval is the shortest window. At 100 answers a second it has ten of them.
 	interval = 100 * time.Millisecond
-	// first is the limit before the store has said anything: enough for a crowd that
-	// comes at once, and at 5,000 requests a second over in 100 ms.
-	first = 512
+	// first is the limit before the store has said anything. As long as it has never
+	// been late the limit doubles in each window, as in TCP's slow start: it is at the
+	// default maximum after 600 ms, and a store of 200 a second is not given more in
+	// that time than it can do in one of its timeouts.
+	first = 64
 	// floor is the least limit. Every node has four requests with messages in flight
 	// at most, so a few nodes are served whatever else happens.
 	floor = 32
-	// step is how much the limit grows in a window: by 1,000 in six seconds.
+	// step is how much the limit grows in a window after that: by 1,000 in six
+	// seconds.
 	step = 16
 )
 
@@ -47,20 +50,24 @@ type window struct {
 	late    int // of them, those that took longer than the target
 }
 
+// tooLate reports whether the store has too much to do: most of its answers were
+// late, and it was not for another reason, which it is with so few in flight.
+func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
+
 // next returns the limit for the next window; see the package's doc for why.
-func next(limit, most int, target time.Duration, w window) int {
+// starting says that the store has never had too much to do.
+func next(limit, most int, starting bool, target time.Duration, w window) int {
 	switch {
 	case w.answers == 0 || w.took <= 0:
 		return limit
-	case 2*w.late > w.answers:
-		if w.peak <= floor {
-			return limit // so few do not make a store slow: it is for another reason
-		}
+	case w.tooLate():
 		busy := float64(w.left) / w.took.Seconds() * target.Seconds()
 		return max(floor, min(limit, int(0.9*busy)))
-	case 2*w.peak > limit:
-		return min(limit+step, most)
-	default:
+	case 2*w.late > w.answers || 2*w.peak <= limit:
 		return limit
+	case starting:
+		return min(2*limit, most)
+	default:
+		return min(limit+step, most)
 	}
 }

@@ -33,6 +33,7 @@ type Limiter struct {
 
 	mu       sync.Mutex
 	limit    int
+	starting bool // the store has never had too much to do
 	inFlight int
 	begun    time.Time // of the window
 	window   window
@@ -40,7 +41,7 @@ type Limiter struct {
 
 // New returns a Limiter.
 func New(c Config) *Limiter {
-	return &Limiter{most: c.Most, target: c.Target, limit: min(first, c.Most), begun: time.Now()}
+	return &Limiter{most: c.Most, target: c.Target, limit: min(first, c.Most), starting: true, begun: time.Now()}
 }
 
 // Enter counts one more request in, or says why it is refused. Whoever was let in
@@ -80,7 +81,8 @@ func (l *Limiter) Answered(took time.Duration) {
 		return
 	}
 	if l.most >= 0 {
-		l.limit = next(l.limit, l.most, l.target, l.window)
+		l.starting = l.starting && !l.window.tooLate()
+		l.limit = next(l.limit, l.most, l.starting, l.target, l.window)
 	}
 	l.begun, l.window = now, window{peak: l.inFlight}
 }

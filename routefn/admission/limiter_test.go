@@ -30,9 +30,12 @@ func TestOneLookFindsWhatKeepsTheStoreBusy(t *testing.T) {
 		"grows to the maximum":                    {4090, second(window{left: 10, peak: 4000, answers: 10}), 4096},
 		"nothing was heard of the store":          {100, second(window{left: 10, peak: 100}), 100},
 	} {
-		if got := next(tt.limit, 4096, target, tt.w); got != tt.want {
+		if got := next(tt.limit, 4096, false, target, tt.w); got != tt.want {
 			t.Errorf("%s: %d becomes %d, want %d", name, tt.limit, got, tt.want)
 		}
+	}
+	if got := next(64, 4096, true, target, second(window{left: 10, peak: 64, answers: 10})); got != 128 {
+		t.Errorf("a store that never had too much to do: 64 becomes %d, want 128", got)
 	}
 }
 
@@ -41,12 +44,13 @@ func TestLimitStaysBetweenFloorAndMaximum(t *testing.T) {
 		most := rapid.IntRange(floor, 10_000).Draw(t, "most")
 		limit := rapid.IntRange(floor, most).Draw(t, "limit")
 		answers := rapid.IntRange(0, 1000).Draw(t, "answers")
-		got := next(limit, most, target, window{
+		starting := rapid.Bool().Draw(t, "starting")
+		got := next(limit, most, starting, target, window{
 			took: time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "took")),
 			left: rapid.IntRange(0, 100_000).Draw(t, "left"), peak: rapid.IntRange(0, most).Draw(t, "peak"),
 			answers: answers, late: rapid.IntRange(0, answers).Draw(t, "late"),
 		})
-		if got < floor || got > most || got > limit+step {
+		if got < floor || got > most || got > max(limit+step, 2*limit) {
 			t.Fatalf("%d of %d becomes %d", limit, most, got)
 		}
 		if s, n, c := room(Sheddable, got, most), room(Normal, got, most), room(Critical, got, most); s > n || n >= c || c != most {
