@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"runtime"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -59,6 +62,62 @@ func TestSlowReaderIsToldTheNewestFirst(t *testing.T) {
 			t.Errorf("got %v", f)
 		}
 	})
+}
+
+// Whatever comes and however it is read: of every number in every log the reader
+// has either got the message or, behind what he got before it, been told that
+// there is one.
+func TestNothingNumberedIsDroppedSilently(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { readAtRandom(t, seed) }) })
+	}
+}
+
+func readAtRandom(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	w := inMemory(t, Config{OutboxBytes: 5000})
+	conn, r := w.login(t, ourLogin)
+	const logs, count = 3, 300
+	var sent, got, told [logs]int64
+	pushed := 0
+	take := func() {
+		f := read(t, conn)
+		for _, mark := range f.Newest {
+			told[mark.Log] = max(told[mark.Log], mark.Number)
+		}
+		if f.Cmd != proto.Command_MESSAGE {
+			return
+		}
+		log, number := f.At.Log, f.At.Number
+		if number <= got[log] {
+			t.Fatalf("message %d of log %d after %d", number, log, got[log])
+		}
+		got[log] = number
+		pushed++
+	}
+	for range count {
+		log := random.Int64N(logs)
+		sent[log]++
+		f := message(sent[log], strings.Repeat("x", random.IntN(1000)))
+		f.At.Log = log
+		r.link.Send(NewPacket(f))
+		synctest.Wait()
+		for random.IntN(3) == 0 && r.link.Queued() > 0 {
+			take()
+			synctest.Wait()
+		}
+	}
+	for ; r.link.Queued() > 0; synctest.Wait() {
+		take()
+	}
+	for log := range sent {
+		if max(got[log], told[log]) != sent[log] {
+			t.Errorf("log %d has %d messages; got %d, told of %d", log, sent[log], got[log], told[log])
+		}
+	}
+	if n := int(testutil.ToFloat64(w.server.metrics.drops[dropLagging])); n != count-pushed || n == 0 {
+		t.Errorf("%d of %d messages were pushed, %d are counted as not", pushed, count, n)
+	}
 }
 
 func TestOfferRefusesWhenFull(t *testing.T) {

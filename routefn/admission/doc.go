@@ -8,13 +8,14 @@
 //
 // # How many
 //
-// The limit follows the store's answer time. Ten times a second,
-// while there are answers, it is looked at how many came within the target:
+// The limit follows the store's answer time. Ten times a second, while there are
+// answers, it is looked at how many came within the target:
 //
-//   - Half of them were in time: the limit grows by a step, if there was use for it.
-//     Until the store has been late for the first time it doubles. A limit that nobody reaches says nothing about the store (the reason
-//     is that of congestion window validation, RFC 7661).
-//   - More than half came late: there is a queue in front of the store that does
+//   - Half of them or more: the limit grows by a step, if there was use for it. One
+//     that nobody reaches says nothing about the store (the reason is that of
+//     congestion window validation, RFC 7661). Until the store is late for the first
+//     time the limit begins low and doubles (slow start, RFC 5681).
+//   - Fewer than half: there is a queue in front of the store that does
 //     not go away, which one slow answer does not show (RFC 8289, CoDel, judges by
 //     the delay that stays for the same reason). Then the limit becomes what keeps
 //     the store just busy. By Little's law, L = λW (J. D. C. Little, 1961), requests
@@ -22,8 +23,9 @@
 //     busy, does not do more than λ, so that W is the target if λ times the target
 //     are let in. A tenth less lets the queue drain.
 //
-// So one look brings the limit from anywhere to where it belongs. Several routes on one store settle in the same way, without
-// knowing of each other: each takes what the store does for it.
+// So one look brings the limit from anywhere to where it belongs. Several routes
+// on one store settle in the same way, without knowing of each other: each takes
+// what the store does for it.
 //
 // # Who first
 //
