@@ -225,7 +225,7 @@ func TestOrderOfASenderHoldsWhateverIsLost(t *testing.T) {
 			return call()
 		})
 	}
-	const messages, window = 300, 30
+	const messages, window = 300, 10
 	var want, wantCarol []string
 	var pending []*client.Pending
 	for i := range messages {
