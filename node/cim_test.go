@@ -194,6 +194,51 @@ func TestCIMIsShownWhatCameWhilePending(t *testing.T) {
 	})
 }
 
+// What is missing for everyone is pulled by the node, once for all.
+func TestCIMIsShownEveryoneInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, proto.Everyone, 1)
+		first, second := c.cim(t, 2), c.cim(t, 3)
+		synctest.Wait()
+		before := c.route.pullCount()
+		items := c.says(t, "1", "2", "3", "4")
+		c.pushes(items[1], items[0], items[3])
+		time.Sleep(2 * relayWait)
+		for _, p := range []*peer{first, second} {
+			gets(t, p, "1", "2", "3", "4")
+		}
+		if n := c.route.pullCount() - before; n != 1 {
+			t.Errorf("%d pulls for three connections", n)
+		}
+	})
+}
+
+// The store lost a tail: each is shown the log again.
+func TestCIMIsShownEveryonesNewLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, proto.Everyone, 1)
+		p := c.cim(t, 2)
+		synctest.Wait()
+		c.pushes(c.says(t, "lost")...)
+		gets(t, p, "lost")
+		c.route.set(func(s *script) {
+			s.logs[proto.Everyone] = s.logs[proto.Everyone][:1]
+			s.pull = func(r *proto.PullRequest) (*proto.PullAnswer, error) {
+				if entries := s.logs[proto.Everyone]; r.After.Log != proto.Everyone || r.After.Number == 0 {
+					return &proto.PullAnswer{Entries: entries, Newest: entries[1].At}, nil
+				}
+				return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: s.newestLocked(proto.Everyone)}, nil
+			}
+		})
+		c.pushes(c.says(t, "new")...)
+		time.Sleep(2 * relayWait)
+		if f := p.next(t); !slices.Equal(f.BatchReqMsg, []string{"before", "new"}) {
+			t.Errorf("got %v", f)
+		}
+		p.quiet(t)
+	})
+}
+
 func TestCIMPullIsRepeatedUntilARouteAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)

@@ -26,7 +26,7 @@
 // A node learns of a session's groups when it opens, and when it is opened again
 // because a route says that they changed. A relay a group (relay.go) passes its
 // entries on in their order, and what is missing is pulled once for all members.
-// Everyone has no relay: its clients put it in order themselves.
+// To everyone, which is a group like the others, belong all who are here.
 //
 // # Locks
 //

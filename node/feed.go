@@ -50,12 +50,12 @@ func (f *cimFeed) log(id int64) *cimLog {
 	return nil
 }
 
-// start begins at the cursors and pulls what waited. Without a cursor the inbox
-// begins at its oldest entry and everyone at its newest, which the first ping
-// makes the cursor.
-func (f *cimFeed) start(cursors, newest []*proto.Mark) {
+// start begins at the cursors and pulls what is there up to newest. Without a
+// cursor the inbox begins at its oldest entry and everyone where the route found its
+// end, which the first ping makes the cursor.
+func (f *cimFeed) start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
-	for _, mark := range newest {
+	for _, mark := range ends {
 		if mark.Log == proto.Everyone {
 			f.logs[1].last = mark.Position()
 		}

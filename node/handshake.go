@@ -90,8 +90,7 @@ func (s *session) confirm(a *proto.Opened) {
 		s.welcome(a)
 	case open: // the store had lost it and knows it again, or there are other groups
 		s.heard(a.Newest)
-		s.follow(a)
-		s.Push(link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: a.Newest}))
+		s.Push(link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: s.follow(a)}))
 	case closed:
 		if s.feed != nil { // its number was not known when it closed
 			s.node.reporter.closed(s.proto(a.Number))
@@ -103,15 +102,15 @@ func (s *session) confirm(a *proto.Opened) {
 // queued before any push can be; what came in between is told after it.
 func (s *session) welcome(a *proto.Opened) {
 	s.heard(a.Newest)
-	s.follow(a)
+	newest := s.follow(a)
 	missed := s.node.hub.Missed(s.entry)
+	for _, mark := range missed {
+		newest = link.Raise(newest, mark)
+	}
 	if s.feed == nil {
-		s.link.Send(s.loginAnswer(a, missed))
+		s.link.Send(s.loginAnswer(a, newest))
 	} else {
-		s.feed.start(a.Cursors, a.Newest)
-		for _, mark := range missed {
-			s.tell(mark)
-		}
+		s.feed.start(a.Cursors, a.Newest, newest)
 	}
 	promotion, ok := s.node.hub.Open(s.entry, a.Number)
 	if !ok { // a newer one of the device was confirmed first, or this one has gone
@@ -128,26 +127,27 @@ func (s *session) welcome(a *proto.Opened) {
 	}
 }
 
-// follow makes the session a member of the groups that a route told, and a.Newest
-// say up to where it has to fetch them: what comes behind is sent to it. A CIM
-// connection follows none.
-func (s *session) follow(a *proto.Opened) {
-	if s.feed != nil {
-		s.node.hub.FollowNone(s.entry, a.Version)
-		return
-	}
+// follow makes the session a member of the groups that a route told, a CIM
+// connection of none but everyone, and returns up to where it has to fetch its
+// logs: what comes behind is sent to it.
+func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 	var groups []int64
 	for _, mark := range a.Newest {
-		if mark.Log > proto.Everyone {
-			groups = append(groups, mark.Log)
+		if mark.Log != proto.Inbox {
 			s.node.relays.of(mark.Log).observe(mark)
 		}
+		if mark.Log > proto.Everyone {
+			groups = append(groups, mark.Log)
+		}
 	}
-	s.node.hub.SetGroups(s.entry, groups, a.Version)
-	newest := a.Newest[:0]
+	if s.feed == nil {
+		s.node.hub.SetGroups(s.entry, groups, a.Version)
+	} else {
+		s.node.hub.FollowNone(s.entry, a.Version)
+	}
 	for _, mark := range a.Newest {
 		at, member := mark, true
-		if mark.Log > proto.Everyone {
+		if mark.Log != proto.Inbox {
 			at, member = s.node.relays.of(mark.Log).reached(s.who.user, mark)
 		}
 		if member {
@@ -156,14 +156,10 @@ func (s *session) follow(a *proto.Opened) {
 			s.node.hub.Quit(s.who.user, mark.Log)
 		}
 	}
-	a.Newest = newest
+	return newest
 }
 
-func (s *session) loginAnswer(a *proto.Opened, missed []*proto.Mark) *link.Packet {
-	newest := a.Newest
-	for _, mark := range missed {
-		newest = link.Raise(newest, mark)
-	}
+func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packet {
 	return link.NewPacket(&proto.Frame{
 		Cmd: proto.Command_LOGIN_ANSWER, Number: a.Number, Newest: newest, Cursors: a.Cursors,
 		Time: s.node.config.Now().UnixMilli(), PingSeconds: int32(s.node.config.PingEvery / time.Second),

@@ -30,8 +30,7 @@ type Node struct {
 	drainer    *drainer
 	streams    *stream.Server // of routes that push
 	backlog    atomic.Int64   // bytes of messages at the lanes
-	everyone   marks          // the newest place of everyone's log that all who are here were told
-	relays     *relays        // of the other groups
+	relays     *relays
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -146,37 +145,4 @@ func (n *Node) watchLoad(ctx context.Context) {
 			n.config.Load(eighths)
 		}
 	}
-}
-
-// marks are the newest places of logs.
-type marks struct {
-	mu   sync.Mutex
-	list []*proto.Mark
-}
-
-// raise notes a place and reports whether it is news.
-func (m *marks) raise(mark *proto.Mark) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	news := m.newsLocked(mark)
-	if news {
-		m.list = link.Raise(m.list, mark)
-	}
-	return news
-}
-
-// news reports whether raise would note the place.
-func (m *marks) news(mark *proto.Mark) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.newsLocked(mark)
-}
-
-func (m *marks) newsLocked(mark *proto.Mark) bool {
-	for _, have := range m.list {
-		if have.Log == mark.Log {
-			return link.Newer(have, mark)
-		}
-	}
-	return true
 }

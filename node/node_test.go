@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
+	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -218,6 +219,9 @@ func BenchmarkPushEveryone(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Push(push(&proto.PushItem{Stored: stored}))
+		at := gproto.CloneOf(stored.At)
+		at.Number++
+		stored = &proto.Stored{At: at, Prev: stored.Key, Key: stored.Key, Entry: stored.Entry} // one that follows
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*users), "ns/delivery")
 }

@@ -39,8 +39,7 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 
 // pushUser delivers an entry of a user's inbox, or only looks who is here.
 func (n *Node) pushUser(item *proto.PushItem) (gone []int64) {
-	p, _ := n.packet(item.Stored)
-	gone = n.hub.Deliver(item.User, item.Numbers, item.Except, p)
+	gone = n.hub.Deliver(item.User, item.Numbers, item.Except, n.packet(item.Stored))
 	n.metrics.gone.Add(float64(len(gone)))
 	return gone
 }
@@ -55,39 +54,32 @@ func (n *Node) openAgain(item *proto.PushItem) (gone []int64) {
 	return gone
 }
 
-// pushGroup delivers an entry of a group's log to the members who are here. What
-// comes out of order in everyone's log is passed on as it is; our clients put it in
-// order, and so do CIM feeds.
+// pushGroup passes an entry of a group's log on to the members who are here.
 func (n *Node) pushGroup(item *proto.PushItem) {
-	p, from := n.packet(item.Stored)
+	p := n.packet(item.Stored)
 	if p == nil {
 		return
 	}
-	switch mark := p.Mark(); {
-	case mark.Log == proto.Everyone:
-		n.everyone.raise(mark)
-		n.hub.Everyone(p, from, item.Except)
-	case mark.Log > proto.Everyone:
+	if mark := p.Mark(); mark.Log != proto.Inbox {
 		n.relays.of(mark.Log).push(passage{packet: p, mark: mark, except: item.Except})
 	}
 }
 
-// packet returns the push of an entry and who sent it; nil for no entry, the one
-// that a log begins with, or one that nobody can read, which is fetched like any
-// gap.
-func (n *Node) packet(stored *proto.Stored) (p *link.Packet, from int64) {
+// packet returns the push of an entry; nil for no entry, the one that a log begins
+// with, or one that nobody can read, which is fetched like any gap.
+func (n *Node) packet(stored *proto.Stored) *link.Packet {
 	if stored == nil {
-		return nil, 0
+		return nil
 	}
 	message, err := stored.Message()
 	if err != nil {
 		n.log.Error("pushed entry cannot be read", "err", err)
-		return nil, 0
+		return nil
 	}
 	if message.Kind == proto.Kind_GENESIS {
-		return nil, 0
+		return nil
 	}
-	return link.NewPacket(message.Frame()), message.From
+	return link.NewPacket(message.Frame())
 }
 
 // kick closes a session for a route, which knows why.

@@ -22,8 +22,7 @@ type reconciler struct {
 	now  chan struct{} // holds one: go through everything at once
 
 	// Owned by run.
-	step    int
-	suspect []*proto.Mark // of groups: perhaps further than was pushed when the route was asked
+	step int
 }
 
 func newReconciler(n *Node) *reconciler {
@@ -57,7 +56,6 @@ func (r *reconciler) run(ctx context.Context) {
 		}
 		start := time.Now()
 		all = all || elapsed(last, start) > every+pauseIs
-		r.tellGroups()
 		err := r.round(ctx, all)
 		if err == nil {
 			pause.reset()
@@ -130,9 +128,7 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) e
 		r.node.settle(d)
 	}
 	for _, mark := range answer.Groups {
-		if mark.Log != proto.Everyone || r.node.everyone.news(mark) {
-			r.suspect = append(r.suspect, mark)
-		}
+		r.node.relays.of(mark.Log).observe(mark)
 	}
 	for _, group := range answer.Lapsed { // one is enough: the answer enters the node again
 		for _, s := range r.node.hub.Members(group, 1) {
@@ -140,21 +136,6 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) e
 		}
 	}
 	return nil
-}
-
-// tellGroups tells of groups that went further than was pushed, and still have a
-// step after a route said so: in a busy group there is always a push on its way,
-// and all members would pull what it brings.
-func (r *reconciler) tellGroups() {
-	for _, mark := range r.suspect {
-		switch {
-		case mark.Log > proto.Everyone:
-			r.node.relays.of(mark.Log).observe(mark)
-		case r.node.everyone.raise(mark):
-			r.node.hub.Everyone(newestPacket(mark), 0, 0)
-		}
-	}
-	r.suspect = nil
 }
 
 // settle acts on what a route knows otherwise.

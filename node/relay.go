@@ -22,8 +22,8 @@ const (
 	keptLeavers = 64
 )
 
-// relay passes the log of one group on to the members who are here, in its order
-// and never backwards. An entry that comes too early waits; what stays missing is
+// relay passes the log of one group, everyone's too, on to the members who are
+// here, in its order and never backwards. An entry that comes too early waits; what stays missing is
 // pulled once for all of them. Joinings and leavings act on the hub as they pass,
 // so that who left is sent nothing that was written after.
 //
@@ -137,6 +137,12 @@ func (r *relay) standsLocked(m *proto.Mark) bool {
 func (r *relay) takeLocked(p passage) {
 	r.moveLocked(p.mark)
 	r.ready = append(r.ready, p)
+}
+
+// tellLocked has the members told where the log ends, to fetch themselves what is
+// before it.
+func (r *relay) tellLocked(end *proto.Mark) {
+	r.ready = append(r.ready, passage{packet: newestPacket(end), mark: end})
 }
 
 func (r *relay) moveLocked(to *proto.Mark) {

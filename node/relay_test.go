@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -15,16 +16,26 @@ const room = int64(77)
 // crew is a node with members of one group, whose log has an entry already.
 type crew struct {
 	*town
+	group   int64
 	members []*peer // users 1, 2, ...
 }
 
-func newCrew(t *testing.T, n int) *crew {
+// ofEachKind runs a test for a group that users join and for everyone.
+func ofEachKind(t *testing.T, test func(t *testing.T, group int64)) {
+	for name, group := range map[string]int64{"group": room, "everyone": proto.Everyone} {
+		t.Run(name, inBubble(func(t *testing.T) { test(t, group) }))
+	}
+}
+
+func newCrew(t *testing.T, group int64, n int) *crew {
 	t.Helper()
-	c := &crew{town: start(t, inOpenMode)}
-	c.route.store(t, room, 9, 0, "before")
+	c := &crew{town: start(t, inOpenMode), group: group}
+	c.route.store(t, group, 9, 0, "before")
 	groups := make(map[int64][]int64)
 	for user := range int64(n) {
-		groups[user+1] = []int64{room}
+		if group != proto.Everyone {
+			groups[user+1] = []int64{group}
+		}
 	}
 	c.route.set(func(s *script) { s.groups = groups })
 	for user := range int64(n) {
@@ -37,7 +48,7 @@ func newCrew(t *testing.T, n int) *crew {
 func (c *crew) says(t *testing.T, texts ...string) (items []*proto.PushItem) {
 	t.Helper()
 	for _, text := range texts {
-		items = append(items, &proto.PushItem{Stored: c.route.store(t, room, 9, 0, text)})
+		items = append(items, &proto.PushItem{Stored: c.route.store(t, c.group, 9, 0, text)})
 	}
 	return items
 }
@@ -78,8 +89,8 @@ func (s *script) pullCount() int {
 }
 
 func TestEarlyEntryWaitsForTheMissingOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 2)
+	ofEachKind(t, func(t *testing.T, group int64) {
+		c := newCrew(t, group, 2)
 		items := c.says(t, "1", "2", "3", "4")
 		c.pushes(items[2], items[1])
 		gets(t, c.members[0])
@@ -97,8 +108,8 @@ func TestEarlyEntryWaitsForTheMissingOne(t *testing.T) {
 }
 
 func TestGapIsPulledOnceForAllMembers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 5)
+	ofEachKind(t, func(t *testing.T, group int64) {
+		c := newCrew(t, group, 5)
 		items := c.says(t, "1", "2", "3")
 		c.pushes(items[2])
 		time.Sleep(2 * relayWait)
@@ -111,7 +122,7 @@ func TestGapIsPulledOnceForAllMembers(t *testing.T) {
 		if n := c.route.pullCount(); n != 1 {
 			t.Errorf("%d pulls, want one for five members", n)
 		}
-		if r := c.route.pulls[0]; r.After.Log != room || r.After.Number != 1 || r.Session.Number != 5 || r.Origin.Node != nodeID {
+		if r := c.route.pulls[0]; r.After.Log != group || r.After.Number != 1 || r.Session.Number != 5 || r.Origin.Node != nodeID {
 			t.Errorf("pulled %v", r)
 		}
 	})
@@ -120,8 +131,8 @@ func TestGapIsPulledOnceForAllMembers(t *testing.T) {
 // What a route could not push at all is found by reconciliation, and pulled though
 // the first members that are asked for have left.
 func TestLostPushesAreFoundByReconciliation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 2)
+	ofEachKind(t, func(t *testing.T, group int64) {
+		c := newCrew(t, group, 2)
 		for _, p := range c.members {
 			go keepAlive(p)
 		}
@@ -129,8 +140,8 @@ func TestLostPushesAreFoundByReconciliation(t *testing.T) {
 		c.route.set(func(s *script) {
 			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
 				answer := new(proto.ReconcileAnswer)
-				if slices.Contains(r.Renew, room) {
-					answer.Groups = []*proto.Mark{{Log: room, Epoch: epoch, Number: 2, Key: "9:1"}}
+				if slices.Contains(r.Renew, group) || r.Groups && group == proto.Everyone {
+					answer.Groups = []*proto.Mark{{Log: group, Epoch: epoch, Number: 2, Key: "9:1"}}
 				}
 				return answer, nil
 			}
@@ -165,7 +176,7 @@ func TestLostPushesAreFoundByReconciliation(t *testing.T) {
 
 func TestJoiningAndLeavingActAsTheyPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 1)
+		c := newCrew(t, room, 1)
 		alice, bob, cim := c.members[0], c.login(t, 2, 5), c.cim(t, 2)
 		synctest.Wait()
 		entry := func(kind proto.Kind, id string) *proto.PushItem {
@@ -187,7 +198,7 @@ func TestJoiningAndLeavingActAsTheyPass(t *testing.T) {
 // session is told how far it has to pull.
 func TestNothingFallsBetweenTheLeaseAndTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 0)
+		c := newCrew(t, room, 0)
 		items := c.says(t, "1", "2", "3")
 		c.route.set(func(s *script) {
 			s.opening = func(o *proto.Opening) *proto.Opened {
@@ -206,7 +217,7 @@ func TestNothingFallsBetweenTheLeaseAndTheAnswer(t *testing.T) {
 
 func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 1)
+		c := newCrew(t, room, 1)
 		leave := &proto.PushItem{Stored: c.route.storeKind(t, room, 2, 0, "l", proto.Kind_LEAVE)}
 		c.route.set(func(s *script) {
 			s.opening = func(o *proto.Opening) *proto.Opened {
@@ -224,6 +235,26 @@ func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
 	})
 }
 
+// A gap that there is nobody to pull for is none of those whose opening is not over:
+// they are told how far the log went.
+func TestPendingMemberIsToldWhatWasSkipped(t *testing.T) {
+	ofEachKind(t, func(t *testing.T, group int64) {
+		c := newCrew(t, group, 0)
+		pending := &hub.Entry[*session]{User: 1, Device: "phone"}
+		c.hub.Enter(pending, 5)
+		c.hub.SetGroups(pending, []int64{room}, 1)
+		c.relays.of(group).observe(c.route.newestLocked(group))
+		c.pushes(c.says(t, "1", "2", "3")[2])
+		time.Sleep(2 * relayWait)
+		if missed := c.hub.Missed(pending); len(missed) != 1 || missed[0].Number != 4 {
+			t.Errorf("missed %v", missed)
+		}
+		if n := c.route.pullCount(); n != 0 {
+			t.Errorf("%d pulls", n)
+		}
+	})
+}
+
 func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, change := range map[string]func(c *crew){
@@ -236,7 +267,7 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 				c.Reconcile()
 			},
 		} {
-			c := newCrew(t, 0)
+			c := newCrew(t, room, 0)
 			p := c.login(t, 1, 5)
 			c.pushes(c.says(t, "1")...)
 			c.route.set(func(s *script) { s.groups = map[int64][]int64{1: {room}} })
@@ -254,7 +285,7 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 
 func TestLapsedLeaseOpensASessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 3)
+		c := newCrew(t, room, 3)
 		c.route.set(func(s *script) {
 			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
 				return &proto.ReconcileAnswer{Lapsed: r.Renew}, nil
@@ -275,28 +306,38 @@ func TestLapsedLeaseOpensASessionAgain(t *testing.T) {
 
 // The store lost a tail and gave its numbers again.
 func TestLogThatLostItsTailIsLeftToTheMembers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 2)
-		c.pushes(c.says(t, "1", "2")...)
-		gets(t, c.members[0], "1", "2")
-		end := &proto.Mark{Log: room, Epoch: epoch, Number: 2, Key: "9:other"}
-		c.route.set(func(s *script) {
-			s.logs[room] = s.logs[room][:1]
-			s.pull = func(*proto.PullRequest) (*proto.PullAnswer, error) {
-				return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: end}, nil
+	ofEachKind(t, func(t *testing.T, group int64) {
+		for name, began := range map[string]uint64{"a number again": epoch, "another epoch": epoch + 1} {
+			c := newCrew(t, group, 2)
+			c.pushes(c.says(t, "1", "2")...)
+			gets(t, c.members[0], "1", "2")
+			c.route.set(func(s *script) {
+				s.logs[group] = s.logs[group][:1]
+				s.pull = func(*proto.PullRequest) (*proto.PullAnswer, error) {
+					end := &proto.Mark{Log: group, Epoch: began, Number: 2, Key: "9:other"}
+					return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: end}, nil
+				}
+			})
+			other := c.says(t, "other")
+			other[0].Stored.At.Epoch = began
+			c.pushes(other...)
+			time.Sleep(2 * relayWait)
+			gets(t, c.members[0], "NEWEST")
+			on := c.says(t, "on")
+			on[0].Stored.At.Epoch = began
+			c.pushes(on...)
+			gets(t, c.members[1], "1", "2", "NEWEST", "on")
+			if n := c.route.pullCount(); n != 1 {
+				t.Errorf("%s: %d pulls", name, n)
 			}
-		})
-		c.pushes(c.says(t, "other")...)
-		time.Sleep(2 * relayWait)
-		gets(t, c.members[0], "NEWEST")
-		c.pushes(c.says(t, "on")...)
-		gets(t, c.members[0], "on")
+			c.stop()
+		}
 	})
 }
 
 func TestRelaysOfGroupsThatNobodyIsInAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrew(t, 1)
+		c := newCrew(t, room, 1)
 		for i := range int64(20) {
 			c.pushes(&proto.PushItem{Stored: c.route.store(t, 100+i, 9, 0, strconv.FormatInt(i, 10))})
 		}
@@ -304,7 +345,7 @@ func TestRelaysOfGroupsThatNobodyIsInAreForgotten(t *testing.T) {
 		time.Sleep(relayIdle + time.Minute)
 		c.relays.mu.Lock()
 		defer c.relays.mu.Unlock()
-		if len(c.relays.list) != 1 || c.relays.list[room] == nil {
+		if len(c.relays.list) != 2 || c.relays.list[room] == nil || c.relays.list[proto.Everyone] == nil {
 			t.Errorf("%d relays are left", len(c.relays.list))
 		}
 	})

@@ -86,10 +86,12 @@ func (r *relay) askAs(ctx context.Context, s *session, after *proto.Mark) (*prot
 	})
 }
 
-// skip forgets what is missing: there is nobody to show it to.
+// skip forgets what is missing: there is nobody to show it to but those whose
+// opening is not over. They are told how far it went.
 func (r *relay) skip() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	from := r.last
 	if r.behind != nil {
 		r.moveLocked(r.behind)
 	}
@@ -99,6 +101,9 @@ func (r *relay) skip() {
 		}
 	}
 	r.drainLocked()
+	if r.last != from {
+		r.tellLocked(r.last)
+	}
 }
 
 // restart goes on at the end of a log that lost its tail and gave its numbers
@@ -113,7 +118,7 @@ func (r *relay) restart(newest *proto.Mark) {
 	clear(r.early)
 	r.places, r.behind = [keptPlaces]*proto.Mark{}, nil
 	r.moveLocked(newest)
-	r.ready = append(r.ready, passage{packet: newestPacket(newest), mark: newest})
+	r.tellLocked(newest)
 }
 
 // fill takes a pulled page and reports whether there is more. Numbers that it

@@ -70,9 +70,8 @@ func (e *Entry[P]) know(marks ...*proto.Mark) {
 	}
 }
 
-// Everyone pushes a packet to all open connections but the session of one user
-// that it came from, and lets pending ones remember its place.
-func (h *Hub[P]) Everyone(p *link.Packet, user, except int64) {
+// everyone is Group for the group of all.
+func (h *Hub[P]) everyone(p *link.Packet, user, except int64) {
 	marks := p.Marks()
 	scratch := h.scratch.Get().(*[]P)
 	for i := range h.shards {

@@ -39,7 +39,7 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) {
 	e.groups, e.version, e.told = slices.Clone(groups), version, true
 }
 
-// FollowNone makes e a member of nothing, whatever its user joins: CIM's clients
+// FollowNone makes e a member of none but everyone, whatever its user joins: CIM's clients
 // show what they get as if it were private. The version is that of SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	s := h.shard(e.User)
@@ -109,7 +109,12 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 
 // Group pushes a packet to the open connections of a group's members but the
 // session of one user that it came from, and lets pending ones remember its place.
+// To everyone belong all who are here.
 func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64) {
+	if group == proto.Everyone {
+		h.everyone(p, user, except)
+		return
+	}
 	marks := p.Marks()
 	scratch := h.members.Get().(*[]*Entry[P])
 	g := h.group(group)
@@ -150,6 +155,9 @@ func (h *Hub[P]) opened(e *Entry[P], marks []*proto.Mark) bool {
 
 // HasMembers reports whether a member of the group is here, open or not.
 func (h *Hub[P]) HasMembers(group int64) bool {
+	if group == proto.Everyone {
+		return h.Entries() > 0
+	}
 	g := h.group(group)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -159,6 +167,9 @@ func (h *Hub[P]) HasMembers(group int64) bool {
 // Members returns up to n open connections of a group's members, from a random
 // place on.
 func (h *Hub[P]) Members(group int64, n int) []P {
+	if group == proto.Everyone {
+		return h.anybody(n)
+	}
 	g := h.group(group)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -173,6 +184,17 @@ func (h *Hub[P]) Members(group int64, n int) []P {
 			if peers = append(peers, e.Peer); len(peers) == n {
 				break
 			}
+		}
+	}
+	return peers
+}
+
+// anybody is Members for the group of all.
+func (h *Hub[P]) anybody(n int) (peers []P) {
+	start := rand.IntN(Shards)
+	for i := range Shards {
+		if peers = h.PeersIn((start+i)%Shards, peers); len(peers) >= n {
+			return peers[:n]
 		}
 	}
 	return peers

@@ -32,6 +32,25 @@ func TestGroupReachesItsMembersButTheSendingSession(t *testing.T) {
 	}
 }
 
+func TestEverybodyBelongsToEveryone(t *testing.T) {
+	h := New[*peer]()
+	if h.HasMembers(proto.Everyone) || len(h.Members(proto.Everyone, 3)) != 0 {
+		t.Error("nobody is here, and somebody belongs")
+	}
+	enter(h, 1, "phone", 5)
+	if !h.HasMembers(proto.Everyone) || len(h.Members(proto.Everyone, 3)) != 0 {
+		t.Error("a pending one is not there, or is there as an open one")
+	}
+	for user := range int64(5) {
+		opened(t, h, user+2, "phone", 5)
+	}
+	for want, n := range map[int]int{3: 3, 5: 9} {
+		if got := len(h.Members(proto.Everyone, n)); got != want {
+			t.Errorf("%d of five were found, want %d", got, want)
+		}
+	}
+}
+
 func TestPendingMemberRemembersWhatTheGroupGot(t *testing.T) {
 	h := New[*peer]()
 	e := enter(h, 1, "phone", 5)
