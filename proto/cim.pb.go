@@ -34,8 +34,8 @@ type Kind int32
 const (
 	Kind_TEXT    Kind = 0
 	Kind_GENESIS Kind = 1 // first entry of every log: makes the list exist; never shown
-	Kind_JOIN    Kind = 2 // the sender joined the group; no text
-	Kind_LEAVE   Kind = 3 // the sender left the group; no text
+	Kind_JOIN    Kind = 2 // the sender joined the group, or was added; no text
+	Kind_LEAVE   Kind = 3 // the sender left the group, or was removed; no text
 )
 
 // Enum value maps for Kind.
@@ -185,6 +185,7 @@ type Frame struct {
 	Node          string                 `protobuf:"bytes,32,opt,name=node,proto3" json:"node,omitempty"`                                                                                      // REDIRECT: the id of that node.
 	Tls           bool                   `protobuf:"varint,33,opt,name=tls,proto3" json:"tls,omitempty"`                                                                                       // REDIRECT: that node speaks TLS there.
 	Kind          Kind                   `protobuf:"varint,34,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`                                                                       // MESSAGE: what it is.
+	By            int64                  `protobuf:"varint,35,opt,name=by,proto3" json:"by,omitempty"`                                                                                         // MESSAGE, of the kinds JOIN and LEAVE: who added or removed the sender; zero: himself.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,6 +388,13 @@ func (x *Frame) GetKind() Kind {
 	return Kind_TEXT
 }
 
+func (x *Frame) GetBy() int64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
+}
+
 // Mark is a position in a log. Numbers are used again when a store loses the
 // tail of a log, so a position names the entry that stands there too.
 type Mark struct {
@@ -461,7 +469,7 @@ var File_cim_proto protoreflect.FileDescriptor
 
 const file_cim_proto_rawDesc = "" +
 	"\n" +
-	"\tcim.proto\x12\x03cim\"\xd5\x05\n" +
+	"\tcim.proto\x12\x03cim\"\xe5\x05\n" +
 	"\x05Frame\x12\x17\n" +
 	"\areq_msg\x18\x01 \x01(\tR\x06reqMsg\x12\x1d\n" +
 	"\n" +
@@ -489,7 +497,8 @@ const file_cim_proto_rawDesc = "" +
 	"\fnode_address\x18\x1f \x01(\tR\vnodeAddress\x12\x12\n" +
 	"\x04node\x18  \x01(\tR\x04node\x12\x10\n" +
 	"\x03tls\x18! \x01(\bR\x03tls\x12\x1d\n" +
-	"\x04kind\x18\" \x01(\x0e2\t.cim.KindR\x04kind\x1a=\n" +
+	"\x04kind\x18\" \x01(\x0e2\t.cim.KindR\x04kind\x12\x0e\n" +
+	"\x02by\x18# \x01(\x03R\x02by\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +

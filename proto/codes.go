@@ -61,6 +61,8 @@ const (
 	TooLate       Code = 4217 // the delayed message is being sent, or was
 	NotScheduled  Code = 4218 // no such delayed message
 	TooMany       Code = 4219 // as many delayed messages are pending as a user may have
+	NotCreator    Code = 4220 // who asks did not make the group
+	Removed       Code = 4221 // who asks was removed from the group, and has to be added again
 )
 
 // Retry is what a client does after a code.
@@ -131,6 +133,8 @@ var known = map[Code]facts{
 	TooLate:       {"too-late", http.StatusConflict, "It is too late: the message is being sent, or was."},
 	NotScheduled:  {"not-scheduled", http.StatusNotFound, "There is no such delayed message."},
 	TooMany:       {"too-many", http.StatusConflict, "Too many messages are waiting to be sent."},
+	NotCreator:    {"not-creator", http.StatusForbidden, "Only who made the group may do that."},
+	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Who made it can add you again."},
 }
 
 // String returns the code's stable name, for logs and metric labels; all codes

@@ -45,6 +45,8 @@ const goldenCodes = `0 ok 200
 4217 too-late 409
 4218 not-scheduled 404
 4219 too-many 409
+4220 not-creator 403
+4221 removed 403
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -58,7 +58,8 @@
 // that kind and with him as its sender, so that it has a place in the log's order:
 // from a JOIN on its sender is a member, behind a LEAVE he is none, for whoever
 // reads the log. A reader without a position in it begins at number zero: the route
-// answers from his own JOIN on.
+// answers from his own JOIN on. Who made a group may add and remove others, which
+// its entries say; everybody else joins and leaves by himself.
 //
 // # Codes
 //

@@ -57,13 +57,14 @@ func TestStoredEntryIsReadBack(t *testing.T) {
 		want := Message{
 			ID: anyID.Draw(t, "id"), From: rapid.Int64().Draw(t, "from"), FromName: rapid.String().Draw(t, "name"),
 			To: rapid.Int64().Draw(t, "to"), Group: rapid.Int64().Draw(t, "group"), Time: rapid.Int64().Draw(t, "time"),
-			Text: rapid.String().Draw(t, "text"), Kind: rapid.SampledFrom([]Kind{Kind_TEXT, Kind_GENESIS}).Draw(t, "kind"),
+			Text: rapid.String().Draw(t, "text"), Kind: rapid.SampledFrom([]Kind{Kind_TEXT, Kind_GENESIS, Kind_LEAVE}).Draw(t, "kind"),
+			By:   rapid.Int64().Draw(t, "by"),
 			At:   Position{Log: rapid.Int64().Draw(t, "log"), Epoch: Epoch(rapid.Uint64().Draw(t, "epoch")), Number: 7},
 			Prev: Key(43, "b0"),
 		}
 		want.At.Key = want.Key()
 		b, err := EncodeStored(want.Key(), &Entry{
-			FromName: want.FromName, To: want.To, Group: want.Group, Time: want.Time, Text: want.Text, Kind: want.Kind,
+			FromName: want.FromName, To: want.To, Group: want.Group, Time: want.Time, Text: want.Text, Kind: want.Kind, By: want.By,
 		})
 		if err != nil {
 			t.Fatal(err)

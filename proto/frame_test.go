@@ -37,7 +37,7 @@ var anyFrame = rapid.Custom(func(t *rapid.T) *Frame {
 		Cursors: rapid.SliceOfN(mark, 0, 5).Draw(t, "cursors"),
 		Number:  rapid.Int64().Draw(t, "session"), PingSeconds: rapid.Int32().Draw(t, "ping"),
 		NodeAddress: rapid.String().Draw(t, "address"), Node: rapid.String().Draw(t, "node"), Tls: rapid.Bool().Draw(t, "tls"),
-		Kind: Kind(rapid.Int32().Draw(t, "kind")),
+		Kind: Kind(rapid.Int32().Draw(t, "kind")), By: rapid.Int64().Draw(t, "by"),
 	}
 	if rapid.Bool().Draw(t, "has position") {
 		f.At = mark.Draw(t, "at")

@@ -168,6 +168,15 @@ var ourFrames = map[string]struct {
 		ba010d080711e1000000000000001804 c2010534343a6333 900202`,
 		`{"cmd":"message","id":"join-9","from":42,"fromName":"alice","group":7,"time":1700000000000,"at":{"log":7,"epoch":"00000000000000e1","number":4},"prev":"44:c3","kind":2}`,
 	},
+	"removal from a group": {
+		&Frame{
+			Cmd: Command_MESSAGE, Id: "leave-9", From: 42, FromName: "alice", Group: 7, Kind: Kind_LEAVE, By: 43,
+			Time: 1700000000000, At: &Mark{Log: 7, Epoch: 0xe1, Number: 4}, Prev: "44:c3",
+		},
+		`40 1801 8a01076c656176652d39 90012a 9a0105616c696365 a80107 b00180d095ffbc31
+		ba010d080711e1000000000000001804 c2010534343a6333 900203 98022b`,
+		`{"cmd":"message","id":"leave-9","from":42,"fromName":"alice","group":7,"time":1700000000000,"at":{"log":7,"epoch":"00000000000000e1","number":4},"prev":"44:c3","kind":3,"by":43}`,
+	},
 	"ping": {
 		&Frame{Cmd: Command_PING},
 		"02 1802",

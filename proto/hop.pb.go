@@ -89,6 +89,7 @@ type Entry struct {
 	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, the clock of the route that stored it
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	Kind          Kind                   `protobuf:"varint,6,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`
+	By            int64                  `protobuf:"varint,7,opt,name=by,proto3" json:"by,omitempty"` // of a joining or leaving: who added or removed the sender; zero: himself
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +164,13 @@ func (x *Entry) GetKind() Kind {
 		return x.Kind
 	}
 	return Kind_TEXT
+}
+
+func (x *Entry) GetBy() int64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
 }
 
 // Origin names the node that asks.
@@ -2040,14 +2048,15 @@ var File_hop_proto protoreflect.FileDescriptor
 
 const file_hop_proto_rawDesc = "" +
 	"\n" +
-	"\thop.proto\x12\x03cim\x1a\tcim.proto\"\x91\x01\n" +
+	"\thop.proto\x12\x03cim\x1a\tcim.proto\"\xa1\x01\n" +
 	"\x05Entry\x12\x1b\n" +
 	"\tfrom_name\x18\x01 \x01(\tR\bfromName\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x03R\x02to\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\x03R\x05group\x12\x12\n" +
 	"\x04time\x18\x04 \x01(\x03R\x04time\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1d\n" +
-	"\x04kind\x18\x06 \x01(\x0e2\t.cim.KindR\x04kind\"J\n" +
+	"\x04kind\x18\x06 \x01(\x0e2\t.cim.KindR\x04kind\x12\x0e\n" +
+	"\x02by\x18\a \x01(\x03R\x02by\"J\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04boot\x18\x02 \x01(\x06R\x04boot\x12\x18\n" +

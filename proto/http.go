@@ -193,9 +193,11 @@ const (
 	MaxInvited = 500 // members that a group may be created with, beside its creator
 )
 
-// CreateGroup makes a group whose first member is the caller. Repeating the
-// request makes another group.
+// CreateGroup makes a group whose first member is the caller. Repeating it with the
+// same ID, however late, answers with the same group and completes what is missing;
+// who was in it and left is not brought back.
 type CreateGroup struct {
+	ID      string  `json:"id,omitempty"`      // of the request, unique for the caller and hard to guess, see ValidID; empty: every request makes a group
 	Name    string  `json:"name,omitempty"`    // as an account's, or empty
 	Members []int64 `json:"members,omitempty"` // users who become members at once, at most MaxInvited
 }
@@ -207,7 +209,7 @@ type CreatedGroup struct {
 }
 
 // JoinGroup makes the caller a member. Everybody who knows a group's id may join
-// it; joining again changes nothing.
+// it, unless he was removed; joining again changes nothing. An id cannot be guessed.
 type JoinGroup struct {
 	Group int64 `json:"group"`
 }
@@ -226,11 +228,33 @@ type LeaveGroup struct {
 // LeftGroup is empty.
 type LeftGroup struct{}
 
+// AddMember makes another user a member. Only who made the group may; adding again
+// changes nothing.
+type AddMember struct {
+	Group int64 `json:"group"`
+	User  int64 `json:"user"`
+}
+
+// AddedMember is empty.
+type AddedMember struct{}
+
+// RemoveMember ends another user's membership as if he had left, and keeps him from
+// joining until he is added again. Only who made the group may; removing again, or
+// somebody who never was a member, changes nothing.
+type RemoveMember struct {
+	Group int64 `json:"group"`
+	User  int64 `json:"user"`
+}
+
+// RemovedMember is empty.
+type RemovedMember struct{}
+
 // Group is a group that the caller belongs to.
 type Group struct {
 	Group   int64  `json:"group"`
 	Name    string `json:"name,omitempty"`
 	Members int64  `json:"members"` // how many
+	Creator int64  `json:"creator"` // who made it
 }
 
 // GroupsAnswer has the caller's groups by ascending id, without everyone.

@@ -34,6 +34,7 @@ type jsonFrame struct {
 	Node        string     `json:"node,omitempty"`
 	TLS         bool       `json:"tls,omitempty"`
 	Kind        Kind       `json:"kind,omitempty"`
+	By          int64      `json:"by,omitempty"`
 }
 
 // AppendJSON appends the frame's JSON form to b and returns the extended slice.
@@ -50,7 +51,7 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 		To: f.To, Group: f.Group, Text: f.ReqMsg, Time: f.Time, Prev: f.Prev, Again: f.Again,
 		Code: Code(f.Code), Number: f.Number, PingSeconds: f.PingSeconds,
 		NodeAddress: f.NodeAddress, Node: f.Node, TLS: f.Tls,
-		Kind: f.Kind,
+		Kind: f.Kind, By: f.By,
 	}
 	if f.At != nil {
 		at := f.At.Position()
@@ -101,7 +102,7 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 		To: j.To, Group: j.Group, ReqMsg: j.Text, Time: j.Time, Prev: j.Prev, Again: j.Again,
 		Code: int32(j.Code), Number: j.Number, PingSeconds: j.PingSeconds,
 		NodeAddress: j.NodeAddress, Node: j.Node, Tls: j.TLS,
-		Kind:   j.Kind,
+		Kind: j.Kind, By: j.By,
 		Newest: Marks(j.Newest), Cursors: Marks(j.Cursors),
 	}
 	if j.At != nil {

@@ -11,6 +11,7 @@ type Message struct {
 	Text     string   `json:"text"`
 	Time     int64    `json:"time"`           // ms since 1970, when a route stored it
 	Kind     Kind     `json:"kind,omitempty"` // 2: the sender joined the group, 3: he left it, and there is no text
+	By       int64    `json:"by,omitempty"`   // with these kinds: who added or removed him; zero: himself
 	At       Position `json:"at"`             // where it stands in the reader's log
 	Prev     string   `json:"prev,omitempty"` // key of the entry before it there
 }
@@ -28,7 +29,7 @@ func (m Message) Frame() *Frame {
 	at.Key = "" // from and id tell it
 	return &Frame{
 		Cmd: Command_MESSAGE, Id: m.ID, From: m.From, FromName: m.FromName, To: m.To, Group: m.Group,
-		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind,
+		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By,
 	}
 }
 
@@ -39,5 +40,6 @@ func (f *Frame) Message() Message {
 	return Message{
 		ID: f.GetId(), From: f.GetFrom(), FromName: f.GetFromName(), To: f.GetTo(), Group: f.GetGroup(),
 		Text: f.GetReqMsg(), Time: f.GetTime(), At: at, Prev: f.GetPrev(), Kind: f.GetKind(),
+		By: f.GetBy(),
 	}
 }

@@ -22,6 +22,8 @@ const (
 	PathGroupCreate  = "/v1/groups/create"  // token; CreateGroup -> CreatedGroup
 	PathGroupJoin    = "/v1/groups/join"    // token; JoinGroup -> JoinedGroup
 	PathGroupLeave   = "/v1/groups/leave"   // token; LeaveGroup -> LeftGroup
+	PathGroupAdd     = "/v1/groups/add"     // token; AddMember -> AddedMember
+	PathGroupRemove  = "/v1/groups/remove"  // token; RemoveMember -> RemovedMember
 	PathGroupMembers = "/v1/groups/members" // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
 )
 

@@ -1,7 +1,9 @@
 package routefn
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,8 +14,8 @@ import (
 )
 
 // GroupCreate serves POST /v1/groups/create: it makes a group of the caller and of
-// those he invites. This is the only moment at which anybody makes another one a
-// member: afterwards everybody joins by himself, knowing the id.
+// those he invites. He alone may add and remove others later; everybody else joins by
+// himself, knowing the id.
 func (rt *Route) GroupCreate(w http.ResponseWriter, r *http.Request) {
 	rt.serve(w, r, "group-create", jsonFormat, func(ctx context.Context) (any, error) {
 		caller, err := rt.caller(r)
@@ -29,11 +31,15 @@ func (rt *Route) GroupCreate(w http.ResponseWriter, r *http.Request) {
 				return nil, err
 			}
 		}
+		if q.ID != "" && !proto.ValidID(q.ID) {
+			return nil, invalid("The id of a request has 1 to 64 printable ASCII characters without spaces.")
+		}
 		invited, err := rt.invited(ctx, caller.User, q.Members)
 		if err != nil {
 			return nil, err
 		}
-		return rt.createGroup(ctx, q.Name, record.Account{User: caller.User, Name: caller.Name}, invited)
+		group := record.NewGroup{Creator: caller.User, ID: cmp.Or(q.ID, rand.Text()), Name: q.Name}
+		return rt.createGroup(ctx, group, caller.Name, invited)
 	})
 }
 
@@ -61,18 +67,18 @@ func (rt *Route) invited(ctx context.Context, caller int64, users []int64) ([]re
 }
 
 // createGroup returns an error only while nobody belongs to the group: then it is
-// as good as not there.
-func (rt *Route) createGroup(ctx context.Context, name string, creator record.Account, invited []record.Account) (*proto.CreatedGroup, error) {
-	group, err := rt.cfg.Store.CreateGroup(ctx, name)
+// as good as not there. What was done by an earlier try stays done.
+func (rt *Route) createGroup(ctx context.Context, g record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
+	group, err := rt.cfg.Store.CreateGroup(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	if err := rt.changeGroup(ctx, record.Change{User: creator.User, Name: creator.Name, Group: group}); err != nil {
+	if err := rt.changeGroup(ctx, record.Change{User: g.Creator, Name: creator, Group: group, Once: true}); err != nil {
 		return nil, err
 	}
 	changes := make([]record.Change, len(invited))
 	for i, a := range invited {
-		changes[i] = record.Change{User: a.User, Name: a.Name, Group: group}
+		changes[i] = record.Change{User: a.User, Name: a.Name, Group: group, By: g.Creator, Once: true}
 	}
 	answer := &proto.CreatedGroup{Group: group}
 	for _, c := range rt.cfg.Store.ChangeGroups(ctx, changes) {
@@ -83,14 +89,4 @@ func (rt *Route) createGroup(ctx context.Context, name string, creator record.Ac
 		}
 	}
 	return answer, nil
-}
-
-// changeGroup lets one user join or leave, and tells those whom it concerns.
-func (rt *Route) changeGroup(ctx context.Context, change record.Change) error {
-	c := rt.cfg.Store.ChangeGroups(ctx, []record.Change{change})[0]
-	rt.announce(&c)
-	if errors.Is(c.Err, record.ErrTooManyGroups) {
-		return invalid(fmt.Sprintf("One user has at most %d groups.", proto.MaxGroups))
-	}
-	return c.Err
 }

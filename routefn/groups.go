@@ -22,7 +22,7 @@ func (rt *Route) Groups(w http.ResponseWriter, r *http.Request) {
 		}
 		answer := proto.GroupsAnswer{Groups: make([]proto.Group, len(groups))} // never null in JSON
 		for i, g := range groups {
-			answer.Groups[i] = proto.Group{Group: g.Group, Name: g.Name, Members: g.Members}
+			answer.Groups[i] = proto.Group{Group: g.Group, Name: g.Name, Members: g.Members, Creator: g.Creator}
 		}
 		return answer, nil
 	})

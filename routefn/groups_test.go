@@ -88,7 +88,7 @@ func TestGroupIsCreatedJoinedListedAndLeft(t *testing.T) {
 	w.join(carol.Token, g)
 
 	var groups proto.GroupsAnswer
-	if code := w.get(proto.PathGroups, bob.Token, &groups); code != proto.OK || len(groups.Groups) != 1 || groups.Groups[0] != (proto.Group{Group: g, Name: "friends", Members: 3}) {
+	if code := w.get(proto.PathGroups, bob.Token, &groups); code != proto.OK || len(groups.Groups) != 1 || groups.Groups[0] != (proto.Group{Group: g, Name: "friends", Members: 3, Creator: alice.User}) {
 		t.Errorf("bob's groups: %v, %+v", code, groups)
 	}
 	var names []string
@@ -151,6 +151,7 @@ func TestGroupRequestsAreChecked(t *testing.T) {
 		"create, nobody":        {proto.PathGroupCreate, alice.Token, proto.CreateGroup{Members: []int64{4711}}, proto.UnknownUser},
 		"create, no user id":    {proto.PathGroupCreate, alice.Token, proto.CreateGroup{Members: []int64{-1}}, proto.Invalid},
 		"create, too many":      {proto.PathGroupCreate, alice.Token, proto.CreateGroup{Members: make([]int64, proto.MaxInvited+1)}, proto.Invalid},
+		"create, bad id":        {proto.PathGroupCreate, alice.Token, proto.CreateGroup{ID: "two words"}, proto.Invalid},
 		"join, no token":        {proto.PathGroupJoin, "", proto.JoinGroup{Group: 5}, proto.Unauthorized},
 		"join, everyone":        {proto.PathGroupJoin, alice.Token, proto.JoinGroup{Group: 1}, proto.Invalid},
 		"join, nothing":         {proto.PathGroupJoin, alice.Token, proto.JoinGroup{}, proto.Invalid},
@@ -159,6 +160,13 @@ func TestGroupRequestsAreChecked(t *testing.T) {
 		"leave, no token":       {proto.PathGroupLeave, "", proto.LeaveGroup{Group: 5}, proto.Unauthorized},
 		"leave, everyone":       {proto.PathGroupLeave, alice.Token, proto.LeaveGroup{Group: 1}, proto.Invalid},
 		"leave, no such":        {proto.PathGroupLeave, alice.Token, proto.LeaveGroup{Group: 4711}, proto.UnknownGroup},
+		"add, no token":         {proto.PathGroupAdd, "", proto.AddMember{Group: 5, User: 5}, proto.Unauthorized},
+		"add, everyone":         {proto.PathGroupAdd, alice.Token, proto.AddMember{Group: 1, User: alice.User}, proto.Invalid},
+		"add, nobody":           {proto.PathGroupAdd, alice.Token, proto.AddMember{Group: 5, User: 4711}, proto.UnknownUser},
+		"add, no user id":       {proto.PathGroupAdd, alice.Token, proto.AddMember{Group: 5}, proto.Invalid},
+		"remove, no token":      {proto.PathGroupRemove, "", proto.RemoveMember{Group: 5, User: 5}, proto.Unauthorized},
+		"remove, everyone":      {proto.PathGroupRemove, alice.Token, proto.RemoveMember{Group: 1, User: alice.User}, proto.Invalid},
+		"remove, no such":       {proto.PathGroupRemove, alice.Token, proto.RemoveMember{Group: 4711, User: alice.User}, proto.UnknownGroup},
 	} {
 		if got := w.post(c.path, c.token, c.q, nil); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -214,6 +222,77 @@ func TestJoiningReachesTheNodeThatHoldsTheUser(t *testing.T) {
 	if got := bob.node.entries(g); !slices.Equal(got, []string{"after"}) {
 		t.Errorf("bob's node was pushed %v", got)
 	}
+}
+
+// The answer to a request that made a group was lost, or came late.
+func TestRepeatedRequestMakesOneGroup(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	q := proto.CreateGroup{ID: "r1", Name: "friends", Members: []int64{bob.User, carol.User}}
+	g := w.createGroup(alice.Token, q)
+	if code := w.post(proto.PathGroupLeave, bob.Token, proto.LeaveGroup{Group: g}, nil); code != proto.OK {
+		t.Fatalf("leave: %v", code)
+	}
+	if again := w.createGroup(alice.Token, q); again != g {
+		t.Errorf("group %d, then %d", g, again)
+	}
+	w.flush()
+	w.reopen(alice)
+	w.say(alice.Token, g, "hi")
+	w.flush()
+	if got := alice.node.entries(g); !slices.Equal(got, []string{"hi"}) {
+		t.Errorf("the repetition told %v", got)
+	}
+	if code := w.post(proto.PathSend, bob.Token, proto.SendMessage{ID: "x", Group: g, Text: "x"}, nil); code != proto.NotMember {
+		t.Errorf("bob, who has left, sends: %v", code)
+	}
+	others := []int64{g, w.createGroup(bob.Token, proto.CreateGroup{ID: "r1"}), w.createGroup(alice.Token, proto.CreateGroup{}), w.createGroup(alice.Token, proto.CreateGroup{})}
+	if slices.Sort(others); len(slices.Compact(others)) != 4 {
+		t.Errorf("four requests made the groups %v", others)
+	}
+}
+
+func TestCreatorRemovesAndAddsMembers(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	g := w.createGroup(alice.Token, proto.CreateGroup{Members: []int64{bob.User, carol.User}})
+	w.flush()
+	w.reopen(bob)
+	told := len(bob.node.notices())
+	remove := func(token string, user int64) proto.Code {
+		return w.post(proto.PathGroupRemove, token, proto.RemoveMember{Group: g, User: user}, nil)
+	}
+	if code := remove(bob.Token, carol.User); code != proto.NotCreator {
+		t.Errorf("bob removes carol: %v", code)
+	}
+	for range 2 {
+		if code := remove(alice.Token, bob.User); code != proto.OK {
+			t.Fatalf("alice removes bob: %v", code)
+		}
+	}
+	w.say(alice.Token, g, "secret")
+	w.flush()
+	if got := bob.node.entries(g); len(got) < 1 || bob.node.notices()[told:][0] != bob.User {
+		t.Errorf("bob's node was pushed %v and told of %v", got, bob.node.notices()[told:])
+	}
+	var pulled proto.PulledMessages
+	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{After: proto.Position{Log: g}}, &pulled); code != proto.OK {
+		t.Fatalf("pull: %v", code)
+	}
+	if last := pulled.Messages[len(pulled.Messages)-1]; last.Kind != proto.Kind_LEAVE || last.From != bob.User || last.By != alice.User {
+		t.Errorf("the last that bob reads is %+v", last)
+	}
+	if code := w.post(proto.PathGroupJoin, bob.Token, proto.JoinGroup{Group: g}, nil); code != proto.Removed {
+		t.Errorf("bob joins: %v", code)
+	}
+	add := proto.AddMember{Group: g, User: bob.User}
+	if code := w.post(proto.PathGroupAdd, carol.Token, add, nil); code != proto.NotCreator {
+		t.Errorf("carol adds bob: %v", code)
+	}
+	if code := w.post(proto.PathGroupAdd, alice.Token, add, nil); code != proto.OK {
+		t.Errorf("alice adds bob: %v", code)
+	}
+	w.say(bob.Token, g, "back")
 }
 
 // A message is either in the number that the opening is answered with or pushed to

@@ -43,6 +43,8 @@ var useCases = []useCase{
 	{"group-create", post, proto.PathGroupCreate, (*Route).GroupCreate},
 	{"group-join", post, proto.PathGroupJoin, (*Route).GroupJoin},
 	{"group-leave", post, proto.PathGroupLeave, (*Route).GroupLeave},
+	{"group-add", post, proto.PathGroupAdd, (*Route).GroupAdd},
+	{"group-remove", post, proto.PathGroupRemove, (*Route).GroupRemove},
 	{"group-members", get, proto.PathGroupMembers, (*Route).GroupMembers},
 	{"node-report", post, proto.PathNodeReport, (*Route).NodeReport},
 	{"node-send", post, proto.PathNodeSend, (*Route).NodeSend},
@@ -78,10 +80,10 @@ func (rt *Route) Handler() http.Handler {
 // Only serves the named use cases at their usual paths, and the health checks: a
 // function of a cloud has one or a few. Names are those in the metrics: register,
 // login, logout, send, pull, ack, online, user, members, schedule, scheduled, cancel,
-// groups, group-create, group-join, group-leave, group-members, node-report,
-// node-send, node-reconcile, node-pull, node-move, node-fire, node-keys, and in open
-// mode cim-register, cim-login, cim-offline, cim-group, cim-private, cim-online,
-// cim-fetch.
+// groups, group-create, group-join, group-leave, group-add, group-remove,
+// group-members, node-report, node-send, node-reconcile, node-pull, node-move,
+// node-fire, node-keys, and in open mode cim-register, cim-login, cim-offline,
+// cim-group, cim-private, cim-online, cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]useCase, 0, len(names))
 	for _, name := range names {

@@ -85,6 +85,8 @@ var storeCodes = []struct {
 	{record.ErrNoUser, proto.UnknownUser},
 	{record.ErrNoGroup, proto.UnknownGroup},
 	{record.ErrNotMember, proto.NotMember},
+	{record.ErrNotCreator, proto.NotCreator},
+	{record.ErrRemoved, proto.Removed},
 	{record.ErrNameTaken, proto.NameTaken},
 	{record.ErrSuperseded, proto.SessionUnknown},
 	{record.ErrDisplacesOther, proto.Rejected},

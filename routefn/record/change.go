@@ -40,6 +40,7 @@ func (s *Store) changeChunk(ctx context.Context, changes []Change) []Changed {
 			todo = append(todo, i)
 		}
 	}
+	todo = s.permitted(ctx, changes, answers, todo)
 	blocked := s.change(ctx, changes, answers, todo)
 	s.change(ctx, changes, answers, blocked)
 	for i := range answers {
@@ -57,6 +58,40 @@ func (c Change) check() error {
 	return checkNames(c.Name)
 }
 
+// himself reports whether the user asks for the change of his own membership.
+func (c Change) himself() bool { return c.By == 0 || c.By == c.User }
+
+// permitted returns the places of the changes that may be tried: the creator of a
+// group is asked for where somebody changes another one's membership. He never
+// changes, so that this may be looked up before anything is written.
+func (s *Store) permitted(ctx context.Context, changes []Change, answers []Changed, todo []int) []int {
+	creators := make(map[int64]*op)
+	var ops []*op
+	for _, i := range todo {
+		if c := changes[i]; !c.himself() && creators[c.Group] == nil {
+			hash := logRef{group: c.Group}.hash()
+			creators[c.Group] = readOf(hash, []any{"hget", hash, "creator"})
+			ops = append(ops, creators[c.Group])
+		}
+	}
+	s.run(ctx, "groups", ops...)
+	return slices.DeleteFunc(todo, func(i int) bool {
+		c := changes[i]
+		if c.himself() {
+			return false
+		}
+		switch o := creators[c.Group]; {
+		case o.err != nil:
+			answers[i].Err = o.err
+		case text(o.reply[0]) == "":
+			answers[i].Err = ErrNoGroup
+		case integer(o.reply[0]) != c.By:
+			answers[i].Err = ErrNotCreator
+		}
+		return answers[i].Err != nil
+	})
+}
+
 // change takes the changes at the places todo through their steps. It returns the
 // places of those for which another intent had to be carried out first: they are
 // to be tried again.
@@ -69,10 +104,10 @@ func (s *Store) change(ctx context.Context, changes []Change, answers []Changed,
 	for j, in := range intents {
 		i := in.of
 		switch earlier := answers[i].Earlier; {
-		case in.Leave == changes[i].Leave:
+		case in.does(changes[i]):
 			answers[i] = finished[j]
 			answers[i].Earlier = earlier
-		case finished[j].Err == nil && earlier == nil:
+		case (finished[j].Err == nil || declined(finished[j].Err)) && earlier == nil:
 			answers[i].Earlier = &finished[j]
 			blocked = append(blocked, i)
 		default: // somebody else changes his mind faster than we can follow
@@ -89,22 +124,35 @@ type intent struct {
 	of      int // whose answer it is
 }
 
-// parseIntent reads "group join|leave version name"; false of anything else.
+// parseIntent reads "group join|once|leave version by name"; false of anything else.
 func parseIntent(user int64, line string) (intent, bool) {
-	f := strings.SplitN(line, "\t", 4)
-	if len(f) != 4 {
+	f := strings.SplitN(line, "\t", 5)
+	if len(f) != 5 {
 		return intent{}, false
 	}
-	c := Change{User: user, Group: integer(f[0]), Leave: f[1] == "leave", Name: f[3]}
+	c := Change{User: user, Group: integer(f[0]), Leave: f[1] == "leave", Once: f[1] == "once", By: integer(f[3]), Name: f[4]}
 	return intent{Change: c, version: integer(f[2])}, true
 }
 
-func (in intent) word() string {
-	if in.Leave {
+// word is what the scripts call the change.
+func (c Change) word() string {
+	switch {
+	case c.Leave:
 		return "leave"
+	case c.Once:
+		return "once"
+	default:
+		return "join"
 	}
-	return "join"
 }
+
+// does reports whether carrying the intent out is what the change asks for.
+func (in intent) does(c Change) bool {
+	return in.word() == c.word() && (in.himself() && c.himself() || in.By == c.By)
+}
+
+// declined reports whether the group's slot answered that it changes nothing.
+func declined(err error) bool { return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) }
 
 // intend writes the changes down and returns their intents, or those that were
 // left behind by earlier ones of the same user and group.
@@ -113,7 +161,7 @@ func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed,
 	for j, i := range todo {
 		c := changes[i]
 		logs[j] = logRef{user: c.User}
-		ops[j] = logs[j].hashScript(intendScript, c.Group, intent{Change: c}.word(), c.Name, proto.MaxGroups)
+		ops[j] = logs[j].hashScript(intendScript, c.Group, c.word(), c.Name, proto.MaxGroups, c.By)
 	}
 	s.onLogs(ctx, "intend", logs, ops)
 	var intents []intent
@@ -156,7 +204,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 		if answers[i].Err == nil {
 			answers[i].decided(in, ops[i])
 		}
-		if err := answers[i].Err; err != nil && !errors.Is(err, ErrNoGroup) {
+		if err := answers[i].Err; err != nil && !declined(err) {
 			continue
 		}
 		member := "0"
@@ -176,14 +224,18 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 
 // decide returns the op that lets the group's slot decide.
 func (s *Store) decide(in intent) (*op, error) {
+	himself, by := "1", int64(0)
+	if !in.himself() {
+		himself, by = "0", in.By
+	}
 	stored, err := proto.EncodeStored(in.key(), &proto.Entry{
-		FromName: in.Name, Group: in.Group, Time: s.now().UnixMilli(), Kind: in.kind(),
+		FromName: in.Name, Group: in.Group, Time: s.now().UnixMilli(), Kind: in.kind(), By: by,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	l := logRef{group: in.Group}
-	o := l.script(changeScript, in.User, in.word(), in.version, in.Name, stored)
+	o := l.script(changeScript, in.User, in.word(), in.version, in.Name, stored, himself)
 	o.keys = append(o.keys, l.members())
 	return o, nil
 }
@@ -210,13 +262,17 @@ func (c *Changed) decided(in intent, o *op) {
 		return
 	}
 	r := o.reply
+	if text(r[0]) == "removed" {
+		c.Err = ErrRemoved
+		return
+	}
 	c.Member = text(r[1]) == "1"
 	number := integer(r[2])
 	if number == 0 {
 		return
 	}
 	l := logRef{group: in.Group}
-	entry, _ := o.args[len(o.args)-1].([]byte)
+	entry, _ := o.args[4].([]byte) // as decide gave it
 	stored, err := storedAt(l.position(parseEpoch(text(r[3])), number, ""), text(r[4]), entry)
 	if err != nil {
 		c.Err = err
@@ -266,7 +322,7 @@ func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Open
 	}
 	for j, c := range s.finish(ctx, intents) {
 		a := &answers[intents[j].of]
-		if a.Finished = append(a.Finished, c); c.Err != nil {
+		if a.Finished = append(a.Finished, c); c.Err != nil && !declined(c.Err) {
 			s.log.Debug("membership stays unfinished", "user", c.User, "err", c.Err)
 			continue
 		}

@@ -31,7 +31,9 @@
 //	  version               inbox: of both; moved with each change of either
 //	  nodes                 group: leases, one line a node; enter.lua, read by Append
 //	  name                  group: written once, by create.lua; may be empty
-//	  m:USER                group: "joined left version", see member.lua; change.lua, read by Append, Pull, EnterNode.
+//	  creator               group: the user who made it, with request the id of his request; written once, by create.lua.
+//	                        Read by ChangeGroups, Groups, create.lua
+//	  m:USER                group: "joined left version removed", see member.lua; change.lua, read by Append, Pull, EnterNode.
 //	                        It stays when the user has left, 100 bytes, because he may still read up to there
 //	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, read by Members and Groups. What decides is
 //	                        the hash; this one has an order to page by, and no part in a send or a pull
@@ -54,6 +56,11 @@
 // is finished by the next one of the same user and group, and when a session of the
 // user opens. Should a failover make the two disagree, the group is right: who is
 // listed and does not belong is pushed nothing and may join again.
+//
+// A group's id follows from its creator and the id of his request, by a hash: a
+// request that is repeated finds the group that it made, however late, and nothing
+// needs to be kept about requests. The creator alone adds and removes others. Who
+// was removed joins again only if he is added.
 //
 // # Delayed messages
 //

@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,25 +13,20 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// CreateGroup makes a group without members and returns its id, which is near the
-// clock's milliseconds, as an account's is. A group that nobody came to join, after
-// a crash, costs 300 bytes.
-func (s *Store) CreateGroup(ctx context.Context, name string) (int64, error) {
-	if name != "" {
-		if err := checkNames(name); err != nil {
-			return 0, fmt.Errorf("create group: %w", err)
-		}
+// CreateGroup makes a group without members, unless the same request of the same
+// creator did, and returns its id. A group that nobody came to join, after a crash,
+// costs 300 bytes.
+func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
+	if err := g.check(); err != nil {
+		return 0, fmt.Errorf("create group: %w", err)
 	}
 	genesis, err := s.genesis()
 	if err != nil {
 		return 0, err
 	}
-	group := s.now().UnixMilli()
-	for range idTries {
-		if group <= proto.Everyone || group > proto.MaxUser {
-			break
-		}
-		o := logRef{group: group}.script(createScript, proto.Epoch(rand.Uint64()).String(), genesis, name)
+	for try := range idTries {
+		group := g.id(try)
+		o := logRef{group: group}.script(createScript, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
 		s.accept(ctx, "create", o)
 		if o.err != nil {
 			return 0, fmt.Errorf("create group: %w", o.err)
@@ -37,9 +34,28 @@ func (s *Store) CreateGroup(ctx context.Context, name string) (int64, error) {
 		if text(o.reply[0]) == "ok" {
 			return group, nil
 		}
-		group += 1 + rand.Int64N(15)
 	}
 	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)
+}
+
+func (g NewGroup) check() error {
+	if g.Creator <= 0 || !proto.ValidID(g.ID) {
+		return fmt.Errorf("%w: request %q of %d", ErrInvalid, g.ID, g.Creator)
+	}
+	if g.Name == "" {
+		return nil
+	}
+	return checkNames(g.Name)
+}
+
+// id is what the group is called if the ids of earlier tries are other groups'. It
+// follows from the request, so that the group is found again without anything
+// written down beside it, in any slot; and it is spread over all there are, because
+// who knows it may join.
+func (g NewGroup) id(try int) int64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", g.Creator, g.ID, try))
+	const first = proto.Everyone + 1
+	return first + int64(binary.BigEndian.Uint64(sum[:])>>1)%(proto.MaxUser-first+1)
 }
 
 // Groups returns the groups that a user belongs to, by ascending id, without
@@ -56,7 +72,7 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	ops := make([]*op, len(ids))
 	for i, id := range ids {
 		l := logRef{group: id}
-		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", memberField(user)}, []any{"zcard", l.members()})
+		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user)}, []any{"zcard", l.members()})
 	}
 	s.run(ctx, "groups", ops...)
 	var groups []Group
@@ -64,8 +80,8 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 		if o.err != nil {
 			return nil, fmt.Errorf("groups of %d: %w", user, o.err)
 		}
-		if head, _ := o.reply[0].([]any); len(head) == 2 && belongs(text(head[1])) {
-			groups = append(groups, Group{Group: ids[i], Name: text(head[0]), Members: integer(o.reply[1])})
+		if head, _ := o.reply[0].([]any); len(head) == 3 && belongs(text(head[2])) {
+			groups = append(groups, Group{Group: ids[i], Name: text(head[0]), Creator: integer(head[1]), Members: integer(o.reply[1])})
 		}
 	}
 	return groups, nil
@@ -102,10 +118,10 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 // memberField is the field of a group's hash that says whether a user belongs.
 func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
 
-// belongs reads that field, "joined left version".
+// belongs reads that field, "joined left version removed".
 func belongs(membership string) bool {
 	f := strings.Fields(membership)
-	return len(f) == 3 && integer(f[0]) > 0 && integer(f[1]) == 0
+	return len(f) == 4 && integer(f[0]) > 0 && integer(f[1]) == 0
 }
 
 // parseGroups reads lines of group ids.

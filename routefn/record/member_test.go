@@ -10,10 +10,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// group makes a group of its users.
+// group makes a group of its users, the first of whom is its creator.
 func group(t testing.TB, s *Store, users ...Account) int64 {
 	t.Helper()
-	id, err := s.CreateGroup(t.Context(), "friends")
+	creator := int64(4711)
+	if len(users) > 0 {
+		creator = users[0].User
+	}
+	id, err := s.CreateGroup(t.Context(), NewGroup{Creator: creator, ID: t.Name(), Name: "friends"})
 	if err != nil || id <= proto.Everyone || id > proto.MaxUser {
 		t.Fatalf("group %d, %v", id, err)
 	}
@@ -108,7 +112,7 @@ func TestJoiningAndLeavingHaveTheirPlaceInTheLog(t *testing.T) {
 		if got := listed(t, s, bob.User); len(got) != 0 {
 			t.Errorf("bob's groups are %v", got)
 		}
-		if got, err := s.Groups(t.Context(), alice.User); err != nil || len(got) != 1 || got[0] != (Group{Group: g, Name: "friends", Members: 1}) {
+		if got, err := s.Groups(t.Context(), alice.User); err != nil || len(got) != 1 || got[0] != (Group{Group: g, Name: "friends", Members: 1, Creator: alice.User}) {
 			t.Errorf("alice's groups are %v, %v", got, err)
 		}
 	})

@@ -183,16 +183,25 @@ func TestCarryingOutAgainIsAWrite(t *testing.T) {
 	s := dial(t, Config{URL: backends.server.URL()})
 	flush(t, s)
 	alice := register(t, s, "alice")
-	group, err := s.CreateGroup(t.Context(), "lunch")
-	if err != nil {
-		t.Fatal(err)
+	made := func() int64 {
+		t.Helper()
+		group, err := s.CreateGroup(t.Context(), NewGroup{Creator: alice, ID: "lunch"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return group
+	}
+	group := made()
+	before := changes(t, s)
+	if again := made(); again != group || changes(t, s)-before != 1 {
+		t.Errorf("made %d, then %d by %d writes", group, again, changes(t, s)-before)
 	}
 	join := []Change{{User: alice, Group: group, Name: "alice"}}
 	intents := s.intend(t.Context(), join, make([]Changed, 1), []int{0})
 	if c := s.finish(t.Context(), intents)[0]; c.Err != nil || !c.Member {
 		t.Fatalf("%+v", c)
 	}
-	before := changes(t, s)
+	before = changes(t, s)
 	if c := s.finish(t.Context(), intents)[0]; c.Err != nil || !c.Member || c.Copy != nil {
 		t.Fatalf("%+v", c)
 	}

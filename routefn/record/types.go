@@ -20,6 +20,12 @@ var (
 	ErrNoGroup = errors.New("no such group")
 	// ErrNotMember is returned to a user who does not belong to the group.
 	ErrNotMember = errors.New("not a member of the group")
+	// ErrNotCreator is returned to a user who changes the membership of another one
+	// and did not make the group.
+	ErrNotCreator = errors.New("not the creator of the group")
+	// ErrRemoved is returned to a user who would join a group from which its creator
+	// removed him.
+	ErrRemoved = errors.New("removed from the group")
 	// ErrTooManyGroups is returned to a user who has proto.MaxGroups already.
 	ErrTooManyGroups = errors.New("user has too many groups")
 	// ErrNameTaken says that a name belongs to an account made with another
@@ -152,17 +158,26 @@ type Lease struct {
 	Addr string
 }
 
+// NewGroup asks for a group.
+type NewGroup struct {
+	Creator int64
+	ID      string // of the request: the same one of the same creator gets the same group; see proto.ValidID
+	Name    string // may be empty
+}
+
 // Change asks for a user to join a group, or to leave it.
 type Change struct {
 	User  int64
 	Name  string // of the user
 	Group int64
 	Leave bool
+	By    int64 // who asks: the user himself, which zero stands for, or the group's creator
+	Once  bool  // he joins only if he never did: repeating it brings nobody back who left
 }
 
 // Changed is the answer to one Change. Err is nil, ErrNoUser, ErrNoGroup,
-// ErrInvalid, ErrTooManyGroups, ErrUnavailable or ErrUnknown, after which
-// repeating it is harmless and finishes what was begun.
+// ErrNotCreator, ErrRemoved, ErrInvalid, ErrTooManyGroups, ErrUnavailable or
+// ErrUnknown, after which repeating it is harmless and finishes what was begun.
 type Changed struct {
 	Err      error
 	User     int64
@@ -200,6 +215,7 @@ type Group struct {
 	Group   int64
 	Name    string
 	Members int64
+	Creator int64
 }
 
 // Pulled is a piece of a log.

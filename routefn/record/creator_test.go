@@ -1,0 +1,211 @@
+package record
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// ask asks for one change, whatever becomes of it.
+func ask(t testing.TB, s *Store, c Change) Changed {
+	t.Helper()
+	return s.ChangeGroups(t.Context(), []Change{c})[0]
+}
+
+func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		first := NewGroup{Creator: 7, ID: "r1", Name: "friends"}
+		create := func(g NewGroup) int64 {
+			t.Helper()
+			id, err := s.CreateGroup(t.Context(), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		ids := []int64{create(first), create(NewGroup{Creator: 7, ID: "r2"}), create(NewGroup{Creator: 8, ID: "r1"})}
+		if again := create(first); again != ids[0] {
+			t.Errorf("group %d, then %d", ids[0], again)
+		}
+		slices.Sort(ids)
+		if len(slices.Compact(ids)) != 3 {
+			t.Errorf("three requests made the groups %v", ids)
+		}
+		for late, other := range map[NewGroup]NewGroup{ // whose id comes first is another request's
+			{Creator: 7, ID: "r3"}: {Creator: 7, ID: "x"},
+			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
+		} {
+			taken := logRef{group: late.id(0)}.script(createScript, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
+			if s.run(t.Context(), "create", taken); taken.err != nil {
+				t.Fatal(taken.err)
+			}
+			for range 2 {
+				if got := create(late); got != late.id(1) {
+					t.Errorf("got %d, want the second choice %d", got, late.id(1))
+				}
+			}
+		}
+		for _, g := range []NewGroup{{Creator: 7}, {ID: "r"}, {Creator: 7, ID: "two words"}, {Creator: 7, ID: "r", Name: "a\tb"}} {
+			if _, err := s.CreateGroup(t.Context(), g); !errors.Is(err, ErrInvalid) {
+				t.Errorf("%+v: %v", g, err)
+			}
+		}
+	})
+}
+
+func TestIDsOfGroupsAreAmongThoseThatThereAre(t *testing.T) {
+	seen := make(map[int64]bool)
+	for try := range 1000 {
+		id := NewGroup{Creator: 7, ID: "r"}.id(try)
+		if id <= proto.Everyone || id > proto.MaxUser || seen[id] {
+			t.Fatalf("try %d is %d", try, id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestOnlyTheCreatorChangesOthers(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
+		g := group(t, s, alice, bob, carol)
+		for want, c := range map[error]Change{
+			ErrNotCreator: {User: carol.User, Name: "carol", Group: g, Leave: true, By: bob.User},
+			ErrNoGroup:    {User: carol.User, Name: "carol", Group: 4711, Leave: true, By: bob.User},
+		} {
+			if got := ask(t, s, c); !errors.Is(got.Err, want) || got.Copy != nil || got.Sessions != nil || got.Version != 0 {
+				t.Errorf("%v: %+v", want, got)
+			}
+		}
+		both := s.ChangeGroups(t.Context(), []Change{
+			{User: carol.User, Name: "carol", Group: g, Leave: true, By: bob.User},
+			{User: bob.User, Name: "bob", Group: g, Leave: true, By: bob.User}, // that is himself
+		})
+		if both[0].Err == nil || both[1].Err != nil || both[1].Member {
+			t.Errorf("changed %+v", both)
+		}
+		if got := shownOf(t, s, alice.User, g); got != "+alice +bob +carol -bob" {
+			t.Errorf("alice reads %q", got)
+		}
+	})
+}
+
+func TestWhoWasRemovedIsOutUntilHeIsAdded(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := account(t, s, "alice"), account(t, s, "bob")
+		g := group(t, s, alice, bob)
+		remove := Change{User: bob.User, Name: "bob", Group: g, Leave: true, By: alice.User}
+		add := Change{User: bob.User, Name: "bob", Group: g, By: alice.User}
+		login(t, s, bob.User, "phone", "n2", 0)
+		removed := ask(t, s, remove)
+		if removed.Err != nil || removed.Member || removed.Copy == nil || len(removed.Sessions) != 1 || removed.Sessions[0].Node != "n2" {
+			t.Fatalf("removed with %+v", removed)
+		}
+		if m, err := removed.Copy.Stored.Message(); err != nil || m.Kind != proto.Kind_LEAVE || m.From != bob.User || m.FromName != "bob" || m.By != alice.User {
+			t.Errorf("the entry is %+v, %v", m, err)
+		}
+		stored(t, s, toGroup(alice, g, "secret"))
+		if got := shownOf(t, s, bob.User, g); got != "+bob -bob" {
+			t.Errorf("bob reads %q", got)
+		}
+		if again := ask(t, s, remove); again.Err != nil || again.Copy != nil {
+			t.Errorf("removed again with %+v", again)
+		}
+		change(t, s, bob, g, true) // does not make it better
+		for _, once := range []bool{false, true} {
+			c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g, Once: once})
+			if want := ErrRemoved; c.Copy != nil || c.Member || !once && !errors.Is(c.Err, want) {
+				t.Errorf("bob joins with %+v", c)
+			}
+		}
+		if got := listed(t, s, bob.User); len(got) != 0 {
+			t.Errorf("bob's groups are %v", got)
+		}
+		added := ask(t, s, add)
+		if m, err := added.Copy.Stored.Message(); added.Err != nil || err != nil || m.Kind != proto.Kind_JOIN || m.By != alice.User {
+			t.Errorf("added with %+v", added)
+		}
+		stored(t, s, toGroup(bob, g, "hi"))
+		change(t, s, bob, g, true)
+		change(t, s, bob, g, false) // he left by himself, and is free to come back
+		if got := shownOf(t, s, alice.User, g); got != "+alice +bob -bob secret +bob hi -bob +bob" {
+			t.Errorf("alice reads %q", got)
+		}
+	})
+}
+
+// Whoever leaves before he is removed does not come back either; whoever never was
+// there is not concerned.
+func TestRemovalOfWhoDoesNotBelong(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
+		g := group(t, s, alice, bob)
+		change(t, s, bob, g, true)
+		for _, u := range []Account{bob, carol} {
+			if c := ask(t, s, Change{User: u.User, Name: u.Name, Group: g, Leave: true, By: alice.User}); c.Err != nil || c.Copy != nil {
+				t.Errorf("%s is removed with %+v", u.Name, c)
+			}
+		}
+		if c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g}); !errors.Is(c.Err, ErrRemoved) {
+			t.Errorf("bob joins with %+v", c)
+		}
+		change(t, s, carol, g, false)
+	})
+}
+
+func TestRepeatedInvitationBringsNobodyBack(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := account(t, s, "alice"), account(t, s, "bob")
+		g := group(t, s, alice)
+		invitation := Change{User: bob.User, Name: "bob", Group: g, By: alice.User, Once: true}
+		for i, joins := range []bool{true, false} {
+			if c := ask(t, s, invitation); c.Err != nil || !c.Member || (c.Copy != nil) != joins {
+				t.Errorf("invitation %d: %+v", i, c)
+			}
+		}
+		change(t, s, bob, g, true)
+		if c := ask(t, s, invitation); c.Err != nil || c.Member || c.Copy != nil {
+			t.Errorf("having left: %+v", c)
+		}
+		change(t, s, bob, g, false) // and it keeps nobody out
+	})
+}
+
+// The removal is there as an intent, and perhaps in the group, when the route dies.
+func TestUnfinishedRemovalIsFinishedByWhoeverMeetsIt(t *testing.T) {
+	for _, decided := range []bool{false, true} {
+		each(t, Config{}, func(t *testing.T, s *Store) {
+			alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
+			g := group(t, s, alice, bob, carol)
+			interrupt(t, s, Change{User: bob.User, Name: "bob", Group: g, Leave: true, By: alice.User}, decided)
+			c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g})
+			if !errors.Is(c.Err, ErrRemoved) || c.Earlier == nil || (c.Earlier.Copy == nil) != decided {
+				t.Errorf("decided %v: bob joins with %+v, earlier %+v", decided, c, c.Earlier)
+			}
+			interrupt(t, s, Change{User: carol.User, Name: "carol", Group: g, Leave: true, By: alice.User}, decided)
+			o := open(t, s, carol.User, "phone", "n1", issue(t, s, carol.User, "phone").Number, 0)
+			if len(o.Groups) != 0 || len(o.Finished) != 1 {
+				t.Errorf("decided %v: carol opened with %+v", decided, o)
+			}
+			if got := shownOf(t, s, alice.User, g); got != "+alice +bob +carol -bob -carol" {
+				t.Errorf("decided %v: alice reads %q", decided, got)
+			}
+		})
+	}
+}
+
+// A joining that will be refused stands in nobody's way.
+func TestRefusedIntentIsForgotten(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := account(t, s, "alice"), account(t, s, "bob")
+		g := group(t, s, alice, bob)
+		if c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g, Leave: true, By: alice.User}); c.Err != nil {
+			t.Fatal(c.Err)
+		}
+		interrupt(t, s, Change{User: bob.User, Name: "bob", Group: g}, false)
+		if c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g, By: alice.User}); c.Err != nil || !c.Member {
+			t.Errorf("added with %+v", c)
+		}
+	})
+}
