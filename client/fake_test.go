@@ -229,6 +229,10 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 		return proto.JoinedGroup{Group: room}, nil
 	case proto.PathGroupLeave:
 		return proto.LeftGroup{}, nil
+	case proto.PathGroupAdd:
+		return proto.AddedMember{}, nil
+	case proto.PathGroupRemove:
+		return proto.RemovedMember{}, nil
 	case proto.PathGroups:
 		return proto.GroupsAnswer{Groups: []proto.Group{{Group: room, Name: "friends", Members: 2}}}, nil
 	case proto.PathGroupMembers:

@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -21,21 +23,29 @@ type CreatedGroup = proto.CreatedGroup
 type MembersPage = proto.GroupMembersAnswer
 
 // CreateGroup makes a group of the user and of the members, who belong to it at
-// once. The name may be empty and need not be unique. After an error without a
-// code the group may be there all the same: Groups tells.
+// once, at most proto.MaxInvited. The name may be empty and need not be unique. It
+// blocks until a route answers, asking again under the same id: one call makes one
+// group at most. When ctx ends first, there may be a group all the same: Groups tells.
 func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64) (CreatedGroup, error) {
-	var out CreatedGroup
-	in := proto.CreateGroup{Name: name, Members: members}
-	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupCreate, in, &out); err != nil {
-		return CreatedGroup{}, fmt.Errorf("create group: %w", err)
+	in := proto.CreateGroup{ID: rand.Text(), Name: name, Members: members}
+	for row := 0; ; row++ {
+		var out CreatedGroup
+		err := c.account.call(ctx, http.MethodPost, proto.PathGroupCreate, in, &out)
+		if err == nil {
+			return out, nil
+		}
+		delay, again := retryDelay(err, row)
+		if !again || !pause(ctx, max(delay, 50*time.Millisecond)) {
+			return CreatedGroup{}, fmt.Errorf("create group: %w", err)
+		}
 	}
-	return out, nil
 }
 
 // JoinGroup makes the user a member of a group, which everybody may who knows its
-// id. What is written from then on is received, beginning with the joining itself,
-// a Message of the kind proto.Kind_JOIN. Joining again changes nothing. The error
-// has the code proto.UnknownGroup if there is no such group.
+// id, unless he was removed from it. What is written from then on is received,
+// beginning with the joining itself, a Message of the kind proto.Kind_JOIN. Joining
+// again changes nothing. The error has the code proto.UnknownGroup if there is no such
+// group, and proto.Removed.
 func (c *Client) JoinGroup(ctx context.Context, group int64) error {
 	var out proto.JoinedGroup
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupJoin, proto.JoinGroup{Group: group}, &out); err != nil {
@@ -51,6 +61,30 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	var out proto.LeftGroup
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupLeave, proto.LeaveGroup{Group: group}, &out); err != nil {
 		return fmt.Errorf("leave group %d: %w", group, err)
+	}
+	return nil
+}
+
+// AddMember makes another user a member of a group that this one made, also one whom
+// he removed. Adding again changes nothing. The error has the code proto.NotCreator
+// if somebody else made the group.
+func (c *Client) AddMember(ctx context.Context, group, user int64) error {
+	var out proto.AddedMember
+	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAdd, proto.AddMember{Group: group, User: user}, &out); err != nil {
+		return fmt.Errorf("add %d to group %d: %w", user, group, err)
+	}
+	return nil
+}
+
+// RemoveMember ends the membership of another user in a group that this one made, as
+// if he had left it, and keeps him from joining again by himself. All see it as a
+// Message of the kind proto.Kind_LEAVE with By, he as the last one. Removing again
+// changes nothing. The error has the code proto.NotCreator if somebody else made the
+// group.
+func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
+	var out proto.RemovedMember
+	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {
+		return fmt.Errorf("remove %d from group %d: %w", user, group, err)
 	}
 	return nil
 }

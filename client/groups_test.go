@@ -1,6 +1,9 @@
 package client
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -155,6 +158,12 @@ func TestGroupCalls(t *testing.T) {
 		if err := c.LeaveGroup(ctx, room); err != nil {
 			t.Error(err)
 		}
+		if err := c.AddMember(ctx, room, bob); err != nil {
+			t.Error(err)
+		}
+		if err := c.RemoveMember(ctx, room, bob); err != nil {
+			t.Error(err)
+		}
 		if groups, err := c.Groups(ctx); err != nil || len(groups) != 1 || groups[0].Name != "friends" {
 			t.Errorf("groups %v, %v", groups, err)
 		}
@@ -178,10 +187,52 @@ func TestGroupCalls(t *testing.T) {
 		k.mu.Unlock()
 		_, created := c.CreateGroup(ctx, "")
 		_, listed := c.Groups(ctx)
-		for _, err := range []error{created, listed, c.JoinGroup(ctx, 10), c.LeaveGroup(ctx, 10)} {
+		errs := []error{created, listed, c.JoinGroup(ctx, 10), c.LeaveGroup(ctx, 10), c.AddMember(ctx, 10, bob), c.RemoveMember(ctx, 10, bob)}
+		for i, err := range errs {
 			if codeOf(err) != proto.UnknownGroup {
-				t.Errorf("%v", err)
+				t.Errorf("%d: %v", i, err)
 			}
+		}
+	})
+}
+
+// The answer to a request that made a group is lost: the client asks again for the
+// same one.
+func TestGroupIsCreatedOnceThoughAnswersAreLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		c := connect(t, k.config())
+		var requests []string
+		k.mu.Lock()
+		k.onCall = func(path string, body []byte) *proto.ErrorAnswer {
+			var in proto.CreateGroup
+			if err := json.Unmarshal(body, &in); err != nil || path != proto.PathGroupCreate {
+				return nil
+			}
+			switch requests = append(requests, in.ID); len(requests) {
+			case 1:
+				return &proto.ErrorAnswer{Name: "unreachable"}
+			case 2:
+				return refuse(proto.Unknown)
+			}
+			return nil
+		}
+		k.mu.Unlock()
+		for _, want := range []int{3, 4} {
+			if g, err := c.CreateGroup(t.Context(), "friends"); err != nil || g.Group != room || len(requests) != want {
+				t.Errorf("created %v, %v with %q", g, err, requests)
+			}
+		}
+		if !proto.ValidID(requests[0]) || requests[1] != requests[0] || requests[2] != requests[0] || requests[3] == requests[0] {
+			t.Errorf("requests were %q", requests)
+		}
+		k.mu.Lock()
+		k.onCall = func(string, []byte) *proto.ErrorAnswer { return &proto.ErrorAnswer{Name: "unreachable"} }
+		k.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.CreateGroup(ctx, ""); !errors.Is(err, ErrNoRoute) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without a route: %v", err)
 		}
 	})
 }
