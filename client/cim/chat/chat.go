@@ -24,6 +24,8 @@ type Session interface {
 	CreateGroup(ctx context.Context, name string, members ...int64) (client.CreatedGroup, error)
 	JoinGroup(ctx context.Context, group int64) error
 	LeaveGroup(ctx context.Context, group int64) error
+	AddMember(ctx context.Context, group, user int64) error
+	RemoveMember(ctx context.Context, group, user int64) error
 	Groups(ctx context.Context) ([]client.Group, error)
 	ScheduleAfter(ctx context.Context, m client.Outgoing, delay time.Duration) (client.Scheduled, error)
 	ScheduledPage(ctx context.Context, after string, limit int) (client.ScheduledPage, error)
@@ -59,6 +61,7 @@ type chat struct {
 	cfg    Config
 	screen screen
 	sends  chan outgoing
+	names  groupNames
 
 	// Owned by the goroutine of Run, which obeys.
 	answering bool    // the toy answer mode
@@ -88,7 +91,10 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer screen.close()
-	c := &chat{cfg: cfg, screen: screen, sends: make(chan outgoing, sendQueue)}
+	c := &chat{
+		cfg: cfg, screen: screen, sends: make(chan outgoing, sendQueue),
+		names: groupNames{known: make(map[int64]string)},
+	}
 	return c.run(ctx)
 }
 
@@ -161,7 +167,7 @@ func (c *chat) receive(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.screen.print(c.message(m))
+		c.screen.print(c.message(ctx, m))
 	}
 }
 

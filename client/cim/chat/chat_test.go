@@ -37,6 +37,7 @@ type fake struct {
 	offline bool
 	online  client.Page
 	groups  []client.Group
+	changed []string // members added and removed
 
 	delayed []client.Scheduled
 	dropped []client.Scheduled
@@ -149,7 +150,7 @@ func (f *fake) CreateGroup(_ context.Context, name string, _ ...int64) (client.C
 	if f.refuse != nil {
 		return client.CreatedGroup{}, f.refuse
 	}
-	f.groups = append(f.groups, client.Group{Group: 9, Name: name, Members: 1})
+	f.groups = append(f.groups, client.Group{Group: 9, Name: name, Members: 1, Creator: 42})
 	return client.CreatedGroup{Group: 9}, nil
 }
 
@@ -162,6 +163,19 @@ func (f *fake) JoinGroup(_ context.Context, group int64) error {
 
 func (f *fake) LeaveGroup(_ context.Context, group int64) error {
 	f.groups = nil
+	return nil
+}
+
+func (f *fake) AddMember(_ context.Context, group, user int64) error {
+	f.changed = append(f.changed, fmt.Sprintf("%d to %d", user, group))
+	return nil
+}
+
+func (f *fake) RemoveMember(_ context.Context, group, user int64) error {
+	if group != 9 {
+		return proto.Err(proto.NotCreator, "")
+	}
+	f.changed = append(f.changed, fmt.Sprintf("%d from %d", user, group))
 	return nil
 }
 
@@ -320,8 +334,13 @@ func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
 		got, err := run(t, f, nil, func(ty typist) {
 			for _, line := range []string{
 				":groups", ":group", ":group create our friends", ":groups", ":join g9", ":join 10", ":join", ":join x", ":members 9",
-				":members 10", "g9;;hello friends", "g9;;", "gary;;hi", ":leave 9", ":leave -1", ":groups",
+				":members 10", ":members our friends", "g9;;hello friends", "#our friends;;hello again", "g9;;", "gary;;hi", "#gary;;hi",
+				":add #our friends;;bob", ":add 9;;43", ":add 9", ":add 9;;gary", ":remove our friends;;bob", ":remove 10;;bob",
 			} {
+				ty.types(line)
+			}
+			f.groups = append(f.groups, client.Group{Group: 10, Name: "our friends", Members: 2})
+			for _, line := range []string{":groups", "#our friends;;who?", ":leave 9", ":leave nobody", ":groups"} {
 				ty.types(line)
 			}
 			f.refuse = proto.Err(proto.Invalid, "One user has at most 250 groups.")
@@ -334,8 +353,11 @@ func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
 			t.Errorf("run: %v", err)
 		}
 		golden(t, "groups.txt", got)
-		if len(f.sent) != 1 || f.sent[0] != (client.Outgoing{Group: 9, Text: "hello friends"}) {
+		if want := []client.Outgoing{{Group: 9, Text: "hello friends"}, {Group: 9, Text: "hello again"}}; !slices.Equal(f.sent, want) {
 			t.Errorf("sent %v", f.sent)
+		}
+		if want := []string{"7 to 9", "43 to 9", "7 from 9"}; !slices.Equal(f.changed, want) {
+			t.Errorf("changed %q", f.changed)
 		}
 	})
 }
@@ -343,6 +365,7 @@ func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
 func TestWhatArrivesIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
+		f.groups = []client.Group{{Group: 9}, {Group: 10, Name: "fri\x1bends"}}
 		at := time.Date(2000, 1, 1, 12, 3, 5, 0, time.UTC).UnixMilli()
 		got, err := run(t, f, nil, func(ty typist) {
 			for _, m := range []client.Message{
@@ -352,6 +375,10 @@ func TestWhatArrivesIsShown(t *testing.T) {
 				{From: 7, FromName: "bob", Group: 9, Text: "in a group", Time: at},
 				{From: 7, FromName: "b\x1b[2Job", Group: 9, Kind: proto.Kind_JOIN, Time: at},
 				{From: 42, FromName: "alice", Group: 9, Kind: proto.Kind_LEAVE, Time: at},
+				{From: 42, FromName: "alice", Group: 10, Kind: proto.Kind_JOIN, By: 7, Time: at},
+				{From: 7, FromName: "bob", Group: 10, Text: "in one with a name", Time: at},
+				{From: 7, FromName: "bob", Group: 10, Kind: proto.Kind_LEAVE, By: 42, Time: at},
+				{From: 42, FromName: "alice", Group: 10, Kind: proto.Kind_LEAVE, By: 7, Time: at},
 				{From: 7, FromName: "b\x1b[2Job", Group: 1, Text: "two\r\n12:03:06 alice: lines\x1b]0;owned\a", Time: at},
 			} {
 				f.messages <- m

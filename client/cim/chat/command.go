@@ -36,9 +36,11 @@ func commands() []command {
 		{":q", "<word>", "search your history", (*chat).search},
 		{":groups", "", "list your groups", (*chat).groups},
 		{":group", "create <name>", "make a group", (*chat).createGroup},
-		{":join", "<id>", "join a group", (*chat).joinGroup},
-		{":leave", "<id>", "leave a group", (*chat).leaveGroup},
-		{":members", "<id>", "list who is in a group of yours", (*chat).groupMembers},
+		{":join", "<id>", "join a group whose id somebody gave you", (*chat).joinGroup},
+		{":leave", "<group>", "leave a group", (*chat).leaveGroup},
+		{":members", "<group>", "list who is in a group of yours", (*chat).groupMembers},
+		{":add", "<group>;;<user>", "add a user to a group that you made", (*chat).addMember},
+		{":remove", "<group>;;<user>", "remove a user from a group that you made", (*chat).removeMember},
 		{":emoji", "<page>", "list emoji and their aliases", (*chat).emojis},
 		{":delay", "<text> <seconds>", "have a text sent later, whether you are here then or not", (*chat).delay},
 		{":delayed", "", "list what is still to be sent", (*chat).delayed},
@@ -96,8 +98,9 @@ func (c *chat) enqueue(ctx context.Context, m outgoing) {
 }
 
 // address finds out to whom a line goes: "id;;text" and "name;;text" to one user,
-// "g9;;text" to the group with the id 9, any other to everyone. It is false if there
-// is no such user, which it says. Who is called g9 is reached by his id.
+// "g9;;text" to the group with the id 9, "#friends;;text" to the user's own group of
+// that name, any other to everyone. It is false if there is no such user or group,
+// which it says. Who is called g9 is reached by his id.
 func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	whom, text, private := strings.Cut(line, ";;")
 	whom = strings.TrimSpace(whom)
@@ -111,12 +114,17 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	if id, err := strconv.ParseInt(whom, 10, 64); err == nil {
 		return outgoing{client.Outgoing{To: id, Text: text}, whom}, true
 	}
-	if id, ok := groupID(whom); ok && whom[0] == 'g' {
-		return outgoing{client.Outgoing{Group: id, Text: text}, "group " + whom[1:]}, true
-	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	u, err := c.cfg.Client.UserByName(ctx, whom)
+	if _, ok := groupID(whom); ok || whom[0] == '#' {
+		id, err := c.findGroup(ctx, whom)
+		if err != nil {
+			c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
+			return outgoing{}, false
+		}
+		return outgoing{client.Outgoing{Group: id, Text: text}, cleanLine(whom)}, true
+	}
+	u, err := c.findUser(ctx, whom)
 	if err != nil {
 		c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
 		return outgoing{}, false
@@ -124,11 +132,19 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	return outgoing{client.Outgoing{To: u.User, Text: text}, cleanLine(u.Name)}, true
 }
 
+// findUser returns the account that was typed, by its id or its name.
+func (c *chat) findUser(ctx context.Context, typed string) (client.User, error) {
+	if id, err := strconv.ParseInt(typed, 10, 64); err == nil {
+		return client.User{User: id}, nil
+	}
+	return c.cfg.Client.UserByName(ctx, typed)
+}
+
 func (c *chat) help(context.Context, string) error {
 	lines := []string{
 		fmt.Sprintf("%-24s %s", "<text>", "send to everyone"),
 		fmt.Sprintf("%-24s %s", "<id or name>;;<text>", "send to one user"),
-		fmt.Sprintf("%-24s %s", "g<id>;;<text>", "send to a group of yours"),
+		fmt.Sprintf("%-24s %s", "#<name>;;<text>", "send to a group of yours; g<id> is a group, too"),
 	}
 	for _, cmd := range commands() {
 		lines = append(lines, fmt.Sprintf("%-24s %s", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.help))
@@ -161,7 +177,7 @@ func (c *chat) online(ctx context.Context, prefix string) error {
 	return nil
 }
 
-func (c *chat) search(_ context.Context, word string) error {
+func (c *chat) search(ctx context.Context, word string) error {
 	switch {
 	case word == "":
 		c.screen.print("! what should I search for? :q <word> searches, :q! quits.")
@@ -182,7 +198,7 @@ func (c *chat) search(_ context.Context, word string) error {
 	var lines []string
 	for _, m := range found {
 		day := time.UnixMilli(m.Time).In(c.cfg.Zone).Format(time.DateOnly)
-		lines = append(lines, c.screen.dim(day)+" "+c.message(m))
+		lines = append(lines, c.screen.dim(day)+" "+c.message(ctx, m))
 	}
 	c.screen.print(strings.Join(lines, "\n"))
 	return nil

@@ -84,7 +84,7 @@ func (c *chat) delayed(ctx context.Context, _ string) error {
 	}
 	var lines []string
 	for _, m := range page.Messages {
-		line := receiver(m) + ": " + cleanText(m.Text)
+		line := c.receiver(ctx, m) + ": " + cleanText(m.Text)
 		lines = append(lines, fmt.Sprintf("%-3d %s to %s", c.number(m.ID, line), c.when(m.Due), line))
 	}
 	if page.Next != "" {
@@ -112,14 +112,14 @@ func (c *chat) dropped(m client.Scheduled) string {
 	return fmt.Sprintf("! not sent at %s, %s (%s)", c.when(m.Due), what, m.Code)
 }
 
-func receiver(m client.Scheduled) string {
+func (c *chat) receiver(ctx context.Context, m client.Scheduled) string {
 	switch m.Group {
 	case 0:
 		return strconv.FormatInt(m.To, 10)
 	case proto.Everyone:
 		return "everyone"
 	default:
-		return fmt.Sprintf("group %d", m.Group)
+		return c.groupName(ctx, m.Group)
 	}
 }
 

@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// groupID reads a group's id, with or without the g in front.
-func groupID(s string) (int64, bool) {
-	id, err := strconv.ParseInt(strings.TrimPrefix(s, "g"), 10, 64)
-	return id, err == nil && id > 0
-}
-
 func (c *chat) groups(ctx context.Context, _ string) error {
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -25,11 +19,15 @@ func (c *chat) groups(ctx context.Context, _ string) error {
 		c.screen.print("You are in no group. :group create <name> makes one, :join <id> joins one.")
 		return nil
 	}
+	c.names.learn(groups)
 	lines := make([]string, len(groups))
 	for i, g := range groups {
-		lines[i] = fmt.Sprintf("%-16s  %s", "g"+strconv.FormatInt(g.Group, 10), counted(g.Members, "member"))
+		lines[i] = fmt.Sprintf("%-17s  %s", "g"+strconv.FormatInt(g.Group, 10), counted(g.Members, "member"))
 		if g.Name != "" {
-			lines[i] += ", " + cleanLine(g.Name)
+			lines[i] += ", #" + cleanLine(g.Name)
+		}
+		if g.Creator == c.cfg.Client.Self().User {
+			lines[i] += ", yours"
 		}
 	}
 	c.screen.print(strings.Join(lines, "\n"))
@@ -52,41 +50,79 @@ func (c *chat) createGroup(ctx context.Context, args string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	g, err := c.cfg.Client.CreateGroup(ctx, strings.TrimSpace(name))
+	name = strings.TrimSpace(name)
+	g, err := c.cfg.Client.CreateGroup(ctx, name)
 	if err != nil {
 		c.screen.print(failed("make the group", err))
 		return nil
 	}
-	c.screen.print(fmt.Sprintf("Your group is there. Others join it with :join %d, and g%d;;text writes to it.", g.Group, g.Group))
+	address := fmt.Sprintf("g%d", g.Group)
+	if name != "" {
+		address = "#" + cleanLine(name)
+	}
+	c.screen.print(fmt.Sprintf("Your group is there. %s;;text writes to it. Others join with :join %d, or you add them: :add %s;;bob.",
+		address, g.Group, address))
 	return nil
 }
 
 func (c *chat) joinGroup(ctx context.Context, args string) error {
-	return c.withGroup(ctx, ":join", "join the group", args, c.cfg.Client.JoinGroup)
+	if _, ok := groupID(args); !ok { // only one's own groups are known by name
+		args = ""
+	}
+	return c.withGroup(ctx, ":join <id>", "join the group", args, c.cfg.Client.JoinGroup)
 }
 
 func (c *chat) leaveGroup(ctx context.Context, args string) error {
-	return c.withGroup(ctx, ":leave", "leave the group", args, c.cfg.Client.LeaveGroup)
+	return c.withGroup(ctx, ":leave <group>", "leave the group", args, c.cfg.Client.LeaveGroup)
+}
+
+func (c *chat) addMember(ctx context.Context, args string) error {
+	return c.withMember(ctx, ":add <group>;;<user>", "add to the group", args, c.cfg.Client.AddMember)
+}
+
+func (c *chat) removeMember(ctx context.Context, args string) error {
+	return c.withMember(ctx, ":remove <group>;;<user>", "remove from the group", args, c.cfg.Client.RemoveMember)
+}
+
+// withMember does what a command does to a group and another user, whom its argument
+// names.
+func (c *chat) withMember(ctx context.Context, usage, what, args string, do func(ctx context.Context, group, user int64) error) error {
+	typed, whom, ok := strings.Cut(args, ";;")
+	typed, whom = strings.TrimSpace(typed), strings.TrimSpace(whom)
+	if !ok || whom == "" {
+		c.screen.print("! type " + usage + ".")
+		return nil
+	}
+	return c.withGroup(ctx, usage, what, typed, func(ctx context.Context, group int64) error {
+		user, err := c.findUser(ctx, whom)
+		if err != nil {
+			return err
+		}
+		return do(ctx, group, user.User)
+	})
 }
 
 // withGroup does what a command does to the group that its argument names. What
 // follows is shown when it comes as a message.
-func (c *chat) withGroup(ctx context.Context, command, what, args string, do func(context.Context, int64) error) error {
-	id, ok := groupID(args)
-	if !ok {
-		c.screen.print("! type " + command + " <id>. :groups lists your groups.")
+func (c *chat) withGroup(ctx context.Context, usage, what, typed string, do func(context.Context, int64) error) error {
+	if typed == "" {
+		c.screen.print("! type " + usage + ". :groups lists your groups.")
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	if err := do(ctx, id); err != nil {
+	id, err := c.findGroup(ctx, typed)
+	if err == nil {
+		err = do(ctx, id)
+	}
+	if err != nil {
 		c.screen.print(failed(what, err))
 	}
 	return nil
 }
 
 func (c *chat) groupMembers(ctx context.Context, args string) error {
-	return c.withGroup(ctx, ":members", "list the members", args, func(ctx context.Context, group int64) error {
+	return c.withGroup(ctx, ":members <group>", "list the members", args, func(ctx context.Context, group int64) error {
 		page, err := c.cfg.Client.GroupMembersPage(ctx, group, 0, listMax)
 		if err != nil {
 			return err

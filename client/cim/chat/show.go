@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -15,18 +16,33 @@ import (
 //	15:04:05 bob: hello
 //	15:04:05 [private] bob: hi
 //	15:04:05 [private] you to bob: hi
-//	15:04:05 [group 9] bob: hi
-//	15:04:05 * bob joined group 9
-func (c *chat) message(m client.Message) string {
+//	15:04:05 [#friends] bob: hi
+//	15:04:05 * bob joined #friends
+//	15:04:05 * you were removed from #friends
+func (c *chat) message(ctx context.Context, m client.Message) string {
 	clock := time.UnixMilli(m.Time).In(c.cfg.Zone).Format("15:04:05")
-	switch m.Kind {
-	case proto.Kind_JOIN:
-		return c.screen.dim(fmt.Sprintf("%s * %s joined group %d", clock, c.name(m), m.Group))
-	case proto.Kind_LEAVE:
-		return c.screen.dim(fmt.Sprintf("%s * %s left group %d", clock, c.name(m), m.Group))
+	if m.Kind != proto.Kind_TEXT {
+		return c.screen.dim(fmt.Sprintf("%s * %s %s %s", clock, c.name(m), c.change(m), c.groupName(ctx, m.Group)))
 	}
-	at := c.screen.dim(clock)
-	return at + " " + c.who(m) + " " + cleanText(m.Text)
+	return c.screen.dim(clock) + " " + c.who(ctx, m) + " " + cleanText(m.Text)
+}
+
+// change says what became of the sender in a group.
+func (c *chat) change(m client.Message) string {
+	passive := "was"
+	if m.From == c.cfg.Client.Self().User {
+		passive = "were"
+	}
+	switch joined := m.Kind == proto.Kind_JOIN; {
+	case joined && m.By == 0:
+		return "joined"
+	case joined:
+		return passive + " added to"
+	case m.By == 0:
+		return "left"
+	default:
+		return passive + " removed from"
+	}
 }
 
 // name returns the name of the sender.
@@ -38,13 +54,13 @@ func (c *chat) name(m client.Message) string {
 }
 
 // who says from whom and in which conversation a message is.
-func (c *chat) who(m client.Message) string {
+func (c *chat) who(ctx context.Context, m client.Message) string {
 	self, from := c.cfg.Client.Self().User, c.name(m)
 	switch {
 	case m.Group == proto.Everyone:
 		return c.screen.bold(from) + ":"
 	case m.Group != 0:
-		return fmt.Sprintf("[group %d] %s:", m.Group, c.screen.bold(from))
+		return fmt.Sprintf("[%s] %s:", c.groupName(ctx, m.Group), c.screen.bold(from))
 	case m.From == self && m.To != self:
 		return fmt.Sprintf("[private] %s to %d:", c.screen.bold(from), m.To)
 	default:
