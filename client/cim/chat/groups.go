@@ -60,7 +60,7 @@ func (c *chat) createGroup(ctx context.Context, args string) error {
 	if name != "" {
 		address = "#" + cleanLine(name)
 	}
-	c.screen.print(fmt.Sprintf("Your group is there. %s;;text writes to it. Others join with :join %d, or you add them: :add %s;;bob.",
+	c.screen.print(fmt.Sprintf("Your group is there: %s;;text writes to it.\nOthers join it with :join %d, or you add them with :add %s;;bob.",
 		address, g.Group, address))
 	return nil
 }
