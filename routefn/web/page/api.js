@@ -39,4 +39,12 @@ export const register = (name, password) => call("POST", "/v1/register", "", { n
 export const login = (request) => call("POST", "/v1/login", "", request);
 export const logout = (token) => call("POST", "/v1/logout", token, {});
 export const pull = (token, after) => call("POST", "/v1/pull", token, { after, limit: 500 });
+export const groups = (token) => call("GET", "/v1/groups", token);
+export const createGroup = (token, id, name) => call("POST", "/v1/groups/create", token, { id, name });
+export const joinGroup = (token, group) => call("POST", "/v1/groups/join", token, { group });
+export const leaveGroup = (token, group) => call("POST", "/v1/groups/leave", token, { group });
+export const addMember = (token, group, user) => call("POST", "/v1/groups/add", token, { group, user });
+export const removeMember = (token, group, user) => call("POST", "/v1/groups/remove", token, { group, user });
+export const members = (token, group) => call("GET", "/v1/groups/members?limit=200&group=" + group, token);
+export const userByName = (token, name) => call("GET", "/v1/user?name=" + encodeURIComponent(name), token);
 export const online = (token, prefix) => call("GET", "/v1/online?limit=200&prefix=" + encodeURIComponent(prefix), token);

@@ -1,5 +1,6 @@
 // A chat: the order of logs and their gaps, sending, and coming back. It changes
-// the history and tells the view by two calls, changed() and state(kind, text).
+// the history and tells the view by three calls: changed(), state(kind, text), and
+// regrouped() when the user joined or left a group.
 
 import * as api from "./api.js";
 import { Link } from "./link.js";
@@ -9,7 +10,7 @@ const ackPause = 5_000; // ms between two acknowledgements
 const longestPause = 15_000; // ms between two tries to come back
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+export const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 export class Chat {
   constructor(session, history, view) {
@@ -147,6 +148,7 @@ export class Chat {
     this.history.save();
     this.ackSoon();
     this.view.changed();
+    if (messages.some((m) => m.kind && m.from === this.session.user)) this.view.regrouped();
   }
 
   // pullFrom reads what follows in a log, one pull at a time a log.

@@ -4,7 +4,7 @@
 const kept = 500; // messages a conversation
 
 export const everyone = 1; // the group of all
-const happenings = { 2: "joined the group", 3: "left the group" }; // by kind, which is absent in a text
+const happenings = { 2: ["joined the group", "was added to the group"], 3: ["left the group", "was removed from the group"] }; // by kind, which is absent in a text
 export const keyOf = (m) => m.from + ":" + m.id;
 
 export class History {
@@ -42,7 +42,7 @@ export class History {
     const talk = this.talk(this.talkOf(m), group || (m.from === this.user ? String(m.to) : m.fromName));
     if (!m.group && m.from !== this.user) talk.title = m.fromName;
     if (unread) talk.unread++;
-    const text = happenings[m.kind] ?? m.text;
+    const text = happenings[m.kind]?.[m.by ? 1 : 0] ?? m.text;
     talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text, time: m.time });
     this.keys.add(keyOf(m));
     while (talk.messages.length > kept) this.keys.delete(keyOf(talk.messages.shift()));

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { Chat } from "./chat.js";
+import * as groups from "./groups.js";
 import { History } from "./history.js";
 import * as view from "./view.js";
 
@@ -10,6 +11,12 @@ const onlineEvery = 10_000; // ms
 const remembered = "cim.session";
 
 let chat = null;
+let mine = new Map(); // the user's groups, by their conversations
+
+const dialogs = groups.wire(() => chat.session, async (group, name) => {
+  open("g" + group, name || "Group " + group);
+  await refreshGroups();
+});
 
 // One browser is one device: a second tab takes the connection over.
 function device() {
@@ -26,10 +33,14 @@ function begin(session, answer) {
   history.talk("everyone", "Everyone");
   chat = new Chat(session, history, {
     changed: redraw,
+    regrouped: refreshGroups,
     state: (kind, text) => {
       view.showState(kind, text);
       localStorage.setItem(remembered, JSON.stringify(session)); // a login renews the token
-      if (kind === "good") refreshOnline();
+      if (kind === "good") {
+        refreshOnline();
+        refreshGroups();
+      }
     },
     ended: (code) => {
       if (code === api.codes.replaced) {
@@ -48,12 +59,26 @@ function begin(session, answer) {
 function end(message) {
   localStorage.removeItem(remembered);
   chat = null;
+  dialogs.close();
   view.showDoor(message);
+}
+
+// refreshGroups asks for the user's groups: their conversations are there before
+// anybody wrote, and bear their names.
+async function refreshGroups() {
+  const asking = chat;
+  const answer = await api.groups(asking.session.token).catch(() => null); // the next connection asks again
+  if (!answer || asking !== chat) return;
+  mine = new Map(answer.groups.map((g) => ["g" + g.group, g]));
+  for (const [talk, g] of mine) chat.history.talk(talk).title = g.name || "Group " + g.group;
+  chat.history.save();
+  redraw();
 }
 
 function redraw() {
   view.showTalks(chat.history, chat.current, open);
   view.showMessages(chat.history, chat.current, chat.session.user);
+  $("open-members").hidden = !mine.has(chat.current);
 }
 
 function open(talk, title) {
@@ -108,6 +133,7 @@ $("text").onkeydown = (event) => {
   event.preventDefault();
   $("compose").requestSubmit();
 };
+$("open-members").onclick = () => dialogs.showMembers(mine.get(chat.current));
 $("prefix").oninput = refreshOnline;
 setInterval(refreshOnline, onlineEvery);
 document.addEventListener("visibilitychange", () => {

@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 
-function element(tag, className, text) {
+export function element(tag, className, text) {
   const e = document.createElement(tag);
   if (className) e.className = className;
   if (text !== undefined) e.textContent = text;

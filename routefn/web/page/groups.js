@@ -1,0 +1,114 @@
+// Groups: the dialog to make or join one, and the one that shows who is in one. A
+// group's conversation is named g and its id.
+
+import * as api from "./api.js";
+import { newID } from "./chat.js";
+import { element } from "./view.js";
+
+const $ = (id) => document.getElementById(id);
+export const groupOf = (talk) => (talk.startsWith("g") ? Number(talk.slice(1)) : 0);
+
+// attempt does what a form asks for, and shows in the dialog why it did not work.
+async function attempt(dialog, action) {
+  const buttons = dialog.querySelectorAll("button[type=submit]");
+  const error = dialog.querySelector(".error");
+  error.textContent = "";
+  buttons.forEach((b) => (b.disabled = true));
+  try {
+    await action();
+  } catch (err) {
+    error.textContent = err.message;
+  } finally {
+    buttons.forEach((b) => (b.disabled = false));
+  }
+}
+
+// wire prepares both dialogs. session() returns whose page it is; entered(id, name)
+// is told of a group that he belongs to now.
+export function wire(session, entered) {
+  const fresh = $("new-group"), members = $("members");
+  let request = ""; // the same until it is answered, so that it makes one group
+  let group = null; // whose members are shown
+
+  const on = (form, action) => {
+    $(form).onsubmit = (event) => {
+      event.preventDefault();
+      attempt($(form).closest("dialog"), action);
+    };
+  };
+  for (const button of document.querySelectorAll("dialog [data-close]")) {
+    button.onclick = () => button.closest("dialog").close();
+  }
+
+  $("open-new-group").onclick = () => {
+    fresh.querySelectorAll("form").forEach((f) => f.reset());
+    fresh.querySelector(".error").textContent = "";
+    fresh.showModal();
+  };
+  $("group-name").oninput = () => (request = "");
+  on("make-group", async () => {
+    const name = $("group-name").value.trim();
+    const made = await api.createGroup(session().token, (request ||= newID()), name);
+    request = "";
+    fresh.close();
+    entered(made.group, name);
+  });
+  on("join-group", async () => {
+    const id = Number($("group-id").value.trim().replace(/^g/, ""));
+    await api.joinGroup(session().token, id);
+    fresh.close();
+    entered(id, "");
+  });
+
+  const person = (user) => {
+    const item = element("li");
+    item.append(element("span", "", user.name));
+    if (group.creator === session().user && user.user !== session().user) {
+      const button = element("button", "plain", "Remove");
+      button.type = "button";
+      button.setAttribute("aria-label", "Remove " + user.name);
+      button.onclick = () => attempt(members, async () => {
+        await api.removeMember(session().token, group.group, user.user);
+        await list();
+      });
+      item.append(button);
+    }
+    return item;
+  };
+  async function list() {
+    const answer = await api.members(session().token, group.group);
+    const people = answer.users.map(person);
+    const rest = answer.total - people.length;
+    if (rest > 0) people.push(element("li", "quiet", "and " + rest + " more"));
+    $("member-list").replaceChildren(...people);
+  }
+  on("add-member", async () => {
+    const user = await api.userByName(session().token, $("member-name").value.trim());
+    await api.addMember(session().token, group.group, user.user);
+    $("add-member").reset();
+    await list();
+  });
+  on("leave-group", async () => {
+    await api.leaveGroup(session().token, group.group);
+    members.close();
+  });
+
+  return {
+    // showMembers opens the dialog about a group as api.groups tells of it.
+    showMembers(about) {
+      group = about;
+      $("members-title").textContent = about.name || "Group " + about.group;
+      $("group-number").textContent = about.group;
+      $("add-member").hidden = about.creator !== session().user;
+      $("add-member").reset();
+      $("member-list").replaceChildren();
+      members.showModal();
+      attempt(members, list);
+    },
+    // close ends both when their user does.
+    close() {
+      fresh.close();
+      members.close();
+    },
+  };
+}
