@@ -23,9 +23,9 @@ const (
 )
 
 // relay passes the log of one group, everyone's too, on to the members who are
-// here, in its order and never backwards. An entry that comes too early waits; what stays missing is
-// pulled once for all of them. Joinings and leavings act on the hub as they pass,
-// so that who left is sent nothing that was written after.
+// here, in its order and never backwards. An entry that comes too early waits; what
+// stays missing is pulled once for all of them. Joinings and leavings act on the hub
+// as they pass, so that who left is sent nothing that was written after.
 //
 // Who passes on does so alone and without the lock: others only queue.
 type relay struct {

@@ -67,7 +67,7 @@ func (rt *Route) invited(ctx context.Context, caller int64, users []int64) ([]re
 }
 
 // createGroup returns an error only while nobody belongs to the group: then it is
-// as good as not there. What was done by an earlier try stays done.
+// as good as not there. What an earlier try of the request did stays as it is.
 func (rt *Route) createGroup(ctx context.Context, g record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
 	group, err := rt.cfg.Store.CreateGroup(ctx, g)
 	if err != nil {

@@ -39,8 +39,8 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) {
 	e.groups, e.version, e.told = slices.Clone(groups), version, true
 }
 
-// FollowNone makes e a member of none but everyone, whatever its user joins: CIM's clients
-// show what they get as if it were private. The version is that of SetGroups.
+// FollowNone makes e a member of none but everyone, whatever its user joins: CIM's
+// clients show what they get as if it were private. The version is that of SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	s := h.shard(e.User)
 	s.mu.Lock()
