@@ -2,7 +2,9 @@ package link
 
 import (
 	"crypto/tls"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,9 @@ type Config struct {
 	StallTimeout time.Duration // of one write of at most 16 KiB; 0: 30 s
 	Linger       time.Duration // of a link that says goodbye; 0: 3 s
 
+	// Engine is what reads and writes the sockets; 0: EngineAuto.
+	Engine Engine
+
 	// TLS makes the port speak TLS too. nil: plain only.
 	TLS *tls.Config
 
@@ -35,6 +40,30 @@ type Config struct {
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Engine is a way to carry links.
+type Engine uint8
+
+const (
+	EngineAuto     Engine = iota // epoll where there is one and the listener is TCP's, else portable
+	EnginePortable               // a goroutine a link
+	EngineEpoll                  // a few loops for all links; Linux only
+)
+
+var engineNames = [...]string{EngineAuto: "auto", EnginePortable: "portable", EngineEpoll: "epoll"}
+
+// String implements flag.Value.
+func (e *Engine) String() string { return engineNames[*e] }
+
+// Set implements flag.Value: the names are auto, portable and epoll.
+func (e *Engine) Set(name string) error {
+	i := slices.Index(engineNames[:], name)
+	if i < 0 {
+		return errors.New("want auto, portable or epoll")
+	}
+	*e = Engine(i)
+	return nil
 }
 
 // sweepEvery is how often all links are looked over; every time above is exact

@@ -1,48 +1,60 @@
 package link
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/cim-go/cim/proto"
 )
 
-// framer cuts a byte stream into length-prefixed frames. It keeps only the part
-// of a frame that has come, so that a length costs its sender bytes, not us.
-type framer struct {
-	link *Link
-	part []byte // nil between frames
+// framer cuts a byte stream into length-prefixed frames. Between frames it keeps
+// nothing; while a frame is partial it is a partial.
+type framer struct{}
+
+func (framer) push(l *Link, b []byte) error {
+	rest, err := l.frames(b)
+	if err == nil && len(rest) > 0 {
+		l.in = &partial{part: bytes.Clone(rest)}
+	}
+	return err
 }
 
-func (f *framer) push(b []byte) error {
-	if f.part != nil {
-		f.part = append(f.part, b...)
-		b = f.part
+// partial is a framer that has the beginning of a frame. It keeps only what has
+// come, so that a length costs its sender bytes, not us.
+type partial struct {
+	part []byte
+}
+
+func (p *partial) push(l *Link, b []byte) error {
+	p.part = append(p.part, b...)
+	rest, err := l.frames(p.part)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) == 0:
+		l.in = framer{}
+	case len(rest) < len(p.part): // of another frame, which must not keep this one
+		p.part = bytes.Clone(rest)
 	}
-	whole := len(b)
-	for len(b) > 0 {
-		body, taken, err := proto.Split(b, f.link.server.config.MaxFrame)
-		if err != nil {
-			return codeOf(err)
-		}
-		if taken == 0 {
-			f.keep(b, whole)
-			return nil
-		}
-		if err := f.link.frame(body, false); err != nil {
-			return err
-		}
-		b = b[taken:]
-	}
-	f.part = nil
 	return nil
 }
 
-// keep copies the part b of a frame, unless it is what is kept already: a frame
-// that comes byte by byte is not copied every time.
-func (f *framer) keep(b []byte, whole int) {
-	if f.part == nil || len(b) < whole {
-		f.part = append([]byte(nil), b...)
+// frames hands on the frames that b begins with and returns the rest.
+func (l *Link) frames(b []byte) (rest []byte, err error) {
+	for len(b) > 0 {
+		body, taken, err := proto.Split(b, l.server.config.MaxFrame)
+		if err != nil {
+			return nil, codeOf(err)
+		}
+		if taken == 0 {
+			break
+		}
+		if err := l.frame(body, false); err != nil {
+			return nil, err
+		}
+		b = b[taken:]
 	}
+	return b, nil
 }
 
 // frame decodes one message and hands it to the owner.

@@ -10,9 +10,9 @@ import (
 )
 
 // sameInSteps fails if cutting a stream elsewhere changes what comes out of it.
-func sameInSteps(t *testing.T, in func(*Link) input, stream []byte, step int) {
-	whole := feedTo(t, in, stream, max(1, len(stream)))
-	cut := feedTo(t, in, stream, step)
+func sameInSteps(t *testing.T, in func() input, stream []byte, step int) {
+	whole := feedTo(t, in(), stream, max(1, len(stream)))
+	cut := feedTo(t, in(), stream, step)
 	if whole.code() != cut.code() {
 		t.Errorf("whole: %v; in steps of %d: %v", whole.err, step, cut.err)
 	}
@@ -28,7 +28,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0, 0, 0}, uint8(2))
 	f.Add([]byte{0x16, 3, 1}, uint8(1))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
-		sameInSteps(t, func(l *Link) input { return &sniffer{link: l} }, stream, int(step)+1)
+		sameInSteps(t, func() input { return new(sniffer) }, stream, int(step)+1)
 	})
 }
 
@@ -41,6 +41,6 @@ func FuzzWebSocket(f *testing.F) {
 	f.Add(append(clientFrame(opText, []byte(`{"cmd":"login-`)), clientFrame(bitFin|opContinue, []byte(`request"}`))...), true, uint8(3))
 	f.Add(clientFrame(bitFin|opClose, []byte{3, 232}), false, uint8(2))
 	f.Fuzz(func(t *testing.T, stream []byte, json bool, step uint8) {
-		sameInSteps(t, func(l *Link) input { return &messenger{link: l, json: json} }, stream, int(step)+1)
+		sameInSteps(t, func() input { return messenger{json: json} }, stream, int(step)+1)
 	})
 }

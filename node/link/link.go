@@ -13,7 +13,8 @@ import (
 type Handler interface {
 	// Handle takes the next frame, which is the handler's from then on. Frames
 	// come one at a time, in order; the first is a LOGIN_REQUEST. While it runs
-	// the link does not read, so it must not wait for the network.
+	// the link does not read, and with the epoll engine no other link of its loop
+	// does, so it must not wait for the network or for another link.
 	Handle(f *proto.Frame)
 	// Tick is called about once a second while the link is open.
 	Tick(now time.Time)
@@ -34,41 +35,59 @@ const (
 
 // Link is one connection. Its methods never block and are safe for concurrent
 // use.
+//
+// There is one for every idle connection, so its fields are as small as they can
+// be and stand by size.
 type Link struct {
 	// Set by accept, read by all.
 	server  *Server
 	id      uint64
 	handler Handler
-	raw     net.Conn // the accepted socket; closing it ends every read and write
-	flush   func()   // l.write, made once so that starting a writer allocates nothing
 
 	heard    atomic.Int64 // last byte from the peer, in the sweep's ms
 	loggedIn atomic.Bool  // the first frame came
 
-	// Owned by the reader.
-	source source // where bytes come from
-	in     input  // where they go
-	late   int    // bytes that came after Close
+	late int32 // bytes that came after Close; owned by the reader
+	in   input // where bytes go; owned by the reader
 
-	slot int // place in the server's list; guarded by the list's mu
+	slot int32 // place in the server's list; guarded by the list's mu
 
-	mu       sync.Mutex
-	conn     net.Conn // raw, or TLS over it
-	form     form
-	ours     bool // the peer understands our goodbye
-	state    state
-	out      outbox
-	opened   int64         // when it was accepted, in the sweep's ms
-	closedAt int64         // when closing began, in the sweep's ms
-	held     bool          // the owner does not want more frames now
-	resume   chan struct{} // made by a reader that waits; closed to let it go on
+	mu    sync.Mutex
+	form  form
+	ours  bool // the peer understands our goodbye
+	state state
+	held  bool  // the owner does not want more frames now
+	poll  poll  // what the epoll engine knows of it
+	wire  wire  // changes once, when TLS is put under a link
+	began int64 // when it was accepted, or when closing began; in the sweep's ms
+	out   outbox
+}
+
+// wire carries the bytes of links: one of the two engines. Its methods do not
+// block.
+type wire interface {
+	// flush is called once outbox.writing was set: with something to write, or
+	// with the sending half to close. Under the link's mu.
+	flush(l *Link)
+	// listen is called when the link may be read again. Under the link's mu.
+	listen(l *Link)
+	// shut closes the socket of a link whose state is closed. More than once is
+	// fine.
+	shut(l *Link)
+	// peer returns the peer's address.
+	peer(l *Link) net.Addr
 }
 
 // ID returns a number that no other link of this process has.
 func (l *Link) ID() uint64 { return l.id }
 
-// RemoteAddr returns the peer's address.
-func (l *Link) RemoteAddr() net.Addr { return l.raw.RemoteAddr() }
+// RemoteAddr returns the peer's address, which is empty when the link has ended.
+func (l *Link) RemoteAddr() net.Addr {
+	l.mu.Lock()
+	w := l.wire
+	l.mu.Unlock()
+	return w.peer(l)
+}
 
 // Plain reports whether the link is framed the way CIM does it: not WebSocket.
 func (l *Link) Plain() bool {
@@ -139,8 +158,7 @@ func (l *Link) startLocked() {
 		return
 	}
 	l.out.writing = true
-	l.server.writers.Add(1)
-	go l.flush()
+	l.wire.flush(l)
 }
 
 // Hold stops the reading of frames after the ones at hand, or lets it go on.
@@ -149,6 +167,18 @@ func (l *Link) Hold(on bool) {
 	l.held = on
 	l.resumeLocked()
 	l.mu.Unlock()
+}
+
+// mayReadLocked reports whether the link takes bytes from its peer.
+func (l *Link) mayReadLocked() bool {
+	return l.state != stateOpen || !l.held && !l.out.full()
+}
+
+// resumeLocked reads on if that is allowed now.
+func (l *Link) resumeLocked() {
+	if l.mayReadLocked() {
+		l.wire.listen(l)
+	}
 }
 
 // Close ends the link: what waits is written, then a goodbye with the code and
@@ -171,7 +201,7 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 		l.out.add(b)
 	}
 	l.state = stateClosing
-	l.closedAt = l.server.clock.Load()
+	l.began = l.server.clock.Load()
 	l.startLocked() // also with nothing to write: it closes the sending half
 	l.resumeLocked()
 	l.mu.Unlock()
@@ -186,8 +216,9 @@ func (l *Link) abort(code proto.Code) {
 	l.state = stateClosed
 	l.out.drop()
 	l.resumeLocked()
+	w := l.wire
 	l.mu.Unlock()
-	_ = l.raw.Close()
+	w.shut(l)
 	if first {
 		l.server.metrics.closed(code)
 		l.handler.Closed(code)
@@ -207,25 +238,4 @@ func goodbye(as form, ours bool, code proto.Code, sentence string) []byte {
 		return nil
 	}
 	return b
-}
-
-// resumeLocked lets a waiting reader look again. Nobody was listening while it
-// waited, so the peer's silence begins now.
-func (l *Link) resumeLocked() {
-	if l.resume != nil {
-		l.heard.Store(l.server.clock.Load())
-		close(l.resume)
-		l.resume = nil
-	}
-}
-
-// waitLocked returns what a reader has to wait for before it reads on, or nil.
-func (l *Link) waitLocked() <-chan struct{} {
-	if l.state != stateOpen || !l.held && !l.out.full() {
-		return nil
-	}
-	if l.resume == nil {
-		l.resume = make(chan struct{})
-	}
-	return l.resume
 }

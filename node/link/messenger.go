@@ -7,11 +7,28 @@ import (
 )
 
 // messenger cuts a byte stream into WebSocket messages, one frame of ours each,
-// and answers control frames. It keeps only what has come of a header, of a
-// control frame and of a message.
+// and answers control frames. Between messages it keeps nothing; while one is
+// partial it is a fragments.
 type messenger struct {
-	link *Link
 	json bool // messages are text, else binary
+}
+
+func (m messenger) push(l *Link, b []byte) error {
+	begun := fragments{json: m.json}
+	if err := begun.take(l, b); err != nil {
+		return err
+	}
+	if !begun.nothing() {
+		kept := begun
+		l.in = &kept
+	}
+	return nil
+}
+
+// fragments is a messenger that has more or less than a message: only what has come
+// of a header, of a control frame and of a message's fragments.
+type fragments struct {
+	json bool
 
 	head   []byte // part of a header; empty while a payload is read
 	now    header // the frame whose payload is read
@@ -19,17 +36,28 @@ type messenger struct {
 	inside bool   // a header was read, its payload is not complete
 
 	control []byte // payload of the control frame that is read
-	message []byte // payloads of the message so far
+	content []byte // payloads of the message so far
 	begun   bool   // a fragment of a message came, the last did not
 }
 
-func (m *messenger) push(b []byte) error {
+func (m *fragments) push(l *Link, b []byte) error {
+	err := m.take(l, b)
+	if err == nil && m.nothing() {
+		l.in = messenger{json: m.json}
+	}
+	return err
+}
+
+// nothing reports whether the next byte begins a frame and a message.
+func (m *fragments) nothing() bool { return !m.inside && !m.begun && len(m.head) == 0 }
+
+func (m *fragments) take(l *Link, b []byte) error {
 	for len(b) > 0 || m.inside && m.left == 0 {
 		var err error
 		if m.inside {
-			b, err = m.payload(b)
+			b, err = m.payload(l, b)
 		} else {
-			b, err = m.begin(b)
+			b, err = m.begin(l, b)
 		}
 		if err != nil {
 			return err
@@ -39,14 +67,14 @@ func (m *messenger) push(b []byte) error {
 }
 
 // begin reads a header.
-func (m *messenger) begin(b []byte) ([]byte, error) {
+func (m *fragments) begin(l *Link, b []byte) ([]byte, error) {
 	had := len(m.head)
 	look := b
 	if had > 0 {
 		m.head = append(m.head, b[:min(len(b), maxHeader)]...)
 		look = m.head
 	}
-	h, taken, err := parseHeader(look, m.link.server.config.MaxFrame)
+	h, taken, err := parseHeader(look, l.server.config.MaxFrame)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +85,7 @@ func (m *messenger) begin(b []byte) ([]byte, error) {
 		return nil, nil
 	}
 	m.head = m.head[:0]
-	if err := m.fits(h); err != nil {
+	if err := m.fits(l, h); err != nil {
 		return nil, err
 	}
 	m.now, m.left, m.inside = h, h.length, true
@@ -68,7 +96,7 @@ func (m *messenger) begin(b []byte) ([]byte, error) {
 const maxHeader = 14
 
 // fits checks the frame against the message that it begins or goes on with.
-func (m *messenger) fits(h header) error {
+func (m *fragments) fits(l *Link, h header) error {
 	want := byte(opBinary)
 	if m.json {
 		want = opText
@@ -80,7 +108,7 @@ func (m *messenger) fits(h header) error {
 		if !m.begun {
 			return proto.Err(proto.BadFrame, "")
 		}
-		if len(m.message)+h.length > m.link.server.config.MaxFrame {
+		if len(m.content)+h.length > l.server.config.MaxFrame {
 			return proto.Err(proto.FrameTooLong, "")
 		}
 		return nil
@@ -96,7 +124,7 @@ func (m *messenger) fits(h header) error {
 
 // payload reads of the current frame what b has of it. A message that lies in b
 // as a whole is decoded where it is.
-func (m *messenger) payload(b []byte) ([]byte, error) {
+func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
 	n := min(m.left, len(b))
 	part, rest := b[:n], b[n:]
 	unmask(part, m.now.mask, m.now.length-m.left)
@@ -104,11 +132,11 @@ func (m *messenger) payload(b []byte) ([]byte, error) {
 	switch {
 	case m.now.op&isControl != 0:
 		m.control = append(m.control, part...)
-	case m.left == 0 && m.now.fin && len(m.message) == 0:
+	case m.left == 0 && m.now.fin && len(m.content) == 0:
 		m.inside, m.begun = false, false
-		return rest, m.complete(part)
+		return rest, m.complete(l, part)
 	default:
-		m.message = append(m.message, part...)
+		m.content = append(m.content, part...)
 	}
 	if m.left > 0 {
 		return rest, nil
@@ -117,38 +145,38 @@ func (m *messenger) payload(b []byte) ([]byte, error) {
 	if m.now.op&isControl != 0 {
 		payload := m.control
 		m.control = nil
-		return rest, m.answer(payload)
+		return rest, m.answer(l, payload)
 	}
 	m.begun = !m.now.fin
 	if m.begun {
 		return rest, nil
 	}
-	whole := m.message
-	m.message = nil
-	return rest, m.complete(whole)
+	whole := m.content
+	m.content = nil
+	return rest, m.complete(l, whole)
 }
 
-func (m *messenger) complete(message []byte) error {
-	if m.json && !utf8.Valid(message) {
+func (m *fragments) complete(l *Link, content []byte) error {
+	if m.json && !utf8.Valid(content) {
 		return proto.Err(proto.BadFrame, "")
 	}
-	return m.link.frame(message, m.json)
+	return l.frame(content, m.json)
 }
 
 // answer reacts to a control frame: a ping gets its pong, a close its echo.
-func (m *messenger) answer(payload []byte) error {
+func (m *fragments) answer(l *Link, payload []byte) error {
 	switch m.now.op {
 	case opPing:
-		m.link.mu.Lock()
-		if m.link.state == stateOpen {
-			m.link.addLocked(appendMessage(nil, opPong, payload))
+		l.mu.Lock()
+		if l.state == stateOpen {
+			l.addLocked(appendMessage(nil, opPong, payload))
 		}
-		m.link.mu.Unlock()
+		l.mu.Unlock()
 	case opClose:
 		if len(payload) > 2 {
 			payload = payload[:2]
 		}
-		m.link.closeWith(proto.OK, func() []byte { return appendMessage(nil, opClose, payload) })
+		l.closeWith(proto.OK, func() []byte { return appendMessage(nil, opClose, payload) })
 	}
 	return nil
 }

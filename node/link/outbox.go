@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/cim-go/cim/proto"
@@ -13,6 +14,7 @@ type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
 	done   int // bytes of that frame that were taken
+	urgent int // index behind the last frame that was put before others
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -21,33 +23,60 @@ var queues = sync.Pool{New: func() any { return new(queue) }}
 // long backlog must not stay with us for ever.
 const maxPooled = 1024
 
-func (q *queue) push(b []byte) { q.frames = append(q.frames, b) }
+func (q *queue) push(b []byte) {
+	if q.head > 0 && len(q.frames) == cap(q.frames) {
+		q.shift()
+	}
+	q.frames = append(q.frames, b)
+}
 
-// pushNext puts b before every frame of which nothing was taken yet.
+// shift moves what waits to the front, so that a queue that never runs empty does
+// not grow.
+func (q *queue) shift() {
+	n := copy(q.frames, q.frames[q.head:])
+	clear(q.frames[n:])
+	q.frames, q.urgent, q.head = q.frames[:n], max(0, q.urgent-q.head), 0
+}
+
+// pushNext puts b before every frame of which nothing was taken yet, but behind
+// those that were put there before.
 func (q *queue) pushNext(b []byte) {
 	i := q.head
 	if q.done > 0 {
 		i++
 	}
-	q.frames = append(q.frames, nil)
-	copy(q.frames[i+1:], q.frames[i:])
-	q.frames[i] = b
+	i = max(i, q.urgent)
+	q.frames = slices.Insert(q.frames, i, b)
+	q.urgent = i + 1
 }
 
-// fill moves bytes from the queue to the end of dst, up to its capacity.
-func (q *queue) fill(dst []byte) []byte {
-	for q.head < len(q.frames) && len(dst) < cap(dst) {
-		frame := q.frames[q.head][q.done:]
+// peek copies what goes out next to the end of dst, up to its capacity.
+func (q *queue) peek(dst []byte) []byte {
+	done := q.done
+	for _, frame := range q.frames[q.head:] {
+		frame = frame[done:]
+		done = 0
 		n := min(len(frame), cap(dst)-len(dst))
 		dst = append(dst, frame[:n]...)
 		if n < len(frame) {
-			q.done += n
-			return dst
+			break
 		}
+	}
+	return dst
+}
+
+// take removes the next n bytes.
+func (q *queue) take(n int) {
+	for n > 0 {
+		left := len(q.frames[q.head]) - q.done
+		if n < left {
+			q.done += n
+			return
+		}
+		n -= left
 		q.frames[q.head] = nil
 		q.head, q.done = q.head+1, 0
 	}
-	return dst
 }
 
 func (q *queue) empty() bool { return q.head == len(q.frames) }
@@ -57,21 +86,22 @@ func (q *queue) release() {
 	if cap(q.frames) > maxPooled {
 		return
 	}
-	q.frames, q.head, q.done = q.frames[:0], 0, 0
+	q.frames, q.head, q.done, q.urgent = q.frames[:0], 0, 0, 0
 	queues.Put(q)
 }
 
 // outbox is what a link has to write. Guarded by the link's mu.
 type outbox struct {
-	waiting *queue // nil while nothing waits
-	bytes   int    // not yet taken by the socket, also those being written
-	limit   int    // of bytes
-
-	writing bool  // a writer goroutine exists
-	since   int64 // when the write in progress began, in the sweep's ms; 0: none
-
-	lagging bool          // bytes went over limit and are not yet down to half of it
+	waiting *queue        // nil while nothing waits
 	newest  []*proto.Mark // places that were not queued, newest of each log
+	bytes   int           // that wait
+	limit   int           // of bytes
+
+	since int64 // when the first of the next chunk bytes was to be written, in the sweep's ms; 0: nothing is
+	taken int32 // how many the socket took of them
+
+	writing bool // somebody writes, or will
+	lagging bool // bytes went over limit and are not yet down to half of it
 }
 
 func (o *outbox) add(b []byte) {
@@ -99,9 +129,9 @@ func (o *outbox) takes(size int) bool {
 // answered. The owner's answers are queued whatever their size.
 func (o *outbox) full() bool { return o.lagging || o.bytes > o.limit }
 
-// next moves what goes out next to the end of dst, up to its capacity; nothing
+// next copies what goes out next to the end of dst, up to its capacity; nothing
 // means that nothing waits. What the peer has to know of the places it was not
-// told goes first.
+// told goes first. The caller tells by wrote how much the socket took.
 func (o *outbox) next(dst []byte, as form) []byte {
 	if len(o.newest) > 0 {
 		o.sayNewest(as)
@@ -109,12 +139,7 @@ func (o *outbox) next(dst []byte, as form) []byte {
 	if o.waiting == nil {
 		return dst
 	}
-	dst = o.waiting.fill(dst)
-	if o.waiting.empty() {
-		o.waiting.release()
-		o.waiting = nil
-	}
-	return dst
+	return o.waiting.peek(dst)
 }
 
 func (o *outbox) sayNewest(as form) {
@@ -130,9 +155,24 @@ func (o *outbox) sayNewest(as form) {
 	o.bytes += len(b)
 }
 
-// wrote notes that the socket took n bytes.
+// idle reports whether next would return nothing.
+func (o *outbox) idle() bool { return o.waiting == nil && len(o.newest) == 0 }
+
+// wrote notes that the socket took n bytes of those that next returned.
 func (o *outbox) wrote(n int) {
-	o.bytes = max(0, o.bytes-n) // drop may have come between
+	if o.waiting == nil {
+		return // drop came between
+	}
+	o.waiting.take(n)
+	o.bytes -= n
+	o.taken += int32(n)
+	if o.waiting.empty() {
+		o.waiting.release()
+		o.waiting = nil
+	}
+	if o.waiting == nil || o.taken >= chunk {
+		o.since, o.taken = 0, 0
+	}
 	if o.bytes <= o.limit/2 {
 		o.lagging = false
 	}
@@ -140,5 +180,5 @@ func (o *outbox) wrote(n int) {
 
 // drop forgets what waits.
 func (o *outbox) drop() {
-	o.waiting, o.newest, o.bytes = nil, nil, 0
+	o.waiting, o.newest, o.bytes, o.since = nil, nil, 0, 0
 }

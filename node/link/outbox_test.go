@@ -164,10 +164,13 @@ func TestQueuePutsNextBehindAPartlyTakenFrame(t *testing.T) {
 	q := new(queue)
 	q.push([]byte("abc"))
 	q.push([]byte("def"))
-	got := string(q.fill(make([]byte, 0, 2)))
+	got := string(q.peek(make([]byte, 0, 2)))
+	q.take(len(got))
 	q.pushNext([]byte("XY"))
-	got += string(q.fill(make([]byte, 0, 20)))
-	if got != "abcXYdef" || !q.empty() {
+	q.pushNext([]byte("Z"))
+	rest := q.peek(make([]byte, 0, 20))
+	q.take(len(rest))
+	if got += string(rest); got != "abcXYZdef" || !q.empty() {
 		t.Errorf("got %q", got)
 	}
 }

@@ -7,12 +7,13 @@ import (
 
 // input is a state of the push parser: it takes bytes as they come and keeps
 // what is not complete. It may change b, and keeps nothing of it. An error that
-// is a *proto.Error closes the link with its code. Inputs belong to the reader.
+// is a *proto.Error closes the link with its code. Inputs belong to the reader;
+// one that keeps nothing is shared by all links.
 type input interface {
-	push(b []byte) error
+	push(l *Link, b []byte) error
 }
 
-// errTLS asks the reader to put TLS under the link; the bytes read so far are
+// errTLS asks the engine to put TLS under the link; the bytes read so far are
 // the sniffer's.
 var errTLS = errors.New("peer speaks TLS")
 
@@ -25,12 +26,11 @@ var (
 // the other two: its second byte is a field's tag, and 0x03 is tag 0, while 'E'
 // is field 8, which CIM's message does not have.
 type sniffer struct {
-	link *Link
 	tls  bool // TLS may come
 	head []byte
 }
 
-func (s *sniffer) push(b []byte) error {
+func (s *sniffer) push(l *Link, b []byte) error {
 	s.head = append(s.head, b...)
 	switch {
 	case len(s.head) < len(startTLS) && s.head[0] != startTLS[0] && s.head[0] != startHTTP[0]:
@@ -44,11 +44,11 @@ func (s *sniffer) push(b []byte) error {
 		if len(s.head) < len(startHTTP) {
 			return nil
 		}
-		s.link.in = &upgrader{link: s.link}
-		return s.link.in.push(s.head)
+		l.in = new(upgrader)
+		return l.in.push(l, s.head)
 	}
-	s.link.in = &framer{link: s.link}
-	return s.link.in.push(s.head)
+	l.in = framer{}
+	return l.in.push(l, s.head)
 }
 
 // begins reports whether b begins with the pattern, as far as b goes.

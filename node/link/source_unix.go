@@ -5,11 +5,8 @@ package link
 import (
 	"io"
 	"net"
-	"sync"
 	"syscall"
 )
-
-var inbound = sync.Pool{New: func() any { return new([chunk]byte) }}
 
 // socketSource reads a socket without holding a buffer while it waits: it takes
 // one from the pool for each attempt and gives it back when nothing was there.
@@ -51,7 +48,7 @@ func (s *socketSource) next() ([]byte, error) {
 
 // attempt reports whether the wait is over.
 func (s *socketSource) attempt(fd uintptr) bool {
-	s.buf = inbound.Get().(*[chunk]byte)
+	s.buf = chunks.Get().(*[chunk]byte)
 	for {
 		s.n, s.fail = syscall.Read(int(fd), s.buf[:])
 		if s.fail != syscall.EINTR {
@@ -66,6 +63,6 @@ func (s *socketSource) attempt(fd uintptr) bool {
 }
 
 func (s *socketSource) done() {
-	inbound.Put(s.buf)
+	chunks.Put(s.buf)
 	s.buf = nil
 }

@@ -12,7 +12,7 @@ import (
 const pauseIs = 5 * time.Second
 
 func (s *Server) sweepUntil(ended <-chan struct{}) {
-	ticks := time.NewTicker(sweepEvery)
+	ticks := time.NewTicker(s.every)
 	defer ticks.Stop()
 	for {
 		select {
@@ -66,16 +66,16 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	over := func(since int64, d time.Duration) bool { return ms-since > d.Milliseconds() }
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	reads := l.waitLocked() == nil
+	reads := l.mayReadLocked()
 	switch {
 	case l.out.since > 0 && over(l.out.since, c.StallTimeout):
 		return &verdict{proto.TooSlow, true}
 	case l.state != stateOpen:
-		if over(l.closedAt, c.Linger) {
+		if over(l.began, c.Linger) {
 			return &verdict{proto.OK, true}
 		}
 	case !l.loggedIn.Load():
-		if over(l.opened, c.LoginTimeout) {
+		if over(l.began, c.LoginTimeout) {
 			return &verdict{proto.LoginTimeout, false}
 		}
 	case reads && over(l.heard.Load(), c.SilentAfter):
@@ -89,7 +89,7 @@ func (l *Link) forgive(ms int64) {
 	l.heard.Store(ms)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.opened, l.closedAt = ms, ms
+	l.began = ms
 	if l.out.since > 0 {
 		l.out.since = ms
 	}

@@ -13,7 +13,16 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if aside() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// aside runs the part of a child process instead of the tests, in a process that
+// is one.
+var aside = func() bool { return false }
 
 // recorder is a handler that keeps what it is told.
 type recorder struct {
@@ -35,22 +44,32 @@ type world struct {
 }
 
 // serve runs a server on ln until the test ends.
-func serve(t testing.TB, c Config, ln net.Listener) *world {
+func serve(t testing.TB, c Config, ln net.Listener, change ...func(*Server)) *world {
 	t.Helper()
 	w := &world{accepted: make(chan *recorder, 16), addr: ln.Addr().String()}
-	c.Accept = func(l *Link) Handler {
+	w.server = serveWith(t, c, ln, func(l *Link) Handler {
 		r := &recorder{link: l, frames: make(chan *proto.Frame, 1024), closed: make(chan proto.Code, 1)}
 		w.accepted <- r
 		return r
-	}
-	var err error
-	if w.server, err = NewServer(c); err != nil {
+	}, change...)
+	return w
+}
+
+// serveWith is serve with other handlers than recorders.
+func serveWith(t testing.TB, c Config, ln net.Listener, accept func(*Link) Handler, change ...func(*Server)) *Server {
+	t.Helper()
+	c.Accept = accept
+	s, err := NewServer(c)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(s)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := w.server.Run(ctx, ln); err != nil {
+		if err := s.Run(ctx, ln); err != nil {
 			t.Error(err)
 		}
 	})
@@ -58,17 +77,31 @@ func serve(t testing.TB, c Config, ln net.Listener) *world {
 		cancel()
 		running.Wait()
 	})
-	return w
+	return s
 }
 
+// onEachEngine runs a test of real sockets on every engine there is.
+func onEachEngine(t *testing.T, f func(*testing.T, Engine)) {
+	for _, e := range engines {
+		t.Run(e.String(), func(t *testing.T) { f(t, e) })
+	}
+}
+
+var engines = func() []Engine {
+	if hasEpoll {
+		return []Engine{EnginePortable, EngineEpoll}
+	}
+	return []Engine{EnginePortable}
+}()
+
 // onTCP serves a real port.
-func onTCP(t testing.TB, c Config) *world {
+func onTCP(t testing.TB, c Config, change ...func(*Server)) *world {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := serve(t, c, ln)
+	w := serve(t, c, ln, change...)
 	w.dial = func() net.Conn {
 		conn, err := net.Dial("tcp", w.addr)
 		if err != nil {

@@ -19,58 +19,57 @@ const maxHead = 8 << 10
 // upgrader collects the head of an HTTP request and answers the WebSocket
 // handshake of RFC 6455, section 4.2.
 type upgrader struct {
-	link *Link
 	head []byte
 }
 
-func (u *upgrader) push(b []byte) error {
+func (u *upgrader) push(l *Link, b []byte) error {
 	// The end may lie across two pushes.
 	from := max(0, len(u.head)-3)
 	u.head = append(u.head, b...)
 	end := bytes.Index(u.head[from:], []byte("\r\n\r\n"))
 	if end < 0 {
 		if len(u.head) > maxHead {
-			return u.reject(http.StatusRequestHeaderFieldsTooLarge, proto.TooLarge)
+			return l.reject(http.StatusRequestHeaderFieldsTooLarge, proto.TooLarge)
 		}
 		return nil
 	}
 	end += from + 4
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(u.head[:end])))
 	if err != nil {
-		return u.reject(http.StatusBadRequest, proto.Invalid)
+		return l.reject(http.StatusBadRequest, proto.Invalid)
 	}
-	return u.answer(r, u.head[end:])
+	return l.upgrade(r, u.head[end:])
 }
 
-// answer judges the request and goes on with what came behind it.
-func (u *upgrader) answer(r *http.Request, rest []byte) error {
+// upgrade judges the request and goes on with what came behind it.
+func (l *Link) upgrade(r *http.Request, rest []byte) error {
 	switch {
 	case r.URL.Path != proto.PathSocket:
-		return u.reject(http.StatusNotFound, proto.NotFound)
+		return l.reject(http.StatusNotFound, proto.NotFound)
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") ||
 		r.Header.Get("Sec-WebSocket-Version") != "13":
-		return u.reject(http.StatusUpgradeRequired, proto.Invalid)
-	case !mayCome(u.link.server.config.Origins, r.Header.Get("Origin")):
-		return u.reject(http.StatusForbidden, proto.Unauthorized)
+		return l.reject(http.StatusUpgradeRequired, proto.Invalid)
+	case !mayCome(l.server.config.Origins, r.Header.Get("Origin")):
+		return l.reject(http.StatusForbidden, proto.Unauthorized)
 	}
 	key := r.Header.Get("Sec-WebSocket-Key")
 	if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
-		return u.reject(http.StatusBadRequest, proto.Invalid)
+		return l.reject(http.StatusBadRequest, proto.Invalid)
 	}
 	protocol, ok := choose(r.Header)
 	if !ok {
-		return u.reject(http.StatusBadRequest, proto.Invalid)
+		return l.reject(http.StatusBadRequest, proto.Invalid)
 	}
-	u.accept(key, protocol)
+	l.accept(key, protocol)
 	if len(rest) == 0 {
 		return nil
 	}
-	return u.link.in.push(rest)
+	return l.in.push(l, rest)
 }
 
 // accept switches the link to WebSocket.
-func (u *upgrader) accept(key, protocol string) {
-	l, as := u.link, formBinary
+func (l *Link) accept(key, protocol string) {
+	as := formBinary
 	if protocol == proto.SubprotocolJSON {
 		as = formJSON
 	}
@@ -79,7 +78,7 @@ func (u *upgrader) accept(key, protocol string) {
 	if protocol != "" {
 		answer += "Sec-WebSocket-Protocol: " + protocol + "\r\n"
 	}
-	l.in = &messenger{link: l, json: as == formJSON}
+	l.in = messenger{json: as == formJSON}
 	l.mu.Lock()
 	l.form, l.ours = as, true
 	if l.state == stateOpen {
@@ -89,7 +88,7 @@ func (u *upgrader) accept(key, protocol string) {
 }
 
 // reject answers with a status and closes.
-func (u *upgrader) reject(status int, code proto.Code) error {
+func (l *Link) reject(status int, code proto.Code) error {
 	connection := "Connection: close\r\n"
 	if status == http.StatusUpgradeRequired {
 		connection = "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -97,7 +96,7 @@ func (u *upgrader) reject(status int, code proto.Code) error {
 	text := http.StatusText(status)
 	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n",
 		status, text, connection, len(text)+1, text)
-	u.link.closeWith(code, func() []byte { return answer })
+	l.closeWith(code, func() []byte { return answer })
 	return nil
 }
 

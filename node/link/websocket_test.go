@@ -38,122 +38,132 @@ func encodeBinary(t *testing.T, f *proto.Frame) []byte {
 }
 
 func TestWebSocketCarriesBinaryFrames(t *testing.T) {
-	w := onTCP(t, Config{})
-	for name, protocols := range map[string][]string{
-		"named": {"other", proto.SubprotocolBinary}, "none named": nil,
-	} {
-		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: protocols})
-		r := <-w.accepted
-		if len(protocols) > 0 && conn.Subprotocol() != proto.SubprotocolBinary {
-			t.Errorf("%s: subprotocol %q", name, conn.Subprotocol())
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e})
+		for name, protocols := range map[string][]string{
+			"named": {"other", proto.SubprotocolBinary}, "none named": nil,
+		} {
+			conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: protocols})
+			r := <-w.accepted
+			if len(protocols) > 0 && conn.Subprotocol() != proto.SubprotocolBinary {
+				t.Errorf("%s: subprotocol %q", name, conn.Subprotocol())
+			}
+			for _, size := range []int{0, 100, 126, 1000, 60000} {
+				f := &proto.Frame{Ticket: "t", ReqMsg: strings.Repeat("x", size)}
+				if err := conn.Write(t.Context(), websocket.MessageBinary, encodeBinary(t, f)); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-r.frames; got.ReqMsg != f.ReqMsg {
+					t.Errorf("%s: a text of %d bytes arrived as %d", name, size, len(got.ReqMsg))
+				}
+				r.link.Send(NewPacket(f))
+				kind, b, err := conn.Read(t.Context())
+				if err != nil || kind != websocket.MessageBinary || !bytes.Equal(b, encodeBinary(t, f)) {
+					t.Errorf("%s: read %v, %d bytes, %v", name, kind, len(b), err)
+				}
+			}
 		}
-		for _, size := range []int{0, 100, 126, 1000, 60000} {
-			f := &proto.Frame{Ticket: "t", ReqMsg: strings.Repeat("x", size)}
-			if err := conn.Write(t.Context(), websocket.MessageBinary, encodeBinary(t, f)); err != nil {
-				t.Fatal(err)
-			}
-			if got := <-r.frames; got.ReqMsg != f.ReqMsg {
-				t.Errorf("%s: a text of %d bytes arrived as %d", name, size, len(got.ReqMsg))
-			}
-			r.link.Send(NewPacket(f))
-			kind, b, err := conn.Read(t.Context())
-			if err != nil || kind != websocket.MessageBinary || !bytes.Equal(b, encodeBinary(t, f)) {
-				t.Errorf("%s: read %v, %d bytes, %v", name, kind, len(b), err)
-			}
-		}
-	}
+	})
 }
 
 func TestWebSocketCarriesJSON(t *testing.T) {
-	w := onTCP(t, Config{})
-	conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
-	r := <-w.accepted
-	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"cmd":"login-request","ticket":"t"}`)); err != nil {
-		t.Fatal(err)
-	}
-	if f := <-r.frames; f.Ticket != "t" {
-		t.Errorf("got %v", f)
-	}
-	r.link.Send(NewPacket(message(3, "你好")))
-	kind, b, err := conn.Read(t.Context())
-	if err != nil || kind != websocket.MessageText || !strings.Contains(string(b), `"text":"你好"`) {
-		t.Errorf("read %v %s %v", kind, b, err)
-	}
-	for _, bad := range []string{`{"cmd":"login-request"`, `{"cmd":"nonsense"}`} {
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e})
 		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
 		r := <-w.accepted
-		if err := conn.Write(t.Context(), websocket.MessageText, []byte(bad)); err != nil {
+		if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"cmd":"login-request","ticket":"t"}`)); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, r, proto.BadFrame)
-		if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusCode(proto.BadFrame) {
-			t.Errorf("%s: %v", bad, err)
+		if f := <-r.frames; f.Ticket != "t" {
+			t.Errorf("got %v", f)
 		}
-	}
+		r.link.Send(NewPacket(message(3, "你好")))
+		kind, b, err := conn.Read(t.Context())
+		if err != nil || kind != websocket.MessageText || !strings.Contains(string(b), `"text":"你好"`) {
+			t.Errorf("read %v %s %v", kind, b, err)
+		}
+		for _, bad := range []string{`{"cmd":"login-request"`, `{"cmd":"nonsense"}`} {
+			conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
+			r := <-w.accepted
+			if err := conn.Write(t.Context(), websocket.MessageText, []byte(bad)); err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, r, proto.BadFrame)
+			if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusCode(proto.BadFrame) {
+				t.Errorf("%s: %v", bad, err)
+			}
+		}
+	})
 }
 
 func TestWebSocketCloseHasTheCode(t *testing.T) {
-	w := onTCP(t, Config{})
-	conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
-	r := <-w.accepted
-	r.link.Close(proto.Full, strings.Repeat("满", 100))
-	_, _, err := conn.Read(t.Context())
-	if websocket.CloseStatus(err) != websocket.StatusCode(proto.Full) {
-		t.Errorf("got %v", err)
-	}
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e})
+		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
+		r := <-w.accepted
+		r.link.Close(proto.Full, strings.Repeat("满", 100))
+		_, _, err := conn.Read(t.Context())
+		if websocket.CloseStatus(err) != websocket.StatusCode(proto.Full) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestWebSocketPingAndGoodbyeOfTheClient(t *testing.T) {
-	w := onTCP(t, Config{})
-	conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
-	r := <-w.accepted
-	ctx := conn.CloseRead(t.Context())
-	if err := conn.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
-		t.Error(err)
-	}
-	wantCode(t, r, proto.OK)
-	<-ctx.Done()
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e})
+		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
+		r := <-w.accepted
+		ctx := conn.CloseRead(t.Context())
+		if err := conn.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
+			t.Error(err)
+		}
+		wantCode(t, r, proto.OK)
+		<-ctx.Done()
+	})
 }
 
 func TestWebSocketRefusals(t *testing.T) {
-	w := onTCP(t, Config{Origins: []string{"https://chat.example.org"}})
-	good := "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://chat.example.org\r\n\r\n"
-	for name, c := range map[string]struct {
-		change, to string
-		status     int
-	}{
-		"as it should be":   {"", "", 101},
-		"another path":      {"/ws", "/", 404},
-		"no upgrade":        {"Upgrade: WebSocket\r\n", "", 426},
-		"version 8":         {": 13", ": 8", 426},
-		"no key":            {"dGhlIHNhbXBsZSBub25jZQ==", "", 400},
-		"another origin":    {"https://chat", "https://evil", 403},
-		"other protocols":   {"\r\n\r\n", "\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n", 400},
-		"no request at all": {"HTTP/1.1", "", 400},
-		"a head too long":   {"\r\n\r\n", strings.Repeat("x", maxHead), 431},
-	} {
-		conn := w.dial()
-		r := <-w.accepted
-		if _, err := io.WriteString(conn, strings.Replace(good, c.change, c.to, 1)); err != nil {
-			t.Fatal(err)
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e, Origins: []string{"https://chat.example.org"}})
+		good := "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://chat.example.org\r\n\r\n"
+		for name, c := range map[string]struct {
+			change, to string
+			status     int
+		}{
+			"as it should be":   {"", "", 101},
+			"another path":      {"/ws", "/", 404},
+			"no upgrade":        {"Upgrade: WebSocket\r\n", "", 426},
+			"version 8":         {": 13", ": 8", 426},
+			"no key":            {"dGhlIHNhbXBsZSBub25jZQ==", "", 400},
+			"another origin":    {"https://chat", "https://evil", 403},
+			"other protocols":   {"\r\n\r\n", "\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n", 400},
+			"no request at all": {"HTTP/1.1", "", 400},
+			"a head too long":   {"\r\n\r\n", strings.Repeat("x", maxHead), 431},
+		} {
+			conn := w.dial()
+			r := <-w.accepted
+			if _, err := io.WriteString(conn, strings.Replace(good, c.change, c.to, 1)); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || answer.StatusCode != c.status {
+				t.Errorf("%s: %v %v, want %d", name, answer, err, c.status)
+				continue
+			}
+			if c.status != 101 {
+				<-r.closed
+				continue
+			}
+			if got := answer.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+				t.Errorf("accept key %q, want RFC 6455's", got)
+			}
 		}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || answer.StatusCode != c.status {
-			t.Errorf("%s: %v %v, want %d", name, answer, err, c.status)
-			continue
-		}
-		if c.status != 101 {
-			<-r.closed
-			continue
-		}
-		if got := answer.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-			t.Errorf("accept key %q, want RFC 6455's", got)
-		}
-	}
+	})
 }
 
 // clientFrame is a masked frame.
@@ -215,39 +225,41 @@ func TestWebSocketBreaches(t *testing.T) {
 }
 
 func TestTLSAndPlainShareThePort(t *testing.T) {
-	cert, pool := certificate(t)
-	w := onTCP(t, Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
-	client := &tls.Config{RootCAs: pool, ServerName: "example.com"}
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		cert, pool := certificate(t)
+		w := onTCP(t, Config{Engine: e, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+		client := &tls.Config{RootCAs: pool, ServerName: "example.com"}
 
-	secure, err := tls.Dial("tcp", w.addr, client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer secure.Close()
-	r := <-w.accepted
-	write(t, secure, ourLogin)
-	<-r.frames
-	r.link.Close(proto.Replaced, "")
-	if kick := read(t, secure); proto.Code(kick.Code) != proto.Replaced {
-		t.Errorf("got %v", kick)
-	}
+		secure, err := tls.Dial("tcp", w.addr, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer secure.Close()
+		r := <-w.accepted
+		write(t, secure, ourLogin)
+		<-r.frames
+		r.link.Close(proto.Replaced, "")
+		if kick := read(t, secure); proto.Code(kick.Code) != proto.Replaced {
+			t.Errorf("got %v", kick)
+		}
 
-	web := &http.Client{Transport: &http.Transport{TLSClientConfig: client}}
-	defer web.CloseIdleConnections()
-	socket := dialSocket(t, "wss://"+w.addr+proto.PathSocket, &websocket.DialOptions{HTTPClient: web})
-	r = <-w.accepted
-	if err := socket.Write(t.Context(), websocket.MessageBinary, encodeBinary(t, ourLogin)); err != nil {
-		t.Fatal(err)
-	}
-	<-r.frames
+		web := &http.Client{Transport: &http.Transport{TLSClientConfig: client}}
+		defer web.CloseIdleConnections()
+		socket := dialSocket(t, "wss://"+w.addr+proto.PathSocket, &websocket.DialOptions{HTTPClient: web})
+		r = <-w.accepted
+		if err := socket.Write(t.Context(), websocket.MessageBinary, encodeBinary(t, ourLogin)); err != nil {
+			t.Fatal(err)
+		}
+		<-r.frames
 
-	w.login(t, ourLogin)
-	// 0x16 is a TLS record's first byte, and the length of this login.
-	twentyTwo := &proto.Frame{RequestId: 7, ReqMsg: strings.Repeat("x", 18)}
-	if b := framed(t, twentyTwo); b[0] != 0x16 {
-		t.Fatalf("the login has length %#x", b[0])
-	}
-	w.login(t, twentyTwo)
+		w.login(t, ourLogin)
+		// 0x16 is a TLS record's first byte, and the length of this login.
+		twentyTwo := &proto.Frame{RequestId: 7, ReqMsg: strings.Repeat("x", 18)}
+		if b := framed(t, twentyTwo); b[0] != 0x16 {
+			t.Fatalf("the login has length %#x", b[0])
+		}
+		w.login(t, twentyTwo)
+	})
 }
 
 // certificate borrows the one that httptest carries.
@@ -277,22 +289,22 @@ func (f *fed) Handle(frame *proto.Frame) { f.frames = append(f.frames, frame) }
 
 // feed pushes the stream to a WebSocket input in steps of some bytes.
 func feed(t testing.TB, json bool, stream []byte, step int) fed {
-	return feedTo(t, func(l *Link) input { return &messenger{link: l, json: json} }, stream, step)
+	return feedTo(t, messenger{json: json}, stream, step)
 }
 
-func feedTo(t testing.TB, in func(*Link) input, stream []byte, step int) fed {
+func feedTo(t testing.TB, in input, stream []byte, step int) fed {
 	s, err := NewServer(Config{Accept: func(*Link) Handler { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got fed
-	l := &Link{server: s, raw: &sink{done: make(chan struct{})}, handler: &collector{fed: &got}}
-	l.conn, l.out.limit = l.raw, s.config.OutboxBytes
-	l.flush = func() { s.writers.Done() }
-	l.in = in(l)
+	l := s.newLink()
+	w := newStream(l, &sink{done: make(chan struct{})})
+	w.start = s.writers.Done
+	l.wire, l.in, l.handler = w, in, &collector{fed: &got}
 	for b := bytes.Clone(stream); len(b) > 0 && got.err == nil; {
 		n := min(step, len(b))
-		got.err = l.in.push(b[:n:n])
+		got.err = l.in.push(l, b[:n:n])
 		b = b[n:]
 	}
 	return got

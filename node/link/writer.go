@@ -7,34 +7,32 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// chunk is the most that one system call writes. It also bounds how slow a
-// socket may be: one that takes less than this within Config.StallTimeout is
-// closed.
+// chunk is the most that one system call writes or reads. It also bounds how
+// slow a socket may be: one that takes less than this within
+// Config.StallTimeout is closed.
 const chunk = 16 << 10
 
-var chunks = sync.Pool{New: func() any {
-	b := make([]byte, 0, chunk)
-	return &b
-}}
+var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 
-// write is the writer goroutine. It copies small frames into one buffer, which
-// for the sizes of chat is cheaper than a vector of them, and ends when nothing
-// waits.
-func (l *Link) write() {
+// write is the writer goroutine of a stream. It ends when nothing waits.
+func (s *stream) write() {
+	l := s.link
 	defer l.server.writers.Done()
-	buf := chunks.Get().(*[]byte)
+	buf := chunks.Get().(*[chunk]byte)
 	defer chunks.Put(buf)
 	for {
-		conn, b, last := l.nextWrite((*buf)[:0])
+		b, last := s.nextWrite(buf)
 		if last {
-			closeSending(conn)
+			closeSending(s.conn)
 			return
 		}
 		if len(b) == 0 {
 			return
 		}
-		n, err := conn.Write(b)
-		l.wrote(n)
+		n, err := s.conn.Write(b)
+		l.mu.Lock()
+		l.wroteLocked(n)
+		l.mu.Unlock()
 		if err != nil {
 			l.abort(proto.OK)
 			return
@@ -45,26 +43,34 @@ func (l *Link) write() {
 // nextWrite returns the bytes to write. None ends the writer; last says that the
 // goodbye is out too. The writer is over the moment it is told so: another one
 // may start.
-func (l *Link) nextWrite(buf []byte) (conn net.Conn, b []byte, last bool) {
+func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
+	l := s.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b = l.out.next(buf, l.form)
-	if len(b) > 0 {
-		l.out.since = max(1, l.server.clock.Load()) // zero means none
-		return l.conn, b, false
+	if b = l.nextLocked(buf); len(b) > 0 {
+		return b, false
 	}
-	l.out.writing, l.out.since = false, 0
-	return l.conn, nil, l.state == stateClosing
+	l.out.writing = false
+	return nil, l.state == stateClosing
 }
 
-func (l *Link) wrote(n int) {
-	l.mu.Lock()
+// nextLocked returns what goes out next. Small frames are copied into one
+// buffer, which for the sizes of chat is cheaper than a vector of them.
+func (l *Link) nextLocked(buf *[chunk]byte) []byte {
+	b := l.out.next(buf[:0], l.form)
+	if len(b) > 0 && l.out.since == 0 {
+		l.out.since = max(1, l.server.clock.Load()) // zero means none
+	}
+	return b
+}
+
+// wroteLocked notes that the socket took n bytes.
+func (l *Link) wroteLocked(n int) {
 	wasFull := l.out.full()
 	l.out.wrote(n)
-	if wasFull && !l.out.full() {
+	if wasFull {
 		l.resumeLocked()
 	}
-	l.mu.Unlock()
 }
 
 // closeSending tells the peer that nothing more comes, and leaves the other half

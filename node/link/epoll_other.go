@@ -1,0 +1,12 @@
+//go:build !linux
+
+package link
+
+import "net"
+
+const hasEpoll = false
+
+// poll is nothing where there is no epoll.
+type poll struct{}
+
+func newEpoll(*Server, *net.TCPListener) (engine, error) { panic("there is no epoll") }

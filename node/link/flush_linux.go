@@ -1,0 +1,177 @@
+package link
+
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// flush implements wire: the link joins those that the writing goroutine goes
+// through. What is queued until it comes by goes out in the same write.
+func (p *loop) flush(l *Link) {
+	p.mu.Lock()
+	p.dirty = append(p.dirty, l)
+	wake := p.asleep && !p.engine.gatherings.puts()
+	if wake {
+		p.asleep = false
+	}
+	p.mu.Unlock()
+	if wake {
+		p.rouse()
+	}
+}
+
+// gatherings holds back the waking of writers. Each lasts as long as a caller
+// needs to queue what it has, and wakes at its end those that it or another one
+// held back.
+type gatherings struct {
+	open atomic.Int32
+	owed atomic.Bool // a writer was not woken
+}
+
+// puts reports whether the waking of a writer was put off.
+func (g *gatherings) puts() bool {
+	if g.open.Load() == 0 {
+		return false
+	}
+	g.owed.Store(true)
+	return g.open.Load() > 0 // or the last one may have looked before we said so
+}
+
+// gather implements engine.
+func (e *epoll) gather() (done func()) {
+	e.gatherings.open.Add(1)
+	return e.gathered
+}
+
+func (e *epoll) gathered() {
+	e.gatherings.open.Add(-1)
+	if !e.gatherings.owed.Swap(false) {
+		return
+	}
+	for _, p := range e.loops {
+		p.mu.Lock()
+		wake := p.asleep && len(p.dirty) > 0
+		if wake {
+			p.asleep = false
+		}
+		p.mu.Unlock()
+		if wake {
+			p.rouse()
+		}
+	}
+}
+
+func (p *loop) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writing goroutine.
+func (p *loop) write() {
+	var links []*Link
+	for {
+		links = p.takeDirty(links)
+		if links == nil {
+			return
+		}
+		for i, l := range links {
+			links[i] = nil
+			p.send(l)
+		}
+	}
+}
+
+// takeDirty waits for links to write, takes all there are and leaves an empty
+// list in their place. Nil: the loop has ended.
+func (p *loop) takeDirty(empty []*Link) []*Link {
+	p.mu.Lock()
+	for len(p.dirty) == 0 {
+		if p.ended {
+			p.mu.Unlock()
+			return nil
+		}
+		p.asleep = true
+		p.mu.Unlock()
+		<-p.wake
+		p.mu.Lock()
+	}
+	links := p.dirty
+	p.dirty = empty[:0]
+	p.mu.Unlock()
+	return links
+}
+
+// send writes a chunk of what a link has.
+func (p *loop) send(l *Link) {
+	l.mu.Lock()
+	if l.poll.fd == none || l.state == stateClosed {
+		l.out.writing = false
+		l.mu.Unlock()
+		return
+	}
+	b := l.nextLocked(&p.out)
+	if len(b) == 0 {
+		p.restLocked(l)
+		l.mu.Unlock()
+		return
+	}
+	l.poll.pins++
+	fd := int(l.poll.fd)
+	l.mu.Unlock()
+
+	n, err := tryWrite(fd, b)
+
+	l.mu.Lock()
+	l.poll.pins--
+	failed := err != nil && err != unix.EAGAIN && err != unix.EINTR
+	if !failed && l.state != stateClosed {
+		p.sentLocked(l, max(0, n), len(b))
+	}
+	last := p.closeLocked(l)
+	l.mu.Unlock()
+	if last {
+		p.engine.server.left(l)
+	}
+	if failed {
+		l.abort(proto.OK)
+	}
+}
+
+// sentLocked decides how to go on after a write of which the socket took n bytes.
+func (p *loop) sentLocked(l *Link, n, of int) {
+	l.wroteLocked(n)
+	switch {
+	case n < of:
+		l.poll.blocked = true
+		p.watchLocked(l, l.poll.watched|watchOut)
+	case l.out.idle():
+		p.restLocked(l)
+	default: // after the others
+		p.flush(l)
+	}
+}
+
+// restLocked ends the writing of a link that has nothing more to write. One that
+// is closing has said goodbye then.
+func (p *loop) restLocked(l *Link) {
+	l.out.writing = false
+	if l.state == stateClosing {
+		_ = unix.Shutdown(int(l.poll.fd), unix.SHUT_WR)
+	}
+}
+
+// unblock goes on writing to a socket that takes bytes again.
+func (p *loop) unblock(l *Link) {
+	l.mu.Lock()
+	p.watchLocked(l, l.poll.watched&^watchOut)
+	if l.poll.blocked {
+		l.poll.blocked = false
+		p.flush(l)
+	}
+	l.mu.Unlock()
+}

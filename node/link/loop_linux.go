@@ -1,0 +1,306 @@
+package link
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// poll is what the epoll engine knows of a link. Guarded by the link's mu.
+//
+// The descriptor is used by those who hold mu, and by those who pinned it. It is
+// closed under mu, once the link's state is closed and nobody has it pinned;
+// from then on fd is none. So nobody ever uses a number that was closed.
+type poll struct {
+	fd      int32
+	pins    uint8
+	watched uint8 // what epoll is asked to tell: watchIn, watchOut
+	blocked bool  // the socket takes nothing; epoll tells when it does
+}
+
+const none = -1
+
+const (
+	watchIn  = 1 << iota // bytes came
+	watchOut             // the socket takes bytes again
+)
+
+// loop reads its links in one goroutine and writes them in another, each with
+// one buffer for all.
+type loop struct {
+	engine *epoll
+	fd     int      // of epoll
+	file   *os.File // has fd; itself polled by Go's runtime, so that waiting costs no thread
+	raw    syscall.RawConn
+	ready  func(fd uintptr) bool // l.poll, made once
+
+	// Owned by read.
+	events [128]unix.EpollEvent
+	n      int // of events
+	in     [chunk]byte
+
+	// Owned by write.
+	out [chunk]byte
+
+	// Guarded by mu, which is taken under that of a link.
+	mu     sync.Mutex
+	dirty  []*Link // that have to be written; each at most once
+	asleep bool    // write waits for wake
+	ended  bool
+	wake   chan struct{} // holds one
+}
+
+func newLoop(e *epoll) (*loop, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // for os.NewFile to poll it
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	p := &loop{engine: e, fd: fd, file: os.NewFile(uintptr(fd), "epoll"), wake: make(chan struct{}, 1)}
+	p.ready = p.wait
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		_ = p.file.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// end ends both goroutines of a loop without links.
+func (p *loop) end() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.rouse()
+	_ = p.file.Close()
+}
+
+// adopt makes a link of an accepted socket.
+func (p *loop) adopt(fd int) {
+	if fd >= pageLinks*tablePages {
+		_ = unix.Close(fd)
+		p.engine.server.config.Logger.Error("link refused", "err", errNoRoom)
+		return
+	}
+	l := p.engine.server.newLink()
+	l.wire, l.poll.fd = p, int32(fd)
+	p.engine.server.admit(l)
+	l.mu.Lock()
+	err := p.addLocked(l)
+	l.mu.Unlock()
+	if err != nil {
+		p.engine.server.config.Logger.Error("link refused", "err", os.NewSyscallError("epoll_ctl", err))
+		l.abort(proto.OK)
+	}
+}
+
+// addLocked has epoll tell of a link that has not ended meanwhile.
+func (p *loop) addLocked(l *Link) error {
+	if l.poll.fd == none {
+		return nil
+	}
+	fd := int(l.poll.fd)
+	p.engine.links.place(fd).Store(l)
+	l.poll.watched = watchIn
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, event(l, fd, unix.EPOLLIN))
+}
+
+// read is the reading goroutine. Events are level-triggered: what one turn
+// leaves, the next one is told of again.
+func (p *loop) read() {
+	for p.raw.Read(p.ready) == nil {
+		for i := range p.n {
+			ev := &p.events[i]
+			l := p.engine.links.find(ev)
+			if l == nil {
+				continue
+			}
+			if ev.Events&unix.EPOLLOUT != 0 {
+				p.unblock(l)
+			}
+			if ev.Events&^unix.EPOLLOUT != 0 {
+				p.engine.gatherings.open.Add(1) // what one read brings goes out together
+				p.receive(l, ev.Events)
+				p.engine.gathered()
+			}
+		}
+	}
+}
+
+// wait reports whether there are events. When there are none, Go's runtime waits
+// for the epoll descriptor, which is readable when there are some.
+func (p *loop) wait(fd uintptr) bool {
+	for {
+		n, err := unix.EpollWait(int(fd), p.events[:], 0)
+		if err == unix.EINTR {
+			continue
+		}
+		p.n = max(0, n)
+		return n != 0
+	}
+}
+
+// receive reads what came for a link.
+func (p *loop) receive(l *Link, events uint32) {
+	fd := p.readable(l, events)
+	if fd == none {
+		return
+	}
+	n, err := tryRead(fd, p.in[:])
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+	case err != nil || n == 0:
+		l.abort(proto.OK)
+	default:
+		err := l.receive(p.in[:n])
+		if errors.Is(err, errTLS) && p.handOver(l, fd) {
+			return
+		}
+		if err != nil {
+			l.abort(proto.OK)
+		}
+	}
+	p.unpin(l)
+}
+
+// readable pins the descriptor of a link to read it. A link that must not be
+// read is watched no more, unless its socket has failed.
+func (p *loop) readable(l *Link, events uint32) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.poll.fd == none || l.state == stateClosed {
+		return none
+	}
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) == 0 && !l.mayReadLocked() {
+		p.watchLocked(l, l.poll.watched&^watchIn)
+		return none
+	}
+	l.poll.pins++
+	return int(l.poll.fd)
+}
+
+// unpin gives a pinned descriptor back.
+func (p *loop) unpin(l *Link) {
+	l.mu.Lock()
+	l.poll.pins--
+	last := p.closeLocked(l)
+	l.mu.Unlock()
+	if last {
+		p.engine.server.left(l)
+	}
+}
+
+// shut implements wire.
+func (p *loop) shut(l *Link) {
+	l.mu.Lock()
+	last := p.closeLocked(l)
+	l.mu.Unlock()
+	if last {
+		p.engine.server.left(l)
+	}
+}
+
+// closeLocked closes the descriptor of a link that has ended, if nobody uses it,
+// and reports whether it did. Closing takes it out of epoll.
+func (p *loop) closeLocked(l *Link) bool {
+	if l.state != stateClosed || l.poll.pins > 0 || l.poll.fd == none {
+		return false
+	}
+	p.dropLocked(l)
+	return true
+}
+
+func (p *loop) dropLocked(l *Link) {
+	fd := int(l.poll.fd)
+	p.engine.links.place(fd).Store(nil)
+	l.poll.fd = none
+	_ = unix.Close(fd)
+}
+
+// watchLocked changes what epoll tells of a link.
+func (p *loop) watchLocked(l *Link, want uint8) {
+	if l.poll.watched == want || l.poll.fd == none {
+		return
+	}
+	var events uint32
+	if want&watchIn != 0 {
+		events |= unix.EPOLLIN
+	}
+	if want&watchOut != 0 {
+		events |= unix.EPOLLOUT
+	}
+	fd := int(l.poll.fd)
+	l.poll.watched = want
+	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, event(l, fd, events)) // it is there, and needs no memory
+}
+
+// listen implements wire. Nobody was listening while the link was not watched,
+// so the peer's silence begins now.
+func (p *loop) listen(l *Link) {
+	if l.poll.watched&watchIn == 0 {
+		l.heard.Store(l.server.clock.Load())
+		p.watchLocked(l, l.poll.watched|watchIn)
+	}
+}
+
+// peer implements wire. A link does not keep the address, which hardly anybody
+// asks for; the kernel knows it.
+func (p *loop) peer(l *Link) net.Addr {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.poll.fd != none {
+		switch at, _ := unix.Getpeername(int(l.poll.fd)); at := at.(type) {
+		case *unix.SockaddrInet4:
+			return &net.TCPAddr{IP: at.Addr[:], Port: at.Port}
+		case *unix.SockaddrInet6:
+			return &net.TCPAddr{IP: at.Addr[:], Port: at.Port}
+		}
+	}
+	return new(net.TCPAddr)
+}
+
+// handOver gives a link whose peer speaks TLS to the portable engine. It reports
+// false, and changes nothing, if somebody writes to the link or the system has no
+// descriptor left; else the link is no longer pinned, or this loop's.
+func (p *loop) handOver(l *Link, fd int) bool {
+	conn, err := connOf(fd)
+	if err != nil {
+		p.engine.server.config.Logger.Warn("link cannot speak TLS", "link", l.id, "err", err)
+		return false
+	}
+	l.mu.Lock()
+	alone := l.poll.pins == 1 && !l.out.writing
+	if alone {
+		l.poll.pins = 0
+		p.dropLocked(l)
+	}
+	l.mu.Unlock()
+	if alone && l.secure(conn) {
+		return true
+	}
+	_ = conn.Close()
+	if alone { // it was closed just now
+		l.abort(proto.OK)
+		p.engine.server.left(l)
+	}
+	return alone
+}
+
+// connOf returns a connection over a copy of the descriptor.
+func connOf(fd int) (net.Conn, error) {
+	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	file := os.NewFile(uintptr(again), "socket")
+	defer file.Close() // FileConn copies it once more
+	return net.FileConn(file)
+}

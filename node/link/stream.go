@@ -1,0 +1,179 @@
+package link
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// portable is the engine that works wherever Go does, over any connection.
+type portable struct {
+	server *Server
+	ln     net.Listener
+}
+
+func (p *portable) accept() error {
+	conn, err := p.ln.Accept()
+	if err != nil {
+		return err
+	}
+	if p.server.refuses() {
+		_ = conn.Close()
+		return nil
+	}
+	l := p.server.newLink()
+	s := newStream(l, conn)
+	l.wire = s
+	p.server.admit(l)
+	go s.read()
+	return nil
+}
+
+// gather has nothing to hold back: each link has a writer of its own.
+func (p *portable) gather() (done func()) { return func() {} }
+
+func (p *portable) stop() { _ = p.ln.Close() }
+func (p *portable) end()  {}
+
+// stream is a link's wire over a net.Conn: a goroutine reads it, and another one
+// writes while something waits.
+type stream struct {
+	link   *Link
+	raw    net.Conn // the accepted socket; closing it ends every read and write
+	conn   net.Conn // raw, or TLS over it
+	source source
+	start  func() // s.write, made once so that starting a writer allocates nothing
+
+	resume chan struct{} // made by a reader that waits; guarded by the link's mu
+}
+
+func newStream(l *Link, conn net.Conn) *stream {
+	s := &stream{link: l, raw: conn, conn: conn, source: newSource(conn)}
+	s.start = s.write
+	return s
+}
+
+// source waits for bytes of a connection. What next returns is valid, and may be
+// changed, until done is called; there is at most one such slice at a time.
+type source interface {
+	next() ([]byte, error)
+	done()
+}
+
+// read is the reader goroutine: it feeds the link until the connection ends. It
+// leaves a link that turns out to speak TLS to another one.
+func (s *stream) read() {
+	l := s.link
+	for {
+		b, err := s.source.next()
+		if err != nil {
+			break
+		}
+		err = l.receive(b)
+		s.source.done()
+		if errors.Is(err, errTLS) && l.secure(s.raw) {
+			return
+		}
+		if err != nil {
+			break
+		}
+		s.waitForRoom()
+	}
+	l.abort(proto.OK)
+	l.server.left(l)
+}
+
+// waitForRoom blocks while the link must not be read.
+func (s *stream) waitForRoom() {
+	l := s.link
+	for {
+		l.mu.Lock()
+		if l.mayReadLocked() {
+			l.mu.Unlock()
+			return
+		}
+		if s.resume == nil {
+			s.resume = make(chan struct{})
+		}
+		wait := s.resume
+		l.mu.Unlock()
+		<-wait
+	}
+}
+
+// listen implements wire. Nobody was listening while the reader waited, so the
+// peer's silence begins now.
+func (s *stream) listen(l *Link) {
+	if s.resume != nil {
+		l.heard.Store(l.server.clock.Load())
+		close(s.resume)
+		s.resume = nil
+	}
+}
+
+func (s *stream) flush(l *Link) {
+	l.server.writers.Add(1)
+	go s.start()
+}
+
+func (s *stream) shut(*Link)          { _ = s.raw.Close() }
+func (s *stream) peer(*Link) net.Addr { return s.raw.RemoteAddr() }
+
+// secure puts TLS between the socket and a link whose first bytes ask for it. It
+// reports false for a link that has ended or was written to.
+func (l *Link) secure(raw net.Conn) bool {
+	head := l.in.(*sniffer).head
+	conn := tls.Server(&replay{Conn: raw, head: head}, l.server.config.TLS)
+	s := newStream(l, conn)
+	s.raw = raw
+	l.in = &sniffer{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state != stateOpen || l.out.writing {
+		return false
+	}
+	l.wire = s
+	go s.shake(conn)
+	return true
+}
+
+// shake runs the TLS handshake, which the sweep bounds like any login, and then
+// has the link read by a goroutine that does not keep the large stack of it.
+func (s *stream) shake(conn *tls.Conn) {
+	_ = conn.Handshake() // the first read says how it failed
+	go s.read()
+}
+
+// replay is a connection some of whose bytes were read already.
+type replay struct {
+	net.Conn
+	head []byte
+}
+
+func (r *replay) Read(p []byte) (int, error) {
+	if len(r.head) == 0 {
+		return r.Conn.Read(p)
+	}
+	n := copy(p, r.head)
+	r.head = r.head[n:]
+	return n, nil
+}
+
+// plainSource reads with a small buffer of its own: for TLS, which has larger
+// ones inside, and for connections without a descriptor.
+type plainSource struct {
+	conn net.Conn
+	buf  [1024]byte
+}
+
+func (s *plainSource) next() ([]byte, error) {
+	n, err := s.conn.Read(s.buf[:])
+	if n > 0 {
+		return s.buf[:n], nil // an error comes again
+	}
+	return nil, err
+}
+
+func (s *plainSource) done() {}
