@@ -46,6 +46,7 @@ type Config struct {
 	// Ready returns why the program should get no work yet; nil: nothing keeps it.
 	Ready func() error
 
+	Engine  link.Engine // of the client port; 0: link.EngineAuto
 	TLS     *tls.Config // of the client port; nil: plain only
 	Origins []string    // see link.Config
 
@@ -130,6 +131,7 @@ func (c *Config) check() error {
 func (c *Config) link(accept func(*link.Link) link.Handler) link.Config {
 	lc := link.Config{
 		Accept:      accept,
+		Engine:      c.Engine,
 		MaxFrame:    c.MaxFrame,
 		OutboxBytes: c.OutboxBytes,
 		SilentAfter: c.PingEvery * 33 / 10,

@@ -31,7 +31,7 @@ func (s *session) login(f *proto.Frame) {
 	if who.cim {
 		s.feed = newFeed(s)
 	}
-	s.phase, s.since = pending, time.Now()
+	s.phase, s.since = pending, time.Since(n.start)
 	s.mu.Unlock()
 
 	n.hub.Enter(entry, who.number)
@@ -82,7 +82,7 @@ func (s *session) confirm(a *proto.Opened) {
 	if was == pending {
 		s.phase, s.number = open, a.Number
 	}
-	took := time.Since(s.since)
+	took := time.Since(s.node.start) - s.since
 	s.mu.Unlock()
 	switch was {
 	case pending:

@@ -18,6 +18,7 @@ import (
 type Node struct {
 	config  Config
 	log     *slog.Logger
+	start   time.Time
 	metrics *metrics
 	origin  *proto.Origin
 	hub     *hub.Hub[*session]
@@ -42,6 +43,7 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		config: c,
 		log:    c.Logger.With("node", c.ID),
+		start:  time.Now(),
 		origin: &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
 		hub:    hub.New[*session](),
 	}
@@ -64,7 +66,7 @@ func New(c Config) (*Node, error) {
 }
 
 func (n *Node) accept(l *link.Link) link.Handler {
-	return &session{node: n, link: l, since: time.Now()}
+	return &session{node: n, link: l, since: time.Since(n.start)}
 }
 
 // Connections returns how many connections have logged in, confirmed or not.

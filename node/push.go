@@ -9,6 +9,7 @@ import (
 // keeps parts of the request, which nobody may change any more. It is POST /push
 // for a route in the same process.
 func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
+	defer n.links.Gather()()
 	answer := &proto.PushAnswer{Items: make([]*proto.PushResult, len(r.Items))}
 	mine := r.Boot == n.config.Boot
 	for i, item := range r.Items {

@@ -97,8 +97,8 @@ func (s *session) owe(messages, bytes int) {
 	all := s.node.backlog.Add(int64(bytes))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unanswered += messages
-	s.bytes += bytes
+	s.unanswered += int32(messages)
+	s.bytes += int32(bytes)
 	over := s.unanswered >= maxUnanswered || s.bytes >= maxUnansweredBytes ||
 		s.unanswered > 0 && all > int64(s.node.config.BacklogBytes)
 	if over != s.held {

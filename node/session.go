@@ -36,13 +36,13 @@ type session struct {
 
 	mu         sync.Mutex
 	phase      phase
-	since      time.Time  // accepted, then logged in
-	asked      bool       // an opening left for a route, so a closing must follow
-	number     int64      // the session's; a CIM connection learns it at opening
-	unanswered int        // SENDs at the lane
-	bytes      int        // of their texts
-	held       bool       // the link does not read because of them
-	departure  *departure // from a node that drains; nil: not asked to go
+	asked      bool          // an opening left for a route, so a closing must follow
+	held       bool          // the link does not read because of what is at the lane
+	unanswered int32         // SENDs at the lane
+	bytes      int32         // of their texts
+	since      time.Duration // accepted, then logged in; from the node's start
+	number     int64         // the session's; a CIM connection learns it at opening
+	departure  *departure    // from a node that drains; nil: not asked to go
 }
 
 // What one connection may have at the lane before it is not read any more.
@@ -96,7 +96,7 @@ func (s *session) ping() {
 // Tick implements link.Handler.
 func (s *session) Tick(now time.Time) {
 	s.mu.Lock()
-	late := s.phase == pending && now.Sub(s.since) > s.node.config.OpenTimeout
+	late := s.phase == pending && now.Sub(s.node.start)-s.since > s.node.config.OpenTimeout
 	opened := s.phase == open
 	s.mu.Unlock()
 	switch {

@@ -64,10 +64,19 @@ func (e *Entry[P]) miss(marks ...*proto.Mark) {
 // the user heard says nothing of this one, which may have missed that very push.
 func (e *Entry[P]) know(marks ...*proto.Mark) {
 	for _, mark := range marks {
-		if mark.Log == proto.Inbox && link.Newer(e.inbox, mark) {
-			e.inbox = mark
+		if mark.Log == proto.Inbox && link.Newer(e.newest(), mark) {
+			e.heard, e.inbox = true, reached{mark.Epoch, mark.Number, mark.Key}
 		}
 	}
+}
+
+// newest returns the newest place of the inbox that the connection heard of, or
+// nil.
+func (e *Entry[P]) newest() *proto.Mark {
+	if !e.heard {
+		return nil
+	}
+	return &proto.Mark{Log: proto.Inbox, Epoch: e.inbox.epoch, Number: e.inbox.number, Key: e.inbox.key}
 }
 
 // everyone is Group for the group of all.

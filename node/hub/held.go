@@ -26,7 +26,7 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	for id, u := range s.users {
 		for _, e := range u.entries {
 			if e.open.Load() {
-				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.inbox, Version: e.version})
+				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.newest(), Version: e.version})
 			}
 		}
 	}

@@ -27,13 +27,21 @@ type Entry[P Peer] struct {
 	open atomic.Bool // written under the shard's mu
 
 	// Guarded by the shard's mu once entered.
-	number  int64 // the session's; zero while a CIM connection waits for its own
 	here    bool
-	missed  []*proto.Mark // newest places of what came while pending
-	inbox   *proto.Mark   // the newest place of the user's inbox that it was sent or told
-	told    bool          // its groups are known
+	told    bool    // its groups are known
+	heard   bool    // it was sent or told something of the user's inbox
+	number  int64   // the session's; zero while a CIM connection waits for its own
+	version int64   // of the list of groups that a route told
+	inbox   reached // the newest place of the user's inbox that it was sent or told, if any
 	groups  []int64
-	version int64 // of the list of groups that a route told
+	missed  []*proto.Mark // newest places of what came while pending
+}
+
+// reached is where a mark of an inbox stands, in less than half of its memory.
+type reached struct {
+	epoch  uint64
+	number int64
+	key    string
 }
 
 // Hub is safe for concurrent use. Make it with New.
