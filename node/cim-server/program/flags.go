@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn/cim-route/config"
 	route "github.com/cim-go/cim/routefn/cim-route/program"
@@ -39,6 +40,7 @@ type flags struct {
 	routes     list
 	drainRate  int
 	drainTime  time.Duration
+	engine     link.Engine
 	tlsCert    string
 	tlsKey     string
 	withRoute  bool
@@ -67,6 +69,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.Var(&f.routes, "route-url", "`URL` of a route, may be given several times (default http://127.0.0.1:8083)")
 	fs.IntVar(&f.drainRate, "drain-rate", 500, "`clients` a second that this node sends to others when it leaves")
 	fs.DurationVar(&f.drainTime, "drain-timeout", 5*time.Minute, "`time` after which those who are left are closed, not counting while no route answers")
+	fs.Var(&f.engine, "engine", "what carries the clients' connections, by `name`: epoll (Linux only, and not under TLS),\nportable, or auto: epoll where it can be")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "certificate `file` for clients, read again when it changes")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "key `file` of -tls-cert")
 	fs.BoolVar(&f.withRoute, "with-route", false, "serve a route from this process too")

@@ -208,7 +208,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		TLS:     tls, Logger: s.log, Registerer: s.registry,
+		Engine:  f.engine, TLS: tls, Logger: s.log, Registerer: s.registry,
 	})
 	if err == nil && s.route != nil {
 		s.route.Route().Near(self.HTTP, s.node.Push)
@@ -240,6 +240,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.gossip.Run(parts) })
 	group.Go(func() error { return s.keepKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
+	group.Go(func() error { return s.keepSmall(parts) })
 	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {
 		group.Go(func() error { return s.mirror.Run(parts) })
