@@ -18,7 +18,9 @@
 // There is a loop a processor, and each link belongs to one for good. A loop has
 // two goroutines and one buffer for each: one reads the links that epoll names,
 // the other goes through the links that something was queued for and writes each
-// once, round after round. So an idle link is a struct of 176 bytes, and a busy
+// once, round after round. An answer, or what else one read brought for few links,
+// the reading goroutine writes itself; a link that is written is in no list, so only
+// one of them ever writes it. So an idle link is a struct of 176 bytes, and a busy
 // room's writes grow with the load: what is queued for a link until its turn comes
 // goes out with it. A loop waits for its epoll descriptor through Go's own poller
 // and holds no thread.

@@ -81,7 +81,7 @@ func (p *loop) write() {
 		}
 		for i, l := range links {
 			links[i] = nil
-			p.send(l)
+			p.send(l, &p.out)
 		}
 	}
 }
@@ -106,15 +106,38 @@ func (p *loop) takeDirty(empty []*Link) []*Link {
 	return links
 }
 
+// few is how many links the reading goroutine writes itself.
+const few = 4
+
+// sendFew writes what one read has brought for few links, an answer most often,
+// instead of waking the writing goroutine for it.
+func (p *loop) sendFew() {
+	var links [few]*Link
+	p.mu.Lock()
+	n := len(p.dirty)
+	if !p.asleep || n > few {
+		n = 0
+	}
+	copy(links[:n], p.dirty)
+	clear(p.dirty[:n])
+	if n > 0 {
+		p.dirty = p.dirty[:0]
+	}
+	p.mu.Unlock()
+	for _, l := range links[:n] {
+		p.send(l, &p.reply)
+	}
+}
+
 // send writes a chunk of what a link has.
-func (p *loop) send(l *Link) {
+func (p *loop) send(l *Link, buf *[chunk]byte) {
 	l.mu.Lock()
 	if l.poll.fd == none || l.state == stateClosed {
 		l.out.writing = false
 		l.mu.Unlock()
 		return
 	}
-	b := l.nextLocked(&p.out)
+	b := l.nextLocked(buf)
 	if len(b) == 0 {
 		p.restLocked(l)
 		l.mu.Unlock()
