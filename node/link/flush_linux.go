@@ -167,7 +167,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 
 // sentLocked decides how to go on after a write of which the socket took n bytes.
 func (p *loop) sentLocked(l *Link, n, of int) {
-	l.wroteLocked(n)
+	l.wroteLocked(n, of)
 	switch {
 	case n < of:
 		l.poll.blocked = true

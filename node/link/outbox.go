@@ -158,8 +158,9 @@ func (o *outbox) sayNewest(as form) {
 // idle reports whether next would return nothing.
 func (o *outbox) idle() bool { return o.waiting == nil && len(o.newest) == 0 }
 
-// wrote notes that the socket took n bytes of those that next returned.
-func (o *outbox) wrote(n int) {
+// wrote notes that the socket took n bytes of those that next returned. A socket
+// that took them all does not stall, be they ever so few.
+func (o *outbox) wrote(n, of int) {
 	if o.waiting == nil {
 		return // drop came between
 	}
@@ -170,7 +171,7 @@ func (o *outbox) wrote(n int) {
 		o.waiting.release()
 		o.waiting = nil
 	}
-	if o.waiting == nil || o.taken >= chunk {
+	if n == of || o.taken >= chunk {
 		o.since, o.taken = 0, 0
 	}
 	if o.bytes <= o.limit/2 {

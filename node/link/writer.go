@@ -31,7 +31,7 @@ func (s *stream) write() {
 		}
 		n, err := s.conn.Write(b)
 		l.mu.Lock()
-		l.wroteLocked(n)
+		l.wroteLocked(n, len(b))
 		l.mu.Unlock()
 		if err != nil {
 			l.abort(proto.OK)
@@ -64,10 +64,10 @@ func (l *Link) nextLocked(buf *[chunk]byte) []byte {
 	return b
 }
 
-// wroteLocked notes that the socket took n bytes.
-func (l *Link) wroteLocked(n int) {
+// wroteLocked notes that the socket took n bytes of those it was offered.
+func (l *Link) wroteLocked(n, of int) {
 	wasFull := l.out.full()
-	l.out.wrote(n)
+	l.out.wrote(n, of)
 	if wasFull {
 		l.resumeLocked()
 	}
