@@ -30,6 +30,9 @@ type Config struct {
 	Auth   string // "open" (default) or "password"
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
 	Routes int    // zero: 1
+	// WithRoute has each node serve a route in its own process, and no others:
+	// Routes does not count.
+	WithRoute bool
 
 	// Program is the command line that Start puts in front of a program's name
 	// ("server", "route") and flags; nil: this very binary.
@@ -37,7 +40,8 @@ type Config struct {
 	// Fixed asks for the ports that people know where they are free; otherwise
 	// all are chosen by the system, which is what tests want.
 	Fixed bool
-	// ServerFlags and RouteFlags are added to every node's and route's flags.
+	// ServerFlags and RouteFlags are added to the flags of every node and of whoever
+	// serves a route.
 	ServerFlags, RouteFlags []string
 }
 
@@ -45,7 +49,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Nodes == 0 {
 		c.Nodes = 3
 	}
-	if c.Routes == 0 {
+	switch {
+	case c.WithRoute:
+		c.Routes = 0
+	case c.Routes == 0:
 		c.Routes = 1
 	}
 	if c.Redis == "" {
@@ -93,6 +100,7 @@ type Node struct {
 	Client string // host:port for clients
 	HTTP   string // host:port of the internal HTTP
 	Gossip string // host:port by which others join
+	Route  string // host:port of its route; empty without Config.WithRoute
 }
 
 // readyTime is how long a process may take until it is ready. ZooKeeper's Java
@@ -258,12 +266,16 @@ func (c *Cluster) newNode() *Node {
 	defer c.mu.Unlock()
 	n := c.made
 	c.made++
-	return &Node{
+	node := &Node{
 		ID:     "node-" + strconv.Itoa(n+1),
 		Client: c.address(11211 + n),
 		HTTP:   c.address(8081 + 10*n),
 		Gossip: c.address(7946 + n),
 	}
+	if c.config.WithRoute {
+		node.Route = c.address(8083 + 10*n)
+	}
+	return node
 }
 
 func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
@@ -284,6 +296,10 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	}
 	for _, route := range c.routeAt {
 		args = append(args, "-route-url", "http://"+route)
+	}
+	if node.Route != "" {
+		args = append(args, "-with-route", "-route-listen", node.Route)
+		args = append(args, c.storeFlags()...)
 	}
 	if len(seeds) > 0 {
 		args = append(args, "-join", strings.Join(seeds, ","))
@@ -328,12 +344,18 @@ func (c *Cluster) startRoutes() error {
 
 func (c *Cluster) routeCommand(address string) []string {
 	args := append([]string{
-		"-listen", address, "-redis", c.store, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
-	}, c.config.RouteFlags...)
-	if c.config.Redis == "embedded" {
-		args = append(args, "-allow-embedded")
-	}
+		"-listen", address, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
+	}, c.storeFlags()...)
 	return c.command("route", args)
+}
+
+// storeFlags are the flags of whoever serves a route.
+func (c *Cluster) storeFlags() []string {
+	flags := append([]string{"-redis", c.store}, c.config.RouteFlags...)
+	if c.config.Redis == "embedded" {
+		flags = append(flags, "-allow-embedded")
+	}
+	return flags
 }
 
 func (c *Cluster) httpSeeds() string {
@@ -361,7 +383,7 @@ func (c *Cluster) Nodes() []*Node {
 	return slices.Clone(c.nodes)
 }
 
-// Routes returns the routes.
+// Routes returns the routes that are processes of their own.
 func (c *Cluster) Routes() []*Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -373,6 +395,11 @@ func (c *Cluster) RouteURLs() []string {
 	var urls []string
 	for _, r := range c.Routes() {
 		urls = append(urls, r.URL)
+	}
+	for _, n := range c.Nodes() {
+		if n.Route != "" {
+			urls = append(urls, "http://"+n.Route)
+		}
 	}
 	return urls
 }

@@ -22,7 +22,9 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 		if err := r.WaitReady(ctx); err != nil {
 			return err
 		}
-		if err := waitServing(ctx, r.URL, len(c.Nodes())); err != nil {
+	}
+	for _, url := range c.RouteURLs() {
+		if err := waitServing(ctx, url, len(c.Nodes())); err != nil {
 			return err
 		}
 	}

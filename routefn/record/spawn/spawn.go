@@ -234,6 +234,9 @@ func (s *Server) Addr() string { return s.addr }
 // URL returns the address as record.Config takes it.
 func (s *Server) URL() string { return "redis://" + s.addr }
 
+// PID returns the process id.
+func (s *Server) PID() int { return s.process.Pid }
+
 // Stop asks the server to end, which saves what it persists, and blocks until it
 // has, five seconds at most before it is killed. Twice is fine.
 func (s *Server) Stop() {
