@@ -1,6 +1,7 @@
 # `make test` passes the tests (installs redis-server and ZooKeeper from Debian
-# packages if they are missing); `make build` writes the programs to bin/.
-.PHONY: test build generate bench
+# packages if they are missing); `make build` writes the programs to bin/; `make bench`
+# times functions, `make table` the whole system.
+.PHONY: test build generate bench table
 
 test:
 	.ci/test
@@ -13,3 +14,7 @@ generate:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./ring ./proto/... ./node/... ./routefn/record
+
+# What this machine can do, and how much of it is left: some twenty minutes.
+table: build
+	bin/cim bench

@@ -25,6 +25,7 @@ const usage = `cim: distributed instant messaging and push
   cim up               run a whole cluster on this machine and chat
   cim up -demo         show in a few seconds what happens when a node dies
   cim verify           break a cluster on this machine, and see that nothing is lost
+  cim bench            measure what this machine can do, and how much of it is left
   cim ring             members, load, who owns a user, what would move
   cim drain NODE       take a node out: its users go to others, then it ends
   cim server           run one node     (the program cim-server)
@@ -36,6 +37,7 @@ const usage = `cim: distributed instant messaging and push
 var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
 	"up":      runUp,
 	"verify":  runVerify,
+	"bench":   runBench,
 	"ring":    showRing,
 	"drain":   runDrain,
 	"server":  server.Run,

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/bench"
+	"github.com/cim-go/cim/client/cim/bench/limit"
+	"github.com/cim-go/cim/client/cim/bench/meter"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+)
+
+const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
+
+  fanout   one writes to a thousand
+  pairs    five hundred pairs write to each other
+  idle     ten thousand are there
+  login    five thousand come at once
+  group    one writes to a group whose members are on several nodes
+           (without a name: all of these)
+`
+
+// runBench is `cim bench`: measure the system on this machine, beside what the
+// machine itself can do.
+func runBench(ctx context.Context, args []string, stderr io.Writer) error {
+	loads := bench.Loads
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		if args[0] == "limit" {
+			return runLimit(ctx, args[1:], stderr)
+		}
+		loads, args = strings.Split(args[0], ","), args[1:]
+	}
+	fs := flag.NewFlagSet("cim bench", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Usage = func() {
+		fmt.Fprint(stderr, benchUsage, "\n")
+		fs.PrintDefaults()
+	}
+	c := bench.Config{Loads: loads, Out: stderr}
+	registerBench(fs, &c)
+	asJSON := fs.Bool("json", false, "print the figures for machines")
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	report, err := bench.Run(ctx, c)
+	if errors.Is(err, bench.ErrConfig) {
+		return fmt.Errorf("%w: %w", config.ErrUsage, err)
+	}
+	if err != nil {
+		return err
+	}
+	show := report.Print
+	if *asJSON {
+		show = report.JSON
+	}
+	if err := show(os.Stdout); err != nil {
+		return err
+	}
+	if report.Check.Broken() {
+		return fmt.Errorf("%w: %v", errBroken, report.Check)
+	}
+	return nil
+}
+
+func registerBench(fs *flag.FlagSet, c *bench.Config) {
+	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the medians are told")
+	fs.DurationVar(&c.Duration, "duration", 5*time.Second, "`time` that is measured in each run")
+	fs.DurationVar(&c.WarmUp, "warmup", 2*time.Second, "`time` before it")
+	fs.DurationVar(&c.Hold, "hold", 10*time.Second, "idle: `time` that is measured in each run; every connection pings every 10 s")
+	fs.IntVar(&c.Members, "members", 1000, "fanout: `clients` in the room")
+	fs.Float64Var(&c.Publish, "publish", 20, "fanout, group: `messages` a second, where they are paced")
+	fs.IntVar(&c.Pairs, "pairs", 500, "pairs: `number` of them")
+	fs.Float64Var(&c.Rate, "rate", 2000, "pairs: `messages` a second, where they are paced")
+	fs.IntVar(&c.Idle, "idle", 10_000, "idle: `connections`; each takes a file descriptor here and one at the node")
+	fs.IntVar(&c.Logins, "logins", 5000, "login: `users`")
+	c.Groups = []int{10, 100, 1000}
+	fs.Func("groups", "group: numbers of `members`, comma-separated (default 10,100,1000)", func(s string) (err error) {
+		c.Groups, err = numbers(s)
+		return err
+	})
+	fs.IntVar(&c.Nodes, "nodes", 3, "group: `number` of nodes")
+	fs.IntVar(&c.Text, "text", 128, "`bytes` of a message's text")
+	fs.Func("forms", "how the system is started, comma-separated: together (one process is node and route), apart (default both)", func(s string) error {
+		c.Forms = strings.Split(s, ",")
+		return nil
+	})
+	fs.StringVar(&c.Redis, "redis", "", "store of what is started: spawn, or the `URL` of one that runs; empty: spawn where redis-server is installed")
+	fs.Func("route", "`URL` of a route of a system that runs: measure that one, and start none; may be given several times", func(s string) error {
+		c.Routes = append(c.Routes, strings.TrimSuffix(s, "/"))
+		return nil
+	})
+	fs.Func("pid", "`name=id` of a process of that system, whose CPU and memory are told; may be given several times", func(s string) error {
+		p, err := process(s)
+		c.Processes = append(c.Processes, p)
+		return err
+	})
+}
+
+func numbers(s string) ([]int, error) {
+	var list []int
+	for item := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+func process(s string) (meter.Process, error) {
+	name, id, ok := strings.Cut(s, "=")
+	pid, err := strconv.Atoi(id)
+	if !ok || err != nil {
+		return meter.Process{}, errors.New("want name=id")
+	}
+	return meter.Process{Name: name, PID: pid}, nil
+}
+
+// runLimit is `cim bench limit`: the server that all others are compared with. It
+// ends when its input does.
+func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim bench limit", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	if err := config.Parse(fs, args); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the input or with the process
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
+	return limit.Serve(ctx, os.Stdout)
+}

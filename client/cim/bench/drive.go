@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/bench/swarm"
+)
+
+// traffic is what the clients send to each other, and what comes of it.
+type traffic interface {
+	swarm.Traffic
+	// tick sends what is due and returns how long until more is.
+	tick(now time.Duration) time.Duration
+	// begin starts the measured time: what was counted and timed is forgotten. What
+	// is checked is not.
+	begin()
+	// stop ends the sending.
+	stop()
+	// owed returns how many deliveries and answers have not come yet.
+	owed() int
+	// verdict returns what became of everything that was sent.
+	verdict() Check
+}
+
+const (
+	// drainTime is how long what is owed may take when nothing is sent any more.
+	drainTime = 10 * time.Second
+	// never is how long nothing is due by the clock.
+	never = time.Hour
+	// connectAtOnce is how many clients connect at a time.
+	connectAtOnce = 128
+)
+
+// drive lets the traffic run and returns what the system used in the measured
+// time. It then waits until everything that was sent has come.
+func (b *bench) drive(ctx context.Context, s system, clients *swarm.Swarm, t traffic) (usage, error) {
+	if err := drive(ctx, clients, t, clients.Now()+b.WarmUp); err != nil {
+		return usage{}, err
+	}
+	watch, err := startWatch(s.processes())
+	if err != nil {
+		return usage{}, err
+	}
+	t.begin()
+	if err := drive(ctx, clients, t, clients.Now()+b.Duration); err != nil {
+		return usage{}, err
+	}
+	used, err := watch.read()
+	if err != nil {
+		return usage{}, err
+	}
+	t.stop()
+	return used, drain(ctx, clients, t)
+}
+
+func drive(ctx context.Context, clients *swarm.Swarm, t traffic, until time.Duration) error {
+	for {
+		now := clients.Now()
+		if now >= until {
+			return nil
+		}
+		if err := clients.Poll(ctx, max(0, min(t.tick(now), until-now))); err != nil {
+			return err
+		}
+	}
+}
+
+// drain returns when nothing is owed, or drainTime has passed: what is then owed
+// is lost.
+func drain(ctx context.Context, clients *swarm.Swarm, t traffic) error {
+	for until := clients.Now() + drainTime; t.owed() > 0 && clients.Now() < until; {
+		if err := clients.Poll(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pace says when the next of a steady stream is due.
+type pace struct {
+	every time.Duration
+	next  time.Duration
+}
+
+func newPace(perSecond float64) pace {
+	return pace{every: time.Duration(float64(time.Second) / perSecond)}
+}
+
+// due reports whether one is due and, if so, moves on to the next. One that is
+// late does not move the others: what waits behind a slow server is timed from
+// when it should have been sent.
+func (p *pace) due(now time.Duration) (at time.Duration, ok bool) {
+	if p.next == 0 {
+		p.next = now
+	}
+	if p.next > now {
+		return 0, false
+	}
+	at = p.next
+	p.next += p.every
+	return at, true
+}

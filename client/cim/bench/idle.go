@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/bench/swarm"
+)
+
+// idle is connections that are logged in and do nothing but ping.
+func (b *bench) idle() []load {
+	about := fmt.Sprintf("%d connections that are logged in and ping every 10 s", b.Idle)
+	forms := b.forms(1)
+	return []load{
+		{
+			Name: "idle, TCP", About: about, forms: forms,
+			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, false) },
+		},
+		{
+			Name: "idle, WebSocket", About: about, forms: forms[:len(forms)-1], // the limit speaks none
+			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, true) },
+		},
+	}
+}
+
+// inPeace measures what it takes that many are there.
+func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
+	seats, err := b.seats(ctx, s, b.Idle)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	before, err := resident(s)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	clients, err := swarm.New(swarm.Idle{}, socket)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	defer clients.Close()
+	begun := time.Now()
+	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
+		return nil, Check{}, err
+	}
+	connecting := time.Since(begun)
+	if err := rest(ctx, clients, b.WarmUp); err != nil {
+		return nil, Check{}, err
+	}
+	watch, err := startWatch(s.processes())
+	if err != nil {
+		return nil, Check{}, err
+	}
+	if err := rest(ctx, clients, b.Hold); err != nil {
+		return nil, Check{}, err
+	}
+	used, err := watch.read()
+	if err != nil {
+		return nil, Check{}, err
+	}
+	after, err := resident(s)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	return idleFigures(len(seats), before, after, connecting, used), Check{}, nil
+}
+
+func idleFigures(n int, before, after map[string]int64, connecting time.Duration, used usage) []Figure {
+	var figures []Figure
+	for _, name := range used.names {
+		if name == "redis-server" || name == "route" { // they hold no connections
+			continue
+		}
+		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(after[name]-before[name]), float64(n))})
+	}
+	seconds := used.took.Seconds()
+	figures = append(figures, used.perEvent("a connection and second", int64(float64(n)*seconds))...)
+	if len(used.names) > 0 {
+		figures = append(figures, Figure{"CPU of all", "%", 100 * per(used.total().Seconds(), seconds)})
+	}
+	return append(figures, rate("connected", int64(n), connecting))
+}
+
+// rest lets the clients ping for a while.
+func rest(ctx context.Context, clients *swarm.Swarm, d time.Duration) error {
+	for until := clients.Now() + d; clients.Now() < until; {
+		if err := clients.Poll(ctx, until-clients.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resident returns the memory of the system's processes, by name.
+func resident(s system) (map[string]int64, error) {
+	held := make(map[string]int64)
+	for _, p := range s.processes() {
+		n, err := p.Resident()
+		if err != nil {
+			return nil, err
+		}
+		held[p.Name] += n
+	}
+	return held, nil
+}

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+)
+
+// Report is what a whole run measured.
+type Report struct {
+	Machine Machine `json:"machine"`
+	Runs    int     `json:"runs"`
+	Loads   []Table `json:"loads"`
+	Check   Check   `json:"check"` // of everything
+
+	loads []load
+}
+
+// Machine is where it was measured.
+type Machine struct {
+	CPUs int    `json:"cpus"`
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+	Go   string `json:"go"`
+}
+
+// Table is one load in all forms.
+type Table struct {
+	Name  string   `json:"name"`
+	About string   `json:"about"`
+	Forms []Column `json:"forms"`
+}
+
+// Column is one load in one form.
+type Column struct {
+	Form    string   `json:"form"`
+	Figures []Series `json:"figures"`
+	Check   Check    `json:"check"`
+}
+
+// Series is one figure of all runs.
+type Series struct {
+	Name    string    `json:"name"`
+	Unit    string    `json:"unit"`
+	Median  float64   `json:"median"`
+	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: the limit has none
+	Runs    []float64 `json:"runs"`
+}
+
+func newReport(loads []load, runs int) *Report {
+	r := &Report{
+		Machine: Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()},
+		Runs:    runs, loads: loads,
+	}
+	for _, l := range loads {
+		t := Table{Name: l.Name, About: l.About}
+		for _, f := range l.forms {
+			t.Forms = append(t.Forms, Column{Form: f.name})
+		}
+		r.Loads = append(r.Loads, t)
+	}
+	return r
+}
+
+// add takes one run of a load in a form.
+func (r *Report) add(load, form int, figures []Figure, check Check) {
+	c := &r.Loads[load].Forms[form]
+	c.Check.add(check)
+	r.Check.add(check)
+	for _, f := range figures {
+		s := c.series(f.Name)
+		if s == nil {
+			c.Figures = append(c.Figures, Series{Name: f.Name, Unit: f.Unit})
+			s = &c.Figures[len(c.Figures)-1]
+		}
+		s.Runs = append(s.Runs, f.Value)
+	}
+}
+
+func (c *Column) series(name string) *Series {
+	i := slices.IndexFunc(c.Figures, func(s Series) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.Figures[i]
+}
+
+// finish makes medians of the runs, and parts of the limit.
+func (r *Report) finish() {
+	for _, t := range r.Loads {
+		for i := range t.Forms {
+			for j := range t.Forms[i].Figures {
+				s := &t.Forms[i].Figures[j]
+				s.Median = median(s.Runs)
+			}
+		}
+		last := t.Forms[len(t.Forms)-1]
+		if last.Form != limitForm {
+			continue
+		}
+		for _, c := range t.Forms[:len(t.Forms)-1] {
+			for j := range c.Figures {
+				if of := last.series(c.Figures[j].Name); of != nil {
+					c.Figures[j].OfLimit = per(c.Figures[j].Median, of.Median)
+				}
+			}
+		}
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// JSON writes the report for machines.
+func (r *Report) JSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}

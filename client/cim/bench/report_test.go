@@ -1,0 +1,56 @@
+package bench
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
+	r := newReport([]load{{Name: "fanout", About: "a room", forms: []form{{name: "apart"}, {name: limitForm}}}}, 3)
+	for _, v := range []float64{300, 100, 200} {
+		r.add(0, 0, []Figure{{"deliveries", "1/s", v}, {"accepted", "ms", v}, {"CPU", "us", 0.05}}, Check{Messages: 1, Early: 1})
+		r.add(0, 1, []Figure{{"deliveries", "1/s", 4 * v}, {"CPU", "us", 0.01}}, Check{Messages: 2})
+	}
+	r.finish()
+	if got := r.Loads[0].Forms[0].Figures[0]; got.Median != 200 || got.OfLimit != 0.25 || len(got.Runs) != 3 {
+		t.Errorf("%+v", got)
+	}
+	var people, machines strings.Builder
+	if err := r.Print(&people); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"fanout: a room\n",
+		"               apart            limit\n",
+		"  deliveries   200 /s (×0.25)   800 /s\n",
+		"  accepted     200 ms           -\n",
+		"  CPU          0.050 us (×5.00) 0.010 us\n",
+		"checked 9 deliveries: 0 lost, 0 twice, 3 before an earlier one\n",
+	} {
+		if got := squeeze(people.String()); !strings.Contains(got, squeeze(want)) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if err := r.JSON(&machines); err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := json.Unmarshal([]byte(machines.String()), &back); err != nil || back.Check != r.Check || back.Loads[0].Forms[0].Figures[2].OfLimit != 5 {
+		t.Errorf("%v: %+v", err, back)
+	}
+}
+
+// squeeze makes runs of spaces one.
+func squeeze(s string) string {
+	for strings.Contains(s, "  ") {
+		s = strings.ReplaceAll(s, "  ", " ")
+	}
+	return s
+}
+
+func TestMedianOfEvenManyLiesBetween(t *testing.T) {
+	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
+		t.Error(got)
+	}
+}

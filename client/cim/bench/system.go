@@ -1,0 +1,160 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/cim-go/cim/client/cim/bench/limit"
+	"github.com/cim-go/cim/client/cim/bench/meter"
+	"github.com/cim-go/cim/client/cim/bench/swarm"
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/proto"
+	redis "github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// system is what is measured.
+type system interface {
+	// register makes sure that there are n users.
+	register(ctx context.Context, n int) error
+	// login returns what the first n users connect with, which is good for two
+	// minutes.
+	login(ctx context.Context, n int) ([]swarm.Seat, error)
+	// group returns a room that the first n users are in, who have logged in.
+	group(ctx context.Context, n int) (int64, error)
+	// processes are those whose costs are told.
+	processes() []meter.Process
+	stop()
+}
+
+// form is a way to run a system.
+type form struct {
+	name  string
+	start func(context.Context) (system, error)
+}
+
+// Names of the forms. limitForm is what the others are compared with.
+const (
+	oneForm     = "together" // one process that is node and route, and the store
+	apartForm   = "apart"    // node, route and store
+	runningForm = "as it runs"
+	limitForm   = "limit"
+)
+
+// forms returns the forms of a load that needs so many nodes.
+func (b *bench) forms(nodes int) []form {
+	bare := form{limitForm, func(context.Context) (system, error) { return startLimit(b.Program) }}
+	if len(b.Routes) > 0 {
+		running := func(context.Context) (system, error) {
+			return &running{newAPI(b.Routes), b.Processes}, nil
+		}
+		return []form{{runningForm, running}, bare}
+	}
+	cluster := func(c up.Config) func(context.Context) (system, error) {
+		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
+		return func(ctx context.Context) (system, error) { return startCluster(ctx, c) }
+	}
+	if nodes > 1 {
+		return []form{{fmt.Sprintf("%d nodes", nodes), cluster(up.Config{})}, bare}
+	}
+	all := []form{{oneForm, cluster(up.Config{WithRoute: true})}, {apartForm, cluster(up.Config{})}, bare}
+	return slices.DeleteFunc(all, func(f form) bool {
+		return f.name != limitForm && len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name)
+	})
+}
+
+// running is a system that somebody else started.
+type running struct {
+	*api
+	pids []meter.Process
+}
+
+func (r *running) processes() []meter.Process { return r.pids }
+func (r *running) stop()                      { r.client.CloseIdleConnections() }
+
+// cluster is a system that was started for one measurement.
+type cluster struct {
+	*api
+	*up.Cluster
+}
+
+func startCluster(ctx context.Context, c up.Config) (system, error) {
+	wanted := c.Redis
+	if c.Redis == "" {
+		c.Redis = "spawn"
+	}
+	started, err := up.Start(ctx, c)
+	if errors.Is(err, redis.ErrNotInstalled) && wanted == "" {
+		c.Redis = "embedded"
+		started, err = up.Start(ctx, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{newAPI(started.RouteURLs()), started}, nil
+}
+
+func (c *cluster) processes() []meter.Process {
+	var list []meter.Process
+	for _, n := range c.Nodes() {
+		name := "node"
+		if n.Route != "" {
+			name = "node with route"
+		}
+		list = append(list, meter.Process{Name: name, PID: n.PID()})
+	}
+	for _, r := range c.Cluster.Routes() {
+		list = append(list, meter.Process{Name: "route", PID: r.PID()})
+	}
+	if server := c.Redis(); server != nil {
+		list = append(list, meter.Process{Name: "redis-server", PID: server.PID()})
+	}
+	return list
+}
+
+// stop kills the programs: what they would do at a polite end is nobody's.
+func (c *cluster) stop() {
+	c.client.CloseIdleConnections()
+	for _, n := range c.Nodes() {
+		n.Kill()
+	}
+	for _, r := range c.Cluster.Routes() {
+		r.Kill()
+	}
+	c.Stop()
+}
+
+// bare is the limit. It asks for no tickets, and everybody is in its one room.
+type bare struct{ *limit.Process }
+
+func startLimit(program []string) (system, error) {
+	if program == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find own program: %w", err)
+		}
+		program = []string{self}
+	}
+	p, err := limit.Start(append(program[:len(program):len(program)], "bench", "limit"))
+	if err != nil {
+		return nil, err
+	}
+	return bare{p}, nil
+}
+
+func (b bare) register(context.Context, int) error { return nil }
+
+func (b bare) login(_ context.Context, n int) ([]swarm.Seat, error) {
+	seats := make([]swarm.Seat, n)
+	for i := range seats {
+		seats[i] = swarm.Seat{User: int64(i + 1), Address: b.Address}
+	}
+	return seats, nil
+}
+
+func (b bare) group(context.Context, int) (int64, error) { return proto.Everyone, nil }
+
+func (b bare) processes() []meter.Process { return []meter.Process{{Name: limitForm, PID: b.PID}} }
+func (b bare) stop()                      { b.Stop() }

@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Print writes the report for people: a table a load, a column a form, each
+// figure with what part of the limit's it is.
+func (r *Report) Print(w io.Writer) error {
+	var b bytes.Buffer
+	for _, t := range r.Loads {
+		fmt.Fprintf(&b, "%s: %s\n", t.Name, t.About)
+		t.print(&b)
+		fmt.Fprintln(&b)
+	}
+	fmt.Fprintf(&b, "medians of %d runs on %d CPUs (%s/%s, %s), clients and servers together; ×: as a part of the limit's\n",
+		r.Runs, r.Machine.CPUs, r.Machine.OS, r.Machine.Arch, r.Machine.Go)
+	fmt.Fprintln(&b, r.Check)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// String tells the verdict.
+func (c Check) String() string {
+	return fmt.Sprintf("checked %d deliveries: %d lost, %d twice, %d before an earlier one", c.Messages, c.Lost, c.Twice, c.Early)
+}
+
+func (t *Table) print(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, c := range t.Forms {
+		fmt.Fprintf(table, "\t%s", c.Form)
+	}
+	fmt.Fprintln(table)
+	for _, name := range t.names() {
+		fmt.Fprintf(table, "  %s", name)
+		for _, c := range t.Forms {
+			fmt.Fprintf(table, "\t%s", c.cell(name))
+		}
+		fmt.Fprintln(table)
+	}
+	_ = table.Flush() // to memory
+}
+
+// names are those of all figures, in the order of the form that has the most.
+func (t *Table) names() []string {
+	forms := slices.SortedStableFunc(slices.Values(t.Forms), func(a, b Column) int { return len(b.Figures) - len(a.Figures) })
+	var names []string
+	for _, c := range forms {
+		at := len(names)
+		for _, s := range slices.Backward(c.Figures) { // a new one goes before the one it stands before
+			if i := slices.Index(names, s.Name); i >= 0 {
+				at = i
+			} else {
+				names = slices.Insert(names, at, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+func (c *Column) cell(name string) string {
+	s := c.series(name)
+	if s == nil {
+		return "-"
+	}
+	cell := quantity(s.Median, s.Unit)
+	if s.OfLimit > 0 {
+		cell += " (×" + digits(s.OfLimit) + ")"
+	}
+	return cell
+}
+
+// quantity writes a value with its unit, in three digits.
+func quantity(v float64, unit string) string {
+	switch {
+	case unit == "1/s" && v >= 1e6:
+		return digits(v/1e6) + " M/s"
+	case unit == "1/s" && v >= 1e4:
+		return digits(v/1e3) + " k/s"
+	case unit == "1/s":
+		return digits(v) + " /s"
+	}
+	return digits(v) + " " + unit
+}
+
+// digits writes a value in three digits, or more before the point.
+func digits(v float64) string {
+	switch {
+	case v >= 100 || v <= -100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10 || v <= -10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 0.1 || v <= -0.1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	s := fmt.Sprintf("%.3f", v)
+	return strings.TrimSuffix(s, ".000")
+}
