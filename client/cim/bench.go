@@ -25,6 +25,8 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
   login    five thousand come at once
   group    one writes to a group whose members are on several nodes
            (without a name: all of these)
+
+  cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
 `
 
 // runBench is `cim bench`: measure the system on this machine, beside what the
@@ -32,8 +34,11 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
 func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	loads := bench.Loads
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		if args[0] == "limit" {
+		switch args[0] {
+		case "limit":
 			return runLimit(ctx, args[1:], stderr)
+		case "scale":
+			return runScale(ctx, args[1:], stderr)
 		}
 		loads, args = strings.Split(args[0], ","), args[1:]
 	}

@@ -49,7 +49,7 @@ type Config struct {
 var Loads = []string{"fanout", "pairs", "idle", "login", "group"}
 
 // Forms are the ways in which the system is started where one node is enough.
-var Forms = []string{oneForm, apartForm}
+var Forms = []string{Together, Apart}
 
 func (c *Config) check() error {
 	for _, name := range c.Loads {

@@ -87,6 +87,19 @@ func (c *Column) series(name string) *Series {
 	return &c.Figures[i]
 }
 
+// Median returns the median of a figure of a load in a form, and false if it was
+// not measured.
+func (r *Report) Median(load, form, figure string) (float64, bool) {
+	for _, t := range r.Loads {
+		for _, c := range t.Forms {
+			if s := c.series(figure); t.Name == load && c.Form == form && s != nil {
+				return s.Median, true
+			}
+		}
+	}
+	return 0, false
+}
+
 // finish makes medians of the runs, and parts of the limit.
 func (r *Report) finish() {
 	for _, t := range r.Loads {

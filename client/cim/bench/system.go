@@ -37,8 +37,8 @@ type form struct {
 
 // Names of the forms. limitForm is what the others are compared with.
 const (
-	oneForm     = "together" // one process that is node and route, and the store
-	apartForm   = "apart"    // node, route and store
+	Together    = "together" // one process that is node and route, and the store
+	Apart       = "apart"    // node, route and store
 	runningForm = "as it runs"
 	limitForm   = "limit"
 )
@@ -59,7 +59,7 @@ func (b *bench) forms(nodes int) []form {
 	if nodes > 1 {
 		return []form{{fmt.Sprintf("%d nodes", nodes), cluster(up.Config{})}, bare}
 	}
-	all := []form{{oneForm, cluster(up.Config{WithRoute: true})}, {apartForm, cluster(up.Config{})}, bare}
+	all := []form{{Together, cluster(up.Config{WithRoute: true})}, {Apart, cluster(up.Config{})}, bare}
 	return slices.DeleteFunc(all, func(f form) bool {
 		return f.name != limitForm && len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name)
 	})
