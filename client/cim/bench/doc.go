@@ -46,10 +46,10 @@
 // Latencies are kept in buckets of 3 %. At a steady pace they count from when a
 // message was due, so a server that stalls is charged for all that waited.
 //
-// Deliveries are checked while they are counted, all of them: each member is
-// given each message once, and numbers of logs have no gaps. "Before an earlier one"
-// is what a client of the SDK puts in order. A run in which something was lost, or
-// came twice, exits with 1.
+// Deliveries are checked while they are counted, all of them: everybody is given
+// each message once, and the log has them in the order in which they were sent.
+// "Before an earlier one" is what a client of the SDK puts in order. A run in which
+// something was lost, came twice, or had no answer exits with 1.
 //
 // # What cannot be compared
 //

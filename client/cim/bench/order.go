@@ -1,23 +1,35 @@
 package bench
 
-// Check is what became of the messages: every one that was accepted must have
-// come to each of its receivers, once. Numbers are the senders' own, and the
-// logs' where a server tells them.
+import "fmt"
+
+// Check is what became of the messages: every one that was sent must be accepted,
+// must come to each of its receivers, once, and must stand in the log in the order
+// in which it was sent.
 type Check struct {
-	Messages int64 `json:"messages"` // deliveries looked at
-	Lost     int64 `json:"lost"`
-	Twice    int64 `json:"twice"`
-	Early    int64 `json:"early"` // came before an earlier one: a client puts them in order
+	Messages   int64 `json:"messages"`   // deliveries looked at
+	Unanswered int64 `json:"unanswered"` // messages that were neither accepted nor refused
+	Lost       int64 `json:"lost"`       // deliveries
+	Twice      int64 `json:"twice"`      // deliveries
+	Swapped    int64 `json:"swapped"`    // messages that stand in the log before an earlier one
+	Early      int64 `json:"early"`      // deliveries before an earlier one's: a client puts them in order
 }
 
-// Broken reports whether a client of the SDK would have had to fetch something
-// that was not delivered, or to drop something.
-func (c Check) Broken() bool { return c.Lost > 0 || c.Twice > 0 }
+// Broken reports whether the promise was broken, or a client of the SDK would have
+// had to fetch something that was not delivered, or to drop something.
+func (c Check) Broken() bool { return c.Unanswered+c.Lost+c.Twice+c.Swapped > 0 }
+
+// String tells it in a sentence.
+func (c Check) String() string {
+	return fmt.Sprintf("checked %d deliveries: %d lost, %d twice, %d before an earlier one; messages: %d without an answer, %d out of order in the log",
+		c.Messages, c.Lost, c.Twice, c.Early, c.Unanswered, c.Swapped)
+}
 
 func (c *Check) add(o Check) {
 	c.Messages += o.Messages
+	c.Unanswered += o.Unanswered
 	c.Lost += o.Lost
 	c.Twice += o.Twice
+	c.Swapped += o.Swapped
 	c.Early += o.Early
 }
 

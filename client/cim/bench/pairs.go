@@ -76,7 +76,8 @@ type talker struct {
 	letter *wire.Letter
 	sent   []time.Duration // by number
 	heard  order           // the peer's numbers
-	places order           // of the own log's, from the first after the login
+	copied int64           // number in the own log of the last own message
+	pushed int64           // and of the last of the peer's
 }
 
 func newTalk(seats []swarm.Seat, text int, pace *pace, answer bool) *talk {
@@ -143,12 +144,13 @@ func (t *talk) frame(c *swarm.Client, h *wire.Head, now time.Duration) error {
 		return nil // of others, where others write too
 	}
 	self, peer := &t.talkers[c.Index], &t.talkers[c.Index^1]
-	if h.Place > 0 { // pushes and own copies are in one log
-		self.places.note(int(h.Place-c.Inbox-1), &t.check)
-	}
 	if h.Cmd == proto.Command_SEND_ANSWER {
 		if h.Code != proto.OK {
 			return fmt.Errorf("a message is refused: %v %s", h.Code, h.Text)
+		}
+		t.rise(&self.copied, h.Place)
+		if n >= len(self.sent) {
+			return fmt.Errorf("message %d is answered, and %d were sent", n, len(self.sent))
 		}
 		t.answered++
 		t.toStore.Record(now - self.sent[n])
@@ -156,6 +158,9 @@ func (t *talk) frame(c *swarm.Client, h *wire.Head, now time.Duration) error {
 	}
 	if n >= len(peer.sent) {
 		return fmt.Errorf("message %d comes, and %d were sent", n, len(peer.sent))
+	}
+	if n == self.heard.next { // else it is early, or comes twice
+		t.rise(&self.pushed, h.Place)
 	}
 	self.heard.note(n, &t.check)
 	t.came++
@@ -168,8 +173,19 @@ func (t *talk) frame(c *swarm.Client, h *wire.Head, now time.Duration) error {
 	return nil
 }
 
+// rise looks whether a place in a log is behind the last one. Zero was not told.
+func (t *talk) rise(last *int64, place int64) {
+	if place > 0 && place <= *last {
+		t.check.Swapped++
+	}
+	*last = max(*last, place)
+}
+
 func (t *talk) verdict() Check {
 	c := t.check
+	if t.answer {
+		c.Unanswered = int64(t.sent - t.answered)
+	}
 	for i := range t.talkers {
 		c.Lost += t.talkers[i].heard.missing(len(t.talkers[i^1].sent))
 	}

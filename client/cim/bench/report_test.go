@@ -26,7 +26,7 @@ func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
 		"  deliveries   200 /s (×0.25)   800 /s\n",
 		"  accepted     200 ms           -\n",
 		"  CPU          0.050 us (×5.00) 0.010 us\n",
-		"checked 9 deliveries: 0 lost, 0 twice, 3 before an earlier one\n",
+		"checked 9 deliveries: 0 lost, 0 twice, 3 before an earlier one; messages: 0 without an answer, 0 out of order in the log\n",
 	} {
 		if got := squeeze(people.String()); !strings.Contains(got, squeeze(want)) {
 			t.Errorf("%q is not in\n%s", want, got)

@@ -29,8 +29,6 @@ type room struct {
 
 	messages []message
 	members  []order // by client
-	places   order   // of the log's numbers, from the first
-	first    int64   // number in the log of the first message that came; zero: none yet
 	check    Check
 
 	whole    int // messages that all members have
@@ -48,6 +46,7 @@ type room struct {
 type message struct {
 	sent  time.Duration
 	left  int    // members who do not have it
+	place int64  // its number in the log; zero: it was not told
 	frame []byte // its push, as the first member got it; nil: nobody has it, or all have
 }
 
@@ -137,23 +136,11 @@ func (r *room) frame(c *swarm.Client, b []byte, now time.Duration) (taken int) {
 			return r.answers(n, h, now)
 		}
 		if m := &r.messages[n]; m.frame == nil && m.left == len(r.members)-1 {
-			m.frame = bytes.Clone(whole)
-			r.place(h.Place)
+			m.frame, m.place = bytes.Clone(whole), h.Place
 		}
 		r.deliver(c, n, now)
 		return nil
 	})
-}
-
-// place looks at the number that a message has in the log.
-func (r *room) place(place int64) {
-	if place == 0 {
-		return
-	}
-	if r.first == 0 {
-		r.first = place
-	}
-	r.places.note(int(place-r.first), &r.check)
 }
 
 func (r *room) answers(n int, h *wire.Head, now time.Duration) error {
@@ -181,8 +168,18 @@ func (r *room) deliver(c *swarm.Client, n int, now time.Duration) {
 
 func (r *room) verdict() Check {
 	c := r.check
+	if r.answer {
+		c.Unanswered = int64(len(r.messages) - r.answered)
+	}
 	for i := range r.members[1:] {
 		c.Lost += r.members[1+i].missing(len(r.messages))
+	}
+	var last int64
+	for _, m := range r.messages {
+		if m.place > 0 && m.place <= last {
+			c.Swapped++
+		}
+		last = max(last, m.place)
 	}
 	return c
 }

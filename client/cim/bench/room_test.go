@@ -92,6 +92,18 @@ func TestAFrameIsTakenWhole(t *testing.T) {
 	}
 }
 
+func TestALogInAnotherOrderIsFound(t *testing.T) {
+	r := newRoom(2, proto.Everyone, 16, nil, true)
+	r.answered = 1
+	for _, place := range []int64{5, 7, 6, 8, 8} {
+		r.messages = append(r.messages, message{place: place})
+		r.members[1].note(len(r.messages)-1, &r.check)
+	}
+	if got := r.verdict(); got != (Check{Swapped: 2, Unanswered: 4}) || !got.Broken() {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Who is late sends all that was due, each timed from when it was.
 func TestAPaceIsKeptHoweverLateItIsAsked(t *testing.T) {
 	p := newPace(100)

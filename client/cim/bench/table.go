@@ -25,11 +25,6 @@ func (r *Report) Print(w io.Writer) error {
 	return err
 }
 
-// String tells the verdict.
-func (c Check) String() string {
-	return fmt.Sprintf("checked %d deliveries: %d lost, %d twice, %d before an earlier one", c.Messages, c.Lost, c.Twice, c.Early)
-}
-
 func (t *Table) print(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, c := range t.Forms {

@@ -33,8 +33,6 @@ type Client struct {
 	User  int64
 	Index int // in the order of connecting, from 0
 
-	Inbox int64 // the newest number of the user's own log when he came in
-
 	conn  *loop.Conn
 	state state
 	since time.Duration // when it was dialled
@@ -211,11 +209,6 @@ func (s *Swarm) welcome(c *Client, b []byte) (taken int, err error) {
 	}
 	if f.Cmd != proto.Command_LOGIN_ANSWER || f.Code != 0 {
 		return 0, fmt.Errorf("the answer to the login is %v: %v %s", f.Cmd, proto.Code(f.Code), f.ReqMsg)
-	}
-	for _, mark := range f.Newest {
-		if mark.Log == proto.Inbox {
-			c.Inbox = mark.Number
-		}
 	}
 	c.state = open
 	s.opened++
