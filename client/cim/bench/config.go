@@ -39,7 +39,7 @@ type Config struct {
 	// Routes are the URLs of a system that runs already. Empty: what is measured is
 	// started anew for each measurement.
 	Routes    []string
-	Processes []meter.Process // of that system, as far as their costs are to be told
+	Processes []meter.Process // of that system, whose costs are told; "route" and "redis-server" hold no connections
 
 	Program []string  // the command line of this program, to start others by; nil: this very binary
 	Out     io.Writer // progress; nil: nowhere

@@ -65,13 +65,10 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	return idleFigures(len(seats), before, after, connecting, used), Check{}, nil
 }
 
-func idleFigures(n int, before, after map[string]int64, connecting time.Duration, used usage) []Figure {
+func idleFigures(n int, before, after int64, connecting time.Duration, used usage) []Figure {
 	var figures []Figure
-	for _, name := range used.names {
-		if name == "redis-server" || name == "route" { // they hold no connections
-			continue
-		}
-		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(after[name]-before[name]), float64(n))})
+	if len(used.names) > 0 {
+		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(after-before), float64(n))})
 	}
 	seconds := used.took.Seconds()
 	figures = append(figures, used.perEvent("a connection and second", int64(float64(n)*seconds))...)
@@ -91,15 +88,17 @@ func rest(ctx context.Context, clients *swarm.Swarm, d time.Duration) error {
 	return nil
 }
 
-// resident returns the memory of the system's processes, by name.
-func resident(s system) (map[string]int64, error) {
-	held := make(map[string]int64)
+// resident returns the memory of the processes that hold connections.
+func resident(s system) (sum int64, err error) {
 	for _, p := range s.processes() {
+		if p.Name == routeProcess || p.Name == redisProcess {
+			continue
+		}
 		n, err := p.Resident()
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		held[p.Name] += n
+		sum += n
 	}
-	return held, nil
+	return sum, nil
 }

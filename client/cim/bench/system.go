@@ -54,7 +54,7 @@ func (b *bench) forms(nodes int) []form {
 	}
 	cluster := func(c up.Config) func(context.Context) (system, error) {
 		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
-		return func(ctx context.Context) (system, error) { return startCluster(ctx, c) }
+		return func(ctx context.Context) (system, error) { return b.startCluster(ctx, c) }
 	}
 	if nodes > 1 {
 		return []form{{fmt.Sprintf("%d nodes", nodes), cluster(up.Config{})}, bare}
@@ -64,6 +64,12 @@ func (b *bench) forms(nodes int) []form {
 		return f.name != limitForm && len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name)
 	})
 }
+
+// Names of the processes that hold no connections.
+const (
+	routeProcess = "route"
+	redisProcess = "redis-server"
+)
 
 // running is a system that somebody else started.
 type running struct {
@@ -80,13 +86,14 @@ type cluster struct {
 	*up.Cluster
 }
 
-func startCluster(ctx context.Context, c up.Config) (system, error) {
+func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	wanted := c.Redis
 	if c.Redis == "" {
 		c.Redis = "spawn"
 	}
 	started, err := up.Start(ctx, c)
 	if errors.Is(err, redis.ErrNotInstalled) && wanted == "" {
+		b.say("there is no redis-server to start: the store is embedded in this very process, so that what has the store in it means little")
 		c.Redis = "embedded"
 		started, err = up.Start(ctx, c)
 	}
@@ -106,10 +113,10 @@ func (c *cluster) processes() []meter.Process {
 		list = append(list, meter.Process{Name: name, PID: n.PID()})
 	}
 	for _, r := range c.Cluster.Routes() {
-		list = append(list, meter.Process{Name: "route", PID: r.PID()})
+		list = append(list, meter.Process{Name: routeProcess, PID: r.PID()})
 	}
 	if server := c.Redis(); server != nil {
-		list = append(list, meter.Process{Name: "redis-server", PID: server.PID()})
+		list = append(list, meter.Process{Name: redisProcess, PID: server.PID()})
 	}
 	return list
 }

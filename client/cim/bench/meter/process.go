@@ -89,5 +89,5 @@ func parseRollup(rollup []byte) (int64, error) {
 		kib, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
 		return kib << 10, err
 	}
-	return 0, errors.New("no line of it begins with Rss:")
+	return 0, errors.New("it has no line with Rss")
 }
