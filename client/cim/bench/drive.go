@@ -60,7 +60,7 @@ func drive(ctx context.Context, clients *swarm.Swarm, t traffic, until time.Dura
 		if now >= until {
 			return nil
 		}
-		if err := clients.Poll(ctx, max(0, min(t.tick(now), until-now))); err != nil {
+		if err := clients.Poll(ctx, min(t.tick(now), until-now)); err != nil {
 			return err
 		}
 	}

@@ -129,13 +129,14 @@ func (t *talk) say(i int, at time.Duration) {
 func (t *talk) Read(c *swarm.Client, b []byte) (taken int) {
 	now := t.swarm.Now()
 	take := func(c *swarm.Client, h *wire.Head, _ []byte) error { return t.frame(c, h, now) }
-	for {
+	for taken < len(b) {
 		n := t.swarm.Frame(c, b[taken:], take)
 		if n == 0 {
-			return taken
+			break
 		}
 		taken += n
 	}
+	return taken
 }
 
 func (t *talk) frame(c *swarm.Client, h *wire.Head, now time.Duration) error {

@@ -97,16 +97,17 @@ func (r *room) publish(at time.Duration) {
 // message which another member was given are not decoded, only compared.
 func (r *room) Read(c *swarm.Client, b []byte) (taken int) {
 	now := r.swarm.Now()
-	for {
+	for taken < len(b) {
 		n := r.again(c, b[taken:], now)
 		if n == 0 {
 			n = r.frame(c, b[taken:], now)
 		}
 		if n == 0 {
-			return taken
+			break
 		}
 		taken += n
 	}
+	return taken
 }
 
 // again takes the next message off b if it is as it should be.

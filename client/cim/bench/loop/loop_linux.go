@@ -105,7 +105,7 @@ func (l *Loop) watch(fd int, events uint32) error {
 }
 
 // Poll writes what waits, waits until something happens but no longer than wait,
-// and hears it. Negative waits for ever.
+// and hears it. A wait that is not positive is none.
 func (l *Loop) Poll(wait time.Duration) error {
 	l.flush()
 	n, err := l.wait(wait)
@@ -134,17 +134,13 @@ func (l *Loop) Poll(wait time.Duration) error {
 
 // wait is exact to the microsecond: epoll_wait by itself counts milliseconds.
 func (l *Loop) wait(d time.Duration) (int, error) {
-	ms := -1
-	if d >= 0 {
-		if d > 0 {
-			until := unix.NsecToTimespec(int64(d))
-			if _, err := unix.Ppoll([]unix.PollFd{{Fd: int32(l.poller), Events: unix.POLLIN}}, &until, nil); err != nil && err != unix.EINTR {
-				return 0, err
-			}
+	if d > 0 {
+		until := unix.NsecToTimespec(int64(d))
+		if _, err := unix.Ppoll([]unix.PollFd{{Fd: int32(l.poller), Events: unix.POLLIN}}, &until, nil); err != nil && err != unix.EINTR {
+			return 0, err
 		}
-		ms = 0
 	}
-	n, err := unix.EpollWait(l.poller, l.ready, ms)
+	n, err := unix.EpollWait(l.poller, l.ready, 0)
 	if err == unix.EINTR {
 		return 0, nil
 	}

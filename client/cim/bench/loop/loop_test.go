@@ -98,6 +98,16 @@ func TestAWaitIsAsLongAsItWasAsked(t *testing.T) {
 	}
 }
 
+// Who computes a wait from a deadline may find that it has just passed.
+func TestAWaitThatIsOverIsNone(t *testing.T) {
+	l, _ := start(t, new(echo))
+	for _, wait := range []time.Duration{0, -1, -time.Hour} {
+		if err := l.Poll(wait); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestEndsAreTold(t *testing.T) {
 	e := new(echo)
 	l, address := start(t, e)

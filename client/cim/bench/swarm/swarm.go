@@ -126,10 +126,7 @@ func (s *Swarm) dial(seat Seat) error {
 // Poll writes what waits, waits until something happens but no longer than wait,
 // and hears it. A client that was lost is an error, and so is the end of ctx.
 func (s *Swarm) Poll(ctx context.Context, wait time.Duration) error {
-	if wait > 0 {
-		wait = min(wait, s.pingDue())
-	}
-	if err := s.loop.Poll(wait); err != nil {
+	if err := s.loop.Poll(min(wait, s.pingDue())); err != nil {
 		return err
 	}
 	if s.failed != nil {
