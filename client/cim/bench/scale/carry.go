@@ -19,7 +19,7 @@ type Costs struct {
 
 // DefaultCosts are what `cim bench` measured on two cores of a virtual machine,
 // form "apart".
-var DefaultCosts = Costs{Connection: 9500, Delivery: 0.6, Node: 45, Route: 26, Redis: 11}
+var DefaultCosts = Costs{Connection: 9100, Delivery: 0.62, Node: 43, Route: 22, Redis: 10.4}
 
 // CostsOf reads what was measured out of a report of `cim bench` in the form
 // "apart". What it does not have stays as it is by default.

@@ -80,9 +80,10 @@ func TestCostsComeFromAReport(t *testing.T) {
 	if got := CostsOf(r); got != want {
 		t.Errorf("%+v", got)
 	}
+	want.Node, want.Connection = 50, 1000
 	m := Machine{Cores: 4, Memory: 16e9, Use: 0.5, Most: 100_000}
 	one, ten := Carry(1, want, m), Carry(10, want, m)
-	if one.Connections != 100_000 || ten.Messages != 10*one.Messages || one.Messages != 2e6/want.Node {
+	if one.Connections != 100_000 || one.Messages != 40_000 || ten.Messages != 400_000 {
 		t.Errorf("%+v\n%+v", one, ten)
 	}
 	var b strings.Builder
