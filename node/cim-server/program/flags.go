@@ -18,7 +18,8 @@ import (
 
 // flags are what cim-server is told.
 type flags struct {
-	log config.Log
+	log     config.Log
+	profile config.Profile
 
 	id         string
 	zone       string
@@ -76,6 +77,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.routeAt, "route-listen", "127.0.0.1:8083", "`address` of that route")
 	f.route.Register(fs)
 	f.log.Flags(fs)
+	f.profile.Flags(fs)
 }
 
 // list is a flag that may be given several times or with commas.

@@ -241,6 +241,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.keepKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
 	group.Go(func() error { return s.keepSmall(parts) })
+	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })
 	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {
 		group.Go(func() error { return s.mirror.Run(parts) })

@@ -24,11 +24,13 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim-route", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	var (
-		f   Flags
-		log config.Log
+		f       Flags
+		log     config.Log
+		profile config.Profile
 	)
 	f.Register(fs)
 	log.Flags(fs)
+	profile.Flags(fs)
 	listen := fs.String("listen", "127.0.0.1:8083", "`address` for clients and nodes")
 	members := fs.String("ring", "seed:127.0.0.1:8081",
 		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...]")
@@ -60,6 +62,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
+	group.Go(func() error { return profile.Run(ctx, logger) })
 	group.Go(func() error { return server.Run(ctx) })
 	return group.Wait()
 }
