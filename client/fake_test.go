@@ -65,7 +65,7 @@ type storedLog struct {
 	epoch   proto.Epoch
 	trimmed int64
 	joined  int64 // number of alice's joining: nothing before it is for her; zero: an inbox or everyone
-	left    bool  // she may read nothing more
+	left    int64 // number of the last entry that she may read; zero: she has not left
 	entries []proto.Message
 }
 
@@ -147,7 +147,7 @@ func (k *cluster) tellNewest() {
 func (k *cluster) newestLocked() []*proto.Mark {
 	var list []proto.Position
 	for _, log := range slices.Sorted(maps.Keys(k.logs)) {
-		if l := k.logs[log]; log <= proto.Everyone || l.joined > 0 && !l.left {
+		if l := k.logs[log]; log <= proto.Everyone || l.joined > 0 && l.left == 0 {
 			list = append(list, l.newest(log))
 		}
 	}
@@ -285,7 +285,7 @@ func (k *cluster) loginLocked(in proto.LoginRequest) (any, *proto.ErrorAnswer) {
 func (k *cluster) pullLocked(in proto.PullMessages) (any, *proto.ErrorAnswer) {
 	k.pulls = append(k.pulls, in.After)
 	l := k.logs[in.After.Log]
-	if l.left {
+	if l.left > 0 && in.After.Number >= l.left {
 		return nil, refuse(proto.NotMember)
 	}
 	first := max(l.trimmed, l.joined-1)
@@ -298,7 +298,13 @@ func (k *cluster) pullLocked(in proto.PullMessages) (any, *proto.ErrorAnswer) {
 		return nil, refuse(proto.Diverged)
 	}
 	page := proto.PulledMessages{Epoch: l.epoch, Oldest: first + 1, Newest: l.newest(in.After.Log), Through: in.After}
+	if l.left > 0 {
+		page.Newest = l.entries[l.left-l.trimmed-1].At
+	}
 	for _, m := range l.entries[after-l.trimmed:] {
+		if m.At.Number > page.Newest.Number {
+			break
+		}
 		if len(page.Messages) == in.Limit {
 			break
 		}

@@ -24,9 +24,19 @@ func (k *cluster) joins() proto.Message {
 		k.logs[room] = l
 		l.append(room, proto.Message{ID: "genesis", Kind: proto.Kind_GENESIS})
 	}
-	l.left = false
+	l.left = 0
 	m := l.append(room, proto.Message{ID: fmt.Sprint("join-", len(l.entries)), From: alice, FromName: "alice", Group: room, Kind: proto.Kind_JOIN, Text: "+alice"})
 	l.joined = m.At.Number
+	return m
+}
+
+// leaves ends alice's membership by an entry of the log, which is not pushed.
+func (k *cluster) leaves() proto.Message {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.logs[room]
+	m := l.append(room, proto.Message{ID: fmt.Sprint("leave-", len(l.entries)), From: alice, FromName: "alice", Group: room, Kind: proto.Kind_LEAVE, Text: "-alice"})
+	l.left = m.At.Number
 	return m
 }
 
@@ -102,7 +112,7 @@ func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
 		k.say(room, "one")
 		expect(t, c, "one")
 		k.mu.Lock()
-		k.logs[room].left = true
+		k.logs[room].left = k.logs[room].newest(room).Number
 		k.mu.Unlock()
 		k.store(room, "not for her")
 		k.tell(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: []*proto.Mark{{Log: room, Epoch: 0xd, Number: 99}}})
@@ -122,16 +132,61 @@ func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
 	})
 }
 
+// What was written while she belonged is hers, wherever she left from.
+func TestGroupLeftWhileAwayIsShownToItsEnd(t *testing.T) {
+	tests := map[string]func(t *testing.T, k *cluster, c *Client, cfg Config) *Client{
+		"the connection was lost": func(t *testing.T, k *cluster, c *Client, _ Config) *Client { return c },
+		"the process had ended": func(t *testing.T, k *cluster, c *Client, cfg Config) *Client {
+			k.mu.Lock()
+			k.cursors = []proto.Position{k.logs[room].newest(room)}
+			k.mu.Unlock()
+			c.Close()
+			return nil
+		},
+	}
+	for name, away := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			k := newCluster()
+			k.fill()
+			k.joins()
+			cfg := k.config()
+			cfg.History = history.NewMemory()
+			c := connect(t, cfg)
+			expect(t, c, "+alice")
+			c = away(t, k, c, cfg)
+			k.store(room, "one")
+			k.leaves()
+			k.store(room, "not for her")
+			if c == nil {
+				c = connect(t, cfg)
+			} else {
+				k.kick(proto.GoingAway)
+			}
+			for _, want := range []string{"one", "-alice"} {
+				if got := receive(c); got != want {
+					t.Errorf("%s: shown %q, want %q", name, got, want)
+				}
+			}
+			pulls := k.pulled()
+			k.kick(proto.GoingAway)
+			k.say(proto.Inbox, "life goes on")
+			expect(t, c, "life goes on")
+			time.Sleep(time.Minute)
+			if n := k.pulled() - pulls; n > 3 {
+				t.Errorf("%s: %d pulls of what there is no more", name, n)
+			}
+			c.Close()
+		})
+	}
+}
+
 func TestGroupThatWasLeftIsAcknowledgedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		k.fill()
 		c := connect(t, k.config())
 		expect(t, c, "+alice", "before her time", "this too")
-		k.mu.Lock()
-		leave := k.logs[room].append(room, proto.Message{ID: "leave", From: alice, Group: room, Kind: proto.Kind_LEAVE, Text: "-alice"})
-		k.mu.Unlock()
-		k.push(leave)
+		k.push(k.leaves())
 		expect(t, c, "-alice")
 		k.say(proto.Inbox, "hi")
 		expect(t, c, "hi")

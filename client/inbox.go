@@ -35,6 +35,29 @@ func (c *Client) learn(newest, cursors []proto.Position) {
 	poke(c.pull)
 }
 
+// finish reads groups to their end that a login answer names no more, although
+// this device follows them, or did: the user left while nobody told it. What was
+// written until then is his.
+func (c *Client) finish(newest, cursors []proto.Position) {
+	named := make(map[int64]bool, len(newest))
+	for _, end := range newest {
+		named[end.Log] = true
+	}
+	for _, at := range cursors {
+		if at.Log > proto.Everyone && !named[at.Log] {
+			c.follow(at.Log, at, proto.Position{})
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for log, f := range c.in.logs {
+		if log > proto.Everyone && !named[log] {
+			f.doubt = true
+		}
+	}
+	poke(c.pull)
+}
+
 func (c *Client) observe(end proto.Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

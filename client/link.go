@@ -47,7 +47,9 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 	if l.ping <= 0 {
 		l.ping = defaultPing
 	}
-	c.learn(proto.Positions(answer.Newest), proto.Positions(answer.Cursors))
+	newest, cursors := proto.Positions(answer.Newest), proto.Positions(answer.Cursors)
+	c.learn(newest, cursors)
+	c.finish(newest, cursors)
 	c.wg.Go(func() { c.read(l) })
 	return l, nil
 }
