@@ -129,7 +129,8 @@ func (s *session) welcome(a *proto.Opened) {
 
 // follow makes the session a member of the groups that a route told, a CIM
 // connection of none but everyone, and returns up to where it has to fetch its
-// logs: what comes behind is sent to it.
+// logs: what comes behind is sent to it. Of a group that its user left, without the
+// relay having come to that, it has to fetch the rest.
 func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 	var groups []int64
 	for _, mark := range a.Newest {
@@ -141,7 +142,9 @@ func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 		}
 	}
 	if s.feed == nil {
-		s.node.hub.SetGroups(s.entry, groups, a.Version)
+		for _, group := range s.node.hub.SetGroups(s.entry, groups, a.Version) {
+			s.tell(s.node.relays.of(group).beyond())
+		}
 	} else {
 		s.node.hub.FollowNone(s.entry, a.Version)
 	}

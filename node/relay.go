@@ -117,6 +117,16 @@ func (r *relay) reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
 	return known, true
 }
 
+// beyond is a place behind what was passed on.
+func (r *relay) beyond() *proto.Mark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		return &proto.Mark{Log: r.group, Number: 1}
+	}
+	return &proto.Mark{Log: r.group, Epoch: r.last.Epoch, Number: r.last.Number + 1}
+}
+
 // idle reports whether nothing was heard for so long that nothing will be.
 func (r *relay) idle(now time.Time) bool {
 	r.mu.Lock()

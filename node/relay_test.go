@@ -283,6 +283,34 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	})
 }
 
+// A node that was asleep when somebody left learns of it before it comes to the
+// leaving, and still owes him what stands before that.
+func TestWhoLeftUnheardIsToldToFetchTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, room, 2)
+		items := c.says(t, "1", "2")
+		c.pushes(items[0])
+		gets(t, c.members[0], "1")
+		c.route.set(func(s *script) { s.groups[1] = nil })
+		c.route.differ(phone(proto.Verdict_GROUPS))
+		c.Reconcile()
+		synctest.Wait()
+		var told []*proto.Mark
+		for len(c.members[0].frames) > 0 {
+			for _, mark := range (<-c.members[0].frames).Newest {
+				if mark.Log == room {
+					told = append(told, mark)
+				}
+			}
+		}
+		if at := items[1].Stored.At; len(told) != 1 || told[0].Number < at.Number || told[0].Epoch != at.Epoch {
+			t.Errorf("told of %v", told)
+		}
+		c.pushes(c.says(t, "not for him")...)
+		gets(t, c.members[0])
+	})
+}
+
 func TestLapsedLeaseOpensASessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 3)

@@ -18,17 +18,19 @@ type groupShard[P Peer] struct {
 func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
 
 // SetGroups makes e a member of these groups and of no others, everyone aside. The
-// version is the list's, for reconciliation. It does nothing if e has left.
-func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) {
+// version is the list's, for reconciliation. It returns the groups that e was in and
+// is no more, and does nothing if e has left.
+func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []int64) {
 	s := h.shard(e.User)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !e.here {
-		return
+		return nil
 	}
 	for _, group := range e.groups {
 		if !slices.Contains(groups, group) {
 			h.outOf(group, e)
+			ended = append(ended, group)
 		}
 	}
 	for _, group := range groups {
@@ -37,6 +39,7 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) {
 		}
 	}
 	e.groups, e.version, e.told = slices.Clone(groups), version, true
+	return ended
 }
 
 // FollowNone makes e a member of none but everyone, whatever its user joins: CIM's
