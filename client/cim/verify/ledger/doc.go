@@ -2,8 +2,9 @@
 // who reads it afterwards.
 //
 // A ledger is a file of JSON lines, in the order in which things happened: who
-// listens, what was sent, what the sender was told, what was shown to whom, and
-// what was broken meanwhile. Judge knows nothing but that. It shares no code
+// listens, who joined and left which group, what was sent, what the sender was
+// told, what was shown to whom, what was broken meanwhile, and what stands in the
+// logs in the end. Record has the fields, Kind the kinds. Judge knows nothing but that. It shares no code
 // with the system that it judges, not even the package that names its positions.
 //
 // # What is promised
@@ -14,6 +15,19 @@
 // the sender's other devices; those of a message to everyone are all devices but
 // the one it was sent from. A device counts from its joined record on.
 //
+// The receivers of a group's message are the devices of those who were members
+// where it stands in the group's log, but the one it was sent from. Joinings and
+// leavings stand in that log and are shown to the same, the one who joins or leaves
+// among them. Who was a member is known from two sides. Who was told that he joined
+// before a message was sent, and asked to leave only after it was accepted, was one;
+// who was told that he left, and did not ask to come back, was none. For what was
+// written while he waited for such an answer, the entries that were shown decide.
+//
+// A device that lost what it had kept (a forgot record) may be shown again what it
+// was shown before, in the order of the log, and misses nothing. One that had no
+// connection when its user left a group may miss the end of what was his, and has
+// no hole before that.
+//
 // # What is a violation
 //
 //   - lost: accepted, and not shown to a device that was to see it;
@@ -21,12 +35,17 @@
 //   - log order: shown behind an entry that stands after it in the same log;
 //   - sender order: shown behind a message of the same conversation that the same
 //     device sent later;
-//   - stranger: shown to somebody it was not for;
+//   - stranger: shown to somebody it was not for; accepted in a group from somebody
+//     who was no member;
+//   - turned away: a member was told that he is none;
 //   - invented: shown, and never sent, or not what was sent;
-//   - refused: shown although the sender was told that it was not sent;
+//   - refused: shown, or in a log, although the sender was told that it was not sent;
+//   - doubled: in a log twice, although its sender did not give it up and nothing
+//     broke but the store: else it may have been sent again while it was on its way;
 //   - echo: shown to the very process that sent it and was told "accepted";
 //   - disagree: two devices were shown different messages at one place of a log,
-//     one message at two places, or only one of them was shown it at all;
+//     one message at two places, or only one of them was shown it at all; a log has
+//     another message at a place, or a joining of one who was a member;
 //   - stuck: without an answer when all is healed and quiet;
 //   - stopped: a client gave up for good, although nobody told it to.
 //

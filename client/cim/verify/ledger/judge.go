@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -16,8 +17,12 @@ type Judge struct {
 	readers   []*reader // in the order in which they joined
 	order     []*message
 	logs      map[log]*logView
-	spans     map[stream]int64 // messages sent so far
-	failovers []failover       // after which what was accepted may be gone
+	groups    map[int64]*group
+	audited   map[log]map[key]Place // in the end
+	held      bool                  // something but the store broke
+	spans     map[stream]int64      // messages sent so far
+	quiet     bool
+	failovers []failover // after which what was accepted may be gone
 	verdict   Verdict
 }
 
@@ -48,16 +53,22 @@ type message struct {
 	process   int // the latest that sent it
 	to, group int64
 	text      string
+	change    string // Join or Leave: it is no message but an entry that says so
 
 	sent     int64 // us, the first time
 	accepted int64 // us; zero: it was not
 	refused  bool  // the last try was, and none before it is in doubt
 	doubt    bool  // a try had no answer
-	waiting  int   // tries whose sender still waits
-	first    int64 // number among the stream's, of the first try
-	before   int64 // of its stream, what has this number or a higher one stands behind it
-	joined   int   // devices that had joined when it was sent
-	shown    int   // devices that were shown it
+	settled  bool  // and a later one had
+	answered int64 // us, the last time
+	told     *Place
+
+	turnedAway bool  // a try was refused because its sender is no member
+	waiting    int   // tries whose sender still waits
+	first      int64 // number among the stream's, of the first try
+	before     int64 // of its stream, what has this number or a higher one stands behind it
+	joined     int   // devices that had joined when it was sent
+	shown      int   // devices that were shown it
 }
 
 // reader is a device that messages are shown to.
@@ -65,7 +76,9 @@ type reader struct {
 	device
 	place int // among those who joined
 	shown []showing
-	seen  map[key]bool
+	seen  map[key]int          // the life in which it was shown last
+	life  int                  // begins anew when what was kept is lost
+	away  int64                // us, until when it had no connection last; far ahead: it has none
 	trail map[int64][]standing // what stands in each log, as far as it was shown it
 	ended map[int64][]string   // epochs that were left, by log
 }
@@ -75,6 +88,8 @@ type showing struct {
 	*message
 	at      int64 // us
 	process int
+	life    int
+	again   bool // in a later life
 }
 
 // logView is what the devices that read a log told of it.
@@ -87,7 +102,8 @@ type logView struct {
 func NewJudge() *Judge {
 	return &Judge{
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
-		logs: make(map[log]*logView), spans: make(map[stream]int64),
+		logs: make(map[log]*logView), groups: make(map[int64]*group),
+		audited: make(map[log]map[key]Place), spans: make(map[stream]int64),
 		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string)},
 	}
 }
@@ -107,12 +123,20 @@ func (j *Judge) Hear(r Record) {
 		j.answer(r)
 	case Shown:
 		j.show(r)
+	case Asked, Done:
+		j.ask(r)
+	case Away, Back, Forgot:
+		j.interrupt(r)
+	case Stands:
+		j.stands(r)
 	case Broken:
+		j.held = j.held || holds(r.Fault)
 		j.verdict.Faults[r.Fault]++
 		j.lose(r)
 	case Trimmed:
 		j.verdict.Trimmed++
 	case Quiet:
+		j.quiet = true
 		for _, m := range j.order {
 			if m.waiting > 0 {
 				j.verdict.violate("stuck", "%v, sent at %v, has no answer", m, micros(m.sent))
@@ -130,12 +154,33 @@ func (j *Judge) join(r Record) {
 		return
 	}
 	reader := &reader{
-		device: d, place: len(j.readers), seen: make(map[key]bool),
+		device: d, place: len(j.readers), seen: make(map[key]int), life: 1,
 		trail: make(map[int64][]standing), ended: make(map[int64][]string),
 	}
 	j.devices[d] = reader
 	j.readers = append(j.readers, reader)
 	j.users[r.User] = append(j.users[r.User], reader)
+}
+
+// interrupt takes in that a device's connection broke or came back, or that it
+// lost what it had kept.
+func (j *Judge) interrupt(r Record) {
+	reader := j.devices[device{r.User, r.Device}]
+	if reader == nil {
+		return
+	}
+	switch r.Kind {
+	case Away:
+		if !j.quiet { // then all go home
+			reader.away = math.MaxInt64
+		}
+	case Back:
+		reader.away = r.Time
+	case Forgot:
+		reader.life++
+		clear(reader.trail)
+		clear(reader.ended)
+	}
 }
 
 func (j *Judge) send(r Record) {
@@ -162,10 +207,12 @@ func (j *Judge) answer(r Record) {
 		return
 	}
 	m.waiting--
+	m.answered = r.Time
 	switch r.Kind {
 	case Accepted:
+		m.told = r.At
 		if m.accepted == 0 {
-			m.accepted = r.Time
+			m.accepted, m.settled = r.Time, m.doubt
 		}
 		if m.doubt { // the try without an answer may be the one that was stored, until now
 			m.before = j.spans[stream{device{m.from, m.device}, m.to, m.group}]
@@ -174,15 +221,19 @@ func (j *Judge) answer(r Record) {
 		m.doubt = true
 	case Refused:
 		m.refused = m.accepted == 0 && !m.doubt
+		m.turnedAway = m.turnedAway || r.Code == NotMember
 	}
 }
 
 // owed calls each with every message that a device was to be shown and was not,
 // and reports why it is owed.
 func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
-	for _, m := range j.order {
+	owe := func(m *message) {
 		for _, reader := range j.audience(m) {
-			if reader.seen[m.key] || m.sentBy(reader) || reader.place >= m.joined {
+			if reader.seen[m.key] > 0 || m.sentBy(reader) || reader.place >= m.joined {
+				continue
+			}
+			if m.inGroup() && j.excused(reader, m) {
 				continue
 			}
 			if m.accepted != 0 {
@@ -190,6 +241,14 @@ func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 			} else if j.seenInLog(reader, m) {
 				each(reader, m, false)
 			}
+		}
+	}
+	for _, m := range j.order {
+		owe(m)
+	}
+	for _, g := range j.groups {
+		for _, m := range g.turns {
+			owe(m)
 		}
 	}
 }
@@ -203,7 +262,10 @@ func (j *Judge) seenInLog(reader *reader, m *message) bool {
 
 // audience are the devices that m is for, the one that sent it among them.
 func (j *Judge) audience(m *message) []*reader {
-	if m.group != 0 {
+	if m.inGroup() {
+		return j.members(m)
+	}
+	if m.group == Everyone {
 		return j.readers
 	}
 	if m.to == m.from {
@@ -270,6 +332,8 @@ func (j *Judge) Verdict() Verdict {
 		v.measure(reader)
 	}
 	j.judgeLogs(&v)
+	v.judgeGroups(j)
+	v.tally(j)
 	slices.Sort(v.Sends)
 	slices.Sort(v.Deliveries)
 	return v
@@ -278,10 +342,10 @@ func (j *Judge) Verdict() Verdict {
 // measure notes how long accepted messages took to be shown to a device.
 func (v *Verdict) measure(reader *reader) {
 	for _, m := range reader.shown {
-		if m.accepted == 0 || m.sentBy(reader) || reader.place >= m.joined {
+		took, ok := m.took(reader)
+		if !ok {
 			continue
 		}
-		took := max(0, m.at-m.accepted) // it may be shown before its sender is told
 		v.Deliveries = append(v.Deliveries, took)
 		if took > v.Longest {
 			v.Longest, v.LongestTo = took, reader.String()
@@ -289,16 +353,28 @@ func (v *Verdict) measure(reader *reader) {
 	}
 }
 
+// isFor reports whether m may be for the device. Of a group's message only the end
+// tells, see judgeGroups.
 func (m *message) isFor(r *reader) bool {
-	return m.group == Everyone || m.group == 0 && (r.user == m.to || r.user == m.from)
+	return m.group != 0 || r.user == m.to || r.user == m.from
 }
+
+func (m *message) private() bool { return m.group == 0 }
+
+// inGroup reports whether m is for the members of a group, not for everyone.
+func (m *message) inGroup() bool { return m.group != 0 && m.group != Everyone }
 
 func (m *message) sentBy(r *reader) bool { return m.from == r.user && m.device == r.name }
 
 // String names the message, its sender and its receiver.
 func (m *message) String() string {
 	to := "everyone"
-	if m.group == 0 {
+	switch {
+	case m.change != "":
+		return fmt.Sprintf("the %s of %d in group %d", m.change, m.from, m.group)
+	case m.inGroup():
+		to = fmt.Sprintf("group %d", m.group)
+	case m.private():
 		to = fmt.Sprint(m.to)
 	}
 	return fmt.Sprintf("%s of %d/%s to %s", m.id, m.from, m.device, to)

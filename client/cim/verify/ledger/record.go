@@ -27,13 +27,23 @@ const (
 	Shown    Kind = "shown"    // to User's Device in its process Process
 	Broken   Kind = "broken"   // a fault began: Fault, Note says whom it hit
 	Healed   Kind = "healed"   // it is over
+	Asked    Kind = "asked"    // User is about to ask for a Change of his membership of Group
+	Done     Kind = "done"     // he was told that it is done
+	Away     Kind = "away"     // User's Device lost its connection, or its process ended
+	Back     Kind = "back"     // it has one again
+	Forgot   Kind = "forgot"   // User's Device lost what it had kept: it may be shown again what it was shown
 	Trimmed  Kind = "trimmed"  // User's Device was told that entries are gone that it never saw
 	Stopped  Kind = "stopped"  // the client of User's Device gave up for good: Note says why
+	Stands   Kind = "stands"   // in the end, in the log of a group or else in User's inbox
 	Quiet    Kind = "quiet"    // all is healed and everything owed is shown, or the wait for that is over
 )
 
 // Everyone stands for the group of all users in Record.Group.
 const Everyone int64 = 1
+
+// NotMember is the Record.Code of a message that was refused because its sender does
+// not belong to its group.
+const NotMember = "not_member"
 
 // Record is one line of a ledger. Which fields are set depends on the kind.
 type Record struct {
@@ -45,9 +55,11 @@ type Record struct {
 	ID      string `json:"id,omitempty"`      // of the message, unique for its sender
 	From    int64  `json:"from,omitempty"`    // its sender, when shown
 	To      int64  `json:"to,omitempty"`      // its receiver, or
-	Group   int64  `json:"group,omitempty"`   // Everyone
+	Group   int64  `json:"group,omitempty"`   // its group: Everyone or another
 	Text    string `json:"text,omitempty"`
-	At      *Place `json:"at,omitempty"`
+	Change  string `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
+	Code    string `json:"code,omitempty"`   // why it was refused, in one word
+	At      *Place `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
 	Fault   string `json:"fault,omitempty"`
 	Note    string `json:"note,omitempty"`
 	Ack     string `json:"ack,omitempty"`  // of Begun: what "accepted" means, AckReplica or else on the primary

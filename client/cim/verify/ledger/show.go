@@ -10,8 +10,12 @@ func (j *Judge) show(r Record) {
 		j.verdict.violate("stranger", "%d/%s was shown %s before it joined", r.User, r.Device, r.ID)
 		return
 	}
+	if r.Change != "" {
+		j.showTurn(reader, r)
+		return
+	}
 	m := j.messages[key{r.From, r.ID}]
-	if m == nil || m.text != r.Text || m.to != r.To || m.group != r.Group {
+	if m == nil || m.change != "" || m.text != r.Text || m.to != r.To || m.group != r.Group {
 		j.verdict.violate("invented", "%v was shown %s of %d, %q, which was not sent so", reader, r.ID, r.From, clip(r.Text))
 		return
 	}
@@ -19,18 +23,29 @@ func (j *Judge) show(r Record) {
 		j.verdict.violate("stranger", "%v was shown %v", reader, m)
 		return
 	}
-	if reader.seen[m.key] {
+	j.shownTo(reader, m, r)
+}
+
+// shownTo notes that the device was shown m.
+func (j *Judge) shownTo(reader *reader, m *message, r Record) {
+	if reader.seen[m.key] == reader.life {
 		j.verdict.violate("twice", "%v was shown %v again, at %v", reader, m, r.At)
 		return
 	}
-	reader.seen[m.key] = true
-	m.shown++
-	reader.shown = append(reader.shown, showing{m, r.Time, r.Process})
-	j.showAt(reader, m, r.At)
+	again := reader.seen[m.key] > 0
+	if again {
+		j.verdict.Again++
+	}
+	if !again {
+		m.shown++
+	}
+	reader.seen[m.key] = reader.life
+	reader.shown = append(reader.shown, showing{m, r.Time, r.Process, reader.life, again})
+	j.showAt(reader, m, r.At, again)
 }
 
 // showAt judges the order of the log, and whether all see the same log.
-func (j *Judge) showAt(reader *reader, m *message, at *Place) {
+func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 	if at == nil || at.Log != m.group {
 		j.verdict.violate("disagree", "%v was shown %v at %v, which is not in its log", reader, m, at)
 		return
@@ -56,10 +71,14 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place) {
 			j.verdict.violate("disagree", "%v was shown %v at %v, where another device was shown %s", reader, m, at, other.id)
 		}
 	}
+	view.at[*at] = m.key
+	if again {
+		return // it may stand in the log twice, and this is the second place
+	}
 	if place, known := view.places[m.key]; known && place != *at && !j.mayBeLost(m) {
 		j.verdict.violate("disagree", "%v was shown %v at %v, another device at %v", reader, m, at, place)
 	}
-	view.at[*at], view.places[m.key] = m.key, *at
+	view.places[m.key] = *at
 }
 
 // view returns what is known of a log that the reader reads: its inbox or a
@@ -83,7 +102,15 @@ func logOf(reader *reader, group int64) log {
 // message may not stand what its sender was told is accepted before he sent it.
 func (v *Verdict) judgeTurns(reader *reader) {
 	latest := make(map[stream]*message) // of those shown, the one that was sent last
+	life := 1
 	for _, m := range reader.shown {
+		if m.change != "" {
+			continue
+		}
+		if m.life != life {
+			clear(latest)
+			life = m.life
+		}
 		s := stream{device{m.from, m.device}, m.to, m.group}
 		ahead := latest[s]
 		if ahead == nil || m.first > ahead.first {

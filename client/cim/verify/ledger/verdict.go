@@ -20,13 +20,16 @@ type Verdict struct {
 	Users, Devices                   int
 	Sent, Accepted, Unknown, Refused int // messages, by what their senders know
 	Shown                            int // to devices, repetitions counted
+	Again                            int // of those, to devices that had lost what they kept
+	Doubled                          int // stand in a log twice, which devices show once
 	Trimmed                          int // times a device was told that it came too late
 
-	Sends      []int64 // us from sent to accepted, ascending
-	Deliveries []int64 // us from accepted to shown, ascending
-	Longest    int64   // us, of Deliveries
-	LongestTo  string  // the device it happened to
-	Lasted     int64   // us, until the last record
+	Traffic    map[string]Traffic // by kind of message
+	Sends      []int64            // us from sent to accepted, ascending
+	Deliveries []int64            // us from accepted to shown, ascending
+	Longest    int64              // us, of Deliveries
+	LongestTo  string             // the device it happened to
+	Lasted     int64              // us, until the last record
 
 	Faults  map[string]int    // how often each began
 	LeftOut map[string]string // faults that could not happen, and why
@@ -80,11 +83,23 @@ func (v *Verdict) Print(w io.Writer) error {
 	if v.Trimmed > 0 {
 		row("came too late", "%d times entries were gone before a device could read them", v.Trimmed)
 	}
+	if v.Doubled > 0 {
+		row("stand twice", "%d, which were sent again while they were on their way", v.Doubled)
+	}
+	if v.Again > 0 {
+		row("shown again", "%d times, to devices that had lost what they kept", v.Again)
+	}
 	if v.Failovers > 0 {
 		row("lost with a primary", "%s", v.lost())
 	}
 	if v.Kinds["disagree"]+v.Kinds["log order"]+v.Kinds["lost"] == 0 {
 		row("converged", "all devices have the same %d logs, in the same order", v.Logs)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print verdict: %w", err)
+	}
+	if err := v.printTraffic(w); err != nil {
+		return fmt.Errorf("print verdict: %w", err)
 	}
 	row("violations", "%s", v.summary())
 	for _, example := range v.Examples {

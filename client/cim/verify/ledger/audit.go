@@ -1,0 +1,46 @@
+package ledger
+
+import "strings"
+
+// stands takes in what stands in a log in the end.
+func (j *Judge) stands(r Record) {
+	m := j.messages[key{r.From, r.ID}]
+	if m == nil && r.Change != "" {
+		return // shown to nobody, who may all have left
+	}
+	if r.At == nil || m == nil || m.to != r.To || m.group != r.Group || m.change != r.Change {
+		j.verdict.violate("invented", "%s of %d stands at %v, which was not sent so", r.ID, r.From, r.At)
+		return
+	}
+	l := log{group: r.Group}
+	if r.Group == 0 {
+		l.owner = r.User
+	}
+	places := j.audited[l]
+	if places == nil {
+		places = make(map[key]Place)
+		j.audited[l] = places
+	}
+	first, twice := places[m.key]
+	places[m.key] = *r.At
+	view := j.logs[l]
+	switch {
+	case twice && (j.held || m.doubt):
+		j.verdict.Doubled++
+	case twice:
+		j.verdict.violate("doubled", "%v stands at %v and at %v", m, first, r.At)
+	case m.refused:
+		j.verdict.violate("refused", "%v stands at %v, and its sender was told that it was not sent", m, r.At)
+	}
+	if view == nil {
+		return
+	}
+	if k, taken := view.at[*r.At]; taken && k != m.key && !j.mayReplace(j.messages[k], m) {
+		j.verdict.violate("disagree", "%v stands at %v, where a device was shown %s of %d", m, r.At, k.id, k.from)
+	}
+}
+
+// holds reports whether a fault may leave a message in somebody's hands, who stores
+// it after it was sent again another way: only then it may stand in a log twice. The
+// store has nothing in hand.
+func holds(fault string) bool { return !strings.HasPrefix(fault, "redis") }

@@ -1,0 +1,99 @@
+package ledger
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// The kinds of messages.
+const (
+	Private    = "private"
+	Grouped    = "group"
+	ToEveryone = "everyone"
+)
+
+// kinds are the kinds of messages in the order in which a verdict lists them.
+var kinds = []string{Private, Grouped, ToEveryone}
+
+// Traffic is what became of the messages of one kind.
+type Traffic struct {
+	Sent, Accepted, Refused, Unknown int     // by what their senders know in the end
+	Settled                          int     // sent again after they were unknown, and answered then
+	Shown                            int     // to devices, repetitions left out
+	Deliveries                       []int64 // us from accepted to shown, ascending
+}
+
+func (m *message) kind() string {
+	switch {
+	case m.private():
+		return Private
+	case m.inGroup():
+		return Grouped
+	default:
+		return ToEveryone
+	}
+}
+
+// tally counts all messages by kind.
+func (v *Verdict) tally(j *Judge) {
+	by := make(map[string]*Traffic, len(kinds))
+	for _, kind := range kinds {
+		by[kind] = new(Traffic)
+	}
+	for _, m := range j.order {
+		t := by[m.kind()]
+		t.Sent++
+		switch {
+		case m.accepted != 0:
+			t.Accepted++
+		case m.refused:
+			t.Refused++
+		default:
+			t.Unknown++
+		}
+		if m.settled {
+			t.Settled++
+		}
+	}
+	for _, reader := range j.readers {
+		for _, m := range reader.shown {
+			if m.change != "" || m.again {
+				continue
+			}
+			t := by[m.kind()]
+			t.Shown++
+			if took, ok := m.took(reader); ok {
+				t.Deliveries = append(t.Deliveries, took)
+			}
+		}
+	}
+	v.Traffic = make(map[string]Traffic, len(kinds))
+	for kind, t := range by {
+		slices.Sort(t.Deliveries)
+		v.Traffic[kind] = *t
+	}
+}
+
+// took returns how long the message took from accepted to shown in us. It is false
+// where nothing was promised.
+func (m showing) took(reader *reader) (us int64, ok bool) {
+	if m.accepted == 0 || m.again || m.change != "" || m.sentBy(reader) || reader.place >= m.joined {
+		return 0, false
+	}
+	return max(0, m.at-m.accepted), true // it may be shown before its sender is told
+}
+
+// printTraffic writes a line for each kind of message.
+func (v *Verdict) printTraffic(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "  \tsent\taccepted\trefused\tunknown\tsettled\tshown\tp50\tp99\t")
+	for _, kind := range kinds {
+		t := v.Traffic[kind]
+		fmt.Fprintf(table, "  %s\t%d\t%d\t%d\t%d\t%d\t%d\t%v\t%v\t\n", kind, t.Sent, t.Accepted, t.Refused, t.Unknown,
+			t.Settled, t.Shown, quantile(t.Deliveries, 50).Round(time.Millisecond/10), quantile(t.Deliveries, 99).Round(time.Millisecond))
+	}
+	return table.Flush()
+}
