@@ -27,7 +27,7 @@ var errBroken = errors.New("the promise was broken")
 func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim verify", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	c := verify.Config{Out: os.Stdout, Settle: verify.Settle}
+	c := verify.Config{Out: os.Stdout}
 	fs.Uint64Var(&c.Seed, "seed", rand.Uint64N(1_000_000), "`number` from which traffic and faults follow; without it another one each time")
 	fs.DurationVar(&c.Duration, "duration", time.Minute, "how long users send and things break")
 	faults := fs.String("faults", "all", "`names` with commas; all; none; help lists them")
@@ -37,6 +37,8 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
 	fs.Float64Var(&c.Rate, "rate", 60, "`messages` a second, of all users together")
+	fs.IntVar(&c.Keep, "keep", 0, "`messages` a log keeps at most; 0: as many as a route keeps by default. With few, logs are trimmed all the time")
+	fs.DurationVar(&c.Settle, "settle", verify.Settle, "how long what is owed may take in the end, when all is healed")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for the ledger, logs and data; empty: a temporary one, kept if something is wrong")
 	check := fs.String("check", "", "run nothing: judge the ledger in this `file`")
 	if err := config.Parse(fs, args); err != nil {

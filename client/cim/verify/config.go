@@ -26,6 +26,7 @@ type Config struct {
 	Routes   int
 	Rate     float64       // messages a second, of all users together
 	NoCut    string        // why gossip cannot be cut; empty: it can, see fault.OwnNetwork
+	Keep     int           // messages that a log keeps at most; zero: the route's default
 	Settle   time.Duration // how long what is owed may take when all is healed
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
 	Out      io.Writer     // progress and verdict; nil: nowhere
@@ -69,6 +70,10 @@ func (c Config) check() ([]fault.Fault, error) {
 }
 
 func (c Config) String() string {
-	return fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -ack %s -users %d -nodes %d -routes %d -rate %g",
+	line := fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -ack %s -users %d -nodes %d -routes %d -rate %g",
 		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
+	if c.Keep > 0 {
+		line += fmt.Sprintf(" -keep %d", c.Keep)
+	}
+	return line
 }

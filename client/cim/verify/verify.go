@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/cim-go/cim/client/cim/up"
@@ -90,6 +91,9 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
 	}
+	if c.Keep > 0 {
+		config.RouteFlags = append(config.RouteFlags, "-keep-count", strconv.Itoa(c.Keep))
+	}
 	noZK = "it was not asked for"
 	for _, f := range faults {
 		if f.Hits() == fault.ZooKeeper {
@@ -135,6 +139,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	if failed == nil {
 		watcher.settle(life, c.Settle)
 		book.Write(ledger.Record{Kind: ledger.Quiet})
+		failed = people.Audit(life, cluster.RouteURLs())
 	}
 	end()
 	failed = errors.Join(failed, people.Close())

@@ -17,10 +17,13 @@ import (
 
 // Who is in the crowd: every n-th user or device has it.
 const (
-	everyLaptop  = 8 // a second device
-	everyService = 9 // sends over HTTP
-	everyFile    = 3 // keeps its history in a file
-	everySocket  = 5 // connects by WebSocket
+	everyLaptop  = 8  // a second device
+	everyTablet  = 24 // a third one
+	everyService = 9  // sends over HTTP
+	everyFile    = 3  // keeps its history in a file
+	everyForget  = 7  // of the others: loses its history with its process
+	everySocket  = 5  // connects by WebSocket
+	everyRoaming = 4  // is gone without a word when its connection ends
 )
 
 // serviceDevice is the name of those who send over HTTP and are shown nothing.
@@ -43,6 +46,7 @@ type Config struct {
 type Crowd struct {
 	devices []*Device
 	talkers []*talker
+	groups  []int64 // ids, by index
 }
 
 // Gather registers the users, connects their devices and returns when all are
@@ -61,19 +65,30 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		return nil, err
 	}
 	crowd := new(Crowd)
+	circles := drawCircles(c.Seed, c.Users)
 	for i := range c.Users {
 		crowd.add(c, base, users, i, "phone")
 		if i%everyLaptop == 0 {
 			crowd.add(c, base, users, i, "laptop")
 		}
+		if i%everyTablet == 0 {
+			crowd.add(c, base, users, i, "tablet")
+		}
 	}
 	pace := time.Duration(float64(len(crowd.talkers)) / c.Rate * float64(time.Second))
 	for _, t := range crowd.talkers {
 		t.orders.pace = pace
+		t.orders.meet(circles, t.device == "phone")
 	}
-	if err := crowd.arrive(ctx, base); err != nil {
-		crowd.Close()
-		return nil, err
+	err = crowd.arrive(ctx, base)
+	if err == nil {
+		err = crowd.found(ctx, circles, users)
+	}
+	if err != nil {
+		return nil, errors.Join(err, crowd.Close())
+	}
+	for _, t := range crowd.talkers {
+		t.groups = crowd.groups
 	}
 	return crowd, nil
 }
@@ -90,6 +105,8 @@ func (c *Crowd) add(config Config, base client.Config, users []int64, user int, 
 		path = history.Path(filepath.Join(config.Dir, "history"), userName(user), device)
 	}
 	d := newDevice(userName(user), users[user], device, base, path, config.Ledger)
+	d.roams = place%everyRoaming == everyRoaming-1
+	d.forgetful = path == "" && place%everyForget == 0
 	c.devices = append(c.devices, d)
 	c.talkers = append(c.talkers, &talker{
 		Device: d, users: users, orders: newOrders(config.Seed, place, user, len(users), 0),

@@ -30,6 +30,9 @@ type Device struct {
 	memory *history.Memory // nil if there is a file
 	ledger *ledger.Writer
 
+	forgetful bool // the memory is lost with the process
+	roams     bool // nodes do not hear when its connections end
+
 	slow atomic.Bool
 	jobs sync.WaitGroup // of the present process: those who receive and watch
 
@@ -58,7 +61,7 @@ func newDevice(name string, user int64, device string, config client.Config, pat
 func (d *Device) String() string { return fmt.Sprintf("%d/%s", d.user, d.device) }
 
 // Restartable reports whether the device keeps what it needs to be killed.
-func (d *Device) Restartable() bool { return d.path != "" }
+func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }
 
 // Start starts the device's process and returns when it is connected, or ctx
 // ends.
@@ -72,6 +75,10 @@ func (d *Device) Start(ctx context.Context) error {
 			return err
 		}
 		config.History = file
+	}
+	if d.forgetful {
+		config.History = nil
+		d.ledger.Write(ledger.Record{Kind: ledger.Forgot, User: d.user, Device: d.device})
 	}
 	c, err := client.Connect(ctx, config)
 	if err != nil {
@@ -106,6 +113,7 @@ func (d *Device) Kill() error {
 	d.Cut()
 	c.Close() // its error is always nil
 	d.jobs.Wait()
+	d.ledger.Write(ledger.Record{Kind: ledger.Away, User: d.user, Device: d.device})
 	if file == nil {
 		return nil
 	}
@@ -146,7 +154,7 @@ func (d *Device) dial(ctx context.Context, node proto.Node) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWire(conn, &d.slow, d.forget)
+	w := newWire(conn, &d.slow, d.roams, d.forget)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wires[w] = struct{}{}
@@ -185,10 +193,24 @@ func (d *Device) receive(c *client.Client, process int) {
 		}
 		d.ledger.Write(ledger.Record{
 			Kind: ledger.Shown, User: d.user, Device: d.device, Process: process,
-			ID: m.ID, From: m.From, To: m.To, Group: m.Group, Text: m.Text,
-			At: &ledger.Place{Log: m.At.Log, Epoch: m.At.Epoch.String(), Number: m.At.Number},
+			ID: m.ID, From: m.From, To: m.To, Group: m.Group, Text: m.Text, Change: changeOf(m.Kind), At: placeOf(m.At),
 		})
 	}
+}
+
+func changeOf(kind proto.Kind) string {
+	switch kind {
+	case proto.Kind_JOIN:
+		return ledger.Join
+	case proto.Kind_LEAVE:
+		return ledger.Leave
+	default:
+		return ""
+	}
+}
+
+func placeOf(at proto.Position) *ledger.Place {
+	return &ledger.Place{Log: at.Log, Epoch: at.Epoch.String(), Number: at.Number}
 }
 
 // watch writes down what else happens to the client until it ends.
@@ -196,6 +218,10 @@ func (d *Device) watch(c *client.Client, process int) {
 	for event := range c.Events(context.Background()) {
 		record := ledger.Record{User: d.user, Device: d.device, Process: process, Note: event.String()}
 		switch e := event.(type) {
+		case client.Connected:
+			record.Kind, record.Note = ledger.Back, ""
+		case client.Disconnected:
+			record.Kind = ledger.Away
 		case client.Trimmed:
 			record.Kind = ledger.Trimmed
 		case client.Stopped:
@@ -211,13 +237,19 @@ func (d *Device) watch(c *client.Client, process int) {
 }
 
 // answered writes down what became of a message.
-func (d *Device) answered(sender, id string, err error) {
+func (d *Device) answered(sender, id string, receipt client.Receipt, err error) {
 	record := ledger.Record{Kind: ledger.Accepted, User: d.user, Device: sender, ID: id}
+	var refusal *proto.Error
 	switch {
+	case err == nil:
+		record.At = placeOf(receipt.At)
 	case errors.Is(err, client.ErrOutcomeUnknown):
 		record.Kind, record.Note = ledger.Unknown, err.Error()
-	case err != nil:
+	default:
 		record.Kind, record.Note = ledger.Refused, err.Error()
+		if errors.As(err, &refusal) && refusal.Code == proto.NotMember {
+			record.Code = ledger.NotMember
+		}
 	}
 	d.ledger.Write(record)
 }

@@ -1,16 +1,24 @@
 // Package crowd is the users of `cim verify`: hundreds of clients of the SDK
-// that write to each other and to everyone, and keep a ledger of what they were
+// that write to each other, to groups and to everyone, and keep a ledger of what they were
 // told and shown.
 //
 // A user has a phone; some have a laptop, too, and some send over HTTP, as a
 // service would. Some devices keep their history in a file: those can be killed
-// and started again in the middle of anything, as a program on a phone is. The
-// others keep it in memory and live as long as the run. Any device's connection
-// can be cut, torn in the middle of a frame, made silent or slow.
+// and started again in the middle of anything, as a program on a phone is. So can
+// some that keep it in memory, and then have nothing but the cursor that the route
+// keeps. The others live as long as the run. Any device's connection can be cut,
+// torn in the middle of a frame, made silent or slow; of some devices the node does
+// not hear that they are gone.
+//
+// There are groups of 2 to 55 members, made at the start. Members leave and come
+// back, others join; a few messages go to groups whose sender is not in them.
 //
 // What a device sends, to whom, how long it is and when it is due follows from
 // the seed and the device's place in the crowd alone, so that the same seed is
-// the same traffic. A device that is away sends late, not less.
+// the same traffic; so do the groups, and who joins and leaves. A device that is
+// away sends late, not less.
+//
+// When all is quiet, Audit reads what stands in the logs.
 //
 // A device has four goroutines while its client runs, and one for each message
 // without an answer. Crowd.Close waits for all.

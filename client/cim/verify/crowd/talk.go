@@ -18,6 +18,7 @@ type talker struct {
 	sender *client.Sender // nil: over the device's own connection
 	orders *orders
 	users  []int64 // ids, by index
+	groups []int64 // ids, by index
 	count  int     // messages so far
 	open   sync.WaitGroup
 }
@@ -40,12 +41,19 @@ func (t *talker) talk(ctx, life context.Context) {
 		if !until(ctx, due) {
 			break
 		}
+		if o.change != "" {
+			t.change(life, t.groups[o.group], o.change)
+			continue
+		}
 		for _, text := range o.texts {
 			t.count++
 			m := client.Outgoing{ID: fmt.Sprintf("%s-%d", t.by(), t.count), Text: text}
-			if o.peer < 0 {
+			switch {
+			case o.group >= 0:
+				m.Group = t.groups[o.group]
+			case o.peer < 0:
 				m.Group = proto.Everyone
-			} else {
+			default:
 				m.To = t.users[o.peer]
 			}
 			if ctx.Err() != nil {
@@ -85,12 +93,12 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 	t.noteSent(m, process)
 	p, err := c.Enqueue(life, m)
 	if err != nil {
-		t.answered(t.by(), m.ID, err)
+		t.answered(t.by(), m.ID, client.Receipt{}, err)
 		return
 	}
 	t.open.Go(func() {
-		_, err := p.Wait(context.Background()) // it ends with the client at the latest
-		t.answered(t.by(), m.ID, err)
+		receipt, err := p.Wait(context.Background()) // it ends with the client at the latest
+		t.answered(t.by(), m.ID, receipt, err)
 	})
 }
 
@@ -98,8 +106,8 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if t.sender != nil {
 		t.noteSent(m, 0)
-		_, err := t.sender.Send(ctx, m)
-		t.answered(t.by(), m.ID, err)
+		receipt, err := t.sender.Send(ctx, m)
+		t.answered(t.by(), m.ID, receipt, err)
 		return err
 	}
 	c, process, err := t.current(ctx)
@@ -107,8 +115,8 @@ func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 		return err
 	}
 	t.noteSent(m, process)
-	_, err = c.SendMessage(ctx, m)
-	t.answered(t.by(), m.ID, err)
+	receipt, err := c.SendMessage(ctx, m)
+	t.answered(t.by(), m.ID, receipt, err)
 	return err
 }
 

@@ -4,13 +4,19 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/cim-go/cim/client/cim/verify/ledger"
 )
 
 // The mix of what a device sends, in percent of its orders.
 const (
 	toEveryone = 8
+	toGroups   = 30
+	outsiders  = 4  // of those: to a group that the user is not in, which is refused
+	changes    = 3  // no message: the user joins a group or leaves it
 	bursts     = 10 // many messages at once, without waiting for an answer
 	impatient  = 6  // gives up soon, and half of those send it again
 	floods     = 1  // more, to one user, than a node keeps for a slow reader
@@ -30,6 +36,8 @@ const (
 type order struct {
 	wait     time.Duration // since the order before
 	peer     int           // index of the user it is to; -1: everyone
+	group    int           // index of the group it is to, or that changes; -1: none
+	change   string        // ledger.Join or ledger.Leave; empty: texts are to be sent
 	texts    []string
 	patience time.Duration // zero: wait for the answer as long as it takes
 	again    bool          // send it again after giving up
@@ -40,14 +48,22 @@ type orders struct {
 	rng   *rand.Rand
 	pace  time.Duration // mean time between two messages
 	peers []int         // users it writes to
+	user  int           // index
 	name  string        // begins every text
-	count int           // texts so far
+
+	changes bool         // this device joins and leaves for its user
+	groups  []int        // that the user is in, or may join
+	in      map[int]bool // of those, where he is now, as far as this device knows
+	count   int          // texts so far
 }
 
 // newOrders returns the orders of the device at a place of the crowd, whose user
 // is user of users. The same arguments give the same orders.
 func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders {
-	o := &orders{rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, name: fmt.Sprintf("%d", place)}
+	o := &orders{
+		rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, user: user, name: fmt.Sprintf("%d", place),
+		in: make(map[int]bool),
+	}
 	for _, step := range []int{1, 2, 7, 31} { // few, so that conversations have an order to lose
 		if peer := (user + step) % users; peer != user {
 			o.peers = append(o.peers, peer)
@@ -56,7 +72,22 @@ func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders 
 	return o
 }
 
+// meet tells which groups there are. With changes the device joins and leaves.
+func (o *orders) meet(circles []circle, changes bool) {
+	o.changes = changes
+	for i, c := range circles {
+		member := slices.Contains(c.members, o.user)
+		if member || slices.Contains(c.guests, o.user) {
+			o.groups = append(o.groups, i)
+			o.in[i] = member
+		}
+	}
+}
+
 func (o *orders) next() order {
+	if o.changes && len(o.groups) > 0 && o.percent(changes) {
+		return o.nextChange()
+	}
 	n, flooding := 1, o.percent(floods)
 	switch {
 	case flooding:
@@ -64,8 +95,11 @@ func (o *orders) next() order {
 	case o.percent(bursts):
 		n = 2 + o.rng.IntN(mostBurst-1)
 	}
-	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace) * float64(n)), peer: -1}
-	if flooding || !o.percent(toEveryone) {
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace) * float64(n)), peer: -1, group: -1}
+	if !flooding && o.percent(toGroups) {
+		next.group = o.pickGroup(!o.percent(outsiders))
+	}
+	if next.group < 0 && (flooding || !o.percent(toEveryone)) {
 		next.peer = o.peers[o.rng.IntN(len(o.peers))]
 	}
 	if n == 1 && o.percent(impatient) {
@@ -80,6 +114,32 @@ func (o *orders) next() order {
 		}
 	}
 	return next
+}
+
+// nextChange is a joining or a leaving of one of the user's groups.
+func (o *orders) nextChange() order {
+	group := o.groups[o.rng.IntN(len(o.groups))]
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: group, change: ledger.Join}
+	if o.in[group] {
+		next.change = ledger.Leave
+	}
+	o.in[group] = !o.in[group]
+	return next
+}
+
+// pickGroup returns one of the groups that the user is in, or of those that he may
+// join and is not in; -1: there is none.
+func (o *orders) pickGroup(in bool) int {
+	var list []int
+	for _, group := range o.groups {
+		if o.in[group] == in {
+			list = append(list, group)
+		}
+	}
+	if len(list) == 0 {
+		return -1
+	}
+	return list[o.rng.IntN(len(list))]
 }
 
 func (o *orders) percent(p int) bool { return o.rng.IntN(100) < p }

@@ -16,6 +16,9 @@ func TestSameSeedSendsTheSame(t *testing.T) {
 		user := rapid.IntRange(0, users-1).Draw(t, "user")
 		a, b := newOrders(seed, user, user, users, 1), newOrders(seed, user, user, users, 1)
 		other := newOrders(seed+1, user, user, users, 1)
+		for _, o := range []*orders{a, b, other} {
+			o.meet(drawCircles(seed, users), true)
+		}
 		seen := make(map[string]bool)
 		same := true
 		for range 50 {

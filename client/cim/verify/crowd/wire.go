@@ -20,23 +20,27 @@ const (
 	// readBuffer is the size of the kernel's buffer in bytes: small, so that a slow
 	// reader is felt by the node.
 	readBuffer = 4 << 10
+	// halfOpen is how long the node does not hear that a roaming device is gone. It
+	// is longer than a node is paused.
+	halfOpen = 25 * time.Second
 )
 
 // wire is a device's connection to a node.
 type wire struct {
 	net.Conn
 	slow   *atomic.Bool // the device's
+	roams  bool         // its end is not heard of at the other side
 	ended  func(*wire)  // called once, by Close
 	state  atomic.Int32
 	closed chan struct{}
 	once   sync.Once
 }
 
-func newWire(conn net.Conn, slow *atomic.Bool, ended func(*wire)) *wire {
+func newWire(conn net.Conn, slow *atomic.Bool, roams bool, ended func(*wire)) *wire {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(readBuffer) // a wish: the test is milder without it
 	}
-	return &wire{Conn: conn, slow: slow, ended: ended, closed: make(chan struct{})}
+	return &wire{Conn: conn, slow: slow, roams: roams, ended: ended, closed: make(chan struct{})}
 }
 
 // Read implements net.Conn.
@@ -70,11 +74,18 @@ func (w *wire) Write(b []byte) (int, error) {
 	return w.Conn.Write(b)
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. The connection of a device that roams stays half open
+// for a while, as that of a phone that left the network does.
 func (w *wire) Close() error {
 	w.once.Do(func() {
 		close(w.closed)
 		w.ended(w)
+		if w.roams {
+			time.AfterFunc(halfOpen, func() { w.Conn.Close() })
+		}
 	})
+	if w.roams {
+		return w.Conn.SetDeadline(time.Unix(1, 0)) // what is under way ends
+	}
 	return w.Conn.Close()
 }

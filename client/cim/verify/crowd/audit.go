@@ -1,0 +1,112 @@
+package crowd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/verify/ledger"
+	"github.com/cim-go/cim/proto"
+)
+
+// auditor reads whole logs from a route, as any program may that has a token. The
+// SDK is of no help: it shows nobody what stands in a log twice.
+type auditor struct {
+	http  *http.Client
+	route string
+	out   *ledger.Writer
+
+	mu   sync.Mutex
+	read map[int64]bool // groups
+}
+
+// Audit writes down what stands in all inboxes and groups, each read by somebody
+// who may. It is for the end, when nothing is written any more.
+func (c *Crowd) Audit(ctx context.Context, routes []string) error {
+	a := &auditor{http: routesClient(), route: routes[0], out: c.devices[0].ledger, read: make(map[int64]bool)}
+	return together(ctx, len(c.devices), func(ctx context.Context, i int) error {
+		d := c.devices[i]
+		if d.device != "phone" {
+			return nil
+		}
+		reader, _, err := d.current(ctx)
+		if err != nil {
+			return fmt.Errorf("audit logs of %v: %w", d, err)
+		}
+		return a.auditAs(ctx, reader)
+	})
+}
+
+func (a *auditor) auditAs(ctx context.Context, c *client.Client) error {
+	groups, err := c.Groups(ctx)
+	if err != nil {
+		return fmt.Errorf("audit logs of %d: %w", c.Self().User, err)
+	}
+	logs := []int64{proto.Inbox}
+	for _, g := range append(groups, client.Group{Group: proto.Everyone}) {
+		if a.take(g.Group) {
+			logs = append(logs, g.Group)
+		}
+	}
+	for _, log := range logs {
+		if err := a.audit(ctx, c, log); err != nil {
+			return fmt.Errorf("audit log %d of %d: %w", log, c.Self().User, err)
+		}
+	}
+	return nil
+}
+
+// take reports whether nobody has read the group yet.
+func (a *auditor) take(group int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := !a.read[group]
+	a.read[group] = true
+	return first
+}
+
+func (a *auditor) audit(ctx context.Context, c *client.Client, log int64) error {
+	after := proto.Position{Log: log}
+	for {
+		page, err := a.page(ctx, c.Token(), after)
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Messages {
+			a.out.Write(ledger.Record{
+				Kind: ledger.Stands, User: c.Self().User, ID: m.ID, From: m.From, To: m.To, Group: m.Group,
+				Change: changeOf(m.Kind), At: placeOf(m.At),
+			})
+		}
+		if page.Through.Number <= after.Number || page.Through.Number >= page.Newest.Number {
+			return nil
+		}
+		after = page.Through
+	}
+}
+
+func (a *auditor) page(ctx context.Context, token string, after proto.Position) (*proto.PulledMessages, error) {
+	body, err := json.Marshal(proto.PullMessages{After: after})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.route+proto.PathPull, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := a.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the route answered %s", answer.Status)
+	}
+	page := new(proto.PulledMessages)
+	return page, json.NewDecoder(answer.Body).Decode(page)
+}
