@@ -23,6 +23,10 @@
 // who was told that he left, and did not ask to come back, was none. For what was
 // written while he waited for such an answer, the entries that were shown decide.
 //
+// To accept a delayed message is to schedule it. It is shown to all devices of both
+// sides once its time has come, and to none if its sender was told that it is taken
+// back. It has no place among his others.
+//
 // A device that lost what it had kept (a forgot record) may be shown again what it
 // was shown before, in the order of the log, and misses nothing. One that had no
 // connection when its user left a group may miss the end of what was his, and has
@@ -46,6 +50,9 @@
 //   - disagree: two devices were shown different messages at one place of a log,
 //     one message at two places, or only one of them was shown it at all; a log has
 //     another message at a place, or a joining of one who was a member;
+//   - early: a delayed message, shown before its time;
+//   - cancelled: a delayed message, shown although its sender was told that it is
+//     taken back;
 //   - stuck: without an answer when all is healed and quiet;
 //   - stopped: a client gave up for good, although nobody told it to.
 //

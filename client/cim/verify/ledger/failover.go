@@ -23,11 +23,19 @@ func (j *Judge) lose(r Record) {
 // it was sent before that was gone, and its sender was told no earlier than
 // within the tail, or never.
 func (f failover) mayTake(m *message) bool {
+	if m.delay > 0 && m.due() <= f.at && m.due()+firing >= f.at-f.tail {
+		return true
+	}
 	return m.sent <= f.at && (m.accepted == 0 || m.accepted >= f.at-f.tail)
 }
 
 // mayFollow reports whether the message may have been stored after the failover.
-func (f failover) mayFollow(m *message) bool { return m.accepted == 0 || m.accepted >= f.at }
+func (f failover) mayFollow(m *message) bool {
+	if m.delay > 0 {
+		return m.due()+firing >= f.at
+	}
+	return m.accepted == 0 || m.accepted >= f.at
+}
 
 // mayBeLost reports whether some primary may have taken the message with it.
 func (j *Judge) mayBeLost(m *message) bool {

@@ -53,15 +53,18 @@ type message struct {
 	process   int // the latest that sent it
 	to, group int64
 	text      string
+	delay     int64  // us; zero: it is sent at once
 	change    string // Join or Leave: it is no message but an entry that says so
 
-	sent     int64 // us, the first time
-	accepted int64 // us; zero: it was not
-	refused  bool  // the last try was, and none before it is in doubt
-	doubt    bool  // a try had no answer
-	settled  bool  // and a later one had
-	answered int64 // us, the last time
-	told     *Place
+	sent      int64 // us, the first time
+	accepted  int64 // us; zero: it was not
+	refused   bool  // the last try was, and none before it is in doubt
+	doubt     bool  // a try had no answer
+	retracted bool  // its sender takes it back, and was not told that he is too late
+	cancelled bool  // he was told that it is
+	settled   bool  // and a later one had
+	answered  int64 // us, the last time
+	told      *Place
 
 	turnedAway bool  // a try was refused because its sender is no member
 	waiting    int   // tries whose sender still waits
@@ -119,6 +122,8 @@ func (j *Judge) Hear(r Record) {
 		j.join(r)
 	case Sent:
 		j.send(r)
+	case TakesBack, TakenBack, TooLate:
+		j.takeBack(r)
 	case Accepted, Unknown, Refused:
 		j.answer(r)
 	case Shown:
@@ -189,7 +194,7 @@ func (j *Judge) send(r Record) {
 	m := j.messages[k]
 	if m == nil {
 		m = &message{
-			key: k, device: r.Device, to: r.To, group: r.Group, text: r.Text,
+			key: k, device: r.Device, to: r.To, group: r.Group, text: r.Text, delay: r.Delay,
 			sent: r.Time, first: j.spans[s], joined: len(j.readers),
 		}
 		j.messages[k] = m
@@ -236,7 +241,7 @@ func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 			if m.inGroup() && j.excused(reader, m) {
 				continue
 			}
-			if m.accepted != 0 {
+			if m.promised() {
 				each(reader, m, true)
 			} else if j.seenInLog(reader, m) {
 				each(reader, m, false)
@@ -364,7 +369,11 @@ func (m *message) private() bool { return m.group == 0 }
 // inGroup reports whether m is for the members of a group, not for everyone.
 func (m *message) inGroup() bool { return m.group != 0 && m.group != Everyone }
 
-func (m *message) sentBy(r *reader) bool { return m.from == r.user && m.device == r.name }
+// sentBy reports whether the device need not be shown m because it sent it. A
+// delayed message it only left with the servers.
+func (m *message) sentBy(r *reader) bool {
+	return m.from == r.user && m.device == r.name && m.delay == 0
+}
 
 // String names the message, its sender and its receiver.
 func (m *message) String() string {

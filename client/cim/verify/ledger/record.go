@@ -17,25 +17,28 @@ type Kind string
 
 // The kinds of records.
 const (
-	Begun    Kind = "begun"    // the run: Note has its command line; the first record
-	LeftOut  Kind = "left out" // a fault that was asked for and cannot happen here: Fault, Note says why
-	Joined   Kind = "joined"   // from here on, User's Device is shown what is for it
-	Sent     Kind = "sent"     // about to be sent by User's Device in its process Process
-	Accepted Kind = "accepted" // its sender was told so
-	Unknown  Kind = "unknown"  // its sender gave up without an answer
-	Refused  Kind = "refused"  // its sender was told that it is in no log: Note says why
-	Shown    Kind = "shown"    // to User's Device in its process Process
-	Broken   Kind = "broken"   // a fault began: Fault, Note says whom it hit
-	Healed   Kind = "healed"   // it is over
-	Asked    Kind = "asked"    // User is about to ask for a Change of his membership of Group
-	Done     Kind = "done"     // he was told that it is done
-	Away     Kind = "away"     // User's Device lost its connection, or its process ended
-	Back     Kind = "back"     // it has one again
-	Forgot   Kind = "forgot"   // User's Device lost what it had kept: it may be shown again what it was shown
-	Trimmed  Kind = "trimmed"  // User's Device was told that entries are gone that it never saw
-	Stopped  Kind = "stopped"  // the client of User's Device gave up for good: Note says why
-	Stands   Kind = "stands"   // in the end, in the log of a group or else in User's inbox
-	Quiet    Kind = "quiet"    // all is healed and everything owed is shown, or the wait for that is over
+	Begun     Kind = "begun"      // the run: Note has its command line; the first record
+	LeftOut   Kind = "left out"   // a fault that was asked for and cannot happen here: Fault, Note says why
+	Joined    Kind = "joined"     // from here on, User's Device is shown what is for it
+	Sent      Kind = "sent"       // about to be sent by User's Device in its process Process
+	Accepted  Kind = "accepted"   // its sender was told so
+	Unknown   Kind = "unknown"    // its sender gave up without an answer
+	Refused   Kind = "refused"    // its sender was told that it is in no log: Note says why
+	TakesBack Kind = "takes back" // User is about to cancel his delayed message ID
+	TakenBack Kind = "taken back" // he was told that it will not be sent
+	TooLate   Kind = "too late"   // he was told that it is being sent
+	Shown     Kind = "shown"      // to User's Device in its process Process
+	Broken    Kind = "broken"     // a fault began: Fault, Note says whom it hit
+	Healed    Kind = "healed"     // it is over
+	Asked     Kind = "asked"      // User is about to ask for a Change of his membership of Group
+	Done      Kind = "done"       // he was told that it is done
+	Away      Kind = "away"       // User's Device lost its connection, or its process ended
+	Back      Kind = "back"       // it has one again
+	Forgot    Kind = "forgot"     // User's Device lost what it had kept: it may be shown again what it was shown
+	Trimmed   Kind = "trimmed"    // User's Device was told that entries are gone that it never saw
+	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
+	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox
+	Quiet     Kind = "quiet"      // all is healed and everything owed is shown, or the wait for that is over
 )
 
 // Everyone stands for the group of all users in Record.Group.
@@ -57,6 +60,7 @@ type Record struct {
 	To      int64  `json:"to,omitempty"`      // its receiver, or
 	Group   int64  `json:"group,omitempty"`   // its group: Everyone or another
 	Text    string `json:"text,omitempty"`
+	Delay   int64  `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
 	Change  string `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
 	Code    string `json:"code,omitempty"`   // why it was refused, in one word
 	At      *Place `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands

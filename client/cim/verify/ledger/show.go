@@ -104,7 +104,7 @@ func (v *Verdict) judgeTurns(reader *reader) {
 	latest := make(map[stream]*message) // of those shown, the one that was sent last
 	life := 1
 	for _, m := range reader.shown {
-		if m.change != "" {
+		if m.change != "" || m.delay > 0 {
 			continue
 		}
 		if m.life != life {
@@ -125,6 +125,9 @@ func (v *Verdict) judgeTurns(reader *reader) {
 // judgeAnswers compares what a device was shown with what the senders were told.
 func (v *Verdict) judgeAnswers(reader *reader) {
 	for _, m := range reader.shown {
+		if m.delay > 0 {
+			v.judgeDelayed(reader, m)
+		}
 		if m.refused {
 			v.violate("refused", "%v was shown %v, which its sender was told was not sent", reader, m.message)
 		}

@@ -13,12 +13,14 @@ const (
 	Private    = "private"
 	Grouped    = "group"
 	ToEveryone = "everyone"
+	Delayed    = "delayed"
 )
 
 // kinds are the kinds of messages in the order in which a verdict lists them.
-var kinds = []string{Private, Grouped, ToEveryone}
+var kinds = []string{Private, Grouped, ToEveryone, Delayed}
 
-// Traffic is what became of the messages of one kind.
+// Traffic is what became of the messages of one kind. To accept a delayed one is to
+// schedule it, and it takes as long as it is shown behind its time.
 type Traffic struct {
 	Sent, Accepted, Refused, Unknown int     // by what their senders know in the end
 	Settled                          int     // sent again after they were unknown, and answered then
@@ -28,6 +30,8 @@ type Traffic struct {
 
 func (m *message) kind() string {
 	switch {
+	case m.delay > 0:
+		return Delayed
 	case m.private():
 		return Private
 	case m.inGroup():
@@ -83,7 +87,7 @@ func (m showing) took(reader *reader) (us int64, ok bool) {
 	if m.accepted == 0 || m.again || m.change != "" || m.sentBy(reader) || reader.place >= m.joined {
 		return 0, false
 	}
-	return max(0, m.at-m.accepted), true // it may be shown before its sender is told
+	return max(0, m.at-max(m.accepted, m.due())), true // it may be shown before its sender is told
 }
 
 // printTraffic writes a line for each kind of message.
