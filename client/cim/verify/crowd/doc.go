@@ -11,7 +11,8 @@
 // not hear that they are gone.
 //
 // There are groups of 2 to 55 members, made at the start. Members leave and come
-// back, others join; a few messages go to groups whose sender is not in them.
+// back, others join; a few messages go to groups whose sender is not in them. Some
+// messages are left with the servers to be sent later, and some of those taken back.
 //
 // What a device sends, to whom, how long it is and when it is due follows from
 // the seed and the device's place in the crowd alone, so that the same seed is

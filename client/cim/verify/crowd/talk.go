@@ -59,6 +59,10 @@ func (t *talker) talk(ctx, life context.Context) {
 			if ctx.Err() != nil {
 				break
 			}
+			if o.delay > 0 {
+				t.open.Go(func() { t.leave(life, m, o) })
+				continue
+			}
 			t.send(ctx, life, m, o)
 		}
 	}
@@ -90,7 +94,7 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 	if err != nil {
 		return
 	}
-	t.noteSent(m, process)
+	t.noteSent(m, process, 0)
 	p, err := c.Enqueue(life, m)
 	if err != nil {
 		t.answered(t.by(), m.ID, client.Receipt{}, err)
@@ -105,7 +109,7 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 // postAndWait sends the message and returns what became of it.
 func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if t.sender != nil {
-		t.noteSent(m, 0)
+		t.noteSent(m, 0, 0)
 		receipt, err := t.sender.Send(ctx, m)
 		t.answered(t.by(), m.ID, receipt, err)
 		return err
@@ -114,15 +118,15 @@ func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if err != nil {
 		return err
 	}
-	t.noteSent(m, process)
+	t.noteSent(m, process, 0)
 	receipt, err := c.SendMessage(ctx, m)
 	t.answered(t.by(), m.ID, receipt, err)
 	return err
 }
 
-func (t *talker) noteSent(m client.Outgoing, process int) {
+func (t *talker) noteSent(m client.Outgoing, process int, delay time.Duration) {
 	t.ledger.Write(ledger.Record{
-		Kind: ledger.Sent, User: t.user, Device: t.by(), Process: process,
+		Kind: ledger.Sent, User: t.user, Device: t.by(), Process: process, Delay: delay.Microseconds(),
 		ID: m.ID, To: m.To, Group: m.Group, Text: m.Text,
 	})
 }

@@ -21,6 +21,8 @@ const (
 	impatient  = 6  // gives up soon, and half of those send it again
 	floods     = 1  // more, to one user, than a node keeps for a slow reader
 	longTexts  = 4
+	delayed    = 8  // left with the servers for a while; not those to groups
+	takenBack  = 35 // of those, some too late
 )
 
 const (
@@ -30,6 +32,9 @@ const (
 	longestText = 6 << 10 // bytes
 	usualText   = 160
 	patience    = 1500 * time.Millisecond // of the impatient, at most
+
+	shortestDelay = 200 * time.Millisecond
+	longestDelay  = 9 * time.Second
 )
 
 // order is what a device is to send next.
@@ -41,6 +46,8 @@ type order struct {
 	texts    []string
 	patience time.Duration // zero: wait for the answer as long as it takes
 	again    bool          // send it again after giving up
+	delay    time.Duration // zero: sent at once
+	takeBack time.Duration // cancel it after that; zero: no
 }
 
 // orders draws what one device sends.
@@ -102,7 +109,14 @@ func (o *orders) next() order {
 	if next.group < 0 && (flooding || !o.percent(toEveryone)) {
 		next.peer = o.peers[o.rng.IntN(len(o.peers))]
 	}
-	if n == 1 && o.percent(impatient) {
+	switch {
+	case n > 1:
+	case next.group < 0 && o.percent(delayed):
+		next.delay = shortestDelay + time.Duration(o.rng.Int64N(int64(longestDelay-shortestDelay)))
+		if o.percent(takenBack) {
+			next.takeBack = 1 + time.Duration(o.rng.Int64N(int64(next.delay)*5/4)) // too late at times
+		}
+	case o.percent(impatient):
 		next.patience = time.Duration(1 + o.rng.Int64N(int64(patience)))
 		next.again = o.percent(50)
 	}
