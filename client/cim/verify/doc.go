@@ -18,6 +18,8 @@
 // alone may lose the last moments: those are counted, and are no violation.
 //
 // What it does not break: the network between clients, nodes and routes other
-// than by their processes, a disk that loses what was synced. What it does not send: messages with a
-// delay, messages to groups other than everyone.
+// than by their processes, a disk that loses what was synced.
+//
+// Whether it would notice is checked, too: breakage/run breaks the code on purpose,
+// in one way after the other, and demands the violation that belongs to it.
 package verify
