@@ -253,6 +253,49 @@ func TestSendGivenUpIsNotSentAgainAndComesBackIfAccepted(t *testing.T) {
 	})
 }
 
+// A node that told messages back takes the first of them that comes again for the
+// sign that their sender knows. A repetition that was written before he knew would
+// let what follows it pass.
+func TestSendGivenUpAndRepeatedIsWrittenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		c := connect(t, k.config())
+		k.mu.Lock()
+		k.mute[c.State().Node.ID] = true
+		k.mu.Unlock()
+		enqueue := func(id string) *Pending {
+			p, err := c.Enqueue(t.Context(), Outgoing{ID: id, To: bob, Text: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		pending := []*Pending{enqueue("1")}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.SendMessage(ctx, Outgoing{ID: "2", To: bob, Text: "2"}); !errors.Is(err, ErrOutcomeUnknown) {
+			t.Fatalf("send: %v", err)
+		}
+		pending = append(pending, enqueue("3"), enqueue("2"))
+		for _, p := range pending {
+			if _, err := p.Wait(t.Context()); err != nil {
+				t.Errorf("send %s: %v", p.ID(), err)
+			}
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		written := ""
+		for _, f := range k.sends {
+			if written += f.Id; f.Again {
+				written += "again "
+			}
+		}
+		if written != "1231again 2again 3again " {
+			t.Errorf("written %q", written)
+		}
+	})
+}
+
 func TestReconnectAvoidsFailedNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

@@ -23,7 +23,20 @@ type outbox struct {
 	row    int       // refusals for now in a row
 }
 
-func (o *outbox) add(p *Pending) { o.list = append(o.list, p) }
+// add puts p behind all others. If it repeats one that was given up and is still
+// without an answer, it takes that one's place instead and waits for the answer. It
+// is not written again on this connection: a node that tells messages back takes a
+// repetition for the sign that its sender knows of it, and lets all that follows
+// pass before those that were told back.
+func (o *outbox) add(p *Pending) {
+	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
+	if i < 0 {
+		o.list = append(o.list, p)
+		return
+	}
+	p.written, p.flying = true, true
+	o.list[i] = p
+}
 
 // next returns what to write now, in order.
 func (o *outbox) next(now time.Time) []*Pending {

@@ -73,7 +73,8 @@ func (c *Client) SendMessage(ctx context.Context, m Outgoing) (Receipt, error) {
 }
 
 // Enqueue puts m behind everything that was enqueued and returns without waiting
-// for the answer. It blocks while 1,024 messages wait, until ctx ends.
+// for the answer; one that was given up and is still on its way stays where it was.
+// It blocks while 1,024 messages wait, until ctx ends.
 func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	m, err := m.checked()
 	if err != nil {
