@@ -16,13 +16,13 @@ func (j *Judge) stands(r Record) {
 	if r.Group == 0 {
 		l.owner = r.User
 	}
-	places := j.audited[l]
-	if places == nil {
-		places = make(map[key]Place)
-		j.audited[l] = places
+	audit := j.audited[l]
+	if audit == nil {
+		audit = newLogView()
+		j.audited[l] = audit
 	}
-	first, twice := places[m.key]
-	places[m.key] = *r.At
+	first, twice := audit.places[m.key]
+	audit.at[*r.At], audit.places[m.key] = m.key, *r.At
 	view := j.logs[l]
 	switch {
 	case twice && (j.held || m.doubt):
@@ -37,6 +37,26 @@ func (j *Judge) stands(r Record) {
 	}
 	if k, taken := view.at[*r.At]; taken && k != m.key && !j.mayReplace(j.messages[k], m) {
 		j.verdict.violate("disagree", "%v stands at %v, where a device was shown %s of %d", m, r.At, k.id, k.from)
+	}
+}
+
+// move is a message that one device was shown at a place and another one at
+// another.
+type move struct {
+	reader *reader
+	*message
+	first, then Place
+}
+
+// judgeMoves judges messages that were shown at two places. One that stands in the
+// log twice is shown at the second to who may not see the first.
+func (v *Verdict) judgeMoves(j *Judge) {
+	for _, m := range j.moves {
+		audit := j.audited[logOf(m.reader, m.group)]
+		if audit != nil && audit.at[m.first] == m.key && audit.at[m.then] == m.key {
+			continue
+		}
+		v.violate("disagree", "%v was shown %v at %v, another device at %v", m.reader, m.message, m.then, m.first)
 	}
 }
 

@@ -18,9 +18,10 @@ type Judge struct {
 	order     []*message
 	logs      map[log]*logView
 	groups    map[int64]*group
-	audited   map[log]map[key]Place // in the end
-	held      bool                  // something but the store broke
-	spans     map[stream]int64      // messages sent so far
+	audited   map[log]*logView // in the end
+	held      bool             // something but the store broke
+	spans     map[stream]int64 // messages sent so far
+	moves     []move           // what was shown at two places
 	quiet     bool
 	failovers []failover // after which what was accepted may be gone
 	verdict   Verdict
@@ -101,12 +102,16 @@ type logView struct {
 	places map[key]Place
 }
 
+func newLogView() *logView {
+	return &logView{at: make(map[Place]key), places: make(map[key]Place)}
+}
+
 // NewJudge returns a judge who has heard nothing.
 func NewJudge() *Judge {
 	return &Judge{
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
 		logs: make(map[log]*logView), groups: make(map[int64]*group),
-		audited: make(map[log]map[key]Place), spans: make(map[stream]int64),
+		audited: make(map[log]*logView), spans: make(map[stream]int64),
 		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string)},
 	}
 }
@@ -337,6 +342,7 @@ func (j *Judge) Verdict() Verdict {
 		v.measure(reader)
 	}
 	j.judgeLogs(&v)
+	v.judgeMoves(j)
 	v.judgeGroups(j)
 	v.tally(j)
 	slices.Sort(v.Sends)

@@ -76,7 +76,7 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 		return // it may stand in the log twice, and this is the second place
 	}
 	if place, known := view.places[m.key]; known && place != *at && !j.mayBeLost(m) {
-		j.verdict.violate("disagree", "%v was shown %v at %v, another device at %v", reader, m, at, place)
+		j.moves = append(j.moves, move{reader, m, place, *at})
 	}
 	view.places[m.key] = *at
 }
@@ -86,7 +86,7 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 func (j *Judge) view(reader *reader, group int64) *logView {
 	l := logOf(reader, group)
 	if j.logs[l] == nil {
-		j.logs[l] = &logView{at: make(map[Place]key), places: make(map[key]Place)}
+		j.logs[l] = newLogView()
 	}
 	return j.logs[l]
 }
