@@ -166,9 +166,9 @@ func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, wat
 // ended and all is healed.
 func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
 	err := fault.Run(traffic, world, plan, func(f fault.Fault, wound fault.Wound, over bool) {
-		record := ledger.Record{Kind: ledger.Broken, Fault: f.Name(), Note: wound.What, Tail: wound.Tail.Microseconds()}
+		record := ledger.Record{Kind: ledger.Broken, Fault: f.Name(), Note: wound.What, Tail: wound.Tail.Microseconds(), Alone: wound.Alone.Microseconds()}
 		if over {
-			record.Kind, record.Tail = ledger.Healed, 0
+			record.Kind, record.Tail, record.Alone = ledger.Healed, 0, 0
 		}
 		book.Write(record)
 	})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -159,6 +160,33 @@ func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, err
 		}
 	}
 	return primary, primary.lose(ctx, replicas, behind)
+}
+
+// Hold makes the replicas stand still until release is called. Their connections
+// stay: the primary takes them for slow.
+func (s *Sentinel) Hold(ctx context.Context) (release func() error, err error) {
+	primary, err := s.Primary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var held []*Server
+	release = func() error {
+		var errs error
+		for _, replica := range held {
+			errs = errors.Join(errs, replica.process.Signal(syscall.SIGCONT))
+		}
+		return errs
+	}
+	for _, server := range s.servers {
+		if server == primary {
+			continue
+		}
+		if err := server.process.Signal(syscall.SIGSTOP); err != nil {
+			return nil, errors.Join(fmt.Errorf("hold replica %s: %w", server.addr, err), release())
+		}
+		held = append(held, server)
+	}
+	return release, nil
 }
 
 // Rejoin starts a server that was lost, once another is the primary, and blocks

@@ -54,6 +54,9 @@ type Wound struct {
 	// Tail is how far back the store may have lost what it took: zero unless a
 	// primary is gone.
 	Tail time.Duration
+	// Alone is how long no replica of the store hears its primary, unless it is
+	// healed before.
+	Alone time.Duration
 	// Heal ends it, and blocks until what was hit is ready again. It may be tried
 	// again after an error. nil: it heals by itself.
 	Heal func(context.Context) error
@@ -63,7 +66,7 @@ type Wound struct {
 func All() []Fault {
 	return []Fault{
 		nodeKill{}, nodePause{}, nodeDrain{}, gossipCut{}, routeKill{},
-		redisKill{}, redisFailover{}, clusterFailover{}, slotMigration{}, clockSkew{},
+		redisKill{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		zkStop{}, zkExpire{}, clientFlap{}, slowReader{},
 	}
 }

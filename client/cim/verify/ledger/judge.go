@@ -21,7 +21,8 @@ type Judge struct {
 	audited   map[log]*logView // in the end
 	held      bool             // something but the store broke
 	spans     map[stream]int64 // messages sent so far
-	moves     []move           // what was shown at two places
+	alone     []alone
+	moves     []move // what was shown at two places
 	quiet     bool
 	failovers []failover // after which what was accepted may be gone
 	verdict   Verdict
@@ -139,7 +140,10 @@ func (j *Judge) Hear(r Record) {
 		j.interrupt(r)
 	case Stands:
 		j.stands(r)
+	case Healed:
+		j.isolate(r)
 	case Broken:
+		j.isolate(r)
 		j.held = j.held || holds(r.Fault)
 		j.verdict.Faults[r.Fault]++
 		j.lose(r)
@@ -343,6 +347,7 @@ func (j *Judge) Verdict() Verdict {
 	}
 	j.judgeLogs(&v)
 	v.judgeMoves(j)
+	v.judgeAlone(j)
 	v.judgeGroups(j)
 	v.tally(j)
 	slices.Sort(v.Sends)

@@ -66,8 +66,9 @@ type Record struct {
 	At      *Place `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
 	Fault   string `json:"fault,omitempty"`
 	Note    string `json:"note,omitempty"`
-	Ack     string `json:"ack,omitempty"`  // of Begun: what "accepted" means, AckReplica or else on the primary
-	Tail    int64  `json:"tail,omitempty"` // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
+	Ack     string `json:"ack,omitempty"`   // of Begun: what "accepted" means, AckReplica or else on the primary
+	Tail    int64  `json:"tail,omitempty"`  // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
+	Alone   int64  `json:"alone,omitempty"` // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
 }
 
 // AckReplica is the Ack of a run in which "accepted" means stored on a replica.
