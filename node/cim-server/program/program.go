@@ -240,7 +240,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.gossip.Run(parts) })
 	group.Go(func() error { return s.keepKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
-	group.Go(func() error { return s.keepSmall(parts) })
+	group.Go(func() error { return config.PaceGC(parts) })
 	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })
 	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {

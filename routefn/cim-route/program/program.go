@@ -62,6 +62,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
+	group.Go(func() error { return config.PaceGC(ctx) })
 	group.Go(func() error { return profile.Run(ctx, logger) })
 	group.Go(func() error { return server.Run(ctx) })
 	return group.Wait()
