@@ -41,7 +41,7 @@
 //	                        schedule.lua, cancel.lua, finish.lua, read by Shards, take.lua
 //	cim:{dN}:m      hash    the same messages, two fields a key; schedule.lua, take.lua, removed by cancel.lua, finish.lua
 //	  KEY                   an encoded proto.Entry, without its time; read by Scheduled, take.lua
-//	  KEY f                 ms when it was first taken to be fired: its time in the logs; take.lua, read by all
+//	  KEY f                 ms when it was first taken to be fired, by the route's clock: its time in the logs; take.lua, read by all
 //	cim:{dN}:lease  string  who fires the shard; 10 s to live. take.lua
 //	cim:{dN}:p:USER zset    what the user has pending or firing, ids by the ms when they are due; schedule.lua,
 //	                        cancel.lua, finish.lua, read by Scheduled

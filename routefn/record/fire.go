@@ -54,14 +54,18 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 // cancelled, and is taken again by whoever has the lease until it is finished:
 // with the same Time, so that Append, told to look for it, finds it however late.
 //
+// Time is at, ms since 1970, of the call that took a message first: the clock of
+// routes, as that of all that stands in logs. Append looks back as far as times of
+// entries say, and one by another clock would end its search.
+//
 // Taken messages come with Again set. When none is due the lease is given back.
 // It returns ErrHeld while another holder has the lease, ErrUnavailable or
 // ErrUnknown.
-func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
+func (s *Store) Take(ctx context.Context, shard int, holder string, at int64, skip, limit int) ([]Delayed, error) {
 	r := shardRef(shard)
 	o := &op{
 		key: r.due(), script: takeScript, keys: []string{r.due(), r.messages(), r.lease()},
-		args: []any{holder, holdTime.Milliseconds(), skip, limit}, write: true,
+		args: []any{holder, holdTime.Milliseconds(), skip, limit, at}, write: true,
 	}
 	s.run(ctx, "take", o)
 	if o.err != nil {
@@ -82,7 +86,7 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit 
 
 // Release gives the lease of a shard back, if holder has it.
 func (s *Store) Release(ctx context.Context, shard int, holder string) error {
-	_, err := s.Take(ctx, shard, holder, 0, 0)
+	_, err := s.Take(ctx, shard, holder, 0, 0, 0)
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 
 func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	t.Helper()
-	list, err := s.Take(t.Context(), int(shardOf(user)), holder, 0, 100)
+	list, err := s.Take(t.Context(), int(shardOf(user)), holder, time.Now().UnixMilli(), 0, 100)
 	if err != nil {
 		t.Fatalf("%s takes: %v", holder, err)
 	}
@@ -128,7 +128,7 @@ func TestCancelAgainstFire(t *testing.T) {
 		}()
 		var fired []string
 		for {
-			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 1)
+			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", time.Now().UnixMilli(), 0, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 				until(t, s, first)
 				scheduled(t, s, soon(alice, bob, "3"))
 
-				if list, err := s.Take(t.Context(), int(shardOf(alice)), "n2", 0, 100); !errors.Is(err, ErrHeld) {
+				if list, err := s.Take(t.Context(), int(shardOf(alice)), "n2", time.Now().UnixMilli(), 0, 100); !errors.Is(err, ErrHeld) {
 					t.Fatalf("n2 took %v, %v while another held the shard", ids(list), err)
 				}
 				die(t, s, alice)
@@ -219,7 +219,7 @@ func TestReleasedShardIsTakenAtOnce(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
 		wantIDs(t, take(t, s, alice, "n1"), "1", "2")
-		rest, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 1, 100)
+		rest, err := s.Take(t.Context(), int(shardOf(alice)), "n1", time.Now().UnixMilli(), 1, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@
 --
 -- KEYS[1] due, KEYS[2] messages, KEYS[3] lease of the shard
 -- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
--- over, ARGV[4] how many to take at most
+-- over, ARGV[4] how many to take at most, ARGV[5] the route's clock in ms
 -- Answers {'held'} while another holder has the lease, or {'ok', the store's
 -- clock, then four a message: key, when it was due, when it was first taken, the
 -- entry}.
@@ -21,7 +21,7 @@ redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 local answer = {'ok', whole(ms)}
 for i = 1, #keys, 2 do
   local key = keys[i]
-  redis.call('HSETNX', KEYS[2], taken(key), whole(ms))
+  redis.call('HSETNX', KEYS[2], taken(key), ARGV[5])
   local message = redis.call('HMGET', KEYS[2], taken(key), key)
   answer[#answer + 1] = key
   answer[#answer + 1] = whole(keys[i + 1])
