@@ -19,9 +19,9 @@ func (j *Judge) takeBack(r Record) {
 	}
 	switch r.Kind {
 	case TakesBack:
-		m.retracted = true
+		m.retracted, m.takesBack = true, r.Time
 	case TakenBack:
-		m.cancelled = true
+		m.cancelled, m.takenBack = true, r.Time
 	case TooLate:
 		m.retracted = false
 	}
@@ -34,11 +34,66 @@ func (m *message) due() int64 { return m.sent + m.delay }
 func (m *message) promised() bool { return m.accepted != 0 && !m.retracted }
 
 // judgeDelayed judges a delayed message that a device was shown.
-func (v *Verdict) judgeDelayed(reader *reader, m showing) {
+func (v *Verdict) judgeDelayed(j *Judge, reader *reader, m showing) {
 	switch {
-	case m.cancelled:
+	case m.cancelled && !j.mayReturn(m.message):
 		v.violate("cancelled", "%v was shown %v, which its sender took back", reader, m.message)
 	case m.at < m.due()-earlySlack && v.Faults["clock-skew"] == 0:
 		v.violate("early", "%v was shown %v %v before its time", reader, m.message, micros(m.due()-m.at))
 	}
+}
+
+// mayReturn reports whether some primary may have taken with it that a message was
+// taken back, so that it is sent after all.
+func (j *Judge) mayReturn(m *message) bool {
+	for _, f := range j.failovers {
+		if m.takesBack <= f.at && m.takenBack >= f.at-f.tail {
+			return true
+		}
+	}
+	return false
+}
+
+// skew is a time in which the store's clock was off.
+type skew struct{ from, to int64 } // us; to zero: it lasts
+
+func (j *Judge) skew(r Record) {
+	switch {
+	case r.Fault != "clock-skew":
+	case r.Kind == Broken:
+		j.skews = append(j.skews, skew{from: r.Time})
+	default:
+		for i := range j.skews {
+			if j.skews[i].to == 0 {
+				j.skews[i].to = r.Time
+			}
+		}
+	}
+}
+
+// adrift reports whether m was scheduled by a clock that has jumped since: then it
+// is due when that clock would have said so, which may be in an hour.
+func (j *Judge) adrift(m *message) bool {
+	if m.delay == 0 || m.shown > 0 {
+		return false
+	}
+	for _, s := range j.skews {
+		if m.accepted >= s.from && (s.to == 0 || m.sent <= s.to) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeAdrift notes that a message is still to come, and reports whether that is
+// so.
+func (j *Judge) takeAdrift(v *Verdict, counted map[*message]bool, m *message) bool {
+	if !j.adrift(m) {
+		return false
+	}
+	if !counted[m] {
+		counted[m] = true
+		v.Adrift++
+	}
+	return true
 }

@@ -55,3 +55,41 @@ func TestDelayedMessagesAreJudged(t *testing.T) {
 		})
 	}
 }
+
+// A message that was scheduled while the store's clock was off comes when that clock
+// says so, which nobody waits for.
+func TestScheduledByAClockThatJumpedIsNotLost(t *testing.T) {
+	off, back := Record{Kind: Broken, Fault: "clock-skew"}, Record{Kind: Healed, Fault: "clock-skew"}
+	schedule := book{later("e"), told(Accepted, "e")}
+	for name, test := range map[string]struct {
+		book   book
+		adrift int
+	}{
+		"while it was off":  {joined().with(off).with(schedule...).with(back), 1},
+		"before":            {joined().with(schedule...).with(off, back), 0},
+		"after":             {joined().with(off, back).with(schedule...), 0},
+		"and shown to some": {joined().with(off).with(schedule...).with(back, shown(bob, "phone", "e", bob, 9)), 0},
+		"not delayed":       {joined().with(off, sent("e", bob), told(Accepted, "e"), back), 0},
+	} {
+		v := judge(test.book)
+		if v.Adrift != test.adrift || (v.Violations() == 0) != (test.adrift > 0) {
+			t.Errorf("%s: %d adrift, violations %v", name, v.Adrift, v.Kinds)
+		}
+	}
+}
+
+// That a message was taken back may be lost with a primary, as all else that was
+// answered in its last seconds.
+func TestTakingBackMayBeLostWithAPrimary(t *testing.T) {
+	start := joined().with(later("e"), told(Accepted, "e"), told(TakesBack, "e"), told(TakenBack, "e"))
+	for after, want := range map[int64]int{5: 0, 20: 1} {
+		at := map[int]int64{0: 100, len(start): 100 + after}
+		b := start.with(primaryLost(), shown(bob, "phone", "e", bob, 9), shown(alice, "laptop", "e", bob, 20), shown(alice, "phone", "e", bob, 20))
+		if v := timed("primary", b, at); (v.Kinds["cancelled"] > 0) != (want > 0) {
+			t.Errorf("%d s after: %v", after, v.Kinds)
+		}
+		if v := timed(AckReplica, b, at); v.Kinds["cancelled"] == 0 {
+			t.Errorf("with replicas, %d s after: %v", after, v.Kinds)
+		}
+	}
+}

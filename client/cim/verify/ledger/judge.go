@@ -22,6 +22,7 @@ type Judge struct {
 	held      bool             // something but the store broke
 	spans     map[stream]int64 // messages sent so far
 	alone     []alone
+	skews     []skew
 	moves     []move // what was shown at two places
 	quiet     bool
 	failovers []failover // after which what was accepted may be gone
@@ -64,6 +65,8 @@ type message struct {
 	doubt     bool  // a try had no answer
 	retracted bool  // its sender takes it back, and was not told that he is too late
 	cancelled bool  // he was told that it is
+	takesBack int64 // us, when he asked for it
+	takenBack int64 // us, when he was told
 	settled   bool  // and a later one had
 	answered  int64 // us, the last time
 	told      *Place
@@ -142,8 +145,10 @@ func (j *Judge) Hear(r Record) {
 		j.stands(r)
 	case Healed:
 		j.isolate(r)
+		j.skew(r)
 	case Broken:
 		j.isolate(r)
+		j.skew(r)
 		j.held = j.held || holds(r.Fault)
 		j.verdict.Faults[r.Fault]++
 		j.lose(r)
@@ -293,7 +298,7 @@ func (j *Judge) audience(m *message) []*reader {
 // can say so, because it may have been lost with a primary.
 func (j *Judge) Owed() (owed, perhaps int) {
 	j.owed(func(_ *reader, m *message, _ bool) {
-		if j.mayBeLost(m) {
+		if j.mayBeLost(m) || j.adrift(m) {
 			perhaps++
 		} else {
 			owed++
@@ -329,9 +334,9 @@ func (j *Judge) Verdict() Verdict {
 			v.Unknown++
 		}
 	}
-	lost := make(map[*message]bool)
+	lost, adrift := make(map[*message]bool), make(map[*message]bool)
 	j.owed(func(reader *reader, m *message, accepted bool) {
-		if j.takeLost(&v, lost, m) {
+		if j.takeLost(&v, lost, m) || j.takeAdrift(&v, adrift, m) {
 			return
 		}
 		if accepted {
@@ -342,7 +347,7 @@ func (j *Judge) Verdict() Verdict {
 	})
 	for _, reader := range j.readers {
 		v.judgeTurns(reader)
-		v.judgeAnswers(reader)
+		v.judgeAnswers(j, reader)
 		v.measure(reader)
 	}
 	j.judgeLogs(&v)

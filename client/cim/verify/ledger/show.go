@@ -123,10 +123,10 @@ func (v *Verdict) judgeTurns(reader *reader) {
 }
 
 // judgeAnswers compares what a device was shown with what the senders were told.
-func (v *Verdict) judgeAnswers(reader *reader) {
+func (v *Verdict) judgeAnswers(j *Judge, reader *reader) {
 	for _, m := range reader.shown {
 		if m.delay > 0 {
-			v.judgeDelayed(reader, m)
+			v.judgeDelayed(j, reader, m)
 		}
 		if m.refused {
 			v.violate("refused", "%v was shown %v, which its sender was told was not sent", reader, m.message)

@@ -23,6 +23,7 @@ type Verdict struct {
 	Again                            int // of those, to devices that had lost what they kept
 	Doubled                          int // stand in a log twice, which devices show once
 	Trimmed                          int // times a device was told that it came too late
+	Adrift                           int // delayed messages that are still to come, by a clock that has jumped since
 
 	Traffic    map[string]Traffic // by kind of message
 	Sends      []int64            // us from sent to accepted, ascending
@@ -88,6 +89,9 @@ func (v *Verdict) Print(w io.Writer) error {
 	}
 	if v.Again > 0 {
 		row("shown again", "%d times, to devices that had lost what they kept", v.Again)
+	}
+	if v.Adrift > 0 {
+		row("still to come", "%d delayed messages, scheduled while the store's clock was off", v.Adrift)
 	}
 	if v.Failovers > 0 {
 		row("lost with a primary", "%s", v.lost())
