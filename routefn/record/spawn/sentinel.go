@@ -19,8 +19,10 @@ const masterName = "cim"
 const (
 	sentinels = 3
 	// downAfter is how long a primary is silent before a Sentinel believes that it
-	// is down: short, for a machine on which nothing is far away.
-	downAfter = time.Second
+	// is down. Nothing is far away here, but a machine that is busy with tests makes
+	// one that lives seem dead, and a promotion that nobody asked for loses what the
+	// old primary is told meanwhile.
+	downAfter = 3 * time.Second
 	// electTime is how long a promotion may take. One that fails is tried again
 	// after twice failoverTimeout.
 	electTime       = 30 * time.Second
