@@ -97,6 +97,7 @@ const (
 	Command_REDIRECT      Command = 21 // node to client: open a connection over there, then leave this one
 	Command_KICK          Command = 22 // node to client: why the connection is about to close
 	Command_ERROR         Command = 23 // node to client: a frame was refused, the connection stays
+	Command_DELIVERED     Command = 24 // node to client: a message of his was shown to its receiver
 )
 
 // Enum value maps for Command.
@@ -114,6 +115,7 @@ var (
 		21: "REDIRECT",
 		22: "KICK",
 		23: "ERROR",
+		24: "DELIVERED",
 	}
 	Command_value = map[string]int32{
 		"LOGIN_REQUEST": 0,
@@ -128,6 +130,7 @@ var (
 		"REDIRECT":      21,
 		"KICK":          22,
 		"ERROR":         23,
+		"DELIVERED":     24,
 	}
 )
 
@@ -167,12 +170,12 @@ type Frame struct {
 	Properties    map[string]string      `protobuf:"bytes,4,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // CIM's pushes only: sendUserId, sendUserName, receiveUserId.
 	BatchReqMsg   []string               `protobuf:"bytes,5,rep,name=batch_req_msg,json=batchReqMsg,proto3" json:"batch_req_msg,omitempty"`                                                    // CIM's OFFLINE only.
 	Ticket        string                 `protobuf:"bytes,16,opt,name=ticket,proto3" json:"ticket,omitempty"`                                                                                  // LOGIN_REQUEST: from the route's login answer. REDIRECT: for the node to go to.
-	Id            string                 `protobuf:"bytes,17,opt,name=id,proto3" json:"id,omitempty"`                                                                                          // SEND, SEND_ANSWER, MESSAGE: the sender's id of the message.
+	Id            string                 `protobuf:"bytes,17,opt,name=id,proto3" json:"id,omitempty"`                                                                                          // SEND, SEND_ANSWER, MESSAGE, DELIVERED: the sender's id of the message.
 	From          int64                  `protobuf:"varint,18,opt,name=from,proto3" json:"from,omitempty"`                                                                                     // MESSAGE: the sender.
 	FromName      string                 `protobuf:"bytes,19,opt,name=from_name,json=fromName,proto3" json:"from_name,omitempty"`                                                              // MESSAGE: the sender's name when he sent it.
-	To            int64                  `protobuf:"varint,20,opt,name=to,proto3" json:"to,omitempty"`                                                                                         // SEND, MESSAGE: the receiving user; zero in a group's message.
+	To            int64                  `protobuf:"varint,20,opt,name=to,proto3" json:"to,omitempty"`                                                                                         // SEND, MESSAGE: the receiving user; zero in a group's message. DELIVERED: who was shown it.
 	Group         int64                  `protobuf:"varint,21,opt,name=group,proto3" json:"group,omitempty"`                                                                                   // SEND, MESSAGE: the receiving group; 1 is everyone; zero in a private message.
-	Time          int64                  `protobuf:"varint,22,opt,name=time,proto3" json:"time,omitempty"`                                                                                     // MESSAGE, SEND_ANSWER, LOGIN_ANSWER: ms since 1970, the route's clock.
+	Time          int64                  `protobuf:"varint,22,opt,name=time,proto3" json:"time,omitempty"`                                                                                     // MESSAGE, SEND_ANSWER, LOGIN_ANSWER, DELIVERED: ms since 1970, the route's clock.
 	At            *Mark                  `protobuf:"bytes,23,opt,name=at,proto3" json:"at,omitempty"`                                                                                          // MESSAGE: where it stands in the receiver's log. SEND_ANSWER: where the sender's own copy stands.
 	Prev          string                 `protobuf:"bytes,24,opt,name=prev,proto3" json:"prev,omitempty"`                                                                                      // MESSAGE, SEND_ANSWER: the key of the entry before it in that log.
 	Again         bool                   `protobuf:"varint,25,opt,name=again,proto3" json:"again,omitempty"`                                                                                   // SEND: may have been sent before.
@@ -186,6 +189,8 @@ type Frame struct {
 	Tls           bool                   `protobuf:"varint,33,opt,name=tls,proto3" json:"tls,omitempty"`                                                                                       // REDIRECT: that node speaks TLS there.
 	Kind          Kind                   `protobuf:"varint,34,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`                                                                       // MESSAGE: what it is.
 	By            int64                  `protobuf:"varint,35,opt,name=by,proto3" json:"by,omitempty"`                                                                                         // MESSAGE, of the kinds JOIN and LEAVE: who added or removed the sender; zero: himself.
+	Confirm       bool                   `protobuf:"varint,36,opt,name=confirm,proto3" json:"confirm,omitempty"`                                                                               // SEND, MESSAGE: its sender wants to know when it was shown. Private messages only.
+	Shown         []string               `protobuf:"bytes,37,rep,name=shown,proto3" json:"shown,omitempty"`                                                                                    // ACK: keys of messages that were shown since the last one and whose senders want to know.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +400,20 @@ func (x *Frame) GetBy() int64 {
 	return 0
 }
 
+func (x *Frame) GetConfirm() bool {
+	if x != nil {
+		return x.Confirm
+	}
+	return false
+}
+
+func (x *Frame) GetShown() []string {
+	if x != nil {
+		return x.Shown
+	}
+	return nil
+}
+
 // Mark is a position in a log. Numbers are used again when a store loses the
 // tail of a log, so a position names the entry that stands there too.
 type Mark struct {
@@ -469,7 +488,7 @@ var File_cim_proto protoreflect.FileDescriptor
 
 const file_cim_proto_rawDesc = "" +
 	"\n" +
-	"\tcim.proto\x12\x03cim\"\xe5\x05\n" +
+	"\tcim.proto\x12\x03cim\"\x95\x06\n" +
 	"\x05Frame\x12\x17\n" +
 	"\areq_msg\x18\x01 \x01(\tR\x06reqMsg\x12\x1d\n" +
 	"\n" +
@@ -498,7 +517,9 @@ const file_cim_proto_rawDesc = "" +
 	"\x04node\x18  \x01(\tR\x04node\x12\x10\n" +
 	"\x03tls\x18! \x01(\bR\x03tls\x12\x1d\n" +
 	"\x04kind\x18\" \x01(\x0e2\t.cim.KindR\x04kind\x12\x0e\n" +
-	"\x02by\x18# \x01(\x03R\x02by\x1a=\n" +
+	"\x02by\x18# \x01(\x03R\x02by\x12\x18\n" +
+	"\aconfirm\x18$ \x01(\bR\aconfirm\x12\x14\n" +
+	"\x05shown\x18% \x03(\tR\x05shown\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +
@@ -511,7 +532,7 @@ const file_cim_proto_rawDesc = "" +
 	"\x04TEXT\x10\x00\x12\v\n" +
 	"\aGENESIS\x10\x01\x12\b\n" +
 	"\x04JOIN\x10\x02\x12\t\n" +
-	"\x05LEAVE\x10\x03*\xa5\x01\n" +
+	"\x05LEAVE\x10\x03*\xb4\x01\n" +
 	"\aCommand\x12\x11\n" +
 	"\rLOGIN_REQUEST\x10\x00\x12\v\n" +
 	"\aMESSAGE\x10\x01\x12\b\n" +
@@ -525,7 +546,8 @@ const file_cim_proto_rawDesc = "" +
 	"\x06NEWEST\x10\x14\x12\f\n" +
 	"\bREDIRECT\x10\x15\x12\b\n" +
 	"\x04KICK\x10\x16\x12\t\n" +
-	"\x05ERROR\x10\x17B#Z!github.com/cim-go/cim/proto;protob\x06proto3"
+	"\x05ERROR\x10\x17\x12\r\n" +
+	"\tDELIVERED\x10\x18B#Z!github.com/cim-go/cim/proto;protob\x06proto3"
 
 var (
 	file_cim_proto_rawDescOnce sync.Once

@@ -32,6 +32,7 @@
 //	MESSAGE        node    an entry of a log that concerns the user, pushed once it is stored
 //	NEWEST         node    a log goes on beyond what was pushed: pull the rest from the route
 //	ACK            client  shown up to here; moves the device's cursors
+//	DELIVERED      node    a message of the user's was shown to its receiver
 //	PING           both    the client's when it has written nothing for a while, and the node's answer
 //	REDIRECT       node    the node drains: log in over there, then close this connection
 //	KICK           node    last frame: why the connection is about to close
@@ -51,6 +52,19 @@
 // life, so that the numbers of a log begun anew are not taken for the old ones.
 // A store that lost a log's tail gives numbers again within an epoch: there the
 // key tells, and so does each entry's Prev, the key of the one before it.
+//
+// # Delivery marks
+//
+// Who sends a private message may ask for a mark (confirm). A device of the
+// receiver that has shown it acknowledges at once and names the message's key; the
+// route pushes a DELIVERED to the connections that the sender has at that moment.
+// It is not stored, may be lost and may come more than once: the first device is
+// enough, and what counts is the cursor, which PathDelivered tells at any time.
+//
+// A mark is the word of the receiver. It names the user who gave it and nobody
+// else, so that a user can lie about himself only: whoever gets one compares To
+// with the user to whom he sent that id. What goes to a group, and to oneself, has
+// no marks. CIM's clients give and get none; their cursors move as others' do.
 //
 // # Groups
 //

@@ -85,6 +85,6 @@ func (s *Stored) Message() (Message, error) {
 	at.Key = s.GetKey()
 	return Message{
 		ID: id, From: from, FromName: e.FromName, To: e.To, Group: e.Group,
-		Text: e.Text, Time: e.Time, Kind: e.Kind, By: e.By, At: at, Prev: s.GetPrev(),
+		Text: e.Text, Time: e.Time, Kind: e.Kind, By: e.By, At: at, Prev: s.GetPrev(), Confirm: e.Confirm,
 	}, nil
 }

@@ -60,11 +60,12 @@ func TestStoredEntryIsReadBack(t *testing.T) {
 			Text: rapid.String().Draw(t, "text"), Kind: rapid.SampledFrom([]Kind{Kind_TEXT, Kind_GENESIS, Kind_LEAVE}).Draw(t, "kind"),
 			By:   rapid.Int64().Draw(t, "by"),
 			At:   Position{Log: rapid.Int64().Draw(t, "log"), Epoch: Epoch(rapid.Uint64().Draw(t, "epoch")), Number: 7},
-			Prev: Key(43, "b0"),
+			Prev: Key(43, "b0"), Confirm: rapid.Bool().Draw(t, "confirm"),
 		}
 		want.At.Key = want.Key()
 		b, err := EncodeStored(want.Key(), &Entry{
 			FromName: want.FromName, To: want.To, Group: want.Group, Time: want.Time, Text: want.Text, Kind: want.Kind, By: want.By,
+			Confirm: want.Confirm,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +109,7 @@ func TestBrokenStoredEntryIsAnError(t *testing.T) {
 func TestPushCarriesTheMessage(t *testing.T) {
 	want := Message{
 		ID: "a1", From: 42, FromName: "alice", To: 43, Text: "hi", Time: 1700000000000,
-		At: Position{Epoch: 0xe0c4, Number: 8, Key: "42:a1"}, Prev: "43:b7",
+		At: Position{Epoch: 0xe0c4, Number: 8, Key: "42:a1"}, Prev: "43:b7", Confirm: true,
 	}
 	f := want.Frame()
 	if f.At.Key != "" {

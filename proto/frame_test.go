@@ -27,6 +27,7 @@ var anyFrame = rapid.Custom(func(t *rapid.T) *Frame {
 	command := rapid.SampledFrom([]Command{
 		Command_LOGIN_REQUEST, Command_MESSAGE, Command_PING, Command_OFFLINE, Command_LOGIN_ANSWER, Command_SEND,
 		Command_SEND_ANSWER, Command_ACK, Command_NEWEST, Command_REDIRECT, Command_KICK, Command_ERROR,
+		Command_DELIVERED,
 	})
 	f := &Frame{
 		Cmd: command.Draw(t, "cmd"), ReqMsg: rapid.StringN(0, -1, 3000).Draw(t, "text"), Ticket: rapid.String().Draw(t, "ticket"),
@@ -38,6 +39,7 @@ var anyFrame = rapid.Custom(func(t *rapid.T) *Frame {
 		Number:  rapid.Int64().Draw(t, "session"), PingSeconds: rapid.Int32().Draw(t, "ping"),
 		NodeAddress: rapid.String().Draw(t, "address"), Node: rapid.String().Draw(t, "node"), Tls: rapid.Bool().Draw(t, "tls"),
 		Kind: Kind(rapid.Int32().Draw(t, "kind")), By: rapid.Int64().Draw(t, "by"),
+		Confirm: rapid.Bool().Draw(t, "confirm"), Shown: rapid.SliceOfN(rapid.String(), 0, 4).Draw(t, "shown"),
 	}
 	if rapid.Bool().Draw(t, "has position") {
 		f.At = mark.Draw(t, "at")

@@ -177,6 +177,30 @@ var ourFrames = map[string]struct {
 		ba010d080711e1000000000000001804 c2010534343a6333 900203 98022b`,
 		`{"cmd":"message","id":"leave-9","from":42,"fromName":"alice","group":7,"time":1700000000000,"at":{"log":7,"epoch":"00000000000000e1","number":4},"prev":"44:c3","kind":3,"by":43}`,
 	},
+	"send that asks for a mark": {
+		&Frame{Cmd: Command_SEND, Id: "a1", To: 43, ReqMsg: "hi", Confirm: true},
+		"11 0a026869 1811 8a01026131 a0012b a00201",
+		`{"cmd":"send","id":"a1","to":43,"text":"hi","confirm":true}`,
+	},
+	"message that asks for a mark": {
+		&Frame{
+			Cmd: Command_MESSAGE, Id: "a1", From: 42, FromName: "alice", To: 43, ReqMsg: "hi", Confirm: true,
+			Time: 1700000000000, At: &Mark{Epoch: 0xe0c4, Number: 8}, Prev: "43:b7",
+		},
+		`3a 0a026869 1801 8a01026131 90012a 9a0105616c696365 a0012b b00180d095ffbc31
+		ba010b11c4e00000000000001808 c2010534333a6237 a00201`,
+		`{"cmd":"message","id":"a1","from":42,"fromName":"alice","to":43,"text":"hi","time":1700000000000,"at":{"log":0,"epoch":"000000000000e0c4","number":8},"prev":"43:b7","confirm":true}`,
+	},
+	"ack with marks": {
+		&Frame{Cmd: Command_ACK, Cursors: []*Mark{{Epoch: 0xe0c4, Number: 8, Key: "42:a1"}}, Shown: []string{"42:a1"}},
+		"1f 1813 e2011211c4e00000000000001808220534323a6131 aa020534323a6131",
+		`{"cmd":"ack","cursors":[{"log":0,"epoch":"000000000000e0c4","number":8,"key":"42:a1"}],"shown":["42:a1"]}`,
+	},
+	"delivered": {
+		&Frame{Cmd: Command_DELIVERED, Id: "a1", To: 43, Time: 1700000000000},
+		"12 1818 8a01026131 a0012b b00180d095ffbc31",
+		`{"cmd":"delivered","id":"a1","to":43,"time":1700000000000}`,
+	},
 	"ping": {
 		&Frame{Cmd: Command_PING},
 		"02 1802",

@@ -89,7 +89,8 @@ type Entry struct {
 	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, the clock of the route that stored it
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	Kind          Kind                   `protobuf:"varint,6,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`
-	By            int64                  `protobuf:"varint,7,opt,name=by,proto3" json:"by,omitempty"` // of a joining or leaving: who added or removed the sender; zero: himself
+	By            int64                  `protobuf:"varint,7,opt,name=by,proto3" json:"by,omitempty"`           // of a joining or leaving: who added or removed the sender; zero: himself
+	Confirm       bool                   `protobuf:"varint,8,opt,name=confirm,proto3" json:"confirm,omitempty"` // its sender wants to know when it was shown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +172,13 @@ func (x *Entry) GetBy() int64 {
 		return x.By
 	}
 	return 0
+}
+
+func (x *Entry) GetConfirm() bool {
+	if x != nil {
+		return x.Confirm
+	}
+	return false
 }
 
 // Origin names the node that asks.
@@ -492,6 +500,7 @@ type Acking struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Cursors       []*Mark                `protobuf:"bytes,2,rep,name=cursors,proto3" json:"cursors,omitempty"`
+	Shown         []string               `protobuf:"bytes,3,rep,name=shown,proto3" json:"shown,omitempty"` // keys of messages whose senders want to know, at most MaxShown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,6 +545,13 @@ func (x *Acking) GetSession() *Session {
 func (x *Acking) GetCursors() []*Mark {
 	if x != nil {
 		return x.Cursors
+	}
+	return nil
+}
+
+func (x *Acking) GetShown() []string {
+	if x != nil {
+		return x.Shown
 	}
 	return nil
 }
@@ -737,6 +753,7 @@ type SendItem struct {
 	Group         int64                  `protobuf:"varint,4,opt,name=group,proto3" json:"group,omitempty"`
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	Again         bool                   `protobuf:"varint,6,opt,name=again,proto3" json:"again,omitempty"` // may have been stored before: look for it first
+	Confirm       bool                   `protobuf:"varint,7,opt,name=confirm,proto3" json:"confirm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -809,6 +826,13 @@ func (x *SendItem) GetText() string {
 func (x *SendItem) GetAgain() bool {
 	if x != nil {
 		return x.Again
+	}
+	return false
+}
+
+func (x *SendItem) GetConfirm() bool {
+	if x != nil {
+		return x.Confirm
 	}
 	return false
 }
@@ -1810,15 +1834,16 @@ func (x *PushRequest) GetReconcile() bool {
 	return false
 }
 
-// PushItem is one entry for one user or one group. Without an entry it only
-// asks whether the numbers are there.
+// PushItem is one entry for one user or one group, or news of what he sent. Without
+// either it only asks whether the numbers are there.
 type PushItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`              // zero for a group's
 	Numbers       []int64                `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"` // the user's sessions that are recorded at this node
 	Except        int64                  `protobuf:"varint,3,opt,name=except,proto3" json:"except,omitempty"`          // number of the session that sent it; it gets the position in its answer
 	Stored        *Stored                `protobuf:"bytes,4,opt,name=stored,proto3" json:"stored,omitempty"`
-	Groups        bool                   `protobuf:"varint,5,opt,name=groups,proto3" json:"groups,omitempty"` // the user has another list of groups: report these sessions opened again
+	Groups        bool                   `protobuf:"varint,5,opt,name=groups,proto3" json:"groups,omitempty"`      // the user has another list of groups: report these sessions opened again
+	Delivered     *Delivered             `protobuf:"bytes,6,opt,name=delivered,proto3" json:"delivered,omitempty"` // messages of this user were shown to their receiver
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1888,6 +1913,74 @@ func (x *PushItem) GetGroups() bool {
 	return false
 }
 
+func (x *PushItem) GetDelivered() *Delivered {
+	if x != nil {
+		return x.Delivered
+	}
+	return nil
+}
+
+// Delivered says of messages that one receiver was shown them.
+type Delivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	To            int64                  `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`     // who was shown them
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, when a route heard of it
+	Ids           []string               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`    // as their sender gave them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delivered) Reset() {
+	*x = Delivered{}
+	mi := &file_hop_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delivered) ProtoMessage() {}
+
+func (x *Delivered) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
+func (*Delivered) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Delivered) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Delivered) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Delivered) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
 type Kick struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -1900,7 +1993,7 @@ type Kick struct {
 
 func (x *Kick) Reset() {
 	*x = Kick{}
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2005,7 @@ func (x *Kick) String() string {
 func (*Kick) ProtoMessage() {}
 
 func (x *Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2018,7 @@ func (x *Kick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kick.ProtoReflect.Descriptor instead.
 func (*Kick) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{28}
+	return file_hop_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Kick) GetUser() int64 {
@@ -1965,7 +2058,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_hop_proto_msgTypes[29]
+	mi := &file_hop_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2070,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[29]
+	mi := &file_hop_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2083,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{29}
+	return file_hop_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PushAnswer) GetItems() []*PushResult {
@@ -2009,7 +2102,7 @@ type PushResult struct {
 
 func (x *PushResult) Reset() {
 	*x = PushResult{}
-	mi := &file_hop_proto_msgTypes[30]
+	mi := &file_hop_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2114,7 @@ func (x *PushResult) String() string {
 func (*PushResult) ProtoMessage() {}
 
 func (x *PushResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[30]
+	mi := &file_hop_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2127,7 @@ func (x *PushResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResult.ProtoReflect.Descriptor instead.
 func (*PushResult) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{30}
+	return file_hop_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PushResult) GetGone() []int64 {
@@ -2048,7 +2141,7 @@ var File_hop_proto protoreflect.FileDescriptor
 
 const file_hop_proto_rawDesc = "" +
 	"\n" +
-	"\thop.proto\x12\x03cim\x1a\tcim.proto\"\xa1\x01\n" +
+	"\thop.proto\x12\x03cim\x1a\tcim.proto\"\xbb\x01\n" +
 	"\x05Entry\x12\x1b\n" +
 	"\tfrom_name\x18\x01 \x01(\tR\bfromName\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x03R\x02to\x12\x14\n" +
@@ -2056,7 +2149,8 @@ const file_hop_proto_rawDesc = "" +
 	"\x04time\x18\x04 \x01(\x03R\x04time\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1d\n" +
 	"\x04kind\x18\x06 \x01(\x0e2\t.cim.KindR\x04kind\x12\x0e\n" +
-	"\x02by\x18\a \x01(\x03R\x02by\"J\n" +
+	"\x02by\x18\a \x01(\x03R\x02by\x12\x18\n" +
+	"\aconfirm\x18\b \x01(\bR\aconfirm\"J\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04boot\x18\x02 \x01(\x06R\x04boot\x12\x18\n" +
@@ -2077,10 +2171,11 @@ const file_hop_proto_rawDesc = "" +
 	"\tdisplaces\x18\x02 \x01(\x03R\tdisplaces\x12\x14\n" +
 	"\x05again\x18\x03 \x01(\bR\x05again\"1\n" +
 	"\aClosing\x12&\n" +
-	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"U\n" +
+	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"k\n" +
 	"\x06Acking\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12#\n" +
-	"\acursors\x18\x02 \x03(\v2\t.cim.MarkR\acursors\"V\n" +
+	"\acursors\x18\x02 \x03(\v2\t.cim.MarkR\acursors\x12\x14\n" +
+	"\x05shown\x18\x03 \x03(\tR\x05shown\"V\n" +
 	"\fReportAnswer\x12#\n" +
 	"\x06opened\x18\x01 \x03(\v2\v.cim.OpenedR\x06opened\x12!\n" +
 	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\"\xb0\x01\n" +
@@ -2093,14 +2188,15 @@ const file_hop_proto_rawDesc = "" +
 	"\aversion\x18\x06 \x01(\x03R\aversion\"W\n" +
 	"\vSendRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
-	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\"\x92\x01\n" +
+	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\"\xac\x01\n" +
 	"\bSendItem\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\x03R\x02to\x12\x14\n" +
 	"\x05group\x18\x04 \x01(\x03R\x05group\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x14\n" +
-	"\x05again\x18\x06 \x01(\bR\x05again\"3\n" +
+	"\x05again\x18\x06 \x01(\bR\x05again\x12\x18\n" +
+	"\aconfirm\x18\a \x01(\bR\aconfirm\"3\n" +
 	"\n" +
 	"SendAnswer\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.cim.SendResultR\x05items\"}\n" +
@@ -2174,13 +2270,18 @@ const file_hop_proto_rawDesc = "" +
 	"\x04boot\x18\x01 \x01(\x06R\x04boot\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.PushItemR\x05items\x12\x1f\n" +
 	"\x05kicks\x18\x03 \x03(\v2\t.cim.KickR\x05kicks\x12\x1c\n" +
-	"\treconcile\x18\x04 \x01(\bR\treconcile\"\x8d\x01\n" +
+	"\treconcile\x18\x04 \x01(\bR\treconcile\"\xbb\x01\n" +
 	"\bPushItem\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x18\n" +
 	"\anumbers\x18\x02 \x03(\x03R\anumbers\x12\x16\n" +
 	"\x06except\x18\x03 \x01(\x03R\x06except\x12#\n" +
 	"\x06stored\x18\x04 \x01(\v2\v.cim.StoredR\x06stored\x12\x16\n" +
-	"\x06groups\x18\x05 \x01(\bR\x06groups\"^\n" +
+	"\x06groups\x18\x05 \x01(\bR\x06groups\x12,\n" +
+	"\tdelivered\x18\x06 \x01(\v2\x0e.cim.DeliveredR\tdelivered\"A\n" +
+	"\tDelivered\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\x03R\x02to\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x10\n" +
+	"\x03ids\x18\x03 \x03(\tR\x03ids\"^\n" +
 	"\x04Kick\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
@@ -2214,7 +2315,7 @@ func file_hop_proto_rawDescGZIP() []byte {
 }
 
 var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_hop_proto_goTypes = []any{
 	(Verdict)(0),             // 0: cim.Verdict
 	(*Entry)(nil),            // 1: cim.Entry
@@ -2245,14 +2346,15 @@ var file_hop_proto_goTypes = []any{
 	(*Stored)(nil),           // 26: cim.Stored
 	(*PushRequest)(nil),      // 27: cim.PushRequest
 	(*PushItem)(nil),         // 28: cim.PushItem
-	(*Kick)(nil),             // 29: cim.Kick
-	(*PushAnswer)(nil),       // 30: cim.PushAnswer
-	(*PushResult)(nil),       // 31: cim.PushResult
-	(Kind)(0),                // 32: cim.Kind
-	(*Mark)(nil),             // 33: cim.Mark
+	(*Delivered)(nil),        // 29: cim.Delivered
+	(*Kick)(nil),             // 30: cim.Kick
+	(*PushAnswer)(nil),       // 31: cim.PushAnswer
+	(*PushResult)(nil),       // 32: cim.PushResult
+	(Kind)(0),                // 33: cim.Kind
+	(*Mark)(nil),             // 34: cim.Mark
 }
 var file_hop_proto_depIdxs = []int32{
-	32, // 0: cim.Entry.kind:type_name -> cim.Kind
+	33, // 0: cim.Entry.kind:type_name -> cim.Kind
 	2,  // 1: cim.ReportRequest.origin:type_name -> cim.Origin
 	5,  // 2: cim.ReportRequest.opened:type_name -> cim.Opening
 	6,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
@@ -2260,43 +2362,44 @@ var file_hop_proto_depIdxs = []int32{
 	3,  // 5: cim.Opening.session:type_name -> cim.Session
 	3,  // 6: cim.Closing.session:type_name -> cim.Session
 	3,  // 7: cim.Acking.session:type_name -> cim.Session
-	33, // 8: cim.Acking.cursors:type_name -> cim.Mark
+	34, // 8: cim.Acking.cursors:type_name -> cim.Mark
 	9,  // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
-	33, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
-	33, // 11: cim.Opened.newest:type_name -> cim.Mark
-	33, // 12: cim.Opened.cursors:type_name -> cim.Mark
+	34, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
+	34, // 11: cim.Opened.newest:type_name -> cim.Mark
+	34, // 12: cim.Opened.cursors:type_name -> cim.Mark
 	2,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
 	11, // 14: cim.SendRequest.items:type_name -> cim.SendItem
 	3,  // 15: cim.SendItem.session:type_name -> cim.Session
 	13, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
-	33, // 17: cim.SendResult.at:type_name -> cim.Mark
+	34, // 17: cim.SendResult.at:type_name -> cim.Mark
 	2,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
 	15, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
-	33, // 20: cim.Held.newest:type_name -> cim.Mark
+	34, // 20: cim.Held.newest:type_name -> cim.Mark
 	17, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
-	33, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
+	34, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
 	0,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
-	33, // 24: cim.Difference.newest:type_name -> cim.Mark
+	34, // 24: cim.Difference.newest:type_name -> cim.Mark
 	2,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
 	19, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
 	3,  // 27: cim.MoveItem.session:type_name -> cim.Session
 	21, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
 	2,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
 	3,  // 30: cim.PullRequest.session:type_name -> cim.Session
-	33, // 31: cim.PullRequest.after:type_name -> cim.Mark
+	34, // 31: cim.PullRequest.after:type_name -> cim.Mark
 	26, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
-	33, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
+	34, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
 	2,  // 34: cim.FireRequest.origin:type_name -> cim.Origin
-	33, // 35: cim.Stored.at:type_name -> cim.Mark
+	34, // 35: cim.Stored.at:type_name -> cim.Mark
 	28, // 36: cim.PushRequest.items:type_name -> cim.PushItem
-	29, // 37: cim.PushRequest.kicks:type_name -> cim.Kick
+	30, // 37: cim.PushRequest.kicks:type_name -> cim.Kick
 	26, // 38: cim.PushItem.stored:type_name -> cim.Stored
-	31, // 39: cim.PushAnswer.items:type_name -> cim.PushResult
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	29, // 39: cim.PushItem.delivered:type_name -> cim.Delivered
+	32, // 40: cim.PushAnswer.items:type_name -> cim.PushResult
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }
@@ -2311,7 +2414,7 @@ func file_hop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hop_proto_rawDesc), len(file_hop_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

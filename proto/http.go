@@ -68,6 +68,8 @@ type SendMessage struct {
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
+
+	Confirm bool `json:"confirm,omitempty"` // tell the sender's connected devices when it was shown; not in a group
 }
 
 // SendReceipt says that the message is stored in every log it belongs to.
@@ -89,6 +91,8 @@ type ScheduleMessage struct {
 	Text  string `json:"text"`
 	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; in the past: now, if within a day
 	After int64  `json:"after,omitempty"` // ms from now, instead of At
+
+	Confirm bool `json:"confirm,omitempty"` // as SendMessage's
 }
 
 const (
@@ -157,10 +161,21 @@ type PulledMessages struct {
 type AckPositions struct {
 	Number  int64      `json:"number"` // the session's
 	Cursors []Position `json:"cursors"`
+	Shown   []string   `json:"shown,omitempty"` // keys of messages whose senders want to know, at most MaxShown
 }
+
+// MaxShown is the most keys of one acknowledgement. What is more is passed over:
+// those senders are told nothing.
+const MaxShown = 100
 
 // AckAnswer is empty.
 type AckAnswer struct{}
+
+// DeliveredAnswer says whether a message of the caller was shown to its receiver.
+type DeliveredAnswer struct {
+	Found     bool `json:"found"`     // it is among the latest 1,000 entries of his log
+	Delivered bool `json:"delivered"` // it was found, and a device of his acknowledged it or what came behind it
+}
 
 // User is an account as others see it.
 type User struct {

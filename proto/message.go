@@ -14,6 +14,8 @@ type Message struct {
 	By       int64    `json:"by,omitempty"`   // with these kinds: who added or removed him; zero: himself
 	At       Position `json:"at"`             // where it stands in the reader's log
 	Prev     string   `json:"prev,omitempty"` // key of the entry before it there
+
+	Confirm bool `json:"confirm,omitempty"` // its sender wants to know when it was shown
 }
 
 // Key returns the key of the message's entry.
@@ -29,7 +31,7 @@ func (m Message) Frame() *Frame {
 	at.Key = "" // from and id tell it
 	return &Frame{
 		Cmd: Command_MESSAGE, Id: m.ID, From: m.From, FromName: m.FromName, To: m.To, Group: m.Group,
-		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By,
+		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By, Confirm: m.Confirm,
 	}
 }
 
@@ -40,6 +42,6 @@ func (f *Frame) Message() Message {
 	return Message{
 		ID: f.GetId(), From: f.GetFrom(), FromName: f.GetFromName(), To: f.GetTo(), Group: f.GetGroup(),
 		Text: f.GetReqMsg(), Time: f.GetTime(), At: at, Prev: f.GetPrev(), Kind: f.GetKind(),
-		By: f.GetBy(),
+		By: f.GetBy(), Confirm: f.GetConfirm(),
 	}
 }

@@ -14,6 +14,8 @@ const (
 	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User
 	PathMembers  = "/v1/members"  // GET; the members of the ring, with an ETag
 
+	PathDelivered = "/v1/delivered" // GET, token; ?id= &to= -> DeliveredAnswer
+
 	PathSchedule  = "/v1/schedule"  // token; ScheduleMessage -> Scheduled
 	PathScheduled = "/v1/scheduled" // GET, token; ?after= &limit= -> ScheduledAnswer
 	PathCancel    = "/v1/cancel"    // token; CancelMessage -> CancelAnswer
