@@ -111,11 +111,11 @@ func (s *system) offline(user int64) {
 // cursor returns how far the inbox of a CIM client was acknowledged.
 func (s *system) cursor(user int64) int64 {
 	s.t.Helper()
-	cursors, err := s.store.Cursors(s.t.Context(), user, proto.CIMDevice)
+	cursors, err := s.store.Cursors(s.t.Context(), user)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, at := range cursors {
+	for _, at := range cursors[proto.CIMDevice] {
 		if at.Log == proto.Inbox {
 			return at.Number
 		}

@@ -92,7 +92,7 @@ func newDraft(m *Message) *draft {
 		return d
 	}
 	stored, err := proto.EncodeStored(d.key, &proto.Entry{
-		FromName: m.FromName, To: m.To, Group: m.Group, Time: m.Time, Text: m.Text,
+		FromName: m.FromName, To: m.To, Group: m.Group, Time: m.Time, Text: m.Text, Confirm: m.Confirm,
 	})
 	if err != nil {
 		d.err[receiverCopy] = fmt.Errorf("%w: %w", ErrInvalid, err)

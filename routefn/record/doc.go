@@ -16,7 +16,7 @@
 //	                        for his inbox, or g and a group's id. Never empty: it begins with a genesis entry
 //	                        of number 1, so that RPUSHX finds it. Made by makeLogs (make.lua) and CreateGroup
 //	                        (create.lua), appended to by Append and by change.lua, shortened by trim.lua alone.
-//	                        Read by Pull, Reconcile.
+//	                        Read by Pull, Find, Reconcile.
 //	cim:{LOG}:h     hash    in the slot of the list:
 //	  epoch                 16 hex digits, made with the log
 //	  base                  entries trimmed so far; moved by trim.lua alone
@@ -24,7 +24,7 @@
 //	                        Append, IssueNumber, Sessions, Reconcile
 //	  issued                inbox: the last session number given, one sequence for all devices; issue.lua, open.lua
 //	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua
-//	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua
+//	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, read by Cursors
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, read by Groups, ack.lua, open.lua
 //	  intents               inbox: joinings and leavings under way, one line a group; intend.lua, settle.lua

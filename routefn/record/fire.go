@@ -118,5 +118,6 @@ func newDelayed(key string, due, taken int64, entry string) Delayed {
 		return d
 	}
 	d.FromName, d.To, d.Group, d.Text, d.Time = e.GetFromName(), e.GetTo(), e.GetGroup(), e.GetText(), taken
+	d.Confirm = e.GetConfirm()
 	return d
 }

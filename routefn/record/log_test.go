@@ -62,6 +62,29 @@ func TestTrimDropsWhatIsTooOld(t *testing.T) {
 	})
 }
 
+func TestEntryIsFoundWhereItStands(t *testing.T) {
+	each(t, Config{Retention: Retention{Count: 10}}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		var at []proto.Position
+		for i := range 2 * trimEvery {
+			at = append(at, stored(t, s, private(alice, bob, fmt.Sprint(i)))[0].Copies[0].Stored.At.Position())
+		}
+		for _, want := range at[len(at)-5:] {
+			if got, err := s.Find(t.Context(), bob, want.Key); err != nil || got != want {
+				t.Errorf("found at %+v, %v, want %+v", got, err, want)
+			}
+		}
+		for what, find := range map[string]struct {
+			user int64
+			key  string
+		}{"a trimmed entry": {bob, at[0].Key}, "somebody else's id": {bob, proto.Key(bob, "1")}, "an entry of nobody": {bob + 1000, at[0].Key}} {
+			if got, err := s.Find(t.Context(), find.user, find.key); err != nil || got != (proto.Position{}) {
+				t.Errorf("%s is at %+v, %v", what, got, err)
+			}
+		}
+	})
+}
+
 func TestTrimLeavesOneEntry(t *testing.T) {
 	each(t, Config{Retention: Retention{Age: 1}}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")

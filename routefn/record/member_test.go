@@ -366,11 +366,11 @@ func TestCursorsAreKeptForOwnGroupsOnly(t *testing.T) {
 			if err := s.Ack(t.Context(), []Acking{a})[0]; err != nil {
 				t.Fatal(err)
 			}
-			cursors, err := s.Cursors(t.Context(), alice.User, "phone")
+			cursors, err := s.Cursors(t.Context(), alice.User)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return cursors
+			return cursors["phone"]
 		}
 		if got := ack(2); len(got) != 1 || got[0] != (proto.Position{Log: g, Epoch: 1, Number: 2, Key: "1:x"}) {
 			t.Errorf("cursors are %v", got)

@@ -101,6 +101,22 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 	return p, nil
 }
 
+// Find returns where the entry with a key stands in a user's inbox, among the
+// latest 1,000; the zero Position if it is not there. The error is ErrUnavailable.
+func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
+	l := logRef{user: user}
+	o := l.script(placeScript, key)
+	o.write = false
+	s.run(ctx, "find", o)
+	switch {
+	case o.err != nil:
+		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), o.err)
+	case o.noLog(), integer(o.reply[2]) == 0:
+		return proto.Position{}, nil
+	}
+	return l.position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), key), nil
+}
+
 // tail reads the end of a log: epoch, base, live, a further field, the version of
 // the groups and the intents of the hash, then the length and the newest entry.
 func (l logRef) tail(field string) *op {

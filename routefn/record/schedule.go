@@ -34,7 +34,9 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	if err := d.err[receiverCopy]; err != nil {
 		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, err)
 	}
-	entry, err := pb.Marshal(&proto.Entry{FromName: m.FromName, To: m.To, Group: m.Group, Text: m.Text})
+	entry, err := pb.Marshal(&proto.Entry{
+		FromName: m.FromName, To: m.To, Group: m.Group, Text: m.Text, Confirm: m.Confirm,
+	})
 	if err != nil {
 		return Scheduled{}, fmt.Errorf("schedule %s: %w: %w", d.key, ErrInvalid, err)
 	}

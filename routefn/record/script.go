@@ -17,8 +17,9 @@ type script struct {
 }
 
 var (
-	appendScript = load("entry", "member", "append")
+	appendScript = load("entry", "member", "find", "append")
 	pullScript   = load("entry", "member", "pull")
+	placeScript  = load("entry", "find", "place")
 	trimScript   = load("entry", "trim")
 	enterScript  = load("entry", "member", "enter")
 	openScript   = load("entry", "live", "open")

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -95,13 +96,32 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 
 // Sessions returns the live sessions of a user's devices; none is no error.
 func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
-	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hget", hash, "live"})
-	s.run(ctx, "sessions", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("sessions of %d: %w", user, o.err)
+	lists, err := s.SessionsOf(ctx, []int64{user})
+	if err != nil {
+		return nil, err
 	}
-	return parseSessions(text(o.reply[0])), nil
+	return lists[0], nil
+}
+
+// SessionsOf is Sessions for several users, in one pipeline and in their order. With
+// an error, which is the first, the lists of those who were not read are empty.
+func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
+	ops := make([]*op, len(users))
+	for i, user := range users {
+		hash := logRef{user: user}.hash()
+		ops[i] = readOf(hash, []any{"hget", hash, "live"})
+	}
+	s.run(ctx, "sessions", ops...)
+	lists = make([][]Session, len(users))
+	for i, o := range ops {
+		switch {
+		case o.err == nil:
+			lists[i] = parseSessions(text(o.reply[0]))
+		case err == nil:
+			err = fmt.Errorf("sessions of %d: %w", users[i], o.err)
+		}
+	}
+	return lists, err
 }
 
 // Ack moves cursors forward, in one pipeline. A cursor that does not go forward,
@@ -132,14 +152,21 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	return errs
 }
 
-// Cursors returns how far a device acknowledged, a position a log; none for a
-// device that never did.
-func (s *Store) Cursors(ctx context.Context, user int64, device string) ([]proto.Position, error) {
+// Cursors returns how far each of a user's devices acknowledged, a position a log.
+// A device that never did is not in it.
+func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hget", hash, "cur:" + device})
+	o := readOf(hash, []any{"hgetall", hash})
 	s.run(ctx, "cursors", o)
 	if o.err != nil {
 		return nil, fmt.Errorf("cursors of %d: %w", user, o.err)
 	}
-	return parseCursors(text(o.reply[0])), nil
+	fields, _ := o.reply[0].([]any)
+	cursors := make(map[string][]proto.Position)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if device, ok := strings.CutPrefix(text(fields[i]), "cur:"); ok {
+			cursors[device] = parseCursors(text(fields[i+1]))
+		}
+	}
+	return cursors, nil
 }

@@ -279,10 +279,26 @@ func TestCursorsOnlyGoForward(t *testing.T) {
 		}
 		for i, step := range steps {
 			ack(t, s, bob, "phone", step.number, step.ack)
-			got, err := s.Cursors(t.Context(), bob, "phone")
+			all, err := s.Cursors(t.Context(), bob)
+			got := all["phone"]
 			if err != nil || got[0] != step.inbox || len(got) > 1 && got[1] != step.group {
 				t.Fatalf("step %d: cursors are %+v, %v", i, got, err)
 			}
+		}
+	})
+}
+
+func TestCursorsAreThoseOfEveryDevice(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		at := stored(t, s, private(alice, bob, "1"))[0].Copies[0].Stored.At.Position()
+		for _, device := range []string{"phone", "laptop"} {
+			ack(t, s, bob, device, login(t, s, bob, device, "n1", 0).Number, at)
+		}
+		login(t, s, bob, "tv", "n1", 0)
+		got, err := s.Cursors(t.Context(), bob)
+		if err != nil || len(got) != 2 || got["phone"][0] != at || got["laptop"][0] != at {
+			t.Errorf("cursors are %+v, %v", got, err)
 		}
 	})
 }
@@ -294,7 +310,7 @@ func TestClosedNumberMovesNoCursor(t *testing.T) {
 		login(t, s, bob, "phone", "n2", old.Number)
 		at := stored(t, s, private(alice, bob, "1"))[0].Copies[0].Stored.At.Position()
 		ack(t, s, bob, "phone", old.Number, at)
-		if got, err := s.Cursors(t.Context(), bob, "phone"); err != nil || len(got) != 0 {
+		if got, err := s.Cursors(t.Context(), bob); err != nil || len(got) != 0 {
 			t.Errorf("cursors are %+v, %v", got, err)
 		}
 		errs := s.Ack(t.Context(), []Acking{

@@ -129,6 +129,7 @@ type Message struct {
 	Text     string
 	Time     int64 // ms since 1970
 	Again    bool  // may have been stored before: look for (From, ID) first
+	Confirm  bool  // the sender wants to know when it was shown
 }
 
 // Appended is the answer to one Message. Err is nil (stored in every log it

@@ -1,8 +1,6 @@
 -- Appends entries to a log in order; those that may be there already are looked
--- for first, from the tail. The chunks grow, because most repetitions come
--- within a few entries, and end at 1,000 entries or at the first chunk that
--- begins before ARGV[2]. In a group's log only members' are appended: the sender's
--- membership is checked in the same step.
+-- for first, from the tail: see find.lua. In a group's log only members' are
+-- appended: the sender's membership is checked in the same step.
 --
 -- It always writes, if only what is there: who waits for replicas waits for the
 -- last write of his connection, and what was found may be another's, on no
@@ -21,26 +19,6 @@ local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', ARGV[1])
 if length == 0 or not head[1] then return {'nolog'} end
 local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
 
-local function find(key)
-  local seen, n, last = 0, #key, string.byte(key, -1)
-  for _, size in ipairs({16, 48, 192, 744}) do
-    local chunk = redis.call('LRANGE', KEYS[1], -(seen + size), -(seen + 1))
-    for i = #chunk, 1, -1 do
-      -- Two bytes first: they tell nearly all others without making a string.
-      local a, b = string.byte(chunk[i], n, n + 1)
-      if b == 10 and a == last and string.sub(chunk[i], 1, n) == key then
-        local place = length - seen - #chunk + i
-        local before = chunk[i - 1]
-        if i == 1 and place > 1 then before = redis.call('LINDEX', KEYS[1], place - 2) end
-        return place, before, chunk[i]
-      end
-    end
-    seen = seen + #chunk
-    if seen >= length or (timeOf(chunk[1]) or since) < since then return nil end
-  end
-  return nil
-end
-
 local appended = false
 local now = redis.call('TIME')
 local answer = {'ok', head[1], head[3] or '', now[1] * 1000 + math.floor(now[2] / 1000)}
@@ -48,7 +26,7 @@ local belongs = {['']=true} -- by sender
 for i = 3, #ARGV, 4 do
   local place, before, found
   local from = ARGV[i + 3]
-  if ARGV[i] == '1' then place, before, found = find(ARGV[i + 1]) end
+  if ARGV[i] == '1' then place, before, found = find(ARGV[i + 1], length, since) end
   if not place and belongs[from] == nil then
     belongs[from] = joinedAt(redis.call('HGET', KEYS[2], 'm:' .. from)) > 0
   end
