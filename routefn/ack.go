@@ -10,7 +10,7 @@ import (
 
 // Ack serves POST /v1/ack: it moves the cursors of the caller's device forward.
 // The session's number fences it: what a connection of long ago acknowledges
-// changes nothing, and is no error.
+// changes nothing, and is no error. Senders who want to know are told.
 func (rt *Route) Ack(w http.ResponseWriter, r *http.Request) {
 	rt.serve(w, r, "ack", jsonFormat, func(ctx context.Context) (any, error) {
 		caller, err := rt.caller(r)
@@ -25,7 +25,11 @@ func (rt *Route) Ack(w http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		acking := record.Acking{User: caller.User, Device: caller.Device, Number: q.Number, Cursors: q.Cursors}
-		return proto.AckAnswer{}, rt.cfg.Store.Ack(ctx, []record.Acking{acking})[0]
+		if err := rt.cfg.Store.Ack(ctx, []record.Acking{acking})[0]; err != nil {
+			return nil, err
+		}
+		rt.confirm(ctx, shown{user: caller.User, keys: q.Shown})
+		return proto.AckAnswer{}, nil
 	})
 }
 

@@ -66,8 +66,8 @@ func checkGroup(group int64) error {
 }
 
 // checkMessage checks what somebody wants to be stored. One may send to oneself:
-// it is a note to one's other devices.
-func (rt *Route) checkMessage(id string, to, group int64, text string) error {
+// it is a note to one's other devices. Who of a group was shown what is not told.
+func (rt *Route) checkMessage(id string, to, group int64, text string, confirm bool) error {
 	switch {
 	case !proto.ValidID(id):
 		return invalid("The id of a message has 1 to 64 printable ASCII characters without spaces.")
@@ -77,6 +77,8 @@ func (rt *Route) checkMessage(id string, to, group int64, text string) error {
 		return invalid("The receiver is not a user id.")
 	case group != 0 && !validGroup(group):
 		return invalid("The group is not a group id.")
+	case group != 0 && confirm:
+		return invalid("Only a private message can be confirmed.")
 	}
 	return rt.checkText(text)
 }

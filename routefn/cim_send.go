@@ -60,7 +60,7 @@ func (rt *Route) sendCIM(ctx context.Context, user, to, group int64, texts []str
 	messages := make([]record.Message, len(texts))
 	for i, text := range texts {
 		m := record.Message{ID: rand.Text(), To: to, Group: group, Text: text}
-		if err := rt.checkMessage(m.ID, to, group, text); err != nil {
+		if err := rt.checkMessage(m.ID, to, group, text, false); err != nil {
 			return nil, err
 		}
 		messages[i] = m

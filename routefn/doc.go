@@ -11,8 +11,8 @@
 // Three kinds of callers come in by three doors:
 //
 //   - Clients speak JSON under /v1/, decoded strictly, with a token from the login
-//     (register.go, login.go, logout.go, send.go, pull.go, ack.go, online.go, user.go,
-//     schedule.go, scheduled.go, cancel.go, group_*.go, groups.go).
+//     (register.go, login.go, logout.go, send.go, pull.go, ack.go, delivered.go,
+//     online.go, user.go, schedule.go, scheduled.go, cancel.go, group_*.go, groups.go).
 //   - Nodes speak protobuf under /node/, with the service token, and prove for each
 //     session that its ticket came to them (node_*.go, session.go).
 //   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers
@@ -24,6 +24,10 @@
 //
 // Delayed messages are sent when a node asks for it, about once a second (fire.go):
 // a function has no time of its own.
+//
+// Who asked whether a message was shown is told when the receiver's device says so
+// (confirm.go), if he is connected at that moment; he may ask at any time
+// (delivered.go).
 //
 // The only goroutines are those of the pusher (push.go): one for each node that
 // there is something for at the moment. [Route.Flush] waits for what was queued

@@ -33,6 +33,7 @@ var useCases = []useCase{
 	{"send", post, proto.PathSend, (*Route).Send},
 	{"pull", post, proto.PathPull, (*Route).Pull},
 	{"ack", post, proto.PathAck, (*Route).Ack},
+	{"delivered", get, proto.PathDelivered, (*Route).Delivered},
 	{"online", get, proto.PathOnline, (*Route).Online},
 	{"user", get, proto.PathUser, (*Route).User},
 	{"members", get, proto.PathMembers, (*Route).Members},
@@ -79,11 +80,11 @@ func (rt *Route) Handler() http.Handler {
 
 // Only serves the named use cases at their usual paths, and the health checks: a
 // function of a cloud has one or a few. Names are those in the metrics: register,
-// login, logout, send, pull, ack, online, user, members, schedule, scheduled, cancel,
-// groups, group-create, group-join, group-leave, group-add, group-remove,
-// group-members, node-report, node-send, node-reconcile, node-pull, node-move,
-// node-fire, node-keys, and in open mode cim-register, cim-login, cim-offline,
-// cim-group, cim-private, cim-online, cim-fetch.
+// login, logout, send, pull, ack, delivered, online, user, members, schedule,
+// scheduled, cancel, groups, group-create, group-join, group-leave, group-add,
+// group-remove, group-members, node-report, node-send, node-reconcile, node-pull,
+// node-move, node-fire, node-keys, and in open mode cim-register, cim-login,
+// cim-offline, cim-group, cim-private, cim-online, cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]useCase, 0, len(names))
 	for _, name := range names {

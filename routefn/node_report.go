@@ -29,8 +29,10 @@ func (rt *Route) report(ctx context.Context, q *proto.ReportRequest) (*proto.Rep
 	return rt.reportOpened(ctx, q)
 }
 
+// reportAcked moves cursors, and tells the senders who want to know.
 func (rt *Route) reportAcked(ctx context.Context, q *proto.ReportRequest) error {
 	ackings := make([]record.Acking, 0, len(q.Acked))
+	confirmed := make([]shown, 0, len(q.Acked))
 	for _, a := range q.Acked {
 		cursors := proto.Positions(a.GetCursors())
 		if !rt.proven(a.GetSession(), q.Origin) || checkAck(a.GetSession().GetNumber(), cursors) != nil {
@@ -38,11 +40,16 @@ func (rt *Route) reportAcked(ctx context.Context, q *proto.ReportRequest) error 
 		}
 		s := a.GetSession()
 		ackings = append(ackings, record.Acking{User: s.User, Device: s.Device, Number: s.Number, Cursors: cursors})
+		confirmed = append(confirmed, shown{user: s.User, keys: a.GetShown()})
 	}
 	if len(ackings) == 0 {
 		return nil
 	}
-	return firstToRetry(rt.cfg.Store.Ack(ctx, ackings))
+	if err := firstToRetry(rt.cfg.Store.Ack(ctx, ackings)); err != nil {
+		return err
+	}
+	rt.confirm(ctx, confirmed...)
+	return nil
 }
 
 func (rt *Route) reportClosed(ctx context.Context, q *proto.ReportRequest) error {

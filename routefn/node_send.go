@@ -31,6 +31,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 		places = append(places, i)
 		messages = append(messages, record.Message{
 			From: s.User, FromName: s.Name, ID: item.Id, To: item.To, Group: item.Group, Text: item.Text, Time: now, Again: item.Again,
+			Confirm: item.Confirm,
 		})
 	}
 	if len(messages) == 0 {
@@ -53,7 +54,7 @@ func (rt *Route) checkItem(item *proto.SendItem, node string) error {
 	if err := rt.checkSession(item.GetSession(), node); err != nil {
 		return err
 	}
-	return rt.checkMessage(item.GetId(), item.GetTo(), item.GetGroup(), item.GetText())
+	return rt.checkMessage(item.GetId(), item.GetTo(), item.GetGroup(), item.GetText(), item.GetConfirm())
 }
 
 func (rt *Route) sendResult(a *record.Appended) *proto.SendResult {

@@ -22,7 +22,7 @@ func (rt *Route) Schedule(w http.ResponseWriter, r *http.Request) {
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err
 		}
-		if err := rt.checkMessage(q.ID, q.To, q.Group, q.Text); err != nil {
+		if err := rt.checkMessage(q.ID, q.To, q.Group, q.Text, q.Confirm); err != nil {
 			return nil, err
 		}
 		if q.At < 0 || q.After < 0 || (q.At == 0) == (q.After == 0) {
@@ -37,8 +37,10 @@ func (rt *Route) schedule(ctx context.Context, by token.Token, q proto.ScheduleM
 		return proto.Scheduled{}, err
 	}
 	s, err := rt.cfg.Store.Schedule(ctx, record.Scheduling{
-		Message: record.Message{From: by.User, FromName: by.Name, ID: q.ID, To: q.To, Group: q.Group, Text: q.Text},
-		At:      q.At, After: q.After,
+		Message: record.Message{
+			From: by.User, FromName: by.Name, ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Confirm: q.Confirm,
+		},
+		At: q.At, After: q.After,
 	})
 	return proto.Scheduled{ID: q.ID, State: s.State, Due: s.Due, Code: s.Code}, err
 }

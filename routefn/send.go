@@ -21,11 +21,11 @@ func (rt *Route) Send(w http.ResponseWriter, r *http.Request) {
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err
 		}
-		if err := rt.checkMessage(q.ID, q.To, q.Group, q.Text); err != nil {
+		if err := rt.checkMessage(q.ID, q.To, q.Group, q.Text, q.Confirm); err != nil {
 			return nil, err
 		}
 		stored, err := rt.send(ctx, sender{user: caller.User, name: caller.Name, device: caller.Device}, []record.Message{{
-			ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Again: true,
+			ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Again: true, Confirm: q.Confirm,
 		}})
 		if err != nil {
 			return nil, err
