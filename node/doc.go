@@ -28,6 +28,12 @@
 // entries on in their order, and what is missing is pulled once for all members.
 // To everyone, which is a group like the others, belong all who are here.
 //
+// # Delivery marks
+//
+// Keys of messages that a device was shown and whose senders want to know go to a
+// route with the cursors (reporter.go); what comes back for a sender is passed to
+// his connections that are open and take it. None of it is kept.
+//
 // # Locks
 //
 // A session's mu guards its state and is held for a few assignments. cimFeed,

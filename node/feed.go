@@ -166,7 +166,7 @@ func (f *cimFeed) pinged() {
 		}
 	}
 	f.mu.Unlock()
-	f.session.node.reporter.acked(f.session, cursors)
+	f.session.node.reporter.acked(f.session, cursors, nil)
 }
 
 // pull writes what the logs hold beyond what was written. A failure, or a link

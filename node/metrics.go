@@ -15,6 +15,7 @@ type metrics struct {
 	pushed          prometheus.Counter
 	gone            prometheus.Counter
 	closingsDropped prometheus.Counter
+	marksDropped    prometheus.Counter
 	gaps            prometheus.Counter
 	batch           *prometheus.HistogramVec // by call
 	calls           *prometheus.CounterVec   // failed, by call
@@ -40,6 +41,9 @@ func newMetrics(r prometheus.Registerer, backlog *atomic.Int64) *metrics {
 		}),
 		closingsDropped: f.NewCounter(prometheus.CounterOpts{
 			Name: "cim_node_closings_dropped_total", Help: "Closings that no route took in time; pushes will find them gone.",
+		}),
+		marksDropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "cim_node_marks_dropped_total", Help: "Delivery marks not passed on: more at once than are kept, or to a client that lags.",
 		}),
 		gaps: f.NewCounter(prometheus.CounterOpts{
 			Name: "cim_node_group_gaps_total", Help: "Times that a group's entries were missing and pulled for its members.",

@@ -19,6 +19,8 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 			answer.Items[i].Gone = item.Numbers
 		case item.User == 0:
 			n.pushGroup(item)
+		case item.Delivered != nil:
+			answer.Items[i].Gone = n.pushDelivered(item)
 		case item.Groups:
 			answer.Items[i].Gone = n.openAgain(item)
 		default:
@@ -41,6 +43,19 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 // pushUser delivers an entry of a user's inbox, or only looks who is here.
 func (n *Node) pushUser(item *proto.PushItem) (gone []int64) {
 	gone = n.hub.Deliver(item.User, item.Numbers, item.Except, n.packet(item.Stored))
+	n.metrics.gone.Add(float64(len(gone)))
+	return gone
+}
+
+// pushDelivered tells a user that messages of his were shown. Who has no room, or is
+// not open yet, is told nothing.
+func (n *Node) pushDelivered(item *proto.PushItem) (gone []int64) {
+	d := item.Delivered
+	for _, id := range d.Ids {
+		p := link.NewPacket(&proto.Frame{Cmd: proto.Command_DELIVERED, Id: id, To: d.To, Time: d.Time})
+		n.hub.Deliver(item.User, item.Numbers, 0, p)
+	}
+	gone = n.hub.Deliver(item.User, item.Numbers, 0, nil)
 	n.metrics.gone.Add(float64(len(gone)))
 	return gone
 }

@@ -27,11 +27,17 @@ type reporter struct {
 	mu       sync.Mutex
 	openings []*session
 	closings []*proto.Session
-	ackings  map[*session][]*proto.Mark
+	ackings  map[*session]*acking
+}
+
+// acking is what a device was shown since the last report.
+type acking struct {
+	cursors []*proto.Mark // the newest of each log
+	shown   []string      // keys of messages whose senders want to know
 }
 
 func newReporter(n *Node) *reporter {
-	return &reporter{node: n, wake: make(chan struct{}, 1), ackings: make(map[*session][]*proto.Mark)}
+	return &reporter{node: n, wake: make(chan struct{}, 1), ackings: make(map[*session]*acking)}
 }
 
 // open has the session's opening reported.
@@ -57,21 +63,35 @@ func (r *reporter) closed(s *proto.Session) {
 	r.rouse()
 }
 
-// acked has the device's cursors moved. Of each log the newest is reported.
-func (r *reporter) acked(s *session, cursors []*proto.Mark) {
+// acked has the device's cursors moved, and senders told that messages with these
+// keys were shown. Of each log the newest is reported, of the keys the first
+// proto.MaxShown: a mark is a courtesy, and a client may invent what it likes.
+func (r *reporter) acked(s *session, cursors []*proto.Mark, shown []string) {
 	if len(cursors) == 0 || len(cursors) > maxReport {
 		return
 	}
 	r.mu.Lock()
-	merged := r.ackings[s]
+	a := r.ackings[s]
+	if a == nil {
+		a = new(acking)
+		r.ackings[s] = a
+	}
+	dropped := a.add(cursors, shown)
+	r.mu.Unlock()
+	r.node.metrics.marksDropped.Add(float64(dropped))
+	r.rouse()
+}
+
+// add merges in what came later, and returns how many keys had no room.
+func (a *acking) add(cursors []*proto.Mark, shown []string) (dropped int) {
 	for _, mark := range cursors {
-		if len(merged) < maxReport { // a client may invent logs
-			merged = link.Raise(merged, mark)
+		if len(a.cursors) < maxReport {
+			a.cursors = link.Raise(a.cursors, mark)
 		}
 	}
-	r.ackings[s] = merged
-	r.mu.Unlock()
-	r.rouse()
+	kept := min(len(shown), proto.MaxShown-len(a.shown))
+	a.shown = append(a.shown, shown[:kept]...)
+	return len(shown) - kept
 }
 
 func (r *reporter) rouse() {
@@ -106,12 +126,12 @@ func (r *reporter) take() *report {
 		b.request.Closed = append(b.request.Closed, &proto.Closing{Session: s})
 	}
 	r.closings = slices.Delete(r.closings, 0, n)
-	for s, cursors := range r.ackings {
+	for s, a := range r.ackings {
 		if len(b.acked) == maxReport {
 			break
 		}
 		delete(r.ackings, s)
-		b.request.Acked = append(b.request.Acked, &proto.Acking{Session: s.current(), Cursors: cursors})
+		b.request.Acked = append(b.request.Acked, &proto.Acking{Session: s.current(), Cursors: a.cursors, Shown: a.shown})
 		b.acked = append(b.acked, s)
 	}
 	if len(b.request.Opened)+len(b.request.Closed)+len(b.request.Acked) > 0 {
@@ -141,9 +161,9 @@ func (r *reporter) putBack(b *report) {
 	}
 	r.closings = append(closings, r.closings...)
 	for i, s := range b.acked {
-		merged := b.request.Acked[i].Cursors
-		for _, mark := range r.ackings[s] {
-			merged = link.Raise(merged, mark)
+		merged := &acking{cursors: b.request.Acked[i].Cursors, shown: b.request.Acked[i].Shown}
+		if since := r.ackings[s]; since != nil {
+			r.node.metrics.marksDropped.Add(float64(merged.add(since.cursors, since.shown)))
 		}
 		r.ackings[s] = merged
 	}

@@ -74,6 +74,7 @@ func (s *session) send(f *proto.Frame) {
 	}
 	o := &outgoing{from: s, since: time.Now(), item: &proto.SendItem{
 		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again,
+		Confirm: f.Confirm,
 	}}
 	s.owe(1, o.size())
 	s.node.lanes[s.link.ID()%laneCount].add(o)
@@ -82,7 +83,7 @@ func (s *session) send(f *proto.Frame) {
 // sendable is what can be said of a message without asking a route.
 func sendable(f *proto.Frame) proto.Code {
 	one := (f.To > 0) != (f.Group > 0)
-	if !proto.ValidID(f.Id) || !one || f.To < 0 || f.Group < 0 || f.To > proto.MaxUser || f.ReqMsg == "" {
+	if !proto.ValidID(f.Id) || !one || f.Confirm && f.Group > 0 || f.To < 0 || f.Group < 0 || f.To > proto.MaxUser || f.ReqMsg == "" {
 		return proto.Invalid
 	}
 	return proto.OK

@@ -71,7 +71,7 @@ func (s *session) Handle(f *proto.Frame) {
 	case f.Cmd == proto.Command_SEND && at == open:
 		s.send(f)
 	case f.Cmd == proto.Command_ACK && at == open:
-		s.node.reporter.acked(s, f.Cursors)
+		s.node.reporter.acked(s, f.Cursors, f.Shown)
 	case at == pending:
 		s.link.Close(proto.BadFrame, "Nothing may be sent before the login answer.")
 	default:
@@ -109,10 +109,14 @@ func (s *session) Tick(now time.Time) {
 
 // Push implements hub.Peer.
 func (s *session) Push(p *link.Packet) {
-	switch {
+	switch cmd := p.Frame().Cmd; {
+	case s.feed == nil && cmd == proto.Command_DELIVERED:
+		if !s.link.Offer(p) { // a link that lags is spared
+			s.node.metrics.marksDropped.Inc()
+		}
 	case s.feed == nil:
 		s.link.Send(p)
-	case p.Frame().Cmd == proto.Command_MESSAGE:
+	case cmd == proto.Command_MESSAGE:
 		s.feed.push(p)
 	default:
 		for _, mark := range p.Marks() {

@@ -33,7 +33,7 @@ type metrics struct {
 
 // commands bounds the commands that are counted under their name; zero collects
 // the others. Command 0, the login, is counted at 1 and so on.
-const commands = int(proto.Command_ERROR) + 2
+const commands = int(proto.Command_DELIVERED) + 2
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
