@@ -8,11 +8,16 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
+// keysKept is how many keys wait to be told. Then the oldest goes: its sender is
+// told nothing, and may ask the route.
+const keysKept = 10 * proto.MaxShown
+
 // acks is what was shown, and when that is told. The client's mu guards it.
 type acks struct {
 	shown map[int64]proto.Position // by log
+	keys  []string                 // of messages whose senders want to know
 	dirty bool
-	next  time.Time // not told again before
+	told  time.Time // the latest frame
 }
 
 // show notes that at was shown. It reports whether that is the first since the
@@ -23,33 +28,47 @@ func (a *acks) show(at proto.Position) (first bool) {
 	return first
 }
 
+// confirm has the sender of a message that was just shown told soon.
+func (a *acks) confirm(key string) {
+	a.keys = append(a.keys, key)
+	a.keys = a.keys[max(0, len(a.keys)-keysKept):]
+}
+
 // again tells everything once more, to a node that may know nothing of it.
 func (a *acks) again() { a.dirty = len(a.shown) > 0 }
 
-func (a *acks) due() (time.Time, bool) { return a.next, a.dirty }
+func (a *acks) due() (time.Time, bool) {
+	if len(a.keys) > 0 {
+		return a.told.Add(confirmInterval), a.dirty
+	}
+	return a.told.Add(ackInterval), a.dirty
+}
 
 // takeAt returns the frame that is due, or nil.
 func (a *acks) takeAt(now time.Time) *proto.Frame {
-	if now.Before(a.next) {
+	if at, _ := a.due(); now.Before(at) {
 		return nil
 	}
 	f := a.take()
 	if f != nil {
-		a.next = now.Add(ackInterval)
+		a.told = now
 	}
 	return f
 }
 
-// take returns the frame that tells what was shown, or nil if that was told.
+// take returns a frame that tells what was shown, or nil if that was told. Keys
+// that it has no room for are left for the next one.
 func (a *acks) take() *proto.Frame {
 	if !a.dirty {
 		return nil
 	}
-	a.dirty = false
 	logs := slices.Sorted(maps.Keys(a.shown))
 	f := &proto.Frame{Cmd: proto.Command_ACK}
 	for _, log := range logs {
 		f.Cursors = append(f.Cursors, a.shown[log].Mark())
 	}
+	n := min(len(a.keys), proto.MaxShown)
+	f.Shown, a.keys = slices.Clone(a.keys[:n]), a.keys[n:]
+	a.dirty = len(a.keys) > 0
 	return f
 }

@@ -45,6 +45,7 @@ type Client struct {
 	in       inbox
 	out      outbox
 	acks     acks
+	marks    []mark // the latest ones that were told
 }
 
 // Connect logs in and blocks until the first connection is live, trying again

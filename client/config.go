@@ -77,6 +77,7 @@ const (
 	leaveTimeout     = time.Second // for the last acknowledgement at Close
 	handoverTimeout  = time.Second // for answers of the node that is left
 	ackInterval      = 5 * time.Second
+	confirmInterval  = 100 * time.Millisecond // between acknowledgements that senders wait for
 	defaultPing      = 10 * time.Second
 )
 

@@ -36,6 +36,10 @@
 // repetition harmless. Messages that one goroutine sends stand in their logs in
 // that order. Enqueue does not wait, for more than one message in flight.
 //
+// With Outgoing.Confirm set, the event Delivered tells when a private message was
+// shown to its receiver, if this client is connected then; WasDelivered tells it at
+// any time. A client that shows such a message acknowledges at once.
+//
 // ScheduleAt and ScheduleAfter leave a message with the servers, which send it when
 // it is due; until then CancelScheduled takes it back.
 //

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/cim-go/cim/proto"
 )
 
 // Event is something that happened to the client rather than in a conversation:
-// Connected, Disconnected, Trimmed or Stopped. Its String is a sentence for
-// people.
+// Connected, Disconnected, Trimmed, Delivered or Stopped. Its String is a sentence
+// for people.
 type Event interface {
 	fmt.Stringer
 	event()
@@ -80,7 +81,7 @@ func (s State) Connected() bool { return s.Node != proto.Node{} }
 
 // eventsKept is how many events wait to be read. Then the oldest goes: a state
 // that was left long ago concerns nobody.
-const eventsKept = 64
+const eventsKept = 64 // beside marksKept of Delivered
 
 // State returns how the client is doing now.
 func (c *Client) State() State {
@@ -91,7 +92,7 @@ func (c *Client) State() State {
 
 // Event returns the next event, oldest first. It blocks until there is one. After
 // Stopped it returns the reason as an error. Of events that nobody reads the
-// latest 64 are kept. An event goes to one caller.
+// latest 64 are kept, and of Delivered the latest 1,024. An event goes to one caller.
 func (c *Client) Event(ctx context.Context) (Event, error) {
 	for {
 		c.mu.Lock()
@@ -126,11 +127,30 @@ func (c *Client) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// tellLocked adds an event.
+// tellLocked adds an event. If there are too many, the oldest goes: of the marks,
+// which others make, or of the rest.
 func (c *Client) tellLocked(e Event) {
+	most, same := eventsKept, func(other Event) bool { return !isMark(other) }
+	if isMark(e) {
+		most, same = marksKept, isMark
+	}
 	c.events = append(c.events, e)
-	c.events = c.events[max(0, len(c.events)-eventsKept):]
+	n := 0
+	for _, other := range c.events {
+		if same(other) {
+			n++
+		}
+	}
+	if n > most {
+		i := slices.IndexFunc(c.events, same)
+		c.events = slices.Delete(c.events, i, i+1)
+	}
 	c.happened.ring()
+}
+
+func isMark(e Event) bool {
+	_, ok := e.(Delivered)
+	return ok
 }
 
 // bell wakes all who wait. A mutex guards it.

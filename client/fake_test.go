@@ -53,6 +53,7 @@ type cluster struct {
 type ackSeen struct {
 	at      time.Time
 	cursors []proto.Position
+	shown   []string
 }
 
 // fate is what happens to a send.
@@ -257,6 +258,11 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 			return nil, refuse(proto.TooLate)
 		}
 		return proto.CancelAnswer{}, nil
+	case proto.PathDelivered:
+		if q := r.URL.Query(); q.Get("to") != "7" || q.Get("id") != "a b&c" {
+			return nil, refuse(proto.Invalid)
+		}
+		return proto.DeliveredAnswer{Found: true, Delivered: true}, nil
 	case proto.PathLogout:
 		return proto.LogoutAnswer{}, nil
 	}
@@ -378,7 +384,7 @@ func (s *session) handle(f *proto.Frame) bool {
 			s.out.put(&proto.Frame{Cmd: proto.Command_PING})
 		}
 	case proto.Command_ACK:
-		k.acks = append(k.acks, ackSeen{time.Now(), proto.Positions(f.Cursors)})
+		k.acks = append(k.acks, ackSeen{time.Now(), proto.Positions(f.Cursors), f.Shown})
 	case proto.Command_SEND:
 		return k.sendLocked(s, f)
 	}

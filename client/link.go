@@ -105,6 +105,8 @@ func (c *Client) handle(l *link, f *proto.Frame) error {
 		c.take(&m)
 	case proto.Command_SEND_ANSWER:
 		c.answered(f)
+	case proto.Command_DELIVERED:
+		c.delivered(f)
 	case proto.Command_NEWEST:
 		c.learn(proto.Positions(f.Newest), nil)
 	case proto.Command_REDIRECT:

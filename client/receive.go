@@ -120,8 +120,17 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	if d.own {
 		delete(c.in.sent, d.message.ID)
 	}
+	if !repeated && c.toConfirmLocked(d.message) {
+		c.acks.confirm(d.message.Key())
+		poke(c.wake)
+	}
 	if c.in.room() == queueMax/2 {
 		poke(c.pull)
 	}
 	return nil
+}
+
+// toConfirmLocked reports whether the sender of what was just shown wants to know.
+func (c *Client) toConfirmLocked(m *Message) bool {
+	return m != nil && m.Confirm && m.Kind == proto.Kind_TEXT && m.Group == 0 && m.From != c.self.User
 }

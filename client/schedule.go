@@ -121,7 +121,7 @@ func (a *account) schedule(ctx context.Context, m Outgoing, when due) (Scheduled
 	if err != nil {
 		return Scheduled{}, err
 	}
-	q := proto.ScheduleMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text}
+	q := proto.ScheduleMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text, Confirm: m.Confirm}
 	var out Scheduled
 	err = a.insist(ctx, proto.PathSchedule, &out, func() any { when(&q); return q })
 	if err != nil {

@@ -30,6 +30,10 @@ type Outgoing struct {
 	To    int64
 	Group int64 // proto.Everyone or another
 	Text  string
+
+	// Confirm asks to be told when a private message was shown to its receiver: see
+	// Delivered. A message to the user himself is never confirmed.
+	Confirm bool
 }
 
 // Pending is a message on its way.
@@ -110,6 +114,8 @@ func (m Outgoing) checked() (Outgoing, error) {
 		return m, fmt.Errorf("send: %w", proto.Err(proto.Invalid, "The message's id is not valid."))
 	case (m.To > 0) == (m.Group > 0):
 		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "A message goes to one user or one group."))
+	case m.Confirm && m.Group > 0:
+		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "Only a private message can be confirmed."))
 	case !utf8.ValidString(m.Text):
 		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "The text is not valid UTF-8."))
 	case pb.Size(m.frame(true)) > proto.MaxFrame:
@@ -119,7 +125,9 @@ func (m Outgoing) checked() (Outgoing, error) {
 }
 
 func (m Outgoing) frame(again bool) *proto.Frame {
-	return &proto.Frame{Cmd: proto.Command_SEND, Id: m.ID, To: m.To, Group: m.Group, ReqMsg: m.Text, Again: again}
+	return &proto.Frame{
+		Cmd: proto.Command_SEND, Id: m.ID, To: m.To, Group: m.Group, ReqMsg: m.Text, Again: again, Confirm: m.Confirm,
+	}
 }
 
 // ID returns the message's id.
@@ -201,7 +209,7 @@ func (c *Client) answered(f *proto.Frame) {
 	at.Key = proto.Key(c.self.User, f.Id)
 	m := &proto.Message{
 		ID: p.out.ID, From: c.self.User, FromName: c.self.Name, To: p.out.To, Group: p.out.Group,
-		Text: p.out.Text, Time: f.Time, At: at, Prev: f.Prev,
+		Text: p.out.Text, Time: f.Time, At: at, Prev: f.Prev, Confirm: p.out.Confirm,
 	}
 	if !p.abandoned {
 		p.finishLocked(Receipt{ID: m.ID, Time: m.Time, At: at, Prev: f.Prev}, nil)

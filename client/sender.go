@@ -66,7 +66,7 @@ func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 }
 
 func (s *Sender) post(ctx context.Context, m Outgoing) (Receipt, error) {
-	in := proto.SendMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text}
+	in := proto.SendMessage{ID: m.ID, To: m.To, Group: m.Group, Text: m.Text, Confirm: m.Confirm}
 	var r Receipt
 	if err := s.account.insist(ctx, proto.PathSend, &r, func() any { return in }); err != nil {
 		return Receipt{}, fmt.Errorf("send %s: %w", m.ID, err)
