@@ -62,6 +62,7 @@ type chat struct {
 	screen screen
 	sends  chan outgoing
 	names  groupNames
+	marks  marks
 
 	// Owned by the goroutine of Run, which obeys.
 	answering bool    // the toy answer mode
@@ -171,14 +172,18 @@ func (c *chat) receive(ctx context.Context) error {
 	}
 }
 
-// events shows how the connection fares.
+// events shows how the connection fares, and what was shown to whom.
 func (c *chat) events(ctx context.Context) {
 	for {
 		e, err := c.cfg.Client.Event(ctx)
 		if err != nil {
 			return
 		}
-		if line := happening(e); line != "" {
+		line := happening(e)
+		if d, ok := e.(client.Delivered); ok {
+			line = c.delivered(d)
+		}
+		if line != "" {
 			c.screen.print(c.screen.dim(line))
 		}
 	}

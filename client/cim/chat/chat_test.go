@@ -299,6 +299,36 @@ func TestEveryCommand(t *testing.T) {
 	})
 }
 
+func TestShownMessagesAreMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, line := range []string{":marks", ":marks on", "bob;;lunch :pizza:?", "bob;;\x1b[2Jtea?", "42;;a note", "g9;;friends", ":marks off", "bob;;hi"} {
+				ty.types(line)
+			}
+			f.mu.Lock()
+			lunch, tea := f.sent[0], f.sent[1]
+			f.mu.Unlock()
+			for _, d := range []client.Delivered{
+				{ID: tea.ID, To: 8}, {ID: tea.ID, To: 7}, {ID: tea.ID, To: 7}, {ID: "another", To: 7}, {ID: lunch.ID, To: 7},
+			} {
+				f.events <- d
+			}
+			synctest.Wait()
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "marks.txt", got)
+		for n, want := range []bool{true, true, false, false, false} {
+			if m := f.sent[n]; m.Confirm != want || want != (m.ID != "") {
+				t.Errorf("sent %+v", m)
+			}
+		}
+	})
+}
+
 func TestDelayedMessagesAreListedAndTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

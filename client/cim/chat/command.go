@@ -45,6 +45,7 @@ func commands() []command {
 		{":delay", "<text> <seconds>", "have a text sent later, whether you are here then or not", (*chat).delay},
 		{":delayed", "", "list what is still to be sent", (*chat).delayed},
 		{":cancel", "<number>", "take back what is still to be sent", (*chat).cancel},
+		{":marks", "on|off", "say when private messages of yours were shown", (*chat).setMarks},
 		{":ai", "", "let a toy answer you instead of sending", (*chat).startAnswering},
 		{":qai", "", "leave the toy answer mode", (*chat).stopAnswering},
 		{":info", "", "show who you are and where you are connected", (*chat).info},
@@ -112,7 +113,7 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 		return outgoing{}, false
 	}
 	if id, err := strconv.ParseInt(whom, 10, 64); err == nil {
-		return outgoing{client.Outgoing{To: id, Text: text}, whom}, true
+		return c.private(id, whom, text), true
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -129,7 +130,7 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 		c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
 		return outgoing{}, false
 	}
-	return outgoing{client.Outgoing{To: u.User, Text: text}, cleanLine(u.Name)}, true
+	return c.private(u.User, cleanLine(u.Name), text), true
 }
 
 // findUser returns the account that was typed, by its id or its name.
