@@ -7,6 +7,8 @@ import { Link } from "./link.js";
 import { everyone, keyOf } from "./history.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
+const confirmPause = 100; // ms between two that senders wait for
+const confirmMax = 100; // messages that one of those confirms
 const longestPause = 15_000; // ms between two tries to come back
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -21,6 +23,8 @@ export class Chat {
     this.avoid = [];
     this.failures = 0;
     this.pulling = new Map(); // log -> whether to pull once more
+    this.acked = 0; // when that was last done
+    this.toConfirm = []; // keys of messages that were shown and whose senders want to know
     this.inFlight = new Set(); // conversations with a message on its way
     this.stopped = false;
     this.current = "everyone";
@@ -98,11 +102,13 @@ export class Chat {
     this.inFlight.clear();
     for (const m of this.history.outbox) m.again = true;
     this.sendNext();
+    if (this.toConfirm.length) this.ackSoon();
   }
 
   read(link, frame, done) {
     switch (frame.cmd) {
       case "message": return this.receive({ ...frame, at: { ...frame.at, key: keyOf(frame) } });
+      case "delivered": return this.delivered(frame);
       case "newest": return (frame.newest ?? []).forEach((p) => this.mayLag(p));
       case "send-answer": return this.sent(frame);
       case "redirect": return this.move(link, { id: frame.node, address: frame.nodeAddress, tls: frame.tls ?? false }, frame.ticket, done);
@@ -142,7 +148,9 @@ export class Chat {
 
   show(messages, through) {
     for (const m of messages) {
-      this.history.add(m, m.from !== this.session.user && (document.hidden || this.history.talkOf(m) !== this.current));
+      const others = m.from !== this.session.user;
+      const fresh = this.history.add(m, others && (document.hidden || this.history.talkOf(m) !== this.current));
+      if (fresh && others && m.confirm && !m.group) this.toConfirm.push(keyOf(m));
     }
     this.history.positions[through.log] = { ...through };
     this.history.save();
@@ -180,12 +188,32 @@ export class Chat {
     }
   }
 
+  // ackSoon acknowledges what was shown: every few seconds, or at once if a sender
+  // wants to know.
   ackSoon() {
-    this.ackTimer ??= setTimeout(() => {
-      this.ackTimer = null;
-      const cursors = Object.values(this.history.positions).filter((p) => p.number > 0);
-      if (cursors.length) this.link?.send({ cmd: "ack", cursors });
-    }, ackPause);
+    const pause = this.toConfirm.length ? confirmPause : ackPause;
+    clearTimeout(this.ackTimer);
+    this.ackTimer = setTimeout(() => this.ack(), Math.max(0, this.acked + pause - Date.now()));
+  }
+
+  ack() {
+    const cursors = Object.values(this.history.positions).filter((p) => p.number > 0);
+    const shown = this.toConfirm.slice(0, confirmMax);
+    if (!cursors.length || !this.link?.confirmed || !this.link.send({ cmd: "ack", cursors, shown })) return;
+    this.acked = Date.now();
+    this.toConfirm.splice(0, shown.length);
+    if (this.toConfirm.length) this.ackSoon();
+  }
+
+  // delivered marks a message of ours that its receiver was shown.
+  delivered({ id, to }) {
+    const talk = String(to);
+    const ours = [...(this.history.talks[talk]?.messages ?? []), ...this.history.outbox];
+    const m = ours.find((m) => m.id === id && m.from === this.session.user && this.history.talkOf(m) === talk);
+    if (!m || m.shown) return;
+    m.shown = true;
+    this.history.save();
+    this.view.changed();
   }
 
   // say queues a text for a conversation. It is kept until the server has it.
@@ -209,7 +237,7 @@ export class Chat {
       if (m.failed || this.inFlight.has(talk)) continue;
       const frame = { cmd: "send", id: m.id, text: m.text, again: m.again };
       if (m.group) frame.group = m.group;
-      else frame.to = m.to;
+      else Object.assign(frame, { to: m.to, confirm: true });
       if (!this.link.send(frame)) return;
       this.inFlight.add(talk);
     }

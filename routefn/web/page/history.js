@@ -43,7 +43,7 @@ export class History {
     if (!m.group && m.from !== this.user) talk.title = m.fromName;
     if (unread) talk.unread++;
     const text = happenings[m.kind]?.[m.by ? 1 : 0] ?? m.text;
-    talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text, time: m.time });
+    talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text, time: m.time, shown: m.shown });
     this.keys.add(keyOf(m));
     while (talk.messages.length > kept) this.keys.delete(keyOf(talk.messages.shift()));
     return true;

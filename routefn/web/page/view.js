@@ -87,6 +87,7 @@ export function showMessages(history, talk, user) {
   [shown, first] = [talk, begins];
   list.append(...messages.slice(count).map((m) => messageItem(m, m.from === user)));
   count = messages.length;
+  messages.forEach((m, i) => list.children[i].classList.toggle("shown", Boolean(m.shown)));
   for (const m of history.outbox.filter((m) => history.talkOf(m) === talk)) {
     const item = messageItem(m, true, m.failed ?? "Sending…");
     item.dataset.waiting = "";
