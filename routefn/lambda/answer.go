@@ -1,0 +1,76 @@
+package lambda
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// answer is an http.ResponseWriter that keeps what is written.
+type answer struct {
+	header http.Header
+	sent   http.Header // as it was at WriteHeader; nil before
+	status int
+	body   bytes.Buffer
+}
+
+func newAnswer() *answer { return &answer{header: make(http.Header)} }
+
+// Header returns the header; changes after WriteHeader are not sent.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader fixes status and header, the first time. 1xx are not carried.
+func (a *answer) WriteHeader(status int) {
+	if a.sent != nil || status < 200 {
+		return
+	}
+	a.status, a.sent = status, a.header.Clone()
+}
+
+// Write appends to the body. It never fails.
+func (a *answer) Write(b []byte) (int, error) {
+	a.begin(b)
+	return a.body.Write(b)
+}
+
+// begin sends the header that a handler did not: 200, and a content type guessed
+// from the first bytes, as net/http does.
+func (a *answer) begin(b []byte) {
+	if a.sent != nil {
+		return
+	}
+	if len(b) > 0 && a.header.Get("Content-Type") == "" {
+		a.header.Set("Content-Type", http.DetectContentType(b))
+	}
+	a.WriteHeader(http.StatusOK)
+}
+
+// fields returns the header fields that are to be sent, without those that belong
+// to one connection or are for the front end to say.
+func (a *answer) fields() http.Header {
+	a.begin(nil)
+	for _, name := range []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Content-Length"} {
+		a.sent.Del(name)
+	}
+	return a.sent
+}
+
+// encoded returns the body as JSON can carry it.
+func (a *answer) encoded() (body string, isBase64 bool) {
+	b := a.body.Bytes()
+	if utf8.Valid(b) {
+		return string(b), false
+	}
+	return base64.StdEncoding.EncodeToString(b), true
+}
+
+// joined returns the fields with values of one name joined by commas.
+func joined(fields http.Header) map[string]string {
+	m := make(map[string]string, len(fields))
+	for name, values := range fields {
+		m[name] = strings.Join(values, ",")
+	}
+	return m
+}

@@ -1,0 +1,140 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// ErrEvent is wrapped by Invoke's error for an event that is no HTTP request.
+var ErrEvent = errors.New("event is neither an HTTP request of payload 2.0 nor one of a load balancer")
+
+// Config is what a Function is made of. Handler is required.
+type Config struct {
+	Handler http.Handler
+
+	// Margin is what is kept of an invocation's time for the answer's way back;
+	// zero: 200 ms. It is never more than half of what is left.
+	Margin time.Duration
+
+	// Fail writes an answer that does not come from Handler: 500 after a panic, 413
+	// for an answer that is too large. nil: a line of text.
+	Fail func(w http.ResponseWriter, status int)
+
+	Logger *slog.Logger // nil: silent
+}
+
+// Function is a handler as Lambda calls it. It is safe for concurrent use.
+type Function struct{ cfg Config }
+
+// New returns a Function.
+func New(c Config) (*Function, error) {
+	if c.Handler == nil {
+		return nil, errors.New("function needs a handler")
+	}
+	if c.Margin <= 0 {
+		c.Margin = 200 * time.Millisecond
+	}
+	if c.Fail == nil {
+		c.Fail = func(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Function{cfg: c}, nil
+}
+
+// A front is one of the front ends: how it writes requests and reads answers.
+type front struct {
+	request func(ctx context.Context, payload []byte) (*http.Request, error)
+	answer  func(a *answer) any
+	most    int // bytes of an encoded answer
+}
+
+// Invoke answers one event. It blocks until the handler has answered, which ought
+// to be soon after its context ends. An error that wraps ErrEvent says that the
+// payload is no event for a handler; nothing was done then.
+func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	from, err := frontOf(payload)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := f.bound(ctx)
+	defer cancel()
+	r, err := from.request(ctx, payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
+	}
+	b, err := json.Marshal(from.answer(f.serve(r)))
+	if err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
+	}
+	if len(b) <= from.most {
+		return b, nil
+	}
+	f.cfg.Logger.Error("answer is too large for the front end", "path", r.URL.Path, "bytes", len(b), "most", from.most)
+	b, err = json.Marshal(from.answer(f.failed(http.StatusRequestEntityTooLarge)))
+	if err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
+	}
+	return b, nil
+}
+
+// frontOf says which front end an event comes from.
+func frontOf(payload []byte) (front, error) {
+	var event struct {
+		Version        string `json:"version"`
+		RequestContext struct {
+			ELB *struct{} `json:"elb"`
+		} `json:"requestContext"`
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return front{}, fmt.Errorf("%w: %w", ErrEvent, err)
+	}
+	switch {
+	case event.RequestContext.ELB != nil:
+		return balancer(payload)
+	case event.Version == "2.0":
+		return gateway, nil
+	}
+	return front{}, ErrEvent
+}
+
+// bound takes the margin off what is left of ctx.
+func (f *Function) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	margin := min(f.cfg.Margin, time.Until(deadline)/2)
+	return context.WithDeadline(ctx, deadline.Add(-margin))
+}
+
+// serve runs the handler. A panic becomes a 500: net/http would close the
+// connection, and here there is none.
+func (f *Function) serve(r *http.Request) (a *answer) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v != http.ErrAbortHandler {
+			f.cfg.Logger.Error("handler panicked", "path", r.URL.Path, "err", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+		a = f.failed(http.StatusInternalServerError)
+	}()
+	a = newAnswer()
+	f.cfg.Handler.ServeHTTP(a, r)
+	return a
+}
+
+func (f *Function) failed(status int) *answer {
+	a := newAnswer()
+	f.cfg.Fail(a, status)
+	return a
+}

@@ -1,0 +1,63 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// call is a request as the front ends tell it.
+type call struct {
+	method   string
+	path     string // as it was written, or unescaped: front ends differ
+	query    string // as it was written
+	header   http.Header
+	body     string
+	isBase64 bool
+	peer     string // address of the client, without a port
+}
+
+// request builds the request that a server would have read.
+func (c call) request(ctx context.Context) (*http.Request, error) {
+	body := []byte(c.body)
+	if c.isBase64 {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(c.body); err != nil {
+			return nil, fmt.Errorf("body is not base64: %w", err)
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, c.method, "/", io.NopCloser(bytes.NewReader(body)))
+	if err != nil {
+		return nil, err
+	}
+	r.URL = location(c.path, c.query)
+	r.RequestURI = r.URL.RequestURI()
+	r.ContentLength = int64(len(body))
+	if len(body) == 0 {
+		r.Body = http.NoBody
+	}
+	r.Host = c.header.Get("Host")
+	c.header.Del("Host")
+	c.header.Del("Content-Length") // of what the front end read, which may have been base64
+	c.header.Del("Transfer-Encoding")
+	r.Header = c.header
+	r.RemoteAddr = net.JoinHostPort(c.peer, "0")
+	return r, nil
+}
+
+// location reads a path that may be escaped or not.
+func location(path, query string) *url.URL {
+	if path == "" {
+		path = "/"
+	}
+	u := &url.URL{Path: path, RawQuery: query}
+	if unescaped, err := url.PathUnescape(path); err == nil {
+		u.Path, u.RawPath = unescaped, path // RawPath counts only where it says another thing than Path
+	}
+	return u
+}
