@@ -51,9 +51,10 @@ type Client struct {
 	table   *ring.Table   // makes the views; written by whoever has the turn
 
 	// Owned by whoever has the turn.
-	node    string        // the one that answered last, or empty
-	etag    string        // of its answer
-	members []ring.Member // of its answer
+	node    string          // the one that answered last, or empty
+	etag    string          // of its answer
+	members []ring.Member   // of its answer
+	told    map[string]bool // nodes that did not answer since one did: the log knows
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -87,7 +88,7 @@ func New(c Config) (*Client, error) {
 	if c.now == nil {
 		c.now = now
 	}
-	return &Client{cfg: c, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1), table: ring.NewTable()}, nil
+	return &Client{cfg: c, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1), table: ring.NewTable(), told: make(map[string]bool)}, nil
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -166,7 +167,10 @@ func (c *Client) ask(ctx context.Context, haveView bool) error {
 			break
 		}
 		c.metrics.requests.WithLabelValues("failed").Inc()
-		c.cfg.Logger.Warn("node did not tell its members", "node", node, "err", err)
+		if !c.told[node] {
+			c.cfg.Logger.Warn("node did not tell its members", "node", node, "err", err)
+			c.told[node] = true
+		}
 	}
 	c.mu.Lock()
 	c.tried = asked
@@ -200,6 +204,7 @@ func (c *Client) accept(node, etag string, members []ring.Member, asked instant)
 		c.cfg.Logger.Info("following members", "node", node, "members", len(members))
 	}
 	c.node, c.etag, c.members = node, etag, members
+	clear(c.told)
 	c.table.Set(members)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -255,6 +256,36 @@ func TestStaleViewIsUsedForABoundedTime(t *testing.T) {
 }
 
 // A frozen function's monotonic clock stands still; a wall clock is set back.
+func TestSilentNodesAreToldOfOnceUntilOneAnswers(t *testing.T) {
+	w := newWorld(t)
+	var log strings.Builder
+	w.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	told := func() int { return strings.Count(log.String(), "did not tell") }
+	w.nodes.set("a:8081", nil)
+	for range 3 {
+		if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) {
+			t.Fatalf("error is %v", err)
+		}
+	}
+	if told() != 1 {
+		t.Errorf("told %d times:\n%s", told(), log.String())
+	}
+	w.nodes.set("a:8081", Handler(w.table, clusterKeys, nil))
+	w.ids(t)
+	for _, host := range []string{"a:8081", "b:8081", "c:8081"} {
+		w.nodes.set(host, nil)
+	}
+	w.clock.pass(2 * time.Minute)
+	for range 2 {
+		if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) {
+			t.Fatalf("error is %v", err)
+		}
+	}
+	if told() != 4 {
+		t.Errorf("told %d times, want once more for each of three nodes:\n%s", told(), log.String())
+	}
+}
+
 func TestAgeIsTheLargerOfTwoClocks(t *testing.T) {
 	for name, pass := range map[string]func(*clock){
 		"frozen":        func(c *clock) { c.now.wall = c.now.wall.Add(time.Hour) },
