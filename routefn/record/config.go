@@ -23,6 +23,11 @@ type Config struct {
 	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
 	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 5 min
 
+	// ProbeIdle is the pause after which a connection is asked for a sign of life
+	// before it is used again: for a function, whose connections die unnoticed while
+	// it is frozen. Zero: never. See probed.
+	ProbeIdle time.Duration
+
 	// Replicas is how many replicas must have a message before it is accepted;
 	// zero: none, it is once the primary has it. Fewer within ReplicaTimeout, and
 	// its outcome is unknown.

@@ -114,5 +114,7 @@
 // A call that failed is ErrUnavailable when it was certainly not executed, and
 // ErrUnknown when a write was sent and no answer came. The Redis library repeats
 // nothing. This package repeats what a server said it did not execute (a moved
-// slot, a script it does not know), and a read, once, when its connection dies.
+// slot, a script it does not know), what was not sent because the connection
+// turned out dead before it was used (Config.ProbeIdle), and a read, once, when its
+// connection dies.
 package record

@@ -103,8 +103,8 @@ func (o *op) firstError(abort error) error {
 }
 
 // mayRepeat prepares the op for another round if that is safe and of use: the
-// server said that it did not execute it and what to do instead, or it only
-// reads and its connection died. Wait says that it is of use only later.
+// server said that it did not execute it and what to do instead, its connection
+// was found dead before it was sent, or it only reads and its connection died. Wait says that it is of use only later.
 func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	if o.err == nil {
 		return false, false
@@ -120,6 +120,8 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // the slot is on its way
 		o.to, o.asking = nil, false
 		return true, true
+	case errors.Is(o.err, errDead): // each time with one connection less: it ends
+		return true, false
 	case !o.write && !o.again && !answered(o.err) && ctx.Err() == nil:
 		o.again = true
 		return true, false

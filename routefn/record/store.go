@@ -73,6 +73,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	var answers int
 	err := s.door.each(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := c.Ping(ctx).Err()
+		for errors.Is(err, errDead) { // each time with one connection less
+			err = c.Ping(ctx).Err()
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -116,16 +117,24 @@ func (e *endpoint) open(cfg Config) door {
 
 func (e *endpoint) options(addr string, cfg Config) *redis.Options {
 	return &redis.Options{
-		Addr: addr, Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
+		Addr: addr, Dialer: e.dialer(cfg), Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
 	}
 }
 
+// dialer returns how connections are made; nil: the library's way.
+func (e *endpoint) dialer(cfg Config) func(context.Context, string, string) (net.Conn, error) {
+	if cfg.ProbeIdle <= 0 {
+		return nil
+	}
+	return probing(redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls}), cfg.ProbeIdle)
+}
+
 func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
 	return &redis.FailoverOptions{
-		MasterName: e.master, SentinelAddrs: e.hosts,
+		MasterName: e.master, SentinelAddrs: e.hosts, Dialer: e.dialer(cfg),
 		Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
@@ -135,7 +144,7 @@ func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
 
 func (e *endpoint) clusterOptions(cfg Config) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
-		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2,
+		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2, Dialer: e.dialer(cfg),
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
