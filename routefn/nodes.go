@@ -182,6 +182,9 @@ func (n *nodes) do(ctx context.Context, method string, u url.URL, body []byte) (
 	r.Header.Set("Authorization", "Bearer "+n.serviceToken)
 	if body != nil {
 		r.Header.Set("Content-Type", proto.ContentProtobuf)
+		// Not sent: it tells net/http that a push which came twice is one, so that it may
+		// be repeated if the node closed an idle connection meanwhile.
+		r.Header["Idempotency-Key"] = nil
 	}
 	response, err := n.http.Do(r)
 	if err != nil {
