@@ -31,6 +31,13 @@ type Flags struct {
 
 	PlainHop bool
 	Embedded bool
+
+	// Only names the handlers that are served; nil: all, with the page for browsers
+	// and the metrics. It is no flag of Register.
+	Only []string
+
+	function bool // frozen between requests: see adapt
+	oneByOne bool // and of those, one that has one request at a time
 }
 
 // Register registers the flags on fs.

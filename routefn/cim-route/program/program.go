@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,52 +20,97 @@ import (
 	"github.com/cim-go/cim/routefn/cim-route/config"
 )
 
-// Run runs a route until ctx ends, then lets the requests in flight finish. It
-// blocks. An error that wraps config.ErrUsage means that the flags are wrong.
-func Run(ctx context.Context, args []string, stderr io.Writer) error {
+// options are all that cim-route is told.
+type options struct {
+	Flags
+	listen   string // empty: the place says
+	function bool
+	members  source
+	zkRoot   string
+	key      string
+	profile  config.Profile // of a server; a function has nothing that runs beside requests
+	log      *slog.Logger
+}
+
+// defaultListen is where a route listens when neither a flag nor a platform says.
+const defaultListen = "127.0.0.1:8083"
+
+func parse(args []string, stderr io.Writer) (*options, error) {
 	fs := flag.NewFlagSet("cim-route", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	var (
-		f       Flags
+		o       options
 		log     config.Log
-		profile config.Profile
+		members string
+		only    string
 	)
-	f.Register(fs)
+	o.Register(fs)
 	log.Flags(fs)
-	profile.Flags(fs)
-	listen := fs.String("listen", "127.0.0.1:8083", "`address` for clients and nodes")
-	members := fs.String("ring", "seed:127.0.0.1:8081",
-		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...]")
-	zkRoot := fs.String("zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
-	key := fs.String("cluster-key", "", "`secret` of all nodes and routes (or file:PATH);\nwithout it a route serves this machine only")
-	if err := config.Parse(fs, args); err != nil {
-		return err
+	o.profile.Flags(fs)
+	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes; by default what a platform of functions asks for\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), and else "+defaultListen)
+	fs.BoolVar(&o.function, "function", false, "run as a function: made at the first request, frozen between requests, bounded by its platform;\nwhere AWS_LAMBDA_RUNTIME_API or a variable of -listen is used it does so by itself")
+	fs.StringVar(&only, "only", "", "serve these `handlers` alone, with commas, such as login,send (and the health checks)")
+	fs.StringVar(&members, "ring", "seed:127.0.0.1:8081",
+		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
+	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
+	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH);\nwithout it a route serves this machine only")
+	err := config.Parse(fs, args)
+	if err != nil {
+		return nil, err
 	}
-	logger, err := log.Logger(stderr)
+	if o.log, err = log.Logger(stderr); err != nil {
+		return nil, err
+	}
+	if o.members, err = parseSource(members); err != nil {
+		return nil, err
+	}
+	if only != "" {
+		o.Only = strings.Split(only, ",")
+	}
+	return &o, o.check()
+}
+
+// Run runs a route until ctx ends, then lets the requests in flight finish. It
+// blocks. An error that wraps config.ErrUsage means that the flags are wrong.
+func Run(ctx context.Context, args []string, stderr io.Writer) error {
+	o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	secret, err := config.Secret("cluster-key", *key)
+	switch at := placeOf(o.listen, o.function, os.Getenv); {
+	case at.lambda:
+		return o.serveLambda(ctx)
+	case at.function:
+		return o.serveFunction(ctx, at.listen)
+	default:
+		return o.serve(ctx, at.listen)
+	}
+}
+
+// serve is what a server does: it starts only if it has all it needs, and then
+// follows the members.
+func (o *options) serve(ctx context.Context, listen string) error {
+	secret, err := config.Secret("cluster-key", o.key)
 	if err != nil {
 		return err
 	}
-	if len(secret) == 0 && !config.Loopback(*listen) {
-		return fmt.Errorf("%w: -listen %s is reachable from other machines: that needs -cluster-key", config.ErrUsage, *listen)
+	if len(secret) == 0 && !config.Loopback(listen) {
+		return fmt.Errorf("%w: -listen %s is reachable from other machines: that needs -cluster-key", config.ErrUsage, listen)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	view, follow, err := follow(*members, *zkRoot, ring.NewKeys(secret), logger, registry)
+	view, follow, err := o.follow(ring.NewKeys(secret), registry)
 	if err != nil {
 		return err
 	}
-	server, err := Assemble(&f, *listen, view, secret, logger, registry)
+	server, err := Assemble(&o.Flags, listen, view, secret, o.log, registry)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
 	group.Go(func() error { return config.PaceGC(ctx) })
-	group.Go(func() error { return profile.Run(ctx, logger) })
+	group.Go(func() error { return o.profile.Run(ctx, o.log) })
 	group.Go(func() error { return server.Run(ctx) })
 	return group.Wait()
 }
@@ -72,23 +119,25 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 type View = func(context.Context) (*ring.View, error)
 
 // follow returns where the members are read from, and what must run meanwhile.
-func follow(value, root string, keys *ring.Keys, logger *slog.Logger, registry prometheus.Registerer) (View, func(context.Context) error, error) {
-	from, err := parseSource(value)
-	if err != nil {
-		return nil, nil, err
-	}
-	if from.kind == "seed" {
-		client, err := seed.New(seed.Config{Seeds: from.addrs, Keys: keys, Logger: logger, Registerer: registry, Client: http.DefaultClient})
-		if err != nil {
-			return nil, nil, err
-		}
-		return client.View, func(context.Context) error { return nil }, nil
+func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (View, func(context.Context) error, error) {
+	if o.members.kind == "seed" {
+		view, err := o.followSeeds(keys, registry)
+		return view, func(context.Context) error { return nil }, err
 	}
 	table := ring.NewTable()
-	follower, err := mirror.NewFollower(mirror.Config{Servers: from.addrs, Root: root, Keys: keys, Logger: logger, Registerer: registry}, table)
+	follower, err := mirror.NewFollower(mirror.Config{Servers: o.members.addrs, Root: o.zkRoot, Keys: keys, Logger: o.log, Registerer: registry}, table)
 	if err != nil {
 		return nil, nil, err
 	}
 	view := func(context.Context) (*ring.View, error) { return table.Current(), nil }
 	return view, follower.Run, nil
+}
+
+// followSeeds asks a node when a request needs to know.
+func (o *options) followSeeds(keys *ring.Keys, registry prometheus.Registerer) (View, error) {
+	client, err := seed.New(seed.Config{Seeds: o.members.addrs, Keys: keys, Logger: o.log, Registerer: registry, Client: http.DefaultClient})
+	if err != nil {
+		return nil, err
+	}
+	return client.View, nil
 }

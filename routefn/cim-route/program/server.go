@@ -42,11 +42,29 @@ func Assemble(f *Flags, listen string, view View, secret []byte, logger *slog.Lo
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	s := &Server{log: logger}
-	if err := s.openStore(ctx, f, registry); err != nil {
+	s, err := assemble(ctx, f, view, secret, logger, registry)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.assemble(ctx, f, listen, view, secret, registry); err != nil {
+	if s.listener, err = config.Listen("listen", listen, false); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// assemble opens the store and makes the handlers: a Server without a listener.
+func assemble(ctx context.Context, f *Flags, view View, secret []byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+	s := &Server{log: logger}
+	if err := s.openStore(ctx, f, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.makeRoute(ctx, f, view, secret, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.makeHandler(f, registry); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -67,14 +85,16 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 		s.embedded = server
 		url = server.URL()
 	}
-	store, err := record.Dial(ctx, record.Config{
+	c := record.Config{
 		URL:           url,
 		Replicas:      replicas,
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: s.embedded != nil || f.Embedded,
 		Logger:        s.log,
 		Registerer:    registry,
-	})
+	}
+	f.adaptStore(&c)
+	store, err := record.Dial(ctx, c)
 	if err != nil {
 		return fmt.Errorf("-redis: %w", err)
 	}
@@ -82,7 +102,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	return nil
 }
 
-func (s *Server) assemble(ctx context.Context, f *Flags, listen string, view View, secret []byte, registry *prometheus.Registry) error {
+func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, secret []byte, registry *prometheus.Registry) error {
 	issuer, err := s.issuer(ctx, f.Key)
 	if err != nil {
 		return err
@@ -101,18 +121,30 @@ func (s *Server) assemble(ctx context.Context, f *Flags, listen string, view Vie
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop,
 		Logger: s.log, Registerer: registry,
 	})
-	if err != nil {
-		return err
+	return err
+}
+
+// makeHandler mounts what is asked for. A function has no metrics of its own: one
+// instance's figures say nothing, and everybody could read them.
+func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
+	if f.Only != nil {
+		only, err := s.route.Only(f.Only...)
+		if err != nil {
+			return fmt.Errorf("%w: -only: %w", config.ErrUsage, err)
+		}
+		s.handler = only
+		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+proto.PathMetrics, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if !f.function {
+		mux.Handle("GET "+proto.PathMetrics, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
 	for _, pattern := range web.Patterns {
 		mux.Handle(pattern, web.Handler())
 	}
 	mux.Handle("/", s.route.Handler())
 	s.handler = mux
-	s.listener, err = config.Listen("listen", listen, false)
-	return err
+	return nil
 }
 
 // issuer takes the route key it is given, or the one that the first route left

@@ -1,0 +1,196 @@
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/routefn/lambda"
+)
+
+// warmTime is how long a function tries to be ready before its first request. It
+// is Lambda's time for that, 10 s, with much to spare.
+const warmTime = 3 * time.Second
+
+// serveLambda answers Lambda's events until ctx ends.
+func (o *options) serveLambda(ctx context.Context) error {
+	f, err := o.newFunction(place{lambda: true, function: true})
+	if err != nil {
+		return err
+	}
+	adapter, err := lambda.New(lambda.Config{Handler: f, Fail: failFunction, Logger: o.log})
+	if err != nil {
+		return err
+	}
+	f.warm(ctx)
+	adapter.Serve(ctx)
+	f.close()
+	return nil
+}
+
+// serveFunction serves HTTP where the platform asks for it, until ctx ends.
+func (o *options) serveFunction(ctx context.Context, listen string) error {
+	f, err := o.newFunction(place{function: true})
+	if err != nil {
+		return err
+	}
+	listener, err := config.Listen("listen", listen, false)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return config.Serve(ctx, listener, f)
+}
+
+// Function returns the route as a function for a platform that brings its own
+// HTTP server. args and the environment are those of Run. There is nothing to
+// close: the process ends with it.
+func Function(args []string, stderr io.Writer) (http.Handler, error) {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return nil, err
+	}
+	return o.newFunction(place{function: true})
+}
+
+// A function is a route that is made by the first request which finds all that it
+// needs. Whatever is missing, a secret or the store, is told to the log, once in a
+// while, and every request until then is answered 503: a process that gave up instead would
+// be started again for each request, with no answer for the caller.
+//
+// It hands no request back before what is to be pushed for it has been pushed,
+// because it is frozen afterwards.
+type function struct {
+	start func(context.Context) (*Server, error)
+	log   *slog.Logger
+	made  atomic.Pointer[Server]
+	turn  chan struct{} // cap 1: whoever has put a token in it starts
+
+	told time.Time // when the log was told last what is missing; owned by whoever has the turn
+}
+
+func (o *options) newFunction(at place) (*function, error) {
+	if o.members.kind != "seed" {
+		return nil, fmt.Errorf("%w: -ring %s: a function is frozen between requests and keeps no session; want seed:HOST:PORT[,...]",
+			config.ErrUsage, o.members.kind)
+	}
+	o.adapt(at)
+	return &function{start: o.startFunction, log: o.log, turn: make(chan struct{}, 1)}, nil
+}
+
+// startFunction makes the route with what there is now. Unlike a server's, its
+// callers come from anywhere, whatever it listens on.
+func (o *options) startFunction(ctx context.Context) (*Server, error) {
+	secret, err := config.Secret("cluster-key", o.key)
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) == 0 {
+		return nil, fmt.Errorf("%w: a function needs -cluster-key", config.ErrUsage)
+	}
+	registry := prometheus.NewRegistry() // nobody asks it: see makeHandler
+	view, err := o.followSeeds(ring.NewKeys(secret), registry)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return assemble(ctx, &o.Flags, view, secret, o.log, registry)
+}
+
+// ServeHTTP serves the route's handlers, and the liveness check always.
+func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s, err := f.started(r.Context())
+	switch {
+	case err == nil:
+		s.handler.ServeHTTP(w, r)
+		_ = s.route.Flush(r.Context()) // what is late is found by reconciliation
+	case r.URL.Path == proto.PathHealth:
+		_, _ = io.WriteString(w, "ok\n")
+	default:
+		writeFailure(w, http.StatusServiceUnavailable, proto.Err(proto.Unavailable, "The function lacks something it needs; its log says what."))
+	}
+}
+
+// started returns the route, and makes it if there is none yet. One caller at a
+// time tries; the others wait for it.
+func (f *function) started(ctx context.Context) (*Server, error) {
+	if s := f.made.Load(); s != nil {
+		return s, nil
+	}
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-f.turn }()
+	if s := f.made.Load(); s != nil {
+		return s, nil
+	}
+	s, err := f.start(ctx)
+	if err != nil {
+		f.tell(err)
+		return nil, err
+	}
+	f.log.Info("function is ready")
+	f.made.Store(s)
+	return s, nil
+}
+
+// tellEvery is how often the log is told that something is still missing.
+const tellEvery = 5 * time.Minute
+
+func (f *function) tell(err error) {
+	now := time.Now().Round(0) // without the monotonic clock, which may stand still in a freeze
+	if !f.told.IsZero() && now.Sub(f.told) < tellEvery {
+		return
+	}
+	f.told = now
+	f.log.Error("function cannot serve", "err", err)
+}
+
+// warm makes the route before the first request, if it can be made now.
+func (f *function) warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, warmTime)
+	defer cancel()
+	_, _ = f.started(ctx) // told, and tried again by the first request
+}
+
+func (f *function) close() {
+	if s := f.made.Load(); s != nil {
+		s.close()
+	}
+}
+
+// failFunction answers for the adapter.
+func failFunction(w http.ResponseWriter, status int) {
+	failed := proto.Err(proto.Unknown, "") // after a panic: something may have been stored
+	if status == http.StatusRequestEntityTooLarge {
+		failed = proto.Err(proto.TooLarge, "The answer is longer than can be carried; ask for less.")
+	}
+	writeFailure(w, status, failed)
+}
+
+func writeFailure(w http.ResponseWriter, status int, failed *proto.Error) {
+	b, err := json.Marshal(proto.ErrorAnswer{Code: failed.Code, Name: failed.Code.String(), Message: failed.Error()})
+	if err != nil {
+		panic(err) // our own type: a programmer's mistake
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the caller is gone, and there is nobody to tell
+}
