@@ -1,0 +1,121 @@
+package faas
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// instance is one process and its runtime API.
+type instance struct {
+	api    *runtimeAPI
+	server *http.Server
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when the process has ended
+	serves sync.WaitGroup
+}
+
+// start starts the program and returns when it asks for its first event. It is
+// not frozen yet: there is one.
+func start(c Config) (*instance, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for an instance: %w", err)
+	}
+	i := &instance{api: newRuntimeAPI(), done: make(chan struct{})}
+	i.server = &http.Server{Handler: i.api, ReadHeaderTimeout: initTime}
+	i.serves.Go(func() { _ = i.server.Serve(listener) }) // kill ends it
+	i.cmd = exec.Command(c.Command[0], c.Command[1:]...)
+	i.cmd.Env = append(append(os.Environ(), c.Env...),
+		"AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=cim")
+	i.cmd.Stdout, i.cmd.Stderr = c.Log, c.Log
+	i.cmd.SysProcAttr = childAttr()
+	if err := i.cmd.Start(); err != nil {
+		i.stopServing()
+		return nil, fmt.Errorf("start instance: %w", err)
+	}
+	go func() {
+		_ = i.cmd.Wait() // a status says less than that it ended
+		close(i.done)
+	}()
+	if err := i.awaitRest(initTime); err != nil {
+		i.kill()
+		return nil, fmt.Errorf("start instance: %w", err)
+	}
+	return i, nil
+}
+
+// awaitRest blocks until the program asks for an event.
+func (i *instance) awaitRest(limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-i.api.resting:
+		return nil
+	case err := <-i.api.failedInit:
+		return err
+	case <-i.done:
+		return ErrExited
+	case <-timer.C:
+		return ErrTimeout
+	}
+}
+
+// invoke thaws the program, hands it an event and blocks until it has answered.
+func (i *instance) invoke(payload []byte, limit time.Duration, death death) ([]byte, error) {
+	if err := i.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrExited, err)
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	var dies <-chan time.Time
+	if death == dieWithin {
+		dies = time.After(soon())
+	}
+	deadline := time.Now().Add(limit)
+	e := &event{payload: payload, deadline: strconv.FormatInt(deadline.UnixMilli(), 10), outcome: make(chan outcome, 1)}
+	select {
+	case i.api.events <- e:
+	case <-i.done:
+		return nil, ErrExited
+	}
+	select {
+	case o := <-e.outcome:
+		return o.answer, o.err
+	case <-dies:
+		return nil, ErrExited
+	case <-i.done:
+		return nil, ErrExited
+	case <-timer.C:
+		return nil, ErrTimeout
+	}
+}
+
+// freeze stops the program as soon as it asks for the next event.
+func (i *instance) freeze() error {
+	if err := i.awaitRest(initTime); err != nil {
+		return err
+	}
+	if err := i.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("freeze instance: %w", err)
+	}
+	return nil
+}
+
+// kill ends the process and waits for it.
+func (i *instance) kill() {
+	_ = i.cmd.Process.Kill() // an error means that it has ended
+	<-i.done
+	i.stopServing()
+}
+
+func (i *instance) stopServing() {
+	i.server.Close()
+	i.serves.Wait()
+}

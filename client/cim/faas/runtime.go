@@ -1,0 +1,134 @@
+package faas
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// base is where the version of the runtime API that programs speak is.
+const base = "/2018-06-01/runtime"
+
+// event is one invocation on its way.
+type event struct {
+	id       string // given when it is handed out
+	payload  []byte
+	deadline string // milliseconds since 1970
+	outcome  chan outcome
+}
+
+type outcome struct {
+	answer []byte
+	err    error
+}
+
+// runtimeAPI is where one instance gets its events and leaves its answers.
+type runtimeAPI struct {
+	mux        *http.ServeMux
+	events     chan *event   // taken when the program asks
+	resting    chan struct{} // cap 1: the program has asked and waits
+	failedInit chan error    // cap 1
+
+	mu      sync.Mutex
+	handed  int
+	current *event // handed out and not answered; nil: none
+}
+
+func newRuntimeAPI() *runtimeAPI {
+	a := &runtimeAPI{
+		mux: http.NewServeMux(), events: make(chan *event), resting: make(chan struct{}, 1), failedInit: make(chan error, 1),
+	}
+	a.mux.HandleFunc("GET "+base+"/invocation/next", a.next)
+	a.mux.HandleFunc("POST "+base+"/invocation/{id}/response", a.response)
+	a.mux.HandleFunc("POST "+base+"/invocation/{id}/error", a.failure)
+	a.mux.HandleFunc("POST "+base+"/init/error", a.initError)
+	return a
+}
+
+func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// next blocks until there is an event.
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case a.resting <- struct{}{}:
+	default: // it asked before, gave up, and asks again
+	}
+	select {
+	case e := <-a.events:
+		a.handOut(e)
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", e.id)
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", e.deadline)
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:local:000000000000:function:cim")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(e.payload) // a program that is gone is seen by its process
+	case <-r.Context().Done():
+	}
+}
+
+func (a *runtimeAPI) handOut(e *event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.handed++
+	e.id = strconv.Itoa(a.handed)
+	a.current = e
+}
+
+// answered returns the event with an id if it was handed out and not answered.
+func (a *runtimeAPI) answered(id string) (*event, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.current
+	if e == nil || e.id != id {
+		return nil, false
+	}
+	a.current = nil
+	return e, true
+}
+
+func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+	e, ok := a.answered(r.PathValue("id"))
+	switch {
+	case !ok:
+		w.WriteHeader(http.StatusBadRequest)
+	case errors.As(err, new(*http.MaxBytesError)):
+		e.outcome <- outcome{err: &Error{Type: "Function.ResponseSizeTooLarge", Message: "The answer is larger than 6 MB."}}
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	case err != nil:
+		e.outcome <- outcome{err: fmt.Errorf("read answer: %w", err)}
+	default:
+		e.outcome <- outcome{answer: body}
+		w.WriteHeader(http.StatusAccepted)
+	}
+}
+
+func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
+	e, ok := a.answered(r.PathValue("id"))
+	if !ok {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	e.outcome <- outcome{err: reported(w, r)}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	select {
+	case a.failedInit <- reported(w, r):
+	default: // it said so before
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// reported reads an error that the program reports.
+func reported(w http.ResponseWriter, r *http.Request) error {
+	failed := new(Error)
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(failed); err != nil {
+		return fmt.Errorf("read reported error: %w", err)
+	}
+	return failed
+}
