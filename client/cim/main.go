@@ -30,6 +30,7 @@ const usage = `cim: distributed instant messaging and push
   cim drain NODE       take a node out: its users go to others, then it ends
   cim server           run one node     (the program cim-server)
   cim route            run one route    (the program cim-route)
+  cim invoke GET /     run the route as a function for one request, and show its answer
   cim version
 `
 
@@ -42,6 +43,7 @@ var commands = map[string]func(ctx context.Context, args []string, stderr io.Wri
 	"drain":   runDrain,
 	"server":  server.Run,
 	"route":   route.Run,
+	"invoke":  runInvoke,
 	"version": printVersion,
 	"help":    printHelp,
 }

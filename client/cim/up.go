@@ -25,6 +25,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	c := up.Config{Fixed: true}
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 1, "`number` of routes")
+	fs.StringVar(&c.Route, "route", "server", "what routes are: server, or lambda (a function whose instances are started on demand,\nfrozen between requests and killed now and then)")
 	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough) or password")
@@ -37,6 +38,9 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if c.Nodes < 1 || c.Routes < 1 {
 		return fmt.Errorf("%w: at least one node and one route are needed", config.ErrUsage)
+	}
+	if c.Route != "server" && c.Route != "lambda" {
+		return fmt.Errorf("%w: -route %q: want server or lambda", config.ErrUsage, c.Route)
 	}
 	if *demo {
 		return runDemo(ctx, c, os.Stdout)
@@ -69,6 +73,11 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 	for _, r := range c.Routes() {
 		fmt.Fprintf(table, "%s\t%s\tfor clients and browsers\tpid %d\n", r.Name, r.URL, r.PID())
 	}
+	if len(c.Routes()) == 0 {
+		for _, url := range c.RouteURLs() {
+			fmt.Fprintf(table, "route\t%s\tfor clients and browsers\ta function\n", url)
+		}
+	}
 	for _, n := range c.Nodes() {
 		fmt.Fprintf(table, "%s\t%s\tgossip %s\tpid %d\n", n.ID, n.Client, n.Gossip, n.PID())
 	}
@@ -79,7 +88,11 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 		route = " -route " + c.RouteURLs()[0]
 	}
 	fmt.Fprintf(w, "\nFrom other terminals: cim%s -name bob, cim ring%s\n", route, route)
-	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s\n\n", c.Nodes()[0].Gossip)
+	key := ""
+	if c.ClusterKey() != "" {
+		key = " -cluster-key " + c.ClusterKey()
+	}
+	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s%s\n\n", c.Nodes()[0].Gossip, key)
 }
 
 // loginName is the name of whoever sits at the terminal.

@@ -33,6 +33,11 @@ type Config struct {
 	// WithRoute has each node serve a route in its own process, and no others:
 	// Routes does not count.
 	WithRoute bool
+	// Route is what routes are: "server" (default), processes; or "lambda", a
+	// function behind an HTTP front end at each route's address, whose instances are
+	// started on demand, frozen between requests and killed now and then. Such a
+	// cluster has a cluster key.
+	Route string
 
 	// Program is the command line that Start puts in front of a program's name
 	// ("server", "route") and flags; nil: this very binary.
@@ -61,6 +66,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Auth == "" {
 		c.Auth = "open"
 	}
+	if c.Route == "" {
+		c.Route = "server"
+	}
 	if c.Program == nil {
 		self, err := os.Executable()
 		if err != nil {
@@ -84,7 +92,10 @@ type Cluster struct {
 	zk       string        // host:port, or empty
 	zkOwn    *spawn.Server // nil unless spawned
 	routeAt  []string      // host:port of the routes
+	key      string        // the cluster key as flags take it; empty: none
 	closers  []func()
+
+	functions *functions // nil unless the route is one; set while starting
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -126,6 +137,9 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 
 func (c *Cluster) start(ctx context.Context) error {
 	if err := c.makeDir(); err != nil {
+		return err
+	}
+	if err := c.makeKey(); err != nil {
 		return err
 	}
 	if err := c.startStore(ctx); err != nil {
@@ -307,6 +321,9 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	if c.zk != "" {
 		args = append(args, "-zk", c.zk)
 	}
+	if c.key != "" {
+		args = append(args, "-cluster-key", c.key)
+	}
 	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
 }
 
@@ -326,6 +343,9 @@ func gossipOf(nodes []*Node, except *Node) []string {
 }
 
 func (c *Cluster) startRoutes() error {
+	if c.config.Route == "lambda" {
+		return c.startFunctions()
+	}
 	for i, address := range c.routeAt {
 		name := "route"
 		if i > 0 {
@@ -342,10 +362,17 @@ func (c *Cluster) startRoutes() error {
 	return nil
 }
 
+// routeCommand is the route's command line; a function listens at no address.
 func (c *Cluster) routeCommand(address string) []string {
 	args := append([]string{
-		"-listen", address, "-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
+		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
 	}, c.storeFlags()...)
+	if address != "" {
+		args = append(args, "-listen", address)
+	}
+	if c.key != "" {
+		args = append(args, "-cluster-key", c.key)
+	}
 	return c.command("route", args)
 }
 
@@ -383,7 +410,8 @@ func (c *Cluster) Nodes() []*Node {
 	return slices.Clone(c.nodes)
 }
 
-// Routes returns the routes that are processes of their own.
+// Routes returns the routes that are processes of their own: none where the route
+// is a function.
 func (c *Cluster) Routes() []*Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -393,8 +421,8 @@ func (c *Cluster) Routes() []*Process {
 // RouteURLs returns the addresses that clients are given.
 func (c *Cluster) RouteURLs() []string {
 	var urls []string
-	for _, r := range c.Routes() {
-		urls = append(urls, r.URL)
+	for _, address := range c.routeAt {
+		urls = append(urls, "http://"+address)
 	}
 	for _, n := range c.Nodes() {
 		if n.Route != "" {
