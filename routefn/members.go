@@ -15,7 +15,7 @@ import (
 // ETag does not change with their loads.
 func (rt *Route) Members(w http.ResponseWriter, r *http.Request) {
 	f := format{fail: failJSON, answer: func(w http.ResponseWriter, body any) {
-		writeMembers(w, body.(*ring.View), rt.cfg.Keys, r.Header.Get("If-None-Match"))
+		writeMembers(w, body.(*ring.View), rt.cfg.Keys, strings.Join(r.Header.Values("If-None-Match"), ","))
 	}}
 	rt.serve(w, r, "members", f, func(ctx context.Context) (any, error) {
 		return rt.members(ctx)

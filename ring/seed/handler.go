@@ -39,7 +39,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"`+etag+`"`)
 	w.Header().Set("Cache-Control", "no-cache") // Cim-Loads is newer than any copy
 	w.Header().Set(loadsHeader, encodeLoads(view.Members(), etag, h.keys))
-	if matches(r.Header.Get("If-None-Match"), etag) {
+	if matches(strings.Join(r.Header.Values("If-None-Match"), ","), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -51,7 +51,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(sealed) // fails only when the asker is gone
 }
 
-// matches reports whether a value of If-None-Match names etag.
+// matches reports whether a value of If-None-Match, or several joined by commas,
+// names etag.
 func matches(header, etag string) bool {
 	for tag := range strings.SplitSeq(header, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == `"`+etag+`"` {
