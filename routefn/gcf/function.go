@@ -1,0 +1,25 @@
+// Package gcf is the route as Google Cloud Functions builds it from source: a
+// package that registers a handler. It is a module of its own, so that nothing
+// else depends on Google's framework.
+//
+// Everything is told by the environment: CIM_REDIS, CIM_RING, CIM_CLUSTER_KEY and
+// so on, as cim-route -h lists them. The name of the function is Route.
+package gcf
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/cim-go/cim/routefn/cim-route/program"
+)
+
+func init() {
+	route, err := program.Function(nil, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cim-route:", err) // the environment says something that makes no sense
+		os.Exit(2)
+	}
+	functions.HTTP("Route", route.ServeHTTP)
+}
