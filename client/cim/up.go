@@ -25,7 +25,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	c := up.Config{Fixed: true}
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 1, "`number` of routes")
-	fs.StringVar(&c.Route, "route", "server", "what routes are: server, or lambda (a function whose instances are started on demand,\nfrozen between requests and killed now and then)")
+	fs.StringVar(&c.Route, "route", up.RouteServer, "what routes are: server, or lambda (a function whose instances are started on demand,\nfrozen between requests and killed now and then)")
 	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough) or password")
@@ -39,7 +39,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if c.Nodes < 1 || c.Routes < 1 {
 		return fmt.Errorf("%w: at least one node and one route are needed", config.ErrUsage)
 	}
-	if c.Route != "server" && c.Route != "lambda" {
+	if c.Route != up.RouteServer && c.Route != up.RouteLambda {
 		return fmt.Errorf("%w: -route %q: want server or lambda", config.ErrUsage, c.Route)
 	}
 	if *demo {

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/cim-go/cim/client/cim/up"
 	"github.com/cim-go/cim/client/cim/verify"
 	"github.com/cim-go/cim/client/cim/verify/fault"
 	"github.com/cim-go/cim/client/cim/verify/ledger"
@@ -36,6 +37,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.IntVar(&c.Users, "users", 100, "`number` of users")
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
+	fs.StringVar(&c.Route, "route", up.RouteServer, "what routes are: server, or lambda (a function, as in cim up)")
 	fs.Float64Var(&c.Rate, "rate", 60, "`messages` a second, of all users together")
 	fs.IntVar(&c.Keep, "keep", 0, "`messages` a log keeps at most; 0: as many as a route keeps by default. With few, logs are trimmed all the time")
 	fs.DurationVar(&c.Settle, "settle", verify.Settle, "how long what is owed may take in the end, when all is healed")

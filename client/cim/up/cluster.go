@@ -30,14 +30,10 @@ type Config struct {
 	Auth   string // "open" (default) or "password"
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
 	Routes int    // zero: 1
+	Route  string // RouteServer (default) or RouteLambda
 	// WithRoute has each node serve a route in its own process, and no others:
-	// Routes does not count.
+	// Routes and Route do not count.
 	WithRoute bool
-	// Route is what routes are: "server" (default), processes; or "lambda", a
-	// function behind an HTTP front end at each route's address, whose instances are
-	// started on demand, frozen between requests and killed now and then. Such a
-	// cluster has a cluster key.
-	Route string
 
 	// Program is the command line that Start puts in front of a program's name
 	// ("server", "route") and flags; nil: this very binary.
@@ -49,6 +45,14 @@ type Config struct {
 	// serves a route.
 	ServerFlags, RouteFlags []string
 }
+
+// What routes are. A function stands behind an HTTP front end at each route's
+// address; its instances are started on demand, frozen between requests and killed
+// now and then. Its cluster has a cluster key.
+const (
+	RouteServer = "server"
+	RouteLambda = "lambda"
+)
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Nodes == 0 {
@@ -67,7 +71,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Auth = "open"
 	}
 	if c.Route == "" {
-		c.Route = "server"
+		c.Route = RouteServer
 	}
 	if c.Program == nil {
 		self, err := os.Executable()
@@ -343,7 +347,7 @@ func gossipOf(nodes []*Node, except *Node) []string {
 }
 
 func (c *Cluster) startRoutes() error {
-	if c.config.Route == "lambda" {
+	if c.config.Route == RouteLambda {
 		return c.startFunctions()
 	}
 	for i, address := range c.routeAt {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cim-go/cim/client/cim/up"
 	"github.com/cim-go/cim/client/cim/verify/fault"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	Users    int           // at least 2
 	Nodes    int
 	Routes   int
+	Route    string        // what routes are, see up.Config; empty: servers
 	Rate     float64       // messages a second, of all users together
 	NoCut    string        // why gossip cannot be cut; empty: it can, see fault.OwnNetwork
 	Keep     int           // messages that a log keeps at most; zero: the route's default
@@ -54,6 +56,9 @@ func (c Config) check() ([]fault.Fault, error) {
 	if c.Ack != AckPrimary && c.Ack != AckReplica || c.Ack == AckReplica && c.Store == Single {
 		return nil, fmt.Errorf("%w: -ack %s: want %s, or %s with a store that has replicas", ErrConfig, c.Ack, AckPrimary, AckReplica)
 	}
+	if c.Route != "" && c.Route != up.RouteServer && c.Route != up.RouteLambda {
+		return nil, fmt.Errorf("%w: -route %s: want %s or %s", ErrConfig, c.Route, up.RouteServer, up.RouteLambda)
+	}
 	all := fault.All()
 	if slices.Equal(c.Faults, []string{"all"}) {
 		return all, nil
@@ -74,6 +79,9 @@ func (c Config) String() string {
 		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
 	if c.Keep > 0 {
 		line += fmt.Sprintf(" -keep %d", c.Keep)
+	}
+	if c.Route == up.RouteLambda {
+		line += " -route " + c.Route
 	}
 	return line
 }

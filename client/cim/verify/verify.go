@@ -87,7 +87,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 // start starts the cluster with what the faults need, as far as this machine has
 // it. noZK says why there is no ZooKeeper.
 func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cluster, noZK string, err error) {
-	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Redis: spawned[c.Store], Dir: c.Dir}
+	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir}
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
 	}

@@ -130,8 +130,13 @@ func (routeKill) Name() string { return "route-kill" }
 func (routeKill) Story() string {
 	return "a route is killed (-9) and started again at its address"
 }
-func (routeKill) Hits() Class           { return Routes }
-func (routeKill) Missing(*World) string { return "" }
+func (routeKill) Hits() Class { return Routes }
+func (routeKill) Missing(w *World) string {
+	if len(w.cluster.Routes()) == 0 {
+		return "the route is a function: its instances are killed anyway"
+	}
+	return ""
+}
 func (routeKill) Rhythm() Rhythm {
 	return Rhythm{Every: Span{5 * time.Second, 14 * time.Second}, Lasts: Span{100 * time.Millisecond, 5 * time.Second}}
 }
