@@ -27,6 +27,12 @@ func TestRouteIsTheSameOnEveryPlatform(t *testing.T) {
 		routetest.AwaitReady(t, "http://"+address)
 		routetest.Suite(t, "http://"+address, "alice-server")
 	})
+	t.Run("function at an address", func(t *testing.T) {
+		address := freeAddress(t)
+		runRoute(t, program, append(world.Args(), "-function", "-listen", address))
+		routetest.AwaitReady(t, "http://"+address)
+		routetest.Suite(t, "http://"+address, "alice-function")
+	})
 	for _, variable := range []string{"PORT", "FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT"} {
 		t.Run(variable, func(t *testing.T) {
 			address := freeAddress(t)

@@ -60,7 +60,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case c.WithRoute:
-		c.Routes = 0
+		c.Routes, c.Route = 0, RouteServer
 	case c.Routes == 0:
 		c.Routes = 1
 	}
