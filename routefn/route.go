@@ -22,6 +22,7 @@ type Route struct {
 	push      *pusher
 	streams   *stream.Server
 	firing    gate
+	outage    outage
 
 	admission *admission.Limiter
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -68,7 +69,11 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.
 	if err != nil {
 		failed = rt.asError(err)
 		code = failed.Code.String()
-		rt.cfg.Logger.Debug("request failed", "use_case", useCase, "code", code, "err", err)
+		level := slog.LevelDebug
+		if rt.outage.due(failed.Code, err, rt.cfg.Now()) {
+			level = slog.LevelWarn
+		}
+		rt.cfg.Logger.Log(ctx, level, "request failed", "use_case", useCase, "code", code, "err", err)
 		return nil, failed
 	}
 	code = proto.OK.String()

@@ -6,4 +6,7 @@
 // route`), so that nothing has to be installed or built beside it. Everything
 // listens on loopback, logs into one folder, and ends with the process that
 // started it.
+//
+// With RouteLambda the routes are HTTP front ends in this process, and the
+// instances of one function behind them: package faas.
 package up

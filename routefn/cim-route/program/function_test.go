@@ -127,6 +127,27 @@ func TestFunctionServesAsSoonAsTheStoreIsThere(t *testing.T) {
 	}
 }
 
+func TestFunctionThatLosesItsStoreSaysSo(t *testing.T) {
+	store, err := embedded.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	f := newFunction(t, &log, "-redis", store.URL(), "-allow-embedded", "-auth", "open", "-cluster-key", clusterKey)
+	if status, answer := ask(t, f, "POST", proto.PathRegister, `{"name":"alice"}`); status != 200 {
+		t.Fatalf("register: %d %v\n%s", status, answer, log.String())
+	}
+	store.Close()
+	for range 3 {
+		if status, answer := ask(t, f, "POST", proto.PathRegister, `{"name":"bob"}`); status != 503 || answer.Code != proto.Unavailable {
+			t.Errorf("without a store: %d %v", status, answer)
+		}
+	}
+	if n := strings.Count(log.String(), "request failed"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log.String())
+	}
+}
+
 func TestFunctionWithoutMembersSaysSo(t *testing.T) {
 	for name, seed := range map[string]string{"nobody is the seed": nobody(t), "seed says nothing": silent(t)} {
 		t.Run(name, func(t *testing.T) {
