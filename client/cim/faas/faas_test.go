@@ -210,6 +210,16 @@ func TestInstancesDieAsOftenAsAsked(t *testing.T) {
 	if s := f.Stats(); s.Killed != 4 || s.Started != 4 || failed != 2 {
 		t.Errorf("of 8 events %d failed, %+v", failed, s)
 	}
+	f.Spare()
+	for range 4 {
+		if _, _, err := get(t, f, "/"); err != nil {
+			t.Error(err)
+		}
+		f.settled()
+	}
+	if s := f.Stats(); s.Killed != 4 || s.Started != 5 {
+		t.Errorf("after they were spared: %+v", s)
+	}
 }
 
 func TestEveryShapeCarriesBodiesUnchanged(t *testing.T) {

@@ -62,6 +62,7 @@ type Function struct {
 	all         map[*instance]bool
 	starting    int
 	invocations int
+	killEvery   int // zero once spared
 	stats       Stats
 	closed      bool
 }
@@ -79,7 +80,7 @@ func New(c Config) (*Function, error) {
 	}
 	c.Most = cmp.Or(c.Most, 20)
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
-	return &Function{cfg: c, all: make(map[*instance]bool)}, nil
+	return &Function{cfg: c, killEvery: c.KillEvery, all: make(map[*instance]bool)}, nil
 }
 
 // Stats returns what has happened so far.
@@ -158,7 +159,7 @@ func deathOf(n, every int) death {
 func (f *Function) take() (*instance, death, error) {
 	f.mu.Lock()
 	f.invocations++
-	death := deathOf(f.invocations, f.cfg.KillEvery)
+	death := deathOf(f.invocations, f.killEvery)
 	if n := len(f.idle); n > 0 {
 		i := f.idle[n-1]
 		f.idle = f.idle[:n-1]
@@ -181,6 +182,13 @@ func (f *Function) take() (*instance, death, error) {
 		f.all[i] = true
 	}
 	return i, death, err
+}
+
+// Spare kills no more instances for the sake of Config.KillEvery.
+func (f *Function) Spare() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.killEvery = 0
 }
 
 // put freezes an instance when it is at rest, or ends it.

@@ -93,6 +93,13 @@ func (c *Cluster) Functions() faas.Stats {
 	return c.functions.function.Stats()
 }
 
+// SpareFunctions kills no more instances of a route that is a function.
+func (c *Cluster) SpareFunctions() {
+	if c.functions != nil {
+		c.functions.function.Spare()
+	}
+}
+
 // ClusterKey returns the cluster key as flags take it, or nothing: then none is
 // needed, and everything listens on loopback.
 func (c *Cluster) ClusterKey() string { return c.key }

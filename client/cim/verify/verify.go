@@ -135,6 +135,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	talked := people.Talk(traffic, life)
 	watcher.watch(traffic)
 	failed := c.hurt(traffic, world, plan, book)
+	cluster.SpareFunctions()
 	watcher.say("traffic ended, everything is healed")
 	if failed == nil {
 		watcher.settle(life, c.Settle)
