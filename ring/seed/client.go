@@ -51,10 +51,11 @@ type Client struct {
 	table   *ring.Table   // makes the views; written by whoever has the turn
 
 	// Owned by whoever has the turn.
-	node    string          // the one that answered last, or empty
-	etag    string          // of its answer
-	members []ring.Member   // of its answer
-	told    map[string]bool // nodes that did not answer since one did: the log knows
+	node    string             // the one that answered last, or empty
+	etag    string             // of its answer
+	members []ring.Member      // of its answer
+	seen    map[string]instant // internal HTTP of members, and when they were told last
+	told    map[string]bool    // nodes that did not answer since one did: the log knows
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -88,7 +89,8 @@ func New(c Config) (*Client, error) {
 	if c.now == nil {
 		c.now = now
 	}
-	return &Client{cfg: c, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1), table: ring.NewTable(), told: make(map[string]bool)}, nil
+	return &Client{cfg: c, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1), table: ring.NewTable(), told: make(map[string]bool),
+		seen: make(map[string]instant)}, nil
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -104,8 +106,9 @@ func orDefault(d, def time.Duration) time.Duration {
 //
 // One caller at a time asks, and waits for the answer; meanwhile the others
 // have the view that is there, if it is not stale. Whoever asks tries the node
-// that answered last, then the other members, then the seeds: for at most two
-// Timeouts if there is a view to fall back on, and until ctx ends if not.
+// that answered last, then the other members, the seeds, and the members of the
+// last day: for at most two Timeouts if there is a view to fall back on, and until
+// ctx ends if not.
 func (c *Client) View(ctx context.Context) (*ring.View, error) {
 	view, fresh := c.current()
 	if fresh {
@@ -178,8 +181,17 @@ func (c *Client) ask(ctx context.Context, haveView bool) error {
 	return err
 }
 
+// A cluster may have been renewed while its nodes did not see each other: the one
+// that is followed then tells of itself alone, and when it leaves, those who were
+// told of before are all there is beside seeds that may be long gone.
+const (
+	remember  = 24 * time.Hour
+	mostKnown = 1000 // members that are remembered
+)
+
 // candidates returns whom to ask, in this order: who answered last, the other
-// members in random order, the seeds likewise. Each is there once.
+// members in random order, the seeds likewise, and the members of the last day. Each
+// is there once.
 func (c *Client) candidates() []string {
 	var nodes []string
 	if c.node != "" {
@@ -190,6 +202,9 @@ func (c *Client) candidates() []string {
 	}
 	for _, i := range rand.Perm(len(c.cfg.Seeds)) {
 		nodes = append(nodes, c.cfg.Seeds[i])
+	}
+	for node := range c.seen { // in random order
+		nodes = append(nodes, node)
 	}
 	seen := make(map[string]bool, len(nodes))
 	return slices.DeleteFunc(nodes, func(node string) bool {
@@ -205,10 +220,25 @@ func (c *Client) accept(node, etag string, members []ring.Member, asked instant)
 	}
 	c.node, c.etag, c.members = node, etag, members
 	clear(c.told)
+	c.recall(members, asked)
 	c.table.Set(members)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.view, c.answered, c.tried = c.table.Current(), asked, asked
+}
+
+// recall remembers members, and forgets those of whom nobody told for a day.
+func (c *Client) recall(members []ring.Member, now instant) {
+	for _, m := range members {
+		if _, known := c.seen[m.HTTP]; known || len(c.seen) < mostKnown {
+			c.seen[m.HTTP] = now
+		}
+	}
+	for node, told := range c.seen {
+		if now.since(told) > remember {
+			delete(c.seen, node)
+		}
+	}
 }
 
 // baseURL returns the URL of a node's internal HTTP.

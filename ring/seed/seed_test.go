@@ -232,6 +232,37 @@ func TestSeedIsKeptUntilItFails(t *testing.T) {
 	w.expect(t, next) // and not back
 }
 
+// The followed node was cut off from the others, told of itself alone and left; the
+// seed is long gone. Whoever was told of before is asked, for a day.
+func TestMembersOfTheLastDayAreAsked(t *testing.T) {
+	for after, found := range map[time.Duration]bool{time.Hour: true, 25 * time.Hour: false} {
+		w := newWorld(t)
+		w.ids(t)
+		whole := Handler(w.table, clusterKeys, nil)
+		w.nodes.set("a:8081", nil)
+		w.clock.pass(time.Second)
+		w.ids(t) // from b or c
+		alone := ring.NewTable()
+		alone.Set([]ring.Member{member(w.node[:1])})
+		w.nodes.set(w.node, Handler(alone, clusterKeys, nil))
+		w.clock.pass(after)
+		if got := w.ids(t); got != w.node[:1] {
+			t.Fatalf("members are %s", got)
+		}
+		for _, host := range []string{"b:8081", "c:8081"} {
+			if host == w.node {
+				w.nodes.set(host, nil)
+			} else {
+				w.nodes.set(host, whole)
+			}
+		}
+		w.clock.pass(2 * time.Minute)
+		if _, err := w.View(t.Context()); (err == nil) != found {
+			t.Errorf("%v after it was told of: %v", after, err)
+		}
+	}
+}
+
 func TestStaleViewIsUsedForABoundedTime(t *testing.T) {
 	w := newWorld(t)
 	w.ids(t)
