@@ -33,6 +33,11 @@ func (m *message) due() int64 { return m.sent + m.delay }
 // promised reports whether m is to be shown to all it is for.
 func (m *message) promised() bool { return m.accepted != 0 && !m.retracted }
 
+// pending reports whether the end came too soon to say that m was not sent.
+func (j *Judge) pending(m *message) bool {
+	return m.delay > 0 && j.quiet > 0 && m.due()+firing > j.quiet
+}
+
 // judgeDelayed judges a delayed message that a device was shown.
 func (v *Verdict) judgeDelayed(j *Judge, reader *reader, m showing) {
 	switch {

@@ -31,6 +31,7 @@ func TestDelayedMessagesAreJudged(t *testing.T) {
 		"in time":                             {start.with(all...), ""},
 		"too early":                           {start.with(shownLater("e", false)...), "early"},
 		"never":                               {start, "lost"},
+		"not yet":                             {start.with(Record{Kind: Quiet}), ""},
 		"not to the one who scheduled it":     {start.with(all[:len(all)-1]...), "lost"},
 		"taken back":                          {start.with(took(TakesBack), took(TakenBack)), ""},
 		"taken back and shown":                {start.with(took(TakesBack), took(TakenBack)).with(all...), "cancelled"},

@@ -23,8 +23,8 @@ type Judge struct {
 	spans     map[stream]int64 // messages sent so far
 	alone     []alone
 	skews     []skew
-	moves     []move // what was shown at two places
-	quiet     bool
+	moves     []move     // what was shown at two places
+	quiet     int64      // us, when it was; zero: not yet
 	failovers []failover // after which what was accepted may be gone
 	verdict   Verdict
 }
@@ -155,7 +155,7 @@ func (j *Judge) Hear(r Record) {
 	case Trimmed:
 		j.verdict.Trimmed++
 	case Quiet:
-		j.quiet = true
+		j.quiet = r.Time
 		for _, m := range j.order {
 			if m.waiting > 0 {
 				j.verdict.violate("stuck", "%v, sent at %v, has no answer", m, micros(m.sent))
@@ -190,7 +190,7 @@ func (j *Judge) interrupt(r Record) {
 	}
 	switch r.Kind {
 	case Away:
-		if !j.quiet { // then all go home
+		if j.quiet == 0 { // then all go home
 			reader.away = math.MaxInt64
 		}
 	case Back:
@@ -336,7 +336,7 @@ func (j *Judge) Verdict() Verdict {
 	}
 	lost, adrift := make(map[*message]bool), make(map[*message]bool)
 	j.owed(func(reader *reader, m *message, accepted bool) {
-		if j.takeLost(&v, lost, m) || j.takeAdrift(&v, adrift, m) {
+		if j.takeLost(&v, lost, m) || j.takeAdrift(&v, adrift, m) || j.pending(m) {
 			return
 		}
 		if accepted {
