@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/hub"
@@ -23,10 +24,28 @@ type reconciler struct {
 
 	// Owned by run.
 	step int
+
+	surely atomic.Pointer[time.Time] // until when the process is known not to have stood still, or to have reconciled since
 }
 
 func newReconciler(n *Node) *reconciler {
-	return &reconciler{node: n, now: make(chan struct{}, 1)}
+	r := &reconciler{node: n, now: make(chan struct{}, 1)}
+	r.vouch()
+	return r
+}
+
+func (r *reconciler) every() time.Duration { return r.node.config.ReconcileEvery / reconcileSteps }
+
+func (r *reconciler) vouch() {
+	now := time.Now()
+	r.surely.Store(&now)
+}
+
+// sure reports whether what the node holds can be acted on for others. If it may
+// have stood still, its connections may have gone elsewhere and said there again
+// what waits here: then it has to reconcile first.
+func (r *reconciler) sure(now time.Time) bool {
+	return elapsed(*r.surely.Load(), now) <= r.every()+pauseIs
 }
 
 // hurry makes the reconciler go through everything now.
@@ -41,11 +60,10 @@ func (r *reconciler) hurry() {
 // that takes that long and fails, shows that the process stood still: others may
 // have acted without it.
 func (r *reconciler) run(ctx context.Context) {
-	every := r.node.config.ReconcileEvery / reconcileSteps
-	ticks := time.NewTicker(every)
+	ticks := time.NewTicker(r.every())
 	defer ticks.Stop()
 	pause := backoff{most: 2 * time.Second}
-	for last := time.Now(); ; last = time.Now() {
+	for {
 		all := false
 		select {
 		case <-ctx.Done():
@@ -55,8 +73,7 @@ func (r *reconciler) run(ctx context.Context) {
 		case <-ticks.C:
 		}
 		start := time.Now()
-		all = all || elapsed(last, start) > every+pauseIs
-		err := r.round(ctx, all)
+		err := r.round(ctx, all || !r.sure(start))
 		if err == nil {
 			pause.reset()
 			continue
@@ -77,15 +94,25 @@ func elapsed(from, to time.Time) time.Duration {
 // round does the next step, or all of them. The error is that of a step that no
 // route answered, which is done again.
 func (r *reconciler) round(ctx context.Context, all bool) error {
+	sure, still := r.sure(time.Now()), true // still: every step was short
 	steps := 1
 	if all {
 		steps, r.step = reconcileSteps, 0
 	}
 	for range steps {
-		if err := r.doStep(ctx, r.step); err != nil {
+		begun := time.Now()
+		err := r.doStep(ctx, r.step)
+		still = still && elapsed(begun, time.Now()) <= pauseIs
+		if sure && still {
+			r.vouch()
+		}
+		if err != nil {
 			return err
 		}
 		r.step = (r.step + 1) % reconcileSteps
+	}
+	if all && still {
+		r.vouch()
 	}
 	return nil
 }

@@ -187,6 +187,30 @@ func TestReconcileWaitsForPushes(t *testing.T) {
 	})
 }
 
+// A client left the node while it stood still, and sent the same again elsewhere.
+// What it wrote before, and is read only now, must not be stored behind that.
+func TestNodeThatStoodStillReconcilesBeforeItHandsOn(t *testing.T) {
+	for name, moved := range map[string]bool{"the client has gone": true, "it has not": false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := start(t, nil)
+			p := w.login(t, 1, 5)
+			synctest.Wait()
+			if moved {
+				w.route.differ(phone(proto.Verdict_DISPLACED))
+			}
+			before := time.Now().Add(-10 * time.Second)
+			w.reconciler.surely.Store(&before)
+			p.write(t, send("a"))
+			time.Sleep(time.Second)
+			w.route.mu.Lock()
+			defer w.route.mu.Unlock()
+			if handed := len(w.route.sends) > 0; handed == moved {
+				t.Errorf("%s: handed on %v", name, handed)
+			}
+		})
+	}
+}
+
 // A machine that sleeps stops one of the clocks.
 func TestElapsedIsTheLargerOfTheClocks(t *testing.T) {
 	now := time.Now()

@@ -22,6 +22,10 @@ const (
 	// maxLanePause is short, because messages whose log is fine wait, too, while
 	// those of another log fail.
 	maxLanePause = 250 * time.Millisecond
+
+	// unsurePause is how often a lane looks whether the node has reconciled, after
+	// the process stood still.
+	unsurePause = 20 * time.Millisecond
 )
 
 // outgoing is a message on its way to a route.
@@ -49,6 +53,9 @@ func (o *outgoing) size() int { return len(o.item.Text) + len(o.item.Id) + 64 }
 // A route that has too much to do says so before it stores anything: what was
 // refused so waits for as long as it said and goes as it is. What waits is bounded
 // by owe.
+//
+// After the process stood still, all waits until the node has reconciled: a client
+// that gave this node up has sent the same elsewhere, and more behind it.
 type lane struct {
 	node *Node
 	wake chan struct{} // holds one
@@ -146,6 +153,9 @@ func (l *lane) run(ctx context.Context) {
 			}
 		case now.Before(l.resting):
 			sleepUntil(ctx, l.nextEvent())
+		case !l.node.reconciler.sure(now):
+			l.node.reconciler.hurry()
+			sleepUntil(ctx, now.Add(unsurePause))
 		default:
 			l.try(ctx, batch)
 		}
