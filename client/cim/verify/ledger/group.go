@@ -197,15 +197,19 @@ func (t *tenure) endOf(place Place) (int64, bool) {
 	return 0, false
 }
 
-// excused reports whether a device need not be shown m, because it had no
-// connection and its user has left meanwhile: the store knows only his latest
-// membership, and what a device that starts again is told of a group it was in is a
-// hint. Nothing excuses a hole: what stands before something it was shown it must
-// have.
+// excused reports whether a device need not be shown m, because its user has left
+// meanwhile, and it had no connection or he has joined again: the store knows only
+// his latest membership, and what a device that starts again is told of a group it
+// was in is a hint. Nothing excuses a hole: what stands before something it was shown
+// of the same membership it must have.
 func (j *Judge) excused(reader *reader, m *message) bool {
 	t := j.group(m.group).tenures[reader.user]
-	left := slices.ContainsFunc(t.asks, func(a ask) bool { return a.change == Leave && a.asked >= m.sent })
-	if !left || reader.away < m.sent {
+	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && a.asked >= m.sent })
+	if leave < 0 {
+		return false
+	}
+	again := slices.ContainsFunc(t.asks[leave:], func(a ask) bool { return a.change == Join })
+	if reader.away < m.sent && !again {
 		return false
 	}
 	view := j.groupView(m.group)

@@ -142,6 +142,7 @@ func TestWhatIsNotPromisedInGroupsPasses(t *testing.T) {
 	tests := map[string]book{
 		"everybody goes home": g.with(Record{Kind: Quiet}, away),
 		"the end of a group that was left while the device was away": tail.with(away),
+		"the end of a group that was left and joined again":          tail.with(asks(Asked, bob, Join), asks(Done, bob, Join)),
 		"shown again to a device that lost what it kept": g.with(Record{Kind: Forgot, User: carol, Device: "phone"},
 			sees(carol, "phone", "b", 6), seesTurn(carol, "phone", bob, Leave, 7), sees(carol, "phone", "c", 8)),
 		"shown before the joining is told":    early(g),
