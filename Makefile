@@ -1,13 +1,17 @@
 # `make test` passes the tests (installs redis-server and ZooKeeper from Debian
-# packages if they are missing); `make build` writes the programs to bin/; `make bench`
-# times functions, `make table` the whole system.
-.PHONY: test build generate bench table
+# packages if they are missing); `make build` writes the programs to bin/; `make dist`
+# packs those that are deployed into dist/, the same bytes wherever it runs; `make
+# bench` times functions, `make table` the whole system.
+.PHONY: test build dist generate bench table
 
 test:
 	.ci/test
 
 build:
 	go build -trimpath -o bin/ ./node/cim-server ./routefn/cim-route ./client/cim
+
+dist:
+	go run ./terraform/dist
 
 generate:
 	go generate ./proto
