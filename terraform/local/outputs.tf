@@ -1,0 +1,24 @@
+output "route_url" {
+  description = "URL of the route, for clients and for `cim -route`."
+  value       = local.route
+}
+
+output "page_url" {
+  description = "URL of the chat page for browsers."
+  value       = "${local.route}/"
+}
+
+output "members_command" {
+  description = "Command that shows the members, their load and what they own."
+  value       = "${local.bin}/cim ring -route ${local.route}"
+}
+
+output "chat_command" {
+  description = "Command that chats in a terminal; with auth = \"open\" any name will do."
+  value       = "${local.bin}/cim -route ${local.route} -name alice"
+}
+
+output "logs" {
+  description = "Paths of the nodes' and the route's logs."
+  value       = concat([module.route.log], [for name in sort(keys(module.node)) : module.node[name].log])
+}
