@@ -16,6 +16,9 @@ type Config struct {
 	//	redis+sentinel://host:26379,host2:26379/mymaster?db=0
 	//	redis+cluster://host:7000,host2:7001   rediss+cluster:// for TLS
 	URL string
+	// Password is the user's, for those who keep it apart from the URL; empty: the
+	// URL's.
+	Password string
 
 	PoolSize    int           // connections a server at most; zero: 10 a CPU
 	MinIdle     int           // idle connections kept a server; zero: none

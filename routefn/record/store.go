@@ -43,6 +43,9 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Password != "" {
+		at.password = cfg.Password
+	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err

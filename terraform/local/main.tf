@@ -15,7 +15,7 @@ locals {
   route   = "http://127.0.0.1:${var.ports.route}"
 
   store = {
-    server   = "redis://:@PASSWORD@@127.0.0.1:${var.ports.redis}"
+    server   = "redis://cim@127.0.0.1:${var.ports.redis}"
     embedded = "embedded"
   }
 
@@ -59,7 +59,8 @@ module "redis" {
   config  = <<-EOT
     bind 127.0.0.1
     port ${var.ports.redis}
-    requirepass @PASSWORD@
+    user default off
+    user cim on >@PASSWORD@ ~* &* +@all -@dangerous +info +role
     dir ${local.dir}/redis
     appendonly yes
     maxmemory-policy noeviction
@@ -99,6 +100,7 @@ module "route" {
   config  = <<-EOT
     listen 127.0.0.1:${var.ports.route}
     redis ${local.store[var.redis]}
+    %{if var.redis == "server"}redis-password file:${local.dir}/redis.password%{endif}
     ring ${local.members}
     cluster-key ${local.key}
     auth ${var.auth}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -10,10 +11,12 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/peterbourgon/ff/v3"
 
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/lambda/secretsmanager"
 )
 
 // ErrUsage wraps what is wrong with the flags: the program says it in one line
@@ -74,11 +77,23 @@ func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
 // minSecret is the shortest secret in bytes that is accepted.
 const minSecret = 16
 
-// Secret returns the bytes of a secret: the value itself, or with "file:PATH"
-// what stands in the file, without white space around it. An empty value is no
+// secretTime is how long AWS may take to tell a secret.
+const secretTime = 3 * time.Second
+
+// Secret returns the bytes of a secret: the value itself; with "file:PATH" what
+// stands in the file; with "secretsmanager:ARN" what AWS Secrets Manager has, which
+// blocks for 3 s at most. White space around it is dropped. An empty value is no
 // secret and no error.
 func Secret(name, value string) ([]byte, error) {
-	if path, ok := strings.CutPrefix(value, "file:"); ok {
+	if arn, ok := strings.CutPrefix(value, "secretsmanager:"); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), secretTime)
+		defer cancel()
+		text, err := secretsmanager.Read(ctx, arn)
+		if err != nil {
+			return nil, fmt.Errorf("read -%s: %w", name, err)
+		}
+		value = strings.TrimSpace(text)
+	} else if path, ok := strings.CutPrefix(value, "file:"); ok {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read -%s: %w", name, err)

@@ -16,6 +16,7 @@ import (
 // Flags are what cim-route is told. cim-server -with-route shares them.
 type Flags struct {
 	Redis  string
+	Pass   string
 	Ack    string
 	Ring   string
 	Key    string
@@ -44,10 +45,12 @@ type Flags struct {
 func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
 		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it")
+	fs.StringVar(&f.Pass, "redis-password", "",
+		"`secret` of the store (or file:PATH or secretsmanager:ARN), in place of one in its URL")
 	fs.StringVar(&f.Ack, "ack", "primary",
 		"`level` at which a message is accepted: primary, once the store has it; replica, or replica=N,\nonce one or N of its replicas have it too")
 	fs.StringVar(&f.Key, "route-key", "",
-		"`secret` of all routes (or file:PATH), for tickets and tokens;\nempty: made at the first start and kept in the store")
+		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens;\nempty: made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
 		"`mode` of accounts: password, or open (as CIM has it: whoever says a name is it)")
 	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,

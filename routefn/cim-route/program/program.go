@@ -53,7 +53,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.StringVar(&members, "ring", "seed:127.0.0.1:8081",
 		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
 	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
-	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH);\nwithout it a route serves this machine only")
+	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN);\nwithout it a route serves this machine only")
 	err := config.Parse(fs, args)
 	if err != nil {
 		return nil, err

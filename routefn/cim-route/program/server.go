@@ -76,6 +76,10 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	if err != nil {
 		return err
 	}
+	password, err := config.Secret("redis-password", f.Pass)
+	if err != nil {
+		return err
+	}
 	url := f.Redis
 	if url == "embedded" {
 		server, err := embedded.Start("127.0.0.1:0")
@@ -87,6 +91,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	}
 	c := record.Config{
 		URL:           url,
+		Password:      string(password),
 		Replicas:      replicas,
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: s.embedded != nil || f.Embedded,
