@@ -1,0 +1,41 @@
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { api_endpoint = "https://route.example" }
+  }
+}
+
+# A mock of this version of terraform knows no ephemeral resources: whoever runs this
+# puts a stand-in in the place of modules/secrets, as terraform/check does.
+variables {
+  region = "eu-central-1"
+}
+
+run "everything_is_there" {
+  assert {
+    condition     = length(module.redis) == 1 && length(module.zookeeper) == 0
+    error_message = "want a store, and ZooKeeper only if it is asked for"
+  }
+  assert {
+    condition     = output.route_url == "https://route.example"
+    error_message = "the route's URL is ${output.route_url}"
+  }
+}
+
+run "an_existing_store_takes_the_place_of_ours" {
+  variables {
+    existing_redis   = { url = "redis://redis.example:6379", security_group_id = "sg-9" }
+    alarm_topic_arns = null
+    zookeeper        = { archive = "main.tf" } # any file will do
+  }
+  assert {
+    condition     = length(module.redis) == 0 && aws_vpc_security_group_ingress_rule.existing_redis[0].security_group_id == "sg-9"
+    error_message = "the existing store is not opened for the route, or another one is made"
+  }
+  assert {
+    condition     = length(module.zookeeper) == 1
+    error_message = "want ZooKeeper"
+  }
+}

@@ -1,0 +1,169 @@
+variable "region" {
+  description = "AWS region."
+  type        = string
+  nullable    = false
+}
+
+variable "name" {
+  description = "Name of the cluster, which all resources begin with: small letters, digits and hyphens, at most 20."
+  type        = string
+  default     = "cim"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "name must be 2 to 20 small letters, digits and hyphens, and begin with a letter."
+  }
+}
+
+variable "dist" {
+  description = "Folder that `make dist` filled."
+  type        = string
+  default     = "../../dist"
+  nullable    = false
+
+  validation {
+    condition     = fileexists("${var.dist}/SHA256SUMS")
+    error_message = "dist lacks SHA256SUMS: run make dist first."
+  }
+}
+
+variable "cidr" {
+  description = "IPv4 range of the network, from /16 to /20."
+  type        = string
+  default     = "10.42.0.0/16"
+  nullable    = false
+}
+
+variable "zone_count" {
+  description = "Number of availability zones, from two to six."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.zone_count >= 2 && var.zone_count <= 6
+    error_message = "zone_count must be between 2 and 6."
+  }
+}
+
+variable "client_cidrs" {
+  description = "IPv4 ranges that clients connect from."
+  type        = set(string)
+  default     = ["0.0.0.0/0"]
+  nullable    = false
+}
+
+variable "auth" {
+  description = "Mode of accounts: password, or open (whoever says a name is it: for trials)."
+  type        = string
+  default     = "password"
+  nullable    = false
+
+  validation {
+    condition     = contains(["password", "open"], var.auth)
+    error_message = "auth must be password or open."
+  }
+}
+
+variable "ack" {
+  description = "When a message is accepted: primary, or replica (needs redis.replicas, and survives the loss of a primary)."
+  type        = string
+  default     = "primary"
+  nullable    = false
+}
+
+variable "nodes" {
+  description = "Nodes: EC2 type (arm64), how many at least and at most, connections a node takes, and seconds it may drain."
+  type = object({
+    type          = optional(string, "c7g.large")
+    min           = optional(number, 3)
+    max           = optional(number, 12)
+    capacity      = optional(number, 100000)
+    drain_timeout = optional(number, 300)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "redis" {
+  description = "The store: ElastiCache type, masters (above 1: Redis Cluster), replicas of each, days of snapshots."
+  type = object({
+    type          = optional(string, "cache.t4g.small")
+    shards        = optional(number, 1)
+    replicas      = optional(number, 1)
+    snapshot_days = optional(number, 7)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "existing_redis" {
+  description = "A store that is there already, in place of redis: its URL without the password, the ARN of the secret with the password (null: none), and the id of its security group, which is opened for the route. null: one is made."
+  type = object({
+    url               = string
+    password_arn      = optional(string)
+    security_group_id = string
+  })
+  default = null
+}
+
+variable "zookeeper" {
+  description = "ZooKeeper for CIM's own tools and routes: servers (1, 3 or 5), EC2 type (arm64), path of Apache's apache-zookeeper-3.x.y-bin.tar.gz. null: none; the cluster does not need it."
+  type = object({
+    servers = optional(number, 3)
+    type    = optional(string, "t4g.small")
+    archive = string
+  })
+  default = null
+}
+
+variable "route" {
+  description = "The route's function: memory in MB, instances reserved (-1: what the account has) and kept warm, requests a second and at once that the API lets through."
+  type = object({
+    memory      = optional(number, 512)
+    reserved    = optional(number, -1)
+    provisioned = optional(number, 0)
+    rate        = optional(number, 1000)
+    burst       = optional(number, 2000)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "tls" {
+  description = "TLS for clients: domain that a wildcard certificate is for, id of its public zone, ARN of the secret with certificate and key (JSON, PEM). null: clients connect to the nodes' addresses without TLS."
+  type = object({
+    domain     = string
+    zone_id    = string
+    secret_arn = string
+  })
+  default = null
+}
+
+variable "secret_generation" {
+  description = "Number of the secrets' generation; another one makes new secrets."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "secret_recovery_days" {
+  description = "Time in days for which deleted secrets can be brought back: 0, or 7 to 30."
+  type        = number
+  default     = 7
+  nullable    = false
+}
+
+variable "log_days" {
+  description = "Time in days for which logs are kept: one of those that CloudWatch knows."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of the SNS topics that alarms go to; empty: alarms that tell nobody; null: no alarms."
+  type        = list(string)
+  default     = []
+}

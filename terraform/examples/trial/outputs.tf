@@ -1,0 +1,4 @@
+output "page_url" {
+  description = "URL of the chat page for browsers."
+  value       = module.cim.page_url
+}

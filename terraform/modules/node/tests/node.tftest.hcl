@@ -1,0 +1,95 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+  mock_resource "aws_lb" {
+    defaults = {
+      arn      = "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/net/test/1"
+      dns_name = "test-seed.elb"
+    }
+  }
+}
+
+variables {
+  name            = "test"
+  vpc_id          = "vpc-1"
+  subnet_ids      = ["subnet-1", "subnet-2"]
+  routes          = { route = "sg-1" }
+  route_url       = "https://route.example"
+  cluster_key_arn = "arn:aws:secretsmanager:eu-central-1:1:secret:cluster-key"
+  ami             = "ami-1"
+  artifact = {
+    bucket = "artifacts"
+    key    = "cim-server.zip"
+    sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+  }
+}
+
+run "nodes_join_by_the_balancer_and_wait_for_another" {
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "join test-seed.elb:7946")
+    error_message = "the seed is not the balancer"
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "node.conf -expect 2")
+    error_message = "three nodes that start at once must wait for each other"
+  }
+  assert {
+    condition     = length(base64decode(aws_launch_template.this.user_data)) < 16384
+    error_message = "user data is longer than EC2 takes"
+  }
+  assert {
+    condition     = output.members == "test-seed.elb:8081"
+    error_message = "routes learn the members from ${output.members}"
+  }
+}
+
+run "the_group_waits_longer_than_a_drain" {
+  variables { drain_timeout = 600 }
+  assert {
+    condition     = alltrue([for h in aws_autoscaling_group.this.initial_lifecycle_hook : h.heartbeat_timeout > 600 && h.lifecycle_transition == "autoscaling:EC2_INSTANCE_TERMINATING"])
+    error_message = "the group would end a node that drains"
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "drain-timeout 600s") && strcontains(base64decode(aws_launch_template.this.user_data), "TimeoutStopSec=615")
+    error_message = "systemd would kill a node that drains"
+  }
+}
+
+run "health_is_liveness" {
+  assert {
+    condition     = alltrue([for g in aws_lb_target_group.seed : g.health_check[0].path == "/healthz" && g.preserve_client_ip == "false"])
+    error_message = "readiness must not decide which nodes live, and a node must reach itself through the balancer"
+  }
+}
+
+run "one_node_makes_a_cluster_by_itself" {
+  variables { size = { min = 1, max = 1 } }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "node.conf -bootstrap")
+    error_message = "one node waits for another that never comes"
+  }
+}
+
+run "under_tls_a_node_has_a_name" {
+  variables {
+    tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:1:secret:tls" }
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "advertise-client $id.chat.example:11211")
+    error_message = "clients would see an address that no certificate is for"
+  }
+}
+
+run "nobody_but_clients_comes_from_outside" {
+  assert {
+    condition     = alltrue([for r in aws_vpc_security_group_ingress_rule.clients : r.from_port == 11211 && r.to_port == 11211])
+    error_message = "another port is open"
+  }
+}
+
+run "a_minimum_above_the_maximum_is_refused" {
+  command = plan
+  variables { size = { min = 5, max = 3 } }
+  expect_failures = [var.size]
+}

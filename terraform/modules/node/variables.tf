@@ -1,0 +1,179 @@
+variable "name" {
+  description = "Name that all resources begin with: small letters, digits and hyphens, at most 20."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "name must be 2 to 20 small letters, digits and hyphens, and begin with a letter."
+  }
+}
+
+variable "vpc_id" {
+  description = "Id of the network."
+  type        = string
+  nullable    = false
+}
+
+variable "subnet_ids" {
+  description = "Ids of the public subnets, for nodes and their internal balancer."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "client_cidrs" {
+  description = "IPv4 ranges that clients connect from. It is the only way in from outside."
+  type        = set(string)
+  default     = ["0.0.0.0/0"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for c in var.client_cidrs : can(cidrnetmask(c))])
+    error_message = "client_cidrs must be IPv4 ranges such as 0.0.0.0/0."
+  }
+}
+
+variable "routes" {
+  description = "Ids of the security groups of routes, which push to nodes, by a name of your choice."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "route_url" {
+  description = "URL of the route as nodes reach it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^https?://", var.route_url))
+    error_message = "route_url must begin with http:// or https://."
+  }
+}
+
+variable "zookeeper" {
+  description = "ZooKeeper servers to mirror into, comma-separated host:port; empty: none."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "cluster_key_arn" {
+  description = "ARN of the secret that nodes and routes share. Each node reads it when it starts."
+  type        = string
+  nullable    = false
+}
+
+variable "artifact" {
+  description = "Where cim-server's zip of `make dist` is, of instance_type's architecture, and its SHA-256 in hexadecimal."
+  type = object({
+    bucket = string
+    key    = string
+    sha256 = string
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.artifact.sha256))
+    error_message = "artifact.sha256 must be 64 hexadecimal digits."
+  }
+}
+
+variable "ami" {
+  description = "Id of an Amazon Linux 2023 image of instance_type's architecture, or resolve:ssm:PARAMETER."
+  type        = string
+  nullable    = false
+}
+
+variable "instance_type" {
+  description = "EC2 type of each node."
+  type        = string
+  default     = "c7g.large"
+  nullable    = false
+}
+
+variable "size" {
+  description = "Number of nodes: at least, at most, and at the start. Between them the group follows the nodes' CPU time."
+  type = object({
+    min   = optional(number, 3)
+    max   = optional(number, 12)
+    start = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.size.min >= 1 && var.size.max >= var.size.min && coalesce(var.size.start, var.size.min) >= var.size.min && coalesce(var.size.start, var.size.min) <= var.size.max
+    error_message = "size must have 1 <= min <= start <= max."
+  }
+}
+
+variable "cpu_target" {
+  description = "CPU time in percent that the group keeps its nodes at by changing their number."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.cpu_target >= 10 && var.cpu_target <= 90
+    error_message = "cpu_target must be between 10 and 90 percent."
+  }
+}
+
+variable "capacity" {
+  description = "Number of connections above which a node sends new ones elsewhere. Two thirds of a node's memory at 10 kB a connection is a good start."
+  type        = number
+  default     = 100000
+  nullable    = false
+
+  validation {
+    condition     = var.capacity >= 1
+    error_message = "capacity must be at least 1."
+  }
+}
+
+variable "drain_timeout" {
+  description = "Time in seconds that a node may take to give its users to others before it ends: at most 7200."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.drain_timeout >= 30 && var.drain_timeout <= 7200
+    error_message = "drain_timeout must be between 30 and 7200 seconds."
+  }
+}
+
+variable "auth" {
+  description = "Mode of accounts, as the route has it: password or open."
+  type        = string
+  default     = "password"
+  nullable    = false
+
+  validation {
+    condition     = contains(["password", "open"], var.auth)
+    error_message = "auth must be password or open."
+  }
+}
+
+variable "tls" {
+  description = "TLS for clients: each node is INSTANCE.domain in the public zone, and shows the wildcard certificate that the secret has, as JSON with certificate (the chain) and key, both PEM. null: no TLS, and clients get the nodes' addresses."
+  type = object({
+    domain     = string
+    zone_id    = string
+    secret_arn = string
+  })
+  default = null
+}
+
+variable "log_days" {
+  description = "Time in days for which logs are kept: one of those that CloudWatch knows, such as 1, 7, 30, 365."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of the SNS topics that alarms go to; null makes no alarms."
+  type        = list(string)
+  default     = []
+}

@@ -1,0 +1,41 @@
+# The secrets of a cluster, made by Secrets Manager itself. They pass through this
+# module as ephemeral values into write-only arguments: neither the state nor a plan
+# has one of them.
+
+locals {
+  purposes = {
+    cluster-key    = "Shared by nodes and routes: gossip, member records and the service token are derived from it."
+    route-key      = "Of the routes alone: signs tickets and tokens."
+    redis-password = "Of the routes alone: the store."
+  }
+}
+
+ephemeral "aws_secretsmanager_random_password" "new" {
+  for_each = local.purposes
+
+  password_length     = 48
+  exclude_punctuation = true
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  for_each = local.purposes
+
+  name                    = "${var.name}/${each.key}"
+  description             = each.value
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.recovery_days
+}
+
+resource "aws_secretsmanager_secret_version" "this" {
+  for_each = local.purposes
+
+  secret_id                = aws_secretsmanager_secret.this[each.key].id
+  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.new[each.key].random_password
+  secret_string_wo_version = var.generation
+}
+
+# Read back, since what was random above is another in each run.
+ephemeral "aws_secretsmanager_secret_version" "redis_password" {
+  secret_id  = aws_secretsmanager_secret.this["redis-password"].id
+  version_id = aws_secretsmanager_secret_version.this["redis-password"].version_id
+}

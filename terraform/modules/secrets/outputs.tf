@@ -1,0 +1,20 @@
+output "cluster_key_arn" {
+  description = "ARN of the secret of nodes and routes."
+  value       = aws_secretsmanager_secret_version.this["cluster-key"].secret_id
+}
+
+output "route_key_arn" {
+  description = "ARN of the secret of the routes."
+  value       = aws_secretsmanager_secret_version.this["route-key"].secret_id
+}
+
+output "redis_password_arn" {
+  description = "ARN of the secret with the store's password."
+  value       = aws_secretsmanager_secret_version.this["redis-password"].secret_id
+}
+
+output "redis_password" {
+  description = "The store's password, for a write-only argument; in no state."
+  value       = ephemeral.aws_secretsmanager_secret_version.redis_password.secret_string
+  ephemeral   = true
+}

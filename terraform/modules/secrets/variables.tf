@@ -1,0 +1,40 @@
+variable "name" {
+  description = "Name that all resources begin with: small letters, digits and hyphens, at most 20."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "name must be 2 to 20 small letters, digits and hyphens, and begin with a letter."
+  }
+}
+
+variable "generation" {
+  description = "Number of the secrets' generation: another one makes new secrets. Nodes take them when they start, functions with their next instances."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.generation >= 1 && floor(var.generation) == var.generation
+    error_message = "generation must be a whole number from 1."
+  }
+}
+
+variable "recovery_days" {
+  description = "Time in days for which a deleted secret can be brought back; 0 deletes at once, and its name is free again."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.recovery_days == 0 || (var.recovery_days >= 7 && var.recovery_days <= 30)
+    error_message = "recovery_days must be 0 or between 7 and 30."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the secrets; null: the account's aws/secretsmanager."
+  type        = string
+  default     = null
+}
