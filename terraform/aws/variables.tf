@@ -109,7 +109,7 @@ variable "existing_redis" {
 }
 
 variable "zookeeper" {
-  description = "ZooKeeper for CIM's own tools and routes: servers (1, 3 or 5), EC2 type (arm64), path of Apache's apache-zookeeper-3.x.y-bin.tar.gz. null: none; the cluster does not need it."
+  description = "ZooKeeper for CIM's own tools and routes: how many servers (1, 3 or 5), EC2 type (arm64), path of Apache's apache-zookeeper-3.x.y-bin.tar.gz. null: none; the cluster does not need it."
   type = object({
     servers = optional(number, 3)
     type    = optional(string, "t4g.small")

@@ -1,0 +1,14 @@
+// Package check holds terraform/ against what must hold of it, on each commit and
+// without a cloud:
+//
+//	format       terraform fmt
+//	rules        types, descriptions, open ports, flags in templates: our own, on the HCL
+//	validate     every module, root and example, with the stub provider
+//	test         the modules' mocked tests, with the stub provider
+//	readme       the tables of variables and outputs are those of the code
+//
+// The stub serves the part of the real provider's schema that is used. It knows no
+// rules about values, so what passes here may still be refused by AWS.
+//
+// It is a module of its own, because the programs need nothing of what it needs.
+package check
