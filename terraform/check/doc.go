@@ -11,4 +11,6 @@
 // rules about values, so what passes here may still be refused by AWS.
 //
 // It is a module of its own, because the programs need nothing of what it needs.
+// Most of what it reads is outside of that module, where Go's cache of test results
+// does not look: run it with -count=1.
 package check

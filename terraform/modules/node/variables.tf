@@ -40,7 +40,7 @@ variable "routes" {
 }
 
 variable "route_url" {
-  description = "URL of the route as nodes reach it."
+  description = "URL of the route as nodes reach it. They send it requests and open no streams, as a function wants it."
   type        = string
   nullable    = false
 
