@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,9 +57,18 @@ func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 		if err := server.Resume(); err != nil {
 			return err
 		}
-		return w.registeredAnew(ctx, before)
+		err := w.registeredAnew(ctx, before)
+		if errors.Is(err, errOutlived) {
+			expired = time.Now().Add(sessionTime)
+			err = errors.Join(err, server.Pause())
+		}
+		return err
 	}}, nil
 }
+
+// errOutlived is that of a session which did not expire. A server that goes on
+// may read what a node sent meanwhile before it looks at its clock.
+var errOutlived = errors.New("the session from before lives on")
 
 // registeredAnew returns nil if every node that runs is in ZooKeeper, by a
 // session of its own that is none of those before.
@@ -73,7 +83,7 @@ func (w *World) registeredAnew(ctx context.Context, before map[string]int64) err
 	}
 	for name, session := range owners {
 		if old[session] {
-			return fmt.Errorf("%s is registered by a session from before", name)
+			return fmt.Errorf("%s: %w", name, errOutlived)
 		}
 	}
 	for _, s := range w.seats {
