@@ -13,9 +13,11 @@
 // long. It cannot decide how the processes' threads interleave: the same seed is
 // the same story, and not the same run.
 //
-// The store has one of three forms, each with faults of its own; what a run cannot
-// break it says. A failover of a store that is told "accepted" by its primary
-// alone may lose the last moments: those are counted, and are no violation.
+// The store has one of three forms, each with faults of its own: a single server is
+// killed, has its clock set, or goes on while its connections are cut and its answers
+// are lost; of the others, primaries are lost, replicas stand still, slots move. What a
+// run cannot break it says. A failover of a store that is told "accepted" by its
+// primary alone may lose the last moments: those are counted, and are no violation.
 //
 // What it does not break: the network between clients, nodes and routes other
 // than by their processes, a disk that loses what was synced.

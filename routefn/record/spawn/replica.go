@@ -26,6 +26,15 @@ func (s *Server) ask(ctx context.Context, args ...any) *redis.Cmd {
 	return client.Do(ctx, args...)
 }
 
+// Cut closes all clients' connections. What the server executed in the same moment
+// is done, and its answers are lost.
+func (s *Server) Cut(ctx context.Context) error {
+	if err := s.ask(ctx, "client", "kill", "type", "normal").Err(); err != nil {
+		return fmt.Errorf("cut connections of clients: %w", err)
+	}
+	return nil
+}
+
 // errPrimary is returned when a server is no replica.
 var errPrimary = errors.New("it is no replica")
 

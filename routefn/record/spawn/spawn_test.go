@@ -1,10 +1,16 @@
 package spawn
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
@@ -66,6 +72,46 @@ func TestKilledServerComesBackWithWhatItAnswered(t *testing.T) {
 	}
 	if name, err := client.Get(t.Context(), "name").Result(); name != "alice" {
 		t.Errorf("after the restart it has %q: %v", name, err)
+	}
+}
+
+// A server whose connections are cut keeps what it did in the same moment, and the
+// client that asked for it never learns so.
+func TestCutServerGoesOnAndItsAnswersAreLost(t *testing.T) {
+	s, err := Redis(t.Context(), Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	if err := s.ask(t.Context(), "set", "page", strings.Repeat("x", 1<<20)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// More than the sockets hold, so that the last answer is still to be sent.
+	fmt.Fprint(conn, strings.Repeat("get page\r\n", 32)+"incr done\r\n")
+	err = await(t.Context(), func() error {
+		if n, err := s.ask(t.Context(), "incrby", "done", 0).Int(); err != nil || n == 0 {
+			return errors.New("it is not done")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answers, err := io.ReadAll(conn)
+	if errors.Is(err, os.ErrDeadlineExceeded) || bytes.HasSuffix(answers, []byte(":1\r\n")) {
+		t.Errorf("after %d bytes of answers: %v", len(answers), err)
+	}
+	if n, err := s.ask(t.Context(), "get", "done").Int(); n != 1 {
+		t.Errorf("done %d times: %v", n, err)
 	}
 }
 

@@ -66,7 +66,7 @@ type Wound struct {
 func All() []Fault {
 	return []Fault{
 		nodeKill{}, nodePause{}, nodeDrain{}, gossipCut{}, routeKill{},
-		redisKill{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
+		redisKill{}, redisCut{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		zkStop{}, zkExpire{}, clientFlap{}, slowReader{},
 	}
 }

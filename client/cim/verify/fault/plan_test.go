@@ -121,3 +121,20 @@ func TestEndOfTrafficHealsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What lasts goes on until it is healed, and tells once what went wrong.
+func TestWhatLastsEndsWhenItIsHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failure, times := errors.New("failed"), 0
+		heal := during(t.Context(), func(ctx context.Context) error {
+			for sleep(ctx, time.Second) {
+				times++
+			}
+			return failure
+		})
+		time.Sleep(5500 * time.Millisecond)
+		if first, then := heal(t.Context()), heal(t.Context()); times != 5 || !errors.Is(first, failure) || then != nil {
+			t.Errorf("done %d times, healed with %v and %v", times, first, then)
+		}
+	})
+}

@@ -105,6 +105,20 @@ func heal(life context.Context, try func(context.Context) error) error {
 	}
 }
 
+// during starts what breaks for as long as it goes on, and returns what heals that: it
+// ends the work's context, waits for it, and returns its error, once.
+func during(ctx context.Context, work func(context.Context) error) (heal func(context.Context) error) {
+	working, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- work(working) }()
+	return func(context.Context) error {
+		stop()
+		err := <-done
+		done <- nil // it may be asked again
+		return err
+	}
+}
+
 // sleep waits for d, or returns false when ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

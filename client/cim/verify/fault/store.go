@@ -112,16 +112,8 @@ func (slotMigration) Rhythm() Rhythm {
 }
 
 func (slotMigration) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
-	moving, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() {
-		_, err := w.cluster.RedisCluster().MoveSlots(moving, int(s.Roll>>32%100))
-		done <- err
-	}()
-	return Wound{What: "redis slots on the move", Heal: func(context.Context) error {
-		stop()
-		err := <-done
-		done <- nil // it may be asked again
+	return Wound{What: "redis slots on the move", Heal: during(ctx, func(ctx context.Context) error {
+		_, err := w.cluster.RedisCluster().MoveSlots(ctx, int(s.Roll>>32%100))
 		return err
-	}}, nil
+	})}, nil
 }
