@@ -242,7 +242,9 @@ func (d *Device) answered(sender, id string, receipt client.Receipt, err error) 
 	var refusal *proto.Error
 	switch {
 	case err == nil:
-		record.At = placeOf(receipt.At)
+		if receipt.At.Number > 0 { // not of what is only scheduled
+			record.At = placeOf(receipt.At)
+		}
 	case errors.Is(err, client.ErrOutcomeUnknown):
 		record.Kind, record.Note = ledger.Unknown, err.Error()
 	default:

@@ -60,6 +60,38 @@ func (v *Verdict) judgeMoves(j *Judge) {
 	}
 }
 
+// judgeTold judges the places that senders were told: no two messages stand at one,
+// nor does one stand where another was shown or stands in the end.
+func (v *Verdict) judgeTold(j *Judge) {
+	told := make(map[log]map[Place]key)
+	for _, m := range j.order {
+		if m.told == nil || m.accepted == 0 || m.delay > 0 { // scheduled is nowhere yet
+			continue
+		}
+		l := log{group: m.told.Log}
+		if l.group == 0 {
+			l.owner = m.from
+		}
+		if told[l] == nil {
+			told[l] = make(map[Place]key)
+		}
+		others := []map[Place]key{told[l]}
+		for _, view := range []*logView{j.logs[l], j.audited[l]} {
+			if view != nil {
+				others = append(others, view.at)
+			}
+		}
+		for _, at := range others {
+			k, taken := at[*m.told]
+			if other := j.messages[k]; taken && other != m && !j.mayReplace(m, other) && !j.mayReplace(other, m) {
+				v.violate("disagree", "its sender was told that %v stands at %v, where %v does", m, m.told, other)
+				break
+			}
+		}
+		told[l][*m.told] = m.key
+	}
+}
+
 // holds reports whether a fault may leave a message in somebody's hands, who stores
 // it after it was sent again another way: only then it may stand in a log twice. The
 // store has nothing in hand.

@@ -49,7 +49,8 @@
 //   - echo: shown to the very process that sent it and was told "accepted";
 //   - disagree: two devices were shown different messages at one place of a log,
 //     one message at two places, or only one of them was shown it at all; a log has
-//     another message at a place, or a joining of one who was a member;
+//     another message at a place, or a joining of one who was a member; a sender was
+//     told of a place that another message has;
 //   - alone: accepted while no replica could have it, where that needs one;
 //   - early: a delayed message, shown before its time;
 //   - cancelled: a delayed message, shown although its sender was told that it is

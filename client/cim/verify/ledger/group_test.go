@@ -200,6 +200,28 @@ func TestAuditOfALog(t *testing.T) {
 	}
 }
 
+// A place is told to the sender of one message only.
+func TestPlaceIsToldOnce(t *testing.T) {
+	toldAt := func(id string, number int64) Record {
+		r := told(Accepted, id)
+		r.At = &Place{Epoch: "e", Number: number}
+		return r
+	}
+	both := func(number int64) book {
+		return good().with(sent("e", carol), toldAt("e", 14), sent("f", carol), toldAt("f", number),
+			shown(carol, "phone", "e", carol, 1), shown(carol, "phone", "f", carol, 2),
+			shown(alice, "laptop", "e", carol, 14), shown(alice, "laptop", "f", carol, 15))
+	}
+	if v := judge(both(15)); v.Violations() != 0 {
+		t.Error(v.Examples)
+	}
+	for _, number := range []int64{14, 12} { // that of e, that of b
+		if v := judge(both(number)); v.Kinds["disagree"] != 1 {
+			t.Errorf("told of %d, the judge says %v", number, v.Kinds)
+		}
+	}
+}
+
 // What a device that lost all it kept is shown again is in order, once a life.
 func TestALifeHasAnOrderOfItsOwn(t *testing.T) {
 	g := good().with(Record{Kind: Forgot, User: bob, Device: "phone"}, shown(bob, "phone", "b", bob, 2))

@@ -352,6 +352,7 @@ func (j *Judge) Verdict() Verdict {
 	}
 	j.judgeLogs(&v)
 	v.judgeMoves(j)
+	v.judgeTold(j)
 	v.judgeAlone(j)
 	v.judgeGroups(j)
 	v.tally(j)
