@@ -72,7 +72,8 @@
 // middle comes first, under the same id and time, so that Append finds what it
 // appended before. So a message is stored exactly once, and a sender's in the order
 // in which they are due, as long as none who fires stands still for the ten
-// seconds of a lease; then only the order may suffer.
+// seconds of a lease; then only the order may suffer. A lease that would run for
+// longer was given by a clock that has jumped back since, and holds nobody up.
 //
 // The search ends at 1,000 entries. A log that gets more than that in the ten
 // seconds after somebody died has the message twice, and readers drop it by its key.

@@ -54,15 +54,22 @@ func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	return list
 }
 
-// die lets the lease of a user's shard run out, as ten seconds do.
-func die(t testing.TB, s *Store, user int64) {
+// runFor lets the lease of a user's shard run for so long from now.
+func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	t.Helper()
 	key := shardOf(user).lease()
-	o := writeTo(key, []any{"pexpire", key, 1})
+	o := writeTo(key, []any{"pexpire", key, rest.Milliseconds()})
 	s.run(t.Context(), "take", o)
 	if o.err != nil || integer(o.reply[0]) != 1 {
 		t.Fatalf("there is no lease to run out: %v, %v", o.reply, o.err)
 	}
+}
+
+// die lets the lease of a user's shard run out, as ten seconds do.
+func die(t testing.TB, s *Store, user int64) {
+	t.Helper()
+	runFor(t, s, user, time.Millisecond)
+	key := shardOf(user).lease()
 	for there := true; there; {
 		look := readOf(key, []any{"exists", key})
 		s.run(t.Context(), "take", look)
@@ -210,6 +217,21 @@ func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 		wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
 		if err := s.Release(t.Context(), int(shardOf(alice)), "paused"); !errors.Is(err, ErrHeld) {
 			t.Errorf("one gave back the lease of another: %v", err)
+		}
+	})
+}
+
+// The store's clock is half an hour ahead when one takes a shard, who dies, and jumps
+// back: his lease has more to run than any, and nobody waits for that.
+func TestLeaseByAClockThatJumpedBackHoldsNobodyUp(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "1"))
+		wantIDs(t, take(t, s, alice, "dead"), "1")
+		runFor(t, s, alice, 30*time.Minute)
+		wantIDs(t, take(t, s, alice, "n2"), "1")
+		if list, err := s.Take(t.Context(), int(shardOf(alice)), "n3", time.Now().UnixMilli(), 0, 100); !errors.Is(err, ErrHeld) {
+			t.Fatalf("n3 took %v, %v while another held the shard", ids(list), err)
 		}
 	})
 }

@@ -9,7 +9,10 @@
 -- clock, then four a message: key, when it was due, when it was first taken, the
 -- entry}.
 local holder = redis.call('GET', KEYS[3])
-if holder and holder ~= ARGV[1] then return {'held'} end
+-- A lease that runs for longer than one can was given before the store's clock
+-- jumped back. Its holder may be dead, and the shard would stand still for as long as
+-- the jump.
+if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[3]) <= tonumber(ARGV[2]) then return {'held'} end
 local ms = clock()
 -- (ms + 1 includes the fractions that keep messages of one ms in order.
 local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(ms + 1), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
