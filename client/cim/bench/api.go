@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -91,15 +92,36 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	})
 }
 
-// post calls a route for the i-th user.
+// patience is how long a route may send a caller away. Passwords cost time, and a
+// route takes as many at once as it has processors for.
+const patience = 5 * time.Minute
+
+// post calls a route for the i-th user, and again when it says "later".
 func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		later, err := a.try(ctx, i, path, in, out)
+		if later == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(later):
+		}
+	}
+}
+
+// try calls a route once. With an error that time heals it returns after how long.
+func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.routes[i%len(a.routes)]+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	if token := a.tokens[i]; token != "" {
@@ -107,19 +129,23 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	}
 	answer, err := a.client.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer answer.Body.Close()
 	if body, err = io.ReadAll(answer.Body); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s: %s", path, answer.Status, body)
+		if answer.StatusCode == http.StatusTooManyRequests {
+			seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+			later = max(time.Second, time.Duration(seconds)*time.Second)
+		}
+		return later, fmt.Errorf("%s answers %s: %s", path, answer.Status, body)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	return nil
+	return 0, nil
 }
 
 // each does all n, some at a time, and returns the first failure.

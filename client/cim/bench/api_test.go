@@ -1,0 +1,30 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func TestRouteThatIsBusyIsAskedAgain(t *testing.T) {
+	asked := 0
+	route := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		fmt.Fprint(w, `{"user":"7"}`)
+	}))
+	defer route.Close()
+	a := newAPI([]string{route.URL})
+	if err := a.register(t.Context(), 1); err != nil || a.users[0] != 7 || asked != 2 {
+		t.Fatalf("after %d requests: users %v, %v", asked, a.users, err)
+	}
+	if later, err := a.try(t.Context(), 0, proto.PathLogin+"/none", nil, new(proto.LoginAnswer)); later != 0 || err != nil {
+		t.Fatalf("an answer is taken as %v, %v", later, err)
+	}
+}
