@@ -65,6 +65,7 @@ func (l *lane) hand(ctx context.Context, items []*outgoing) error {
 		}
 		return err
 	}
+	defer l.node.links.Gather()()
 	err = errNothingSettled
 	for i, o := range items {
 		r := answer.Items[i]

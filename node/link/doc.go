@@ -18,9 +18,9 @@
 // There is a loop a processor, and each link belongs to one for good. A loop has
 // two goroutines and one buffer for each: one reads the links that epoll names,
 // the other goes through the links that something was queued for and writes each
-// once, round after round. An answer, or what else one read brought for few links,
-// the reading goroutine writes itself; a link that is written is in no list, so only
-// one of them ever writes it. So an idle link is a struct of 176 bytes, and a busy
+// once, round after round. What one read or one gathering (Server.Gather) brought
+// for few links is written by whoever did, while the writing goroutine sleeps; a link
+// that is written is in no list, so only one of them ever writes it. So an idle link is a struct of 176 bytes, and a busy
 // room's writes grow with the load: what is queued for a link until its turn comes
 // goes out with it. A loop waits for its epoll descriptor through Go's own poller
 // and holds no thread.
@@ -53,8 +53,8 @@
 // is numbered is dropped without that.
 //
 // An idle server writes at once. One that is about to queue more, because it reads
-// several frames or its owner gathers (Server.Gather), wakes no sleeping writer
-// until it has, so that one write takes it all; nothing waits for a clock.
+// several frames or its owner gathers, wakes no sleeping writer until it has, so that
+// one write takes it all; nothing waits for a clock.
 //
 // # Ending
 //

@@ -24,8 +24,8 @@ func (p *loop) flush(l *Link) {
 }
 
 // gatherings holds back the waking of writers. Each lasts as long as a caller
-// needs to queue what it has, and wakes at its end those that it or another one
-// held back.
+// needs to queue what it has, and at its end writes what it or another one held
+// back, or wakes those who do.
 type gatherings struct {
 	open atomic.Int32
 	owed atomic.Bool // a writer was not woken
@@ -52,15 +52,7 @@ func (e *epoll) gathered() {
 		return
 	}
 	for _, p := range e.loops {
-		p.mu.Lock()
-		wake := p.asleep && len(p.dirty) > 0
-		if wake {
-			p.asleep = false
-		}
-		p.mu.Unlock()
-		if wake {
-			p.rouse()
-		}
+		p.resume()
 	}
 }
 
@@ -106,27 +98,35 @@ func (p *loop) takeDirty(empty []*Link) []*Link {
 	return links
 }
 
-// few is how many links the reading goroutine writes itself.
+// few is how many links a gathering writes itself: to wake another goroutine costs
+// as much as two or three writes.
 const few = 4
 
-// sendFew writes what one read has brought for few links, an answer most often,
-// instead of waking the writing goroutine for it.
-func (p *loop) sendFew() {
+// resume writes what gatherings held back, or wakes the writing goroutine if it is
+// much.
+func (p *loop) resume() {
 	var links [few]*Link
 	p.mu.Lock()
 	n := len(p.dirty)
-	if !p.asleep || n > few {
-		n = 0
+	if !p.asleep || n == 0 {
+		p.mu.Unlock()
+		return
 	}
-	copy(links[:n], p.dirty)
-	clear(p.dirty[:n])
-	if n > 0 {
-		p.dirty = p.dirty[:0]
+	if n > few {
+		p.asleep = false
+		p.mu.Unlock()
+		p.rouse()
+		return
 	}
+	copy(links[:], p.dirty)
+	clear(p.dirty)
+	p.dirty = p.dirty[:0]
 	p.mu.Unlock()
+	buf := chunks.Get().(*[chunk]byte)
 	for _, l := range links[:n] {
-		p.send(l, &p.reply)
+		p.send(l, buf)
 	}
+	chunks.Put(buf)
 }
 
 // send writes a chunk of what a link has.

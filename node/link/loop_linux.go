@@ -44,7 +44,6 @@ type loop struct {
 	events [128]unix.EpollEvent
 	n      int // of events
 	in     [chunk]byte
-	reply  [chunk]byte
 
 	// Owned by write.
 	out [chunk]byte
@@ -130,7 +129,6 @@ func (p *loop) read() {
 			if ev.Events&^unix.EPOLLOUT != 0 {
 				p.engine.gatherings.open.Add(1) // what one read brings goes out together
 				p.receive(l, ev.Events)
-				p.sendFew()
 				p.engine.gathered()
 			}
 		}
