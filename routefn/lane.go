@@ -41,7 +41,7 @@ func pushSize(item *proto.PushItem) int { return pushOverhead + pb.Size(item) }
 type lane struct {
 	queue     []push
 	size      int
-	sending   bool      // a goroutine works on it
+	sending   bool      // it is due, or somebody works on it
 	reconcile bool      // something was dropped that the node does not know of
 	failed    time.Time // when a push failed last
 }
@@ -78,7 +78,7 @@ func (l *lane) fail(now time.Time) []push {
 }
 
 // take removes the next batch: pushes for one boot, in their order, up to
-// maxBatch bytes, and the markers among them. It is empty when the queue is.
+// maxBatch bytes, and the markers among them.
 func (l *lane) take() batchOf {
 	b := batchOf{reconcile: l.reconcile}
 	size, n := 0, 0
@@ -112,8 +112,6 @@ type batchOf struct {
 	markers   []push
 	reconcile bool
 }
-
-func (b batchOf) empty() bool { return len(b.pushes) == 0 && len(b.markers) == 0 }
 
 // done tells those who wait for the batch, and for what was dropped behind it.
 func (b batchOf) done(dropped []push) {

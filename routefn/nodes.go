@@ -59,9 +59,12 @@ func newNodes(c Config) *nodes {
 	return &nodes{http: c.HTTP, serviceToken: c.ServiceToken, plain: c.PlainHop, streams: make(map[string]*nodeStream)}
 }
 
+// isNear reports whether the node at address is in this process.
+func (n *nodes) isNear(address string) bool { return n.near != nil && address == n.nearAt }
+
 // push hands everything in q to the node at address, which has nodeTimeout.
 func (n *nodes) push(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error) {
-	if n.near != nil && address == n.nearAt {
+	if n.isNear(address) {
 		return n.near(q), nil
 	}
 	body, err := pb.Marshal(q)

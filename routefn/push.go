@@ -13,10 +13,14 @@ import (
 // leaveAlone is how long a node that failed a push is sent nothing.
 const leaveAlone = time.Second
 
-// A pusher hands items and kicks to nodes. For each address there is at most one
-// request in flight, sent by a goroutine that exists while there is something to
-// send, and what arrives meanwhile forms the next request: an idle system pushes
-// at once, a busy one in large batches, and no timer stands in between.
+// A pusher hands items and kicks to nodes. What a use case has for them is queued,
+// and leaves when the use case ends (start). For each address there is at most one
+// request in flight, and what arrives meanwhile forms the next one: an idle system
+// pushes at once, a busy one in large batches, and no timer stands in between.
+//
+// Requests are sent by a goroutine that exists while there is something to send. A
+// node in this process is called by the use case itself, which is cheaper by a
+// goroutine that would have to be woken, and does not wait.
 //
 // A push may be lost. When a node fails one, or is too slow for what arrives, the
 // rest for it is dropped and counted, and the first request after that asks it to
@@ -24,19 +28,21 @@ const leaveAlone = time.Second
 type pusher struct {
 	send    func(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error)
 	gone    func(context.Context, []record.Closing)
+	near    func(address string) bool // the node there is called, and does not wait
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
-	senders sync.WaitGroup
+	senders sync.WaitGroup // added to under mu, while there is something queued
 
 	mu     sync.Mutex
 	lanes  map[string]*lane // by address; those that have something to send or failed lately
+	due    []string         // lanes that nobody works on and that have something
 	closed bool
 }
 
 func newPusher(c Config, m *metrics, send func(context.Context, string, *proto.PushRequest) (*proto.PushAnswer, error),
-	gone func(context.Context, []record.Closing)) *pusher {
-	return &pusher{send: send, gone: gone, now: c.Now, log: c.Logger, metrics: m, lanes: make(map[string]*lane)}
+	gone func(context.Context, []record.Closing), near func(string) bool) *pusher {
+	return &pusher{send: send, gone: gone, near: near, now: c.Now, log: c.Logger, metrics: m, lanes: make(map[string]*lane)}
 }
 
 // item queues one entry for the node at address. The sessions are those whose
@@ -68,26 +74,50 @@ func (p *pusher) enqueue(address string, next push) {
 	}
 	if !l.sending {
 		l.sending = true
-		p.senders.Go(func() { p.drain(address, l) })
+		p.due = append(p.due, address)
 	}
 }
 
-// drain sends what l has until it is empty.
-func (p *pusher) drain(address string, l *lane) {
-	for {
-		p.mu.Lock()
-		b := l.take()
-		if b.empty() {
-			l.sending = false
-			if !l.marked(p.now()) {
-				delete(p.lanes, address)
-			}
-			p.mu.Unlock()
-			return
+// start sends what was queued. It blocks for no node but one in this process.
+func (p *pusher) start() {
+	p.mu.Lock()
+	due := p.due
+	p.due = nil
+	p.senders.Add(len(due))
+	p.mu.Unlock()
+	for _, address := range due {
+		if !p.near(address) || p.step(address) {
+			go p.drain(address)
+			continue
 		}
-		p.mu.Unlock()
-		b.done(p.deliver(address, l, b))
+		p.senders.Done()
 	}
+}
+
+// drain sends what a lane has until it is empty.
+func (p *pusher) drain(address string) {
+	defer p.senders.Done()
+	for p.step(address) {
+	}
+}
+
+// step sends a lane's next batch and reports whether there is more.
+func (p *pusher) step(address string) (more bool) {
+	p.mu.Lock()
+	l := p.lanes[address]
+	b := l.take()
+	p.mu.Unlock()
+	b.done(p.deliver(address, l, b))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(l.queue) > 0 {
+		return true
+	}
+	l.sending = false
+	if !l.marked(p.now()) {
+		delete(p.lanes, address)
+	}
+	return false
 }
 
 // deliver sends one batch and returns what it dropped because of a failure.
@@ -106,7 +136,7 @@ func (p *pusher) deliver(address string, l *lane, b batchOf) []push {
 		return p.fail(l)
 	}
 	p.metrics.pushes(pushDone, len(b.pushes))
-	p.closeGone(b, answer)
+	p.closeGone(address, b.gone(answer))
 	return nil
 }
 
@@ -125,20 +155,27 @@ func (p *pusher) fail(l *lane) []push {
 	return dropped
 }
 
-// closeGone closes the sessions that the node does not hold.
-func (p *pusher) closeGone(b batchOf, answer *proto.PushAnswer) {
-	closings := b.gone(answer)
+// closeGone closes sessions that the node at address does not hold.
+func (p *pusher) closeGone(address string, closings []record.Closing) {
 	if len(closings) == 0 {
 		return
 	}
 	p.metrics.gone.Add(float64(len(closings)))
-	ctx, cancel := context.WithTimeout(context.Background(), leaveAlone)
-	defer cancel()
-	p.gone(ctx, closings)
+	end := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveAlone)
+		defer cancel()
+		p.gone(ctx, closings)
+	}
+	if p.near(address) { // the use case that called it shall not wait for the store
+		p.senders.Go(end)
+		return
+	}
+	end()
 }
 
 // flush blocks until all that was queued before it was sent or dropped.
 func (p *pusher) flush(ctx context.Context) error {
+	p.start()
 	for _, reached := range p.markers() {
 		select {
 		case <-reached:
@@ -168,5 +205,6 @@ func (p *pusher) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.start()
 	p.senders.Wait()
 }

@@ -37,12 +37,18 @@ func newScripted(t *testing.T) *scripted {
 		}
 		return &proto.PushAnswer{Items: make([]*proto.PushResult, len(q.Items))}, nil
 	}
-	s.pusher = newPusher(c, m, send, func(_ context.Context, gone []record.Closing) { s.closed = append(s.closed, gone...) })
+	s.pusher = newPusher(c, m, send, func(_ context.Context, gone []record.Closing) { s.closed = append(s.closed, gone...) },
+		func(address string) bool { return address == "near" })
 	return s
 }
 
 func (s *scripted) push(boot uint64, user int64) {
-	s.item("node:1", boot, &proto.PushItem{User: user, Numbers: []int64{user}}, []record.Session{{Device: "phone", Number: user}})
+	s.pushTo("node:1", boot, user)
+	s.start()
+}
+
+func (s *scripted) pushTo(address string, boot uint64, user int64) {
+	s.item(address, boot, &proto.PushItem{User: user, Numbers: []int64{user}}, []record.Session{{Device: "phone", Number: user}})
 }
 
 func (s *scripted) count(o outcome) int {
@@ -76,6 +82,43 @@ func TestWhatArrivesDuringAPushFormsTheNextOne(t *testing.T) {
 		}
 		if s.count(pushDone) != 11 || len(s.lanes) != 0 {
 			t.Fatalf("%d done, %d lanes left", s.count(pushDone), len(s.lanes))
+		}
+	})
+}
+
+func TestNodeInThisProcessIsCalledBeforeTheUseCaseEnds(t *testing.T) {
+	s := newScripted(t)
+	s.answers <- nil
+	s.pushTo("near", 1, 1)
+	s.pushTo("near", 1, 2)
+	s.start()
+	if len(s.requests) != 1 {
+		t.Fatalf("%d requests when the use case ends, want 1", len(s.requests))
+	}
+	if q := <-s.requests; len(q.Items) != 2 {
+		t.Fatalf("%d items in one request, want both", len(q.Items))
+	}
+	s.close()
+	if len(s.lanes) != 0 {
+		t.Fatal("a lane is left")
+	}
+}
+
+func TestWhatComesDuringACallOfTheNearNodeIsNotTheCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted(t)
+		s.pushTo("near", 1, 1)
+		ended := make(chan struct{})
+		go func() { s.start(); close(ended) }()
+		synctest.Wait()
+		s.pushTo("near", 1, 2)
+		s.start() // by another use case: the first one is at it
+		s.answers <- nil
+		<-ended // though the second push is not answered
+		s.answers <- nil
+		s.close()
+		if n := len(s.requests); n != 2 {
+			t.Fatalf("%d requests, want 2", n)
 		}
 	})
 }
@@ -140,7 +183,8 @@ func TestFailureIsForgottenWhenTheNodeHasReconciledByItself(t *testing.T) {
 		s.answers <- context.DeadlineExceeded
 		synctest.Wait()
 		time.Sleep(rememberFailure)
-		s.item("node:2", 1, &proto.PushItem{User: 1}, nil)
+		s.pushTo("node:2", 1, 1)
+		s.start()
 		s.answers <- context.DeadlineExceeded
 		synctest.Wait()
 		if _, kept := s.lanes["node:1"]; kept || len(s.lanes) != 1 {

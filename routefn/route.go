@@ -42,7 +42,7 @@ func New(c Config) (*Route, error) {
 	}
 	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(), admission: limiter}
 	rt.nodes = newNodes(c)
-	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone)
+	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})
 	rt.turn.Store(rand.Uint64())
 	return rt, nil

@@ -51,7 +51,7 @@ func statusOf(failed *proto.Error) int {
 }
 
 // carryOut runs one use case. It is where requests are counted, errors get their
-// codes, and a panic becomes errPanicked.
+// codes, a panic becomes errPanicked, and what was queued for nodes leaves.
 func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.Context) (any, error)) (body any, failed *proto.Error) {
 	start := time.Now()
 	code := "panic"
@@ -63,6 +63,7 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.
 			rt.cfg.Logger.Error("use case panicked", "use_case", useCase, "err", fmt.Sprint(v), "stack", string(debug.Stack()))
 			body, failed = nil, errPanicked
 		}
+		rt.push.start()
 		rt.metrics.served(useCase, code, time.Since(start))
 	}()
 	body, err := rt.admitted(ctx, useCase, run)
