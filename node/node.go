@@ -56,7 +56,7 @@ func New(c Config) (*Node, error) {
 	n.relays = newRelays(n)
 	n.reconciler = newReconciler(n)
 	n.drainer = newDrainer(n, c.Registerer)
-	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush})
+	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
 	links, err := link.NewServer(c.link(n.accept))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)

@@ -19,9 +19,12 @@ type Handler func(ctx context.Context, path string, body, dst []byte) (answer []
 
 // ServerConfig configures a Server.
 type ServerConfig struct {
-	Handle   Handler // required
-	MaxBody  int     // bytes of one call's body; 0: 16 MiB
-	MaxCalls int     // in progress, of one stream, above which it is not read; 0: 64
+	Handle  Handler // required
+	MaxBody int     // bytes of one call's body; 0: 16 MiB
+	// MaxCalls is how many calls of one stream are in progress, above which it is not
+	// read; 0: 64. With 1 they are carried out where they are read, without their
+	// callers' time: for a Handle that does not wait.
+	MaxCalls int
 }
 
 // leave is how long a server that ends reads on, for calls that were made before
@@ -98,6 +101,11 @@ func (s *Server) serve(conn net.Conn) error {
 	var calls sync.WaitGroup
 	room := make(chan struct{}, s.config.MaxCalls)
 	err := s.read(readerOf(conn), func(b *[]byte, c incoming) {
+		if s.config.MaxCalls == 1 {
+			s.answer(ctx, out, c)
+			release(b)
+			return
+		}
 		room <- struct{}{}
 		calls.Go(func() {
 			s.carryOut(ctx, out, c)
@@ -148,6 +156,10 @@ func (s *Server) carryOut(ctx context.Context, out *writer, c incoming) {
 		ctx, cancel = context.WithTimeout(ctx, c.timeLeft)
 		defer cancel()
 	}
+	s.answer(ctx, out, c)
+}
+
+func (s *Server) answer(ctx context.Context, out *writer, c incoming) {
 	dst := buffers.Get().(*[]byte)
 	defer func() { release(dst) }()
 	answer, status, retryAfter := s.config.Handle(ctx, c.path, c.body, (*dst)[:0])

@@ -50,7 +50,13 @@ func echo(_ context.Context, path string, body, dst []byte) ([]byte, int, time.D
 }
 
 func TestAnswersFindTheirCalls(t *testing.T) {
-	_, url := start(t, ServerConfig{Handle: echo})
+	for _, most := range []int{0, 1, 3} {
+		t.Run(fmt.Sprintf("%d at a time", most), func(t *testing.T) { answersFindTheirCalls(t, most) })
+	}
+}
+
+func answersFindTheirCalls(t *testing.T, most int) {
+	_, url := start(t, ServerConfig{Handle: echo, MaxCalls: most})
 	c := client(t, url, ClientConfig{})
 	var calls sync.WaitGroup
 	for i := range 200 {
