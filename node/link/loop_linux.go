@@ -139,12 +139,12 @@ func (p *loop) read() {
 // for the epoll descriptor, which is readable when there are some.
 func (p *loop) wait(fd uintptr) bool {
 	for {
-		n, err := unix.EpollWait(int(fd), p.events[:], 0)
+		n, err := tryWait(int(fd), p.events[:])
 		if err == unix.EINTR {
 			continue
 		}
-		p.n = max(0, n)
-		return n != 0
+		p.n = n
+		return n != 0 || err != nil
 	}
 }
 

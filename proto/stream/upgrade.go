@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cim-go/cim/proto/sock"
 )
 
 // protocol is what the Upgrade header says.
@@ -37,6 +40,7 @@ func Dialer(to string, header http.Header, dial func(ctx context.Context, networ
 		if err != nil {
 			return nil, err
 		}
+		conn = sock.Wrap(conn)
 		if u.Scheme == "https" {
 			c := config.Clone()
 			if c == nil {
@@ -107,7 +111,13 @@ func accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("stream: answer an upgrade: %w", err)
 	}
-	return &buffered{Conn: conn, reader: bufio.NewReaderSize(rw.Reader, readBuffer)}, nil
+	came, err := rw.Reader.Peek(rw.Reader.Buffered()) // behind the request
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("stream: take the connection: %w", err)
+	}
+	conn = sock.Wrap(conn)
+	return &buffered{Conn: conn, reader: bufio.NewReaderSize(io.MultiReader(bytes.NewReader(came), conn), readBuffer)}, nil
 }
 
 // readBuffer is how much one system call reads, in bytes.

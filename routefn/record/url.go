@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto/sock"
 )
 
 // endpoint is a parsed Config.URL.
@@ -124,12 +126,19 @@ func (e *endpoint) options(addr string, cfg Config) *redis.Options {
 	}
 }
 
-// dialer returns how connections are made; nil: the library's way.
+// dialer returns how connections are made.
 func (e *endpoint) dialer(cfg Config) func(context.Context, string, string) (net.Conn, error) {
-	if cfg.ProbeIdle <= 0 {
-		return nil
+	dial := redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls})
+	if cfg.ProbeIdle > 0 {
+		return probing(dial, cfg.ProbeIdle)
 	}
-	return probing(redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls}), cfg.ProbeIdle)
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return sock.Wrap(conn), nil
+	}
 }
 
 func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
