@@ -11,7 +11,7 @@ import (
 
 // Handler owns a link. Its methods are called without any lock held.
 type Handler interface {
-	// Handle takes the next frame, which is the handler's from then on. Frames
+	// Handle takes the next frame, which may be kept and must not be changed. Frames
 	// come one at a time, in order; the first is a LOGIN_REQUEST. While it runs
 	// the link does not read, and with the epoll engine no other link of its loop
 	// does, so it must not wait for the network or for another link.

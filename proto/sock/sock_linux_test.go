@@ -167,7 +167,7 @@ func BenchmarkEcho(bench *testing.B) {
 					bench.Fatal(err)
 				}
 			}
-			bench.ReportMetric(float64((cpu() - begun).Nanoseconds())/float64(bench.N), "cpu-ns/op")
+			bench.ReportMetric(float64((cpu()-begun).Nanoseconds())/float64(bench.N), "cpu-ns/op")
 		})
 	}
 }

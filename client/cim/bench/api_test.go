@@ -17,7 +17,7 @@ func TestRouteThatIsBusyIsAskedAgain(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
-		fmt.Fprint(w, `{"user":"7"}`)
+		fmt.Fprint(w, `{"user":7}`)
 	}))
 	defer route.Close()
 	a := newAPI([]string{route.URL})

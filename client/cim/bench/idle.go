@@ -24,13 +24,14 @@ func (b *bench) idle() []load {
 	}
 }
 
-// inPeace measures what it takes that many are there.
+// settle is how long a node may take to give back what logins left behind.
+const settle = 8 * time.Second
+
+// inPeace measures what it takes that many are there. Memory is what each more than
+// a tenth of them costs: the first ones bring code and buffers into memory that are
+// no connection's.
 func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, b.Idle)
-	if err != nil {
-		return nil, Check{}, err
-	}
-	before, err := resident(s)
 	if err != nil {
 		return nil, Check{}, err
 	}
@@ -39,12 +40,13 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 		return nil, Check{}, err
 	}
 	defer clients.Close()
-	begun := time.Now()
-	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
+	first := max(1, len(seats)/10)
+	before, _, err := arrive(ctx, s, clients, seats[:first])
+	if err != nil {
 		return nil, Check{}, err
 	}
-	connecting := time.Since(begun)
-	if err := rest(ctx, clients, b.WarmUp); err != nil {
+	after, took, err := arrive(ctx, s, clients, seats[first:])
+	if err != nil {
 		return nil, Check{}, err
 	}
 	watch, err := startWatch(s.processes())
@@ -58,24 +60,37 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	if err != nil {
 		return nil, Check{}, err
 	}
-	after, err := resident(s)
-	if err != nil {
-		return nil, Check{}, err
-	}
-	return idleFigures(len(seats), before, after, connecting, used), Check{}, nil
+	more := len(seats) - first
+	figures := idleFigures(len(seats), per(float64(after-before), float64(more)), used)
+	return append(figures, rate("connected", int64(more), took)), Check{}, nil
 }
 
-func idleFigures(n int, before, after int64, connecting time.Duration, used usage) []Figure {
+// arrive connects some more and returns, when all is calm again, the memory of the
+// processes that hold connections, and how long the connecting took.
+func arrive(ctx context.Context, s system, clients *swarm.Swarm, seats []swarm.Seat) (memory int64, took time.Duration, err error) {
+	begun := time.Now()
+	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(begun)
+	if err := rest(ctx, clients, settle); err != nil {
+		return 0, 0, err
+	}
+	memory, err = resident(s)
+	return memory, took, err
+}
+
+func idleFigures(n int, memory float64, used usage) []Figure {
 	var figures []Figure
 	if len(used.names) > 0 {
-		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(after-before), float64(n))})
+		figures = append(figures, Figure{"memory a connection", "bytes", memory})
 	}
 	seconds := used.took.Seconds()
 	figures = append(figures, used.perEvent("a connection and second", int64(float64(n)*seconds))...)
 	if len(used.names) > 0 {
 		figures = append(figures, Figure{"CPU of all", "%", 100 * per(used.total().Seconds(), seconds)})
 	}
-	return append(figures, rate("connected", int64(n), connecting))
+	return figures
 }
 
 // rest lets the clients ping for a while.

@@ -16,7 +16,8 @@ const (
 	room    = 32 << 20        // bytes that may be garbage while there is load
 	busyGCs = 2               // collections a second that are load
 	calm    = 5 * time.Second // without a collection, after which there is none
-	usualGC = 100             // Go's default, in percent of the live heap
+	loadGC  = 100             // percent of the live heap that may be garbage at least under load; Go's default
+	calmGC  = 50              // and without
 )
 
 // PaceGC adapts how often memory is collected until ctx ends, and gives what a burst
@@ -29,7 +30,8 @@ func PaceGC(ctx context.Context) error {
 	}
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
-	p := pacer{percent: usualGC}
+	p := pacer{percent: calmGC}
+	debug.SetGCPercent(calmGC)
 	p.cycles, _ = collected()
 	for {
 		select {
@@ -42,7 +44,7 @@ func PaceGC(ctx context.Context) error {
 			continue
 		}
 		debug.SetGCPercent(p.percent)
-		if p.percent == usualGC {
+		if p.percent == calmGC {
 			debug.FreeOSMemory()
 		}
 	}
@@ -66,9 +68,9 @@ func (p *pacer) tick(cycles, live uint64) {
 	}
 	switch {
 	case more > busyGCs:
-		p.percent = max(usualGC, int(100*room/max(live, 1<<20)))
+		p.percent = max(loadGC, int(100*room/max(live, 1<<20)))
 	case p.quiet >= int(calm/time.Second):
-		p.percent = usualGC
+		p.percent = calmGC
 	}
 }
 

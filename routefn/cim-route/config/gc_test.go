@@ -4,9 +4,9 @@ import "testing"
 
 func TestMemoryIsCollectedSeldomUnderLoadAndThoroughlyAfterIt(t *testing.T) {
 	const live = 8 << 20
-	p := pacer{percent: usualGC}
+	p := pacer{percent: calmGC}
 	p.tick(2, live)
-	if p.percent != usualGC {
+	if p.percent != calmGC {
 		t.Errorf("%d %% after two collections", p.percent)
 	}
 	p.tick(12, live)
@@ -22,11 +22,11 @@ func TestMemoryIsCollectedSeldomUnderLoadAndThoroughlyAfterIt(t *testing.T) {
 	for range 5 {
 		p.tick(13, live)
 	}
-	if p.percent != usualGC {
+	if p.percent != calmGC {
 		t.Errorf("%d %% when the load is over", p.percent)
 	}
 	p.tick(30, 1<<30)
-	if p.percent != usualGC {
+	if p.percent != loadGC {
 		t.Errorf("%d %% of a large heap", p.percent)
 	}
 }
