@@ -60,8 +60,15 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	if err != nil {
 		return nil, Check{}, err
 	}
+	end, err := resident(s)
+	if err != nil {
+		return nil, Check{}, err
+	}
 	more := len(seats) - first
-	figures := idleFigures(len(seats), per(float64(after-before), float64(more)), used)
+	figures := idleFigures(len(seats), after-before, int64(more), used)
+	if len(used.names) > 0 {
+		figures = append(figures, Figure{"memory gained while held", "bytes", per(float64(end-after), float64(len(seats)))})
+	}
 	return append(figures, rate("connected", int64(more), took)), Check{}, nil
 }
 
@@ -80,10 +87,10 @@ func arrive(ctx context.Context, s system, clients *swarm.Swarm, seats []swarm.S
 	return memory, took, err
 }
 
-func idleFigures(n int, memory float64, used usage) []Figure {
+func idleFigures(n int, memory, more int64, used usage) []Figure {
 	var figures []Figure
 	if len(used.names) > 0 {
-		figures = append(figures, Figure{"memory a connection", "bytes", memory})
+		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(memory), float64(more))})
 	}
 	seconds := used.took.Seconds()
 	figures = append(figures, used.perEvent("a connection and second", int64(float64(n)*seconds))...)
