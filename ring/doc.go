@@ -30,7 +30,10 @@
 //
 // A ring costs B(ln B + 0.58) claims to build, 3.4 million whatever the number
 // of members (they collect every arc, as coupons), and one read of a table to
-// ask: see BenchmarkNew and BenchmarkOwner.
+// ask: see BenchmarkNew and BenchmarkOwner. Folder peers measures it beside other
+// libraries: at 1,000 members a lookup takes 9 ns there and 330 to 3,000 ns with them,
+// and the fullest of 1,000 has as many users as drawing each user's member by chance
+// would give it, a third or a fifth of what it has on circles of virtual nodes.
 //
 // # Loads
 //
