@@ -27,7 +27,7 @@ func (s *session) login(f *proto.Frame) {
 		s.mu.Unlock()
 		return
 	}
-	s.who, s.entry, s.number = who, entry, who.number
+	s.entry, s.number, s.displaces, s.proof = entry, who.number, who.displaces, who.proof
 	if who.cim {
 		s.feed = newFeed(s)
 	}
@@ -52,7 +52,7 @@ func (s *session) opening() *proto.Opening {
 	}
 	again := s.asked && s.number == 0
 	s.asked = true
-	return &proto.Opening{Session: s.proto(s.number), Displaces: s.who.displaces, Again: again}
+	return &proto.Opening{Session: s.proto(s.number), Displaces: s.displaces, Again: again}
 }
 
 // opened takes a route's answer to the opening and reports whether to ask again.
@@ -74,10 +74,10 @@ func (s *session) opened(a *proto.Opened) (again bool) {
 
 // confirm makes a pending session open.
 func (s *session) confirm(a *proto.Opened) {
-	if a.Number == 0 {
-		a.Number = s.who.number
-	}
 	s.mu.Lock()
+	if a.Number == 0 {
+		a.Number = s.number // the ticket's
+	}
 	was := s.phase
 	if was == pending {
 		s.phase, s.number = open, a.Number
@@ -151,12 +151,12 @@ func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 	for _, mark := range a.Newest {
 		at, member := mark, true
 		if mark.Log != proto.Inbox {
-			at, member = s.node.relays.of(mark.Log).reached(s.who.user, mark)
+			at, member = s.node.relays.of(mark.Log).reached(s.entry.User, mark)
 		}
 		if member {
 			newest = append(newest, at)
 		} else { // he left after the route looked
-			s.node.hub.Quit(s.who.user, mark.Log)
+			s.node.hub.Quit(s.entry.User, mark.Log)
 		}
 	}
 	return newest

@@ -263,6 +263,6 @@ func (l *lane) settle(o *outgoing, r *proto.SendResult) {
 // connection, which learns it from the answer.
 func (s *session) heardOwn(at *proto.Mark, item *proto.SendItem) {
 	s.node.hub.Know(s.entry, &proto.Mark{
-		Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.who.user, item.Id),
+		Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.entry.User, item.Id),
 	})
 }

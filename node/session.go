@@ -27,9 +27,10 @@ type session struct {
 	link *link.Link
 
 	// Set by login before the phase is pending, read by all after that.
-	who   identity
-	entry *hub.Entry[*session]
-	feed  *cimFeed // of a CIM connection, else nil
+	entry     *hub.Entry[*session] // who it is
+	displaces int64                // the ticket says which number
+	proof     []byte               // for routes, of what the ticket says
+	feed      *cimFeed             // of a CIM connection, else nil
 
 	// Owned by the lane of the link.
 	refused map[string]bool // ids to be sent again before anything else is taken; nil: none
@@ -159,7 +160,7 @@ func (s *session) Closed(code proto.Code) {
 // proto returns the session as routes know it.
 func (s *session) proto(number int64) *proto.Session {
 	return &proto.Session{
-		User: s.who.user, Name: s.who.name, Device: s.who.device, Number: number, Proof: s.who.proof,
+		User: s.entry.User, Name: s.entry.Name, Device: s.entry.Device, Number: number, Proof: s.proof,
 	}
 }
 

@@ -18,11 +18,11 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 	s.mu.Lock()
 	u := s.users[id]
 	for _, number := range numbers {
-		if u == nil || !u.has(number) {
+		if !u.has(number) {
 			gone = append(gone, number)
 		}
 	}
-	if u != nil && p != nil {
+	if p != nil {
 		peers = u.receivers(peers, numbers, except, p.Marks())
 	}
 	s.mu.Unlock()
@@ -34,14 +34,17 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 
 // has reports whether a session is here. A pending CIM connection does not know
 // its number yet and may be any.
-func (u *user[P]) has(number int64) bool {
-	return slices.ContainsFunc(u.entries, func(e *Entry[P]) bool {
-		return e.number == number || e.number == 0 && !e.open.Load()
-	})
+func (u user[P]) has(number int64) bool {
+	for e := u.first; e != nil; e = e.next {
+		if e.number == number || e.number == 0 && !e.open.Load() {
+			return true
+		}
+	}
+	return false
 }
 
-func (u *user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
-	for _, e := range u.entries {
+func (u user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
+	for e := u.first; e != nil; e = e.next {
 		switch {
 		case !e.open.Load():
 			e.miss(marks...)
@@ -88,7 +91,7 @@ func (h *Hub[P]) everyone(p *link.Packet, user, except int64) {
 		peers := (*scratch)[:0]
 		s.mu.Lock()
 		for _, u := range s.users {
-			for _, e := range u.entries {
+			for e := u.first; e != nil; e = e.next {
 				switch {
 				case !e.open.Load():
 					e.miss(marks...)
@@ -113,11 +116,9 @@ func (h *Hub[P]) Peers(id int64) []P {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var peers []P
-	if u := s.users[id]; u != nil {
-		for _, e := range u.entries {
-			if e.open.Load() {
-				peers = append(peers, e.Peer)
-			}
+	for e := s.users[id].first; e != nil; e = e.next {
+		if e.open.Load() {
+			peers = append(peers, e.Peer)
 		}
 	}
 	return peers

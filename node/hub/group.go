@@ -56,11 +56,7 @@ func (h *Hub[P]) Join(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[id]
-	if u == nil {
-		return
-	}
-	for _, e := range u.entries {
+	for e := s.users[id].first; e != nil; e = e.next {
 		if e.told && !slices.Contains(e.groups, group) {
 			e.groups = append(e.groups, group)
 			h.into(group, e)
@@ -73,11 +69,7 @@ func (h *Hub[P]) Quit(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[id]
-	if u == nil {
-		return
-	}
-	for _, e := range u.entries {
+	for e := s.users[id].first; e != nil; e = e.next {
 		if i := slices.Index(e.groups, group); i >= 0 {
 			e.groups = slices.Delete(e.groups, i, i+1)
 			h.outOf(group, e)
@@ -221,11 +213,9 @@ func (h *Hub[P]) Sessions(id int64, numbers []int64) []P {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var peers []P
-	if u := s.users[id]; u != nil {
-		for _, e := range u.entries {
-			if slices.Contains(numbers, e.number) {
-				peers = append(peers, e.Peer)
-			}
+	for e := s.users[id].first; e != nil; e = e.next {
+		if slices.Contains(numbers, e.number) {
+			peers = append(peers, e.Peer)
 		}
 	}
 	return peers

@@ -89,7 +89,7 @@ func TestSessionsAreFoundByTheirNumbersOpenOrNot(t *testing.T) {
 	h := New[*peer]()
 	a, b := opened(t, h, 1, "phone", 5), enter(h, 1, "desk", 6)
 	enter(h, 1, "cim", 0)
-	if got := h.Sessions(1, []int64{5, 6, 7}); !slices.Equal(got, []*peer{a.Peer, b.Peer}) {
+	if got := h.Sessions(1, []int64{5, 6, 7}); len(got) != 2 || !slices.Contains(got, a.Peer) || !slices.Contains(got, b.Peer) {
 		t.Errorf("%d sessions", len(got))
 	}
 	if h.Sessions(2, []int64{5}) != nil {

@@ -24,7 +24,7 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, u := range s.users {
-		for _, e := range u.entries {
+		for e := u.first; e != nil; e = e.next {
 			if e.open.Load() {
 				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.newest(), Version: e.version})
 			}
@@ -39,7 +39,7 @@ func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range s.users {
-		for _, e := range u.entries {
+		for e := u.first; e != nil; e = e.next {
 			if e.open.Load() {
 				list = append(list, e.Peer)
 			}
@@ -60,10 +60,10 @@ func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 		s := &h.shards[i]
 		s.mu.Lock()
 		for id, u := range s.users {
-			if u.opened == 0 || id <= after || len(lowest) == limit && id > lowest[0].User {
+			if id <= after || len(lowest) == limit && id > lowest[0].User {
 				continue
 			}
-			if name := u.name(); strings.HasPrefix(name, prefix) {
+			if name, open := u.name(); open && strings.HasPrefix(name, prefix) {
 				lowest.keep(proto.User{User: id, Name: name}, limit)
 			}
 		}
@@ -73,13 +73,14 @@ func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 	return lowest
 }
 
-func (u *user[P]) name() string {
-	for _, e := range u.entries {
+// name returns the user's name, if one of the entries is open.
+func (u user[P]) name() (name string, open bool) {
+	for e := u.first; e != nil; e = e.next {
 		if e.open.Load() {
-			return e.Name
+			return e.Name, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // byID is a heap with the largest id on top.

@@ -27,6 +27,7 @@ type Entry[P Peer] struct {
 	open atomic.Bool // written under the shard's mu
 
 	// Guarded by the shard's mu once entered.
+	next    *Entry[P] // of the same user
 	here    bool
 	told    bool    // its groups are known
 	heard   bool    // it was sent or told something of the user's inbox
@@ -56,20 +57,17 @@ type Hub[P Peer] struct {
 
 type shard[P Peer] struct {
 	mu    sync.Mutex
-	users map[int64]*user[P]
+	users map[int64]user[P] // those who have an entry
 }
 
-// user is somebody who is here: at least one entry.
-type user[P Peer] struct {
-	entries []*Entry[P]
-	opened  int // entries that are open
-}
+// user has a list of entries, most often of one. Nobody has none.
+type user[P Peer] struct{ first *Entry[P] }
 
 // New returns an empty hub.
 func New[P Peer]() *Hub[P] {
 	h := &Hub[P]{}
 	for i := range h.shards {
-		h.shards[i].users = make(map[int64]*user[P])
+		h.shards[i].users = make(map[int64]user[P])
 		h.groups[i].entries = make(map[int64][]*Entry[P])
 	}
 	h.scratch.New = func() any { return new([]P) }
@@ -94,12 +92,8 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.number, e.here = number, true
-	u := s.users[e.User]
-	if u == nil {
-		u = new(user[P])
-		s.users[e.User] = u
-	}
-	u.entries = append(u.entries, e)
+	e.next = s.users[e.User].first
+	s.users[e.User] = user[P]{e}
 	h.entries.Add(1)
 }
 
@@ -131,24 +125,31 @@ func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	if !e.here || u.newerThan(e, number) {
 		return p, false
 	}
-	if !e.open.Load() {
-		e.open.Store(true)
-		u.opened++
-		if u.opened == 1 {
-			h.users.Add(1)
-		}
+	if !u.open() {
+		h.users.Add(1)
 	}
+	e.open.Store(true)
 	e.number = number
 	p.Missed, e.missed = e.missed, nil
 	for _, other := range u.displacedBy(e) {
 		p.Displaced = append(p.Displaced, other.Peer)
-		h.removeLocked(s, u, other)
+		h.removeLocked(s, other)
 	}
 	return p, true
 }
 
-func (u *user[P]) newerThan(e *Entry[P], number int64) bool {
-	for _, other := range u.entries {
+// open reports whether one of the entries is.
+func (u user[P]) open() bool {
+	for e := u.first; e != nil; e = e.next {
+		if e.open.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+func (u user[P]) newerThan(e *Entry[P], number int64) bool {
+	for other := u.first; other != nil; other = other.next {
 		if other != e && other.Device == e.Device && other.open.Load() && other.number > number {
 			return true
 		}
@@ -158,9 +159,9 @@ func (u *user[P]) newerThan(e *Entry[P], number int64) bool {
 
 // displacedBy returns the device's other entries up to e's number. A pending
 // CIM entry without a number is newer than all.
-func (u *user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
+func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
-	for _, other := range u.entries {
+	for other := u.first; other != nil; other = other.next {
 		unnumbered := other.number == 0
 		if other != e && other.Device == e.Device && other.number <= e.number && !unnumbered {
 			list = append(list, other)
@@ -179,36 +180,35 @@ func (h *Hub[P]) Leave(e *Entry[P]) (last bool) {
 	if !e.here {
 		return false
 	}
-	u := s.users[e.User]
-	h.removeLocked(s, u, e)
-	return u.find(e.Device, e.number) == nil
+	h.removeLocked(s, e)
+	return s.users[e.User].find(e.Device, e.number) == nil
 }
 
-func (h *Hub[P]) removeLocked(s *shard[P], u *user[P], e *Entry[P]) {
-	for i, other := range u.entries {
-		if other == e {
-			u.entries = append(u.entries[:i], u.entries[i+1:]...)
+func (h *Hub[P]) removeLocked(s *shard[P], e *Entry[P]) {
+	u := s.users[e.User]
+	for at := &u.first; *at != nil; at = &(*at).next {
+		if *at == e {
+			*at = e.next
 			break
 		}
+	}
+	if e.next = nil; u.first == nil {
+		delete(s.users, e.User)
+	} else {
+		s.users[e.User] = u
 	}
 	for _, group := range e.groups {
 		h.outOf(group, e)
 	}
 	h.entries.Add(-1)
 	e.here, e.groups = false, nil
-	if e.open.Load() {
-		u.opened--
-		if u.opened == 0 {
-			h.users.Add(-1)
-		}
-	}
-	if len(u.entries) == 0 {
-		delete(s.users, e.User)
+	if e.open.Load() && !u.open() {
+		h.users.Add(-1)
 	}
 }
 
-func (u *user[P]) find(device string, number int64) *Entry[P] {
-	for _, e := range u.entries {
+func (u user[P]) find(device string, number int64) *Entry[P] {
+	for e := u.first; e != nil; e = e.next {
 		if e.Device == device && e.number == number {
 			return e
 		}
@@ -221,10 +221,8 @@ func (h *Hub[P]) Find(id int64, device string, number int64) (peer P, ok bool) {
 	s := h.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u := s.users[id]; u != nil {
-		if e := u.find(device, number); e != nil {
-			return e.Peer, true
-		}
+	if e := s.users[id].find(device, number); e != nil {
+		return e.Peer, true
 	}
 	return peer, false
 }
