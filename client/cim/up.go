@@ -51,6 +51,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer cluster.Stop()
+	defer printFunctions(os.Stdout, cluster)
 	printCluster(os.Stdout, cluster, time.Since(begun))
 	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" {
 		<-ctx.Done() // nobody is there to chat
@@ -93,6 +94,19 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 		key = " -cluster-key " + c.ClusterKey()
 	}
 	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s%s\n\n", c.Nodes()[0].Gossip, key)
+}
+
+// printFunctions tells what became of the instances of a route that is a function.
+func printFunctions(w io.Writer, c *up.Cluster) {
+	stats := c.Functions()
+	if stats == nil {
+		return
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range stats.Rows() {
+		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+	}
+	table.Flush()
 }
 
 // loginName is the name of whoever sits at the terminal.

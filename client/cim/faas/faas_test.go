@@ -222,6 +222,45 @@ func TestInstancesDieAsOftenAsAsked(t *testing.T) {
 	}
 }
 
+func TestStatsTellColdFromWarm(t *testing.T) {
+	f := newFunction(t, Config{})
+	for _, path := range []string{"/slow", "/", "/", "/"} {
+		if _, _, err := get(t, f, path); err != nil {
+			t.Fatal(err)
+		}
+		f.settled()
+	}
+	var two sync.WaitGroup
+	for range 2 { // at a time: one of them has an instance of its own
+		two.Go(func() {
+			if _, _, err := get(t, f, "/slow"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	two.Wait()
+	if _, _, err := get(t, f, "/exit"); !errors.Is(err, ErrExited) {
+		t.Fatal(err)
+	}
+	f.settled()
+	s := f.Stats()
+	if s.Invocations != 7 || s.Started != 2 || s.Frozen != 6 || s.Killed != 0 || s.Cold.Count != 2 || s.Warm.Count != 4 {
+		t.Errorf("%+v", s)
+	}
+	// The one that ended counts as those that are there. Which of the two had the last
+	// event is not said: each came to rest as late as the other.
+	if r := s.Requests; r.Min+r.Max != 7 || r.Min < 1 || r.Min > 2 || r.Median != r.Max {
+		t.Errorf("requests are %+v", r)
+	}
+	if s.Cold.P50 < 100*time.Millisecond || s.Warm.P50 <= 0 || s.Warm.P50 >= 100*time.Millisecond || s.Warm.P99 < 100*time.Millisecond {
+		t.Errorf("cold %v, warm %v", s.Cold, s.Warm)
+	}
+	f.Close()
+	if closed := f.Stats(); closed != s {
+		t.Errorf("%+v, after Close %+v", s, closed)
+	}
+}
+
 func TestEveryShapeCarriesBodiesUnchanged(t *testing.T) {
 	f := newFunction(t, Config{})
 	for _, shape := range Shapes {

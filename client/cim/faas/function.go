@@ -57,20 +57,13 @@ type Function struct {
 	cfg  Config
 	rest sync.WaitGroup // invocations, until their instance is at rest
 
-	mu          sync.Mutex
-	idle        []*instance // frozen; the one that worked last is used first
-	all         map[*instance]bool
-	starting    int
-	invocations int
-	killEvery   int // zero once spared
-	stats       Stats
-	closed      bool
-}
-
-// Stats counts what became of instances.
-type Stats struct {
-	Started int
-	Killed  int // by KillEvery
+	mu        sync.Mutex
+	idle      []*instance // frozen; the one that worked last is used first
+	all       map[*instance]bool
+	starting  int
+	killEvery int // zero once spared
+	tally     tally
+	closed    bool
 }
 
 // New returns a Function without an instance.
@@ -87,7 +80,7 @@ func New(c Config) (*Function, error) {
 func (f *Function) Stats() Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.stats
+	return f.tally.stats(f.all)
 }
 
 // Invoke hands an event to an instance and returns its answer. It blocks for as
@@ -112,7 +105,9 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			done <- outcome{err: err}
 			return
 		}
+		thawed := time.Now()
 		answer, err := i.invoke(payload, f.cfg.Timeout, death)
+		f.count(i, time.Since(thawed), err)
 		done <- outcome{answer, err}
 		f.put(i, err, death)
 	}()
@@ -158,11 +153,12 @@ func deathOf(n, every int) death {
 // take returns an instance that is at rest, or a new one.
 func (f *Function) take() (*instance, death, error) {
 	f.mu.Lock()
-	f.invocations++
-	death := deathOf(f.invocations, f.killEvery)
+	f.tally.invocations++
+	death := deathOf(f.tally.invocations, f.killEvery)
 	if n := len(f.idle); n > 0 {
 		i := f.idle[n-1]
 		f.idle = f.idle[:n-1]
+		i.handed++
 		f.mu.Unlock()
 		return i, death, nil
 	}
@@ -171,7 +167,7 @@ func (f *Function) take() (*instance, death, error) {
 		return nil, survive, ErrThrottled
 	}
 	f.starting++
-	f.stats.Started++
+	f.tally.started++
 	f.mu.Unlock()
 
 	i, err := start(f.cfg)
@@ -179,9 +175,20 @@ func (f *Function) take() (*instance, death, error) {
 	defer f.mu.Unlock()
 	f.starting--
 	if err == nil {
+		i.handed++
 		f.all[i] = true
 	}
 	return i, death, err
+}
+
+// count counts the answer to an event, if there was one.
+func (f *Function) count(i *instance, took time.Duration, failed error) {
+	if failed != nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tally.answered(i, took)
 }
 
 // Spare kills no more instances for the sake of Config.KillEvery.
@@ -196,12 +203,16 @@ func (f *Function) put(i *instance, failed error, death death) {
 	if failed == nil || errors.As(failed, new(*Error)) { // the program goes on after an error that it reported
 		failed = i.freeze()
 	}
+	frozen := failed == nil
 	if death != survive && failed == nil {
 		failed = errors.New("its time has come")
 	}
 	f.mu.Lock()
+	if frozen {
+		f.tally.frozen++
+	}
 	if death != survive {
-		f.stats.Killed++
+		f.tally.killed++
 	}
 	if failed == nil && !f.closed {
 		f.idle = append(f.idle, i)
@@ -209,6 +220,7 @@ func (f *Function) put(i *instance, failed error, death death) {
 		return
 	}
 	delete(f.all, i)
+	f.tally.ended = append(f.tally.ended, i.handed)
 	f.mu.Unlock()
 	i.kill()
 }
@@ -222,6 +234,7 @@ func (f *Function) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.all { // nobody else has one any more
+		f.tally.ended = append(f.tally.ended, i.handed)
 		i.kill()
 	}
 	clear(f.all)

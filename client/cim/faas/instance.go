@@ -17,8 +17,13 @@ type instance struct {
 	api    *runtimeAPI
 	server *http.Server
 	cmd    *exec.Cmd
+	begun  time.Time     // when the process was started
 	done   chan struct{} // closed when the process has ended
 	serves sync.WaitGroup
+
+	// Guarded by the mutex of the Function.
+	handed int  // events
+	warm   bool // it has answered
 }
 
 // start starts the program and returns when it asks for its first event. It is
@@ -36,6 +41,7 @@ func start(c Config) (*instance, error) {
 		"AWS_LAMBDA_RUNTIME_API="+listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=cim")
 	i.cmd.Stdout, i.cmd.Stderr = c.Log, c.Log
 	i.cmd.SysProcAttr = childAttr()
+	i.begun = time.Now()
 	if err := i.cmd.Start(); err != nil {
 		i.stopServing()
 		return nil, fmt.Errorf("start instance: %w", err)

@@ -85,12 +85,13 @@ func (f *functions) stop() {
 	f.log.Close()
 }
 
-// Functions counts the instances of a route that is a function; zero otherwise.
-func (c *Cluster) Functions() faas.Stats {
+// Functions tells of the instances of a route that is a function; nil: it is none.
+func (c *Cluster) Functions() *faas.Stats {
 	if c.functions == nil {
-		return faas.Stats{}
+		return nil
 	}
-	return c.functions.function.Stats()
+	stats := c.functions.function.Stats()
+	return &stats
 }
 
 // SpareFunctions kills no more instances of a route that is a function.

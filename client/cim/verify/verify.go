@@ -81,6 +81,9 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	}
 	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack})
 	err = c.drive(ctx, faults, cluster, noZK, book, watcher)
+	if stats := cluster.Functions(); stats != nil {
+		book.Write(ledger.Record{Kind: ledger.Functions, Function: stats})
+	}
 	return errors.Join(err, book.Close())
 }
 

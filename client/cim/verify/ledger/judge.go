@@ -154,6 +154,8 @@ func (j *Judge) Hear(r Record) {
 		j.lose(r)
 	case Trimmed:
 		j.verdict.Trimmed++
+	case Functions:
+		j.verdict.Function = r.Function
 	case Quiet:
 		j.quiet = r.Time
 		for _, m := range j.order {

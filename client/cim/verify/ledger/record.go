@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cim-go/cim/client/cim/faas"
 )
 
 // Kind is what a record tells.
@@ -38,6 +40,7 @@ const (
 	Trimmed   Kind = "trimmed"    // User's Device was told that entries are gone that it never saw
 	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
 	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox
+	Functions Kind = "functions"  // the route is a function, and Function is what became of it
 	Quiet     Kind = "quiet"      // all is healed and everything owed is shown, or the wait for that is over
 )
 
@@ -69,6 +72,8 @@ type Record struct {
 	Ack     string `json:"ack,omitempty"`   // of Begun: what "accepted" means, AckReplica or else on the primary
 	Tail    int64  `json:"tail,omitempty"`  // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
 	Alone   int64  `json:"alone,omitempty"` // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
+
+	Function *faas.Stats `json:"function,omitempty"`
 }
 
 // AckReplica is the Ack of a run in which "accepted" means stored on a replica.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/cim-go/cim/client/cim/faas"
 )
 
 // examples is how many violations of a kind a verdict tells in full.
@@ -34,6 +36,8 @@ type Verdict struct {
 
 	Faults  map[string]int    // how often each began
 	LeftOut map[string]string // faults that could not happen, and why
+
+	Function *faas.Stats // nil: routes were servers
 
 	Ack             string // what "accepted" meant
 	Failovers       int    // primaries of the store that were lost
@@ -95,6 +99,11 @@ func (v *Verdict) Print(w io.Writer) error {
 	}
 	if v.Failovers > 0 {
 		row("lost with a primary", "%s", v.lost())
+	}
+	if v.Function != nil {
+		for _, r := range v.Function.Rows() {
+			row(r[0], "%s", r[1])
+		}
 	}
 	if v.Kinds["disagree"]+v.Kinds["log order"]+v.Kinds["lost"] == 0 {
 		row("converged", "all devices have the same %d logs, in the same order", v.Logs)
