@@ -8,19 +8,19 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A node asks when the route wants to be asked and at least once a second or so,
-// never twice at a time, and goes on when no route answers.
-func TestNodeAsksToFireAboutOnceASecond(t *testing.T) {
+// A node asks when the route wants to be asked and at least twice a minute, never
+// twice at a time, and goes on when no route answers.
+func TestNodeAsksToFireWhenItWasTold(t *testing.T) {
 	answer := func(ms int64) (*proto.FireAnswer, error) { return &proto.FireAnswer{Next: ms}, nil }
 	for name, c := range map[string]struct {
 		fire        func(*proto.FireRequest) (*proto.FireAnswer, error)
 		least, most int // calls in a minute
 	}{
-		"nothing is due":       {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(900) }, 59, 68},
-		"soon":                 {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(200) }, 270, 305},
-		"route says nonsense":  {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(-5) }, 1000, 1200},
-		"route says too late":  {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(1 << 40) }, 53, 61},
-		"no route answers":     {func(*proto.FireRequest) (*proto.FireAnswer, error) { return nil, errAway }, 55, 125},
+		"nothing is due":       {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(30_000) }, 2, 3},
+		"soon":                 {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(200) }, 160, 215},
+		"route says nonsense":  {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(-5) }, 300, 400},
+		"route says too late":  {func(*proto.FireRequest) (*proto.FireAnswer, error) { return answer(1 << 40) }, 2, 3},
+		"no route answers":     {func(*proto.FireRequest) (*proto.FireAnswer, error) { return nil, errAway }, 50, 125},
 		"route takes its time": {func(*proto.FireRequest) (*proto.FireAnswer, error) { time.Sleep(5 * time.Second); return answer(900) }, 9, 11},
 	} {
 		t.Run(name, inBubble(func(t *testing.T) {
@@ -38,4 +38,73 @@ func TestNodeAsksToFireAboutOnceASecond(t *testing.T) {
 			})
 		}))
 	}
+}
+
+// asked returns how often the route was asked to fire.
+func (s *script) asked() (n int) {
+	s.set(func(s *script) { n = len(s.fires) })
+	return n
+}
+
+// What is due before a node asks anyway it is told by a push, which counts also
+// while the node is asking, and in its present life only.
+func TestNodeAsksToFireWhenItIsWoken(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		w := start(t, nil)
+		slow := false
+		w.route.set(func(s *script) {
+			s.fire = func(*proto.FireRequest) (*proto.FireAnswer, error) {
+				if slow {
+					time.Sleep(2 * time.Second)
+				}
+				return &proto.FireAnswer{Next: 30_000}, nil
+			}
+		})
+		time.Sleep(2 * time.Second) // the first time
+		begun := w.route.asked()
+		sleep := func(d time.Duration, want int, why string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if n := w.route.asked() - begun; n != want {
+				t.Errorf("%s: asked %d times, want %d", why, n, want)
+			}
+		}
+		w.Push(&proto.PushRequest{Boot: 76, Wake: 1000})
+		sleep(4*time.Second, 0, "told in an earlier life")
+		w.Push(&proto.PushRequest{Boot: 77, Wake: 5000})
+		w.Push(&proto.PushRequest{Boot: 77, Wake: 9000})
+		w.Push(&proto.PushRequest{Boot: 77})
+		sleep(4999*time.Millisecond, 0, "too early")
+		sleep(251*time.Millisecond, 1, "when it is due")
+		slow = true
+		w.Push(&proto.PushRequest{Boot: 77, Wake: 1})
+		sleep(time.Second, 2, "while the route answers")
+		w.Push(&proto.PushRequest{Boot: 77, Wake: 3000})
+		sleep(1500*time.Millisecond, 2, "after its answer")
+		sleep(2*time.Second, 3, "told during the call")
+		sleep(5*time.Second, 3, "and then not")
+		w.AskToFire()
+		sleep(time.Second, 4, "somebody is gone")
+	})(t)
+}
+
+// Behind a function every call is an invocation.
+func TestIdleNodeAsksNothingButWhetherToFire(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		w := start(t, nil)
+		w.route.set(func(s *script) {
+			s.fire = func(*proto.FireRequest) (*proto.FireAnswer, error) { return &proto.FireAnswer{Next: 30_000}, nil }
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		w.route.set(func(s *script) {
+			if n := len(s.fires); n < 118 || n > 122 {
+				t.Errorf("asked %d times in an hour whether to fire, want twice a minute", n)
+			}
+			if n := len(s.reports) + len(s.sends) + len(s.reconciles) + len(s.pulls) + len(s.moves); n != 0 {
+				t.Errorf("%d other calls", n)
+			}
+		})
+	})(t)
 }

@@ -28,6 +28,7 @@ type Node struct {
 	lanes      [laneCount]*lane
 	puller     *puller
 	reconciler *reconciler
+	asker      *asker
 	drainer    *drainer
 	streams    *stream.Server // of routes that push
 	backlog    atomic.Int64   // bytes of messages at the lanes
@@ -55,6 +56,7 @@ func New(c Config) (*Node, error) {
 	n.puller = newPuller()
 	n.relays = newRelays(n)
 	n.reconciler = newReconciler(n)
+	n.asker = newAsker()
 	n.drainer = newDrainer(n, c.Registerer)
 	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
 	links, err := link.NewServer(c.link(n.accept))

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"time"
+
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
@@ -36,6 +38,9 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 	}
 	if r.Reconcile {
 		n.reconciler.hurry()
+	}
+	if r.Wake > 0 {
+		n.asker.sooner(time.Duration(min(r.Wake, fireLatest.Milliseconds())) * time.Millisecond)
 	}
 	return answer
 }

@@ -1606,8 +1606,8 @@ func (x *PullAnswer) GetOldest() int64 {
 }
 
 // FireRequest has a route send the delayed messages that are due, so that a route
-// needs no clock of its own. Every node asks about once a second; several at once
-// do no harm.
+// needs no clock of its own. Every node asks when the last answer or a push told it
+// to; several at once do no harm.
 type FireRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
@@ -1654,7 +1654,7 @@ func (x *FireRequest) GetOrigin() *Origin {
 
 type FireAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"` // ms until this node should ask again, at most a second
+	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"` // ms until this node should ask again: something is due then, or may be
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1772,6 +1772,7 @@ type PushRequest struct {
 	Items         []*PushItem            `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	Kicks         []*Kick                `protobuf:"bytes,3,rep,name=kicks,proto3" json:"kicks,omitempty"`
 	Reconcile     bool                   `protobuf:"varint,4,opt,name=reconcile,proto3" json:"reconcile,omitempty"` // a push to this node failed: go through what you hold
+	Wake          int64                  `protobuf:"varint,5,opt,name=wake,proto3" json:"wake,omitempty"`           // ms after which to ask a route to fire, unless you do so before; zero: nothing is new
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1832,6 +1833,13 @@ func (x *PushRequest) GetReconcile() bool {
 		return x.Reconcile
 	}
 	return false
+}
+
+func (x *PushRequest) GetWake() int64 {
+	if x != nil {
+		return x.Wake
+	}
+	return 0
 }
 
 // PushItem is one entry for one user or one group, or news of what he sent. Without
@@ -2265,12 +2273,13 @@ const file_hop_proto_rawDesc = "" +
 	"\x02at\x18\x01 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x02 \x01(\tR\x04prev\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x12\x14\n" +
-	"\x05entry\x18\x04 \x01(\fR\x05entry\"\x85\x01\n" +
+	"\x05entry\x18\x04 \x01(\fR\x05entry\"\x99\x01\n" +
 	"\vPushRequest\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x06R\x04boot\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.PushItemR\x05items\x12\x1f\n" +
 	"\x05kicks\x18\x03 \x03(\v2\t.cim.KickR\x05kicks\x12\x1c\n" +
-	"\treconcile\x18\x04 \x01(\bR\treconcile\"\xbb\x01\n" +
+	"\treconcile\x18\x04 \x01(\bR\treconcile\x12\x12\n" +
+	"\x04wake\x18\x05 \x01(\x03R\x04wake\"\xbb\x01\n" +
 	"\bPushItem\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x18\n" +
 	"\anumbers\x18\x02 \x03(\x03R\anumbers\x12\x16\n" +

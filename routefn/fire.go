@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	mathrand "math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -22,69 +21,50 @@ const (
 	fireLimit = 2500 * time.Millisecond
 )
 
-// gate lets one look for due messages be under way in this process, and one start
-// in askSoonest. The zero gate is open.
-type gate struct {
-	mu   sync.Mutex
-	busy bool
-	next time.Time
-}
-
-// enter reports whether the caller may look; if so, he calls leave.
-func (g *gate) enter(now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.busy || now.Before(g.next) {
-		return false
-	}
-	g.busy, g.next = true, now.Add(askSoonest)
-	return true
-}
-
-func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = false
-}
-
-// fire sends what is due and returns when to ask again. It goes on when the caller
-// hangs up, so that no shard stays leased in the middle.
+// fire sends what is due and returns when to ask again.
 func (rt *Route) fire(ctx context.Context) (time.Duration, error) {
-	start := time.Now()
-	if !rt.firing.enter(start) {
-		return askEvery, nil
-	}
-	defer rt.firing.leave()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fireLimit)
+	ctx, cancel := context.WithTimeout(ctx, fireLimit)
 	defer cancel()
 	due, next, err := rt.cfg.Store.Shards(ctx)
-	if err != nil {
-		return 0, err
+	if err != nil || len(due) == 0 {
+		return nextAsk(next), err
 	}
-	// Several routes begin at different shards.
-	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
-	fired := false
-	holder := rand.Text()
-	for _, shard := range due {
-		if time.Since(start) > fireTime {
-			break
-		}
-		if rt.fireShard(ctx, shard, holder, start.Add(fireTime)) {
-			fired = true
-		}
-	}
-	if fired { // where some were due, more may be
+	fired := rt.fireShards(ctx, due)
+	left, next, err := rt.cfg.Store.Shards(ctx)
+	switch {
+	case fired && (err != nil || len(left) > 0):
 		return askSoonest, nil
+	case err != nil || len(left) > 0:
+		return askAgain, nil
+	default:
+		return nextAsk(next), nil
 	}
-	return nextAsk(next), nil
 }
 
 // nextAsk is when to ask again if messages are due in wait; negative: none is.
 func nextAsk(wait time.Duration) time.Duration {
 	if wait < 0 {
-		return askEvery
+		return askLatest
 	}
-	return min(max(wait, askSoonest), askEvery)
+	return min(max(wait, askSoonest), askLatest)
+}
+
+// fireShards sends what is due in shards, as much as there is time for. It reports
+// whether it sent any.
+func (rt *Route) fireShards(ctx context.Context, due []int) (fired bool) {
+	end := time.Now().Add(fireTime)
+	// Several routes begin at different shards.
+	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	holder := rand.Text()
+	for _, shard := range due {
+		if time.Now().After(end) {
+			break
+		}
+		if rt.fireShard(ctx, shard, holder, end) {
+			fired = true
+		}
+	}
+	return fired
 }
 
 // fireShard sends what is due in one shard, in order, until end. It reports

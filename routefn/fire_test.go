@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,10 +44,9 @@ func (w *world) due(token, id string, to, group int64) {
 	w.schedule(token, proto.ScheduleMessage{ID: id, To: to, Group: group, Text: id, At: time.Now().Add(-time.Second).UnixMilli()})
 }
 
-// fire asks as a node does, as if the last time was long ago.
+// fire asks as a node does.
 func (w *world) fire() time.Duration {
 	w.t.Helper()
-	w.route.firing = gate{}
 	var answer proto.FireAnswer
 	w.node(proto.PathNodeFire, &proto.FireRequest{Origin: w.nodes["n1"].origin}, &answer)
 	w.flush()
@@ -116,7 +118,7 @@ func TestRoutesClockFiresNothing(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(2 * time.Hour) } })
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
 	w.schedule(alice.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: time.Hour.Milliseconds()})
-	if next := w.fire(); next != askEvery {
+	if next := w.fire(); next != askLatest {
 		t.Errorf("ask again in %v", next)
 	}
 	w.wantInbox(bob.Token)
@@ -293,32 +295,93 @@ func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
 	w.wantInbox(bob.Token, want...)
 }
 
-// While one looks, all others are answered from memory; and a caller who hangs up
-// stops nothing in the middle.
-func TestOneLookAtATime(t *testing.T) {
+// A caller who hangs up stops nothing in the middle.
+func TestCallerWhoHangsUpStopsNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
 	w.due(alice.Token, "m1", bob.User, 0)
 	hungUp, cancel := context.WithCancel(t.Context())
 	cancel()
-	if next, err := w.route.fire(hungUp); err != nil || next != askSoonest {
-		t.Fatalf("ask again in %v, %v", next, err)
+	if answer, err := w.route.fireForNode(hungUp, nil); err != nil || answer.Next != askLatest.Milliseconds() {
+		t.Fatalf("answer %v, %v", answer, err)
 	}
 	w.wantInbox(bob.Token, "m1")
-	w.due(alice.Token, "m2", bob.User, 0)
-	w.redis.Close() // an answer that needs the store would be an error
-	if next, err := w.route.fire(t.Context()); err != nil || next != askEvery {
-		t.Fatalf("ask again in %v, %v", next, err)
-	}
+}
 
-	var g gate
-	now := time.Now()
-	if !g.enter(now) || g.enter(now.Add(time.Hour)) {
-		t.Error("two look at once")
+// While one looks, all others share the next look, which begins after they asked.
+func TestOneLookAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l looks
+		var all sync.WaitGroup
+		var atATime, begun atomic.Int32
+		run := func() (time.Duration, error) {
+			if atATime.Add(1) > 1 {
+				t.Error("two look at once")
+			}
+			defer atATime.Add(-1)
+			n := begun.Add(1)
+			time.Sleep(time.Second)
+			return time.Duration(n), nil
+		}
+		ask := func(want time.Duration) {
+			all.Go(func() {
+				if got, err := l.share(run); got != want || err != nil {
+					t.Errorf("answer is of look %d, want %d; %v", got, want, err)
+				}
+			})
+		}
+		ask(1)
+		synctest.Wait()
+		for range 1000 {
+			ask(2)
+		}
+		synctest.Wait()
+		time.Sleep(1500 * time.Millisecond) // the second has begun
+		ask(3)
+		all.Wait()
+		if n := begun.Load(); n != 3 {
+			t.Errorf("%d looks", n)
+		}
+	})
+}
+
+// woken returns in how many ms each node was told to ask.
+func (w *world) woken() map[string][]int64 {
+	told := make(map[string][]int64)
+	for id, n := range w.nodes {
+		n.mu.Lock()
+		for _, p := range n.pushed {
+			if p.Wake > 0 {
+				told[id] = append(told[id], p.Wake)
+			}
+		}
+		n.mu.Unlock()
 	}
-	g.leave()
-	if g.enter(now.Add(askSoonest-1)) || !g.enter(now.Add(askSoonest)) {
-		t.Error("the next look is too early or too late")
+	return told
+}
+
+// What is due before nodes ask anyway, some of them are told before its sender is
+// answered; also when he asks again, having heard nothing.
+func TestNodesAreToldWhatIsDueSoon(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	for i, after := range []time.Duration{time.Hour, 20 * time.Second, 20 * time.Second, 0} {
+		q := proto.ScheduleMessage{ID: "soon", To: bob.User, Text: "x", After: after.Milliseconds()}
+		if after == time.Hour {
+			q.ID = "later"
+		}
+		if after == 0 {
+			q.ID, q.At = "now", time.Now().UnixMilli()
+		}
+		w.schedule(alice.Token, q)
+		for id, told := range w.woken() {
+			if len(told) != i || told[i-1] > after.Milliseconds()+1 || after > 0 && told[i-1] < after.Milliseconds()-5000 {
+				t.Errorf("%s was told %v", id, told)
+			}
+		}
+		if n := len(w.woken()); i > 0 && n != min(wakeNodes, len(w.nodes)) {
+			t.Errorf("%d nodes were told", n)
+		}
 	}
 }
 
@@ -344,7 +407,6 @@ func TestTwoRoutesSendOnceAndInOrder(t *testing.T) {
 					return
 				default:
 				}
-				rt.firing = gate{}
 				if _, err := rt.fire(context.WithoutCancel(t.Context())); err != nil {
 					t.Error(err)
 					return
@@ -372,5 +434,34 @@ func TestStrangersDoNotFire(t *testing.T) {
 	w := newWorld(t, nil)
 	if status, _, _ := w.call(http.MethodPost, proto.PathNodeFire, "not the service token", proto.ContentProtobuf, ""); status != http.StatusUnauthorized {
 		t.Errorf("answered %d", status)
+	}
+}
+
+// Nodes that do not answer are made up for by others.
+func TestNodesThatAnswerAreToldWhatIsDueSoon(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, id := range []string{"n3", "n4", "n5"} {
+		w.addNode(id)
+	}
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.nodes["n1"].pause()
+	w.nodes["n2"].stop()
+	for i := range 4 {
+		w.schedule(alice.Token, proto.ScheduleMessage{ID: fmt.Sprint("m", i), To: bob.User, Text: "x", After: 20_000})
+	}
+	told := w.woken()
+	if len(told["n3"]) != 4 || len(told["n4"]) != 4 || len(told["n5"]) != 4 {
+		t.Errorf("told are %v", told)
+	}
+	for _, id := range []string{"n3", "n4", "n5"} {
+		w.nodes[id].pause()
+	}
+	begun := time.Now()
+	w.schedule(alice.Token, proto.ScheduleMessage{ID: "untold", To: bob.User, Text: "x", After: 20_000})
+	if took := time.Since(begun); took > 3*wakeTime {
+		t.Errorf("it took %v to find that no node can be told", took)
+	}
+	if n := testutil.ToFloat64(w.route.metrics.delayedUntold); n != 1 {
+		t.Errorf("%v are counted as untold", n)
 	}
 }

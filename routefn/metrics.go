@@ -42,6 +42,7 @@ type metrics struct {
 	delayedSent    prometheus.Counter
 	delayedLate    prometheus.Histogram
 	delayedLeft    prometheus.Counter
+	delayedUntold  prometheus.Counter
 	delayedDropped *prometheus.CounterVec
 }
 
@@ -95,6 +96,9 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		delayedLeft: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_delayed_left_total", Help: "Tries to send a delayed message that failed and are repeated.",
 		}),
+		delayedUntold: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_delayed_untold_total", Help: "Delayed messages scheduled for soon that no node could be told of, so that they may be late by half a minute.",
+		}),
 		delayedDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_delayed_dropped_total", Help: "Delayed messages that could not be sent when they were due, by code.",
 		}, []string{"code"}),
@@ -121,7 +125,7 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 	}
 	collectors := append(admissionGauges(limiter),
 		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed, m.admissions,
-		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedDropped)
+		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the route: %w", err)

@@ -8,12 +8,16 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
+// When a node is to ask again.
 const (
-	// askEvery is how soon a node asks again if nothing is due earlier. With what the
-	// node adds, so that a thousand do not ask at once, it stays within a second.
-	askEvery = 900 * time.Millisecond
-	// askSoonest is the least time between two looks of one route. What is asked in
-	// between is answered from memory: a thousand nodes cost the store no more than one.
+	// askLatest is when nothing is due before. What becomes due before and was
+	// scheduled after is told to some nodes: see wake. It is as long as what nobody
+	// pushed may go unnoticed otherwise, too: nodes reconcile within 30 s.
+	askLatest = 30 * time.Second
+	// askAgain is when something is due that cannot be sent now: somebody else has the
+	// shard, or it was left.
+	askAgain = 900 * time.Millisecond
+	// askSoonest is the least, so that what is due in close succession is sent together.
 	askSoonest = 200 * time.Millisecond
 )
 
@@ -22,7 +26,10 @@ const (
 // goroutine of its own: it may be a function.
 func (rt *Route) NodeFire(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeFire) }
 
+// fireForNode goes on when the caller hangs up, so that no shard stays leased in
+// the middle.
 func (rt *Route) fireForNode(ctx context.Context, _ *proto.FireRequest) (*proto.FireAnswer, error) {
-	next, err := rt.fire(ctx)
+	ctx = context.WithoutCancel(ctx)
+	next, err := rt.looks.share(func() (time.Duration, error) { return rt.fire(ctx) })
 	return &proto.FireAnswer{Next: next.Milliseconds()}, err
 }

@@ -21,7 +21,7 @@ type Route struct {
 	nodes     *nodes
 	push      *pusher
 	streams   *stream.Server
-	firing    gate
+	looks     looks
 	outage    outage
 
 	admission *admission.Limiter

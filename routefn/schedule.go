@@ -42,6 +42,9 @@ func (rt *Route) schedule(ctx context.Context, by token.Token, q proto.ScheduleM
 		},
 		At: q.At, After: q.After,
 	})
+	if err == nil && s.State == proto.StatePending {
+		rt.wake(ctx, s.Wait)
+	}
 	return proto.Scheduled{ID: q.ID, State: s.State, Due: s.Due, Code: s.Code}, err
 }
 

@@ -171,13 +171,14 @@ func (i *Issuer) tokenMAC(body []byte) []byte {
 
 // Verifier checks tickets at a node. It is safe for concurrent use.
 type Verifier struct {
-	keys atomic.Pointer[[]ed25519.PublicKey]
+	keys    atomic.Pointer[[]ed25519.PublicKey]
+	unknown chan struct{} // holds one
 }
 
 // NewVerifier takes the public keys of the routes: one, or two while the route
 // key is being changed. Without any it refuses every ticket until Set.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
-	v := new(Verifier)
+	v := &Verifier{unknown: make(chan struct{}, 1)}
 	v.Set(keys...)
 	return v
 }
@@ -207,6 +208,7 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 	}
 	body, signature := b[:len(b)-ed25519.SignatureSize], b[len(b)-ed25519.SignatureSize:]
 	if !v.signed(body, signature) {
+		v.missed()
 		return Ticket{}, ErrInvalid
 	}
 	var t TicketBody
@@ -221,6 +223,17 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
 		Node: t.Node, Expires: expires, Proof: t.Proof,
 	}, nil
+}
+
+// Unknown receives when a ticket was refused since the last time that none of the
+// keys signed. It may be a stranger's; or the routes have another key by now.
+func (v *Verifier) Unknown() <-chan struct{} { return v.unknown }
+
+func (v *Verifier) missed() {
+	select {
+	case v.unknown <- struct{}{}:
+	default:
+	}
 }
 
 func (v *Verifier) signed(body, signature []byte) bool {

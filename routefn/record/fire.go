@@ -10,9 +10,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
+// lookAgain is how soon to look at a shard again that did not answer.
+const lookAgain = time.Second
+
 // Shards returns the shards in which messages are due, in no order, and how soon
 // others are; negative if none is pending. It only reads, one small command a shard.
-// Shards that do not answer are left out; if none does, the error is ErrUnavailable.
+// Shards that do not answer are left out, and next is a second at most because of
+// them; if none does, the error is ErrUnavailable.
 func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
 	firsts, clocks := make([]*op, shards), make([]*op, shards)
 	for i := range shards {
@@ -42,8 +46,11 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 			next = wait
 		}
 	}
-	if answers == 0 {
+	switch {
+	case answers == 0:
 		return nil, -1, fmt.Errorf("look for due messages: %w", err)
+	case answers < shards && (next < 0 || next > lookAgain):
+		next = lookAgain
 	}
 	return due, next, nil
 }

@@ -54,7 +54,8 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	case "done":
 		return ended(integer(o.reply[1]), integer(o.reply[2])), nil
 	default:
-		return Scheduled{State: state, Due: integer(o.reply[1])}, nil
+		wait := time.Duration(integer(o.reply[2])) * time.Millisecond
+		return Scheduled{State: state, Due: integer(o.reply[1]), Wait: wait}, nil
 	}
 }
 

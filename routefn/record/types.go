@@ -263,6 +263,8 @@ type Scheduled struct {
 	State string     // proto.StatePending and its like
 	Due   int64      // ms by the store's clock: when it is due, or when it ended
 	Code  proto.Code // with StateDropped: why
+
+	Wait time.Duration // of one that has not ended: until it is due, by the store's clock; negative: it is
 }
 
 // ScheduledAt is a place in the list of what a user has pending.

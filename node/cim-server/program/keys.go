@@ -7,19 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/cim-route/config"
 )
 
-// How often the routes are asked for the keys of tickets: soon until the first
-// answer, then often enough that a change of the route key, with both keys told
-// for a while, is learnt in time.
+// How often the routes are asked for the keys of tickets.
 const (
-	keysFirst = 250 * time.Millisecond
-	keysEvery = 30 * time.Second
+	keysFirst = 250 * time.Millisecond // until the first answer
+	keysRetry = 30 * time.Second       // when none answers
+	// keysEvery is how long a key is good that the routes have no more. It is not
+	// often, because behind a function every question is an invocation.
+	keysEvery = 10 * time.Minute
+	// keysSoonest is how soon they are asked because of a ticket that no key fits:
+	// strangers bring such, too.
+	keysSoonest = 10 * time.Second
 )
 
 // keepKeys keeps the verifier's keys until ctx ends. Nodes are told the public
@@ -30,31 +36,56 @@ func (s *server) keepKeys(ctx context.Context) error {
 		return nil
 	}
 	client := &http.Client{Timeout: 3 * time.Second}
-	told := false
+	k := keyKeeper{verifier: s.verifier, log: s.log, fetch: func(ctx context.Context) ([]ed25519.PublicKey, error) {
+		return s.fetchKeys(ctx, client)
+	}}
+	k.run(ctx)
+	return nil
+}
+
+// A keyKeeper keeps a verifier's keys as the routes tell them.
+type keyKeeper struct {
+	verifier *token.Verifier
+	fetch    func(context.Context) ([]ed25519.PublicKey, error)
+	log      *slog.Logger
+	told     bool // the log knows that no route answers
+}
+
+// run asks until ctx ends: now and then, and when there was a ticket that the keys
+// do not fit.
+func (k *keyKeeper) run(ctx context.Context) {
 	for {
-		keys, err := s.fetchKeys(ctx, client)
-		wait := keysEvery
-		switch {
-		case err == nil:
-			s.verifier.Set(keys...)
-			told = false
-		case ctx.Err() != nil:
-			return nil
-		default:
-			if !told {
-				s.log.Warn("no route tells the key of tickets", "err", err)
-				told = true
-			}
-			if !s.verifier.Ready() {
-				wait = keysFirst
-			}
+		wait := k.ask(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(wait, keysSoonest)):
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
+			return
+		case <-k.verifier.Unknown():
+		case <-time.After(wait - min(wait, keysSoonest)):
 		}
 	}
+}
+
+// ask asks once and returns when to do so again.
+func (k *keyKeeper) ask(ctx context.Context) time.Duration {
+	keys, err := k.fetch(ctx)
+	if err == nil {
+		k.verifier.Set(keys...)
+		k.told = false
+		return keysEvery
+	}
+	if !k.told && ctx.Err() == nil {
+		k.log.Warn("no route tells the key of tickets", "err", err)
+		k.told = true
+	}
+	if !k.verifier.Ready() {
+		return keysFirst
+	}
+	return keysRetry
 }
 
 // fetchKeys asks one route after another.

@@ -62,20 +62,31 @@ func (s *server) elsewhere() bool {
 }
 
 // watchOthers goes through everything the node holds when it sees others again
-// after it saw none: they may have given it up meanwhile, and routes with them.
+// after it saw none: they may have given it up meanwhile, and routes with them. When
+// one is gone it has a route asked what is due, which perhaps only that one knew.
 func (s *server) watchOthers(parts context.Context) error {
-	alone := true
+	seen := new(ring.View)
 	for {
 		view, changed := s.table.Watch()
-		was := alone
-		alone = len(view.Members()) <= 1
-		if was && !alone {
+		if len(seen.Members()) <= 1 && len(view.Members()) > 1 {
 			s.node.Reconcile()
 		}
+		if anyGone(seen, view) {
+			s.node.AskToFire()
+		}
+		seen = view
 		select {
 		case <-changed:
 		case <-parts.Done():
 			return nil
 		}
 	}
+}
+
+// anyGone reports whether a member of before, in that life of it, is not in after.
+func anyGone(before, after *ring.View) bool {
+	return slices.ContainsFunc(before.Members(), func(m ring.Member) bool {
+		now, ok := after.Member(m.ID)
+		return !ok || now.Boot != m.Boot
+	})
 }
