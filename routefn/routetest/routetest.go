@@ -22,7 +22,11 @@ const ClusterKey = "a cluster key of the tests"
 
 // World is what a route needs to be there: an empty store, and a member to land
 // on. Nobody is behind the member: the suite connects to no node.
-type World struct{ store, seed string }
+type World struct {
+	Members *httptest.Server // tells the members; closed with the test
+
+	store, seed string
+}
 
 // NewWorld makes a World that lasts as long as the test.
 func NewWorld(t testing.TB) *World {
@@ -38,7 +42,7 @@ func NewWorld(t testing.TB) *World {
 	}})
 	members := httptest.NewServer(seed.Handler(table, ring.NewKeys([]byte(ClusterKey)), nil))
 	t.Cleanup(members.Close)
-	return &World{store: store.URL(), seed: strings.TrimPrefix(members.URL, "http://")}
+	return &World{Members: members, store: store.URL(), seed: strings.TrimPrefix(members.URL, "http://")}
 }
 
 // Args are the flags of a route in the World.

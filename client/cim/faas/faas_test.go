@@ -97,9 +97,6 @@ func get(t *testing.T, f *Function, path string) (pid, served int, err error) {
 	return pid, served, nil
 }
 
-// settled waits until all instances are at rest.
-func (f *Function) settled() { f.rest.Wait() }
-
 func TestInstanceIsFrozenBetweenEventsAndUsedAgain(t *testing.T) {
 	f := newFunction(t, Config{})
 	first := 0
@@ -114,7 +111,7 @@ func TestInstanceIsFrozenBetweenEventsAndUsedAgain(t *testing.T) {
 		if pid != first || served != n {
 			t.Errorf("event %d is event %d of process %d, the first was of %d", n, served, pid, first)
 		}
-		f.settled()
+		f.Settle()
 		deadline := time.Now().Add(10 * time.Second)
 		for stateOf(t, pid) != "T" { // the signal takes a moment to reach every thread
 			if time.Now().After(deadline) {
@@ -170,7 +167,7 @@ func TestInstanceThatFailsIsReplaced(t *testing.T) {
 		if _, _, err := get(t, f, path); !errors.Is(err, want) {
 			t.Errorf("%s: error is %v, want %v", path, err, want)
 		}
-		f.settled()
+		f.Settle()
 		if _, served, err := get(t, f, "/"); err != nil || served != 1 {
 			t.Errorf("after %s: event %d, %v", path, served, err)
 		}
@@ -190,7 +187,7 @@ func TestErrorOfTheProgramIsTold(t *testing.T) {
 	if failed := new(Error); !errors.As(err, &failed) || !strings.Contains(failed.Message, "neither") {
 		t.Errorf("error is %v", err)
 	}
-	f.settled()
+	f.Settle()
 	if _, served, err := get(t, f, "/"); err != nil || served != 1 || f.Stats().Started != 1 {
 		t.Errorf("after it: event %d of instance %d, %v", served, f.Stats().Started, err)
 	}
@@ -205,7 +202,7 @@ func TestInstancesDieAsOftenAsAsked(t *testing.T) {
 		} else if err != nil {
 			t.Error(err)
 		}
-		f.settled()
+		f.Settle()
 	}
 	if s := f.Stats(); s.Killed != 4 || s.Started != 4 || failed != 2 {
 		t.Errorf("of 8 events %d failed, %+v", failed, s)
@@ -215,7 +212,7 @@ func TestInstancesDieAsOftenAsAsked(t *testing.T) {
 		if _, _, err := get(t, f, "/"); err != nil {
 			t.Error(err)
 		}
-		f.settled()
+		f.Settle()
 	}
 	if s := f.Stats(); s.Killed != 4 || s.Started != 5 {
 		t.Errorf("after they were spared: %+v", s)
@@ -228,7 +225,7 @@ func TestStatsTellColdFromWarm(t *testing.T) {
 		if _, _, err := get(t, f, path); err != nil {
 			t.Fatal(err)
 		}
-		f.settled()
+		f.Settle()
 	}
 	var two sync.WaitGroup
 	for range 2 { // at a time: one of them has an instance of its own
@@ -242,7 +239,7 @@ func TestStatsTellColdFromWarm(t *testing.T) {
 	if _, _, err := get(t, f, "/exit"); !errors.Is(err, ErrExited) {
 		t.Fatal(err)
 	}
-	f.settled()
+	f.Settle()
 	s := f.Stats()
 	if s.Invocations != 7 || s.Started != 2 || s.Frozen != 6 || s.Killed != 0 || s.Cold.Count != 2 || s.Warm.Count != 4 {
 		t.Errorf("%+v", s)

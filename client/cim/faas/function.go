@@ -191,6 +191,9 @@ func (f *Function) count(i *instance, took time.Duration, failed error) {
 	f.tally.answered(i, took)
 }
 
+// Settle blocks until the instances of all invocations so far are at rest.
+func (f *Function) Settle() { f.rest.Wait() }
+
 // Spare kills no more instances for the sake of Config.KillEvery.
 func (f *Function) Spare() {
 	f.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,6 +27,7 @@ type options struct {
 	listen   string // empty: the place says
 	function bool
 	members  source
+	stale    time.Duration // how old answers of seeds may be
 	zkRoot   string
 	key      string
 	profile  config.Profile // of a server; a function has nothing that runs beside requests
@@ -52,6 +54,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.StringVar(&only, "only", "", "serve these `handlers` alone, with commas, such as login,send (and the health checks)")
 	fs.StringVar(&members, "ring", "seed:127.0.0.1:8081",
 		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
+	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the members that a seed told are used when no node answers")
 	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
 	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN);\nwithout it a route serves this machine only")
 	err := config.Parse(fs, args)
@@ -63,6 +66,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	if o.members, err = parseSource(members); err != nil {
 		return nil, err
+	}
+	if o.stale <= 0 {
+		return nil, fmt.Errorf("%w: -ring-stale %v: want more than nothing", config.ErrUsage, o.stale)
 	}
 	if only != "" {
 		o.Only = strings.Split(only, ",")
@@ -135,7 +141,7 @@ func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (View,
 
 // followSeeds asks a node when a request needs to know.
 func (o *options) followSeeds(keys *ring.Keys, registry prometheus.Registerer) (View, error) {
-	client, err := seed.New(seed.Config{Seeds: o.members.addrs, Keys: keys, Logger: o.log, Registerer: registry, Client: http.DefaultClient})
+	client, err := seed.New(seed.Config{Seeds: o.members.addrs, Keys: keys, MaxStale: o.stale, Logger: o.log, Registerer: registry, Client: http.DefaultClient})
 	if err != nil {
 		return nil, err
 	}
