@@ -328,6 +328,9 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	if c.key != "" {
 		args = append(args, "-cluster-key", c.key)
 	}
+	if c.config.Route == RouteLambda {
+		args = append(args, "-plain-hop") // it offers no streams, and each try to open one would be an invocation
+	}
 	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
 }
 
