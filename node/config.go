@@ -28,6 +28,7 @@ type Config struct {
 	Route        Route           // see Uplink
 	Verifier     *token.Verifier // of tickets
 	ServiceToken string          // what routes show to push; not empty unless Open
+	OtherTokens  []string        // that routes may show, too, while the cluster key is being changed
 	Open         bool            // CIM connections and CIM's push come in, without tickets
 
 	// Capacity is how many connections may log in; 0: no limit. Above it a login

@@ -115,10 +115,17 @@ func (n *Node) askToFire(ctx context.Context) {
 	}
 }
 
-// fire asks once and returns when to ask again.
+// fire asks once and returns when to ask again. It takes over the keys of tickets,
+// which may have been changed.
 func (n *Node) fire(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.CallTimeout)
 	defer cancel()
 	answer, err := n.config.Route.Fire(ctx, &proto.FireRequest{Origin: n.origin})
-	return time.Duration(answer.GetNext()) * time.Millisecond, err
+	if err != nil {
+		return 0, err
+	}
+	if err := n.config.Verifier.Learn(answer.GetKeys()); err != nil {
+		n.log.Warn("route tells no keys of tickets", "err", err)
+	}
+	return time.Duration(answer.GetNext()) * time.Millisecond, nil
 }

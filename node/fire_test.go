@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // A node asks when the route wants to be asked and at least twice a minute, never
@@ -106,5 +107,46 @@ func TestIdleNodeAsksNothingButWhetherToFire(t *testing.T) {
 				t.Errorf("%d other calls", n)
 			}
 		})
+	})(t)
+}
+
+// The keys of tickets may be changed at any time: a node hears of it with the answers
+// that it gets all the time, and keeps what it has when they make no sense.
+func TestNodeLearnsTicketKeysWhenItAsksToFire(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		w := start(t, nil)
+		after, err := token.NewIssuer([]byte("the key after the change"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := func(i *token.Issuer) bool {
+			ticket, err := i.Ticket(token.Ticket{User: 1, Name: "alice", Node: nodeID, Expires: time.Now().Add(time.Minute)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.config.Verifier.Ticket(ticket, time.Now())
+			return err == nil
+		}
+		for _, c := range []struct {
+			told         [][]byte
+			before, then bool // whose tickets are good
+		}{
+			{nil, true, false},
+			{[][]byte{[]byte("no key")}, true, false},
+			{[][]byte{w.issuer.Public()[0], after.Public()[0]}, true, true},
+			{[][]byte{after.Public()[0]}, false, true},
+			{nil, false, true},
+		} {
+			w.route.set(func(s *script) {
+				s.fire = func(*proto.FireRequest) (*proto.FireAnswer, error) {
+					return &proto.FireAnswer{Next: 30_000, Keys: c.told}, nil
+				}
+			})
+			time.Sleep(31 * time.Second)
+			synctest.Wait()
+			if before, then := good(w.issuer), good(after); before != c.before || then != c.then {
+				t.Errorf("told %q: tickets of before are good: %v, of after: %v", c.told, before, then)
+			}
+		}
 	})(t)
 }

@@ -77,15 +77,22 @@ func (n *Node) Handler() http.Handler {
 
 // service lets only those in who show the service token.
 func (n *Node) service(next http.HandlerFunc) http.Handler {
-	want := []byte("Bearer " + n.config.ServiceToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := []byte(r.Header.Get("Authorization"))
-		if n.config.ServiceToken != "" && subtle.ConstantTimeCompare(got, want) != 1 {
+		if n.config.ServiceToken != "" && !n.shows(r.Header.Get("Authorization")) {
 			refuse(w, proto.Unauthorized, "")
 			return
 		}
 		next(w, r)
 	})
+}
+
+// shows reports whether a header bears one of the service tokens.
+func (n *Node) shows(header string) bool {
+	good := subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+n.config.ServiceToken))
+	for _, other := range n.config.OtherTokens {
+		good |= subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+other))
+	}
+	return good == 1
 }
 
 func (n *Node) servePush(w http.ResponseWriter, r *http.Request) {

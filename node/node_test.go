@@ -23,7 +23,7 @@ func TestNewChecksItsConfig(t *testing.T) {
 	}
 	good := Config{
 		ID: "n1", Clients: newPipes(), Internal: newPipes(), Route: new(script),
-		Verifier: token.NewVerifier(issuer.Public()), ServiceToken: "secret",
+		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	}
 	if _, err := New(good); err != nil {
 		t.Error(err)
@@ -57,7 +57,7 @@ func TestMetricsArePresentAtZero(t *testing.T) {
 	}
 	if _, err := New(Config{
 		ID: "n1", Clients: newPipes(), Internal: newPipes(), Route: new(script), Registerer: r,
-		Verifier: token.NewVerifier(issuer.Public()), ServiceToken: "secret",
+		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestRunEndsWithItsInternalPort(t *testing.T) {
 	internal := newPipes()
 	n, err := New(Config{
 		ID: "n1", Clients: newPipes(), Internal: internal, Route: new(script),
-		Verifier: token.NewVerifier(issuer.Public()), ServiceToken: "secret",
+		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -243,7 +243,7 @@ func start(t testing.TB, change func(*Config)) *town {
 	w := &town{route: new(script), issuer: issuer, ln: newPipes()}
 	c := Config{
 		ID: nodeID, Boot: 77, Address: "10.0.0.1:8081", Clients: w.ln, Internal: newPipes(),
-		Route: w.route, Verifier: token.NewVerifier(issuer.Public()), ServiceToken: "secret",
+		Route: w.route, Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	}
 	if change != nil {
 		change(&c)

@@ -1655,6 +1655,7 @@ func (x *FireRequest) GetOrigin() *Origin {
 type FireAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"` // ms until this node should ask again: something is due then, or may be
+	Keys          [][]byte               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`  // that tickets verify with now, as in KeysAnswer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1694,6 +1695,13 @@ func (x *FireAnswer) GetNext() int64 {
 		return x.Next
 	}
 	return 0
+}
+
+func (x *FireAnswer) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
 }
 
 // Stored is an entry where it stands.
@@ -2265,10 +2273,11 @@ const file_hop_proto_rawDesc = "" +
 	"\x06newest\x18\x03 \x01(\v2\t.cim.MarkR\x06newest\x12\x16\n" +
 	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"2\n" +
 	"\vFireRequest\x12#\n" +
-	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\" \n" +
+	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\"4\n" +
 	"\n" +
 	"FireAnswer\x12\x12\n" +
-	"\x04next\x18\x01 \x01(\x03R\x04next\"_\n" +
+	"\x04next\x18\x01 \x01(\x03R\x04next\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\fR\x04keys\"_\n" +
 	"\x06Stored\x12\x19\n" +
 	"\x02at\x18\x01 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x02 \x01(\tR\x04prev\x12\x10\n" +

@@ -36,6 +36,7 @@ type Config struct {
 
 	// ServiceToken is borne by what nodes ask of us and by what we ask of them.
 	ServiceToken string
+	OtherTokens  []string // that nodes may bear, too, while the cluster key is being changed
 
 	Auth      Auth
 	Policy    ring.Policy

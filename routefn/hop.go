@@ -163,5 +163,5 @@ func (d Direct) Fire(ctx context.Context, q *proto.FireRequest) (*proto.FireAnsw
 
 // TicketKeys is nodes' GET /node/keys.
 func (d Direct) TicketKeys() []ed25519.PublicKey {
-	return []ed25519.PublicKey{d.rt.cfg.Issuer.Public()}
+	return d.rt.cfg.Issuer.Public()
 }

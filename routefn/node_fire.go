@@ -22,7 +22,8 @@ const (
 )
 
 // NodeFire serves POST /node/fire: it sends the delayed messages that are due, and
-// answers when the node should ask again. Nodes ask because a route has no
+// answers when the node should ask again, and with what tickets verify now: it is
+// the one thing that every node asks all the time. Nodes ask because a route has no
 // goroutine of its own: it may be a function.
 func (rt *Route) NodeFire(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeFire) }
 
@@ -31,5 +32,5 @@ func (rt *Route) NodeFire(w http.ResponseWriter, r *http.Request) { serveNode(rt
 func (rt *Route) fireForNode(ctx context.Context, _ *proto.FireRequest) (*proto.FireAnswer, error) {
 	ctx = context.WithoutCancel(ctx)
 	next, err := rt.looks.share(func() (time.Duration, error) { return rt.fire(ctx) })
-	return &proto.FireAnswer{Next: next.Milliseconds()}, err
+	return &proto.FireAnswer{Next: next.Milliseconds(), Keys: rt.ticketKeys()}, err
 }

@@ -45,7 +45,7 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	if id == "" {
 		return fmt.Errorf("%w: want cim drain NODE; cim ring lists the nodes", config.ErrUsage)
 	}
-	secret, err := config.Secret("cluster-key", *key)
+	keys, err := config.Keys("cluster-key", *key)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,8 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	if *address == "" {
 		*address = member.HTTP
 	}
-	d := &drain{route: *route, member: member, url: "http://" + *address + proto.PathDrain, bearer: config.ServiceToken(secret), out: os.Stdout}
+	bearer, _ := config.ServiceTokens(keys)
+	d := &drain{route: *route, member: member, url: "http://" + *address + proto.PathDrain, bearer: bearer, out: os.Stdout}
 	return d.run(ctx)
 }
 

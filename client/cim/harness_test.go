@@ -114,7 +114,7 @@ func (s *system) addNode(change func(*node.Config)) *station {
 	st := &station{uplink: &uplink{route: up}, metrics: prometheus.NewRegistry()}
 	c := node.Config{
 		ID: fmt.Sprintf("node-%d", len(s.nodes)+1), Boot: rand.Uint64(), Clients: listen(s.t), Internal: listen(s.t),
-		Route: st.uplink, Verifier: token.NewVerifier(s.issuer.Public()), ServiceToken: serviceToken, Open: true,
+		Route: st.uplink, Verifier: token.NewVerifier(s.issuer.Public()...), ServiceToken: serviceToken, Open: true,
 		StopTimeout: 2 * time.Second, Registerer: st.metrics,
 	}
 	st.member = ring.Member{

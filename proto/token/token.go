@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -63,34 +64,52 @@ type Token struct {
 // Issuer makes and checks everything. Only routes have one. It is safe for
 // concurrent use.
 type Issuer struct {
+	keys []derived // never empty; the first makes, all check
+}
+
+// derived are the keys that one route key gives.
+type derived struct {
 	private ed25519.PrivateKey
 	proof   []byte
 	token   []byte
 }
 
-// NewIssuer derives the keys from the route key, which is at least 16 bytes and
-// the same on all routes.
-func NewIssuer(routeKey []byte) (*Issuer, error) {
-	if len(routeKey) < 16 {
-		return nil, fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
+// NewIssuer derives the keys from route keys, of at least 16 bytes each: everything
+// is made with the first, and what any of them made is good. To change the route key
+// give all routes (old, new), then (new, old), and (new) when what the old one made
+// has expired.
+func NewIssuer(routeKeys ...[]byte) (*Issuer, error) {
+	if len(routeKeys) == 0 {
+		return nil, errors.New("there is no route key")
 	}
-	keys := make(map[string][]byte, 3)
-	for _, purpose := range []string{"ticket", "proof", "token"} {
-		key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
-		if err != nil {
-			return nil, fmt.Errorf("derive %s key: %w", purpose, err)
+	i := new(Issuer)
+	for _, routeKey := range routeKeys {
+		if len(routeKey) < 16 {
+			return nil, fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
 		}
-		keys[purpose] = key
+		keys := make(map[string][]byte, 3)
+		for _, purpose := range []string{"ticket", "proof", "token"} {
+			key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
+			if err != nil {
+				return nil, fmt.Errorf("derive %s key: %w", purpose, err)
+			}
+			keys[purpose] = key
+		}
+		i.keys = append(i.keys, derived{
+			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: keys["proof"], token: keys["token"],
+		})
 	}
-	return &Issuer{
-		private: ed25519.NewKeyFromSeed(keys["ticket"]),
-		proof:   keys["proof"],
-		token:   keys["token"],
-	}, nil
+	return i, nil
 }
 
-// Public returns the key that nodes verify tickets with.
-func (i *Issuer) Public() ed25519.PublicKey { return i.private.Public().(ed25519.PublicKey) }
+// Public returns the keys that nodes verify tickets with, one for each route key.
+func (i *Issuer) Public() []ed25519.PublicKey {
+	var list []ed25519.PublicKey
+	for _, k := range i.keys {
+		list = append(list, k.private.Public().(ed25519.PublicKey))
+	}
+	return list
+}
 
 // Ticket returns t as text, with its proof filled in and signed. It fails only
 // for names that are not UTF-8.
@@ -103,13 +122,17 @@ func (i *Issuer) Ticket(t Ticket) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode ticket: %w", err)
 	}
-	return text(append(body, ed25519.Sign(i.private, body)...)), nil
+	return text(append(body, ed25519.Sign(i.keys[0].private, body)...)), nil
 }
 
 // Proof returns the MAC that a node hands back with what it reports. It has no
 // expiry: the number and the node bound it.
 func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
-	h := hmac.New(sha256.New, i.proof)
+	return i.keys[0].proofOf(user, name, device, number, node)
+}
+
+func (k *derived) proofOf(user int64, name, device string, number int64, node string) []byte {
+	h := hmac.New(sha256.New, k.proof)
 	var b [8]byte
 	for _, n := range []int64{user, number} {
 		binary.BigEndian.PutUint64(b[:], uint64(n))
@@ -123,12 +146,15 @@ func (i *Issuer) Proof(user int64, name, device string, number int64, node strin
 	return h.Sum(nil)[:macSize]
 }
 
-// CheckProof returns ErrInvalid unless proof is what Proof gives.
+// CheckProof returns ErrInvalid unless proof is what Proof gives, under any of the
+// keys.
 func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
-	if !hmac.Equal(proof, i.Proof(user, name, device, number, node)) {
-		return ErrInvalid
+	for _, k := range i.keys {
+		if hmac.Equal(proof, k.proofOf(user, name, device, number, node)) {
+			return nil
+		}
 	}
-	return nil
+	return ErrInvalid
 }
 
 // Token returns t as text, with its MAC. It fails only for names that are not
@@ -138,7 +164,7 @@ func (i *Issuer) Token(t Token) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode token: %w", err)
 	}
-	return text(append(body, i.tokenMAC(body)...)), nil
+	return text(append(body, i.keys[0].tokenMAC(body)...)), nil
 }
 
 // VerifyToken returns what the token says, or ErrInvalid, or ErrExpired from the
@@ -149,7 +175,7 @@ func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
 		return Token{}, ErrInvalid
 	}
 	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
-	if !hmac.Equal(mac, i.tokenMAC(body)) {
+	if !slices.ContainsFunc(i.keys, func(k derived) bool { return hmac.Equal(mac, k.tokenMAC(body)) }) {
 		return Token{}, ErrInvalid
 	}
 	var t TokenBody
@@ -163,28 +189,44 @@ func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Expires: expires}, nil
 }
 
-func (i *Issuer) tokenMAC(body []byte) []byte {
-	h := hmac.New(sha256.New, i.token)
+func (k *derived) tokenMAC(body []byte) []byte {
+	h := hmac.New(sha256.New, k.token)
 	h.Write(body)
 	return h.Sum(nil)[:macSize]
 }
 
 // Verifier checks tickets at a node. It is safe for concurrent use.
 type Verifier struct {
-	keys    atomic.Pointer[[]ed25519.PublicKey]
-	unknown chan struct{} // holds one
+	keys atomic.Pointer[[]ed25519.PublicKey]
 }
 
 // NewVerifier takes the public keys of the routes: one, or two while the route
 // key is being changed. Without any it refuses every ticket until Set.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
-	v := &Verifier{unknown: make(chan struct{}, 1)}
+	v := new(Verifier)
 	v.Set(keys...)
 	return v
 }
 
-// Set replaces the keys. It panics on a key of a wrong length, which a program
-// must have refused before.
+// Learn replaces the keys by those that a route told. It returns an error and changes
+// nothing if there is none or one is no key.
+func (v *Verifier) Learn(told [][]byte) error {
+	keys := make([]ed25519.PublicKey, 0, len(told))
+	for _, key := range told {
+		if len(key) != ed25519.PublicKeySize {
+			return fmt.Errorf("public key of %d bytes", len(key))
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return errors.New("no public key")
+	}
+	v.Set(keys...)
+	return nil
+}
+
+// Set replaces the keys. It panics on a key of a wrong length, which is for Learn to
+// refuse.
 func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 	for _, key := range keys {
 		if len(key) != ed25519.PublicKeySize {
@@ -208,7 +250,6 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 	}
 	body, signature := b[:len(b)-ed25519.SignatureSize], b[len(b)-ed25519.SignatureSize:]
 	if !v.signed(body, signature) {
-		v.missed()
 		return Ticket{}, ErrInvalid
 	}
 	var t TicketBody
@@ -223,17 +264,6 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
 		Node: t.Node, Expires: expires, Proof: t.Proof,
 	}, nil
-}
-
-// Unknown receives when a ticket was refused since the last time that none of the
-// keys signed. It may be a stranger's; or the routes have another key by now.
-func (v *Verifier) Unknown() <-chan struct{} { return v.unknown }
-
-func (v *Verifier) missed() {
-	select {
-	case v.unknown <- struct{}{}:
-	default:
-	}
 }
 
 func (v *Verifier) signed(body, signature []byte) bool {

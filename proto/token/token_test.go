@@ -21,9 +21,9 @@ var (
 	now      = time.UnixMilli(1700000000000)
 )
 
-func issuer(t testing.TB, key []byte) *Issuer {
+func issuer(t testing.TB, keys ...[]byte) *Issuer {
 	t.Helper()
-	i, err := NewIssuer(key)
+	i, err := NewIssuer(keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestTicketAndTokenAreByteForByte(t *testing.T) {
 	ticket := ticketOfAlice()
 	proof := i.Proof(ticket.User, ticket.Name, ticket.Device, ticket.Number, ticket.Node)
 	for what, v := range map[string]struct{ got, want string }{
-		"public key": {hex.EncodeToString(i.Public()), goldenPublic},
+		"public key": {hex.EncodeToString(i.Public()[0]), goldenPublic},
 		"proof":      {hex.EncodeToString(proof), goldenProof},
 		"ticket":     {mustTicket(t, i, ticket), goldenTicket},
 		"token":      {mustToken(t, i, tokenOfAlice()), goldenToken},
@@ -94,7 +94,7 @@ func TestTicketSaysWhatWasSigned(t *testing.T) {
 			Displaces: rapid.Int64().Draw(r, "displaces"), Node: rapid.StringN(0, 64, -1).Draw(r, "node"),
 			Expires: now.Add(time.Millisecond * time.Duration(rapid.IntRange(1, 1<<40).Draw(r, "life"))),
 		}
-		got, err := NewVerifier(i.Public()).Ticket(mustTicket(t, i, want), now)
+		got, err := NewVerifier(i.Public()...).Ticket(mustTicket(t, i, want), now)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestLongestNamesFit(t *testing.T) {
 		User: 1<<53 - 1, Name: strings.Repeat("😀", 64), Device: strings.Repeat("d", 32), Number: 1<<63 - 1, Displaces: Any,
 		Node: strings.Repeat("n", 255), Expires: now.Add(TicketLife),
 	})
-	if _, err := NewVerifier(i.Public()).Ticket(s, now); err != nil {
+	if _, err := NewVerifier(i.Public()...).Ticket(s, now); err != nil {
 		t.Errorf("a ticket of %d characters: %v", len(s), err)
 	}
 	if len(s) > maxInput/2 {
@@ -141,7 +141,7 @@ func TestLongestNamesFit(t *testing.T) {
 
 func TestEveryFlippedBitIsRefused(t *testing.T) {
 	i := issuer(t, routeKey)
-	v := NewVerifier(i.Public())
+	v := NewVerifier(i.Public()...)
 	for what, tc := range map[string]struct {
 		text  string
 		check func(string) error
@@ -178,7 +178,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 // slip past whoever remembers tickets as text.
 func TestOneTicketHasOneSpelling(t *testing.T) {
 	i := issuer(t, routeKey)
-	v := NewVerifier(i.Public())
+	v := NewVerifier(i.Public()...)
 	ticket, token := mustTicket(t, i, ticketOfAlice()), mustToken(t, i, tokenOfAlice())
 	for what, respell := range map[string]func(string) string{
 		"a line feed behind":       func(s string) string { return s + "\n" },
@@ -206,7 +206,7 @@ func TestOneTicketHasOneSpelling(t *testing.T) {
 
 func TestExpiryIsTheFirstInstantOfRefusal(t *testing.T) {
 	i := issuer(t, routeKey)
-	v := NewVerifier(i.Public())
+	v := NewVerifier(i.Public()...)
 	ticket, token := mustTicket(t, i, ticketOfAlice()), mustToken(t, i, tokenOfAlice())
 	for _, tc := range []struct {
 		after time.Duration
@@ -225,7 +225,7 @@ func TestAnotherClusterIsRefused(t *testing.T) {
 	ours, theirs := issuer(t, routeKey), issuer(t, otherKey)
 	// Expired as well: whoever made it is judged first, and nothing told of it.
 	for _, at := range []time.Time{now, now.Add(2 * TokenLife)} {
-		if _, err := NewVerifier(ours.Public()).Ticket(mustTicket(t, theirs, ticketOfAlice()), at); err != ErrInvalid {
+		if _, err := NewVerifier(ours.Public()...).Ticket(mustTicket(t, theirs, ticketOfAlice()), at); err != ErrInvalid {
 			t.Errorf("ticket: %v", err)
 		}
 		if _, err := ours.VerifyToken(mustToken(t, theirs, tokenOfAlice()), at); err != ErrInvalid {
@@ -239,20 +239,36 @@ func TestTicketIsNoTokenAndTokenIsNoTicket(t *testing.T) {
 	if _, err := i.VerifyToken(mustTicket(t, i, ticketOfAlice()), now); err != ErrInvalid {
 		t.Errorf("a ticket as a token: %v", err)
 	}
-	if _, err := NewVerifier(i.Public()).Ticket(mustToken(t, i, tokenOfAlice()), now); err != ErrInvalid {
+	if _, err := NewVerifier(i.Public()...).Ticket(mustToken(t, i, tokenOfAlice()), now); err != ErrInvalid {
 		t.Errorf("a token as a ticket: %v", err)
 	}
 }
 
 func TestBothKeysVerifyDuringAChange(t *testing.T) {
-	before, after := issuer(t, routeKey), issuer(t, otherKey)
-	during := NewVerifier(before.Public(), after.Public())
+	before, after, both := issuer(t, routeKey), issuer(t, otherKey), issuer(t, otherKey, routeKey)
+	during := NewVerifier(both.Public()...)
 	for what, i := range map[string]*Issuer{"the old key": before, "the new key": after} {
 		if _, err := during.Ticket(mustTicket(t, i, ticketOfAlice()), now); err != nil {
 			t.Errorf("a ticket under %s: %v", what, err)
 		}
+		if got, err := both.VerifyToken(mustToken(t, i, tokenOfAlice()), now); err != nil || got != tokenOfAlice() {
+			t.Errorf("a token under %s: %+v, %v", what, got, err)
+		}
+		if err := both.CheckProof(i.Proof(42, "alice", "phone", 7, "node-1"), 42, "alice", "phone", 7, "node-1"); err != nil {
+			t.Errorf("a proof under %s: %v", what, err)
+		}
 	}
-	if _, err := NewVerifier(after.Public()).Ticket(mustTicket(t, before, ticketOfAlice()), now); err != ErrInvalid {
+	for what, s := range map[string]string{"ticket": mustTicket(t, both, ticketOfAlice()), "token": mustToken(t, both, tokenOfAlice())} {
+		_, ticket := NewVerifier(after.Public()...).Ticket(s, now)
+		_, token := after.VerifyToken(s, now)
+		if ticket != nil && token != nil {
+			t.Errorf("a %s is not made with the first key", what)
+		}
+	}
+	if err := before.CheckProof(both.Proof(42, "alice", "phone", 7, "node-1"), 42, "alice", "phone", 7, "node-1"); err != ErrInvalid {
+		t.Errorf("a proof is not made with the first key: %v", err)
+	}
+	if _, err := NewVerifier(after.Public()...).Ticket(mustTicket(t, before, ticketOfAlice()), now); err != ErrInvalid {
 		t.Errorf("a ticket under the old key after the change: %v", err)
 	}
 	if _, err := NewVerifier().Ticket(mustTicket(t, after, ticketOfAlice()), now); err != ErrInvalid {
@@ -266,12 +282,12 @@ func TestVerifierTakesKeysLater(t *testing.T) {
 	if v.Ready() {
 		t.Error("ready without a key")
 	}
-	v.Set(before.Public())
+	v.Set(before.Public()...)
 	if _, err := v.Ticket(mustTicket(t, before, ticketOfAlice()), now); err != nil || !v.Ready() {
 		t.Errorf("after the first Set: %v, ready %v", err, v.Ready())
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { v.Set(after.Public()) }) // while tickets are verified
+	wg.Go(func() { v.Set(after.Public()...) }) // while tickets are verified
 	for range 10 {
 		if _, err := v.Ticket(mustTicket(t, before, ticketOfAlice()), now); err != nil && err != ErrInvalid {
 			t.Error(err)
@@ -340,7 +356,7 @@ func TestNamesThatAreNotUTF8AreNotSigned(t *testing.T) {
 
 func TestOneIssuerServesManyGoroutines(t *testing.T) {
 	i := issuer(t, routeKey)
-	v := NewVerifier(i.Public())
+	v := NewVerifier(i.Public()...)
 	var wg sync.WaitGroup
 	for user := range int64(8) {
 		wg.Go(func() {
@@ -373,7 +389,7 @@ func TestOneIssuerServesManyGoroutines(t *testing.T) {
 
 func FuzzTicket(f *testing.F) {
 	i := issuer(f, routeKey)
-	v := NewVerifier(i.Public())
+	v := NewVerifier(i.Public()...)
 	valid := mustTicket(f, i, ticketOfAlice())
 	fuzzText(f, valid, func(s string) error { _, err := v.Ticket(s, now); return err })
 }

@@ -63,7 +63,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.bootstrap, "bootstrap", false, "be ready although no seed of -join answers: the first node of a cluster")
 	fs.IntVar(&f.expect, "expect", 0, "be ready once so many `nodes`, this one counted, know each other")
 	fs.StringVar(&f.cluster, "cluster", "", "`name` of the cluster; nodes of another name are refused")
-	fs.StringVar(&f.clusterKey, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN);\nwithout it a node serves this machine only")
+	fs.StringVar(&f.clusterKey, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN), while it is changed the old\nand the new one, one a line; without it a node serves this machine only")
 	fs.StringVar(&f.zk, "zk", "", "ZooKeeper `servers` to mirror the registration into, comma-separated host:port")
 	fs.StringVar(&f.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
 	fs.StringVar(&f.data, "data", "", "`folder` for what should be known after a restart: the members last seen")

@@ -60,7 +60,7 @@ type server struct {
 	flags    *flags
 	log      *slog.Logger
 	registry *prometheus.Registry
-	secret   []byte // the cluster key; empty: loopback only
+	secrets  [][]byte // the cluster keys, the first is used; empty: loopback only
 	keys     *ring.Keys
 	table    *ring.Table
 	verifier *token.Verifier
@@ -76,17 +76,17 @@ type server struct {
 // assemble opens the listeners and wires the parts, in the order in which they
 // need each other. It starts nothing.
 func assemble(f *flags, set map[string]bool, logger *slog.Logger) (*server, error) {
-	secret, err := config.Secret("cluster-key", f.clusterKey)
+	secrets, err := config.Keys("cluster-key", f.clusterKey)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), secret: secret, table: ring.NewTable()}
+	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), secrets: secrets, table: ring.NewTable()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.keys = ring.NewKeys(secret)
+	s.keys = ring.NewKeys(secrets...)
 	s.verifier = token.NewVerifier()
 
 	// On one machine without a key, a second node makes room for itself.
-	roam := func(name string) bool { return len(secret) == 0 && !set[name] }
+	roam := func(name string) bool { return len(secrets) == 0 && !set[name] }
 	clients, err := config.Listen("listen", f.listen, roam("listen"))
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (s *server) assembleRoute() error {
 		return nil
 	}
 	members := func(context.Context) (*ring.View, error) { return s.table.Current(), nil }
-	r, err := route.Assemble(&f.route, f.routeAt, members, s.secret, s.log, s.registry)
+	r, err := route.Assemble(&f.route, f.routeAt, members, s.secrets, s.log, s.registry)
 	if err != nil {
 		return err
 	}
@@ -201,9 +201,10 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	if err != nil {
 		return err
 	}
+	show, accept := config.ServiceTokens(s.secrets)
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
-		Route: uplink, Verifier: s.verifier, ServiceToken: config.ServiceToken(s.secret), Open: f.route.Auth == "open",
+		Route: uplink, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept, Open: f.route.Auth == "open",
 		Capacity: f.capacity, Load: s.gossip.SetLoad,
 		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
@@ -221,8 +222,9 @@ func (s *server) uplink() (node.Route, error) {
 	if s.route != nil {
 		return s.route.Route().Direct(), nil
 	}
+	show, _ := config.ServiceTokens(s.secrets)
 	up, err := node.NewUplink(node.UplinkConfig{
-		URLs: s.flags.routes, ServiceToken: config.ServiceToken(s.secret), PlainHop: s.flags.route.PlainHop,
+		URLs: s.flags.routes, ServiceToken: show, PlainHop: s.flags.route.PlainHop,
 	})
 	s.closeUplink = up.Close
 	return up, err
@@ -238,7 +240,7 @@ func (s *server) run(ctx context.Context) error {
 		group.Go(func() error { return s.route.Run(parts) })
 	}
 	group.Go(func() error { return s.gossip.Run(parts) })
-	group.Go(func() error { return s.keepKeys(parts) })
+	group.Go(func() error { return s.fetchFirstKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
 	group.Go(func() error { return config.PaceGC(parts) })
 	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })

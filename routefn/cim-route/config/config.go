@@ -80,6 +80,28 @@ const minSecret = 16
 // secretTime is how long AWS may take to tell a secret.
 const secretTime = 3 * time.Second
 
+// Keys returns the keys that a secret has, one a line: while a key is being changed
+// there are two. The first is used, what any of them made is accepted. Each is as
+// long as a secret has to be; sources and errors are those of Secret.
+func Keys(name, value string) ([][]byte, error) {
+	text, err := Secret(name, value)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for line := range strings.Lines(string(text)) {
+		key := strings.TrimSpace(line)
+		if key == "" {
+			continue
+		}
+		if len(key) < minSecret {
+			return nil, fmt.Errorf("%w: line %d of -%s has %d bytes, needs at least %d", ErrUsage, len(keys)+1, name, len(key), minSecret)
+		}
+		keys = append(keys, []byte(key))
+	}
+	return keys, nil
+}
+
 // Secret returns the bytes of a secret: the value itself; with "file:PATH" what
 // stands in the file; with "secretsmanager:ARN" what AWS Secrets Manager has, which
 // blocks for 3 s at most. White space around it is dropped. An empty value is no
@@ -131,4 +153,15 @@ func ServiceToken(clusterKey []byte) string {
 		return "loopback"
 	}
 	return hex.EncodeToString(ring.DeriveKey(clusterKey, "service"))
+}
+
+// ServiceTokens is the service token to show, and those to accept beside it.
+func ServiceTokens(clusterKeys [][]byte) (show string, accept []string) {
+	if len(clusterKeys) == 0 {
+		return ServiceToken(nil), nil
+	}
+	for _, key := range clusterKeys[1:] {
+		accept = append(accept, ServiceToken(key))
+	}
+	return ServiceToken(clusterKeys[0]), accept
 }

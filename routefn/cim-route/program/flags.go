@@ -50,7 +50,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Ack, "ack", "primary",
 		"`level` at which a message is accepted: primary, once the store has it; replica, or replica=N,\nonce one or N of its replicas have it too")
 	fs.StringVar(&f.Key, "route-key", "",
-		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens;\nempty: made at the first start and kept in the store")
+		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens; while it is\nchanged the old and the new one, one a line; empty: made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
 		"`mode` of accounts: password, or open (as CIM has it: whoever says a name is it)")
 	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,

@@ -91,21 +91,21 @@ func (o *options) newFunction(at place) (*function, error) {
 // startFunction makes the route with what there is now. Unlike a server's, its
 // callers come from anywhere, whatever it listens on.
 func (o *options) startFunction(ctx context.Context) (*Server, error) {
-	secret, err := config.Secret("cluster-key", o.key)
+	keys, err := config.Keys("cluster-key", o.key)
 	if err != nil {
 		return nil, err
 	}
-	if len(secret) == 0 {
+	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: a function needs -cluster-key", config.ErrUsage)
 	}
 	registry := prometheus.NewRegistry() // nobody asks it: see makeHandler
-	view, err := o.followSeeds(ring.NewKeys(secret), registry)
+	view, err := o.followSeeds(ring.NewKeys(keys...), registry)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return assemble(ctx, &o.Flags, view, secret, o.log, registry)
+	return assemble(ctx, &o.Flags, view, keys, o.log, registry)
 }
 
 // ServeHTTP serves the route's handlers, and the liveness check always.

@@ -56,7 +56,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
 	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the members that a seed told are used when no node answers")
 	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
-	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN);\nwithout it a route serves this machine only")
+	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN), while it is changed the old\nand the new one, one a line; without it a route serves this machine only")
 	err := config.Parse(fs, args)
 	if err != nil {
 		return nil, err
@@ -96,20 +96,20 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 // serve is what a server does: it starts only if it has all it needs, and then
 // follows the members.
 func (o *options) serve(ctx context.Context, listen string) error {
-	secret, err := config.Secret("cluster-key", o.key)
+	keys, err := config.Keys("cluster-key", o.key)
 	if err != nil {
 		return err
 	}
-	if len(secret) == 0 && !config.Loopback(listen) {
+	if len(keys) == 0 && !config.Loopback(listen) {
 		return fmt.Errorf("%w: -listen %s is reachable from other machines: that needs -cluster-key", config.ErrUsage, listen)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	view, follow, err := o.follow(ring.NewKeys(secret), registry)
+	view, follow, err := o.follow(ring.NewKeys(keys...), registry)
 	if err != nil {
 		return err
 	}
-	server, err := Assemble(&o.Flags, listen, view, secret, o.log, registry)
+	server, err := Assemble(&o.Flags, listen, view, keys, o.log, registry)
 	if err != nil {
 		return err
 	}

@@ -36,13 +36,13 @@ const storeTime = 5 * time.Second
 
 // Assemble opens the store and the listener and makes the handlers. Run must be
 // called on the Server to serve and to close both.
-func Assemble(f *Flags, listen string, view View, secret []byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+func Assemble(f *Flags, listen string, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	s, err := assemble(ctx, f, view, secret, logger, registry)
+	s, err := assemble(ctx, f, view, keys, logger, registry)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +54,13 @@ func Assemble(f *Flags, listen string, view View, secret []byte, logger *slog.Lo
 }
 
 // assemble opens the store and makes the handlers: a Server without a listener.
-func assemble(ctx context.Context, f *Flags, view View, secret []byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+func assemble(ctx context.Context, f *Flags, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	s := &Server{log: logger}
 	if err := s.openStore(ctx, f, registry); err != nil {
 		s.close()
 		return nil, err
 	}
-	if err := s.makeRoute(ctx, f, view, secret, registry); err != nil {
+	if err := s.makeRoute(ctx, f, view, keys, registry); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	return nil
 }
 
-func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, secret []byte, registry *prometheus.Registry) error {
+func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]byte, registry *prometheus.Registry) error {
 	issuer, err := s.issuer(ctx, f.Key)
 	if err != nil {
 		return err
@@ -120,8 +120,9 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, secret []by
 	if err != nil {
 		return err
 	}
+	show, accept := config.ServiceTokens(keys)
 	s.route, err = routefn.New(routefn.Config{
-		Store: s.store, Members: view, Keys: ring.NewKeys(secret), Issuer: issuer, ServiceToken: config.ServiceToken(secret),
+		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop,
 		Logger: s.log, Registerer: registry,
@@ -152,19 +153,21 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	return nil
 }
 
-// issuer takes the route key it is given, or the one that the first route left
+// issuer takes the route keys it is given, or the one that the first route left
 // in the store: then all routes agree without being told.
-func (s *Server) issuer(ctx context.Context, key string) (*token.Issuer, error) {
-	secret, err := config.Secret("route-key", key)
+func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, error) {
+	keys, err := config.Keys("route-key", value)
 	if err != nil {
 		return nil, err
 	}
-	if len(secret) == 0 {
-		if secret, err = s.store.RouteKey(ctx); err != nil {
+	if len(keys) == 0 {
+		kept, err := s.store.RouteKey(ctx)
+		if err != nil {
 			return nil, fmt.Errorf("read route key: %w", err)
 		}
+		keys = [][]byte{kept}
 	}
-	return token.NewIssuer(secret)
+	return token.NewIssuer(keys...)
 }
 
 // Addr returns the address that the route listens on.
