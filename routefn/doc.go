@@ -22,8 +22,9 @@
 // admission): messages first, which their senders keep, and last of all what
 // nodes report and reconcile, which keeps the cluster true.
 //
-// Delayed messages are sent when a node asks for it, about once a second (fire.go):
-// a function has no time of its own.
+// Delayed messages are sent when a node asks for it (fire.go): a function has no time
+// of its own. A node is told with each answer when to ask again, within 30 s, and
+// some nodes are told of what is scheduled to be due before that (wake.go).
 //
 // Who asked whether a message was shown is told when the receiver's device says so
 // (confirm.go), if he is connected at that moment; he may ask at any time
