@@ -1,0 +1,56 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// While a key is changed its source has two, one a line; the first is used.
+func TestSecretMayHaveSeveralKeys(t *testing.T) {
+	const before, after = "the key before the change", "the key after it"
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"one":         {before, []string{before}},
+		"one, a line": {before + "\n", []string{before}},
+		"two":         {after + "\n" + before + "\n", []string{after, before}},
+		"untidy":      {"\n " + after + "\r\n\n\t" + before + "\n\n", []string{after, before}},
+	} {
+		path := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range []string{c.text, "file:" + path} {
+			keys, err := Keys("route-key", value)
+			var got []string
+			for _, key := range keys {
+				got = append(got, string(key))
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+		}
+	}
+	if keys, err := Keys("route-key", ""); len(keys) != 0 || err != nil {
+		t.Errorf("nothing: %q, %v", keys, err)
+	}
+	if _, err := Keys("route-key", before+"\nshort"); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("a short one: %v", err)
+	}
+}
+
+func TestFirstServiceTokenIsShownAndAllAreAccepted(t *testing.T) {
+	old, next := []byte("the key before the change"), []byte("the key after it")
+	show, accept := ServiceTokens([][]byte{next, old})
+	if show != ServiceToken(next) || !slices.Equal(accept, []string{ServiceToken(old)}) {
+		t.Errorf("%s, %s", show, accept)
+	}
+	if show, accept := ServiceTokens(nil); show != ServiceToken(nil) || len(accept) != 0 {
+		t.Errorf("without a key: %s, %s", show, accept)
+	}
+}
