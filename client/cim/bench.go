@@ -79,6 +79,7 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.DurationVar(&c.Duration, "duration", 5*time.Second, "`time` that is measured in each run")
 	fs.DurationVar(&c.WarmUp, "warmup", 2*time.Second, "`time` before it")
 	fs.DurationVar(&c.Hold, "hold", 10*time.Second, "idle: `time` that is measured in each run; every connection pings every 10 s")
+	fs.StringVar(&c.Profile, "profile", "", "`folder` for profiles of what is started: what node and route use CPU for in fanout and pairs, and what\nthey allocate; look at them with go tool pprof -top FILE")
 	fs.IntVar(&c.Members, "members", 1000, "fanout: `clients` in the room")
 	fs.Float64Var(&c.Publish, "publish", 20, "fanout, group: `messages` a second, where they are paced")
 	fs.IntVar(&c.Pairs, "pairs", 500, "pairs: `number` of them")

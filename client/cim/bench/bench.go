@@ -12,7 +12,9 @@ import (
 // bench is a run of everything.
 type bench struct {
 	Config
-	begun time.Time
+	begun    time.Time
+	profiled string   // what is measured now, as files are named
+	profiles profiles // of the system that is
 }
 
 // load is one line of work, and how it is measured on a system that was started
@@ -70,6 +72,10 @@ func (b *bench) once(ctx context.Context, l load, f form) ([]Figure, Check, erro
 		return nil, Check{}, err
 	}
 	defer s.stop()
+	b.profiles = nil
+	if started, ok := s.(*cluster); ok {
+		b.profiled, b.profiles = l.Name+" "+f.name, started.profiles
+	}
 	return l.run(ctx, s)
 }
 

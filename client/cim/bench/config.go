@@ -32,6 +32,11 @@ type Config struct {
 	Rate    float64 // messages a second of pairs, where they are paced
 	Text    int     // bytes of a message's text
 
+	// Profile is a folder for profiles of fanout and pairs, which exists: what the
+	// processes used their CPU for in the last measured time, and what they allocated
+	// (go tool pprof). Taking them costs some CPU. Empty: none are taken.
+	Profile string
+
 	Forms []string // how the system is run: of Forms; empty: all
 	// Redis is the store of what is started, as up.Config has it: "spawn", or the
 	// URL of one that runs; empty: spawn, or embedded where there is none to spawn.

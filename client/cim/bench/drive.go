@@ -43,6 +43,7 @@ func (b *bench) drive(ctx context.Context, s system, clients *swarm.Swarm, t tra
 		return usage{}, err
 	}
 	t.begin()
+	taken := b.profiles.take(ctx, b.Profile, b.profiled, b.Duration)
 	if err := drive(ctx, clients, t, clients.Now()+b.Duration); err != nil {
 		return usage{}, err
 	}
@@ -51,7 +52,10 @@ func (b *bench) drive(ctx context.Context, s system, clients *swarm.Swarm, t tra
 		return usage{}, err
 	}
 	t.stop()
-	return used, drain(ctx, clients, t)
+	if err := drain(ctx, clients, t); err != nil {
+		return usage{}, err
+	}
+	return used, taken()
 }
 
 func drive(ctx context.Context, clients *swarm.Swarm, t traffic, until time.Duration) error {

@@ -24,7 +24,8 @@ func (b *bench) idle() []load {
 	}
 }
 
-// settle is how long a node may take to give back what logins left behind.
+// settle is how long a node may take to give back what logins left behind. A shorter
+// Hold asks for less care.
 const settle = 8 * time.Second
 
 // inPeace measures what it takes that many are there. Memory is what each more than
@@ -41,11 +42,11 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	}
 	defer clients.Close()
 	first := max(1, len(seats)/10)
-	before, _, err := arrive(ctx, s, clients, seats[:first])
+	before, _, err := b.arrive(ctx, s, clients, seats[:first])
 	if err != nil {
 		return nil, Check{}, err
 	}
-	after, took, err := arrive(ctx, s, clients, seats[first:])
+	after, took, err := b.arrive(ctx, s, clients, seats[first:])
 	if err != nil {
 		return nil, Check{}, err
 	}
@@ -74,13 +75,13 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 
 // arrive connects some more and returns, when all is calm again, the memory of the
 // processes that hold connections, and how long the connecting took.
-func arrive(ctx context.Context, s system, clients *swarm.Swarm, seats []swarm.Seat) (memory int64, took time.Duration, err error) {
+func (b *bench) arrive(ctx context.Context, s system, clients *swarm.Swarm, seats []swarm.Seat) (memory int64, took time.Duration, err error) {
 	begun := time.Now()
 	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
 		return 0, 0, err
 	}
 	took = time.Since(begun)
-	if err := rest(ctx, clients, settle); err != nil {
+	if err := rest(ctx, clients, min(settle, b.Hold)); err != nil {
 		return 0, 0, err
 	}
 	memory, err = resident(s)

@@ -84,9 +84,17 @@ func (r *running) stop()                      { r.client.CloseIdleConnections() 
 type cluster struct {
 	*api
 	*up.Cluster
+	profiles profiles // none if none were asked for
 }
 
 func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
+	var served profiles
+	if b.Profile != "" && c.Nodes == 1 {
+		var err error
+		if served, err = serveProfiles(&c); err != nil {
+			return nil, err
+		}
+	}
 	wanted := c.Redis
 	if c.Redis == "" {
 		c.Redis = "spawn"
@@ -100,7 +108,7 @@ func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{newAPI(started.RouteURLs()), started}, nil
+	return &cluster{newAPI(started.RouteURLs()), started, served}, nil
 }
 
 func (c *cluster) processes() []meter.Process {
