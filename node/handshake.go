@@ -139,6 +139,7 @@ func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 		}
 		if mark.Log > proto.Everyone {
 			groups = append(groups, mark.Log)
+			s.node.relays.of(mark.Log).spare(s, mark)
 		}
 	}
 	if s.feed == nil {

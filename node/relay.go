@@ -3,6 +3,7 @@ package node
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/link"
@@ -44,6 +45,9 @@ type relay struct {
 	pulling bool                    // a pull is queued or running
 	left    []leaver                // the latest ones
 	heard   time.Time
+
+	spared map[*session]*proto.Mark // up to where they fetch the log themselves
+	spares atomic.Int32             // how many; read without mu
 }
 
 // passage is an entry with what is needed to pass it on.
@@ -125,6 +129,43 @@ func (r *relay) beyond() *proto.Mark {
 		return &proto.Mark{Log: r.group, Number: 1}
 	}
 	return &proto.Mark{Log: r.group, Epoch: r.last.Epoch, Number: r.last.Number + 1}
+}
+
+// spare keeps from a session what is up to known, of which it is told to fetch it:
+// what was not passed on yet may have been written before its user joined, and a
+// route leaves that out. It is called before the session is a member in the hub.
+func (r *relay) spare(s *session, known *proto.Mark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.passing && !link.Newer(r.last, known) {
+		return // all that was passed on
+	}
+	if r.spared == nil {
+		r.spared = make(map[*session]*proto.Mark)
+	}
+	r.spared[s] = known
+	r.spares.Store(int32(len(r.spared)))
+}
+
+// isSpared reports whether the session fetches the entry itself.
+func (r *relay) isSpared(s *session, at *proto.Mark) bool {
+	if r.spares.Load() == 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.spared[s]
+	return known != nil && known.Epoch == at.Epoch && at.Number <= known.Number
+}
+
+// passedLocked forgets who was spared what is passed on now.
+func (r *relay) passedLocked(at *proto.Mark) {
+	for s, known := range r.spared {
+		if !link.Newer(at, known) {
+			delete(r.spared, s)
+		}
+	}
+	r.spares.Store(int32(len(r.spared)))
 }
 
 // idle reports whether nothing was heard for so long that nothing will be.
@@ -224,6 +265,7 @@ func (r *relay) pass() {
 		r.mu.Unlock()
 		r.send(p)
 		r.mu.Lock()
+		r.passedLocked(p.mark)
 	}
 	r.ready, r.passing = nil, false
 }
@@ -250,7 +292,7 @@ func (r *relay) send(p passage) {
 		r.node.hub.Join(f.From, r.group)
 	}
 	if f.Kind.Shown() {
-		r.node.hub.Group(r.group, p.packet, f.From, p.except)
+		r.node.hub.Group(r.group, p.packet, f.From, p.except, func(s *session) bool { return r.isSpared(s, p.mark) })
 	}
 	if f.Kind == proto.Kind_LEAVE {
 		r.node.hub.Quit(f.From, r.group)

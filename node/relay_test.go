@@ -255,6 +255,30 @@ func TestPendingMemberIsToldWhatWasSkipped(t *testing.T) {
 	})
 }
 
+// A node that missed entries learns that a user has joined before it comes to them.
+func TestWhoJoinedIsNotSentWhatWasMissedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, room, 1)
+		newcomer := c.login(t, 2, 5)
+		c.says(t, "missed", "missed too") // and not pushed
+		c.route.storeKind(t, room, 2, 0, "j", proto.Kind_JOIN)
+		c.route.set(func(s *script) { s.groups[2] = []int64{room} })
+		c.Push(push(&proto.PushItem{User: 2, Numbers: []int64{5}, Groups: true}))
+		f := newcomer.next(t)
+		if f.Cmd != proto.Command_NEWEST || len(f.Newest) != 3 || f.Newest[2].Log != room || f.Newest[2].Number != 4 {
+			t.Fatalf("got %v", f)
+		}
+		time.Sleep(2 * relayWait)
+		gets(t, c.members[0], "missed", "missed too", "+j")
+		c.pushes(c.says(t, "for both")...)
+		gets(t, c.members[0], "for both")
+		gets(t, newcomer, "for both")
+		if r := c.relays.of(room); len(r.spared) != 0 || r.spares.Load() != 0 {
+			t.Errorf("%d are spared for good", len(r.spared))
+		}
+	})
+}
+
 func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, change := range map[string]func(c *crew){

@@ -116,6 +116,7 @@ func (r *relay) restart(newest *proto.Mark) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.early)
+	clear(r.spared)
 	r.places, r.behind = [keptPlaces]*proto.Mark{}, nil
 	r.moveLocked(newest)
 	r.tellLocked(newest)

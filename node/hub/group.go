@@ -103,9 +103,9 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 }
 
 // Group pushes a packet to the open connections of a group's members but the
-// session of one user that it came from, and lets pending ones remember its place.
-// To everyone belong all who are here.
-func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64) {
+// session of one user that it came from and those that are spared, and lets pending
+// ones remember its place. To everyone belong all who are here, and nobody is spared.
+func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64, spared func(P) bool) {
 	if group == proto.Everyone {
 		h.everyone(p, user, except)
 		return
@@ -117,7 +117,7 @@ func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64) {
 	entries := append((*scratch)[:0], g.entries[group]...)
 	g.mu.Unlock()
 	for _, e := range entries {
-		if e.User == user && h.isNumber(e, except) {
+		if e.User == user && h.isNumber(e, except) || spared(e.Peer) {
 			continue
 		}
 		if e.open.Load() || h.opened(e, marks) {

@@ -20,8 +20,8 @@ func TestGroupReachesItsMembersButTheSendingSession(t *testing.T) {
 		h.SetGroups(e, []int64{room, 78}, 1)
 	}
 	h.SetGroups(carol, []int64{78}, 1)
-	h.Group(room, place(room, 3), 1, 5)
-	h.Group(room, place(room, 4), 0, 0)
+	h.Group(room, place(room, 3), 1, 5, noneSpared)
+	h.Group(room, place(room, 4), 0, 0, noneSpared)
 	for name, c := range map[string]struct {
 		e    *Entry[*peer]
 		want int
@@ -58,13 +58,25 @@ func TestPendingMemberRemembersWhatTheGroupGot(t *testing.T) {
 	if h.Members(room, 1) != nil || !h.HasMembers(room) {
 		t.Error("a pending member is not there, or is there as an open one")
 	}
-	h.Group(room, place(room, 3), 0, 0)
+	h.Group(room, place(room, 3), 0, 0, noneSpared)
 	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || len(e.Peer.got) != 0 {
 		t.Errorf("missed %v", p.Missed)
 	}
-	h.Group(room, place(room, 4), 0, 0)
+	h.Group(room, place(room, 4), 0, 0, noneSpared)
 	if len(e.Peer.got) != 1 || len(h.Members(room, 9)) != 1 {
 		t.Error("an open member was not pushed to")
+	}
+}
+
+func TestWhoIsSparedGetsNothing(t *testing.T) {
+	h := New[*peer]()
+	a, b := opened(t, h, 1, "phone", 5), opened(t, h, 2, "phone", 6)
+	for _, e := range []*Entry[*peer]{a, b} {
+		h.SetGroups(e, []int64{room}, 1)
+	}
+	h.Group(room, place(room, 3), 0, 0, func(p *peer) bool { return p == a.Peer })
+	if len(a.Peer.got) != 0 || len(b.Peer.got) != 1 {
+		t.Errorf("pushed %d and %d", len(a.Peer.got), len(b.Peer.got))
 	}
 }
 
@@ -76,10 +88,10 @@ func TestUserJoinsAndQuitsWithAllDevicesThatKnowTheirGroups(t *testing.T) {
 	h.Join(1, room)
 	h.Join(1, room)
 	h.Join(2, room) // not here
-	h.Group(room, place(room, 3), 0, 0)
+	h.Group(room, place(room, 3), 0, 0, noneSpared)
 	h.Quit(1, room)
 	h.Quit(2, room)
-	h.Group(room, place(room, 4), 0, 0)
+	h.Group(room, place(room, 4), 0, 0, noneSpared)
 	if len(phone.Peer.got) != 1 || len(desk.Peer.got) != 1 || len(cim.Peer.got) != 0 || h.HasMembers(room) {
 		t.Errorf("pushed %d, %d, %d", len(phone.Peer.got), len(desk.Peer.got), len(cim.Peer.got))
 	}
@@ -181,8 +193,11 @@ func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 		h.SetGroups(e, []int64{room}, 1)
 	}
 	p := place(proto.Everyone, 3)
-	h.Group(room, p, 0, 0) // makes the scratch
-	if n := testing.AllocsPerRun(100, func() { h.Group(room, p, 0, 0) }); n > 8 {
+	push := func() { h.Group(room, p, 0, 0, func(sink) bool { return false }) }
+	push() // makes the scratch
+	if n := testing.AllocsPerRun(100, push); n > 8 {
 		t.Errorf("%.0f allocations for 1,000 members", n)
 	}
 }
+
+func noneSpared(*peer) bool { return false }

@@ -48,7 +48,7 @@ func TestPendingConnectionIsHereAndSentNothing(t *testing.T) {
 			t.Errorf("number %v is called gone while pending", gone)
 		}
 	}
-	h.Group(proto.Everyone, place(proto.Everyone, 8), 0, 0)
+	h.Group(proto.Everyone, place(proto.Everyone, 8), 0, 0, noneSpared)
 	if len(e.Peer.got) > 0 {
 		t.Error("a pending connection was pushed to")
 	}
@@ -269,8 +269,8 @@ func TestFanOutAllocatesNothingPerConnection(t *testing.T) {
 		h.Open(e, 1)
 	}
 	p := place(proto.Everyone, 1)
-	h.Group(proto.Everyone, p, 0, 0)
-	if n := testing.AllocsPerRun(100, func() { h.Group(proto.Everyone, p, 0, 0) }); n > 10 {
+	h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false })
+	if n := testing.AllocsPerRun(100, func() { h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false }) }); n > 10 {
 		t.Errorf("a fan-out to 1,000 connections allocates %v times", n)
 	}
 }
@@ -289,6 +289,6 @@ func BenchmarkEveryone(b *testing.B) {
 	p := place(proto.Everyone, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		h.Group(proto.Everyone, p, 0, 0)
+		h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false })
 	}
 }
