@@ -63,6 +63,10 @@ func TestLoginRefusals(t *testing.T) {
 			w.issuer, _ = token.NewIssuer([]byte("another route key"))
 			return w.ticket(t, 1, 5, nil)
 		}, proto.BadTicket},
+		"of a node that knows no key yet": {func(t *testing.T, w *town) string {
+			w.config.Verifier.Set()
+			return w.ticket(t, 1, 5, nil)
+		}, proto.Unavailable},
 		"too long": {func(*testing.T, *town) string { return strings.Repeat("x", 10000) }, proto.BadTicket},
 	} {
 		t.Run(name, inBubble(func(t *testing.T) {

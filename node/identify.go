@@ -38,6 +38,9 @@ func (n *Node) identify(f *proto.Frame, plain bool, now time.Time) (identity, *p
 }
 
 func (n *Node) byTicket(ticket string, now time.Time) (identity, *proto.Error) {
+	if !n.config.Verifier.Ready() { // no route has told a key yet: the node has just started
+		return identity{}, proto.Err(proto.Unavailable, "")
+	}
 	t, err := n.config.Verifier.Ticket(ticket, now)
 	switch {
 	case errors.Is(err, token.ErrExpired):
