@@ -374,16 +374,46 @@ func TestLogThatLostItsTailIsLeftToTheMembers(t *testing.T) {
 			other[0].Stored.At.Epoch = began
 			c.pushes(other...)
 			time.Sleep(2 * relayWait)
-			gets(t, c.members[0], "NEWEST")
+			told := []string{"NEWEST"}
+			if group != proto.Everyone { // and again when a route has said that he is a member
+				told = append(told, "NEWEST")
+			}
+			gets(t, c.members[0], told...)
 			on := c.says(t, "on")
 			on[0].Stored.At.Epoch = began
 			c.pushes(on...)
-			gets(t, c.members[1], "1", "2", "NEWEST", "on")
+			gets(t, c.members[1], slices.Concat([]string{"1", "2"}, told, []string{"on"})...)
 			if n := c.route.pullCount(); n != 1 {
 				t.Errorf("%s: %d pulls", name, n)
 			}
 			c.stop()
 		}
+	})
+}
+
+// Who left in the part that nobody passed on is sent nothing of what comes then.
+func TestWhoLeftInALostTailIsNoMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, room, 2)
+		c.pushes(c.says(t, "1", "2")...)
+		for _, p := range c.members {
+			gets(t, p, "1", "2")
+		}
+		c.route.set(func(s *script) {
+			s.logs[room] = s.logs[room][:1]
+			s.groups[2] = nil
+			s.pull = func(*proto.PullRequest) (*proto.PullAnswer, error) {
+				return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: s.newestLocked(room)}, nil
+			}
+		})
+		c.route.storeKind(t, room, 2, 0, "l", proto.Kind_LEAVE) // at 2 again, and not pushed
+		c.pushes(c.says(t, "other")...)                         // at 3 again
+		time.Sleep(2 * relayWait)
+		gets(t, c.members[0], "NEWEST", "NEWEST")
+		gets(t, c.members[1], "NEWEST", "NEWEST")
+		c.pushes(c.says(t, "secret")...)
+		gets(t, c.members[0], "secret")
+		gets(t, c.members[1])
 	})
 }
 

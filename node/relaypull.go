@@ -107,19 +107,26 @@ func (r *relay) skip() {
 }
 
 // restart goes on at the end of a log that lost its tail and gave its numbers
-// again. Nobody here knows where that began: the members are told the end and find
-// out by themselves.
+// again. Nobody here knows where that began, nor who left or joined since: all are
+// told the end, to find out by themselves, and are members again when a route says so.
 func (r *relay) restart(newest *proto.Mark) {
 	if newest == nil {
 		return
 	}
+	members := r.node.hub.Dissolve(r.group)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	clear(r.early)
 	clear(r.spared)
 	r.places, r.behind = [keptPlaces]*proto.Mark{}, nil
 	r.moveLocked(newest)
-	r.tellLocked(newest)
+	if r.group == proto.Everyone {
+		r.tellLocked(newest)
+	}
+	r.mu.Unlock()
+	for _, s := range members {
+		s.tell(newest)
+		r.node.reporter.open(s)
+	}
 }
 
 // fill takes a pulled page and reports whether there is more. Numbers that it

@@ -102,6 +102,26 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 	}
 }
 
+// Dissolve takes all entries out of the group, and returns their connections. To
+// everyone belong all still.
+func (h *Hub[P]) Dissolve(group int64) (peers []P) {
+	g := h.group(group)
+	g.mu.Lock()
+	entries := slices.Clone(g.entries[group])
+	g.mu.Unlock()
+	for _, e := range entries {
+		s := h.shard(e.User)
+		s.mu.Lock()
+		if i := slices.Index(e.groups, group); i >= 0 {
+			e.groups = slices.Delete(e.groups, i, i+1)
+			h.outOf(group, e)
+			peers = append(peers, e.Peer)
+		}
+		s.mu.Unlock()
+	}
+	return peers
+}
+
 // Group pushes a packet to the open connections of a group's members but the
 // session of one user that it came from and those that are spared, and lets pending
 // ones remember its place. To everyone belong all who are here, and nobody is spared.
