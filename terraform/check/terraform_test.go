@@ -1,30 +1,23 @@
 package check
 
 import (
-	"fmt"
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
+
+	"github.com/cim-go/cim/terraform/check/pin"
+	"github.com/cim-go/cim/terraform/check/schema"
+	"github.com/cim-go/cim/terraform/check/workspace"
 )
 
 // modules are all folders of terraform/ with configurations.
-func modules(t *testing.T) (dirs []string) {
+func modules(t *testing.T) []string {
 	t.Helper()
-	for _, pattern := range []string{"modules/*", "examples/*", "aws", "local", "local/process"} {
-		found, err := filepath.Glob(filepath.Join("..", pattern, "main.tf"))
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no module in %s (%v)", pattern, err)
-		}
-		for _, path := range found {
-			dir, err := filepath.Rel("..", filepath.Dir(path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			dirs = append(dirs, filepath.ToSlash(dir))
-		}
+	dirs, err := workspace.Modules("..")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return dirs
 }
@@ -36,17 +29,30 @@ func TestFilesAreFormatted(t *testing.T) {
 	}
 }
 
+func TestSchemaIsOfThePinnedProvider(t *testing.T) {
+	p, err := schema.AWS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice, err := os.ReadFile("../../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Version != pin.Provider || !bytes.Contains(notice, []byte("version "+pin.Provider+" ")) {
+		t.Errorf("the schema is of %s, and NOTICE says\n%s\nwant %s in both", p.Version, notice, pin.Provider)
+	}
+}
+
 func TestEveryModuleIsValid(t *testing.T) {
 	w := newWorkspace(t)
 	for _, dir := range modules(t) {
-		if dir == "modules/secrets" {
-			continue // its ephemeral output is for a caller only: valid as part of aws and of examples/store
+		if dir == workspace.Inner {
+			continue
 		}
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
-			w.terraform(t, dir, "init", "-input=false")
-			if out := w.terraform(t, dir, "validate"); strings.Contains(out, "Warning") {
-				t.Errorf("terraform validate warns:\n%s", out)
+			if err := w.Valid(t.Context(), dir); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -54,90 +60,38 @@ func TestEveryModuleIsValid(t *testing.T) {
 
 func TestMockedTestsPass(t *testing.T) {
 	w := newWorkspace(t)
-	w.standIn(t, "modules/secrets")
-	tested, err := filepath.Glob("../*/tests")
-	more, err1 := filepath.Glob("../modules/*/tests")
-	if tested = append(tested, more...); err != nil || err1 != nil || len(tested) < 6 {
-		t.Fatalf("found only %v", tested)
+	if err := w.StandIn(workspace.Inner, "testdata"); err != nil {
+		t.Fatal(err)
 	}
-	for _, tests := range tested {
-		dir, err := filepath.Rel("..", filepath.Dir(tests))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(filepath.ToSlash(dir), func(t *testing.T) {
+	tested, err := w.Tested()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range tested {
+		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
-			w.terraform(t, dir, "init", "-input=false")
-			out := w.terraform(t, dir, "test")
-			if !strings.Contains(out, "Success!") || strings.Contains(out, "Success! 0 passed") {
-				t.Errorf("terraform test ran nothing:\n%s", out)
+			if err := w.Mocked(t.Context(), dir); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 }
 
-// workspace is a copy of terraform/ whose provider is the stub.
-type workspace struct {
-	dir string
-	env []string
-}
-
-func newWorkspace(t *testing.T) *workspace {
-	w := &workspace{dir: t.TempDir()}
-	if err := os.CopyFS(filepath.Join(w.dir, "terraform"), os.DirFS("..")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"SHA256SUMS", "cim-server_linux_arm64.zip", "cim-route_linux_arm64.zip"} {
-		w.write(t, filepath.Join("dist", name), "stands for what make dist makes\n")
-	}
-	for _, name := range []string{"cim-server", "cim-route", "cim"} {
-		w.write(t, filepath.Join("bin", name), "stands for what make build makes\n")
-	}
-	mirror := filepath.Join(w.dir, "mirror")
-	path := filepath.Join(mirror, "registry.terraform.io/hashicorp/aws/6.47.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-aws_v6.47.1")
-	if out, err := exec.Command("go", "build", "-o", path, "./stub").CombinedOutput(); err != nil {
+// newWorkspace returns one whose provider is the stub, and whose artifacts are
+// stand-ins.
+func newWorkspace(t *testing.T) *workspace.Workspace {
+	t.Helper()
+	dir := t.TempDir()
+	mirror := filepath.Join(dir, "mirror")
+	if out, err := exec.Command("go", "build", "-o", workspace.Plugin(mirror), "./stub").CombinedOutput(); err != nil {
 		t.Fatalf("build the stub: %v\n%s", err, out)
 	}
-	w.write(t, "terraformrc", fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror))
-	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "terraformrc"),
-		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
-	return w
-}
-
-// standIn replaces a module that mocks cannot do by one of testdata with the same
-// variables and outputs.
-func (w *workspace) standIn(t *testing.T, module string) {
-	t.Helper()
-	to := filepath.Join(w.dir, "terraform", module)
-	for _, name := range []string{"main.tf", "outputs.tf"} {
-		if err := os.Remove(filepath.Join(to, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.CopyFS(to, os.DirFS(filepath.Join("testdata", filepath.Base(module)))); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (w *workspace) write(t *testing.T, name, text string) {
-	t.Helper()
-	path := filepath.Join(w.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// terraform runs a command in a module and returns what it prints.
-func (w *workspace) terraform(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("terraform", append(args, "-no-color")...)
-	cmd.Dir, cmd.Env = filepath.Join(w.dir, "terraform", dir), w.env
-	out, err := cmd.CombinedOutput()
+	w, err := workspace.New(dir, "..", mirror)
 	if err != nil {
-		t.Fatalf("terraform %s in %s: %v\n%s", strings.Join(args, " "), dir, err, out)
+		t.Fatal(err)
 	}
-	return string(out)
+	if err := w.PlaceHolders(); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
