@@ -1,7 +1,7 @@
 // Command cut keeps of a provider's schema what our modules use:
 //
 //	terraform providers schema -json >full.json     # in a folder with the real provider
-//	go run ./cut -version 6.47.1 full.json .. >schema/aws.json
+//	go run ./cut full.json .. >schema/aws.json
 //
 // Run it when a module uses another type; full.json may be gzipped. What it
 // writes is derived from the provider's own data.
@@ -20,23 +20,23 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/cim-go/cim/terraform/check/pin"
 	"github.com/cim-go/cim/terraform/check/schema"
 )
 
 func main() {
-	version := flag.String("version", "", "`version` of the provider")
 	flag.Parse()
-	if flag.NArg() != 2 || *version == "" {
-		fmt.Fprintln(os.Stderr, "usage: cut -version VERSION FULL.json[.gz] FOLDER")
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: cut FULL.json[.gz] FOLDER")
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, *version, flag.Arg(0), flag.Arg(1)); err != nil {
+	if err := run(os.Stdout, flag.Arg(0), flag.Arg(1)); err != nil {
 		fmt.Fprintln(os.Stderr, "cut:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer, version, full, folder string) error {
+func run(w io.Writer, full, folder string) error {
 	document, err := read(full)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func run(w io.Writer, version, full, folder string) error {
 	if err != nil {
 		return err
 	}
-	p.Version = version
+	p.Version = pin.Provider
 	if err := p.Keep(used["resource"], used["data"], used["ephemeral"]); err != nil {
 		return err
 	}
