@@ -19,7 +19,7 @@ data "aws_ssm_parameter" "image" {
 
 locals {
   server_zip = "${var.dist}/cim-server_linux_arm64.zip"
-  route_zip  = "${var.dist}/cim-route_linux_arm64.zip"
+  route_zip  = "${var.dist}/cim-route_linux_${var.route.architecture == "x86_64" ? "amd64" : "arm64"}.zip"
 
   redis = (var.existing_redis != null
     ? { url = var.existing_redis.url, password_arn = var.existing_redis.password_arn }
@@ -116,6 +116,7 @@ module "route" {
   vpc_id             = module.network.vpc_id
   subnet_ids         = module.network.private_subnet_ids
   package            = local.route_zip
+  architecture       = var.route.architecture
   redis_url          = local.redis.url
   redis_password_arn = local.redis.password_arn
   cluster_key_arn    = module.secrets.cluster_key_arn
@@ -123,6 +124,7 @@ module "route" {
   members            = module.node.members
   auth               = var.auth
   ack                = var.ack
+  retention          = var.retention
   memory             = var.route.memory
   concurrency        = { reserved = var.route.reserved, provisioned = var.route.provisioned }
   rate               = { limit = var.route.rate, burst = var.route.burst }

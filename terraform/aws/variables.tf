@@ -73,6 +73,16 @@ variable "ack" {
   nullable    = false
 }
 
+variable "retention" {
+  description = "What a user's or a group's log keeps at most: days, and how many messages. It is the largest part of a large deployment's bill: see ../COSTS.md."
+  type = object({
+    days     = optional(number, 14)
+    messages = optional(number, 10000)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "nodes" {
   description = "Nodes: EC2 type (arm64), how many at least and at most, connections a node takes, and seconds it may drain."
   type = object({
@@ -119,13 +129,14 @@ variable "zookeeper" {
 }
 
 variable "route" {
-  description = "The route's function: memory in MB, instances reserved (-1: what the account has) and kept warm, requests a second and at once that the API lets through."
+  description = "The route's function: architecture (arm64 or x86_64), memory in MB, instances reserved (-1: what the account has) and kept warm, requests a second and at once that the API lets through."
   type = object({
-    memory      = optional(number, 512)
-    reserved    = optional(number, -1)
-    provisioned = optional(number, 0)
-    rate        = optional(number, 1000)
-    burst       = optional(number, 2000)
+    architecture = optional(string, "arm64")
+    memory       = optional(number, 512)
+    reserved     = optional(number, -1)
+    provisioned  = optional(number, 0)
+    rate         = optional(number, 1000)
+    burst        = optional(number, 2000)
   })
   default  = {}
   nullable = false

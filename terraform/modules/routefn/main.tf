@@ -36,6 +36,8 @@ resource "aws_lambda_function" "this" {
       CIM_RING        = "seed:${var.members}"
       CIM_AUTH        = var.auth
       CIM_ACK         = var.ack
+      CIM_KEEP_DAYS   = var.retention.days
+      CIM_KEEP_COUNT  = var.retention.messages
       CIM_LOG_FORMAT  = "json"
       }, var.redis_password_arn == null ? {} : {
       CIM_REDIS_PASSWORD = "secretsmanager:${var.redis_password_arn}"

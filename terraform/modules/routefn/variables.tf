@@ -108,6 +108,21 @@ variable "ack" {
   }
 }
 
+variable "retention" {
+  description = "What a user's or a group's log keeps at most: days, and how many messages. What it keeps is what the store's memory is for."
+  type = object({
+    days     = optional(number, 14)
+    messages = optional(number, 10000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.retention.days >= 1 && var.retention.messages >= 1 && floor(var.retention.days) == var.retention.days && floor(var.retention.messages) == var.retention.messages
+    error_message = "retention.days and retention.messages must be whole numbers from 1."
+  }
+}
+
 variable "memory" {
   description = "Memory of an instance in MB; CPU time comes with it. Hashing a password takes 64 MB for a moment."
   type        = number

@@ -31,6 +31,20 @@ run "the_function_is_told_names_of_secrets" {
   }
 }
 
+run "what_is_kept_is_told_to_the_function" {
+  variables { retention = { days = 3 } }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["CIM_KEEP_DAYS"] == "3" && aws_lambda_function.this.environment[0].variables["CIM_KEEP_COUNT"] == "10000"
+    error_message = "logs are kept for another time than was asked for"
+  }
+}
+
+run "nothing_kept_is_refused" {
+  command = plan
+  variables { retention = { days = 0 } }
+  expect_failures = [var.retention]
+}
+
 run "warm_instances_are_of_the_alias" {
   variables { concurrency = { reserved = 100, provisioned = 5 } }
   assert {
