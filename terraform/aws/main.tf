@@ -21,6 +21,14 @@ locals {
   server_zip = "${var.dist}/cim-server_linux_arm64.zip"
   route_zip  = "${var.dist}/cim-route_linux_${var.route.architecture == "x86_64" ? "amd64" : "arm64"}.zip"
 
+  network = (var.existing_network != null
+    ? var.existing_network
+    : {
+      vpc_id             = module.network[0].vpc_id
+      public_subnet_ids  = module.network[0].public_subnet_ids
+      private_subnet_ids = module.network[0].private_subnet_ids
+    }
+  )
   redis = (var.existing_redis != null
     ? { url = var.existing_redis.url, password_arn = var.existing_redis.password_arn }
     : { url = module.redis[0].url, password_arn = module.secrets.redis_password_arn }
@@ -37,6 +45,7 @@ module "secrets" {
 
 module "network" {
   source = "../modules/network"
+  count  = var.existing_network == null ? 1 : 0
 
   name  = var.name
   cidr  = var.cidr
@@ -48,8 +57,8 @@ module "redis" {
   count  = var.existing_redis == null ? 1 : 0
 
   name                = var.name
-  vpc_id              = module.network.vpc_id
-  subnet_ids          = module.network.private_subnet_ids
+  vpc_id              = local.network.vpc_id
+  subnet_ids          = local.network.private_subnet_ids
   clients             = { route = module.route.security_group_id }
   password            = module.secrets.redis_password
   password_generation = var.secret_generation
@@ -76,8 +85,8 @@ module "zookeeper" {
   count  = var.zookeeper == null ? 0 : 1
 
   name             = var.name
-  vpc_id           = module.network.vpc_id
-  subnet_ids       = module.network.private_subnet_ids
+  vpc_id           = local.network.vpc_id
+  subnet_ids       = local.network.private_subnet_ids
   clients          = { nodes = module.node.security_group_id }
   servers          = var.zookeeper.servers
   instance_type    = var.zookeeper.type
@@ -90,8 +99,8 @@ module "node" {
   source = "../modules/node"
 
   name             = var.name
-  vpc_id           = module.network.vpc_id
-  subnet_ids       = module.network.public_subnet_ids
+  vpc_id           = local.network.vpc_id
+  subnet_ids       = local.network.public_subnet_ids
   client_cidrs     = var.client_cidrs
   routes           = { route = module.route.security_group_id }
   route_url        = module.route.url
@@ -113,8 +122,8 @@ module "route" {
   source = "../modules/routefn"
 
   name               = var.name
-  vpc_id             = module.network.vpc_id
-  subnet_ids         = module.network.private_subnet_ids
+  vpc_id             = local.network.vpc_id
+  subnet_ids         = local.network.private_subnet_ids
   package            = local.route_zip
   architecture       = var.route.architecture
   redis_url          = local.redis.url

@@ -47,6 +47,16 @@ variable "zone_count" {
   }
 }
 
+variable "existing_network" {
+  description = "A network that is there already, in place of cidr and zone_count: the ids of its VPC, of public subnets, for nodes, and of private ones, which reach Secrets Manager and S3 by endpoints or otherwise. null: one is made."
+  type = object({
+    vpc_id             = string
+    public_subnet_ids  = list(string)
+    private_subnet_ids = list(string)
+  })
+  default = null
+}
+
 variable "client_cidrs" {
   description = "IPv4 ranges that clients connect from."
   type        = set(string)
@@ -109,7 +119,7 @@ variable "redis" {
 }
 
 variable "existing_redis" {
-  description = "A store that is there already, in place of redis: its URL without the password, the ARN of the secret with the password (null: none), and the id of its security group, which is opened for the route. null: one is made."
+  description = "A store that is there already, in place of redis: its URL without the password, the ARN of the secret with the password (null: none), and the id of its security group, which is opened for the route: in existing_network, or in one that is peered with ours. null: one is made."
   type = object({
     url               = string
     password_arn      = optional(string)

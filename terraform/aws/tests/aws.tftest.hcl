@@ -39,3 +39,17 @@ run "an_existing_store_takes_the_place_of_ours" {
     error_message = "want ZooKeeper"
   }
 }
+
+run "an_existing_network_takes_the_place_of_ours" {
+  variables {
+    existing_network = {
+      vpc_id             = "vpc-9"
+      public_subnet_ids  = ["subnet-1", "subnet-2"]
+      private_subnet_ids = ["subnet-8", "subnet-9"]
+    }
+  }
+  assert {
+    condition     = length(module.network) == 0
+    error_message = "another network is made"
+  }
+}
