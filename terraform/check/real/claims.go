@@ -1,0 +1,250 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A claim is something that must hold of what was applied. It is asked of AWS, and
+// not of terraform.
+type claim struct {
+	says  string
+	holds func(ctx context.Context, d *deployment) error
+}
+
+var claims = []claim{
+	{"security groups let through what ports.txt says, and nothing else", portsAreOurs},
+	{"roles may do what rights.txt says, and nothing else", rightsAreOurs},
+	{"scripts that start machines are bash, and small enough for user data", scriptsStart},
+	{"no secret is in state, plan, user data, or the function's configuration", secretsAreSecret},
+	{"the artifacts are those of make dist, in a bucket that is not public", artifactsArePrivate},
+	{"an instance that the group takes away has time to drain", instancesDrain},
+	{"balancer and group ask whether a node lives, not whether it is ready", livenessDecides},
+	{"the HTTP API leads to the function's alias, which is the published zip", apiLeadsToFunction},
+	{"that zip runs, reads its secrets, and keeps an account in the store", functionServes},
+}
+
+// startScripts returns the user data of everything that starts, by name.
+func (d *deployment) startScripts(ctx context.Context) (map[string]string, error) {
+	scripts := map[string]string{}
+	var templates struct {
+		LaunchTemplateVersions []struct{ LaunchTemplateData struct{ UserData string } }
+	}
+	err := d.cloud.ask(ctx, &templates, "ec2", "describe-launch-template-versions", "--launch-template-name", "cim", "--versions", "$Latest")
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range templates.LaunchTemplateVersions {
+		scripts["node"] = v.LaunchTemplateData.UserData
+	}
+	var servers struct {
+		Reservations []struct{ Instances []struct{ InstanceID string } }
+	}
+	err = d.cloud.ask(ctx, &servers, "ec2", "describe-instances", "--filters", "Name=tag:Name,Values=cim-zookeeper-*")
+	for _, r := range servers.Reservations {
+		for _, instance := range r.Instances {
+			var answer struct{ UserData struct{ Value string } }
+			if err := d.cloud.ask(ctx, &answer, "ec2", "describe-instance-attribute", "--attribute", "userData", "--instance-id", instance.InstanceID); err != nil {
+				return nil, err
+			}
+			scripts["zookeeper "+instance.InstanceID] = answer.UserData.Value
+		}
+	}
+	for name, encoded := range scripts {
+		script, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			return nil, fmt.Errorf("user data of %s: %w", name, err)
+		}
+		scripts[name] = string(script)
+	}
+	if len(scripts) != 1+3 {
+		err = errors.Join(err, fmt.Errorf("want scripts of nodes and of three ZooKeeper servers, found %q", slices.Sorted(maps.Keys(scripts))))
+	}
+	return scripts, err
+}
+
+// maxUserData is EC2's limit, in bytes, before base64.
+const maxUserData = 16 << 10
+
+func scriptsStart(ctx context.Context, d *deployment) error {
+	scripts, err := d.startScripts(ctx)
+	for name, script := range scripts {
+		if len(script) > maxUserData {
+			err = errors.Join(err, fmt.Errorf("user data of %s has %d bytes of %d", name, len(script), maxUserData))
+		}
+		bash := exec.CommandContext(ctx, "bash", "-n")
+		bash.Stdin = strings.NewReader(script)
+		if out, failed := bash.CombinedOutput(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("start script of %s: %w: %s", name, failed, out))
+		}
+	}
+	return err
+}
+
+func secretsAreSecret(ctx context.Context, d *deployment) error {
+	secrets, err := d.secrets(ctx)
+	if err != nil {
+		return err
+	}
+	places, err := d.startScripts(ctx)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(places["node"], secrets["cim/cluster-key"].arn) {
+		return errors.New("the nodes' script does not name the cluster key's secret")
+	}
+	state, err1 := os.ReadFile(d.path(stateFile))
+	plan, err2 := unzipped(d.path(firstPlan))
+	function, err3 := d.function(ctx)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return err
+	}
+	places["the state"], places["the plan"] = string(state), plan
+	places["the function's environment"] = fmt.Sprint(function.Environment.Variables)
+	for where, text := range places {
+		for name, secret := range secrets {
+			if strings.Contains(text, secret.value) {
+				err = errors.Join(err, fmt.Errorf("%s has the value of %s", where, name))
+			}
+		}
+	}
+	return err
+}
+
+type secret struct{ arn, value string }
+
+// secrets returns all that there are, by name.
+func (d *deployment) secrets(ctx context.Context) (map[string]secret, error) {
+	var list struct {
+		SecretList []struct{ ARN, Name string }
+	}
+	if err := d.cloud.ask(ctx, &list, "secretsmanager", "list-secrets"); err != nil {
+		return nil, err
+	}
+	all := map[string]secret{}
+	for _, s := range list.SecretList {
+		var answer struct{ SecretString string }
+		if err := d.cloud.ask(ctx, &answer, "secretsmanager", "get-secret-value", "--secret-id", s.ARN); err != nil {
+			return nil, err
+		}
+		if len(answer.SecretString) < 16 {
+			return nil, fmt.Errorf("%s has only %d characters", s.Name, len(answer.SecretString))
+		}
+		all[s.Name] = secret{s.ARN, answer.SecretString}
+	}
+	if len(all) != 3+2 {
+		return nil, fmt.Errorf("want the secrets of modules/secrets and two that were there, found %q", slices.Sorted(maps.Keys(all)))
+	}
+	return all, nil
+}
+
+// unzipped returns all that a zip has, one after the other.
+func unzipped(path string) (string, error) {
+	r, err := zip.OpenReader(path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	var all bytes.Buffer
+	for _, f := range r.File {
+		file, err := f.Open()
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(&all, file)
+		file.Close()
+		if err != nil {
+			return "", err
+		}
+	}
+	return all.String(), nil
+}
+
+func artifactsArePrivate(ctx context.Context, d *deployment) error {
+	bucket := d.state.one("aws_s3_bucket", "id")
+	var block struct{ PublicAccessBlockConfiguration map[string]bool }
+	if err := d.cloud.ask(ctx, &block, "s3api", "get-public-access-block", "--bucket", bucket); err != nil {
+		return err
+	}
+	for _, name := range []string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"} {
+		if !block.PublicAccessBlockConfiguration[name] {
+			return fmt.Errorf("%s is off", name)
+		}
+	}
+	want, err := os.ReadFile(filepath.Join(d.work.Dir, "dist/cim-server_linux_arm64.zip"))
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(want)
+	got := filepath.Join(d.work.Dir, "server.zip")
+	if err := d.cloud.ask(ctx, nil, "s3api", "get-object", "--bucket", bucket, "--key", "cim-server/"+hex.EncodeToString(sum[:])+".zip", got); err != nil {
+		return err
+	}
+	if b, err := os.ReadFile(got); err != nil || !bytes.Equal(b, want) {
+		return fmt.Errorf("the bucket has another cim-server than dist (%v)", err)
+	}
+	return nil
+}
+
+func instancesDrain(ctx context.Context, d *deployment) error {
+	var hooks struct {
+		LifecycleHooks []struct {
+			LifecycleTransition, DefaultResult string
+			HeartbeatTimeout                   int
+		}
+	}
+	if err := d.cloud.ask(ctx, &hooks, "autoscaling", "describe-lifecycle-hooks", "--auto-scaling-group-name", "cim"); err != nil {
+		return err
+	}
+	// 300 is nodes.drain_timeout's default.
+	if n := len(hooks.LifecycleHooks); n != 1 || hooks.LifecycleHooks[0].LifecycleTransition != "autoscaling:EC2_INSTANCE_TERMINATING" ||
+		hooks.LifecycleHooks[0].HeartbeatTimeout <= 300 || hooks.LifecycleHooks[0].DefaultResult != "CONTINUE" {
+		return fmt.Errorf("want one hook on termination with more than 300 s, found %+v", hooks.LifecycleHooks)
+	}
+	return nil
+}
+
+func livenessDecides(ctx context.Context, d *deployment) error {
+	var targets struct {
+		TargetGroups []struct{ TargetGroupName, HealthCheckPath, HealthCheckPort string }
+	}
+	if err := d.cloud.ask(ctx, &targets, "elbv2", "describe-target-groups"); err != nil {
+		return err
+	}
+	if len(targets.TargetGroups) != 2 {
+		return fmt.Errorf("want two target groups, found %+v", targets.TargetGroups)
+	}
+	for _, group := range targets.TargetGroups {
+		if group.HealthCheckPath != "/healthz" || group.HealthCheckPort != "8081" {
+			return fmt.Errorf("target group asks %+v", group)
+		}
+	}
+	var groups struct {
+		AutoScalingGroups []struct {
+			HealthCheckType string
+			TargetGroupARNs []string
+			Instances       []struct{ InstanceID string }
+		}
+	}
+	if err := d.cloud.ask(ctx, &groups, "autoscaling", "describe-auto-scaling-groups"); err != nil {
+		return err
+	}
+	// Three is nodes.min's default.
+	if g := groups.AutoScalingGroups; len(g) != 1 || g[0].HealthCheckType != "ELB" || len(g[0].TargetGroupARNs) != 2 || len(g[0].Instances) != 3 {
+		return fmt.Errorf("want one group of three instances in two target groups, found %+v", g)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/terraform/check/workspace"
+)
+
+// root is the configuration that is applied.
+const root = "aws"
+
+// deployment is the root applied to the emulated cloud.
+type deployment struct {
+	work  *workspace.Workspace
+	cloud *cloud
+	store *process // Redis on this machine: the emulator has none
+	state state    // after apply
+}
+
+// What is there before an apply: things that a user of aws brings along.
+const (
+	storeName     = "store" // of a security group
+	storePassword = "of-the-store-that-was-there-before"
+	privateKey    = "-----BEGIN PRIVATE KEY-----\nnot one, and secret all the same\n-----END PRIVATE KEY-----\n"
+	domain        = "chat.example"
+)
+
+// prepare starts the store, makes what a user brings along, and writes the values
+// of variables that say so.
+func (d *deployment) prepare(ctx context.Context) (err error) {
+	d.store, err = launch(ctx, d.work.Dir, nil, "redis-server", func(port string) []string {
+		return []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", storePassword}
+	})
+	if err != nil {
+		return err
+	}
+	var group struct{ GroupID string }
+	err1 := d.cloud.ask(ctx, &group, "ec2", "create-security-group", "--group-name", storeName, "--description", "A store that is there already")
+	var zone struct{ HostedZone struct{ ID string } }
+	err2 := d.cloud.ask(ctx, &zone, "route53", "create-hosted-zone", "--name", domain, "--caller-reference", "1")
+	pair, err := json.Marshal(map[string]string{"certificate": "public", "key": privateKey})
+	if err != nil {
+		return err
+	}
+	certificate, err3 := d.secret(ctx, "certificate", string(pair))
+	password, err4 := d.secret(ctx, "store", storePassword)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return err
+	}
+	return d.choose(map[string]any{
+		"region": region,
+		// What the emulator lacks: ElastiCache's parameter and user groups, and alarms.
+		"existing_redis": map[string]string{
+			"url": "redis://" + d.store.addr, "password_arn": password, "security_group_id": group.GroupID,
+		},
+		"alarm_topic_arns": nil,
+		// What is left out unless it is asked for.
+		"zookeeper": map[string]string{"archive": filepath.Join(d.work.Dir, "zookeeper.tar.gz")},
+		"tls": map[string]string{
+			"domain": domain, "zone_id": strings.TrimPrefix(zone.HostedZone.ID, "/hostedzone/"), "secret_arn": certificate,
+		},
+		// So that what was deployed runs on this machine.
+		"route": map[string]string{"architecture": architecture()},
+	})
+}
+
+// architecture is this machine's as AWS calls it.
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+// secret makes one and returns its ARN.
+func (d *deployment) secret(ctx context.Context, name, value string) (string, error) {
+	var made struct{ ARN string }
+	err := d.cloud.ask(ctx, &made, "secretsmanager", "create-secret", "--name", name, "--secret-string", value)
+	return made.ARN, err
+}
+
+func (d *deployment) choose(variables map[string]any) error {
+	b, err := json.MarshalIndent(variables, "", "\t")
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.work.Write("chosen.tfvars.json", string(b)),
+		d.work.Write("zookeeper.tar.gz", "stands for Apache's release\n"))
+}
+
+// terraform runs a command of the root with the chosen variables.
+func (d *deployment) terraform(ctx context.Context, args ...string) (string, error) {
+	return d.work.Terraform(ctx, root, append(args, "-input=false", "-var-file=../../chosen.tfvars.json")...)
+}
+
+// apply plans, keeps the plan beside the state, and applies it.
+func (d *deployment) apply(ctx context.Context) (err error) {
+	if _, err = d.work.Terraform(ctx, root, "init", "-input=false"); err != nil {
+		return err
+	}
+	if _, err = d.terraform(ctx, "plan", "-out="+firstPlan); err != nil {
+		return err
+	}
+	if _, err = d.work.Terraform(ctx, root, "apply", "-input=false", firstPlan); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(d.path(stateFile))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, &d.state)
+}
+
+const (
+	firstPlan  = "first.plan"
+	secondPlan = "second.plan"
+	stateFile  = "terraform.tfstate"
+)
+
+// path of a file that terraform wrote.
+func (d *deployment) path(name string) string {
+	return filepath.Join(d.work.Dir, "terraform", root, name)
+}
+
+// settled holds a second plan against differences.txt.
+func (d *deployment) settled(ctx context.Context) error {
+	if _, err := d.terraform(ctx, "plan", "-out="+secondPlan); err != nil {
+		return err
+	}
+	text, err := d.work.Terraform(ctx, root, "show", "-json", secondPlan)
+	if err != nil {
+		return err
+	}
+	p, err := parsePlan(text)
+	if err != nil {
+		return err
+	}
+	return allowed(differences, p.differs())
+}
+
+// destroy removes everything, and asks whether it is gone.
+func (d *deployment) destroy(ctx context.Context) error {
+	if _, err := d.terraform(ctx, "destroy", "-auto-approve"); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(d.path(stateFile))
+	if err != nil {
+		return err
+	}
+	var left state
+	if err := json.Unmarshal(text, &left); err != nil {
+		return err
+	}
+	if n := len(left.Resources); n != 0 {
+		return fmt.Errorf("%d resources are left in the state", n)
+	}
+	return nil
+}
+
+// state is a state file.
+type state struct {
+	Resources []struct {
+		Module    string
+		Mode      string // managed, or data
+		Type      string
+		Name      string
+		Instances []struct {
+			Attributes map[string]any
+		}
+	}
+}
+
+// made counts the resources by their module's folder; those of aws are all.
+func (s state) made() map[string]int {
+	n := map[string]int{}
+	for _, r := range s.Resources {
+		if r.Mode != "managed" {
+			continue
+		}
+		n[root] += len(r.Instances)
+		if module := moduleOf(r.Module); module != root {
+			n[module] += len(r.Instances)
+		}
+	}
+	return n
+}
+
+// one returns an attribute of the first resource of a type.
+func (s state) one(kind, attribute string) string {
+	for _, r := range s.Resources {
+		if r.Mode == "managed" && r.Type == kind && len(r.Instances) > 0 {
+			text, _ := r.Instances[0].Attributes[attribute].(string)
+			return text
+		}
+	}
+	return ""
+}
+
+// network is the id of the network that was made.
+func (d *deployment) network() string { return d.state.one("aws_vpc", "id") }
+
+// Close stops what prepare started.
+func (d *deployment) Close() {
+	if d.store != nil {
+		d.store.Stop()
+	}
+}
+
+// makeDist fills the workspace's dist as `make dist` does.
+func makeDist(ctx context.Context, main, dist string) error {
+	return command(ctx, main, "go", "run", "./terraform/dist", "-out", dist, "-arch", "arm64,"+runtime.GOARCH)
+}
+
+// makeCIM builds the program that plays Lambda.
+func makeCIM(ctx context.Context, main, path string) error {
+	return command(ctx, main, "go", "build", "-o", path, "./client/cim")
+}
+
+// command runs one in a folder; what it prints is part of its error.
+func command(ctx context.Context, dir, name string, args ...string) error {
+	begun := time.Now()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s, after %v: %w\n%s", name, strings.Join(args, " "), time.Since(begun).Round(time.Second), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed differences.txt
+var differences string
+
+// plan is what terraform wants to change, as `terraform show -json` tells it.
+type plan struct {
+	Changes []change `json:"resource_changes"`
+}
+
+type change struct {
+	Address string `json:"address"`
+	Module  string `json:"module_address"`
+	Mode    string `json:"mode"` // managed, or data
+	Change  struct {
+		Actions []string       `json:"actions"`
+		Before  map[string]any `json:"before"`
+		After   map[string]any `json:"after"`
+		Unknown map[string]any `json:"after_unknown"`
+	} `json:"change"`
+}
+
+func parsePlan(text string) (p plan, err error) {
+	err = json.Unmarshal([]byte(text), &p)
+	return p, err
+}
+
+// made counts the resources that the plan would make by their module's folder; those
+// of aws are all.
+func (p plan) made() map[string]int {
+	n := map[string]int{}
+	for _, c := range p.Changes {
+		if c.Mode == "data" || !slices.Contains(c.Change.Actions, "create") {
+			continue
+		}
+		n[root]++
+		if module := moduleOf(c.Module); module != root {
+			n[module]++
+		}
+	}
+	return n
+}
+
+// differs returns a line "address attribute" for each attribute that the plan would
+// change, and "address ACTION" for resources it would make or remove. Keys of
+// for_each are dropped: what differs in one differs in all.
+func (p plan) differs() []string {
+	found := map[string]bool{}
+	for _, c := range p.Changes {
+		action := strings.Join(c.Change.Actions, "+")
+		address := keys.ReplaceAllString(c.Address, "")
+		switch {
+		case action == "no-op" || c.Mode == "data":
+		case action != "update":
+			found[address+" "+action] = true
+		default:
+			for _, name := range c.attributes() {
+				found[address+" "+name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+var keys = regexp.MustCompile(`\[[^\]]*\]`)
+
+// attributes returns the names of those that an update would change. One that is
+// only not known until then, as the result of another, is none.
+func (c change) attributes() (names []string) {
+	for name, before := range c.Change.Before {
+		after, known := c.Change.After[name]
+		if known && !reflect.DeepEqual(before, after) {
+			names = append(names, name)
+		}
+	}
+	for name := range c.Change.After {
+		if _, had := c.Change.Before[name]; !had {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(c.Change.Unknown))
+	}
+	return names
+}
+
+// allowed holds differences against a list of lines "address attribute reason".
+// What is not on the list is an error, and so is a line that nothing needs.
+func allowed(list string, found []string) (err error) {
+	var want []string
+	for _, line := range lines(list) {
+		fields := strings.SplitN(line, " ", 3)
+		if len(fields) < 3 {
+			return fmt.Errorf("%q has no reason", line)
+		}
+		want = append(want, fields[0]+" "+fields[1])
+	}
+	for _, line := range found {
+		if !slices.Contains(want, line) {
+			err = errors.Join(err, fmt.Errorf("a second plan would change %s", line))
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(found, line) {
+			err = errors.Join(err, fmt.Errorf("nothing needs the line %s any more", line))
+		}
+	}
+	return err
+}

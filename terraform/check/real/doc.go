@@ -1,0 +1,23 @@
+// Command real holds terraform/ against the real provider for AWS and an emulator of
+// AWS' API. `make terraform-check` runs it: on demand, because the provider takes half
+// an hour to build for the first time.
+//
+//	install    the provider and moto, in the versions of package pin, into a cache
+//	validate   every module, example and root, with the real provider
+//	test       the mocked tests, with the real provider
+//	plan       every root as it is, against an empty account
+//	apply      aws, unmodified, with the artifacts of make dist
+//	claims     asked of AWS: ports, secrets, artifacts, hooks, the function (claims.go)
+//	run        the deployed zip, as Lambda would, against the secrets that were made
+//	plan       again: nothing may differ but what differences.txt has, with reasons
+//	destroy    without an error, and with nothing left
+//
+// The way to the emulator is one that roots need no switch for: an HTTPS proxy of our
+// own, whose certificates are those of an authority that is made for each run. Nothing
+// can go to the real AWS by mistake: see cloud.
+//
+// What the emulator cannot is not tried: it runs no user data, evaluates no policy,
+// carries no packet, and has neither alarms that the provider can make nor the parts
+// of ElastiCache that modules/redis uses. Those are planned, by the provider's rules,
+// and not applied.
+package main
