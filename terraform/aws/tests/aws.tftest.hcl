@@ -1,10 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_availability_zones" {
-    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
-  }
-  mock_resource "aws_apigatewayv2_api" {
-    defaults = { api_endpoint = "https://route.example" }
-  }
+  source = "../mocks"
 }
 
 # A mock of this version of terraform knows no ephemeral resources: whoever runs this

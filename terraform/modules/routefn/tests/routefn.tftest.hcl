@@ -1,4 +1,6 @@
-mock_provider "aws" {}
+mock_provider "aws" {
+  source = "../../mocks"
+}
 
 variables {
   name               = "test"
@@ -6,9 +8,9 @@ variables {
   subnet_ids         = ["subnet-1", "subnet-2"]
   package            = "main.tf" # any file will do
   redis_url          = "rediss://cim@redis.example:6379"
-  redis_password_arn = "arn:aws:secretsmanager:eu-central-1:1:secret:redis-password"
-  cluster_key_arn    = "arn:aws:secretsmanager:eu-central-1:1:secret:cluster-key"
-  route_key_arn      = "arn:aws:secretsmanager:eu-central-1:1:secret:route-key"
+  redis_password_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:redis-password"
+  cluster_key_arn    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cluster-key"
+  route_key_arn      = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:route-key"
   members            = "seed.example:8081"
 }
 
