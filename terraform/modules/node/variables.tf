@@ -132,14 +132,14 @@ variable "capacity" {
 }
 
 variable "drain_timeout" {
-  description = "Time in seconds that a node may take to give its users to others before it ends: at most 7200."
+  description = "Time in seconds that a node may take to give its users to others before it ends: at most 7170, since AWS waits 7200 for what is around it."
   type        = number
   default     = 300
   nullable    = false
 
   validation {
-    condition     = var.drain_timeout >= 30 && var.drain_timeout <= 7200
-    error_message = "drain_timeout must be between 30 and 7200 seconds."
+    condition     = var.drain_timeout >= 30 && var.drain_timeout <= 7170
+    error_message = "drain_timeout must be between 30 and 7170 seconds."
   }
 }
 

@@ -1,13 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_region" {
-    defaults = { region = "eu-central-1" }
-  }
-  mock_resource "aws_lb" {
-    defaults = {
-      arn      = "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/net/test/1"
-      dns_name = "test-seed.elb"
-    }
-  }
+  source = "../../mocks"
 }
 
 variables {
@@ -16,7 +8,7 @@ variables {
   subnet_ids      = ["subnet-1", "subnet-2"]
   routes          = { route = "sg-1" }
   route_url       = "https://route.example"
-  cluster_key_arn = "arn:aws:secretsmanager:eu-central-1:1:secret:cluster-key"
+  cluster_key_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cluster-key"
   ami             = "ami-1"
   artifact = {
     bucket = "artifacts"
@@ -73,7 +65,7 @@ run "one_node_makes_a_cluster_by_itself" {
 
 run "under_tls_a_node_has_a_name" {
   variables {
-    tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:1:secret:tls" }
+    tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls" }
   }
   assert {
     condition     = strcontains(base64decode(aws_launch_template.this.user_data), "advertise-client $id.chat.example:11211")
@@ -92,4 +84,10 @@ run "a_minimum_above_the_maximum_is_refused" {
   command = plan
   variables { size = { min = 5, max = 3 } }
   expect_failures = [var.size]
+}
+
+run "a_drain_longer_than_the_hook_may_wait_is_refused" {
+  command = plan
+  variables { drain_timeout = 7200 }
+  expect_failures = [var.drain_timeout]
 }
