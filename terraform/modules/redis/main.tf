@@ -50,16 +50,15 @@ resource "aws_elasticache_parameter_group" "this" {
   }
 }
 
-# A group must have a user called default. This one can do nothing.
+# A group must have a user called default, and one of Valkey no user without a password.
+# This one is off and can do nothing.
 resource "aws_elasticache_user" "default" {
-  user_id       = "${var.name}-default"
-  user_name     = "default"
-  engine        = var.engine.name
-  access_string = "off ~keys* -@all"
-
-  authentication_mode {
-    type = "no-password-required"
-  }
+  user_id              = "${var.name}-default"
+  user_name            = "default"
+  engine               = var.engine.name
+  access_string        = "off ~keys* -@all"
+  passwords_wo         = var.password
+  passwords_wo_version = var.password_generation
 }
 
 # The routes' user: everything but what would change the server.

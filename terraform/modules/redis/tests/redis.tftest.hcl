@@ -1,4 +1,6 @@
-mock_provider "aws" {}
+mock_provider "aws" {
+  source = "../../mocks"
+}
 
 variables {
   name       = "test"
@@ -54,4 +56,11 @@ run "half_a_replica_is_refused" {
   command = plan
   variables { replicas = 0.5 }
   expect_failures = [var.replicas]
+}
+
+run "the_default_user_has_a_password_and_can_do_nothing" {
+  assert {
+    condition     = aws_elasticache_user.default.access_string == "off ~keys* -@all" && length(aws_elasticache_user.default.authentication_mode) == 0
+    error_message = "the user called default can do something, or a Valkey group refuses it"
+  }
 }
