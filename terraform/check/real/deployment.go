@@ -149,6 +149,9 @@ func (d *deployment) settled(ctx context.Context) error {
 
 // destroy removes everything, and asks whether it is gone.
 func (d *deployment) destroy(ctx context.Context) error {
+	if err := d.endServers(ctx); err != nil {
+		return err
+	}
 	if _, err := d.terraform(ctx, "destroy", "-auto-approve"); err != nil {
 		return err
 	}
@@ -162,6 +165,21 @@ func (d *deployment) destroy(ctx context.Context) error {
 	}
 	if n := len(left.Resources); n != 0 {
 		return fmt.Errorf("%d resources are left in the state", n)
+	}
+	return nil
+}
+
+// endServers ends ZooKeeper's servers before everything else, and removes their network
+// interfaces: AWS frees the interface of a server that has ended, the emulator keeps it
+// attached for ever.
+func (d *deployment) endServers(ctx context.Context) error {
+	if _, err := d.terraform(ctx, "destroy", "-auto-approve", "-target=module.zookeeper[0].aws_instance.this"); err != nil {
+		return err
+	}
+	for _, id := range d.state.each("aws_network_interface", "id") {
+		if err := d.cloud.ask(ctx, nil, "ec2", "delete-network-interface", "--network-interface-id", id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -194,13 +212,22 @@ func (s state) made() map[string]int {
 	return n
 }
 
-// one returns an attribute of the first resource of a type.
-func (s state) one(kind, attribute string) string {
+// each returns an attribute of all resources of a type.
+func (s state) each(kind, attribute string) (all []string) {
 	for _, r := range s.Resources {
-		if r.Mode == "managed" && r.Type == kind && len(r.Instances) > 0 {
-			text, _ := r.Instances[0].Attributes[attribute].(string)
-			return text
+		for _, instance := range r.Instances {
+			if text, ok := instance.Attributes[attribute].(string); ok && r.Mode == "managed" && r.Type == kind {
+				all = append(all, text)
+			}
 		}
+	}
+	return all
+}
+
+// one returns an attribute of the one resource of a type.
+func (s state) one(kind, attribute string) string {
+	if all := s.each(kind, attribute); len(all) == 1 {
+		return all[0]
 	}
 	return ""
 }

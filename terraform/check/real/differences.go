@@ -76,24 +76,47 @@ func (p plan) differs() []string {
 
 var keys = regexp.MustCompile(`\[[^\]]*\]`)
 
-// attributes returns the names of those that an update would change. One that is
-// only not known until then, as the result of another, is none.
+// attributes returns the names of those that an update would change. One that will
+// only be known then, because it follows from another change, counts if nothing else
+// does.
 func (c change) attributes() (names []string) {
 	for name, before := range c.Change.Before {
 		after, known := c.Change.After[name]
-		if known && !reflect.DeepEqual(before, after) {
+		if known && !reflect.DeepEqual(filled(before), filled(after)) {
 			names = append(names, name)
 		}
 	}
-	for name := range c.Change.After {
-		if _, had := c.Change.Before[name]; !had {
+	if len(names) > 0 {
+		return names
+	}
+	for name, unknown := range c.Change.Unknown {
+		if unknown == true {
 			names = append(names, name)
 		}
-	}
-	if len(names) == 0 {
-		names = slices.Collect(maps.Keys(c.Change.Unknown))
 	}
 	return names
+}
+
+// filled is a value without what terraform itself does not tell from nothing: null in
+// the place of an empty text.
+func filled(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case []any:
+		all := make([]any, len(v))
+		for i := range v {
+			all[i] = filled(v[i])
+		}
+		return all
+	case map[string]any:
+		all := make(map[string]any, len(v))
+		for name := range v {
+			all[name] = filled(v[name])
+		}
+		return all
+	}
+	return value
 }
 
 // allowed holds differences against a list of lines "address attribute reason".

@@ -13,6 +13,10 @@ const changed = `{"resource_changes": [
 		"change": {"actions": ["update"], "before": {"x": 1, "y": [1], "z": 3}, "after": {"x": 2, "y": [1], "z": 3}}},
 	{"address": "module.node.aws_lb.seed[\"b\"]", "module_address": "module.node", "mode": "managed",
 		"change": {"actions": ["update"], "before": {"x": 1, "w": 1}, "after": {"x": 2}, "after_unknown": {"w": true}}},
+	{"address": "aws_lambda_alias.live", "mode": "managed",
+		"change": {"actions": ["update"], "before": {"v": "1", "l": []}, "after": {"l": []}, "after_unknown": {"v": true, "l": []}}},
+	{"address": "aws_autoscaling_group.this", "mode": "managed",
+		"change": {"actions": ["update"], "before": {"r": [{"p": null}], "v": 1}, "after": {"r": [{"p": ""}], "v": 2}}},
 	{"address": "aws_vpc.this", "mode": "managed", "change": {"actions": ["delete", "create"], "before": {"x": 1}, "after": {"x": 2}}}
 ]}`
 
@@ -21,7 +25,7 @@ func TestPlanTellsWhatItWouldChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"aws_vpc.this delete+create", "module.node.aws_lb.seed x"}
+	want := []string{"aws_autoscaling_group.this v", "aws_lambda_alias.live v", "aws_vpc.this delete+create", "module.node.aws_lb.seed x"}
 	if got := p.differs(); !slices.Equal(got, want) {
 		t.Errorf("differs %q, want %q", got, want)
 	}
