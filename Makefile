@@ -24,7 +24,7 @@ bench:
 table: build
 	bin/cim bench
 
-# Needs python3 and redis-server, and installs the provider and moto into a cache: half an
-# hour and 9 GB of memory the first time, and minutes after that.
+# Needs python3 and redis-server, and installs the provider and moto into a cache: the
+# better part of an hour and 10 GB of memory the first time, and minutes after that.
 terraform-check:
 	cd terraform/check && go run ./real

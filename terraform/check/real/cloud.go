@@ -45,7 +45,11 @@ func (c *cloud) reach(dir string) error {
 	if err != nil {
 		return err
 	}
-	trusted := filepath.Join(dir, "authority.pem")
+	trust := filepath.Join(dir, "trust")
+	if err := os.Mkdir(trust, 0o755); err != nil {
+		return err
+	}
+	trusted := filepath.Join(trust, "authority.pem")
 	if err := os.WriteFile(trusted, a.PEM(), 0o644); err != nil {
 		return err
 	}
@@ -57,6 +61,7 @@ func (c *cloud) reach(dir string) error {
 		"NO_PROXY=",
 		"AWS_CA_BUNDLE=" + trusted, // AWS' tools and terraform's provider
 		"SSL_CERT_FILE=" + trusted, // programs of ours
+		"SSL_CERT_DIR=" + trust,    // in place of the system's, which they would take as well
 		"AWS_ACCESS_KEY_ID=emulated",
 		"AWS_SECRET_ACCESS_KEY=emulated",
 		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,

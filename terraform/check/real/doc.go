@@ -1,6 +1,6 @@
 // Command real holds terraform/ against the real provider for AWS and an emulator of
-// AWS' API. `make terraform-check` runs it: on demand, because the provider takes half
-// an hour to build for the first time.
+// AWS' API. `make terraform-check` runs it: on demand, because it takes minutes, and the
+// provider the better part of an hour to build for the first time.
 //
 //	install    the provider and moto, in the versions of package pin, into a cache
 //	validate   every module, example and root, with the real provider
