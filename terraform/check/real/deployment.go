@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,54 +185,6 @@ func (d *deployment) endServers(ctx context.Context) error {
 	return nil
 }
 
-// state is a state file.
-type state struct {
-	Resources []struct {
-		Module    string
-		Mode      string // managed, or data
-		Type      string
-		Name      string
-		Instances []struct {
-			Attributes map[string]any
-		}
-	}
-}
-
-// made counts the resources by their module's folder; those of aws are all.
-func (s state) made() map[string]int {
-	n := map[string]int{}
-	for _, r := range s.Resources {
-		if r.Mode != "managed" {
-			continue
-		}
-		n[root] += len(r.Instances)
-		if module := moduleOf(r.Module); module != root {
-			n[module] += len(r.Instances)
-		}
-	}
-	return n
-}
-
-// each returns an attribute of all resources of a type.
-func (s state) each(kind, attribute string) (all []string) {
-	for _, r := range s.Resources {
-		for _, instance := range r.Instances {
-			if text, ok := instance.Attributes[attribute].(string); ok && r.Mode == "managed" && r.Type == kind {
-				all = append(all, text)
-			}
-		}
-	}
-	return all
-}
-
-// one returns an attribute of the one resource of a type.
-func (s state) one(kind, attribute string) string {
-	if all := s.each(kind, attribute); len(all) == 1 {
-		return all[0]
-	}
-	return ""
-}
-
 // network is the id of the network that was made.
 func (d *deployment) network() string { return d.state.one("aws_vpc", "id") }
 
@@ -242,9 +195,11 @@ func (d *deployment) Close() {
 	}
 }
 
-// makeDist fills the workspace's dist as `make dist` does.
+// makeDist fills the workspace's dist as `make dist` does, for what is deployed and for
+// this machine.
 func makeDist(ctx context.Context, main, dist string) error {
-	return command(ctx, main, "go", "run", "./terraform/dist", "-out", dist, "-arch", "arm64,"+runtime.GOARCH)
+	arches := slices.Compact([]string{"arm64", runtime.GOARCH})
+	return command(ctx, main, "go", "run", "./terraform/dist", "-out", dist, "-arch", strings.Join(arches, ","))
 }
 
 // makeCIM builds the program that plays Lambda.

@@ -88,11 +88,9 @@ func emulatedHolds(ctx context.Context, r *report, t tools, dir string) error {
 // later: the provider looks at every value, and the emulator is asked only for what is
 // there already.
 func plans(ctx context.Context, r *report, w *workspace.Workspace) {
-	for module, args := range map[string][]string{
-		root: {"-var=region=" + region}, "examples/trial": nil, "examples/store": nil,
-	} {
+	for _, module := range []string{"examples/store", "examples/trial", root} {
 		r.step(ctx, "plan "+module, func() error {
-			p, err := planOf(ctx, w, module, args...)
+			p, err := planOf(ctx, w, module)
 			if err != nil {
 				return err
 			}
@@ -106,11 +104,15 @@ func plans(ctx context.Context, r *report, w *workspace.Workspace) {
 	}
 }
 
-func planOf(ctx context.Context, w *workspace.Workspace, module string, args ...string) (p plan, err error) {
+func planOf(ctx context.Context, w *workspace.Workspace, module string) (p plan, err error) {
 	if _, err := w.Terraform(ctx, module, "init", "-input=false"); err != nil {
 		return p, err
 	}
-	if _, err := w.Terraform(ctx, module, append([]string{"plan", "-input=false", "-out=default.plan"}, args...)...); err != nil {
+	args := []string{"plan", "-input=false", "-out=default.plan"}
+	if module == root {
+		args = append(args, "-var=region="+region)
+	}
+	if _, err := w.Terraform(ctx, module, args...); err != nil {
 		return p, err
 	}
 	text, err := w.Terraform(ctx, module, "show", "-json", "default.plan")
@@ -122,10 +124,10 @@ func planOf(ctx context.Context, w *workspace.Workspace, module string, args ...
 
 // deployed applies the root and holds the claims against what is there then.
 func deployed(ctx context.Context, r *report, d *deployment) error {
+	defer d.Close()
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	defer d.Close()
 	applied := r.step(ctx, "apply "+root, func() error { return d.apply(ctx) })
 	if applied {
 		n := d.state.made()
