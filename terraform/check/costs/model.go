@@ -68,7 +68,7 @@ func sizeOf(l load) size {
 		data:      l.users * (account + l.messages*l.retention*2*(l.text+entry)) / 1e9,
 		connected: l.users * l.connected,
 	}
-	s.requests = 2*s.sent + 3*l.users*l.logins*days + s.nodes*seconds + s.nodes*seconds/30*math.Ceil(s.connected/s.nodes/1000)
+	s.requests = 2*s.sent + 3*l.users*l.logins*days + s.nodes*seconds/30*(1+math.Ceil(s.connected/s.nodes/1000))
 	s.out = (s.sent*(l.text+frame) + s.connected*seconds/10*ping) / 1e9
 	s.store, s.shards = storeFor(s.data)
 	return s
