@@ -5,14 +5,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,70 +26,13 @@ type claim struct {
 var claims = []claim{
 	{"security groups let through what ports.txt says, and nothing else", portsAreOurs},
 	{"roles may do what rights.txt says, and nothing else", rightsAreOurs},
-	{"scripts that start machines are bash, and small enough for user data", scriptsStart},
+	{"scripts that machines start with and write are bash, and small enough", scriptsStart},
 	{"no secret is in state, plan, user data, or the function's configuration", secretsAreSecret},
 	{"the artifacts are those of make dist, in a bucket that is not public", artifactsArePrivate},
 	{"an instance that the group takes away has time to drain", instancesDrain},
 	{"balancer and group ask whether a node lives, not whether it is ready", livenessDecides},
 	{"the HTTP API leads to the function's alias, which is the published zip", apiLeadsToFunction},
 	{"that zip runs, reads its secrets, and keeps an account in the store", functionServes},
-}
-
-// startScripts returns the user data of everything that starts, by name.
-func (d *deployment) startScripts(ctx context.Context) (map[string]string, error) {
-	scripts := map[string]string{}
-	var templates struct {
-		LaunchTemplateVersions []struct{ LaunchTemplateData struct{ UserData string } }
-	}
-	err := d.cloud.ask(ctx, &templates, "ec2", "describe-launch-template-versions", "--launch-template-name", "cim", "--versions", "$Latest")
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range templates.LaunchTemplateVersions {
-		scripts["node"] = v.LaunchTemplateData.UserData
-	}
-	var servers struct {
-		Reservations []struct{ Instances []struct{ InstanceID string } }
-	}
-	err = d.cloud.ask(ctx, &servers, "ec2", "describe-instances", "--filters", "Name=tag:Name,Values=cim-zookeeper-*")
-	for _, r := range servers.Reservations {
-		for _, instance := range r.Instances {
-			var answer struct{ UserData struct{ Value string } }
-			if err := d.cloud.ask(ctx, &answer, "ec2", "describe-instance-attribute", "--attribute", "userData", "--instance-id", instance.InstanceID); err != nil {
-				return nil, err
-			}
-			scripts["zookeeper "+instance.InstanceID] = answer.UserData.Value
-		}
-	}
-	for name, encoded := range scripts {
-		script, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			return nil, fmt.Errorf("user data of %s: %w", name, err)
-		}
-		scripts[name] = string(script)
-	}
-	if len(scripts) != 1+3 {
-		err = errors.Join(err, fmt.Errorf("want scripts of nodes and of three ZooKeeper servers, found %q", slices.Sorted(maps.Keys(scripts))))
-	}
-	return scripts, err
-}
-
-// maxUserData is EC2's limit, in bytes, before base64.
-const maxUserData = 16 << 10
-
-func scriptsStart(ctx context.Context, d *deployment) error {
-	scripts, err := d.startScripts(ctx)
-	for name, script := range scripts {
-		if len(script) > maxUserData {
-			err = errors.Join(err, fmt.Errorf("user data of %s has %d bytes of %d", name, len(script), maxUserData))
-		}
-		bash := exec.CommandContext(ctx, "bash", "-n")
-		bash.Stdin = strings.NewReader(script)
-		if out, failed := bash.CombinedOutput(); failed != nil {
-			err = errors.Join(err, fmt.Errorf("start script of %s: %w: %s", name, failed, out))
-		}
-	}
-	return err
 }
 
 func secretsAreSecret(ctx context.Context, d *deployment) error {
