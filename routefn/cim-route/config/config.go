@@ -74,15 +74,15 @@ func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
 	return nil, fmt.Errorf("%w: -log-format %q: want text or json", ErrUsage, l.Format)
 }
 
-// minSecret is the shortest secret in bytes that is accepted.
+// minSecret is the shortest key in bytes that is accepted.
 const minSecret = 16
 
 // secretTime is how long AWS may take to tell a secret.
 const secretTime = 3 * time.Second
 
 // Keys returns the keys that a secret has, one a line: while a key is being changed
-// there are two. The first is used, what any of them made is accepted. Each is as
-// long as a secret has to be; sources and errors are those of Secret.
+// there are two. The first is used, what any of them made is accepted. Each has at
+// least 16 bytes; sources and errors are those of Secret.
 func Keys(name, value string) ([][]byte, error) {
 	text, err := Secret(name, value)
 	if err != nil {
@@ -105,7 +105,7 @@ func Keys(name, value string) ([][]byte, error) {
 // Secret returns the bytes of a secret: the value itself; with "file:PATH" what
 // stands in the file; with "secretsmanager:ARN" what AWS Secrets Manager has, which
 // blocks for 3 s at most. White space around it is dropped. An empty value is no
-// secret and no error.
+// secret and no error. How long it has to be is for those to say who gave it.
 func Secret(name, value string) ([]byte, error) {
 	if arn, ok := strings.CutPrefix(value, "secretsmanager:"); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), secretTime)
@@ -124,9 +124,6 @@ func Secret(name, value string) ([]byte, error) {
 		if value == "" {
 			return nil, fmt.Errorf("%w: the file of -%s is empty", ErrUsage, name)
 		}
-	}
-	if value != "" && len(value) < minSecret {
-		return nil, fmt.Errorf("%w: -%s has %d bytes, needs at least %d", ErrUsage, name, len(value), minSecret)
 	}
 	return []byte(value), nil
 }

@@ -54,3 +54,12 @@ func TestFirstServiceTokenIsShownAndAllAreAccepted(t *testing.T) {
 		t.Errorf("without a key: %s, %s", show, accept)
 	}
 }
+
+func TestPasswordIsAsLongAsSomebodyMadeIt(t *testing.T) {
+	if password, err := Secret("redis-password", "short"); err != nil || string(password) != "short" {
+		t.Errorf("password %q, %v", password, err)
+	}
+	if _, err := Keys("cluster-key", "short"); !errors.Is(err, ErrUsage) {
+		t.Errorf("a short key: %v", err)
+	}
+}
