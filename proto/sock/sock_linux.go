@@ -92,14 +92,19 @@ func (t *transfer) run(wait func(func(uintptr) bool) error, call string, b []byt
 // read is done when bytes, the end or an error came.
 func (t *transfer) read(fd uintptr) (done bool) {
 	t.n, t.errno = call(syscall.SYS_READ, fd, t.b[:min(len(t.b), portion)])
+	if t.errno == 0 {
+		didRead(t.b[:t.n])
+	}
 	return t.errno != syscall.EAGAIN
 }
 
 // write is done when all bytes are written, or when it fails.
 func (t *transfer) write(fd uintptr) (done bool) {
 	for t.n < len(t.b) {
+		next := t.b[t.n:min(len(t.b), t.n+portion)]
+		willWrite(next)
 		var n int
-		n, t.errno = call(syscall.SYS_WRITE, fd, t.b[t.n:min(len(t.b), t.n+portion)])
+		n, t.errno = call(syscall.SYS_WRITE, fd, next)
 		t.n += n
 		if t.errno != 0 {
 			return t.errno != syscall.EAGAIN

@@ -213,7 +213,10 @@ func TestServerTakesLeave(t *testing.T) {
 	<-begun
 	var ending sync.WaitGroup
 	ending.Go(s.Close)
-	until(t, func() bool { return !c.conn.fresh(time.Now()) })
+	c.mu.Lock()
+	conn := c.conn
+	c.mu.Unlock()
+	until(t, func() bool { return !conn.fresh(time.Now()) })
 	if _, err := c.Call(t.Context(), "/late", nil); !errors.Is(err, ErrRefused) {
 		t.Errorf("call on a server that ends: %v", err)
 	}
