@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,8 +49,27 @@ func newFunction(t *testing.T, log *bytes.Buffer, args ...string) *function {
 	return f
 }
 
-// nobody returns an address at which nobody listens.
+// nobody returns an address at which nobody listens, nor will before the test ends:
+// the port is taken.
 func nobody(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
+}
+
+// later returns an address at which somebody may listen later.
+func later(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,7 +133,7 @@ func TestFunctionThatLacksSomethingSaysSoAndLives(t *testing.T) {
 
 func TestFunctionServesAsSoonAsTheStoreIsThere(t *testing.T) {
 	var log bytes.Buffer
-	at := nobody(t)
+	at := later(t)
 	f := newFunction(t, &log, "-redis", "redis://"+at, "-allow-embedded", "-auth", "open", "-cluster-key", clusterKey)
 	if status, _ := ask(t, f, "POST", proto.PathRegister, `{"name":"alice"}`); status != 503 {
 		t.Fatalf("without a store: %d", status)
