@@ -132,20 +132,13 @@ func (s *session) welcome(a *proto.Opened) {
 // logs: what comes behind is sent to it. Of a group that its user left, without the
 // relay having come to that, it has to fetch the rest.
 func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
-	var groups []int64
 	for _, mark := range a.Newest {
 		if mark.Log != proto.Inbox {
 			s.node.relays.of(mark.Log).observe(mark)
 		}
-		if mark.Log > proto.Everyone {
-			groups = append(groups, mark.Log)
-			s.node.relays.of(mark.Log).spare(s, mark)
-		}
 	}
 	if s.feed == nil {
-		for _, group := range s.node.hub.SetGroups(s.entry, groups, a.Version) {
-			s.tell(s.node.relays.of(group).beyond())
-		}
+		s.join(a)
 	} else {
 		s.node.hub.FollowNone(s.entry, a.Version)
 	}
@@ -161,6 +154,21 @@ func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 		}
 	}
 	return newest
+}
+
+// join makes the session a member of the groups that a route told, and of no others.
+// What these wrote up to where the route looked is not sent to it.
+func (s *session) join(a *proto.Opened) {
+	var groups []int64
+	for _, mark := range a.Newest {
+		if mark.Log > proto.Everyone {
+			groups = append(groups, mark.Log)
+			s.node.relays.of(mark.Log).spare(s, mark)
+		}
+	}
+	for _, group := range s.node.hub.SetGroups(s.entry, groups, a.Version) {
+		s.tell(s.node.relays.of(group).beyond())
+	}
 }
 
 func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packet {

@@ -279,6 +279,20 @@ func TestWhoJoinedIsNotSentWhatWasMissedBefore(t *testing.T) {
 	})
 }
 
+// A CIM connection follows no group, so there is nothing that it could be spared.
+func TestRelayKeepsNoCIMConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, room, 1)
+		c.says(t, "missed") // and not pushed
+		c.route.set(func(s *script) { s.groups[2] = []int64{room} })
+		c.cim(t, 2)
+		synctest.Wait()
+		if r := c.relays.of(room); r.behind == nil || len(r.spared) != 0 {
+			t.Errorf("behind is %v, %d are spared", r.behind, len(r.spared))
+		}
+	})
+}
+
 func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, change := range map[string]func(c *crew){
