@@ -45,7 +45,7 @@ type Series struct {
 	Name    string    `json:"name"`
 	Unit    string    `json:"unit"`
 	Median  float64   `json:"median"`
-	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: the limit has none
+	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: none is told
 	Runs    []float64 `json:"runs"`
 }
 
@@ -115,8 +115,9 @@ func (r *Report) finish() {
 		}
 		for _, c := range t.Forms[:len(t.Forms)-1] {
 			for j := range c.Figures {
-				if of := last.series(c.Figures[j].Name); of != nil {
-					c.Figures[j].OfLimit = per(c.Figures[j].Median, of.Median)
+				s := &c.Figures[j]
+				if of := last.series(s.Name); of != nil && s.Name != gained {
+					s.OfLimit = per(s.Median, of.Median)
 				}
 			}
 		}

@@ -9,8 +9,8 @@ import (
 func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
 	r := newReport([]load{{Name: "fanout", About: "a room", forms: []form{{name: "apart"}, {name: limitForm}}}}, 3)
 	for _, v := range []float64{300, 100, 200} {
-		r.add(0, 0, []Figure{{"deliveries", "1/s", v}, {"accepted", "ms", v}, {"CPU", "us", 0.05}}, Check{Messages: 1, Early: 1})
-		r.add(0, 1, []Figure{{"deliveries", "1/s", 4 * v}, {"CPU", "us", 0.01}}, Check{Messages: 2})
+		r.add(0, 0, []Figure{{"deliveries", "1/s", v}, {"accepted", "ms", v}, {"CPU", "us", 0.05}, {gained, "bytes", 431}}, Check{Messages: 1, Early: 1})
+		r.add(0, 1, []Figure{{"deliveries", "1/s", 4 * v}, {"CPU", "us", 0.01}, {gained, "bytes", 0.41}}, Check{Messages: 2})
 	}
 	r.finish()
 	if got := r.Loads[0].Forms[0].Figures[0]; got.Median != 200 || got.OfLimit != 0.25 || len(got.Runs) != 3 {
@@ -26,6 +26,7 @@ func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
 		"  deliveries   200 /s (×0.25)   800 /s\n",
 		"  accepted     200 ms           -\n",
 		"  CPU          0.050 us (×5.00) 0.010 us\n",
+		"  memory gained while held 431 bytes 0.41 bytes\n",
 		"checked 9 deliveries: 0 lost, 0 twice, 3 before an earlier one; messages: 0 without an answer, 0 out of order in the log\n",
 	} {
 		if got := squeeze(people.String()); !strings.Contains(got, squeeze(want)) {
