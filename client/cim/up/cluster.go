@@ -7,81 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/cim-go/cim/ring/mirror/spawn"
-	"github.com/cim-go/cim/routefn/record/embedded"
 	redis "github.com/cim-go/cim/routefn/record/spawn"
 )
-
-// Config says what to run. The zero Config is three nodes on an embedded store.
-type Config struct {
-	Nodes int // zero: 3
-	// Redis is the store: "embedded" (default); "spawn", which keeps nothing;
-	// "persist", a spawned one that has written to its file what it answers for, so
-	// that it can be killed and started again; "sentinel", a primary with two
-	// replicas and three Sentinels; "cluster", a Redis Cluster of three masters with
-	// a replica each; or the URL of one that runs already.
-	Redis  string
-	Clock  bool   // the spawned store of "persist" has a clock that can be set
-	ZK     string // empty: none; "spawn", or host:port of one that runs already
-	Auth   string // "open" (default) or "password"
-	Dir    string // logs and data; empty: a temporary folder that Stop removes
-	Routes int    // zero: 1
-	Route  string // RouteServer (default) or RouteLambda
-	// WithRoute has each node serve a route in its own process, and no others:
-	// Routes and Route do not count.
-	WithRoute bool
-
-	// Program is the command line that Start puts in front of a program's name
-	// ("server", "route") and flags; nil: this very binary.
-	Program []string
-	// Fixed asks for the ports that people know where they are free; otherwise
-	// all are chosen by the system, which is what tests want.
-	Fixed bool
-	// ServerFlags and RouteFlags are added to the flags of every node and of whoever
-	// serves a route.
-	ServerFlags, RouteFlags []string
-}
-
-// What routes are. A function stands behind an HTTP front end at each route's
-// address; its instances are started on demand, frozen between requests and killed
-// now and then. Its cluster has a cluster key.
-const (
-	RouteServer = "server"
-	RouteLambda = "lambda"
-)
-
-func (c Config) withDefaults() (Config, error) {
-	if c.Nodes == 0 {
-		c.Nodes = 3
-	}
-	switch {
-	case c.WithRoute:
-		c.Routes, c.Route = 0, RouteServer
-	case c.Routes == 0:
-		c.Routes = 1
-	}
-	if c.Redis == "" {
-		c.Redis = "embedded"
-	}
-	if c.Auth == "" {
-		c.Auth = "open"
-	}
-	if c.Route == "" {
-		c.Route = RouteServer
-	}
-	if c.Program == nil {
-		self, err := os.Executable()
-		if err != nil {
-			return c, fmt.Errorf("find own program: %w", err)
-		}
-		c.Program = []string{self}
-	}
-	return c, nil
-}
 
 // Cluster is what Start started. Its methods may be called from any goroutine.
 type Cluster struct {
@@ -187,64 +118,6 @@ func (c *Cluster) makeDir() error {
 	return nil
 }
 
-func (c *Cluster) startStore(ctx context.Context) error {
-	switch c.config.Redis {
-	case "embedded":
-		server, err := embedded.Start("127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		c.closers = append(c.closers, server.Close)
-		c.store = server.URL()
-	case "spawn", "persist":
-		config := redis.Config{Dir: filepath.Join(c.dir, "redis")}
-		if c.config.Redis == "persist" {
-			config.Persist = true
-			// By default the write may wait two seconds for a slow disk: an answer that
-			// was given meanwhile would not survive a kill.
-			config.Args = []string{"--appendfsync", "always"}
-			if err := c.makeClock(ctx); err != nil {
-				return err
-			}
-			config.Clock = c.clock
-		}
-		server, err := redis.Redis(ctx, config)
-		if err != nil {
-			return err
-		}
-		c.closers = append(c.closers, server.Stop)
-		c.store, c.redis = server.URL(), server
-	case "sentinel":
-		group, err := redis.NewSentinel(ctx, filepath.Join(c.dir, "redis"), 2)
-		if err != nil {
-			return err
-		}
-		c.closers = append(c.closers, group.Stop)
-		c.store, c.sentinel = group.URL(), group
-	case "cluster":
-		cluster, err := redis.NewReplicatedCluster(ctx, filepath.Join(c.dir, "redis"), 3)
-		if err != nil {
-			return err
-		}
-		c.closers = append(c.closers, cluster.Stop)
-		c.store, c.cluster = cluster.URL(), cluster
-	default:
-		c.store = c.config.Redis
-	}
-	return nil
-}
-
-func (c *Cluster) makeClock(ctx context.Context) (err error) {
-	if !c.config.Clock {
-		return nil
-	}
-	if c.clock, err = redis.NewClock(ctx, filepath.Join(c.dir, "clock")); err != nil {
-		return err
-	}
-	c.closers = append(c.closers, func() { _ = c.clock.Close() }) // nothing is read from it any more
-	return nil
-}
-
 func (c *Cluster) startZooKeeper(ctx context.Context) error {
 	if c.config.ZK != "spawn" {
 		c.zk = c.config.ZK
@@ -308,47 +181,6 @@ func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
 	return nil
 }
 
-func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
-	args := []string{
-		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
-	}
-	for _, route := range c.routeAt {
-		args = append(args, "-route-url", "http://"+route)
-	}
-	if node.Route != "" {
-		args = append(args, "-with-route", "-route-listen", node.Route)
-		args = append(args, c.storeFlags()...)
-	}
-	if len(seeds) > 0 {
-		args = append(args, "-join", strings.Join(seeds, ","))
-	}
-	if c.zk != "" {
-		args = append(args, "-zk", c.zk)
-	}
-	if c.key != "" {
-		args = append(args, "-cluster-key", c.key)
-	}
-	if c.config.Route == RouteLambda {
-		args = append(args, "-plain-hop") // it offers no streams, and each try to open one would be an invocation
-	}
-	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
-}
-
-func (c *Cluster) command(program string, args []string) []string {
-	return append(append(slices.Clone(c.config.Program), program), args...)
-}
-
-// gossipOf are the gossip addresses of the nodes but one.
-func gossipOf(nodes []*Node, except *Node) []string {
-	var seeds []string
-	for _, n := range nodes {
-		if n != except {
-			seeds = append(seeds, n.Gossip)
-		}
-	}
-	return seeds
-}
-
 func (c *Cluster) startRoutes() error {
 	if c.config.Route == RouteLambda {
 		return c.startFunctions()
@@ -367,37 +199,6 @@ func (c *Cluster) startRoutes() error {
 		c.mu.Unlock()
 	}
 	return nil
-}
-
-// routeCommand is the route's command line; a function listens at no address.
-func (c *Cluster) routeCommand(address string) []string {
-	args := append([]string{
-		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
-	}, c.storeFlags()...)
-	if address != "" {
-		args = append(args, "-listen", address)
-	}
-	if c.key != "" {
-		args = append(args, "-cluster-key", c.key)
-	}
-	return c.command("route", args)
-}
-
-// storeFlags are the flags of whoever serves a route.
-func (c *Cluster) storeFlags() []string {
-	flags := append([]string{"-redis", c.store}, c.config.RouteFlags...)
-	if c.config.Redis == "embedded" {
-		flags = append(flags, "-allow-embedded")
-	}
-	return flags
-}
-
-func (c *Cluster) httpSeeds() string {
-	var seeds []string
-	for _, n := range c.Nodes() {
-		seeds = append(seeds, n.HTTP)
-	}
-	return strings.Join(seeds, ",")
 }
 
 // Node returns the node with an id, or nil.
@@ -438,21 +239,6 @@ func (c *Cluster) RouteURLs() []string {
 	}
 	return urls
 }
-
-// Store returns the URL of the store.
-func (c *Cluster) Store() string { return c.store }
-
-// Redis returns the single server that Start spawned, or nil.
-func (c *Cluster) Redis() *redis.Server { return c.redis }
-
-// Sentinel returns the primary with replicas that Start spawned, or nil.
-func (c *Cluster) Sentinel() *redis.Sentinel { return c.sentinel }
-
-// RedisCluster returns the Redis Cluster that Start spawned, or nil.
-func (c *Cluster) RedisCluster() *redis.Cluster { return c.cluster }
-
-// Clock returns the store's clock, or nil if it cannot be set.
-func (c *Cluster) Clock() *redis.Clock { return c.clock }
 
 // ZK returns the address of ZooKeeper, or nothing.
 func (c *Cluster) ZK() string { return c.zk }

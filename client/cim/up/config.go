@@ -1,0 +1,73 @@
+package up
+
+import (
+	"fmt"
+	"os"
+)
+
+// Config says what to run. The zero Config is three nodes on an embedded store.
+type Config struct {
+	Nodes int // zero: 3
+	// Redis is the store: "embedded" (default); "spawn", which keeps nothing;
+	// "persist", a spawned one that has written to its file what it answers for, so
+	// that it can be killed and started again; "sentinel", a primary with two
+	// replicas and three Sentinels; "cluster", a Redis Cluster of three masters with
+	// a replica each; or the URL of one that runs already.
+	Redis  string
+	Clock  bool   // the spawned store of "persist" has a clock that can be set
+	ZK     string // empty: none; "spawn", or host:port of one that runs already
+	Auth   string // "open" (default) or "password"
+	Dir    string // logs and data; empty: a temporary folder that Stop removes
+	Routes int    // zero: 1
+	Route  string // RouteServer (default) or RouteLambda
+	// WithRoute has each node serve a route in its own process, and no others:
+	// Routes and Route do not count.
+	WithRoute bool
+
+	// Program is the command line that Start puts in front of a program's name
+	// ("server", "route") and flags; nil: this very binary.
+	Program []string
+	// Fixed asks for the ports that people know where they are free; otherwise
+	// all are chosen by the system, which is what tests want.
+	Fixed bool
+	// ServerFlags and RouteFlags are added to the flags of every node and of whoever
+	// serves a route.
+	ServerFlags, RouteFlags []string
+}
+
+// What routes are. A function stands behind an HTTP front end at each route's
+// address; its instances are started on demand, frozen between requests and killed
+// now and then. Its cluster has a cluster key.
+const (
+	RouteServer = "server"
+	RouteLambda = "lambda"
+)
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Nodes == 0 {
+		c.Nodes = 3
+	}
+	switch {
+	case c.WithRoute:
+		c.Routes, c.Route = 0, RouteServer
+	case c.Routes == 0:
+		c.Routes = 1
+	}
+	if c.Redis == "" {
+		c.Redis = "embedded"
+	}
+	if c.Auth == "" {
+		c.Auth = "open"
+	}
+	if c.Route == "" {
+		c.Route = RouteServer
+	}
+	if c.Program == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("find own program: %w", err)
+		}
+		c.Program = []string{self}
+	}
+	return c, nil
+}

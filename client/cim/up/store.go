@@ -1,0 +1,84 @@
+package up
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/cim-go/cim/routefn/record/embedded"
+	redis "github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// startStore starts the store that Config.Redis asks for, or notes which one runs
+// already: whoever serves a route has to be told its address.
+func (c *Cluster) startStore(ctx context.Context) error {
+	switch c.config.Redis {
+	case "embedded":
+		server, err := embedded.Start("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, server.Close)
+		c.store = server.URL()
+	case "spawn", "persist":
+		config := redis.Config{Dir: filepath.Join(c.dir, "redis")}
+		if c.config.Redis == "persist" {
+			config.Persist = true
+			// By default the write may wait two seconds for a slow disk: an answer that
+			// was given meanwhile would not survive a kill.
+			config.Args = []string{"--appendfsync", "always"}
+			if err := c.makeClock(ctx); err != nil {
+				return err
+			}
+			config.Clock = c.clock
+		}
+		server, err := redis.Redis(ctx, config)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, server.Stop)
+		c.store, c.redis = server.URL(), server
+	case "sentinel":
+		group, err := redis.NewSentinel(ctx, filepath.Join(c.dir, "redis"), 2)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, group.Stop)
+		c.store, c.sentinel = group.URL(), group
+	case "cluster":
+		cluster, err := redis.NewReplicatedCluster(ctx, filepath.Join(c.dir, "redis"), 3)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, cluster.Stop)
+		c.store, c.cluster = cluster.URL(), cluster
+	default:
+		c.store = c.config.Redis
+	}
+	return nil
+}
+
+func (c *Cluster) makeClock(ctx context.Context) (err error) {
+	if !c.config.Clock {
+		return nil
+	}
+	if c.clock, err = redis.NewClock(ctx, filepath.Join(c.dir, "clock")); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() { _ = c.clock.Close() }) // nothing is read from it any more
+	return nil
+}
+
+// Store returns the URL of the store.
+func (c *Cluster) Store() string { return c.store }
+
+// Redis returns the single server that Start spawned, or nil.
+func (c *Cluster) Redis() *redis.Server { return c.redis }
+
+// Sentinel returns the primary with replicas that Start spawned, or nil.
+func (c *Cluster) Sentinel() *redis.Sentinel { return c.sentinel }
+
+// RedisCluster returns the Redis Cluster that Start spawned, or nil.
+func (c *Cluster) RedisCluster() *redis.Cluster { return c.cluster }
+
+// Clock returns the store's clock, or nil if it cannot be set.
+func (c *Cluster) Clock() *redis.Clock { return c.clock }
