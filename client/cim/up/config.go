@@ -1,6 +1,7 @@
 package up
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 )
@@ -44,23 +45,13 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Nodes == 0 {
-		c.Nodes = 3
-	}
-	switch {
-	case c.WithRoute:
+	c.Nodes = cmp.Or(c.Nodes, 3)
+	c.Redis = cmp.Or(c.Redis, "embedded")
+	c.Auth = cmp.Or(c.Auth, "open")
+	c.Routes = cmp.Or(c.Routes, 1)
+	c.Route = cmp.Or(c.Route, RouteServer)
+	if c.WithRoute {
 		c.Routes, c.Route = 0, RouteServer
-	case c.Routes == 0:
-		c.Routes = 1
-	}
-	if c.Redis == "" {
-		c.Redis = "embedded"
-	}
-	if c.Auth == "" {
-		c.Auth = "open"
-	}
-	if c.Route == "" {
-		c.Route = RouteServer
 	}
 	if c.Program == nil {
 		self, err := os.Executable()
