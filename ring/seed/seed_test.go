@@ -4,18 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
@@ -23,116 +20,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var clusterKeys = ring.NewKeys([]byte("cluster key"))
-
-// member returns a serving member whose HTTP is id:8081.
-func member(id string) ring.Member {
-	return ring.Member{ID: id, Boot: 1, Client: id + ":11211", HTTP: id + ":8081", Weight: 1, State: ring.Serving}
-}
-
-// nodes are the nodes of a cluster that has no sockets: a RoundTripper.
-type nodes struct {
-	mu    sync.Mutex
-	serve map[string]http.Handler // by host:port
-	asked []string                // host:port and status, in order
-	block chan struct{}           // if not nil, it is sent to when asked, and read before an answer
-}
-
-func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
-	n.mu.Lock()
-	h, block := n.serve[r.URL.Host], n.block
-	n.mu.Unlock()
-	if block != nil {
-		if r.Context().Err() != nil {
-			return nil, r.Context().Err()
-		}
-		block <- struct{}{}
-		<-block
-	}
-	status := 0
-	defer func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.asked = append(n.asked, fmt.Sprintf("%s %d", r.URL.Host, status))
-	}()
-	if h == nil || r.URL.Path != "/members" {
-		return nil, errors.New("connection refused")
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	status = w.Code
-	return w.Result(), nil
-}
-
-func (n *nodes) set(host string, h http.Handler) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.serve[host] = h
-}
-
-// requests returns who was asked since the last call.
-func (n *nodes) requests() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	asked := strings.Join(n.asked, ", ")
-	n.asked = nil
-	return asked
-}
-
-// clock is set by hand.
-type clock struct{ now instant }
-
-func (c *clock) pass(d time.Duration) {
-	c.now.mono += d
-	c.now.wall = c.now.wall.Add(d)
-}
-
-// world is three nodes with one table, and a client whose seed is the first.
-type world struct {
-	table *ring.Table
-	nodes *nodes
-	clock *clock
-	*Client
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{table: ring.NewTable(), clock: &clock{now: now()}}
-	w.table.Set([]ring.Member{member("a"), member("b"), member("c")})
-	h := Handler(w.table, clusterKeys, nil)
-	w.nodes = &nodes{serve: map[string]http.Handler{"a:8081": h, "b:8081": h, "c:8081": h}}
-	c, err := New(Config{
-		Seeds: []string{"a:8081"}, Keys: clusterKeys, Client: &http.Client{Transport: w.nodes},
-		Fresh: time.Second, MaxStale: time.Minute, Registerer: prometheus.NewRegistry(),
-		now: func() instant { return w.clock.now },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Client = c
-	return w
-}
-
-func (w *world) ids(t *testing.T) string {
-	t.Helper()
-	view, err := w.View(t.Context())
-	if err != nil {
-		t.Fatalf("no view: %v", err)
-	}
-	var ids []string
-	for _, m := range view.Members() {
-		ids = append(ids, m.ID)
-	}
-	return strings.Join(ids, " ")
-}
-
-func (w *world) expect(t *testing.T, requests string) {
-	t.Helper()
-	if got := w.nodes.requests(); got != requests {
-		t.Errorf("asked %q, want %q", got, requests)
-	}
-}
 
 func TestAnswerIsCachedAndThenAskedForByETag(t *testing.T) {
 	w := newWorld(t)
@@ -377,12 +264,6 @@ func TestUselessAnswersLeadToAnotherNode(t *testing.T) {
 	}
 }
 
-func tableOf(members ...ring.Member) *ring.Table {
-	table := ring.NewTable()
-	table.Set(members)
-	return table
-}
-
 func TestOneAsksAndTheOthersGoOn(t *testing.T) {
 	w := newWorld(t)
 	w.ids(t)
@@ -429,52 +310,6 @@ func TestCallerThatGivesUpBlamesNobody(t *testing.T) {
 	}
 	if n := testutil.ToFloat64(w.metrics.requests.WithLabelValues("failed")); n != 0 {
 		t.Errorf("%v requests count as failed", n)
-	}
-}
-
-func TestHandlerSpeaksHTTP(t *testing.T) {
-	h := Handler(tableOf(member("a")), clusterKeys, nil)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/members", nil))
-	if w.Code != http.StatusMethodNotAllowed {
-		t.Errorf("POST is answered %d", w.Code)
-	}
-	w = httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/members", nil))
-	etag := w.Header().Get("ETag")
-	if !strings.Contains(w.Body.String(), `"id":"a"`) || len(etag) != 34 {
-		t.Errorf("body is %s, ETag %s", w.Body, etag)
-	}
-	for header, want := range map[string]int{
-		etag: 304, "W/" + etag: 304, `"x", ` + etag: 304, `"x"`: 200, "": 200, strings.Trim(etag, `"`): 200,
-	} {
-		r := httptest.NewRequest(http.MethodGet, "/members", nil)
-		r.Header.Set("If-None-Match", header)
-		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, r); w.Code != want {
-			t.Errorf("If-None-Match %s is answered %d, want %d", header, w.Code, want)
-		}
-	}
-}
-
-func TestClientAndHandlerMeetOnARealSocket(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.Handle(Path, Handler(tableOf(member("a"), member("b")), clusterKeys, nil))
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	for _, seed := range []string{server.URL, server.Listener.Addr().String()} {
-		c, err := New(Config{Seeds: []string{seed}, Keys: clusterKeys, Client: server.Client(), Fresh: time.Nanosecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			if view, err := c.View(t.Context()); err != nil || len(view.Members()) != 2 {
-				t.Errorf("view is %v, %v", view, err)
-			}
-		}
-		if n := testutil.ToFloat64(c.metrics.requests.WithLabelValues("unchanged")); n != 1 {
-			t.Errorf("%v answers without a body, want 1", n)
-		}
 	}
 }
 
