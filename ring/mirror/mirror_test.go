@@ -362,7 +362,7 @@ func TestEntryOfAnEarlierBootIsReplacedAtOnce(t *testing.T) {
 	r := startReader(t, c)
 	older := member("n1")
 	conn := client(t, server)
-	eventually(t, "the root", func() bool { there, _, _ := conn.Exists(c.Root); return there })
+	eventually(t, "the root", func() bool { there, _, err := conn.Exists(c.Root); return there && err == nil })
 	data, err := clusterKeys.Sealed(older).MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
