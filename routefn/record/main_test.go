@@ -122,3 +122,14 @@ func register(t testing.TB, s *Store, name string) int64 {
 	}
 	return acc.User
 }
+
+func eventually(t testing.TB, what string, claim func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !claim(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not so after 10 s: %s", what)
+		}
+	}
+}

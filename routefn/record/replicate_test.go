@@ -1,22 +1,17 @@
 package record
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/record/spawn"
 )
@@ -27,95 +22,6 @@ const (
 	shortWait = 250 * time.Millisecond
 	longWait  = 1900 * time.Millisecond
 )
-
-// newPrimary starts a server to which replicas connect without delay.
-func newPrimary(t testing.TB) *spawn.Server {
-	t.Helper()
-	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	return server
-}
-
-// newReplica starts a replica of the server at addr, and blocks until it is one.
-func newReplica(t testing.TB, addr string) *spawn.Server {
-	t.Helper()
-	replica := newPrimary(t) // if the primary dies
-	follow(t, replica, addr)
-	return replica
-}
-
-// follow makes server a replica of the one at addr, and blocks until it has
-// what that one has.
-func follow(t testing.TB, server *spawn.Server, addr string) {
-	t.Helper()
-	host, port, _ := strings.Cut(addr, ":")
-	if err := clientOf(t, server.Addr()).ReplicaOf(t.Context(), host, port).Err(); err != nil {
-		t.Fatal(err)
-	}
-	awaitReplica(t, addr)
-}
-
-// awaitReplica blocks until a write to the server at addr is on a replica. It
-// writes only once a replica is seen: before the first one, a server counts no
-// offset, and WAIT is content with any replica that comes.
-func awaitReplica(t testing.TB, addr string) {
-	t.Helper()
-	c, n := clientOf(t, addr), 0
-	eventually(t, "replica is seen", func() bool {
-		return strings.Contains(c.Info(t.Context(), "replication").Val(), "state=online")
-	})
-	eventually(t, "replica has what the primary has", func() bool {
-		p := c.Pipeline()
-		n++ // in a Cluster, until it is a key of this server
-		set := p.Set(t.Context(), fmt.Sprint(n), "", 0)
-		wait := p.Do(t.Context(), "wait", 1, 100)
-		_, _ = p.Exec(t.Context()) // its error is that of one of them
-		return set.Err() == nil && wait.Val() == int64(1)
-	})
-}
-
-// clientOf returns a client beside the Store's.
-func clientOf(t testing.TB, addr string) *redis.Client {
-	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true, MaxRetries: -1})
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
-func eventually(t testing.TB, what string, claim func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !claim(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("not so after 10 s: %s", what)
-		}
-	}
-}
-
-// pause stops the server's process in its tracks, and returns what lets it go on.
-// It goes on when the test ends, too: a stopped one cannot be asked to end.
-func pause(t testing.TB, server *spawn.Server) (resume func()) {
-	t.Helper()
-	info := clientOf(t, server.Addr()).Info(t.Context(), "server").Val()
-	pid, err := strconv.Atoi(infoField(info, "process_id"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	resume = sync.OnceFunc(func() {
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(resume)
-	return resume
-}
 
 // replicated returns a Store that waits for one replica, which it has.
 func replicated(t testing.TB, wait time.Duration) (s *Store, primary, replica *spawn.Server) {
@@ -275,157 +181,6 @@ func TestPromotedReplicaHasAllThatWasAccepted(t *testing.T) {
 			}
 			last = at
 		}
-	}
-}
-
-// busy lets one append wait for a replica that is paused, and puts n behind it.
-func busy(t *testing.T, s *Store, replica *spawn.Server, n int, send func(i int)) (resume func(), wait func()) {
-	t.Helper()
-	client := s.door.(server).Client
-	primary := clientOf(t, client.Options().Addr)
-	var all sync.WaitGroup
-	resume = pause(t, replica)
-	all.Go(func() { send(0) })
-	eventually(t, "the first waits", func() bool {
-		return infoField(primary.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
-	})
-	for i := range n {
-		all.Go(func() { send(i + 1) })
-	}
-	eventually(t, "the others wait for the first", func() bool {
-		s.writers.mu.Lock()
-		defer s.writers.mu.Unlock()
-		return len(s.writers.of[client].waiting) == n
-	})
-	return resume, all.Wait
-}
-
-func TestWhatArrivesMeanwhileSharesOneWait(t *testing.T) {
-	s, primary, replica := replicated(t, longWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	stored(t, s, private(alice, bob, "warm"))
-	c := clientOf(t, primary.Addr())
-	if err := c.ConfigResetStat(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	resume, wait := busy(t, s, replica, 20, func(i int) {
-		if a := s.Append(t.Context(), []Message{private(alice, bob, fmt.Sprint(i))})[0]; a.Err != nil {
-			t.Error(a.Err)
-		}
-	})
-	resume()
-	wait()
-	if calls := infoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"); !strings.HasPrefix(calls, "calls=2,") {
-		t.Errorf("the server says of WAIT %q, want two calls", calls)
-	}
-	if got := len(inbox(t, s, bob)); got != 22 {
-		t.Errorf("bob has %d messages, want 22", got)
-	}
-	eventually(t, "the idle writer is gone", func() bool {
-		s.writers.mu.Lock()
-		defer s.writers.mu.Unlock()
-		return len(s.writers.of) == 0
-	})
-}
-
-// MONITOR tells by which connection each command came. Readers keep other
-// connections of the pool at hand.
-func TestWaitIsOnTheConnectionThatWrote(t *testing.T) {
-	s, primary, _ := replicated(t, longWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	stored(t, s, private(alice, bob, "warm"))
-	lines := monitor(t, primary)
-	var all sync.WaitGroup
-	for i := range 4 {
-		all.Go(func() {
-			for n := range 25 {
-				if a := s.Append(t.Context(), []Message{private(alice, bob, fmt.Sprint(i, "-", n))})[0]; a.Err != nil {
-					t.Error(a.Err)
-				}
-			}
-		})
-		all.Go(func() {
-			for range 50 {
-				if _, err := s.Sessions(t.Context(), alice); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	waits, writer := 0, ""
-	for _, line := range lines() { // +TIME [DB ADDR] "COMMAND" ...
-		words := strings.Fields(line)
-		switch words[3] {
-		case `"rpushx"`:
-			writer = words[2]
-		case `"wait"`:
-			if waits++; words[2] != writer {
-				t.Fatalf("%s waits for what %s wrote", words[2], writer)
-			}
-		}
-	}
-	if waits == 0 {
-		t.Error("nobody waited")
-	}
-}
-
-// monitor records the commands that a server gets. The lines end the recording.
-func monitor(t *testing.T, server *spawn.Server) (lines func() []string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", server.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if _, err := conn.Write([]byte("MONITOR\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewScanner(conn)
-	in.Scan() // its answer: what follows is recorded
-	return func() []string {
-		if err := clientOf(t, server.Addr()).Echo(t.Context(), "enough").Err(); err != nil {
-			t.Fatal(err)
-		}
-		var lines []string
-		for in.Scan() && !strings.Contains(in.Text(), `"echo" "enough"`) {
-			lines = append(lines, in.Text())
-		}
-		return lines
-	}
-}
-
-// A caller who gives up leaves what was sent with an unknown outcome, and what was
-// not with none.
-func TestWaitingAppendEndsWithItsContext(t *testing.T) {
-	s, _, replica := replicated(t, longWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	stored(t, s, private(alice, bob, "warm"))
-	ctx, cancel := context.WithCancel(t.Context())
-	var got [2]error
-	resume, wait := busy(t, s, replica, 1, func(i int) {
-		got[i] = s.Append(ctx, []Message{private(alice, bob, fmt.Sprint(i))})[0].Err
-	})
-	cancel()
-	wait()
-	resume()
-	if !errors.Is(got[0], ErrUnknown) || !errors.Is(got[1], ErrUnavailable) || errors.Is(got[1], ErrUnknown) {
-		t.Errorf("in flight: %v; waiting: %v", got[0], got[1])
-	}
-	stored(t, s, private(alice, bob, "last"))
-	wantKeys(t, inbox(t, s, bob), private(alice, bob, "warm").key(), key(alice, 0), private(alice, bob, "last").key())
-}
-
-func TestTooManyWaitingAreRefused(t *testing.T) {
-	s, _, _ := replicated(t, shortWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	client := s.door.(server).Client
-	s.writers.mu.Lock()
-	s.writers.of[client] = &writer{client: client, ops: maxWaiting}
-	s.writers.mu.Unlock()
-	a := s.Append(t.Context(), []Message{private(alice, bob, "1")})[0]
-	if !errors.Is(a.Err, ErrUnavailable) || errors.Is(a.Err, ErrUnknown) {
-		t.Errorf("append: %v", a.Err)
 	}
 }
 

@@ -1,0 +1,92 @@
+package record
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// newPrimary starts a server to which replicas connect without delay.
+func newPrimary(t testing.TB) *spawn.Server {
+	t.Helper()
+	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// newReplica starts a replica of the server at addr, and blocks until it is one.
+func newReplica(t testing.TB, addr string) *spawn.Server {
+	t.Helper()
+	replica := newPrimary(t) // if the primary dies
+	follow(t, replica, addr)
+	return replica
+}
+
+// follow makes server a replica of the one at addr, and blocks until it has
+// what that one has.
+func follow(t testing.TB, server *spawn.Server, addr string) {
+	t.Helper()
+	host, port, _ := strings.Cut(addr, ":")
+	if err := clientOf(t, server.Addr()).ReplicaOf(t.Context(), host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	awaitReplica(t, addr)
+}
+
+// awaitReplica blocks until a write to the server at addr is on a replica. It
+// writes only once a replica is seen: before the first one, a server counts no
+// offset, and WAIT is content with any replica that comes.
+func awaitReplica(t testing.TB, addr string) {
+	t.Helper()
+	c, n := clientOf(t, addr), 0
+	eventually(t, "replica is seen", func() bool {
+		return strings.Contains(c.Info(t.Context(), "replication").Val(), "state=online")
+	})
+	eventually(t, "replica has what the primary has", func() bool {
+		p := c.Pipeline()
+		n++ // in a Cluster, until it is a key of this server
+		set := p.Set(t.Context(), fmt.Sprint(n), "", 0)
+		wait := p.Do(t.Context(), "wait", 1, 100)
+		_, _ = p.Exec(t.Context()) // its error is that of one of them
+		return set.Err() == nil && wait.Val() == int64(1)
+	})
+}
+
+// clientOf returns a client beside the Store's.
+func clientOf(t testing.TB, addr string) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true, MaxRetries: -1})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// pause stops the server's process in its tracks, and returns what lets it go on.
+// It goes on when the test ends, too: a stopped one cannot be asked to end.
+func pause(t testing.TB, server *spawn.Server) (resume func()) {
+	t.Helper()
+	info := clientOf(t, server.Addr()).Info(t.Context(), "server").Val()
+	pid, err := strconv.Atoi(infoField(info, "process_id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	resume = sync.OnceFunc(func() {
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(resume)
+	return resume
+}
