@@ -103,22 +103,27 @@ func (r *Report) Median(load, form, figure string) (float64, bool) {
 // finish makes medians of the runs, and parts of the limit.
 func (r *Report) finish() {
 	for _, t := range r.Loads {
-		for i := range t.Forms {
-			for j := range t.Forms[i].Figures {
-				s := &t.Forms[i].Figures[j]
-				s.Median = median(s.Runs)
+		for _, c := range t.Forms {
+			for i := range c.Figures {
+				c.Figures[i].Median = median(c.Figures[i].Runs)
 			}
 		}
-		last := t.Forms[len(t.Forms)-1]
-		if last.Form != limitForm {
-			continue
-		}
-		for _, c := range t.Forms[:len(t.Forms)-1] {
-			for j := range c.Figures {
-				s := &c.Figures[j]
-				if of := last.series(s.Name); of != nil && s.Name != gained {
-					s.OfLimit = per(s.Median, of.Median)
-				}
+		t.compare()
+	}
+}
+
+// compare makes parts of the limit, if that was measured.
+func (t *Table) compare() {
+	last := len(t.Forms) - 1
+	limit := &t.Forms[last]
+	if limit.Form != limitForm {
+		return
+	}
+	for _, c := range t.Forms[:last] {
+		for i := range c.Figures {
+			s := &c.Figures[i]
+			if of := limit.series(s.Name); of != nil && s.Name != gained {
+				s.OfLimit = per(s.Median, of.Median)
 			}
 		}
 	}
