@@ -20,23 +20,7 @@ func (c *Cluster) startStore(ctx context.Context) error {
 		c.closers = append(c.closers, server.Close)
 		c.store = server.URL()
 	case "spawn", "persist":
-		config := redis.Config{Dir: filepath.Join(c.dir, "redis")}
-		if c.config.Redis == "persist" {
-			config.Persist = true
-			// By default the write may wait two seconds for a slow disk: an answer that
-			// was given meanwhile would not survive a kill.
-			config.Args = []string{"--appendfsync", "always"}
-			if err := c.makeClock(ctx); err != nil {
-				return err
-			}
-			config.Clock = c.clock
-		}
-		server, err := redis.Redis(ctx, config)
-		if err != nil {
-			return err
-		}
-		c.closers = append(c.closers, server.Stop)
-		c.store, c.redis = server.URL(), server
+		return c.startServer(ctx)
 	case "sentinel":
 		group, err := redis.NewSentinel(ctx, filepath.Join(c.dir, "redis"), 2)
 		if err != nil {
@@ -54,6 +38,28 @@ func (c *Cluster) startStore(ctx context.Context) error {
 	default:
 		c.store = c.config.Redis
 	}
+	return nil
+}
+
+// startServer starts a single server.
+func (c *Cluster) startServer(ctx context.Context) error {
+	config := redis.Config{Dir: filepath.Join(c.dir, "redis")}
+	if c.config.Redis == "persist" {
+		config.Persist = true
+		// By default the write may wait two seconds for a slow disk: an answer that
+		// was given meanwhile would not survive a kill.
+		config.Args = []string{"--appendfsync", "always"}
+		if err := c.makeClock(ctx); err != nil {
+			return err
+		}
+		config.Clock = c.clock
+	}
+	server, err := redis.Redis(ctx, config)
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, server.Stop)
+	c.store, c.redis = server.URL(), server
 	return nil
 }
 
