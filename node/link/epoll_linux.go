@@ -121,20 +121,8 @@ func (e *epoll) end() {
 	e.running.Wait()
 }
 
-// tryRead, tryWrite and tryWait are system calls that never block, so Go's scheduler
-// is not told of them: it would be a tenth of a small write's cost, and more when it
-// takes the processor away meanwhile, or when its monitor sleeps and is woken.
-func tryRead(fd int, b []byte) (int, error)  { return try(unix.SYS_READ, fd, b) }
-func tryWrite(fd int, b []byte) (int, error) { return try(unix.SYS_WRITE, fd, b) }
-
-func try(trap uintptr, fd int, b []byte) (int, error) {
-	n, _, errno := unix.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
-
+// tryWait looks at an epoll descriptor and does not wait, so Go's scheduler is not
+// told of it, as it is not of reads and writes: see package sock.
 func tryWait(fd int, events []unix.EpollEvent) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)

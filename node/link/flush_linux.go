@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sock"
 )
 
 // flush implements wire: the link joins those that the writing goroutine goes
@@ -147,13 +148,13 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	fd := int(l.poll.fd)
 	l.mu.Unlock()
 
-	n, err := tryWrite(fd, b)
+	n, err := sock.TryWrite(fd, b)
 
 	l.mu.Lock()
 	l.poll.pins--
-	failed := err != nil && err != unix.EAGAIN && err != unix.EINTR
+	failed := err != nil && err != unix.EAGAIN
 	if !failed && l.state != stateClosed {
-		p.sentLocked(l, max(0, n), len(b))
+		p.sentLocked(l, n, len(b))
 	}
 	last := p.closeLocked(l)
 	l.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sock"
 )
 
 // poll is what the epoll engine knows of a link. Guarded by the link's mu.
@@ -154,9 +155,9 @@ func (p *loop) receive(l *Link, events uint32) {
 	if fd == none {
 		return
 	}
-	n, err := tryRead(fd, p.in[:])
+	n, err := sock.TryRead(fd, p.in[:])
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case err == unix.EAGAIN:
 	case err != nil || n == 0:
 		l.abort(proto.OK)
 	default:

@@ -38,10 +38,10 @@ type conn struct {
 type transfer struct {
 	move func(fd uintptr) (done bool) // a method, made a function once
 
-	mu    sync.Mutex // held by the Read or Write that is under way
-	b     []byte
-	n     int           // bytes of b that were moved
-	errno syscall.Errno // why no more were
+	mu  sync.Mutex // held by the Read or Write that is under way
+	b   []byte
+	n   int   // bytes of b that were moved
+	err error // why no more were
 }
 
 // Read is net.Conn's.
@@ -80,50 +80,32 @@ func (c *conn) failed(op string, err error) error {
 func (t *transfer) run(wait func(func(uintptr) bool) error, call string, b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.b, t.n, t.errno = b, 0, 0
+	t.b, t.n, t.err = b, 0, nil
 	err := wait(t.move)
 	t.b = nil
-	if err == nil && t.errno != 0 {
-		err = os.NewSyscallError(call, t.errno)
+	if err == nil {
+		err = os.NewSyscallError(call, t.err)
 	}
 	return t.n, err
 }
 
 // read is done when bytes, the end or an error came.
 func (t *transfer) read(fd uintptr) (done bool) {
-	t.n, t.errno = call(syscall.SYS_READ, fd, t.b[:min(len(t.b), portion)])
-	if t.errno == 0 {
-		didRead(t.b[:t.n])
-	}
-	return t.errno != syscall.EAGAIN
+	t.n, t.err = TryRead(int(fd), t.b[:min(len(t.b), portion)])
+	return t.err != syscall.EAGAIN
 }
 
 // write is done when all bytes are written, or when it fails.
 func (t *transfer) write(fd uintptr) (done bool) {
 	for t.n < len(t.b) {
-		next := t.b[t.n:min(len(t.b), t.n+portion)]
-		willWrite(next)
 		var n int
-		n, t.errno = call(syscall.SYS_WRITE, fd, next)
+		n, t.err = TryWrite(int(fd), t.b[t.n:min(len(t.b), t.n+portion)])
 		t.n += n
-		if t.errno != 0 {
-			return t.errno != syscall.EAGAIN
+		if t.err != nil {
+			return t.err != syscall.EAGAIN
 		}
 	}
 	return true
-}
-
-// call reads or writes once.
-func call(trap, fd uintptr, b []byte) (int, syscall.Errno) {
-	for {
-		n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		if errno == 0 {
-			return int(n), 0
-		}
-		if errno != syscall.EINTR {
-			return 0, errno
-		}
-	}
 }
 
 // SyscallConn is that of the TCP connection, but for this: its Read calls f only when
