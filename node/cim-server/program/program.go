@@ -243,6 +243,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.fetchFirstKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
 	group.Go(func() error { return config.PaceGC(parts) })
+	group.Go(func() error { return config.PaceProcs(parts) })
 	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })
 	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {

@@ -116,6 +116,7 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
 	group.Go(func() error { return config.PaceGC(ctx) })
+	group.Go(func() error { return config.PaceProcs(ctx) })
 	group.Go(func() error { return o.profile.Run(ctx, o.log) })
 	group.Go(func() error { return server.Run(ctx) })
 	return group.Wait()

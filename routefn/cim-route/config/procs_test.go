@@ -1,0 +1,85 @@
+package config
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+)
+
+func ticks(p *procs, n int, used float64, waiting uint64) (last change) {
+	for range n {
+		if c := p.tick(used, waiting); c != none {
+			last = c
+		}
+	}
+	return last
+}
+
+func TestOneProcessorIsUsedWhileItIsEnough(t *testing.T) {
+	var p procs
+	if c := ticks(&p, calmTicks-1, 0.4, 0); c != none {
+		t.Fatalf("change %d before it was calm for two seconds", c)
+	}
+	if c := p.tick(0.4, 0); c != one {
+		t.Fatalf("change %d after two calm seconds", c)
+	}
+	if c := ticks(&p, 100, 0.6, 0); c != none {
+		t.Fatalf("change %d at a load between the bounds", c)
+	}
+	if c := p.tick(0.8, 0); c != all {
+		t.Fatalf("change %d in the first tick in which one was too few", c)
+	}
+	if c := ticks(&p, 100, 0.6, 0); c != none {
+		t.Fatalf("change %d at a load between the bounds, from above", c)
+	}
+}
+
+func TestLoadBeginsTheTwoSecondsAgain(t *testing.T) {
+	var p procs
+	for range 10 {
+		ticks(&p, calmTicks-1, 0.1, 0)
+		if c := p.tick(0.6, 0); c != none {
+			t.Fatalf("change %d", c)
+		}
+	}
+}
+
+func TestGoroutinesThatWaitAllTheTimeGetAllProcessors(t *testing.T) {
+	p := procs{one: true}
+	if c := ticks(&p, waitTicks-1, 0.3, 4); c != none {
+		t.Fatalf("change %d after less than half a second", c)
+	}
+	if c := p.tick(0.3, 0); c != none {
+		t.Fatalf("change %d though nobody waits any more", c)
+	}
+	if c := ticks(&p, waitTicks, 0.3, 1); c != all {
+		t.Fatalf("change %d after half a second of waiting", c)
+	}
+	if c := ticks(&p, calmTicks, 0.3, 1); c != none {
+		t.Fatalf("change %d though somebody waits", c)
+	}
+}
+
+func TestSchedulerIsGivenWhatThereIsWorkFor(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "") // the one of whoever runs the tests
+	runtime.GOMAXPROCS(2)
+	t.Cleanup(runtime.SetDefaultGOMAXPROCS)
+	ctx, cancel := context.WithCancel(t.Context())
+	paced := make(chan struct{})
+	go func() { _ = PaceProcs(ctx); close(paced) }()
+	await := func(want func(int) bool, work func()) {
+		t.Helper()
+		for start := time.Now(); !want(runtime.GOMAXPROCS(0)); work() {
+			if time.Since(start) > time.Minute {
+				t.Fatalf("%d processors after a minute", runtime.GOMAXPROCS(0))
+			}
+		}
+	}
+	await(func(n int) bool { return n == 1 }, func() { time.Sleep(time.Millisecond) })
+	if runtime.NumCPU() > 1 {
+		await(func(n int) bool { return n > 1 }, func() {})
+	}
+	cancel()
+	<-paced
+}
