@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cim-go/cim/client/cim/bench/swarm"
 	"github.com/cim-go/cim/proto"
@@ -30,20 +31,26 @@ func (b *bench) fanout() []load {
 }
 
 // groups is one publisher who writes to a group whose members are on several
-// nodes.
+// nodes: to each group at a steady pace, to the largest also as fast as it goes.
 func (b *bench) groups() []load {
 	var loads []load
-	for _, members := range b.Groups {
+	add := func(members int, mode, rate string, pace func() *pace) {
 		loads = append(loads, load{
-			Name:  fmt.Sprintf("group of %d", members),
-			About: fmt.Sprintf("a group of %d members, %d nodes, %g messages a second", members, b.Nodes, b.Publish),
+			Name:  fmt.Sprintf("group of %d%s", members, mode),
+			About: fmt.Sprintf("a group of %d members, %d nodes, %s", members, b.Nodes, rate),
 			forms: b.forms(b.Nodes),
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) {
-				steady := newPace(b.Publish)
-				return b.inRoom(ctx, s, members, &steady, system.group)
+				return b.inRoom(ctx, s, members, pace(), system.group)
 			},
 		})
 	}
+	for _, members := range b.Groups {
+		add(members, "", fmt.Sprintf("%g messages a second", b.Publish), func() *pace {
+			steady := newPace(b.Publish)
+			return &steady
+		})
+	}
+	add(slices.Max(b.Groups), ", max", fmt.Sprintf("%d messages outstanding", outstanding), func() *pace { return nil })
 	return loads
 }
 
