@@ -64,14 +64,14 @@ type Token struct {
 // Issuer makes and checks everything. Only routes have one. It is safe for
 // concurrent use.
 type Issuer struct {
-	keys []derived // never empty; the first makes, all check
+	keys []*derived // never empty; the first makes, all check
 }
 
 // derived are the keys that one route key gives.
 type derived struct {
 	private ed25519.PrivateKey
-	proof   []byte
-	token   []byte
+	proof   *maker
+	token   *maker
 }
 
 // NewIssuer derives the keys from route keys, of at least 16 bytes each: everything
@@ -95,8 +95,8 @@ func NewIssuer(routeKeys ...[]byte) (*Issuer, error) {
 			}
 			keys[purpose] = key
 		}
-		i.keys = append(i.keys, derived{
-			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: keys["proof"], token: keys["token"],
+		i.keys = append(i.keys, &derived{
+			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: newMaker(keys["proof"]), token: newMaker(keys["token"]),
 		})
 	}
 	return i, nil
@@ -132,18 +132,14 @@ func (i *Issuer) Proof(user int64, name, device string, number int64, node strin
 }
 
 func (k *derived) proofOf(user int64, name, device string, number int64, node string) []byte {
-	h := hmac.New(sha256.New, k.proof)
-	var b [8]byte
-	for _, n := range []int64{user, number} {
-		binary.BigEndian.PutUint64(b[:], uint64(n))
-		h.Write(b[:])
-	}
+	var room [256]byte
+	b := binary.BigEndian.AppendUint64(room[:0], uint64(user))
+	b = binary.BigEndian.AppendUint64(b, uint64(number))
 	for _, s := range []string{name, device, node} {
-		binary.BigEndian.PutUint64(b[:], uint64(len(s)))
-		h.Write(b[:])
-		h.Write([]byte(s))
+		b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
+		b = append(b, s...)
 	}
-	return h.Sum(nil)[:macSize]
+	return k.proof.mac(b)
 }
 
 // CheckProof returns ErrInvalid unless proof is what Proof gives, under any of the
@@ -164,7 +160,7 @@ func (i *Issuer) Token(t Token) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode token: %w", err)
 	}
-	return text(append(body, i.keys[0].tokenMAC(body)...)), nil
+	return text(append(body, i.keys[0].token.mac(body)...)), nil
 }
 
 // VerifyToken returns what the token says, or ErrInvalid, or ErrExpired from the
@@ -175,7 +171,7 @@ func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
 		return Token{}, ErrInvalid
 	}
 	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
-	if !slices.ContainsFunc(i.keys, func(k derived) bool { return hmac.Equal(mac, k.tokenMAC(body)) }) {
+	if !slices.ContainsFunc(i.keys, func(k *derived) bool { return hmac.Equal(mac, k.token.mac(body)) }) {
 		return Token{}, ErrInvalid
 	}
 	var t TokenBody
@@ -187,12 +183,6 @@ func (i *Issuer) VerifyToken(s string, now time.Time) (Token, error) {
 		return Token{}, ErrExpired
 	}
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Expires: expires}, nil
-}
-
-func (k *derived) tokenMAC(body []byte) []byte {
-	h := hmac.New(sha256.New, k.token)
-	h.Write(body)
-	return h.Sum(nil)[:macSize]
 }
 
 // Verifier checks tickets at a node. It is safe for concurrent use.
