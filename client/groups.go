@@ -103,24 +103,10 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 // page at a time as they are taken. An error ends the iteration; it has the code
 // proto.NotMember for who does not belong himself.
 func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, error] {
-	return func(yield func(User, error) bool) {
-		for after := int64(0); ; {
-			page, err := c.GroupMembersPage(ctx, group, after, 0)
-			if err != nil {
-				yield(User{}, err)
-				return
-			}
-			for _, u := range page.Users {
-				if !yield(u, nil) {
-					return
-				}
-			}
-			if page.Next <= after {
-				return
-			}
-			after = page.Next
-		}
-	}
+	return pages(func(after int64) ([]User, int64, error) {
+		page, err := c.GroupMembersPage(ctx, group, after, 0)
+		return page.Users, page.Next, err
+	})
 }
 
 // GroupMembersPage returns at most limit members of a group with ids above after.

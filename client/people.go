@@ -18,24 +18,10 @@ type Page = proto.OnlineAnswer
 // by ascending id, asking the route for a page at a time as they are taken. An
 // error ends the iteration. Who comes or goes meanwhile may be missed.
 func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
-	return func(yield func(User, error) bool) {
-		for after := int64(0); ; {
-			page, err := c.OnlinePage(ctx, prefix, after, 0)
-			if err != nil {
-				yield(User{}, err)
-				return
-			}
-			for _, u := range page.Users {
-				if !yield(u, nil) {
-					return
-				}
-			}
-			if page.Next <= after {
-				return
-			}
-			after = page.Next
-		}
-	}
+	return pages(func(after int64) ([]User, int64, error) {
+		page, err := c.OnlinePage(ctx, prefix, after, 0)
+		return page.Users, page.Next, err
+	})
 }
 
 // OnlinePage returns at most limit users who are connected, with ids above after

@@ -50,23 +50,10 @@ func (c *Client) CancelScheduled(ctx context.Context, id string) error {
 // due first, asking the route for a page at a time as they are taken. An error ends
 // the iteration. What is sent meanwhile may be missed.
 func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
-	return func(yield func(Scheduled, error) bool) {
-		for after := ""; ; {
-			page, err := c.ScheduledPage(ctx, after, 0)
-			if err != nil {
-				yield(Scheduled{}, err)
-				return
-			}
-			for _, m := range page.Messages {
-				if !yield(m, nil) {
-					return
-				}
-			}
-			if after = page.Next; after == "" {
-				return
-			}
-		}
-	}
+	return pages(func(after string) ([]Scheduled, string, error) {
+		page, err := c.ScheduledPage(ctx, after, 0)
+		return page.Messages, page.Next, err
+	})
 }
 
 // ScheduledPage returns at most limit of the user's delayed messages behind the
