@@ -36,7 +36,8 @@ type Cluster struct {
 	mu     sync.Mutex
 	nodes  []*Node
 	routes []*Process
-	made   int // nodes started so far: names are never used twice
+	made   int             // nodes started so far: names are never used twice
+	given  map[string]bool // addresses that were chosen: somebody will listen there
 }
 
 // Node is a cim-server of the cluster.
@@ -60,7 +61,7 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, dir: config.Dir}
+	c := &Cluster{config: config, dir: config.Dir, given: make(map[string]bool)}
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := c.start(ctx); err != nil {
@@ -154,9 +155,9 @@ func (c *Cluster) startNodes() error {
 // newNode names a node and chooses its addresses.
 func (c *Cluster) newNode() *Node {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	n := c.made
 	c.made++
+	c.mu.Unlock()
 	node := &Node{
 		ID:     "node-" + strconv.Itoa(n+1),
 		Client: c.address(11211 + n),

@@ -115,10 +115,12 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	defer tick.Stop()
 	reason := "it does not answer"
 	for {
-		if why, ok := p.ready(ctx); ok {
-			return nil
-		} else if why != "" {
+		why, ok := p.ready(ctx)
+		if why != "" {
 			reason = why
+		}
+		if ok && p.Running() { // or somebody else is, at its address
+			return nil
 		}
 		select {
 		case <-p.Done():
