@@ -2,10 +2,8 @@ package record
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -74,16 +72,11 @@ func clientOf(t testing.TB, addr string) *redis.Client {
 // It goes on when the test ends, too: a stopped one cannot be asked to end.
 func pause(t testing.TB, server *spawn.Server) (resume func()) {
 	t.Helper()
-	info := clientOf(t, server.Addr()).Info(t.Context(), "server").Val()
-	pid, err := strconv.Atoi(infoField(info, "process_id"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	resume = sync.OnceFunc(func() {
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		if err := server.Resume(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -3,8 +3,8 @@ package spawn
 import (
 	"context"
 	"fmt"
+	"os"
 	"path"
-	"syscall"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -12,18 +12,19 @@ import (
 
 // Pause stops the server in its tracks until Resume: it takes connections and
 // answers nobody. After a pause that is longer than their time-out, the sessions
-// have expired.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
+// have expired. The error wraps errors.ErrUnsupported where the system has no
+// signals.
+func (s *Server) Pause() error { return s.signal("pause", pause) }
 
 // Resume undoes Pause.
-func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
+func (s *Server) Resume() error { return s.signal("resume", resume) }
 
-func (s *Server) signal(sig syscall.Signal) error {
+func (s *Server) signal(what string, send func(*os.Process) error) error {
 	if s.cmd == nil {
-		return fmt.Errorf("%v to ZooKeeper: it does not run", sig)
+		return fmt.Errorf("%s ZooKeeper: it does not run", what)
 	}
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		return fmt.Errorf("%v to ZooKeeper: %w", sig, err)
+	if err := send(s.cmd.Process); err != nil {
+		return fmt.Errorf("%s ZooKeeper: %w", what, err)
 	}
 	return nil
 }

@@ -78,8 +78,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server in an orderly way, and by force after 5 s. A server that
-// does not run is left alone.
+// Stop ends the server in an orderly way, and by force after 5 s, or at once where
+// the system has no signals. A server that does not run is left alone.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
 // Kill ends the server as a crash does.
@@ -89,7 +89,9 @@ func (s *Server) end(sig os.Signal) {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(sig) // fails when it has ended
+	if s.cmd.Process.Signal(sig) != nil { // it has ended, or cannot be asked to
+		_ = s.cmd.Process.Kill()
+	}
 	select {
 	case <-s.done:
 	case <-time.After(stopPatience):

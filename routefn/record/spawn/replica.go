@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -60,12 +59,12 @@ func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Durat
 		return nil
 	}
 	for _, replica := range replicas {
-		if err := replica.process.Signal(syscall.SIGSTOP); err != nil {
-			return fmt.Errorf("pause replica: %w", err)
+		if err := replica.Pause(); err != nil {
+			return err
 		}
 		defer func() {
 			s.Kill() // before it can be reached again
-			_ = replica.process.Signal(syscall.SIGCONT)
+			_ = replica.Resume()
 		}()
 	}
 	if err := s.ask(ctx, "client", "kill", "type", "replica").Err(); err != nil {

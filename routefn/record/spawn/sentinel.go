@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -175,7 +174,7 @@ func (s *Sentinel) Hold(ctx context.Context) (release func() error, err error) {
 	release = func() error {
 		var errs error
 		for _, replica := range held {
-			errs = errors.Join(errs, replica.process.Signal(syscall.SIGCONT))
+			errs = errors.Join(errs, replica.Resume())
 		}
 		return errs
 	}
@@ -183,8 +182,8 @@ func (s *Sentinel) Hold(ctx context.Context) (release func() error, err error) {
 		if server == primary {
 			continue
 		}
-		if err := server.process.Signal(syscall.SIGSTOP); err != nil {
-			return nil, errors.Join(fmt.Errorf("hold replica %s: %w", server.addr, err), release())
+		if err := server.Pause(); err != nil {
+			return nil, errors.Join(err, release())
 		}
 		held = append(held, server)
 	}

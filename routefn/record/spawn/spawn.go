@@ -238,9 +238,13 @@ func (s *Server) URL() string { return "redis://" + s.addr }
 func (s *Server) PID() int { return s.process.Pid }
 
 // Stop asks the server to end, which saves what it persists, and blocks until it
-// has, five seconds at most before it is killed. Twice is fine.
+// has, five seconds at most before it is killed: at once where the system has no
+// signals. Twice is fine.
 func (s *Server) Stop() {
-	_ = s.process.Signal(syscall.SIGTERM) // fails if it has ended
+	if s.process.Signal(syscall.SIGTERM) != nil { // it has ended, or cannot be asked to
+		s.Kill()
+		return
+	}
 	select {
 	case <-s.done:
 	case <-time.After(stopTime):
@@ -253,6 +257,20 @@ func (s *Server) Stop() {
 func (s *Server) Kill() {
 	_ = s.process.Kill()
 	<-s.done
+}
+
+// Pause stops the server in its tracks until Resume. The error wraps
+// errors.ErrUnsupported where the system has no signals.
+func (s *Server) Pause() error { return s.signal("pause", pause) }
+
+// Resume undoes Pause.
+func (s *Server) Resume() error { return s.signal("resume", resume) }
+
+func (s *Server) signal(what string, send func(*os.Process) error) error {
+	if err := send(s.process); err != nil {
+		return fmt.Errorf("%s redis-server at %s: %w", what, s.addr, err)
+	}
+	return nil
 }
 
 // freePorts returns n different ports that are free at this moment.
