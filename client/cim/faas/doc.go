@@ -6,7 +6,8 @@
 // work, gets its events from a runtime API of its own (runtime.go), and is frozen
 // by SIGSTOP from when it asks for the next event until there is one. With
 // Config.KillEvery instances die as well, frozen or in the middle of their work:
-// a platform promises nothing else.
+// a platform promises nothing else. Where the system cannot pause processes, an
+// instance ends after its first event.
 //
 // A [Front] stands before a Function as an HTTP front end does: it makes an event
 // of each request, in one of the shapes that API Gateway, function URLs and load

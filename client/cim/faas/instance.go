@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -75,7 +74,7 @@ func (i *instance) awaitRest(limit time.Duration) error {
 
 // invoke thaws the program, hands it an event and blocks until it has answered.
 func (i *instance) invoke(payload []byte, limit time.Duration, death death) ([]byte, error) {
-	if err := i.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := resume(i.cmd.Process); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrExited, err)
 	}
 	timer := time.NewTimer(limit)
@@ -108,7 +107,7 @@ func (i *instance) freeze() error {
 	if err := i.awaitRest(initTime); err != nil {
 		return err
 	}
-	if err := i.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := pause(i.cmd.Process); err != nil {
 		return fmt.Errorf("freeze instance: %w", err)
 	}
 	return nil

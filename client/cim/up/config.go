@@ -38,7 +38,7 @@ type Config struct {
 
 // What routes are. A function stands behind an HTTP front end at each route's
 // address; its instances are started on demand, frozen between requests and killed
-// now and then. Its cluster has a cluster key.
+// now and then, which needs Signals. Its cluster has a cluster key.
 const (
 	RouteServer = "server"
 	RouteLambda = "lambda"
@@ -52,6 +52,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Route = cmp.Or(c.Route, RouteServer)
 	if c.WithRoute {
 		c.Routes, c.Route = 0, RouteServer
+	}
+	if c.Route == RouteLambda && !Signals {
+		return c, fmt.Errorf("route %s: %w", c.Route, ErrNoPause)
 	}
 	if c.Program == nil {
 		self, err := os.Executable()

@@ -2,6 +2,7 @@ package up
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -83,25 +84,31 @@ func (p *Process) Kill() {
 	<-l.done
 }
 
-// Pause stops the process in its tracks until Resume.
-func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+// ErrNoPause is returned where the system has no Signals.
+var ErrNoPause = fmt.Errorf("this system cannot pause processes: %w", errors.ErrUnsupported)
+
+// Pause stops the process in its tracks until Resume. The error may be ErrNoPause.
+func (p *Process) Pause() error { return p.signal("pause", pause) }
 
 // Resume undoes Pause.
-func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+func (p *Process) Resume() error { return p.signal("resume", resume) }
 
-func (p *Process) signal(s syscall.Signal) error {
-	if err := p.life.Load().process.Signal(s); err != nil {
-		return fmt.Errorf("%v to %s: %w", s, p.Name, err)
+func (p *Process) signal(what string, send func(*os.Process) error) error {
+	if err := send(p.life.Load().process); err != nil {
+		return fmt.Errorf("%s %s: %w", what, p.Name, err)
 	}
 	return nil
 }
 
 // Stop asks the process to end, waits, and kills it if it takes longer than
-// grace.
+// grace; without Signals at once.
 func (p *Process) Stop(grace time.Duration) {
 	l := p.life.Load()
-	_ = l.process.Signal(syscall.SIGCONT) // a paused process would not hear the next
-	_ = l.process.Signal(syscall.SIGTERM) // an error means that it has ended already
+	_ = resume(l.process)                         // a paused process would not hear the next
+	if l.process.Signal(syscall.SIGTERM) != nil { // it has ended, or cannot be asked to
+		p.Kill()
+		return
+	}
 	select {
 	case <-l.done:
 	case <-time.After(grace):

@@ -59,6 +59,9 @@ func (c Config) check() ([]fault.Fault, error) {
 	if c.Route != "" && c.Route != up.RouteServer && c.Route != up.RouteLambda {
 		return nil, fmt.Errorf("%w: -route %s: want %s or %s", ErrConfig, c.Route, up.RouteServer, up.RouteLambda)
 	}
+	if c.Route == up.RouteLambda && !up.Signals {
+		return nil, fmt.Errorf("%w: -route %s: %w", ErrConfig, c.Route, up.ErrNoPause)
+	}
 	all := fault.All()
 	if slices.Equal(c.Faults, []string{"all"}) {
 		return all, nil

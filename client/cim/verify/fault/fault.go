@@ -78,17 +78,26 @@ type World struct {
 	seats   []*seat
 	noZK    string
 	noCut   string
+	signals bool // see up.Signals
 }
 
 // NewWorld returns the world of a cluster that just started and its users. noZK
 // says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
 // cut, if it cannot.
 func NewWorld(cluster *up.Cluster, devices []*crowd.Device, noZK, noCut string) *World {
-	w := &World{cluster: cluster, devices: devices, noZK: noZK, noCut: noCut}
+	w := &World{cluster: cluster, devices: devices, noZK: noZK, noCut: noCut, signals: up.Signals}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})
 	}
 	return w
+}
+
+// noPause says why no process can be made to stand still; empty: it can.
+func (w *World) noPause() string {
+	if w.signals {
+		return ""
+	}
+	return up.ErrNoPause.Error()
 }
 
 // Targets returns how many there are of a class.

@@ -67,8 +67,8 @@ func (nodePause) Name() string { return "node-pause" }
 func (nodePause) Story() string {
 	return "a node stands still (SIGSTOP) for up to 20 s, as on a host that is starved"
 }
-func (nodePause) Hits() Class           { return Nodes }
-func (nodePause) Missing(*World) string { return "" }
+func (nodePause) Hits() Class             { return Nodes }
+func (nodePause) Missing(w *World) string { return w.noPause() }
 func (nodePause) Rhythm() Rhythm {
 	return Rhythm{Every: Span{9 * time.Second, 25 * time.Second}, Lasts: Span{500 * time.Millisecond, 20 * time.Second}}
 }
@@ -87,8 +87,13 @@ func (nodeDrain) Name() string { return "node-drain" }
 func (nodeDrain) Story() string {
 	return "a node is asked to leave (SIGTERM), gives its users to others and ends; another joins in its place"
 }
-func (nodeDrain) Hits() Class           { return Nodes }
-func (nodeDrain) Missing(*World) string { return "" }
+func (nodeDrain) Hits() Class { return Nodes }
+func (nodeDrain) Missing(w *World) string {
+	if !w.signals {
+		return "this system cannot ask processes to end"
+	}
+	return ""
+}
 func (nodeDrain) Rhythm() Rhythm {
 	return Rhythm{Every: Span{12 * time.Second, 30 * time.Second}, Lasts: Span{time.Second, 6 * time.Second}}
 }

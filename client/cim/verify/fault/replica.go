@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -11,13 +12,8 @@ func (replicaPause) Name() string { return "replica-pause" }
 func (replicaPause) Story() string {
 	return "all replicas stand still (SIGSTOP): what the primary takes meanwhile only it has"
 }
-func (replicaPause) Hits() Class { return Store }
-func (replicaPause) Missing(w *World) string {
-	if w.cluster.Sentinel() == nil {
-		return "the store has no Sentinels"
-	}
-	return ""
-}
+func (replicaPause) Hits() Class             { return Store }
+func (replicaPause) Missing(w *World) string { return cmp.Or(w.noPause(), needsSentinel(w)) }
 func (replicaPause) Rhythm() Rhythm {
 	return Rhythm{Every: Span{6 * time.Second, 15 * time.Second}, Lasts: Span{300 * time.Millisecond, 2500 * time.Millisecond}}
 }

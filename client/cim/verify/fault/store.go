@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -47,19 +48,21 @@ func (s Strike) behind() time.Duration {
 	return time.Duration(s.Roll>>16%behindMost) * time.Millisecond
 }
 
+func needsSentinel(w *World) string {
+	if w.cluster.Sentinel() == nil {
+		return "the store has no Sentinels"
+	}
+	return ""
+}
+
 type redisFailover struct{}
 
 func (redisFailover) Name() string { return "redis-failover" }
 func (redisFailover) Story() string {
 	return "the primary is killed (-9), its replicas behind at times; Sentinel promotes one, and the old one becomes its replica"
 }
-func (redisFailover) Hits() Class { return Store }
-func (redisFailover) Missing(w *World) string {
-	if w.cluster.Sentinel() == nil {
-		return "the store has no Sentinels"
-	}
-	return ""
-}
+func (redisFailover) Hits() Class             { return Store }
+func (redisFailover) Missing(w *World) string { return cmp.Or(w.noPause(), needsSentinel(w)) }
 func (redisFailover) Rhythm() Rhythm {
 	return Rhythm{Every: Span{15 * time.Second, 30 * time.Second}, Lasts: Span{50 * time.Millisecond, 5 * time.Second}}
 }
@@ -87,7 +90,7 @@ func (clusterFailover) Story() string {
 	return "a master of the Redis Cluster is killed (-9), its replica behind at times; that takes over, and the old one becomes its replica"
 }
 func (clusterFailover) Hits() Class             { return Store }
-func (clusterFailover) Missing(w *World) string { return needsCluster(w) }
+func (clusterFailover) Missing(w *World) string { return cmp.Or(w.noPause(), needsCluster(w)) }
 func (clusterFailover) Rhythm() Rhythm          { return redisFailover{}.Rhythm() }
 
 func (clusterFailover) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {

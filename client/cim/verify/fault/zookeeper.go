@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (zkExpire) Story() string {
 	return "ZooKeeper stands still (SIGSTOP) until every session has expired; the nodes register again"
 }
 func (zkExpire) Hits() Class             { return ZooKeeper }
-func (zkExpire) Missing(w *World) string { return w.noZK }
+func (zkExpire) Missing(w *World) string { return cmp.Or(w.noPause(), w.noZK) }
 func (zkExpire) Rhythm() Rhythm {
 	return Rhythm{Every: Span{18 * time.Second, 40 * time.Second}, Lasts: Span{10 * time.Second, 15 * time.Second}}
 }
