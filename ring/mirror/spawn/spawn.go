@@ -181,7 +181,7 @@ tickTime=200
 maxSessionTimeout=60000
 admin.enableServer=false
 4lw.commands.whitelist=ruok
-`, data, s.port)
+`, filepath.ToSlash(data), s.port) // a backslash is an escape there
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
