@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func Listen(flag, address string, roam bool) (net.Listener, error) {
 	if err == nil {
 		return listener, nil
 	}
-	if !errors.Is(err, syscall.EADDRINUSE) {
+	if !errors.Is(err, errInUse) {
 		return nil, fmt.Errorf("-%s %s: %w", flag, address, err)
 	}
 	if !roam {
