@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -112,7 +113,7 @@ func printFunctions(w io.Writer, c *up.Cluster) {
 // loginName is the name of whoever sits at the terminal.
 func loginName() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
+		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // on Windows the domain stands in front
 	}
 	return "me"
 }

@@ -31,8 +31,13 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 	if !ok || !ok2 || !term.IsTerminal(int(i.Fd())) || !term.IsTerminal(int(o.Fd())) {
 		return &plain{in: bufio.NewReader(in), out: out}, nil
 	}
+	unstyle, err := styled(int(o.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("prepare terminal: %w", err)
+	}
 	before, err := term.MakeRaw(int(i.Fd()))
 	if err != nil {
+		unstyle()
 		return nil, fmt.Errorf("prepare terminal: %w", err)
 	}
 	both := struct {
@@ -41,7 +46,7 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 	}{i, o}
 	t := &terminal{
 		t: term.NewTerminal(both, prompt), in: int(i.Fd()), out: int(o.Fd()),
-		before: before, colour: os.Getenv("NO_COLOR") == "",
+		before: before, unstyle: unstyle, colour: os.Getenv("NO_COLOR") == "",
 	}
 	t.fit()
 	return t, nil
@@ -93,6 +98,7 @@ type terminal struct {
 	t       *term.Terminal
 	in, out int // file descriptors
 	before  *term.State
+	unstyle func()
 	colour  bool
 }
 
@@ -128,5 +134,6 @@ func (t *terminal) style(code, s string) string {
 }
 
 func (t *terminal) close() {
+	t.unstyle()
 	term.Restore(t.in, t.before) // on the way out: there is nobody left to tell
 }
