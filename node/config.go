@@ -38,6 +38,9 @@ type Config struct {
 	// most once a second; nil: nobody asks. It must not block.
 	Load func(eighths int)
 
+	// Busy is link.Config's; nil: nobody asks.
+	Busy func()
+
 	// Elsewhere reports whether another member takes users or soon will; nil: none
 	// ever does. Where it says no, a drain closes the connections at once.
 	Elsewhere func() bool
@@ -133,6 +136,7 @@ func (c *Config) link(accept func(*link.Link) link.Handler) link.Config {
 	lc := link.Config{
 		Accept:      accept,
 		Engine:      c.Engine,
+		Busy:        c.Busy,
 		MaxFrame:    c.MaxFrame,
 		OutboxBytes: c.OutboxBytes,
 		SilentAfter: c.PingEvery * 33 / 10,

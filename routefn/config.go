@@ -58,6 +58,7 @@ type Config struct {
 	// function of a cloud, which is frozen between requests.
 	PlainHop   bool
 	HTTP       *http.Client // towards nodes; one that keeps connections and uses no proxy
+	Busy       func()       // told before a processor is kept for longer than a moment; must not block; nobody asks
 	Now        func() time.Time
 	Logger     *slog.Logger          // silent
 	Registerer prometheus.Registerer // no metrics
@@ -97,6 +98,9 @@ func (c *Config) check() error {
 		c.HTTP = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the service token is for the node it was sent to
 		}}
+	}
+	if c.Busy == nil {
+		c.Busy = func() {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -165,7 +165,7 @@ func TestLoginWithoutAServingNodeTakesNoNumber(t *testing.T) {
 }
 
 func TestTooManyPasswordsAtOnceAreToldToComeBack(t *testing.T) {
-	p := newPasswords()
+	p := newPasswords(func() {})
 	for range cap(p.running) {
 		if err := p.enter(t.Context()); err != nil {
 			t.Fatal(err)
@@ -179,7 +179,8 @@ func TestTooManyPasswordsAtOnceAreToldToComeBack(t *testing.T) {
 }
 
 func TestCredentialsAreReadAsTheyWereWritten(t *testing.T) {
-	p := newPasswords()
+	said := 0
+	p := newPasswords(func() { said++ })
 	stored, err := p.hash(t.Context(), "secret")
 	if err != nil {
 		t.Fatal(err)
@@ -200,5 +201,8 @@ func TestCredentialsAreReadAsTheyWereWritten(t *testing.T) {
 		if got, err := p.verify(t.Context(), c.stored, c.password); got != c.want || err != nil {
 			t.Errorf("%q with %q: %v, %v", c.stored, c.password, got, err)
 		}
+	}
+	if said < 3 {
+		t.Errorf("it was said %d times that a processor is kept", said)
 	}
 }

@@ -33,13 +33,15 @@ const queuedPasswords = 8
 // passwords makes and checks credentials, as many at a time as there are cores,
 // because each takes 19 MiB.
 type passwords struct {
+	busy    func() // told before each
 	running chan struct{}
 	waiting atomic.Int64
 	nobody  credential // what the password of an unknown user is compared with
 }
 
-func newPasswords() *passwords {
+func newPasswords(busy func()) *passwords {
 	return &passwords{
+		busy:    busy,
 		running: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		nobody:  credential{argonMemory, argonPasses, argonLanes, make([]byte, saltSize), make([]byte, hashSize)},
 	}
@@ -81,6 +83,7 @@ func (p *passwords) enter(ctx context.Context) error {
 	}
 	select {
 	case p.running <- struct{}{}:
+		p.busy()
 		return nil
 	case <-ctx.Done():
 		p.waiting.Add(-1)

@@ -40,7 +40,7 @@ func New(c Config) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(), admission: limiter}
+	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(c.Busy), admission: limiter}
 	rt.nodes = newNodes(c)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})

@@ -29,6 +29,11 @@ type Config struct {
 	// Engine is what reads and writes the sockets; 0: EngineAuto.
 	Engine Engine
 
+	// Busy is told by the epoll engine when there are so many links to write at once
+	// that it keeps a processor for longer than a moment. It must not block. nil:
+	// nobody asks.
+	Busy func()
+
 	// TLS makes the port speak TLS too. nil: plain only.
 	TLS *tls.Config
 
@@ -88,6 +93,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Linger == 0 {
 		c.Linger = 3 * time.Second
+	}
+	if c.Busy == nil {
+		c.Busy = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -4,8 +4,10 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -137,4 +139,28 @@ func TestEpollHasNoGoroutineALink(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before+2 {
 		t.Errorf("20 links have %d goroutines", after-before)
 	}
+}
+
+func TestItIsSaidThatManyLinksAreToBeWritten(t *testing.T) {
+	var said atomic.Int32
+	w := onTCP(t, Config{Engine: EngineEpoll, Busy: func() { said.Add(1) }})
+	var links []*Link
+	for range (many + 1) * runtime.GOMAXPROCS(0) { // as there is a loop for each
+		_, r := w.login(t, ourLogin)
+		links = append(links, r.link)
+	}
+	sendTo := func(links []*Link) {
+		defer w.server.Gather()()
+		for _, l := range links {
+			l.Send(NewPacket(message(1, "hi")))
+		}
+	}
+	for range 10 {
+		sendTo(links[:many])
+		eventually(t, "all is written", func() bool { return !slices.ContainsFunc(links, func(l *Link) bool { return !idle(l) }) })
+	}
+	if n := said.Load(); n > 0 {
+		t.Errorf("said %d times of %d links", n, many)
+	}
+	eventually(t, "it is said of more", func() bool { sendTo(links); return said.Load() > 0 })
 }

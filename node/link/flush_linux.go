@@ -100,8 +100,11 @@ func (p *loop) takeDirty(empty []*Link) []*Link {
 }
 
 // few is how many links a gathering writes itself: to wake another goroutine costs
-// as much as two or three writes.
-const few = 4
+// as much as two or three writes. Many are a quarter of a millisecond's writes.
+const (
+	few  = 4
+	many = 32
+)
 
 // resume writes what gatherings held back, or wakes the writing goroutine if it is
 // much.
@@ -116,6 +119,9 @@ func (p *loop) resume() {
 	if n > few {
 		p.asleep = false
 		p.mu.Unlock()
+		if n > many {
+			p.engine.server.config.Busy()
+		}
 		p.rouse()
 		return
 	}

@@ -69,6 +69,7 @@ type server struct {
 	mirrored *mirror.Follower  // nil without ZooKeeper
 	node     *node.Node
 	route    *route.Server // nil unless -with-route
+	procs    config.Procs
 
 	closeUplink func() // nil with it
 }
@@ -183,6 +184,7 @@ func (s *server) assembleRoute() error {
 		return nil
 	}
 	members := func(context.Context) (*ring.View, error) { return s.table.Current(), nil }
+	f.route.Busy = s.procs.Busy
 	r, err := route.Assemble(&f.route, f.routeAt, members, s.secrets, s.log, s.registry)
 	if err != nil {
 		return err
@@ -205,7 +207,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
 		Route: uplink, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept, Open: f.route.Auth == "open",
-		Capacity: f.capacity, Load: s.gossip.SetLoad,
+		Capacity: f.capacity, Load: s.gossip.SetLoad, Busy: s.procs.Busy,
 		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
@@ -243,7 +245,7 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.fetchFirstKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
 	group.Go(func() error { return config.PaceGC(parts) })
-	group.Go(func() error { return config.PaceProcs(parts) })
+	group.Go(func() error { return s.procs.Run(parts) })
 	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })
 	group.Go(func() error { return s.watchOthers(parts) })
 	if s.mirror != nil {

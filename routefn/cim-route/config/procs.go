@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,20 +25,30 @@ const (
 	waitTicks = int(500 * time.Millisecond / procsTick)
 )
 
-// PaceProcs lets Go's scheduler use one processor while there is little to do, and
-// as many as the system gives us when there is more, until ctx ends. To change it
-// stops the process for some microseconds. Who set GOMAXPROCS knows better: then,
-// and where a process cannot learn what it used, it does nothing. It always returns
-// nil.
-func PaceProcs(ctx context.Context) error {
+// Procs lets Go's scheduler use one processor while there is little to do, and as
+// many as the system gives us when there is more. Its zero value is ready.
+//
+// With one processor, who computes for longer than a moment keeps the others from
+// being heard for up to 10 ms. So whoever is about to do so says it (Busy).
+type Procs struct {
+	said atomic.Bool // Busy was called since the last tick
+	one  atomic.Bool // the scheduler has one; written under mu
+
+	mu     sync.Mutex
+	decide procs
+}
+
+// Run adapts until ctx ends. To change the number stops the process for some
+// microseconds. Who set GOMAXPROCS knows better: then, and where a process cannot
+// learn what it used, Run does nothing. It always returns nil.
+func (p *Procs) Run(ctx context.Context) error {
 	used, ok := processorTime()
 	if os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 || !ok {
 		return nil
 	}
-	defer runtime.SetDefaultGOMAXPROCS()
+	defer p.Busy()
 	ticks := time.NewTicker(procsTick)
 	defer ticks.Stop()
-	var p procs
 	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
@@ -46,13 +58,41 @@ func PaceProcs(ctx context.Context) error {
 		now := time.Now()
 		before := used
 		used, _ = processorTime()
-		switch p.tick(float64(used-before)/float64(now.Sub(last)), waiting()) {
-		case one:
-			runtime.GOMAXPROCS(1)
-		case all:
-			runtime.SetDefaultGOMAXPROCS()
-		}
+		p.tick(float64(used-before) / float64(now.Sub(last)))
 		last = now
+	}
+}
+
+// Busy gives the scheduler all processors for two seconds at least. It costs some
+// microseconds if it had one, and nothing to speak of otherwise.
+func (p *Procs) Busy() {
+	p.said.Store(true)
+	if !p.one.Load() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(p.decide.hear())
+}
+
+func (p *Procs) tick(used float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.said.Swap(false) {
+		p.set(p.decide.hear())
+	}
+	p.set(p.decide.tick(used, waiting()))
+}
+
+// set is called under mu.
+func (p *Procs) set(to change) {
+	switch to {
+	case one:
+		p.one.Store(true)
+		runtime.GOMAXPROCS(1)
+	case all:
+		p.one.Store(false)
+		runtime.SetDefaultGOMAXPROCS()
 	}
 }
 
@@ -72,6 +112,16 @@ const (
 	all
 )
 
+// hear takes the word that there will be much to do.
+func (p *procs) hear() change {
+	p.quiet = 0
+	if !p.one {
+		return none
+	}
+	p.one = false
+	return all
+}
+
 // tick takes how many processors were in use on average since the last, and how
 // many goroutines wait for one.
 func (p *procs) tick(used float64, waiting uint64) change {
@@ -85,8 +135,7 @@ func (p *procs) tick(used float64, waiting uint64) change {
 	}
 	switch {
 	case p.one && (used > crowded || p.waiting >= waitTicks):
-		p.one = false
-		return all
+		return p.hear()
 	case !p.one && p.quiet >= calmTicks:
 		p.one = true
 		return one

@@ -61,13 +61,34 @@ func TestGoroutinesThatWaitAllTheTimeGetAllProcessors(t *testing.T) {
 	}
 }
 
+func TestWhoSaysThatThereWillBeMuchToDoIsHeardForTwoSeconds(t *testing.T) {
+	var p procs
+	ticks(&p, calmTicks, 0.1, 0)
+	if c := p.hear(); c != all {
+		t.Fatalf("change %d at the word", c)
+	}
+	if c := ticks(&p, calmTicks-1, 0.1, 0); c != none {
+		t.Fatalf("change %d within two seconds", c)
+	}
+	if c := p.hear(); c != none {
+		t.Fatalf("change %d at the second word", c)
+	}
+	if c := ticks(&p, calmTicks-1, 0.1, 0); c != none {
+		t.Fatalf("change %d within two seconds of the second word", c)
+	}
+	if c := p.tick(0.1, 0); c != one {
+		t.Fatalf("change %d after two seconds", c)
+	}
+}
+
 func TestSchedulerIsGivenWhatThereIsWorkFor(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "") // the one of whoever runs the tests
 	runtime.GOMAXPROCS(2)
 	t.Cleanup(runtime.SetDefaultGOMAXPROCS)
 	ctx, cancel := context.WithCancel(t.Context())
+	p := new(Procs)
 	paced := make(chan struct{})
-	go func() { _ = PaceProcs(ctx); close(paced) }()
+	go func() { _ = p.Run(ctx); close(paced) }()
 	await := func(want func(int) bool, work func()) {
 		t.Helper()
 		for start := time.Now(); !want(runtime.GOMAXPROCS(0)); work() {
@@ -76,9 +97,16 @@ func TestSchedulerIsGivenWhatThereIsWorkFor(t *testing.T) {
 			}
 		}
 	}
-	await(func(n int) bool { return n == 1 }, func() { time.Sleep(time.Millisecond) })
+	calm := func(n int) bool { return n == 1 }
+	wait := func() { time.Sleep(time.Millisecond) }
+	await(calm, wait)
 	if runtime.NumCPU() > 1 {
 		await(func(n int) bool { return n > 1 }, func() {})
+		await(calm, wait)
+		p.Busy()
+		if n := runtime.GOMAXPROCS(0); n == 1 {
+			t.Error("one processor, though there will be much to do")
+		}
 	}
 	cancel()
 	<-paced

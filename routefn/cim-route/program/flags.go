@@ -36,6 +36,8 @@ type Flags struct {
 	// Only names the handlers that are served; nil: all, with the page for browsers
 	// and the metrics. It is no flag of Register.
 	Only []string
+	// Busy is routefn.Config's. It is no flag either.
+	Busy func()
 
 	function bool // frozen between requests: see adapt
 	oneByOne bool // and of those, one that has one request at a time

@@ -109,6 +109,8 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	if err != nil {
 		return err
 	}
+	procs := new(config.Procs)
+	o.Busy = procs.Busy
 	server, err := Assemble(&o.Flags, listen, view, keys, o.log, registry)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
 	group.Go(func() error { return config.PaceGC(ctx) })
-	group.Go(func() error { return config.PaceProcs(ctx) })
+	group.Go(func() error { return procs.Run(ctx) })
 	group.Go(func() error { return o.profile.Run(ctx, o.log) })
 	group.Go(func() error { return server.Run(ctx) })
 	return group.Wait()

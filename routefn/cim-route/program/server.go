@@ -124,7 +124,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]by
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
-		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop,
+		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, Busy: f.Busy,
 		Logger: s.log, Registerer: registry,
 	})
 	return err
