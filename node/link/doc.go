@@ -21,7 +21,7 @@
 // after round. What one read or one gathering (Server.Gather) brought for few links is
 // written by whoever did, while the writing goroutine sleeps; a link that is written
 // is in no list, so only one of them ever writes it. So an idle link is a struct of
-// 176 bytes, and a busy room's writes grow with the load: what is queued for a link
+// 112 bytes, and a busy room's writes grow with the load: what is queued for a link
 // until its turn comes goes out with it. A loop waits for its epoll descriptor through
 // Go's own poller and holds no thread.
 //

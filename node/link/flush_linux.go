@@ -140,7 +140,7 @@ func (p *loop) resume() {
 func (p *loop) send(l *Link, buf *[chunk]byte) {
 	l.mu.Lock()
 	if l.poll.fd == none || l.state == stateClosed {
-		l.out.writing = false
+		l.writing = false
 		l.mu.Unlock()
 		return
 	}
@@ -189,7 +189,7 @@ func (p *loop) sentLocked(l *Link, n, of int) {
 // restLocked ends the writing of a link that has nothing more to write. One that
 // is closing has said goodbye then.
 func (p *loop) restLocked(l *Link) {
-	l.out.writing = false
+	l.writing = false
 	if l.state == stateClosing {
 		_ = unix.Shutdown(int(l.poll.fd), unix.SHUT_WR)
 	}

@@ -64,7 +64,7 @@ func (l *Link) frame(body []byte, json bool) error {
 		return codeOf(err)
 	}
 	l.server.metrics.received(f.Cmd)
-	if !l.loggedIn.Load() {
+	if !l.loggedIn {
 		if err := l.first(f); err != nil {
 			return err
 		}
@@ -103,14 +103,15 @@ func decode(body []byte, json bool) (*proto.Frame, error) {
 // peer is one of ours or CIM's.
 func (l *Link) first(f *proto.Frame) error {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if f.Ticket != "" || f.Cmd >= proto.Command_LOGIN_ANSWER {
 		l.ours = true
 	}
-	l.mu.Unlock()
 	if f.Cmd != proto.Command_LOGIN_REQUEST {
 		return proto.Err(proto.NotLogin, "")
 	}
-	l.loggedIn.Store(true)
+	l.loggedIn = true
+	l.since.Store(l.server.clock.Load())
 	return nil
 }
 

@@ -44,29 +44,31 @@ type Link struct {
 	id      uint64
 	handler Handler
 
-	heard    atomic.Int64 // last byte from the peer, in the sweep's ms
-	loggedIn atomic.Bool  // the first frame came
+	// What the sweep judges begins here: when the link was accepted, until its first
+	// frame; then the last byte from the peer; then when closing began. In the
+	// sweep's ms.
+	since atomic.Int64
 
 	late int32 // bytes that came after Close; owned by the reader
+	slot int32 // place in the server's list; guarded by the list's mu
 	in   input // where bytes go; owned by the reader
 
-	slot int32 // place in the server's list; guarded by the list's mu
-
-	mu    sync.Mutex
-	form  form
-	ours  bool // the peer understands our goodbye
-	state state
-	held  bool  // the owner does not want more frames now
-	poll  poll  // what the epoll engine knows of it
-	wire  wire  // changes once, when TLS is put under a link
-	began int64 // when it was accepted, or when closing began; in the sweep's ms
-	out   outbox
+	mu       sync.Mutex
+	poll     poll // what the epoll engine knows of it
+	form     form
+	ours     bool // the peer understands our goodbye
+	state    state
+	held     bool // the owner does not want more frames now
+	loggedIn bool // the first frame came; the reader writes it, and may read it without mu
+	writing  bool // somebody writes, or will
+	wire     wire // changes once, when TLS is put under a link
+	out      outbox
 }
 
 // wire carries the bytes of links: one of the two engines. Its methods do not
 // block.
 type wire interface {
-	// flush is called once outbox.writing was set: with something to write, or
+	// flush is called once Link.writing was set: with something to write, or
 	// with the sending half to close. Under the link's mu.
 	flush(l *Link)
 	// listen is called when the link may be read again. Under the link's mu.
@@ -100,7 +102,7 @@ func (l *Link) Plain() bool {
 func (l *Link) Queued() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.out.bytes
+	return l.out.bytes()
 }
 
 // Send queues the packet and returns at once. On a link that lags, a message
@@ -140,7 +142,7 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 		return dropEncode
 	}
 	if p.numbered() && !l.out.takes(len(b)) {
-		l.out.newest = Raise(l.out.newest, p.Mark())
+		l.out.missed(p.Mark())
 		return dropLagging
 	}
 	l.addLocked(b)
@@ -149,15 +151,15 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 
 // addLocked queues bytes and sees that somebody writes them.
 func (l *Link) addLocked(b []byte) {
-	l.out.add(b)
+	l.out.add(b, l.server.config.OutboxBytes)
 	l.startLocked()
 }
 
 func (l *Link) startLocked() {
-	if l.out.writing {
+	if l.writing {
 		return
 	}
-	l.out.writing = true
+	l.writing = true
 	l.wire.flush(l)
 }
 
@@ -198,10 +200,10 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 		return
 	}
 	if b := last(); b != nil {
-		l.out.add(b)
+		l.out.add(b, l.server.config.OutboxBytes)
 	}
 	l.state = stateClosing
-	l.began = l.server.clock.Load()
+	l.since.Store(l.server.clock.Load())
 	l.startLocked() // also with nothing to write: it closes the sending half
 	l.resumeLocked()
 	l.mu.Unlock()

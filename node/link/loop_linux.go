@@ -247,7 +247,7 @@ func (p *loop) watchLocked(l *Link, want uint8) {
 // so the peer's silence begins now.
 func (p *loop) listen(l *Link) {
 	if l.poll.watched&watchIn == 0 {
-		l.heard.Store(l.server.clock.Load())
+		l.since.Store(l.server.clock.Load())
 		p.watchLocked(l, l.poll.watched|watchIn)
 	}
 }
@@ -278,7 +278,7 @@ func (p *loop) handOver(l *Link, fd int) bool {
 		return false
 	}
 	l.mu.Lock()
-	alone := l.poll.pins == 1 && !l.out.writing
+	alone := l.poll.pins == 1 && !l.writing
 	if alone {
 		l.poll.pins = 0
 		p.dropLocked(l)

@@ -119,13 +119,13 @@ func (c *census) add(l *Link) {
 	switch {
 	case l.state != stateOpen:
 		phase = 3
-	case !l.loggedIn.Load():
+	case !l.loggedIn:
 		phase = 0
-	case l.out.lagging:
+	case l.out.lagging():
 		phase = 2
 	}
 	c.links[l.form][phase]++
-	c.queued += l.out.bytes
+	c.queued += l.out.bytes()
 }
 
 func (m *metrics) hold(c *census) {

@@ -7,14 +7,22 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// queue holds encoded frames that wait to be written, first in, first out. It
-// comes from a pool and goes back when it is empty, so that an idle link has
-// none.
+// queue holds encoded frames that wait to be written, first in, first out, and
+// all that is to be known of them. It comes from a pool and goes back when it is
+// empty, so that an idle link has none.
 type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
 	done   int // bytes of that frame that were taken
 	urgent int // index behind the last frame that was put before others
+
+	newest []*proto.Mark // places that were not queued, newest of each log
+	bytes  int           // that wait
+	limit  int           // of bytes
+
+	since   int64 // when the first of the next chunk bytes was to be written, in the sweep's ms; 0: nothing is
+	taken   int32 // how many the socket took of them
+	lagging bool  // bytes went over limit and are not yet down to half of it
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -86,100 +94,127 @@ func (q *queue) release() {
 	if cap(q.frames) > maxPooled {
 		return
 	}
-	q.frames, q.head, q.done, q.urgent = q.frames[:0], 0, 0, 0
+	*q = queue{frames: q.frames[:0]}
 	queues.Put(q)
 }
 
 // outbox is what a link has to write. Guarded by the link's mu.
 type outbox struct {
-	waiting *queue        // nil while nothing waits
-	newest  []*proto.Mark // places that were not queued, newest of each log
-	bytes   int           // that wait
-	limit   int           // of bytes
-
-	since int64 // when the first of the next chunk bytes was to be written, in the sweep's ms; 0: nothing is
-	taken int32 // how many the socket took of them
-
-	writing bool // somebody writes, or will
-	lagging bool // bytes went over limit and are not yet down to half of it
+	waiting *queue // nil while nothing waits
 }
 
-func (o *outbox) add(b []byte) {
+// add queues b. The limit is that of an outbox's bytes, the same for all of a link.
+func (o *outbox) add(b []byte, limit int) {
 	if o.waiting == nil {
 		o.waiting = queues.Get().(*queue)
+		o.waiting.limit = limit
 	}
 	o.waiting.push(b)
-	o.bytes += len(b)
+	o.waiting.bytes += len(b)
 }
 
 // takes reports whether size more bytes of what a client can fetch later still
 // fit, and begins to lag if not.
 func (o *outbox) takes(size int) bool {
-	if o.lagging {
-		return false
+	q := o.waiting
+	if q == nil {
+		return true
 	}
-	if o.bytes > 0 && o.bytes+size > o.limit {
-		o.lagging = true
-		return false
+	if q.bytes > 0 && q.bytes+size > q.limit {
+		q.lagging = true
 	}
-	return true
+	return !q.lagging
 }
+
+// missed notes the place of a frame that takes refused: something waits.
+func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = Raise(o.waiting.newest, mark) }
 
 // full reports whether the link must not read on: what it reads may have to be
 // answered. The owner's answers are queued whatever their size.
-func (o *outbox) full() bool { return o.lagging || o.bytes > o.limit }
+func (o *outbox) full() bool {
+	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
+}
+
+// lagging reports whether takes refuses for what waited before.
+func (o *outbox) lagging() bool { return o.waiting != nil && o.waiting.lagging }
+
+// bytes returns how many wait.
+func (o *outbox) bytes() int {
+	if o.waiting == nil {
+		return 0
+	}
+	return o.waiting.bytes
+}
 
 // next copies what goes out next to the end of dst, up to its capacity; nothing
 // means that nothing waits. What the peer has to know of the places it was not
-// told goes first. The caller tells by wrote how much the socket took.
-func (o *outbox) next(dst []byte, as form) []byte {
-	if len(o.newest) > 0 {
-		o.sayNewest(as)
-	}
-	if o.waiting == nil {
+// told goes first. The caller tells by wrote how much the socket took. Time is in
+// the sweep's ms.
+func (o *outbox) next(dst []byte, as form, now int64) []byte {
+	q := o.waiting
+	if q == nil {
 		return dst
 	}
-	return o.waiting.peek(dst)
+	if len(q.newest) > 0 {
+		q.sayNewest(as)
+	}
+	b := q.peek(dst)
+	if len(b) > 0 && q.since == 0 {
+		q.since = max(1, now) // zero means none
+	}
+	return b
 }
 
-func (o *outbox) sayNewest(as form) {
-	b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: o.newest}, as)
-	o.newest = nil
+func (q *queue) sayNewest(as form) {
+	b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: q.newest}, as)
+	q.newest = nil
 	if err != nil {
 		return // a key that is not UTF-8 cannot have been decoded in the first place
 	}
-	if o.waiting == nil {
-		o.waiting = queues.Get().(*queue)
-	}
-	o.waiting.pushNext(b)
-	o.bytes += len(b)
+	q.pushNext(b)
+	q.bytes += len(b)
 }
 
 // idle reports whether next would return nothing.
-func (o *outbox) idle() bool { return o.waiting == nil && len(o.newest) == 0 }
+func (o *outbox) idle() bool { return o.waiting == nil }
 
 // wrote notes that the socket took n bytes of those that next returned. A socket
 // that took them all does not stall, be they ever so few.
 func (o *outbox) wrote(n, of int) {
-	if o.waiting == nil {
+	q := o.waiting
+	if q == nil {
 		return // drop came between
 	}
-	o.waiting.take(n)
-	o.bytes -= n
-	o.taken += int32(n)
-	if o.waiting.empty() {
-		o.waiting.release()
+	q.take(n)
+	q.bytes -= n
+	q.taken += int32(n)
+	if n == of || q.taken >= chunk {
+		q.since, q.taken = 0, 0
+	}
+	if q.bytes <= q.limit/2 {
+		q.lagging = false
+	}
+	if q.empty() && len(q.newest) == 0 {
+		q.release()
 		o.waiting = nil
 	}
-	if n == of || o.taken >= chunk {
-		o.since, o.taken = 0, 0
+}
+
+// stalled returns when a write began that is not done, in the sweep's ms; 0: none
+// is.
+func (o *outbox) stalled() int64 {
+	if o.waiting == nil {
+		return 0
 	}
-	if o.bytes <= o.limit/2 {
-		o.lagging = false
+	return o.waiting.since
+}
+
+// forgive lets a write that is not done begin now.
+func (o *outbox) forgive(now int64) {
+	if o.stalled() > 0 {
+		o.waiting.since = now
 	}
 }
 
 // drop forgets what waits.
-func (o *outbox) drop() {
-	o.waiting, o.newest, o.bytes, o.since = nil, nil, 0, 0
-}
+func (o *outbox) drop() { o.waiting = nil }

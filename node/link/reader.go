@@ -14,9 +14,11 @@ const maxLate = 1 << 20
 // receive takes bytes that came, and may change them. An error ends the link;
 // errTLS asks the engine to put TLS under it.
 func (l *Link) receive(b []byte) error {
-	l.heard.Store(l.server.clock.Load())
 	if !l.isOpen() {
 		return l.discard(len(b))
+	}
+	if l.loggedIn {
+		l.since.Store(l.server.clock.Load())
 	}
 	err := l.in.push(l, b)
 	var coded *proto.Error

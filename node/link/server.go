@@ -151,10 +151,8 @@ func (s *Server) refuses() bool {
 
 // newLink returns a link that needs a wire and its place among the others.
 func (s *Server) newLink() *Link {
-	now := s.clock.Load()
-	l := &Link{server: s, id: s.nextID.Add(1), began: now}
-	l.heard.Store(now)
-	l.out.limit = s.config.OutboxBytes
+	l := &Link{server: s, id: s.nextID.Add(1)}
+	l.since.Store(s.clock.Load())
 	l.in = &sniffer{tls: s.config.TLS != nil}
 	return l
 }

@@ -107,7 +107,7 @@ func (s *stream) waitForRoom() {
 // peer's silence begins now.
 func (s *stream) listen(l *Link) {
 	if s.resume != nil {
-		l.heard.Store(l.server.clock.Load())
+		l.since.Store(l.server.clock.Load())
 		close(s.resume)
 		s.resume = nil
 	}
@@ -131,7 +131,7 @@ func (l *Link) secure(raw net.Conn) bool {
 	l.in = &sniffer{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.state != stateOpen || l.out.writing {
+	if l.state != stateOpen || l.writing {
 		return false
 	}
 	l.wire = s

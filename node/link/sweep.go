@@ -66,19 +66,19 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	over := func(since int64, d time.Duration) bool { return ms-since > d.Milliseconds() }
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	reads := l.mayReadLocked()
+	since, reads := l.since.Load(), l.mayReadLocked()
 	switch {
-	case l.out.since > 0 && over(l.out.since, c.StallTimeout):
+	case l.out.stalled() > 0 && over(l.out.stalled(), c.StallTimeout):
 		return &verdict{proto.TooSlow, true}
 	case l.state != stateOpen:
-		if over(l.began, c.Linger) {
+		if over(since, c.Linger) {
 			return &verdict{proto.OK, true}
 		}
-	case !l.loggedIn.Load():
-		if over(l.began, c.LoginTimeout) {
+	case !l.loggedIn:
+		if over(since, c.LoginTimeout) {
 			return &verdict{proto.LoginTimeout, false}
 		}
-	case reads && over(l.heard.Load(), c.SilentAfter):
+	case reads && over(since, c.SilentAfter):
 		return &verdict{proto.Silent, false}
 	}
 	return nil
@@ -86,13 +86,10 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 
 // forgive restarts the link's clocks after a pause of ours.
 func (l *Link) forgive(ms int64) {
-	l.heard.Store(ms)
+	l.since.Store(ms)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began = ms
-	if l.out.since > 0 {
-		l.out.since = ms
-	}
+	l.out.forgive(ms)
 }
 
 func (l *Link) isOpen() bool {

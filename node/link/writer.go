@@ -50,18 +50,14 @@ func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	if b = l.nextLocked(buf); len(b) > 0 {
 		return b, false
 	}
-	l.out.writing = false
+	l.writing = false
 	return nil, l.state == stateClosing
 }
 
 // nextLocked returns what goes out next. Small frames are copied into one
 // buffer, which for the sizes of chat is cheaper than a vector of them.
 func (l *Link) nextLocked(buf *[chunk]byte) []byte {
-	b := l.out.next(buf[:0], l.form)
-	if len(b) > 0 && l.out.since == 0 {
-		l.out.since = max(1, l.server.clock.Load()) // zero means none
-	}
-	return b
+	return l.out.next(buf[:0], l.form, l.server.clock.Load())
 }
 
 // wroteLocked notes that the socket took n bytes of those it was offered.
