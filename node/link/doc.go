@@ -18,12 +18,13 @@
 // is a loop a processor, and each link belongs to one for good. A loop has two
 // goroutines and one buffer for each: one reads the links that epoll names, the other
 // goes through the links that something was queued for and writes each once, round
-// after round. What one read or one gathering (Server.Gather) brought for few links is
-// written by whoever did, while the writing goroutine sleeps; a link that is written
-// is in no list, so only one of them ever writes it. So an idle link is a struct of
-// 112 bytes, and a busy room's writes grow with the load: what is queued for a link
-// until its turn comes goes out with it. A loop waits for its epoll descriptor through
-// Go's own poller and holds no thread.
+// after round; those that have something of their own and those that a room was
+// written to take turns. What one read or one gathering (Server.Gather) brought for
+// few links is written by whoever did, while the writing goroutine sleeps; a link that
+// is written is in no list, so only one of them ever writes it. So an idle link is a
+// struct of 112 bytes, and a busy room's writes grow with the load: what is queued for
+// a link until its turn comes goes out with it. A loop waits for its epoll descriptor
+// through Go's own poller and holds no thread.
 //
 // A peer that speaks TLS leaves the epoll engine: its socket is given to the
 // portable one, with the bytes read so far.

@@ -11,9 +11,9 @@ import (
 
 // flush implements wire: the link joins those that the writing goroutine goes
 // through. What is queued until it comes by goes out in the same write.
-func (p *loop) flush(l *Link) {
+func (p *loop) flush(l *Link, t turn) {
 	p.mu.Lock()
-	p.dirty = append(p.dirty, l)
+	p.agenda.add(l, t)
 	wake := p.asleep && !p.engine.gatherings.puts()
 	if wake {
 		p.asleep = false
@@ -66,37 +66,24 @@ func (p *loop) rouse() {
 
 // write is the writing goroutine.
 func (p *loop) write() {
-	var links []*Link
-	for {
-		links = p.takeDirty(links)
-		if links == nil {
-			return
-		}
-		for i, l := range links {
-			links[i] = nil
-			p.send(l, &p.out)
-		}
+	for l := p.next(); l != nil; l = p.next() {
+		p.send(l, &p.out)
 	}
 }
 
-// takeDirty waits for links to write, takes all there are and leaves an empty
-// list in their place. Nil: the loop has ended.
-func (p *loop) takeDirty(empty []*Link) []*Link {
+// next waits for a link to write. Nil: the loop has ended.
+func (p *loop) next() *Link {
 	p.mu.Lock()
-	for len(p.dirty) == 0 {
-		if p.ended {
-			p.mu.Unlock()
-			return nil
+	defer p.mu.Unlock()
+	for {
+		if l := p.agenda.next(); l != nil || p.ended {
+			return l
 		}
 		p.asleep = true
 		p.mu.Unlock()
 		<-p.wake
 		p.mu.Lock()
 	}
-	links := p.dirty
-	p.dirty = empty[:0]
-	p.mu.Unlock()
-	return links
 }
 
 // few is how many links a gathering writes itself: to wake another goroutine costs
@@ -111,7 +98,7 @@ const (
 func (p *loop) resume() {
 	var links [few]*Link
 	p.mu.Lock()
-	n := len(p.dirty)
+	n := p.agenda.len()
 	if !p.asleep || n == 0 {
 		p.mu.Unlock()
 		return
@@ -125,9 +112,9 @@ func (p *loop) resume() {
 		p.rouse()
 		return
 	}
-	copy(links[:], p.dirty)
-	clear(p.dirty)
-	p.dirty = p.dirty[:0]
+	for i := range n {
+		links[i] = p.agenda.next()
+	}
 	p.mu.Unlock()
 	buf := chunks.Get().(*[chunk]byte)
 	for _, l := range links[:n] {
@@ -182,7 +169,7 @@ func (p *loop) sentLocked(l *Link, n, of int) {
 	case l.out.idle():
 		p.restLocked(l)
 	default: // after the others
-		p.flush(l)
+		p.flush(l, later)
 	}
 }
 
@@ -201,7 +188,7 @@ func (p *loop) unblock(l *Link) {
 	p.watchLocked(l, l.poll.watched&^watchOut)
 	if l.poll.blocked {
 		l.poll.blocked = false
-		p.flush(l)
+		p.flush(l, later)
 	}
 	l.mu.Unlock()
 }

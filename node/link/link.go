@@ -65,12 +65,21 @@ type Link struct {
 	out      outbox
 }
 
+// turn is when a link is written.
+type turn bool
+
+const (
+	soon  turn = false // it has something of its own: an answer, a private message
+	later turn = true  // it has what a crowd has, or had a turn and has more
+)
+
 // wire carries the bytes of links: one of the two engines. Its methods do not
 // block.
 type wire interface {
 	// flush is called once Link.writing was set: with something to write, or
-	// with the sending half to close. Under the link's mu.
-	flush(l *Link)
+	// with the sending half to close. Whether a turn counts is the engine's matter.
+	// Under the link's mu.
+	flush(l *Link, t turn)
 	// listen is called when the link may be read again. Under the link's mu.
 	listen(l *Link)
 	// shut closes the socket of a link whose state is closed. More than once is
@@ -123,7 +132,7 @@ func (l *Link) Offer(p *Packet) bool {
 	b, err := p.encoded(l.form)
 	ok := err == nil && l.state == stateOpen && l.out.takes(len(b))
 	if ok {
-		l.addLocked(b)
+		l.addLocked(b, p.turn())
 	}
 	l.mu.Unlock()
 	if ok {
@@ -145,22 +154,22 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 		l.out.missed(p.Mark())
 		return dropLagging
 	}
-	l.addLocked(b)
+	l.addLocked(b, p.turn())
 	return kept
 }
 
 // addLocked queues bytes and sees that somebody writes them.
-func (l *Link) addLocked(b []byte) {
+func (l *Link) addLocked(b []byte, t turn) {
 	l.out.add(b, l.server.config.OutboxBytes)
-	l.startLocked()
+	l.startLocked(t)
 }
 
-func (l *Link) startLocked() {
+func (l *Link) startLocked(t turn) {
 	if l.writing {
 		return
 	}
 	l.writing = true
-	l.wire.flush(l)
+	l.wire.flush(l, t)
 }
 
 // Hold stops the reading of frames after the ones at hand, or lets it go on.
@@ -204,7 +213,7 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 	}
 	l.state = stateClosing
 	l.since.Store(l.server.clock.Load())
-	l.startLocked() // also with nothing to write: it closes the sending half
+	l.startLocked(soon) // also with nothing to write: it closes the sending half
 	l.resumeLocked()
 	l.mu.Unlock()
 	l.server.metrics.closed(code)

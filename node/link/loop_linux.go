@@ -51,8 +51,8 @@ type loop struct {
 
 	// Guarded by mu, which is taken under that of a link.
 	mu     sync.Mutex
-	dirty  []*Link // that have to be written; each at most once
-	asleep bool    // write waits for wake
+	agenda agenda
+	asleep bool // write waits for wake
 	ended  bool
 	wake   chan struct{} // holds one
 }

@@ -169,7 +169,7 @@ func (m *fragments) answer(l *Link, payload []byte) error {
 	case opPing:
 		l.mu.Lock()
 		if l.state == stateOpen {
-			l.addLocked(appendMessage(nil, opPong, payload))
+			l.addLocked(appendMessage(nil, opPong, payload), soon)
 		}
 		l.mu.Unlock()
 	case opClose:

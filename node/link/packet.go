@@ -39,6 +39,12 @@ func (p *Packet) numbered() bool {
 	return p.frame.Cmd == proto.Command_MESSAGE && p.frame.At != nil
 }
 
+// turn tells an entry of a group's log, which others on this node are likely to be
+// sent too, from what is one user's own.
+func (p *Packet) turn() turn {
+	return turn(p.numbered() && p.frame.At.Log != proto.Inbox)
+}
+
 // Mark returns the place of a message with the key that the frame's sender and
 // id tell, or nil for a frame without a place.
 func (p *Packet) Mark() *proto.Mark {

@@ -113,7 +113,7 @@ func (s *stream) listen(l *Link) {
 	}
 }
 
-func (s *stream) flush(l *Link) {
+func (s *stream) flush(l *Link, _ turn) {
 	l.server.writers.Add(1)
 	go s.start()
 }

@@ -82,7 +82,7 @@ func (l *Link) accept(key, protocol string) {
 	l.mu.Lock()
 	l.form, l.ours = as, true
 	if l.state == stateOpen {
-		l.addLocked([]byte(answer + "\r\n"))
+		l.addLocked([]byte(answer+"\r\n"), soon)
 	}
 	l.mu.Unlock()
 }

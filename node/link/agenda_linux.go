@@ -1,0 +1,60 @@
+package link
+
+// agenda is the links that a loop has to write. Who has something of his own does
+// not wait until a whole room was written to, and a room not until nobody has: they
+// take turns.
+type agenda struct {
+	lines [2]line // soon and later; a link stands in one of them, once
+	last  turn    // whose turn it was
+}
+
+func (a *agenda) add(l *Link, t turn) { a.of(t).push(l) }
+
+func (a *agenda) of(t turn) *line {
+	if t == soon {
+		return &a.lines[0]
+	}
+	return &a.lines[1]
+}
+
+func (a *agenda) len() int { return a.lines[0].len() + a.lines[1].len() }
+
+// next removes the link to be written next; nil: there is none.
+func (a *agenda) next() *Link {
+	a.last = !a.last
+	if a.of(a.last).len() == 0 {
+		a.last = !a.last
+	}
+	return a.of(a.last).pop()
+}
+
+// line is links, first in, first out.
+type line struct {
+	links []*Link
+	head  int // index of the first
+}
+
+func (q *line) len() int { return len(q.links) - q.head }
+
+func (q *line) push(l *Link) {
+	if q.head > 0 && len(q.links) == cap(q.links) { // it never ran empty
+		n := copy(q.links, q.links[q.head:])
+		clear(q.links[n:])
+		q.links, q.head = q.links[:n], 0
+	}
+	q.links = append(q.links, l)
+}
+
+// pop returns nil if there is none.
+func (q *line) pop() *Link {
+	if q.len() == 0 {
+		return nil
+	}
+	l := q.links[q.head]
+	q.links[q.head] = nil
+	q.head++
+	if q.len() == 0 {
+		q.links, q.head = q.links[:0], 0
+	}
+	return l
+}
