@@ -107,7 +107,7 @@ func (f *cimFeed) push(p *link.Packet) {
 
 // write offers a live message to the link and reports whether it is dealt with.
 func (f *cimFeed) write(m proto.Message) bool {
-	user := f.session.entry.User
+	user := f.session.entry.User()
 	return !cimShown(m, user) || f.session.link.Offer(link.NewPacket(cimLive(m, user)))
 }
 
@@ -180,7 +180,7 @@ func (f *cimFeed) pull(ctx context.Context) {
 		more, err := f.pullOnce(ctx, i, after)
 		if err != nil {
 			f.session.node.metrics.calls.WithLabelValues("pull").Inc()
-			f.session.node.log.Warn("pull failed", "user", f.session.entry.User, "err", err)
+			f.session.node.log.Warn("pull failed", "user", f.session.entry.User(), "err", err)
 		}
 		if err != nil || more == stopped {
 			f.mu.Lock()

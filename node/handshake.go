@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
@@ -21,22 +20,22 @@ func (s *session) login(f *proto.Frame) {
 		s.link.Close(proto.Full, "")
 		return
 	}
-	entry := &hub.Entry[*session]{User: who.user, Name: who.name, Device: who.device, Peer: s}
 	s.mu.Lock()
 	if s.phase == closed {
 		s.mu.Unlock()
 		return
 	}
-	s.entry, s.number, s.displaces, s.proof = entry, who.number, who.displaces, who.proof
+	s.entry.Identify(who.user, who.name, who.device, s)
+	s.number, s.displaces, s.proof = who.number, who.displaces, who.proof
 	if who.cim {
 		s.feed = newFeed(s)
 	}
 	s.phase, s.since = pending, time.Since(n.start)
 	s.mu.Unlock()
 
-	n.hub.Enter(entry, who.number)
+	n.hub.Enter(&s.entry, who.number)
 	if s.at() == closed { // and left before it entered
-		n.hub.Leave(entry)
+		n.hub.Leave(&s.entry)
 		return
 	}
 	n.reporter.open(s)
@@ -66,7 +65,7 @@ func (s *session) opened(a *proto.Opened) (again bool) {
 		// reconciliation.
 		return s.at() == pending
 	default:
-		s.node.hub.Leave(s.entry)
+		s.node.hub.Leave(&s.entry)
 		s.link.Close(code, a.Message)
 	}
 	return false
@@ -103,7 +102,7 @@ func (s *session) confirm(a *proto.Opened) {
 func (s *session) welcome(a *proto.Opened) {
 	s.heard(a.Newest)
 	newest := s.follow(a)
-	missed := s.node.hub.Missed(s.entry)
+	missed := s.node.hub.Missed(&s.entry)
 	for _, mark := range missed {
 		newest = link.Raise(newest, mark)
 	}
@@ -112,7 +111,7 @@ func (s *session) welcome(a *proto.Opened) {
 	} else {
 		s.feed.start(a.Cursors, a.Newest, newest)
 	}
-	promotion, ok := s.node.hub.Open(s.entry, a.Number)
+	promotion, ok := s.node.hub.Open(&s.entry, a.Number)
 	if !ok { // a newer one of the device was confirmed first, or this one has gone
 		s.evict(proto.Replaced)
 		return
@@ -140,17 +139,17 @@ func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
 	if s.feed == nil {
 		s.join(a)
 	} else {
-		s.node.hub.FollowNone(s.entry, a.Version)
+		s.node.hub.FollowNone(&s.entry, a.Version)
 	}
 	for _, mark := range a.Newest {
 		at, member := mark, true
 		if mark.Log != proto.Inbox {
-			at, member = s.node.relays.of(mark.Log).reached(s.entry.User, mark)
+			at, member = s.node.relays.of(mark.Log).reached(s.entry.User(), mark)
 		}
 		if member {
 			newest = append(newest, at)
 		} else { // he left after the route looked
-			s.node.hub.Quit(s.entry.User, mark.Log)
+			s.node.hub.Quit(s.entry.User(), mark.Log)
 		}
 	}
 	return newest
@@ -166,7 +165,7 @@ func (s *session) join(a *proto.Opened) {
 			s.node.relays.of(mark.Log).spare(s, mark)
 		}
 	}
-	for _, group := range s.node.hub.SetGroups(s.entry, groups, a.Version) {
+	for _, group := range s.node.hub.SetGroups(&s.entry, groups, a.Version) {
 		s.tell(s.node.relays.of(group).beyond())
 	}
 }
@@ -182,6 +181,6 @@ func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packe
 // are not noted: what a node knows of them, all who are here were told.
 func (s *session) heard(newest []*proto.Mark) {
 	for _, mark := range newest {
-		s.node.hub.Know(s.entry, mark)
+		s.node.hub.Know(&s.entry, mark)
 	}
 }

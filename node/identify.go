@@ -15,7 +15,7 @@ type identity struct {
 	device    string
 	number    int64 // zero: the route gives one
 	displaces int64
-	proof     []byte
+	proof     [token.ProofSize]byte // none of a CIM connection
 	cim       bool
 }
 
@@ -51,6 +51,7 @@ func (n *Node) byTicket(ticket string, now time.Time) (identity, *proto.Error) {
 		return identity{}, proto.Err(proto.WrongNode, "")
 	}
 	return identity{
-		user: t.User, name: t.Name, device: t.Device, number: t.Number, displaces: t.Displaces, proof: t.Proof,
+		user: t.User, name: t.Name, device: t.Device, number: t.Number, displaces: t.Displaces,
+		proof: [token.ProofSize]byte(t.Proof),
 	}, nil
 }

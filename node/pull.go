@@ -50,7 +50,7 @@ func (f *cimFeed) pullOnce(ctx context.Context, i int, after proto.Position) (ou
 
 // show writes pulled messages.
 func (f *cimFeed) show(i int, messages []proto.Message, newest *proto.Mark) outcome {
-	for _, r := range cimRuns(messages, f.session.entry.User) {
+	for _, r := range cimRuns(messages, f.session.entry.User()) {
 		if r.frame != nil && !f.session.link.Offer(link.NewPacket(r.frame)) {
 			return stopped
 		}

@@ -240,7 +240,8 @@ func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
 func TestPendingMemberIsToldWhatWasSkipped(t *testing.T) {
 	ofEachKind(t, func(t *testing.T, group int64) {
 		c := newCrew(t, group, 0)
-		pending := &hub.Entry[*session]{User: 1, Device: "phone"}
+		pending := new(hub.Entry[*session])
+		pending.Identify(1, "alice", "phone", nil)
 		c.hub.Enter(pending, 5)
 		c.hub.SetGroups(pending, []int64{room}, 1)
 		c.relays.of(group).observe(c.route.newestLocked(group))

@@ -262,7 +262,7 @@ func (l *lane) settle(o *outgoing, r *proto.SendResult) {
 // heardOwn notes where the sender's own copy stands: it is not pushed to this
 // connection, which learns it from the answer.
 func (s *session) heardOwn(at *proto.Mark, item *proto.SendItem) {
-	s.node.hub.Know(s.entry, &proto.Mark{
-		Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.entry.User, item.Id),
+	s.node.hub.Know(&s.entry, &proto.Mark{
+		Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.entry.User(), item.Id),
 	})
 }

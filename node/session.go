@@ -7,6 +7,7 @@ import (
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // phase of a session; it only grows.
@@ -20,17 +21,17 @@ const (
 )
 
 // session is a connection and who it belongs to. It is its link's handler and
-// its hub entry's peer.
+// its hub entry's peer. There is one for every idle connection.
 type session struct {
 	// Set at the start, read by all.
 	node *Node
 	link *link.Link
 
 	// Set by login before the phase is pending, read by all after that.
-	entry     *hub.Entry[*session] // who it is
-	displaces int64                // the ticket says which number
-	proof     []byte               // for routes, of what the ticket says
-	feed      *cimFeed             // of a CIM connection, else nil
+	entry     hub.Entry[*session]   // who it is
+	displaces int64                 // the ticket says which number
+	proof     [token.ProofSize]byte // for routes, of what the ticket says
+	feed      *cimFeed              // of a CIM connection, else nil
 
 	// Owned by the lane of the link.
 	refused map[string]bool // ids to be sent again before anything else is taken; nil: none
@@ -136,7 +137,7 @@ func newestPacket(mark *proto.Mark) *link.Packet {
 // evict closes a session that a route calls closed or displaced: there is
 // nothing to report.
 func (s *session) evict(code proto.Code) {
-	s.node.hub.Leave(s.entry)
+	s.node.hub.Leave(&s.entry)
 	s.link.Close(code, "")
 }
 
@@ -151,7 +152,7 @@ func (s *session) Closed(code proto.Code) {
 	if was != pending && was != open {
 		return
 	}
-	last := s.node.hub.Leave(s.entry)
+	last := s.node.hub.Leave(&s.entry)
 	if last && asked && number != 0 {
 		s.node.reporter.closed(s.proto(number))
 	}
@@ -159,9 +160,11 @@ func (s *session) Closed(code proto.Code) {
 
 // proto returns the session as routes know it.
 func (s *session) proto(number int64) *proto.Session {
-	return &proto.Session{
-		User: s.entry.User, Name: s.entry.Name, Device: s.entry.Device, Number: number, Proof: s.proof,
+	p := &proto.Session{User: s.entry.User(), Name: s.entry.Name(), Device: s.entry.Device(), Number: number}
+	if s.feed == nil {
+		p.Proof = s.proof[:]
 	}
+	return p
 }
 
 // current is proto with the number it has now.

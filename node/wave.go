@@ -147,7 +147,7 @@ func (d *drainer) redirect(s *session, m *proto.Moved) {
 		if code == proto.SessionUnknown {
 			d.node.reconciler.hurry()
 		}
-		d.node.log.Debug("client cannot be moved", "user", s.entry.User, "code", code.String())
+		d.node.log.Debug("client cannot be moved", "user", s.entry.User(), "code", code.String())
 		return
 	}
 	s.depart(time.Now().Add(moveTime), m.Node)

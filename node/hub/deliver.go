@@ -23,7 +23,7 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 		}
 	}
 	if p != nil {
-		peers = u.receivers(peers, numbers, except, p.Marks())
+		peers = s.receivers(peers, u, numbers, except, p.Marks())
 	}
 	s.mu.Unlock()
 	for _, peer := range peers {
@@ -43,23 +43,26 @@ func (u user[P]) has(number int64) bool {
 	return false
 }
 
-func (u user[P]) receivers(peers []P, numbers []int64, except int64, marks []*proto.Mark) []P {
+func (s *shard[P]) receivers(peers []P, u user[P], numbers []int64, except int64, marks []*proto.Mark) []P {
 	for e := u.first; e != nil; e = e.next {
 		switch {
 		case !e.open.Load():
-			e.miss(marks...)
+			s.miss(e, marks...)
 		case e.number != except && slices.Contains(numbers, e.number):
 			e.know(marks...)
-			peers = append(peers, e.Peer)
+			peers = append(peers, e.peer)
 		}
 	}
 	return peers
 }
 
-// miss remembers the places of what a pending entry was not sent.
-func (e *Entry[P]) miss(marks ...*proto.Mark) {
+// miss remembers the places of what a pending entry was not sent, unless it has left.
+func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
+	if !e.here {
+		return
+	}
 	for _, mark := range marks {
-		e.missed = link.Raise(e.missed, mark)
+		s.missed[e] = link.Raise(s.missed[e], mark)
 	}
 }
 
@@ -94,9 +97,9 @@ func (h *Hub[P]) everyone(p *link.Packet, user, except int64) {
 			for e := u.first; e != nil; e = e.next {
 				switch {
 				case !e.open.Load():
-					e.miss(marks...)
-				case e.User != user || e.number != except:
-					peers = append(peers, e.Peer)
+					s.miss(e, marks...)
+				case e.user != user || e.number != except:
+					peers = append(peers, e.peer)
 				}
 			}
 		}
@@ -118,7 +121,7 @@ func (h *Hub[P]) Peers(id int64) []P {
 	var peers []P
 	for e := s.users[id].first; e != nil; e = e.next {
 		if e.open.Load() {
-			peers = append(peers, e.Peer)
+			peers = append(peers, e.peer)
 		}
 	}
 	return peers

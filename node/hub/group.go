@@ -21,7 +21,7 @@ func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
 // version is the list's, for reconciliation. It returns the groups that e was in and
 // is no more, and does nothing if e has left.
 func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []int64) {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !e.here {
@@ -45,7 +45,7 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []
 // FollowNone makes e a member of none but everyone, whatever its user joins: CIM's
 // clients show what they get as if it were private. The version is that of SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.version = version
@@ -110,12 +110,12 @@ func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 	entries := slices.Clone(g.entries[group])
 	g.mu.Unlock()
 	for _, e := range entries {
-		s := h.shard(e.User)
+		s := h.shard(e.user)
 		s.mu.Lock()
 		if i := slices.Index(e.groups, group); i >= 0 {
 			e.groups = slices.Delete(e.groups, i, i+1)
 			h.outOf(group, e)
-			peers = append(peers, e.Peer)
+			peers = append(peers, e.peer)
 		}
 		s.mu.Unlock()
 	}
@@ -137,11 +137,11 @@ func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64, spared f
 	entries := append((*scratch)[:0], g.entries[group]...)
 	g.mu.Unlock()
 	for _, e := range entries {
-		if e.User == user && h.isNumber(e, except) || spared(e.Peer) {
+		if e.user == user && h.isNumber(e, except) || spared(e.peer) {
 			continue
 		}
 		if e.open.Load() || h.opened(e, marks) {
-			e.Peer.Push(p)
+			e.peer.Push(p)
 		}
 	}
 	clear(entries)
@@ -150,7 +150,7 @@ func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64, spared f
 }
 
 func (h *Hub[P]) isNumber(e *Entry[P], number int64) bool {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return number != 0 && e.number == number
@@ -158,11 +158,11 @@ func (h *Hub[P]) isNumber(e *Entry[P], number int64) bool {
 
 // opened reports whether the entry is open; if not, it remembers the places.
 func (h *Hub[P]) opened(e *Entry[P], marks []*proto.Mark) bool {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !e.open.Load() {
-		e.miss(marks...)
+		s.miss(e, marks...)
 		return false
 	}
 	return true
@@ -196,7 +196,7 @@ func (h *Hub[P]) Members(group int64, n int) []P {
 	start := rand.IntN(len(list))
 	for i := range list {
 		if e := list[(start+i)%len(list)]; e.open.Load() {
-			if peers = append(peers, e.Peer); len(peers) == n {
+			if peers = append(peers, e.peer); len(peers) == n {
 				break
 			}
 		}
@@ -235,7 +235,7 @@ func (h *Hub[P]) Sessions(id int64, numbers []int64) []P {
 	var peers []P
 	for e := s.users[id].first; e != nil; e = e.next {
 		if slices.Contains(numbers, e.number) {
-			peers = append(peers, e.Peer)
+			peers = append(peers, e.peer)
 		}
 	}
 	return peers

@@ -26,7 +26,7 @@ func TestGroupReachesItsMembersButTheSendingSession(t *testing.T) {
 		e    *Entry[*peer]
 		want int
 	}{"sender": {alice, 1}, "her other device": {desk, 2}, "bob": {bob, 2}, "carol": {carol, 0}} {
-		if got := len(c.e.Peer.got); got != c.want {
+		if got := len(c.e.peer.got); got != c.want {
 			t.Errorf("%s was pushed %d, want %d", name, got, c.want)
 		}
 	}
@@ -59,11 +59,11 @@ func TestPendingMemberRemembersWhatTheGroupGot(t *testing.T) {
 		t.Error("a pending member is not there, or is there as an open one")
 	}
 	h.Group(room, place(room, 3), 0, 0, noneSpared)
-	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || len(e.Peer.got) != 0 {
+	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || len(e.peer.got) != 0 {
 		t.Errorf("missed %v", p.Missed)
 	}
 	h.Group(room, place(room, 4), 0, 0, noneSpared)
-	if len(e.Peer.got) != 1 || len(h.Members(room, 9)) != 1 {
+	if len(e.peer.got) != 1 || len(h.Members(room, 9)) != 1 {
 		t.Error("an open member was not pushed to")
 	}
 }
@@ -74,9 +74,9 @@ func TestWhoIsSparedGetsNothing(t *testing.T) {
 	for _, e := range []*Entry[*peer]{a, b} {
 		h.SetGroups(e, []int64{room}, 1)
 	}
-	h.Group(room, place(room, 3), 0, 0, func(p *peer) bool { return p == a.Peer })
-	if len(a.Peer.got) != 0 || len(b.Peer.got) != 1 {
-		t.Errorf("pushed %d and %d", len(a.Peer.got), len(b.Peer.got))
+	h.Group(room, place(room, 3), 0, 0, func(p *peer) bool { return p == a.peer })
+	if len(a.peer.got) != 0 || len(b.peer.got) != 1 {
+		t.Errorf("pushed %d and %d", len(a.peer.got), len(b.peer.got))
 	}
 }
 
@@ -92,8 +92,8 @@ func TestUserJoinsAndQuitsWithAllDevicesThatKnowTheirGroups(t *testing.T) {
 	h.Quit(1, room)
 	h.Quit(2, room)
 	h.Group(room, place(room, 4), 0, 0, noneSpared)
-	if len(phone.Peer.got) != 1 || len(desk.Peer.got) != 1 || len(cim.Peer.got) != 0 || h.HasMembers(room) {
-		t.Errorf("pushed %d, %d, %d", len(phone.Peer.got), len(desk.Peer.got), len(cim.Peer.got))
+	if len(phone.peer.got) != 1 || len(desk.peer.got) != 1 || len(cim.peer.got) != 0 || h.HasMembers(room) {
+		t.Errorf("pushed %d, %d, %d", len(phone.peer.got), len(desk.peer.got), len(cim.peer.got))
 	}
 }
 
@@ -101,7 +101,7 @@ func TestSessionsAreFoundByTheirNumbersOpenOrNot(t *testing.T) {
 	h := New[*peer]()
 	a, b := opened(t, h, 1, "phone", 5), enter(h, 1, "desk", 6)
 	enter(h, 1, "cim", 0)
-	if got := h.Sessions(1, []int64{5, 6, 7}); len(got) != 2 || !slices.Contains(got, a.Peer) || !slices.Contains(got, b.Peer) {
+	if got := h.Sessions(1, []int64{5, 6, 7}); len(got) != 2 || !slices.Contains(got, a.peer) || !slices.Contains(got, b.peer) {
 		t.Errorf("%d sessions", len(got))
 	}
 	if h.Sessions(2, []int64{5}) != nil {
@@ -135,9 +135,9 @@ func TestGroupsAndEntriesAgree(t *testing.T) {
 			"quit": func(t *rapid.T) {
 				if len(entries) > 0 {
 					e, g := pick(), groupID.Draw(t, "group")
-					h.Quit(e.User, g)
+					h.Quit(e.user, g)
 					for other := range want {
-						if other.User == e.User {
+						if other.user == e.user {
 							want[other] = slices.DeleteFunc(slices.Clone(want[other]), func(id int64) bool { return id == g })
 						}
 					}
@@ -187,7 +187,7 @@ func (sink) Push(*link.Packet) {}
 func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 	h := New[sink]()
 	for user := range int64(1000) {
-		e := &Entry[sink]{User: user + 1, Device: "phone"}
+		e := entry(user+1, "phone", sink{})
 		h.Enter(e, 5)
 		h.Open(e, 5)
 		h.SetGroups(e, []int64{room}, 1)

@@ -11,7 +11,7 @@ import (
 
 // Know notes a place of the user's inbox that this connection has heard of.
 func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.know(mark)
@@ -26,7 +26,7 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	for id, u := range s.users {
 		for e := u.first; e != nil; e = e.next {
 			if e.open.Load() {
-				list = append(list, &proto.Held{User: id, Device: e.Device, Number: e.number, Newest: e.newest(), Version: e.version})
+				list = append(list, &proto.Held{User: id, Device: e.Device(), Number: e.number, Newest: e.newest(), Version: e.version})
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 	for _, u := range s.users {
 		for e := u.first; e != nil; e = e.next {
 			if e.open.Load() {
-				list = append(list, e.Peer)
+				list = append(list, e.peer)
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 func (u user[P]) name() (name string, open bool) {
 	for e := u.first; e != nil; e = e.next {
 		if e.open.Load() {
-			return e.Name, true
+			return e.Name(), true
 		}
 	}
 	return "", false

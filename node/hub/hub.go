@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -16,26 +18,47 @@ type Peer interface {
 	Push(p *link.Packet)
 }
 
-// Entry is one connection of a user's device.
+// Entry is one connection of a user's device. There is one for every idle
+// connection, so its owner may have it as a part of itself, and its fields are as
+// small as they can be.
 type Entry[P Peer] struct {
-	// Set by the caller of Enter, read by all.
-	User   int64
-	Name   string
-	Device string
-	Peer   P
+	// Set by Identify, read by all.
+	user  int64
+	label string // device, NUL, name: one string takes less than two
+	peer  P
 
 	open atomic.Bool // written under the shard's mu
 
 	// Guarded by the shard's mu once entered.
-	next    *Entry[P] // of the same user
 	here    bool
-	told    bool    // its groups are known
-	heard   bool    // it was sent or told something of the user's inbox
-	number  int64   // the session's; zero while a CIM connection waits for its own
-	version int64   // of the list of groups that a route told
-	inbox   reached // the newest place of the user's inbox that it was sent or told, if any
+	told    bool      // its groups are known
+	heard   bool      // it was sent or told something of the user's inbox
+	next    *Entry[P] // of the same user
+	number  int64     // the session's; zero while a CIM connection waits for its own
+	version int64     // of the list of groups that a route told
+	inbox   reached   // the newest place of the user's inbox that it was sent or told, if any
 	groups  []int64
-	missed  []*proto.Mark // newest places of what came while pending
+}
+
+// Identify says whose connection it is, before it enters. A device has no NUL in
+// its name.
+func (e *Entry[P]) Identify(user int64, name, device string, peer P) {
+	e.user, e.label, e.peer = user, device+"\x00"+name, peer
+}
+
+// User returns whose connection it is.
+func (e *Entry[P]) User() int64 { return e.user }
+
+// Name returns the user's name.
+func (e *Entry[P]) Name() string {
+	_, name, _ := strings.Cut(e.label, "\x00")
+	return name
+}
+
+// Device returns the name of the user's device.
+func (e *Entry[P]) Device() string {
+	device, _, _ := strings.Cut(e.label, "\x00")
+	return device
 }
 
 // reached is where a mark of an inbox stands, in less than half of its memory.
@@ -56,8 +79,9 @@ type Hub[P Peer] struct {
 }
 
 type shard[P Peer] struct {
-	mu    sync.Mutex
-	users map[int64]user[P] // those who have an entry
+	mu     sync.Mutex
+	users  map[int64]user[P]           // those who have an entry
+	missed map[*Entry[P]][]*proto.Mark // newest places of what came for pending entries
 }
 
 // user has a list of entries, most often of one. Nobody has none.
@@ -68,6 +92,7 @@ func New[P Peer]() *Hub[P] {
 	h := &Hub[P]{}
 	for i := range h.shards {
 		h.shards[i].users = make(map[int64]user[P])
+		h.shards[i].missed = make(map[*Entry[P]][]*proto.Mark)
 		h.groups[i].entries = make(map[int64][]*Entry[P])
 	}
 	h.scratch.New = func() any { return new([]P) }
@@ -88,21 +113,21 @@ func (h *Hub[P]) Users() int { return int(h.users.Load()) }
 
 // Enter makes the entry pending under its session's number.
 func (h *Hub[P]) Enter(e *Entry[P], number int64) {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.number, e.here = number, true
-	e.next = s.users[e.User].first
-	s.users[e.User] = user[P]{e}
+	e.next = s.users[e.user].first
+	s.users[e.user] = user[P]{e}
 	h.entries.Add(1)
 }
 
 // Missed returns the places of what has come while e was pending.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]*proto.Mark(nil), e.missed...)
+	return slices.Clone(s.missed[e])
 }
 
 // Promotion is what an opening changed.
@@ -118,10 +143,10 @@ type Promotion[P Peer] struct {
 // e is the one that was displaced.
 func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	var p Promotion[P]
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[e.User]
+	u := s.users[e.user]
 	if !e.here || u.newerThan(e, number) {
 		return p, false
 	}
@@ -130,9 +155,10 @@ func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	}
 	e.open.Store(true)
 	e.number = number
-	p.Missed, e.missed = e.missed, nil
+	p.Missed = s.missed[e]
+	delete(s.missed, e)
 	for _, other := range u.displacedBy(e) {
-		p.Displaced = append(p.Displaced, other.Peer)
+		p.Displaced = append(p.Displaced, other.peer)
 		h.removeLocked(s, other)
 	}
 	return p, true
@@ -150,7 +176,7 @@ func (u user[P]) open() bool {
 
 func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	for other := u.first; other != nil; other = other.next {
-		if other != e && other.Device == e.Device && other.open.Load() && other.number > number {
+		if other != e && other.Device() == e.Device() && other.open.Load() && other.number > number {
 			return true
 		}
 	}
@@ -163,7 +189,7 @@ func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
 	for other := u.first; other != nil; other = other.next {
 		unnumbered := other.number == 0
-		if other != e && other.Device == e.Device && other.number <= e.number && !unnumbered {
+		if other != e && other.Device() == e.Device() && other.number <= e.number && !unnumbered {
 			list = append(list, other)
 		}
 	}
@@ -174,18 +200,18 @@ func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 // entry has the same number: only then may the number be reported closed. A late
 // Leave of an old connection never touches a newer one.
 func (h *Hub[P]) Leave(e *Entry[P]) (last bool) {
-	s := h.shard(e.User)
+	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !e.here {
 		return false
 	}
 	h.removeLocked(s, e)
-	return s.users[e.User].find(e.Device, e.number) == nil
+	return s.users[e.user].find(e.Device(), e.number) == nil
 }
 
 func (h *Hub[P]) removeLocked(s *shard[P], e *Entry[P]) {
-	u := s.users[e.User]
+	u := s.users[e.user]
 	for at := &u.first; *at != nil; at = &(*at).next {
 		if *at == e {
 			*at = e.next
@@ -193,10 +219,11 @@ func (h *Hub[P]) removeLocked(s *shard[P], e *Entry[P]) {
 		}
 	}
 	if e.next = nil; u.first == nil {
-		delete(s.users, e.User)
+		delete(s.users, e.user)
 	} else {
-		s.users[e.User] = u
+		s.users[e.user] = u
 	}
+	delete(s.missed, e)
 	for _, group := range e.groups {
 		h.outOf(group, e)
 	}
@@ -209,7 +236,7 @@ func (h *Hub[P]) removeLocked(s *shard[P], e *Entry[P]) {
 
 func (u user[P]) find(device string, number int64) *Entry[P] {
 	for e := u.first; e != nil; e = e.next {
-		if e.Device == device && e.number == number {
+		if e.Device() == device && e.number == number {
 			return e
 		}
 	}
@@ -222,7 +249,7 @@ func (h *Hub[P]) Find(id int64, device string, number int64) (peer P, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.users[id].find(device, number); e != nil {
-		return e.Peer, true
+		return e.peer, true
 	}
 	return peer, false
 }

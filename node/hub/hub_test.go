@@ -18,8 +18,15 @@ type peer struct {
 func (p *peer) Push(packet *link.Packet) { p.got = append(p.got, packet) }
 
 func enter(h *Hub[*peer], user int64, device string, number int64) *Entry[*peer] {
-	e := &Entry[*peer]{User: user, Name: "alice", Device: device, Peer: new(peer)}
+	e := entry(user, device, new(peer))
 	h.Enter(e, number)
+	return e
+}
+
+// entry returns one of somebody called alice.
+func entry[P Peer](user int64, device string, p P) *Entry[P] {
+	e := new(Entry[P])
+	e.Identify(user, "alice", device, p)
 	return e
 }
 
@@ -49,7 +56,7 @@ func TestPendingConnectionIsHereAndSentNothing(t *testing.T) {
 		}
 	}
 	h.Group(proto.Everyone, place(proto.Everyone, 8), 0, 0, noneSpared)
-	if len(e.Peer.got) > 0 {
+	if len(e.peer.got) > 0 {
 		t.Error("a pending connection was pushed to")
 	}
 	if h.Users() != 0 || h.Online(0, 9, "") != nil {
@@ -60,7 +67,7 @@ func TestPendingConnectionIsHereAndSentNothing(t *testing.T) {
 		t.Errorf("opening told %v", p.Missed)
 	}
 	h.Deliver(1, []int64{5}, 0, inbox(5))
-	if len(e.Peer.got) != 1 {
+	if len(e.peer.got) != 1 {
 		t.Error("an open connection was not pushed to")
 	}
 }
@@ -85,7 +92,7 @@ func TestDeliverTellsWhoIsNotHere(t *testing.T) {
 	if !slices.Equal(gone, []int64{7}) {
 		t.Errorf("%v gone, want 7", gone)
 	}
-	if len(phone.Peer.got) != 1 || len(desk.Peer.got) != 0 {
+	if len(phone.peer.got) != 1 || len(desk.peer.got) != 0 {
 		t.Error("want the phone pushed to and not the sender")
 	}
 	if gone := h.Deliver(2, []int64{5}, 0, nil); !slices.Equal(gone, []int64{5}) {
@@ -102,10 +109,10 @@ func TestNewerNumberDisplacesAtOpening(t *testing.T) {
 		t.Error("entering alone displaced")
 	}
 	p, _ := h.Open(e, 6)
-	if !slices.Equal(p.Displaced, []*peer{old.Peer}) {
+	if !slices.Equal(p.Displaced, []*peer{old.peer}) {
 		t.Errorf("displaced %v", p.Displaced)
 	}
-	if peers := h.Peers(1); len(peers) != 2 || !slices.Contains(peers, other.Peer) {
+	if peers := h.Peers(1); len(peers) != 2 || !slices.Contains(peers, other.peer) {
 		t.Errorf("%d connections are left", len(peers))
 	}
 }
@@ -127,7 +134,7 @@ func TestTicketUsedTwiceIsNotReportedClosed(t *testing.T) {
 	first := opened(t, h, 1, "phone", 5)
 	second := enter(h, 1, "phone", 5)
 	p, ok := h.Open(second, 5)
-	if !ok || !slices.Equal(p.Displaced, []*peer{first.Peer}) {
+	if !ok || !slices.Equal(p.Displaced, []*peer{first.peer}) {
 		t.Fatalf("the second connection displaced %v, %v", p.Displaced, ok)
 	}
 	if h.Leave(first) {
@@ -146,7 +153,7 @@ func TestLateLeaveKeepsNewSession(t *testing.T) {
 	if h.Leave(old) {
 		t.Error("a displaced number is to be reported")
 	}
-	if peers := h.Peers(1); len(peers) != 1 || peers[0] != current.Peer {
+	if peers := h.Peers(1); len(peers) != 1 || peers[0] != current.peer {
 		t.Errorf("%d connections are left", len(peers))
 	}
 	if _, ok := h.Find(1, "phone", 6); !ok {
@@ -192,9 +199,9 @@ func allHeld(h *Hub[*peer]) []*proto.Held {
 func TestOnlinePagesByAscendingID(t *testing.T) {
 	h := New[*peer]()
 	for id := int64(50); id > 0; id-- {
-		e := &Entry[*peer]{User: id, Name: "alice", Device: "phone", Peer: new(peer)}
+		e := entry(id, "phone", new(peer))
 		if id%2 == 0 {
-			e.Name = "bob"
+			e.Identify(id, "bob", "phone", e.peer)
 		}
 		h.Enter(e, 1)
 		h.Open(e, 1)
@@ -231,7 +238,7 @@ func TestDevicesHaveOneOpenConnection(t *testing.T) {
 				}
 				e := rapid.SampledFrom(all).Draw(t, "entry")
 				if h.Leave(e) {
-					if _, ok := h.Find(e.User, e.Device, e.number); ok {
+					if _, ok := h.Find(e.user, e.Device(), e.number); ok {
 						t.Fatal("reported closed while a connection has the number")
 					}
 				}
@@ -244,8 +251,8 @@ func TestDevicesHaveOneOpenConnection(t *testing.T) {
 						here++
 					}
 					if e.here && e.open.Load() {
-						users[e.User] = true
-						devices[e.Device+string(rune(e.User))]++
+						users[e.user] = true
+						devices[e.Device()+string(rune(e.user))]++
 					}
 				}
 				for d, n := range devices {
@@ -264,7 +271,7 @@ func TestDevicesHaveOneOpenConnection(t *testing.T) {
 func TestFanOutAllocatesNothingPerConnection(t *testing.T) {
 	h := New[*still]()
 	for id := range int64(1000) {
-		e := &Entry[*still]{User: id + 1, Device: "phone", Peer: new(still)}
+		e := entry(id+1, "phone", new(still))
 		h.Enter(e, 1)
 		h.Open(e, 1)
 	}
@@ -282,7 +289,7 @@ func (s *still) Push(*link.Packet) { s.n++ }
 func BenchmarkEveryone(b *testing.B) {
 	h := New[*still]()
 	for id := range int64(1000) {
-		e := &Entry[*still]{User: id + 1, Device: "phone", Peer: new(still)}
+		e := entry(id+1, "phone", new(still))
 		h.Enter(e, 1)
 		h.Open(e, 1)
 	}

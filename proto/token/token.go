@@ -36,6 +36,9 @@ var (
 	ErrExpired = errors.New("expired")
 )
 
+// ProofSize is how many bytes the proof of every ticket has.
+const ProofSize = macSize
+
 const (
 	macSize  = 16   // bytes of HMAC-SHA256 that are kept
 	maxInput = 2048 // characters; one for the longest name, device and node has some 800
@@ -50,7 +53,7 @@ type Ticket struct {
 	Displaces int64 // the only number it may displace; Any; 0: none may be live
 	Node      string
 	Expires   time.Time
-	Proof     []byte // set by Issuer.Ticket
+	Proof     []byte // ProofSize bytes, set by Issuer.Ticket
 }
 
 // Token lets one device call the route. Its time is kept to the millisecond.
@@ -243,7 +246,7 @@ func (v *Verifier) Ticket(s string, now time.Time) (Ticket, error) {
 		return Ticket{}, ErrInvalid
 	}
 	var t TicketBody
-	if err := proto.Unmarshal(body, &t); err != nil {
+	if err := proto.Unmarshal(body, &t); err != nil || len(t.Proof) != ProofSize {
 		return Ticket{}, ErrInvalid
 	}
 	expires := time.UnixMilli(t.Expires)

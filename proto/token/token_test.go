@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 )
 
@@ -323,6 +324,21 @@ func TestProofIsForOneSessionAtOneNode(t *testing.T) {
 	} {
 		if err != ErrInvalid {
 			t.Errorf("another %s: %v", what, err)
+		}
+	}
+}
+
+// Nodes keep the proof of each connection where there is room for this many bytes.
+func TestTicketWithAProofOfAnotherSizeIsRefused(t *testing.T) {
+	i := issuer(t, routeKey)
+	v := NewVerifier(i.Public()...)
+	for size, want := range map[int]error{0: ErrInvalid, ProofSize - 1: ErrInvalid, ProofSize: nil, ProofSize + 1: ErrInvalid} {
+		body, err := proto.Marshal(&TicketBody{User: 42, Expires: now.Add(time.Minute).UnixMilli(), Proof: make([]byte, size)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Ticket(text(append(body, ed25519.Sign(i.keys[0].private, body)...)), now); err != want {
+			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
 }
