@@ -124,9 +124,10 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 		if i%everyService != 0 {
 			return nil
 		}
-		base.Name, base.Device = d.name, serviceDevice
+		service := base // others do the same meanwhile
+		service.Name, service.Device = d.name, serviceDevice
 		var err error
-		t.sender, err = client.NewSender(ctx, base)
+		t.sender, err = client.NewSender(ctx, service)
 		return err
 	})
 }
