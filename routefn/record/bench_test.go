@@ -174,6 +174,33 @@ func BenchmarkPull(b *testing.B) {
 	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
 }
 
+// One operation is the reconciliation of one connection, 500 at a time: what every
+// connection costs a route twice a minute.
+func BenchmarkReconcile(b *testing.B) {
+	s := dial(b, Config{URL: backends.server.URL()})
+	flush(b, s)
+	held := make([]Held, reconcileChunk)
+	for i := range held {
+		user := register(b, s, fmt.Sprint("user", i))
+		session := login(b, s, user, "phone", "n1", 0)
+		log := logRef{user: user}.tail("closed:phone")
+		s.run(b.Context(), "tail", log)
+		held[i] = Held{User: user, Device: "phone", Number: session.Number, Newest: logRef{user: user}.newest(log)}
+	}
+	before := serverCPU(b, s)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if n++; n%len(held) != 0 {
+			continue
+		}
+		if different, err := s.Reconcile(b.Context(), held, "n1", 7); err != nil || len(different) > 0 {
+			b.Fatal(different, err)
+		}
+	}
+	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
+}
+
 // serverCPU returns the seconds that the server has worked.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()

@@ -38,18 +38,37 @@ func parseBoot(s string) uint64 {
 
 // parseSession reads "device number boot node addr"; nil of anything else.
 func parseSession(line string) *Session {
-	f := strings.Split(line, "\t")
-	if len(f) != 5 {
-		return nil
+	if s, ok := sessionIn(line); ok {
+		return &s
 	}
-	return &Session{Device: f[0], Number: integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}
+	return nil
+}
+
+func sessionIn(line string) (s Session, ok bool) {
+	var f [5]string
+	if !cut(line, f[:]) {
+		return s, false
+	}
+	return Session{Device: f[0], Number: integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}, true
+}
+
+// cut puts the fields of a line into f, and reports whether they are as many.
+func cut(line string, f []string) bool {
+	for i := range f {
+		var more bool
+		f[i], line, more = strings.Cut(line, "\t")
+		if more != (i < len(f)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 func parseSessions(lines string) []Session {
 	var list []Session
 	for line := range strings.SplitSeq(lines, "\n") {
-		if s := parseSession(line); s != nil {
-			list = append(list, *s)
+		if s, ok := sessionIn(line); ok {
+			list = append(list, s)
 		}
 	}
 	return list

@@ -26,7 +26,7 @@ type op struct {
 	asking bool          // the redirect is for this time only
 	full   bool          // send the script's text: its server does not know it
 	again  bool          // a read that was repeated once
-	cmds   []*redis.Cmd  // while in flight
+	cmds   []redis.Cmder // while in flight
 }
 
 // readOf reads key with one or several commands, atomically.
@@ -35,36 +35,51 @@ func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps}
 // writeTo changes key and its like with one or several commands, atomically.
 func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
 
+// What is sent with every transaction, made once.
+var asking, multi, execute = []any{"asking"}, []any{"multi"}, []any{"exec"}
+
 // enqueue puts the op's commands into a pipeline. A transaction is written out
 // as MULTI and EXEC so that many of them fit into one pipeline.
-func (o *op) enqueue(ctx context.Context, p redis.Pipeliner) {
-	o.cmds = o.cmds[:0]
-	add := func(args ...any) {
-		cmd := redis.NewCmd(ctx, args...)
-		o.cmds = append(o.cmds, cmd)
-		_ = p.Process(ctx, cmd) // a pipeline's Process only queues
-	}
+func (o *op) enqueue(ctx context.Context, p *pipeline) {
+	begin := len(p.cmds)
 	if o.asking {
-		add("asking")
+		p.add(ctx, asking)
 	}
 	switch {
 	case o.script != nil:
-		add(o.script.call(o.full, o.keys, o.args)...)
+		p.add(ctx, o.script.call(o.full, o.keys, o.args))
 	case len(o.steps) == 1:
-		add(o.steps[0]...)
+		p.add(ctx, o.steps[0])
 	default:
-		add("multi")
+		p.add(ctx, multi)
 		for _, step := range o.steps {
-			add(step...)
+			p.add(ctx, step)
 		}
-		add("exec")
+		p.add(ctx, execute)
 	}
+	o.cmds = p.cmds[begin:]
+}
+
+// pipeline is commands that are sent together. The library's own would keep them a
+// second time.
+type pipeline struct{ cmds []redis.Cmder }
+
+func (p *pipeline) add(ctx context.Context, args []any) {
+	p.cmds = append(p.cmds, redis.NewCmd(ctx, args...))
+}
+
+// exec sends what was added and waits for the answers. Each command has its own,
+// or its error.
+func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
+	all := client.Pipeline()
+	_ = all.BatchProcess(ctx, p.cmds...) // only queues
+	_, _ = all.Exec(ctx)                 // its error is that of one of the commands
 }
 
 // take reads the answers out of the executed pipeline.
 func (o *op) take() {
 	last := o.cmds[len(o.cmds)-1]
-	reply, err := last.Result()
+	reply, err := last.(*redis.Cmd).Result()
 	if errors.Is(err, redis.Nil) {
 		reply, err = nil, nil
 	}

@@ -120,10 +120,12 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 // tail reads the end of a log: epoch, base, live, a further field, the version of
 // the groups and the intents of the hash, then the length and the newest entry.
 func (l logRef) tail(field string) *op {
-	return readOf(l.list(),
+	list := l.list()
+	key := any(list) // once: this is read of every user twice a minute
+	return readOf(list,
 		[]any{"hmget", l.hash(), "epoch", "base", "live", field, "version", "intents"},
-		[]any{"llen", l.list()},
-		[]any{"lindex", l.list(), -1})
+		[]any{"llen", key},
+		[]any{"lindex", key, -1})
 }
 
 // tailFields is how many fields of the hash tail reads.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -48,8 +49,8 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 		return Difference{Held: h, Verdict: proto.Verdict_UNKNOWN}
 	}
 	var live Session
-	for _, s := range parseSessions(text(head[2])) {
-		if s.Device == h.Device {
+	for line := range strings.SplitSeq(text(head[2]), "\n") {
+		if s, ok := sessionIn(line); ok && s.Device == h.Device {
 			live = s
 		}
 	}

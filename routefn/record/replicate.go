@@ -182,13 +182,13 @@ func (w *writers) next(q *writer) []*call {
 // send executes a batch and waits for replicas, in one pipeline.
 func (w *writers) send(client *redis.Client, batch []*call) {
 	ctx, start := context.Background(), time.Now()
-	p := client.Pipeline()
+	var p pipeline
 	for o := range opsOf(batch) {
-		o.enqueue(ctx, p)
+		o.enqueue(ctx, &p)
 	}
 	wait := redis.NewIntCmd(ctx, "wait", w.replicas, w.timeout.Milliseconds())
-	_ = p.Process(ctx, wait) // a pipeline's Process only queues
-	_, _ = p.Exec(ctx)       // its error is that of one of the commands
+	p.cmds = append(p.cmds, wait)
+	p.exec(ctx, client)
 	w.metrics.replicated.Observe(time.Since(start).Seconds())
 	short := w.short(wait.Result())
 	for o := range opsOf(batch) {

@@ -95,14 +95,17 @@ func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
 	return s.door.master(ctx, o.key)
 }
 
-// exec sends ops in one pipeline. Its own error is that of one of the commands,
-// which take looks at one by one.
+// exec sends ops in one pipeline.
 func exec(ctx context.Context, client *redis.Client, ops []*op) {
-	p := client.Pipeline()
+	size := 0
 	for _, o := range ops {
-		o.enqueue(ctx, p)
+		size += len(o.steps) + 2
 	}
-	_, _ = p.Exec(ctx)
+	p := pipeline{make([]redis.Cmder, 0, size)}
+	for _, o := range ops {
+		o.enqueue(ctx, &p)
+	}
+	p.exec(ctx, client)
 	for _, o := range ops {
 		o.take()
 	}
