@@ -179,11 +179,12 @@ func BenchmarkPull(b *testing.B) {
 func BenchmarkReconcile(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL()})
 	flush(b, s)
-	held := make([]Held, reconcileChunk)
+	held := make([]Held, 500)
 	for i := range held {
 		user := register(b, s, fmt.Sprint("user", i))
 		session := login(b, s, user, "phone", "n1", 0)
-		log := logRef{user: user}.tail("closed:phone")
+		log := newTail()
+		logRef{user: user}.tail(log, "closed:phone")
 		s.run(b.Context(), "tail", log)
 		held[i] = Held{User: user, Device: "phone", Number: session.Number, Newest: logRef{user: user}.newest(log)}
 	}

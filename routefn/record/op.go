@@ -26,7 +26,7 @@ type op struct {
 	asking bool          // the redirect is for this time only
 	full   bool          // send the script's text: its server does not know it
 	again  bool          // a read that was repeated once
-	cmds   []redis.Cmder // while in flight
+	cmds   []redis.Cmder // while in flight, and of a transaction after that
 }
 
 // readOf reads key with one or several commands, atomically.
@@ -50,6 +50,11 @@ func (o *op) enqueue(ctx context.Context, p *pipeline) {
 		p.add(ctx, o.script.call(o.full, o.keys, o.args))
 	case len(o.steps) == 1:
 		p.add(ctx, o.steps[0])
+	case !o.write && !o.asking && len(o.cmds) == len(o.steps)+2:
+		for _, cmd := range o.cmds { // made before; an answer replaces the last, a broken connection no error
+			cmd.SetErr(nil)
+			p.cmds = append(p.cmds, cmd)
+		}
 	default:
 		p.add(ctx, multi)
 		for _, step := range o.steps {

@@ -117,15 +117,24 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 	return l.position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), key), nil
 }
 
-// tail reads the end of a log: epoch, base, live, a further field, the version of
-// the groups and the intents of the hash, then the length and the newest entry.
-func (l logRef) tail(field string) *op {
-	list := l.list()
-	key := any(list) // once: this is read of every user twice a minute
-	return readOf(list,
-		[]any{"hmget", l.hash(), "epoch", "base", "live", field, "version", "intents"},
-		[]any{"llen", key},
-		[]any{"lindex", key, -1})
+// newTail returns an op for tail.
+func newTail() *op {
+	return readOf("",
+		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents"},
+		[]any{"llen", ""},
+		[]any{"lindex", "", -1})
+}
+
+// tail has o, which newTail made, read the end of the log: epoch, base, live, a
+// further field, the version of the groups and the intents of the hash, then the
+// length and the newest entry. This is read of every user twice a minute, so o may
+// be one that was run for another log.
+func (l logRef) tail(o *op, field string) {
+	key := l.list()
+	list := any(key)
+	o.steps[0][1], o.steps[0][5] = l.hash(), field
+	o.steps[1][1], o.steps[2][1] = list, list
+	*o = op{key: key, steps: o.steps, cmds: o.cmds}
 }
 
 // tailFields is how many fields of the hash tail reads.

@@ -2,7 +2,9 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/cim-go/cim/proto"
@@ -376,6 +378,36 @@ func TestReconcileTellsWhatDiffers(t *testing.T) {
 			if err != nil || !same && (len(got) != 1 || got[0].Verdict != want) {
 				t.Errorf("%+v: %+v, %v, want %v", who, got, err, want)
 			}
+		}
+	})
+}
+
+// Each batch of connections is asked for with the ops of the one before.
+func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		var held []Held
+		var want []int64
+		for i := range 2*reconcileChunk + 5 {
+			user := register(t, s, fmt.Sprint("user", i))
+			h := Held{User: user, Device: "phone", Number: login(t, s, user, "phone", "n1", 0).Number}
+			if i%reconcileChunk == 3 {
+				h.Number++
+				want = append(want, user)
+			}
+			held = append(held, h)
+		}
+		got, err := s.Reconcile(t.Context(), held, "n1", 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unknown []int64
+		for _, d := range got {
+			if d.Verdict == proto.Verdict_UNKNOWN {
+				unknown = append(unknown, d.Held.User)
+			}
+		}
+		if !slices.Equal(unknown, want) {
+			t.Errorf("unknown are %v, want %v", unknown, want)
 		}
 	})
 }
