@@ -51,7 +51,16 @@ func (s *session) opening() *proto.Opening {
 	}
 	again := s.asked && s.number == 0
 	s.asked = true
-	return &proto.Opening{Session: s.proto(s.number), Displaces: s.displaces, Again: again}
+	// Both in one: a session for routes has the size of a link, and one for each login
+	// would leave a hole beside each link.
+	var made struct {
+		opening proto.Opening
+		session proto.Session
+	}
+	o := &made.opening
+	o.Session, o.Displaces, o.Again = &made.session, s.displaces, again
+	s.describe(o.Session, s.number)
+	return o
 }
 
 // opened takes a route's answer to the opening and reports whether to ask again.

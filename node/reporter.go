@@ -120,7 +120,9 @@ func (r *reporter) take() *report {
 			b.opened = append(b.opened, s)
 		}
 	}
-	r.openings = slices.Delete(r.openings, 0, n)
+	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
+		r.openings = nil // many come at once, and then for long none
+	}
 	n = min(len(r.closings), maxReport)
 	for _, s := range r.closings[:n] {
 		b.request.Closed = append(b.request.Closed, &proto.Closing{Session: s})

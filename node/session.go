@@ -160,11 +160,17 @@ func (s *session) Closed(code proto.Code) {
 
 // proto returns the session as routes know it.
 func (s *session) proto(number int64) *proto.Session {
-	p := &proto.Session{User: s.entry.User(), Name: s.entry.Name(), Device: s.entry.Device(), Number: number}
+	p := new(proto.Session)
+	s.describe(p, number)
+	return p
+}
+
+// describe fills in the session as routes know it.
+func (s *session) describe(p *proto.Session, number int64) {
+	p.User, p.Name, p.Device, p.Number = s.entry.User(), s.entry.Name(), s.entry.Device(), number
 	if s.feed == nil {
 		p.Proof = s.proof[:]
 	}
-	return p
 }
 
 // current is proto with the number it has now.

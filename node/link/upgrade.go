@@ -53,7 +53,7 @@ func (l *Link) upgrade(r *http.Request, rest []byte) error {
 		return l.reject(http.StatusForbidden, proto.Unauthorized)
 	}
 	key := r.Header.Get("Sec-WebSocket-Key")
-	if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
+	if !isNonce(key) {
 		return l.reject(http.StatusBadRequest, proto.Invalid)
 	}
 	protocol, ok := choose(r.Header)
@@ -98,6 +98,16 @@ func (l *Link) reject(status int, code proto.Code) error {
 		status, text, connection, len(text)+1, text)
 	l.closeWith(code, func() []byte { return answer })
 	return nil
+}
+
+// isNonce reports whether a key is 16 bytes in base64.
+func isNonce(key string) bool {
+	if len(key) != base64.StdEncoding.EncodedLen(16) {
+		return false
+	}
+	var nonce [18]byte // what as many characters may be at most
+	n, err := base64.StdEncoding.Decode(nonce[:], []byte(key))
+	return err == nil && n == 16
 }
 
 // acceptKey proves that we understood the handshake: RFC 6455, section 1.3.
