@@ -171,6 +171,29 @@ func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 	}
 }
 
+// The ops of one batch are those of the one before: what was answered to that is no
+// answer to this.
+func TestReconcileWhoseSecondBatchIsNotAnsweredFails(t *testing.T) {
+	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
+		t.Run(name, func(t *testing.T) {
+			p := newProxy(t, backends.server.Addr())
+			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
+			flush(t, s)
+			alice := register(t, s, "alice")
+			phone := login(t, s, alice, "phone", "n1", 0)
+			held := make([]Held, reconcileChunk, reconcileChunk+1)
+			for i := range held {
+				held[i] = Held{User: alice, Device: "phone", Number: phone.Number}
+			}
+			held = append(held, Held{User: alice, Device: "tablet"})
+			p.breakOn("closed:tablet", deliver)
+			if list, err := s.Reconcile(t.Context(), held, "n1", 7); !errors.Is(err, ErrUnavailable) || p.times() == 0 {
+				t.Fatalf("%d differ, error %v, tried %d times", len(list), err, p.times())
+			}
+		})
+	}
+}
+
 func TestReadSurvivesADeadConnection(t *testing.T) {
 	p := newProxy(t, backends.server.Addr())
 	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 1})
