@@ -77,7 +77,7 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the medians are told")
 	fs.DurationVar(&c.Duration, "duration", 5*time.Second, "`time` that is measured in each run")
-	fs.DurationVar(&c.WarmUp, "warmup", 2*time.Second, "`time` before it")
+	fs.DurationVar(&c.WarmUp, "warmup", 3*time.Second, "`time` before it; nodes and routes notice after two seconds that there is little to do")
 	fs.DurationVar(&c.Hold, "hold", 10*time.Second, "idle: `time` that is measured in each run; every connection pings every 10 s")
 	fs.StringVar(&c.Profile, "profile", "", "`folder` for profiles of what is started: what node and route use CPU for in fanout and pairs, and what\nthey allocate; look at them with go tool pprof -top FILE")
 	fs.IntVar(&c.Members, "members", 1000, "fanout: `clients` in the room")
