@@ -87,10 +87,11 @@ func (p *loop) next() *Link {
 }
 
 // few is how many links a gathering writes itself: to wake another goroutine costs
-// as much as two or three writes. Many are a quarter of a millisecond's writes.
+// as much as two or three writes. Many are a millisecond's writes: fewer come at once
+// whenever the machine had something else to do.
 const (
 	few  = 4
-	many = 32
+	many = 128
 )
 
 // resume writes what gatherings held back, or wakes the writing goroutine if it is

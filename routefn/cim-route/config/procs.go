@@ -18,7 +18,7 @@ import (
 const (
 	procsTick = 50 * time.Millisecond
 	crowded   = 0.75 // processors used, above which one is too few
-	roomy     = 0.5  // and below which it is enough; what all use falls by a third on one
+	roomy     = 0.6  // and below which it is enough; what all use falls by a third on one
 	calmTicks = int(2 * time.Second / procsTick)
 	// Where others use the machine, too, we may not get what we could use: then it is
 	// the goroutines that wait, at every look, that one is too few for.

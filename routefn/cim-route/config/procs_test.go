@@ -24,13 +24,13 @@ func TestOneProcessorIsUsedWhileItIsEnough(t *testing.T) {
 	if c := p.tick(0.4, 0); c != one {
 		t.Fatalf("change %d after two calm seconds", c)
 	}
-	if c := ticks(&p, 100, 0.6, 0); c != none {
+	if c := ticks(&p, 100, 0.7, 0); c != none {
 		t.Fatalf("change %d at a load between the bounds", c)
 	}
 	if c := p.tick(0.8, 0); c != all {
 		t.Fatalf("change %d in the first tick in which one was too few", c)
 	}
-	if c := ticks(&p, 100, 0.6, 0); c != none {
+	if c := ticks(&p, 100, 0.7, 0); c != none {
 		t.Fatalf("change %d at a load between the bounds, from above", c)
 	}
 }
@@ -39,7 +39,7 @@ func TestLoadBeginsTheTwoSecondsAgain(t *testing.T) {
 	var p procs
 	for range 10 {
 		ticks(&p, calmTicks-1, 0.1, 0)
-		if c := p.tick(0.6, 0); c != none {
+		if c := p.tick(0.7, 0); c != none {
 			t.Fatalf("change %d", c)
 		}
 	}
