@@ -17,8 +17,9 @@ import (
 // So as long as one is enough, one is all that Go's scheduler may use.
 const (
 	procsTick = 50 * time.Millisecond
-	crowded   = 0.75 // processors used, above which one is too few
-	roomy     = 0.6  // and below which it is enough; what all use falls by a third on one
+	crowded   = 0.75                         // processors used, above which one is too few
+	roomy     = 0.6                          // and below which on average it is enough; what all use falls by a third on one
+	meanTicks = int(time.Second / procsTick) // of the average: a collection of garbage is no load
 	calmTicks = int(2 * time.Second / procsTick)
 	// Where others use the machine, too, we may not get what we could use: then it is
 	// the goroutines that wait, at every look, that one is too few for.
@@ -99,8 +100,9 @@ func (p *Procs) set(to change) {
 // procs decides at each tick. Its zero value stands for all processors.
 type procs struct {
 	one     bool
-	quiet   int // ticks in a row in which one would have been enough
-	waiting int // ticks in a row at which somebody waited
+	mean    float64 // processors used, of late
+	quiet   int     // ticks since somebody wanted more than one
+	waiting int     // ticks in a row at which somebody waited
 }
 
 // change is what a tick decides.
@@ -130,13 +132,11 @@ func (p *procs) tick(used float64, waiting uint64) change {
 	if waiting == 0 {
 		p.waiting = 0
 	}
-	if used >= roomy || p.waiting >= waitTicks {
-		p.quiet = 0
-	}
+	p.mean += (used - p.mean) / float64(meanTicks)
 	switch {
-	case p.one && (used > crowded || p.waiting >= waitTicks):
+	case p.waiting >= waitTicks, p.one && used > crowded:
 		return p.hear()
-	case !p.one && p.quiet >= calmTicks:
+	case !p.one && p.quiet >= calmTicks && p.mean < roomy:
 		p.one = true
 		return one
 	}

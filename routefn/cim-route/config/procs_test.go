@@ -35,13 +35,23 @@ func TestOneProcessorIsUsedWhileItIsEnough(t *testing.T) {
 	}
 }
 
-func TestLoadBeginsTheTwoSecondsAgain(t *testing.T) {
+func TestShortWorkIsNoLoad(t *testing.T) {
 	var p procs
-	for range 10 {
-		ticks(&p, calmTicks-1, 0.1, 0)
-		if c := p.tick(0.7, 0); c != none {
-			t.Fatalf("change %d", c)
-		}
+	ticks(&p, calmTicks/2, 0.4, 0)
+	p.tick(1.5, 0) // a collection of garbage
+	if c := ticks(&p, calmTicks/2-1, 0.4, 0); c != one {
+		t.Fatalf("change %d after two seconds", c)
+	}
+}
+
+func TestLoadIsForgottenSlowly(t *testing.T) {
+	var p procs
+	ticks(&p, calmTicks, 2, 0)
+	if c := ticks(&p, meanTicks, 0.4, 0); c != none {
+		t.Fatalf("change %d a second after the load", c)
+	}
+	if c := ticks(&p, meanTicks, 0.4, 0); c != one {
+		t.Fatalf("change %d two seconds after the load", c)
 	}
 }
 
