@@ -19,7 +19,7 @@ type Costs struct {
 
 // DefaultCosts are what `cim bench` measured on two cores of a virtual machine,
 // form "apart".
-var DefaultCosts = Costs{Connection: 945, Delivery: 0.40, Node: 28, Route: 16, Redis: 11}
+var DefaultCosts = Costs{Connection: 600, Delivery: 0.43, Node: 29, Route: 15, Redis: 11}
 
 // CostsOf reads what was measured out of a report of `cim bench` in the form
 // "apart". What it does not have stays as it is by default.
