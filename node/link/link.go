@@ -121,7 +121,7 @@ func (l *Link) Send(p *Packet) {
 	l.mu.Lock()
 	dropped := l.queueLocked(p)
 	l.mu.Unlock()
-	l.server.metrics.sent(p.frame.Cmd, dropped)
+	l.server.metrics.queued(p.frame.Cmd, dropped)
 }
 
 // Offer queues the packet unless the link lags or is closing, and reports
@@ -136,7 +136,7 @@ func (l *Link) Offer(p *Packet) bool {
 	}
 	l.mu.Unlock()
 	if ok {
-		l.server.metrics.sent(p.frame.Cmd, kept)
+		l.server.metrics.sent(p.frame.Cmd, 1)
 	}
 	return ok
 }

@@ -28,7 +28,7 @@ type metrics struct {
 	others  prometheus.Counter // closes with a code we do not know
 	refused prometheus.Counter
 	links   *prometheus.GaugeVec
-	queued  prometheus.Gauge
+	waiting prometheus.Gauge
 }
 
 // commands bounds the commands that are counted under their name; zero collects
@@ -68,7 +68,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.links = f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "cim_node_links", Help: "Links, by transport and state, counted once a second.",
 	}, []string{"transport", "state"})
-	m.queued = f.NewGauge(prometheus.GaugeOpts{
+	m.waiting = f.NewGauge(prometheus.GaugeOpts{
 		Name: "cim_node_outbox_bytes", Help: "Bytes that wait to be written on all links, counted once a second.",
 	})
 	return m
@@ -85,12 +85,14 @@ const commandOther = 0
 
 func (m *metrics) received(c proto.Command) { m.in[slot(c)].Inc() }
 
-func (m *metrics) sent(c proto.Command, dropped dropReason) {
+func (m *metrics) sent(c proto.Command, n int) { m.out[slot(c)].Add(float64(n)) }
+
+func (m *metrics) queued(c proto.Command, dropped dropReason) {
 	if dropped != kept {
 		m.drops[dropped].Inc()
 		return
 	}
-	m.out[slot(c)].Inc()
+	m.sent(c, 1)
 }
 
 func (m *metrics) closed(code proto.Code) {
@@ -134,5 +136,5 @@ func (m *metrics) hold(c *census) {
 			m.links.WithLabelValues(transportNames[f], phaseNames[phase]).Set(float64(n))
 		}
 	}
-	m.queued.Set(float64(c.queued))
+	m.waiting.Set(float64(c.queued))
 }

@@ -58,9 +58,13 @@ func (q *queue) pushNext(b []byte) {
 	q.urgent = i + 1
 }
 
-// peek copies what goes out next to the end of dst, up to its capacity.
+// peek returns what goes out next, up to the capacity of dst: copied to the end of
+// dst, which is empty, or, if one frame is all, as it is.
 func (q *queue) peek(dst []byte) []byte {
 	done := q.done
+	if first := q.frames[q.head][done:]; len(q.frames) == q.head+1 || len(first) >= cap(dst) {
+		return first[:min(len(first), cap(dst))]
+	}
 	for _, frame := range q.frames[q.head:] {
 		frame = frame[done:]
 		done = 0
@@ -126,6 +130,16 @@ func (o *outbox) takes(size int) bool {
 	return !q.lagging
 }
 
+// fits is takes for much at once: it is false while takes is true if the first part
+// of that still fits.
+func (o *outbox) fits(size, limit int) bool {
+	q := o.waiting
+	if q == nil {
+		return size <= limit
+	}
+	return !q.lagging && q.bytes+size <= q.limit
+}
+
 // missed notes the place of a frame that takes refused: something waits.
 func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = Raise(o.waiting.newest, mark) }
 
@@ -146,8 +160,8 @@ func (o *outbox) bytes() int {
 	return o.waiting.bytes
 }
 
-// next copies what goes out next to the end of dst, up to its capacity; nothing
-// means that nothing waits. What the peer has to know of the places it was not
+// next returns what goes out next, up to the capacity of dst, which is empty and may
+// be what has it; nothing means that nothing waits. What the peer has to know of the places it was not
 // told goes first. The caller tells by wrote how much the socket took. Time is in
 // the sweep's ms.
 func (o *outbox) next(dst []byte, as form, now int64) []byte {

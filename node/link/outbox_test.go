@@ -95,12 +95,26 @@ func readAtRandom(t *testing.T, seed uint64) {
 		got[log] = number
 		pushed++
 	}
-	for range count {
+	next := func() *Packet {
 		log := random.Int64N(logs)
 		sent[log]++
 		f := message(sent[log], strings.Repeat("x", random.IntN(1000)))
 		f.At.Log = log
-		r.link.Send(NewPacket(f))
+		return NewPacket(f)
+	}
+	for left := count; left > 0; {
+		packets := make([]*Packet, min(left, 1+random.IntN(4)))
+		left -= len(packets)
+		for i := range packets {
+			packets[i] = next()
+		}
+		if random.IntN(2) == 0 {
+			r.link.SendAll(NewBatch(packets))
+		} else {
+			for _, p := range packets {
+				r.link.Send(p)
+			}
+		}
 		synctest.Wait()
 		for random.IntN(3) == 0 && r.link.Queued() > 0 {
 			take()
@@ -165,6 +179,9 @@ func TestQueuePutsNextBehindAPartlyTakenFrame(t *testing.T) {
 	q.push([]byte("abc"))
 	q.push([]byte("def"))
 	got := string(q.peek(make([]byte, 0, 2)))
+	if got != "ab" {
+		t.Errorf("%q goes out first", got)
+	}
 	q.take(len(got))
 	q.pushNext([]byte("XY"))
 	q.pushNext([]byte("Z"))
@@ -227,6 +244,21 @@ func TestSendAllocatesNothing(t *testing.T) {
 
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("links=%d,batch", n), func(b *testing.B) { // of 64
+			links := sinks(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				packets := make([]*Packet, 64)
+				for i := range packets {
+					packets[i] = NewPacket(message(1, strings.Repeat("x", 128)))
+				}
+				batch := NewBatch(packets)
+				for _, l := range links {
+					l.SendAll(batch)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n*64), "ns/delivery")
+		})
 		b.Run(fmt.Sprintf("links=%d", n), func(b *testing.B) {
 			links := sinks(b, n)
 			b.ReportAllocs()
