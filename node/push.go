@@ -3,6 +3,7 @@ package node
 import (
 	"time"
 
+	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
@@ -14,13 +15,16 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 	defer n.links.Gather()()
 	answer := &proto.PushAnswer{Items: make([]*proto.PushResult, len(r.Items))}
 	mine := r.Boot == n.config.Boot
+	var touched []*relay // each group's log goes out in one piece
 	for i, item := range r.Items {
 		answer.Items[i] = &proto.PushResult{}
 		switch {
 		case !mine: // for an earlier life of this node: nothing of that is here
 			answer.Items[i].Gone = item.Numbers
 		case item.User == 0:
-			n.pushGroup(item)
+			if at := n.pushGroup(item); at != nil && (len(touched) == 0 || touched[len(touched)-1] != at) {
+				touched = append(touched, at)
+			}
 		case item.Delivered != nil:
 			answer.Items[i].Gone = n.pushDelivered(item)
 		case item.Groups:
@@ -28,6 +32,9 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 		default:
 			answer.Items[i].Gone = n.pushUser(item)
 		}
+	}
+	for _, at := range touched {
+		at.pass()
 	}
 	n.metrics.pushed.Add(float64(len(r.Items)))
 	if !mine {
@@ -75,15 +82,20 @@ func (n *Node) openAgain(item *proto.PushItem) (gone []int64) {
 	return gone
 }
 
-// pushGroup passes an entry of a group's log on to the members who are here.
-func (n *Node) pushGroup(item *proto.PushItem) {
+// pushGroup queues an entry of a group's log for the members who are here, and
+// returns who passes it on, if anybody does.
+func (n *Node) pushGroup(item *proto.PushItem) *relay {
 	p := n.packet(item.Stored)
 	if p == nil {
-		return
+		return nil
 	}
-	if mark := p.Mark(); mark.Log != proto.Inbox {
-		n.relays.of(mark.Log).push(passage{packet: p, mark: mark, except: item.Except})
+	mark := p.Mark()
+	if mark.Log == proto.Inbox {
+		return nil
 	}
+	at := n.relays.of(mark.Log)
+	at.push(hub.Post{Packet: p, Mark: mark, Except: item.Except})
+	return at
 }
 
 // packet returns the push of an entry; nil for no entry, the one that a log begins

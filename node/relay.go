@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
@@ -18,6 +19,7 @@ const (
 	// relayIdle is above a lease: nothing of a group without members comes later.
 	relayIdle = 3 * time.Minute
 
+	maxSent     = 64  // entries that are sent in one piece
 	maxEarly    = 256 // entries of a group that wait for a missing one; the rest is pulled
 	keptPlaces  = 32  // of the latest entries, to tell a repetition from a number given again
 	keptLeavers = 64
@@ -36,9 +38,9 @@ type relay struct {
 	mu      sync.Mutex
 	last    *proto.Mark             // of the entry that was queued last; nil: nothing was heard yet
 	places  [keptPlaces]*proto.Mark // of the latest ones, by number
-	ready   []passage               // queued, in order
+	ready   []hub.Post              // queued, in order
 	passing bool                    // somebody passes on
-	early   map[int64]passage       // by number, above last
+	early   map[int64]hub.Post      // by number, above last
 	behind  *proto.Mark             // beyond last: a route told of it; nil: none
 	doubt   bool                    // something does not fit: only a route can tell
 	waiting bool                    // a timer runs
@@ -50,39 +52,31 @@ type relay struct {
 	spares atomic.Int32             // how many; read without mu
 }
 
-// passage is an entry with what is needed to pass it on.
-type passage struct {
-	packet *link.Packet
-	mark   *proto.Mark
-	except int64 // number of the session that sent it
-}
-
 // leaver is a user who left, by the entry of that number.
 type leaver struct{ user, number int64 }
 
-// push takes an entry that a route pushed.
-func (r *relay) push(p passage) {
+// push takes an entry that a route pushed. The caller has it passed on.
+func (r *relay) push(p hub.Post) {
 	nobody := !r.node.hub.HasMembers(r.group)
 	r.mu.Lock()
 	r.heard = time.Now()
 	switch {
-	case r.last == nil, nobody && link.Newer(r.last, p.mark):
+	case r.last == nil, nobody && link.Newer(r.last, p.Mark):
 		r.takeLocked(p)
 	case r.followsLocked(p):
 		r.takeLocked(p)
 		r.drainLocked()
-	case r.standsLocked(p.mark): // a repetition
-	case p.mark.Epoch == r.last.Epoch && p.mark.Number > r.last.Number && len(r.early) < maxEarly:
+	case r.standsLocked(p.Mark): // a repetition
+	case p.Mark.Epoch == r.last.Epoch && p.Mark.Number > r.last.Number && len(r.early) < maxEarly:
 		if r.early == nil {
-			r.early = make(map[int64]passage)
+			r.early = make(map[int64]hub.Post)
 		}
-		r.early[p.mark.Number] = p
+		r.early[p.Mark.Number] = p
 	default:
 		r.doubt = true
 	}
 	r.waitLocked(relayWait)
 	r.mu.Unlock()
-	r.pass()
 }
 
 // observe learns from a route where the log ends.
@@ -137,7 +131,7 @@ func (r *relay) beyond() *proto.Mark {
 func (r *relay) spare(s *session, known *proto.Mark) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.passing && !link.Newer(r.last, known) {
+	if !r.passing && len(r.ready) == 0 && !link.Newer(r.last, known) {
 		return // all that was passed on
 	}
 	if r.spared == nil {
@@ -147,15 +141,14 @@ func (r *relay) spare(s *session, known *proto.Mark) {
 	r.spares.Store(int32(len(r.spared)))
 }
 
-// isSpared reports whether the session fetches the entry itself.
-func (r *relay) isSpared(s *session, at *proto.Mark) bool {
+// sparedTo returns up to where the session fetches the log itself; nil: it does not.
+func (r *relay) sparedTo(s *session) *proto.Mark {
 	if r.spares.Load() == 0 {
-		return false
+		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.spared[s]
-	return known != nil && known.Epoch == at.Epoch && at.Number <= known.Number
+	return r.spared[s]
 }
 
 // passedLocked forgets who was spared what is passed on now.
@@ -175,8 +168,8 @@ func (r *relay) idle(now time.Time) bool {
 	return now.Sub(r.heard) > relayIdle
 }
 
-func (r *relay) followsLocked(p passage) bool {
-	return p.mark.Epoch == r.last.Epoch && p.mark.Number == r.last.Number+1 && p.packet.Frame().Prev == r.last.Key
+func (r *relay) followsLocked(p hub.Post) bool {
+	return p.Mark.Epoch == r.last.Epoch && p.Mark.Number == r.last.Number+1 && p.Packet.Frame().Prev == r.last.Key
 }
 
 // standsLocked reports whether the entry is known to stand where it says.
@@ -185,15 +178,15 @@ func (r *relay) standsLocked(m *proto.Mark) bool {
 	return at != nil && at.Epoch == m.Epoch && at.Number == m.Number && at.Key == m.Key
 }
 
-func (r *relay) takeLocked(p passage) {
-	r.moveLocked(p.mark)
+func (r *relay) takeLocked(p hub.Post) {
+	r.moveLocked(p.Mark)
 	r.ready = append(r.ready, p)
 }
 
 // tellLocked has the members told where the log ends, to fetch themselves what is
 // before it.
 func (r *relay) tellLocked(end *proto.Mark) {
-	r.ready = append(r.ready, passage{packet: newestPacket(end), mark: end})
+	r.ready = append(r.ready, hub.Post{Packet: newestPacket(end), Mark: end})
 }
 
 func (r *relay) moveLocked(to *proto.Mark) {
@@ -213,7 +206,7 @@ func (r *relay) drainLocked() {
 			break
 		}
 		if !r.followsLocked(p) {
-			delete(r.early, p.mark.Number)
+			delete(r.early, p.Mark.Number)
 			r.doubt = true
 			break
 		}
@@ -258,44 +251,59 @@ func (r *relay) pass() {
 	}
 	r.passing = true
 	for len(r.ready) > 0 {
-		p := r.ready[0]
-		r.ready[0] = passage{}
-		r.ready = r.ready[1:]
-		r.noteLocked(p)
+		run := r.runLocked()
+		end := run[len(run)-1].Mark
 		r.mu.Unlock()
-		r.send(p)
+		r.send(run)
+		clear(run)
 		r.mu.Lock()
-		r.passedLocked(p.mark)
+		r.passedLocked(end)
 	}
 	r.ready, r.passing = nil, false
 }
 
+// runLocked takes what goes to the same members: somebody joins with its first entry
+// at most, and leaves with its last.
+func (r *relay) runLocked() []hub.Post {
+	n := 1
+	for n < min(len(r.ready), maxSent) && kind(r.ready[n-1]) != proto.Kind_LEAVE && kind(r.ready[n]) != proto.Kind_JOIN {
+		n++
+	}
+	run := r.ready[:n:n]
+	r.ready = r.ready[n:]
+	for _, p := range run {
+		r.noteLocked(p)
+	}
+	return run
+}
+
+func kind(p hub.Post) proto.Kind { return p.Packet.Frame().Kind }
+
 // noteLocked remembers who left, before the hub learns it: a session that comes
 // into the hub later finds it here.
-func (r *relay) noteLocked(p passage) {
-	f := p.packet.Frame()
+func (r *relay) noteLocked(p hub.Post) {
+	f := p.Packet.Frame()
 	switch f.Kind {
 	case proto.Kind_JOIN:
 		r.left = slices.DeleteFunc(r.left, func(l leaver) bool { return l.user == f.From })
 	case proto.Kind_LEAVE:
-		if r.left = append(r.left, leaver{f.From, p.mark.Number}); len(r.left) > keptLeavers {
+		if r.left = append(r.left, leaver{f.From, p.Mark.Number}); len(r.left) > keptLeavers {
 			r.left = slices.Delete(r.left, 0, 1)
 		}
 	}
 }
 
-// send hands one entry to the members who are here. Who joins with it gets it, and
-// so does who leaves with it.
-func (r *relay) send(p passage) {
-	f := p.packet.Frame()
-	if f.Kind == proto.Kind_JOIN {
-		r.node.hub.Join(f.From, r.group)
+// send hands a run to the members who are here, but what is not to be shown. Who
+// joins with it gets it, and so does who leaves with it.
+func (r *relay) send(run []hub.Post) {
+	first, last := run[0].Packet.Frame(), run[len(run)-1].Packet.Frame()
+	if first.Kind == proto.Kind_JOIN {
+		r.node.hub.Join(first.From, r.group)
 	}
-	if f.Kind.Shown() {
-		r.node.hub.Group(r.group, p.packet, f.From, p.except, func(s *session) bool { return r.isSpared(s, p.mark) })
-	}
-	if f.Kind == proto.Kind_LEAVE {
-		r.node.hub.Quit(f.From, r.group)
+	shown := slices.DeleteFunc(run, func(p hub.Post) bool { return !kind(p).Shown() })
+	r.node.hub.Group(r.group, shown, r.sparedTo)
+	if last.Kind == proto.Kind_LEAVE {
+		r.node.hub.Quit(last.From, r.group)
 	}
 }
 

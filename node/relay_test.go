@@ -287,6 +287,25 @@ func TestWhoJoinedIsNotSentWhatWasMissedBefore(t *testing.T) {
 	})
 }
 
+// An answer to an opening may come between what a push queues and what it sends.
+func TestWhoJoinedIsNotSentWhatIsQueuedFromBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t, room, 1)
+		newcomer := c.login(t, 2, 5)
+		s, _ := c.hub.Find(2, "phone", 5)
+		secret := c.says(t, "secret")[0]
+		join := &proto.PushItem{Stored: c.route.storeKind(t, room, 2, 0, "j", proto.Kind_JOIN)}
+		r := c.pushGroup(secret)
+		c.pushGroup(join)
+		r.spare(s, join.Stored.At)
+		c.hub.SetGroups(&s.entry, []int64{room}, 1)
+		r.pass()
+		c.pushes(c.says(t, "for both")...)
+		gets(t, c.members[0], "secret", "+j", "for both")
+		gets(t, newcomer, "for both")
+	})
+}
+
 // A CIM connection follows no group, so there is nothing that it could be spared.
 func TestRelayKeepsNoCIMConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
@@ -96,8 +97,8 @@ func (r *relay) skip() {
 		r.moveLocked(r.behind)
 	}
 	for _, p := range r.early {
-		if link.Newer(r.last, p.mark) {
-			r.moveLocked(p.mark)
+		if link.Newer(r.last, p.Mark) {
+			r.moveLocked(p.Mark)
 		}
 	}
 	r.drainLocked()
@@ -132,19 +133,19 @@ func (r *relay) restart(newest *proto.Mark) {
 // fill takes a pulled page and reports whether there is more. Numbers that it
 // leaves out were trimmed.
 func (r *relay) fill(answer *proto.PullAnswer) (more bool, err error) {
-	passages := make([]passage, len(answer.Entries))
+	posts := make([]hub.Post, len(answer.Entries))
 	for i, stored := range answer.Entries {
 		message, err := stored.Message()
 		if err != nil {
 			return false, fmt.Errorf("read pulled entry: %w", err)
 		}
 		packet := link.NewPacket(message.Frame())
-		passages[i] = passage{packet: packet, mark: packet.Mark()}
+		posts[i] = hub.Post{Packet: packet, Mark: packet.Mark()}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, p := range passages {
-		if link.Newer(r.last, p.mark) {
+	for _, p := range posts {
+		if link.Newer(r.last, p.Mark) {
 			r.takeLocked(p)
 		}
 	}
@@ -152,7 +153,7 @@ func (r *relay) fill(answer *proto.PullAnswer) (more bool, err error) {
 	if newest == nil {
 		return false, nil
 	}
-	if len(passages) == 0 && link.Newer(r.last, newest) {
+	if len(posts) == 0 && link.Newer(r.last, newest) {
 		r.moveLocked(newest)
 	}
 	r.drainLocked()

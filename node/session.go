@@ -127,6 +127,17 @@ func (s *session) Push(p *link.Packet) {
 	}
 }
 
+// PushAll implements hub.Peer.
+func (s *session) PushAll(b *link.Batch) {
+	if s.feed == nil {
+		s.link.SendAll(b)
+		return
+	}
+	for _, p := range b.Packets() {
+		s.Push(p)
+	}
+}
+
 // tell says that a log goes further than the peer was sent.
 func (s *session) tell(mark *proto.Mark) { s.Push(newestPacket(mark)) }
 

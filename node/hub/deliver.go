@@ -85,34 +85,6 @@ func (e *Entry[P]) newest() *proto.Mark {
 	return &proto.Mark{Log: proto.Inbox, Epoch: e.inbox.epoch, Number: e.inbox.number, Key: e.inbox.key}
 }
 
-// everyone is Group for the group of all.
-func (h *Hub[P]) everyone(p *link.Packet, user, except int64) {
-	marks := p.Marks()
-	scratch := h.scratch.Get().(*[]P)
-	for i := range h.shards {
-		s := &h.shards[i]
-		peers := (*scratch)[:0]
-		s.mu.Lock()
-		for _, u := range s.users {
-			for e := u.first; e != nil; e = e.next {
-				switch {
-				case !e.open.Load():
-					s.miss(e, marks...)
-				case e.user != user || e.number != except:
-					peers = append(peers, e.peer)
-				}
-			}
-		}
-		s.mu.Unlock()
-		for _, peer := range peers {
-			peer.Push(p)
-		}
-		clear(peers)
-		*scratch = peers
-	}
-	h.scratch.Put(scratch)
-}
-
 // Peers returns the user's open connections.
 func (h *Hub[P]) Peers(id int64) []P {
 	s := h.shard(id)

@@ -7,7 +7,8 @@
 //
 // Users are sharded by their ids, and groups by theirs. A shard's lock is held for
 // looking up and copying pointers only; peers are called after it was released.
-// Where two nest, the users' comes first. A membership costs 16 bytes and what
+// What a group's log brings at once is one batch to all who lack nothing of it.
+// Where two locks nest, the users' comes first. A membership costs 16 bytes and what
 // slices keep to spare, a place in the group's list and one in the entry's;
 // everyone costs nothing: it is simply all entries. There are no goroutines.
 package hub

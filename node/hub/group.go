@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -120,52 +119,6 @@ func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 		s.mu.Unlock()
 	}
 	return peers
-}
-
-// Group pushes a packet to the open connections of a group's members but the
-// session of one user that it came from and those that are spared, and lets pending
-// ones remember its place. To everyone belong all who are here, and nobody is spared.
-func (h *Hub[P]) Group(group int64, p *link.Packet, user, except int64, spared func(P) bool) {
-	if group == proto.Everyone {
-		h.everyone(p, user, except)
-		return
-	}
-	marks := p.Marks()
-	scratch := h.members.Get().(*[]*Entry[P])
-	g := h.group(group)
-	g.mu.Lock()
-	entries := append((*scratch)[:0], g.entries[group]...)
-	g.mu.Unlock()
-	for _, e := range entries {
-		if e.user == user && h.isNumber(e, except) || spared(e.peer) {
-			continue
-		}
-		if e.open.Load() || h.opened(e, marks) {
-			e.peer.Push(p)
-		}
-	}
-	clear(entries)
-	*scratch = entries
-	h.members.Put(scratch)
-}
-
-func (h *Hub[P]) isNumber(e *Entry[P], number int64) bool {
-	s := h.shard(e.user)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return number != 0 && e.number == number
-}
-
-// opened reports whether the entry is open; if not, it remembers the places.
-func (h *Hub[P]) opened(e *Entry[P], marks []*proto.Mark) bool {
-	s := h.shard(e.user)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !e.open.Load() {
-		s.miss(e, marks...)
-		return false
-	}
-	return true
 }
 
 // HasMembers reports whether a member of the group is here, open or not.

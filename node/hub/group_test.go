@@ -20,16 +20,38 @@ func TestGroupReachesItsMembersButTheSendingSession(t *testing.T) {
 		h.SetGroups(e, []int64{room, 78}, 1)
 	}
 	h.SetGroups(carol, []int64{78}, 1)
-	h.Group(room, place(room, 3), 1, 5, noneSpared)
-	h.Group(room, place(room, 4), 0, 0, noneSpared)
+	h.Group(room, []Post{post(room, 3), sent(post(room, 4), 1, 5), sent(post(room, 5), 9, 5)}, noneSpared)
+	h.Group(room, []Post{sent(post(room, 6), 1, 5)}, noneSpared)
 	for name, c := range map[string]struct {
 		e    *Entry[*peer]
-		want int
-	}{"sender": {alice, 1}, "her other device": {desk, 2}, "bob": {bob, 2}, "carol": {carol, 0}} {
-		if got := len(c.e.peer.got); got != c.want {
-			t.Errorf("%s was pushed %d, want %d", name, got, c.want)
+		want []int64
+	}{
+		"sender": {alice, []int64{3, 5}}, "her other device": {desk, []int64{3, 4, 5, 6}},
+		"bob": {bob, []int64{3, 4, 5, 6}}, "carol": {carol, nil},
+	} {
+		if got := numbers(c.e); !slices.Equal(got, c.want) {
+			t.Errorf("%s was pushed %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+func TestEveryoneIsPushedToButTheSendingSession(t *testing.T) {
+	h := New[*peer]()
+	alice, desk, bob := opened(t, h, 1, "phone", 5), opened(t, h, 1, "desk", 6), opened(t, h, 2, "phone", 5)
+	h.Group(proto.Everyone, []Post{post(proto.Everyone, 3), sent(post(proto.Everyone, 4), 1, 5), post(proto.Everyone, 5)}, noneSpared)
+	for e, want := range map[*Entry[*peer]][]int64{alice: {3, 5}, desk: {3, 4, 5}, bob: {3, 4, 5}} {
+		if got := numbers(e); !slices.Equal(got, want) {
+			t.Errorf("%d's %s was pushed %v, want %v", e.User(), e.Device(), got, want)
+		}
+	}
+}
+
+// numbers returns those of what an entry was pushed.
+func numbers(e *Entry[*peer]) (list []int64) {
+	for _, p := range e.peer.got {
+		list = append(list, p.Mark().Number)
+	}
+	return list
 }
 
 func TestEverybodyBelongsToEveryone(t *testing.T) {
@@ -58,25 +80,30 @@ func TestPendingMemberRemembersWhatTheGroupGot(t *testing.T) {
 	if h.Members(room, 1) != nil || !h.HasMembers(room) {
 		t.Error("a pending member is not there, or is there as an open one")
 	}
-	h.Group(room, place(room, 3), 0, 0, noneSpared)
-	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || len(e.peer.got) != 0 {
+	h.Group(room, []Post{post(room, 2), post(room, 3)}, noneSpared)
+	if p, _ := h.Open(e, 5); len(p.Missed) != 1 || p.Missed[0].Log != room || p.Missed[0].Number != 3 || len(e.peer.got) != 0 {
 		t.Errorf("missed %v", p.Missed)
 	}
-	h.Group(room, place(room, 4), 0, 0, noneSpared)
+	h.Group(room, []Post{post(room, 4)}, noneSpared)
 	if len(e.peer.got) != 1 || len(h.Members(room, 9)) != 1 {
 		t.Error("an open member was not pushed to")
 	}
 }
 
-func TestWhoIsSparedGetsNothing(t *testing.T) {
+func TestWhoIsSparedGetsWhatComesAfter(t *testing.T) {
 	h := New[*peer]()
 	a, b := opened(t, h, 1, "phone", 5), opened(t, h, 2, "phone", 6)
 	for _, e := range []*Entry[*peer]{a, b} {
 		h.SetGroups(e, []int64{room}, 1)
 	}
-	h.Group(room, place(room, 3), 0, 0, func(p *peer) bool { return p == a.peer })
-	if len(a.peer.got) != 0 || len(b.peer.got) != 1 {
-		t.Errorf("pushed %d and %d", len(a.peer.got), len(b.peer.got))
+	h.Group(room, []Post{post(room, 3), post(room, 4), post(room, 5)}, func(p *peer) *proto.Mark {
+		if p == a.peer {
+			return post(room, 4).Mark
+		}
+		return nil
+	})
+	if got, others := numbers(a), numbers(b); !slices.Equal(got, []int64{5}) || len(others) != 3 {
+		t.Errorf("pushed %v and %v", got, others)
 	}
 }
 
@@ -88,10 +115,10 @@ func TestUserJoinsAndQuitsWithAllDevicesThatKnowTheirGroups(t *testing.T) {
 	h.Join(1, room)
 	h.Join(1, room)
 	h.Join(2, room) // not here
-	h.Group(room, place(room, 3), 0, 0, noneSpared)
+	h.Group(room, []Post{post(room, 3)}, noneSpared)
 	h.Quit(1, room)
 	h.Quit(2, room)
-	h.Group(room, place(room, 4), 0, 0, noneSpared)
+	h.Group(room, []Post{post(room, 4)}, noneSpared)
 	if len(phone.peer.got) != 1 || len(desk.peer.got) != 1 || len(cim.peer.got) != 0 || h.HasMembers(room) {
 		t.Errorf("pushed %d, %d, %d", len(phone.peer.got), len(desk.peer.got), len(cim.peer.got))
 	}
@@ -182,7 +209,8 @@ func TestGroupsAndEntriesAgree(t *testing.T) {
 
 type sink struct{}
 
-func (sink) Push(*link.Packet) {}
+func (sink) Push(*link.Packet)   {}
+func (sink) PushAll(*link.Batch) {}
 
 func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 	h := New[sink]()
@@ -192,12 +220,12 @@ func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 		h.Open(e, 5)
 		h.SetGroups(e, []int64{room}, 1)
 	}
-	p := place(proto.Everyone, 3)
-	push := func() { h.Group(room, p, 0, 0, func(sink) bool { return false }) }
+	posts := []Post{post(room, 3), post(room, 4)}
+	push := func() { h.Group(room, posts, func(sink) *proto.Mark { return nil }) }
 	push() // makes the scratch
 	if n := testing.AllocsPerRun(100, push); n > 8 {
 		t.Errorf("%.0f allocations for 1,000 members", n)
 	}
 }
 
-func noneSpared(*peer) bool { return false }
+func noneSpared(*peer) *proto.Mark { return nil }

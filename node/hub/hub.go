@@ -13,9 +13,10 @@ import (
 // Shards is the number of parts that Held goes through.
 const Shards = 64
 
-// Peer is the connection of an entry. Push must not block.
+// Peer is the connection of an entry. Its methods must not block.
 type Peer interface {
 	Push(p *link.Packet)
+	PushAll(b *link.Batch) // Push for each packet of the batch; none is a DELIVERED
 }
 
 // Entry is one connection of a user's device. There is one for every idle

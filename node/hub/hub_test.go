@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -16,6 +17,7 @@ type peer struct {
 }
 
 func (p *peer) Push(packet *link.Packet) { p.got = append(p.got, packet) }
+func (p *peer) PushAll(b *link.Batch)    { p.got = append(p.got, b.Packets()...) }
 
 func enter(h *Hub[*peer], user int64, device string, number int64) *Entry[*peer] {
 	e := entry(user, device, new(peer))
@@ -47,6 +49,19 @@ func place(log, n int64) *link.Packet {
 	})
 }
 
+// post returns an entry on its way that no session here sent.
+func post(log, n int64) Post {
+	p := place(log, n)
+	return Post{Packet: p, Mark: p.Mark()}
+}
+
+// sent returns the post as one of a user's session.
+func sent(p Post, user, number int64) Post {
+	p.Packet.Frame().From = user
+	p.Except = number
+	return p
+}
+
 func TestPendingConnectionIsHereAndSentNothing(t *testing.T) {
 	h := New[*peer]()
 	e := enter(h, 1, "phone", 5)
@@ -55,7 +70,7 @@ func TestPendingConnectionIsHereAndSentNothing(t *testing.T) {
 			t.Errorf("number %v is called gone while pending", gone)
 		}
 	}
-	h.Group(proto.Everyone, place(proto.Everyone, 8), 0, 0, noneSpared)
+	h.Group(proto.Everyone, []Post{post(proto.Everyone, 8)}, noneSpared)
 	if len(e.peer.got) > 0 {
 		t.Error("a pending connection was pushed to")
 	}
@@ -275,16 +290,18 @@ func TestFanOutAllocatesNothingPerConnection(t *testing.T) {
 		h.Enter(e, 1)
 		h.Open(e, 1)
 	}
-	p := place(proto.Everyone, 1)
-	h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false })
-	if n := testing.AllocsPerRun(100, func() { h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false }) }); n > 10 {
+	posts := []Post{post(proto.Everyone, 1), post(proto.Everyone, 2)}
+	push := func() { h.Group(proto.Everyone, posts, nil) }
+	push()
+	if n := testing.AllocsPerRun(100, push); n > 10 {
 		t.Errorf("a fan-out to 1,000 connections allocates %v times", n)
 	}
 }
 
 type still struct{ n int }
 
-func (s *still) Push(*link.Packet) { s.n++ }
+func (s *still) Push(*link.Packet)     { s.n++ }
+func (s *still) PushAll(b *link.Batch) { s.n += len(b.Packets()) }
 
 func BenchmarkEveryone(b *testing.B) {
 	h := New[*still]()
@@ -293,9 +310,17 @@ func BenchmarkEveryone(b *testing.B) {
 		h.Enter(e, 1)
 		h.Open(e, 1)
 	}
-	p := place(proto.Everyone, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		h.Group(proto.Everyone, p, 0, 0, func(*still) bool { return false })
+	for _, n := range []int64{1, 64} {
+		b.Run(fmt.Sprintf("posts=%d", n), func(b *testing.B) {
+			var posts []Post
+			for number := range n {
+				posts = append(posts, post(proto.Everyone, number+1))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				h.Group(proto.Everyone, posts, nil)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(int64(b.N)*n*1000), "ns/delivery")
+		})
 	}
 }

@@ -1,0 +1,155 @@
+package hub
+
+import (
+	"slices"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Post is an entry of a group's log on its way.
+type Post struct {
+	Packet *link.Packet
+	Mark   *proto.Mark // its place, or the one that it tells
+	Except int64       // number of its sender's session that has it already; zero: none has
+}
+
+// Group pushes posts, which it does not keep, in their order to the open connections
+// of a group's members, and lets pending ones remember their places. A session is
+// not pushed what it sent, nor what is up to the place that spared returns for it, if
+// any. To everyone belong all who are here, and nobody is spared.
+func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
+	if len(posts) == 0 {
+		return
+	}
+	f := newFanOut(posts)
+	if group == proto.Everyone {
+		h.everyone(f)
+		return
+	}
+	scratch := h.members.Get().(*[]*Entry[P])
+	g := h.group(group)
+	g.mu.Lock()
+	entries := append((*scratch)[:0], g.entries[group]...)
+	g.mu.Unlock()
+	for _, e := range entries {
+		upTo := spared(e.peer)
+		if upTo == nil && !slices.Contains(f.senders, e.user) {
+			if e.open.Load() || h.opened(e, posts) {
+				e.peer.PushAll(f.batch)
+			}
+			continue
+		}
+		rest := f.rest(e.user, h.number(e), upTo)
+		if e.open.Load() || h.opened(e, rest) {
+			pushEach(e.peer, rest)
+		}
+	}
+	clear(entries)
+	*scratch = entries
+	h.members.Put(scratch)
+}
+
+// everyone is Group for the group of all.
+func (h *Hub[P]) everyone(f *fanOut) {
+	scratch := h.scratch.Get().(*[]P)
+	for i := range h.shards {
+		s := &h.shards[i]
+		peers := (*scratch)[:0]
+		var senders []partial[P]
+		s.mu.Lock()
+		for user, u := range s.users {
+			sends := slices.Contains(f.senders, user)
+			for e := u.first; e != nil; e = e.next {
+				switch {
+				case !e.open.Load():
+					s.missPosts(e, f.posts)
+				case sends:
+					senders = append(senders, partial[P]{e.peer, f.rest(user, e.number, nil)})
+				default:
+					peers = append(peers, e.peer)
+				}
+			}
+		}
+		s.mu.Unlock()
+		for _, peer := range peers {
+			peer.PushAll(f.batch)
+		}
+		for _, to := range senders {
+			pushEach(to.peer, to.posts)
+		}
+		clear(peers)
+		*scratch = peers
+	}
+	h.scratch.Put(scratch)
+}
+
+// fanOut is posts on their way to many. Most get all of them, as one batch.
+type fanOut struct {
+	posts   []Post
+	batch   *link.Batch
+	senders []int64 // the users who have a session that is not sent everything
+}
+
+// partial is a connection that gets some of them.
+type partial[P Peer] struct {
+	peer  P
+	posts []Post
+}
+
+func newFanOut(posts []Post) *fanOut {
+	f := &fanOut{posts: posts}
+	packets := make([]*link.Packet, len(posts))
+	for i, p := range posts {
+		packets[i] = p.Packet
+		if from := p.Packet.Frame().From; p.Except != 0 && !slices.Contains(f.senders, from) {
+			f.senders = append(f.senders, from)
+		}
+	}
+	f.batch = link.NewBatch(packets)
+	return f
+}
+
+// rest returns the posts that a user's session did not send and that are not up to
+// a place, if there is one.
+func (f *fanOut) rest(user, number int64, upTo *proto.Mark) (posts []Post) {
+	for _, p := range f.posts {
+		sent := p.Except != 0 && p.Except == number && p.Packet.Frame().From == user
+		before := upTo != nil && upTo.Epoch == p.Mark.Epoch && p.Mark.Number <= upTo.Number
+		if !sent && !before {
+			posts = append(posts, p)
+		}
+	}
+	return posts
+}
+
+func pushEach[P Peer](peer P, posts []Post) {
+	for _, p := range posts {
+		peer.Push(p.Packet)
+	}
+}
+
+func (h *Hub[P]) number(e *Entry[P]) int64 {
+	s := h.shard(e.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.number
+}
+
+// opened reports whether the entry is open; if not, it remembers the places.
+func (h *Hub[P]) opened(e *Entry[P], posts []Post) bool {
+	s := h.shard(e.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.open.Load() {
+		s.missPosts(e, posts)
+		return false
+	}
+	return true
+}
+
+func (s *shard[P]) missPosts(e *Entry[P], posts []Post) {
+	for _, p := range posts {
+		s.miss(e, p.Mark)
+	}
+}
