@@ -15,16 +15,16 @@
 // which exists only while something waits.
 //
 // The epoll engine, on Linux and for TCP, keeps only the descriptor of a socket. There
-// is a loop a processor, and each link belongs to one for good. A loop has two
-// goroutines and one buffer for each: one reads the links that epoll names, the other
-// goes through the links that something was queued for and writes each once, round
-// after round; those that have something of their own and those that a room was
-// written to take turns. What one read or one gathering (Server.Gather) brought for
-// few links is written by whoever did, while the writing goroutine sleeps; a link that
-// is written is in no list, so only one of them ever writes it. So an idle link is a
-// struct of 112 bytes, and a busy room's writes grow with the load: what is queued for
-// a link until its turn comes goes out with it. A loop waits for its epoll descriptor
-// through Go's own poller and holds no thread.
+// is a loop for two processors, and each link belongs to one for good. A loop has two
+// goroutines, which keep both busy, and one buffer for each: one reads the links that
+// epoll names, the other goes through the links that something was queued for and
+// writes each once, round after round; those that have something of their own and
+// those that a room was written to take turns. What one read or one gathering
+// (Server.Gather) brought for few links is written by whoever did, while the writing
+// goroutine sleeps; a link that is written is in no list, so only one of them ever
+// writes it. So an idle link is a struct of 112 bytes, and a busy room's writes grow
+// with the load: what is queued for a link until its turn comes goes out with it. A
+// loop waits for its epoll descriptor through Go's own poller and holds no thread.
 //
 // A peer that speaks TLS leaves the epoll engine: its socket is given to the
 // portable one, with the bytes read so far.
@@ -51,7 +51,8 @@
 // in as few system calls as it takes. A full queue makes the link lag: frames that
 // have a place in a log are not queued, only the newest place of each log is kept,
 // and a NEWEST frame says so as soon as the socket takes bytes again. Nothing that
-// is numbered is dropped without that.
+// is numbered is dropped without that. What comes for a whole room at once is a Batch:
+// it is put together once for all links, and queued and written as one frame.
 //
 // An idle server writes at once. One that is about to queue more, because it reads
 // several frames or its owner gathers, wakes no sleeping writer until it has, so that

@@ -36,7 +36,8 @@ type epoll struct {
 	fail error
 }
 
-// newEpoll starts the loops.
+// newEpoll starts the loops: two goroutines for two processors. More would write a
+// room in more and smaller pieces, and take the processors from those who read them.
 func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	copied, err := ln.File()
 	if err != nil {
@@ -48,7 +49,7 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	}
 	e := &epoll{server: s, ln: ln, copied: copied, raw: raw}
 	e.try = e.attempt
-	for range runtime.GOMAXPROCS(0) {
+	for range (runtime.GOMAXPROCS(0) + 1) / 2 {
 		l, err := newLoop(e)
 		if err != nil {
 			e.end()
