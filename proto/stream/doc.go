@@ -26,8 +26,9 @@
 // # Goroutines
 //
 // A Client has one that reads, for each connection that lives. A Server has the
-// one of the HTTP request that reads, and one for each call in progress. Both bound
-// what is in flight and what one frame may hold, since it is read into memory.
+// one of the HTTP request that reads, one for each call in progress, and up to four
+// that wait for the next one. Both bound what is in flight and what one frame may
+// hold, since it is read into memory.
 //
 // It is the one package below proto that does I/O, and only over connections that
 // its callers open.

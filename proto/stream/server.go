@@ -98,25 +98,22 @@ func (s *Server) serve(conn net.Conn) error {
 		_ = conn.SetReadDeadline(time.Now().Add(leave))
 	})
 	defer stop()
-	var calls sync.WaitGroup
-	room := make(chan struct{}, s.config.MaxCalls)
+	workers := newWorkers(s.config.MaxCalls)
 	err := s.read(readerOf(conn), func(b *[]byte, c incoming) {
 		if s.config.MaxCalls == 1 {
 			s.answer(ctx, out, c)
 			release(b)
 			return
 		}
-		room <- struct{}{}
-		calls.Go(func() {
+		workers.do(func() {
 			s.carryOut(ctx, out, c)
 			release(b)
-			<-room
 		})
 	})
 	if s.ending.Err() == nil {
 		cancel() // the caller has gone
 	}
-	calls.Wait()
+	workers.end()
 	cancel()
 	_ = conn.Close()
 	if errors.Is(err, io.EOF) {
