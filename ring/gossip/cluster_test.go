@@ -41,7 +41,7 @@ func startNode(t *testing.T, id string, change func(*Config)) *testNode {
 			ID: id, Boot: rand.Uint64(), Client: "127.0.0.1:11211", HTTP: "127.0.0.1:8081", Weight: 1, State: ring.Serving,
 		},
 		Keys: ring.NewKeys([]byte("cluster key")), Table: ring.NewTable(), Cluster: "test", Bind: "127.0.0.1:0",
-		Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Logger: slog.New(slog.NewTextHandler(newTestWriter(t), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
 	if change != nil {
 		change(&c)
@@ -71,12 +71,31 @@ func (n *testNode) leave() {
 	<-n.ended
 }
 
-// testWriter passes lines to t.Log.
-type testWriter struct{ t *testing.T }
+// testWriter passes lines to t.Log until the test ends: memberlist's timers outlive
+// its Shutdown.
+type testWriter struct {
+	t     *testing.T
+	mu    sync.Mutex
+	ended bool
+}
 
-func (w testWriter) Write(b []byte) (int, error) {
-	_, msg, _ := strings.Cut(string(b), "level=")
-	w.t.Log(strings.TrimSpace(msg))
+func newTestWriter(t *testing.T) *testWriter {
+	w := &testWriter{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended = true
+	})
+	return w
+}
+
+func (w *testWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		_, msg, _ := strings.Cut(string(b), "level=")
+		w.t.Log(strings.TrimSpace(msg))
+	}
 	return len(b), nil
 }
 
