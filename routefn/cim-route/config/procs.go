@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/metrics"
@@ -16,14 +17,16 @@ import (
 // events a second this is a third of what a node or a route uses of a processor.
 // So as long as one is enough, one is all that Go's scheduler may use.
 const (
-	procsTick = 50 * time.Millisecond
+	procsTick = 50 * time.Millisecond        // give or take a quarter: regular events shall not meet every look
 	crowded   = 0.75                         // processors used, above which one is too few
 	roomy     = 0.6                          // and below which on average it is enough; what all use falls by a third on one
 	meanTicks = int(time.Second / procsTick) // of the average: a collection of garbage is no load
 	calmTicks = int(2 * time.Second / procsTick)
 	// Where others use the machine, too, we may not get what we could use: then it is
-	// the goroutines that wait, at every look, that one is too few for.
+	// the goroutines that wait, at every look, that one is too few for. A single one is
+	// next in turn.
 	waitTicks = int(500 * time.Millisecond / procsTick)
+	queue     = 2
 )
 
 // Procs lets Go's scheduler use one processor while there is little to do, and as
@@ -48,13 +51,11 @@ func (p *Procs) Run(ctx context.Context) error {
 		return nil
 	}
 	defer p.Busy()
-	ticks := time.NewTicker(procsTick)
-	defer ticks.Stop()
 	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticks.C:
+		case <-time.After(procsTick*3/4 + rand.N(procsTick/2)):
 		}
 		now := time.Now()
 		before := used
@@ -129,7 +130,7 @@ func (p *procs) hear() change {
 func (p *procs) tick(used float64, waiting uint64) change {
 	p.quiet++
 	p.waiting++
-	if waiting == 0 {
+	if waiting < queue {
 		p.waiting = 0
 	}
 	p.mean += (used - p.mean) / float64(meanTicks)

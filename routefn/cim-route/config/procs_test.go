@@ -63,10 +63,13 @@ func TestGoroutinesThatWaitAllTheTimeGetAllProcessors(t *testing.T) {
 	if c := p.tick(0.3, 0); c != none {
 		t.Fatalf("change %d though nobody waits any more", c)
 	}
-	if c := ticks(&p, waitTicks, 0.3, 1); c != all {
+	if c := ticks(&p, 100, 0.3, 1); c != none {
+		t.Fatalf("change %d though he who waits is next", c)
+	}
+	if c := ticks(&p, waitTicks, 0.3, 2); c != all {
 		t.Fatalf("change %d after half a second of waiting", c)
 	}
-	if c := ticks(&p, calmTicks, 0.3, 1); c != none {
+	if c := ticks(&p, calmTicks, 0.3, 2); c != none {
 		t.Fatalf("change %d though somebody waits", c)
 	}
 }
