@@ -19,7 +19,7 @@ type Costs struct {
 
 // DefaultCosts are what `cim bench` measured on two cores of a virtual machine,
 // form "apart".
-var DefaultCosts = Costs{Connection: 600, Delivery: 0.43, Node: 29, Route: 15, Redis: 11}
+var DefaultCosts = Costs{Connection: 550, Delivery: 0.16, Node: 27, Route: 13, Redis: 10}
 
 // CostsOf reads what was measured out of a report of `cim bench` in the form
 // "apart". What it does not have stays as it is by default.
