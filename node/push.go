@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cim-go/cim/node/hub"
@@ -22,7 +23,7 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 		case !mine: // for an earlier life of this node: nothing of that is here
 			answer.Items[i].Gone = item.Numbers
 		case item.User == 0:
-			if at := n.pushGroup(item); at != nil && (len(touched) == 0 || touched[len(touched)-1] != at) {
+			if at := n.pushGroup(item); at != nil {
 				touched = append(touched, at)
 			}
 		case item.Delivered != nil:
@@ -33,7 +34,7 @@ func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer {
 			answer.Items[i].Gone = n.pushUser(item)
 		}
 	}
-	for _, at := range touched {
+	for _, at := range slices.Compact(touched) {
 		at.pass()
 	}
 	n.metrics.pushed.Add(float64(len(r.Items)))

@@ -161,9 +161,9 @@ func (o *outbox) bytes() int {
 }
 
 // next returns what goes out next, up to the capacity of dst, which is empty and may
-// be what has it; nothing means that nothing waits. What the peer has to know of the places it was not
-// told goes first. The caller tells by wrote how much the socket took. Time is in
-// the sweep's ms.
+// be what has it; nothing means that nothing waits. What the peer has to know of the
+// places it was not told goes first. The caller changes no byte of it, and tells by
+// wrote how much the socket took. Time is in the sweep's ms.
 func (o *outbox) next(dst []byte, as form, now int64) []byte {
 	q := o.waiting
 	if q == nil {

@@ -26,7 +26,7 @@ const (
 	// the goroutines that wait, at every look, that one is too few for. A single one is
 	// next in turn.
 	waitTicks = int(500 * time.Millisecond / procsTick)
-	queue     = 2
+	waitQueue = 2
 )
 
 // Procs lets Go's scheduler use one processor while there is little to do, and as
@@ -130,7 +130,7 @@ func (p *procs) hear() change {
 func (p *procs) tick(used float64, waiting uint64) change {
 	p.quiet++
 	p.waiting++
-	if waiting < queue {
+	if waiting < waitQueue {
 		p.waiting = 0
 	}
 	p.mean += (used - p.mean) / float64(meanTicks)
