@@ -11,6 +11,9 @@ const (
 	window = 256
 	// outboxMax is how many messages may be enqueued; then Enqueue blocks.
 	outboxMax = 1024
+	// longestHold bounds the pause after a refusal. The node has tried for seconds
+	// before it refuses, and it is one connection of many that waits.
+	longestHold = time.Second
 )
 
 // outbox holds the messages that no route has answered yet, in the order in
@@ -18,7 +21,7 @@ const (
 type outbox struct {
 	list   []*Pending
 	flying int       // of list, those written to the present connection and unanswered
-	held   bool      // one was refused for now: it goes first, when nothing is flying
+	held   bool      // one was refused for now: nothing is written until all is answered
 	retry  time.Time // not before, while held
 	row    int       // refusals for now in a row
 }
@@ -38,13 +41,13 @@ func (o *outbox) add(p *Pending) {
 	o.list[i] = p
 }
 
-// next returns what to write now, in order.
+// next returns what to write now, in order. After a refusal the first one says that
+// all answers were heard: what was refused goes first, unless it was given up, and
+// the node takes nothing else without that word.
 func (o *outbox) next(now time.Time) []*Pending {
-	if o.held {
-		if o.flying > 0 || now.Before(o.retry) {
-			return nil
-		}
-		o.held = false
+	heard := o.held
+	if o.held && (o.flying > 0 || now.Before(o.retry)) {
+		return nil
 	}
 	var out []*Pending
 	for _, p := range o.list {
@@ -54,7 +57,8 @@ func (o *outbox) next(now time.Time) []*Pending {
 		if p.flying {
 			continue
 		}
-		p.flying = true
+		p.flying, p.heard = true, heard
+		heard, o.held = false, false
 		o.flying++
 		out = append(out, p)
 	}
@@ -64,7 +68,7 @@ func (o *outbox) next(now time.Time) []*Pending {
 // due is when next has something that it does not have now; false: only an event
 // changes that.
 func (o *outbox) due() (time.Time, bool) {
-	return o.retry, o.held && o.flying == 0
+	return o.retry, o.held && o.flying == 0 && len(o.list) > 0
 }
 
 // find returns the message with the id that was written and not answered.
@@ -89,19 +93,19 @@ func (o *outbox) remove(p *Pending) {
 	o.row = 0
 }
 
-// refuse keeps a message that was refused for now. The ones behind it wait for
-// it: a sender's order is kept.
+// refuse keeps a message that was refused for now, unless nobody waits for it. The
+// ones behind it wait for it, and what comes later until all answers were heard: a
+// sender's order is kept.
 func (o *outbox) refuse(p *Pending, err error, now time.Time) {
 	p.flying = false
 	o.flying--
-	if p.abandoned {
-		o.list = slices.DeleteFunc(o.list, func(q *Pending) bool { return q == p })
-		return
-	}
 	if !o.held {
 		delay, _ := retryDelay(err, o.row)
-		o.held, o.retry = true, now.Add(delay)
+		o.held, o.retry = true, now.Add(min(delay, longestHold))
 		o.row++
+	}
+	if p.abandoned {
+		o.list = slices.DeleteFunc(o.list, func(q *Pending) bool { return q == p })
 	}
 }
 

@@ -62,3 +62,46 @@ func TestWindowBoundsWhatIsUnanswered(t *testing.T) {
 		t.Errorf("after the connection was lost wrote %d from %s", len(got), got[0].out.ID)
 	}
 }
+
+// A sender that gave up all that was refused says so with what it writes next, when
+// no answer is due any more.
+func TestFirstMessageAfterARefusalSaysThatAllAnswersWereHeard(t *testing.T) {
+	var o outbox
+	fill(&o, 2)
+	now := time.Unix(0, 0)
+	for _, p := range o.next(now) {
+		if p.heard {
+			t.Errorf("%s says so before a refusal", p.out.ID)
+		}
+		p.abandoned = true
+	}
+	unknown := proto.Err(proto.Unknown, "")
+	o.refuse(o.find("0"), unknown, now)
+	o.add(&Pending{out: Outgoing{ID: "2"}})
+	o.add(&Pending{out: Outgoing{ID: "3"}})
+	later := now.Add(longestHold)
+	if got := ids(o.next(later)); got != "" {
+		t.Errorf("wrote %s while the answer to 1 is due", got)
+	}
+	o.refuse(o.find("1"), unknown, now)
+	got := o.next(later)
+	if ids(got) != "23" || !got[0].heard || got[1].heard {
+		t.Errorf("wrote %s, want 2, which says so, and 3", ids(got))
+	}
+}
+
+// However often a connection was refused, a new message waits a second at most.
+func TestRefusalsInARowHoldAConnectionBackForASecondAtMost(t *testing.T) {
+	var o outbox
+	fill(&o, 1)
+	now := time.Unix(0, 0)
+	for range 50 {
+		p := o.next(now)[0]
+		o.refuse(p, proto.Err(proto.Unknown, ""), now)
+		at, _ := o.due()
+		if wait := at.Sub(now); wait > time.Second {
+			t.Fatalf("waits %v", wait)
+		}
+		now = at
+	}
+}

@@ -44,6 +44,7 @@ type Pending struct {
 	// Guarded by Client.mu.
 	written   bool // to any connection: what follows is a repetition
 	flying    bool // written to the present connection, not answered
+	heard     bool // and to say there that all answers before it were heard
 	abandoned bool // nobody waits any more: not written again
 
 	done    chan struct{} // closed when receipt and err are set
@@ -149,6 +150,7 @@ func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 // it may have been there before.
 func (p *Pending) frameLocked() *proto.Frame {
 	f := p.out.frame(p.written)
+	f.Heard = p.heard
 	p.written = true
 	return f
 }

@@ -15,9 +15,12 @@ const (
 	maxBatch     = 256     // items of a request
 	maxBatchSize = 1 << 20 // bytes of their texts
 
-	// maxRefused bounds the ids that are remembered of a connection: more than a
-	// client has in flight.
+	// maxRefused bounds the ids that are remembered of a connection, the latest:
+	// more than a client has in flight.
 	maxRefused = 1024
+	// signTime is how long a sender may go on, after it was told to send again,
+	// without a sign that it knows. What was on its way is read within that.
+	signTime = 3 * time.Second
 
 	// maxLanePause is short, because messages whose log is fine wait, too, while
 	// those of another log fail.
@@ -33,6 +36,7 @@ type outgoing struct {
 	from  *session
 	item  *proto.SendItem
 	since time.Time
+	heard bool // its sender had heard all answers when it wrote this
 
 	// Owned by the lane.
 	unknown bool // it was in a request whose outcome for it is unknown
@@ -47,8 +51,8 @@ func (o *outgoing) size() int { return len(o.item.Text) + len(o.item.Id) + 64 }
 // A message whose outcome is unknown goes first in the next request, marked
 // again, and later ones of its connection wait behind it. After
 // Config.SendTimeout its sender is told Unknown, and so for all that waited
-// behind it and all that still comes, until he sends one of those again: what he
-// wrote before he was told would otherwise overtake it.
+// behind it and all that still comes, until the sender shows that it knows: what
+// it wrote before it was told would otherwise overtake that message. See refusals.
 //
 // A route that has too much to do says so before it stores anything: what was
 // refused so waits for as long as it said and goes as it is. What waits is bounded
@@ -79,7 +83,7 @@ func (s *session) send(f *proto.Frame) {
 		s.answer(f.Id, &proto.SendResult{Code: int32(code)})
 		return
 	}
-	o := &outgoing{from: s, since: time.Now(), item: &proto.SendItem{
+	o := &outgoing{from: s, since: time.Now(), heard: f.Heard, item: &proto.SendItem{
 		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again,
 		Confirm: f.Confirm,
 	}}
@@ -187,27 +191,41 @@ func (l *lane) collect() {
 	l.came = l.came[:0]
 	l.mu.Unlock()
 	for _, o := range came {
-		if o.from.turnedBack(o.item.Id) {
-			l.settle(o, &proto.SendResult{Code: int32(proto.Unknown)})
-		} else {
+		switch r := o.from.refused; {
+		case r == nil || r.known(o):
+			o.from.refused = nil
 			l.waiting = append(l.waiting, o)
+		case r.deaf(o):
+			o.from.link.Close(proto.Unavailable, "Send again what was not stored.")
+			o.from.owe(-1, -o.size())
+		default:
+			l.settle(o, &proto.SendResult{Code: int32(proto.Unknown)})
 		}
 	}
 }
 
-// turnedBack reports whether a message came behind one that its sender was told
-// to send again, and was written before he could know. A message that he was told
-// so is his sign that he does: a client sends the first of them first. One who
-// gave that up sends another, is told the same of it, and comes again with it.
-func (s *session) turnedBack(id string) bool {
-	if s.refused == nil {
-		return false
+// refusals is what the sender on a connection was told to send again. Until it
+// shows that it knows, nothing else is taken, or what it wrote before it knew would
+// be stored before what it sends again.
+type refusals struct {
+	ids   []string  // the latest maxRefused, oldest first
+	first time.Time // when the sender was told of the first one
+}
+
+// known reports whether a message shows that its sender knows: it says so, or it
+// is one of those that were refused.
+func (r *refusals) known(o *outgoing) bool { return o.heard || slices.Contains(r.ids, o.item.Id) }
+
+// deaf reports whether a sender has gone on for too long without a sign. It would
+// be told the same for ever. On its next connection it begins anew, and nothing
+// that it wrote to this one can come behind that.
+func (r *refusals) deaf(o *outgoing) bool { return o.since.Sub(r.first) > signTime }
+
+func (r *refusals) add(id string) {
+	if len(r.ids) == maxRefused {
+		r.ids = slices.Delete(r.ids, 0, 1)
 	}
-	if s.refused[id] {
-		s.refused = nil
-		return false
-	}
-	return true
+	r.ids = append(r.ids, id)
 }
 
 // expire gives up messages that waited too long, and those of sessions that have
@@ -246,11 +264,9 @@ func (l *lane) keep(f func(*outgoing) bool) {
 func (l *lane) settle(o *outgoing, r *proto.SendResult) {
 	if code := proto.Code(r.Code); code != proto.OK && code.Retry() != proto.RetryNever {
 		if o.from.refused == nil {
-			o.from.refused = make(map[string]bool)
+			o.from.refused = &refusals{first: time.Now()}
 		}
-		if len(o.from.refused) < maxRefused {
-			o.from.refused[o.item.Id] = true
-		}
+		o.from.refused.add(o.item.Id)
 	}
 	if at := r.At; at != nil && r.Code == 0 {
 		o.from.heardOwn(at, o.item)

@@ -34,7 +34,7 @@ type session struct {
 	feed      *cimFeed              // of a CIM connection, else nil
 
 	// Owned by the lane of the link.
-	refused map[string]bool // ids to be sent again before anything else is taken; nil: none
+	refused *refusals // what its sender has to send again before anything else is taken; nil: nothing
 
 	mu         sync.Mutex
 	phase      phase

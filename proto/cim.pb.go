@@ -191,6 +191,7 @@ type Frame struct {
 	By            int64                  `protobuf:"varint,35,opt,name=by,proto3" json:"by,omitempty"`                                                                                         // MESSAGE, of the kinds JOIN and LEAVE: who added or removed the sender; zero: himself.
 	Confirm       bool                   `protobuf:"varint,36,opt,name=confirm,proto3" json:"confirm,omitempty"`                                                                               // SEND, MESSAGE: its sender wants to know when it was shown. Private messages only.
 	Shown         []string               `protobuf:"bytes,37,rep,name=shown,proto3" json:"shown,omitempty"`                                                                                    // ACK: keys of messages that were shown since the last one and whose senders want to know.
+	Heard         bool                   `protobuf:"varint,38,opt,name=heard,proto3" json:"heard,omitempty"`                                                                                   // SEND: its sender had heard the answer to each SEND before it on this connection.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +415,13 @@ func (x *Frame) GetShown() []string {
 	return nil
 }
 
+func (x *Frame) GetHeard() bool {
+	if x != nil {
+		return x.Heard
+	}
+	return false
+}
+
 // Mark is a position in a log. Numbers are used again when a store loses the
 // tail of a log, so a position names the entry that stands there too.
 type Mark struct {
@@ -488,7 +496,7 @@ var File_cim_proto protoreflect.FileDescriptor
 
 const file_cim_proto_rawDesc = "" +
 	"\n" +
-	"\tcim.proto\x12\x03cim\"\x95\x06\n" +
+	"\tcim.proto\x12\x03cim\"\xab\x06\n" +
 	"\x05Frame\x12\x17\n" +
 	"\areq_msg\x18\x01 \x01(\tR\x06reqMsg\x12\x1d\n" +
 	"\n" +
@@ -519,7 +527,8 @@ const file_cim_proto_rawDesc = "" +
 	"\x04kind\x18\" \x01(\x0e2\t.cim.KindR\x04kind\x12\x0e\n" +
 	"\x02by\x18# \x01(\x03R\x02by\x12\x18\n" +
 	"\aconfirm\x18$ \x01(\bR\aconfirm\x12\x14\n" +
-	"\x05shown\x18% \x03(\tR\x05shown\x1a=\n" +
+	"\x05shown\x18% \x03(\tR\x05shown\x12\x14\n" +
+	"\x05heard\x18& \x01(\bR\x05heard\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +

@@ -28,7 +28,10 @@ const (
 //
 // A message that a node answers with Unknown is to be sent again before anything
 // else: until then the node answers so to all that the connection sends, or
-// what was written behind it would overtake it.
+// what was written behind it would overtake it. A client that gave all of those up
+// says heard in its next SEND instead, once it has the answer to each SEND. One that
+// does neither for three seconds and still sends has its connection closed with
+// Unavailable.
 const (
 	Full        Code = 4100 // the node is above its capacity; avoid it
 	Unavailable Code = 4101 // the store, the route or the node behind it is away

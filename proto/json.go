@@ -37,6 +37,7 @@ type jsonFrame struct {
 	By          int64      `json:"by,omitempty"`
 	Confirm     bool       `json:"confirm,omitempty"`
 	Shown       []string   `json:"shown,omitempty"`
+	Heard       bool       `json:"heard,omitempty"`
 }
 
 // AppendJSON appends the frame's JSON form to b and returns the extended slice.
@@ -53,7 +54,7 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 		To: f.To, Group: f.Group, Text: f.ReqMsg, Time: f.Time, Prev: f.Prev, Again: f.Again,
 		Code: Code(f.Code), Number: f.Number, PingSeconds: f.PingSeconds,
 		NodeAddress: f.NodeAddress, Node: f.Node, TLS: f.Tls,
-		Kind: f.Kind, By: f.By, Confirm: f.Confirm, Shown: f.Shown,
+		Kind: f.Kind, By: f.By, Confirm: f.Confirm, Shown: f.Shown, Heard: f.Heard,
 	}
 	if f.At != nil {
 		at := f.At.Position()
@@ -104,7 +105,7 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 		To: j.To, Group: j.Group, ReqMsg: j.Text, Time: j.Time, Prev: j.Prev, Again: j.Again,
 		Code: int32(j.Code), Number: j.Number, PingSeconds: j.PingSeconds,
 		NodeAddress: j.NodeAddress, Node: j.Node, Tls: j.TLS,
-		Kind: j.Kind, By: j.By, Confirm: j.Confirm, Shown: j.Shown,
+		Kind: j.Kind, By: j.By, Confirm: j.Confirm, Shown: j.Shown, Heard: j.Heard,
 		Newest: Marks(j.Newest), Cursors: Marks(j.Cursors),
 	}
 	if j.At != nil {
