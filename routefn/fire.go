@@ -72,7 +72,7 @@ func (rt *Route) fireShards(ctx context.Context, due []int) (fired bool) {
 func (rt *Route) fireShard(ctx context.Context, shard int, holder string, end time.Time) (fired bool) {
 	v := volley{route: rt, failed: make(map[logOf]bool)}
 	for {
-		taken, err := rt.cfg.Store.Take(ctx, shard, holder, rt.cfg.Now().UnixMilli(), v.left, fireBatch)
+		taken, err := rt.cfg.Store.Take(ctx, shard, holder, v.left, fireBatch)
 		if errors.Is(err, record.ErrHeld) {
 			return fired
 		}

@@ -21,7 +21,6 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
 	messages := make([]record.Message, 0, len(q.Items))
 	places := make([]int, 0, len(q.Items))
-	now := rt.cfg.Now().UnixMilli()
 	for i, item := range q.Items {
 		if err := rt.checkItem(item, q.Origin.Node); err != nil {
 			answer.Items[i] = rt.sendResult(&record.Appended{Err: err})
@@ -30,7 +29,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 		s := item.Session
 		places = append(places, i)
 		messages = append(messages, record.Message{
-			From: s.User, FromName: s.Name, ID: item.Id, To: item.To, Group: item.Group, Text: item.Text, Time: now, Again: item.Again,
+			From: s.User, FromName: s.Name, ID: item.Id, To: item.To, Group: item.Group, Text: item.Text, Again: item.Again,
 			Confirm: item.Confirm,
 		})
 	}

@@ -45,9 +45,8 @@ type sender struct {
 // send stores one sender's messages in their order, pushes what was stored, and
 // returns the first error. What is stored is pushed even then.
 func (rt *Route) send(ctx context.Context, by sender, messages []record.Message) ([]record.Appended, error) {
-	now := rt.cfg.Now().UnixMilli()
 	for i := range messages {
-		messages[i].From, messages[i].FromName, messages[i].Time = by.user, by.name, now
+		messages[i].From, messages[i].FromName = by.user, by.name
 	}
 	var first error
 	stored := rt.store(ctx, messages)

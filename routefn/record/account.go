@@ -99,7 +99,7 @@ func (s *Store) claimName(ctx context.Context, acc Account) (Account, error) {
 // reserveID takes a free id near the clock's milliseconds. Ids that no name came
 // to own, after a crash or a lost race, stay taken: they cost 100 bytes each.
 func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
-	user := s.now().UnixMilli()
+	user := s.clock.wall().UnixMilli()
 	for range idTries {
 		if user > proto.MaxUser {
 			break

@@ -22,9 +22,16 @@ import (
 // log they belong to, and stored where they are missing.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
+	now, err := s.now(ctx)
+	if err != nil {
+		for i := range answers {
+			answers[i].Err = fmt.Errorf("append: %w", err)
+		}
+		return answers
+	}
 	drafts := make([]*draft, len(messages))
 	for i := range messages {
-		drafts[i] = newDraft(&messages[i])
+		drafts[i] = newDraft(&messages[i], now)
 	}
 	receivers := batchesOf(drafts, receiverCopy)
 	if s.oneTrip(receivers) {
@@ -73,9 +80,13 @@ type draft struct {
 	err    [copies]error
 }
 
-// newDraft encodes a message; one that cannot be stored has an error already.
-func newDraft(m *Message) *draft {
-	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: m.Time}
+// newDraft encodes a message, under the time at which it was taken to be fired or
+// else now; one that cannot be stored has an error already.
+func newDraft(m *Message, now int64) *draft {
+	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now}
+	if m.taken {
+		d.at = m.Time
+	}
 	switch {
 	case m.Group < 0:
 		d.err[receiverCopy] = fmt.Errorf("group %d: %w", m.Group, ErrNoGroup)
@@ -92,7 +103,7 @@ func newDraft(m *Message) *draft {
 		return d
 	}
 	stored, err := proto.EncodeStored(d.key, &proto.Entry{
-		FromName: m.FromName, To: m.To, Group: m.Group, Time: m.Time, Text: m.Text, Confirm: m.Confirm,
+		FromName: m.FromName, To: m.To, Group: m.Group, Time: d.at, Text: m.Text, Confirm: m.Confirm,
 	})
 	if err != nil {
 		d.err[receiverCopy] = fmt.Errorf("%w: %w", ErrInvalid, err)

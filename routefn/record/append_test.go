@@ -15,6 +15,10 @@ func private(from, to int64, id string) Message {
 	return Message{From: from, FromName: "alice", ID: id, To: to, Text: "text of " + id, Time: time.Now().UnixMilli()}
 }
 
+// backdate makes the message one that was taken to be fired so long ago, which is
+// the one kind that is stored under another time than that of its storing.
+func (m *Message) backdate(d time.Duration) { m.Time, m.taken = time.Now().Add(-d).UnixMilli(), true }
+
 // stored appends messages that must all be accepted.
 func stored(t testing.TB, s *Store, messages ...Message) []Appended {
 	t.Helper()
@@ -204,7 +208,6 @@ func TestSentAgainIsFoundNotRepeated(t *testing.T) {
 			stored(t, s, private(bob, alice, fmt.Sprint("x", i)))
 		}
 		m := private(alice, bob, "1")
-		m.Time += 5000
 		m.Again = true
 		again := stored(t, s, m, private(alice, bob, "2"))
 		if again[0].Time != first.Time {
@@ -226,13 +229,14 @@ func TestSentAgainCompletesWhatIsMissing(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		m := private(alice, bob, "1")
-		half := batchesOf([]*draft{newDraft(&m)}, receiverCopy)
+		before := time.Now().Add(-time.Second).UnixMilli()
+		half := batchesOf([]*draft{newDraft(&m, before)}, receiverCopy)
 		s.store(t.Context(), half) // a route that died after the receiver's copy
-		m.Again, m.Time = true, m.Time+1000
+		m.Again = true
 		a := stored(t, s, m)[0]
 		wantKeys(t, inbox(t, s, bob), key(alice, 1))
 		wantKeys(t, inbox(t, s, alice), key(alice, 1))
-		if a.Time != m.Time-1000 || string(a.Own().Stored.Entry) != string(a.Copies[0].Stored.Entry) {
+		if a.Time != before || string(a.Own().Stored.Entry) != string(a.Copies[0].Stored.Entry) {
 			t.Errorf("the copies differ: %+v", a)
 		}
 	})
@@ -242,15 +246,14 @@ func TestSearchEndsAtEntriesTooOld(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		old := private(alice, bob, "old")
-		old.Time -= time.Hour.Milliseconds()
+		old.backdate(time.Hour)
 		stored(t, s, old)
 		for i := range 20 {
 			m := private(alice, bob, fmt.Sprint(i))
-			m.Time = old.Time
+			m.backdate(time.Hour)
 			stored(t, s, m)
 		}
-		old.Time += time.Hour.Milliseconds()
-		old.Again = true
+		old.Again, old.taken = true, false
 		stored(t, s, old)
 		if got := inbox(t, s, bob); len(got) != 22 {
 			t.Errorf("%d entries: an hour was searched", len(got))
@@ -290,7 +293,7 @@ func TestHalfStoredIsUnknown(t *testing.T) {
 		"receiver is nobody":  {err: [copies]error{ErrNoUser}, want: ErrNoUser},
 		"receiver was nobody": {copy: [copies]*Copy{nil, {}}, err: [copies]error{ErrNoUser}, want: ErrNoUser},
 	} {
-		d := newDraft(&m)
+		d := newDraft(&m, time.Now().UnixMilli())
 		d.err, d.copy = c.err, c.copy
 		if a := d.answer(); !errors.Is(a.Err, c.want) || (a.Err == nil) != (len(a.Copies) == 2) {
 			t.Errorf("%s: %v, want %v", name, a.Err, c.want)

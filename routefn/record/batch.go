@@ -134,7 +134,7 @@ func (b *batch) scripted() bool { return b.again || b.log.closed() }
 
 // script appends what senders may and first looks for what may be there.
 func (b *batch) script() *op {
-	since := b.drafts[0].Time
+	since := b.drafts[0].at
 	args := []any{b.log.watchers(), 0}
 	for _, d := range b.drafts {
 		look, member := "0", ""
@@ -144,7 +144,7 @@ func (b *batch) script() *op {
 		if b.log.closed() {
 			member = strconv.FormatInt(d.From, 10)
 		}
-		since = min(since, d.Time)
+		since = min(since, d.at)
 		args = append(args, look, d.key, d.stored, member)
 	}
 	args[1] = since - lookBack.Milliseconds()

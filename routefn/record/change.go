@@ -193,7 +193,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	var ready []*op
 	for i, in := range intents {
 		answers[i] = Changed{User: in.User, Group: in.Group}
-		if ops[i], answers[i].Err = s.decide(in); answers[i].Err == nil {
+		if ops[i], answers[i].Err = s.decide(ctx, in); answers[i].Err == nil {
 			ready = append(ready, ops[i])
 		}
 	}
@@ -223,13 +223,17 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 }
 
 // decide returns the op that lets the group's slot decide.
-func (s *Store) decide(in intent) (*op, error) {
+func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	himself, by := "1", int64(0)
 	if !in.himself() {
 		himself, by = "0", in.By
 	}
 	stored, err := proto.EncodeStored(in.key(), &proto.Entry{
-		FromName: in.Name, Group: in.Group, Time: s.now().UnixMilli(), Kind: in.kind(), By: by,
+		FromName: in.Name, Group: in.Group, Time: now, Kind: in.kind(), By: by,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -44,7 +44,10 @@ type Config struct {
 	// on one machine.
 	AllowEmbedded bool
 
-	Now        func() time.Time      // for ids of accounts and times of first entries; nil: time.Now
+	// Now is the wall clock of the process; nil: time.Now. Nothing that is stored has
+	// its time from it. It shows that the process stood still, see clock, keeps what
+	// only the store takes for old, see trim, and is where ids of accounts begin.
+	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
 }

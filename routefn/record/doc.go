@@ -41,7 +41,7 @@
 //	                        schedule.lua, cancel.lua, finish.lua, read by Shards, take.lua
 //	cim:{dN}:m      hash    the same messages, two fields a key; schedule.lua, take.lua, removed by cancel.lua, finish.lua
 //	  KEY                   an encoded proto.Entry, without its time; read by Scheduled, take.lua
-//	  KEY f                 ms when it was first taken to be fired, by the route's clock: its time in the logs; take.lua, read by all
+//	  KEY f                 ms when it was first taken to be fired, by the store's clock: its time in the logs; take.lua, read by all
 //	cim:{dN}:lease  string  who fires the shard; 10 s to live. take.lua
 //	cim:{dN}:p:USER zset    what the user has pending or firing, ids by the ms when they are due; schedule.lua,
 //	                        cancel.lua, finish.lua, read by Scheduled
@@ -84,6 +84,14 @@
 // needs no counter, as long as base and list change together: hence MULTI around
 // an append, and hence neither key may expire. A log that is lost begins anew
 // with another epoch.
+//
+// # Time
+//
+// Every time that is stored is the store's: see clock. What a caller's clock says, or
+// that of the process, has no part in it, nor in how far back a repetition is looked
+// for. Retention by age needs the store and the process to agree that an entry is
+// old: see Store.trim. A jump of the store's own clock shows in the times of entries,
+// and may shorten the search for repetitions to 16 entries for five minutes.
 //
 // # Replicas
 //

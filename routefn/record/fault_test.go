@@ -249,9 +249,11 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := &Store{door: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), now: time.Now}
+	s := &Store{door: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), clock: newClock(time.Now)}
 	s.metrics, _ = newMetrics(nil)
 	defer s.Close()
+	client := s.door.(server).Client
+	s.clock.heard[client] = reading{shown: time.Now().UnixMilli(), at: s.clock.moment()}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()

@@ -59,20 +59,22 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 // passing over the first skip of them. It takes or renews the lease of the shard for
 // holder: for ten seconds nobody else takes any. What is taken can no longer be
 // cancelled, and is taken again by whoever has the lease until it is finished:
-// with the same Time, so that Append, told to look for it, finds it however late.
-//
-// Time is at, ms since 1970, of the call that took a message first: the clock of
-// routes, as that of all that stands in logs. Append looks back as far as times of
-// entries say, and one by another clock would end its search.
+// with the same Time, so that Append, told to look for it, finds it however late. It is
+// the time of the store, as that of all that stands in logs, and not the clock of the
+// shard's own server: Append looks back as far as times of entries say.
 //
 // Taken messages come with Again set. When none is due the lease is given back.
 // It returns ErrHeld while another holder has the lease, ErrUnavailable or
 // ErrUnknown.
-func (s *Store) Take(ctx context.Context, shard int, holder string, at int64, skip, limit int) ([]Delayed, error) {
+func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("take from shard %d: %w", shard, err)
+	}
 	r := shardRef(shard)
 	o := &op{
 		key: r.due(), script: takeScript, keys: []string{r.due(), r.messages(), r.lease()},
-		args: []any{holder, holdTime.Milliseconds(), skip, limit, at}, write: true,
+		args: []any{holder, holdTime.Milliseconds(), skip, limit, now}, write: true,
 	}
 	s.run(ctx, "take", o)
 	if o.err != nil {
@@ -81,11 +83,11 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, at int64, sk
 	if text(o.reply[0]) == "held" {
 		return nil, fmt.Errorf("take from shard %d: %w", shard, ErrHeld)
 	}
-	now := integer(o.reply[1])
+	clock := integer(o.reply[1]) // of the shard's server, as Due is
 	var list []Delayed
 	for i := 2; i+3 < len(o.reply); i += 4 {
 		d := newDelayed(text(o.reply[i]), integer(o.reply[i+1]), integer(o.reply[i+2]), text(o.reply[i+3]))
-		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(now-d.Due)*time.Millisecond, true
+		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(clock-d.Due)*time.Millisecond, true
 		list = append(list, d)
 	}
 	return list, nil
@@ -93,7 +95,7 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, at int64, sk
 
 // Release gives the lease of a shard back, if holder has it.
 func (s *Store) Release(ctx context.Context, shard int, holder string) error {
-	_, err := s.Take(ctx, shard, holder, 0, 0, 0)
+	_, err := s.Take(ctx, shard, holder, 0, 0)
 	return err
 }
 
@@ -125,6 +127,6 @@ func newDelayed(key string, due, taken int64, entry string) Delayed {
 		return d
 	}
 	d.FromName, d.To, d.Group, d.Text, d.Time = e.GetFromName(), e.GetTo(), e.GetGroup(), e.GetText(), taken
-	d.Confirm = e.GetConfirm()
+	d.Confirm, d.taken = e.GetConfirm(), taken != 0
 	return d
 }

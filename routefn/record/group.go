@@ -20,7 +20,7 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
 	}
-	genesis, err := s.genesis()
+	genesis, err := s.genesis(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -45,7 +45,7 @@ func TestTrimDropsWhatIsTooOld(t *testing.T) {
 		old := make([]Message, 100)
 		for i := range old {
 			old[i] = private(alice, bob, fmt.Sprint("old", i))
-			old[i].Time -= 2 * time.Hour.Milliseconds()
+			old[i].backdate(2 * time.Hour)
 		}
 		l := logRef{user: bob}
 		// The genesis entry is young: it would keep all after it.
@@ -89,7 +89,7 @@ func TestTrimLeavesOneEntry(t *testing.T) {
 	each(t, Config{Retention: Retention{Age: 1}}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		m := private(alice, bob, "1")
-		m.Time = 1
+		m.Time, m.taken = 1, true
 		stored(t, s, m)
 		l := logRef{user: bob}
 		s.run(t.Context(), "append", writeTo(l.list(), []any{"lset", l.list(), 0, genesisAt(t, 1)}))

@@ -92,7 +92,7 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*o
 // ErrNoGroup, ErrUnavailable or ErrUnknown; a repetition is harmless.
 func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
 	errs := s.haveAccounts(ctx, logs)
-	genesis, err := s.genesis()
+	genesis, err := s.genesis(ctx)
 	if err != nil {
 		for i := range errs {
 			errs[i] = err
@@ -120,8 +120,12 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
 const genesisKey = "0:genesis"
 
 // genesis returns the first entry of a log as stored.
-func (s *Store) genesis() ([]byte, error) {
-	return proto.EncodeStored(genesisKey, &proto.Entry{Time: s.now().UnixMilli(), Kind: proto.Kind_GENESIS})
+func (s *Store) genesis(ctx context.Context) ([]byte, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return proto.EncodeStored(genesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
 }
 
 // haveAccounts returns ErrNoUser for each inbox of a user without an account, and

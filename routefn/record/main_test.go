@@ -73,16 +73,23 @@ func startBackends(dir string) (err error) {
 
 // each runs a test on every kind of store, emptied first.
 func each(t *testing.T, cfg Config, f func(*testing.T, *Store)) {
+	eachTwo(t, cfg, cfg, func(t *testing.T, s, _ *Store) { f(t, s) })
+}
+
+// eachTwo runs a test of two routes, which may be set up differently, on every kind
+// of store, emptied first.
+func eachTwo(t *testing.T, one, other Config, f func(t *testing.T, one, other *Store)) {
 	for name, url := range map[string]string{
 		"embedded": backends.embedded.URL(),
 		"server":   backends.server.URL(),
 		"cluster":  backends.cluster.URL(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg.URL, cfg.AllowEmbedded = url, true
-			s := dial(t, cfg)
+			one.URL, one.AllowEmbedded = url, true
+			other.URL, other.AllowEmbedded = url, true
+			s := dial(t, one)
 			flush(t, s)
-			f(t, s)
+			f(t, s, dial(t, other))
 		})
 	}
 }

@@ -257,7 +257,7 @@ func interrupt(t *testing.T, s *Store, c Change, decided bool) {
 	if !decided {
 		return
 	}
-	o, err := s.decide(intents[0])
+	o, err := s.decide(t.Context(), intents[0])
 	if err != nil {
 		t.Fatal(err)
 	}

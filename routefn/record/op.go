@@ -35,8 +35,8 @@ func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps}
 // writeTo changes key and its like with one or several commands, atomically.
 func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
 
-// What is sent with every transaction, made once.
-var asking, multi, execute = []any{"asking"}, []any{"multi"}, []any{"exec"}
+// What is sent with every transaction and with many pipelines, made once.
+var asking, multi, execute, askTime = []any{"asking"}, []any{"multi"}, []any{"exec"}, []any{"time"}
 
 // enqueue puts the op's commands into a pipeline. A transaction is written out
 // as MULTI and EXEC so that many of them fit into one pipeline.

@@ -76,7 +76,7 @@ func newWriters(cfg Config, m *metrics) *writers {
 // asks about the last write of the connection, and about nothing on one that
 // never wrote.
 func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
-	by := exec
+	by := s.exec
 	if s.writers != nil {
 		by = s.writers.exec
 	}

@@ -22,7 +22,7 @@ type way func(ctx context.Context, client *redis.Client, ops []*op)
 // run executes ops, one pipeline a server, all servers at once, and blocks until
 // all are answered or ctx ends. On one server they are executed in order. Each
 // op has its reply or its error then.
-func (s *Store) run(ctx context.Context, name string, ops ...*op) { s.runBy(ctx, exec, name, ops) }
+func (s *Store) run(ctx context.Context, name string, ops ...*op) { s.runBy(ctx, s.exec, name, ops) }
 
 func (s *Store) runBy(ctx context.Context, by way, name string, ops []*op) {
 	if len(ops) == 0 {
@@ -95,17 +95,26 @@ func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
 	return s.door.master(ctx, o.key)
 }
 
-// exec sends ops in one pipeline.
-func exec(ctx context.Context, client *redis.Client, ops []*op) {
-	size := 0
+// exec sends ops in one pipeline, which brings a reading of the server's clock, too,
+// if the last one is too old.
+func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
+	size := 1
 	for _, o := range ops {
 		size += len(o.steps) + 2
 	}
 	p := pipeline{make([]redis.Cmder, 0, size)}
+	asked := s.clock.moment()
+	read := s.clock.due(client, asked)
+	if read {
+		p.add(ctx, askTime)
+	}
 	for _, o := range ops {
 		o.enqueue(ctx, &p)
 	}
 	p.exec(ctx, client)
+	if read {
+		s.clock.hear(client, p.cmds[0].(*redis.Cmd).Val(), asked, s.clock.moment())
+	}
 	for _, o := range ops {
 		o.take()
 	}

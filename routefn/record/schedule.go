@@ -30,7 +30,7 @@ const longestPast = 24 * time.Hour
 // ErrTooMany; ErrUnavailable and ErrUnknown, after which repeating is harmless.
 // Whether the receiver exists is found out when it fires.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
-	d := newDraft(&m.Message)
+	d := newDraft(&m.Message, 0)
 	if err := d.err[receiverCopy]; err != nil {
 		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, err)
 	}

@@ -17,10 +17,10 @@ type script struct {
 }
 
 var (
-	appendScript = load("entry", "member", "find", "append")
+	appendScript = load("clock", "entry", "member", "find", "append")
 	pullScript   = load("entry", "member", "pull")
 	placeScript  = load("entry", "find", "place")
-	trimScript   = load("entry", "trim")
+	trimScript   = load("clock", "entry", "trim")
 	enterScript  = load("entry", "member", "enter")
 	openScript   = load("entry", "live", "open")
 	issueScript  = load("live", "issue")
@@ -29,13 +29,13 @@ var (
 	makeScript   = load("make")
 	createScript = load("create")
 	intendScript = load("live", "groups", "intend")
-	changeScript = load("entry", "member", "change")
+	changeScript = load("clock", "entry", "member", "change")
 	settleScript = load("live", "groups", "settle")
 
-	scheduleScript = load("delay", "outcome", "schedule")
-	cancelScript   = load("delay", "outcome", "cancel")
-	takeScript     = load("delay", "take")
-	finishScript   = load("delay", "outcome", "finish")
+	scheduleScript = load("clock", "delay", "outcome", "schedule")
+	cancelScript   = load("clock", "delay", "outcome", "cancel")
+	takeScript     = load("clock", "delay", "take")
+	finishScript   = load("clock", "delay", "outcome", "finish")
 )
 
 // load joins files to one script; all but the last are preludes. It panics on a

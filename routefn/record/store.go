@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -24,7 +23,7 @@ func init() { redis.SetLogger(new(logging.VoidLogger)) }
 type Store struct {
 	door      door
 	retention Retention
-	now       func() time.Time
+	clock     *clock
 	log       *slog.Logger
 	metrics   *metrics
 	known     known
@@ -51,7 +50,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		door: at.open(cfg), retention: cfg.Retention, now: cfg.Now, log: cfg.Logger, metrics: m,
+		door: at.open(cfg), retention: cfg.Retention, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
 		writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {

@@ -28,11 +28,17 @@ func (b *batch) grown() bool {
 
 // trim shortens logs to their retention. What fails is trimmed next time: the
 // messages that made the log grow are stored all the same.
+//
+// An entry is too old when it is so by the clock of the log's server, by that of
+// the store and by the wall clock of this process. So none of them, however wrong,
+// drops anything early; one that is behind only leaves it to those who trim next.
+// What was written while the store's clock itself was behind is taken for as old as
+// it says, unless an older entry with a right time stands before it.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
-	cutoff := s.now().UnixMilli() - s.retention.Age
 	ops := make([]*op, len(logs))
+	other := s.clock.earliest()
 	for i, l := range logs {
-		ops[i] = l.script(trimScript, s.retention.Count, cutoff, trimLook)
+		ops[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
 	}
 	s.run(ctx, "trim", ops...)
 	for _, o := range ops {

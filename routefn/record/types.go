@@ -127,9 +127,11 @@ type Message struct {
 	To       int64 // receiving user, or
 	Group    int64 // receiving group
 	Text     string
-	Time     int64 // ms since 1970
+	Time     int64 // ms since 1970, of what Take returned; others get the store's time, whatever theirs is
 	Again    bool  // may have been stored before: look for (From, ID) first
 	Confirm  bool  // the sender wants to know when it was shown
+
+	taken bool // to be fired, at Time by the store's clock
 }
 
 // Appended is the answer to one Message. Err is nil (stored in every log it
@@ -274,7 +276,7 @@ type ScheduledAt struct {
 }
 
 // Delayed is a message that waits. Its Time is when it was first taken to be
-// fired, zero before.
+// fired, ms by the store's clock; zero before.
 type Delayed struct {
 	Message
 	Due   int64 // ms by the store's clock

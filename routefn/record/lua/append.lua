@@ -20,8 +20,7 @@ if length == 0 or not head[1] then return {'nolog'} end
 local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
 
 local appended = false
-local now = redis.call('TIME')
-local answer = {'ok', head[1], head[3] or '', now[1] * 1000 + math.floor(now[2] / 1000)}
+local answer = {'ok', head[1], head[3] or '', clock()}
 local belongs = {['']=true} -- by sender
 for i = 3, #ARGV, 4 do
   local place, before, found

@@ -37,6 +37,4 @@ if tonumber(ARGV[3]) > version and (join or leave) then
 else
   redis.call('HSET', KEYS[2], 'epoch', head[1])
 end
-local now = redis.call('TIME')
-return {'ok', belongs and '1' or '0', number, head[1], keyOf(before), head[3] or '',
-  now[1] * 1000 + math.floor(now[2] / 1000)}
+return {'ok', belongs and '1' or '0', number, head[1], keyOf(before), head[3] or '', clock()}

@@ -1,10 +1,4 @@
--- Prelude: the clock, and what became of delayed messages.
-
--- The store's clock in ms.
-local function clock()
-  local now = redis.call('TIME')
-  return now[1] * 1000 + math.floor(now[2] / 1000)
-end
+-- Prelude: what became of delayed messages. Needs clock.lua.
 
 -- A whole number as digits: Lua itself writes large ones with an exponent.
 local function whole(n)

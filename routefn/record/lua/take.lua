@@ -4,7 +4,7 @@
 --
 -- KEYS[1] due, KEYS[2] messages, KEYS[3] lease of the shard
 -- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
--- over, ARGV[4] how many to take at most, ARGV[5] the route's clock in ms
+-- over, ARGV[4] how many to take at most, ARGV[5] the time of the store in ms
 -- Answers {'held'} while another holder has the lease, or {'ok', the store's
 -- clock, then four a message: key, when it was due, when it was first taken, the
 -- entry}.

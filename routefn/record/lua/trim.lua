@@ -1,14 +1,17 @@
--- Drops entries from the head of a log: those above a count, and those older
--- than a time. The newest entry stays, and the base moves by as many as went, so
--- that every other entry keeps its number. The only script that shortens a list.
+-- Drops entries from the head of a log: those above a count, and those that are too
+-- old, by this server's clock and by another one: while either is wrong, nothing is
+-- dropped too early. The newest entry stays, and the base moves by as many as went,
+-- so that every other entry keeps its number. The only script that shortens a list.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
--- ARGV[1] entries kept at most, ARGV[2] time in ms before which entries go,
--- ARGV[3] entries looked at for their age at most, which bounds the script
+-- ARGV[1] entries kept at most, ARGV[2] ms an entry is kept at most, ARGV[3] what the
+-- other clock shows, in ms, ARGV[4] entries looked at for their age at most, which
+-- bounds the script
 -- Answers {'ok', how many went}.
 local length = redis.call('LLEN', KEYS[1])
 local drop = math.max(0, length - tonumber(ARGV[1]))
-local cutoff, bound = tonumber(ARGV[2]), drop + tonumber(ARGV[3])
+local cutoff = math.min(clock(), tonumber(ARGV[3])) - tonumber(ARGV[2])
+local bound = drop + tonumber(ARGV[4])
 local old = true
 while old and drop < length - 1 and drop < bound do
   for _, stored in ipairs(redis.call('LRANGE', KEYS[1], drop, drop + 63)) do

@@ -1,0 +1,178 @@
+package record
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+const day = 24 * time.Hour
+
+// wrongClocks are wall clocks of a process, by what is wrong with them.
+func wrongClocks() map[string]func() time.Time {
+	clocks := make(map[string]func() time.Time)
+	for _, off := range []time.Duration{-15 * day, -150 * time.Second, -2 * time.Second, 2 * time.Second, 125 * time.Second, 15 * day} {
+		clocks[off.String()] = func() time.Time { return time.Now().Add(off) }
+	}
+	var looks atomic.Int64
+	clocks["stepping"] = func() time.Time {
+		return time.Now().Add(time.Duration(looks.Add(1)%3-1) * 15 * day)
+	}
+	return clocks
+}
+
+// wantRightTimes fails if bob's inbox does not have n entries, or one has a time that
+// is not of this test.
+func wantRightTimes(t *testing.T, s *Store, bob int64, n int, from, to time.Time) {
+	t.Helper()
+	p, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
+	if err != nil || len(p.Entries) != n {
+		t.Fatalf("%d of %d messages are left, %v", len(p.Entries), n, err)
+	}
+	for _, e := range p.Entries {
+		m, err := e.Message()
+		if at := time.UnixMilli(m.Time); err != nil || at.Before(from) || at.After(to) {
+			t.Fatalf("%s has the time %v, want one between %v and %v; %v", e.Key, at, from, to, err)
+		}
+	}
+}
+
+func TestWrongClockOfARouteDropsNothingAndIsInNoEntry(t *testing.T) {
+	for name, clock := range wrongClocks() {
+		t.Run(name, func(t *testing.T) {
+			eachTwo(t, Config{}, Config{Now: clock}, func(t *testing.T, right, wrong *Store) {
+				alice, bob := register(t, right, "alice"), register(t, right, "bob")
+				begun := time.Now().Add(-5 * time.Second)
+				const n = 2 * trimEvery
+				for i := range n {
+					s := right
+					if i > trimEvery/2 && i%8 > 0 {
+						s = wrong
+					}
+					m := private(alice, bob, fmt.Sprint(i))
+					m.Time = s.clock.wall().UnixMilli()
+					stored(t, s, m)
+				}
+				scheduled(t, right, soon(alice, bob, "late"))
+				fire(t, wrong, alice, "n1")
+				wantRightTimes(t, right, bob, n+1, begun, time.Now().Add(5*time.Second))
+			})
+		})
+	}
+}
+
+// The clock of the store itself jumps, back and forth.
+func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
+	clock, err := spawn.NewClock(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clock.Close()
+	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	s := dial(t, Config{URL: server.URL()})
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	n := 0
+	for _, offset := range []time.Duration{0, 15 * day, 0, -15 * day, 0} {
+		if err := clock.Set(offset); err != nil {
+			t.Fatal(err)
+		}
+		for range trimEvery + 1 {
+			stored(t, s, private(alice, bob, fmt.Sprint(n)))
+			n++
+		}
+		s.trim(t.Context(), []logRef{{user: bob}})
+	}
+	if got := inbox(t, s, bob); len(got) != n {
+		t.Errorf("%d of %d messages are left", len(got), n)
+	}
+}
+
+// The routes that stored a message, what came after it, and its repetition have
+// clocks that differ by more than a search looks back.
+func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
+	for name, clock := range wrongClocks() {
+		t.Run(name, func(t *testing.T) {
+			eachTwo(t, Config{}, Config{Now: clock}, func(t *testing.T, right, wrong *Store) {
+				alice, bob := register(t, right, "alice"), register(t, right, "bob")
+				for _, by := range [][3]*Store{{right, right, wrong}, {right, wrong, right}, {wrong, right, right}} {
+					m := private(alice, bob, fmt.Sprintf("m%p%p", by[0], by[1]))
+					send := func(s *Store, m Message) *proto.Stored {
+						m.Time = s.clock.wall().UnixMilli()
+						return stored(t, s, m)[0].Copies[0].Stored
+					}
+					first := send(by[0], m)
+					for i := range 20 { // past the first chunk of the search
+						send(by[1], private(bob, alice, fmt.Sprintf("x%s%d", m.ID, i)))
+					}
+					m.Again = true
+					if again := send(by[2], m); again.At.Number != first.At.Number {
+						t.Errorf("%s stands at %d and at %d", m.ID, first.At.Number, again.At.Number)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestClockOfTheStore(t *testing.T) {
+	one, two, three := new(redis.Client), new(redis.Client), new(redis.Client)
+	at := func(mono, wall int64) moment { return moment{mono: mono, wall: wall} }
+	answer := func(ms int64) any { return []any{fmt.Sprint(ms / 1000), fmt.Sprint(ms % 1000 * 1000)} }
+	c := newClock(time.Now)
+	want := func(what string, now moment, ms int64, sure bool) {
+		t.Helper()
+		if got, ok := c.at(now); got != ms || ok != sure {
+			t.Errorf("%s: it is %d, %v, want %d, %v", what, got, ok, ms, sure)
+		}
+	}
+	want("nothing heard", at(0, 0), 0, false)
+	c.hear(one, answer(5_000), at(100, 7_000), at(120, 7_020))
+	want("half the round trip later", at(110, 7_010), 5_000, true)
+	want("the process's clock goes on", at(30_110, 37_010), 35_000, true)
+	if c.due(one, at(1_000, 7_900)) || !c.due(one, at(1_110, 8_010)) || !c.due(two, at(120, 7_020)) {
+		t.Error("a reading is due after a second, and where there is none")
+	}
+	c.hear(one, answer(99_000), at(200, 7_100), at(2_400, 9_300))
+	want("an answer that took too long", at(110, 7_010), 5_000, true)
+	c.hear(two, answer(1_000_000), at(100, 7_000), at(100, 7_000))
+	c.hear(three, answer(5_003), at(100, 7_000), at(100, 7_000))
+	want("the median of three", at(110, 7_010), 5_013, true)
+	want("a minute later", at(61_000, 68_000), 0, false)
+
+	c.hear(one, answer(5_000), at(100, 7_000), at(100, 7_000))
+	want("the process stood still for an hour", at(110, 7_010+3_600_000), 0, false)
+	c.hear(one, answer(5_000), at(100, 7_000), at(100, 7_000))
+	want("its clock was set back", at(110, 7_010-3_600_000), 0, false)
+}
+
+// A process that stood still asks before it stores anything.
+func TestFrozenProcessAsksForTheTime(t *testing.T) {
+	var frozen atomic.Int64 // ms by which the monotonic clock fell behind
+	now := func() time.Time { return time.Now().Add(time.Duration(frozen.Load()) * time.Millisecond) }
+	each(t, Config{Now: now}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		stored(t, s, private(alice, bob, "1"))
+		begun := time.Now().Add(-5 * time.Second)
+		s.clock.mu.Lock() // as if it had stood still for an hour since it heard of the time
+		for client, r := range s.clock.heard {
+			r.shown -= time.Hour.Milliseconds()
+			s.clock.heard[client] = r
+		}
+		s.clock.mu.Unlock()
+		frozen.Add(time.Hour.Milliseconds())
+		at := stored(t, s, private(alice, bob, "2"))[0].Time
+		if at < begun.UnixMilli() || at > time.Now().Add(5*time.Second).UnixMilli() {
+			t.Errorf("the message is of %v", time.UnixMilli(at))
+		}
+	})
+}

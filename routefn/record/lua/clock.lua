@@ -1,0 +1,6 @@
+-- Prelude: the clock of this server, in ms.
+
+local function clock()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
