@@ -23,6 +23,9 @@ import (
 // errBroken is the end of a run that found violations.
 var errBroken = errors.New("the promise was broken")
 
+// errCutShort is the end of a run that found none, and did not come to its end.
+var errCutShort = errors.New("the run was cut short")
+
 // runVerify is `cim verify`: break a whole cluster on this machine and see
 // whether messages are lost, doubled or out of order.
 func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
@@ -71,6 +74,9 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if n := verdict.Violations(); n > 0 {
 		return fmt.Errorf("%w %d times", errBroken, n)
+	}
+	if verdict.CutShort != "" {
+		return fmt.Errorf("%w: %s", errCutShort, verdict.CutShort)
 	}
 	return nil
 }

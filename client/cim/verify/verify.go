@@ -19,8 +19,9 @@ import (
 )
 
 // Run runs everything and returns the verdict on the ledger it wrote. It blocks;
-// when ctx ends the traffic does, and what happened so far is judged. An error
-// means that the run says nothing about the system.
+// when ctx ends the traffic does, and what happened so far is judged. So is a run
+// that something cut short, such as a fault that cannot be healed. An error means
+// that there was no run.
 func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 	faults, err := c.check()
 	if err != nil {
@@ -39,12 +40,11 @@ func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 		return ledger.Verdict{}, fmt.Errorf("%w: the folder %s is not empty", ErrConfig, c.Dir)
 	}
 	path := filepath.Join(c.Dir, "ledger.jsonl")
-	err = c.write(ctx, faults, path)
-	if err != nil {
+	if err = c.write(ctx, faults, path); err != nil {
 		return ledger.Verdict{}, fmt.Errorf("%w (logs are in %s)", err, c.Dir)
 	}
 	verdict, err := Check(path)
-	if !kept && err == nil && verdict.Violations() == 0 {
+	if !kept && err == nil && verdict.Violations() == 0 && verdict.CutShort == "" {
 		return verdict, os.RemoveAll(c.Dir)
 	}
 	fmt.Fprintf(c.Out, "the ledger is %s, logs are beside it\n", path)
@@ -65,7 +65,8 @@ func Check(path string) (ledger.Verdict, error) {
 	return judge.Verdict(), nil
 }
 
-// write runs everything and leaves a ledger at path.
+// write runs everything and leaves a ledger at path, which says so if something cut
+// the run short.
 func (c Config) write(ctx context.Context, faults []fault.Fault, path string) error {
 	watcher := newWatcher(c.Out)
 	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
@@ -79,12 +80,28 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	if err != nil {
 		return err
 	}
-	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack})
-	err = c.drive(ctx, faults, cluster, noZK, book, watcher)
+	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Faults: namesOf(faults)})
+	people, err := crowd.Gather(ctx, crowd.Config{
+		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
+	})
+	if err != nil {
+		return errors.Join(err, book.Close())
+	}
+	if err := c.drive(ctx, faults, cluster, people, noZK, book, watcher); err != nil {
+		watcher.say("cut short: %v", err)
+		book.Write(ledger.Record{Kind: ledger.CutShort, Note: err.Error()})
+	}
 	if stats := cluster.Functions(); stats != nil {
 		book.Write(ledger.Record{Kind: ledger.Functions, Function: stats})
 	}
-	return errors.Join(err, book.Close())
+	return book.Close()
+}
+
+func namesOf(faults []fault.Fault) (names []string) {
+	for _, f := range faults {
+		names = append(names, f.Name())
+	}
+	return names
 }
 
 // start starts the cluster with what the faults need, as far as this machine has
@@ -119,14 +136,8 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 	}
 }
 
-// drive gathers the crowd, lets it talk while things break, and sends it home.
-func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, noZK string, book *ledger.Writer, watcher *watcher) error {
-	people, err := crowd.Gather(ctx, crowd.Config{
-		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
-	})
-	if err != nil {
-		return err
-	}
+// drive lets the crowd talk while things break, and sends it home.
+func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, book *ledger.Writer, watcher *watcher) error {
 	world := fault.NewWorld(cluster, people.Devices(), noZK, c.NoCut)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Devices()), c.Users, len(plan), c.Duration)
@@ -169,12 +180,19 @@ func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, wat
 // hurt carries out the plan while there is traffic, and returns when that has
 // ended and all is healed.
 func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
-	err := fault.Run(traffic, world, plan, func(f fault.Fault, wound fault.Wound, over bool) {
-		record := ledger.Record{Kind: ledger.Broken, Fault: f.Name(), Note: wound.What, Tail: wound.Tail.Microseconds(), Alone: wound.Alone.Microseconds()}
-		if over {
-			record.Kind, record.Tail, record.Alone = ledger.Healed, 0, 0
-		}
-		book.Write(record)
+	err := fault.Run(traffic, world, plan, fault.Told{
+		Broken: func(f fault.Fault, wound fault.Wound) {
+			book.Write(ledger.Record{
+				Kind: ledger.Broken, Fault: f.Name(), Note: wound.What,
+				Tail: wound.Tail.Microseconds(), Alone: wound.Alone.Microseconds(),
+			})
+		},
+		Healed: func(f fault.Fault, wound fault.Wound) {
+			book.Write(ledger.Record{Kind: ledger.Healed, Fault: f.Name(), Note: wound.What})
+		},
+		Missed: func(f fault.Fault, err error) {
+			book.Write(ledger.Record{Kind: ledger.Missed, Fault: f.Name(), Note: err.Error()})
+		},
 	})
 	<-traffic.Done()
 	if fallen := world.Fallen(); err == nil && len(fallen) > 0 {

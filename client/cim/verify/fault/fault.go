@@ -31,7 +31,8 @@ type Fault interface {
 	Rhythm() Rhythm
 	// Missing says what the world lacks for this fault; empty: nothing.
 	Missing(*World) string
-	// Inject hits the strike's target. On an error nothing is broken.
+	// Inject hits the strike's target. On an error nothing is broken, unless the
+	// wound has a Heal.
 	Inject(context.Context, *World, Strike) (Wound, error)
 }
 
@@ -39,6 +40,7 @@ type Fault interface {
 type Rhythm struct {
 	Every Span // from one strike to the next
 	Lasts Span
+	Late  bool // it strikes once, when most of the traffic is over
 }
 
 // Span is a range of durations, both ends included.

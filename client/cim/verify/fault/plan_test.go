@@ -90,7 +90,10 @@ func TestRunHealsEverythingOrSaysSo(t *testing.T) {
 			plan := []Strike{{At: time.Second, Lasts: 5 * time.Second, Fault: stub{failures: &left}}}
 			var told []bool
 			begun := time.Now()
-			err := Run(ctx, nil, plan, func(_ Fault, _ Wound, over bool) { told = append(told, over) })
+			err := Run(ctx, nil, plan, Told{
+				Broken: func(Fault, Wound) { told = append(told, false) },
+				Healed: func(Fault, Wound) { told = append(told, true) },
+			})
 			if (err == nil) != healed || len(told) == 0 || told[len(told)-1] != healed {
 				t.Errorf("after %d failures: %v, told %v", failures, err, told)
 			}
@@ -113,7 +116,8 @@ func TestEndOfTrafficHealsAtOnce(t *testing.T) {
 			{At: time.Minute, Fault: stub{failures: &left}, Target: 1},
 		}
 		n := 0
-		if err := Run(ctx, nil, plan, func(Fault, Wound, bool) { n++ }); err != nil || n != 2 {
+		count := func(Fault, Wound) { n++ }
+		if err := Run(ctx, nil, plan, Told{Broken: count, Healed: count}); err != nil || n != 2 {
 			t.Errorf("%v, told %d times", err, n)
 		}
 		if took := time.Since(begun); took != 2*time.Second {
@@ -137,4 +141,59 @@ func TestWhatLastsEndsWhenItIsHealed(t *testing.T) {
 			t.Errorf("done %d times, healed with %v and %v", times, first, then)
 		}
 	})
+}
+
+// unable is a fault that cannot happen, broken one that breaks and then fails.
+type unable struct{ stub }
+
+func (unable) Inject(context.Context, *World, Strike) (Wound, error) {
+	return Wound{}, errors.New("no target")
+}
+
+type broken struct{ stub }
+
+func (broken) Inject(context.Context, *World, Strike) (Wound, error) {
+	return Wound{What: "broken", Heal: func(context.Context) error { return nil }}, errors.New("half done")
+}
+
+// A fault that cannot happen is told and spoils nothing; one that broke something
+// and failed ends the run.
+func TestFaultThatCannotHappenIsMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		missed := 0
+		tell := Told{Missed: func(Fault, error) { missed++ }}
+		if err := Run(ctx, nil, []Strike{{Fault: unable{}}}, tell); err != nil || missed != 1 {
+			t.Errorf("missed %d times: %v", missed, err)
+		}
+		if err := Run(ctx, nil, []Strike{{Fault: broken{}}}, tell); err == nil || missed != 1 {
+			t.Errorf("missed %d times: %v", missed, err)
+		}
+	})
+}
+
+// A fault whose first target still heals strikes late; a later strike is left out.
+func TestFirstStrikeWaitsForItsTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		left := 5 // seconds of healing
+		slow, other := stub{failures: &left}, later{}
+		var struck []string
+		err := Run(ctx, nil, []Strike{{Fault: slow}, {At: time.Second, Fault: other}, {At: 2 * time.Second, Fault: other}}, Told{
+			Broken: func(f Fault, _ Wound) { struck = append(struck, f.Name()) }, Healed: func(Fault, Wound) {},
+		})
+		if err != nil || !slices.Equal(struck, []string{"redis-kill", "later"}) {
+			t.Errorf("%v: %v", struck, err)
+		}
+	})
+}
+
+// later is another fault of the same target.
+type later struct{ redisKill }
+
+func (later) Name() string { return "later" }
+func (later) Inject(context.Context, *World, Strike) (Wound, error) {
+	return Wound{What: "later"}, nil
 }

@@ -20,8 +20,11 @@ func (replicaPause) Rhythm() Rhythm {
 
 func (replicaPause) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 	release, err := w.cluster.Sentinel().Hold(ctx)
+	if err != nil {
+		return Wound{}, err
+	}
 	return Wound{
 		What: "redis replicas paused", Alone: s.Lasts,
 		Heal: func(context.Context) error { return release() },
-	}, err
+	}, nil
 }

@@ -7,34 +7,46 @@ import (
 	"time"
 )
 
-// Told is how Run says what happens: that a fault began (over is false) or was
-// healed. It is called from many goroutines.
-type Told func(f Fault, wound Wound, over bool)
+// Told is how Run says what happens. Its functions are called from many goroutines.
+type Told struct {
+	Broken func(Fault, Wound)
+	Healed func(Fault, Wound)
+	Missed func(Fault, error) // it could not happen, and nothing is broken
+}
 
 // healTime is how long healing is tried: two programs may need each other, such
 // as a route that is started again while the store is away.
 const healTime = time.Minute
 
+// awaitEvery is how often a fault that waits for its target looks whether it is free.
+const awaitEvery = 100 * time.Millisecond
+
 // Run carries out the plan and returns when all of it is healed. A target that
 // still heals from an earlier strike is spared. When traffic ends, what was not
-// struck is left out and what is broken is healed at once. An error is a fault
-// that could not happen or could not be healed: then the run says nothing about
-// the system.
+// struck is left out and what is broken is healed at once. A fault that has not
+// happened yet waits for a target that still heals, and strikes late. An error is
+// a fault that could not be healed: then the run cannot settle.
 func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
 	begun := time.Now()
 	var (
 		wait sync.WaitGroup
-		hit  = wounded{at: make(map[spot]bool)}
+		hit  = wounded{at: make(map[spot]bool), played: make(map[string]bool)}
 	)
 	for _, s := range plan {
 		if !sleep(traffic, time.Until(begun.Add(s.At))) {
 			break
 		}
 		at := spot{s.Fault.Hits(), s.Target}
-		if !hit.take(at) {
-			continue
+		first := hit.first(s.Fault)
+		if hit.take(at) {
+			wait.Go(func() { hit.release(at, strike(traffic, w, s, tell)) })
+		} else if first {
+			wait.Go(func() {
+				if hit.await(traffic, at) {
+					hit.release(at, strike(traffic, w, s, tell))
+				}
+			})
 		}
-		wait.Go(func() { hit.release(at, strike(traffic, w, s, tell)) })
 	}
 	wait.Wait()
 	return hit.err
@@ -48,9 +60,19 @@ type spot struct {
 
 // wounded are the targets that are hit now.
 type wounded struct {
-	mu  sync.Mutex
-	at  map[spot]bool
-	err error // the first failure
+	mu     sync.Mutex
+	at     map[spot]bool
+	played map[string]bool // faults, by name
+	err    error           // the first failure
+}
+
+// first reports whether the fault has had no turn yet. It has now.
+func (w *wounded) first(f Fault) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := !w.played[f.Name()]
+	w.played[f.Name()] = true
+	return first
 }
 
 func (w *wounded) take(at spot) bool {
@@ -60,6 +82,16 @@ func (w *wounded) take(at spot) bool {
 		return false
 	}
 	w.at[at] = true
+	return true
+}
+
+// await takes the target once it is free, and reports false if ctx ends first.
+func (w *wounded) await(ctx context.Context, at spot) bool {
+	for !w.take(at) {
+		if !sleep(ctx, awaitEvery) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -78,10 +110,14 @@ func strike(traffic context.Context, w *World, s Strike, tell Told) error {
 	life, cancel := context.WithTimeout(context.WithoutCancel(traffic), s.Lasts+healTime)
 	defer cancel()
 	wound, err := s.Fault.Inject(life, w, s)
-	if err != nil {
+	switch {
+	case err != nil && wound.Heal == nil:
+		tell.Missed(s.Fault, err)
+		return nil
+	case err != nil:
 		return fmt.Errorf("%s: %w", s.Fault.Name(), err)
 	}
-	tell(s.Fault, wound, false)
+	tell.Broken(s.Fault, wound)
 	if wound.Heal == nil {
 		return nil
 	}
@@ -89,7 +125,7 @@ func strike(traffic context.Context, w *World, s Strike, tell Told) error {
 	if err := heal(life, wound.Heal); err != nil {
 		return fmt.Errorf("%s: %s cannot be healed: %w", s.Fault.Name(), wound.What, err)
 	}
-	tell(s.Fault, wound, true)
+	tell.Healed(s.Fault, wound)
 	return nil
 }
 

@@ -70,6 +70,9 @@ func (redisFailover) Rhythm() Rhythm {
 func (redisFailover) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 	group := w.cluster.Sentinel()
 	lost, err := group.Lose(ctx, s.behind())
+	if lost == nil {
+		return Wound{}, err
+	}
 	return Wound{
 		What: "redis primary lost", Tail: tail,
 		Heal: func(ctx context.Context) error { return group.Rejoin(ctx, lost) },
@@ -96,6 +99,9 @@ func (clusterFailover) Rhythm() Rhythm          { return redisFailover{}.Rhythm(
 func (clusterFailover) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 	cluster := w.cluster.RedisCluster()
 	lost, err := cluster.Lose(ctx, int(s.Roll>>32%100), s.behind())
+	if lost == nil {
+		return Wound{}, err
+	}
 	return Wound{
 		What: "redis master lost", Tail: tail,
 		Heal: func(ctx context.Context) error { return cluster.Rejoin(ctx, lost) },

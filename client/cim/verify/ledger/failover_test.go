@@ -26,7 +26,7 @@ func timed(ack string, b book, at map[int]int64) Verdict {
 		j.Hear(r)
 		now++
 	}
-	return j.Verdict()
+	return settled(j)
 }
 
 func primaryLost() Record {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -25,6 +26,7 @@ type Judge struct {
 	skews     []skew
 	moves     []move     // what was shown at two places
 	quiet     int64      // us, when it was; zero: not yet
+	cut       string     // why the run was cut short; empty: it was not
 	failovers []failover // after which what was accepted may be gone
 	verdict   Verdict
 }
@@ -116,7 +118,7 @@ func NewJudge() *Judge {
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
 		logs: make(map[log]*logView), groups: make(map[int64]*group),
 		audited: make(map[log]*logView), spans: make(map[stream]int64),
-		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string)},
+		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string), Missed: make(map[string]string)},
 	}
 }
 
@@ -124,9 +126,11 @@ func NewJudge() *Judge {
 func (j *Judge) Hear(r Record) {
 	switch r.Kind {
 	case Begun:
-		j.verdict.Run, j.verdict.Ack = r.Note, r.Ack
+		j.verdict.Run, j.verdict.Ack, j.verdict.Asked = r.Note, r.Ack, r.Faults
 	case LeftOut:
 		j.verdict.LeftOut[r.Fault] = r.Note
+	case Missed:
+		j.verdict.Missed[r.Fault] = r.Note
 	case Joined:
 		j.join(r)
 	case Sent:
@@ -163,6 +167,8 @@ func (j *Judge) Hear(r Record) {
 				j.verdict.violate("stuck", "%v, sent at %v, has no answer", m, micros(m.sent))
 			}
 		}
+	case CutShort:
+		j.cut = cmp.Or(r.Note, "it does not say why")
 	case Stopped:
 		j.verdict.violate("stopped", "%d/%s: %s", r.User, r.Device, r.Note)
 	}
@@ -336,8 +342,13 @@ func (j *Judge) Verdict() Verdict {
 			v.Unknown++
 		}
 	}
+	v.NotPlayed, v.CutShort = j.notPlayed(), j.cutShort()
 	lost, adrift := make(map[*message]bool), make(map[*message]bool)
 	j.owed(func(reader *reader, m *message, accepted bool) {
+		if j.quiet == 0 {
+			v.Unsettled++
+			return
+		}
 		if j.takeLost(&v, lost, m) || j.takeAdrift(&v, adrift, m) || j.pending(m) {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -74,6 +75,14 @@ func judge(b book) Verdict {
 	for i, r := range b {
 		r.Time = int64(i)
 		j.Hear(r)
+	}
+	return settled(j)
+}
+
+// settled is the verdict when all is quiet in the end, long after.
+func settled(j *Judge) Verdict {
+	if j.quiet == 0 {
+		j.Hear(Record{Kind: Quiet, Time: j.verdict.Lasted + time.Hour.Microseconds()})
 	}
 	return j.Verdict()
 }

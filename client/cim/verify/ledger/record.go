@@ -21,6 +21,7 @@ type Kind string
 const (
 	Begun     Kind = "begun"      // the run: Note has its command line; the first record
 	LeftOut   Kind = "left out"   // a fault that was asked for and cannot happen here: Fault, Note says why
+	Missed    Kind = "missed"     // a fault was to happen and did not: Fault, Note says why
 	Joined    Kind = "joined"     // from here on, User's Device is shown what is for it
 	Sent      Kind = "sent"       // about to be sent by User's Device in its process Process
 	Accepted  Kind = "accepted"   // its sender was told so
@@ -42,6 +43,7 @@ const (
 	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox
 	Functions Kind = "functions"  // the route is a function, and Function is what became of it
 	Quiet     Kind = "quiet"      // all is healed and everything owed is shown, or the wait for that is over
+	CutShort  Kind = "cut short"  // the run ends before that: Note says why
 )
 
 // Everyone stands for the group of all users in Record.Group.
@@ -53,25 +55,26 @@ const NotMember = "not_member"
 
 // Record is one line of a ledger. Which fields are set depends on the kind.
 type Record struct {
-	Kind    Kind   `json:"kind"`
-	Time    int64  `json:"t"` // us since the run began
-	User    int64  `json:"user,omitempty"`
-	Device  string `json:"device,omitempty"`
-	Process int    `json:"process,omitempty"` // counts the starts of the device's client
-	ID      string `json:"id,omitempty"`      // of the message, unique for its sender
-	From    int64  `json:"from,omitempty"`    // its sender, when shown
-	To      int64  `json:"to,omitempty"`      // its receiver, or
-	Group   int64  `json:"group,omitempty"`   // its group: Everyone or another
-	Text    string `json:"text,omitempty"`
-	Delay   int64  `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
-	Change  string `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
-	Code    string `json:"code,omitempty"`   // why it was refused, in one word
-	At      *Place `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
-	Fault   string `json:"fault,omitempty"`
-	Note    string `json:"note,omitempty"`
-	Ack     string `json:"ack,omitempty"`   // of Begun: what "accepted" means, AckReplica or else on the primary
-	Tail    int64  `json:"tail,omitempty"`  // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
-	Alone   int64  `json:"alone,omitempty"` // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
+	Kind    Kind     `json:"kind"`
+	Time    int64    `json:"t"` // us since the run began
+	User    int64    `json:"user,omitempty"`
+	Device  string   `json:"device,omitempty"`
+	Process int      `json:"process,omitempty"` // counts the starts of the device's client
+	ID      string   `json:"id,omitempty"`      // of the message, unique for its sender
+	From    int64    `json:"from,omitempty"`    // its sender, when shown
+	To      int64    `json:"to,omitempty"`      // its receiver, or
+	Group   int64    `json:"group,omitempty"`   // its group: Everyone or another
+	Text    string   `json:"text,omitempty"`
+	Delay   int64    `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
+	Change  string   `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
+	Code    string   `json:"code,omitempty"`   // why it was refused, in one word
+	At      *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
+	Fault   string   `json:"fault,omitempty"`
+	Note    string   `json:"note,omitempty"`
+	Faults  []string `json:"faults,omitempty"` // of Begun: those that are to happen, by name
+	Ack     string   `json:"ack,omitempty"`    // of Begun: what "accepted" means, AckReplica or else on the primary
+	Tail    int64    `json:"tail,omitempty"`   // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
+	Alone   int64    `json:"alone,omitempty"`  // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
 
 	Function *faas.Stats `json:"function,omitempty"`
 }

@@ -36,6 +36,12 @@ type Verdict struct {
 
 	Faults  map[string]int    // how often each began
 	LeftOut map[string]string // faults that could not happen, and why
+	Missed  map[string]string // faults that failed to happen at times, and why at last
+	Asked   []string          // the faults that were to happen
+
+	NotPlayed []string // of those that could, the ones that never began
+	CutShort  string   // why the run ended before all was healed and quiet; empty: it did not
+	Unsettled int      // of a run that was cut short before all was quiet: showings that were still to come, of which nothing is said
 
 	Function *faas.Stats // nil: routes were servers
 
@@ -82,6 +88,9 @@ func (v *Verdict) Print(w io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(v.LeftOut)) {
 		row("  left out", "%s: %s", name, v.LeftOut[name])
 	}
+	if len(v.NotPlayed) > 0 {
+		row("  not played", "%s", v.notPlayed())
+	}
 	row("sent to accepted", "p50 %v, p99 %v", quantile(v.Sends, 50), quantile(v.Sends, 99))
 	row("accepted to shown", "p50 %v, p99 %v, longest %v (%s)",
 		quantile(v.Deliveries, 50), quantile(v.Deliveries, 99), micros(v.Longest).Round(time.Millisecond), v.LongestTo)
@@ -105,7 +114,7 @@ func (v *Verdict) Print(w io.Writer) error {
 			row(r[0], "%s", r[1])
 		}
 	}
-	if v.Kinds["disagree"]+v.Kinds["log order"]+v.Kinds["lost"] == 0 {
+	if v.Unsettled+v.Kinds["disagree"]+v.Kinds["log order"]+v.Kinds["lost"] == 0 {
 		row("converged", "all devices have the same %d logs, in the same order", v.Logs)
 	}
 	if err := table.Flush(); err != nil {
@@ -113,6 +122,9 @@ func (v *Verdict) Print(w io.Writer) error {
 	}
 	if err := v.printTraffic(w); err != nil {
 		return fmt.Errorf("print verdict: %w", err)
+	}
+	if v.CutShort != "" {
+		row("cut short", "%s; %d showings were still to come, of which nothing is said", v.CutShort, v.Unsettled)
 	}
 	row("violations", "%s", v.summary())
 	for _, example := range v.Examples {
