@@ -171,7 +171,7 @@ func (c *Cluster) newNode() *Node {
 }
 
 func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
-	process, err := start(c.dir, node.ID, "http://"+node.HTTP, c.nodeCommand(node, seeds, flags))
+	process, err := c.launch(node.ID, "http://"+node.HTTP, c.nodeCommand(node, seeds, flags))
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (c *Cluster) startRoutes() error {
 		if i > 0 {
 			name += "-" + strconv.Itoa(i+1)
 		}
-		process, err := start(c.dir, name, "http://"+address, c.routeCommand(address))
+		process, err := c.launch(name, "http://"+address, c.routeCommand(address))
 		if err != nil {
 			return err
 		}

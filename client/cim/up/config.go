@@ -16,6 +16,7 @@ type Config struct {
 	// a replica each; or the URL of one that runs already.
 	Redis  string
 	Clock  bool   // the spawned store of "persist" has a clock that can be set
+	Clocks bool   // nodes and routes have clocks that can be set, see Process.SetClock
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
 	Auth   string // "open" (default) or "password"
 	Dir    string // logs and data; empty: a temporary folder that Stop removes

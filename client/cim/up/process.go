@@ -22,6 +22,8 @@ type Process struct {
 	URL  string // of its HTTP, where /healthz and /readyz are
 	Log  string // path of its log, of all its lives
 
+	clock string // path of what its clock is wrong by; empty: it is the machine's
+
 	life atomic.Pointer[life] // the present one, or the last
 }
 
@@ -34,9 +36,12 @@ type life struct {
 	err error
 }
 
-// start runs the program; it lives until it ends by itself, Stop or Kill.
-func start(dir, name, url string, command []string) (*Process, error) {
-	p := &Process{Name: name, URL: url, Log: filepath.Join(dir, name+".log")}
+// launch runs the program; it lives until it ends by itself, Stop or Kill.
+func (c *Cluster) launch(name, url string, command []string) (*Process, error) {
+	p := &Process{Name: name, URL: url, Log: filepath.Join(c.dir, name+".log")}
+	if c.config.Clocks {
+		p.clock = filepath.Join(c.dir, name+".clock")
+	}
 	return p, p.begin(command)
 }
 
@@ -49,6 +54,9 @@ func (p *Process) begin(command []string) error {
 	defer log.Close() // the child has its own copy
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	if p.clock != "" {
+		cmd.Env = append(os.Environ(), "CIM_TEST_CLOCK="+p.clock)
+	}
 	cmd.SysProcAttr = childAttr()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)

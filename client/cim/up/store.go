@@ -86,5 +86,20 @@ func (c *Cluster) Sentinel() *redis.Sentinel { return c.sentinel }
 // RedisCluster returns the Redis Cluster that Start spawned, or nil.
 func (c *Cluster) RedisCluster() *redis.Cluster { return c.cluster }
 
+// Primaries returns the servers of the store that take writes, as far as Start
+// spawned them; none of another store. It fails while nobody knows.
+func (c *Cluster) Primaries(ctx context.Context) ([]*redis.Server, error) {
+	switch {
+	case c.redis != nil:
+		return []*redis.Server{c.redis}, nil
+	case c.sentinel != nil:
+		primary, err := c.sentinel.Primary(ctx)
+		return []*redis.Server{primary}, err
+	case c.cluster != nil:
+		return c.cluster.Masters(ctx)
+	}
+	return nil, nil
+}
+
 // Clock returns the store's clock, or nil if it cannot be set.
 func (c *Cluster) Clock() *redis.Clock { return c.clock }

@@ -30,7 +30,8 @@ var spawned = map[string]string{Single: "persist", Sentinel: "sentinel", Cluster
 
 // needs are the faults that only one form can have.
 var needs = map[string]string{
-	"redis-kill": Single, "redis-cut": Single, "clock-skew": Single, "redis-failover": Sentinel, "replica-pause": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,
+	"redis-kill": Single, "redis-cut": Single, "clock-skew": Single, "store-empty": Single, "store-older": Single,
+	"redis-failover": Sentinel, "replica-pause": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,
 }
 
 // storeFor returns the form that a run with these faults has. Replicas are needed

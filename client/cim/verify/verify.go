@@ -120,6 +120,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 			config.ZK, noZK = "spawn", ""
 		}
 		config.Clock = config.Clock || f.Hits() == fault.Clock
+		config.Clocks = config.Clocks || f.Hits() == fault.NodeClocks || f.Hits() == fault.RouteClocks
 	}
 	for {
 		cluster, err = up.Start(ctx, config)
@@ -184,7 +185,7 @@ func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.S
 		Broken: func(f fault.Fault, wound fault.Wound) {
 			book.Write(ledger.Record{
 				Kind: ledger.Broken, Fault: f.Name(), Note: wound.What,
-				Tail: wound.Tail.Microseconds(), Alone: wound.Alone.Microseconds(),
+				Tail: wound.Tail.Microseconds(), Empty: wound.Empty, Restored: wound.Restored, Alone: wound.Alone.Microseconds(),
 			})
 		},
 		Healed: func(f fault.Fault, wound fault.Wound) {

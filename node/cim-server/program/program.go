@@ -211,7 +211,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		Elsewhere: s.elsewhere, DrainRate: f.drainRate, DrainTimeout: f.drainTime,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready), Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Engine:  f.engine, TLS: tls, Logger: s.log, Registerer: s.registry,
+		Engine:  f.engine, TLS: tls, Now: config.Clock(), Logger: s.log, Registerer: s.registry,
 	})
 	if err == nil && s.route != nil {
 		s.route.Route().Near(self.HTTP, s.node.Push)

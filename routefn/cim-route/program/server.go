@@ -95,6 +95,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 		Replicas:      replicas,
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: s.embedded != nil || f.Embedded,
+		Now:           config.Clock(),
 		Logger:        s.log,
 		Registerer:    registry,
 	}
@@ -125,7 +126,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]by
 		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, Busy: f.Busy,
-		Logger: s.log, Registerer: registry,
+		Now: config.Clock(), Logger: s.log, Registerer: registry,
 	})
 	return err
 }

@@ -41,10 +41,12 @@ type Config struct {
 // at a time.
 type Server struct {
 	// Set by Redis.
-	addr    string
-	command []string
-	clock   *Clock
-	log     string // path
+	addr     string
+	command  []string
+	clock    *Clock
+	log      string // path
+	dir      string // of its data
+	persists bool
 
 	// Of the present or latest process.
 	process *os.Process
@@ -86,10 +88,12 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 	}
 	log := filepath.Join(cfg.Dir, fmt.Sprintf("redis-%d.log", port))
 	s := &Server{
-		addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-		command: append([]string{path}, arguments(cfg, port, log)...),
-		clock:   cfg.Clock,
-		log:     log,
+		addr:     net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		command:  append([]string{path}, arguments(cfg, port, log)...),
+		clock:    cfg.Clock,
+		log:      log,
+		dir:      cfg.Dir,
+		persists: cfg.Persist,
 	}
 	if err := s.run(ctx); err != nil {
 		return nil, err

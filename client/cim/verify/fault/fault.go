@@ -14,13 +14,16 @@ type Class string
 
 // The classes.
 const (
-	Nodes     Class = "node"
-	Routes    Class = "route"
-	Store     Class = "store"
-	Clock     Class = "clock"
-	ZooKeeper Class = "zookeeper"
-	Gossip    Class = "gossip"
-	Devices   Class = "device"
+	Nodes       Class = "node"
+	Routes      Class = "route"
+	NodeClocks  Class = "clock of a node"
+	RouteClocks Class = "clock of a route"
+	Store       Class = "store"
+	Clock       Class = "clock" // of the store
+	ZooKeeper   Class = "zookeeper"
+	Gossip      Class = "gossip"
+	Devices     Class = "device"
+	Crowd       Class = "crowd" // all devices
 )
 
 // Fault is one way in which things break.
@@ -59,6 +62,9 @@ type Wound struct {
 	// Alone is how long no replica of the store hears its primary, unless it is
 	// healed before.
 	Alone time.Duration
+	// Empty: the store has lost everything it had. Restored: what it lost by Tail is
+	// gone whatever "accepted" means, because replicas do not help.
+	Empty, Restored bool
 	// Heal ends it, and blocks until what was hit is ready again. It may be tried
 	// again after an error. nil: it heals by itself.
 	Heal func(context.Context) error
@@ -67,9 +73,10 @@ type Wound struct {
 // All returns every fault there is.
 func All() []Fault {
 	return []Fault{
-		nodeKill{}, nodePause{}, nodeDrain{}, gossipCut{}, routeKill{},
+		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, routeKill{}, routePause{}, clockRoute{},
 		redisKill{}, redisCut{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
-		zkStop{}, zkExpire{}, clientFlap{}, slowReader{},
+		storePause{}, storeSlow{}, storeFull{}, storeReadOnly{}, storeEmpty{}, storeOlder{},
+		zkStop{}, zkExpire{}, clientFlap{}, slowReader{}, massReconnect{},
 	}
 }
 
@@ -105,9 +112,9 @@ func (w *World) noPause() string {
 // Targets returns how many there are of a class.
 func (w *World) Targets(c Class) int {
 	switch c {
-	case Nodes:
+	case Nodes, NodeClocks:
 		return len(w.seats)
-	case Routes:
+	case Routes, RouteClocks:
 		return len(w.cluster.Routes())
 	case Devices:
 		return len(w.devices)

@@ -93,6 +93,13 @@ func (v *Verdict) judgeTold(j *Judge) {
 }
 
 // holds reports whether a fault may leave a message in somebody's hands, who stores
-// it after it was sent again another way: only then it may stand in a log twice. The
-// store has nothing in hand.
-func holds(fault string) bool { return !strings.HasPrefix(fault, "redis") }
+// it after it was sent again another way: only then it may stand in a log twice. A
+// store that refuses or is gone has nothing in hand; one that stands still has what
+// it was sent.
+func holds(fault string) bool {
+	switch fault {
+	case "store-full", "store-readonly", "store-empty", "store-older":
+		return false
+	}
+	return !strings.HasPrefix(fault, "redis")
+}

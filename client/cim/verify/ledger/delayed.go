@@ -52,7 +52,7 @@ func (v *Verdict) judgeDelayed(j *Judge, reader *reader, m showing) {
 // taken back, so that it is sent after all.
 func (j *Judge) mayReturn(m *message) bool {
 	for _, f := range j.failovers {
-		if m.takesBack <= f.at && m.takenBack >= f.at-f.tail {
+		if !f.empty && m.takesBack <= f.at && m.takenBack >= f.at-f.tail {
 			return true
 		}
 	}

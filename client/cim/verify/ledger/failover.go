@@ -1,17 +1,29 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
-// failover is a primary of the store that was lost, with what no replica had.
+// failover is a primary of the store that was lost, with what no replica had; or a
+// store that came back older, or empty.
 type failover struct {
-	at   int64 // us, when it was gone
-	tail int64 // us before that, of which anything may be lost
+	at    int64 // us, when it was gone
+	tail  int64 // us before that, of which anything may be lost
+	empty bool  // all was: the logs have begun anew, in other epochs
 }
 
-// lose takes in that a primary was lost. Where senders are told "accepted" only
+// lose takes in that a primary was lost, or the store's data. Where senders are told "accepted" only
 // once replicas have a message, nothing may be lost with it.
 func (j *Judge) lose(r Record) {
-	if r.Tail > 0 {
+	switch {
+	case r.Empty:
+		j.verdict.Emptied++
+		j.failovers = append(j.failovers, failover{at: r.Time, tail: math.MaxInt64 / 2, empty: true})
+	case r.Restored:
+		j.verdict.SetBack++
+		j.failovers = append(j.failovers, failover{at: r.Time, tail: r.Tail})
+	case r.Tail > 0:
 		j.verdict.Failovers++
 		if j.verdict.Ack != AckReplica {
 			j.failovers = append(j.failovers, failover{at: r.Time, tail: r.Tail})
@@ -50,7 +62,7 @@ func (j *Judge) mayBeLost(m *message) bool {
 // mayReplace reports whether b may stand where a stood before a failover.
 func (j *Judge) mayReplace(a, b *message) bool {
 	for _, f := range j.failovers {
-		if f.mayTake(a) && f.mayFollow(b) {
+		if !f.empty && f.mayTake(a) && f.mayFollow(b) {
 			return true
 		}
 	}
@@ -123,5 +135,6 @@ func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
 
 // lost says in a line what went with the primaries.
 func (v *Verdict) lost() string {
-	return fmt.Sprintf("%d of what was accepted, in %d failovers; %d were shown to some", v.LostWithPrimary, v.Failovers, v.LostSeen)
+	return fmt.Sprintf("%d of what was accepted, in %d failovers, %d times set back, %d times emptied; %d were shown to some",
+		v.LostWithPrimary, v.Failovers, v.SetBack, v.Emptied, v.LostSeen)
 }

@@ -55,26 +55,28 @@ const NotMember = "not_member"
 
 // Record is one line of a ledger. Which fields are set depends on the kind.
 type Record struct {
-	Kind    Kind     `json:"kind"`
-	Time    int64    `json:"t"` // us since the run began
-	User    int64    `json:"user,omitempty"`
-	Device  string   `json:"device,omitempty"`
-	Process int      `json:"process,omitempty"` // counts the starts of the device's client
-	ID      string   `json:"id,omitempty"`      // of the message, unique for its sender
-	From    int64    `json:"from,omitempty"`    // its sender, when shown
-	To      int64    `json:"to,omitempty"`      // its receiver, or
-	Group   int64    `json:"group,omitempty"`   // its group: Everyone or another
-	Text    string   `json:"text,omitempty"`
-	Delay   int64    `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
-	Change  string   `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
-	Code    string   `json:"code,omitempty"`   // why it was refused, in one word
-	At      *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
-	Fault   string   `json:"fault,omitempty"`
-	Note    string   `json:"note,omitempty"`
-	Faults  []string `json:"faults,omitempty"` // of Begun: those that are to happen, by name
-	Ack     string   `json:"ack,omitempty"`    // of Begun: what "accepted" means, AckReplica or else on the primary
-	Tail    int64    `json:"tail,omitempty"`   // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
-	Alone   int64    `json:"alone,omitempty"`  // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
+	Kind     Kind     `json:"kind"`
+	Time     int64    `json:"t"` // us since the run began
+	User     int64    `json:"user,omitempty"`
+	Device   string   `json:"device,omitempty"`
+	Process  int      `json:"process,omitempty"` // counts the starts of the device's client
+	ID       string   `json:"id,omitempty"`      // of the message, unique for its sender
+	From     int64    `json:"from,omitempty"`    // its sender, when shown
+	To       int64    `json:"to,omitempty"`      // its receiver, or
+	Group    int64    `json:"group,omitempty"`   // its group: Everyone or another
+	Text     string   `json:"text,omitempty"`
+	Delay    int64    `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
+	Change   string   `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
+	Code     string   `json:"code,omitempty"`   // why it was refused, in one word
+	At       *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that his copy stands
+	Fault    string   `json:"fault,omitempty"`
+	Note     string   `json:"note,omitempty"`
+	Faults   []string `json:"faults,omitempty"`   // of Begun: those that are to happen, by name
+	Ack      string   `json:"ack,omitempty"`      // of Begun: what "accepted" means, AckReplica or else on the primary
+	Tail     int64    `json:"tail,omitempty"`     // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
+	Empty    bool     `json:"empty,omitempty"`    // of Broken: the store lost everything
+	Restored bool     `json:"restored,omitempty"` // of Broken: what Tail says is gone whatever Ack means
+	Alone    int64    `json:"alone,omitempty"`    // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
 
 	Function *faas.Stats `json:"function,omitempty"`
 }

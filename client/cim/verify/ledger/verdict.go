@@ -47,6 +47,8 @@ type Verdict struct {
 
 	Ack             string // what "accepted" meant
 	Failovers       int    // primaries of the store that were lost
+	SetBack         int    // times the store came back older
+	Emptied         int    // times it came back empty
 	LostWithPrimary int    // messages that were accepted, lately, and are gone with one
 	LostSeen        int    // messages that are gone and were shown to some devices
 	Logs            int    // of which all devices have the same, unless that is a violation
@@ -106,7 +108,7 @@ func (v *Verdict) Print(w io.Writer) error {
 	if v.Adrift > 0 {
 		row("still to come", "%d delayed messages, scheduled while the store's clock was off", v.Adrift)
 	}
-	if v.Failovers > 0 {
+	if v.Failovers+v.SetBack+v.Emptied > 0 {
 		row("lost with a primary", "%s", v.lost())
 	}
 	if v.Function != nil {

@@ -1,0 +1,29 @@
+package fault
+
+import (
+	"context"
+	"time"
+
+	redis "github.com/cim-go/cim/routefn/record/spawn"
+)
+
+type storeReadOnly struct{}
+
+func (storeReadOnly) Name() string { return "store-readonly" }
+func (storeReadOnly) Story() string {
+	return "the store answers reads and refuses writes: with NOREPLICAS or, a single server, READONLY"
+}
+func (storeReadOnly) Hits() Class             { return Store }
+func (storeReadOnly) Missing(w *World) string { return w.noServers() }
+func (storeReadOnly) Rhythm() Rhythm {
+	return Rhythm{Every: Span{10 * time.Second, 20 * time.Second}, Lasts: Span{500 * time.Millisecond, 5 * time.Second}}
+}
+
+func (storeReadOnly) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
+	hit, undo := (*redis.Server).Lack, (*redis.Server).Suffice
+	if w.lone() && s.percent(1, 50) {
+		hit, undo = (*redis.Server).Demote, (*redis.Server).Promote
+	}
+	heal, err := w.harm(ctx, hit, undo)
+	return Wound{What: "redis read-only", Heal: heal}, err
+}
