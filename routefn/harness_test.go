@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 	pb "google.golang.org/protobuf/proto"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/proto/token"
@@ -430,9 +431,7 @@ func cimOpening(user int64, name string) *proto.Opening {
 
 func (w *world) flush() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
-	defer cancel()
-	if err := w.route.Flush(ctx); err != nil {
+	if err := w.route.Flush(wait.Context(w.t)); err != nil {
 		w.t.Fatalf("flush: %v", err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -64,10 +65,10 @@ func TestBurstOfTenTimesTheSustainable(t *testing.T) {
 	if peak > base+64<<20 {
 		t.Errorf("the heap grew from %.1f to %.1f MiB", mib(base), mib(peak))
 	}
-	if p99 := burst.took.at(99); p99 > slack*time.Second {
+	if p99 := burst.took.at(99); p99 > wait.Slack*time.Second {
 		t.Errorf("what was accepted in the burst took %v", p99)
 	}
-	if was, is := before.took.at(99), after.took.at(99); is > slack*max(was, 150*time.Millisecond) {
+	if was, is := before.took.at(99), after.took.at(99); is > wait.Slack*max(was, 150*time.Millisecond) {
 		t.Errorf("p99 is %v a second after the burst, was %v", is, was)
 	}
 	source.checkLogs()

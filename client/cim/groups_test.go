@@ -75,7 +75,7 @@ func (l *listener) saw(t *testing.T, want ...string) {
 	what := func() string { return fmt.Sprintf("%s is shown %q, want %q", l.Self().Name, l.sees(), want) }
 	begun := time.Now()
 	for !slices.Equal(l.sees(), want) {
-		if time.Since(begun) > 10*time.Second {
+		if time.Since(begun) > patience {
 			t.Fatal(what())
 		}
 		time.Sleep(20 * time.Millisecond)

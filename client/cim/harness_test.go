@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -33,7 +34,7 @@ import (
 const (
 	serviceToken = "between ourselves"
 	// patience is how long a test waits for what should come at once.
-	patience = 10 * time.Second
+	patience = wait.Limit
 )
 
 // system is a store, a route and nodes in this process, wired over real sockets:

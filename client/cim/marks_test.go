@@ -11,7 +11,7 @@ import (
 // delivered returns the next mark that a client is told.
 func delivered(t *testing.T, c *client.Client) client.Delivered {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), slack*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		e, err := c.Event(ctx)

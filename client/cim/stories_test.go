@@ -18,6 +18,7 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/internal/wait"
 	server "github.com/cim-go/cim/node/cim-server/program"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
@@ -82,23 +83,8 @@ func processes(c *up.Cluster) []*up.Process {
 	return list
 }
 
-// slack multiplies the times that users are promised on a machine of their
-// own: tests share theirs with other tests, under the race detector. The times it
-// really took are logged.
-const slack = 3
-
-// within waits until what holds, and fails after limit, times slack.
-func within(t *testing.T, limit time.Duration, what string, holds func() bool) time.Duration {
-	t.Helper()
-	begun := time.Now()
-	for !holds() {
-		if time.Since(begun) > slack*limit {
-			t.Fatalf("not within %v: %s", slack*limit, what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return time.Since(begun)
-}
+// within waits until what holds, and returns how long that took.
+var within = wait.Within
 
 // crowd is a number of users, each of whom the first one writes to.
 type crowd struct {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -28,14 +29,7 @@ func (w *world) pass(d time.Duration) {
 }
 
 // eventually waits for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: ", what)
-		}
-	}
-}
+var eventually = wait.Until
 
 // dialSlow connects with a small receive buffer.
 func (w *world) dialSlow(t testing.TB) *net.TCPConn {

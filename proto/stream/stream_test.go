@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -376,13 +378,7 @@ func FuzzServe(f *testing.F) {
 
 func until(t *testing.T, ok func() bool) {
 	t.Helper()
-	for range 1000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("it did not come to that")
+	wait.Until(t, "it comes to that", ok)
 }
 
 // The hop three ways, one call at a time and 4 in flight, as a node's lanes are.

@@ -16,13 +16,11 @@ import (
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/goleak"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/ring"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds every wait for what must happen.
-const patience = 15 * time.Second
 
 // A testNode is a Gossip that runs.
 type testNode struct {
@@ -110,7 +108,7 @@ func seeds(nodes ...*testNode) func(*Config) {
 // await waits until the node's view is as ok says.
 func (n *testNode) await(t *testing.T, what string, ok func(*ring.View) bool) {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(wait.Limit)
 	for {
 		view, changed := n.table.Watch()
 		if ok(view) {
@@ -142,21 +140,14 @@ func (n *testNode) awaitEnd(t *testing.T) error {
 	select {
 	case <-n.ended:
 		return n.err
-	case <-time.After(patience):
+	case <-time.After(wait.Limit):
 		t.Fatalf("%s runs on", n.cfg.Self.ID)
 		return nil
 	}
 }
 
 // eventually waits for a condition that no channel tells.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not happen", what)
-		}
-	}
-}
+var eventually = wait.Until
 
 // A network that can be cut. Its nodes still listen on real sockets.
 type network struct {

@@ -27,9 +27,11 @@
 //     of [Publisher] and [Follower] from the beginning.
 //   - It resolves the servers' names once. After a minute without a session the
 //     client is thrown away and made anew.
-//   - A request waits while it connects, and with a server that takes
-//     connections but answers nothing for 40 s. So requests are made by nobody
-//     but Run, and the end of its context closes the socket.
+//   - It waits ten times as long as usual, 40 s, for the first answer of a server
+//     that takes connections. One that is just starting may never give it. So the
+//     socket waits no longer than a session lasts.
+//   - A request waits while it connects. So requests are made by nobody but Run,
+//     and the end of its context closes the socket.
 //   - Its event channel drops what is not read at once, and a watch's own channel
 //     is told after the others. So events come by its callback, which only takes
 //     notes and wakes Run.

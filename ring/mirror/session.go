@@ -121,7 +121,7 @@ func (c Config) connect(w worker) (*line, error) {
 		if err != nil {
 			return nil, err
 		}
-		return conn, l.hold(conn)
+		return impatient{conn, c.Session}, l.hold(conn)
 	}
 	onEvent := func(e zk.Event) {
 		w.event(e)
@@ -137,6 +137,22 @@ func (c Config) connect(w worker) (*line, error) {
 		return nil, fmt.Errorf("connect to ZooKeeper: %w", err)
 	}
 	return l, nil
+}
+
+// impatient is a socket that waits no longer for an answer than a session lasts:
+// go-zookeeper gives a server that takes connections and answers nothing, such as
+// one that is just starting, ten times as long until it tries the next.
+type impatient struct {
+	net.Conn
+	most time.Duration
+}
+
+// SetReadDeadline implements net.Conn.
+func (c impatient) SetReadDeadline(t time.Time) error {
+	if latest := time.Now().Add(c.most); t.After(latest) {
+		t = latest
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // hold keeps the socket at hand for close.
@@ -158,7 +174,7 @@ func (l *line) close() {
 	l.mu.Lock()
 	l.closed = true
 	if l.socket != nil {
-		_ = l.socket.Close() // go-zookeeper may read from it for 40 s
+		_ = l.socket.Close() // go-zookeeper may read from it for as long as a session lasts
 	}
 	l.mu.Unlock()
 	for range l.events {

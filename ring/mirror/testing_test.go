@@ -14,6 +14,7 @@ import (
 	"github.com/go-zookeeper/zk"
 	"go.uber.org/goleak"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror/spawn"
 )
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), wait.Limit)
 		defer cancel()
 		if server, err = spawn.Start(ctx, spawn.Config{Dir: dir}); err != nil {
 			fmt.Fprintln(os.Stderr, "the tests need a ZooKeeper:", err)
@@ -45,9 +46,6 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// patience bounds every wait for what must happen.
-const patience = 20 * time.Second
-
 var clusterKeys = ring.NewKeys([]byte("cluster key"))
 
 func member(id string) ring.Member {
@@ -57,11 +55,12 @@ func member(id string) ring.Member {
 	}
 }
 
-// config returns a config for a root of the test's own.
+// config returns a config for a root of the test's own. The session outlasts every
+// pause of a busy machine: a test that wants it to expire says so.
 func config(t *testing.T, on *spawn.Server) Config {
 	return Config{
 		Servers: []string{on.Addr()}, Root: "/test/" + strings.ReplaceAll(t.Name(), "/", "_"), Keys: clusterKeys,
-		Session: time.Second, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+		Session: time.Minute, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	}
 }
 
@@ -157,7 +156,7 @@ func startReader(t *testing.T, c Config) *reader {
 func (r *reader) await(t *testing.T, members ...ring.Member) {
 	t.Helper()
 	slices.SortFunc(members, func(a, b ring.Member) int { return strings.Compare(a.ID, b.ID) })
-	timeout := time.After(patience)
+	timeout := time.After(wait.Limit)
 	for {
 		view, changed := r.table.Watch()
 		if slices.Equal(view.Members(), members) {
@@ -171,19 +170,13 @@ func (r *reader) await(t *testing.T, members ...ring.Member) {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not happen", what)
-		}
-	}
-}
+// eventually waits for a condition.
+var eventually = wait.Until
 
 // client returns a plain client of ZooKeeper, such as CIM's.
 func client(t *testing.T, on *spawn.Server) *zk.Conn {
 	t.Helper()
-	conn, events, err := zk.Connect([]string{on.Addr()}, time.Second, zk.WithLogger(logger{slog.New(slog.DiscardHandler)}))
+	conn, events, err := zk.Connect([]string{on.Addr()}, time.Minute, zk.WithLogger(logger{slog.New(slog.DiscardHandler)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/spawn"
 )
@@ -56,7 +56,7 @@ func run(m *testing.M) int {
 }
 
 func startBackends(dir string) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Limit)
 	defer cancel()
 	if backends.embedded, err = embedded.Start("127.0.0.1:0"); err != nil {
 		return err
@@ -130,13 +130,5 @@ func register(t testing.TB, s *Store, name string) int64 {
 	return acc.User
 }
 
-func eventually(t testing.TB, what string, claim func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !claim(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("not so after 10 s: %s", what)
-		}
-	}
-}
+// eventually waits for a condition.
+var eventually = wait.Until

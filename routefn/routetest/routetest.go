@@ -62,7 +62,7 @@ func (w *World) Env() []string {
 // AwaitReady blocks until the route at base is ready, or fails the test.
 func AwaitReady(t testing.TB, base string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)

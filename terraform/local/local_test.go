@@ -12,6 +12,7 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/internal/wait"
 )
 
 // The whole life of a cluster as a user of terraform lives it: made from nothing,
@@ -142,7 +143,7 @@ func (k *talk) finish() {
 			if text != fmt.Sprint(i) {
 				k.t.Fatalf("bob is shown %q, want %d of %d", text, i, n)
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(wait.Limit):
 			k.t.Fatalf("bob was shown %d of %d messages", i, n)
 		}
 	}
@@ -156,7 +157,7 @@ func (k *talk) finish() {
 func (r *root) wantMembers(route string, n int) {
 	r.t.Helper()
 	var got []string
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(wait.Limit)
 	for time.Now().Before(deadline) {
 		got = strings.Fields(r.members(route))
 		if slices.Index(got, "members,") == 1 && got[0] == fmt.Sprint(n) {

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/routefn/lambda"
 )
 
@@ -112,13 +113,8 @@ func TestInstanceIsFrozenBetweenEventsAndUsedAgain(t *testing.T) {
 			t.Errorf("event %d is event %d of process %d, the first was of %d", n, served, pid, first)
 		}
 		f.Settle()
-		deadline := time.Now().Add(10 * time.Second)
-		for stateOf(t, pid) != "T" { // the signal takes a moment to reach every thread
-			if time.Now().After(deadline) {
-				t.Fatalf("after event %d the process is in state %s, want T (stopped)", n, stateOf(t, pid))
-			}
-			time.Sleep(time.Millisecond)
-		}
+		// The signal takes a moment to reach every thread.
+		wait.Until(t, "the process is stopped", func() bool { return stateOf(t, pid) == "T" })
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 var ErrNotInstalled = errors.New("java or ZooKeeper is not installed")
 
 // stopPatience is how long Stop waits until it kills.
-const stopPatience = 5 * time.Second
+const stopPatience = 20 * time.Second
 
 // Config says where the server lives.
 type Config struct {
@@ -78,7 +78,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server in an orderly way, and by force after 5 s, or at once where
+// Stop ends the server in an orderly way, and by force after 20 s, or at once where
 // the system has no signals. A server that does not run is left alone.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
@@ -180,7 +180,7 @@ clientPortAddress=127.0.0.1
 tickTime=200
 maxSessionTimeout=60000
 admin.enableServer=false
-4lw.commands.whitelist=ruok
+4lw.commands.whitelist=srvr
 `, filepath.ToSlash(data), s.port) // a backslash is an escape there
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
@@ -201,6 +201,8 @@ func (s *Server) wait(ctx context.Context) error {
 	return nil
 }
 
+// answers reports whether the server takes sessions. It says that it is well, and
+// takes connections, before it does; one of those may then wait for good.
 func (s *Server) answers() bool {
 	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 	if err != nil {
@@ -208,11 +210,11 @@ func (s *Server) answers() bool {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := io.WriteString(conn, "ruok"); err != nil {
+	if _, err := io.WriteString(conn, "srvr"); err != nil {
 		return false
 	}
-	answer, _ := io.ReadAll(io.LimitReader(conn, 4))
-	return string(answer) == "imok"
+	answer, _ := io.ReadAll(io.LimitReader(conn, 4096))
+	return strings.Contains(string(answer), "Mode: standalone")
 }
 
 func (s *Server) logPath() string { return filepath.Join(s.dir, "zookeeper.log") }

@@ -1,21 +1,20 @@
 package spawn
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestServerStartsStopsAndComesBack(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	ctx := wait.Context(t)
 	s, err := Start(ctx, Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -50,9 +49,7 @@ func TestFailedStartSaysWhatTheServerSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	_, err = Start(ctx, Config{Dir: t.TempDir(), Port: l.Addr().(*net.TCPAddr).Port})
+	_, err = Start(wait.Context(t), Config{Dir: t.TempDir(), Port: l.Addr().(*net.TCPAddr).Port})
 	if err == nil || !strings.Contains(err.Error(), "it ended at once") || !strings.Contains(err.Error(), "it said") {
 		t.Errorf("error is %v, want one with the server's words", err)
 	}

@@ -6,7 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
-	"time"
+
+	"github.com/cim-go/cim/internal/wait"
 )
 
 // The test starts itself again as a parent that dies without a word.
@@ -36,11 +37,7 @@ func TestServerEndsWithItsParent(t *testing.T) {
 		t.Error(err)
 	}
 	_ = parent.Wait() // it was killed
-	for deadline := time.Now().Add(5 * time.Second); alive(pid); {
-		if time.Now().After(deadline) {
-			t.Fatalf("process %d outlives its parent", pid)
-		}
-	}
+	wait.Until(t, "the process has ended with its parent", func() bool { return !alive(pid) })
 }
 
 // alive reports whether a process runs; one that has ended and waits to be

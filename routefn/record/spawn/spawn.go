@@ -20,9 +20,9 @@ import (
 var ErrNotInstalled = errors.New("redis-server is not installed: install it, or use the embedded store or a server that runs already")
 
 const (
-	startTime = 10 * time.Second // until a server answers
+	startTime = time.Minute      // until a server answers: one that ends by itself fails at once
 	pingTime  = time.Second      // until one question is answered
-	stopTime  = 5 * time.Second  // until a server that was asked to stop is killed
+	stopTime  = 20 * time.Second // until a server that was asked to stop is killed
 	tries     = 5                // ports tried: another process may take a free one first
 )
 
@@ -53,7 +53,7 @@ type Server struct {
 	done    chan struct{} // closed when the process has ended
 }
 
-// Redis starts a server and blocks until it answers, at most ten seconds. Ctx
+// Redis starts a server and blocks until it answers, at most a minute. Ctx
 // bounds the start only; the caller stops the server.
 func Redis(ctx context.Context, cfg Config) (*Server, error) {
 	path, err := exec.LookPath("redis-server")
@@ -103,7 +103,7 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 
 // Restart stops the server if it runs and starts it again at its address, with
 // what it persisted. It blocks until the server has read that and answers, at
-// most ten seconds; ctx bounds the start only.
+// most a minute; ctx bounds the start only.
 func (s *Server) Restart(ctx context.Context) error {
 	s.Stop()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -242,7 +242,7 @@ func (s *Server) URL() string { return "redis://" + s.addr }
 func (s *Server) PID() int { return s.process.Pid }
 
 // Stop asks the server to end, which saves what it persists, and blocks until it
-// has, five seconds at most before it is killed: at once where the system has no
+// has, 20 seconds at most before it is killed: at once where the system has no
 // signals. Twice is fine.
 func (s *Server) Stop() {
 	if s.process.Signal(syscall.SIGTERM) != nil { // it has ended, or cannot be asked to

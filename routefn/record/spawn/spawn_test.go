@@ -14,6 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -105,7 +107,7 @@ func TestCutServerGoesOnAndItsAnswersAreLost(t *testing.T) {
 	if err := s.Cut(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(wait.Limit))
 	answers, err := io.ReadAll(conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) || bytes.HasSuffix(answers, []byte(":1\r\n")) {
 		t.Errorf("after %d bytes of answers: %v", len(answers), err)

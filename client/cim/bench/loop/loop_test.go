@@ -9,6 +9,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/cim-go/cim/internal/wait"
 )
 
 // echo is both ends: what is accepted echoes, what was dialled collects.
@@ -53,7 +55,7 @@ func start(t *testing.T, e *echo) (l *Loop, address string) {
 // poll goes round until done.
 func poll(t *testing.T, l *Loop, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); {
+	for deadline := time.Now().Add(wait.Limit); !done(); {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not come to an end")
 		}

@@ -4,13 +4,13 @@ package swarm
 
 import (
 	"bufio"
-	"context"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cim-go/cim/client/cim/bench/wire"
+	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -120,12 +120,12 @@ func TestAClientThatIsLostFailsTheSwarm(t *testing.T) {
 	} {
 		h := start(t)
 		address := node(t, func(*proto.Frame) []byte { return answer })
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx := wait.Context(t)
 		err := h.swarm.Connect(ctx, seats(address, 1), 1)
 		for err == nil {
 			err = h.swarm.Poll(ctx, time.Second)
 		}
-		if cancel(); !strings.Contains(err.Error(), want) {
+		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %q", want, err)
 		}
 	}
