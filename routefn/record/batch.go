@@ -124,7 +124,7 @@ func (b *batch) transaction() *op {
 		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers()},
 	}
 	if b.log.user == 0 {
-		steps = append(steps, []any{"time"}) // leases end by the store's clock
+		steps = append(steps, []any{"hgetall", b.log.leases()}, askTime) // leases end by the store's clock
 	}
 	return writeTo(b.log.list(), steps...)
 }
@@ -148,6 +148,9 @@ func (b *batch) script() *op {
 		args = append(args, look, d.key, d.stored, member)
 	}
 	args[1] = since - lookBack.Milliseconds()
+	if b.log.user == 0 {
+		return b.log.groupScript(appendScript, []string{b.log.leases()}, args...)
+	}
 	return b.log.script(appendScript, args...)
 }
 
@@ -179,11 +182,11 @@ func (b *batch) settleTransaction() error {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
 	}
 	epoch, base := parseEpoch(text(head[0])), integer(head[1])
-	var now int64
-	if len(r) == 4 {
-		now = clockMs(r[3])
+	watchers, now := text(head[2]), int64(0)
+	if len(r) == 5 {
+		watchers, now = leaseLines(watchers, r[3]), clockMs(r[4])
 	}
-	template := b.template(text(head[2]), now)
+	template := b.template(watchers, now)
 	number := base + integer(r[0]) - int64(len(b.drafts))
 	prev := keyOf(text(r[1]))
 	for _, d := range b.drafts {

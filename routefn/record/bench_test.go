@@ -202,6 +202,64 @@ func BenchmarkReconcile(b *testing.B) {
 	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
 }
 
+// One operation is one group that a report of 512 openings asks for, each of whose
+// users is in 20 groups: new are those that the node enters for the first time, known
+// those that it entered before and asks for in full, held those of which it says what
+// it knows, renewed those of a reconciliation.
+func BenchmarkEnter(b *testing.B) {
+	const users, per = 512, 20
+	s := dial(b, Config{URL: backends.server.URL()})
+	flush(b, s)
+	ids := make([]int64, users*per)
+	for i := range ids {
+		id, err := s.CreateGroup(b.Context(), NewGroup{Creator: 1, ID: fmt.Sprint(i)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		l := logRef{group: id}
+		s.run(b.Context(), "change", writeTo(l.hash(), []any{"hset", l.hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
+		ids[i] = id
+	}
+	known := make([]proto.Position, len(ids))
+	for _, how := range []string{"new", "known", "held", "renewed"} {
+		b.Run(how, func(b *testing.B) {
+			var spent float64
+			n := 0
+			for b.Loop() {
+				if n++; n%len(ids) != 0 {
+					continue
+				}
+				groups := make([]Entering, len(ids))
+				for i, id := range ids {
+					groups[i] = Entering{Group: id, Users: []int64{int64(1 + i/per)}}
+					if how == "held" {
+						groups[i].Known = known[i]
+					}
+					if how == "new" {
+						l := logRef{group: id}
+						s.run(b.Context(), "drop", writeTo(l.leases(), []any{"hdel", l.leases(), "n1"}))
+					}
+				}
+				before := serverCPU(b, s)
+				lease := Lease{Node: "n1", Boot: 1, Addr: "n1:8081"}
+				var entered []Entered
+				if how == "renewed" {
+					entered = s.RenewNode(b.Context(), lease, ids)
+				} else {
+					entered = s.EnterNode(b.Context(), lease, groups)
+				}
+				spent += serverCPU(b, s) - before
+				for i, e := range entered {
+					if known[i] = e.Newest; e.Err != nil || e.Held != (how == "held") {
+						b.Fatal(e)
+					}
+				}
+			}
+			b.ReportMetric(spent*1e6/float64(n/len(ids)*len(ids)), "cpu-us/group")
+		})
+	}
+}
+
 // serverCPU returns the seconds that the server has worked.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()

@@ -239,9 +239,8 @@ func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	l := logRef{group: in.Group}
-	o := l.script(changeScript, in.User, in.word(), in.version, in.Name, stored, himself)
-	o.keys = append(o.keys, l.members())
-	return o, nil
+	keys := []string{l.members(), l.leases()}
+	return l.groupScript(changeScript, keys, in.User, in.word(), in.version, in.Name, stored, himself), nil
 }
 
 // key is the key of the intent's entry: the same whoever carries it out.

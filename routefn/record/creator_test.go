@@ -37,7 +37,7 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 			{Creator: 7, ID: "r3"}: {Creator: 7, ID: "x"},
 			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
 		} {
-			taken := logRef{group: late.id(0)}.script(createScript, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
+			taken := logRef{group: late.id(0)}.groupScript(createScript, []string{logRef{group: late.id(0)}.leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
 			if s.run(t.Context(), "create", taken); taken.err != nil {
 				t.Fatal(taken.err)
 			}

@@ -1,10 +1,14 @@
 package record
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -71,21 +75,132 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		n2 := enter("n2", 2)
 		wantNodes(n1, n2)
 		n1 = enter("n1", 3) // renewed by a later boot
-		wantNodes(n2, n1)
+		wantNodes(n1, n2)
 
-		hash := logRef{group: proto.Everyone}.hash()
-		line := fmt.Sprintf("n9\t%s\tn9:8081\t%d", bootText(9), storeClock(t, s)-1)
-		s.run(t.Context(), "enter", writeTo(hash, []any{"hset", hash, "nodes", line}))
-		wantNodes()
-		n1 = enter("n1", 3)
-		wantNodes(n1)
-		o := readOf(hash, []any{"hget", hash, "nodes"})
-		s.run(t.Context(), "enter", o)
-		if kept := parseLeases(text(o.reply[0]), 0); len(kept) != 1 {
-			t.Errorf("leases kept are %v", kept)
+		all := logRef{group: proto.Everyone}
+		write := func(hash, field, value string) {
+			t.Helper()
+			o := writeTo(hash, []any{"hset", hash, field, value})
+			if s.run(t.Context(), "enter", o); o.err != nil {
+				t.Fatal(o.err)
+			}
 		}
-		if ends := parseLeases(text(o.reply[0]), storeClock(t, s)+leaseTime.Milliseconds()-time.Minute.Milliseconds()); len(ends) != 1 {
+		for _, node := range []string{"n1", "n2", "n9"} { // n9 died, the others' leases ran out unnoticed
+			write(all.leases(), node, leaseValue(Lease{Boot: 3, Addr: node + ":8081"}, storeClock(t, s)-1))
+		}
+		wantNodes()
+		if e := s.RenewNode(t.Context(), n1, []int64{proto.Everyone})[0]; e.Err != nil {
+			t.Fatal(e.Err)
+		}
+		wantNodes(n1)
+		left := all.readLeases()
+		s.run(t.Context(), "look", left)
+		var ends []int64
+		for _, end := range leasesIn(leaseLines("", left.reply[0])) {
+			ends = append(ends, end)
+		}
+		if len(ends) != 1 {
+			t.Errorf("%d leases are kept, want that of n1 alone", len(ends))
+		}
+		if least := storeClock(t, s) + leaseTime.Milliseconds() - time.Minute.Milliseconds(); ends[0] < least {
 			t.Error("the lease runs for less than a minute")
 		}
 	})
+}
+
+// A route of an earlier release kept leases as one text. What it wrote counts until
+// it has run out, a node that it entered may renew, and then the text goes.
+func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := account(t, s, "alice")
+		g := group(t, s, alice)
+		n1, n2 := Lease{Node: "n1", Boot: 1, Addr: "n1:1"}, Lease{Node: "n2", Boot: 2, Addr: "n2:1"}
+		l := logRef{group: g}
+		old := func(end int64) {
+			line := func(l Lease) string { return l.Node + "\t" + leaseValue(l, end) }
+			o := writeTo(l.hash(), []any{"hset", l.hash(), textOfLeases, line(n1) + "\n" + line(n2)})
+			if s.run(t.Context(), "enter", o); o.err != nil {
+				t.Fatal(o.err)
+			}
+		}
+		old(storeClock(t, s) + 60_000)
+		if c := stored(t, s, toGroup(alice, g, "1"))[0].Own(); !slices.Equal(c.Nodes, []Lease{n1, n2}) {
+			t.Errorf("pushed to %v", c.Nodes)
+		}
+		if e := s.RenewNode(t.Context(), n1, []int64{g})[0]; e.Err != nil || e.Newest.Number != 3 {
+			t.Errorf("renewed to %+v", e)
+		}
+		n1.Boot++ // started anew: the new lease counts, not the older line of the node
+		enter(t, s, n1, g, alice.User)
+		if c := stored(t, s, toGroup(alice, g, "2"))[0].Own(); !slices.Equal(c.Nodes, []Lease{n1, n2}) {
+			t.Errorf("pushed to %v", c.Nodes)
+		}
+		old(storeClock(t, s) - 1)
+		if e := s.RenewNode(t.Context(), n1, []int64{g})[0]; e.Err != nil {
+			t.Error(e.Err)
+		}
+		left := l.readLeases()
+		if s.run(t.Context(), "look", left); text(left.reply[1]) != "" {
+			t.Errorf("the text is still there: %q", left.reply[1])
+		}
+	})
+}
+
+// What a node holds costs a look: it is answered what it knows, as long as that is
+// of the same log and nobody it asks for joined behind it.
+func TestNodeThatHoldsAGroupIsNotEnteredAgain(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
+		g := group(t, s, alice, bob)
+		lease := Lease{Node: "n1", Boot: 7, Addr: "n1:1"}
+		known := enter(t, s, lease, g, alice.User).Newest
+		stored(t, s, toGroup(alice, g, "1"))
+		ask := func(known proto.Position, users ...int64) Entered {
+			t.Helper()
+			return s.EnterNode(t.Context(), lease, []Entering{{Group: g, Users: users, Known: known}})[0]
+		}
+		if e := ask(known, alice.User, carol.User, bob.User); e.Err != nil || !e.Held || e.Newest != known ||
+			e.Joined[0] == 0 || e.Joined[1] != 0 || e.Joined[2] == 0 {
+			t.Errorf("of what it holds the node was told %+v", e)
+		}
+		if e := ask(known, carol.User); !errors.Is(e.Err, ErrNotMember) {
+			t.Errorf("for a stranger: %+v", e)
+		}
+		change(t, s, carol, g, false)
+		if e := ask(known, alice.User, carol.User); e.Err != nil || e.Held || e.Newest.Number != known.Number+2 {
+			t.Errorf("carol joined at %d, and the node was told %+v", known.Number+2, e)
+		}
+		known.Epoch++
+		if e := ask(known, alice.User); e.Err != nil || e.Held {
+			t.Errorf("of another log the node was told %+v", e)
+		}
+	})
+}
+
+// A store that is slow is not sent more than it can answer in time: what it did
+// counts, and the rest is said not to have been asked.
+func TestPipelineIsBoundedAndASlowStoreAnswersInPart(t *testing.T) {
+	s := dial(t, Config{URL: backends.server.URL()})
+	flush(t, s)
+	ops := make([]*op, 3*maxPipeline+1)
+	for i := range ops {
+		key := fmt.Sprint("cim:{", i, "}:l")
+		ops[i] = writeTo(key, []any{"rpush", key, "x"})
+	}
+	var sizes []int
+	slow := func(ctx context.Context, client *redis.Client, ops []*op) {
+		if sizes = append(sizes, len(ops)); len(sizes) == 2 {
+			s.patience = 0 // it has taken longer than that
+		}
+		s.exec(ctx, client, ops)
+	}
+	s.runBy(t.Context(), slow, "append", ops)
+	if !slices.Equal(sizes, []int{maxPipeline, maxPipeline}) {
+		t.Errorf("pipelines of %v", sizes)
+	}
+	for i, o := range ops {
+		if done := i < 2*maxPipeline; done != (o.err == nil) || !done && !errors.Is(o.err, ErrUnavailable) {
+			t.Fatalf("op %d: %v", i, o.err)
+		}
+	}
 }

@@ -2,6 +2,8 @@ package record
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,15 +88,47 @@ func parseCursors(lines string) []proto.Position {
 }
 
 // parseLeases reads lines of "node boot addr end" whose end, in ms of the store's
-// clock, is after now.
+// clock, is after now. Of two lines of a node the one that ends later counts.
 func parseLeases(lines string, now int64) []Lease {
 	var list []Lease
-	for line := range strings.SplitSeq(lines, "\n") {
-		if f := strings.Split(line, "\t"); len(f) == 4 && integer(f[3]) > now {
-			list = append(list, Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]})
+	var ends []int64
+	for l, end := range leasesIn(lines) {
+		if end <= now {
+			continue
+		}
+		i := slices.IndexFunc(list, func(other Lease) bool { return other.Node == l.Node })
+		switch {
+		case i < 0:
+			list, ends = append(list, l), append(ends, end)
+		case ends[i] < end:
+			list[i], ends[i] = l, end
 		}
 	}
 	return list
+}
+
+// leasesIn yields leases and their ends.
+func leasesIn(lines string) iter.Seq2[Lease, int64] {
+	return func(yield func(Lease, int64) bool) {
+		for line := range strings.SplitSeq(lines, "\n") {
+			var f [4]string
+			if cut(line, f[:]) && f[0] != noNode && !yield(Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]}, integer(f[3])) {
+				return
+			}
+		}
+	}
+}
+
+// leaseLines adds the hash of leases, as HGETALL answers it, to lines of leases. It
+// is lease.lua for transactions.
+func leaseLines(lines string, fields any) string {
+	pairs, _ := fields.([]any)
+	var all strings.Builder
+	all.WriteString(lines)
+	for pair := range slices.Chunk(pairs, 2) {
+		all.WriteString("\n" + text(pair[0]) + "\t" + text(pair[1]))
+	}
+	return all.String()
 }
 
 // ackArgs returns ARGV of ack.lua. Cursors come from clients, so that each is

@@ -29,6 +29,9 @@ func (l logRef) hash() string { return "cim:{" + l.tag() + "}:h" }
 // members is the key of a group's members.
 func (l logRef) members() string { return "cim:{" + l.tag() + "}:m" }
 
+// leases is the key of the nodes that a group is pushed to.
+func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }
+
 // closed reports whether the log is that of a group which has members.
 func (l logRef) closed() bool { return l.user == 0 && l.group != proto.Everyone }
 
@@ -37,7 +40,14 @@ func (l logRef) watchers() string {
 	if l.user != 0 {
 		return "live"
 	}
-	return "nodes"
+	return textOfLeases
+}
+
+// groupScript returns an op that runs sc on a group's list, hash and further keys.
+func (l logRef) groupScript(sc *script, further []string, args ...any) *op {
+	o := l.script(sc, args...)
+	o.keys = append(o.keys, further...)
+	return o
 }
 
 // script returns an op that runs sc on the log's list and hash.

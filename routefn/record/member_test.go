@@ -194,7 +194,7 @@ func TestWhoLeftReadsNothingWrittenAfter(t *testing.T) {
 		if _, err := s.PullForAll(t.Context(), bob.User, proto.Position{Log: g}, 0); !errors.Is(err, ErrNotMember) {
 			t.Errorf("for all: %v", err)
 		}
-		if e := s.EnterNode(t.Context(), Lease{Node: "n1", Addr: "n1:1"}, []Entering{{g, []int64{bob.User}}})[0]; !errors.Is(e.Err, ErrNotMember) {
+		if e := s.EnterNode(t.Context(), Lease{Node: "n1", Addr: "n1:1"}, []Entering{{Group: g, Users: []int64{bob.User}}})[0]; !errors.Is(e.Err, ErrNotMember) {
 			t.Errorf("entered for bob: %+v", e)
 		}
 		if c := stored(t, s, toGroup(alice, g, "2"))[0].Own(); len(c.Nodes) != 0 {
@@ -342,7 +342,7 @@ func TestLeaseIsRenewedOnlyWhereThereIsOne(t *testing.T) {
 		}
 		enter(t, s, lease, g, alice.User)
 		for _, e := range s.RenewNode(t.Context(), lease, []int64{g, 4711}) {
-			if e.Newest.Number != 2 && !errors.Is(e.Err, ErrNoGroup) {
+			if e.Newest.Number != 2 && !errors.Is(e.Err, ErrNotMember) {
 				t.Errorf("renewed to %+v", e)
 			}
 		}

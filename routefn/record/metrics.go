@@ -9,8 +9,8 @@ import (
 
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
-	"account", "ack", "append", "cancel", "change", "clock", "close", "create", "cursors", "due", "enter", "find", "finish", "groups", "intend",
-	"issue", "key", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
+	"account", "ack", "append", "cancel", "change", "clock", "close", "create", "cursors", "drop", "due", "enter", "find", "finish", "groups", "intend",
+	"issue", "key", "look", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
 	"take", "trim",
 }
 

@@ -126,7 +126,7 @@ func (o *op) firstError(abort error) error {
 // server said that it did not execute it and what to do instead, its connection
 // was found dead before it was sent, or it only reads and its connection died. Wait says that it is of use only later.
 func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
-	if o.err == nil {
+	if o.err == nil || errors.Is(o.err, errSlow) {
 		return false, false
 	}
 	verb, addr := redirect(o.err)

@@ -17,11 +17,11 @@ type script struct {
 }
 
 var (
-	appendScript = load("clock", "entry", "member", "find", "append")
+	appendScript = load("clock", "entry", "member", "find", "lease", "append")
 	pullScript   = load("entry", "member", "pull")
 	placeScript  = load("entry", "find", "place")
 	trimScript   = load("clock", "entry", "trim")
-	enterScript  = load("entry", "member", "enter")
+	dropScript   = load("drop")
 	openScript   = load("entry", "live", "open")
 	issueScript  = load("live", "issue")
 	closeScript  = load("live", "close")
@@ -29,7 +29,7 @@ var (
 	makeScript   = load("make")
 	createScript = load("create")
 	intendScript = load("live", "groups", "intend")
-	changeScript = load("clock", "entry", "member", "change")
+	changeScript = load("clock", "entry", "member", "lease", "change")
 	settleScript = load("live", "groups", "settle")
 
 	scheduleScript = load("clock", "delay", "outcome", "schedule")

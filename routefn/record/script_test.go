@@ -8,7 +8,7 @@ import (
 
 // scripts are all there are.
 var scripts = map[string]*script{
-	"append": appendScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "enter": enterScript, "open": openScript,
+	"append": appendScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
 	"issue": issueScript, "close": closeScript, "ack": ackScript, "make": makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "finish": finishScript,
@@ -41,7 +41,7 @@ func TestScriptsMakeNoKeys(t *testing.T) {
 	}
 	preludes := map[string]bool{
 		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "delay.lua": true, "outcome.lua": true,
-		"find.lua": true, "clock.lua": true,
+		"find.lua": true, "clock.lua": true, "lease.lua": true,
 	}
 	for _, f := range files {
 		if _, ok := scripts[strings.TrimSuffix(f.Name(), ".lua")]; !ok && !preludes[f.Name()] {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -27,7 +28,8 @@ type Store struct {
 	log       *slog.Logger
 	metrics   *metrics
 	known     known
-	writers   *writers // nil: the primary's own copy is enough
+	patience  time.Duration // of run with a server, before it gives up the rest
+	writers   *writers      // nil: the primary's own copy is enough
 }
 
 // Dial connects to the store and checks that it may be used: it answers, and it
@@ -51,7 +53,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		door: at.open(cfg), retention: cfg.Retention, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
-		writers: newWriters(cfg, m),
+		patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -195,7 +195,8 @@ type Changed struct {
 // Entering asks to enter a node for a group.
 type Entering struct {
 	Group int64
-	Users []int64 // at the node; for everyone: none
+	Users []int64        // at the node; for everyone: none
+	Known proto.Position // where the node, which holds a lease, has the log end; zero: it holds none
 }
 
 // Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if
@@ -205,6 +206,7 @@ type Entered struct {
 	Err    error
 	Newest proto.Position
 	Joined []int64 // for each user the number of the entry by which he joined; zero: he does not belong
+	Held   bool    // Newest is what the node knows: it was not entered again, and need not be
 }
 
 // Members is one page of a group's members.

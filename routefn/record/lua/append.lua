@@ -6,8 +6,8 @@
 -- last write of his connection, and what was found may be another's, on no
 -- replica yet. A replica that has the later write has the earlier.
 --
--- KEYS[1] list, KEYS[2] hash of the log
--- ARGV[1] the hash's field to answer with: live or nodes
+-- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases
+-- ARGV[1] the hash's field to answer with: live or nodes, to which the leases are added
 -- ARGV[2] how far back to look: a time in ms
 -- then four an entry: '1' to look for it first, its key, the entry as stored, the
 -- sender who must be a member or ''
@@ -20,7 +20,9 @@ if length == 0 or not head[1] then return {'nolog'} end
 local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
 
 local appended = false
-local answer = {'ok', head[1], head[3] or '', clock()}
+local watchers = head[3] or ''
+if KEYS[3] then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
+local answer = {'ok', head[1], watchers, clock()}
 local belongs = {['']=true} -- by sender
 for i = 3, #ARGV, 4 do
   local place, before, found

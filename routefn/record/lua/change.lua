@@ -4,7 +4,8 @@
 -- changes nothing, but writes what is there: see append.lua. Whoever was removed by
 -- somebody else does not join by himself.
 --
--- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members
+-- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members,
+-- KEYS[4] its leases
 -- ARGV[1] user; ARGV[2] join, once, which is join for who never did, or leave;
 -- ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
 -- stored; ARGV[6] '1' if he asks for it himself
@@ -37,4 +38,5 @@ if tonumber(ARGV[3]) > version and (join or leave) then
 else
   redis.call('HSET', KEYS[2], 'epoch', head[1])
 end
-return {'ok', belongs and '1' or '0', number, head[1], keyOf(before), head[3] or '', clock()}
+return {'ok', belongs and '1' or '0', number, head[1], keyOf(before),
+  leases(head[3], redis.call('HGETALL', KEYS[4])), clock()}
