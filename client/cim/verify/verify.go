@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cim-go/cim/client/cim/up"
 	"github.com/cim-go/cim/client/cim/verify/crowd"
@@ -80,7 +81,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	if err != nil {
 		return err
 	}
-	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Faults: namesOf(faults)})
+	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Keep: c.Keep, Faults: namesOf(faults)})
 	people, err := crowd.Gather(ctx, crowd.Config{
 		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
 	})
@@ -139,12 +140,17 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 
 // drive lets the crowd talk while things break, and sends it home.
 func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, book *ledger.Writer, watcher *watcher) error {
-	world := fault.NewWorld(cluster, people.Devices(), noZK, c.NoCut)
+	world := fault.NewWorld(cluster, people.Guests(), noZK, c.NoCut)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
-	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Devices()), c.Users, len(plan), c.Duration)
+	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Guests()), c.Users, len(plan), c.Duration)
 
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
+	var clock sync.WaitGroup
+	clock.Go(func() { keepTime(life, book) })
+	defer func() {
+		end()
+		clock.Wait()
+	}()
 	traffic, stop := context.WithTimeout(ctx, c.Duration)
 	defer stop()
 	talked := people.Talk(traffic, life)
@@ -155,7 +161,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	if failed == nil {
 		watcher.settle(life, c.Settle)
 		book.Write(ledger.Record{Kind: ledger.Quiet})
-		failed = people.Audit(life, cluster.RouteURLs())
+		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteHeld(life, cluster, book))
 	}
 	end()
 	failed = errors.Join(failed, people.Close())
@@ -178,13 +184,22 @@ func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, wat
 	return list
 }
 
+// whom returns the device that was hit, or nothing.
+func whom(w fault.Wound) (user int64, device string) {
+	if w.On != nil {
+		return w.On.Who()
+	}
+	return 0, ""
+}
+
 // hurt carries out the plan while there is traffic, and returns when that has
 // ended and all is healed.
 func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
 	err := fault.Run(traffic, world, plan, fault.Told{
 		Broken: func(f fault.Fault, wound fault.Wound) {
+			user, device := whom(wound)
 			book.Write(ledger.Record{
-				Kind: ledger.Broken, Fault: f.Name(), Note: wound.What,
+				Kind: ledger.Broken, Fault: f.Name(), Note: wound.What, User: user, Device: device, Over: wound.Heal == nil,
 				Tail: wound.Tail.Microseconds(), Empty: wound.Empty, Restored: wound.Restored, Alone: wound.Alone.Microseconds(),
 			})
 		},

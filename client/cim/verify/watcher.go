@@ -59,7 +59,7 @@ func (w *watcher) hear(r ledger.Record) {
 	case ledger.Shown:
 		w.latest = time.Now()
 	case ledger.Broken:
-		if !strings.Contains(r.Note, "/") { // a device: there are too many
+		if r.Device == "" && !r.Over { // of devices there are too many
 			w.broken[r.Note] = true
 		}
 	case ledger.Healed:

@@ -46,6 +46,7 @@ type Config struct {
 type Crowd struct {
 	devices []*Device
 	talkers []*talker
+	kiosks  []*kiosk
 	groups  []int64 // ids, by index
 }
 
@@ -68,6 +69,9 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	circles := drawCircles(c.Seed, c.Users)
 	for i := range c.Users {
 		crowd.add(c, base, users, i, "phone")
+		if i%everyKiosk == 0 {
+			crowd.kiosks = append(crowd.kiosks, &kiosk{Device: crowd.devices[len(crowd.devices)-1], http: base.HTTP, routes: c.Routes})
+		}
 		if i%everyLaptop == 0 {
 			crowd.add(c, base, users, i, "laptop")
 		}
@@ -142,8 +146,14 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return group.Wait()
 }
 
-// Devices returns all devices, in the order of their places.
-func (c *Crowd) Devices() []*Device { return c.devices }
+// Guests returns all devices that can be hit, in the order of their places.
+func (c *Crowd) Guests() []Guest {
+	var guests []Guest
+	for _, d := range c.devices {
+		guests = append(guests, d)
+	}
+	return guests
+}
 
 // Talk lets everybody send until traffic ends. An answer is waited for until life
 // ends, or Close. What it returns is closed when nobody waits any more.
@@ -151,6 +161,9 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	var talking sync.WaitGroup
 	for _, t := range c.talkers {
 		talking.Go(func() { t.talk(traffic, life) })
+	}
+	for _, k := range c.kiosks {
+		talking.Go(func() { k.visit(traffic, life) })
 	}
 	all := make(chan struct{})
 	go func() {

@@ -60,6 +60,9 @@ func newDevice(name string, user int64, device string, config client.Config, pat
 // String names the device, for people.
 func (d *Device) String() string { return fmt.Sprintf("%d/%s", d.user, d.device) }
 
+// Who is what the ledger calls the device.
+func (d *Device) Who() (user int64, device string) { return d.user, d.device }
+
 // Restartable reports whether the device keeps what it needs to be killed.
 func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }
 
@@ -219,11 +222,13 @@ func (d *Device) watch(c *client.Client, process int) {
 		record := ledger.Record{User: d.user, Device: d.device, Process: process, Note: event.String()}
 		switch e := event.(type) {
 		case client.Connected:
-			record.Kind, record.Note = ledger.Back, ""
+			record.Kind, record.Note, record.Node = ledger.Back, "", e.Node.ID
 		case client.Disconnected:
 			record.Kind = ledger.Away
 		case client.Trimmed:
-			record.Kind = ledger.Trimmed
+			record.Kind, record.First, record.At = ledger.Trimmed, e.From, &ledger.Place{Log: e.Log, Number: e.To}
+		case client.Delivered:
+			record.Kind, record.ID, record.To = ledger.Marked, e.ID, e.To
 		case client.Stopped:
 			if errors.Is(e.Err, client.ErrClosed) {
 				return

@@ -12,6 +12,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
+// confirmed is how many messages a device sends for one whose delivery it asks to be
+// told of, if that is to one user.
+const confirmed = 5
+
 // talker sends a device's orders.
 type talker struct {
 	*Device
@@ -55,6 +59,7 @@ func (t *talker) talk(ctx, life context.Context) {
 				m.Group = proto.Everyone
 			default:
 				m.To = t.users[o.peer]
+				m.Confirm = t.count%confirmed == 0
 			}
 			if ctx.Err() != nil {
 				break

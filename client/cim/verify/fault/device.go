@@ -32,16 +32,16 @@ func (clientFlap) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
 		if err := d.Kill(); err != nil {
 			return Wound{}, err
 		}
-		return Wound{What: d.String() + " killed", Heal: d.Start}, nil
+		return Wound{On: d, What: d.String() + " killed", Heal: d.Start}, nil
 	case s.percent(2, torn):
 		d.Tear()
-		return Wound{What: d.String() + " torn"}, nil
+		return Wound{On: d, What: d.String() + " torn"}, nil
 	case s.percent(3, silent):
 		d.Mute()
-		return Wound{What: d.String() + " silent"}, nil
+		return Wound{On: d, What: d.String() + " silent"}, nil
 	default:
 		d.Cut()
-		return Wound{What: d.String() + " cut"}, nil
+		return Wound{On: d, What: d.String() + " cut"}, nil
 	}
 }
 
@@ -58,5 +58,5 @@ func (slowReader) Rhythm() Rhythm {
 func (slowReader) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
 	d := w.devices[s.Target]
 	d.Slow(true)
-	return Wound{What: d.String() + " slow", Heal: func(context.Context) error { d.Slow(false); return nil }}, nil
+	return Wound{On: d, What: d.String() + " slow", Heal: func(context.Context) error { d.Slow(false); return nil }}, nil
 }

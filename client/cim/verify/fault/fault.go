@@ -65,6 +65,8 @@ type Wound struct {
 	// Empty: the store has lost everything it had. Restored: what it lost by Tail is
 	// gone whatever "accepted" means, because replicas do not help.
 	Empty, Restored bool
+	// On is the device that was hit; nil: a server, or all devices.
+	On crowd.Guest
 	// Heal ends it, and blocks until what was hit is ready again. It may be tried
 	// again after an error. nil: it heals by itself.
 	Heal func(context.Context) error
@@ -83,7 +85,7 @@ func All() []Fault {
 // World is what can break.
 type World struct {
 	cluster *up.Cluster
-	devices []*crowd.Device
+	devices []crowd.Guest
 	seats   []*seat
 	noZK    string
 	noCut   string
@@ -93,7 +95,7 @@ type World struct {
 // NewWorld returns the world of a cluster that just started and its users. noZK
 // says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
 // cut, if it cannot.
-func NewWorld(cluster *up.Cluster, devices []*crowd.Device, noZK, noCut string) *World {
+func NewWorld(cluster *up.Cluster, devices []crowd.Guest, noZK, noCut string) *World {
 	w := &World{cluster: cluster, devices: devices, noZK: noZK, noCut: noCut, signals: up.Signals}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})

@@ -25,7 +25,7 @@ func (j *Judge) stands(r Record) {
 	audit.at[*r.At], audit.places[m.key] = m.key, *r.At
 	view := j.logs[l]
 	switch {
-	case twice && (j.held || m.doubt):
+	case twice && (j.upheld || m.doubt):
 		j.verdict.Doubled++
 	case twice:
 		j.verdict.violate("doubled", "%v stands at %v and at %v", m, first, r.At)

@@ -177,7 +177,8 @@ func TestAuditOfALog(t *testing.T) {
 	stands := func(user int64, id string, number int64) Record {
 		return Record{Kind: Stands, User: user, ID: id, From: alice, To: bob, At: &Place{Epoch: "e", Number: number}}
 	}
-	g := good().with(stands(bob, "a", 1), stands(bob, "b", 2), stands(bob, "c", 3), stands(alice, "a", 11))
+	g := good().with(stands(bob, "a", 1), stands(bob, "b", 2), stands(bob, "c", 3),
+		stands(alice, "a", 11), stands(alice, "b", 12), stands(alice, "c", 13))
 	if v := judge(g); v.Violations() != 0 {
 		t.Error(v.Examples)
 	}

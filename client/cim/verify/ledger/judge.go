@@ -20,7 +20,7 @@ type Judge struct {
 	logs      map[log]*logView
 	groups    map[int64]*group
 	audited   map[log]*logView // in the end
-	held      bool             // something but the store broke
+	upheld    bool             // something but the store broke, and may hold messages up
 	spans     map[stream]int64 // messages sent so far
 	alone     []alone
 	skews     []skew
@@ -28,6 +28,14 @@ type Judge struct {
 	quiet     int64      // us, when it was; zero: not yet
 	cut       string     // why the run was cut short; empty: it was not
 	failovers []failover // after which what was accepted may be gone
+	hits      []hit
+	stalls    []span
+	marks     []mark
+	trims     []trim
+	loggedOut map[device]int64  // us, since when
+	keep      int               // entries that logs keep at most; zero: enough
+	early     map[device]Record // connections of devices that have not joined yet
+	held      []Held            // by the processes in the end
 	verdict   Verdict
 }
 
@@ -84,13 +92,17 @@ type message struct {
 // reader is a device that messages are shown to.
 type reader struct {
 	device
-	place int // among those who joined
-	shown []showing
-	seen  map[key]int          // the life in which it was shown last
-	life  int                  // begins anew when what was kept is lost
-	away  int64                // us, until when it had no connection last; far ahead: it has none
-	trail map[int64][]standing // what stands in each log, as far as it was shown it
-	ended map[int64][]string   // epochs that were left, by log
+	place   int // among those who joined
+	shown   []showing
+	seen    map[key]int   // the life in which it was shown last
+	when    map[key]int64 // us, when it was shown first
+	life    int           // begins anew when what was kept is lost
+	away    int64         // us, until when it had no connection last; far ahead: it has none
+	left    int64         // us, when it lost its connection last
+	offline []span        // when it had none before
+	visits  []visit
+	trail   map[int64][]standing // what stands in each log, as far as it was shown it
+	ended   map[int64][]string   // epochs that were left, by log
 }
 
 // showing is a message that was shown to a device for the first time.
@@ -117,7 +129,7 @@ func NewJudge() *Judge {
 	return &Judge{
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
 		logs: make(map[log]*logView), groups: make(map[int64]*group),
-		audited: make(map[log]*logView), spans: make(map[stream]int64),
+		audited: make(map[log]*logView), loggedOut: make(map[device]int64), early: make(map[device]Record), spans: make(map[stream]int64),
 		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string), Missed: make(map[string]string)},
 	}
 }
@@ -127,6 +139,7 @@ func (j *Judge) Hear(r Record) {
 	switch r.Kind {
 	case Begun:
 		j.verdict.Run, j.verdict.Ack, j.verdict.Asked = r.Note, r.Ack, r.Faults
+		j.keep = r.Keep
 	case LeftOut:
 		j.verdict.LeftOut[r.Fault] = r.Note
 	case Missed:
@@ -150,14 +163,24 @@ func (j *Judge) Hear(r Record) {
 	case Healed:
 		j.isolate(r)
 		j.skew(r)
+		j.strike(r)
 	case Broken:
+		j.strike(r)
 		j.isolate(r)
 		j.skew(r)
-		j.held = j.held || holds(r.Fault)
+		j.upheld = j.upheld || holds(r.Fault)
 		j.verdict.Faults[r.Fault]++
 		j.lose(r)
 	case Trimmed:
-		j.verdict.Trimmed++
+		j.noteTrimmed(r)
+	case Stalled:
+		j.stall(r)
+	case Marked:
+		j.marks = append(j.marks, mark{device{r.User, r.Device}, r.ID, r.To, r.Time})
+	case LoggedIn, LoggedOut, Tried:
+		j.leave(r)
+	case Process:
+		j.held = append(j.held, *r.Held)
 	case Functions:
 		j.verdict.Function = r.Function
 	case Quiet:
@@ -181,10 +204,13 @@ func (j *Judge) join(r Record) {
 		return
 	}
 	reader := &reader{
-		device: d, place: len(j.readers), seen: make(map[key]int), life: 1,
+		device: d, place: len(j.readers), seen: make(map[key]int), when: make(map[key]int64), life: 1,
 		trail: make(map[int64][]standing), ended: make(map[int64][]string),
 	}
 	j.devices[d] = reader
+	if back, known := j.early[d]; known {
+		reader.arrive(back.Time, back.Node)
+	}
 	j.readers = append(j.readers, reader)
 	j.users[r.User] = append(j.users[r.User], reader)
 }
@@ -192,22 +218,46 @@ func (j *Judge) join(r Record) {
 // interrupt takes in that a device's connection broke or came back, or that it
 // lost what it had kept.
 func (j *Judge) interrupt(r Record) {
-	reader := j.devices[device{r.User, r.Device}]
+	d := device{r.User, r.Device}
+	reader := j.devices[d]
 	if reader == nil {
+		if r.Kind == Back {
+			j.early[d] = r // its joined record is still to come
+		}
 		return
 	}
 	switch r.Kind {
 	case Away:
 		if j.quiet == 0 { // then all go home
-			reader.away = math.MaxInt64
+			reader.leave(r.Time)
 		}
 	case Back:
-		reader.away = r.Time
+		reader.arrive(r.Time, r.Node)
 	case Forgot:
 		reader.life++
 		clear(reader.trail)
 		clear(reader.ended)
 	}
+}
+
+// leave notes that the device has no connection.
+func (r *reader) leave(at int64) {
+	if r.away != math.MaxInt64 {
+		r.left, r.away = at, math.MaxInt64
+	}
+	if n := len(r.visits); n > 0 && r.visits[n-1].to == math.MaxInt64 {
+		r.visits[n-1].to = at
+	}
+}
+
+// arrive notes that the device is connected to a node, from another or from none.
+func (r *reader) arrive(at int64, node string) {
+	if r.away == math.MaxInt64 {
+		r.offline = append(r.offline, span{r.left, at})
+	}
+	r.leave(at)
+	r.away = at
+	r.visits = append(r.visits, visit{node, span{at, math.MaxInt64}})
 }
 
 func (j *Judge) send(r Record) {
@@ -361,6 +411,9 @@ func (j *Judge) Verdict() Verdict {
 	for _, reader := range j.readers {
 		v.judgeTurns(reader)
 		v.judgeAnswers(j, reader)
+		v.judgeDelayedOrder(j, reader)
+		v.judgeTimes(j, reader)
+		v.judgePauses(j, reader)
 		v.measure(reader)
 	}
 	j.judgeLogs(&v)
@@ -368,6 +421,11 @@ func (j *Judge) Verdict() Verdict {
 	v.judgeTold(j)
 	v.judgeAlone(j)
 	v.judgeGroups(j)
+	v.judgeJoinings(j)
+	v.judgeMarks(j)
+	v.judgeNowhere(j)
+	v.judgeTrimmed(j)
+	v.judgeProcesses(j)
 	v.tally(j)
 	slices.Sort(v.Sends)
 	slices.Sort(v.Deliveries)

@@ -38,7 +38,13 @@ const (
 	Away      Kind = "away"       // User's Device lost its connection, or its process ended
 	Back      Kind = "back"       // it has one again
 	Forgot    Kind = "forgot"     // User's Device lost what it had kept: it may be shown again what it was shown
-	Trimmed   Kind = "trimmed"    // User's Device was told that entries are gone that it never saw
+	Trimmed   Kind = "trimmed"    // User's Device was told that entries of a log, from First to At, are gone that it never saw
+	Marked    Kind = "marked"     // User's Device was told that his message ID was shown to the user To
+	LoggedIn  Kind = "logged in"  // User's Device has a token
+	LoggedOut Kind = "logged out" // it was told that the token is useless
+	Tried     Kind = "tried"      // the token was shown again: Note says where and for what, Code what came of it
+	Stalled   Kind = "stalled"    // nobody had time to do anything in the Lasted before this record
+	Process   Kind = "process"    // what a process of the cluster holds in the end: Held
 	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
 	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox
 	Functions Kind = "functions"  // the route is a function, and Function is what became of it
@@ -52,6 +58,9 @@ const Everyone int64 = 1
 // NotMember is the Record.Code of a message that was refused because its sender does
 // not belong to its group.
 const NotMember = "not_member"
+
+// Served is the Record.Code of a token that was accepted.
+const Served = "served"
 
 // Record is one line of a ledger. Which fields are set depends on the kind.
 type Record struct {
@@ -78,6 +87,12 @@ type Record struct {
 	Restored bool     `json:"restored,omitempty"` // of Broken: what Tail says is gone whatever Ack means
 	Alone    int64    `json:"alone,omitempty"`    // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
 
+	Over     bool        `json:"over,omitempty"` // of Broken: it ended at once, and no Healed follows
+	Node     string      `json:"node,omitempty"` // of Back: which one it is connected to
+	First    int64       `json:"first,omitempty"`
+	Lasted   int64       `json:"lasted,omitempty"` // us
+	Keep     int         `json:"keep,omitempty"`   // of Begun: entries that logs keep at most; zero: more than are written
+	Held     *Held       `json:"held,omitempty"`
 	Function *faas.Stats `json:"function,omitempty"`
 }
 

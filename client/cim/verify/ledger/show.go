@@ -38,6 +38,7 @@ func (j *Judge) shownTo(reader *reader, m *message, r Record) {
 	}
 	if !again {
 		m.shown++
+		reader.when[m.key] = r.Time
 	}
 	reader.seen[m.key] = reader.life
 	reader.shown = append(reader.shown, showing{m, r.Time, r.Process, reader.life, again})

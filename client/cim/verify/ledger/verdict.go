@@ -40,6 +40,8 @@ type Verdict struct {
 	Asked   []string          // the faults that were to happen
 
 	NotPlayed []string // of those that could, the ones that never began
+	Marks     int      // delivery marks that senders were told
+	Processes []Held   // what the cluster's processes hold in the end
 	CutShort  string   // why the run ended before all was healed and quiet; empty: it did not
 	Unsettled int      // of a run that was cut short before all was quiet: showings that were still to come, of which nothing is said
 
@@ -96,6 +98,12 @@ func (v *Verdict) Print(w io.Writer) error {
 	row("sent to accepted", "p50 %v, p99 %v", quantile(v.Sends, 50), quantile(v.Sends, 99))
 	row("accepted to shown", "p50 %v, p99 %v, longest %v (%s)",
 		quantile(v.Deliveries, 50), quantile(v.Deliveries, 99), micros(v.Longest).Round(time.Millisecond), v.LongestTo)
+	if v.Marks > 0 {
+		row("delivery marks", "%d", v.Marks)
+	}
+	if len(v.Processes) > 0 {
+		row("held in the end", "%s", v.processes())
+	}
 	if v.Trimmed > 0 {
 		row("came too late", "%d times entries were gone before a device could read them", v.Trimmed)
 	}
