@@ -69,7 +69,7 @@ type Config struct {
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
-	Now        func() time.Time      // what tickets are judged by; nil: time.Now
+	Now        func() time.Time      // what clients are told and what is compared with the routes' clocks; nil: time.Now
 }
 
 func (c Config) withDefaults() Config {

@@ -124,7 +124,7 @@ func TestNodeLearnsTicketKeysWhenItAsksToFire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = w.config.Verifier.Ticket(ticket, time.Now())
+			_, err = w.config.Verifier.Ticket(ticket)
 			return err == nil
 		}
 		for _, c := range []struct {

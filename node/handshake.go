@@ -11,7 +11,7 @@ import (
 // login lets a verified connection in as pending and asks a route to open it.
 func (s *session) login(f *proto.Frame) {
 	n := s.node
-	who, refused := n.identify(f, s.link.Plain(), n.config.Now())
+	who, refused := n.identify(f, s.link.Plain())
 	if refused != nil {
 		s.link.Close(refused.Code, refused.Message)
 		return
@@ -51,6 +51,7 @@ func (s *session) opening() *proto.Opening {
 	}
 	again := s.asked && s.number == 0
 	s.asked = true
+	first := s.phase == pending
 	// Both in one: a session for routes has the size of a link, and one for each login
 	// would leave a hole beside each link.
 	var made struct {
@@ -58,7 +59,7 @@ func (s *session) opening() *proto.Opening {
 		session proto.Session
 	}
 	o := &made.opening
-	o.Session, o.Displaces, o.Again = &made.session, s.displaces, again
+	o.Session, o.Displaces, o.Again, o.First = &made.session, s.displaces, again, first
 	s.describe(o.Session, s.number)
 	return o
 }

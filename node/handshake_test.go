@@ -48,9 +48,6 @@ func TestLoginRefusals(t *testing.T) {
 		login func(*testing.T, *town) string
 		code  proto.Code
 	}{
-		"expired": {func(t *testing.T, w *town) string {
-			return w.ticket(t, 1, 5, func(k *token.Ticket) { k.Expires = time.Now() })
-		}, proto.TicketExpired},
 		"another node's": {func(t *testing.T, w *town) string {
 			return w.ticket(t, 1, 5, func(k *token.Ticket) { k.Node = "n2" })
 		}, proto.WrongNode},

@@ -396,6 +396,7 @@ type Opening struct {
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Displaces     int64                  `protobuf:"varint,2,opt,name=displaces,proto3" json:"displaces,omitempty"` // the only number it may displace; -1 any; 0 none
 	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`         // of a CIM connection: reported before, and the answer is not known
+	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`         // no route has confirmed the connection yet: its ticket may have expired
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +448,13 @@ func (x *Opening) GetDisplaces() int64 {
 func (x *Opening) GetAgain() bool {
 	if x != nil {
 		return x.Again
+	}
+	return false
+}
+
+func (x *Opening) GetFirst() bool {
+	if x != nil {
+		return x.First
 	}
 	return false
 }
@@ -2181,11 +2189,12 @@ const file_hop_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12$\n" +
 	"\x06opened\x18\x02 \x03(\v2\f.cim.OpeningR\x06opened\x12$\n" +
 	"\x06closed\x18\x03 \x03(\v2\f.cim.ClosingR\x06closed\x12!\n" +
-	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\"e\n" +
+	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\"{\n" +
 	"\aOpening\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x1c\n" +
 	"\tdisplaces\x18\x02 \x01(\x03R\tdisplaces\x12\x14\n" +
-	"\x05again\x18\x03 \x01(\bR\x05again\"1\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"1\n" +
 	"\aClosing\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"k\n" +
 	"\x06Acking\x12&\n" +

@@ -53,7 +53,8 @@ type Node struct {
 	TLS     bool   `json:"tls,omitempty"`
 }
 
-// LogoutRequest closes the token's device.
+// LogoutRequest logs a device out: its connection ends, and its tokens and unused tickets
+// are void for every route when the answer is there. Repeating it is fine.
 type LogoutRequest struct {
 	Device string `json:"device,omitempty"` // empty: the token's own
 }

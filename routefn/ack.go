@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -12,11 +13,7 @@ import (
 // The session's number fences it: what a connection of long ago acknowledges
 // changes nothing, and is no error. Senders who want to know are told.
 func (rt *Route) Ack(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "ack", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "ack", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.AckPositions
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

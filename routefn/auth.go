@@ -1,6 +1,7 @@
 package routefn
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -8,12 +9,31 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/record"
 )
 
+// serveCaller runs a use case of who bears a token. The store judges the token beside
+// the first thing that is asked of it, and before the first that changes anything: see
+// record.WithPass.
+func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, useCase string, run func(context.Context, token.Token) (any, error)) {
+	rt.serve(w, r, useCase, jsonFormat, func(ctx context.Context) (any, error) {
+		caller, err := rt.caller(r)
+		if err != nil {
+			return nil, err
+		}
+		return run(record.WithPass(ctx, passOf(caller)), caller)
+	})
+}
+
+// passOf is what a token says to the store.
+func passOf(t token.Token) record.Pass {
+	return record.Pass{User: t.User, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()}
+}
+
 // caller returns who asks, from the token that the request bears. The error has
-// the code Unauthorized.
+// the code Unauthorized. Whether the token still counts, the store has to say.
 func (rt *Route) caller(r *http.Request) (token.Token, error) {
-	t, err := rt.cfg.Issuer.VerifyToken(bearer(r), rt.cfg.Now())
+	t, err := rt.cfg.Issuer.VerifyToken(bearer(r))
 	if err != nil {
 		return token.Token{}, proto.Err(proto.Unauthorized, "")
 	}

@@ -9,11 +9,18 @@ import (
 )
 
 // authenticate returns the account that the login is for, if it shows what the
-// mode needs.
-func (rt *Route) authenticate(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
+// mode needs. A pass that it returns is not judged yet.
+func (rt *Route) authenticate(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
 	if q.Token != "" {
 		return rt.accountOfToken(ctx, q)
 	}
+	account, err := rt.accountOfSecret(ctx, q)
+	return account, nil, err
+}
+
+// accountOfSecret returns the account that the login names, if its password matches
+// where passwords are asked for.
+func (rt *Route) accountOfSecret(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	account, err := rt.accountNamed(ctx, q.User, q.Name)
 	if rt.cfg.Auth == AuthOpen {
 		return account, err
@@ -60,21 +67,23 @@ func (rt *Route) accountNamed(ctx context.Context, user int64, name string) (rec
 }
 
 // accountOfToken checks the token against its device and, because a token lives
-// longer than a store that came back empty, against the account of today.
-func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
-	t, err := rt.cfg.Issuer.VerifyToken(q.Token, rt.cfg.Now())
+// longer than a store that came back empty, against the account of today. Whether the
+// token still counts is judged with the pass, in the step that issues a number.
+func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
+	t, err := rt.cfg.Issuer.VerifyToken(q.Token)
 	if err != nil {
-		return record.Account{}, proto.Err(proto.Unauthorized, "")
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "")
 	}
 	if t.Device != q.Device {
-		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another device.")
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another device.")
 	}
 	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name {
-		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another account.")
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
 	account, err := rt.accountNamed(ctx, t.User, t.Name)
 	if isNobody(err) {
-		return record.Account{}, proto.Err(proto.Unauthorized, "The account of the token is gone.")
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The account of the token is gone.")
 	}
-	return account, err
+	pass := passOf(t)
+	return account, &pass, err
 }

@@ -50,7 +50,7 @@ func (rt *Route) CIMLogin(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := rt.land(ctx, account.User, proto.CIMDevice, nil, rt.cfg.CIMRepeat)
+		p, err := rt.land(ctx, record.Issuing{User: account.User, Device: proto.CIMDevice}, nil, rt.cfg.CIMRepeat)
 		if err != nil {
 			return nil, err
 		}
@@ -95,6 +95,6 @@ func (rt *Route) CIMOffline(w http.ResponseWriter, r *http.Request) {
 		if !validUser(q.UserID) {
 			return nil, invalid("The userId is not a user id.")
 		}
-		return nil, rt.logout(ctx, q.UserID, proto.CIMDevice)
+		return nil, rt.logout(ctx, q.UserID, proto.CIMDevice, nil)
 	})
 }

@@ -7,17 +7,14 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // Delivered serves GET /v1/delivered: whether a device of the receiver has passed
 // a private message of the caller's. It is the truth that delivery marks hint at,
 // for any private message, whether a mark was asked for or not.
 func (rt *Route) Delivered(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "delivered", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "delivered", func(ctx context.Context, caller token.Token) (any, error) {
 		id := r.FormValue("id")
 		if !proto.ValidID(id) {
 			return nil, invalid("The id is not the id of a message.")

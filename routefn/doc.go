@@ -13,6 +13,7 @@
 //   - Clients speak JSON under /v1/, decoded strictly, with a token from the login
 //     (register.go, login.go, logout.go, send.go, pull.go, ack.go, delivered.go,
 //     online.go, user.go, schedule.go, scheduled.go, cancel.go, group_*.go, groups.go).
+//     The store judges the token, in the round trip of what is read anyway (auth.go).
 //   - Nodes speak protobuf under /node/, with the service token, and prove for each
 //     session that its ticket came to them (node_*.go, session.go).
 //   - CIM's clients speak CIM's JSON (cim*.go), in open mode only. These handlers

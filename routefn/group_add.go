@@ -5,16 +5,13 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // GroupAdd serves POST /v1/groups/add: it makes another user a member of a group
 // that the caller made, also one whom he removed.
 func (rt *Route) GroupAdd(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "group-add", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "group-add", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.AddMember
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

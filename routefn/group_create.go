@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -17,11 +18,7 @@ import (
 // those he invites. He alone may add and remove others later; everybody else joins by
 // himself, knowing the id.
 func (rt *Route) GroupCreate(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "group-create", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "group-create", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.CreateGroup
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

@@ -5,16 +5,13 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
 // GroupLeave serves POST /v1/groups/leave: it ends the caller's membership.
 func (rt *Route) GroupLeave(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "group-leave", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "group-leave", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.LeaveGroup
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

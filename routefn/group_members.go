@@ -6,16 +6,13 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // GroupMembers serves GET /v1/groups/members: a page of a group's members, by
 // ascending id, for one of them.
 func (rt *Route) GroupMembers(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "group-members", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "group-members", func(ctx context.Context, caller token.Token) (any, error) {
 		query := r.URL.Query()
 		p, err := parsePage(query)
 		if err != nil {

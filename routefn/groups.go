@@ -6,16 +6,13 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
 // Groups serves GET /v1/groups: the groups that the caller belongs to.
 func (rt *Route) Groups(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "groups", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "groups", func(ctx context.Context, caller token.Token) (any, error) {
 		groups, err := rt.cfg.Store.Groups(ctx, caller.User)
 		if err != nil {
 			return nil, err

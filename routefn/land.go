@@ -19,8 +19,8 @@ type landing struct {
 
 // land issues the next number of a device and picks a node for it, around those
 // in avoid. The error has the code NoNode, or Rejected when repeat says so and
-// the device is connected.
-func (rt *Route) land(ctx context.Context, user int64, device string, avoid []string, repeat string) (landing, error) {
+// the device is connected. A token that does not count is record.ErrVoid.
+func (rt *Route) land(ctx context.Context, who record.Issuing, avoid []string, repeat string) (landing, error) {
 	view, err := rt.members(ctx)
 	if err != nil {
 		return landing{}, err
@@ -28,17 +28,17 @@ func (rt *Route) land(ctx context.Context, user int64, device string, avoid []st
 	if view.Ring().Len() == 0 { // before a number is taken for nothing
 		return landing{}, proto.Err(proto.NoNode, "")
 	}
-	issued, err := rt.cfg.Store.IssueNumber(ctx, user, device)
+	issued, err := rt.cfg.Store.IssueNumber(ctx, who)
 	if err != nil {
 		return landing{}, err
 	}
 	displaces := token.Any
 	if repeat == proto.RepeatReject {
-		if displaces, err = rt.mayDisplace(ctx, user, issued.Live); err != nil {
+		if displaces, err = rt.mayDisplace(ctx, who.User, issued.Live); err != nil {
 			return landing{}, err
 		}
 	}
-	member, _ := ring.Pick(view, user, issued.LastNode, avoid, rt.turn.Add(1), rt.cfg.Policy)
+	member, _ := ring.Pick(view, who.User, issued.LastNode, avoid, rt.turn.Add(1), rt.cfg.Policy)
 	return landing{member: member, number: issued.Number, displaces: displaces}, nil
 }
 

@@ -3,6 +3,7 @@ package routefn
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -26,11 +27,12 @@ func (rt *Route) login(ctx context.Context, q proto.LoginRequest) (*proto.LoginA
 	if err := checkLogin(q); err != nil {
 		return nil, err
 	}
-	account, err := rt.authenticate(ctx, q)
+	account, pass, err := rt.authenticate(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	p, err := rt.land(ctx, account.User, q.Device, q.Avoid, rt.repeatOf(q))
+	who := record.Issuing{User: account.User, Device: q.Device, Pass: pass}
+	p, err := rt.land(ctx, who, q.Avoid, rt.repeatOf(q))
 	if err != nil {
 		return nil, err
 	}
@@ -71,18 +73,19 @@ func (rt *Route) repeatOf(q proto.LoginRequest) string {
 	return rt.cfg.Repeat
 }
 
-// admit makes the ticket and the token.
+// admit makes the ticket and the token. The token lives by the store's clock, which is
+// in its number.
 func (rt *Route) admit(account record.Account, device string, p landing) (*proto.LoginAnswer, error) {
-	now := rt.cfg.Now()
 	ticket, err := rt.cfg.Issuer.Ticket(token.Ticket{
 		User: account.User, Name: account.Name, Device: device, Number: p.number, Displaces: p.displaces,
-		Node: p.member.ID, Expires: now.Add(token.TicketLife),
+		Node: p.member.ID, Expires: rt.cfg.Now().Add(token.TicketLife),
 	})
 	if err != nil {
 		return nil, err
 	}
 	pass, err := rt.cfg.Issuer.Token(token.Token{
-		User: account.User, Name: account.Name, Device: device, Expires: now.Add(token.TokenLife),
+		User: account.User, Name: account.Name, Device: device, Number: p.number,
+		Expires: time.UnixMilli(p.number).Add(token.TokenLife),
 	})
 	if err != nil {
 		return nil, err

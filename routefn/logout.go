@@ -3,6 +3,7 @@ package routefn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -10,9 +11,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Logout serves POST /v1/logout: it closes the session of a device of the caller,
-// his own if he names none, and tells the connection why. Without a session it
-// does nothing.
+// Logout serves POST /v1/logout: it logs a device of the caller out, the caller's own
+// if none is named. Its session is closed and told why; its token and its unused
+// tickets are void for every route when the answer is there.
 func (rt *Route) Logout(w http.ResponseWriter, r *http.Request) {
 	rt.serve(w, r, "logout", jsonFormat, func(ctx context.Context) (any, error) {
 		caller, err := rt.caller(r)
@@ -26,21 +27,21 @@ func (rt *Route) Logout(w http.ResponseWriter, r *http.Request) {
 		if q.Device != "" && !validDevice(q.Device) {
 			return nil, checkDevice(q.Device)
 		}
-		return proto.LogoutAnswer{}, rt.logout(ctx, caller.User, cmp.Or(q.Device, caller.Device))
+		pass := passOf(caller)
+		return proto.LogoutAnswer{}, rt.logout(ctx, caller.User, cmp.Or(q.Device, caller.Device), &pass)
 	})
 }
 
-func (rt *Route) logout(ctx context.Context, user int64, device string) error {
-	live, err := rt.session(ctx, user, device)
-	if err != nil || live == nil {
-		return err
+// logout logs a device out for who shows the pass; nil: for anybody.
+func (rt *Route) logout(ctx context.Context, user int64, device string, by *record.Pass) error {
+	live, err := rt.cfg.Store.Logout(ctx, user, device, by)
+	if live != nil {
+		rt.kick(user, *live, proto.LoggedOut)
 	}
-	closing := record.Closing{User: user, Device: device, Number: live.Number}
-	if err := rt.cfg.Store.CloseSessions(ctx, []record.Closing{closing})[0]; err != nil {
-		return err
+	if errors.Is(err, record.ErrNoUser) { // who has no account is logged in nowhere
+		return nil
 	}
-	rt.kick(user, *live, proto.LoggedOut)
-	return nil
+	return err
 }
 
 // session returns the live session of a device, or nil.

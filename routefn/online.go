@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 )
 
@@ -25,12 +26,12 @@ const (
 // Online serves GET /v1/online: a page of the users that are connected, by
 // ascending id.
 func (rt *Route) Online(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "online", jsonFormat, func(ctx context.Context) (any, error) {
-		if _, err := rt.caller(r); err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "online", func(ctx context.Context, _ token.Token) (any, error) {
 		p, err := parsePage(r.URL.Query())
 		if err != nil {
+			return nil, err
+		}
+		if err := rt.cfg.Store.Judge(ctx); err != nil { // it asks the store for nothing else
 			return nil, err
 		}
 		return rt.online(ctx, p)

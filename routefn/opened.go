@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -111,8 +112,12 @@ func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening 
 			displaces = token.Any
 		}
 	}
+	var within time.Duration
+	if o.GetFirst() {
+		within = token.TicketLife
+	}
 	return record.Opening{
-		User: s.User, Number: s.Number, Displaces: displaces,
+		User: s.User, Number: s.Number, Displaces: displaces, Within: within,
 		Session: record.Session{Device: s.Device, Node: origin.Node, Boot: origin.Boot, Addr: origin.Address},
 	}
 }

@@ -6,16 +6,13 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // Pull serves POST /v1/pull: the messages of the caller's inbox, or of a group,
 // after a position.
 func (rt *Route) Pull(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "pull", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "pull", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.PullMessages
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

@@ -13,11 +13,7 @@ import (
 // and answers with how it stands. Whoever repeats a request repeats its id, and
 // nothing more is scheduled.
 func (rt *Route) Schedule(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "schedule", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "schedule", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.ScheduleMessage
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

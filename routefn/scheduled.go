@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -19,11 +20,7 @@ const maxScheduledPage = 100
 // Scheduled serves GET /v1/scheduled: a page of the caller's delayed messages that
 // were not sent yet, and with the first page those that will never be.
 func (rt *Route) Scheduled(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "scheduled", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "scheduled", func(ctx context.Context, caller token.Token) (any, error) {
 		after, limit, err := parseScheduledPage(r.URL.Query())
 		if err != nil {
 			return nil, err

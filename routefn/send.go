@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -12,11 +13,7 @@ import (
 // answers with the sender's own copy's position and pushes it. Whoever repeats a
 // request repeats its id, and is answered with what stands in the log.
 func (rt *Route) Send(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "send", jsonFormat, func(ctx context.Context) (any, error) {
-		caller, err := rt.caller(r)
-		if err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "send", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.SendMessage
 		if err := decodeJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 			return nil, err

@@ -95,6 +95,8 @@ var storeCodes = []struct {
 	{record.ErrRemoved, proto.Removed},
 	{record.ErrNameTaken, proto.NameTaken},
 	{record.ErrSuperseded, proto.SessionUnknown},
+	{record.ErrExpired, proto.TicketExpired},
+	{record.ErrVoid, proto.Unauthorized},
 	{record.ErrDisplacesOther, proto.Rejected},
 	{record.ErrTooLate, proto.TooLate},
 	{record.ErrNotScheduled, proto.NotScheduled},

@@ -6,14 +6,12 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // User serves GET /v1/user: the account with an id or with a name.
 func (rt *Route) User(w http.ResponseWriter, r *http.Request) {
-	rt.serve(w, r, "user", jsonFormat, func(ctx context.Context) (any, error) {
-		if _, err := rt.caller(r); err != nil {
-			return nil, err
-		}
+	rt.serveCaller(w, r, "user", func(ctx context.Context, _ token.Token) (any, error) {
 		id, name := r.FormValue("id"), r.FormValue("name")
 		if (id == "") == (name == "") {
 			return nil, invalid("Ask for an id or for a name.")

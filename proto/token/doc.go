@@ -10,6 +10,12 @@
 //     ticket. A node hands it back with everything it reports or sends for the
 //     connection, and only routes can check it: a node that was broken into can
 //     act for those who came to it, as the node they came to, and for nobody else.
-//   - A token is a MAC over user, device and expiry. No node ever sees one. It
+//   - A token is a MAC over user, device, number and expiry. No node ever sees one. It
 //     spares the password at a reconnect.
+//
+// What is issued here is judged in two places. The keys say who made it. The store says
+// whether it still counts: it expires by the store's clock, which gave it its number, and
+// is void once its device has logged out. So no clock of a route or a node lets anybody
+// in or keeps anybody out. Tokens of before they had a number count until their device
+// logs out.
 package token

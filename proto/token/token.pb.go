@@ -129,6 +129,7 @@ type TokenBody struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"` // ms since 1970
+	Number        int64                  `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`   // of the login that it came with; zero: made before tokens had one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +192,13 @@ func (x *TokenBody) GetExpires() int64 {
 	return 0
 }
 
+func (x *TokenBody) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_token_token_proto protoreflect.FileDescriptor
 
 const file_token_token_proto_rawDesc = "" +
@@ -205,12 +213,13 @@ const file_token_token_proto_rawDesc = "" +
 	"\tdisplaces\x18\x05 \x01(\x03R\tdisplaces\x12\x12\n" +
 	"\x04node\x18\x06 \x01(\tR\x04node\x12\x18\n" +
 	"\aexpires\x18\a \x01(\x03R\aexpires\x12\x14\n" +
-	"\x05proof\x18\b \x01(\fR\x05proof\"e\n" +
+	"\x05proof\x18\b \x01(\fR\x05proof\"}\n" +
 	"\tTokenBody\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x18\n" +
-	"\aexpires\x18\x04 \x01(\x03R\aexpiresB)Z'github.com/cim-go/cim/proto/token;tokenb\x06proto3"
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x03R\x06numberB)Z'github.com/cim-go/cim/proto/token;tokenb\x06proto3"
 
 var (
 	file_token_token_proto_rawDescOnce sync.Once

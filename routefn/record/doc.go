@@ -22,8 +22,13 @@
 //	  base                  entries trimmed so far; moved by trim.lua alone
 //	  live                  inbox: the live sessions, one line a device; written by open.lua and close.lua, read by
 //	                        Append, IssueNumber, Sessions, Reconcile
-//	  issued                inbox: the last session number given, one sequence for all devices; issue.lua, open.lua
-//	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua
+//	  issued                inbox: the last session number given, one sequence for all devices; issue.lua, open.lua,
+//	                        logout.lua. A number is the store's clock in ms when it was issued, or above it
+//	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua, logout.lua
+//	  out:DEVICE            inbox: the number up to which the device's tokens and tickets are void, see void.lua;
+//	                        logout.lua, open.lua, read by issue.lua, token.lua
+//	  out                   inbox: the same of all devices without cursors: they never connected, or were forgotten;
+//	                        logout.lua, read with out:DEVICE
 //	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, read by Cursors
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, read by Groups, ack.lua, open.lua

@@ -226,7 +226,7 @@ func TestServerThatIsNotThereIsUnavailable(t *testing.T) {
 	if err := s.Ping(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("ping: %v", err)
 	}
-	if _, err := s.IssueNumber(t.Context(), alice, "phone"); !errors.Is(err, ErrUnavailable) {
+	if _, err := s.IssueNumber(t.Context(), Issuing{User: alice, Device: "phone"}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("issue: %v", err)
 	}
 }

@@ -1,16 +1,18 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
 
 // IssueNumber takes the next session number for a login of user's device. It is
-// above every number the user was given, on any device, and displaces nothing
-// by itself. A number that is never used costs nobody anything. It returns
-// ErrNoUser for a user without an account.
-func (s *Store) IssueNumber(ctx context.Context, user int64, device string) (Issued, error) {
-	issued, errs := s.IssueNumbers(ctx, []Issuing{{User: user, Device: device}})
+// above every number the user was given, on any device, not below the store's clock in
+// ms, and displaces nothing by itself. A number that is never used costs nobody
+// anything. It returns ErrNoUser for a user without an account, and ErrVoid for a
+// Pass that does not count.
+func (s *Store) IssueNumber(ctx context.Context, q Issuing) (Issued, error) {
+	issued, errs := s.IssueNumbers(ctx, []Issuing{q})
 	return issued[0], errs[0]
 }
 
@@ -27,12 +29,12 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		}
 		l := logRef{user: q.User}
 		logs = append(logs, l)
-		ops = append(ops, l.hashScript(issueScript, q.Device))
+		ops = append(ops, l.hashScript(issueScript, append([]any{q.Device}, q.Pass.args()...)...))
 		of = append(of, i)
 	}
 	s.onLogs(ctx, "issue", logs, ops)
 	for j, o := range ops {
-		if errs[of[j]] = o.err; o.err != nil {
+		if errs[of[j]] = cmp.Or(o.err, refusalOf(o)); errs[of[j]] != nil {
 			continue
 		}
 		issued[of[j]] = Issued{

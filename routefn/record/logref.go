@@ -69,7 +69,12 @@ func (l logRef) position(epoch proto.Epoch, number int64, key string) proto.Posi
 // onLogs runs ops, ops[i] on logs[i], makes the logs that are not there and runs
 // their ops again. An op whose user has no account gets ErrNoUser.
 func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op) {
-	s.run(ctx, name, ops...)
+	s.onLogsBy(ctx, s.run, name, logs, ops)
+}
+
+// onLogsBy is onLogs for ops that run takes to the store: Store.run or Store.accept.
+func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op) {
+	run(ctx, name, ops...)
 	var missing []logRef
 	var again []*op
 	for i, o := range ops {
@@ -88,7 +93,7 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*o
 			ready = append(ready, again[i])
 		}
 	}
-	s.run(ctx, name, ready...)
+	run(ctx, name, ready...)
 	for _, o := range ready {
 		if o.noLog() { // lost again: a failover is going on
 			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)

@@ -10,8 +10,8 @@ import (
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
 	"account", "ack", "append", "cancel", "change", "clock", "close", "create", "cursors", "drop", "due", "enter", "find", "finish", "groups", "intend",
-	"issue", "key", "look", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
-	"take", "trim",
+	"issue", "key", "logout", "look", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
+	"take", "token", "trim",
 }
 
 // storeBuckets in seconds: 0.1 ms is one round trip on one machine; 3 s is past the

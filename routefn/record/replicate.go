@@ -80,7 +80,7 @@ func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
 	if s.writers != nil {
 		by = s.writers.exec
 	}
-	s.runBy(ctx, by, name, ops)
+	s.runShown(ctx, by, name, ops)
 }
 
 // exec gives ops to the writer of a master and blocks until they are answered or

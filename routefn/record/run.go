@@ -33,7 +33,7 @@ type way func(ctx context.Context, client *redis.Client, ops []*op)
 // order. Each op has its reply or its error then. A server that fails a pipeline, or
 // that has taken half of Config.ReadTimeout, is sent no further one: what it did is
 // answered, and the rest is ErrUnavailable.
-func (s *Store) run(ctx context.Context, name string, ops ...*op) { s.runBy(ctx, s.exec, name, ops) }
+func (s *Store) run(ctx context.Context, name string, ops ...*op) { s.runShown(ctx, s.exec, name, ops) }
 
 func (s *Store) runBy(ctx context.Context, by way, name string, ops []*op) {
 	if len(ops) == 0 {

@@ -28,7 +28,7 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 		}
 		l := logRef{user: o.User}
 		logs = append(logs, l)
-		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr))
+		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds()))
 		of = append(of, i)
 	}
 	s.onLogs(ctx, "open", logs, ops)
@@ -61,6 +61,8 @@ func opened(l logRef, o *op) Opened {
 	switch text(r[0]) {
 	case "superseded":
 		answer.Err = ErrSuperseded
+	case "expired":
+		answer.Err = ErrExpired
 	case "other":
 		answer.Err = ErrDisplacesOther
 	}

@@ -23,7 +23,7 @@ func login(t testing.TB, s *Store, user int64, device, node string, displaces in
 
 func issue(t testing.TB, s *Store, user int64, device string) Issued {
 	t.Helper()
-	issued, err := s.IssueNumber(t.Context(), user, device)
+	issued, err := s.IssueNumber(t.Context(), Issuing{User: user, Device: device})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,10 @@ func TestNumbersAreIssuedInOneGo(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		live := login(t, s, alice, "phone", "n1", -1)
-		list := []Issuing{{alice, "phone"}, {4711, "phone"}, {bob, "de\tsk"}, {alice, "desk"}, {bob, "desk"}}
+		list := []Issuing{
+			{User: alice, Device: "phone"}, {User: 4711, Device: "phone"}, {User: bob, Device: "de\tsk"},
+			{User: alice, Device: "desk"}, {User: bob, Device: "desk"},
+		}
 		issued, errs := s.IssueNumbers(t.Context(), list)
 		if errs[0] != nil || issued[0].Live == nil || *issued[0].Live != live || issued[0].Number <= live.Number {
 			t.Errorf("connected: %+v, %v", issued[0], errs[0])
@@ -101,7 +104,7 @@ func TestLateCloseKeepsNewSession(t *testing.T) {
 func TestCloseOfStrangersChangesNothing(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		closeSession(t, s, 4711, "phone", 5)
-		if _, err := s.IssueNumber(t.Context(), 4711, "phone"); !errors.Is(err, ErrNoUser) {
+		if _, err := s.IssueNumber(t.Context(), Issuing{User: 4711, Device: "phone"}); !errors.Is(err, ErrNoUser) {
 			t.Errorf("number for nobody: %v", err)
 		}
 		if o := open(t, s, 4711, "phone", "n1", 5, 0); !errors.Is(o.Err, ErrNoUser) {

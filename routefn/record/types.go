@@ -37,6 +37,12 @@ var (
 	// ErrSuperseded is returned for a session number that is not above the
 	// device's live and closed ones.
 	ErrSuperseded = errors.New("session number is superseded")
+	// ErrExpired is returned for a session number that was issued too long ago, by the
+	// store's clock, to be opened now.
+	ErrExpired = errors.New("session number has expired")
+	// ErrVoid is returned for a Pass that does not count any more: its device has
+	// logged out since, or it has expired by the store's clock.
+	ErrVoid = errors.New("token is void")
 	// ErrDisplacesOther is returned by Open when a connection is live that the new
 	// one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
@@ -73,6 +79,7 @@ type Session struct {
 type Issuing struct {
 	User   int64
 	Device string
+	Pass   *Pass // of the same user and device, judged in the same step; nil: none is shown
 }
 
 // Issued is what IssueNumber answers.
@@ -88,9 +95,13 @@ type Opening struct {
 	Number    int64 // zero: take one (a CIM connection)
 	Displaces int64 // the only number it may displace; -1 any; 0 none
 	Session         // Device, Node, Boot and Addr; its Number is not read
+
+	// Within is how long after its issue the number may be opened, by the store's
+	// clock; zero: for ever, as that of a connection which was open before.
+	Within time.Duration
 }
 
-// Opened is the answer to one Opening. Err is nil, ErrSuperseded,
+// Opened is the answer to one Opening. Err is nil, ErrSuperseded, ErrExpired,
 // ErrDisplacesOther, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown, after
 // which repeating it is harmless.
 type Opened struct {

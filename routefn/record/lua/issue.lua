@@ -1,11 +1,17 @@
 -- Takes the next session number of a user.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device
--- Answers {'nolog'}, or {'ok', number, the device's live session or '', node of
+-- ARGV[1] device; ARGV[2] number, ARGV[3] expiry of the token that the device shows, or
+-- ARGV[2] '' if it shows none
+-- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok', number, the device's live session or '', node of
 -- the user's last session or ''}.
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last')
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last', 'out:' .. ARGV[1], 'out')
 if not head[1] then return {'nolog'} end
+if ARGV[2] ~= '' then
+  local cursor = not head[6] or redis.call('HEXISTS', KEYS[1], 'cur:' .. ARGV[1]) == 1
+  local why = refusal(voidTo(head[5], head[6], cursor), ARGV[2], ARGV[3])
+  if why then return {why} end
+end
 local number = nextNumber(head[2])
 redis.call('HSET', KEYS[1], 'issued', digits(number))
 local _, mine = split(head[3], ARGV[1])

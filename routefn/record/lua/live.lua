@@ -23,7 +23,5 @@ end
 -- A number that this user was never given: above the last one, and not below
 -- the store's clock, so that a failover that forgot the last one repeats none.
 local function nextNumber(issued)
-  local now = redis.call('TIME')
-  local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-  return math.max(tonumber(issued or 0) + 1, ms)
+  return math.max(tonumber(issued or 0) + 1, clock())
 end

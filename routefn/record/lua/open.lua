@@ -2,19 +2,21 @@
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number it may
--- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr
--- Answers {'nolog'}, or {'ok', 'superseded' or 'other', number, the session that
+-- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr; ARGV[7] for how
+-- many ms after it was issued the number may be opened, 0 for ever
+-- Answers {'nolog'}, or {'ok', 'superseded', 'expired' or 'other', number, the session that
 -- was or is in the way or '', epoch, base, length, key of the newest entry, the
 -- device's cursors or '', the user's groups or '', his intents or '', version of the
 -- groups}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
-  'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version')
+  'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version', 'out:' .. device, 'out')
 if length == 0 or not head[1] then return {'nolog'} end
 
 local live, mine, lines = split(head[3], device)
 local issued, closed = tonumber(head[4] or 0), tonumber(head[5] or 0)
+local void = voidTo(head[10], head[11], head[6])
 local number, displaces = tonumber(ARGV[2]), tonumber(ARGV[3])
 if number == 0 then number = nextNumber(issued) end
 
@@ -23,8 +25,10 @@ if number == 0 then number = nextNumber(issued) end
 -- cannot be another's.
 local again = live == number and string.match(mine, '^[^\t]*\t%d+\t[^\t]*\t([^\t]*)\t') == ARGV[4]
 local verdict = 'ok'
-if number <= closed or (live and number <= live and not again) then
+if number <= math.max(closed, void or 0) or (live and number <= live and not again) then
   verdict = 'superseded'
+elseif not again and ARGV[7] ~= '0' and clock() - number > tonumber(ARGV[7]) then
+  verdict = 'expired' -- a number is the store's clock when it was issued, or above it
 elseif live and not again and displaces ~= -1 and displaces ~= live then
   verdict = 'other'
 end
@@ -36,5 +40,6 @@ if verdict ~= 'ok' then return answer end
 lines[#lines + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
 redis.call('HSET', KEYS[2], 'live', table.concat(lines, '\n'), 'last', ARGV[4],
   'issued', digits(math.max(issued, number)))
+if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- before it has a cursor
 if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
 return answer

@@ -1,0 +1,100 @@
+package routefn
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+)
+
+// The answer to a logout is the end: nothing is served any more for what the device was
+// given before, whoever logged it out and from where.
+func TestNothingIsServedAfterLogout(t *testing.T) {
+	w := newWorld(t, nil)
+	bob := w.register("bob")
+	alice := w.connect("alice", "phone")
+	group := strconv.FormatInt(w.createGroup(alice.Token, proto.CreateGroup{ID: "g1"}), 10)
+	// Of before tokens had a number.
+	old, err := w.issuer.Token(token.Token{User: alice.User, Name: "alice", Device: "phone", Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := strconv.FormatInt(bob, 10)
+	calls := map[string]string{ // of every use case that asks for a token, and how
+		proto.PathSend: `{"id":"m1","to":` + to + `,"text":"x"}`, proto.PathPull: `{}`,
+		proto.PathAck:    `{"number":` + strconv.FormatInt(alice.Number, 10) + `,"cursors":[{"log":0,"epoch":"1","number":1}]}`,
+		proto.PathOnline: "", proto.PathUser + "?id=" + to: "", proto.PathDelivered + "?id=m1&to=" + to: "",
+		proto.PathSchedule: `{"id":"m2","to":` + to + `,"text":"x","after":1000}`, proto.PathScheduled: "",
+		proto.PathCancel: `{"id":"m2"}`, proto.PathGroups: "", proto.PathGroupCreate: `{"id":"g2"}`,
+		proto.PathGroupJoin: `{"group":` + group + `}`, proto.PathGroupAdd: `{"group":` + group + `,"user":` + to + `}`,
+		proto.PathGroupRemove: `{"group":` + group + `,"user":` + to + `}`, proto.PathGroupMembers + "?group=" + group: "",
+		proto.PathGroupLeave: `{"group":` + group + `}`,
+	}
+	for _, u := range useCases {
+		status, _, _ := w.call(u.methods[0], u.path, "", "application/json", "{}")
+		there := slices.ContainsFunc(slices.Collect(maps.Keys(calls)), func(path string) bool {
+			return path == u.path || strings.HasPrefix(path, u.path+"?")
+		})
+		if status == http.StatusUnauthorized && !there && u.path != proto.PathLogout && !strings.HasPrefix(u.path, "/node/") {
+			t.Errorf("%s asks for a token and is not tried", u.path)
+		}
+	}
+	try := func(bearer string) map[string]proto.Code {
+		codes := make(map[string]proto.Code)
+		for path, body := range calls {
+			method := http.MethodPost
+			if body == "" {
+				method = http.MethodGet
+			}
+			status, _, b := w.call(method, path, bearer, "application/json", body)
+			codes[path] = w.decode(status, b, nil)
+		}
+		return codes
+	}
+	for _, bearer := range []string{alice.Token, old} {
+		for path, code := range try(bearer) {
+			if code == proto.Unauthorized {
+				t.Errorf("%s before the logout: %v", path, code)
+			}
+		}
+	}
+	desk := w.connect("alice", "desk")
+	unused := w.login(proto.LoginRequest{Token: alice.Token, Device: "phone"})
+	if code := w.post(proto.PathLogout, desk.Token, proto.LogoutRequest{Device: "phone"}, nil); code != proto.OK {
+		t.Fatal(code)
+	}
+	for name, bearer := range map[string]string{"token": alice.Token, "token of before": old, "token of the unused login": unused.Token} {
+		for path, code := range try(bearer) {
+			if code != proto.Unauthorized {
+				t.Errorf("%s by the %s: %v", path, name, code)
+			}
+		}
+		if code := w.post(proto.PathLogin, "", proto.LoginRequest{Token: bearer, Device: "phone"}, nil); code != proto.Unauthorized {
+			t.Errorf("login by the %s: %v", name, code)
+		}
+		if code := w.post(proto.PathLogout, bearer, proto.LogoutRequest{Device: "desk"}, nil); code != proto.Unauthorized {
+			t.Errorf("another device is logged out by the %s: %v", name, code)
+		}
+		if code := w.post(proto.PathLogout, bearer, proto.LogoutRequest{}, nil); code != proto.OK {
+			t.Errorf("the logout again by the %s: %v", name, code)
+		}
+	}
+	if o := w.report(w.nodes[unused.Node.ID], w.opening(unused))[0]; proto.Code(o.Code) != proto.SessionUnknown {
+		t.Errorf("the unused ticket: %v", proto.Code(o.Code))
+	}
+	again := w.login(proto.LoginRequest{Name: "alice", Device: "phone"})
+	for name, bearer := range map[string]string{"the next login's": again.Token, "the other device's": desk.Token} {
+		if code := w.post(proto.PathPull, bearer, proto.PullMessages{}, nil); code != proto.OK {
+			t.Errorf("%s: %v", name, code)
+		}
+	}
+	if o := w.report(w.nodes[again.Node.ID], w.opening(again))[0]; o.Code != 0 {
+		t.Errorf("the next ticket: %v", proto.Code(o.Code))
+	}
+}
