@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -174,7 +175,7 @@ func (n *Node) settle(d *proto.Difference) {
 	}
 	switch d.Verdict {
 	case proto.Verdict_DISPLACED:
-		s.evict(proto.Replaced)
+		s.evict(cmp.Or(proto.Code(d.Code), proto.Replaced))
 	case proto.Verdict_UNKNOWN, proto.Verdict_GROUPS:
 		n.reporter.open(s)
 	case proto.Verdict_BEHIND:

@@ -35,6 +35,16 @@ func TestReconcileClosesTheDisplaced(t *testing.T) {
 	})
 }
 
+func TestReconcileTellsWhyADeviceWasForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		d := phone(proto.Verdict_DISPLACED)
+		d.Code = int32(proto.Crowded)
+		w.route.differ(d)
+		w.login(t, 1, 5).kicked(t, proto.Crowded)
+	})
+}
+
 func TestReconcileOpensAgainWhatTheStoreLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

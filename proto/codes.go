@@ -66,6 +66,7 @@ const (
 	TooMany       Code = 4219 // as many delayed messages are pending as a user may have
 	NotCreator    Code = 4220 // who asks did not make the group
 	Removed       Code = 4221 // who asks was removed from the group, and has to be added again
+	Crowded       Code = 4222 // other devices of the user came, and there is no room for this one
 )
 
 // Retry is what a client does after a code.
@@ -137,6 +138,7 @@ var known = map[Code]facts{
 	NotScheduled:  {"not-scheduled", http.StatusNotFound, "There is no such delayed message."},
 	TooMany:       {"too-many", http.StatusConflict, "Too many messages are waiting to be sent."},
 	NotCreator:    {"not-creator", http.StatusForbidden, "Only who made the group may do that."},
+	Crowded:       {"crowded", http.StatusConflict, "You have too many devices. A newer one took the place of this one."},
 	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Who made it can add you again."},
 }
 

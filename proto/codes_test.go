@@ -47,6 +47,7 @@ const goldenCodes = `0 ok 200
 4219 too-many 409
 4220 not-creator 403
 4221 removed 403
+4222 crowded 409
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -1177,6 +1177,7 @@ type Difference struct {
 	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	Verdict       Verdict                `protobuf:"varint,4,opt,name=verdict,proto3,enum=cim.Verdict" json:"verdict,omitempty"`
 	Newest        *Mark                  `protobuf:"bytes,5,opt,name=newest,proto3" json:"newest,omitempty"` // BEHIND
+	Code          int32                  `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`    // DISPLACED: what to tell the connection; zero: Replaced
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1244,6 +1245,13 @@ func (x *Difference) GetNewest() *Mark {
 		return x.Newest
 	}
 	return nil
+}
+
+func (x *Difference) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
 }
 
 // MoveRequest asks for tickets elsewhere: the node leaves and sends its clients
@@ -2246,14 +2254,15 @@ const file_hop_proto_rawDesc = "" +
 	"\x0fReconcileAnswer\x121\n" +
 	"\vdifferences\x18\x01 \x03(\v2\x0f.cim.DifferenceR\vdifferences\x12!\n" +
 	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\x12\x16\n" +
-	"\x06lapsed\x18\x03 \x03(\x03R\x06lapsed\"\x9b\x01\n" +
+	"\x06lapsed\x18\x03 \x03(\x03R\x06lapsed\"\xaf\x01\n" +
 	"\n" +
 	"Difference\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12&\n" +
 	"\averdict\x18\x04 \x01(\x0e2\f.cim.VerdictR\averdict\x12!\n" +
-	"\x06newest\x18\x05 \x01(\v2\t.cim.MarkR\x06newest\"W\n" +
+	"\x06newest\x18\x05 \x01(\v2\t.cim.MarkR\x06newest\x12\x12\n" +
+	"\x04code\x18\x06 \x01(\x05R\x04code\"W\n" +
 	"\vMoveRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.MoveItemR\x05items\"H\n" +

@@ -67,5 +67,8 @@ func difference(d record.Difference) *proto.Difference {
 	if d.Verdict == proto.Verdict_BEHIND {
 		answer.Newest = d.Newest.Mark()
 	}
+	if d.Forgotten {
+		answer.Code = int32(proto.Crowded)
+	}
 	return answer
 }

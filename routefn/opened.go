@@ -122,7 +122,7 @@ func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening 
 	}
 }
 
-// open opens sessions and kicks those they displace. A CIM connection that finds
+// open opens sessions and kicks those they displace and those there is no room for. A CIM connection that finds
 // its device connected is opened after all if that connection is not there.
 func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 	opened := rt.cfg.Store.OpenSessions(ctx, b.openings)
@@ -130,6 +130,9 @@ func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 	for i, o := range opened {
 		if o.Err == nil && o.Displaced != nil {
 			rt.kick(b.openings[i].User, *o.Displaced, proto.Replaced)
+		}
+		for _, ended := range o.Ended {
+			rt.kick(b.openings[i].User, ended, proto.Crowded)
 		}
 		for _, c := range o.Finished {
 			rt.announce(&c)

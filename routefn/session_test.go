@@ -1,6 +1,7 @@
 package routefn
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -50,6 +51,30 @@ func TestOtherDeviceIsNotDisplaced(t *testing.T) {
 	}
 	if len(phone.node.kicks())+len(desk.node.kicks()) != 0 {
 		t.Fatal("a connection of another device was kicked")
+	}
+}
+
+// A user who comes with ever more devices has the oldest connection ended, for good:
+// no two devices displace each other for ever.
+func TestDeviceForWhichThereIsNoRoomIsToldSo(t *testing.T) {
+	w := newWorld(t, nil)
+	oldest := w.connect("alice", "device-0")
+	for i := range 32 {
+		w.connect("alice", fmt.Sprint("device-", i+1))
+	}
+	w.flush()
+	kicks := oldest.node.kicks()
+	if len(kicks) != 1 || kicks[0].Number != oldest.Number || proto.Code(kicks[0].Code) != proto.Crowded ||
+		proto.Code(kicks[0].Code).Retry() != proto.RetryNever {
+		t.Fatalf("kicks of the oldest connection: %v", kicks)
+	}
+	// Its node missed that: reconciliation says it once more.
+	var answer proto.ReconcileAnswer
+	w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: oldest.node.origin, Held: []*proto.Held{
+		{User: oldest.User, Device: "device-0", Number: oldest.Number},
+	}}, &answer)
+	if d := answer.Differences; len(d) != 1 || d[0].Verdict != proto.Verdict_DISPLACED || proto.Code(d[0].Code) != proto.Crowded {
+		t.Errorf("reconciliation tells %v", d)
 	}
 }
 

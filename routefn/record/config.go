@@ -38,6 +38,7 @@ type Config struct {
 	ReplicaTimeout time.Duration // less than ReadTimeout; zero: half of it
 
 	Retention Retention
+	Devices   int // of a user that are known; zero: 32
 
 	// AllowEmbedded accepts a store that does not tell its eviction policy, which
 	// is what the one of package embedded does. It is for tests and for a cluster
@@ -60,6 +61,7 @@ func (c Config) withDefaults() Config {
 	c.MaxIdleTime = orDefault(c.MaxIdleTime, 5*time.Minute)
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
+	c.Devices = orDefault(c.Devices, 32)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -72,6 +74,8 @@ func (c Config) withDefaults() Config {
 // check finds what would make every append fail.
 func (c Config) check() error {
 	switch {
+	case c.Devices < 1:
+		return fmt.Errorf("a user cannot have %d devices", c.Devices)
 	case c.Replicas < 0:
 		return fmt.Errorf("store cannot wait for %d replicas", c.Replicas)
 	case c.Replicas > 0 && c.ReplicaTimeout < time.Millisecond:

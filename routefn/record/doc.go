@@ -20,16 +20,19 @@
 //	cim:{LOG}:h     hash    in the slot of the list:
 //	  epoch                 16 hex digits, made with the log
 //	  base                  entries trimmed so far; moved by trim.lua alone
-//	  live                  inbox: the live sessions, one line a device; written by open.lua and close.lua, read by
-//	                        Append, IssueNumber, Sessions, Reconcile
+//	  live                  inbox: the live sessions, one line a device; written by open.lua, close.lua, logout.lua
+//	                        and tidy.lua, read by Append, IssueNumber, Sessions, Reconcile
 //	  issued                inbox: the last session number given, one sequence for all devices; issue.lua, open.lua,
 //	                        logout.lua. A number is the store's clock in ms when it was issued, or above it
 //	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua, logout.lua
 //	  out:DEVICE            inbox: the number up to which the device's tokens and tickets are void, see void.lua;
 //	                        logout.lua, open.lua, read by issue.lua, token.lua
 //	  out                   inbox: the same of all devices without cursors: they never connected, or were forgotten;
-//	                        logout.lua, read with out:DEVICE
+//	                        logout.lua, forget.lua, read with out:DEVICE
 //	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, read by Cursors
+//	  devices               inbox: the devices that are known, one a line; open.lua, close.lua, tidy.lua, see device.lua
+//	  floor, cur:           inbox: what is left of devices that were forgotten; forget.lua
+//	  import                inbox of an earlier version: where the listing of its devices goes on; open.lua, tidy.lua
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, read by Groups, ack.lua, open.lua
 //	  intents               inbox: joinings and leavings under way, one line a group; intend.lua, settle.lua
@@ -57,6 +60,18 @@
 //	                        cancel.lua, finish.lua, read by Scheduled
 //	cim:{dN}:o:USER zset    how his latest 1,000 ended, ids by a number that outcome.lua tells; a day to live from the
 //	                        last one. cancel.lua, finish.lua, read by schedule.lua, Dropped
+//
+// # Devices
+//
+// A user has Config.Devices devices. With one more, the one that was offline longest
+// is forgotten; if all are connected, the oldest connection ends. Three fields a
+// device, and no inbox has more of them than that. What was closed stays closed: a
+// number of a device that is not known must be above floor, the highest number of all
+// that were forgotten. A new device whose ticket is older than that logs in once more.
+// A forgotten device that comes back begins as a new one, without cursors.
+//
+// An inbox of an earlier version lists no devices, and may have thousands. The next
+// opening lists them in steps of 256 fields and forgets what is beyond the bound.
 //
 // # Groups
 //

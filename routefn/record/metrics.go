@@ -11,7 +11,7 @@ import (
 var operations = []string{
 	"account", "ack", "append", "cancel", "change", "clock", "close", "create", "cursors", "drop", "due", "enter", "find", "finish", "groups", "intend",
 	"issue", "key", "logout", "look", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
-	"take", "token", "trim",
+	"take", "tidy", "token", "trim",
 }
 
 // storeBuckets in seconds: 0.1 ms is one round trip on one machine; 3 s is past the

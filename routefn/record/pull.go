@@ -120,14 +120,14 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 // newTail returns an op for tail.
 func newTail() *op {
 	return readOf("",
-		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents"},
+		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents", "floor"},
 		[]any{"llen", ""},
 		[]any{"lindex", "", -1})
 }
 
 // tail has o, which newTail made, read the end of the log: epoch, base, live, a
-// further field, the version of the groups and the intents of the hash, then the
-// length and the newest entry. This is read of every user twice a minute, so o may
+// further field, the version of the groups, the intents and the floor of the hash, then
+// the length and the newest entry. This is read of every user twice a minute, so o may
 // be one that was run for another log.
 func (l logRef) tail(o *op, field string) {
 	key := l.list()
@@ -138,7 +138,7 @@ func (l logRef) tail(o *op, field string) {
 }
 
 // tailFields is how many fields of the hash tail reads.
-const tailFields = 6
+const tailFields = 7
 
 // newest reads the position out of an answer to tail; zero where there is no log.
 func (l logRef) newest(o *op) proto.Position {

@@ -20,7 +20,7 @@ const reconcileChunk = 64
 // A connection is DISPLACED when its number is closed or a higher one is live,
 // or the same one at another node. It is UNKNOWN when it should be live and is
 // not: its number is above what the record knows of its device, or stands there
-// with another boot. It has other GROUPS when the list of its user's groups is not
+// with another boot. It is DISPLACED, too, when its device was forgotten. It has other GROUPS when the list of its user's groups is not
 // the one the node was told, or a joining or leaving of his is unfinished. It is
 // BEHIND when its inbox does not end where the node thinks.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
@@ -60,6 +60,9 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 		}
 	}
 	d := Difference{Held: h, Verdict: judge(h.Number, live, integer(head[3]), node, boot)}
+	if live.Number == 0 && head[3] == nil && h.Number <= integer(head[6]) {
+		d.Verdict, d.Forgotten = proto.Verdict_DISPLACED, true
+	}
 	if d.Verdict != proto.Verdict_SAME {
 		return d
 	}

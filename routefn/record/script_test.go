@@ -9,7 +9,8 @@ import (
 // scripts are all there are.
 var scripts = map[string]*script{
 	"append": appendScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
-	"issue": issueScript, "close": closeScript, "ack": ackScript, "token": tokenScript, "logout": logoutScript, "make": makeScript,
+	"issue": issueScript, "close": closeScript, "ack": ackScript, "token": tokenScript, "logout": logoutScript, "cursors": cursorsScript, "tidy": tidyScript,
+	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "finish": finishScript,
 }
@@ -17,7 +18,7 @@ var scripts = map[string]*script{
 var (
 	scriptCall = regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'\s*(?:,\s*([^,)]+))?`)
 	anyCall    = regexp.MustCompile(`redis\.p?call`)
-	givenKey   = regexp.MustCompile(`^KEYS\[[1-4]\]$`)
+	givenKey   = regexp.MustCompile(`^KEYS\[([1-4]|#KEYS)\]$`)
 )
 
 // CIM's scripts made their keys inside, so that no Redis Cluster could know which
@@ -41,7 +42,7 @@ func TestScriptsMakeNoKeys(t *testing.T) {
 	}
 	preludes := map[string]bool{
 		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "delay.lua": true, "outcome.lua": true,
-		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true,
+		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true, "device.lua": true, "forget.lua": true,
 	}
 	for _, f := range files {
 		if _, ok := scripts[strings.TrimSuffix(f.Name(), ".lua")]; !ok && !preludes[f.Name()] {

@@ -3,9 +3,6 @@ package record
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/cim-go/cim/proto"
 )
 
 // OpenSessions makes numbers the live sessions of their devices, in one pipeline
@@ -16,6 +13,10 @@ import (
 // same node, which may have another boot by then. The number that it displaces is
 // closed for good. Each is atomic across processes: one script in the slot of the
 // user's log. What the users' joinings and leavings left unfinished is finished.
+//
+// A user has Config.Devices devices at most. One more, and the one that was offline
+// longest is forgotten; if all are connected, the one that has been so for longest,
+// whose session ends: see Opened.Ended.
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logRef
@@ -28,13 +29,14 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 		}
 		l := logRef{user: o.User}
 		logs = append(logs, l)
-		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds()))
+		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices))
 		of = append(of, i)
 	}
 	s.onLogs(ctx, "open", logs, ops)
 	for j, o := range ops {
 		answers[of[j]] = opened(logs[j], o)
 	}
+	s.tidy(ctx, openings, answers, ops, of)
 	s.finishOf(ctx, openings, answers, ops, of)
 	for i := range answers {
 		if answers[i].Err != nil {
@@ -57,6 +59,7 @@ func opened(l logRef, o *op) Opened {
 		Cursors:   parseCursors(text(r[7])),
 		Groups:    parseGroups(text(r[8])),
 		Version:   integer(r[10]),
+		Ended:     parseSessions(text(r[11])),
 	}
 	switch text(r[0]) {
 	case "superseded":
@@ -81,7 +84,7 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 		if errs[i] = checkNames(c.Device); errs[i] != nil {
 			continue
 		}
-		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number))
+		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number, s.devices))
 		of = append(of, i)
 	}
 	s.run(ctx, "close", ops...)
@@ -152,23 +155,4 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 		}
 	}
 	return errs
-}
-
-// Cursors returns how far each of a user's devices acknowledged, a position a log.
-// A device that never did is not in it.
-func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
-	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hgetall", hash})
-	s.run(ctx, "cursors", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("cursors of %d: %w", user, o.err)
-	}
-	fields, _ := o.reply[0].([]any)
-	cursors := make(map[string][]proto.Position)
-	for i := 0; i+1 < len(fields); i += 2 {
-		if device, ok := strings.CutPrefix(text(fields[i]), "cur:"); ok {
-			cursors[device] = parseCursors(text(fields[i+1]))
-		}
-	}
-	return cursors, nil
 }

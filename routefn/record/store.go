@@ -24,6 +24,7 @@ func init() { redis.SetLogger(new(logging.VoidLogger)) }
 type Store struct {
 	door      door
 	retention Retention
+	devices   int // that are known of a user
 	clock     *clock
 	log       *slog.Logger
 	metrics   *metrics
@@ -52,7 +53,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		door: at.open(cfg), retention: cfg.Retention, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
+		door: at.open(cfg), retention: cfg.Retention, devices: cfg.Devices, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
 		patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {

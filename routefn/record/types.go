@@ -112,6 +112,7 @@ type Opened struct {
 	Cursors   []proto.Position // how far this device acknowledged, a position a log
 	Groups    []int64          // what the user's own list says; the groups know better, see EnterNode
 	Version   int64            // of that list
+	Ended     []Session        // live ones of devices that had to be forgotten for this one
 	Finished  []Changed        // joinings and leavings that somebody had left unfinished
 }
 
@@ -258,6 +259,8 @@ type Difference struct {
 	Held    Held
 	Verdict proto.Verdict
 	Newest  proto.Position // with BEHIND
+
+	Forgotten bool // with DISPLACED: other devices of the user took this one's place
 }
 
 // Retention bounds a log. The newest entry always stays.

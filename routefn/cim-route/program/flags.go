@@ -15,17 +15,18 @@ import (
 
 // Flags are what cim-route is told. cim-server -with-route shares them.
 type Flags struct {
-	Redis  string
-	Pass   string
-	Ack    string
-	Ring   string
-	Key    string
-	Auth   string
-	Repeat string
-	Policy string
-	Text   int
-	Count  int
-	Days   int
+	Redis   string
+	Pass    string
+	Ack     string
+	Ring    string
+	Key     string
+	Auth    string
+	Repeat  string
+	Policy  string
+	Text    int
+	Count   int
+	Days    int
+	Devices int
 
 	InFlight    int
 	StoreTarget time.Duration
@@ -67,6 +68,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.DurationVar(&f.StoreTarget, "store-target", 100*time.Millisecond,
 		"what the store may take for a message before fewer are let in")
 	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
+	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
 	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most")
 }
 
@@ -115,7 +117,7 @@ func (f *Flags) check() error {
 	if f.InFlight == 0 || f.StoreTarget <= 0 {
 		return fmt.Errorf("%w: -max-in-flight %d -store-target %v: want neither to be zero", config.ErrUsage, f.InFlight, f.StoreTarget)
 	}
-	for name, value := range map[string]int{"max-text": f.Text, "keep-count": f.Count, "keep-days": f.Days} {
+	for name, value := range map[string]int{"max-text": f.Text, "keep-count": f.Count, "keep-days": f.Days, "devices": f.Devices} {
 		if value < 1 {
 			return fmt.Errorf("%w: -%s %d: want at least 1", config.ErrUsage, name, value)
 		}

@@ -93,6 +93,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 		URL:           url,
 		Password:      string(password),
 		Replicas:      replicas,
+		Devices:       f.Devices,
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: s.embedded != nil || f.Embedded,
 		Now:           config.Clock(),

@@ -1,4 +1,5 @@
--- Moves the cursors of a device forward. A closed number moves nothing. Within
+-- Moves the cursors of a device forward. A closed number moves nothing, nor does a
+-- device that is not known: its opening is, as soon as it is repeated. Within
 -- its epoch a cursor only goes forward, and never beyond the inbox's end. A
 -- cursor of another epoch is taken when it is the inbox's own, or, for a group,
 -- whose epoch is in another slot, when the number is the live one. Only cursors of
@@ -9,9 +10,10 @@
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups')
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices')
 if not head[1] or number <= tonumber(head[4] or 0) then return {'ok'} end
-local live = split(head[3], device)
+local live, seen = split(head[3], device), seenIn(head[7])
+if seen and not seen[device] and not live then return {'ok'} end
 local newest = tonumber(head[2] or 0) + redis.call('LLEN', KEYS[1])
 
 local follows = {['0'] = true, ['1'] = true}

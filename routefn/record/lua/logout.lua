@@ -9,7 +9,7 @@
 -- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok',
 -- the session that was live or ''}.
 local device = ARGV[1]
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'closed:' .. device, 'cur:' .. device, 'out:' .. device)
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'closed:' .. device, 'cur:' .. device, 'out:' .. device, 'devices')
 if not head[1] then return {'nolog'} end
 local live, mine, others = split(head[3], device)
 if ARGV[2] ~= '' then
@@ -25,6 +25,11 @@ end
 local last = math.max(tonumber(head[2] or 0), tonumber(head[4] or 0), live or 0, clock())
 redis.call('HSET', KEYS[1], 'issued', digits(last))
 if live then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end
+local seen = seenIn(head[7])
+if live and seen then
+  seen[device] = clock()
+  redis.call('HSET', KEYS[1], 'devices', seenText(seen))
+end
 if live or head[5] or head[6] then
   redis.call('HSET', KEYS[1], 'closed:' .. device, digits(last), 'out:' .. device, digits(last))
 else

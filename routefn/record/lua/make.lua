@@ -9,4 +9,5 @@ local there = redis.call('EXISTS', KEYS[1]) == 1
 if there and redis.call('HEXISTS', KEYS[2], 'epoch') == 1 then return {'ok'} end
 if not there then redis.call('RPUSH', KEYS[1], ARGV[2]) end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'base', '0')
+redis.call('HSETNX', KEYS[2], 'devices', '') -- of an inbox: all that come are listed
 return {'ok'}

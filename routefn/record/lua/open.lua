@@ -3,19 +3,24 @@
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number it may
 -- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr; ARGV[7] for how
--- many ms after it was issued the number may be opened, 0 for ever
+-- many ms after it was issued the number may be opened, 0 for ever; ARGV[8] how many
+-- devices are known: beyond that one is forgotten, see forget.lua
 -- Answers {'nolog'}, or {'ok', 'superseded', 'expired' or 'other', number, the session that
 -- was or is in the way or '', epoch, base, length, key of the newest entry, the
 -- device's cursors or '', the user's groups or '', his intents or '', version of the
--- groups}.
+-- groups, the live sessions of devices that were forgotten or '', '1' if tidy.lua has
+-- something to do}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
-  'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version', 'out:' .. device, 'out')
+  'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version', 'out:' .. device, 'out',
+  'devices', 'floor', 'import')
 if length == 0 or not head[1] then return {'nolog'} end
 
 local live, mine, lines = split(head[3], device)
-local issued, closed = tonumber(head[4] or 0), tonumber(head[5] or 0)
+local issued = tonumber(head[4] or 0)
+local seen, limit = seenIn(head[12]) or {}, tonumber(ARGV[8])
+local closed = tonumber(head[5] or not (live or seen[device]) and head[13] or 0)
 local void = voidTo(head[10], head[11], head[6])
 local number, displaces = tonumber(ARGV[2]), tonumber(ARGV[3])
 if number == 0 then number = nextNumber(issued) end
@@ -35,11 +40,26 @@ end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
   keyOf(redis.call('LINDEX', KEYS[1], -1)), head[6] or '',
   head[7] or '', head[8] or '', head[9] or '0'}
-if verdict ~= 'ok' then return answer end
+if verdict ~= 'ok' then
+  answer[12], answer[13] = '', ''
+  return answer
+end
 
-lines[#lines + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
-redis.call('HSET', KEYS[2], 'live', table.concat(lines, '\n'), 'last', ARGV[4],
-  'issued', digits(math.max(issued, number)))
+local connected, now = connectedIn(head[3]), clock()
+for name in pairs(connected) do seen[name] = seen[name] or now end -- an earlier version lists none
+seen[device] = now
+local names, more = surplus(seen, connected, limit, device, 8)
+local gone = forget(names, seen, connected, head[1])
+local stay, leave = part(lines, gone)
+stay[#stay + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
+redis.call('HSET', KEYS[2], 'live', table.concat(stay, '\n'), 'last', ARGV[4],
+  'issued', digits(math.max(issued, number)), 'devices', seenText(seen))
 if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- before it has a cursor
 if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
+
+-- An inbox of an earlier version has devices that are not listed. So has one with more
+-- fields than three a device and two dozen: a route of an earlier version is at work.
+local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 24
+if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
+answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''
 return answer

@@ -1,0 +1,68 @@
+-- Prelude: forgetting devices, in the hash of a user's log, the last of KEYS. Needs
+-- live.lua and device.lua.
+--
+-- A device that is forgotten leaves three things in the hash, each the highest of all
+-- such: floor, a number up to which the numbers of a device that is not known are
+-- closed; out, up to which its tokens are void; and 'cur:', how far it read the inbox.
+
+-- The further of two lines of cursors of the inbox, of which either may be missing or
+-- of another epoch.
+local function further(a, b, epoch)
+  local function at(line)
+    local of, n = string.match(line or '', '^0\t(%x+)\t(%d+)')
+    return of == epoch and tonumber(n) or -1
+  end
+  return at(b) > at(a) and b or a
+end
+
+-- Which devices to forget, so that limit are left: those that were offline longest,
+-- then those that have been connected longest; never the one to keep, and at most
+-- most of them.
+local function surplus(seen, connected, limit, keep, most)
+  local names = {}
+  for name in pairs(seen) do
+    if name ~= keep then names[#names + 1] = name end
+  end
+  local count = #names + (seen[keep] and 1 or 0) - limit
+  if count <= 0 then return {}, false end
+  table.sort(names, function(a, b)
+    local x, y = connected[a], connected[b]
+    if (x == nil) ~= (y == nil) then return x == nil end
+    if x then return x < y end
+    if seen[a] ~= seen[b] then return seen[a] < seen[b] end
+    return a < b
+  end)
+  local list = {}
+  for i = 1, math.min(count, most) do list[i] = names[i] end
+  return list, count > most
+end
+
+-- Removes devices from the hash and from seen. Returns a set of their names.
+local function forget(names, seen, connected, epoch)
+  local gone = {}
+  if #names == 0 then return gone end
+  local kept = redis.call('HMGET', KEYS[#KEYS], 'floor', 'out', 'cur:')
+  local floor, out, read = tonumber(kept[1] or 0), tonumber(kept[2] or 0), kept[3]
+  for _, name in ipairs(names) do
+    local own = redis.call('HMGET', KEYS[#KEYS], 'closed:' .. name, 'out:' .. name, 'cur:' .. name)
+    floor = math.max(floor, tonumber(own[1] or 0), connected[name] or 0)
+    out = math.max(out, tonumber(own[2] or 0))
+    read = further(read, own[3] and string.match('\n' .. own[3], '\n(0\t[^\n]*)'), epoch)
+    redis.call('HDEL', KEYS[#KEYS], 'closed:' .. name, 'out:' .. name, 'cur:' .. name)
+    seen[name], gone[name] = nil, true
+  end
+  redis.call('HSET', KEYS[#KEYS], 'floor', digits(floor))
+  if out > 0 then redis.call('HSET', KEYS[#KEYS], 'out', digits(out)) end
+  if read then redis.call('HSET', KEYS[#KEYS], 'cur:', read) end
+  return gone
+end
+
+-- The lines of live sessions without those of devices that are gone, and those.
+local function part(lines, gone)
+  local stay, leave = {}, {}
+  for _, line in ipairs(lines) do
+    local to = gone[string.match(line, '^[^\t]*')] and leave or stay
+    to[#to + 1] = line
+  end
+  return stay, leave
+end
