@@ -27,6 +27,7 @@ type Cluster struct {
 	zk       string        // host:port, or empty
 	zkOwn    *spawn.Server // nil unless spawned
 	routeAt  []string      // host:port of the routes
+	frontAt  []string      // of what stands in front of them; without Config.Front the same
 	key      string        // the cluster key as flags take it; empty: none
 	closers  []func()
 
@@ -87,7 +88,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	// The route's address is known before it runs, so that nodes can be told, and
 	// the nodes' before they run, so that the route can be told.
 	for i := range c.config.Routes {
-		c.routeAt = append(c.routeAt, c.address(8083+10*i))
+		if err := c.addRoute(c.address(8083 + 10*i)); err != nil {
+			return err
+		}
 	}
 	if err := c.startNodes(); err != nil {
 		return err
@@ -96,6 +99,20 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	return c.waitReady(ctx)
+}
+
+func (c *Cluster) addRoute(address string) error {
+	front := address
+	if c.config.Front != nil {
+		var stop func()
+		var err error
+		if front, stop, err = c.config.Front(address); err != nil {
+			return err
+		}
+		c.closers = append(c.closers, stop)
+	}
+	c.routeAt, c.frontAt = append(c.routeAt, address), append(c.frontAt, front)
+	return nil
 }
 
 func (c *Cluster) makeDir() error {
@@ -230,7 +247,7 @@ func (c *Cluster) Routes() []*Process {
 // RouteURLs returns the addresses that clients are given.
 func (c *Cluster) RouteURLs() []string {
 	var urls []string
-	for _, address := range c.routeAt {
+	for _, address := range c.frontAt {
 		urls = append(urls, "http://"+address)
 	}
 	for _, n := range c.Nodes() {

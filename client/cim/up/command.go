@@ -11,7 +11,7 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	args := []string{
 		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
 	}
-	for _, route := range c.routeAt {
+	for _, route := range c.frontAt {
 		args = append(args, "-route-url", "http://"+route)
 	}
 	if node.Route != "" {

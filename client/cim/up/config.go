@@ -26,6 +26,10 @@ type Config struct {
 	// Routes and Route do not count.
 	WithRoute bool
 
+	// Front puts something in front of the route at an address, as a load balancer:
+	// nodes and clients are told the address that it returns. stop is called by Stop.
+	Front func(route string) (address string, stop func(), err error)
+
 	// Program is the command line that Start puts in front of a program's name
 	// ("server", "route") and flags; nil: this very binary.
 	Program []string

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,7 +73,8 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	watcher := newWatcher(c.Out)
 	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
 	watcher.say("seed %d; starting %d nodes and %d routes, store: %s", c.Seed, c.Nodes, c.Routes, c.Store)
-	cluster, noZK, err := c.start(ctx, faults)
+	repeaters := repeatersFor(faults)
+	cluster, noZK, err := c.start(ctx, faults, repeaters)
 	if err != nil {
 		return err
 	}
@@ -84,11 +86,12 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Keep: c.Keep, Faults: namesOf(faults)})
 	people, err := crowd.Gather(ctx, crowd.Config{
 		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book,
+		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups),
 	})
 	if err != nil {
 		return errors.Join(err, book.Close())
 	}
-	if err := c.drive(ctx, faults, cluster, people, noZK, book, watcher); err != nil {
+	if err := c.drive(ctx, faults, cluster, people, noZK, repeaters, book, watcher); err != nil {
 		watcher.say("cut short: %v", err)
 		book.Write(ledger.Record{Kind: ledger.CutShort, Note: err.Error()})
 	}
@@ -105,15 +108,26 @@ func namesOf(faults []fault.Fault) (names []string) {
 	return names
 }
 
+// repeatersFor returns the proxies that a fault needs, or nil.
+func repeatersFor(faults []fault.Fault) *fault.Repeaters {
+	if slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Hits() == fault.Proxy }) {
+		return fault.NewRepeaters()
+	}
+	return nil
+}
+
 // start starts the cluster with what the faults need, as far as this machine has
 // it. noZK says why there is no ZooKeeper.
-func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cluster, noZK string, err error) {
+func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *fault.Repeaters) (cluster *up.Cluster, noZK string, err error) {
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir}
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
 	}
 	if c.Keep > 0 {
 		config.RouteFlags = append(config.RouteFlags, "-keep-count", strconv.Itoa(c.Keep))
+	}
+	if repeaters != nil {
+		config.Front = repeaters.Front
 	}
 	noZK = "it was not asked for"
 	for _, f := range faults {
@@ -139,8 +153,8 @@ func (c Config) start(ctx context.Context, faults []fault.Fault) (cluster *up.Cl
 }
 
 // drive lets the crowd talk while things break, and sends it home.
-func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, book *ledger.Writer, watcher *watcher) error {
-	world := fault.NewWorld(cluster, people.Guests(), noZK, c.NoCut)
+func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, repeaters *fault.Repeaters, book *ledger.Writer, watcher *watcher) error {
+	world := fault.NewWorld(cluster, people, noZK, c.NoCut, repeaters)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Guests()), c.Users, len(plan), c.Duration)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,8 @@ type Config struct {
 	Seed   uint64
 	Dir    string // for history files
 	Ledger *ledger.Writer
+
+	Crowded bool // some users are in as many groups as one may be
 }
 
 // Crowd is everybody.
@@ -48,6 +51,7 @@ type Crowd struct {
 	talkers []*talker
 	kiosks  []*kiosk
 	groups  []int64 // ids, by index
+	crowded []*Device
 }
 
 // Gather registers the users, connects their devices and returns when all are
@@ -66,7 +70,12 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		return nil, err
 	}
 	crowd := new(Crowd)
-	circles := drawCircles(c.Seed, c.Users)
+	crowded := c.crowded()
+	circles := drawCircles(c.Seed, c.Users-crowded)
+	normal := len(circles)
+	if crowded > 0 {
+		circles = append(circles, drawCrowded(c.Users, crowded)...)
+	}
 	for i := range c.Users {
 		crowd.add(c, base, users, i, "phone")
 		if i%everyKiosk == 0 {
@@ -82,7 +91,13 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	pace := time.Duration(float64(len(crowd.talkers)) / c.Rate * float64(time.Second))
 	for _, t := range crowd.talkers {
 		t.orders.pace = pace
-		t.orders.meet(circles, t.device == "phone")
+		t.orders.meet(circles, t.device == "phone" && t.orders.user < c.Users-crowded)
+		if t.orders.user >= c.Users-crowded {
+			crowd.crowded = append(crowd.crowded, t.Device)
+		}
+		if t.device == "phone" {
+			t.orders.made(circles[:normal])
+		}
 	}
 	err = crowd.arrive(ctx, base)
 	if err == nil {
@@ -110,6 +125,11 @@ func (c *Crowd) add(config Config, base client.Config, users []int64, user int, 
 	}
 	d := newDevice(userName(user), users[user], device, base, path, config.Ledger)
 	d.roams = place%everyRoaming == everyRoaming-1
+	for i := range users {
+		if step := (i - user + len(users)) % len(users); step > 0 && !slices.Contains(peerSteps, step) {
+			d.strangers = append(d.strangers, users[i])
+		}
+	}
 	d.forgetful = path == "" && place%everyForget == 0
 	c.devices = append(c.devices, d)
 	c.talkers = append(c.talkers, &talker{
@@ -154,6 +174,20 @@ func (c *Crowd) Guests() []Guest {
 	}
 	return guests
 }
+
+// Files returns the devices that keep their history in a file, Crowded those of
+// users who are in as many groups as one may be.
+func (c *Crowd) Files() (list []*Device) {
+	for _, d := range c.devices {
+		if d.path != "" {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// Crowded is told with Files.
+func (c *Crowd) Crowded() []*Device { return c.crowded }
 
 // Talk lets everybody send until traffic ends. An answer is waited for until life
 // ends, or Close. What it returns is closed when nobody waits any more.

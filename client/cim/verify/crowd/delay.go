@@ -31,7 +31,7 @@ func (t *talker) leave(life context.Context, m client.Outgoing, o order) {
 	if err != nil {
 		return
 	}
-	t.noteSent(m, process, o.delay)
+	t.noteSent(t.by(), m, process, o.delay)
 	scheduled, err := s.ScheduleAfter(life, m, o.delay)
 	if err == nil && scheduled.State == proto.StateDropped {
 		err = fmt.Errorf("dropped: %d", scheduled.Code)

@@ -19,7 +19,7 @@ import (
 
 // Device is one device of a user: a client that can be cut off, slowed down and,
 // if it keeps a history file, killed and started again. Its methods may be called
-// concurrently, Kill and Start by one at a time.
+// concurrently.
 type Device struct {
 	// Set before the first Start.
 	name   string // of the account
@@ -30,11 +30,16 @@ type Device struct {
 	memory *history.Memory // nil if there is a file
 	ledger *ledger.Writer
 
+	strangers []int64 // users whom it sends nothing but what is in a hurry
+
 	forgetful bool // the memory is lost with the process
 	roams     bool // nodes do not hear when its connections end
 
-	slow atomic.Bool
-	jobs sync.WaitGroup // of the present process: those who receive and watch
+	slow    atomic.Bool
+	twins   atomic.Int32   // second clients under its name
+	hurries atomic.Int64   // messages that were in a hurry
+	turn    sync.Mutex     // held while it is started or killed
+	jobs    sync.WaitGroup // of the present process: those who receive and watch
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -67,8 +72,13 @@ func (d *Device) Who() (user int64, device string) { return d.user, d.device }
 func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }
 
 // Start starts the device's process and returns when it is connected, or ctx
-// ends.
+// ends. Of one that runs it does nothing.
 func (d *Device) Start(ctx context.Context) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	if d.running() {
+		return nil
+	}
 	config := d.config
 	config.History = d.memory
 	var file *history.File
@@ -104,6 +114,19 @@ func (d *Device) Start(ctx context.Context) error {
 // Kill ends the device's process: its connection breaks without a goodbye, and
 // what it had not written to its history is gone.
 func (d *Device) Kill() error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	return d.kill()
+}
+
+func (d *Device) running() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.client != nil
+}
+
+// kill is Kill for who holds the turn.
+func (d *Device) kill() error {
 	d.mu.Lock()
 	c, file := d.client, d.file
 	if c == nil {
@@ -234,6 +257,9 @@ func (d *Device) watch(c *client.Client, process int) {
 				return
 			}
 			record.Kind = ledger.Stopped
+			if d.twins.Load() > 0 && displaced(e.Err) {
+				record.Kind = ledger.Away
+			}
 		default:
 			continue
 		}

@@ -8,10 +8,12 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/verify/ledger"
+	"github.com/cim-go/cim/proto"
 )
 
 const (
 	usersPerGroup = 8 // one group for so many users
+	wardsOf       = 2 // users whom the maker of a group adds and removes
 	groupsStream  = 1 << 32
 	changePause   = 200 * time.Millisecond // before a change is tried again
 )
@@ -19,9 +21,9 @@ const (
 // groupSizes are how many members groups begin with, in turn.
 var groupSizes = []int{2, 3, 5, 8, 13, 21, 34, 55}
 
-// circle is one group in the making: who belongs at the start, and who may come to
-// belong; all by index.
-type circle struct{ members, guests []int }
+// circle is one group in the making: who belongs at the start, who may come to
+// belong, and whom its maker, the first member, adds and removes; all by index.
+type circle struct{ members, guests, wards []int }
 
 // drawCircles returns the groups of a crowd. Nobody is in all of them, and of every
 // group somebody stays out. The same arguments give the same groups.
@@ -32,7 +34,8 @@ func drawCircles(seed uint64, users int) []circle {
 		all := rng.Perm(users)
 		size := min(groupSizes[i%len(groupSizes)], max(1, users/2))
 		guests := min(2+size/2, max(0, users-size-1))
-		circles[i] = circle{all[:size], all[size : size+guests]}
+		rest := all[size+guests:]
+		circles[i] = circle{all[:size], all[size : size+guests], rest[:min(len(rest), wardsOf)]}
 	}
 	return circles
 }
@@ -74,17 +77,46 @@ func (c *Crowd) phoneOf(user int64) *Device {
 	return nil
 }
 
-// change joins or leaves a group, again until that is done or life ends: then
-// nobody knows.
-func (t *talker) change(life context.Context, group int64, change string) {
-	t.noteChange(ledger.Asked, t.user, group, change)
+// Users who are in as many groups as one may be, and how many that is.
+const (
+	crowdedUsers = 3
+	crowdedMin   = 10 // of a smaller crowd there are none
+)
+
+// crowded returns how many such users the crowd has, the last ones.
+func (c Config) crowded() int {
+	if !c.Crowded || c.Users < crowdedMin {
+		return 0
+	}
+	return crowdedUsers
+}
+
+// drawCrowded returns the groups of the last users: all are in each.
+func drawCrowded(users, crowded int) []circle {
+	circles := make([]circle, proto.MaxGroups)
+	for i := range circles {
+		for k := range crowded {
+			circles[i].members = append(circles[i].members, users-crowded+k)
+		}
+	}
+	return circles
+}
+
+// change joins or leaves a group, or makes another user, again until that is done or
+// life ends: then nobody knows.
+func (t *talker) change(life context.Context, o order) {
+	group, user, change := t.groups[o.group], t.user, o.change
+	if o.ward >= 0 {
+		user = t.users[o.ward]
+	}
+	t.noteChange(ledger.Asked, user, group, change)
 	for {
 		c, _, err := t.current(life)
 		if err != nil {
 			return
 		}
-		if changeOnce(life, c, group, change) == nil {
-			t.noteChange(ledger.Done, t.user, group, change)
+		if t.changeOnce(life, c, group, user, change) == nil {
+			t.noteChange(ledger.Done, user, group, change)
 			return
 		}
 		if !until(life, time.Now().Add(changePause)) {
@@ -93,11 +125,17 @@ func (t *talker) change(life context.Context, group int64, change string) {
 	}
 }
 
-func changeOnce(ctx context.Context, c *client.Client, group int64, change string) error {
-	if change == ledger.Leave {
+func (t *talker) changeOnce(ctx context.Context, c *client.Client, group, user int64, change string) error {
+	switch {
+	case user != t.user && change == ledger.Leave:
+		return c.RemoveMember(ctx, group, user)
+	case user != t.user:
+		return c.AddMember(ctx, group, user)
+	case change == ledger.Leave:
 		return c.LeaveGroup(ctx, group)
+	default:
+		return c.JoinGroup(ctx, group)
 	}
-	return c.JoinGroup(ctx, group)
 }
 
 func (d *Device) noteChange(kind ledger.Kind, user, group int64, change string) {

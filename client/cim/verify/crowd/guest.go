@@ -3,7 +3,7 @@ package crowd
 import "context"
 
 // Guest is a device of the crowd that can be hit: one of the SDK, or another kind of
-// client. Its methods may be called concurrently, Kill and Start by one at a time.
+// client. Its methods may be called concurrently.
 type Guest interface {
 	// String names the device, for people: user and device with a slash between.
 	String() string

@@ -46,7 +46,7 @@ func (t *talker) talk(ctx, life context.Context) {
 			break
 		}
 		if o.change != "" {
-			t.change(life, t.groups[o.group], o.change)
+			t.change(life, o)
 			continue
 		}
 		for _, text := range o.texts {
@@ -99,7 +99,7 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 	if err != nil {
 		return
 	}
-	t.noteSent(m, process, 0)
+	t.noteSent(t.by(), m, process, 0)
 	p, err := c.Enqueue(life, m)
 	if err != nil {
 		t.answered(t.by(), m.ID, client.Receipt{}, err)
@@ -114,7 +114,7 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 // postAndWait sends the message and returns what became of it.
 func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if t.sender != nil {
-		t.noteSent(m, 0, 0)
+		t.noteSent(t.by(), m, 0, 0)
 		receipt, err := t.sender.Send(ctx, m)
 		t.answered(t.by(), m.ID, receipt, err)
 		return err
@@ -123,15 +123,15 @@ func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if err != nil {
 		return err
 	}
-	t.noteSent(m, process, 0)
+	t.noteSent(t.by(), m, process, 0)
 	receipt, err := c.SendMessage(ctx, m)
 	t.answered(t.by(), m.ID, receipt, err)
 	return err
 }
 
-func (t *talker) noteSent(m client.Outgoing, process int, delay time.Duration) {
-	t.ledger.Write(ledger.Record{
-		Kind: ledger.Sent, User: t.user, Device: t.by(), Process: process, Delay: delay.Microseconds(),
+func (d *Device) noteSent(by string, m client.Outgoing, process int, delay time.Duration) {
+	d.ledger.Write(ledger.Record{
+		Kind: ledger.Sent, User: d.user, Device: by, Process: process, Delay: delay.Microseconds(),
 		ID: m.ID, To: m.To, Group: m.Group, Text: m.Text,
 	})
 }

@@ -43,12 +43,17 @@ type order struct {
 	peer     int           // index of the user it is to; -1: everyone
 	group    int           // index of the group it is to, or that changes; -1: none
 	change   string        // ledger.Join or ledger.Leave; empty: texts are to be sent
+	ward     int           // index of the user who is made to; -1: the one whose order it is
 	texts    []string
 	patience time.Duration // zero: wait for the answer as long as it takes
 	again    bool          // send it again after giving up
 	delay    time.Duration // zero: sent at once
 	takeBack time.Duration // cancel it after that; zero: no
 }
+
+// peerSteps are how far away in the crowd those are to whom a user writes: few, so
+// that conversations have an order to lose.
+var peerSteps = []int{1, 2, 7, 31}
 
 // orders draws what one device sends.
 type orders struct {
@@ -62,16 +67,22 @@ type orders struct {
 	groups  []int        // that the user is in, or may join
 	in      map[int]bool // of those, where he is now, as far as this device knows
 	count   int          // texts so far
+
+	wards  []ward // whom this user adds and removes, because he made the group
+	belong map[ward]bool
 }
+
+// ward is a user who joins and leaves a group by its maker's hand alone; by index.
+type ward struct{ group, user int }
 
 // newOrders returns the orders of the device at a place of the crowd, whose user
 // is user of users. The same arguments give the same orders.
 func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders {
 	o := &orders{
 		rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, user: user, name: fmt.Sprintf("%d", place),
-		in: make(map[int]bool),
+		in: make(map[int]bool), belong: make(map[ward]bool),
 	}
-	for _, step := range []int{1, 2, 7, 31} { // few, so that conversations have an order to lose
+	for _, step := range peerSteps {
 		if peer := (user + step) % users; peer != user {
 			o.peers = append(o.peers, peer)
 		}
@@ -91,9 +102,24 @@ func (o *orders) meet(circles []circle, changes bool) {
 	}
 }
 
+// made tells which groups the user made: the first member of each did.
+func (o *orders) made(circles []circle) {
+	for i, c := range circles {
+		if c.members[0] != o.user {
+			continue
+		}
+		for _, user := range c.wards {
+			o.wards = append(o.wards, ward{i, user})
+		}
+	}
+}
+
 func (o *orders) next() order {
 	if o.changes && len(o.groups) > 0 && o.percent(changes) {
 		return o.nextChange()
+	}
+	if len(o.wards) > 0 && o.percent(changes) {
+		return o.nextWard()
 	}
 	n, flooding := 1, o.percent(floods)
 	switch {
@@ -133,11 +159,22 @@ func (o *orders) next() order {
 // nextChange is a joining or a leaving of one of the user's groups.
 func (o *orders) nextChange() order {
 	group := o.groups[o.rng.IntN(len(o.groups))]
-	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: group, change: ledger.Join}
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: group, change: ledger.Join, ward: -1}
 	if o.in[group] {
 		next.change = ledger.Leave
 	}
 	o.in[group] = !o.in[group]
+	return next
+}
+
+// nextWard adds or removes somebody.
+func (o *orders) nextWard() order {
+	w := o.wards[o.rng.IntN(len(o.wards))]
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: w.group, change: ledger.Join, ward: w.user}
+	if o.belong[w] {
+		next.change = ledger.Leave
+	}
+	o.belong[w] = !o.belong[w]
 	return next
 }
 

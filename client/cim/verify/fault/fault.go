@@ -24,6 +24,8 @@ const (
 	Gossip      Class = "gossip"
 	Devices     Class = "device"
 	Crowd       Class = "crowd" // all devices
+	Files       Class = "file"  // a device that keeps its history in one
+	Proxy       Class = "proxy"
 )
 
 // Fault is one way in which things break.
@@ -78,7 +80,8 @@ func All() []Fault {
 		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, routeKill{}, routePause{}, clockRoute{},
 		redisKill{}, redisCut{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		storePause{}, storeSlow{}, storeFull{}, storeReadOnly{}, storeEmpty{}, storeOlder{},
-		zkStop{}, zkExpire{}, clientFlap{}, slowReader{}, massReconnect{},
+		zkStop{}, zkExpire{}, repeatProxy{},
+		clientFlap{}, slowReader{}, impatient{}, twinDevice{}, powerCut{}, massReconnect{}, manyGroups{},
 	}
 }
 
@@ -86,17 +89,24 @@ func All() []Fault {
 type World struct {
 	cluster *up.Cluster
 	devices []crowd.Guest
+	files   []*crowd.Device // those with a history file
+	crowded []*crowd.Device // those of users in as many groups as one may be
 	seats   []*seat
 	noZK    string
 	noCut   string
 	signals bool // see up.Signals
+
+	repeaters *Repeaters // nil: nothing stands in front of the routes
 }
 
 // NewWorld returns the world of a cluster that just started and its users. noZK
 // says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
-// cut, if it cannot.
-func NewWorld(cluster *up.Cluster, devices []crowd.Guest, noZK, noCut string) *World {
-	w := &World{cluster: cluster, devices: devices, noZK: noZK, noCut: noCut, signals: up.Signals}
+// cut, if it cannot. Repeaters may be nil.
+func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noCut string, repeaters *Repeaters) *World {
+	w := &World{
+		cluster: cluster, devices: people.Guests(), files: people.Files(), crowded: people.Crowded(),
+		noZK: noZK, noCut: noCut, signals: up.Signals, repeaters: repeaters,
+	}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})
 	}
@@ -120,6 +130,8 @@ func (w *World) Targets(c Class) int {
 		return len(w.cluster.Routes())
 	case Devices:
 		return len(w.devices)
+	case Files:
+		return len(w.files)
 	default:
 		return 1
 	}

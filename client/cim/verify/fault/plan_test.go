@@ -15,7 +15,7 @@ import (
 func targets(n int) func(Class) int {
 	return func(c Class) int {
 		switch c {
-		case Store, Clock, ZooKeeper, Gossip, Crowd:
+		case Store, Clock, ZooKeeper, Gossip, Crowd, Proxy:
 			return 1
 		default:
 			return n

@@ -1,6 +1,9 @@
 package ledger
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // judgeNowhere judges whether what was shown to anybody, or was accepted, stands in
 // its log in the end, whatever its sender was told.
@@ -37,8 +40,14 @@ func (j *Judge) standsIn(l log, m *message, number int64) bool {
 	if _, stands := audit.places[m.key]; stands {
 		return true
 	}
-	return j.keep > 0 || m.inGroup() && number < audit.first()
+	return number < audit.first() && (m.inGroup() || j.full(audit)) || number == math.MaxInt64 && j.full(audit)
 }
+
+// usualKeep is how many entries a log keeps at most, if the run does not say.
+const usualKeep = 10_000
+
+// full reports whether a log has as many entries as it keeps, so that it is trimmed.
+func (j *Judge) full(audit *logView) bool { return len(audit.at) >= cmp.Or(j.keep, usualKeep) }
 
 // first returns the lowest number of what stands in the log.
 func (v *logView) first() int64 {

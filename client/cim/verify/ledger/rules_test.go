@@ -248,7 +248,8 @@ func TestWhatWasShownStandsInALog(t *testing.T) {
 	expect(t, run(0, both), "")
 	expect(t, run(0, gone), "nowhere")
 	expect(t, run(0, accepted), "nowhere")
-	expect(t, run(100, gone), "")
+	expect(t, run(2, gone), "nowhere")
+	expect(t, run(1, gone), "")
 	expect(t, run(0, gone, Record{Kind: Broken, Fault: "store-empty", Empty: true}), "")
 	expect(t, run(0, nil), "") // no log was read
 }
@@ -264,9 +265,9 @@ func TestTrimmedTellsTheTruth(t *testing.T) {
 		book book
 		want string
 	}{
-		"long logs":           {0, when(2, told), "trimmed"},
-		"short logs":          {100, slices.Concat(when(2, told), when(3, beyond)), ""},
-		"what stands":         {100, slices.Concat(when(2, told), when(3, stands)), "trimmed"},
+		"a log with room":     {0, slices.Concat(when(2, told), when(3, beyond)), "trimmed"},
+		"a full log":          {1, slices.Concat(when(2, told), when(3, beyond)), ""},
+		"what stands":         {1, slices.Concat(when(2, told), when(3, stands)), "trimmed"},
 		"of a store set back": {0, slices.Concat(when(1.5, Record{Kind: Broken, Fault: "store-older", Restored: true, Tail: 1}), when(2, told)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {

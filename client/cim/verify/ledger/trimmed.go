@@ -17,18 +17,18 @@ func (j *Judge) noteTrimmed(r Record) {
 }
 
 // judgeTrimmed judges whether devices were told the truth: that entries are gone is
-// true only if they are, and that they were too old only where logs are short.
+// true only if they are, and that they were too old only of a log that is full.
 func (v *Verdict) judgeTrimmed(j *Judge) {
 	for _, t := range j.trims {
 		if j.anyLoss(t.at) {
 			continue // what stood there before is gone in another way
 		}
-		if j.keep == 0 {
-			v.violate("trimmed", "%v was told that %d to %d of its log %d are too old, and nothing is", t.reader, t.first, t.last, t.log)
-			continue
-		}
 		audit := j.audited[logOf(t.reader, t.log)]
 		if audit == nil {
+			continue
+		}
+		if !j.full(audit) {
+			v.violate("trimmed", "%v was told that %d to %d of its log %d are too old, and nothing is", t.reader, t.first, t.last, t.log)
 			continue
 		}
 		for place, k := range audit.at {

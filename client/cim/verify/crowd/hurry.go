@@ -1,0 +1,55 @@
+package crowd
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/client"
+)
+
+// Senders in a hurry: a service with tight timeouts, many of whose requests use one
+// connection. Given up, the next message comes at once; accepted, after a while.
+const (
+	hurried    = 24
+	hurryLimit = 50 * time.Millisecond
+	hurryPause = 500 * time.Millisecond
+	hurryID    = "hurry" // begins the ids of what they send
+)
+
+// Hurry sends until ctx ends, from many goroutines with little time each. It returns
+// when all have ended. Each has a receiver of its own, to whom the device sends
+// nothing else: nobody knows an order of what two send at once.
+func (d *Device) Hurry(ctx context.Context) {
+	var senders sync.WaitGroup
+	for _, user := range d.strangers[:min(hurried, len(d.strangers))] {
+		senders.Go(func() { d.hurry(ctx, user) })
+	}
+	senders.Wait()
+}
+
+func (d *Device) hurry(ctx context.Context, to int64) {
+	for ctx.Err() == nil {
+		c, process, err := d.current(ctx)
+		if err != nil {
+			return
+		}
+		m := client.Outgoing{
+			ID: fmt.Sprintf("%s-%s-%d", hurryID, d.device, d.hurries.Add(1)), To: to, Text: "quick",
+		}
+		pause := hurryPause
+		d.noteSent(d.device, m, process, 0)
+		limit, cancel := context.WithTimeout(ctx, hurryLimit)
+		receipt, err := c.SendMessage(limit, m)
+		late := limit.Err() != nil
+		cancel()
+		d.answered(d.device, m.ID, receipt, err)
+		if late {
+			pause = 0
+		}
+		if !until(ctx, time.Now().Add(pause)) {
+			return
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+type repeatProxy struct{}
+
+func (repeatProxy) Name() string { return "repeat-proxy" }
+func (repeatProxy) Story() string {
+	return "the proxy in front of the routes refuses streams and sends each POST twice, at once or one after the other"
+}
+func (repeatProxy) Hits() Class { return Proxy }
+func (repeatProxy) Missing(w *World) string {
+	if w.repeaters == nil {
+		return "there is no proxy in front of the routes"
+	}
+	return ""
+}
+func (repeatProxy) Rhythm() Rhythm {
+	return Rhythm{Every: Span{10 * time.Second, 20 * time.Second}, Lasts: Span{2 * time.Second, 8 * time.Second}}
+}
+
+func (repeatProxy) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
+	w.repeaters.repeat(true)
+	return Wound{What: "POSTs repeated", Heal: func(context.Context) error {
+		w.repeaters.repeat(false)
+		return nil
+	}}, nil
+}
+
+// Repeaters are proxies in front of routes, one each, that repeat what is posted
+// while they are told to.
+type Repeaters struct {
+	on        atomic.Bool
+	transport *http.Transport
+
+	mu      sync.Mutex
+	streams map[net.Conn]struct{} // connections that are no requests any more
+}
+
+// NewRepeaters returns proxies that pass everything on.
+func NewRepeaters() *Repeaters {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy, transport.MaxIdleConnsPerHost = nil, 256 // all nodes and clients share it
+	return &Repeaters{transport: transport, streams: make(map[net.Conn]struct{})}
+}
+
+// Front starts a proxy in front of the route at an address and returns its own. The
+// caller stops it.
+func (r *Repeaters) Front(route string) (address string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("start proxy: %w", err)
+	}
+	target := &url.URL{Scheme: "http", Host: route}
+	pass := httputil.NewSingleHostReverseProxy(target)
+	pass.Transport, pass.ErrorLog = r.transport, log.New(io.Discard, "", 0)
+	server := &http.Server{
+		Handler:   http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.serve(pass, w, q) }),
+		ConnState: r.follow,
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // it ends with stop
+	return listener.Addr().String(), func() {
+		_ = server.Close()
+		r.cut()
+		serving.Wait()
+	}, nil
+}
+
+// repeat turns the repeating on, which cuts all streams, or off.
+func (r *Repeaters) repeat(on bool) {
+	if r.on.Store(on); on {
+		r.cut()
+	}
+}
+
+// follow notes which connections have become streams.
+func (r *Repeaters) follow(conn net.Conn, state http.ConnState) {
+	if state == http.StateHijacked {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.streams[conn] = struct{}{}
+	}
+}
+
+func (r *Repeaters) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for conn := range r.streams {
+		_ = conn.Close()
+	}
+	clear(r.streams)
+}
+
+func (r *Repeaters) serve(pass http.Handler, w http.ResponseWriter, q *http.Request) {
+	switch on := r.on.Load(); {
+	case on && q.Header.Get("Upgrade") != "":
+		http.Error(w, "no streams here", http.StatusNotFound)
+	case on && q.Method == http.MethodPost:
+		r.twice(pass, w, q)
+	default:
+		pass.ServeHTTP(w, q)
+	}
+}
+
+// twice sends the request twice and answers with what the second one is answered.
+// Both have their answers by then: a caller never meets a repetition of what it
+// asked for before.
+func (r *Repeaters) twice(pass http.Handler, w http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	again := func() *http.Request {
+		same := q.Clone(q.Context())
+		same.Body = io.NopCloser(bytes.NewReader(body))
+		return same
+	}
+	var first sync.WaitGroup
+	first.Go(func() {
+		defer func() {
+			if r := recover(); r != nil && !errors.Is(r.(error), http.ErrAbortHandler) {
+				panic(r)
+			}
+		}()
+		pass.ServeHTTP(new(unread), again())
+	})
+	if rand.IntN(2) == 0 {
+		first.Wait()
+	}
+	defer first.Wait()
+	pass.ServeHTTP(w, again())
+}
+
+// unread is an answer that nobody reads.
+type unread struct{ header http.Header }
+
+func (u *unread) Header() http.Header {
+	if u.header == nil {
+		u.header = make(http.Header)
+	}
+	return u.header
+}
+func (*unread) Write(b []byte) (int, error) { return len(b), nil }
+func (*unread) WriteHeader(int)             {}
