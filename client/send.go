@@ -26,7 +26,7 @@ type Receipt = proto.SendReceipt
 
 // Outgoing is a message to send: to a user or to a group, not both.
 type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. Another message's is refused with proto.IDReused
 	To    int64
 	Group int64 // proto.Everyone or another
 	Text  string

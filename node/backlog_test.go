@@ -21,6 +21,7 @@ func busyFor(d time.Duration) error {
 func TestRefusedMessagesWaitAsToldAndKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
+		p := w.settled(t, 1, 5)
 		var asked []time.Time
 		w.route.set(func(s *script) {
 			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
@@ -30,7 +31,6 @@ func TestRefusedMessagesWaitAsToldAndKeepTheirOrder(t *testing.T) {
 				return accepted(r), nil
 			}
 		})
-		p := w.login(t, 1, 5)
 		p.write(t, send("a"))
 		synctest.Wait()
 		p.write(t, send("b"), send("c"))

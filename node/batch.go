@@ -73,6 +73,9 @@ func (l *lane) hand(ctx context.Context, items []*outgoing) error {
 			o.repeat()
 			continue
 		}
+		if o.item.Again {
+			o.from.sending.recent.learn(r)
+		}
 		o.done, err = true, nil
 		l.settle(o, r)
 	}

@@ -83,8 +83,12 @@ func (s *session) send(f *proto.Frame) {
 		s.answer(f.Id, &proto.SendResult{Code: int32(code)})
 		return
 	}
+	if s.sending == nil {
+		s.sending = new(sending)
+	}
+	suspect := s.sending.recent.suspect(f.Id)
 	o := &outgoing{from: s, since: time.Now(), heard: f.Heard, item: &proto.SendItem{
-		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again,
+		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again || suspect,
 		Confirm: f.Confirm,
 	}}
 	s.owe(1, o.size())
@@ -191,9 +195,9 @@ func (l *lane) collect() {
 	l.came = l.came[:0]
 	l.mu.Unlock()
 	for _, o := range came {
-		switch r := o.from.refused; {
+		switch r := o.from.sending.refused; {
 		case r == nil || r.known(o):
-			o.from.refused = nil
+			o.from.sending.refused = nil
 			l.waiting = append(l.waiting, o)
 		case r.deaf(o):
 			o.from.link.Close(proto.Unavailable, "Send again what was not stored.")
@@ -263,10 +267,10 @@ func (l *lane) keep(f func(*outgoing) bool) {
 // settle answers the sender of a message that leaves the lane.
 func (l *lane) settle(o *outgoing, r *proto.SendResult) {
 	if code := proto.Code(r.Code); code != proto.OK && code.Retry() != proto.RetryNever {
-		if o.from.refused == nil {
-			o.from.refused = &refusals{first: time.Now()}
+		if o.from.sending.refused == nil {
+			o.from.sending.refused = &refusals{first: time.Now()}
 		}
-		o.from.refused.add(o.item.Id)
+		o.from.sending.refused.add(o.item.Id)
 	}
 	if at := r.At; at != nil && r.Code == 0 {
 		o.from.heardOwn(at, o.item)

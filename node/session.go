@@ -33,8 +33,8 @@ type session struct {
 	proof     [token.ProofSize]byte // for routes, of what the ticket says
 	feed      *cimFeed              // of a CIM connection, else nil
 
-	// Owned by the lane of the link.
-	refused *refusals // what its sender has to send again before anything else is taken; nil: nothing
+	// Set by the read loop with the first message, before the lane has it.
+	sending *sending
 
 	mu         sync.Mutex
 	phase      phase
@@ -45,6 +45,12 @@ type session struct {
 	since      time.Duration // accepted, then logged in; from the node's start
 	number     int64         // the session's; a CIM connection learns it at opening
 	departure  *departure    // from a node that drains; nil: not asked to go
+}
+
+// sending is what is kept of a connection that sends.
+type sending struct {
+	recent  recentIDs
+	refused *refusals // what its sender has to send again before anything else is taken; nil: nothing. Owned by the lane
 }
 
 // What one connection may have at the lane before it is not read any more.

@@ -67,6 +67,7 @@ const (
 	NotCreator    Code = 4220 // who asks did not make the group
 	Removed       Code = 4221 // who asks was removed from the group, and has to be added again
 	Crowded       Code = 4222 // other devices of the user came, and there is no room for this one
+	IDReused      Code = 4223 // the sender used the message's id for another one, which stands
 )
 
 // Retry is what a client does after a code.
@@ -140,6 +141,7 @@ var known = map[Code]facts{
 	NotCreator:    {"not-creator", http.StatusForbidden, "Only who made the group may do that."},
 	Crowded:       {"crowded", http.StatusConflict, "You have too many devices. A newer one took the place of this one."},
 	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Who made it can add you again."},
+	IDReused:      {"id-reused", http.StatusConflict, "The id of this message was used for another one before. That one stands; this one needs an id of its own."},
 }
 
 // String returns the code's stable name, for logs and metric labels; all codes

@@ -48,6 +48,7 @@ const goldenCodes = `0 ok 200
 4220 not-creator 403
 4221 removed 403
 4222 crowded 409
+4223 id-reused 409
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -86,7 +86,7 @@ type Entry struct {
 	FromName      string                 `protobuf:"bytes,1,opt,name=from_name,json=fromName,proto3" json:"from_name,omitempty"`
 	To            int64                  `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	Group         int64                  `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
-	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, the clock of the route that stored it
+	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, the store's clock
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	Kind          Kind                   `protobuf:"varint,6,opt,name=kind,proto3,enum=cim.Kind" json:"kind,omitempty"`
 	By            int64                  `protobuf:"varint,7,opt,name=by,proto3" json:"by,omitempty"`           // of a joining or leaving: who added or removed the sender; zero: himself
@@ -705,6 +705,7 @@ type SendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	Items         []*SendItem            `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"` // of one connection in the order it sent them
+	Sent          int64                  `protobuf:"varint,3,opt,name=sent,proto3" json:"sent,omitempty"`  // ms since 1970 by the store's clock, as the last SendAnswer told it; zero: not known. First tries are not stored much later
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -751,6 +752,13 @@ func (x *SendRequest) GetItems() []*SendItem {
 		return x.Items
 	}
 	return nil
+}
+
+func (x *SendRequest) GetSent() int64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
 }
 
 type SendItem struct {
@@ -848,6 +856,7 @@ func (x *SendItem) GetConfirm() bool {
 type SendAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*SendResult          `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"` // one for each item, in order
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`  // ms since 1970, the store's clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -889,6 +898,13 @@ func (x *SendAnswer) GetItems() []*SendResult {
 	return nil
 }
 
+func (x *SendAnswer) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 type SendResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
@@ -896,6 +912,7 @@ type SendResult struct {
 	At            *Mark                  `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	Prev          string                 `protobuf:"bytes,4,opt,name=prev,proto3" json:"prev,omitempty"`
 	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
+	Repeated      bool                   `protobuf:"varint,6,opt,name=repeated,proto3" json:"repeated,omitempty"` // it stood there before: this was a repetition
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -963,6 +980,13 @@ func (x *SendResult) GetTime() int64 {
 		return x.Time
 	}
 	return 0
+}
+
+func (x *SendResult) GetRepeated() bool {
+	if x != nil {
+		return x.Repeated
+	}
+	return false
 }
 
 // ReconcileRequest lists what a node holds; the answer says what differs.
@@ -2218,10 +2242,11 @@ const file_hop_proto_rawDesc = "" +
 	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12#\n" +
 	"\acursors\x18\x04 \x03(\v2\t.cim.MarkR\acursors\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\x03R\aversion\"W\n" +
+	"\aversion\x18\x06 \x01(\x03R\aversion\"k\n" +
 	"\vSendRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
-	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\"\xac\x01\n" +
+	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\x12\x12\n" +
+	"\x04sent\x18\x03 \x01(\x03R\x04sent\"\xac\x01\n" +
 	"\bSendItem\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x0e\n" +
@@ -2229,17 +2254,19 @@ const file_hop_proto_rawDesc = "" +
 	"\x05group\x18\x04 \x01(\x03R\x05group\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x14\n" +
 	"\x05again\x18\x06 \x01(\bR\x05again\x12\x18\n" +
-	"\aconfirm\x18\a \x01(\bR\aconfirm\"3\n" +
+	"\aconfirm\x18\a \x01(\bR\aconfirm\"G\n" +
 	"\n" +
 	"SendAnswer\x12%\n" +
-	"\x05items\x18\x01 \x03(\v2\x0f.cim.SendResultR\x05items\"}\n" +
+	"\x05items\x18\x01 \x03(\v2\x0f.cim.SendResultR\x05items\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"\x99\x01\n" +
 	"\n" +
 	"SendResult\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x19\n" +
 	"\x02at\x18\x03 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x04 \x01(\tR\x04prev\x12\x12\n" +
-	"\x04time\x18\x05 \x01(\x03R\x04time\"\x84\x01\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\x12\x1a\n" +
+	"\brepeated\x18\x06 \x01(\bR\brepeated\"\x84\x01\n" +
 	"\x10ReconcileRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x1d\n" +
 	"\x04held\x18\x02 \x03(\v2\t.cim.HeldR\x04held\x12\x16\n" +

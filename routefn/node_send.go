@@ -62,5 +62,5 @@ func (rt *Route) sendResult(a *record.Appended) *proto.SendResult {
 		return &proto.SendResult{Code: int32(e.Code), Message: e.Error()}
 	}
 	own := a.Own().Stored
-	return &proto.SendResult{At: own.GetAt(), Prev: own.GetPrev(), Time: a.Time}
+	return &proto.SendResult{At: own.GetAt(), Prev: own.GetPrev(), Time: a.Time, Repeated: a.Repeated}
 }

@@ -11,7 +11,8 @@ import (
 
 // Send serves POST /v1/send: it stores a message in every log it belongs to,
 // answers with the sender's own copy's position and pushes it. Whoever repeats a
-// request repeats its id, and is answered with what stands in the log.
+// request repeats its id, and is answered with what stands in the log. Another message
+// under that id is refused with the code IDReused.
 func (rt *Route) Send(w http.ResponseWriter, r *http.Request) {
 	rt.serveCaller(w, r, "send", func(ctx context.Context, caller token.Token) (any, error) {
 		var q proto.SendMessage

@@ -311,3 +311,63 @@ func TestReconcileNamesWhatDiffers(t *testing.T) {
 		t.Errorf("of bob: %v", &answer)
 	}
 }
+
+// An app that counts its messages from 1 after it was installed anew does not lose
+// what it sends without being told.
+func TestIDUsedAgainIsRefusedAndTheFirstStands(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	club := w.createGroup(alice.Token, proto.CreateGroup{ID: "club", Members: []int64{bob.User}})
+	team := w.createGroup(alice.Token, proto.CreateGroup{ID: "team"})
+	others := []proto.SendMessage{
+		{To: bob.User, Text: "second"}, {To: carol.User, Text: "first"}, {To: alice.User, Text: "first"},
+		{Group: club, Text: "second"}, {Group: team, Text: "first"}, {Group: proto.Everyone, Text: "second"},
+	}
+	for id, first := range map[string]proto.SendMessage{
+		"private": {To: bob.User, Text: "first"}, "club": {Group: club, Text: "first"}, "everyone": {Group: proto.Everyone, Text: "first"},
+	} {
+		first.ID = id
+		receipt := w.send(alice.Token, first)
+		w.flush()
+		pushed := len(bob.node.items())
+		for _, q := range others {
+			q.ID = id
+			if code := w.post(proto.PathSend, alice.Token, q, nil); code != proto.IDReused {
+				t.Errorf("%+v after %+v: %v", q, first, code)
+			}
+			later := proto.ScheduleMessage{ID: id, To: q.To, Group: q.Group, Text: q.Text, After: 1000}
+			if code := w.post(proto.PathSchedule, alice.Token, later, nil); code != proto.IDReused {
+				t.Errorf("%+v after %+v: %v", later, first, code)
+			}
+		}
+		w.flush()
+		if now := len(bob.node.items()); now != pushed {
+			t.Errorf("%s was pushed %d times more, though nothing was sent again", id, now-pushed)
+		}
+		if again := w.send(alice.Token, first); again != receipt {
+			t.Errorf("the first itself, sent again: %+v, was %+v", again, receipt)
+		}
+	}
+	if got := w.pull(carol.Token, proto.Position{}).Messages; len(got) != 0 {
+		t.Errorf("carol has %+v", got)
+	}
+}
+
+func TestIDOfADelayedMessageIsRefusedForAnother(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	first := proto.ScheduleMessage{ID: "m", To: bob.User, Text: "first", After: 3_600_000}
+	stands := w.schedule(alice.Token, first)
+	for _, q := range []proto.ScheduleMessage{{To: bob.User, Text: "second"}, {To: carol.User, Text: "first"}} {
+		q.ID, q.After = "m", first.After
+		if code := w.post(proto.PathSchedule, alice.Token, q, nil); code != proto.IDReused {
+			t.Errorf("scheduled %+v: %v", q, code)
+		}
+		if code := w.post(proto.PathSend, alice.Token, proto.SendMessage{ID: "m", To: q.To, Text: q.Text}, nil); code != proto.IDReused {
+			t.Errorf("sent %+v: %v", q, code)
+		}
+	}
+	if again := w.schedule(alice.Token, first); again != stands {
+		t.Errorf("the first itself, scheduled again: %+v, was %+v", again, stands)
+	}
+}

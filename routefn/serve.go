@@ -93,6 +93,7 @@ var storeCodes = []struct {
 	{record.ErrNotMember, proto.NotMember},
 	{record.ErrNotCreator, proto.NotCreator},
 	{record.ErrRemoved, proto.Removed},
+	{record.ErrIDReused, proto.IDReused},
 	{record.ErrNameTaken, proto.NameTaken},
 	{record.ErrSuperseded, proto.SessionUnknown},
 	{record.ErrExpired, proto.TicketExpired},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -276,4 +277,46 @@ func TestOrderOfASenderHoldsWhateverIsLost(t *testing.T) {
 	if calls.Load() < 20 {
 		t.Errorf("only %d requests were made: nothing was lost", calls.Load())
 	}
+}
+
+// A message under an id that its sender used for another one was answered as if it
+// were stored, and was nowhere. A client that counts from 1 again after it was
+// installed anew is told so, over its connection, too.
+func TestIDThatIsUsedAgainIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, plan{})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	installed := func(name, device string) *client.Client {
+		cfg := client.Config{Routes: []string{s.url}, Name: name, Device: device}
+		if _, err := client.Register(ctx, cfg); err != nil {
+			t.Fatal(err)
+		}
+		c, err := client.Connect(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	send := func(c *client.Client, id string, to int64, text string, want error) {
+		t.Helper()
+		if _, err := c.SendMessage(ctx, client.Outgoing{ID: id, To: to, Text: text}); !errors.Is(err, want) {
+			t.Errorf("%s to %d under the id %s: %v, want %v", text, to, id, err, want)
+		}
+	}
+	reused := proto.Err(proto.IDReused, "")
+	bob, carol := installed("bob", "phone").Self().User, installed("carol", "phone").Self().User
+	first := installed("alice", "phone")
+	send(first, "1", bob, "one", nil)
+	send(first, "2", bob, "two", nil)
+	send(first, "3", bob, "three", nil)
+	send(first, "3", bob, "four", reused)
+	send(first, "3", carol, "three", reused)
+
+	again := installed("alice", "tablet")
+	send(again, "1", bob, "one of the new installation", reused)
+	send(again, "2", carol, "two", reused)
+	send(again, "3", bob, "three", nil) // a repetition
+	send(again, "4", carol, "four", nil)
 }

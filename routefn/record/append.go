@@ -19,7 +19,8 @@ import (
 // A batch of first-time messages to inboxes that this Store has seen takes one
 // round trip on a single server. Otherwise the senders' own copies are sent once
 // the receivers' are stored. Messages marked Again are looked for first, in each
-// log they belong to, and stored where they are missing.
+// log they belong to, and stored where they are missing; it takes a round trip more
+// to see that their ids stand for nothing else, see claim.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.now(ctx)
@@ -33,6 +34,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	for i := range messages {
 		drafts[i] = newDraft(&messages[i], now)
 	}
+	s.claim(ctx, drafts)
 	receivers := batchesOf(drafts, receiverCopy)
 	if s.oneTrip(receivers) {
 		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...))
@@ -43,6 +45,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	for i, d := range drafts {
 		answers[i] = d.answer()
 	}
+	s.release(ctx, drafts, func(i int) error { return answers[i].Err })
 	return answers
 }
 
@@ -78,6 +81,9 @@ type draft struct {
 	logs   [copies]logRef
 	copy   [copies]*Copy
 	err    [copies]error
+
+	claimed  bool // its id stood for nothing before
+	repeated bool // it was found
 }
 
 // newDraft encodes a message, under the time at which it was taken to be fired or
@@ -112,7 +118,8 @@ func newDraft(m *Message, now int64) *draft {
 	return d
 }
 
-// found takes over the entry that an earlier try wrote.
+// found takes over the entry that an earlier try wrote; ErrIDReused if it is another
+// message's.
 func (d *draft) found(stored []byte) error {
 	_, encoded, err := proto.SplitStored(stored)
 	if err != nil {
@@ -122,14 +129,17 @@ func (d *draft) found(stored []byte) error {
 	if err != nil {
 		return err
 	}
-	d.stored, d.at = stored, e.GetTime()
+	if !d.same(e) {
+		return ErrIDReused
+	}
+	d.stored, d.at, d.repeated = stored, e.GetTime(), true
 	return nil
 }
 
 // answer sums up both copies. What is not in all its logs but may be in one must
 // be looked for at the next try, so that it is ErrUnknown.
 func (d *draft) answer() Appended {
-	answer := Appended{Time: d.at}
+	answer := Appended{Time: d.at, Repeated: d.repeated}
 	touched := false
 	for i := range copies {
 		if d.copy[i] != nil {

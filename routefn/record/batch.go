@@ -5,17 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/cim-go/cim/proto"
 )
-
-// lookBack is how far back a repeated message is looked for. It is bounded
-// because senders over HTTP mark every message, so that most are looked for in
-// vain, and a script pays 0.5 us for each entry it looks at. A sender who comes
-// later, an application started again with unsent messages perhaps, has his
-// message stored once more, and readers drop it by its key.
-const lookBack = 5 * time.Minute
 
 // batch is what one call appends to one log, in order, all or nothing.
 type batch struct {
@@ -208,7 +200,11 @@ func (b *batch) settleScript() error {
 	for i, d := range b.drafts {
 		number, prev, found := integer(r[4+3*i]), text(r[5+3*i]), text(r[6+3*i])
 		if found != "" {
-			if err := d.found([]byte(found)); err != nil {
+			switch err := d.found([]byte(found)); {
+			case errors.Is(err, ErrIDReused):
+				d.err[b.which] = err
+				continue
+			case err != nil:
 				return errors.Join(ErrUnknown, err)
 			}
 		}

@@ -48,6 +48,8 @@
 //	                        Append and ChangeGroups
 //	  NODE                  a lease, "boot addr end", see lease.go. One that has run out is removed by RenewNode (drop.lua)
 //	  (empty)               no lease: it keeps the key there
+//	cim:{USER}:i:ID string  what the user's id of a message stands for: a hash of its receiver and text; claim.lua, and
+//	                        read by it. Five minutes to live, 150 bytes
 //	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, read by Members and Groups. What decides is
 //	                        the hash; this one has an order to page by, and no part in a send or a pull
 //	cim:{dN}:due    zset    delayed messages of the senders in shard N, keys (proto.Key) by the ms when they are due;
@@ -118,6 +120,17 @@
 // old: see Store.trim. A jump of the store's own clock shows in the times of entries,
 // and may shorten the search for repetitions to 16 entries for five minutes.
 //
+// # Repetitions
+//
+// A sender's id stands for one message: to one receiver or group, with one text. What
+// comes again under it is answered with where the first stands, or, if it is another
+// message, with ErrIDReused. That is promised for messages marked Again and for delayed
+// ones, for five minutes and 1,000 entries of a log: see Store.claim. A first try is
+// stored as it comes, because a look costs eight times as much; nodes mark those whose
+// ids may not be new. Two places are looked at: the ids that its sender used, in the
+// sender's slot, before anything is written, and the log that the message goes to, in
+// the step that appends it. What looks has to pass conformRepeats.
+//
 // # Replicas
 //
 // With Config.Replicas, what a sender is told to be stored (messages, groups made,
@@ -134,9 +147,9 @@
 //
 // Redis CPU of a private message, both copies together, 128 bytes of text,
 // batches of 100 among 1,000 users, redis-server 7.0: 7 to 10 us by MULTI, which
-// first-time messages take; 78 us by script, which messages marked Again take,
-// where each looks back at some 50 entries a log. BenchmarkAppendPrivate measures
-// it. A group's message of a batch takes 6 to 7 us, with 10 members as with 10,000:
+// first-time messages take; 80 to 90 us by script, which messages marked Again take,
+// where each looks back at some 50 entries a log, 20 to 30 us of it for the sender's
+// ids. BenchmarkAppendPrivate measures it. A group's message of a batch takes 6 to 7 us, with 10 members as with 10,000:
 // BenchmarkAppendGroup.
 //
 // A node that enters a group takes 4 to 6 us, one that holds it and asks for a user 1 us,

@@ -23,11 +23,14 @@ func (l logRef) tag() string {
 	return "g" + strconv.FormatInt(l.group, 10)
 }
 
-func (l logRef) list() string { return "cim:{" + l.tag() + "}:l" }
-func (l logRef) hash() string { return "cim:{" + l.tag() + "}:h" }
+// key returns a key of the log: all of them are in one slot.
+func (l logRef) key(name string) string { return "cim:{" + l.tag() + "}:" + name }
+
+func (l logRef) list() string { return l.key("l") }
+func (l logRef) hash() string { return l.key("h") }
 
 // members is the key of a group's members.
-func (l logRef) members() string { return "cim:{" + l.tag() + "}:m" }
+func (l logRef) members() string { return l.key("m") }
 
 // leases is the key of the nodes that a group is pushed to.
 func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }

@@ -18,7 +18,8 @@ const longestPast = 24 * time.Hour
 // Schedule stores a message to be sent when it is due, by the store's clock: at m.At,
 // or m.After later than now. Nothing is stored a second time for a sender and an
 // id that the store knows; the answer then says how that one stands, and this is
-// remembered for a day after it ended.
+// remembered for a day after it ended. An id that stands for another message is
+// refused, see claim; of one that ended, that is known for five minutes.
 //
 // As a message that is appended, it is accepted when Config.Replicas have it, and so
 // is a cancelling.
@@ -27,13 +28,25 @@ const longestPast = 24 * time.Hour
 // in which they were scheduled.
 //
 // The errors are ErrInvalid, also for a time that lies too far off; ErrNoGroup;
-// ErrTooMany; ErrUnavailable and ErrUnknown, after which repeating is harmless.
+// ErrTooMany; ErrIDReused; ErrUnavailable and ErrUnknown, after which repeating is harmless.
 // Whether the receiver exists is found out when it fires.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
-	d := newDraft(&m.Message, 0)
-	if err := d.err[receiverCopy]; err != nil {
-		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, err)
+	now, err := s.now(ctx)
+	if err != nil {
+		return Scheduled{}, fmt.Errorf("schedule: %w", err)
 	}
+	m.Again = true
+	d := []*draft{newDraft(&m.Message, now)}
+	if s.claim(ctx, d); d[0].err[receiverCopy] != nil {
+		return Scheduled{}, fmt.Errorf("schedule %s: %w", d[0].key, d[0].err[receiverCopy])
+	}
+	a, err := s.schedule(ctx, d[0], m)
+	s.release(ctx, d, func(int) error { return err })
+	return a, err
+}
+
+// schedule stores a message whose id stands for it.
+func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled, error) {
 	entry, err := pb.Marshal(&proto.Entry{
 		FromName: m.FromName, To: m.To, Group: m.Group, Text: m.Text, Confirm: m.Confirm,
 	})
@@ -54,6 +67,9 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	case "done":
 		return ended(integer(o.reply[1]), integer(o.reply[2])), nil
 	default:
+		if !d.repeats([]byte(text(o.reply[3]))) {
+			return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, ErrIDReused)
+		}
 		wait := time.Duration(integer(o.reply[2])) * time.Millisecond
 		return Scheduled{State: state, Due: integer(o.reply[1]), Wait: wait}, nil
 	}

@@ -18,6 +18,7 @@ type script struct {
 
 var (
 	appendScript = load("clock", "entry", "member", "find", "lease", "append")
+	claimScript  = load("entry", "find", "claim")
 	pullScript   = load("entry", "member", "pull")
 	placeScript  = load("entry", "find", "place")
 	trimScript   = load("clock", "entry", "trim")

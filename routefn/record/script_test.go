@@ -8,7 +8,7 @@ import (
 
 // scripts are all there are.
 var scripts = map[string]*script{
-	"append": appendScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
+	"append": appendScript, "claim": claimScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
 	"issue": issueScript, "close": closeScript, "ack": ackScript, "token": tokenScript, "logout": logoutScript, "cursors": cursorsScript, "tidy": tidyScript,
 	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
@@ -18,7 +18,7 @@ var scripts = map[string]*script{
 var (
 	scriptCall = regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'\s*(?:,\s*([^,)]+))?`)
 	anyCall    = regexp.MustCompile(`redis\.p?call`)
-	givenKey   = regexp.MustCompile(`^KEYS\[([1-4]|#KEYS)\]$`)
+	givenKey   = regexp.MustCompile(`^KEYS\[([1-4]|i|#KEYS)\]$`)
 )
 
 // CIM's scripts made their keys inside, so that no Redis Cluster could know which

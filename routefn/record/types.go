@@ -34,6 +34,9 @@ var (
 	// ErrInvalid is returned for what cannot be stored as it is: an id that is no
 	// id, a text that is not UTF-8, a name with control characters.
 	ErrInvalid = errors.New("argument is not valid")
+	// ErrIDReused is returned for a message whose id its sender has used for another
+	// one: to somebody else, or with another text. That one stands.
+	ErrIDReused = errors.New("id was used for another message")
 	// ErrSuperseded is returned for a session number that is not above the
 	// device's live and closed ones.
 	ErrSuperseded = errors.New("session number is superseded")
@@ -147,12 +150,13 @@ type Message struct {
 }
 
 // Appended is the answer to one Message. Err is nil (stored in every log it
-// belongs to), ErrNoUser, ErrNoGroup, ErrNotMember, ErrInvalid, ErrUnavailable (it is in no
-// log) or ErrUnknown (it may be in some).
+// belongs to), ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused, ErrInvalid, ErrUnavailable
+// (it is in no log) or ErrUnknown (it may be in some).
 type Appended struct {
-	Err    error
-	Time   int64  // of the entry that stands in the log, which an earlier try may have written
-	Copies []Copy // receiver's first, then the sender's own; a group's message has one
+	Err      error
+	Time     int64  // of the entry that stands in the log, which an earlier try may have written
+	Repeated bool   // an earlier try wrote it, in one log at least
+	Copies   []Copy // receiver's first, then the sender's own; a group's message has one
 }
 
 // Own returns the copy that the sender counts as received: the last one.

@@ -10,14 +10,15 @@
 -- ARGV[1] key, ARGV[2] id, ARGV[3] ms since 1970 when it is due or 0, ARGV[4] ms
 -- from now if so, ARGV[5] the entry, ARGV[6] most that a user may have pending,
 -- ARGV[7] ms it may lie ahead, ARGV[8] ms it may lie back
--- Answers {'pending' or 'firing', when it is due, ms until then}, {'done', when that was, why},
+-- Answers {'pending' or 'firing', when it is due, ms until then, the entry}, {'done', when that was, why},
 -- {'range'} or {'many'}.
 local key, id, ms = ARGV[1], ARGV[2], clock()
 local known = redis.call('ZSCORE', KEYS[1], key)
 if known then
-  redis.call('HSET', KEYS[2], key, redis.call('HGET', KEYS[2], key) or '')
+  local entry = redis.call('HGET', KEYS[2], key) or ''
+  redis.call('HSET', KEYS[2], key, entry)
   local firing = redis.call('HEXISTS', KEYS[2], taken(key)) == 1
-  return {firing and 'firing' or 'pending', whole(known), whole(known - ms)}
+  return {firing and 'firing' or 'pending', whole(known), whole(known - ms), entry}
 end
 local why, at = outcome(id)
 if why then return {'done', whole(at), why} end
@@ -35,4 +36,4 @@ score = string.format('%.17g', score)
 redis.call('ZADD', KEYS[1], score, key)
 redis.call('ZADD', KEYS[3], score, id)
 redis.call('HSET', KEYS[2], key, ARGV[5])
-return {'pending', whole(due), whole(due - ms)}
+return {'pending', whole(due), whole(due - ms), ARGV[5]}
