@@ -57,11 +57,17 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if b.scripted() || b.log.user != 0 && !s.known.has(b.log.user) {
+		if b.scripted() || b.log.user != 0 && !s.seen(b.log.user) {
 			return false
 		}
 	}
 	return true
+}
+
+// seen reports whether a user's inbox was seen to be there.
+func (s *Store) seen(user int64) bool {
+	_, ok := s.known.get(user)
+	return ok
 }
 
 // A draft has a receiver's copy and, unless it is a group's or a note to

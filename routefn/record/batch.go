@@ -56,14 +56,27 @@ func (s *Store) store(ctx context.Context, batches []*batch) {
 	s.storeMissing(ctx, batches)
 	var grown []logRef
 	for _, b := range batches {
-		if b.settle() && b.log.user != 0 {
-			s.known.add(b.log.user)
+		if b.settle() {
+			s.stored(b)
 		}
 		if b.grown() {
 			grown = append(grown, b.log)
 		}
 	}
 	s.trim(ctx, grown)
+}
+
+// stored notes what a batch that was stored tells of its log.
+func (s *Store) stored(b *batch) {
+	if b.log.user != 0 {
+		s.known.put(b.log.user, struct{}{})
+	}
+	if s.writers == nil {
+		return
+	}
+	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // not one that was refused
+		s.haveReplicas(b.log, c.Stored.At.Position())
+	}
 }
 
 // storeMissing makes the logs that were not there and appends to them.
@@ -75,7 +88,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 		if b.missing() {
 			missing = append(missing, b)
 			logs = append(logs, b.log)
-			s.known.remove(b.log.user)
+			s.known.drop(b.log.user)
 		}
 	}
 	if len(missing) == 0 {

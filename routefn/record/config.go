@@ -33,7 +33,7 @@ type Config struct {
 
 	// Replicas is how many replicas must have a message before it is accepted;
 	// zero: none, it is once the primary has it. Fewer within ReplicaTimeout, and
-	// its outcome is unknown.
+	// its outcome is unknown. Nor is it shown before, by whatever read.
 	Replicas       int
 	ReplicaTimeout time.Duration // less than ReadTimeout; zero: half of it
 

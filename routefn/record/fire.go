@@ -76,7 +76,11 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit 
 		key: r.due(), script: takeScript, keys: []string{r.due(), r.messages(), r.lease()},
 		args: []any{holder, holdTime.Milliseconds(), skip, limit, now}, write: true,
 	}
-	s.run(ctx, "take", o)
+	if limit > 0 {
+		s.accept(ctx, "take", o)
+	} else {
+		s.run(ctx, "take", o)
+	}
 	if o.err != nil {
 		return nil, fmt.Errorf("take from shard %d: %w", shard, o.err)
 	}

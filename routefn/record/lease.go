@@ -68,7 +68,20 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 		}
 		answers[of[j]] = g.entered(o)
 	}
+	s.tellEntered(ctx, groups, answers)
 	return explain(answers, lease, groups, nil)
+}
+
+// tellEntered makes the ends of logs ones that may be told, but for those that the
+// nodes told us.
+func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []Entered) {
+	var list []telling
+	for i := range answers {
+		if e := &answers[i]; e.Err == nil && !e.Held {
+			list = append(list, telling{groups[i].log(), &e.Newest, &e.Err})
+		}
+	}
+	s.tell(ctx, list)
 }
 
 // enterMade makes the log of everyone, which nobody created, and enters again.
@@ -225,6 +238,7 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 		answers[of[j]] = entering[of[j]].entered(o)
 	}
 	s.run(ctx, "drop", drops...) // what fails is dropped next time
+	s.tellEntered(ctx, entering, answers)
 	return explain(answers, lease, entering, nil)
 }
 

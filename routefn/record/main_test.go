@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/spawn"
 )
@@ -117,7 +118,7 @@ func flush(t testing.TB, s *Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.known = known{}
+	s.known, s.replicated = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}
 }
 
 // register makes an account and returns its user.

@@ -40,12 +40,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, []string{"op", "class"}),
 		replicated: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "cim_store_replicated_seconds",
-			Help:    "Time of one batch of appends and of the WAIT at its end, until replicas had it or too much time had passed.",
+			Help:    "Time of one batch of appends and of looks at what is to be shown, with the WAIT at its end, until replicas had it or too much time had passed.",
 			Buckets: storeBuckets,
 		}),
 		unreplicated: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_store_unreplicated_total",
-			Help: "Appends that the primary has and whose outcome is unknown, because too few replicas had them in time.",
+			Help: "Appends whose outcome is unknown, and looks at what was to be shown, because too few replicas had it in time.",
 		}),
 	}
 	for _, op := range operations {

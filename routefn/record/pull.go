@@ -2,11 +2,15 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
 )
+
+// readsAgain bounds how often a log is read that was trimmed in the middle.
+const readsAgain = 3
 
 // pullBytes is what a pull answers with at most, and one entry more: with texts
 // of 64 KiB, MaxPull of them would be too much for a phone and for Redis.
@@ -26,6 +30,10 @@ const pullBytes = 1 << 20
 // It returns ErrDiverged, with Epoch, Oldest and Newest set, when the position
 // is not in the log: another epoch, a number above the newest, or another key at
 // the number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
+//
+// With Config.Replicas, what is answered is on that many replicas. While they are
+// away, a log seems to end where they are known to have it, and is unavailable if
+// that is not known.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false)
 }
@@ -51,7 +59,28 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 	if all {
 		whole = "1"
 	}
-	o := l.script(pullScript, max(0, after.Number), after.Epoch.String(), after.Key, limit, pullBytes, member, whole)
+	for range readsAgain {
+		p, err := s.read(ctx, l, after, limit, pullBytes, member, whole)
+		if err != nil && !errors.Is(err, ErrDiverged) || p.Newest == after {
+			return p, err
+		}
+		unshown := s.show(ctx, []showing{{log: l, newest: p.Newest, entries: p.Entries}})[0]
+		switch had, _ := s.replicated.get(l); {
+		case unshown == nil:
+			return p, err
+		case errors.Is(unshown, errGone):
+			continue
+		case err == nil && errors.Is(unshown, errTooFew) && p.upTo(had, after):
+			return p, nil
+		}
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), unshown)
+	}
+	return Pulled{}, fmt.Errorf("pull log %s: %w: %w", l.tag(), ErrUnavailable, errGone)
+}
+
+// read reads a piece of a log from its server, whether replicas have it or not.
+func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args ...any) (Pulled, error) {
+	o := l.script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
 	o.write = false
 	s.onLogs(ctx, "pull", []logRef{l}, []*op{o})
 	if o.err != nil {
@@ -114,7 +143,11 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 	case o.noLog(), integer(o.reply[2]) == 0:
 		return proto.Position{}, nil
 	}
-	return l.position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), key), nil
+	at := l.position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), key)
+	if err := s.show(ctx, []showing{{log: l, newest: at}})[0]; err != nil {
+		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), err)
+	}
+	return at, nil
 }
 
 // newTail returns an op for tail.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,7 +45,33 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 			}
 		}
 	}
-	return list, nil
+	return s.tellBehind(ctx, list)
+}
+
+// tellBehind makes the ends of inboxes ones that may be told. It leaves out the
+// connections that are behind by nothing that may.
+func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference, error) {
+	ends, errs := make([]proto.Position, len(list)), make([]error, len(list))
+	var tell []telling
+	for i, d := range list {
+		if ends[i] = d.Newest; d.Verdict == proto.Verdict_BEHIND {
+			tell = append(tell, telling{logRef{user: d.Held.User}, &ends[i], &errs[i]})
+		}
+	}
+	s.tell(ctx, tell)
+	told := list[:0]
+	for i, d := range list {
+		if err := errs[i]; err != nil && !errors.Is(err, errTooFew) {
+			return nil, fmt.Errorf("reconcile %d: %w", d.Held.User, err)
+		}
+		earlier := ends[i] != d.Newest
+		if has := d.Held.Newest; errs[i] != nil || earlier && ends[i].Epoch == has.Epoch && ends[i].Number <= has.Number {
+			continue
+		}
+		d.Newest = ends[i]
+		told = append(told, d)
+	}
+	return told, nil
 }
 
 // compare judges one connection by the answer to tail.

@@ -2,9 +2,11 @@ package record
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -12,9 +14,11 @@ import (
 )
 
 // newPrimary starts a server to which replicas connect without delay.
-func newPrimary(t testing.TB) *spawn.Server {
+func newPrimary(t testing.TB) *spawn.Server { return newServer(t, "redis-server") }
+
+func newServer(t testing.TB, program string) *spawn.Server {
 	t.Helper()
-	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
+	server, err := spawn.Redis(t.Context(), spawn.Config{Program: program, Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +32,26 @@ func newReplica(t testing.TB, addr string) *spawn.Server {
 	replica := newPrimary(t) // if the primary dies
 	follow(t, replica, addr)
 	return replica
+}
+
+// eachReplicated runs a test on a Store that waits for one replica, which it has, of
+// each kind of server: they disagree about WAIT behind a read, where Redis 7.0 asks
+// about all that was written and Valkey about nothing, and in a transaction, where
+// Redis answers that nobody has it and Valkey that everybody does.
+func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *Store, primary, replica *spawn.Server)) {
+	t.Run("redis", func(t *testing.T) {
+		s, primary, replica := replicated(t, wait)
+		f(t, s, primary, replica)
+	})
+	t.Run("valkey", func(t *testing.T) {
+		program := os.Getenv("CIM_TEST_VALKEY")
+		if program == "" {
+			t.Skip("CIM_TEST_VALKEY does not name a valkey-server, as .ci/test does")
+		}
+		primary, replica := newServer(t, program), newServer(t, program)
+		follow(t, replica, primary.Addr())
+		f(t, dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: wait}), primary, replica)
+	})
 }
 
 // follow makes server a replica of the one at addr, and blocks until it has

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -21,6 +22,9 @@ const (
 	// are away and every batch runs into its timeout.
 	maxWaiting = 16 * maxBatch
 )
+
+// errTooFew says that replicas are away, or slow: the primary is there and has it.
+var errTooFew = errors.New("too few replicas")
 
 // writers append and wait until replicas have it: a writer a master, which sends
 // one batch at a time in one pipeline, and so on one connection, with one WAIT at
@@ -223,7 +227,7 @@ func (w *writers) short(have int64, err error) error {
 	case err != nil:
 		return fmt.Errorf("wait for %d replicas: %s", w.replicas, err.Error())
 	case have < int64(w.replicas):
-		return fmt.Errorf("%d of %d replicas had it within %v", have, w.replicas, w.timeout)
+		return fmt.Errorf("%w: %d of %d had it within %v", errTooFew, have, w.replicas, w.timeout)
 	}
 	return nil
 }

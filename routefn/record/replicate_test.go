@@ -42,31 +42,32 @@ func wantUnknown(t *testing.T, s *Store, m Message) {
 // A message on the primary alone is not accepted, not even when it is found there
 // at the next try; once a replica has it, it is, with the number it had all along.
 func TestAcceptedOnlyOnceAReplicaHasIt(t *testing.T) {
-	s, primary, replica := replicated(t, shortWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	stored(t, s, private(alice, bob, "warm"))
-	resume := pause(t, replica)
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		stored(t, s, private(alice, bob, "warm"))
+		resume := pause(t, replica)
 
-	m := private(alice, bob, "1")
-	wantUnknown(t, s, m)
-	m.Again = true
-	wantUnknown(t, s, m)
-	if got := testutil.ToFloat64(s.metrics.unreplicated); got != 3 { // both copies, then the receiver's
-		t.Errorf("%v appends are counted as unreplicated, want 3", got)
-	}
-	other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
-	wantUnknown(t, other, m)
-	wantKeys(t, inbox(t, s, bob), private(alice, bob, "warm").key(), m.key())
+		m := private(alice, bob, "1")
+		wantUnknown(t, s, m)
+		m.Again = true
+		wantUnknown(t, s, m)
+		if got := testutil.ToFloat64(s.metrics.unreplicated); got != 3 { // both copies, then the receiver's
+			t.Errorf("%v appends are counted as unreplicated, want 3", got)
+		}
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
+		wantUnknown(t, other, m)
+		wantKeys(t, inbox(t, dial(t, Config{URL: primary.URL()}), bob), private(alice, bob, "warm").key(), m.key())
 
-	resume()
-	a := stored(t, s, m)[0]
-	if a.Copies[0].Stored.At.Number != 3 || a.Own().Stored.At.Number != 3 {
-		t.Errorf("copies are %+v, want number 3 in both", a.Copies)
-	}
-	promoted := dial(t, Config{URL: replica.URL()})
-	for _, user := range []int64{alice, bob} {
-		wantKeys(t, inbox(t, promoted, user), private(alice, bob, "warm").key(), m.key())
-	}
+		resume()
+		a := stored(t, s, m)[0]
+		if a.Copies[0].Stored.At.Number != 3 || a.Own().Stored.At.Number != 3 {
+			t.Errorf("copies are %+v, want number 3 in both", a.Copies)
+		}
+		promoted := dial(t, Config{URL: replica.URL()})
+		for _, user := range []int64{alice, bob} {
+			wantKeys(t, inbox(t, promoted, user), private(alice, bob, "warm").key(), m.key())
+		}
+	})
 }
 
 // WAIT asks about the last write of its connection: what only finds writes too.

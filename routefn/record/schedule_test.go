@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/spawn"
 )
 
 // soon is in the past for the store by the time it is asked what is due.
@@ -256,28 +257,49 @@ func TestLostAnswerToScheduleIsUnknownAndHarmless(t *testing.T) {
 
 // A sender is told that a message is scheduled, or taken back, once replicas know.
 func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
-	s, primary, replica := replicated(t, shortWait)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	scheduled(t, s, later(alice, bob, "cancelled"))
-	resume := pause(t, replica)
-	other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
-	for _, route := range []*Store{s, s, other} {
-		if _, err := route.Schedule(t.Context(), later(alice, bob, "1")); !errors.Is(err, ErrUnknown) {
-			t.Errorf("schedule: %v", err)
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, later(alice, bob, "cancelled"))
+		resume := pause(t, replica)
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
+		for _, route := range []*Store{s, s, other} {
+			if _, err := route.Schedule(t.Context(), later(alice, bob, "1")); !errors.Is(err, ErrUnknown) {
+				t.Errorf("schedule: %v", err)
+			}
+			if err := route.Cancel(t.Context(), alice, "cancelled"); !errors.Is(err, ErrUnknown) {
+				t.Errorf("cancel: %v", err)
+			}
 		}
-		if err := route.Cancel(t.Context(), alice, "cancelled"); !errors.Is(err, ErrUnknown) {
-			t.Errorf("cancel: %v", err)
+		resume()
+		scheduled(t, s, later(alice, bob, "1"))
+		if err := s.Cancel(t.Context(), alice, "cancelled"); err != nil {
+			t.Error(err)
 		}
-	}
-	resume()
-	scheduled(t, s, later(alice, bob, "1"))
-	if err := s.Cancel(t.Context(), alice, "cancelled"); err != nil {
-		t.Error(err)
-	}
-	promoted := dial(t, Config{URL: replica.URL()})
-	list, _, err := promoted.Scheduled(t.Context(), alice, ScheduledAt{}, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantIDs(t, list, "1")
+		promoted := dial(t, Config{URL: replica.URL()})
+		list, _, err := promoted.Scheduled(t.Context(), alice, ScheduledAt{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantIDs(t, list, "1")
+	})
+}
+
+// A message whose taking no replica knows is not sent: its sender may still cancel
+// it at the replica that takes over.
+func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, _, replica *spawn.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		scheduled(t, s, soon(alice, bob, "1"))
+		resume := pause(t, replica)
+		for range 2 {
+			if list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 10); !errors.Is(err, ErrUnknown) {
+				t.Errorf("taken is %+v, %v", list, err)
+			}
+		}
+		resume()
+		wantIDs(t, take(t, s, alice, "n1"), "1")
+		if err := dial(t, Config{URL: replica.URL()}).Cancel(t.Context(), alice, "1"); err == nil {
+			t.Error("it was cancelled at the replica, which ought to know that it was taken")
+		}
+	})
 }

@@ -20,6 +20,7 @@ var (
 	appendScript = load("clock", "entry", "member", "find", "lease", "append")
 	claimScript  = load("entry", "find", "claim")
 	pullScript   = load("entry", "member", "pull")
+	standScript  = load("entry", "stand")
 	placeScript  = load("entry", "find", "place")
 	trimScript   = load("clock", "entry", "trim")
 	dropScript   = load("drop")

@@ -13,6 +13,7 @@ var scripts = map[string]*script{
 	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "finish": finishScript,
+	"stand": standScript,
 }
 
 var (

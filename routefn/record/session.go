@@ -38,12 +38,24 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	}
 	s.tidy(ctx, openings, answers, ops, of)
 	s.finishOf(ctx, openings, answers, ops, of)
+	s.tellOpened(ctx, openings, answers)
 	for i := range answers {
 		if answers[i].Err != nil {
 			answers[i].Err = fmt.Errorf("open session of %d: %w", openings[i].User, answers[i].Err)
 		}
 	}
 	return answers
+}
+
+// tellOpened makes the ends of inboxes ones that may be told.
+func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Opened) {
+	var list []telling
+	for i := range answers {
+		if o := &answers[i]; o.Err == nil {
+			list = append(list, telling{logRef{user: openings[i].User}, &o.Newest, &o.Err})
+		}
+	}
+	s.tell(ctx, list)
 }
 
 // opened reads the answer of open.lua.

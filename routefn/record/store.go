@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/cim-go/cim/proto"
 )
 
 // The library writes to standard error by itself, at each dial that fails. What
@@ -28,9 +30,15 @@ type Store struct {
 	clock     *clock
 	log       *slog.Logger
 	metrics   *metrics
-	known     known
 	patience  time.Duration // of run with a server, before it gives up the rest
 	writers   *writers      // nil: the primary's own copy is enough
+
+	// known has inboxes that were seen to be there, so that a message and its
+	// sender's own copy may go out in one round trip. Being wrong after the store
+	// lost a log costs order between two logs, nothing else.
+	known recent[int64, struct{}]
+	// replicated has how far Config.Replicas are known to have a log.
+	replicated recent[logRef, proto.Position]
 }
 
 // Dial connects to the store and checks that it may be used: it answers, and it

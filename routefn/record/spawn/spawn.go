@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ const (
 
 // Config of one server.
 type Config struct {
+	Program string   // path of what speaks as redis-server does, such as valkey-server; empty: redis-server
 	Dir     string   // working directory, made if need be; its log goes there
 	Port    int      // zero: a free one
 	Persist bool     // keep an append-only file in Dir; else nothing is kept
@@ -56,7 +58,7 @@ type Server struct {
 // Redis starts a server and blocks until it answers, at most a minute. Ctx
 // bounds the start only; the caller stops the server.
 func Redis(ctx context.Context, cfg Config) (*Server, error) {
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(cmp.Or(cfg.Program, "redis-server"))
 	if err != nil {
 		return nil, ErrNotInstalled
 	}

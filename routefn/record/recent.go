@@ -1,0 +1,54 @@
+package record
+
+import "sync"
+
+// recentSize bounds one generation of recent: 64,000 users at 16 bytes or so each
+// take a few MB in both generations, as many positions some 20 MB.
+const recentSize = 64_000
+
+// recent remembers what was put last, for keys of which there may be very many: it
+// forgets those that nobody asked for or put in a long while. The zero recent is
+// empty. It has two generations: when the young one is full it becomes the old one.
+type recent[K comparable, V any] struct {
+	mu         sync.Mutex
+	young, old map[K]V
+}
+
+// put remembers a value for a key.
+func (r *recent[K, V]) put(key K, value V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.putLocked(key, value)
+}
+
+func (r *recent[K, V]) putLocked(key K, value V) {
+	if len(r.young) >= recentSize {
+		r.young, r.old = nil, r.young
+	}
+	if r.young == nil {
+		r.young = make(map[K]V)
+	}
+	r.young[key] = value
+}
+
+// drop forgets a key.
+func (r *recent[K, V]) drop(key K) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.young, key)
+	delete(r.old, key)
+}
+
+// get returns the value of a key, and whether there is one.
+func (r *recent[K, V]) get(key K) (V, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if value, ok := r.young[key]; ok {
+		return value, true
+	}
+	value, ok := r.old[key]
+	if ok {
+		r.putLocked(key, value)
+	}
+	return value, ok
+}

@@ -1,0 +1,268 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/spawn"
+)
+
+// reader is a device of bob's and how it is told of what is new.
+type reader struct {
+	bob     int64
+	session Session
+	at      proto.Position // of its inbox
+	lease   Lease
+}
+
+// reads are all that lead to a showing. Each returns the key of the newest entry that
+// it tells of; nothing if it tells of none.
+var reads = map[string]func(context.Context, *Store, reader) (string, error){
+	"pull": func(ctx context.Context, s *Store, r reader) (string, error) {
+		return lastOf(s.Pull(ctx, r.bob, proto.Position{}, 0))
+	},
+	"pull of the rest": func(ctx context.Context, s *Store, r reader) (string, error) {
+		return lastOf(s.Pull(ctx, r.bob, r.at, 0))
+	},
+	"pull for all": func(ctx context.Context, s *Store, r reader) (string, error) {
+		return lastOf(s.PullForAll(ctx, r.bob, proto.Position{Log: proto.Everyone}, 0))
+	},
+	"reconcile": func(ctx context.Context, s *Store, r reader) (string, error) {
+		held := Held{User: r.bob, Device: r.session.Device, Number: r.session.Number, Newest: r.at}
+		different, err := s.Reconcile(ctx, []Held{held}, r.session.Node, r.session.Boot)
+		if err != nil || len(different) == 0 {
+			return "", err
+		}
+		return different[0].Newest.Key, nil
+	},
+	"open": func(ctx context.Context, s *Store, r reader) (string, error) {
+		o := s.OpenSessions(ctx, []Opening{{User: r.bob, Number: r.session.Number, Session: r.session}})[0]
+		return o.Newest.Key, o.Err
+	},
+	"enter": func(ctx context.Context, s *Store, r reader) (string, error) {
+		e := s.EnterNode(ctx, r.lease, []Entering{{Group: proto.Everyone}})[0]
+		return e.Newest.Key, e.Err
+	},
+	"renew": func(ctx context.Context, s *Store, r reader) (string, error) {
+		e := s.RenewNode(ctx, r.lease, []int64{proto.Everyone})[0]
+		return e.Newest.Key, e.Err
+	},
+	"find": func(ctx context.Context, s *Store, r reader) (string, error) {
+		for _, id := range []string{"new", "old"} {
+			at, err := s.Find(ctx, r.bob, "1:"+id)
+			if err != nil || at.Number > 0 {
+				return at.Key, err
+			}
+		}
+		return "", nil
+	},
+}
+
+func lastOf(p Pulled, err error) (string, error) {
+	if err != nil || len(p.Entries) == 0 {
+		return "", err
+	}
+	last := p.Entries[len(p.Entries)-1].Key
+	if p.Newest.Key != last || p.Through != p.Newest {
+		return "", fmt.Errorf("the last entry is %s, the end %+v, read through %+v", last, p.Newest, p.Through)
+	}
+	return last, nil
+}
+
+// No read tells of what the primary alone has. A route that saw what was there
+// before goes on telling that; one that has just started says that it cannot.
+func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		const alice = 1
+		if err := s.Adopt(t.Context(), alice, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		r := reader{bob: register(t, s, "bob"), lease: Lease{Node: "n1", Boot: 7, Addr: "a:1"}}
+		r.session = login(t, s, r.bob, "phone", "n1", 0)
+		toEveryone := func(id string) Message {
+			return Message{From: alice, FromName: "alice", ID: id, Group: proto.Everyone, Text: id}
+		}
+		enter(t, s, r.lease, proto.Everyone)
+		r.at = stored(t, s, private(alice, r.bob, "old"), toEveryone("old"))[0].Copies[0].Stored.At.Position()
+		fresh := func() *Store {
+			return dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait})
+		}
+		resume := pause(t, replica)
+		wantUnknown(t, s, private(alice, r.bob, "new"))
+		wantUnknown(t, s, toEveryone("new"))
+
+		wantAll := func(what string, s *Store, want func(name, got string, err error) bool) {
+			t.Helper()
+			var all sync.WaitGroup
+			for name, read := range reads {
+				all.Go(func() {
+					if got, err := read(t.Context(), s, r); !want(name, got, err) {
+						t.Errorf("%s, %s: it tells of %q, %v", what, name, got, err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		wantAll("replica away, a route that was there before", s, func(name, got string, err error) bool {
+			if name == "find" { // that one entry, which no replica has
+				return errors.Is(err, ErrUnavailable)
+			}
+			if name == "pull of the rest" || name == "reconcile" {
+				return got == "" && err == nil
+			}
+			return got == "1:old" && err == nil
+		})
+		wantAll("replica away, a route that has just started", fresh(), func(name, got string, err error) bool {
+			if name == "reconcile" { // nothing that may be told differs
+				return got == "" && err == nil
+			}
+			return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown)
+		})
+		resume()
+		for what, s := range map[string]*Store{"a route that was there before": s, "a route that has just started": fresh()} {
+			wantAll("replica there, "+what, s, func(_, got string, err error) bool { return got == "1:new" && err == nil })
+		}
+	})
+}
+
+// What bob is shown while m1 is on the primary alone, and the primary dies, stands in
+// the log in the order in which he was shown it.
+func TestWhatWasShownKeepsItsPlaceWhenThePrimaryDies(t *testing.T) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
+		m0, m1, m2 := private(alice, bob, "0"), private(alice, bob, "1"), private(carol, bob, "2")
+		stored(t, s, m0)
+		c := clientOf(t, replica.Addr())
+		if err := c.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // it hears nothing more
+			t.Fatal(err)
+		}
+		wantUnknown(t, s, m1)
+		page, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := keysIn(page)
+		primary.Kill()
+		if err := c.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
+			t.Fatal(err)
+		}
+		promoted := dial(t, Config{URL: replica.URL()})
+		stored(t, promoted, m2)
+		m1.Again = true
+		stored(t, promoted, m1)
+		rest, err := promoted.Pull(t.Context(), bob, page.Through, 0)
+		if err != nil {
+			t.Fatalf("he is shown %v and cannot go on: %v", shown, err)
+		}
+		wantKeys(t, append(shown, keysIn(rest)...), m0.key(), m2.key(), m1.key())
+	})
+}
+
+func keysIn(p Pulled) (keys []string) {
+	for _, e := range p.Entries {
+		keys = append(keys, e.Key)
+	}
+	return keys
+}
+
+// A failover between the read and the look that waits for replicas: what was read of
+// the old primary, which its replicas lack, is not shown.
+func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
+		m1, m2 := private(alice, bob, "1"), private(carol, bob, "2")
+		stored(t, s, private(alice, bob, "0"))
+		if err := clientOf(t, replica.Addr()).ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
+			t.Fatal(err)
+		}
+		old, l := dial(t, Config{URL: primary.URL()}), logRef{user: bob}
+		stored(t, old, m1, m2)
+		read, err := old.read(t.Context(), l, proto.Position{}, 10, pullBytes, "", "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		follow(t, primary, replica.Addr())
+		now := dial(t, Config{URL: replica.URL(), Replicas: 1, ReplicaTimeout: longWait})
+		stored(t, dial(t, Config{URL: replica.URL()}), private(carol, bob, "0"), m2) // m2 ends both logs, with one number
+		err = now.show(t.Context(), []showing{{log: l, newest: read.Newest, entries: read.Entries}})[0]
+		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errGone) {
+			t.Errorf("of the entries %v it says %v", keysIn(read), err)
+		}
+	})
+}
+
+// All who read while one waits share the next WAIT, and what is known to be
+// replicated costs none: neither a log that a route has looked at since its last
+// entry, nor one that tells nothing new.
+func TestReadsUnderWayShareOneWait(t *testing.T) {
+	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		for i := range 5 {
+			stored(t, s, private(alice, bob, fmt.Sprint(i)))
+		}
+		c := clientOf(t, primary.Addr())
+		waits := func() string {
+			t.Helper()
+			calls, _, _ := strings.Cut(infoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"), ",")
+			if err := c.ConfigResetStat(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			return calls
+		}
+		waits()
+		pull := func(s *Store, after proto.Position) proto.Position {
+			p, err := s.Pull(t.Context(), bob, after, 0)
+			if err != nil {
+				t.Error(err)
+			}
+			return p.Through
+		}
+		end := pull(s, proto.Position{})
+		pull(dial(t, Config{URL: primary.URL(), Replicas: 1}), end)
+		if got := waits(); got != "calls=1" { // which Dial tries out
+			t.Errorf("what is known took %s of WAIT", got)
+		}
+		pull(dial(t, Config{URL: primary.URL(), Replicas: 1}), proto.Position{}) // and the server knows the script
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: longWait})
+		waits()
+		resume, wait := busy(t, other, replica, 20, func(int) { pull(other, proto.Position{}) })
+		resume()
+		wait()
+		if got := waits(); got != "calls=2" {
+			t.Errorf("21 pulls took %s of WAIT, want two", got)
+		}
+	})
+}
+
+// A full store, in which nothing new can be stored, goes on telling what is there.
+func TestFullStoreWithReplicasIsRead(t *testing.T) {
+	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, _ *spawn.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		m := private(alice, bob, "1")
+		stored(t, s, m)
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: longWait})
+		fill(t, clientOf(t, primary.Addr()))
+		if a := s.Append(t.Context(), []Message{private(alice, bob, "2")})[0]; !errors.Is(a.Err, ErrUnavailable) {
+			t.Fatalf("the store is not full: %v", a.Err)
+		}
+		wantKeys(t, inbox(t, other, bob), m.key())
+	})
+}
+
+// fill leaves a server no memory for anything new.
+func fill(t *testing.T, c *redis.Client) {
+	t.Helper()
+	if err := c.Set(t.Context(), "ballast", strings.Repeat("x", 8<<20), 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ConfigSet(t.Context(), "maxmemory", "4mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+}
