@@ -71,7 +71,9 @@ type History interface {
 const (
 	callTimeout      = 10 * time.Second // one request to one route
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 15 * time.Second // the node waits 10 s for a route
+	handshakeTimeout = 15 * time.Second // for a frame of the node, which answers pings while it waits for a route
+	handshakePing    = 5 * time.Second
+	handshakeLongest = 75 * time.Second // a node that has many to confirm gives up after a minute
 	writeTimeout     = 10 * time.Second // for at most writeChunk and a frame
 	pongTimeout      = 5 * time.Second
 	leaveTimeout     = time.Second // for the last acknowledgement at Close

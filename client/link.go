@@ -55,14 +55,18 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 }
 
 // handshake shows the ticket and returns the login answer. Closing the wire is
-// what ends a read that waits too long.
+// what ends a read that waits too long. A node to which many came at once answers
+// pings until the client's turn comes.
 func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, handshakeLongest)
 	defer cancel()
 	defer context.AfterFunc(ctx, w.close)()
+	silent := time.AfterFunc(handshakeTimeout, cancel)
+	defer silent.Stop()
 	if err := w.write(&proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}); err != nil {
 		return nil, err
 	}
+	defer pingUntil(w)()
 	for {
 		f, err := w.read()
 		if ctx.Err() != nil {
@@ -71,6 +75,7 @@ func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error)
 		if err != nil {
 			return nil, err
 		}
+		silent.Reset(handshakeTimeout)
 		switch f.Cmd {
 		case proto.Command_LOGIN_ANSWER, proto.Command_KICK, proto.Command_ERROR:
 			if f.Code != 0 || f.Cmd != proto.Command_LOGIN_ANSWER {
@@ -79,6 +84,28 @@ func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error)
 			return f, nil
 		}
 	}
+}
+
+// pingUntil pings every handshakePing until stop is called, which waits for the end.
+// A write that fails shows in the reading.
+func pingUntil(w wire) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticks := time.NewTicker(handshakePing)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-ticks.C:
+				if w.write(&proto.Frame{Cmd: proto.Command_PING}) != nil {
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // read handles what the node sends until the connection ends.

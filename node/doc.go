@@ -24,7 +24,9 @@
 // # Groups
 //
 // A node learns of a session's groups when it opens, and when it is opened again
-// because a route says that they changed. A relay a group (relay.go) passes its
+// because a route says that they changed. It asks for their places apart, in parts
+// that routes can answer in good time (entering.go): a group that it holds, by a lease
+// of less than a minute and a relay that lacks nothing, costs a look at who belongs. A relay a group (relay.go) passes its
 // entries on in their order, and what is missing is pulled once for all members.
 // To everyone, which is a group like the others, belong all who are here.
 //
@@ -38,7 +40,7 @@
 //
 // A session's mu guards its state and is held for a few assignments. cimFeed,
 // relay, relays, reporter, lane and puller have their own. Where two nest: reporter, then
-// session (a report is made of what is true now); session, then link (its
+// session, relays or relay (a report is made of what is true now); session, then link (its
 // reading is held in the order of the decisions); feed, then link (offered
 // frames keep their order). Nothing else is called under any of them.
 package node

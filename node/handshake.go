@@ -66,8 +66,9 @@ func (s *session) opening() *proto.Opening {
 
 // opened takes a route's answer to the opening and reports whether to ask again.
 func (s *session) opened(a *proto.Opened) (again bool) {
-	code := proto.Code(a.Code)
-	switch {
+	switch code := proto.Code(a.Code); {
+	case code == proto.OK && len(a.Groups) > 0 && s.feed == nil:
+		s.node.reporter.enter(s, a)
 	case code == proto.OK:
 		s.confirm(a)
 	case code.Retry() == proto.RetryLater:
@@ -75,10 +76,15 @@ func (s *session) opened(a *proto.Opened) (again bool) {
 		// reconciliation.
 		return s.at() == pending
 	default:
-		s.node.hub.Leave(&s.entry)
-		s.link.Close(code, a.Message)
+		s.dismiss(code, a.Message)
 	}
 	return false
+}
+
+// dismiss ends a session that a route calls none of this node's.
+func (s *session) dismiss(code proto.Code, message string) {
+	s.node.hub.Leave(&s.entry)
+	s.link.Close(code, message)
 }
 
 // confirm makes a pending session open.

@@ -146,6 +146,7 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) e
 	request.Origin = r.node.origin
 	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
 	defer cancel()
+	left := time.Now()
 	answer, err := r.node.config.Route.Reconcile(ctx, request)
 	if err != nil {
 		r.node.metrics.calls.WithLabelValues("reconcile").Inc()
@@ -156,9 +157,12 @@ func (r *reconciler) ask(ctx context.Context, request *proto.ReconcileRequest) e
 		r.node.settle(d)
 	}
 	for _, mark := range answer.Groups {
-		r.node.relays.of(mark.Log).observe(mark)
+		relay := r.node.relays.of(mark.Log)
+		relay.observe(mark)
+		relay.leasedAt(left)
 	}
 	for _, group := range answer.Lapsed { // one is enough: the answer enters the node again
+		r.node.relays.of(group).leasedAt(time.Time{})
 		for _, s := range r.node.hub.Members(group, 1) {
 			r.node.reporter.open(s)
 		}

@@ -47,6 +47,7 @@ type relay struct {
 	pulling bool                    // a pull is queued or running
 	left    []leaver                // the latest ones
 	heard   time.Time
+	leased  time.Time // when a lease was last asked for and had; zero: it is not known
 
 	spared map[*session]*proto.Mark // up to where they fetch the log themselves
 	spares atomic.Int32             // how many; read without mu
@@ -96,6 +97,27 @@ func (r *relay) observe(newest *proto.Mark) {
 		r.doubt = true
 	}
 	r.waitLocked(relayWait)
+}
+
+// leasedAt notes that a route entered the node for the group, or renewed that, when
+// it was asked at a time; zero: there is no lease any more.
+func (r *relay) leasedAt(asked time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leased = asked
+}
+
+// held returns where the log ends if the node holds a lease and lacks nothing that
+// it knows of: all that comes behind is pushed to it. Otherwise, and while the process
+// may have stood still, nil.
+func (r *relay) held(now time.Time) *proto.Mark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil || r.lacksLocked() || r.leased.IsZero() ||
+		elapsed(r.leased, now) > leaseSure || !r.node.reconciler.sure(now) {
+		return nil
+	}
+	return r.last
 }
 
 // reached returns how far the log was passed on, at least known, for a session

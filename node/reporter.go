@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/link"
@@ -14,18 +15,31 @@ import (
 
 const (
 	maxReport   = 512     // openings, closings or ackings in one report
+	firstReport = 64      // until routes have shown how fast they answer
 	maxClosings = 1 << 16 // that wait for a route; reconciliation tells what is dropped
 )
 
 // reporter tells the routes what happens to connections. One report is in
 // flight; what comes meanwhile forms the next one. A report that failed is made
 // again until a route takes it: its parts may be repeated.
+//
+// A report is as large as routes answer in good time: half of one that failed or was
+// slow, twice one that was fast. So a store that is slow, or has much to do, gets
+// reports that it can finish, and what is done is never asked again.
+//
+// An opening has two steps. A route makes the session live and tells the groups of its
+// user; then the node asks for these, in parts (entering.go), and says of those that it
+// holds what it knows: of them only who belongs is looked up.
 type reporter struct {
 	node *Node
 	wake chan struct{} // holds one
 
+	progressed atomic.Int64 // when an opening or a group was last answered, since the node's start
+
 	mu       sync.Mutex
+	size     int // of the next report, up to maxReport
 	openings []*session
+	entering []*entering // in the order in which they were opened
 	closings []*proto.Session
 	ackings  map[*session]*acking
 }
@@ -37,7 +51,7 @@ type acking struct {
 }
 
 func newReporter(n *Node) *reporter {
-	return &reporter{node: n, wake: make(chan struct{}, 1), ackings: make(map[*session]*acking)}
+	return &reporter{node: n, wake: make(chan struct{}, 1), size: firstReport, ackings: make(map[*session]*acking)}
 }
 
 // open has the session's opening reported.
@@ -105,38 +119,43 @@ func (r *reporter) rouse() {
 type report struct {
 	request *proto.ReportRequest
 	opened  []*session // one for each opening
+	asked   []asked    // one for each entering
 	acked   []*session // one for each acking
+}
+
+// items is how many operations of the store a report is, in openings.
+func (b *report) items() int {
+	groups := 0
+	for _, a := range b.asked {
+		groups += len(a.groups)
+	}
+	return max(len(b.request.Opened), len(b.request.Closed), len(b.request.Acked), groups/groupsPerOpening)
 }
 
 // take returns the next report, or nil.
 func (r *reporter) take() *report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := &report{request: &proto.ReportRequest{Origin: r.node.origin}}
-	n := min(len(r.openings), maxReport)
-	for _, s := range r.openings[:n] {
-		if opening := s.opening(); opening != nil {
-			b.request.Opened = append(b.request.Opened, opening)
-			b.opened = append(b.opened, s)
-		}
+	b := &report{request: &proto.ReportRequest{Origin: r.node.origin, Apart: true}}
+	for _, part := range r.takeGroupsLocked(r.size * groupsPerOpening) {
+		b.request.Entering = append(b.request.Entering, part.ask)
+		b.asked = append(b.asked, part)
 	}
-	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
-		r.openings = nil // many come at once, and then for long none
-	}
-	n = min(len(r.closings), maxReport)
+	r.takeOpeningsLocked(b)
+	n := min(len(r.closings), r.size)
 	for _, s := range r.closings[:n] {
 		b.request.Closed = append(b.request.Closed, &proto.Closing{Session: s})
 	}
 	r.closings = slices.Delete(r.closings, 0, n)
 	for s, a := range r.ackings {
-		if len(b.acked) == maxReport {
+		if len(b.acked) == r.size {
 			break
 		}
 		delete(r.ackings, s)
 		b.request.Acked = append(b.request.Acked, &proto.Acking{Session: s.current(), Cursors: a.cursors, Shown: a.shown})
 		b.acked = append(b.acked, s)
 	}
-	if len(b.request.Opened)+len(b.request.Closed)+len(b.request.Acked) > 0 {
+	if len(b.request.Opened)+len(b.request.Entering)+len(b.request.Closed)+len(b.request.Acked) > 0 {
 		return b
 	}
 	if len(r.openings) > 0 { // all that were looked at had gone
@@ -145,11 +164,32 @@ func (r *reporter) take() *report {
 	return nil
 }
 
+// takeOpeningsLocked adds openings, unless those before them have many groups that
+// were not asked for: who came first is to be in first.
+func (r *reporter) takeOpeningsLocked(b *report) {
+	if r.waitingLocked() > 2*r.size*groupsPerOpening {
+		return
+	}
+	n := min(len(r.openings), r.size)
+	for i, s := range r.openings[:n] {
+		if slices.Contains(r.openings[:i], s) {
+			continue // several had a reason
+		}
+		if opening := s.opening(); opening != nil {
+			b.request.Opened = append(b.request.Opened, opening)
+			b.opened = append(b.opened, s)
+		}
+	}
+	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
+		r.openings = nil // many come at once, and then for long none
+	}
+}
+
 // idle reports whether nothing waits.
 func (r *reporter) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.openings)+len(r.closings)+len(r.ackings) == 0
+	return len(r.openings)+len(r.entering)+len(r.closings)+len(r.ackings) == 0
 }
 
 // putBack queues what was not reported, before what came since.
@@ -189,7 +229,9 @@ func (r *reporter) run(ctx context.Context, ended <-chan struct{}) {
 				return
 			}
 		}
+		begun := time.Now()
 		again, err := r.report(ctx, b)
+		r.resize(b.items(), time.Since(begun), err)
 		if err != nil {
 			r.node.metrics.calls.WithLabelValues("report").Inc()
 			r.node.log.Warn("report failed", "err", err)
@@ -203,13 +245,38 @@ func (r *reporter) run(ctx context.Context, ended <-chan struct{}) {
 	}
 }
 
+// resize decides how large the next report may be, after one of so many items.
+func (r *reporter) resize(items int, took time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.size = nextSize(r.size, items, took, r.node.config.CallTimeout, untouched(err), err != nil)
+}
+
+// nextSize is the size of the next report: one that was too much is halved, whatever
+// was allowed, and where a third of the time was enough for all that was allowed there
+// may be twice as much. A route that refused before it did anything says nothing of
+// the size.
+func nextSize(size, items int, took, timeout time.Duration, untouched, failed bool) int {
+	switch {
+	case untouched:
+		return size
+	case failed || took > timeout/2:
+		return max(1, min(size, items)/2)
+	case took < timeout/6 && 2*items >= size:
+		return min(2*size, maxReport)
+	default:
+		return size
+	}
+}
+
 // report sends b and acts on the answer. It reports whether some openings have
 // to be asked for again.
 func (r *reporter) report(ctx context.Context, b *report) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.node.config.CallTimeout)
 	defer cancel()
 	r.node.metrics.batch.WithLabelValues("report").Observe(
-		float64(len(b.request.Opened) + len(b.request.Closed) + len(b.request.Acked)))
+		float64(len(b.request.Opened) + len(b.request.Entering) + len(b.request.Closed) + len(b.request.Acked)))
+	left := time.Now()
 	answer, err := r.node.config.Route.Report(ctx, b.request)
 	if err != nil {
 		return false, err
@@ -217,13 +284,38 @@ func (r *reporter) report(ctx context.Context, b *report) (again bool, err error
 	if len(answer.Opened) != len(b.opened) {
 		return false, fmt.Errorf("route answered %d of %d openings", len(answer.Opened), len(b.opened))
 	}
+	progress := r.enteredAll(b, answer.Entered, left)
+	again = !progress && len(b.asked) > 0
 	for i, s := range b.opened {
 		if s.opened(answer.Opened[i]) {
 			r.open(s)
 			again = true
+		} else {
+			progress = true
 		}
 	}
+	if progress {
+		r.progressed.Store(int64(time.Since(r.node.start)))
+	}
 	return again, nil
+}
+
+// enteredAll acts on what a route answered for groups, and reports whether there was
+// progress. A route of an earlier release passes them over, and tells of all groups
+// when a session is opened again.
+func (r *reporter) enteredAll(b *report, answers []*proto.Entered, left time.Time) (progress bool) {
+	if len(answers) != len(b.asked) {
+		for _, part := range b.asked {
+			r.forget(part.session)
+			r.open(part.session)
+		}
+		return false
+	}
+	for i, part := range b.asked {
+		later := r.entered(part, answers[i], left)
+		progress = progress || later < len(part.groups)
+	}
+	return progress
 }
 
 // backoff waits longer each time, between half and all of its step, so that

@@ -104,15 +104,26 @@ func (s *session) ping() {
 // Tick implements link.Handler.
 func (s *session) Tick(now time.Time) {
 	s.mu.Lock()
-	late := s.phase == pending && now.Sub(s.node.start)-s.since > s.node.config.OpenTimeout
+	waits, waited := s.phase == pending, now.Sub(s.node.start)-s.since
 	opened := s.phase == open
 	s.mu.Unlock()
 	switch {
-	case late:
+	case waits && s.late(now, waited):
 		s.link.Close(proto.NotOpened, "")
 	case opened && s.feed != nil:
 		s.feed.tick()
 	}
+}
+
+// queuedAtMost is how many times Config.OpenTimeout a session waits to be confirmed as
+// long as others are: its turn comes, and a new connection would begin anew.
+const queuedAtMost = 6
+
+// late reports whether a session that has waited so long to be confirmed is given up.
+func (s *session) late(now time.Time, waited time.Duration) bool {
+	most := s.node.config.OpenTimeout
+	stuck := now.Sub(s.node.start) - time.Duration(s.node.reporter.progressed.Load())
+	return waited > most && (stuck > most || waited > queuedAtMost*most)
 }
 
 // Push implements hub.Peer.

@@ -39,7 +39,9 @@ type script struct {
 	next       int64 // last session number given to a CIM connection
 	logs       map[int64][]*proto.Stored
 	groups     map[int64][]int64 // of users
+	apart      bool              // it lets the node ask for groups; else it is of an earlier release
 
+	entering    func(*proto.Entering) *proto.Entered
 	opening     func(*proto.Opening) *proto.Opened
 	report      func(*proto.ReportRequest) error
 	send        func(*proto.SendRequest) (*proto.SendAnswer, error)
@@ -73,7 +75,33 @@ func (s *script) Report(_ context.Context, r *proto.ReportRequest) (*proto.Repor
 	for _, o := range r.Opened {
 		answer.Opened = append(answer.Opened, s.open(o))
 	}
+	for _, e := range r.Entering {
+		if s.apart {
+			answer.Entered = append(answer.Entered, s.enter(e))
+		}
+	}
 	return answer, nil
+}
+
+func (s *script) enter(e *proto.Entering) *proto.Entered {
+	s.mu.Lock()
+	hook := s.entering
+	s.mu.Unlock()
+	if hook != nil {
+		if entered := hook(e); entered != nil {
+			return entered
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := new(proto.Entered)
+	for _, group := range e.Groups {
+		a.Newest = append(a.Newest, s.newestLocked(group))
+	}
+	for _, mark := range e.Known {
+		a.Held = append(a.Held, mark.Log)
+	}
+	return a
 }
 
 func (s *script) open(o *proto.Opening) *proto.Opened {
@@ -93,6 +121,9 @@ func (s *script) open(o *proto.Opening) *proto.Opened {
 		number = 1000 + s.next
 	}
 	newest := []*proto.Mark{s.newestLocked(proto.Inbox), s.newestLocked(proto.Everyone)}
+	if s.apart {
+		return &proto.Opened{Number: number, Newest: newest, Version: 1, Groups: s.groups[o.Session.User]}
+	}
 	for _, group := range s.groups[o.Session.User] {
 		newest = append(newest, s.newestLocked(group))
 	}

@@ -323,11 +323,15 @@ func (x *Session) GetProof() []byte {
 
 // ReportRequest tells a route what happened to connections.
 type ReportRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
-	Opened        []*Opening             `protobuf:"bytes,2,rep,name=opened,proto3" json:"opened,omitempty"`
-	Closed        []*Closing             `protobuf:"bytes,3,rep,name=closed,proto3" json:"closed,omitempty"`
-	Acked         []*Acking              `protobuf:"bytes,4,rep,name=acked,proto3" json:"acked,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Origin *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	Opened []*Opening             `protobuf:"bytes,2,rep,name=opened,proto3" json:"opened,omitempty"`
+	Closed []*Closing             `protobuf:"bytes,3,rep,name=closed,proto3" json:"closed,omitempty"`
+	Acked  []*Acking              `protobuf:"bytes,4,rep,name=acked,proto3" json:"acked,omitempty"`
+	// Set by a node that asks by itself for the groups of those who open, in entering:
+	// it knows which it holds. Without it an opening is answered with all of them.
+	Apart         bool        `protobuf:"varint,5,opt,name=apart,proto3" json:"apart,omitempty"`
+	Entering      []*Entering `protobuf:"bytes,6,rep,name=entering,proto3" json:"entering,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +390,20 @@ func (x *ReportRequest) GetClosed() []*Closing {
 func (x *ReportRequest) GetAcked() []*Acking {
 	if x != nil {
 		return x.Acked
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetApart() bool {
+	if x != nil {
+		return x.Apart
+	}
+	return false
+}
+
+func (x *ReportRequest) GetEntering() []*Entering {
+	if x != nil {
+		return x.Entering
 	}
 	return nil
 }
@@ -459,6 +477,68 @@ func (x *Opening) GetFirst() bool {
 	return false
 }
 
+// Entering asks to enter the node for groups of a session that was opened, and
+// whether its user belongs.
+type Entering struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Groups        []int64                `protobuf:"varint,2,rep,packed,name=groups,proto3" json:"groups,omitempty"`
+	Known         []*Mark                `protobuf:"bytes,3,rep,name=known,proto3" json:"known,omitempty"` // of groups for which the node holds a lease: where it knows the log to end, without the key
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entering) Reset() {
+	*x = Entering{}
+	mi := &file_hop_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entering) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entering) ProtoMessage() {}
+
+func (x *Entering) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entering.ProtoReflect.Descriptor instead.
+func (*Entering) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Entering) GetSession() *Session {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *Entering) GetGroups() []int64 {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Entering) GetKnown() []*Mark {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
 type Closing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -468,7 +548,7 @@ type Closing struct {
 
 func (x *Closing) Reset() {
 	*x = Closing{}
-	mi := &file_hop_proto_msgTypes[5]
+	mi := &file_hop_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +560,7 @@ func (x *Closing) String() string {
 func (*Closing) ProtoMessage() {}
 
 func (x *Closing) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[5]
+	mi := &file_hop_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +573,7 @@ func (x *Closing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closing.ProtoReflect.Descriptor instead.
 func (*Closing) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{5}
+	return file_hop_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Closing) GetSession() *Session {
@@ -515,7 +595,7 @@ type Acking struct {
 
 func (x *Acking) Reset() {
 	*x = Acking{}
-	mi := &file_hop_proto_msgTypes[6]
+	mi := &file_hop_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +607,7 @@ func (x *Acking) String() string {
 func (*Acking) ProtoMessage() {}
 
 func (x *Acking) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[6]
+	mi := &file_hop_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +620,7 @@ func (x *Acking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acking.ProtoReflect.Descriptor instead.
 func (*Acking) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{6}
+	return file_hop_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Acking) GetSession() *Session {
@@ -566,15 +646,16 @@ func (x *Acking) GetShown() []string {
 
 type ReportAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Opened        []*Opened              `protobuf:"bytes,1,rep,name=opened,proto3" json:"opened,omitempty"` // one for each ReportRequest.opened, in order
-	Groups        []*Mark                `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"` // newest of the groups the node was entered for
+	Opened        []*Opened              `protobuf:"bytes,1,rep,name=opened,proto3" json:"opened,omitempty"`   // one for each ReportRequest.opened, in order
+	Groups        []*Mark                `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`   // newest of the groups the node was entered for
+	Entered       []*Entered             `protobuf:"bytes,3,rep,name=entered,proto3" json:"entered,omitempty"` // one for each ReportRequest.entering, in order; none: the route does not know it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportAnswer) Reset() {
 	*x = ReportAnswer{}
-	mi := &file_hop_proto_msgTypes[7]
+	mi := &file_hop_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +667,7 @@ func (x *ReportAnswer) String() string {
 func (*ReportAnswer) ProtoMessage() {}
 
 func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[7]
+	mi := &file_hop_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +680,7 @@ func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAnswer.ProtoReflect.Descriptor instead.
 func (*ReportAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{7}
+	return file_hop_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReportAnswer) GetOpened() []*Opened {
@@ -616,6 +697,90 @@ func (x *ReportAnswer) GetGroups() []*Mark {
 	return nil
 }
 
+func (x *ReportAnswer) GetEntered() []*Entered {
+	if x != nil {
+		return x.Entered
+	}
+	return nil
+}
+
+// Entered answers for each group to which the user belongs.
+type Entered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"` // not zero: the session is not one of this node
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Newest        []*Mark                `protobuf:"bytes,3,rep,name=newest,proto3" json:"newest,omitempty"`
+	Held          []int64                `protobuf:"varint,4,rep,packed,name=held,proto3" json:"held,omitempty"`   // of the known ones: what the node knows is enough
+	Later         []int64                `protobuf:"varint,5,rep,packed,name=later,proto3" json:"later,omitempty"` // could not be asked for now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entered) Reset() {
+	*x = Entered{}
+	mi := &file_hop_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entered) ProtoMessage() {}
+
+func (x *Entered) ProtoReflect() protoreflect.Message {
+	mi := &file_hop_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entered.ProtoReflect.Descriptor instead.
+func (*Entered) Descriptor() ([]byte, []int) {
+	return file_hop_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Entered) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Entered) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Entered) GetNewest() []*Mark {
+	if x != nil {
+		return x.Newest
+	}
+	return nil
+}
+
+func (x *Entered) GetHeld() []int64 {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *Entered) GetLater() []int64 {
+	if x != nil {
+		return x.Later
+	}
+	return nil
+}
+
 type Opened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"` // zero: this number is the live one now
@@ -623,14 +788,15 @@ type Opened struct {
 	Newest        []*Mark                `protobuf:"bytes,3,rep,name=newest,proto3" json:"newest,omitempty"` // inbox and groups: these are all groups of the user
 	Cursors       []*Mark                `protobuf:"bytes,4,rep,name=cursors,proto3" json:"cursors,omitempty"`
 	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	Version       int64                  `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"` // of the list of the user's groups
+	Version       int64                  `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`      // of the list of the user's groups
+	Groups        []int64                `protobuf:"varint,7,rep,packed,name=groups,proto3" json:"groups,omitempty"` // to a node that asks apart: that list, and newest has none of them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_hop_proto_msgTypes[8]
+	mi := &file_hop_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +808,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[8]
+	mi := &file_hop_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +821,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{8}
+	return file_hop_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Opened) GetCode() int32 {
@@ -700,6 +866,13 @@ func (x *Opened) GetVersion() int64 {
 	return 0
 }
 
+func (x *Opened) GetGroups() []int64 {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // SendRequest hands on the frames that clients sent since the last one.
 type SendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -712,7 +885,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_hop_proto_msgTypes[9]
+	mi := &file_hop_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +897,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[9]
+	mi := &file_hop_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,7 +910,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{9}
+	return file_hop_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SendRequest) GetOrigin() *Origin {
@@ -776,7 +949,7 @@ type SendItem struct {
 
 func (x *SendItem) Reset() {
 	*x = SendItem{}
-	mi := &file_hop_proto_msgTypes[10]
+	mi := &file_hop_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +961,7 @@ func (x *SendItem) String() string {
 func (*SendItem) ProtoMessage() {}
 
 func (x *SendItem) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[10]
+	mi := &file_hop_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +974,7 @@ func (x *SendItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendItem.ProtoReflect.Descriptor instead.
 func (*SendItem) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{10}
+	return file_hop_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SendItem) GetSession() *Session {
@@ -863,7 +1036,7 @@ type SendAnswer struct {
 
 func (x *SendAnswer) Reset() {
 	*x = SendAnswer{}
-	mi := &file_hop_proto_msgTypes[11]
+	mi := &file_hop_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1048,7 @@ func (x *SendAnswer) String() string {
 func (*SendAnswer) ProtoMessage() {}
 
 func (x *SendAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[11]
+	mi := &file_hop_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1061,7 @@ func (x *SendAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendAnswer.ProtoReflect.Descriptor instead.
 func (*SendAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{11}
+	return file_hop_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SendAnswer) GetItems() []*SendResult {
@@ -919,7 +1092,7 @@ type SendResult struct {
 
 func (x *SendResult) Reset() {
 	*x = SendResult{}
-	mi := &file_hop_proto_msgTypes[12]
+	mi := &file_hop_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1104,7 @@ func (x *SendResult) String() string {
 func (*SendResult) ProtoMessage() {}
 
 func (x *SendResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[12]
+	mi := &file_hop_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1117,7 @@ func (x *SendResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResult.ProtoReflect.Descriptor instead.
 func (*SendResult) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{12}
+	return file_hop_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SendResult) GetCode() int32 {
@@ -1002,7 +1175,7 @@ type ReconcileRequest struct {
 
 func (x *ReconcileRequest) Reset() {
 	*x = ReconcileRequest{}
-	mi := &file_hop_proto_msgTypes[13]
+	mi := &file_hop_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1187,7 @@ func (x *ReconcileRequest) String() string {
 func (*ReconcileRequest) ProtoMessage() {}
 
 func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[13]
+	mi := &file_hop_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1200,7 @@ func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{13}
+	return file_hop_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReconcileRequest) GetOrigin() *Origin {
@@ -1071,7 +1244,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_hop_proto_msgTypes[14]
+	mi := &file_hop_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1256,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[14]
+	mi := &file_hop_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1269,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{14}
+	return file_hop_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Held) GetUser() int64 {
@@ -1145,7 +1318,7 @@ type ReconcileAnswer struct {
 
 func (x *ReconcileAnswer) Reset() {
 	*x = ReconcileAnswer{}
-	mi := &file_hop_proto_msgTypes[15]
+	mi := &file_hop_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1330,7 @@ func (x *ReconcileAnswer) String() string {
 func (*ReconcileAnswer) ProtoMessage() {}
 
 func (x *ReconcileAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[15]
+	mi := &file_hop_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1343,7 @@ func (x *ReconcileAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileAnswer.ProtoReflect.Descriptor instead.
 func (*ReconcileAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{15}
+	return file_hop_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReconcileAnswer) GetDifferences() []*Difference {
@@ -1208,7 +1381,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_hop_proto_msgTypes[16]
+	mi := &file_hop_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1393,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[16]
+	mi := &file_hop_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1406,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{16}
+	return file_hop_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Difference) GetUser() int64 {
@@ -1291,7 +1464,7 @@ type MoveRequest struct {
 
 func (x *MoveRequest) Reset() {
 	*x = MoveRequest{}
-	mi := &file_hop_proto_msgTypes[17]
+	mi := &file_hop_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1476,7 @@ func (x *MoveRequest) String() string {
 func (*MoveRequest) ProtoMessage() {}
 
 func (x *MoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[17]
+	mi := &file_hop_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1489,7 @@ func (x *MoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveRequest.ProtoReflect.Descriptor instead.
 func (*MoveRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{17}
+	return file_hop_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MoveRequest) GetOrigin() *Origin {
@@ -1343,7 +1516,7 @@ type MoveItem struct {
 
 func (x *MoveItem) Reset() {
 	*x = MoveItem{}
-	mi := &file_hop_proto_msgTypes[18]
+	mi := &file_hop_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1528,7 @@ func (x *MoveItem) String() string {
 func (*MoveItem) ProtoMessage() {}
 
 func (x *MoveItem) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[18]
+	mi := &file_hop_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1541,7 @@ func (x *MoveItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveItem.ProtoReflect.Descriptor instead.
 func (*MoveItem) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{18}
+	return file_hop_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MoveItem) GetSession() *Session {
@@ -1394,7 +1567,7 @@ type MoveAnswer struct {
 
 func (x *MoveAnswer) Reset() {
 	*x = MoveAnswer{}
-	mi := &file_hop_proto_msgTypes[19]
+	mi := &file_hop_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1579,7 @@ func (x *MoveAnswer) String() string {
 func (*MoveAnswer) ProtoMessage() {}
 
 func (x *MoveAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[19]
+	mi := &file_hop_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1592,7 @@ func (x *MoveAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveAnswer.ProtoReflect.Descriptor instead.
 func (*MoveAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{19}
+	return file_hop_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MoveAnswer) GetItems() []*Moved {
@@ -1444,7 +1617,7 @@ type Moved struct {
 
 func (x *Moved) Reset() {
 	*x = Moved{}
-	mi := &file_hop_proto_msgTypes[20]
+	mi := &file_hop_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1629,7 @@ func (x *Moved) String() string {
 func (*Moved) ProtoMessage() {}
 
 func (x *Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[20]
+	mi := &file_hop_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1642,7 @@ func (x *Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moved.ProtoReflect.Descriptor instead.
 func (*Moved) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{20}
+	return file_hop_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Moved) GetCode() int32 {
@@ -1521,7 +1694,7 @@ type PullRequest struct {
 
 func (x *PullRequest) Reset() {
 	*x = PullRequest{}
-	mi := &file_hop_proto_msgTypes[21]
+	mi := &file_hop_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1706,7 @@ func (x *PullRequest) String() string {
 func (*PullRequest) ProtoMessage() {}
 
 func (x *PullRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[21]
+	mi := &file_hop_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1719,7 @@ func (x *PullRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
 func (*PullRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{21}
+	return file_hop_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PullRequest) GetOrigin() *Origin {
@@ -1589,7 +1762,7 @@ type PullAnswer struct {
 
 func (x *PullAnswer) Reset() {
 	*x = PullAnswer{}
-	mi := &file_hop_proto_msgTypes[22]
+	mi := &file_hop_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1774,7 @@ func (x *PullAnswer) String() string {
 func (*PullAnswer) ProtoMessage() {}
 
 func (x *PullAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[22]
+	mi := &file_hop_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1787,7 @@ func (x *PullAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullAnswer.ProtoReflect.Descriptor instead.
 func (*PullAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{22}
+	return file_hop_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PullAnswer) GetCode() int32 {
@@ -1657,7 +1830,7 @@ type FireRequest struct {
 
 func (x *FireRequest) Reset() {
 	*x = FireRequest{}
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1842,7 @@ func (x *FireRequest) String() string {
 func (*FireRequest) ProtoMessage() {}
 
 func (x *FireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[23]
+	mi := &file_hop_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1855,7 @@ func (x *FireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FireRequest.ProtoReflect.Descriptor instead.
 func (*FireRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{23}
+	return file_hop_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FireRequest) GetOrigin() *Origin {
@@ -1702,7 +1875,7 @@ type FireAnswer struct {
 
 func (x *FireAnswer) Reset() {
 	*x = FireAnswer{}
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1887,7 @@ func (x *FireAnswer) String() string {
 func (*FireAnswer) ProtoMessage() {}
 
 func (x *FireAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[24]
+	mi := &file_hop_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1900,7 @@ func (x *FireAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FireAnswer.ProtoReflect.Descriptor instead.
 func (*FireAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{24}
+	return file_hop_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FireAnswer) GetNext() int64 {
@@ -1757,7 +1930,7 @@ type Stored struct {
 
 func (x *Stored) Reset() {
 	*x = Stored{}
-	mi := &file_hop_proto_msgTypes[25]
+	mi := &file_hop_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1942,7 @@ func (x *Stored) String() string {
 func (*Stored) ProtoMessage() {}
 
 func (x *Stored) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[25]
+	mi := &file_hop_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1955,7 @@ func (x *Stored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stored.ProtoReflect.Descriptor instead.
 func (*Stored) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{25}
+	return file_hop_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stored) GetAt() *Mark {
@@ -1827,7 +2000,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_hop_proto_msgTypes[26]
+	mi := &file_hop_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2012,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[26]
+	mi := &file_hop_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2025,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{26}
+	return file_hop_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PushRequest) GetBoot() uint64 {
@@ -1906,7 +2079,7 @@ type PushItem struct {
 
 func (x *PushItem) Reset() {
 	*x = PushItem{}
-	mi := &file_hop_proto_msgTypes[27]
+	mi := &file_hop_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2091,7 @@ func (x *PushItem) String() string {
 func (*PushItem) ProtoMessage() {}
 
 func (x *PushItem) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[27]
+	mi := &file_hop_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2104,7 @@ func (x *PushItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushItem.ProtoReflect.Descriptor instead.
 func (*PushItem) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{27}
+	return file_hop_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PushItem) GetUser() int64 {
@@ -1988,7 +2161,7 @@ type Delivered struct {
 
 func (x *Delivered) Reset() {
 	*x = Delivered{}
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2173,7 @@ func (x *Delivered) String() string {
 func (*Delivered) ProtoMessage() {}
 
 func (x *Delivered) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[28]
+	mi := &file_hop_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2186,7 @@ func (x *Delivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivered.ProtoReflect.Descriptor instead.
 func (*Delivered) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{28}
+	return file_hop_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Delivered) GetTo() int64 {
@@ -2049,7 +2222,7 @@ type Kick struct {
 
 func (x *Kick) Reset() {
 	*x = Kick{}
-	mi := &file_hop_proto_msgTypes[29]
+	mi := &file_hop_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2234,7 @@ func (x *Kick) String() string {
 func (*Kick) ProtoMessage() {}
 
 func (x *Kick) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[29]
+	mi := &file_hop_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2247,7 @@ func (x *Kick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kick.ProtoReflect.Descriptor instead.
 func (*Kick) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{29}
+	return file_hop_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Kick) GetUser() int64 {
@@ -2114,7 +2287,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_hop_proto_msgTypes[30]
+	mi := &file_hop_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2299,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[30]
+	mi := &file_hop_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2312,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{30}
+	return file_hop_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PushAnswer) GetItems() []*PushResult {
@@ -2158,7 +2331,7 @@ type PushResult struct {
 
 func (x *PushResult) Reset() {
 	*x = PushResult{}
-	mi := &file_hop_proto_msgTypes[31]
+	mi := &file_hop_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2343,7 @@ func (x *PushResult) String() string {
 func (*PushResult) ProtoMessage() {}
 
 func (x *PushResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hop_proto_msgTypes[31]
+	mi := &file_hop_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2356,7 @@ func (x *PushResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResult.ProtoReflect.Descriptor instead.
 func (*PushResult) Descriptor() ([]byte, []int) {
-	return file_hop_proto_rawDescGZIP(), []int{31}
+	return file_hop_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PushResult) GetGone() []int64 {
@@ -2216,33 +2389,47 @@ const file_hop_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x03R\x06number\x12\x14\n" +
-	"\x05proof\x18\x05 \x01(\fR\x05proof\"\xa3\x01\n" +
+	"\x05proof\x18\x05 \x01(\fR\x05proof\"\xe4\x01\n" +
 	"\rReportRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12$\n" +
 	"\x06opened\x18\x02 \x03(\v2\f.cim.OpeningR\x06opened\x12$\n" +
 	"\x06closed\x18\x03 \x03(\v2\f.cim.ClosingR\x06closed\x12!\n" +
-	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\"{\n" +
+	"\x05acked\x18\x04 \x03(\v2\v.cim.AckingR\x05acked\x12\x14\n" +
+	"\x05apart\x18\x05 \x01(\bR\x05apart\x12)\n" +
+	"\bentering\x18\x06 \x03(\v2\r.cim.EnteringR\bentering\"{\n" +
 	"\aOpening\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x1c\n" +
 	"\tdisplaces\x18\x02 \x01(\x03R\tdisplaces\x12\x14\n" +
 	"\x05again\x18\x03 \x01(\bR\x05again\x12\x14\n" +
-	"\x05first\x18\x04 \x01(\bR\x05first\"1\n" +
+	"\x05first\x18\x04 \x01(\bR\x05first\"k\n" +
+	"\bEntering\x12&\n" +
+	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\x03R\x06groups\x12\x1f\n" +
+	"\x05known\x18\x03 \x03(\v2\t.cim.MarkR\x05known\"1\n" +
 	"\aClosing\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"k\n" +
 	"\x06Acking\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12#\n" +
 	"\acursors\x18\x02 \x03(\v2\t.cim.MarkR\acursors\x12\x14\n" +
-	"\x05shown\x18\x03 \x03(\tR\x05shown\"V\n" +
+	"\x05shown\x18\x03 \x03(\tR\x05shown\"~\n" +
 	"\fReportAnswer\x12#\n" +
 	"\x06opened\x18\x01 \x03(\v2\v.cim.OpenedR\x06opened\x12!\n" +
-	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\"\xb0\x01\n" +
+	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\x12&\n" +
+	"\aentered\x18\x03 \x03(\v2\f.cim.EnteredR\aentered\"\x84\x01\n" +
+	"\aEntered\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12!\n" +
+	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12\x12\n" +
+	"\x04held\x18\x04 \x03(\x03R\x04held\x12\x14\n" +
+	"\x05later\x18\x05 \x03(\x03R\x05later\"\xc8\x01\n" +
 	"\x06Opened\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12!\n" +
 	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12#\n" +
 	"\acursors\x18\x04 \x03(\v2\t.cim.MarkR\acursors\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\x03R\aversion\"k\n" +
+	"\aversion\x18\x06 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06groups\x18\a \x03(\x03R\x06groups\"k\n" +
 	"\vSendRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
 	"\x05items\x18\x02 \x03(\v2\r.cim.SendItemR\x05items\x12\x12\n" +
@@ -2378,7 +2565,7 @@ func file_hop_proto_rawDescGZIP() []byte {
 }
 
 var file_hop_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_hop_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_hop_proto_goTypes = []any{
 	(Verdict)(0),             // 0: cim.Verdict
 	(*Entry)(nil),            // 1: cim.Entry
@@ -2386,83 +2573,90 @@ var file_hop_proto_goTypes = []any{
 	(*Session)(nil),          // 3: cim.Session
 	(*ReportRequest)(nil),    // 4: cim.ReportRequest
 	(*Opening)(nil),          // 5: cim.Opening
-	(*Closing)(nil),          // 6: cim.Closing
-	(*Acking)(nil),           // 7: cim.Acking
-	(*ReportAnswer)(nil),     // 8: cim.ReportAnswer
-	(*Opened)(nil),           // 9: cim.Opened
-	(*SendRequest)(nil),      // 10: cim.SendRequest
-	(*SendItem)(nil),         // 11: cim.SendItem
-	(*SendAnswer)(nil),       // 12: cim.SendAnswer
-	(*SendResult)(nil),       // 13: cim.SendResult
-	(*ReconcileRequest)(nil), // 14: cim.ReconcileRequest
-	(*Held)(nil),             // 15: cim.Held
-	(*ReconcileAnswer)(nil),  // 16: cim.ReconcileAnswer
-	(*Difference)(nil),       // 17: cim.Difference
-	(*MoveRequest)(nil),      // 18: cim.MoveRequest
-	(*MoveItem)(nil),         // 19: cim.MoveItem
-	(*MoveAnswer)(nil),       // 20: cim.MoveAnswer
-	(*Moved)(nil),            // 21: cim.Moved
-	(*PullRequest)(nil),      // 22: cim.PullRequest
-	(*PullAnswer)(nil),       // 23: cim.PullAnswer
-	(*FireRequest)(nil),      // 24: cim.FireRequest
-	(*FireAnswer)(nil),       // 25: cim.FireAnswer
-	(*Stored)(nil),           // 26: cim.Stored
-	(*PushRequest)(nil),      // 27: cim.PushRequest
-	(*PushItem)(nil),         // 28: cim.PushItem
-	(*Delivered)(nil),        // 29: cim.Delivered
-	(*Kick)(nil),             // 30: cim.Kick
-	(*PushAnswer)(nil),       // 31: cim.PushAnswer
-	(*PushResult)(nil),       // 32: cim.PushResult
-	(Kind)(0),                // 33: cim.Kind
-	(*Mark)(nil),             // 34: cim.Mark
+	(*Entering)(nil),         // 6: cim.Entering
+	(*Closing)(nil),          // 7: cim.Closing
+	(*Acking)(nil),           // 8: cim.Acking
+	(*ReportAnswer)(nil),     // 9: cim.ReportAnswer
+	(*Entered)(nil),          // 10: cim.Entered
+	(*Opened)(nil),           // 11: cim.Opened
+	(*SendRequest)(nil),      // 12: cim.SendRequest
+	(*SendItem)(nil),         // 13: cim.SendItem
+	(*SendAnswer)(nil),       // 14: cim.SendAnswer
+	(*SendResult)(nil),       // 15: cim.SendResult
+	(*ReconcileRequest)(nil), // 16: cim.ReconcileRequest
+	(*Held)(nil),             // 17: cim.Held
+	(*ReconcileAnswer)(nil),  // 18: cim.ReconcileAnswer
+	(*Difference)(nil),       // 19: cim.Difference
+	(*MoveRequest)(nil),      // 20: cim.MoveRequest
+	(*MoveItem)(nil),         // 21: cim.MoveItem
+	(*MoveAnswer)(nil),       // 22: cim.MoveAnswer
+	(*Moved)(nil),            // 23: cim.Moved
+	(*PullRequest)(nil),      // 24: cim.PullRequest
+	(*PullAnswer)(nil),       // 25: cim.PullAnswer
+	(*FireRequest)(nil),      // 26: cim.FireRequest
+	(*FireAnswer)(nil),       // 27: cim.FireAnswer
+	(*Stored)(nil),           // 28: cim.Stored
+	(*PushRequest)(nil),      // 29: cim.PushRequest
+	(*PushItem)(nil),         // 30: cim.PushItem
+	(*Delivered)(nil),        // 31: cim.Delivered
+	(*Kick)(nil),             // 32: cim.Kick
+	(*PushAnswer)(nil),       // 33: cim.PushAnswer
+	(*PushResult)(nil),       // 34: cim.PushResult
+	(Kind)(0),                // 35: cim.Kind
+	(*Mark)(nil),             // 36: cim.Mark
 }
 var file_hop_proto_depIdxs = []int32{
-	33, // 0: cim.Entry.kind:type_name -> cim.Kind
+	35, // 0: cim.Entry.kind:type_name -> cim.Kind
 	2,  // 1: cim.ReportRequest.origin:type_name -> cim.Origin
 	5,  // 2: cim.ReportRequest.opened:type_name -> cim.Opening
-	6,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
-	7,  // 4: cim.ReportRequest.acked:type_name -> cim.Acking
-	3,  // 5: cim.Opening.session:type_name -> cim.Session
-	3,  // 6: cim.Closing.session:type_name -> cim.Session
-	3,  // 7: cim.Acking.session:type_name -> cim.Session
-	34, // 8: cim.Acking.cursors:type_name -> cim.Mark
-	9,  // 9: cim.ReportAnswer.opened:type_name -> cim.Opened
-	34, // 10: cim.ReportAnswer.groups:type_name -> cim.Mark
-	34, // 11: cim.Opened.newest:type_name -> cim.Mark
-	34, // 12: cim.Opened.cursors:type_name -> cim.Mark
-	2,  // 13: cim.SendRequest.origin:type_name -> cim.Origin
-	11, // 14: cim.SendRequest.items:type_name -> cim.SendItem
-	3,  // 15: cim.SendItem.session:type_name -> cim.Session
-	13, // 16: cim.SendAnswer.items:type_name -> cim.SendResult
-	34, // 17: cim.SendResult.at:type_name -> cim.Mark
-	2,  // 18: cim.ReconcileRequest.origin:type_name -> cim.Origin
-	15, // 19: cim.ReconcileRequest.held:type_name -> cim.Held
-	34, // 20: cim.Held.newest:type_name -> cim.Mark
-	17, // 21: cim.ReconcileAnswer.differences:type_name -> cim.Difference
-	34, // 22: cim.ReconcileAnswer.groups:type_name -> cim.Mark
-	0,  // 23: cim.Difference.verdict:type_name -> cim.Verdict
-	34, // 24: cim.Difference.newest:type_name -> cim.Mark
-	2,  // 25: cim.MoveRequest.origin:type_name -> cim.Origin
-	19, // 26: cim.MoveRequest.items:type_name -> cim.MoveItem
-	3,  // 27: cim.MoveItem.session:type_name -> cim.Session
-	21, // 28: cim.MoveAnswer.items:type_name -> cim.Moved
-	2,  // 29: cim.PullRequest.origin:type_name -> cim.Origin
-	3,  // 30: cim.PullRequest.session:type_name -> cim.Session
-	34, // 31: cim.PullRequest.after:type_name -> cim.Mark
-	26, // 32: cim.PullAnswer.entries:type_name -> cim.Stored
-	34, // 33: cim.PullAnswer.newest:type_name -> cim.Mark
-	2,  // 34: cim.FireRequest.origin:type_name -> cim.Origin
-	34, // 35: cim.Stored.at:type_name -> cim.Mark
-	28, // 36: cim.PushRequest.items:type_name -> cim.PushItem
-	30, // 37: cim.PushRequest.kicks:type_name -> cim.Kick
-	26, // 38: cim.PushItem.stored:type_name -> cim.Stored
-	29, // 39: cim.PushItem.delivered:type_name -> cim.Delivered
-	32, // 40: cim.PushAnswer.items:type_name -> cim.PushResult
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	7,  // 3: cim.ReportRequest.closed:type_name -> cim.Closing
+	8,  // 4: cim.ReportRequest.acked:type_name -> cim.Acking
+	6,  // 5: cim.ReportRequest.entering:type_name -> cim.Entering
+	3,  // 6: cim.Opening.session:type_name -> cim.Session
+	3,  // 7: cim.Entering.session:type_name -> cim.Session
+	36, // 8: cim.Entering.known:type_name -> cim.Mark
+	3,  // 9: cim.Closing.session:type_name -> cim.Session
+	3,  // 10: cim.Acking.session:type_name -> cim.Session
+	36, // 11: cim.Acking.cursors:type_name -> cim.Mark
+	11, // 12: cim.ReportAnswer.opened:type_name -> cim.Opened
+	36, // 13: cim.ReportAnswer.groups:type_name -> cim.Mark
+	10, // 14: cim.ReportAnswer.entered:type_name -> cim.Entered
+	36, // 15: cim.Entered.newest:type_name -> cim.Mark
+	36, // 16: cim.Opened.newest:type_name -> cim.Mark
+	36, // 17: cim.Opened.cursors:type_name -> cim.Mark
+	2,  // 18: cim.SendRequest.origin:type_name -> cim.Origin
+	13, // 19: cim.SendRequest.items:type_name -> cim.SendItem
+	3,  // 20: cim.SendItem.session:type_name -> cim.Session
+	15, // 21: cim.SendAnswer.items:type_name -> cim.SendResult
+	36, // 22: cim.SendResult.at:type_name -> cim.Mark
+	2,  // 23: cim.ReconcileRequest.origin:type_name -> cim.Origin
+	17, // 24: cim.ReconcileRequest.held:type_name -> cim.Held
+	36, // 25: cim.Held.newest:type_name -> cim.Mark
+	19, // 26: cim.ReconcileAnswer.differences:type_name -> cim.Difference
+	36, // 27: cim.ReconcileAnswer.groups:type_name -> cim.Mark
+	0,  // 28: cim.Difference.verdict:type_name -> cim.Verdict
+	36, // 29: cim.Difference.newest:type_name -> cim.Mark
+	2,  // 30: cim.MoveRequest.origin:type_name -> cim.Origin
+	21, // 31: cim.MoveRequest.items:type_name -> cim.MoveItem
+	3,  // 32: cim.MoveItem.session:type_name -> cim.Session
+	23, // 33: cim.MoveAnswer.items:type_name -> cim.Moved
+	2,  // 34: cim.PullRequest.origin:type_name -> cim.Origin
+	3,  // 35: cim.PullRequest.session:type_name -> cim.Session
+	36, // 36: cim.PullRequest.after:type_name -> cim.Mark
+	28, // 37: cim.PullAnswer.entries:type_name -> cim.Stored
+	36, // 38: cim.PullAnswer.newest:type_name -> cim.Mark
+	2,  // 39: cim.FireRequest.origin:type_name -> cim.Origin
+	36, // 40: cim.Stored.at:type_name -> cim.Mark
+	30, // 41: cim.PushRequest.items:type_name -> cim.PushItem
+	32, // 42: cim.PushRequest.kicks:type_name -> cim.Kick
+	28, // 43: cim.PushItem.stored:type_name -> cim.Stored
+	31, // 44: cim.PushItem.delivered:type_name -> cim.Delivered
+	34, // 45: cim.PushAnswer.items:type_name -> cim.PushResult
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }
@@ -2477,7 +2671,7 @@ func file_hop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hop_proto_rawDesc), len(file_hop_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

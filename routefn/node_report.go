@@ -15,8 +15,9 @@ import (
 // an opening that comes after its own closing, in this batch or in a late one, is
 // refused, and a closing touches no other number than its own.
 //
-// An error is an error of the whole batch, and the node reports it again: all of
-// it may be repeated. What is wrong with one opening is said in its answer.
+// An error is an error of the whole batch, and the node reports it again, in smaller
+// parts: all of it may be repeated. What is wrong with one opening, or with one group
+// of those that are asked for, is said in its answer, and the others are done.
 func (rt *Route) NodeReport(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeReport) }
 
 func (rt *Route) report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
@@ -26,7 +27,12 @@ func (rt *Route) report(ctx context.Context, q *proto.ReportRequest) (*proto.Rep
 	if err := rt.reportClosed(ctx, q); err != nil {
 		return nil, err
 	}
-	return rt.reportOpened(ctx, q)
+	answer, err := rt.reportOpened(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	answer.Entered = rt.reportEntering(ctx, q)
+	return answer, nil
 }
 
 // reportAcked moves cursors, and tells the senders who want to know.

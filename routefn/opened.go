@@ -17,9 +17,10 @@ import (
 const accountsAsked = 16
 
 // reportOpened makes the connections live that may be. Before it answers, the node
-// is entered for everyone and for the groups of those who opened, in the step that
-// reads a group's newest number: a message is either in that number or pushed to
-// this node.
+// is entered for everyone, in the step that reads the newest number: a message is
+// either in that number or pushed to this node. A node that asks for the groups of
+// those who opened by itself is told which they are (reportEntering), for another one
+// they are entered here.
 func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
 	batch := rt.admissible(ctx, q, answer)
@@ -40,9 +41,16 @@ func (rt *Route) reportOpened(ctx context.Context, q *proto.ReportRequest) (*pro
 			opened[i].Err = startErrs[i]
 		}
 	}
-	groups := rt.enterGroups(ctx, lease, batch.openings, opened)
+	groups := make([][]proto.Position, len(opened))
+	if !q.Apart {
+		groups = rt.enterGroups(ctx, lease, batch.openings, opened)
+	}
 	for i, o := range opened {
-		answer.Opened[batch.places[i]] = rt.openedAnswer(o, append(newest[:1:1], groups[i]...))
+		a := rt.openedAnswer(o, append(newest[:1:1], groups[i]...))
+		if q.Apart && o.Err == nil && batch.openings[i].Device != proto.CIMDevice {
+			a.Groups = o.Groups
+		}
+		answer.Opened[batch.places[i]] = a
 	}
 	return answer, nil
 }

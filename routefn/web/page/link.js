@@ -2,7 +2,8 @@
 // opened(frame) when the node confirmed it, frame(frame) for every other frame,
 // and closed(code) once, with zero if nobody said why.
 
-const loginPatience = 15_000; // ms from the start to the node's confirmation
+const loginPatience = 15_000; // ms without a word before the node's confirmation
+const loginPing = 5_000; // ms between pings until then: a node to which many came at once answers them
 const pingPatience = 5_000; // ms for the answer to a ping
 
 export class Link {
@@ -14,6 +15,7 @@ export class Link {
     this.confirmed = false;
     this.socket = new WebSocket((node.tls ? "wss://" : "ws://") + node.address + "/ws", ["cim.v1.json"]);
     this.timer = setTimeout(() => this.close(), loginPatience);
+    this.asking = setInterval(() => this.send({ cmd: "ping" }), loginPing);
     this.socket.onopen = () => this.send({ cmd: "login-request", ticket });
     this.socket.onmessage = (event) => this.read(event.data);
     this.socket.onclose = (event) => this.end(event.code >= 4000 && event.code < 4300 ? event.code : 0);
@@ -35,6 +37,7 @@ export class Link {
     if (this.over) return;
     this.over = true;
     clearTimeout(this.timer);
+    clearInterval(this.asking);
     this.handlers.closed(this.code || code);
   }
 
@@ -57,6 +60,12 @@ export class Link {
   }
 
   confirm(frame) {
+    if (frame.cmd === "ping") {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.close(), loginPatience);
+      return;
+    }
+    clearInterval(this.asking);
     if (frame.cmd !== "login-answer" || frame.code) {
       this.code = frame.code ?? 0;
       this.close();

@@ -1,0 +1,204 @@
+package node
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// apart starts a node whose route lets it ask for the groups of these users.
+func apart(t *testing.T, groups map[int64][]int64) *town {
+	t.Helper()
+	w := start(t, nil)
+	w.route.set(func(s *script) { s.apart, s.groups = true, groups })
+	for _, list := range groups {
+		for _, group := range list {
+			if w.route.logs[group] == nil {
+				w.route.store(t, group, 9, 0, "before")
+			}
+		}
+	}
+	return w
+}
+
+// entered are what the node asked of groups since a report, those it lacks and those
+// it knows.
+func (w *town) entered(from int) (lacks, knows []int64) {
+	for _, r := range w.route.reports[from:] {
+		for _, e := range r.Entering {
+			lacks = append(lacks, e.Groups...)
+			for _, mark := range e.Known {
+				knows = append(knows, mark.Log)
+			}
+		}
+	}
+	return lacks, knows
+}
+
+// The first user of a group has the node enter it; of the next one only the
+// membership is asked, and he is told what the node knows, up to the latest push.
+func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := apart(t, map[int64][]int64{1: {room, 78}, 2: {78, room, 79}})
+		alice := w.login(t, 1, 5)
+		if lacks, knows := w.entered(0); !slices.Equal(lacks, []int64{room, 78}) || len(knows) != 0 {
+			t.Errorf("for alice the node asked for %v and knew %v", lacks, knows)
+		}
+		w.Push(push(&proto.PushItem{Stored: w.route.store(t, room, 9, 0, "1")}))
+		gets(t, alice, "1")
+		before := len(w.route.reports)
+		bob := w.withTicket(t, 2, 6)
+		f := bob.next(t)
+		if lacks, knows := w.entered(before); !slices.Equal(lacks, []int64{79}) || !slices.Equal(knows, []int64{78, room}) {
+			t.Errorf("for bob the node asked for %v and knew %v", lacks, knows)
+		}
+		i := slices.IndexFunc(f.Newest, func(m *proto.Mark) bool { return m.Log == room })
+		if i < 0 || f.Newest[i].Number != 2 || f.Newest[i].Key != proto.Key(9, "1") {
+			t.Errorf("bob was told %v", f.Newest)
+		}
+		w.Push(push(&proto.PushItem{Stored: w.route.store(t, room, 9, 0, "2")}))
+		gets(t, alice, "2")
+		gets(t, bob, "2")
+	})
+}
+
+// A lease that was not renewed for a minute, or that a route called lapsed, is not
+// relied on.
+func TestLeaseThatIsNotSureIsAskedForAgain(t *testing.T) {
+	for name, spoil := range map[string]func(w *town){
+		"old":    func(w *town) { time.Sleep(leaseSure + time.Second) },
+		"lapsed": func(w *town) { w.relays.of(room).leasedAt(time.Time{}) },
+		"behind": func(w *town) {
+			w.relays.of(room).observe(&proto.Mark{Log: room, Epoch: epoch, Number: 9})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := apart(t, map[int64][]int64{1: {room}, 2: {room}})
+				w.route.set(func(s *script) {
+					s.reconciling = func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error) { return nil, errAway }
+				})
+				alice := w.login(t, 1, 5)
+				if name == "old" {
+					_ = alice.conn.Close() // or silence ends it
+				}
+				spoil(w)
+				before := len(w.route.reports)
+				w.login(t, 2, 6)
+				if lacks, knows := w.entered(before); !slices.Equal(lacks, []int64{room}) || len(knows) != 0 {
+					t.Errorf("the node asked for %v and knew %v", lacks, knows)
+				}
+			})
+		})
+	}
+}
+
+// What a store was too slow for is asked for again, and nothing else.
+func TestGroupsThatWereNotAnsweredComeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := apart(t, map[int64][]int64{1: {room, 78, 79}})
+		tries := 0
+		w.route.set(func(s *script) {
+			s.entering = func(e *proto.Entering) *proto.Entered {
+				if tries++; tries > 1 {
+					return nil
+				}
+				return &proto.Entered{Newest: []*proto.Mark{w.route.newestLocked(78)}, Later: []int64{room, 79}}
+			}
+		})
+		p := w.withTicket(t, 1, 5)
+		if f := p.next(t); len(f.Newest) != 5 {
+			t.Errorf("login was answered with %v", f.Newest)
+		}
+		if lacks, _ := w.entered(0); !slices.Equal(lacks, []int64{room, 78, 79, room, 79}) {
+			t.Errorf("the node asked for %v", lacks)
+		}
+	})
+}
+
+// Many who come at once to a store that is slow: nobody is sent away as long as some
+// get in, and all do.
+func TestNobodyIsSentAwayWhileOthersGetIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		groups := make(map[int64][]int64)
+		for user := range int64(20) {
+			for i := range int64(250) {
+				groups[user+1] = append(groups[user+1], 1000+250*user+i)
+			}
+		}
+		w := apart(t, groups)
+		w.route.set(func(s *script) {
+			s.report = func(r *proto.ReportRequest) error {
+				asked := len(r.Opened)
+				for _, e := range r.Entering {
+					asked += len(e.Groups)
+				}
+				took := time.Duration(asked) * 5 * time.Millisecond // a store of 200 a second
+				if took > w.config.CallTimeout {
+					time.Sleep(w.config.CallTimeout)
+					return errAway
+				}
+				time.Sleep(took)
+				return nil
+			}
+		})
+		var peers []*peer
+		for user := range int64(20) {
+			peers = append(peers, w.withTicket(t, user+1, 5))
+		}
+		begun := time.Now()
+		for i, p := range peers {
+			if f := p.next(t); f.Cmd != proto.Command_LOGIN_ANSWER || len(f.Newest) != 252 {
+				t.Fatalf("user %d was answered %v after %v", i+1, f.Cmd, time.Since(begun))
+			}
+		}
+		if took := time.Since(begun); took > 32*time.Second { // of which the store needs 25
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// The node and its route may be of different releases: one that does not know of
+// groups asked apart is asked to open the session again, and tells them all.
+func TestRouteOfAnEarlierReleaseTellsAllGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := apart(t, map[int64][]int64{1: {room, 78}})
+		w.route.set(func(s *script) {
+			s.report = func(r *proto.ReportRequest) error {
+				w.route.set(func(s *script) { s.apart = len(r.Entering) == 0 && len(s.reports) == 1 })
+				return nil
+			}
+		})
+		p := w.withTicket(t, 1, 5)
+		if f := p.next(t); f.Cmd != proto.Command_LOGIN_ANSWER || len(f.Newest) != 4 {
+			t.Errorf("login was answered with %v", f)
+		}
+	})
+}
+
+func TestReportIsAsLargeAsRoutesCanAnswer(t *testing.T) {
+	const timeout = 3 * time.Second
+	for name, tt := range map[string]struct {
+		size, items       int
+		took              time.Duration
+		untouched, failed bool
+		want              int
+	}{
+		"fast and used":        {size: 64, items: 40, took: 10 * time.Millisecond, want: 128},
+		"fast, nobody waits":   {size: 64, items: 3, took: time.Millisecond, want: 64},
+		"fast, at its largest": {size: maxReport, items: maxReport, took: time.Millisecond, want: maxReport},
+		"neither":              {size: 64, items: 64, took: time.Second, want: 64},
+		"slow":                 {size: 64, items: 64, took: 1600 * time.Millisecond, want: 32},
+		"failed":               {size: 512, items: 512, took: timeout, failed: true, want: 256},
+		"failed, and small":    {size: 512, items: 20, took: timeout, failed: true, want: 10},
+		"failed alone":         {size: 1, items: 1, took: timeout, failed: true, want: 1},
+		"refused":              {size: 512, items: 512, untouched: true, failed: true, want: 512},
+	} {
+		if got := nextSize(tt.size, tt.items, tt.took, timeout, tt.untouched, tt.failed); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
