@@ -199,6 +199,20 @@ func TestNumberIsNotGivenTwiceAfterAFailover(t *testing.T) {
 	})
 }
 
+// A store came back older, and a node closes a session that it does not know, whose
+// number is from a clock that was ahead: the next connection is the newer one.
+func TestNextNumberIsAboveOneThatWasClosed(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		login(t, s, alice, "phone", "n1", 0)
+		ahead := issue(t, s, alice, "phone").Number + 3_600_000
+		closeSession(t, s, alice, "phone", ahead)
+		if next := login(t, s, alice, "phone", "n2", -1); next.Number <= ahead {
+			t.Errorf("%d came after %d", next.Number, ahead)
+		}
+	})
+}
+
 // storeClock returns the store's clock in ms.
 func storeClock(t testing.TB, s *Store) int64 {
 	t.Helper()

@@ -1,18 +1,21 @@
 -- Closes a session number for good. A late or a repeated call changes nothing. A
--- number of a device that was forgotten is closed with it.
+-- number of a device that was forgotten is closed with it. Whoever is given a number
+-- next is given one above it: a store that came back older does not know that it gave
+-- this one, and would call the next connection the older one.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, ARGV[3] how many devices are known
 -- Answers {'ok'}; also where the user has no log.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'closed:' .. device
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', field, 'devices', 'floor')
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', field, 'devices', 'floor', 'issued')
 if not head[1] then return {'ok'} end
 local live, _, others = split(head[2], device)
 local seen = seenIn(head[4])
 local known = live or head[3] or seen and seen[device]
 if not known and number <= tonumber(head[5] or 0) then return {'ok'} end
 if number > tonumber(head[3] or 0) then redis.call('HSET', KEYS[1], field, ARGV[2]) end
+if number > tonumber(head[6] or 0) then redis.call('HSET', KEYS[1], 'issued', ARGV[2]) end
 if live == number then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end
 if seen and (live == number or not known) then
   local connected = connectedIn(table.concat(others, '\n'))
