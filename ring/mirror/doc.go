@@ -25,8 +25,9 @@
 //     lives; a session that expired is replaced by a new one without a word to
 //     whoever made ephemeral nodes under it. So every new session starts a round
 //     of [Publisher] and [Follower] from the beginning.
-//   - It resolves the servers' names once. After a minute without a session the
-//     client is thrown away and made anew.
+//   - It resolves all names of servers once, at the start, and fails if one of them
+//     has no address. So it is given names, and each is resolved when it is dialled.
+//     After a minute without a session the client is thrown away and made anew.
 //   - It waits ten times as long as usual, 40 s, for the first answer of a server
 //     that takes connections. One that is just starting may never give it. So the
 //     socket waits no longer than a session lasts.

@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// ErrAway is returned by Gossips when what is known may be old, or is nothing
+// ErrAway is returned by Gossips, and by View before the first answer, when what is known may be old, or is nothing
 // yet: there is no session with ZooKeeper.
 var ErrAway = errors.New("ZooKeeper is away")
 
@@ -83,6 +83,23 @@ func (f *Follower) Run(ctx context.Context) error {
 	f.cfg.keep(ctx, f)
 	return nil
 }
+
+// View returns the members for package routefn's Config.Members: it waits for the
+// first answer of ZooKeeper for a second, or until ctx ends, and then returns ErrAway.
+// Later answers may be old while ZooKeeper is away.
+func (f *Follower) View(ctx context.Context) (*ring.View, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstTime)
+	defer cancel()
+	select {
+	case <-f.first:
+		return f.table.Current(), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("follow ZooKeeper: %w", ErrAway)
+	}
+}
+
+// firstTime is how long View waits for what it has not: as long as a seed has.
+const firstTime = time.Second
 
 // Gossips returns the gossip addresses of the members, for gossip.Config.More.
 // It waits for the first answer of ZooKeeper until ctx ends. With ErrAway it

@@ -28,7 +28,7 @@ const (
 
 // Config says where ZooKeeper is. Servers is needed.
 type Config struct {
-	Servers []string      // host:port, or host for port 2181
+	Servers []string      // host:port, or host for port 2181; see ParseServers
 	Root    string        // absolute path; empty is DefaultRoot
 	Session time.Duration // how long ZooKeeper waits for a silent client; 0 is 6 s
 	Keys    *ring.Keys    // nil: a cluster without a key
@@ -43,6 +43,11 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Servers) == 0 {
 		return c, errors.New("no ZooKeeper server")
 	}
+	servers, err := ParseServers(strings.Join(c.Servers, ","))
+	if err != nil {
+		return c, err
+	}
+	c.Servers = servers
 	if c.Root == "" {
 		c.Root = DefaultRoot
 	}
@@ -86,7 +91,7 @@ func (c Config) keep(ctx context.Context, w worker) {
 	for ctx.Err() == nil {
 		l, err := c.connect(w)
 		said.warn(err)
-		if err != nil { // the names do not resolve
+		if err != nil {
 			w.away()
 			sleep(ctx, 5*retryAfter)
 			continue
@@ -117,7 +122,7 @@ type line struct {
 func (c Config) connect(w worker) (*line, error) {
 	l := &line{woken: make(chan struct{}, 1)}
 	dial := func(network, addr string, timeout time.Duration) (net.Conn, error) {
-		conn, err := c.dial(network, addr, timeout)
+		conn, err := dialAny(c.dial, network, addr, timeout)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +136,7 @@ func (c Config) connect(w worker) (*line, error) {
 		}
 	}
 	var err error
-	l.zk, l.events, err = zk.Connect(c.Servers, c.Session, zk.WithDialer(dial), zk.WithEventCallback(onEvent),
+	l.zk, l.events, err = zk.Connect(c.Servers, c.Session, zk.WithHostProvider(new(names)), zk.WithDialer(dial), zk.WithEventCallback(onEvent),
 		zk.WithLogger(logger{c.Logger}), zk.WithMaxBufferSize(16<<20))
 	if err != nil {
 		return nil, fmt.Errorf("connect to ZooKeeper: %w", err)

@@ -114,6 +114,11 @@ func (f *flags) check(set map[string]bool) error {
 			return fmt.Errorf("%w: -%s %s is reachable from other machines: that needs -cluster-key", config.ErrUsage, name, address)
 		}
 	}
+	if f.zk != "" {
+		if _, err := mirror.ParseServers(f.zk); err != nil {
+			return fmt.Errorf("%w: -zk: %w", config.ErrUsage, err)
+		}
+	}
 	switch {
 	case (f.tlsCert == "") != (f.tlsKey == ""):
 		return fmt.Errorf("%w: -tls-cert and -tls-key go together", config.ErrUsage)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/cim-route/config"
 )
@@ -136,5 +137,16 @@ func parseSource(value string) (source, error) {
 	if (kind != "seed" && kind != "zk") || rest == "" {
 		return source{}, fmt.Errorf("%w: -ring %q: want seed:HOST:PORT[,...] or zk:HOST:PORT[,...]", config.ErrUsage, value)
 	}
-	return source{kind: kind, addrs: strings.Split(rest, ",")}, nil
+	addrs := strings.Split(rest, ",")
+	if kind == "zk" {
+		var err error
+		if addrs, err = mirror.ParseServers(rest); err != nil {
+			return source{}, fmt.Errorf("%w: -ring %q: %w", config.ErrUsage, value, err)
+		}
+		return source{kind: kind, addrs: addrs}, nil
+	}
+	for i, addr := range addrs {
+		addrs[i] = strings.TrimSpace(addr)
+	}
+	return source{kind: kind, addrs: addrs}, nil
 }

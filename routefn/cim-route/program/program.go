@@ -138,8 +138,7 @@ func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (View,
 	if err != nil {
 		return nil, nil, err
 	}
-	view := func(context.Context) (*ring.View, error) { return table.Current(), nil }
-	return view, follower.Run, nil
+	return follower.View, follower.Run, nil
 }
 
 // followSeeds asks a node when a request needs to know.
