@@ -195,4 +195,8 @@
 // slot, a script it does not know), what was not sent because the connection
 // turned out dead before it was used (Config.ProbeIdle), and a read, once, when its
 // connection dies.
+//
+// While the store's memory is full, what writes fails with ErrUnavailable and what
+// reads goes on. Redis 7.0 then refuses all that is in a MULTI, so a read of several
+// things is repeated as a script (read.lua).
 package record

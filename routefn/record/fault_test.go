@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -281,6 +283,43 @@ func TestFullServerStoresNothing(t *testing.T) {
 		}
 	}
 	wantKeys(t, inbox(t, s, bob), key(alice, 1))
+}
+
+// Redis 7.0 refuses whatever is in a transaction while its memory is full; others
+// refuse writes alone.
+func TestFullServerIsReadOn(t *testing.T) {
+	s := dial(t, Config{URL: spawned(t).URL()})
+	alice, bob := account(t, s, "alice"), account(t, s, "bob")
+	g := group(t, s, alice, bob)
+	stored(t, s, private(alice.User, bob.User, "1"))
+	held := []Held{{User: bob.User, Device: "phone", Number: login(t, s, bob.User, "phone", "n1", 0).Number}}
+	before, err := s.Reconcile(t.Context(), held, "n1", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.door.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // what was made for one call is used again
+		if groups, err := s.Groups(t.Context(), bob.User); err != nil || len(groups) != 1 || groups[0].Group != g || groups[0].Members != 2 {
+			t.Errorf("groups: %+v, %v", groups, err)
+		}
+		m, err := s.Members(t.Context(), alice.User, g, 0, 10)
+		if err != nil || m.Total != 2 || !slices.Equal(m.Users, []Account{alice, bob}) {
+			t.Errorf("members: %+v, %v", m, err)
+		}
+		wantKeys(t, inbox(t, s, bob.User), key(alice.User, 1))
+		if got := shownOf(t, s, bob.User, g); got != "+bob" {
+			t.Errorf("of the group bob reads %q", got)
+		}
+		now, err := s.Reconcile(t.Context(), held, "n1", 7)
+		if err != nil || !reflect.DeepEqual(now, before) {
+			t.Errorf("reconciliation says %+v, %v, said %+v", now, err, before)
+		}
+		if live, err := s.Sessions(t.Context(), bob.User); err != nil || len(live) != 1 {
+			t.Errorf("sessions: %+v, %v", live, err)
+		}
+	}
 }
 
 func spawned(t *testing.T, args ...string) *spawn.Server {

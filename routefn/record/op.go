@@ -134,6 +134,9 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	case redis.HasErrorPrefix(o.err, "NOSCRIPT"):
 		o.full = true
 		return true, false
+	case !o.write && o.script == nil && len(o.steps) > 1 && redis.HasErrorPrefix(o.err, "OOM"):
+		o.byScript()
+		return true, false
 	case verb == "MOVED" || verb == "ASK":
 		o.to, o.asking = d.redirected(ctx, addr), verb == "ASK"
 		return true, false
@@ -147,6 +150,18 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 		return true, false
 	}
 	return false, false
+}
+
+// byScript makes a script of an op that reads in a transaction: Redis 7.0 refuses
+// whatever is in one while its memory is full, and reads have to go on. A script
+// costs several times as much.
+func (o *op) byScript() {
+	o.script = readScript
+	for _, step := range o.steps {
+		o.keys = append(o.keys, step[1].(string))
+		o.args = append(o.args, step[0], len(step)-2)
+		o.args = append(o.args, step[2:]...)
+	}
 }
 
 // redirect reads the verb and the address out of an answer such as

@@ -1,0 +1,13 @@
+-- Reads several things at one moment, as a transaction does, which a server whose
+-- memory is full may refuse, reads and all.
+--
+-- KEYS[n] key of the nth command
+-- ARGV for each command: its name, how many arguments follow its key, these
+-- Answers one value a command, as EXEC does.
+local answers, at = {}, 1
+for n, key in ipairs(KEYS) do
+  local count = tonumber(ARGV[at + 1])
+  answers[n] = redis.call(ARGV[at], key, unpack(ARGV, at + 2, at + 1 + count))
+  at = at + 2 + count
+end
+return answers
