@@ -20,7 +20,7 @@ type Config struct {
 	// URL's.
 	Password string
 
-	PoolSize    int           // connections a server at most; zero: 10 a CPU
+	PoolSize    int           // connections per server at most; zero: 10 per CPU
 	MinIdle     int           // idle connections kept a server; zero: none
 	DialTimeout time.Duration // zero: 1 s
 	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
@@ -51,6 +51,8 @@ type Config struct {
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
+
+	generation *generation // of the connections; made by withDefaults
 }
 
 // withDefaults fills what is zero.
@@ -62,6 +64,7 @@ func (c Config) withDefaults() Config {
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
 	c.Devices = orDefault(c.Devices, 32)
+	c.generation = new(generation)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

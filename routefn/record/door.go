@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -78,6 +79,9 @@ func (c *cluster) master(ctx context.Context, key string) (*redis.Client, error)
 
 func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
 	c.ReloadState(ctx)
+	if client := c.known(ctx, addr); client != nil {
+		return client
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	client := c.others[addr]
@@ -86,6 +90,19 @@ func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
 		c.others[addr] = client
 	}
 	return client
+}
+
+// known returns the library's client of a master, so that there is one pool of
+// connections to it; nil if it has none.
+func (c *cluster) known(ctx context.Context, addr string) *redis.Client {
+	var found atomic.Pointer[redis.Client]
+	_ = c.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {
+		if client.Options().Addr == addr {
+			found.Store(client)
+		}
+		return nil
+	})
+	return found.Load()
 }
 
 func (c *cluster) single() bool { return false }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -12,7 +13,7 @@ import (
 var errUnsent = errors.New("not sent")
 
 // refusals are the beginnings of answers by which a server says that it did not
-// execute a command.
+// execute a command. A proxy may put "ERR " before them.
 var refusals = []string{
 	"ASK ", "BUSY ", "CLUSTERDOWN ", "EXECABORT ", "LOADING ", "MASTERDOWN ", "MISCONF ",
 	"MOVED ", "NOAUTH ", "NOPERM ", "NOREPLICAS ", "NOSCRIPT ", "OOM ", "READONLY ", "TRYAGAIN ", "WRONGPASS ",
@@ -39,11 +40,21 @@ func refused(err error) bool {
 		return false
 	}
 	for _, prefix := range refusals {
-		if redis.HasErrorPrefix(err, prefix) {
+		if redis.HasErrorPrefix(err, prefix) { // also behind the "ERR " of a proxy
 			return true
 		}
 	}
-	return false
+	return readOnly(err)
+}
+
+// readOnly reports whether a server, or a proxy in its words, answered that it takes
+// no writes, as a primary does that became a replica.
+func readOnly(err error) bool {
+	if !answered(err) {
+		return false
+	}
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "readonly") || strings.Contains(text, "read only") || strings.Contains(text, "read-only")
 }
 
 // answered reports whether the error is a server's answer, not a connection's

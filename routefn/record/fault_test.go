@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"reflect"
 	"slices"
@@ -19,7 +20,8 @@ import (
 // proxy passes bytes between a Store and a server until it is told to break.
 type proxy struct {
 	listener net.Listener
-	target   string
+	target   string              // guarded by mu
+	reword   func([]byte) []byte // of answers; nil: none
 	all      sync.WaitGroup
 
 	mu      sync.Mutex
@@ -51,7 +53,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		s, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		s, err := net.Dial("tcp", target)
 		if err != nil {
 			c.Close()
 			continue
@@ -59,7 +64,7 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns[c], p.conns[s] = struct{}{}, struct{}{}
 		p.mu.Unlock()
-		l := &leg{client: c, server: s, answered: make(chan struct{})}
+		l := &leg{client: c, server: s, reword: p.reword, answered: make(chan struct{})}
 		p.all.Go(l.back)
 		p.all.Go(func() { p.forward(l) })
 	}
@@ -68,6 +73,7 @@ func (p *proxy) accept() {
 // leg is one connection through a proxy.
 type leg struct {
 	client, server net.Conn
+	reword         func([]byte) []byte
 	muted          atomic.Bool   // answers are swallowed
 	answered       chan struct{} // closed when the first one was, or none will come
 }
@@ -82,7 +88,11 @@ func (l *leg) back() {
 		if err != nil || l.muted.Load() {
 			return
 		}
-		if _, err := l.client.Write(buf[:n]); err != nil {
+		answer := buf[:n]
+		if l.reword != nil {
+			answer = l.reword(answer)
+		}
+		if _, err := l.client.Write(answer); err != nil {
 			return
 		}
 	}
@@ -265,6 +275,48 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 	}
 	if d := time.Since(start); d > time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// A name or a proxy leads new connections to the new primary and leaves the old ones
+// where they are, at a replica now.
+func TestReadOnlyAnswerCostsTheConnections(t *testing.T) {
+	for name, words := range map[string]string{
+		"Redis": "-READONLY You can't", "a proxy": "-ERR READONLY You can't", "another": "-ERR cannot: read only replica, can't",
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, primary := spawned(t, "--repl-diskless-sync-delay", "0"), spawned(t)
+			p := newProxy(t, old.Addr())
+			p.reword = func(answer []byte) []byte {
+				return bytes.ReplaceAll(answer, []byte("-READONLY You can't"), []byte(words))
+			}
+			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 20})
+			alice, bob := register(t, s, "alice"), register(t, s, "bob")
+			var many sync.WaitGroup
+			for i := range 20 { // more connections than rounds
+				many.Go(func() { _, _, _ = s.Register(t.Context(), fmt.Sprint("user-", i), "") })
+			}
+			many.Wait()
+			follow(t, primary, old.Addr())
+			if err := clientOf(t, primary.Addr()).ReplicaOf(t.Context(), "no", "one").Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := clientOf(t, old.Addr()).ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+				t.Fatal(err)
+			}
+			p.mu.Lock()
+			p.target = primary.Addr()
+			p.mu.Unlock()
+			if a := s.Append(t.Context(), []Message{private(alice, bob, "0")})[0]; !errors.Is(a.Err, ErrUnavailable) {
+				t.Errorf("a replica accepts: %+v", a)
+			}
+			stored(t, s, private(alice, bob, "1")) // at once, whichever connection was idle
+			for i := range 20 {
+				if _, created, err := s.Register(t.Context(), fmt.Sprint("later-", i), ""); err != nil || !created {
+					t.Errorf("register %d: %v", i, err)
+				}
+			}
+		})
 	}
 }
 

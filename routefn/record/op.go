@@ -143,7 +143,7 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // the slot is on its way
 		o.to, o.asking = nil, false
 		return true, true
-	case errors.Is(o.err, errDead): // each time with one connection less: it ends
+	case o.foundDead(): // each time with one connection less: it ends
 		return true, false
 	case !o.write && !o.again && !answered(o.err) && ctx.Err() == nil:
 		o.again = true
@@ -151,6 +151,9 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	}
 	return false, false
 }
+
+// foundDead reports whether the connection was found dead before the op was sent.
+func (o *op) foundDead() bool { return errors.Is(o.err, errDead) }
 
 // byScript makes a script of an op that reads in a transaction: Redis 7.0 refuses
 // whatever is in one while its memory is full, and reads have to go on. A script
@@ -165,12 +168,12 @@ func (o *op) byScript() {
 }
 
 // redirect reads the verb and the address out of an answer such as
-// "MOVED 3999 127.0.0.1:6381".
+// "MOVED 3999 127.0.0.1:6381", which a proxy may put "ERR" before.
 func redirect(err error) (verb, addr string) {
 	if !answered(err) {
 		return "", ""
 	}
-	words := strings.Fields(err.Error())
+	words := strings.Fields(strings.TrimPrefix(err.Error(), "ERR "))
 	if len(words) != 3 {
 		return "", ""
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func (s *Store) runBy(ctx context.Context, by way, name string, ops []*op) {
 	start := time.Now()
 	todo := ops
 	pause := firstPause
-	for range maxRounds {
+	for rounds := 0; rounds < maxRounds; {
 		s.round(ctx, by, todo)
 		var wait bool
 		todo, wait = s.repeatable(ctx, todo)
@@ -52,6 +53,12 @@ func (s *Store) runBy(ctx context.Context, by way, name string, ops []*op) {
 		if wait {
 			pause *= 2
 		}
+		if !slices.ContainsFunc(todo, (*op).foundDead) { // which happens once a connection
+			rounds++
+		}
+	}
+	if slices.ContainsFunc(ops, func(o *op) bool { return readOnly(o.err) }) {
+		s.generation.retire()
 	}
 	for _, o := range ops {
 		o.err = classify(o.err, o.write)

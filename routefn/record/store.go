@@ -39,6 +39,9 @@ type Store struct {
 	known recent[int64, struct{}]
 	// replicated has how far Config.Replicas are known to have a log.
 	replicated recent[logRef, proto.Position]
+
+	// generation is that of the connections of door.
+	generation *generation
 }
 
 // Dial connects to the store and checks that it may be used: it answers, and it
@@ -61,7 +64,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		door: at.open(cfg), retention: cfg.Retention, devices: cfg.Devices, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
+		door: at.open(cfg), generation: cfg.generation, retention: cfg.Retention, devices: cfg.Devices, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
 		patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {

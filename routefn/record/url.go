@@ -117,28 +117,33 @@ func (e *endpoint) open(cfg Config) door {
 	}
 }
 
+// noPool keeps the library from having a second pool of each server's connections,
+// for pipelines, which is all that we send: Config.PoolSize would not bound it, and
+// Config.MinIdle would fill the one that is not used.
+const noPool = -1
+
 func (e *endpoint) options(addr string, cfg Config) *redis.Options {
 	return &redis.Options{
 		Addr: addr, Dialer: e.dialer(cfg), Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
-		PoolSize: cfg.PoolSize, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
+		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
 	}
 }
 
 // dialer returns how connections are made.
-func (e *endpoint) dialer(cfg Config) func(context.Context, string, string) (net.Conn, error) {
+func (e *endpoint) dialer(cfg Config) dialFunc {
 	dial := redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls})
 	if cfg.ProbeIdle > 0 {
-		return probing(dial, cfg.ProbeIdle)
+		return cfg.generation.aged(probing(dial, cfg.ProbeIdle))
 	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return cfg.generation.aged(func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
 		return sock.Wrap(conn), nil
-	}
+	})
 }
 
 func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
@@ -147,7 +152,7 @@ func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
 		Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
-		PoolSize: cfg.PoolSize, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
+		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
 	}
 }
 
@@ -156,7 +161,7 @@ func (e *endpoint) clusterOptions(cfg Config) *redis.ClusterOptions {
 		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2, Dialer: e.dialer(cfg),
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
-		PoolSize: cfg.PoolSize, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
+		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
 		ClusterStateReloadInterval: 2 * time.Second, // how long a master that died is tried, at most
 	}
 }
