@@ -38,7 +38,7 @@ var (
 
 	cursorsScript = load("clock", "live", "device", "cursors")
 	tidyScript    = load("clock", "live", "device", "forget", "tidy")
-	readScript = load("read")
+	readScript    = load("read")
 
 	scheduleScript = load("clock", "delay", "outcome", "schedule")
 	cancelScript   = load("clock", "delay", "outcome", "cancel")

@@ -14,6 +14,7 @@ var scripts = map[string]*script{
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "finish": finishScript,
 	"stand": standScript,
+	"read":  readScript,
 }
 
 var (
