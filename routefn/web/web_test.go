@@ -80,3 +80,22 @@ func TestOtherPathsAreNotThePage(t *testing.T) {
 		}
 	}
 }
+
+// A balancer may serve the page behind a prefix of its own.
+func TestPageAsksBesideItself(t *testing.T) {
+	asked := regexp.MustCompile(`fetch\(([^,)]*)`)
+	seen := 0
+	for path, f := range load() {
+		for _, m := range asked.FindAllStringSubmatch(string(f.body), -1) {
+			if seen++; !strings.HasPrefix(m[1], `"."`) && !strings.HasPrefix(m[1], `"./`) {
+				t.Errorf("%s asks for %s, which is not beside the page", path, m[1])
+			}
+		}
+		if m := regexp.MustCompile(`(?:href|src)="/[^"]*"|from "/[^"]*"`).Find(f.body); m != nil {
+			t.Errorf("%s has %s, which is not beside the page", path, m)
+		}
+	}
+	if seen == 0 {
+		t.Error("the page asks for nothing")
+	}
+}

@@ -14,7 +14,10 @@ export function retryOf(code) {
   return "later";
 }
 
-export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, notMember: 4214 };
+export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, notMember: 4214, notFound: 4216 };
+
+// A status of 4xx is for good, but for these.
+const forGood = (status) => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 
 const patience = 10_000; // ms for an answer of the route
 
@@ -24,19 +27,29 @@ async function call(method, path, token, body) {
   if (body) headers["Content-Type"] = "application/json";
   let response, answer;
   try {
-    response = await fetch(path, {
+    response = await fetch("." + path, { // beside the page, which may be behind a prefix
       method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(patience),
     });
-    answer = await response.json();
+    answer = await response.json().catch((err) => {
+      if (response.ok || !forGood(response.status)) throw err;
+      return {};
+    });
   } catch {
     throw new Refusal(codes.unavailable, "The server does not answer.");
+  }
+  if (!answer.code && forGood(response.status)) {
+    const where = response.redirected ? `, and leads to ${new URL(response.url).origin}` : "";
+    throw new Refusal(codes.notFound, `What answers here is no chat server (${response.status})${where}.`);
   }
   if (!response.ok) throw new Refusal(answer.code ?? codes.unavailable, answer.message ?? "The server is not available.");
   return answer;
 }
 
 export const register = (name, password) => call("POST", "/v1/register", "", { name, password });
-export const login = (request) => call("POST", "/v1/login", "", request);
+// A session that is going on outlasts whatever else answers for a while.
+export const login = (request) => call("POST", "/v1/login", "", request).catch((err) => {
+  throw request.token && err.code === codes.notFound ? new Refusal(codes.unavailable, err.message) : err;
+});
 export const logout = (token) => call("POST", "/v1/logout", token, {});
 export const pull = (token, after) => call("POST", "/v1/pull", token, { after, limit: 500 });
 export const groups = (token) => call("GET", "/v1/groups", token);
