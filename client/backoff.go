@@ -57,11 +57,12 @@ func retryDelay(err error, n int) (time.Duration, bool) {
 }
 
 // retryOf is what to do after err. A connection that broke without a word is
-// tried again at once, elsewhere; a route that did not answer later.
+// tried again at once, elsewhere; a route that did not answer later; what is no route
+// at any address never.
 func retryOf(err error) proto.Retry {
 	var code *proto.Error
 	switch {
-	case errors.As(err, new(*fatalError)):
+	case errors.As(err, new(*fatalError)), errors.Is(err, ErrNotRoute) && !errors.Is(err, ErrNoRoute):
 		return proto.RetryNever
 	case errors.As(err, &code):
 		return code.Code.Retry()

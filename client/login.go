@@ -75,17 +75,23 @@ func (a *account) call(ctx context.Context, method, path string, in, out any) er
 }
 
 // insist posts a request that may be repeated until a route takes or refuses it,
-// or ctx ends: then the error wraps ErrOutcomeUnknown. Each try asks for its body.
+// or ctx ends: then the error wraps ErrOutcomeUnknown. So it does when what answers
+// at last is no route, and a try before that may have come to one. Each try asks for
+// its body.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
-	for row := 0; ; row++ {
+	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)
 		if err == nil {
 			return nil
 		}
 		delay, again := retryDelay(err, row)
 		if !again {
+			if unknown && errors.Is(err, ErrNotRoute) {
+				return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+			}
 			return err
 		}
+		unknown = unknown || codeOf(err) == proto.Unknown || errors.Is(err, ErrNoRoute)
 		if !pause(ctx, max(delay, 50*time.Millisecond)) {
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}

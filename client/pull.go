@@ -55,7 +55,7 @@ func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 		*row = 0
 		return true
 	}
-	delay, again := retryDelay(err, atOnce+*row)
+	delay, again := c.retryDelay(err, atOnce+*row)
 	*row++
 	c.cfg.Logger.Warn("cannot read log", "log", log, "err", err, "retry", delay)
 	if !again {

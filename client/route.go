@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,11 @@ const maxAnswer = 96 << 20
 
 // ErrNoRoute is in the error when no route answered.
 var ErrNoRoute = errors.New("no route answered")
+
+// ErrNotRoute is in the error when what answered at each address is no route: a proxy
+// or another server refused with a status that is for good, or leads elsewhere. No
+// route was asked, so nothing is stored, and trying again will not help.
+var ErrNotRoute = errors.New("what answered is no route")
 
 // codeError is a route's or node's refusal, and when it may be tried again.
 type codeError struct {
@@ -43,7 +49,7 @@ type routes struct {
 }
 
 func newRoutes(cfg Config) *routes {
-	r := &routes{http: cfg.HTTP, token: cfg.Token}
+	r := &routes{http: withoutMoves(cfg.HTTP), token: cfg.Token}
 	for _, base := range cfg.Routes {
 		r.bases = append(r.bases, strings.TrimRight(base, "/"))
 	}
@@ -64,7 +70,7 @@ func (r *routes) setToken(token string) {
 
 // call asks the route in use and, when that does not answer, each of the others
 // once. in is sent as JSON unless it is nil. The error wraps a *proto.Error when a
-// route answered, else ErrNoRoute or ctx's error.
+// route answered, else ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) call(ctx context.Context, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -92,7 +98,11 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 		r.leave(i)
 		failures = append(failures, err)
 	}
-	return fmt.Errorf("call %s: %w: %w", path, ErrNoRoute, errors.Join(failures...))
+	all := errors.Join(failures...)
+	if !slices.ContainsFunc(failures, func(err error) bool { return !errors.Is(err, ErrNotRoute) }) {
+		return fmt.Errorf("call %s: %w", path, all)
+	}
+	return fmt.Errorf("call %s: %w: %w", path, ErrNoRoute, all)
 }
 
 func (r *routes) inUse() (int, string) {
@@ -145,13 +155,65 @@ func (r *routes) ask(ctx context.Context, method, url string, body []byte, out a
 func refusal(resp *http.Response, body []byte) error {
 	var e proto.ErrorAnswer
 	if err := json.Unmarshal(body, &e); err != nil || e.Code == proto.OK {
-		return fmt.Errorf("%s answered %s", resp.Request.URL.Host, resp.Status)
+		err := fmt.Errorf("%s answered %s", resp.Request.URL.Host, resp.Status)
+		if to, moved := movedTo(resp); moved {
+			return fmt.Errorf("%w: %w, which leads to %s: give the address there as that of the route", ErrNotRoute, err, to)
+		}
+		if forGood(resp.StatusCode) {
+			return fmt.Errorf("%w: %w", ErrNotRoute, err)
+		}
+		return err
 	}
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
 		seconds = 0
 	}
 	return &codeError{proto.Err(e.Code, e.Message), time.Duration(seconds) * time.Second}
+}
+
+// forGood reports whether who asks again will get the same status, and what he asked
+// for was not done: he is to blame, and not the moment.
+func forGood(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return status/100 == 4
+}
+
+// losesBody reports whether a redirect is one that most clients follow by a GET
+// without a body, which is no call any more.
+func losesBody(status int) bool {
+	return status == http.StatusMovedPermanently || status == http.StatusFound || status == http.StatusSeeOther
+}
+
+// movedTo returns where a redirect leads that is not followed.
+func movedTo(resp *http.Response) (to string, moved bool) {
+	if !losesBody(resp.StatusCode) {
+		return "", false
+	}
+	if u, err := resp.Location(); err == nil {
+		return u.Redacted(), true
+	}
+	return "nowhere", true
+}
+
+// withoutMoves returns a client like c that does not follow what losesBody. Other
+// redirects, which keep the request, it follows as c does.
+func withoutMoves(c *http.Client) *http.Client {
+	own := *c
+	own.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		switch {
+		case losesBody(next.Response.StatusCode):
+			return http.ErrUseLastResponse
+		case c.CheckRedirect != nil:
+			return c.CheckRedirect(next, via)
+		case len(via) >= 10: // as package http has it
+			return errors.New("stopped after 10 redirects")
+		}
+		return nil
+	}
+	return &own
 }
 
 // codeOf returns the code in err, or OK if there is none.

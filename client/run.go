@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -18,7 +20,7 @@ func (c *Client) run(ctx context.Context) {
 		if !c.since.IsZero() && time.Since(c.since) >= settled {
 			row = 0
 		}
-		delay, again := retryDelay(err, row)
+		delay, again := c.retryDelay(err, row)
 		if !again {
 			c.stop(err)
 			return
@@ -29,6 +31,20 @@ func (c *Client) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// retryDelay is the function of that name for a client that has been connected: what
+// is between it and the routes changes while it runs, and it goes on until they are
+// there again.
+func (c *Client) retryDelay(err error, row int) (time.Duration, bool) {
+	select {
+	case <-c.ready:
+		if errors.Is(err, ErrNotRoute) {
+			return nextDelay(row, rand.Float64()), true
+		}
+	default:
+	}
+	return retryDelay(err, row)
 }
 
 // live logs in, connects, and serves the connection and those it is handed over

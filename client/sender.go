@@ -51,7 +51,8 @@ func (s *Sender) Self() User { return s.self }
 
 // Send sends m and blocks until it is stored or refused, trying again while that
 // may help, or until ctx ends: then the error wraps ErrOutcomeUnknown if the
-// message may be stored. Messages of one conversation go one after another.
+// message may be stored. An error that wraps ErrNotRoute, and not that, says that it is
+// not. Messages of one conversation go one after another.
 func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 	m, err := m.checked()
 	if err != nil {
