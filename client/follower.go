@@ -94,29 +94,42 @@ func (f *follower) observe(newest proto.Position) {
 // read takes a page that was read after a position that f stands at or has
 // passed since, and returns what of it is new, in order. The page's entries
 // follow each other; numbers between them are of entries that are not shown.
+//
+// What was pushed while the page was read may be lost by now, and the page hold
+// another entry at its number. Then f takes no more of it and reads again.
 func (f *follower) read(page *proto.PulledMessages, self func(proto.Message) bool, now time.Time) []delivery {
 	var fresh []delivery
-	for i := range page.Messages {
-		m := &page.Messages[i]
-		at := m.At
-		at.Key = m.Key()
-		if !f.passed(at) {
-			d := delivery{at: at, message: m, own: self(*m)}
-			if !m.Kind.Shown() {
-				d.message = nil
-			}
+	for _, d := range pageEntries(page, self) {
+		switch {
+		case f.contradicts(d.at):
+			f.doubt = true
+			return fresh
+		case !f.passed(d.at):
 			f.take(d)
 			fresh = append(fresh, d)
 		}
 	}
-	if through := page.Through; through.Number > 0 && !f.passed(through) {
-		d := delivery{at: through}
-		f.take(d)
-		fresh = append(fresh, d)
-	}
 	fresh = append(fresh, f.drain()...)
 	f.settle(page, now)
 	return fresh
+}
+
+// pageEntries returns a page's messages and, behind them, the last entry looked at.
+func pageEntries(page *proto.PulledMessages, self func(proto.Message) bool) []delivery {
+	list := make([]delivery, 0, len(page.Messages)+1)
+	for i := range page.Messages {
+		m := &page.Messages[i]
+		d := delivery{at: m.At, message: m, own: self(*m)}
+		d.at.Key = m.Key()
+		if !m.Kind.Shown() {
+			d.message = nil
+		}
+		list = append(list, d)
+	}
+	if page.Through.Number > 0 {
+		list = append(list, delivery{at: page.Through})
+	}
+	return list
 }
 
 // settle decides whether to read on.
@@ -222,5 +235,12 @@ func (f *follower) stand(at proto.Position) {
 func (f *follower) stands(at proto.Position) bool {
 	return slices.ContainsFunc(f.keys, func(p proto.Position) bool {
 		return p.Epoch == at.Epoch && p.Number == at.Number && p.Key == at.Key
+	})
+}
+
+// contradicts reports whether another entry is known to stand there.
+func (f *follower) contradicts(at proto.Position) bool {
+	return !f.stands(at) && slices.ContainsFunc(f.keys, func(p proto.Position) bool {
+		return p.Epoch == at.Epoch && p.Number == at.Number && p.Key != "" && at.Key != ""
 	})
 }
