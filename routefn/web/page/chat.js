@@ -1,10 +1,10 @@
-// A chat: the order of logs and their gaps, sending, and coming back. It changes
-// the history and tells the view by three calls: changed(), state(kind, text), and
+// A chat: reading, sending, and coming back. It changes the history and tells the view by three calls: changed(), state(kind, text), and
 // regrouped() when the user joined or left a group.
 
 import * as api from "./api.js";
+import { Follower, startOf } from "./follower.js";
+import { everyone, isShown, keyOf } from "./history.js";
 import { Link } from "./link.js";
-import { everyone, keyOf } from "./history.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
 const confirmPause = 100; // ms between two that senders wait for
@@ -22,10 +22,10 @@ export class Chat {
     this.link = null;
     this.avoid = [];
     this.failures = 0;
-    this.pulling = new Map(); // log -> whether to pull once more
+    this.logs = new Map(); // log -> {follower, pulling, failures, timer, at}: when to read is at, in ms
     this.acked = 0; // when that was last done
     this.toConfirm = []; // keys of messages that were shown and whose senders want to know
-    this.inFlight = new Set(); // conversations with a message on its way
+    this.inFlight = new Map(); // the message on its way, by conversation
     this.stopped = false;
     this.current = "everyone";
   }
@@ -95,10 +95,9 @@ export class Chat {
     this.failures = 0;
     this.avoid = [];
     this.view.state("good", "Connected");
-    for (const c of frame.cursors ?? []) {
-      if (c.log === everyone) this.history.positions[c.log] ??= c;
-    }
-    for (const newest of frame.newest ?? []) this.mayLag(newest);
+    if (this.history.hold()) this.unfollow(); // another tab went further
+    this.learn(frame.newest ?? [], frame.cursors ?? []);
+    this.finish(frame.newest ?? [], frame.cursors ?? []);
     this.inFlight.clear();
     for (const m of this.history.outbox) m.again = true;
     this.sendNext();
@@ -107,9 +106,9 @@ export class Chat {
 
   read(link, frame, done) {
     switch (frame.cmd) {
-      case "message": return this.receive({ ...frame, at: { ...frame.at, key: keyOf(frame) } });
+      case "message": return this.receive(frame);
       case "delivered": return this.delivered(frame);
-      case "newest": return (frame.newest ?? []).forEach((p) => this.mayLag(p));
+      case "newest": return this.learn(frame.newest ?? [], []);
       case "send-answer": return this.sent(frame);
       case "redirect": return this.move(link, { id: frame.node, address: frame.nodeAddress, tls: frame.tls ?? false }, frame.ticket, done);
       case "error": return this.view.state("bad", frame.text || "The node refused a message.");
@@ -125,67 +124,132 @@ export class Chat {
     link.moved = false;
   }
 
-  // position returns how far a log was shown.
-  position(log) {
-    return this.history.positions[log] ?? { log, epoch: "", number: 0 };
+  // learn takes in where logs end, and follows those that are new to it.
+  learn(newest, cursors) {
+    for (const end of newest) this.mayLag(end, cursors.find((c) => c.log === end.log));
   }
 
-  // receive shows a message that comes next, and pulls if one is missing before.
-  receive(m) {
-    const last = this.position(m.at.log);
-    if (m.at.epoch === last.epoch && m.at.number <= last.number) return;
-    if (m.at.epoch !== last.epoch || m.at.number !== last.number + 1 || (m.prev && m.prev !== last.key)) {
-      this.pullFrom(m.at.log);
-      return;
+  mayLag(end, cursor) {
+    const l = this.follow(end.log, cursor, end);
+    l.follower.observe(end);
+    this.readSoon(l);
+  }
+
+  // finish reads groups to their end that a login answer names no more: the user left
+  // while nobody told it.
+  finish(newest, cursors) {
+    const named = new Set(newest.map((p) => p.log));
+    for (const c of cursors) {
+      if (c.log > everyone && !named.has(c.log)) this.follow(c.log, c);
     }
-    this.show([m], m.at);
+    for (const log of this.logs.keys()) {
+      if (log > everyone && !named.has(log)) this.pullFrom(log);
+    }
   }
 
-  mayLag(newest) {
-    const last = this.position(newest.log);
-    if (newest.epoch !== last.epoch || newest.number > last.number) this.pullFrom(newest.log);
+  // follow returns what follows a log, from where the history, else the cursor, says.
+  follow(log, cursor, end) {
+    let l = this.logs.get(log);
+    if (l) return l;
+    const kept = this.history.trail(log);
+    const start = startOf(kept, cursor, end, log === everyone);
+    l = { follower: new Follower(log, start), pulling: false, failures: 0, timer: 0, at: 0 };
+    this.logs.set(log, l);
+    if (!kept.length && start.length) {
+      this.history.stand(start[0]); // a reload goes on from here
+      this.history.save();
+    }
+    return l;
   }
 
-  show(messages, through) {
-    for (const m of messages) {
+  unfollow() {
+    for (const l of this.logs.values()) clearTimeout(l.timer);
+    this.logs.clear();
+  }
+
+  // receive takes in a message that was pushed.
+  receive(m) {
+    const before = { log: m.at.log, epoch: m.at.epoch, number: m.at.number - 1, key: m.prev };
+    const joining = m.kind === 2 && m.from === this.session.user; // there is nothing for this user before it
+    const l = this.follow(m.at.log, joining ? before : undefined, before);
+    this.offer(l, m);
+  }
+
+  offer(l, m) {
+    this.show(l.follower.push({ at: { ...m.at, key: keyOf(m) }, prev: m.prev, message: m }));
+    this.readSoon(l);
+  }
+
+  // show keeps entries, in their order, with their positions.
+  show(entries) {
+    if (!entries.length) return;
+    for (const { at, message: m } of entries) {
+      this.history.stand(at);
+      if (!m || !isShown(m)) continue;
       const others = m.from !== this.session.user;
       const fresh = this.history.add(m, others && (document.hidden || this.history.talkOf(m) !== this.current));
-      if (fresh && others && m.confirm && !m.group) this.toConfirm.push(keyOf(m));
+      if (fresh && others && m.confirm && !m.group && !m.kind) this.toConfirm.push(keyOf(m));
     }
-    this.history.positions[through.log] = { ...through };
     this.history.save();
     this.ackSoon();
     this.view.changed();
-    if (messages.some((m) => m.kind && m.from === this.session.user)) this.view.regrouped();
+    if (entries.some(({ message: m }) => m?.kind && m.from === this.session.user)) this.view.regrouped();
   }
 
-  // pullFrom reads what follows in a log, one pull at a time a log.
-  async pullFrom(log) {
-    if (this.pulling.has(log)) {
-      this.pulling.set(log, true);
-      return;
-    }
-    do {
-      this.pulling.set(log, false);
-      try {
-        await this.pullAll(log);
-      } catch (err) {
-        if (err.code === api.codes.notMember) delete this.history.positions[log]; // there is nothing more for us
-        if (err.code !== api.codes.diverged) break; // the next message or connection tries again
-        // The store lost a tail. Read it all again; what was shown is not shown twice.
-        this.history.positions[log] = { log, epoch: "", number: 0 };
-        this.pulling.set(log, true);
-      }
-    } while (this.pulling.get(log));
-    this.pulling.delete(log);
+  // readSoon reads a log when its follower lacks something.
+  readSoon(l) {
+    const due = l.follower.due();
+    if (due === undefined || l.pulling || this.stopped) return;
+    const pause = l.failures ? Math.random() * Math.min(longestPause, 500 * 2 ** l.failures) : 0;
+    const at = performance.now() + Math.max(due, pause);
+    if (l.timer && l.at <= at) return;
+    clearTimeout(l.timer);
+    l.at = at;
+    l.timer = setTimeout(() => this.readAll(l), Math.max(due, pause));
   }
 
-  async pullAll(log) {
-    for (;;) {
-      const answer = await api.pull(this.session.token, this.position(log));
-      this.show(answer.messages, answer.through);
-      if (answer.through.number >= answer.newest.number) return;
+  // pullFrom reads what follows in a log.
+  pullFrom(log) {
+    const l = this.follow(log);
+    l.follower.doubt = true;
+    return this.readAll(l);
+  }
+
+  // readAll reads page by page while something is known to be there.
+  async readAll(l) {
+    clearTimeout(l.timer);
+    l.timer = 0;
+    if (l.pulling) return;
+    l.pulling = true;
+    while (l.follower.due() !== undefined && (await this.readPage(l)));
+    l.pulling = false;
+    if (this.logs.get(l.follower.last.log) === l) this.readSoon(l);
+  }
+
+  // readPage reads one page and returns whether to go on at once.
+  async readPage(l) {
+    const { follower } = l;
+    const { heard, last: { log } } = follower;
+    const after = follower.ask();
+    const page = await api.pull(this.session.token, after).catch((err) => err);
+    if (this.logs.get(log) !== l) return false;
+    switch (page.code) {
+      case undefined:
+        this.show(follower.read(page, after));
+        l.failures = !page.messages.length && page.through.number <= after.number && page.newest.number > after.number ? l.failures + 1 : 0;
+        return !l.failures && follower.due() === 0;
+      case api.codes.notMember:
+      case api.codes.unknownGroup:
+        follower.doubt = follower.heard !== heard; // the user may have joined again meanwhile
+        if (!follower.doubt) this.logs.delete(log);
+        return follower.doubt;
+      case api.codes.diverged:
+        follower.doubt = true;
+        if (follower.diverged(this.history.trail(log))) return true;
     }
+    follower.doubt = true;
+    l.failures++;
+    return false;
   }
 
   // ackSoon acknowledges what was shown: every few seconds, or at once if a sender
@@ -197,7 +261,7 @@ export class Chat {
   }
 
   ack() {
-    const cursors = Object.values(this.history.positions).filter((p) => p.number > 0);
+    const cursors = [...this.logs.keys()].map((log) => this.history.positions[log]).filter((p) => p?.number > 0);
     const shown = this.toConfirm.slice(0, confirmMax);
     if (!cursors.length || !this.link?.confirmed || !this.link.send({ cmd: "ack", cursors, shown })) return;
     this.acked = Date.now();
@@ -212,6 +276,7 @@ export class Chat {
     const m = ours.find((m) => m.id === id && m.from === this.session.user && this.history.talkOf(m) === talk);
     if (!m || m.shown) return;
     m.shown = true;
+    if (this.history.outbox.includes(m)) this.history.put(m);
     this.history.save();
     this.view.changed();
   }
@@ -222,8 +287,14 @@ export class Chat {
     if (talk === "everyone") m.group = everyone;
     else if (talk.startsWith("g")) m.group = Number(talk.slice(1));
     else m.to = Number(talk);
-    this.history.outbox.push(m);
-    this.history.save();
+    this.history.enqueue(m);
+    this.view.changed();
+    this.sendNext();
+  }
+
+  // adopt sends what another tab queued, if this one is connected.
+  adopt() {
+    this.history.adopt();
     this.view.changed();
     this.sendNext();
   }
@@ -239,35 +310,34 @@ export class Chat {
       if (m.group) frame.group = m.group;
       else Object.assign(frame, { to: m.to, confirm: true });
       if (!this.link.send(frame)) return;
-      this.inFlight.add(talk);
+      this.inFlight.set(talk, m.id);
     }
   }
 
   sent(frame) {
-    const { outbox } = this.history;
-    const i = outbox.findIndex((m) => m.id === frame.id);
-    if (i < 0) return;
-    const m = outbox[i];
+    const m = this.history.outbox.find((m) => m.id === frame.id);
+    if (!m) return this.release(frame.id); // it was pushed first, and stands in the history
     if (frame.code && api.retryOf(frame.code) !== "never") {
       m.again = true;
-      setTimeout(() => this.release(m), 1000 + Math.random() * 1000);
+      setTimeout(() => this.release(m.id), 1000 + Math.random() * 1000);
       return;
     }
     if (frame.code) {
       m.failed = frame.text || "Not sent.";
+      this.history.put(m);
     } else {
-      outbox.splice(i, 1);
-      const at = { ...frame.at, key: keyOf(m) };
       this.history.add({ ...m, time: frame.time }, false);
-      this.receive({ ...m, time: frame.time, at, prev: frame.prev });
+      this.history.save();
+      this.history.dequeue(m);
+      const l = this.logs.get(frame.at?.log); // else the node will tell of it
+      if (l) this.offer(l, { ...m, time: frame.time, at: frame.at, prev: frame.prev });
     }
-    this.history.save();
     this.view.changed();
-    this.release(m);
+    this.release(m.id);
   }
 
-  release(m) {
-    this.inFlight.delete(this.history.talkOf(m));
+  release(id) {
+    for (const [talk, sent] of this.inFlight) if (sent === id) this.inFlight.delete(talk);
     this.sendNext();
   }
 

@@ -1,25 +1,100 @@
 // What was shown, in the browser's local storage: messages by conversation and the
-// position in each log, in one entry, so that one write keeps them together.
+// positions in each log, in one entry, so that one write keeps them together.
+//
+// All tabs share the storage. The tab that is connected holds the history, and only
+// that one writes it; each message that waits to be sent has an entry of its own, so
+// that any tab may add one and none can overwrite another's.
 
 const kept = 500; // messages a conversation
+const recent = 32; // positions of a log to go on from after its tail was lost
+const chunks = 32, perChunk = 2048; // marks of messages whose texts were let go: 65,536
 
 export const everyone = 1; // the group of all
 const happenings = { 2: ["joined the group", "was added to the group"], 3: ["left the group", "was removed from the group"] }; // by kind, which is absent in a text
+export const isShown = (m) => !m.kind || m.kind in happenings;
 export const keyOf = (m) => m.from + ":" + m.id;
 
+// markOf is a key's hash of 53 bits: nine letters instead of a key's 40.
+function markOf(key) {
+  let a = 0xdeadbeef, b = 0x41c6ce57;
+  for (let i = 0; i < key.length; i++) {
+    const c = key.charCodeAt(i);
+    a = Math.imul(a ^ c, 2654435761);
+    b = Math.imul(b ^ c, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36).padStart(11, "0");
+}
+const markLength = 11;
+
+const parse = (text) => {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {}; // unreadable is as good as empty: everything can be pulled again
+  }
+};
+
 export class History {
-  constructor(user) {
+  constructor(user, storage = localStorage) {
     this.user = user;
+    this.storage = storage;
     this.entry = "cim.history." + user;
-    this.positions = {};
+    this.holder = "cim.holder." + user;
+    this.waiting = "cim.outbox." + user + ".";
+    this.faded = "cim.marks." + user + ".";
+    this.tab = Math.random().toString(36).slice(2) + Date.now().toString(36);
+    this.positions = {}; // how far each log was shown
     this.talks = {};
-    this.outbox = [];
-    try {
-      Object.assign(this, JSON.parse(localStorage.getItem(this.entry)) ?? {});
-    } catch {
-      // Unreadable is as good as empty: everything can be pulled again.
-    }
+    this.outbox = []; // in the order in which they were typed
+    this.load();
+  }
+
+  load() {
+    const stored = parse(this.storage.getItem(this.entry));
+    const open = this.talks; // a conversation may be on the screen before anybody wrote
+    this.talks = stored.talks ?? {};
+    for (const [name, talk] of Object.entries(open)) this.talk(name, talk.title);
+    this.positions = stored.positions ?? {};
+    this.trails = stored.trails ?? {}; // positions before those
     this.keys = new Set(Object.values(this.talks).flatMap((t) => t.messages.map(keyOf)));
+    this.loadMarks();
+    for (const m of stored.outbox ?? []) this.put(m); // as it was written before they had entries of their own
+    this.adopt();
+  }
+
+  // hold makes this tab the one that writes, and reads what another one wrote until
+  // then. It returns whether there was another.
+  hold() {
+    if (this.holds()) return false;
+    if (!this.write(this.holder, this.tab)) {
+      for (let i = 0; i < chunks; i++) this.storage.removeItem(this.faded + i); // full
+      this.write(this.holder, this.tab);
+    }
+    this.load();
+    return true;
+  }
+
+  holds() {
+    return this.storage.getItem(this.holder) === JSON.stringify(this.tab);
+  }
+
+  // trail returns the latest positions of a log, newest first, and behind them the
+  // first one in its present epoch.
+  trail(log) {
+    const last = this.positions[log];
+    return last ? [last, ...[...(this.trails[log] ?? [])].reverse()] : [];
+  }
+
+  // stand notes how far a log was shown. The caller saves.
+  stand(at) {
+    const last = this.positions[at.log];
+    this.positions[at.log] = { ...at };
+    if (!last) return;
+    const trail = (this.trails[at.log] ??= []);
+    trail.push(last);
+    if (trail.length > recent) trail.splice(trail[0].epoch === at.epoch ? 1 : 0, 1);
   }
 
   // talkOf names the conversation of a message: "everyone", g and a group's id, or
@@ -34,10 +109,14 @@ export class History {
     return this.talks[name];
   }
 
+  has(key) {
+    return this.keys.has(key) || this.marks.has(markOf(key));
+  }
+
   // add takes a message over unless it is there, and returns whether it was new.
   // The caller saves.
   add(m, unread) {
-    if (this.keys.has(keyOf(m))) return false;
+    if (this.has(keyOf(m))) return false;
     const group = m.group === everyone ? "Everyone" : m.group && "Group " + m.group;
     const talk = this.talk(this.talkOf(m), group || (m.from === this.user ? String(m.to) : m.fromName));
     if (!m.group && m.from !== this.user) talk.title = m.fromName;
@@ -45,22 +124,114 @@ export class History {
     const text = happenings[m.kind]?.[m.by ? 1 : 0] ?? m.text;
     talk.messages.push({ id: m.id, from: m.from, fromName: m.fromName, to: m.to, group: m.group, text, time: m.time, shown: m.shown });
     this.keys.add(keyOf(m));
-    while (talk.messages.length > kept) this.keys.delete(keyOf(talk.messages.shift()));
+    this.trim(talk, kept);
     return true;
   }
 
-  // save writes everything, letting go of the oldest messages if there is no room.
+  // trim lets go of a conversation's oldest messages, but knows them when they come
+  // again.
+  trim(talk, keep) {
+    while (talk.messages.length > keep) {
+      const key = keyOf(talk.messages.shift());
+      this.keys.delete(key);
+      this.mark(markOf(key));
+    }
+  }
+
+  mark(m) {
+    this.marks.add(m);
+    if (this.chunk.text.length >= perChunk * markLength) {
+      this.saveMarks();
+      this.chunk = { number: this.chunk.number + 1, text: "" };
+      this.marks = this.marksBut(this.chunk.number % chunks);
+    }
+    this.chunk.text += m;
+    this.chunk.changed = true;
+  }
+
+  // The marks are in chunks of which only the last one is written, over the oldest.
+  loadMarks() {
+    this.chunk = { number: 0, text: "" };
+    this.marks = this.marksBut(-1, (chunk) => {
+      if (chunk.number >= this.chunk.number) this.chunk = chunk;
+    });
+  }
+
+  marksBut(slot, each = () => {}) {
+    const marks = new Set();
+    for (let i = 0; i < chunks; i++) {
+      const [number, text] = (this.storage.getItem(this.faded + i) ?? "").split(":");
+      if (!text || i === slot) continue;
+      each({ number: Number(number), text });
+      for (let at = 0; at < text.length; at += markLength) marks.add(text.slice(at, at + markLength));
+    }
+    return marks;
+  }
+
+  saveMarks() {
+    if (!this.chunk.changed) return;
+    this.storage.setItem(this.faded + (this.chunk.number % chunks), this.chunk.number + ":" + this.chunk.text);
+    this.chunk.changed = false;
+  }
+
+  // save writes the history if this tab holds it, letting go of the oldest messages
+  // if there is no room.
   save() {
+    if (!this.holds()) return;
     for (let keep = kept; keep > 0; keep = Math.floor(keep / 2)) {
-      for (const talk of Object.values(this.talks)) {
-        while (talk.messages.length > keep) this.keys.delete(keyOf(talk.messages.shift()));
-      }
+      for (const talk of Object.values(this.talks)) this.trim(talk, keep);
       try {
-        localStorage.setItem(this.entry, JSON.stringify({ positions: this.positions, talks: this.talks, outbox: this.outbox }));
+        this.storage.setItem(this.entry, JSON.stringify({ positions: this.positions, trails: this.trails, talks: this.talks }));
+        this.saveMarks();
         return;
       } catch {
         // full
       }
     }
+  }
+
+  // enqueue keeps a message until the server has it.
+  enqueue(m) {
+    m.order = 1 + Math.max(0, ...this.outbox.map((o) => o.order ?? 0));
+    this.outbox.push(m);
+    this.put(m);
+  }
+
+  put(m) {
+    m.kept = this.write(this.waiting + m.id, m);
+    if (m.kept || !this.holds()) return;
+    for (const talk of Object.values(this.talks)) this.trim(talk, kept / 4);
+    this.save();
+    m.kept = this.write(this.waiting + m.id, m);
+  }
+
+  write(entry, value) {
+    try {
+      this.storage.setItem(entry, JSON.stringify(value));
+      return true;
+    } catch {
+      return false; // full
+    }
+  }
+
+  // dequeue lets go of a message that the server has. The caller has saved it.
+  dequeue(m) {
+    this.outbox = this.outbox.filter((o) => o !== m);
+    this.storage.removeItem(this.waiting + m.id);
+  }
+
+  // adopt takes over what other tabs want sent, and lets go of what they sent.
+  adopt() {
+    const mine = new Map(this.outbox.map((m) => [m.id, m]));
+    this.outbox = this.outbox.filter((m) => !m.kept);
+    const entries = Array.from({ length: this.storage.length }, (_, i) => this.storage.key(i));
+    for (const entry of entries.filter((e) => e.startsWith(this.waiting))) {
+      const stored = parse(this.storage.getItem(entry));
+      const m = mine.get(stored.id) ?? stored;
+      m.kept = true;
+      if (this.has(keyOf(m))) this.storage.removeItem(entry);
+      else if (m.id) this.outbox.push(m);
+    }
+    this.outbox.sort((a, b) => (a.order ?? 0) - (b.order ?? 0) || a.time - b.time);
   }
 }

@@ -142,6 +142,11 @@ document.addEventListener("visibilitychange", () => {
   refreshOnline();
 });
 
+// What another tab of this user typed, or sent.
+addEventListener("storage", (event) => {
+  if (chat && event.key?.startsWith(chat.history.waiting)) chat.adopt();
+});
+
 const session = JSON.parse(localStorage.getItem(remembered) ?? "null");
 if (session) begin(session);
 else view.showDoor();

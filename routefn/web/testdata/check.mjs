@@ -1,0 +1,205 @@
+// A few claims about the page's modules; each throws if it is not so.
+
+import assert from "node:assert/strict";
+import { answered, clock, install, link, route, Storage, view } from "./browser.mjs";
+
+install();
+const { codes } = await import("../page/api.js");
+const { Chat } = await import("../page/chat.js");
+const { History } = await import("../page/history.js");
+
+const alice = 42, bob = 7;
+const epoch = "000000000000000a";
+const entry = (number, id) => ({ from: bob, fromName: "bob", to: alice, id, text: "text of " + id, time: number, at: { log: 0, epoch, number, key: bob + ":" + id } });
+const tab = (storage) => new History(alice, storage);
+const chatOf = (history) => new Chat({ user: alice, name: "alice", token: "t" }, history, view);
+const texts = (history) => history.outbox.map((m) => m.text);
+
+// connect has a tab's chat log in; the logs hold nothing new.
+function connect(chat) {
+  const l = link();
+  l.confirmed = true;
+  chat.take(l, {});
+  return l;
+}
+
+// accept answers a send as a node does.
+const accept = (chat, frame, number) =>
+  chat.read(null, { cmd: "send-answer", id: frame.id, time: 1, at: { log: 0, epoch, number }, prev: "" });
+
+const claims = {
+  async "messages beyond those on the screen are known when a log is read again"() {
+    const stored = Array.from({ length: 1200 }, (_, i) => entry(i + 1, "m" + i));
+    let lost = false;
+    route.answer = async (path, { after }) => {
+      lost &&= after.number > 0;
+      if (lost) return answered({ code: codes.diverged }, 409);
+      const messages = stored.filter((m) => m.at.number > after.number).slice(0, 500);
+      const newest = stored.at(-1).at;
+      return answered({ epoch, oldest: 1, newest, messages, through: messages.at(-1)?.at ?? newest });
+    };
+    const history = tab(new Storage());
+    history.hold();
+    await chatOf(history).pullFrom(0);
+    assert.equal(history.talks[bob].unread, 1200);
+    history.talks[bob].unread = 0;
+    history.save();
+    lost = true;
+    const reloaded = tab(history.storage);
+    reloaded.hold();
+    const chat = chatOf(reloaded);
+    await chat.pullFrom(0);
+    assert.equal(reloaded.talks[bob].unread, 0);
+    assert.deepEqual(chat.toConfirm, []);
+    assert.equal(reloaded.positions[0].number, 1200);
+  },
+
+  async "a failed read is tried again without a push"() {
+    let tries = 0;
+    route.answer = async () => (++tries < 3 ? answered({ code: codes.unavailable }, 503) : answered({ epoch, oldest: 1, newest: entry(1, "a").at, messages: [entry(1, "a")], through: entry(1, "a").at }));
+    const history = tab(new Storage());
+    const chat = chatOf(history);
+    chat.read(null, { cmd: "newest", newest: [entry(1, "a").at] });
+    await clock.pass(60_000);
+    assert.equal(history.talks[bob]?.messages.length, 1);
+  },
+
+  async "a gap is read although pushes go on"() {
+    let pulls = 0;
+    route.answer = async () => { pulls++; return answered({ code: codes.unavailable }, 503); };
+    const history = tab(new Storage());
+    history.positions[0] = entry(1, "a").at;
+    const chat = chatOf(history);
+    for (let n = 3; n < 10; n++) {
+      chat.read(null, { cmd: "message", ...entry(n, "m" + n), prev: "7:m" + (n - 1) });
+      await clock.pass(20);
+    }
+    assert.ok(pulls > 0);
+  },
+
+  async "two tabs do not overwrite each other's unsent messages"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage)), two = chatOf(tab(storage));
+    connect(one);
+    one.link.send = () => false; // the way out is stuck
+    one.say(String(bob), "typed in one");
+    two.say(String(bob), "typed in two");
+    one.say(String(bob), "typed in one again");
+    assert.deepEqual(texts(tab(storage)).sort(), ["typed in one", "typed in one again", "typed in two"]);
+    assert.ok(texts(tab(storage)).indexOf("typed in one") < texts(tab(storage)).indexOf("typed in one again"));
+  },
+
+  async "a tab that was replaced writes no old state"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage));
+    connect(one);
+    one.receive(entry(1, "a"));
+    const two = chatOf(tab(storage));
+    connect(two);
+    two.receive({ ...entry(2, "b"), prev: "7:a" });
+    two.say(String(bob), "typed in two");
+    one.history.talk(String(bob)).unread = 0;
+    one.history.save(); // a click
+    const reloaded = tab(storage);
+    assert.equal(reloaded.positions[0].number, 2);
+    assert.deepEqual(reloaded.talks[bob].messages.map((m) => m.id), ["a", "b"]);
+    assert.deepEqual(texts(reloaded), ["typed in two"]);
+  },
+
+  async "a tab that takes over goes on where the other one got to"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage)), two = chatOf(tab(storage)); // two was loaded before one read anything
+    connect(one);
+    one.receive(entry(1, "a"));
+    one.say(String(bob), "typed in one");
+    const l = connect(two);
+    assert.equal(two.history.positions[0].number, 1);
+    assert.deepEqual(l.sent.filter((f) => f.cmd === "send").map((f) => f.text), ["typed in one"]);
+    two.receive({ ...entry(2, "b"), prev: "7:a" });
+    assert.deepEqual(tab(storage).talks[bob].messages.map((m) => m.id), ["a", "b"]);
+  },
+
+  async "what a replaced tab is given to send is sent by the other"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage)), two = chatOf(tab(storage));
+    connect(one);
+    const l = connect(two);
+    one.link = null;
+    one.say(String(bob), "typed in the replaced tab");
+    two.adopt(); // the storage event
+    const frame = l.sent.find((f) => f.cmd === "send");
+    assert.equal(frame?.text, "typed in the replaced tab");
+    accept(two, frame, 1);
+    one.adopt();
+    assert.deepEqual(texts(one.history), []);
+    assert.deepEqual(texts(tab(storage)), []);
+  },
+
+  async "a message that was sent by both tabs leaves nothing behind"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage));
+    const first = connect(one);
+    one.say(String(bob), "hello");
+    const two = chatOf(tab(storage));
+    const second = connect(two);
+    const [a] = first.sent.filter((f) => f.cmd === "send"), [b] = second.sent.filter((f) => f.cmd === "send");
+    assert.equal(a.id, b.id);
+    assert.equal(b.again, true);
+    accept(two, b, 1);
+    accept(one, a, 1);
+    one.adopt();
+    const reloaded = tab(storage);
+    assert.deepEqual(texts(reloaded), []);
+    assert.equal(reloaded.talks[bob].messages.length, 1);
+  },
+
+  async "a push of an own message that overtakes its answer holds nothing up"() {
+    const chat = chatOf(tab(new Storage()));
+    const l = connect(chat);
+    chat.say(String(bob), "first");
+    const [frame] = l.sent.filter((f) => f.cmd === "send");
+    chat.receive({ from: alice, fromName: "alice", to: bob, id: frame.id, text: "first", time: 1, at: { log: 0, epoch, number: 1 } });
+    chat.adopt(); // another tab's storage event
+    accept(chat, frame, 1);
+    chat.say(String(bob), "second");
+    assert.deepEqual(l.sent.filter((f) => f.cmd === "send").map((f) => f.text), ["first", "second"]);
+  },
+
+  async "unsent messages of a page of before are taken over"() {
+    const storage = new Storage();
+    const old = { id: "x1", from: alice, fromName: "alice", to: bob, text: "typed before", time: 1 };
+    storage.setItem("cim.history." + alice, JSON.stringify({ positions: { 0: entry(3, "c").at }, talks: {}, outbox: [old] }));
+    const history = tab(storage);
+    assert.deepEqual(texts(history), ["typed before"]);
+    assert.deepEqual(history.trail(0), [entry(3, "c").at]);
+    history.hold();
+    history.save();
+    assert.deepEqual(texts(tab(storage)), ["typed before"]);
+  },
+
+  async "a full storage loses old texts, not unsent messages nor the position"() {
+    const storage = new Storage(40_000);
+    const history = tab(storage);
+    const chat = chatOf(history);
+    connect(chat).send = () => false;
+    for (let n = 1; n <= 600; n++) chat.receive({ ...entry(n, "m" + n), prev: n > 1 ? "7:m" + (n - 1) : "" });
+    chat.say(String(bob), "unsent");
+    const reloaded = tab(storage);
+    assert.equal(reloaded.positions[0].number, 600);
+    assert.deepEqual(texts(reloaded), ["unsent"]);
+    assert.ok(reloaded.talks[bob].messages.length > 10);
+  },
+};
+
+let failed = 0;
+for (const [claim, holds] of Object.entries(claims)) {
+  try {
+    clock.timers.clear();
+    await holds();
+  } catch (err) {
+    failed++;
+    console.log(claim + ": " + err.stack);
+  }
+}
+console.log(`${Object.keys(claims).length} claims, ${failed} failed`);
+process.exit(failed ? 1 : 0);
