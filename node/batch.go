@@ -90,7 +90,9 @@ func (l *lane) call(ctx context.Context, items []*outgoing) (*proto.SendAnswer, 
 	ctx, cancel := context.WithTimeout(ctx, l.node.config.CallTimeout)
 	defer cancel()
 	l.node.metrics.batch.WithLabelValues("send").Observe(float64(len(items)))
-	request := &proto.SendRequest{Origin: l.node.origin, Items: make([]*proto.SendItem, len(items))}
+	request := &proto.SendRequest{
+		Origin: l.node.origin, Items: make([]*proto.SendItem, len(items)), Sent: l.node.storeTime.now(),
+	}
 	for i, o := range items {
 		request.Items[i] = o.item
 	}
@@ -98,6 +100,7 @@ func (l *lane) call(ctx context.Context, items []*outgoing) (*proto.SendAnswer, 
 	if err != nil {
 		return nil, err
 	}
+	l.node.storeTime.learn(answer.Time)
 	if len(answer.Items) != len(items) {
 		return nil, fmt.Errorf("route answered %d of %d messages", len(answer.Items), len(items))
 	}

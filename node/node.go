@@ -33,6 +33,7 @@ type Node struct {
 	streams    *stream.Server // of routes that push
 	backlog    atomic.Int64   // bytes of messages at the lanes
 	relays     *relays
+	storeTime  storeTime
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -48,6 +49,7 @@ func New(c Config) (*Node, error) {
 		origin: &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
 		hub:    hub.New[*session](),
 	}
+	n.storeTime.begun = n.start
 	n.metrics = newMetrics(c.Registerer, &n.backlog)
 	n.reporter = newReporter(n)
 	for i := range n.lanes {

@@ -59,7 +59,7 @@ func (rt *Route) sendCIM(ctx context.Context, user, to, group int64, texts []str
 	}
 	messages := make([]record.Message, len(texts))
 	for i, text := range texts {
-		m := record.Message{ID: rand.Text(), To: to, Group: group, Text: text}
+		m := record.Message{ID: rand.Text(), To: to, Group: group, Text: text, Sent: rt.cfg.Store.Now()}
 		if err := rt.checkMessage(m.ID, to, group, text, false); err != nil {
 			return nil, err
 		}

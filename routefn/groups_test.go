@@ -381,3 +381,40 @@ func TestReconciliationRenewsLeasesAndFindsOtherGroups(t *testing.T) {
 		t.Errorf("after it: %v", a)
 	}
 }
+
+// A route was paused with a first try in hand, another one stored its repetition, and
+// carol came before the first one went on.
+func TestNewcomerIsNotShownWhatAPausedRouteStoresTwice(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	group := w.createGroup(alice.Token, proto.CreateGroup{ID: "g", Members: []int64{bob.User}})
+	send := func(sent int64, again bool) *proto.SendResult {
+		t.Helper()
+		q := &proto.SendRequest{Origin: alice.node.origin, Sent: sent, Items: []*proto.SendItem{
+			{Session: alice.session, Id: "m", Group: group, Text: "before carol came", Again: again},
+		}}
+		var answer proto.SendAnswer
+		w.node(proto.PathNodeSend, q, &answer)
+		if answer.Time == 0 {
+			t.Error("the answer does not tell the store's time")
+		}
+		return answer.Items[0]
+	}
+	stands := send(0, true)
+	now := stands.Time
+	carol := w.connect("carol", "phone")
+	w.join(carol.Token, group)
+	for _, sent := range []int64{0, now, now - 1000} {
+		if r := send(sent, false); r.Code != 0 || r.At.Number != stands.At.Number || !r.Repeated {
+			t.Errorf("sent at %d: %v, want it at %v", sent, r, stands.At)
+		}
+	}
+	for _, sent := range []int64{now - 60_000, now + 60_000} {
+		if r := send(sent, false); proto.Code(r.Code) != proto.Unavailable {
+			t.Errorf("a minute late: %v", r)
+		}
+	}
+	if got := w.pull(carol.Token, proto.Position{Log: group}).Messages; slices.ContainsFunc(got, func(m proto.Message) bool { return m.ID == "m" }) {
+		t.Errorf("carol is shown %+v", got)
+	}
+}

@@ -30,7 +30,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 		places = append(places, i)
 		messages = append(messages, record.Message{
 			From: s.User, FromName: s.Name, ID: item.Id, To: item.To, Group: item.Group, Text: item.Text, Again: item.Again,
-			Confirm: item.Confirm,
+			Confirm: item.Confirm, Sent: q.Sent,
 		})
 	}
 	if len(messages) == 0 {
@@ -43,6 +43,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 		}
 		answer.Items[places[i]] = rt.sendResult(&a)
 	}
+	answer.Time = rt.cfg.Store.Now()
 	return answer, nil
 }
 

@@ -34,6 +34,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	for i := range messages {
 		drafts[i] = newDraft(&messages[i], now)
 	}
+	refuseLate(drafts, now)
 	s.claim(ctx, drafts)
 	receivers := batchesOf(drafts, receiverCopy)
 	if s.oneTrip(receivers) {
@@ -57,7 +58,7 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if b.scripted() || b.log.user != 0 && !s.seen(b.log.user) {
+		if b.log.user != 0 && (b.again || !s.seen(b.log.user)) {
 			return false
 		}
 	}

@@ -128,19 +128,16 @@ func (b *batch) transaction() *op {
 		{"lindex", b.log.list(), -1 - len(b.drafts)},
 		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers()},
 	}
-	if b.log.user == 0 {
-		steps = append(steps, []any{"hgetall", b.log.leases()}, askTime) // leases end by the store's clock
-	}
 	return writeTo(b.log.list(), steps...)
 }
 
 // scripted reports whether a plain transaction will not do.
-func (b *batch) scripted() bool { return b.again || b.log.closed() }
+func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 
 // script appends what senders may and first looks for what may be there.
 func (b *batch) script() *op {
-	since := b.drafts[0].at
-	args := []any{b.log.watchers(), 0}
+	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
+	args := []any{b.log.watchers(), 0, 0, firstTryLife}
 	for _, d := range b.drafts {
 		look, member := "0", ""
 		if d.Again {
@@ -149,10 +146,13 @@ func (b *batch) script() *op {
 		if b.log.closed() {
 			member = strconv.FormatInt(d.From, 10)
 		}
-		since = min(since, d.at)
+		since, sent, first = min(since, d.at), min(sent, d.Sent), first || !d.Again
 		args = append(args, look, d.key, d.stored, member)
 	}
 	args[1] = since - lookBack.Milliseconds()
+	if first {
+		args[2] = sent
+	}
 	if b.log.user == 0 {
 		return b.log.groupScript(appendScript, []string{b.log.leases()}, args...)
 	}
@@ -166,6 +166,8 @@ func (b *batch) settle() bool {
 	case err != nil:
 	case b.missing(): // made, and lost again: a failover is going on
 		err = fmt.Errorf("log of %s was lost: %w", b.log.tag(), ErrUnavailable)
+	case b.op.script != nil && text(b.op.reply[0]) == "late":
+		err = errLate
 	case b.op.script != nil:
 		err = b.settleScript()
 	default:
@@ -187,11 +189,7 @@ func (b *batch) settleTransaction() error {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
 	}
 	epoch, base := parseEpoch(text(head[0])), integer(head[1])
-	watchers, now := text(head[2]), int64(0)
-	if len(r) == 5 {
-		watchers, now = leaseLines(watchers, r[3]), clockMs(r[4])
-	}
-	template := b.template(watchers, now)
+	template := b.template(text(head[2]), 0)
 	number := base + integer(r[0]) - int64(len(b.drafts))
 	prev := keyOf(text(r[1]))
 	for _, d := range b.drafts {

@@ -55,6 +55,8 @@ func BenchmarkAppendGroup(b *testing.B) {
 					b.Fatal(c.Err)
 				}
 			}
+			hash := logRef{group: g}.hash() // they joined long ago
+			s.run(b.Context(), "change", writeTo(hash, []any{"hset", hash, joinedField, 0}))
 			batch := make([]Message, 100)
 			before := serverCPU(b, s)
 			n := 0
@@ -64,6 +66,32 @@ func BenchmarkAppendGroup(b *testing.B) {
 				batch[i] = toGroup(Account{User: by.User, Name: by.Name}, g, fmt.Sprint(n))
 				batch[i].Text = strings.Repeat("x", 128)
 				if n++; i == len(batch)-1 {
+					stored(b, s, batch...)
+				}
+			}
+			b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
+		})
+	}
+}
+
+// One operation is one message of a batch of 100 to everyone, ten batches a second
+// apart in time: while nobody comes, and while somebody comes all the time.
+func BenchmarkAppendEveryone(b *testing.B) {
+	for _, coming := range []bool{false, true} {
+		b.Run(fmt.Sprint("coming=", coming), func(b *testing.B) {
+			s := dial(b, Config{URL: backends.server.URL()})
+			flush(b, s)
+			alice := register(b, s, "alice")
+			batch := make([]Message, 100)
+			before := serverCPU(b, s)
+			n := 0
+			for b.Loop() {
+				i := n % len(batch)
+				batch[i] = Message{From: alice, FromName: "alice", Group: proto.Everyone, ID: fmt.Sprint(n), Text: strings.Repeat("x", 128), Sent: s.Now()}
+				if n++; i == len(batch)-1 {
+					if coming {
+						s.EnterNode(b.Context(), Lease{Node: "n1", Boot: 1, Addr: "a"}, []Entering{{Group: proto.Everyone}})
+					}
 					stored(b, s, batch...)
 				}
 			}

@@ -113,6 +113,13 @@ func (c *clock) earliest() int64 {
 	return now.wall
 }
 
+// Now returns the time of the store in ms since 1970, as it was heard lately; zero if it
+// was not. It does not block.
+func (s *Store) Now() int64 {
+	ms, _ := s.clock.at(s.clock.moment())
+	return ms
+}
+
 // now returns the time of the store in ms since 1970. It asks only if nothing was
 // heard for a minute, or the process stood still. The error is ErrUnavailable.
 func (s *Store) now(ctx context.Context) (int64, error) {

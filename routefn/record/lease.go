@@ -29,6 +29,10 @@ const noNode = ""
 // reaches nodes that entered at others when they renew, within 30 s.
 const textOfLeases = "nodes"
 
+// joinedField is the field of a group's hash that says when somebody joined it last,
+// in ms of the store's clock: see append.lua.
+const joinedField = "joined"
+
 // EnterNode enters a node among those that groups are pushed to, for two minutes,
 // and answers with the newest position of each group and with who of its users
 // belongs: a message is either in the number that is answered or pushed to the node.
@@ -58,7 +62,11 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 		if answers[i].Err = clocks[i].err; answers[i].Err != nil {
 			continue
 		}
-		ops, of = append(ops, g.enter(lease, clockMs(clocks[i].reply[0]))), append(of, i)
+		o := g.enter(lease, clockMs(clocks[i].reply[0]))
+		if g.Group == proto.Everyone { // newcomers may begin at the number that is answered
+			o.steps = append(o.steps, []any{"hset", o.key, joinedField, clockMs(clocks[i].reply[0])})
+		}
+		ops, of = append(ops, o), append(of, i)
 	}
 	s.run(ctx, "enter", ops...)
 	for j, o := range ops {

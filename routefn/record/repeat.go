@@ -19,6 +19,38 @@ import (
 // message stored once more, and readers drop it by its key.
 const lookBack = 5 * time.Minute
 
+// firstTryLife is how long after it was handed on a first try may be stored, in ms. A
+// node gives a request up after 3 s and makes another one, in which everything is
+// marked Again: a first try that comes later is that of a route which was paused. It
+// would stand twice, perhaps behind the joining of somebody who must not see it.
+//
+// The clock of a group's own server counts, too. If it differs from the store's by
+// more than this, in a Cluster, each message there is refused once, and taken when it
+// comes again.
+const firstTryLife = 5_000
+
+// errLate says that nothing was stored because it came too late. Trying again helps.
+var errLate = fmt.Errorf("%w: it comes too long after it was sent", ErrUnavailable)
+
+// late reports whether the message comes too late. A time that lies ahead is of a
+// clock that has jumped back since, and says nothing.
+func (m *Message) late(now int64) bool {
+	return m.Sent != 0 && (now-m.Sent > firstTryLife || m.Sent-now > firstTryLife)
+}
+
+// refuseLate refuses first tries that come too late, and all that was sent with them:
+// what came behind one must not overtake it.
+func refuseLate(drafts []*draft, now int64) {
+	if !slices.ContainsFunc(drafts, func(d *draft) bool { return !d.Again && d.late(now) }) {
+		return
+	}
+	for _, d := range drafts {
+		if d.late(now) && d.err[receiverCopy] == nil {
+			d.err[receiverCopy] = errLate
+		}
+	}
+}
+
 // same reports whether two messages under one id are one: to the same receiver or
 // group, with the same text. The rest is not compared: the time at which a delayed
 // one is due, and whether its sender wants to know when it was shown, are those of

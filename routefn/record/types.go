@@ -143,6 +143,7 @@ type Message struct {
 	Group    int64 // receiving group
 	Text     string
 	Time     int64 // ms since 1970, of what Take returned; others get the store's time, whatever theirs is
+	Sent     int64 // ms by the store's clock, when it was handed on to be stored; zero: not known. See firstTryLife
 	Again    bool  // may have been stored before: look for (From, ID) first
 	Confirm  bool  // the sender wants to know when it was shown
 

@@ -28,6 +28,7 @@ if tonumber(ARGV[3]) > version and (join or leave) then
     belongs = not belongs
     if belongs then
       joined, left = number, 0
+      redis.call('HSET', KEYS[2], 'joined', clock())
       redis.call('ZADD', KEYS[3], ARGV[1], ARGV[4])
     else
       left = number
