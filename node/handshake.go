@@ -6,6 +6,7 @@ import (
 
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // login lets a verified connection in as pending and asks a route to open it.
@@ -51,7 +52,10 @@ func (s *session) opening() *proto.Opening {
 	}
 	again := s.asked && s.number == 0
 	s.asked = true
-	first := s.phase == pending
+	first, displaces := s.phase == pending, s.displaces
+	if !first { // it was let in, and a record that forgot that knows none with more right
+		displaces = token.Any
+	}
 	// Both in one: a session for routes has the size of a link, and one for each login
 	// would leave a hole beside each link.
 	var made struct {
@@ -59,7 +63,7 @@ func (s *session) opening() *proto.Opening {
 		session proto.Session
 	}
 	o := &made.opening
-	o.Session, o.Displaces, o.Again, o.First = &made.session, s.displaces, again, first
+	o.Session, o.Displaces, o.Again, o.First = &made.session, displaces, again, first
 	s.describe(o.Session, s.number)
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // differ answers the next reconciliation that holds something with d.
@@ -63,6 +64,25 @@ func TestReconcileOpensAgainWhatTheStoreLost(t *testing.T) {
 		if len(proofs) != 2 || string(proofs[0]) != string(proofs[1]) {
 			t.Errorf("opened %d times", len(proofs))
 		}
+	})
+}
+
+// The record may have gone back to any earlier connection, and to one that the ticket
+// does not name.
+func TestConnectionThatWasLetInDisplacesWhateverTheRecordWentBackTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		w.route.differ(phone(proto.Verdict_UNKNOWN))
+		p := w.dial(t, &proto.Frame{Ticket: w.ticket(t, 1, 5, func(k *token.Ticket) { k.Displaces = 3 })})
+		p.next(t) // the answer to the login
+		p.next(t) // what it is told when it was opened again
+		var displaced []int64
+		for _, r := range w.route.reports {
+			for _, o := range r.Opened {
+				displaced = append(displaced, o.Displaces)
+			}
+		}
+		wantNumbers(t, "displaced", displaced, 3, token.Any)
 	})
 }
 

@@ -412,7 +412,7 @@ func (x *ReportRequest) GetEntering() []*Entering {
 type Opening struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Displaces     int64                  `protobuf:"varint,2,opt,name=displaces,proto3" json:"displaces,omitempty"` // the only number it may displace; -1 any; 0 none
+	Displaces     int64                  `protobuf:"varint,2,opt,name=displaces,proto3" json:"displaces,omitempty"` // the number up to which it may displace; -1 any; 0 none
 	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`         // of a CIM connection: reported before, and the answer is not known
 	First         bool                   `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`         // no route has confirmed the connection yet: its ticket may have expired
 	unknownFields protoimpl.UnknownFields

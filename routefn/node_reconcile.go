@@ -41,7 +41,7 @@ func (rt *Route) reconcile(ctx context.Context, q *proto.ReconcileRequest) (*pro
 		return nil, err
 	}
 	for _, d := range differences {
-		answer.Differences = append(answer.Differences, difference(d))
+		answer.Differences = append(answer.Differences, rt.difference(d))
 	}
 	return answer, nil
 }
@@ -62,13 +62,19 @@ func (rt *Route) renew(ctx context.Context, lease record.Lease, groups []int64, 
 	return nil
 }
 
-func difference(d record.Difference) *proto.Difference {
+// difference is what a node is told. Where repeated logins are rejected, a connection
+// that the record forgot was there first: it may come back, and displaces the one
+// that was let in meanwhile.
+func (rt *Route) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {
 		answer.Newest = d.Newest.Mark()
 	}
-	if d.Forgotten {
+	switch {
+	case d.Forgotten:
 		answer.Code = int32(proto.Crowded)
+	case d.Passed && rt.cfg.Repeat == proto.RepeatReject:
+		answer.Code = int32(proto.SessionUnknown)
 	}
 	return answer
 }

@@ -181,6 +181,30 @@ func TestTicketOfRejectingLoginDisplacesOnlyWhatItNames(t *testing.T) {
 	}
 }
 
+// A failover forgets a connection, and another login of its device is let in. The one
+// that was there first may come back, unless repeated logins replace.
+func TestConnectionThatAFailoverForgotMayComeBackWhereRepeatsAreRejected(t *testing.T) {
+	for repeat, want := range map[string]proto.Code{proto.RepeatReject: proto.SessionUnknown, proto.RepeatReplace: proto.OK} {
+		t.Run(repeat, func(t *testing.T) {
+			w := newWorld(t, func(c *Config) { c.Repeat = repeat })
+			alice := w.connect("alice", "phone")
+			w.redisDo("HDEL", fmt.Sprintf("cim:{%d}:h", alice.User), "live")
+			w.connect("alice", "phone")
+			var answer proto.ReconcileAnswer
+			w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: alice.node.origin, Held: []*proto.Held{
+				{User: alice.User, Device: "phone", Number: alice.Number},
+			}}, &answer)
+			if d := answer.Differences; len(d) != 1 || d[0].Verdict != proto.Verdict_DISPLACED || proto.Code(d[0].Code) != want {
+				t.Errorf("reconciliation tells %v, want code %v", d, want)
+			}
+			back := w.login(proto.LoginRequest{Token: alice.Token, Device: "phone"})
+			if o := w.report(w.nodes[back.Node.ID], w.opening(back))[0]; o.Code != 0 {
+				t.Errorf("it came back with its token: %v", o)
+			}
+		})
+	}
+}
+
 func TestDeadNodeLocksNobodyOut(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Repeat = proto.RepeatReject })
 	alice := w.connect("alice", "phone")

@@ -87,6 +87,7 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 		}
 	}
 	d := Difference{Held: h, Verdict: judge(h.Number, live, integer(head[3]), node, boot)}
+	d.Passed = h.Number > integer(head[3]) && live.Number > h.Number
 	if live.Number == 0 && head[3] == nil && h.Number <= integer(head[6]) {
 		d.Verdict, d.Forgotten = proto.Verdict_DISPLACED, true
 	}

@@ -428,3 +428,69 @@ func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
 		}
 	})
 }
+
+// inTheHash returns what brings the hash of a user's inbox back as it is now.
+func inTheHash(t *testing.T, s *Store, user int64) (restore func()) {
+	t.Helper()
+	hash := logRef{user: user}.hash()
+	now := readOf(hash, []any{"hgetall", hash})
+	s.run(t.Context(), "open", now)
+	if now.err != nil {
+		t.Fatal(now.err)
+	}
+	fields, _ := now.reply[0].([]any)
+	return func() {
+		t.Helper()
+		back := writeTo(hash, []any{"del", hash}, append([]any{"hset", hash}, fields...))
+		s.run(t.Context(), "open", back)
+		if back.err != nil {
+			t.Fatal(back.err)
+		}
+	}
+}
+
+// A failover takes the record back to a connection that was displaced twice over. The
+// one that is live names the one between, and is live again by repeating itself.
+func TestFailoverToAnOlderRecordRejectsNoLiveConnection(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		first := login(t, s, alice, "phone", "n1", 0)
+		restore := inTheHash(t, s, alice)
+		second := login(t, s, alice, "phone", "n2", first.Number)
+		third := login(t, s, alice, "phone", "n3", second.Number)
+		restore()
+		o := open(t, s, alice, "phone", "n3", third.Number, second.Number)
+		if o.Err != nil || o.Displaced == nil || *o.Displaced != first {
+			t.Fatalf("opened again: %+v", o)
+		}
+		wantSessions(t, s, alice, third)
+	})
+}
+
+// One that was let in after the failover did not displace the one that the record
+// forgot: reconciliation tells that from a displacement.
+func TestReconcileTellsTheForgottenFromTheDisplaced(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		judged := func(held Session) Difference {
+			t.Helper()
+			list, err := s.Reconcile(t.Context(), []Held{{User: alice, Device: "phone", Number: held.Number}}, held.Node, held.Boot)
+			if err != nil || len(list) != 1 || list[0].Verdict != proto.Verdict_DISPLACED {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			return list[0]
+		}
+		restore := inTheHash(t, s, alice)
+		forgotten := login(t, s, alice, "phone", "n1", 0)
+		restore()
+		eventually(t, "the next number is another", func() bool { return storeClock(t, s) > forgotten.Number })
+		second := login(t, s, alice, "phone", "n2", 0)
+		if !judged(forgotten).Passed {
+			t.Error("the forgotten one is told that it was displaced")
+		}
+		login(t, s, alice, "phone", "n3", second.Number)
+		if judged(second).Passed {
+			t.Error("the displaced one is told that it was forgotten")
+		}
+	})
+}

@@ -96,7 +96,7 @@ type Issued struct {
 type Opening struct {
 	User      int64
 	Number    int64 // zero: take one (a CIM connection)
-	Displaces int64 // the only number it may displace; -1 any; 0 none
+	Displaces int64 // the number up to which it may displace; -1 any; 0 none
 	Session         // Device, Node, Boot and Addr; its Number is not read
 
 	// Within is how long after its issue the number may be opened, by the store's
@@ -266,6 +266,7 @@ type Difference struct {
 	Newest  proto.Position // with BEHIND
 
 	Forgotten bool // with DISPLACED: other devices of the user took this one's place
+	Passed    bool // with DISPLACED: a later one is live and never displaced this one, which a failover forgot
 }
 
 // Retention bounds a log. The newest entry always stays.

@@ -1,7 +1,7 @@
 -- Makes a number the live session of a device.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
--- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number it may
+-- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number up to which it may
 -- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr; ARGV[7] for how
 -- many ms after it was issued the number may be opened, 0 for ever; ARGV[8] how many
 -- devices are known: beyond that one is forgotten, see forget.lua
@@ -34,7 +34,9 @@ if number <= math.max(closed, void or 0) or (live and number <= live and not aga
   verdict = 'superseded'
 elseif not again and ARGV[7] ~= '0' and clock() - number > tonumber(ARGV[7]) then
   verdict = 'expired' -- a number is the store's clock when it was issued, or above it
-elseif live and not again and displaces ~= -1 and displaces ~= live then
+elseif live and not again and displaces ~= -1 and displaces < live then
+  -- A lower one than the ticket names had been displaced before the ticket was made,
+  -- and is live again because a failover forgot that.
   verdict = 'other'
 end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
