@@ -120,12 +120,26 @@ func (n *Node) askToFire(ctx context.Context) {
 func (n *Node) fire(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.config.CallTimeout)
 	defer cancel()
-	answer, err := n.config.Route.Fire(ctx, &proto.FireRequest{Origin: n.origin})
+	answer, err := n.ask(ctx, false)
 	if err != nil {
 		return 0, err
 	}
-	if err := n.config.Verifier.Learn(answer.GetKeys()); err != nil {
+	return time.Duration(answer.GetNext()) * time.Millisecond, nil
+}
+
+// ask asks a route to fire, or only what tickets verify with. It takes over the keys, and
+// reports all that the node holds when the store has lost something.
+func (n *Node) ask(ctx context.Context, keys bool) (*proto.FireAnswer, error) {
+	answer, err := n.config.Route.Fire(ctx, &proto.FireRequest{Origin: n.origin, Keys: keys, Time: n.config.Now().UnixMilli()})
+	if err != nil {
+		return nil, err
+	}
+	if err := n.config.Verifier.Learn(answer.GetKeys(), time.Now()); err != nil {
 		n.log.Warn("route tells no keys of tickets", "err", err)
 	}
-	return time.Duration(answer.GetNext()) * time.Millisecond, nil
+	if answer.Lost != 0 && n.lost.Swap(answer.Lost) != answer.Lost {
+		n.log.Warn("the store has lost something: all connections are reported again")
+		n.Reconcile()
+	}
+	return answer, nil
 }

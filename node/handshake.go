@@ -9,14 +9,49 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// login lets a verified connection in as pending and asks a route to open it.
+// login lets a verified connection in. One whose ticket no known key verifies waits until
+// the routes were asked for the keys.
 func (s *session) login(f *proto.Frame) {
-	n := s.node
-	who, refused := n.identify(f, s.link.Plain())
-	if refused != nil {
-		s.link.Close(refused.Code, refused.Message)
+	s.mu.Lock()
+	waits := s.unverified
+	s.mu.Unlock()
+	if waits {
+		s.link.Close(proto.BadFrame, "Nothing may be sent before the login answer.")
 		return
 	}
+	who, refused := s.node.identify(f, s.link.Plain())
+	switch {
+	case refused == nil:
+		s.enter(who)
+	case refused != errUnknownKey:
+		s.link.Close(refused.Code, refused.Message)
+	default:
+		s.mu.Lock()
+		s.unverified = true
+		s.mu.Unlock()
+		if !s.node.keys.wait(s, f) {
+			s.link.Close(proto.Unavailable, "")
+		}
+	}
+}
+
+// judge logs in again once a route was asked for keys. Unless the route was sure that
+// there are no others, a ticket that none of them verifies may be good all the same.
+func (s *session) judge(f *proto.Frame, settled bool) {
+	who, refused := s.node.identify(f, s.link.Plain())
+	switch {
+	case refused == nil:
+		s.enter(who)
+	case refused == errUnknownKey && !settled:
+		s.link.Close(proto.Unavailable, "")
+	default:
+		s.link.Close(refused.Code, refused.Message)
+	}
+}
+
+// enter lets a connection in as pending and asks a route to open it.
+func (s *session) enter(who identity) {
+	n := s.node
 	if n.config.Capacity > 0 && n.hub.Entries() >= n.config.Capacity {
 		s.link.Close(proto.Full, "")
 		return

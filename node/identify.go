@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 )
@@ -15,6 +17,9 @@ type identity struct {
 	proof     [token.ProofSize]byte // none of a CIM connection
 	cim       bool
 }
+
+// errUnknownKey is the refusal of a ticket that no key verifies which the node knows.
+var errUnknownKey = proto.Err(proto.BadTicket, "")
 
 // identify judges a login. With a ticket it is decided by the ticket alone; one
 // without is CIM's, over its own framing and in open mode only.
@@ -42,6 +47,8 @@ func (n *Node) byTicket(ticket string) (identity, *proto.Error) {
 	}
 	t, err := n.config.Verifier.Ticket(ticket)
 	switch {
+	case errors.Is(err, token.ErrUnknownKey):
+		return identity{}, errUnknownKey
 	case err != nil:
 		return identity{}, proto.Err(proto.BadTicket, "")
 	case t.Node != n.config.ID:

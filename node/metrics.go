@@ -62,7 +62,7 @@ func newMetrics(r prometheus.Registerer, backlog *atomic.Int64) *metrics {
 			Name: "cim_node_reconcile_differences_total", Help: "What reconciliation found, by verdict.",
 		}, []string{"verdict"}),
 	}
-	for _, call := range []string{"report", "send", "reconcile", "pull", "move", "fire"} {
+	for _, call := range []string{"report", "send", "reconcile", "pull", "move", "fire", "keys"} {
 		m.calls.WithLabelValues(call)
 	}
 	for _, code := range proto.Codes() {

@@ -29,6 +29,8 @@ type Node struct {
 	puller     *puller
 	reconciler *reconciler
 	asker      *asker
+	keys       *keys
+	lost       atomic.Int64 // when the store lost something, as a route told last
 	drainer    *drainer
 	streams    *stream.Server // of routes that push
 	backlog    atomic.Int64   // bytes of messages at the lanes
@@ -59,6 +61,7 @@ func New(c Config) (*Node, error) {
 	n.relays = newRelays(n)
 	n.reconciler = newReconciler(n)
 	n.asker = newAsker()
+	n.keys = newKeys(n)
 	n.drainer = newDrainer(n, c.Registerer)
 	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
 	links, err := link.NewServer(c.link(n.accept))
@@ -103,6 +106,7 @@ func (n *Node) Run(ctx context.Context) error {
 	workers.Go(func() { n.reconciler.run(work) })
 	workers.Go(func() { n.watchLoad(work) })
 	workers.Go(func() { n.askToFire(work) })
+	workers.Go(func() { n.keys.run(work) })
 	workers.Go(func() {
 		defer giveUp()
 		n.drainer.run(serving)

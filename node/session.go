@@ -38,6 +38,7 @@ type session struct {
 
 	mu         sync.Mutex
 	phase      phase
+	unverified bool          // the login waits for the keys of tickets
 	asked      bool          // an opening left for a route, so a closing must follow
 	held       bool          // the link does not read because of what is at the lane
 	unanswered int32         // SENDs at the lane

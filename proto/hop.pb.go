@@ -1824,6 +1824,8 @@ func (x *PullAnswer) GetOldest() int64 {
 type FireRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Origin        *Origin                `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
+	Keys          bool                   `protobuf:"varint,2,opt,name=keys,proto3" json:"keys,omitempty"` // only tell what tickets verify with: a ticket came that no key verifies
+	Time          int64                  `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"` // ms since 1970, the node's clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1865,10 +1867,28 @@ func (x *FireRequest) GetOrigin() *Origin {
 	return nil
 }
 
+func (x *FireRequest) GetKeys() bool {
+	if x != nil {
+		return x.Keys
+	}
+	return false
+}
+
+func (x *FireRequest) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 type FireAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"` // ms until this node should ask again: something is due then, or may be
-	Keys          [][]byte               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`  // that tickets verify with now, as in KeysAnswer
+	Next          int64                  `protobuf:"varint,1,opt,name=next,proto3" json:"next,omitempty"`           // ms until this node should ask again: something is due then, or may be
+	Keys          [][]byte               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`            // that tickets verify with now, as in KeysAnswer
+	Unsettled     bool                   `protobuf:"varint,3,opt,name=unsettled,proto3" json:"unsettled,omitempty"` // some route may make tickets with a further key, which is told soon
+	Lost          int64                  `protobuf:"varint,4,opt,name=lost,proto3" json:"lost,omitempty"`           // when the store lost something, ms by its clock; zero: never. Reconcile when it changes
+	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`           // ms since 1970, the clock of the route
+	Route         string                 `protobuf:"bytes,6,opt,name=route,proto3" json:"route,omitempty"`          // name of the route's process, for people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1915,6 +1935,34 @@ func (x *FireAnswer) GetKeys() [][]byte {
 		return x.Keys
 	}
 	return nil
+}
+
+func (x *FireAnswer) GetUnsettled() bool {
+	if x != nil {
+		return x.Unsettled
+	}
+	return false
+}
+
+func (x *FireAnswer) GetLost() int64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *FireAnswer) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *FireAnswer) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
 }
 
 // Stored is an entry where it stands.
@@ -2503,13 +2551,19 @@ const file_hop_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12%\n" +
 	"\aentries\x18\x02 \x03(\v2\v.cim.StoredR\aentries\x12!\n" +
 	"\x06newest\x18\x03 \x01(\v2\t.cim.MarkR\x06newest\x12\x16\n" +
-	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"2\n" +
+	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"Z\n" +
 	"\vFireRequest\x12#\n" +
-	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\"4\n" +
+	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x12\n" +
+	"\x04keys\x18\x02 \x01(\bR\x04keys\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"\x90\x01\n" +
 	"\n" +
 	"FireAnswer\x12\x12\n" +
 	"\x04next\x18\x01 \x01(\x03R\x04next\x12\x12\n" +
-	"\x04keys\x18\x02 \x03(\fR\x04keys\"_\n" +
+	"\x04keys\x18\x02 \x03(\fR\x04keys\x12\x1c\n" +
+	"\tunsettled\x18\x03 \x01(\bR\tunsettled\x12\x12\n" +
+	"\x04lost\x18\x04 \x01(\x03R\x04lost\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\x12\x14\n" +
+	"\x05route\x18\x06 \x01(\tR\x05route\"_\n" +
 	"\x06Stored\x12\x19\n" +
 	"\x02at\x18\x01 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x02 \x01(\tR\x04prev\x12\x10\n" +

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -21,7 +22,12 @@ func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, useCase str
 		if err != nil {
 			return nil, err
 		}
-		return run(record.WithPass(ctx, passOf(caller)), caller)
+		ctx = record.WithPass(ctx, passOf(caller))
+		body, err := run(ctx, caller)
+		if errors.Is(err, record.ErrNoUser) && rt.adopted(ctx, caller.User, caller.Name) {
+			return run(ctx, caller) // all that tokens are good for may be repeated
+		}
+		return body, err
 	})
 }
 
@@ -33,11 +39,26 @@ func passOf(t token.Token) record.Pass {
 // caller returns who asks, from the token that the request bears. The error has
 // the code Unauthorized. Whether the token still counts, the store has to say.
 func (rt *Route) caller(r *http.Request) (token.Token, error) {
-	t, err := rt.cfg.Issuer.VerifyToken(bearer(r))
-	if err != nil {
+	return rt.tokenOf(bearer(r))
+}
+
+// tokenOf returns what a token says. The error has the code Unauthorized, or Unavailable
+// while another route may know the key that made it.
+func (rt *Route) tokenOf(s string) (token.Token, error) {
+	t, err := rt.cfg.Issuer.VerifyToken(s)
+	settled := true
+	if errors.Is(err, token.ErrUnknownKey) {
+		settled = rt.keeper.settled()
+		t, err = rt.cfg.Issuer.VerifyToken(s)
+	}
+	switch {
+	case err == nil:
+		return t, nil
+	case !settled:
+		return token.Token{}, proto.Err(proto.Unavailable, "The key of the token is not known yet.")
+	default:
 		return token.Token{}, proto.Err(proto.Unauthorized, "")
 	}
-	return t, nil
 }
 
 // fromNode returns an error with the code Unauthorized unless the request bears

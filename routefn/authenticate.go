@@ -33,6 +33,9 @@ func (rt *Route) accountOfSecret(ctx context.Context, q proto.LoginRequest) (rec
 	if passwordErr != nil {
 		return record.Account{}, passwordErr
 	}
+	if !same && err != nil {
+		return record.Account{}, rt.certainly(proto.Err(proto.WrongPassword, ""))
+	}
 	if !same {
 		return record.Account{}, proto.Err(proto.WrongPassword, "")
 	}
@@ -70,9 +73,9 @@ func (rt *Route) accountNamed(ctx context.Context, user int64, name string) (rec
 // longer than a store that came back empty, against the account of today. Whether the
 // token still counts is judged with the pass, in the step that issues a number.
 func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
-	t, err := rt.cfg.Issuer.VerifyToken(q.Token)
+	t, err := rt.tokenOf(q.Token)
 	if err != nil {
-		return record.Account{}, nil, proto.Err(proto.Unauthorized, "")
+		return record.Account{}, nil, err
 	}
 	if t.Device != q.Device {
 		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another device.")
@@ -81,8 +84,11 @@ func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (reco
 		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
 	account, err := rt.accountNamed(ctx, t.User, t.Name)
+	if isNobody(err) && rt.adopted(ctx, t.User, t.Name) {
+		account, err = rt.accountNamed(ctx, t.User, t.Name)
+	}
 	if isNobody(err) {
-		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The account of the token is gone.")
+		return record.Account{}, nil, rt.certainly(proto.Err(proto.Unauthorized, "The account of the token is gone."))
 	}
 	pass := passOf(t)
 	return account, &pass, err

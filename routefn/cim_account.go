@@ -44,8 +44,11 @@ func (rt *Route) CIMLogin(w http.ResponseWriter, r *http.Request) {
 			return nil, errMismatch
 		}
 		account, err := rt.accountNamed(ctx, q.UserID, q.UserName)
+		if errors.Is(err, record.ErrNoUser) && !rt.keeper.certain() && rt.adopted(ctx, q.UserID, q.UserName) {
+			account, err = rt.accountNamed(ctx, q.UserID, q.UserName)
+		}
 		if errors.Is(err, record.ErrNoUser) {
-			return nil, errMismatch
+			return nil, rt.certainly(errMismatch)
 		}
 		if err != nil {
 			return nil, err

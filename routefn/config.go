@@ -33,6 +33,11 @@ type Config struct {
 	Members func(context.Context) (*ring.View, error) // the current members; called for every login
 	Keys    *ring.Keys                                // seals the members that are served; nil: a cluster without a key
 	Issuer  *token.Issuer
+	// Watch is keyed if the keys of Issuer are those that the store keeps: the route puts
+	// them back when the store has lost them, or takes over those that it has. nil: the
+	// keys were given to the route.
+	Watch *record.Watch
+	Name  string // of this process, for logs and metrics of others; "route"
 
 	// ServiceToken is borne by what nodes ask of us and by what we ask of them.
 	ServiceToken string
@@ -90,6 +95,7 @@ func (c *Config) check() error {
 	c.MaxBody = cmp.Or(c.MaxBody, max(256<<10, 6*int64(c.MaxText)+4096))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 4096)
 	c.StoreTarget = cmp.Or(c.StoreTarget, 100*time.Millisecond)
+	c.Name = cmp.Or(c.Name, "route")
 	c.PingSeconds = cmp.Or(c.PingSeconds, 10)
 	if c.Keys == nil {
 		c.Keys = new(ring.Keys)

@@ -31,6 +31,13 @@
 // (confirm.go), if he is connected at that moment; he may ask at any time
 // (delivered.go).
 //
+// A store that comes back empty, or older, is filled again by those who live
+// (keeper.go, adopt.go): beside what it serves a route looks once a second whether the
+// store is the one it was, puts the route key back or takes over the one that another
+// route made, and tells the nodes, which report what they hold. In open mode an account
+// is made again from a token or a proof, with its id. For a minute nobody is told that
+// something is not there: it may be soon.
+//
 // The only goroutines are those of the pusher (push.go): one for each node that
 // there is something for at the moment. [Route.Flush] waits for what was queued
 // so far, [Route.Close] for all of it. Whatever a push fails to do, a node finds

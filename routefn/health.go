@@ -26,6 +26,7 @@ func (rt *Route) Ready(w http.ResponseWriter, r *http.Request) {
 		failJSON(w, http.StatusServiceUnavailable, proto.Err(proto.Unavailable, "The store does not answer."))
 		return
 	}
+	_ = rt.keeper.fresh() // a route that nobody else asks anything sees what happened, too
 	if _, err := rt.members(ctx); err != nil {
 		failJSON(w, http.StatusServiceUnavailable, rt.asError(err))
 		return

@@ -36,6 +36,7 @@ type metrics struct {
 	pushSeconds  prometheus.Histogram
 	gone         prometheus.Counter
 	unproven     prometheus.Counter
+	adopted      prometheus.Counter
 	onlineMissed prometheus.Counter
 	admissions   *prometheus.CounterVec
 
@@ -75,6 +76,9 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		}),
 		gone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_sessions_gone_total", Help: "Sessions closed because their node does not hold them.",
+		}),
+		adopted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_adopted_accounts_total", Help: "Accounts made again, with their ids, after the store had lost them.",
 		}),
 		unproven: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_unproven_sessions_total", Help: "Reports of nodes passed over because the session's ticket did not come to them.",
@@ -124,7 +128,7 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		return m, nil
 	}
 	collectors := append(admissionGauges(limiter),
-		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.onlineMissed, m.admissions,
+		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.adopted, m.onlineMissed, m.admissions,
 		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {

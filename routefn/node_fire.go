@@ -28,9 +28,23 @@ const (
 func (rt *Route) NodeFire(w http.ResponseWriter, r *http.Request) { serveNode(rt, w, r, nodeFire) }
 
 // fireForNode goes on when the caller hangs up, so that no shard stays leased in
-// the middle.
-func (rt *Route) fireForNode(ctx context.Context, _ *proto.FireRequest) (*proto.FireAnswer, error) {
+// the middle. A node that only asks for keys is answered with what the store has now.
+func (rt *Route) fireForNode(ctx context.Context, q *proto.FireRequest) (*proto.FireAnswer, error) {
+	if q.GetKeys() {
+		if err := rt.keeper.look(); err != nil && rt.keeper.keyed {
+			return nil, err
+		}
+		return rt.fireAnswer(0), nil
+	}
 	ctx = context.WithoutCancel(ctx)
 	next, err := rt.looks.share(func() (time.Duration, error) { return rt.fire(ctx) })
-	return &proto.FireAnswer{Next: next.Milliseconds(), Keys: rt.ticketKeys()}, err
+	return rt.fireAnswer(next), err
+}
+
+func (rt *Route) fireAnswer(next time.Duration) *proto.FireAnswer {
+	lost, _ := rt.keeper.watch.Lost()
+	return &proto.FireAnswer{
+		Next: next.Milliseconds(), Keys: rt.ticketKeys(), Unsettled: !rt.keeper.settled(), Lost: lost,
+		Time: rt.cfg.Now().UnixMilli(), Route: rt.cfg.Name,
+	}
 }

@@ -14,6 +14,11 @@ func (rt *Route) NodeKeys(w http.ResponseWriter, r *http.Request) {
 		if err := rt.fromNode(r); err != nil {
 			return nil, err
 		}
+		if rt.keeper.keyed {
+			if err := rt.keeper.look(); err != nil {
+				return nil, err
+			}
+		}
 		return proto.KeysAnswer{Tickets: rt.ticketKeys()}, nil
 	})
 }

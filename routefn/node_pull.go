@@ -29,7 +29,11 @@ func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) (*proto.
 	if after.Log > proto.Everyone {
 		pull = rt.cfg.Store.PullForAll
 	}
-	pulled, err := pull(ctx, q.Session.User, after, int(cmp.Or(q.Limit, proto.MaxPull)))
+	limit := int(cmp.Or(q.Limit, proto.MaxPull))
+	pulled, err := pull(ctx, q.Session.User, after, limit)
+	if rt.lostAccount(ctx, err, q.Session) {
+		pulled, err = pull(ctx, q.Session.User, after, limit)
+	}
 	if err != nil {
 		answer := &proto.PullAnswer{Code: int32(rt.asError(err).Code)}
 		if errors.Is(err, record.ErrDiverged) {

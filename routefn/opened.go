@@ -60,6 +60,7 @@ type batch struct {
 	openings []record.Opening
 	places   []int  // of each among the report's openings
 	again    []bool // of each: a CIM connection that was reported before
+	names    []string
 }
 
 // admissible returns the openings that show what they need, and answers the
@@ -88,6 +89,7 @@ func (rt *Route) admissible(ctx context.Context, q *proto.ReportRequest, answer 
 		b.openings = append(b.openings, rt.opening(o, q.Origin))
 		b.places = append(b.places, i)
 		b.again = append(b.again, o.GetAgain())
+		b.names = append(b.names, o.GetSession().GetName())
 	}
 	return b
 }
@@ -134,6 +136,7 @@ func (rt *Route) opening(o *proto.Opening, origin *proto.Origin) record.Opening 
 // its device connected is opened after all if that connection is not there.
 func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 	opened := rt.cfg.Store.OpenSessions(ctx, b.openings)
+	rt.openAdopted(ctx, b, opened)
 	rt.openAgain(ctx, b, opened)
 	for i, o := range opened {
 		if o.Err == nil && o.Displaced != nil {

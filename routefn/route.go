@@ -23,6 +23,7 @@ type Route struct {
 	streams   *stream.Server
 	looks     looks
 	outage    outage
+	keeper    *keeper
 
 	admission *admission.Limiter
 
@@ -41,6 +42,7 @@ func New(c Config) (*Route, error) {
 		return nil, err
 	}
 	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(c.Busy), admission: limiter}
+	rt.keeper = newKeeper(c, rt.tellLoss)
 	rt.nodes = newNodes(c)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})

@@ -53,6 +53,7 @@ func statusOf(failed *proto.Error) int {
 // carryOut runs one use case. It is where requests are counted, errors get their
 // codes, a panic becomes errPanicked, and what was queued for nodes leaves.
 func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.Context) (any, error)) (body any, failed *proto.Error) {
+	defer rt.keeper.glance()()
 	start := time.Now()
 	code := "panic"
 	defer func() {
@@ -116,11 +117,25 @@ func (rt *Route) asError(err error) *proto.Error {
 	}
 	for _, s := range storeCodes {
 		if errors.Is(err, s.err) {
-			return proto.Err(s.code, "")
+			e := proto.Err(s.code, "")
+			switch s.code {
+			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
+				e = rt.certainly(e)
+			}
+			return e
 		}
 	}
 	rt.cfg.Logger.Error("unexpected error", "err", err)
 	return proto.Err(proto.Unavailable, "")
+}
+
+// certainly returns an error that says that something is not there, unless the store may
+// have lost it a moment ago: then the caller is to come back later.
+func (rt *Route) certainly(e *proto.Error) *proto.Error {
+	if !rt.keeper.certain() {
+		return proto.Err(proto.Unavailable, "The store has lost something, which is being made again.")
+	}
+	return e
 }
 
 func writeJSON(w http.ResponseWriter, body any) { writeJSONStatus(w, http.StatusOK, body) }

@@ -37,8 +37,20 @@ func (rt *Route) checkSession(s *proto.Session, node string) error {
 		}
 		return nil
 	}
-	if rt.cfg.Issuer.CheckProof(s.GetProof(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node) != nil {
+	if rt.provenAt(s, node) {
+		return nil
+	}
+	settled := rt.keeper.settled()
+	switch {
+	case rt.provenAt(s, node):
+		return nil
+	case !settled:
+		return proto.Err(proto.Unavailable, "The key of the ticket is not known yet.")
+	default:
 		return proto.Err(proto.Unauthorized, "The ticket did not come to this node.")
 	}
-	return nil
+}
+
+func (rt *Route) provenAt(s *proto.Session, node string) bool {
+	return rt.cfg.Issuer.CheckProof(s.GetProof(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node) == nil
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,9 +30,14 @@ const (
 // connection of its device is live.
 const Any int64 = -1
 
-// ErrInvalid is returned for a ticket, token or proof that this cluster did not make,
-// whatever is wrong with it.
-var ErrInvalid = errors.New("not made by this cluster")
+var (
+	// ErrInvalid is returned for a ticket, token or proof that this cluster did not
+	// make, whatever is wrong with it.
+	ErrInvalid = errors.New("not made by this cluster")
+	// ErrUnknownKey is the ErrInvalid of one that is whole, but made with a key that is
+	// not among those given: there may be another one that somebody knows.
+	ErrUnknownKey = fmt.Errorf("%w: no key that is known made it", ErrInvalid)
+)
 
 // ProofSize is how many bytes the proof of every ticket has.
 const ProofSize = macSize
@@ -65,7 +71,7 @@ type Token struct {
 // Issuer makes and checks everything. Only routes have one. It is safe for
 // concurrent use.
 type Issuer struct {
-	keys []*derived // never empty; the first makes, all check
+	keys atomic.Pointer[[]*derived] // never empty; the first makes, all check
 }
 
 // derived are the keys that one route key gives.
@@ -80,33 +86,44 @@ type derived struct {
 // give all routes (old, new), then (new, old), and (new) when what the old one made
 // has expired.
 func NewIssuer(routeKeys ...[]byte) (*Issuer, error) {
-	if len(routeKeys) == 0 {
-		return nil, errors.New("there is no route key")
-	}
 	i := new(Issuer)
+	if err := i.Set(routeKeys...); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Set replaces the route keys by others, in the same form. With an error everything
+// stays as it was.
+func (i *Issuer) Set(routeKeys ...[]byte) error {
+	if len(routeKeys) == 0 {
+		return errors.New("there is no route key")
+	}
+	var list []*derived
 	for _, routeKey := range routeKeys {
 		if len(routeKey) < 16 {
-			return nil, fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
+			return fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
 		}
 		keys := make(map[string][]byte, 3)
 		for _, purpose := range []string{"ticket", "proof", "token"} {
 			key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
 			if err != nil {
-				return nil, fmt.Errorf("derive %s key: %w", purpose, err)
+				return fmt.Errorf("derive %s key: %w", purpose, err)
 			}
 			keys[purpose] = key
 		}
-		i.keys = append(i.keys, &derived{
+		list = append(list, &derived{
 			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: newMaker(keys["proof"]), token: newMaker(keys["token"]),
 		})
 	}
-	return i, nil
+	i.keys.Store(&list)
+	return nil
 }
 
 // Public returns the keys that nodes verify tickets with, one for each route key.
 func (i *Issuer) Public() []ed25519.PublicKey {
 	var list []ed25519.PublicKey
-	for _, k := range i.keys {
+	for _, k := range *i.keys.Load() {
 		list = append(list, k.private.Public().(ed25519.PublicKey))
 	}
 	return list
@@ -123,13 +140,13 @@ func (i *Issuer) Ticket(t Ticket) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode ticket: %w", err)
 	}
-	return text(append(body, ed25519.Sign(i.keys[0].private, body)...)), nil
+	return text(append(body, ed25519.Sign((*i.keys.Load())[0].private, body)...)), nil
 }
 
 // Proof returns the MAC that a node hands back with what it reports. It has no
 // expiry: the number and the node bound it.
 func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
-	return i.keys[0].proofOf(user, name, device, number, node)
+	return (*i.keys.Load())[0].proofOf(user, name, device, number, node)
 }
 
 func (k *derived) proofOf(user int64, name, device string, number int64, node string) []byte {
@@ -146,7 +163,7 @@ func (k *derived) proofOf(user int64, name, device string, number int64, node st
 // CheckProof returns ErrInvalid unless proof is what Proof gives, under any of the
 // keys.
 func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
-	for _, k := range i.keys {
+	for _, k := range *i.keys.Load() {
 		if hmac.Equal(proof, k.proofOf(user, name, device, number, node)) {
 			return nil
 		}
@@ -161,10 +178,10 @@ func (i *Issuer) Token(t Token) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode token: %w", err)
 	}
-	return text(append(body, i.keys[0].token.mac(body)...)), nil
+	return text(append(body, (*i.keys.Load())[0].token.mac(body)...)), nil
 }
 
-// VerifyToken returns what the token says, or ErrInvalid. Whether it has expired, or its
+// VerifyToken returns what the token says, or ErrInvalid or ErrUnknownKey. Whether it has expired, or its
 // device has logged out, is for the store to say.
 func (i *Issuer) VerifyToken(s string) (Token, error) {
 	b, err := bytesOf(s)
@@ -172,11 +189,14 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 		return Token{}, ErrInvalid
 	}
 	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
-	if !slices.ContainsFunc(i.keys, func(k *derived) bool { return hmac.Equal(mac, k.token.mac(body)) }) {
-		return Token{}, ErrInvalid
-	}
+	good := slices.ContainsFunc(*i.keys.Load(), func(k *derived) bool { return hmac.Equal(mac, k.token.mac(body)) })
 	var t TokenBody
-	if err := proto.Unmarshal(body, &t); err != nil {
+	switch err := proto.Unmarshal(body, &t); {
+	case !good && (err != nil || t.User <= 0 || t.Device == "" || t.Expires <= 0):
+		return Token{}, ErrInvalid
+	case !good:
+		return Token{}, ErrUnknownKey
+	case err != nil:
 		return Token{}, ErrInvalid
 	}
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires)}, nil
@@ -185,7 +205,24 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 // Verifier checks tickets at a node. It is safe for concurrent use.
 type Verifier struct {
 	keys atomic.Pointer[[]ed25519.PublicKey]
+
+	mu   sync.Mutex
+	told []toldKey // by Learn
 }
+
+// toldKey is a key and when it was told last.
+type toldKey struct {
+	key ed25519.PublicKey
+	at  time.Time
+}
+
+const (
+	// keepKey is for how long a key verifies that no route tells any more: tickets that
+	// were made with it are still on their way, and another route may tell it again.
+	keepKey = TicketLife + time.Minute
+	// mostKeys bounds the keys that are tried.
+	mostKeys = 8
+)
 
 // NewVerifier takes the public keys of the routes: one, or two while the route
 // key is being changed. Without any it refuses every ticket until Set.
@@ -195,9 +232,10 @@ func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
 	return v
 }
 
-// Learn replaces the keys by those that a route told. It returns an error and changes
-// nothing if there is none or one is no key.
-func (v *Verifier) Learn(told [][]byte) error {
+// Learn takes over the keys that a route tells now. Others that were told in the last
+// three minutes stay, because not all routes may know all keys while they are changed.
+// It returns an error and changes nothing if there is none or one is no key.
+func (v *Verifier) Learn(told [][]byte, now time.Time) error {
 	keys := make([]ed25519.PublicKey, 0, len(told))
 	for _, key := range told {
 		if len(key) != ed25519.PublicKeySize {
@@ -208,6 +246,23 @@ func (v *Verifier) Learn(told [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("no public key")
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := make([]toldKey, 0, len(keys)+len(v.told))
+	for _, key := range keys {
+		list = append(list, toldKey{key, now})
+	}
+	for _, key := range *v.keys.Load() { // those that Set gave
+		if !slices.ContainsFunc(v.told, func(t toldKey) bool { return t.key.Equal(key) }) {
+			v.told = append(v.told, toldKey{key, now})
+		}
+	}
+	for _, t := range v.told {
+		if now.Sub(t.at) < keepKey && len(keys) < mostKeys && !slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(t.key) }) {
+			list, keys = append(list, t), append(keys, t.key)
+		}
+	}
+	v.told = list
 	v.Set(keys...)
 	return nil
 }
@@ -226,7 +281,7 @@ func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 // Ready reports whether there is a key to verify with.
 func (v *Verifier) Ready() bool { return len(*v.keys.Load()) > 0 }
 
-// Ticket returns what the ticket says, or ErrInvalid. Whether it names this node is for
+// Ticket returns what the ticket says, or ErrInvalid or ErrUnknownKey. Whether it names this node is for
 // the caller to check, and whether it has expired for the store. It costs a signature check for each key that is tried, 40 us, see
 // BenchmarkVerifyTicket.
 func (v *Verifier) Ticket(s string) (Ticket, error) {
@@ -235,12 +290,12 @@ func (v *Verifier) Ticket(s string) (Ticket, error) {
 		return Ticket{}, ErrInvalid
 	}
 	body, signature := b[:len(b)-ed25519.SignatureSize], b[len(b)-ed25519.SignatureSize:]
-	if !v.signed(body, signature) {
-		return Ticket{}, ErrInvalid
-	}
 	var t TicketBody
 	if err := proto.Unmarshal(body, &t); err != nil || len(t.Proof) != ProofSize {
 		return Ticket{}, ErrInvalid
+	}
+	if !v.signed(body, signature) {
+		return Ticket{}, ErrUnknownKey
 	}
 	return Ticket{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,

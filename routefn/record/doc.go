@@ -11,7 +11,12 @@
 //	                        Read by AccountByName and AccountByID.
 //	cim:id:USER     string  the name. Reserved before the name's key is set; one that its name does
 //	                        not point back to is nobody's. Read by AccountByID.
-//	cim:{key}       string  see RouteKey.
+//	cim:{key}       string  the secret that all routes share unless they are told one, in hexadecimal. Whoever finds none
+//	                        puts back the one it had: see Watch, as for the next two. key.lua
+//	cim:{key}:known hash    when a route made it anew, when a route last saw that the store had lost something, and the
+//	                        keys that routes made things with, for 31 days. key.lua
+//	cim:{sN}:mark   string  the store's clock in ms, moved every 10 s: one that is gone, or went back, shows that its
+//	                        server came back empty, or older. mark.lua
 //	cim:{LOG}:l     list    a log: entries as proto.EncodeStored makes them, oldest first. LOG is a user's id,
 //	                        for his inbox, or g and a group's id. Never empty: it begins with a genesis entry
 //	                        of number 1, so that RPUSHX finds it. Made by makeLogs (make.lua) and CreateGroup

@@ -1,19 +1,102 @@
 package record
 
 import (
-	"bytes"
+	"slices"
 	"testing"
 )
 
 func TestRoutesOnOneStoreShareTheirKey(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		first, err := s.RouteKey(t.Context())
-		if err != nil || len(first) != routeKeyBytes {
-			t.Fatalf("key of %d bytes, %v", len(first), err)
+		first, second := watch(t, s), watch(t, s)
+		if keys := first.RouteKeys(); len(keys) != 1 || len(keys[0]) != routeKeyBytes {
+			t.Fatalf("keys %x", keys)
 		}
-		second, err := s.RouteKey(t.Context())
-		if err != nil || !bytes.Equal(first, second) {
-			t.Errorf("the second route has another key, %v", err)
+		if !slices.Equal(first.Keys(), second.Keys()) {
+			t.Errorf("the second route has other keys: %v and %v", first.Keys(), second.Keys())
+		}
+	})
+}
+
+// watch returns one that takes part in the key and has looked once.
+func watch(t testing.TB, s *Store) *Watch {
+	t.Helper()
+	w := s.Watch(true)
+	look(t, w)
+	return w
+}
+
+func look(t testing.TB, w *Watch) (found bool) {
+	t.Helper()
+	found, err := w.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// A route that lives through the loss of a store puts back what it knows, and one that
+// starts before it looks makes no odds: all make things with one key, and know all.
+func TestKeysOutliveTheStore(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		old := watch(t, s)
+		before := old.Keys()[0]
+		flush(t, s)
+		if found := look(t, old); !found || old.Keys()[0] != before {
+			t.Errorf("the first to look found the loss: %v, and has %v", found, old.Keys())
+		}
+		fresh := watch(t, s)
+		if fresh.Keys()[0] != before || fresh.Settled() {
+			t.Errorf("a route that starts then: %v, settled %v", fresh.Keys(), fresh.Settled())
+		}
+		flush(t, s)
+		first := watch(t, s)
+		made := first.Keys()[0]
+		if first.Settled() != s.embedded {
+			t.Error("a route that made a key believes that it knows all")
+		}
+		for _, w := range []*Watch{old, fresh} {
+			if found := look(t, w); found != (w == old) {
+				t.Errorf("a further route found the loss: %v", found)
+			}
+		}
+		look(t, first)
+		for _, w := range []*Watch{first, old, fresh} {
+			if keys := w.Keys(); keys[0] != made || !slices.Contains(keys, before) {
+				t.Errorf("has %v, want %s and %s", keys, made, before)
+			}
+			if _, recently := w.Lost(); !recently {
+				t.Error("does not know of the loss")
+			}
+		}
+	})
+}
+
+// A store that is an older one shows by its marks, whatever stands in its key.
+func TestOlderStoreIsFound(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		w := s.Watch(false)
+		if found := look(t, w); found {
+			t.Error("a new store lost something")
+		}
+		if found := look(t, w); found {
+			t.Error("a store that goes on lost something")
+		}
+		key := markKey(3)
+		o := writeTo(key, []any{"set", key, storeClock(t, s) - 2*markEvery})
+		if s.run(t.Context(), "key", o); o.err != nil {
+			t.Fatal(o.err)
+		}
+		if found := look(t, w); !found {
+			t.Error("a mark went back, and nothing was found")
+		}
+		if _, recently := w.Lost(); !recently || len(w.Keys()) > 0 {
+			t.Errorf("recently %v, keys %v", recently, w.Keys())
+		}
+		if found := look(t, w); found {
+			t.Error("the same loss was found twice")
+		}
+		if _, recently := s.Watch(false).Lost(); recently {
+			t.Error("known without a look")
 		}
 	})
 }

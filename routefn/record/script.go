@@ -29,6 +29,8 @@ var (
 	closeScript  = load("clock", "live", "device", "forget", "close")
 	tokenScript  = load("clock", "live", "void", "token")
 	logoutScript = load("clock", "live", "void", "device", "logout")
+	keyScript    = load("clock", "live", "key")
+	markScript   = load("clock", "live", "mark")
 	ackScript    = load("clock", "live", "device", "ack")
 	makeScript   = load("make")
 	createScript = load("create")

@@ -30,6 +30,7 @@ type Store struct {
 	clock     *clock
 	log       *slog.Logger
 	metrics   *metrics
+	embedded  bool          // it may be one that ends with its routes
 	patience  time.Duration // of run with a server, before it gives up the rest
 	writers   *writers      // nil: the primary's own copy is enough
 
@@ -65,7 +66,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		door: at.open(cfg), generation: cfg.generation, retention: cfg.Retention, devices: cfg.Devices, clock: newClock(cfg.Now), log: cfg.Logger, metrics: m,
-		patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
+		embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
 		return nil, errors.Join(err, s.Close())

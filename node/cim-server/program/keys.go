@@ -48,7 +48,7 @@ func (s *server) fetchKeys(ctx context.Context, client *http.Client) error {
 	for _, base := range s.flags.routes {
 		keys, err := s.keysOf(ctx, client, base)
 		if err == nil {
-			err = s.verifier.Learn(keys)
+			err = s.verifier.Learn(keys, time.Now())
 		}
 		if err == nil {
 			return nil

@@ -41,8 +41,9 @@ type Flags struct {
 	// Busy is routefn.Config's. It is no flag either.
 	Busy func()
 
-	function bool // frozen between requests: see adapt
-	oneByOne bool // and of those, one that has one request at a time
+	name     string // of the process, for people
+	function bool   // frozen between requests: see adapt
+	oneByOne bool   // and of those, one that has one request at a time
 }
 
 // Register registers the flags on fs.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,8 @@ func Assemble(f *Flags, listen string, view View, keys [][]byte, logger *slog.Lo
 	if err := f.check(); err != nil {
 		return nil, err
 	}
+	host, _ := os.Hostname() // only for people to read
+	f.name = host + " " + listen
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	s, err := assemble(ctx, f, view, keys, logger, registry)
@@ -110,7 +113,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 }
 
 func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]byte, registry *prometheus.Registry) error {
-	issuer, err := s.issuer(ctx, f.Key)
+	issuer, watch, err := s.issuer(ctx, f.Key)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]by
 	}
 	show, accept := config.ServiceTokens(keys)
 	s.route, err = routefn.New(routefn.Config{
-		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, ServiceToken: show, OtherTokens: accept,
+		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, Busy: f.Busy,
 		Now: config.Clock(), Logger: s.log, Registerer: registry,
@@ -155,21 +158,23 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	return nil
 }
 
-// issuer takes the route keys it is given, or the one that the first route left
-// in the store: then all routes agree without being told.
-func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, error) {
+// issuer takes the route keys it is given, or those that routes left in the store: then
+// all routes agree without being told, and the Watch keeps it so.
+func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *record.Watch, error) {
 	keys, err := config.Keys("route-key", value)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(keys) == 0 {
-		kept, err := s.store.RouteKey(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read route key: %w", err)
-		}
-		keys = [][]byte{kept}
+	if len(keys) > 0 {
+		issuer, err := token.NewIssuer(keys...)
+		return issuer, nil, err
 	}
-	return token.NewIssuer(keys...)
+	watch := s.store.Watch(true)
+	if _, err := watch.Look(ctx); err != nil {
+		return nil, nil, fmt.Errorf("read route key: %w", err)
+	}
+	issuer, err := token.NewIssuer(watch.RouteKeys()...)
+	return issuer, watch, err
 }
 
 // Addr returns the address that the route listens on.

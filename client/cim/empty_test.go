@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto"
+)
+
+// A store that comes back empty is filled again by those who live: routes agree on one
+// key, whichever of them was first, nodes learn it, accounts keep their ids, and nobody
+// is told not to come back.
+func TestStoreThatComesBackEmptyIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	cluster := startCluster(t, up.Config{Nodes: 1, Routes: 2, Redis: "spawn"})
+	urls := cluster.RouteURLs()
+	crowd := newCrowd(t, urls, 4, "chat")
+	crowd.round()
+	wait.Until(t, "everybody is shown the first message", crowd.caughtUp)
+	before := login(t, urls[0], proto.LoginRequest{Name: "chat-writer", Device: "phone"}).Token
+
+	lives := cluster.Routes()[0] // and knows nothing of the loss until it goes on
+	if err := lives.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Redis().Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.RestartRoute(t.Context(), cluster.Routes()[1]); err != nil { // it makes another key
+		t.Fatal(err)
+	}
+	if err := lives.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	crowd.round()
+	wait.Within(t, 5*time.Second, "everybody is shown what was sent into the empty store", crowd.caughtUp)
+
+	var all sync.WaitGroup
+	for i, url := range urls {
+		for n := range 4 {
+			all.Go(func() {
+				c := connectAs(t, client.Config{Routes: []string{url}, Name: fmt.Sprintf("new-%d-%d", i, n), Device: "test"})
+				defer c.Close()
+				if err := c.Err(); err != nil {
+					t.Errorf("a newcomer by route %d: %v", i, err)
+				}
+			})
+		}
+		wait.Within(t, 5*time.Second, "a token of before is good at every route", func() bool {
+			code := post(t, url+proto.PathPull, before, proto.PullMessages{}, nil)
+			if code != proto.OK && code.Retry() == proto.RetryNever {
+				t.Fatalf("a token of before by route %d: %v", i, code)
+			}
+			return code == proto.OK
+		})
+	}
+	all.Wait()
+
+	if err := cluster.RestartNode(t.Context(), cluster.Nodes()[0]); err != nil { // and all come anew
+		t.Fatal(err)
+	}
+	crowd.round()
+	wait.Within(t, 5*time.Second, "everybody is shown what was sent after that", crowd.caughtUp)
+	for _, r := range crowd.readers {
+		if err := r.Err(); err != nil {
+			t.Errorf("a client stopped: %v", err)
+		}
+	}
+}
