@@ -204,7 +204,7 @@ func (t *tenure) endOf(place Place) (int64, bool) {
 // of the same membership it must have.
 func (j *Judge) excused(reader *reader, m *message) bool {
 	t := j.group(m.group).tenures[reader.user]
-	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && a.asked >= m.sent })
+	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && (a.told == 0 || a.told >= m.sent) })
 	if leave < 0 {
 		return false
 	}
