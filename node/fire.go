@@ -130,10 +130,12 @@ func (n *Node) fire(ctx context.Context) (time.Duration, error) {
 // ask asks a route to fire, or only what tickets verify with. It takes over the keys, and
 // reports all that the node holds when the store has lost something.
 func (n *Node) ask(ctx context.Context, keys bool) (*proto.FireAnswer, error) {
-	answer, err := n.config.Route.Fire(ctx, &proto.FireRequest{Origin: n.origin, Keys: keys, Time: n.config.Now().UnixMilli()})
+	asked := n.config.Now()
+	answer, err := n.config.Route.Fire(ctx, &proto.FireRequest{Origin: n.origin, Keys: keys, Time: asked.UnixMilli()})
 	if err != nil {
 		return nil, err
 	}
+	n.clocks.Saw(answer.Route, answer.Time, asked, n.config.Now())
 	if err := n.config.Verifier.Learn(answer.GetKeys(), time.Now()); err != nil {
 		n.log.Warn("route tells no keys of tickets", "err", err)
 	}

@@ -1,12 +1,15 @@
 package node
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // A node asks when the route wants to be asked and at least twice a minute, never
@@ -151,4 +154,30 @@ func TestNodeLearnsTicketKeysWhenItAsksToFire(t *testing.T) {
 			}
 		}
 	})(t)
+}
+
+// A node compares its clock with that of the route which answers, and names it.
+func TestNodeTellsHowFarARoutesClockIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		w := start(t, func(c *Config) { c.Registerer = registry })
+		w.route.set(func(s *script) {
+			s.fire = func(q *proto.FireRequest) (*proto.FireAnswer, error) {
+				if q.Time != time.Now().UnixMilli() {
+					t.Errorf("the node's clock is told as %d", q.Time)
+				}
+				return &proto.FireAnswer{Next: 1000, Time: q.Time + 125_000, Route: "east :8083"}, nil
+			}
+		})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		want := `
+			# HELP cim_clock_difference_seconds How far a peer's clock is ahead of this process's, as seen last; below zero: behind.
+			# TYPE cim_clock_difference_seconds gauge
+			cim_clock_difference_seconds{peer="east :8083"} 125
+		`
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "cim_clock_difference_seconds"); err != nil {
+			t.Error(err)
+		}
+	})
 }

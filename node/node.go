@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/skew"
 	"github.com/cim-go/cim/proto/stream"
 )
 
@@ -30,6 +31,7 @@ type Node struct {
 	reconciler *reconciler
 	asker      *asker
 	keys       *keys
+	clocks     *skew.Clocks
 	lost       atomic.Int64 // when the store lost something, as a route told last
 	drainer    *drainer
 	streams    *stream.Server // of routes that push
@@ -64,6 +66,11 @@ func New(c Config) (*Node, error) {
 	n.keys = newKeys(n)
 	n.drainer = newDrainer(n, c.Registerer)
 	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
+	clocks, err := skew.New(c.Registerer, n.log)
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	n.clocks = clocks
 	links, err := link.NewServer(c.link(n.accept))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)

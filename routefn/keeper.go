@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cim-go/cim/proto/skew"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -29,6 +30,7 @@ type keeper struct {
 	issuer *token.Issuer
 	keyed  bool // the keys are the store's
 	log    *slog.Logger
+	clock  func()                // compares the store's clock
 	lost   func(context.Context) // told by the first of all routes that finds a loss
 
 	looks looks
@@ -40,8 +42,13 @@ type keeper struct {
 	keys   int
 }
 
-func newKeeper(c Config, lost func(context.Context)) *keeper {
-	k := &keeper{watch: c.Watch, issuer: c.Issuer, keyed: c.Watch != nil, log: c.Logger, lost: lost}
+func newKeeper(c Config, clocks *skew.Clocks, lost func(context.Context)) *keeper {
+	k := &keeper{watch: c.Watch, issuer: c.Issuer, keyed: c.Watch != nil, log: c.Logger, lost: lost, clock: func() {
+		if ms, ok := c.Store.Clock(); ok {
+			now := c.Now()
+			clocks.Saw("store", ms, now, now)
+		}
+	}}
 	if !k.keyed {
 		k.watch = c.Store.Watch(false)
 	}
@@ -104,6 +111,7 @@ func (k *keeper) lookOnce() error {
 		k.log.Debug("the store does not show its keys", "err", err)
 		return err
 	}
+	k.clock()
 	if err := k.take(); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ func (rt *Route) NodeFire(w http.ResponseWriter, r *http.Request) { serveNode(rt
 // fireForNode goes on when the caller hangs up, so that no shard stays leased in
 // the middle. A node that only asks for keys is answered with what the store has now.
 func (rt *Route) fireForNode(ctx context.Context, q *proto.FireRequest) (*proto.FireAnswer, error) {
+	now := rt.cfg.Now()
+	rt.clocks.Saw(q.GetOrigin().GetNode(), q.GetTime(), now, now)
 	if q.GetKeys() {
 		if err := rt.keeper.look(); err != nil && rt.keeper.keyed {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/skew"
 	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/record"
@@ -24,6 +25,7 @@ type Route struct {
 	looks     looks
 	outage    outage
 	keeper    *keeper
+	clocks    *skew.Clocks // of the store and of nodes
 
 	admission *admission.Limiter
 
@@ -42,7 +44,10 @@ func New(c Config) (*Route, error) {
 		return nil, err
 	}
 	rt := &Route{cfg: c, metrics: m, passwords: newPasswords(c.Busy), admission: limiter}
-	rt.keeper = newKeeper(c, rt.tellLoss)
+	if rt.clocks, err = skew.New(c.Registerer, c.Logger); err != nil {
+		return nil, err
+	}
+	rt.keeper = newKeeper(c, rt.clocks, rt.tellLoss)
 	rt.nodes = newNodes(c)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})

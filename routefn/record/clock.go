@@ -133,3 +133,7 @@ func (s *Store) now(ctx context.Context) (int64, error) {
 	}
 	return clockMs(ask.reply[0]), nil // although the wall clock may have been set again since
 }
+
+// Clock returns the time of the store in ms since 1970, as it was heard within the last
+// minute; false if it was not. It asks nobody.
+func (s *Store) Clock() (ms int64, ok bool) { return s.clock.at(s.clock.moment()) }
