@@ -191,6 +191,11 @@
 // a renewal 7.5 us: BenchmarkEnter. By a script, which parsed leases kept as one text,
 // entering took 17 to 20 us on the same machine.
 //
+// With Config.Replicas, a look at what another route stored takes 13 to 20 us of the
+// primary where many share a WAIT, and a WAIT for one alone 70 us, most of it for the
+// answers of the replica: BenchmarkReplicatedReads. What is known to be replicated
+// takes nothing.
+//
 // Asking all shards whether something is due takes some 50 us on one server. A
 // delayed message takes 115 us from its scheduling to its removal, both copies
 // included: BenchmarkDelayed.

@@ -297,7 +297,10 @@ func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
 			}
 		}
 		resume()
-		wantIDs(t, take(t, s, alice, "n1"), "1")
+		eventually(t, "it is taken", func() bool {
+			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 10)
+			return err == nil && len(list) == 1
+		})
 		if err := dial(t, Config{URL: replica.URL()}).Cancel(t.Context(), alice, "1"); err == nil {
 			t.Error("it was cancelled at the replica, which ought to know that it was taken")
 		}

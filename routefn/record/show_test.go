@@ -127,7 +127,12 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 		})
 		resume()
 		for what, s := range map[string]*Store{"a route that was there before": s, "a route that has just started": fresh()} {
-			wantAll("replica there, "+what, s, func(_, got string, err error) bool { return got == "1:new" && err == nil })
+			for name, read := range reads {
+				eventually(t, "with its replica there, "+what+" tells all by "+name, func() bool { // which may take longer than shortWait
+					got, err := read(t.Context(), s, r)
+					return got == "1:new" && err == nil
+				})
+			}
 		}
 	})
 }
