@@ -23,7 +23,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden transcripts anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(inPane); socket != "" {
+		chatInPane(socket)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // typist is a terminal without one: what is typed is echoed with a prompt, so
 // that transcripts read as a user would see them.

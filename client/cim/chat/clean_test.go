@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode"
 
-	"golang.org/x/term"
+	"github.com/cim-go/cim/client/cim/chat/line"
 )
 
 func TestNothingThatATerminalObeysIsShown(t *testing.T) {
@@ -69,11 +69,8 @@ func TestLongPipedLineEndsTheInput(t *testing.T) {
 // column on.
 func TestTerminalKeepsThePromptBelow(t *testing.T) {
 	var out bytes.Buffer
-	rw := struct {
-		io.Reader
-		io.Writer
-	}{strings.NewReader("hi\r"), &out}
-	s := &terminal{t: term.NewTerminal(rw, prompt), in: -1, out: -1, colour: true}
+	size := func() (width, height int) { return 80, 24 }
+	s := &terminal{e: line.New(strings.NewReader("hi\r"), &out, prompt, size), in: -1, colour: true}
 	if line, err := s.readLine(); line != "hi" || err != nil {
 		t.Errorf("read %q, %v", line, err)
 	}

@@ -1,8 +1,8 @@
 // Package chat is the interactive terminal: it shows what arrives, sends what is
 // typed, and understands the commands that users of CIM know.
 //
-// On a terminal the prompt stays below what arrives, lines are edited in place,
-// and colour marks what is private. Elsewhere, in a pipe or a test, it reads lines
+// On a terminal the prompt stays below what arrives, lines are edited in place (see
+// package line), and colour marks what is private. Elsewhere, in a pipe or a test, it reads lines
 // and writes lines. Colour never carries a meaning of its own, and is not used
 // when NO_COLOR is set.
 //

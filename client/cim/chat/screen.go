@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"github.com/cim-go/cim/client/cim/chat/line"
 )
 
 // screen is where lines come from and go to. print and the styles may be called
@@ -40,16 +42,14 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 		unstyle()
 		return nil, fmt.Errorf("prepare terminal: %w", err)
 	}
-	both := struct {
-		io.Reader
-		io.Writer
-	}{i, o}
-	t := &terminal{
-		t: term.NewTerminal(both, prompt), in: int(i.Fd()), out: int(o.Fd()),
-		before: before, unstyle: unstyle, colour: os.Getenv("NO_COLOR") == "",
+	size := func() (width, height int) {
+		width, height, _ = term.GetSize(int(o.Fd())) // one system call, and no signal is needed
+		return width, height
 	}
-	t.fit()
-	return t, nil
+	return &terminal{
+		e: line.New(i, o, prompt, size), in: int(i.Fd()),
+		before: before, unstyle: unstyle, colour: os.Getenv("NO_COLOR") == "",
+	}, nil
 }
 
 // maxLine is the longest line read from a pipe, in bytes: more than any message.
@@ -95,32 +95,18 @@ func (p *plain) close()               {}
 
 // terminal keeps a prompt below what it prints.
 type terminal struct {
-	t       *term.Terminal
-	in, out int // file descriptors
+	e       *line.Editor
+	in      int // file descriptor
 	before  *term.State
 	unstyle func()
 	colour  bool
 }
 
 // readLine returns io.EOF at Ctrl-C and Ctrl-D.
-func (t *terminal) readLine() (string, error) {
-	line, err := t.t.ReadLine()
-	if errors.Is(err, term.ErrPasteIndicator) {
-		err = nil
-	}
-	return line, err
-}
+func (t *terminal) readLine() (string, error) { return t.e.Read() }
 
 func (t *terminal) print(line string) {
-	t.fit()
-	io.WriteString(t.t, line+"\n")
-}
-
-// fit follows the window's size. It costs one system call, and needs no signal.
-func (t *terminal) fit() {
-	if width, height, err := term.GetSize(t.out); err == nil && width > 0 {
-		t.t.SetSize(width, height) // only complains of what it could not redraw
-	}
+	_ = t.e.Print(line) // a terminal that is gone ends readLine
 }
 
 func (t *terminal) dim(s string) string  { return t.style("\x1b[2m", s) }

@@ -1,0 +1,126 @@
+package line
+
+import "unicode/utf8"
+
+// key is a function key, or else a character to insert.
+type key int
+
+const (
+	character key = iota
+	ignored
+	enter
+	interrupt
+	left
+	right
+	wordLeft
+	wordRight
+	home
+	end
+	up
+	down
+	backspace
+	deleteOrEnd // Ctrl-D: the end of input in an empty line
+	deleteNext
+	deleteWordBefore
+	deleteWordAfter
+	deleteToStart
+	deleteToEnd
+	transpose
+	clearScreen
+	pasteStart
+	pasteEnd
+)
+
+const escape = 0x1b
+
+var controls = map[byte]key{
+	1: home, 2: left, 3: interrupt, 4: deleteOrEnd, 5: end, 6: right, 8: backspace,
+	'\n': enter, 11: deleteToEnd, 12: clearScreen, '\r': enter, 14: down, 16: up, 20: transpose,
+	21: deleteToStart, 23: deleteWordBefore, 127: backspace,
+}
+
+// By what follows the escape; what xterm, rxvt, the Linux console and tmux send.
+var sequences = map[string]key{
+	"[A": up, "[B": down, "[C": right, "[D": left, "[H": home, "[F": end,
+	"OA": up, "OB": down, "OC": right, "OD": left, "OH": home, "OF": end,
+	"[1~": home, "[7~": home, "[4~": end, "[8~": end, "[3~": deleteNext,
+	"[1;3C": wordRight, "[1;3D": wordLeft, "[1;5C": wordRight, "[1;5D": wordLeft,
+	"[3;3~": deleteWordAfter, "[3;5~": deleteWordAfter,
+	"b": wordLeft, "f": wordRight, "d": deleteWordAfter, "\x7f": deleteWordBefore, "\b": deleteWordBefore,
+	"[200~": pasteStart, "[201~": pasteEnd,
+}
+
+// next takes the first key from what was read. size is zero when more bytes are
+// needed to know it; s is the character to insert.
+func next(b []byte, pasting bool) (k key, s string, size int) {
+	switch {
+	case len(b) == 0:
+		return ignored, "", 0
+	case b[0] == escape:
+		k, size := nextSequence(b)
+		if pasting && k != pasteEnd {
+			k = ignored
+		}
+		return k, "", size
+	case pasting && b[0] == '\t':
+		return character, " ", 1
+	case pasting && b[0] != '\r' && b[0] != '\n' && (b[0] < ' ' || b[0] == 127):
+		return ignored, "", 1
+	}
+	if k, ok := controls[b[0]]; ok {
+		return k, "", 1
+	}
+	if b[0] < ' ' {
+		return ignored, "", 1
+	}
+	if !utf8.FullRune(b) {
+		return ignored, "", 0
+	}
+	r, size := utf8.DecodeRune(b)
+	if r >= 0x80 && r < 0xa0 { // a control character of eight bits
+		return ignored, "", size
+	}
+	return character, string(r), size
+}
+
+// nextSequence reads an escape and what belongs to it. Unknown ones are ignored.
+func nextSequence(b []byte) (k key, size int) {
+	if size = sequenceSize(b); size == 0 {
+		return ignored, 0
+	}
+	if k, ok := sequences[string(b[1:size])]; ok {
+		return k, size
+	}
+	return ignored, size
+}
+
+// sequenceSize returns how long the sequence at the start of b is; zero: not known
+// yet.
+func sequenceSize(b []byte) int {
+	switch {
+	case len(b) < 2:
+		return 0
+	case b[1] == escape:
+		return 1
+	case b[1] == 'O' && len(b) < 3:
+		return 0
+	case b[1] == 'O':
+		return 3
+	case b[1] >= 0x80: // a character typed with Alt
+		return 1
+	case b[1] != '[':
+		return 2
+	}
+	// Parameters, then one byte that ends them; "[[" is how the Linux console begins
+	// its function keys.
+	for i, c := range b[2:] {
+		switch {
+		case i == 0 && c == '[', c >= 0x20 && c < 0x40:
+		case c >= 0x40 && c < 0x7f:
+			return i + 3
+		default: // broken off
+			return i + 2
+		}
+	}
+	return 0
+}

@@ -1,0 +1,103 @@
+package line
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// text is the line that is edited. The cursor is a byte offset at the start of a
+// cluster, or at the end.
+type text struct {
+	s      string
+	cursor int
+}
+
+// starts returns where the clusters of s begin, and its length.
+func starts(s string) []int {
+	list := []int{0}
+	for at, g := 0, displaywidth.StringGraphemes(s); g.Next(); {
+		at += len(g.Value())
+		list = append(list, at)
+	}
+	return list
+}
+
+// before returns the start of the cluster that ends at or holds the byte before at.
+func (t *text) before(at int) int {
+	last := 0
+	for _, s := range starts(t.s) {
+		if s >= at {
+			break
+		}
+		last = s
+	}
+	return last
+}
+
+// after returns the first start of a cluster behind at.
+func (t *text) after(at int) int {
+	for _, s := range starts(t.s) {
+		if s > at {
+			return s
+		}
+	}
+	return len(t.s)
+}
+
+// insert puts s at the cursor, and the cursor behind it. An accent becomes part of
+// the cluster before it.
+func (t *text) insert(s string) {
+	end := t.cursor + len(s)
+	t.s = t.s[:t.cursor] + s + t.s[t.cursor:]
+	t.cursor = t.after(end - 1)
+}
+
+// cut removes what is between two places and leaves the cursor there.
+func (t *text) cut(from, to int) {
+	t.s = t.s[:from] + t.s[to:]
+	t.cursor = from
+	if from > 0 {
+		t.cursor = t.after(from - 1) // the two sides may have become one cluster
+	}
+}
+
+func (t *text) set(s string) { t.s, t.cursor = s, len(s) }
+
+// wordBefore returns where the word in front of the cursor begins.
+func (t *text) wordBefore() int {
+	s := strings.TrimRightFunc(t.s[:t.cursor], unicode.IsSpace)
+	at := strings.LastIndexFunc(s, unicode.IsSpace)
+	if at < 0 {
+		return 0
+	}
+	_, size := utf8.DecodeRuneInString(s[at:])
+	return t.after(at + size - 1)
+}
+
+// wordAfter returns where the word behind the cursor ends.
+func (t *text) wordAfter() int {
+	rest := t.s[t.cursor:]
+	begin := len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
+	end := strings.IndexFunc(rest[begin:], unicode.IsSpace)
+	if end < 0 {
+		return len(t.s)
+	}
+	return t.after(t.cursor + begin + end - 1)
+}
+
+// transpose swaps the clusters around the cursor, at the end the last two.
+func (t *text) transpose() {
+	middle := t.cursor
+	if middle == len(t.s) {
+		middle = t.before(middle)
+	}
+	if middle == 0 {
+		return
+	}
+	from, to := t.before(middle), t.after(middle)
+	t.s = t.s[:from] + t.s[middle:to] + t.s[from:middle] + t.s[to:]
+	t.cursor = t.after(to - 1)
+}
