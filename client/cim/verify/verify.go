@@ -175,7 +175,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	if failed == nil {
 		watcher.settle(life, c.Settle)
 		book.Write(ledger.Record{Kind: ledger.Quiet})
-		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteHeld(life, cluster, book))
+		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteSessions(life, cluster, people, book), noteHeld(life, cluster, book))
 	}
 	end()
 	failed = errors.Join(failed, people.Close())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -37,7 +38,7 @@ func (c *Crowd) Audit(ctx context.Context, routes []string) error {
 		if err != nil {
 			return fmt.Errorf("audit logs of %v: %w", d, err)
 		}
-		return a.auditAs(ctx, reader)
+		return errors.Join(a.auditAs(ctx, reader), a.delayedOf(ctx, reader))
 	})
 }
 
@@ -55,6 +56,19 @@ func (a *auditor) auditAs(ctx context.Context, c *client.Client) error {
 	for _, log := range logs {
 		if err := a.audit(ctx, c, log); err != nil {
 			return fmt.Errorf("audit log %d of %d: %w", log, c.Self().User, err)
+		}
+	}
+	return nil
+}
+
+// delayedOf writes down which delayed messages wait still.
+func (a *auditor) delayedOf(ctx context.Context, c *client.Client) error {
+	for m, err := range c.Scheduled(ctx) {
+		if err != nil {
+			return fmt.Errorf("audit delayed messages of %d: %w", c.Self().User, err)
+		}
+		if m.State == proto.StatePending || m.State == proto.StateFiring {
+			a.out.Write(ledger.Record{Kind: ledger.Waits, User: c.Self().User, ID: m.ID})
 		}
 	}
 	return nil

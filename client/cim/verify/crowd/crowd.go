@@ -175,6 +175,16 @@ func (c *Crowd) Guests() []Guest {
 	return guests
 }
 
+// Users returns the ids of all users.
+func (c *Crowd) Users() (list []int64) {
+	for _, d := range c.devices {
+		if d.device == "phone" {
+			list = append(list, d.user)
+		}
+	}
+	return list
+}
+
 // Files returns the devices that keep their history in a file, Crowded those of
 // users who are in as many groups as one may be.
 func (c *Crowd) Files() (list []*Device) {

@@ -35,6 +35,7 @@ type Judge struct {
 	loggedOut map[device]int64  // us, since when
 	keep      int               // entries that logs keep at most; zero: enough
 	early     map[device]Record // connections of devices that have not joined yet
+	sessions  []Record          // that the store has in the end
 	held      []Held            // by the processes in the end
 	verdict   Verdict
 }
@@ -179,6 +180,8 @@ func (j *Judge) Hear(r Record) {
 		j.marks = append(j.marks, mark{device{r.User, r.Device}, r.ID, r.To, r.Time})
 	case LoggedIn, LoggedOut, Tried:
 		j.leave(r)
+	case Session, Waits:
+		j.finally(r)
 	case Process:
 		j.held = append(j.held, *r.Held)
 	case Functions:
@@ -426,6 +429,7 @@ func (j *Judge) Verdict() Verdict {
 	v.judgeNowhere(j)
 	v.judgeTrimmed(j)
 	v.judgeProcesses(j)
+	v.judgeSessions(j)
 	v.tally(j)
 	slices.Sort(v.Sends)
 	slices.Sort(v.Deliveries)

@@ -44,6 +44,8 @@ const (
 	LoggedOut Kind = "logged out" // it was told that the token is useless
 	Tried     Kind = "tried"      // the token was shown again: Note says where and for what, Code what came of it
 	Stalled   Kind = "stalled"    // nobody had time to do anything in the Lasted before this record
+	Session   Kind = "session"    // the store has a live session of User's Device at Node in the end
+	Waits     Kind = "waits"      // User's delayed message ID waits still in the end
 	Process   Kind = "process"    // what a process of the cluster holds in the end: Held
 	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
 	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox

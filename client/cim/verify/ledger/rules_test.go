@@ -315,3 +315,43 @@ func TestLossOfTheStoreIsAnnounced(t *testing.T) {
 		})
 	}
 }
+
+func TestStoreHasOneSessionForEachConnection(t *testing.T) {
+	start := when(0, append(joined(), connected(bob, "phone", "node-1"), Record{Kind: Away, User: carol, Device: "phone"})...)
+	session := func(user int64, device, node string) Record {
+		return Record{Kind: Session, User: user, Device: device, Node: node}
+	}
+	all := []Record{session(alice, "phone", ""), session(alice, "laptop", ""), session(bob, "phone", "node-1")}
+	logout := Record{Kind: LoggedOut, User: alice, Device: "kiosk"}
+	for name, test := range map[string]struct {
+		book book
+		want string
+	}{
+		"one each":             {when(1001, all...), ""},
+		"nobody looked":        {nil, ""},
+		"none":                 {when(1001, all[:2]...), "no session"},
+		"of one who is away":   {when(1001, append(all, session(carol, "phone", "node-1"))...), "ghost"},
+		"at another node":      {when(1001, append(all[:2:2], session(bob, "phone", "node-2"))...), "ghost"},
+		"two":                  {when(1001, append(all, all[0])...), "ghost"},
+		"after a logout":       {when(1001, append([]Record{logout, session(alice, "kiosk", "node-1")}, all...)...), "ghost"},
+		"of a device not here": {when(1001, append(all, session(alice, "kiosk", "node-1"))...), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := NewJudge()
+			for _, r := range slices.Concat(start, when(1000, Record{Kind: Quiet}), test.book) {
+				j.Hear(r)
+			}
+			expect(t, j.Verdict(), test.want)
+		})
+	}
+}
+
+func TestDelayedMessageThatWaitsForEverIsSeen(t *testing.T) {
+	m := sent("a", bob)
+	m.Delay = 5_000_000
+	waits := Record{Kind: Waits, User: alice, ID: "a"}
+	taken := when(1, m, told(Accepted, "a"), told(TakesBack, "a")) // it may be sent or not
+	for seconds, want := range map[float64]string{15: "", 60: "left over"} {
+		expect(t, judged(when(0, joined()...), taken, when(seconds, waits)), want)
+	}
+}
