@@ -21,8 +21,8 @@ func (j *Judge) isolate(r Record) {
 	}
 }
 
-// judgeAlone judges what was sent and accepted while no replica could have it. To
-// schedule a delayed message is to accept it, too.
+// judgeAlone judges what was sent and accepted, or sent and shown, while no replica
+// could have it. To schedule a delayed message is to accept it, too.
 func (v *Verdict) judgeAlone(j *Judge) {
 	if v.Ack != AckReplica {
 		return
@@ -31,6 +31,15 @@ func (v *Verdict) judgeAlone(j *Judge) {
 		for _, a := range j.alone {
 			if !a.cut && m.accepted != 0 && m.sent > a.from && m.accepted < a.to {
 				v.violate("alone", "%v was accepted at %v, when no replica could have it", m, micros(m.accepted))
+			}
+		}
+	}
+	for _, reader := range j.readers {
+		for _, m := range reader.shown {
+			for _, a := range j.alone {
+				if !a.cut && m.change == "" && m.sent > a.from && m.at < a.to {
+					v.violate("alone", "%v was shown %v at %v, when no replica could have it", reader, m.message, micros(m.at))
+				}
 			}
 		}
 	}

@@ -17,10 +17,11 @@ func TestAcceptedWithoutAReplica(t *testing.T) {
 		book book
 		want int
 	}{
-		"in the middle":              {ack(AckReplica).with(broken).with(both...).with(shows...).with(healed), 1},
+		"in the middle":              {ack(AckReplica).with(broken).with(both...).with(shows...).with(healed), 2},
 		"by the primary":             {ack("").with(broken).with(both...).with(shows...).with(healed), 0},
 		"sent before":                {ack(AckReplica).with(both[0], broken, both[1]).with(shows...).with(healed), 0},
-		"accepted behind":            {ack(AckReplica).with(broken, both[0]).with(shows...).with(healed, both[1]), 0},
+		"shown before it is over":    {ack(AckReplica).with(broken, both[0]).with(shows...).with(healed, both[1]), 2},
+		"accepted and shown behind":  {ack(AckReplica).with(broken, both[0], healed, both[1]).with(shows...), 0},
 		"healed nobody knows when":   {ack(AckReplica).with(broken).with(both...).with(healed).with(shows...), 0},
 		"after it, in the same book": {ack(AckReplica).with(broken).with(shows[:0]...).with(healed).with(both...).with(shows...), 0},
 	}
