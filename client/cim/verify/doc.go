@@ -14,13 +14,23 @@
 // the same story, and not the same run.
 //
 // The store has one of three forms, each with faults of its own: a single server is
-// killed, has its clock set, or goes on while its connections are cut and its answers
-// are lost; of the others, primaries are lost, replicas stand still, slots move. What a
-// run cannot break it says. A failover of a store that is told "accepted" by its
-// primary alone may lose the last moments: those are counted, and are no violation.
+// killed, has its clock set, goes on while its connections are cut and its answers are
+// lost, or comes back older or empty; of the others, primaries are lost, replicas stand
+// still, slots move. Any form is paused, slow, full, or refuses writes. What a run
+// cannot break it says, and what it could have broken and did not. A failover of a
+// store that is told "accepted" by its primary alone may lose the last moments, and
+// one that comes back older or empty what it no longer has: that is counted, and is no
+// violation.
+//
+// Clocks of nodes and routes are wrong by what CIM_TEST_CLOCK's file says, see
+// config.Clock. Promised times are judged by a clock of the run's own: moments in
+// which a timer of 100 ms came more than 200 ms late are not counted.
+//
+// A run that cannot come to its end, because a fault cannot be healed or a process
+// ended by itself, is judged all the same, says so, and calls nothing lost.
 //
 // What it does not break: the network between clients, nodes and routes other
-// than by their processes, a disk that loses what was synced.
+// than by their processes and a proxy, a disk that loses what was synced.
 //
 // Whether it would notice is checked, too: breakage/run breaks the code on purpose,
 // in one way after the other, and demands the violation that belongs to it.

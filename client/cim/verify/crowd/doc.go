@@ -13,6 +13,10 @@
 // There are groups of 2 to 55 members, made at the start. Members leave and come
 // back, others join; a few messages go to groups whose sender is not in them. Some
 // messages are left with the servers to be sent later, and some of those taken back.
+// The maker of a group adds and removes two users by turns. If asked, three users are in
+// as many groups as one may be. A kiosk logs in and out, and shows its token again.
+//
+// A device that is none of the SDK's is a Guest, too: what faults hit.
 //
 // What a device sends, to whom, how long it is and when it is due follows from
 // the seed and the device's place in the crowd alone, so that the same seed is

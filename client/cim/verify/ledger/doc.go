@@ -51,10 +51,25 @@
 //     one message at two places, or only one of them was shown it at all; a log has
 //     another message at a place, or a joining of one who was a member; a sender was
 //     told of a place that another message has;
-//   - alone: accepted while no replica could have it, where that needs one;
+//   - alone: accepted, or shown, while no replica could have it, where that needs one;
 //   - early: a delayed message, shown before its time;
 //   - cancelled: a delayed message, shown although its sender was told that it is
 //     taken back;
+//   - late: shown later than is promised, with nothing in the way: 30 s for what
+//     nobody pushed, 1 s for a delayed message and 11 s if who sent it died;
+//   - held: a device stayed on a node that stood still for longer than 15 s;
+//   - delayed order: a sender's delayed messages, shown in another order than that in
+//     which they were due;
+//   - joining order: a message stands before its sender's joining or behind his leaving;
+//   - mark: a sender was told that a message was shown, and it was not;
+//   - readable: a token was served after its device was told that it is logged out;
+//   - nowhere: shown or accepted, and in no log in the end, though that is not full;
+//   - trimmed: a device was told that entries are too old, and they are there, or
+//     the log is not full;
+//   - ghost, no session: a live session in the store of who has no connection, or a
+//     connection of which it does not know;
+//   - left over: a delayed message that waits long behind its time;
+//   - goroutines, memory: a process holds too much when all is quiet;
 //   - stuck: without an answer when all is healed and quiet;
 //   - stopped: a client gave up for good, although nobody told it to.
 //
@@ -68,6 +83,16 @@
 // else stays a violation: a loss outside of that, a double, a swap, devices that
 // have different logs at the end. Where "accepted" means stored on a replica,
 // nothing may be lost.
+//
+// A store that comes back older, or empty, loses its tail, or everything, whatever
+// "accepted" means; what is accepted afterwards is not lost.
+//
+// # A run that was cut short
+//
+// If the ledger says that the run did not come to its end, or ends before all was
+// quiet, nothing is said of what had still to be shown.
+//
+// # A message without an answer
 //
 // A message whose sender gave up without an answer may be shown or not, but to
 // all devices of a log or to none, and at most once. He may send it again, with
