@@ -30,6 +30,7 @@ type Process struct {
 // life is from one start to its end.
 type life struct {
 	process *os.Process
+	began   time.Time
 	done    chan struct{} // closed when it has ended
 
 	// Written before done is closed.
@@ -61,7 +62,7 @@ func (p *Process) begin(command []string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	l := &life{process: cmd.Process, done: make(chan struct{})}
+	l := &life{process: cmd.Process, began: time.Now(), done: make(chan struct{})}
 	p.life.Store(l)
 	go func() {
 		l.err = cmd.Wait()
@@ -72,6 +73,9 @@ func (p *Process) begin(command []string) error {
 
 // PID returns the process id.
 func (p *Process) PID() int { return p.life.Load().process.Pid }
+
+// Began is when the present life began, or the last.
+func (p *Process) Began() time.Time { return p.life.Load().began }
 
 // Done is closed when the process has ended. A process that is started again has
 // another.

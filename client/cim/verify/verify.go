@@ -74,7 +74,11 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
 	watcher.say("seed %d; starting %d nodes and %d routes, store: %s", c.Seed, c.Nodes, c.Routes, c.Store)
 	repeaters := repeatersFor(faults)
-	cluster, noZK, err := c.start(ctx, faults, repeaters)
+	keys, err := c.keysFor(faults)
+	if err != nil {
+		return err
+	}
+	cluster, noZK, err := c.start(ctx, faults, repeaters, keys)
 	if err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	if err != nil {
 		return errors.Join(err, book.Close())
 	}
-	if err := c.drive(ctx, faults, cluster, people, noZK, repeaters, book, watcher); err != nil {
+	if err := c.drive(ctx, faults, cluster, people, noZK, repeaters, keys, book, watcher); err != nil {
 		watcher.say("cut short: %v", err)
 		book.Write(ledger.Record{Kind: ledger.CutShort, Note: err.Error()})
 	}
@@ -116,15 +120,28 @@ func repeatersFor(faults []fault.Fault) *fault.Repeaters {
 	return nil
 }
 
+// keysFor returns the file of the routes' keys if they are to change, or nil: then
+// the store has the key. A store that comes back empty is to have lost that, too.
+func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
+	names := namesOf(faults)
+	if !slices.Contains(names, "route-key") || c.Store == Single && slices.Contains(names, "store-empty") {
+		return nil, nil
+	}
+	return fault.NewRouteKeys(c.Dir)
+}
+
 // start starts the cluster with what the faults need, as far as this machine has
 // it. noZK says why there is no ZooKeeper.
-func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *fault.Repeaters) (cluster *up.Cluster, noZK string, err error) {
+func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) (cluster *up.Cluster, noZK string, err error) {
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir}
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
 	}
 	if c.Keep > 0 {
 		config.RouteFlags = append(config.RouteFlags, "-keep-count", strconv.Itoa(c.Keep))
+	}
+	if keys != nil {
+		config.RouteFlags = append(config.RouteFlags, keys.Flags()...)
 	}
 	if repeaters != nil {
 		config.Front = repeaters.Front
@@ -153,8 +170,8 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *faul
 }
 
 // drive lets the crowd talk while things break, and sends it home.
-func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, repeaters *fault.Repeaters, book *ledger.Writer, watcher *watcher) error {
-	world := fault.NewWorld(cluster, people, noZK, c.NoCut, repeaters)
+func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, repeaters *fault.Repeaters, keys *fault.RouteKeys, book *ledger.Writer, watcher *watcher) error {
+	world := fault.NewWorld(cluster, people, noZK, c.NoCut, repeaters, keys)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Guests()), c.Users, len(plan), c.Duration)
 

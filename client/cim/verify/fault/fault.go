@@ -77,7 +77,7 @@ type Wound struct {
 // All returns every fault there is.
 func All() []Fault {
 	return []Fault{
-		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, routeKill{}, routePause{}, clockRoute{},
+		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, routeKill{}, routePause{}, routeKey{}, clockRoute{},
 		redisKill{}, redisCut{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		storePause{}, storeSlow{}, storeFull{}, storeReadOnly{}, storeEmpty{}, storeOlder{},
 		zkStop{}, zkExpire{}, repeatProxy{},
@@ -97,15 +97,16 @@ type World struct {
 	signals bool // see up.Signals
 
 	repeaters *Repeaters // nil: nothing stands in front of the routes
+	keys      *RouteKeys // nil: the store has the routes' key
 }
 
 // NewWorld returns the world of a cluster that just started and its users. noZK
 // says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
-// cut, if it cannot. Repeaters may be nil.
-func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noCut string, repeaters *Repeaters) *World {
+// cut, if it cannot. Repeaters and keys may be nil.
+func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noCut string, repeaters *Repeaters, keys *RouteKeys) *World {
 	w := &World{
 		cluster: cluster, devices: people.Guests(), files: people.Files(), crowded: people.Crowded(),
-		noZK: noZK, noCut: noCut, signals: up.Signals, repeaters: repeaters,
+		noZK: noZK, noCut: noCut, signals: up.Signals, repeaters: repeaters, keys: keys,
 	}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})
