@@ -107,8 +107,10 @@ func (rt *Route) mount(list []useCase) *chi.Mux {
 			mux.MethodFunc(method, u.path, func(w http.ResponseWriter, r *http.Request) { u.handler(rt, w, r) })
 		}
 	}
-	mux.Get(proto.PathHealth, rt.Health)
-	mux.Get(proto.PathReady, rt.Ready)
+	for path, check := range map[string]http.HandlerFunc{proto.PathHealth: rt.Health, proto.PathReady: rt.Ready} {
+		mux.Get(path, check)
+		mux.Head(path, check) // without the body, as package http sees to
+	}
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		failJSON(w, http.StatusNotFound, proto.Err(proto.NotFound, ""))
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +28,27 @@ func TestStrangePathsAndMethodsAreAnsweredWithACode(t *testing.T) {
 	status, header, b := w.call(http.MethodGet, proto.PathSend, "", "", "")
 	if status != http.StatusMethodNotAllowed || header.Get("Allow") != "POST" || !strings.Contains(string(b), `"not-found"`) {
 		t.Errorf("wrong method: %d, %v, %s", status, header, b)
+	}
+}
+
+func TestHealthIsToldByHeadToo(t *testing.T) {
+	w := newWorld(t, nil)
+	only, err := w.route.Only("login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, handler := range []http.Handler{w.route.Handler(), only} {
+		server := httptest.NewServer(handler)
+		for _, path := range []string{proto.PathHealth, proto.PathReady} {
+			answer, err := http.Head(server.URL + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK || len(body) > 0 {
+				t.Errorf("HEAD %s: %s, %q", path, answer.Status, body)
+			}
+		}
+		server.Close()
 	}
 }
 

@@ -36,7 +36,7 @@ func TestStrangerGetsNoGoodbye(t *testing.T) {
 			"a ping":                  framed(t, &proto.Frame{Cmd: proto.Command_PING}),
 			"bytes that are no frame": {3, 0xff, 0xff, 0xff},
 			"an endless length":       bytes.Repeat([]byte{0xff}, 6),
-			"http, not an upgrade":    []byte("POST / HTTP/1.1\r\n\r\n" + strings.Repeat("x", 100)),
+			"a method of nobody's":    []byte("BREW / HTTP/1.1\r\n\r\n" + strings.Repeat("x", 100)),
 		} {
 			conn := w.dial()
 			r := <-w.accepted

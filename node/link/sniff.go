@@ -17,14 +17,19 @@ type input interface {
 // the sniffer's.
 var errTLS = errors.New("peer speaks TLS")
 
-var (
-	startHTTP = []byte("GET ")
-	startTLS  = []byte{0x16, 0x03} // handshake record, version 3.x
-)
+// startTLS is a handshake record, version 3.x.
+var startTLS = []byte{0x16, 0x03}
+
+// startsHTTP are the methods of HTTP. GET may lead to a WebSocket; the others are
+// those of instruments and mistakes, which get an answer.
+var startsHTTP = [][]byte{
+	[]byte("GET "), []byte("HEAD "), []byte("OPTIONS "), []byte("POST "), []byte("PUT "), []byte("PATCH "), []byte("DELETE "),
+}
 
 // sniffer tells by the first bytes what the peer speaks. No frame begins like
 // the other two: its second byte is a field's tag, and 0x03 is tag 0, while 'E'
-// is field 8, which CIM's message does not have.
+// and 'A' are field 8, which CIM's message does not have, 'O' is no type, and what
+// follows 'P' and 'U', of field 10, cannot.
 type sniffer struct {
 	tls  bool // TLS may come
 	head []byte
@@ -33,19 +38,20 @@ type sniffer struct {
 func (s *sniffer) push(l *Link, b []byte) error {
 	s.head = append(s.head, b...)
 	switch {
-	case len(s.head) < len(startTLS) && s.head[0] != startTLS[0] && s.head[0] != startHTTP[0]:
-		// One byte of something else: an empty frame, say.
 	case s.tls && begins(s.head, startTLS):
 		if len(s.head) < len(startTLS) {
 			return nil
 		}
 		return errTLS
-	case begins(s.head, startHTTP):
-		if len(s.head) < len(startHTTP) {
-			return nil
+	}
+	for _, start := range startsHTTP {
+		if begins(s.head, start) {
+			if len(s.head) < len(start) {
+				return nil
+			}
+			l.in = new(upgrader)
+			return l.in.push(l, s.head)
 		}
-		l.in = new(upgrader)
-		return l.in.push(l, s.head)
 	}
 	l.in = framer{}
 	return l.in.push(l, s.head)

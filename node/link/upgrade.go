@@ -38,7 +38,13 @@ func (u *upgrader) push(l *Link, b []byte) error {
 	if err != nil {
 		return l.reject(http.StatusBadRequest, proto.Invalid)
 	}
-	return l.upgrade(r, u.head[end:])
+	switch r.Method {
+	case http.MethodGet:
+		return l.upgrade(r, u.head[end:])
+	case http.MethodHead:
+		return l.head(r)
+	}
+	return l.reject(http.StatusMethodNotAllowed, proto.NotFound)
 }
 
 // upgrade judges the request and goes on with what came behind it.
@@ -67,6 +73,18 @@ func (l *Link) upgrade(r *http.Request, rest []byte) error {
 	return l.in.push(l, rest)
 }
 
+// head answers as upgrade would a GET that asks for no WebSocket, without the body.
+func (l *Link) head(r *http.Request) error {
+	status := http.StatusUpgradeRequired
+	if r.URL.Path != proto.PathSocket {
+		status = http.StatusNotFound
+	}
+	answer := rejection(status)
+	end := bytes.Index(answer, []byte("\r\n\r\n")) + 4
+	l.closeWith(proto.NotFound, func() []byte { return answer[:end] })
+	return nil
+}
+
 // accept switches the link to WebSocket.
 func (l *Link) accept(key, protocol string) {
 	as := formBinary
@@ -89,15 +107,22 @@ func (l *Link) accept(key, protocol string) {
 
 // reject answers with a status and closes.
 func (l *Link) reject(status int, code proto.Code) error {
-	connection := "Connection: close\r\n"
-	if status == http.StatusUpgradeRequired {
-		connection = "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	}
-	text := http.StatusText(status)
-	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n",
-		status, text, connection, len(text)+1, text)
+	answer := rejection(status)
 	l.closeWith(code, func() []byte { return answer })
 	return nil
+}
+
+func rejection(status int) []byte {
+	connection := "Connection: close\r\n"
+	switch status {
+	case http.StatusUpgradeRequired:
+		connection = "Connection: close, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	case http.StatusMethodNotAllowed:
+		connection += "Allow: GET, HEAD\r\n"
+	}
+	text := http.StatusText(status)
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n",
+		status, text, connection, len(text)+1, text)
 }
 
 // isNonce reports whether a key is 16 bytes in base64.

@@ -317,3 +317,41 @@ type collector struct {
 
 func (c *collector) Handle(f *proto.Frame) { c.fed.Handle(f) }
 func (c *collector) Closed(proto.Code)     {}
+
+// Instruments ask with other methods; who waited for a frame would leave them without
+// an answer until the time for a login is over.
+func TestOtherMethodsAreAnsweredAtOnce(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		w := onTCP(t, Config{Engine: e})
+		for request, want := range map[string]int{
+			"HEAD " + proto.PathSocket: http.StatusUpgradeRequired, "HEAD /": http.StatusNotFound,
+			"OPTIONS *": http.StatusMethodNotAllowed, "OPTIONS " + proto.PathSocket: http.StatusMethodNotAllowed,
+			"POST /": http.StatusMethodNotAllowed, "PUT /": http.StatusMethodNotAllowed,
+			"PATCH /": http.StatusMethodNotAllowed, "DELETE /": http.StatusMethodNotAllowed,
+			"GET /": http.StatusNotFound,
+		} {
+			conn := w.dial()
+			<-w.accepted
+			method, _, _ := strings.Cut(request, " ")
+			for _, part := range []string{request[:1], request[1:] + " HTTP/1.1\r\n", "Host: node\r\n\r\n"} {
+				if _, err := conn.Write([]byte(part)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := io.ReadAll(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := bufio.NewReader(bytes.NewReader(b))
+			answer, err := http.ReadResponse(in, &http.Request{Method: method})
+			if err != nil || answer.StatusCode != want || want == http.StatusMethodNotAllowed && answer.Header.Get("Allow") == "" {
+				t.Errorf("%s: %q, %v, want %d", request, b, err, want)
+				continue
+			}
+			body, _ := io.ReadAll(answer.Body)
+			if rest, _ := io.ReadAll(in); (method == http.MethodHead) != (len(body) == 0) || len(rest) > 0 {
+				t.Errorf("%s: body %q, and then %q", request, body, rest)
+			}
+		}
+	})
+}

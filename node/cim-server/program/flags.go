@@ -57,7 +57,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:11211", "`address` for clients: TCP and WebSocket, and TLS with -tls-cert")
 	fs.StringVar(&f.http, "http", "127.0.0.1:8081", "`address` of the internal HTTP, for routes and operators")
 	fs.StringVar(&f.gossip, "gossip", "127.0.0.1:7946", "`address` of gossip among nodes, TCP and UDP")
-	fs.StringVar(&f.advertise, "advertise", "", "`host` by which routes and nodes reach this one; empty: that of -http, or the private address")
+	fs.StringVar(&f.advertise, "advertise", "", "`host` by which routes and nodes reach this one; empty: that of -http, or the private address.\n-gossip on all addresses (0.0.0.0 or [::]) needs it")
 	fs.StringVar(&f.clientAt, "advertise-client", "", "`host:port` by which clients reach this node; empty: -advertise and the port of -listen")
 	fs.Var(&f.join, "join", "gossip `addresses` of any running nodes, comma-separated:\nhost:port, dns+srv://name, file:///path or exec:command")
 	fs.BoolVar(&f.bootstrap, "bootstrap", false, "be ready although no seed of -join answers: the first node of a cluster")
@@ -110,6 +110,9 @@ func (f *flags) check(set map[string]bool) error {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%w: -%s %q: want host:port", config.ErrUsage, name, address)
 		}
+		if name == "gossip" && onAll(address) && f.advertise == "" {
+			return fmt.Errorf("%w: -gossip %s listens on all addresses: say with -advertise by which one others reach this node", config.ErrUsage, address)
+		}
 		if f.clusterKey == "" && !config.Loopback(address) {
 			return fmt.Errorf("%w: -%s %s is reachable from other machines: that needs -cluster-key", config.ErrUsage, name, address)
 		}
@@ -134,6 +137,16 @@ func (f *flags) check(set map[string]bool) error {
 		return fmt.Errorf("%w: -redis, -redis-password, -route-key and -route-listen need -with-route", config.ErrUsage)
 	}
 	return nil
+}
+
+// onAll reports whether a listener on address has all addresses of this machine.
+func onAll(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 // defaultID names a node by its host and the port that clients use.

@@ -199,7 +199,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	if err != nil {
 		return err
 	}
-	tls, err := clientTLS(f.tlsCert, f.tlsKey)
+	tls, err := clientTLS(f.tlsCert, f.tlsKey, s.log)
 	if err != nil {
 		return err
 	}
