@@ -207,6 +207,12 @@
 // those before. What was not sent is ErrUnavailable, each by itself: a call that has
 // many parts succeeds in part, and comes again with the rest. See Store.run.
 //
+// # Rights
+//
+// Dial asks for what its user may do, and names the commands that are refused. The list
+// of those that are needed stands in rights.go. Enough are "~cim:* +@all -@dangerous
+// +info"; Sentinels have users of their own.
+//
 // # Errors
 //
 // A call that failed is ErrUnavailable when it was certainly not executed, and

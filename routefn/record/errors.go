@@ -47,6 +47,17 @@ func refused(err error) bool {
 	return readOnly(err)
 }
 
+// refuses reports whether a server answered that it does not let its user in, or do
+// something.
+func refuses(err error) bool {
+	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH "} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return answered(err) && strings.Contains(err.Error(), "NOPERM ") // also within EXECABORT
+}
+
 // readOnly reports whether a server, or a proxy in its words, answered that it takes
 // no writes, as a primary does that became a replica.
 func readOnly(err error) bool {

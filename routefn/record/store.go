@@ -45,7 +45,8 @@ type Store struct {
 	generation *generation
 }
 
-// Dial connects to the store and checks that it may be used: it answers, and it
+// Dial connects to the store and checks that it may be used: it answers, its user has
+// the rights that are needed, and it
 // evicts nothing when its memory is full, and it knows WAIT if replicas are waited
 // for. The caller closes the Store.
 func Dial(ctx context.Context, cfg Config) (*Store, error) {
@@ -69,6 +70,9 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
+		if refuses(err) {
+			err = fmt.Errorf("%w: %w", ErrUnfit, err)
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -113,20 +117,23 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 		if err := c.Ping(ctx).Err(); err != nil {
 			return fmt.Errorf("ping store: %w", classify(err, false))
 		}
+		if err := s.checkRights(ctx, c); err != nil {
+			return err
+		}
 		if err := s.checkReplicas(ctx, c); err != nil {
 			return err
 		}
 		info, err := c.Info(ctx, "memory").Result()
-		if err != nil && !answered(err) {
-			return fmt.Errorf("ask store for its memory: %w", classify(err, false))
+		if err != nil && (!answered(err) || refuses(err)) {
+			return fmt.Errorf("ask store for its memory by INFO: %w", classify(err, false))
 		}
 		switch policy := infoField(info, "maxmemory_policy"); {
 		case policy == "" && allowEmbedded:
 			return nil
 		case policy == "":
-			return errors.New("store does not tell its maxmemory-policy")
+			return fmt.Errorf("%w: it does not tell its maxmemory-policy", ErrUnfit)
 		case policy != "noeviction":
-			return fmt.Errorf("store has maxmemory-policy %s, which loses messages; it must be noeviction", policy)
+			return fmt.Errorf("%w: it has maxmemory-policy %s, which loses messages; it must be noeviction", ErrUnfit, policy)
 		}
 		return s.checkPersistence(ctx, c)
 	})

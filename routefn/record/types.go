@@ -11,6 +11,10 @@ var (
 	// ErrUnavailable is returned when the store did not answer and nothing was
 	// written for certain: the caller may simply try again.
 	ErrUnavailable = errors.New("store is not available")
+	// ErrUnfit is in the error of Dial when the store answers and cannot be used as it
+	// is set up: what its user may do, its password, its eviction policy. To wait does
+	// not help.
+	ErrUnfit = errors.New("store is not fit")
 	// ErrUnknown is returned when a write was sent and no answer came: it may or
 	// may not have happened. Trying again needs the path that looks first.
 	ErrUnknown = errors.New("outcome of the write is unknown")
