@@ -3,6 +3,8 @@ package routefn
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -21,7 +23,7 @@ type landing struct {
 // in avoid. The error has the code NoNode, or Rejected when repeat says so and
 // the device is connected. A token that does not count is record.ErrVoid.
 func (rt *Route) land(ctx context.Context, who record.Issuing, avoid []string, repeat string) (landing, error) {
-	view, err := rt.members(ctx)
+	view, err := rt.firstServing(ctx)
 	if err != nil {
 		return landing{}, err
 	}
@@ -54,6 +56,36 @@ func (rt *Route) mayDisplace(ctx context.Context, user int64, live *record.Sessi
 		return 0, proto.Err(proto.Rejected, "")
 	}
 	return live.Number, nil
+}
+
+// A route and the nodes often start together, and who logs in then must not hear that
+// no node is serving: until the route has seen the first that does, a login waits.
+const (
+	firstNodeTime  = 5 * time.Second
+	firstNodeEvery = 50 * time.Millisecond
+)
+
+// firstServing returns the current members. If none of them serves, none ever did as
+// far as the route knows, and one may soon, it waits for that for firstNodeTime.
+func (rt *Route) firstServing(ctx context.Context) (*ring.View, error) {
+	for end := time.Now().Add(firstNodeTime); ; {
+		view, err := rt.members(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if view.Ring().Len() > 0 {
+			rt.served.Store(true)
+		}
+		leaves := slices.ContainsFunc(view.Members(), func(m ring.Member) bool { return m.State == ring.Draining })
+		if rt.served.Load() || leaves || time.Now().After(end) {
+			return view, nil
+		}
+		select {
+		case <-time.After(firstNodeEvery):
+		case <-ctx.Done():
+			return view, nil
+		}
+	}
 }
 
 // members returns the current members. The error has the code Unavailable.

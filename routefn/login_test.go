@@ -1,7 +1,9 @@
 package routefn
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,6 +163,33 @@ func TestLoginWithoutAServingNodeTakesNoNumber(t *testing.T) {
 	w.table.Set([]ring.Member{m})
 	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "alice", Device: "phone"}, nil); code != proto.NoNode {
 		t.Fatalf("%v, want no-node", code)
+	}
+}
+
+// Route and nodes start together: the first login waits for the first node.
+func TestLoginWaitsForTheFirstNode(t *testing.T) {
+	w := newWorld(t, nil)
+	w.register("alice")
+	members := w.table.Current().Members()
+	w.table.Set(nil)
+	joining := slices.Clone(members)
+	for i := range joining {
+		joining[i].State = ring.Joining
+	}
+	var coming sync.WaitGroup
+	coming.Go(func() {
+		time.Sleep(2 * firstNodeEvery)
+		w.table.Set(joining)
+		time.Sleep(2 * firstNodeEvery)
+		w.table.Set(members)
+	})
+	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "alice", Device: "phone"}, nil); code != proto.OK {
+		t.Errorf("%v, want a node", code)
+	}
+	coming.Wait()
+	w.table.Set(nil) // later it is told at once
+	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "alice", Device: "phone"}, nil); code != proto.NoNode {
+		t.Errorf("%v, want no-node", code)
 	}
 }
 

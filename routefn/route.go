@@ -29,6 +29,8 @@ type Route struct {
 
 	admission *admission.Limiter
 
+	served atomic.Bool // a node that serves was seen: see firstServing
+
 	turn atomic.Uint64 // counts logins, from a random start: see ring.Pick
 }
 

@@ -171,7 +171,11 @@ func (c *Client) ask(ctx context.Context, haveView bool) error {
 		}
 		c.metrics.requests.WithLabelValues("failed").Inc()
 		if !c.told[node] {
-			c.cfg.Logger.Warn("node did not tell its members", "node", node, "err", err)
+			level := slog.LevelWarn
+			if len(c.members) == 0 { // nobody has ever told: it may not have started yet
+				level = slog.LevelInfo
+			}
+			c.cfg.Logger.Log(ctx, level, "node did not tell its members", "node", node, "err", err)
 			c.told[node] = true
 		}
 	}

@@ -25,14 +25,12 @@ func (s *server) fetchFirstKeys(ctx context.Context) error {
 		return nil
 	}
 	client := &http.Client{Timeout: 3 * time.Second}
-	for told := false; !s.verifier.Ready(); told = true {
+	for !s.verifier.Ready() {
 		err := s.fetchKeys(ctx, client)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
-		if !told {
-			s.log.Warn("no route tells the key of tickets", "err", err)
-		}
+		s.keysMissing.Store(&err)
 		select {
 		case <-ctx.Done():
 			return nil

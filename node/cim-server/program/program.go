@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -47,7 +48,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := assemble(&f, set, logger)
+	s, err := assemble(ctx, &f, set, logger)
 	if err != nil {
 		return err
 	}
@@ -72,11 +73,13 @@ type server struct {
 	procs    config.Procs
 
 	closeUplink func() // nil with it
+
+	keysMissing atomic.Pointer[error] // why no route told keys, the last time
 }
 
 // assemble opens the listeners and wires the parts, in the order in which they
 // need each other. It starts nothing.
-func assemble(f *flags, set map[string]bool, logger *slog.Logger) (*server, error) {
+func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.Logger) (*server, error) {
 	secrets, err := config.Keys("cluster-key", f.clusterKey)
 	if err != nil {
 		return nil, err
@@ -107,7 +110,7 @@ func assemble(f *flags, set map[string]bool, logger *slog.Logger) (*server, erro
 	if err := s.assembleGossip(self, gossipAt); err != nil {
 		return nil, err
 	}
-	if err := s.assembleRoute(); err != nil {
+	if err := s.assembleRoute(ctx, internal); err != nil {
 		return nil, err
 	}
 	if err := s.assembleNode(self, clients, internal); err != nil {
@@ -178,14 +181,22 @@ func (s *server) assembleMirror(c mirror.Config) (err error) {
 	return err
 }
 
-func (s *server) assembleRoute() error {
+// assembleRoute waits for the store, while health checks on internal are answered.
+func (s *server) assembleRoute(ctx context.Context, internal net.Listener) error {
 	f := s.flags
 	if !f.withRoute {
 		return nil
 	}
+	listener, err := config.Listen("route-listen", f.routeAt, false)
+	if err != nil {
+		return err
+	}
+	if err := f.route.AwaitStore(ctx, s.log, listener, internal); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	members := func(context.Context) (*ring.View, error) { return s.table.Current(), nil }
 	f.route.Busy = s.procs.Busy
-	r, err := route.Assemble(&f.route, f.routeAt, members, s.secrets, s.log, s.registry)
+	r, err := route.Assemble(&f.route, listener, members, s.secrets, s.log, s.registry)
 	if err != nil {
 		return err
 	}
@@ -244,6 +255,9 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.gossip.Run(parts) })
 	group.Go(func() error { return s.fetchFirstKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
+	group.Go(func() error {
+		return config.AwaitReady(parts, s.log, "others", s.flags.route.FailFast, func(context.Context) error { return s.ready() })
+	})
 	group.Go(func() error { return config.PaceGC(parts) })
 	group.Go(func() error { return s.procs.Run(parts) })
 	group.Go(func() error { return s.flags.profile.Run(parts, s.log) })

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,7 +50,11 @@ func (s *server) ready() error {
 		return errors.New(reason)
 	}
 	if !s.verifier.Ready() {
-		return errors.New("no route has told the key that tickets are verified with")
+		err := errors.New("no route has told the key that tickets are verified with")
+		if why := s.keysMissing.Load(); why != nil {
+			err = fmt.Errorf("%w: %w", err, *why)
+		}
+		return err
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type Flags struct {
 
 	PlainHop bool
 	Embedded bool
+	FailFast bool
 
 	// Only names the handlers that are served; nil: all, with the page for browsers
 	// and the metrics. It is no flag of Register.
@@ -63,6 +64,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
 		"how users land on nodes: hash+loop, hash, loop or random")
 	fs.BoolVar(&f.PlainHop, "plain-hop", false, "make every call between nodes and routes an HTTP request, not one on a stream")
+	fs.BoolVar(&f.FailFast, "fail-fast", false, "end with an error when the store, or whoever is asked for the members, does not answer at the start;\notherwise wait, and be not ready")
 	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not tell its eviction policy, as the embedded one of another process")
 	fs.IntVar(&f.Text, "max-text", 16<<10, "longest text of a message in `bytes`")
 	fs.IntVar(&f.InFlight, "max-in-flight", 4096,

@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -111,7 +112,14 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	}
 	procs := new(config.Procs)
 	o.Busy = procs.Busy
-	server, err := Assemble(&o.Flags, listen, view, keys, o.log, registry)
+	listener, err := config.Listen("listen", listen, false)
+	if err != nil {
+		return err
+	}
+	if err := o.AwaitStore(ctx, o.log, listener); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := Assemble(&o.Flags, listener, view, keys, o.log, registry)
 	if err != nil {
 		return err
 	}
@@ -121,6 +129,12 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	group.Go(func() error { return procs.Run(ctx) })
 	group.Go(func() error { return o.profile.Run(ctx, o.log) })
 	group.Go(func() error { return server.Run(ctx) })
+	group.Go(func() error {
+		return config.AwaitReady(ctx, o.log, "the members", o.FailFast, func(ctx context.Context) error {
+			_, err := view(ctx)
+			return err
+		})
+	})
 	return group.Wait()
 }
 

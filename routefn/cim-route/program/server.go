@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,24 +36,21 @@ type Server struct {
 // storeTime bounds how long the store may take to answer at the start.
 const storeTime = 5 * time.Second
 
-// Assemble opens the store and the listener and makes the handlers. Run must be
-// called on the Server to serve and to close both.
-func Assemble(f *Flags, listen string, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+// Assemble opens the store and makes the handlers. It takes the listener over. Run
+// must be called on the Server to serve and to close both.
+func Assemble(f *Flags, listener net.Listener, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
 	host, _ := os.Hostname() // only for people to read
-	f.name = host + " " + listen
+	f.name = host + " " + listener.Addr().String()
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	s, err := assemble(ctx, f, view, keys, logger, registry)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
-	if s.listener, err = config.Listen("listen", listen, false); err != nil {
-		s.close()
-		return nil, err
-	}
+	s.listener = listener
 	return s, nil
 }
 
@@ -74,15 +72,55 @@ func assemble(ctx context.Context, f *Flags, view View, keys [][]byte, logger *s
 	return s, nil
 }
 
-func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
-	replicas, err := f.replicas()
+// AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile
+// health checks on the listeners are answered, which are not closed. It returns at
+// once with -fail-fast, and with an error if the store answers and is not fit.
+func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners ...net.Listener) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.FailFast || f.Redis == "embedded" {
+		return nil
+	}
+	c, err := f.storeConfig(f.Redis)
 	if err != nil {
 		return err
+	}
+	return config.Await(ctx, log, "the store", listeners, func(ctx context.Context) (again bool, err error) {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		store, err := record.Dial(ctx, c)
+		if err != nil {
+			return errors.Is(err, record.ErrUnavailable) && !errors.Is(err, record.ErrUnfit), fmt.Errorf("-redis: %w", err)
+		}
+		return false, store.Close()
+	})
+}
+
+// storeConfig says how to reach the store at url.
+func (f *Flags) storeConfig(url string) (record.Config, error) {
+	replicas, err := f.replicas()
+	if err != nil {
+		return record.Config{}, err
 	}
 	password, err := config.Secret("redis-password", f.Pass)
 	if err != nil {
-		return err
+		return record.Config{}, err
 	}
+	c := record.Config{
+		URL:           url,
+		Password:      string(password),
+		Replicas:      replicas,
+		Devices:       f.Devices,
+		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
+		AllowEmbedded: f.Embedded,
+		Now:           config.Clock(),
+	}
+	f.adaptStore(&c)
+	return c, nil
+}
+
+func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
 	url := f.Redis
 	if url == "embedded" {
 		server, err := embedded.Start("127.0.0.1:0")
@@ -92,18 +130,12 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 		s.embedded = server
 		url = server.URL()
 	}
-	c := record.Config{
-		URL:           url,
-		Password:      string(password),
-		Replicas:      replicas,
-		Devices:       f.Devices,
-		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
-		AllowEmbedded: s.embedded != nil || f.Embedded,
-		Now:           config.Clock(),
-		Logger:        s.log,
-		Registerer:    registry,
+	c, err := f.storeConfig(url)
+	if err != nil {
+		return err
 	}
-	f.adaptStore(&c)
+	c.AllowEmbedded = c.AllowEmbedded || s.embedded != nil
+	c.Logger, c.Registerer = s.log, registry
 	store, err := record.Dial(ctx, c)
 	if err != nil {
 		return fmt.Errorf("-redis: %w", err)
