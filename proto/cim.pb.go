@@ -36,6 +36,7 @@ const (
 	Kind_GENESIS Kind = 1 // first entry of every log: makes the list exist; never shown
 	Kind_JOIN    Kind = 2 // the sender joined the group, or was added; no text
 	Kind_LEAVE   Kind = 3 // the sender left the group, or was removed; no text
+	Kind_EXPIRED Kind = 4 // of the newest entry of a log, which keeps its place: it was too old, and its text is gone; never shown
 )
 
 // Enum value maps for Kind.
@@ -45,12 +46,14 @@ var (
 		1: "GENESIS",
 		2: "JOIN",
 		3: "LEAVE",
+		4: "EXPIRED",
 	}
 	Kind_value = map[string]int32{
 		"TEXT":    0,
 		"GENESIS": 1,
 		"JOIN":    2,
 		"LEAVE":   3,
+		"EXPIRED": 4,
 	}
 )
 
@@ -536,12 +539,13 @@ const file_cim_proto_rawDesc = "" +
 	"\x03log\x18\x01 \x01(\x03R\x03log\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x06R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12\x10\n" +
-	"\x03key\x18\x04 \x01(\tR\x03key*2\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key*?\n" +
 	"\x04Kind\x12\b\n" +
 	"\x04TEXT\x10\x00\x12\v\n" +
 	"\aGENESIS\x10\x01\x12\b\n" +
 	"\x04JOIN\x10\x02\x12\t\n" +
-	"\x05LEAVE\x10\x03*\xb4\x01\n" +
+	"\x05LEAVE\x10\x03\x12\v\n" +
+	"\aEXPIRED\x10\x04*\xb4\x01\n" +
 	"\aCommand\x12\x11\n" +
 	"\rLOGIN_REQUEST\x10\x00\x12\v\n" +
 	"\aMESSAGE\x10\x01\x12\b\n" +

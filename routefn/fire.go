@@ -16,15 +16,32 @@ const (
 	fireBatch = 100
 	// fireTime bounds one look at all shards; what is left is there at the next one.
 	fireTime = time.Second
+	// workBatch and workTime bound the other work of one time: a message that becomes due
+	// meanwhile is late by as much.
+	workBatch = 100
+	workTime  = 200 * time.Millisecond
 	// fireLimit bounds it if the store does not answer. It ends before the node gives
 	// the call up, and long before a lease does.
 	fireLimit = 2500 * time.Millisecond
 )
 
-// fire sends what is due and returns when to ask again.
+// fire sends what is due, then does other work that is due, and returns when to ask
+// again.
 func (rt *Route) fire(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, fireLimit)
 	defer cancel()
+	next, err := rt.fireMessages(ctx)
+	if err != nil {
+		return next, err
+	}
+	if rt.work.do(ctx) {
+		next = askSoonest
+	}
+	return next, nil
+}
+
+// fireMessages sends what is due and returns when to ask again.
+func (rt *Route) fireMessages(ctx context.Context) (time.Duration, error) {
 	due, next, err := rt.cfg.Store.Shards(ctx)
 	if err != nil || len(due) == 0 {
 		return nextAsk(next), err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/admission"
+	"github.com/cim-go/cim/routefn/record"
 )
 
 // An outcome is what became of a push.
@@ -45,6 +46,8 @@ type metrics struct {
 	delayedLeft    prometheus.Counter
 	delayedUntold  prometheus.Counter
 	delayedDropped *prometheus.CounterVec
+
+	work *prometheus.CounterVec
 }
 
 var (
@@ -107,6 +110,12 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 			Name: "cim_route_delayed_dropped_total", Help: "Delayed messages that could not be sent when they were due, by code.",
 		}, []string{"code"}),
 	}
+	m.work = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cim_route_work_total", Help: "Jobs of the work queue that were taken, by kind and by how they ended.",
+	}, []string{"kind", "verdict"})
+	for _, verdict := range []record.Verdict{record.Done, record.Again, record.Failed, record.Dead, record.Left} {
+		m.work.WithLabelValues(string(record.Sweeps), string(verdict))
+	}
 	for _, code := range []proto.Code{proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.Invalid} {
 		m.delayedDropped.WithLabelValues(code.String())
 	}
@@ -129,7 +138,7 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 	}
 	collectors := append(admissionGauges(limiter),
 		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.adopted, m.onlineMissed, m.admissions,
-		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped)
+		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped, m.work)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the route: %w", err)

@@ -23,6 +23,7 @@ type Route struct {
 	push      *pusher
 	streams   *stream.Server
 	looks     looks
+	work      worker // owned by the look that is under way
 	outage    outage
 	keeper    *keeper
 	clocks    *skew.Clocks // of the store and of nodes
@@ -50,6 +51,7 @@ func New(c Config) (*Route, error) {
 		return nil, err
 	}
 	rt.keeper = newKeeper(c, rt.clocks, rt.tellLoss)
+	rt.work = worker{store: c.Store, log: c.Logger, metrics: m}
 	rt.nodes = newNodes(c)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})

@@ -136,6 +136,10 @@ func (d *draft) found(stored []byte) error {
 	if err != nil {
 		return err
 	}
+	if e.GetKind() == proto.Kind_EXPIRED { // what it was, nobody knows any more
+		d.at, d.repeated = e.GetTime(), true
+		return nil
+	}
 	if !d.same(e) {
 		return ErrIDReused
 	}

@@ -219,6 +219,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 		answers[of[j]].settled(o)
 	}
 	s.trimJoined(ctx, answers)
+	s.endEmpty(ctx, answers, ops)
 	return answers
 }
 

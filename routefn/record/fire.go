@@ -1,10 +1,8 @@
 package record
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -13,46 +11,9 @@ import (
 // lookAgain is how soon to look at a shard again that did not answer.
 const lookAgain = time.Second
 
-// Shards returns the shards in which messages are due, in no order, and how soon
-// others are; negative if none is pending. It only reads, one small command a shard.
-// Shards that do not answer are left out, and next is a second at most because of
-// them; if none does, the error is ErrUnavailable.
+// Shards is Due for delayed messages.
 func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
-	firsts, clocks := make([]*op, shards), make([]*op, shards)
-	for i := range shards {
-		key := shardRef(i).due()
-		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
-		clocks[i] = clocks[0]
-		if i == 0 || !s.door.single() {
-			clocks[i] = readOf(key, []any{"time"})
-		}
-	}
-	s.run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
-	next, answers := -1, 0
-	for i, o := range firsts {
-		if err = cmp.Or(o.err, clocks[i].err); err != nil {
-			continue
-		}
-		answers++
-		first := scoredList(o.reply[0])
-		if len(first) == 0 {
-			continue
-		}
-		wait := time.Duration(int64(first[0].score)-clockMs(clocks[i].reply[0])) * time.Millisecond
-		switch {
-		case wait <= 0:
-			due = append(due, i)
-		case next < 0 || wait < next:
-			next = wait
-		}
-	}
-	switch {
-	case answers == 0:
-		return nil, -1, fmt.Errorf("look for due messages: %w", err)
-	case answers < shards && (next < 0 || next > lookAgain):
-		next = lookAgain
-	}
-	return due, next, nil
+	return s.Due(ctx, Messages)
 }
 
 // Take takes at most limit messages of a shard that are due, in their order,
@@ -71,27 +32,14 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit 
 	if err != nil {
 		return nil, fmt.Errorf("take from shard %d: %w", shard, err)
 	}
-	r := shardRef(shard)
-	o := &op{
-		key: r.due(), script: takeScript, keys: []string{r.due(), r.messages(), r.lease()},
-		args: []any{holder, holdTime.Milliseconds(), skip, limit, now}, write: true,
+	jobs, clock, err := s.take(ctx, queueRef{Messages, shardRef(shard)}, holder, skip, limit, now)
+	if err != nil {
+		return nil, err
 	}
-	if limit > 0 {
-		s.accept(ctx, "take", o)
-	} else {
-		s.run(ctx, "take", o)
-	}
-	if o.err != nil {
-		return nil, fmt.Errorf("take from shard %d: %w", shard, o.err)
-	}
-	if text(o.reply[0]) == "held" {
-		return nil, fmt.Errorf("take from shard %d: %w", shard, ErrHeld)
-	}
-	clock := integer(o.reply[1]) // of the shard's server, as Due is
 	var list []Delayed
-	for i := 2; i+3 < len(o.reply); i += 4 {
-		d := newDelayed(text(o.reply[i]), integer(o.reply[i+1]), integer(o.reply[i+2]), text(o.reply[i+3]))
-		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(clock-d.Due)*time.Millisecond, true
+	for _, j := range jobs {
+		d := newDelayed(j.Key, j.Due, j.taken, j.Payload)
+		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(clock-d.Due)*time.Millisecond, true // Due is by that clock, too
 		list = append(list, d)
 	}
 	return list, nil

@@ -14,8 +14,9 @@ import (
 )
 
 // CreateGroup makes a group without members, unless the same request of the same
-// creator did, and returns its id. A group that nobody came to join, after a crash,
-// costs 400 bytes.
+// creator did, and returns its id. A group that nobody came to join within a minute is
+// deleted, and made anew by a repetition. It returns ErrNoGroup to a request whose
+// group has ended within the last day: a repetition that runs late brings nobody back.
 func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
@@ -26,13 +27,21 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	}
 	for try := range idTries {
 		group := g.id(try)
-		o := logRef{group: group}.groupScript(createScript, []string{logRef{group: group}.leases()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
+		l := logRef{group: group}
+		errs := make([]error, 1)
+		if s.sweepLater(ctx, []logRef{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
+			return 0, fmt.Errorf("create group: %w", errs[0])
+		}
+		o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
 		s.accept(ctx, "create", o)
 		if o.err != nil {
 			return 0, fmt.Errorf("create group: %w", o.err)
 		}
-		if text(o.reply[0]) == "ok" {
+		switch text(o.reply[0]) {
+		case "ok":
 			return group, nil
+		case "ended":
+			return 0, fmt.Errorf("create group: %w: the one that this request made has ended", ErrNoGroup)
 		}
 	}
 	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)

@@ -35,6 +35,9 @@ func (l logRef) members() string { return l.key("m") }
 // leases is the key of the nodes that a group is pushed to.
 func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }
 
+// end is the key that says, for a day, that a group with this id was deleted.
+func (l logRef) end() string { return "cim:{" + l.tag() + "}:end" }
+
 // closed reports whether the log is that of a group which has members.
 func (l logRef) closed() bool { return l.user == 0 && l.group != proto.Everyone }
 
@@ -117,6 +120,7 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
 		}
 		return errs
 	}
+	s.sweepLater(ctx, logs, errs, s.retention.Age)
 	ops := make([]*op, len(logs))
 	var todo []*op
 	for i, l := range logs {

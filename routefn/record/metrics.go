@@ -9,8 +9,8 @@ import (
 
 // operations are the labels of the metrics, one a kind of call to the store.
 var operations = []string{
-	"account", "ack", "append", "cancel", "change", "claim", "clock", "close", "create", "cursors", "drop", "due", "enter", "find", "finish", "groups", "intend",
-	"issue", "key", "logout", "look", "make", "members", "open", "pull", "reconcile", "register", "schedule", "scheduled", "sessions", "settle",
+	"account", "ack", "append", "cancel", "change", "claim", "clock", "close", "create", "cursors", "drop", "due", "end", "enter", "find", "finish", "groups", "intend",
+	"issue", "key", "logout", "look", "make", "members", "open", "pull", "put", "reconcile", "register", "schedule", "scheduled", "sessions", "settle", "sweep",
 	"take", "tidy", "token", "trim",
 }
 

@@ -123,7 +123,13 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 		prev = stored.Key
 		p.Through = l.position(p.Epoch, number, prev)
 		number++
-		if !isGenesis(prev) {
+		switch {
+		case isGenesis(prev):
+		case isExpired(stored.Entry):
+			if p.Oldest == p.Through.Number {
+				p.Oldest++
+			}
+		default:
 			p.Entries = append(p.Entries, stored)
 		}
 	}

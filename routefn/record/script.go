@@ -42,10 +42,12 @@ var (
 	tidyScript    = load("clock", "live", "device", "forget", "tidy")
 	readScript    = load("read")
 
-	scheduleScript = load("clock", "delay", "outcome", "schedule")
-	cancelScript   = load("clock", "delay", "outcome", "cancel")
-	takeScript     = load("clock", "delay", "take")
-	finishScript   = load("clock", "delay", "outcome", "finish")
+	scheduleScript = load("clock", "job", "outcome", "schedule")
+	cancelScript   = load("clock", "job", "outcome", "cancel")
+	takeScript     = load("clock", "job", "take")
+	endScript      = load("clock", "job", "end")
+	sweepScript    = load("clock", "entry", "expire", "sweep")
+	finishScript   = load("clock", "job", "outcome", "finish")
 )
 
 // load joins files to one script; all but the last are preludes. It panics on a

@@ -12,15 +12,14 @@ var scripts = map[string]*script{
 	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "cursors": cursorsScript, "tidy": tidyScript,
 	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
-	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "finish": finishScript,
-	"stand": standScript,
-	"read":  readScript,
+	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "end": endScript, "finish": finishScript,
+	"stand": standScript, "read": readScript, "sweep": sweepScript,
 }
 
 var (
 	scriptCall = regexp.MustCompile(`redis\.p?call\(\s*(?:'(\w+)'|ARGV\[at\])\s*(?:,\s*([^,)]+))?`)
 	anyCall    = regexp.MustCompile(`redis\.p?call`)
-	givenKey   = regexp.MustCompile(`^KEYS\[([1-4]|i|#KEYS)\]$`)
+	givenKey   = regexp.MustCompile(`^KEYS\[([1-5]|i|#KEYS)\]$`)
 )
 
 // CIM's scripts made their keys inside, so that no Redis Cluster could know which
@@ -46,7 +45,7 @@ func TestScriptsMakeNoKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	preludes := map[string]bool{
-		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "delay.lua": true, "outcome.lua": true,
+		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "job.lua": true, "expire.lua": true, "outcome.lua": true,
 		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true, "device.lua": true, "forget.lua": true,
 	}
 	for _, f := range files {

@@ -273,7 +273,8 @@ type Difference struct {
 	Passed    bool // with DISPLACED: a later one is live and never displaced this one, which a failover forgot
 }
 
-// Retention bounds a log. The newest entry always stays.
+// Retention bounds a log. The newest entry always stays, without its text if it is
+// too old.
 type Retention struct {
 	Count int   // entries kept at most; zero: 10,000
 	Age   int64 // ms an entry is kept at most; zero: 14 days

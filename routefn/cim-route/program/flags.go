@@ -73,7 +73,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"what the store may take for a message before fewer are let in")
 	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
 	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
-	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most")
+	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most, and a fourteenth of that until it is swept")
 }
 
 func (f *Flags) auth() (routefn.Auth, error) {

@@ -10,7 +10,8 @@
 -- ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
 -- stored; ARGV[6] '1' if he asks for it himself
 -- Answers {'nolog'}, {'removed'}, or {'ok', '1' if he belongs now or '0', number of
--- the entry or 0, epoch, key of the entry before, nodes, the store's clock in ms}.
+-- the entry or 0, epoch, key of the entry before, nodes, the store's clock in ms,
+-- how many members the group has now}.
 local field = 'm:' .. ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field)
@@ -40,4 +41,4 @@ else
   redis.call('HSET', KEYS[2], 'epoch', head[1])
 end
 return {'ok', belongs and '1' or '0', number, head[1], keyOf(before),
-  leases(head[3], redis.call('HGETALL', KEYS[4])), clock()}
+  leases(head[3], redis.call('HGETALL', KEYS[4])), clock(), redis.call('ZCARD', KEYS[3])}

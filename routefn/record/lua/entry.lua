@@ -18,9 +18,9 @@ local function varint(s, i)
   end
 end
 
--- The entry's time (field 4, a varint) in ms; nil if it has none or cannot be
--- read. Other fields are varints or have a length, and are passed over.
-local function timeOf(stored)
+-- The entry's field with a tag, a varint; nil if it has none or cannot be read.
+-- Other fields are varints or have a length, and are passed over.
+local function fieldOf(stored, wanted)
   local i = string.find(stored, '\n', 1, true)
   if not i then return nil end
   i = i + 1
@@ -30,7 +30,7 @@ local function timeOf(stored)
     if not tag then return nil end
     value, i = varint(stored, i)
     if not value then return nil end
-    if tag == 32 then return value end
+    if tag == wanted then return value end
     if tag % 8 == 2 then
       i = i + value
     elseif tag % 8 ~= 0 then
@@ -38,4 +38,9 @@ local function timeOf(stored)
     end
   end
   return nil
+end
+
+-- The entry's time (field 4) in ms; nil if it has none.
+local function timeOf(stored)
+  return fieldOf(stored, 32)
 end

@@ -1,13 +1,14 @@
--- Takes messages that are due to be fired, in their order, under the lease of the
--- shard. What an earlier holder took and did not finish is still due, so it comes
--- first. Taking none gives the lease back.
+-- Takes jobs that are due, in their order, under the lease of the shard. What an
+-- earlier holder took and did not end is still due, so it comes first. Taking none
+-- gives the lease back.
 --
--- KEYS[1] due, KEYS[2] messages, KEYS[3] lease of the shard
+-- KEYS[1] due, KEYS[2] jobs, KEYS[3] lease of the shard
 -- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
--- over, ARGV[4] how many to take at most, ARGV[5] the time of the store in ms
--- Answers {'held'} while another holder has the lease, or {'ok', the store's
--- clock, then four a message: key, when it was due, when it was first taken, the
--- entry}.
+-- over, ARGV[4] how many to take at most, ARGV[5] the time of the store in ms, to mark
+-- what is taken with when it was first taken, or ''
+-- Answers {'held'} while another holder has the lease, or {'ok', the shard's clock,
+-- then five a job: key, when it was due, when it was first taken or '0', what it
+-- carries, how often it failed}.
 local holder = redis.call('GET', KEYS[3])
 -- A lease that runs for longer than one can was given before the store's clock
 -- jumped back. Its holder may be dead, and the shard would stand still for as long as
@@ -23,12 +24,13 @@ end
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 local answer = {'ok', whole(ms)}
 for i = 1, #keys, 2 do
-  local key = keys[i]
-  redis.call('HSETNX', KEYS[2], taken(key), ARGV[5])
-  local message = redis.call('HMGET', KEYS[2], taken(key), key)
+  local key, due = keys[i], whole(keys[i + 1])
+  if ARGV[5] ~= '' then redis.call('HSETNX', KEYS[2], taken(key), whole(math.max(tonumber(ARGV[5]), tonumber(due)))) end
+  local job = redis.call('HMGET', KEYS[2], taken(key), key, failures(key))
   answer[#answer + 1] = key
-  answer[#answer + 1] = whole(keys[i + 1])
-  answer[#answer + 1] = message[1]
-  answer[#answer + 1] = message[2] or ''
+  answer[#answer + 1] = due
+  answer[#answer + 1] = job[1] or '0'
+  answer[#answer + 1] = job[2] or ''
+  answer[#answer + 1] = job[3] or '0'
 end
 return answer

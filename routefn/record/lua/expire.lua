@@ -1,0 +1,22 @@
+-- Prelude: the kind of stored entries, and what is left of one that expired. Needs
+-- entry.lua.
+
+-- The entry's kind (field 6, a varint), 0 if it has none: a message.
+local function kindOf(stored)
+  return fieldOf(stored, 48) or 0
+end
+
+local function varintOf(n)
+  local bytes = {}
+  while n >= 128 do
+    bytes[#bytes + 1] = string.char(n % 128 + 128)
+    n = math.floor(n / 128)
+  end
+  bytes[#bytes + 1] = string.char(n)
+  return table.concat(bytes)
+end
+
+-- An encoded entry of the kind EXPIRED (4) that was written at a time in ms.
+local function expired(time)
+  return '\32' .. varintOf(time) .. '\48\4'
+end

@@ -1,0 +1,243 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind is what a job is for. Jobs of a kind wait in shards of their own, so that many
+// of one kind do not delay those of another.
+type Kind string
+
+const (
+	// Messages are delayed messages, see Schedule. They have more to them than other
+	// jobs: they may be cancelled, and their sender may ask how they ended.
+	Messages Kind = "message"
+	// Sweeps bring logs within their retention, see Sweep.
+	Sweeps Kind = "sweep"
+)
+
+const (
+	// failuresMost is how often in a row a job fails before it is a dead letter: with
+	// the pauses below, after some six hours.
+	failuresMost = 12
+	// firstFailure is the pause after the first failure; it doubles with each.
+	firstFailure   = 10 * time.Second
+	longestFailure = time.Hour
+)
+
+// Job is something to do when its time has come. It is done at least once: by
+// whoever takes it, and again by another if that one dies before it ended it.
+type Job struct {
+	Kind     Kind
+	Key      string // what to do it to: one job of a kind and key waits at a time
+	Due      int64  // ms since 1970, by the clock of its shard
+	Payload  string // how far it has come, if it takes several times; empty at first
+	Failures int    // so far, in a row
+
+	taken int64 // see takeScript; zero: it was not marked
+}
+
+// Verdict says how a job ended that was taken.
+type Verdict string
+
+// A job that failed is tried again after a pause, and is a dead letter after too many
+// failures in a row. One that was brought forward while it was done is left as it is.
+const (
+	Done   Verdict = "done"
+	Again  Verdict = "again" // at Due, with Payload
+	Failed Verdict = "failed"
+	Dead   Verdict = "dead" // EndJobs says so of one that failed
+	Left   Verdict = "left" // EndJobs says so
+)
+
+// Ending is how a job ended.
+type Ending struct {
+	Job
+	Verdict Verdict
+	was     int64 // Due, as it was taken
+}
+
+// End returns how j ended. With Again, its Due and Payload may be set afterwards.
+func (j Job) End(v Verdict) Ending { return Ending{Job: j, Verdict: v, was: j.Due} }
+
+// queueRef names the jobs of one kind in one shard.
+type queueRef struct {
+	kind  Kind
+	shard shardRef
+}
+
+// key returns a key of the queue. Those of messages have no kind in them: they are as
+// old as the first version.
+func (q queueRef) key(name string) string {
+	if q.kind == Messages {
+		return q.shard.key(name)
+	}
+	return q.shard.key(string(q.kind) + ":" + name)
+}
+
+func (q queueRef) due() string   { return q.key("due") }
+func (q queueRef) jobs() string  { return q.key("m") }
+func (q queueRef) lease() string { return q.key("lease") }
+func (q queueRef) dead() string  { return q.key("dead") }
+
+// Due returns the shards in which jobs of a kind are due, in no order, and how soon
+// others are; negative if none waits. It only reads, one small command a shard. Shards
+// that do not answer are left out, and next is a second at most because of them; if
+// none does, the error is ErrUnavailable.
+func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
+	firsts, clocks := make([]*op, shards), make([]*op, shards)
+	for i := range shards {
+		key := queueRef{kind, shardRef(i)}.due()
+		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
+		clocks[i] = clocks[0]
+		if i == 0 || !s.door.single() {
+			clocks[i] = readOf(key, []any{"time"})
+		}
+	}
+	s.run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
+	next, answers := -1, 0
+	for i, o := range firsts {
+		if err = cmp.Or(o.err, clocks[i].err); err != nil {
+			continue
+		}
+		answers++
+		first := scoredList(o.reply[0])
+		if len(first) == 0 {
+			continue
+		}
+		wait := time.Duration(int64(first[0].score)-clockMs(clocks[i].reply[0])) * time.Millisecond
+		switch {
+		case wait <= 0:
+			due = append(due, i)
+		case next < 0 || wait < next:
+			next = wait
+		}
+	}
+	switch {
+	case answers == 0:
+		return nil, -1, fmt.Errorf("look for due jobs: %w", err)
+	case answers < shards && (next < 0 || next > lookAgain):
+		next = lookAgain
+	}
+	return due, next, nil
+}
+
+// TakeJobs takes at most limit jobs of a shard that are due, in their order, and takes
+// or renews the lease of the shard for holder: for ten seconds nobody else takes any.
+// What is taken is taken again until EndJobs ends it. With limit zero, or when none is
+// due, the lease is given back.
+//
+// It returns ErrHeld while another holder has the lease, ErrUnavailable or ErrUnknown.
+func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
+	jobs, _, err := s.take(ctx, queueRef{kind, shardRef(shard)}, holder, 0, limit, "")
+	return jobs, err
+}
+
+// take takes jobs, passing over the first skip of those that are due, and answers with
+// the shard's clock. A mark, in ms, is remembered of a job that has none yet.
+func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, clock int64, err error) {
+	o := &op{
+		key: q.due(), script: takeScript, keys: []string{q.due(), q.jobs(), q.lease()},
+		args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, write: true,
+	}
+	if q.kind == Messages && limit > 0 {
+		s.accept(ctx, "take", o) // a message that is shown cannot be cancelled any more
+	} else {
+		s.run(ctx, "take", o)
+	}
+	err = o.err
+	if err == nil && text(o.reply[0]) == "held" {
+		err = ErrHeld
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("take from shard %d of %s: %w", q.shard, q.kind, err)
+	}
+	for i := 2; i+4 < len(o.reply); i += 5 {
+		jobs = append(jobs, Job{
+			Kind: q.kind, Key: text(o.reply[i]), Due: integer(o.reply[i+1]), taken: integer(o.reply[i+2]),
+			Payload: text(o.reply[i+3]), Failures: int(integer(o.reply[i+4])),
+		})
+	}
+	return jobs, integer(o.reply[1]), nil
+}
+
+// EndJobs ends jobs that were taken, of one kind and shard, and answers what became of
+// each, which is the Verdict unless the Store had a better one. The errors are
+// ErrUnavailable and ErrUnknown: then they are done once more.
+func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending) ([]Verdict, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	q := queueRef{kind, shardRef(shard)}
+	args := []any{failuresMost, firstFailure.Milliseconds(), longestFailure.Milliseconds()}
+	for _, e := range list {
+		args = append(args, e.Key, e.was, string(e.Verdict), e.Due, e.Payload)
+	}
+	o := &op{key: q.due(), script: endScript, keys: []string{q.due(), q.jobs(), q.dead()}, args: args, write: true}
+	s.run(ctx, "end", o)
+	if o.err != nil {
+		return nil, fmt.Errorf("end jobs of shard %d of %s: %w", shard, kind, o.err)
+	}
+	verdicts := make([]Verdict, len(list))
+	for i := range list {
+		verdicts[i] = Verdict(text(o.reply[1+i]))
+	}
+	return verdicts, nil
+}
+
+// DeadJobs returns the dead letters of a kind, at most limit a shard, those that died
+// first first; Due is when that was. A job that is put again is dead no more.
+func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
+	ops := make([]*op, shards)
+	for i := range ops {
+		key := queueRef{kind, shardRef(i)}.dead()
+		ops[i] = readOf(key, []any{"zrange", key, 0, limit - 1, "withscores"})
+	}
+	s.run(ctx, "due", ops...)
+	var list []Job
+	for _, o := range ops {
+		if o.err != nil {
+			return nil, fmt.Errorf("dead jobs of %s: %w", kind, o.err)
+		}
+		for _, m := range scoredList(o.reply[0]) {
+			list = append(list, Job{Kind: kind, Key: m.member, Due: int64(m.score)})
+		}
+	}
+	return list, nil
+}
+
+// putJobs puts jobs of one kind to wait, and answers with an error each: nil,
+// ErrUnavailable or ErrUnknown. Of one that waits already the earlier time counts with
+// sooner, else its own. A dead letter is none any more. Repeating is harmless.
+func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(Job) shardRef, sooner bool) []error {
+	how := "nx"
+	if sooner {
+		how = "lt"
+	}
+	puts := make(map[shardRef][][]any) // ZADD and ZREM
+	for _, j := range jobs {
+		q := queueRef{kind, shard(j)}
+		if puts[q.shard] == nil {
+			puts[q.shard] = [][]any{{"zadd", q.due(), how}, {"zrem", q.dead()}}
+		}
+		put := puts[q.shard]
+		put[0], put[1] = append(put[0], j.Due, j.Key), append(put[1], j.Key)
+	}
+	ops, all := make(map[shardRef]*op, len(puts)), make([]*op, 0, len(puts))
+	for shard, put := range puts {
+		ops[shard] = writeTo(queueRef{kind, shard}.due(), put...)
+		all = append(all, ops[shard])
+	}
+	s.run(ctx, "put", all...)
+	errs := make([]error, len(jobs))
+	for i, j := range jobs {
+		if err := ops[shard(j)].err; err != nil {
+			errs[i] = fmt.Errorf("put %s of %s: %w", kind, j.Key, err)
+		}
+	}
+	return errs
+}
