@@ -2,7 +2,6 @@ package routefn
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
@@ -40,7 +39,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 	for i, a := range rt.store(ctx, messages) {
 		s := q.Items[places[i]].Session
 		if rt.lostAccount(ctx, a.Err, s) { // the node sends it again
-			a.Err = fmt.Errorf("account of the sender was lost: %w", record.ErrUnknown)
+			a.Err = errAdopted
 		}
 		if a.Err == nil {
 			rt.deliver(sender{user: s.User, name: s.Name, device: s.Device, number: s.Number}, &a)

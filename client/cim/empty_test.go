@@ -22,7 +22,14 @@ func TestStoreThatComesBackEmptyIsFilledAgain(t *testing.T) {
 	crowd := newCrowd(t, urls, 4, "chat")
 	crowd.round()
 	wait.Until(t, "everybody is shown the first message", crowd.caughtUp)
-	before := login(t, urls[0], proto.LoginRequest{Name: "chat-writer", Device: "phone"}).Token
+	var before []string // tokens of users without a connection
+	for _, name := range []string{"alice", "bob"} {
+		cfg := client.Config{Routes: urls, Name: name}
+		if _, err := client.Register(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		before = append(before, login(t, urls[0], proto.LoginRequest{Name: name, Device: "phone"}).Token)
+	}
 
 	lives := cluster.Routes()[0] // and knows nothing of the loss until it goes on
 	if err := lives.Pause(); err != nil {
@@ -51,13 +58,18 @@ func TestStoreThatComesBackEmptyIsFilledAgain(t *testing.T) {
 				}
 			})
 		}
-		wait.Within(t, 5*time.Second, "a token of before is good at every route", func() bool {
-			code := post(t, url+proto.PathPull, before, proto.PullMessages{}, nil)
-			if code != proto.OK && code.Retry() == proto.RetryNever {
-				t.Fatalf("a token of before by route %d: %v", i, code)
-			}
-			return code == proto.OK
-		})
+		for path, body := range map[string]any{
+			proto.PathPull: proto.PullMessages{},
+			proto.PathSend: proto.SendMessage{ID: "m", To: crowd.writer.Self().User, Text: "from nobody's connection"},
+		} {
+			wait.Within(t, 5*time.Second, "a token of before is good at every route", func() bool {
+				code := post(t, url+path, before[i], body, nil)
+				if code != proto.OK && code.Retry() == proto.RetryNever {
+					t.Fatalf("%s by route %d with a token of before: %v", path, i, code)
+				}
+				return code == proto.OK
+			})
+		}
 	}
 	all.Wait()
 

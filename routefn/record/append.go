@@ -165,8 +165,11 @@ func (d *draft) answer() Appended {
 	if answer.Err == nil {
 		return answer
 	}
-	if touched && errors.Is(answer.Err, ErrUnavailable) {
+	switch {
+	case touched && errors.Is(answer.Err, ErrUnavailable):
 		answer.Err = fmt.Errorf("append %s: %w: not in all its logs", d.key, ErrUnknown)
+	case touched && errors.Is(answer.Err, ErrNoUser): // the store has lost the sender, and the receiver has the message
+		answer.Err = fmt.Errorf("append %s: %w: not in all its logs: %w", d.key, ErrUnknown, ErrNoUser)
 	}
 	return Appended{Err: answer.Err}
 }

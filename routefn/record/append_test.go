@@ -300,3 +300,30 @@ func TestHalfStoredIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// A message that its receiver has is not refused because the store lost its sender.
+func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		l := logRef{user: alice}
+		for _, key := range []string{l.list(), l.hash(), nameKey("alice"), idKey(alice)} {
+			o := writeTo(key, []any{"del", key})
+			if s.run(t.Context(), "account", o); o.err != nil {
+				t.Fatal(o.err)
+			}
+		}
+		s.known.drop(alice)
+		m := private(alice, bob, "m1")
+		m.Again = true
+		a := s.Append(t.Context(), []Message{m})[0]
+		if !errors.Is(a.Err, ErrUnknown) || !errors.Is(a.Err, ErrNoUser) {
+			t.Errorf("got %v, want an unknown outcome that says why", a.Err)
+		}
+		if err := s.Adopt(t.Context(), alice, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if a := s.Append(t.Context(), []Message{m})[0]; a.Err != nil || len(a.Copies) != 2 || a.Copies[0].Stored.At.Number != 2 {
+			t.Errorf("once the sender is there again: %+v", a)
+		}
+	})
+}
