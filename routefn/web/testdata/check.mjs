@@ -165,6 +165,18 @@ const claims = {
     assert.deepEqual(l.sent.filter((f) => f.cmd === "send").map((f) => f.text), ["first", "second"]);
   },
 
+  async "a message that is in the history does not wait to be sent any more"() {
+    const storage = new Storage();
+    const one = chatOf(tab(storage));
+    connect(one);
+    one.say(String(bob), "hello");
+    const [m] = one.history.outbox;
+    one.history.add(m, false);
+    one.history.save(); // and the browser ends here
+    assert.deepEqual(texts(tab(storage)), []);
+    assert.equal([...storage.map.keys()].filter((k) => k.startsWith("cim.outbox.")).length, 0);
+  },
+
   async "unsent messages of a page of before are taken over"() {
     const storage = new Storage();
     const old = { id: "x1", from: alice, fromName: "alice", to: bob, text: "typed before", time: 1 };
