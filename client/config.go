@@ -29,8 +29,10 @@ const (
 type Config struct {
 	Routes []string // base URLs of routes; one is used until it fails, then the next
 
-	Name     string // of the account, or
-	User     int64  // its id
+	// Name and User, its id, name the account; one of them is enough. With both, a
+	// route in open mode makes an account again that its store has lost.
+	Name     string
+	User     int64
 	Password string // where the route wants one
 	Token    string // of an earlier login (see Client.Token): tried before the password
 

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// adopted makes the account again that a token or a proof names, after the store lost
-// it, and reports whether it made it: with its id, so that whoever kept that finds it. In
-// open mode only: a password is lost with its account.
+// adopted makes the account again that a token, a proof, or a login by id and name names,
+// after the store lost it, and reports whether it made it: with its id, so that whoever
+// kept that finds it. In open mode only: a password is lost with its account.
 func (rt *Route) adopted(ctx context.Context, user int64, name string) bool {
 	if rt.cfg.Auth != AuthOpen || checkName(name) != nil || !validUser(user) {
 		return false

@@ -53,3 +53,23 @@ func TestCallerWhoseAccountWasLostIsToRepeat(t *testing.T) {
 func replaceTo(body string, user int64) string {
 	return strings.ReplaceAll(body, "TO", strconv.FormatInt(user, 10))
 }
+
+// In open mode a login by id and name is good for an account that was lost, and by one of
+// the two it is not.
+func TestLoginByIDAndNameFindsALostAccount(t *testing.T) {
+	w := newWorld(t, nil)
+	alice := w.register("alice")
+	w.redisDo("FLUSHALL")
+	for _, q := range []proto.LoginRequest{{Name: "alice"}, {User: alice}} {
+		q.Device = "phone"
+		if code := w.post(proto.PathLogin, "", q, nil); code == proto.OK {
+			t.Errorf("login by %+v was taken", q)
+		}
+	}
+	if l := w.login(proto.LoginRequest{User: alice, Name: "alice", Device: "phone"}); l.User != alice || l.Name != "alice" {
+		t.Errorf("logged in as %+v", l)
+	}
+	if code := w.post(proto.PathLogin, "", proto.LoginRequest{User: alice, Name: "bob", Device: "phone"}, nil); code == proto.OK {
+		t.Error("another name was taken for the id")
+	}
+}

@@ -23,6 +23,9 @@ func (rt *Route) authenticate(ctx context.Context, q proto.LoginRequest) (record
 func (rt *Route) accountOfSecret(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	account, err := rt.accountNamed(ctx, q.User, q.Name)
 	if rt.cfg.Auth == AuthOpen {
+		if errors.Is(err, record.ErrNoUser) && rt.adopted(ctx, q.User, q.Name) {
+			return record.Account{User: q.User, Name: q.Name}, nil
+		}
 		return account, err
 	}
 	if err != nil && !isNobody(err) {

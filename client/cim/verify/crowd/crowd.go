@@ -149,7 +149,7 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 			return nil
 		}
 		service := base // others do the same meanwhile
-		service.Name, service.Device = d.name, serviceDevice
+		service.Name, service.User, service.Device = d.name, d.user, serviceDevice
 		var err error
 		t.sender, err = client.NewSender(ctx, service)
 		return err

@@ -55,7 +55,7 @@ func newDevice(name string, user int64, device string, config client.Config, pat
 		name: name, user: user, device: device, config: config, path: path, ledger: w,
 		wires: make(map[*wire]struct{}), up: make(chan struct{}),
 	}
-	d.config.Name, d.config.Device, d.config.Dial = name, device, d.dial
+	d.config.Name, d.config.User, d.config.Device, d.config.Dial = name, user, device, d.dial
 	if path == "" {
 		d.memory = history.NewMemory()
 	}
