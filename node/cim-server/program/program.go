@@ -48,6 +48,16 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer config.OnHangup(logger, func() error {
+		var again flags
+		fs := flag.NewFlagSet("cim-server", flag.ContinueOnError)
+		fs.SetOutput(io.Discard)
+		again.register(fs)
+		if err := config.Parse(fs, args); err != nil {
+			return err
+		}
+		return f.log.SetLevel(again.log.Level)
+	})()
 	s, err := assemble(ctx, &f, set, logger)
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ func Parse(fs *flag.FlagSet, args []string) error {
 type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // text, json
+
+	level slog.LevelVar // what the logger has
 }
 
 // Flags registers the flags of Log on fs.
@@ -60,11 +62,10 @@ func (l *Log) Flags(fs *flag.FlagSet) {
 
 // Logger returns the logger that l describes, writing to w.
 func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return nil, fmt.Errorf("%w: -log %q: want debug, info, warn or error", ErrUsage, l.Level)
+	if err := l.SetLevel(l.Level); err != nil {
+		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: &l.level}
 	switch l.Format {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, options)), nil
@@ -72,6 +73,16 @@ func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return nil, fmt.Errorf("%w: -log-format %q: want text or json", ErrUsage, l.Format)
+}
+
+// SetLevel changes the level of the logger that Logger returned.
+func (l *Log) SetLevel(name string) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return fmt.Errorf("%w: -log %q: want debug, info, warn or error", ErrUsage, name)
+	}
+	l.level.Set(level)
+	return nil
 }
 
 // minSecret is the shortest key in bytes that is accepted.

@@ -33,6 +33,7 @@ type options struct {
 	key      string
 	profile  config.Profile // of a server; a function has nothing that runs beside requests
 	log      *slog.Logger
+	logging  config.Log // what log was made of
 }
 
 // defaultListen is where a route listens when neither a flag nor a platform says.
@@ -43,12 +44,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.SetOutput(stderr)
 	var (
 		o       options
-		log     config.Log
 		members string
 		only    string
 	)
 	o.Register(fs)
-	log.Flags(fs)
+	o.logging.Flags(fs)
 	o.profile.Flags(fs)
 	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes; by default what a platform of functions asks for\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), and else "+defaultListen)
 	fs.BoolVar(&o.function, "function", false, "run as a function: made at the first request, frozen between requests, bounded by its platform;\nwhere AWS_LAMBDA_RUNTIME_API or a variable of -listen is used it does so by itself")
@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.log, err = log.Logger(stderr); err != nil {
+	if o.log, err = o.logging.Logger(stderr); err != nil {
 		return nil, err
 	}
 	if o.members, err = parseSource(members); err != nil {
@@ -90,6 +90,13 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	case at.function:
 		return o.serveFunction(ctx, at.listen)
 	default:
+		defer config.OnHangup(o.log, func() error {
+			again, err := parse(args, io.Discard)
+			if err != nil {
+				return err
+			}
+			return o.logging.SetLevel(again.logging.Level)
+		})()
 		return o.serve(ctx, at.listen)
 	}
 }
