@@ -17,8 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 func (w *world) schedule(token string, q proto.ScheduleMessage) proto.Scheduled {

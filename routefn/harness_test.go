@@ -17,10 +17,10 @@ import (
 	"go.uber.org/goleak"
 	pb "google.golang.org/protobuf/proto"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"pgregory.net/rapid"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 func TestOnlineMergesTheNodesPages(t *testing.T) {

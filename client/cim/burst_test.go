@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // Ten times of what a system can do comes at once. What it cannot do is refused,

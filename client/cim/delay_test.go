@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/record"

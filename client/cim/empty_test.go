@@ -8,8 +8,8 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/up"
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // A store that comes back empty is filled again by those who live: routes agree on one

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/faas"
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/routetest"
 )
 

@@ -21,10 +21,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/record"

@@ -18,9 +18,9 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/up"
-	"github.com/cim-go/cim/internal/wait"
 	server "github.com/cim-go/cim/node/cim-server/program"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn/cim-route/config"

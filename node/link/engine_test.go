@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // byHand keeps a server from sweeping, so that only pass makes time pass.

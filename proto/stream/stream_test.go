@@ -16,7 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

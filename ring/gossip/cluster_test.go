@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/goleak"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring/mirror/spawn"
 )
 

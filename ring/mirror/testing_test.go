@@ -14,7 +14,7 @@ import (
 	"github.com/go-zookeeper/zk"
 	"go.uber.org/goleak"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror/spawn"
 )

@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/spawn"
 )

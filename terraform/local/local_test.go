@@ -12,7 +12,7 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/history"
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // The whole life of a cluster as a user of terraform lives it: made from nothing,

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
 

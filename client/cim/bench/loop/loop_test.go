@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // echo is both ends: what is accepted echoes, what was dialled collects.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/internal/wait"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 func TestTimesAreReadBehindAnyName(t *testing.T) {

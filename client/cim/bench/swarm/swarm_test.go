@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/bench/wire"
-	"github.com/cim-go/cim/internal/wait"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // node answers each connection's frames with what answer says, until the test
