@@ -59,6 +59,18 @@ func (j *Judge) mayBeLost(m *message) bool {
 	return false
 }
 
+// anyTry reports whether the store may have lost who the sender was, or that he
+// belonged, between a try and its repetition, which was refused then: the first may
+// stand in its log.
+func (j *Judge) anyTry(m *message) bool {
+	for _, f := range j.failovers {
+		if m.sent <= f.at && m.answered >= f.at {
+			return true
+		}
+	}
+	return false
+}
+
 // mayReplace reports whether b may stand where a stood before a failover.
 func (j *Judge) mayReplace(a, b *message) bool {
 	for _, f := range j.failovers {

@@ -355,3 +355,15 @@ func TestDelayedMessageThatWaitsForEverIsSeen(t *testing.T) {
 		expect(t, judged(when(0, joined()...), taken, when(seconds, waits)), want)
 	}
 }
+
+// What was refused by a store that had lost who the sender was may have been stored
+// before.
+func TestRefusedAfterALossMayStand(t *testing.T) {
+	empty := Record{Kind: Broken, Fault: "store-empty", Empty: true}
+	try := when(1, sent("a", bob), shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1))
+	refused := when(3, told(Refused, "a"))
+	start := when(0, joined()...)
+	expect(t, judged(start, try, when(2, empty), refused), "")
+	expect(t, judged(start, try, refused), "refused")
+	expect(t, judged(start, when(0.5, empty), try, refused), "refused")
+}
