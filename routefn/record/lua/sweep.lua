@@ -20,7 +20,7 @@ if empty and time <= now - tonumber(ARGV[3]) then
   if tonumber(head[1] or 0) + length > 1 and head[2] then
     redis.call('SET', KEYS[5], head[2] .. ' ' .. head[3], 'PX', ARGV[4])
   end
-  redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
   return {'gone'}
 end
 local expires = kindOf(newest) == 0
