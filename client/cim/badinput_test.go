@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -262,7 +263,11 @@ func readAnswer(in *bufio.Reader) (*proto.Frame, error) {
 // sends come over a connection that was let in. It stays, unless a frame of it
 // cannot be read at all.
 func (s *strangers) sends() {
+	nth := fmt.Sprintf("%x-", rand.Uint64()) // an id names one message
 	message := func(id string, to, group int64, text string) *proto.Frame {
+		if id != "" {
+			id = nth + id
+		}
 		return &proto.Frame{Cmd: proto.Command_SEND, Id: id, To: to, Group: group, ReqMsg: text}
 	}
 	code, answers, err := s.talk(s.ticket(s.other.ID),
@@ -321,7 +326,7 @@ func (s *strangers) answered(what, method, url, bearer, contentType, body string
 }
 
 func (s *strangers) routeBodies() {
-	to := fmt.Sprintf(`"id":"1","to":%d,`, s.user)
+	to := fmt.Sprintf(`"id":"%x","to":%d,`, rand.Uint64(), s.user) // an id names one message
 	for what, c := range map[string]struct {
 		path, body string
 		want       int
@@ -336,8 +341,8 @@ func (s *strangers) routeBodies() {
 		"a text above the limit":     {proto.PathSend, `{` + to + `"text":"` + strings.Repeat("x", 17<<10) + `"}`, 413},
 		"a text of 1 MB":             {proto.PathSend, `{` + to + `"text":"` + strings.Repeat("x", 1<<20) + `"}`, 413},
 		"nesting without an end":     {proto.PathSend, strings.Repeat("[", 100_000), 400},
-		"a user who does not exist":  {proto.PathSend, `{"id":"1","to":99,"text":"x"}`, 404},
-		"a group that does not":      {proto.PathSend, `{"id":"1","group":99,"text":"x"}`, 404},
+		"a user who does not exist":  {proto.PathSend, `{"id":"to-nobody","to":99,"text":"x"}`, 404},
+		"a group that does not":      {proto.PathSend, `{"id":"to-no-group","group":99,"text":"x"}`, 404},
 		"a message to oneself":       {proto.PathSend, `{` + to + `"text":"x"}`, 200},
 		"a position of nowhere":      {proto.PathPull, `{"after":{"log":0,"epoch":"ffffffffffffffff","number":9000000000000000000},"limit":10}`, 409},
 		"a limit below nothing":      {proto.PathPull, `{"after":{},"limit":-1}`, 400},
