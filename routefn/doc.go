@@ -35,7 +35,7 @@
 // (keeper.go, adopt.go): beside what it serves a route looks once a second whether the
 // store is the one it was, puts the route key back or takes over the one that another
 // route made, and tells the nodes, which report what they hold. In open mode an account
-// is made again from a token or a proof, with its id. For a minute nobody is told that
+// is made again from a token or a proof, with its id. For 35 s nobody is told that
 // something is not there: it may be soon.
 //
 // The only goroutines are those of the pusher (push.go): one for each node that

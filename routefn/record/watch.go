@@ -32,7 +32,7 @@ const (
 
 	// SettleTime is for how long after a loss what is missing may be there again soon:
 	// nodes ask what keys there are, and report what they hold, within 30 s.
-	SettleTime = time.Minute
+	SettleTime = 35 * time.Second
 )
 
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
