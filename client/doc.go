@@ -33,8 +33,10 @@
 //
 // Send returns when the message is stored in every log it belongs to. It is sent
 // again, with the same id, until a route says so or says why not; ids make a
-// repetition harmless. Messages that one goroutine sends stand in their logs in
-// that order. Enqueue does not wait, for more than one message in flight.
+// repetition harmless. Another message under an id that its user gave to one before is
+// refused with proto.IDReused, as far as it is seen: for five minutes. Messages that one
+// goroutine sends stand in their logs in that order. Enqueue does not wait, for more
+// than one message in flight.
 //
 // With Outgoing.Confirm set, the event Delivered tells when a private message was
 // shown to its receiver, if this client is connected then; WasDelivered tells it at

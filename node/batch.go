@@ -74,7 +74,7 @@ func (l *lane) hand(ctx context.Context, items []*outgoing) error {
 			continue
 		}
 		if o.item.Again {
-			o.from.sending.recent.learn(r)
+			o.from.sending.novelty.learn(r)
 		}
 		o.done, err = true, nil
 		l.settle(o, r)

@@ -38,6 +38,7 @@ type Node struct {
 	backlog    atomic.Int64   // bytes of messages at the lanes
 	relays     *relays
 	storeTime  storeTime
+	used       usedIDs
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.

@@ -86,7 +86,7 @@ func (s *session) send(f *proto.Frame) {
 	if s.sending == nil {
 		s.sending = new(sending)
 	}
-	suspect := s.sending.recent.suspect(f.Id)
+	suspect := s.node.used.add(s.entry.User(), f.Id) || !s.sending.novelty.shown.Load()
 	o := &outgoing{from: s, since: time.Now(), heard: f.Heard, item: &proto.SendItem{
 		Session: s.current(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again || suspect,
 		Confirm: f.Confirm,

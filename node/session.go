@@ -50,7 +50,7 @@ type session struct {
 
 // sending is what is kept of a connection that sends.
 type sending struct {
-	recent  recentIDs
+	novelty novelty
 	refused *refusals // what its sender has to send again before anything else is taken; nil: nothing. Owned by the lane
 }
 

@@ -27,7 +27,7 @@
 //
 //	LOGIN_REQUEST  client  first frame, with the route's ticket; CIM's has user and name instead
 //	LOGIN_ANSWER   node    the route confirmed the session: newest numbers, cursors, how often to ping
-//	SEND           client  a text for a user or a group, under an id of the client's choice
+//	SEND           client  a text for a user or a group, under an id of the client's choice, each under one of its own
 //	SEND_ANSWER    node    one a SEND: stored, and where the sender's own copy stands; or a code
 //	MESSAGE        node    an entry of a log that concerns the user, pushed once it is stored
 //	NEWEST         node    a log goes on beyond what was pushed: pull the rest from the route

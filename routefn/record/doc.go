@@ -212,9 +212,9 @@
 //
 // Redis CPU of a private message, both copies together, 128 bytes of text,
 // batches of 100 among 1,000 users, redis-server 7.0: 7 to 10 us by MULTI, which
-// first-time messages take; 80 to 90 us by script, which messages marked Again take,
+// first-time messages take; 60 to 110 us by script, which messages marked Again take,
 // where each looks back at some 50 entries a log, 20 to 30 us of it for the sender's
-// ids. BenchmarkAppendPrivate measures it. A message to everyone takes 3 us, and while
+// ids. BenchmarkAppendPrivate measures it. A message to everyone takes 5 us, and while
 // somebody comes 0.5 us more for each one of the last two seconds:
 // BenchmarkAppendEveryone. A group's message of a batch takes 6 to 7 us, with 10 members as with 10,000:
 // BenchmarkAppendGroup.
@@ -229,7 +229,7 @@
 // takes nothing.
 //
 // Asking all shards whether something is due takes some 50 us on one server. A
-// delayed message takes 115 us from its scheduling to its removal, both copies
+// delayed message takes 290 us from its scheduling to its removal, both copies
 // included: BenchmarkDelayed. Sweeping a log takes 38 us, with its job: BenchmarkSweep.
 //
 // # Bounds
