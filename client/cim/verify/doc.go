@@ -9,6 +9,10 @@
 // moves any more, a judge who knows nothing but what was written gives the
 // verdict (ledger). The same file can be judged again by Check.
 //
+// Some users have a CIM client, too. It acknowledges nothing, so that what is promised
+// to it is less: everything at least once, in the order of its logs, and again only on
+// another connection.
+//
 // The seed decides who sends what to whom when, what breaks when and for how
 // long. It cannot decide how the processes' threads interleave: the same seed is
 // the same story, and not the same run.

@@ -190,6 +190,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	cluster.SpareFunctions()
 	watcher.say("traffic ended, everything is healed")
 	if failed == nil {
+		people.Settle(life)
 		watcher.settle(life, c.Settle)
 		book.Write(ledger.Record{Kind: ledger.Quiet})
 		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteSessions(life, cluster, people, book), noteHeld(life, cluster, book))

@@ -20,6 +20,7 @@ type auditor struct {
 	http  *http.Client
 	route string
 	out   *ledger.Writer
+	cim   map[int64]bool // users with a CIM client, which sends without ids
 
 	mu   sync.Mutex
 	read map[int64]bool // groups
@@ -28,7 +29,13 @@ type auditor struct {
 // Audit writes down what stands in all inboxes and groups, each read by somebody
 // who may. It is for the end, when nothing is written any more.
 func (c *Crowd) Audit(ctx context.Context, routes []string) error {
-	a := &auditor{http: routesClient(), route: routes[0], out: c.devices[0].ledger, read: make(map[int64]bool)}
+	a := &auditor{
+		http: routesClient(), route: routes[0], out: c.devices[0].ledger,
+		cim: make(map[int64]bool), read: make(map[int64]bool),
+	}
+	for _, d := range c.cims {
+		a.cim[d.user] = true
+	}
 	return together(ctx, len(c.devices), func(ctx context.Context, i int) error {
 		d := c.devices[i]
 		if d.device != "phone" {
@@ -91,10 +98,14 @@ func (a *auditor) audit(ctx context.Context, c *client.Client, log int64) error 
 			return err
 		}
 		for _, m := range page.Messages {
-			a.out.Write(ledger.Record{
+			r := ledger.Record{
 				Kind: ledger.Stands, User: c.Self().User, ID: m.ID, From: m.From, To: m.To, Group: m.Group,
 				Change: changeOf(m.Kind), At: placeOf(m.At),
-			})
+			}
+			if a.cim[m.From] {
+				r.Text = m.Text
+			}
+			a.out.Write(r)
 		}
 		if page.Through.Number <= after.Number || page.Through.Number >= page.Newest.Number {
 			return nil

@@ -50,6 +50,7 @@ type Crowd struct {
 	devices []*Device
 	talkers []*talker
 	kiosks  []*kiosk
+	cims    []*CIM
 	groups  []int64 // ids, by index
 	crowded []*Device
 }
@@ -88,7 +89,11 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 			crowd.add(c, base, users, i, "tablet")
 		}
 	}
-	pace := time.Duration(float64(len(crowd.talkers)) / c.Rate * float64(time.Second))
+	crowd.addCIM(c, base.HTTP, users)
+	pace := time.Duration(float64(len(crowd.talkers)+len(crowd.cims)) / c.Rate * float64(time.Second))
+	for _, d := range crowd.cims {
+		d.orders.pace = pace
+	}
 	for _, t := range crowd.talkers {
 		t.orders.pace = pace
 		t.orders.meet(circles, t.device == "phone" && t.orders.user < c.Users-crowded)
@@ -102,6 +107,9 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	err = crowd.arrive(ctx, base)
 	if err == nil {
 		err = crowd.found(ctx, circles, users)
+	}
+	if err == nil {
+		err = crowd.arriveCIM(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, crowd.Close())
@@ -166,10 +174,14 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return group.Wait()
 }
 
-// Guests returns all devices that can be hit, in the order of their places.
+// Guests returns all devices that can be hit, in the order of their places: those of
+// the SDK, then CIM clients.
 func (c *Crowd) Guests() []Guest {
 	var guests []Guest
 	for _, d := range c.devices {
+		guests = append(guests, d)
+	}
+	for _, d := range c.cims {
 		guests = append(guests, d)
 	}
 	return guests
@@ -209,6 +221,9 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	for _, k := range c.kiosks {
 		talking.Go(func() { k.visit(traffic, life) })
 	}
+	for _, d := range c.cims {
+		talking.Go(func() { d.talk(traffic, life) })
+	}
 	all := make(chan struct{})
 	go func() {
 		talking.Wait()
@@ -222,9 +237,10 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 func (c *Crowd) Close() error {
 	var (
 		wait sync.WaitGroup
-		errs = make([]error, len(c.devices))
+		all  = c.Guests()
+		errs = make([]error, len(all))
 	)
-	for i, d := range c.devices {
+	for i, d := range all {
 		wait.Go(func() { errs[i] = d.Kill() })
 	}
 	wait.Wait()

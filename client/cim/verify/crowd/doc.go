@@ -16,6 +16,12 @@
 // The maker of a group adds and removes two users by turns. If asked, three users are in
 // as many groups as one may be. A kiosk logs in and out, and shows its token again.
 //
+// One user of twenty, and eight at most, has a CIM client: CIM's frames over TCP, CIM's
+// HTTP, no token. It comes back by CIM's own steps: /offLine, a rest, /login. CIM's wire
+// acknowledges by pings alone, and a ping on its way may count for what its sender has
+// not read yet. So it pings only when it has read everything, and reads the rest when
+// its connection is cut. Texts are what it knows messages by: no sender sends one twice.
+//
 // A device that is none of the SDK's is a Guest, too: what faults hit.
 //
 // What a device sends, to whom, how long it is and when it is due follows from
@@ -26,5 +32,5 @@
 // When all is quiet, Audit reads what stands in the logs.
 //
 // A device has four goroutines while its client runs, and one for each message
-// without an answer. Crowd.Close waits for all.
+// without an answer; a CIM client has two. Crowd.Close waits for all.
 package crowd

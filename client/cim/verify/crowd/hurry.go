@@ -35,9 +35,8 @@ func (d *Device) hurry(ctx context.Context, to int64) {
 		if err != nil {
 			return
 		}
-		m := client.Outgoing{
-			ID: fmt.Sprintf("%s-%s-%d", hurryID, d.device, d.hurries.Add(1)), To: to, Text: "quick",
-		}
+		id := fmt.Sprintf("%s-%s-%d", hurryID, d.device, d.hurries.Add(1))
+		m := client.Outgoing{ID: id, To: to, Text: "quick " + id} // CIM clients know it by its text
 		pause := hurryPause
 		d.noteSent(d.device, m, process, 0)
 		limit, cancel := context.WithTimeout(ctx, hurryLimit)

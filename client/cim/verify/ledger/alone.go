@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // alone is a time in which no replica heard the primary: from a broken record on,
 // for as long as it says. One that was healed before says nothing, because nobody
 // knows when.
@@ -34,7 +36,7 @@ func (v *Verdict) judgeAlone(j *Judge) {
 			}
 		}
 	}
-	for _, reader := range j.readers {
+	for _, reader := range slices.Concat(j.readers, j.cims) {
 		for _, m := range reader.shown {
 			for _, a := range j.alone {
 				if !a.cut && m.change == "" && m.sent > a.from && m.at < a.to {

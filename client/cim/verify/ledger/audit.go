@@ -4,7 +4,7 @@ import "strings"
 
 // stands takes in what stands in a log in the end.
 func (j *Judge) stands(r Record) {
-	m := j.messages[key{r.From, r.ID}]
+	m := j.find(r.From, r.ID, r.Text)
 	if m == nil && r.Change != "" {
 		return // shown to nobody, who may all have left
 	}

@@ -32,6 +32,15 @@
 // connection when its user left a group may miss the end of what was his, and has
 // no hole before that.
 //
+// A CIM client is told neither ids nor places, keeps nothing and acknowledges by its pings.
+// It is shown what others send to its user and to everyone, from its joined record on,
+// each at least once and in the order of its log. A connection begins at its cursor: on
+// another one the same may be shown again, on one only what stands in the log twice. Its
+// messages have no id until somebody is shown them; one more id for the same text is a
+// repetition, which something on the way must have made. After a loss of the store's a
+// log may be shown anew at any time. Of a full log it may miss what was dropped, and of
+// those to everyone what came after the store had lost its cursors.
+//
 // # What is a violation
 //
 //   - lost: accepted, and not shown to a device that was to see it;
@@ -46,7 +55,8 @@
 //   - refused: shown, or in a log, although the sender was told that it was not sent;
 //   - doubled: in a log twice, although its sender did not give it up and nothing
 //     broke but the store: else it may have been sent again while it was on its way;
-//   - echo: shown to the very process that sent it and was told "accepted";
+//   - echo: shown to the very process that sent it and was told "accepted", or to the
+//     CIM client of its sender;
 //   - disagree: two devices were shown different messages at one place of a log,
 //     one message at two places, or only one of them was shown it at all; a log has
 //     another message at a place, or a joining of one who was a member; a sender was

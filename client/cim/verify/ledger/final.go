@@ -1,6 +1,9 @@
 package ledger
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // finally takes in what the store has in the end.
 func (j *Judge) finally(r Record) {
@@ -30,12 +33,12 @@ func (v *Verdict) judgeSessions(j *Judge) {
 			v.violate("ghost", "%v has a session at %s, and no connection", d, s.Node)
 		case live[d]:
 			v.violate("ghost", "%v has two sessions", d)
-		case reader != nil && reader.node() != s.Node:
+		case reader != nil && reader.cim == nil && reader.node() != s.Node:
 			v.violate("ghost", "%v has a session at %s, and is connected to %s", d, s.Node, reader.node())
 		}
 		live[d] = true
 	}
-	for _, reader := range j.readers {
+	for _, reader := range slices.Concat(j.readers, j.cims) {
 		if !live[reader.device] && reader.away != math.MaxInt64 {
 			v.violate("no session", "%v is connected to %s, and the store does not know", reader, reader.node())
 		}

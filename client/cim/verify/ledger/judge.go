@@ -15,7 +15,9 @@ type Judge struct {
 	messages  map[key]*message
 	devices   map[device]*reader
 	users     map[int64][]*reader
-	readers   []*reader // in the order in which they joined
+	readers   []*reader // in the order in which they joined; CIM clients left out
+	cims      []*reader // the CIM clients
+	sayings   map[saying]*message
 	order     []*message
 	logs      map[log]*logView
 	groups    map[int64]*group
@@ -87,6 +89,9 @@ type message struct {
 	first      int64 // number among the stream's, of the first try
 	before     int64 // of its stream, what has this number or a higher one stands behind it
 	joined     int   // devices that had joined when it was sent
+	named      bool  // it was sent without an id, and has one now
+	copied     bool  // and there is another message made of it
+	copy       bool  // it is that other message
 	shown      int   // devices that were shown it
 }
 
@@ -104,6 +109,7 @@ type reader struct {
 	visits  []visit
 	trail   map[int64][]standing // what stands in each log, as far as it was shown it
 	ended   map[int64][]string   // epochs that were left, by log
+	cim     *cimView             // nil: it is no CIM client
 }
 
 // showing is a message that was shown to a device for the first time.
@@ -129,7 +135,7 @@ func newLogView() *logView {
 func NewJudge() *Judge {
 	return &Judge{
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
-		logs: make(map[log]*logView), groups: make(map[int64]*group),
+		sayings: make(map[saying]*message), logs: make(map[log]*logView), groups: make(map[int64]*group),
 		audited: make(map[log]*logView), loggedOut: make(map[device]int64), early: make(map[device]Record), spans: make(map[stream]int64),
 		verdict: Verdict{Kinds: make(map[string]int), Faults: make(map[string]int), LeftOut: make(map[string]string), Missed: make(map[string]string)},
 	}
@@ -214,6 +220,10 @@ func (j *Judge) join(r Record) {
 	if back, known := j.early[d]; known {
 		reader.arrive(back.Time, back.Node)
 	}
+	if r.CIM {
+		j.joinCIM(reader, r.Time)
+		return
+	}
 	j.readers = append(j.readers, reader)
 	j.users[r.User] = append(j.users[r.User], reader)
 }
@@ -274,6 +284,9 @@ func (j *Judge) send(r Record) {
 		}
 		j.messages[k] = m
 		j.order = append(j.order, m)
+		if said := (saying{m.from, m.text}); j.sayings[said] == nil {
+			j.sayings[said] = m
+		}
 	}
 	j.spans[s]++
 	m.waiting++
@@ -326,6 +339,7 @@ func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 	for _, m := range j.order {
 		owe(m)
 	}
+	j.owedCIM(each)
 	for _, g := range j.groups {
 		for _, m := range g.turns {
 			owe(m)
@@ -418,6 +432,13 @@ func (j *Judge) Verdict() Verdict {
 		v.judgeTimes(j, reader)
 		v.judgePauses(j, reader)
 		v.measure(reader)
+	}
+	for _, reader := range j.cims {
+		v.judgeTurns(reader)
+		v.judgeAnswers(j, reader)
+		v.judgeDelayedOrder(j, reader)
+		v.judgeTimes(j, reader)
+		v.judgeCIM(j, reader)
 	}
 	j.judgeLogs(&v)
 	v.judgeMoves(j)

@@ -89,6 +89,7 @@ type Record struct {
 	Restored bool     `json:"restored,omitempty"` // of Broken: what Tail says is gone whatever Ack means
 	Alone    int64    `json:"alone,omitempty"`    // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
 
+	CIM      bool        `json:"cim,omitempty"`  // of Joined: it speaks CIM's wire, which tells it no ids and no places
 	Over     bool        `json:"over,omitempty"` // of Broken: it ended at once, and no Healed follows
 	Node     string      `json:"node,omitempty"` // of Back: which one it is connected to
 	First    int64       `json:"first,omitempty"`

@@ -14,7 +14,11 @@ func (j *Judge) show(r Record) {
 		j.showTurn(reader, r)
 		return
 	}
-	m := j.messages[key{r.From, r.ID}]
+	if reader.cim != nil {
+		j.showCIM(reader, r)
+		return
+	}
+	m := j.find(r.From, r.ID, r.Text)
 	if m == nil || m.change != "" || m.text != r.Text || m.to != r.To || m.group != r.Group {
 		j.verdict.violate("invented", "%v was shown %s of %d, %q, which was not sent so", reader, r.ID, r.From, clip(r.Text))
 		return

@@ -19,7 +19,8 @@ const examples = 5
 type Verdict struct {
 	Run string // its command line
 
-	Users, Devices                   int
+	Users, Devices                   int // CIM clients left out
+	CIM, CIMShown, CIMAgain          int // CIM clients, what they were shown, and of that again on another connection
 	Sent, Accepted, Unknown, Refused int // messages, by what their senders know
 	Shown                            int // to devices, repetitions counted
 	Again                            int // of those, to devices that had lost what they kept
@@ -88,6 +89,9 @@ func (v *Verdict) Print(w io.Writer) error {
 	row("  unknown", "%d, given up by their senders without an answer", v.Unknown)
 	row("  refused", "%d", v.Refused)
 	row("shown", "%d times", v.Shown)
+	if v.CIM > 0 {
+		row("CIM clients", "%s", v.cimRow())
+	}
 	row("faults", "%s", v.faults())
 	for _, name := range slices.Sorted(maps.Keys(v.LeftOut)) {
 		row("  left out", "%s: %s", name, v.LeftOut[name])

@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"slices"
+	"testing"
+)
+
+// withCIM has a CIM client of bob's, too.
+func withCIM() book {
+	return append(joined(), Record{Kind: Joined, User: bob, Device: "cim", CIM: true})
+}
+
+func toCIM(connection int, id string) Record {
+	return Record{Kind: Shown, User: bob, Device: "cim", Process: connection, From: alice, Text: text(id)}
+}
+
+// elsewhere are private messages of alice's to bob, shown to all but the CIM client;
+// everyoneIs is one to everyone.
+func elsewhere(ids ...string) (b book) {
+	for i, id := range ids {
+		n := int64(i + 1)
+		b = append(b, sent(id, bob), told(Accepted, id), shown(bob, "phone", id, bob, n), shown(alice, "laptop", id, bob, 10+n))
+	}
+	return b
+}
+
+func everyoneIs(id string, number int64) book {
+	b := book{sent(id, 0), told(Accepted, id)}
+	for _, d := range []device{{bob, "phone"}, {carol, "phone"}, {alice, "laptop"}} {
+		b = append(b, shown(d.user, d.name, id, 0, number))
+	}
+	return b
+}
+
+// inBobs has the messages in bob's inbox, at the numbers.
+func inBobs(id string, numbers ...int64) (b book) {
+	for _, n := range numbers {
+		b = append(b, Record{Kind: Stands, User: bob, From: alice, ID: id, To: bob, At: &Place{Epoch: "e", Number: n}})
+	}
+	return b
+}
+
+// A CIM client is shown everything at least once, in the order of its logs, and again
+// only on another connection.
+func TestCIMClientIsShownAllInOrderAndAgainOnlyBehindAReconnect(t *testing.T) {
+	ab := slices.Concat(withCIM(), elsewhere("a", "b"))
+	emptied := Record{Kind: Broken, Fault: "store-empty", Empty: true}
+	for name, test := range map[string]struct {
+		book book
+		want string
+	}{
+		"all, once":                          {ab.with(toCIM(1, "a"), toCIM(1, "b")), ""},
+		"again from the cursor on":           {ab.with(toCIM(1, "a"), toCIM(1, "b"), toCIM(2, "a"), toCIM(2, "b")), ""},
+		"from the cursor on, and one behind": {ab.with(toCIM(1, "a"), toCIM(2, "a"), toCIM(2, "b")), ""},
+		"one is missing":                     {ab.with(toCIM(1, "a")), "lost"},
+		"a cursor that passed one over":      {ab.with(toCIM(1, "b"), toCIM(2, "b")), "lost"},
+		"one of everyone is missing":         {slices.Concat(withCIM(), everyoneIs("d", 1)), "lost"},
+		"one of everyone":                    {slices.Concat(withCIM(), everyoneIs("d", 1)).with(toCIM(1, "d")), ""},
+		"again on one connection":            {ab.with(toCIM(1, "a"), toCIM(1, "b"), toCIM(1, "b")), "twice"},
+		"the other way round": {slices.Concat(withCIM(), book{sent("a", bob), told(Unknown, "a"), shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1),
+			sent("b", bob), told(Accepted, "b"), shown(bob, "phone", "b", bob, 2), shown(alice, "laptop", "b", bob, 2), toCIM(1, "b"), toCIM(1, "a")}), "log order"},
+		"against its sender's order":       {ab.with(toCIM(1, "b"), toCIM(2, "a")), "sender order"},
+		"the first behind the last, again": {ab.with(toCIM(1, "a"), toCIM(1, "b"), toCIM(2, "b"), toCIM(2, "a")), "log order"},
+		"logs have no order among them":    {slices.Concat(ab, everyoneIs("d", 1)).with(toCIM(1, "d"), toCIM(1, "a"), toCIM(1, "b")), ""},
+		"an invention":                     {ab.with(toCIM(1, "a"), toCIM(1, "b"), toCIM(1, "x")), "invented"},
+		"one that is carol's": {slices.Concat(withCIM(), book{sent("a", carol), told(Accepted, "a"), shown(carol, "phone", "a", carol, 1),
+			shown(alice, "laptop", "a", carol, 1), toCIM(1, "a")}), "stranger"},
+		"a refused one":                  {ab.with(toCIM(1, "a"), toCIM(1, "b"), sent("e", bob), told(Refused, "e"), toCIM(1, "e")), "refused"},
+		"an unknown one that others saw": {slices.Concat(withCIM(), book{sent("a", bob), told(Unknown, "a"), shown(bob, "phone", "a", bob, 1)}), "disagree"},
+		"what was sent before it joined": {slices.Concat(joined(), elsewhere("a"), withCIM()[5:]), ""},
+		"stands twice, is shown twice": {slices.Concat(withCIM(), book{sent("a", bob), told(Unknown, "a"), sent("a", bob), told(Accepted, "a"),
+			shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1), toCIM(1, "a"), toCIM(1, "a")}, inBobs("a", 1, 2)), ""},
+		"stands once, is shown twice": {slices.Concat(withCIM(), book{sent("a", bob), told(Unknown, "a"), sent("a", bob), told(Accepted, "a"),
+			shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1), toCIM(1, "a"), toCIM(1, "a")}, inBobs("a", 1)), "twice"},
+		"a log that began anew": {ab.with(toCIM(1, "a"), toCIM(1, "b"), emptied, toCIM(1, "a"), toCIM(1, "b")), ""},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, judge(test.book), test.want) })
+	}
+}
+
+// What a CIM client sends has no id before it is shown. That is its own from then on;
+// another one is another message, which only something on the way can have made.
+func TestWhatACIMClientSendsIsKnownByItsText(t *testing.T) {
+	says := Record{Kind: Sent, User: bob, Device: "cim", ID: "cim-1", To: carol, Text: "hi"}
+	accepted := Record{Kind: Accepted, User: bob, Device: "cim", ID: "cim-1"}
+	unknown := Record{Kind: Unknown, User: bob, Device: "cim", ID: "cim-1"}
+	show := func(user int64, id, text string, number int64) Record {
+		return Record{Kind: Shown, User: user, Device: "phone", From: bob, To: carol, ID: id, Text: text, At: &Place{Epoch: "e", Number: number}}
+	}
+	both := func(id string, number int64) book {
+		return book{show(bob, id, "hi", number), show(carol, id, "hi", number)}
+	}
+	repeater := Record{Kind: Broken, Fault: "repeat-proxy"}
+	for name, test := range map[string]struct {
+		book book
+		want string
+	}{
+		"shown to both sides":            {slices.Concat(book{says, accepted}, both("R1", 1)), ""},
+		"not shown to its user's phone":  {book{says, accepted, show(carol, "R1", "hi", 1)}, "lost"},
+		"shown to nobody":                {book{says, accepted}, "lost"},
+		"never answered, shown to both":  {slices.Concat(book{says, unknown}, both("R1", 1)), ""},
+		"another text":                   {book{says, unknown, show(carol, "R1", "ho", 1)}, "invented"},
+		"repeated by a proxy":            {slices.Concat(book{repeater, says, accepted}, both("R1", 1), both("R2", 2)), ""},
+		"repeated by nobody":             {slices.Concat(book{says, accepted}, both("R1", 1), both("R2", 2)), "doubled"},
+		"a repetition that one was told": {slices.Concat(book{repeater, says, accepted}, both("R1", 1), both("R2", 2)[1:]), ""},
+		"shown twice under one id":       {slices.Concat(book{says, accepted}, both("R1", 1), both("R1", 2)[1:]), "twice"},
+		"shown to its own connection": {slices.Concat(book{says, accepted}, both("R1", 1),
+			book{{Kind: Shown, User: bob, Device: "cim", Process: 1, From: bob, Text: "hi"}}), "echo"},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, judge(slices.Concat(withCIM(), test.book)), test.want) })
+	}
+}
