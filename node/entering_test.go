@@ -27,7 +27,7 @@ func apart(t *testing.T, groups map[int64][]int64) *town {
 // entered are what the node asked of groups since a report, those it lacks and those
 // it knows.
 func (w *town) entered(from int) (lacks, knows []int64) {
-	for _, r := range w.route.reports[from:] {
+	for _, r := range w.reports()[from:] {
 		for _, e := range r.Entering {
 			lacks = append(lacks, e.Groups...)
 			for _, mark := range e.Known {
@@ -36,6 +36,12 @@ func (w *town) entered(from int) (lacks, knows []int64) {
 		}
 	}
 	return lacks, knows
+}
+
+// reports returns what the node has reported until now.
+func (w *town) reports() (list []*proto.ReportRequest) {
+	w.route.set(func(s *script) { list = slices.Clone(s.reports) })
+	return list
 }
 
 // The first user of a group has the node enter it; of the next one only the
@@ -49,7 +55,7 @@ func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
 		}
 		w.Push(push(&proto.PushItem{Stored: w.route.store(t, room, 9, 0, "1")}))
 		gets(t, alice, "1")
-		before := len(w.route.reports)
+		before := len(w.reports())
 		bob := w.withTicket(t, 2, 6)
 		f := bob.next(t)
 		if lacks, knows := w.entered(before); !slices.Equal(lacks, []int64{79}) || !slices.Equal(knows, []int64{78, room}) {
@@ -86,7 +92,7 @@ func TestLeaseThatIsNotSureIsAskedForAgain(t *testing.T) {
 					_ = alice.conn.Close() // or silence ends it
 				}
 				spoil(w)
-				before := len(w.route.reports)
+				before := len(w.reports())
 				w.login(t, 2, 6)
 				if lacks, knows := w.entered(before); !slices.Equal(lacks, []int64{room}) || len(knows) != 0 {
 					t.Errorf("the node asked for %v and knew %v", lacks, knows)

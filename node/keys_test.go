@@ -1,6 +1,7 @@
 package node
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,15 +110,16 @@ func TestLossOfTheStoreIsMadeGoodAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
 		w.withTicket(t, 1, 5).next(t)
-		var lost int64
+		var lost atomic.Int64
 		w.route.set(func(s *script) {
 			s.fire = func(*proto.FireRequest) (*proto.FireAnswer, error) {
-				return &proto.FireAnswer{Next: 1000, Lost: lost}, nil
+				return &proto.FireAnswer{Next: 1000, Lost: lost.Load()}, nil
 			}
 		})
 		time.Sleep(2 * time.Second)
 		for range 3 {
-			w.route.set(func(s *script) { s.reconciles = nil; lost++ })
+			w.route.set(func(s *script) { s.reconciles = nil })
+			lost.Add(1)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			w.route.set(func(s *script) {
