@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -19,13 +20,14 @@ func TestHangupReadsAgainAndEndsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := make(chan struct{})
-	level := "debug"
+	var level atomic.Value
+	level.Store("debug")
 	stop := OnHangup(slog.New(slog.DiscardHandler), func() error {
 		defer func() { read <- struct{}{} }()
-		if level == "" {
+		if level.Load() == "" {
 			return errors.New("no such file")
 		}
-		return l.SetLevel(level)
+		return l.SetLevel(level.Load().(string))
 	})
 	hangup := func() {
 		t.Helper()
@@ -37,7 +39,7 @@ func TestHangupReadsAgainAndEndsNothing(t *testing.T) {
 	log.Debug("one")
 	hangup()
 	log.Debug("two")
-	level = "" // a failure leaves what was
+	level.Store("") // a failure leaves what was
 	hangup()
 	log.Debug("three")
 	stop()
