@@ -56,9 +56,9 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	default:
 		c.Faults = strings.Split(*faults, ",")
 	}
-	if *check == "" && (*faults == "all" || slices.Contains(c.Faults, "gossip-cut")) {
+	if *check == "" && (*faults == "all" || slices.ContainsFunc(c.Faults, fault.NeedsNetwork)) {
 		if err := fault.OwnNetwork(ctx); err != nil {
-			c.NoCut = err.Error()
+			c.NoNetwork = err.Error()
 		}
 	}
 	verdict, err := judge(ctx, c, *check)

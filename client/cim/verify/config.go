@@ -27,11 +27,12 @@ type Config struct {
 	Routes   int
 	Route    string        // what routes are, see up.Config; empty: servers
 	Rate     float64       // messages a second, of all users together
-	NoCut    string        // why gossip cannot be cut; empty: it can, see fault.OwnNetwork
 	Keep     int           // messages that a log keeps at most; zero: the route's default
 	Settle   time.Duration // how long what is owed may take when all is healed
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
 	Out      io.Writer     // progress and verdict; nil: nowhere
+
+	NoNetwork string // why the run is in no network of its own; empty: it is, see fault.OwnNetwork
 }
 
 // Settle is how long it may take until everything is shown when nothing is

@@ -30,11 +30,16 @@
 // config.Clock. Promised times are judged by a clock of the run's own: moments in
 // which a timer of 100 ms came more than 200 ms late are not counted.
 //
+// As root on Linux the run has a network of its own, which ends with it: there gossip
+// is cut, and packets from and to a node and a route pass a bad link, while they run.
+// The link is one TUN device, which routing rules lead their ports into; a clean link
+// has none and costs nothing.
+//
 // A run that cannot come to its end, because a fault cannot be healed or a process
 // ended by itself, is judged all the same, says so, and calls nothing lost.
 //
-// What it does not break: the network between clients, nodes and routes other
-// than by their processes and a proxy, a disk that loses what was synced.
+// What it does not break: the network between routes and the store other than by its
+// connections, a disk that loses what was synced.
 //
 // Whether it would notice is checked, too: breakage/run breaks the code on purpose,
 // in one way after the other, and demands the violation that belongs to it.

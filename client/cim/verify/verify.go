@@ -171,7 +171,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *faul
 
 // drive lets the crowd talk while things break, and sends it home.
 func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, repeaters *fault.Repeaters, keys *fault.RouteKeys, book *ledger.Writer, watcher *watcher) error {
-	world := fault.NewWorld(cluster, people, noZK, c.NoCut, repeaters, keys)
+	world := fault.NewWorld(cluster, people, noZK, c.NoNetwork, repeaters, keys)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
 	watcher.say("%d devices of %d users are connected; %d faults planned in %v", len(people.Guests()), c.Users, len(plan), c.Duration)
 

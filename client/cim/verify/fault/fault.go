@@ -22,6 +22,7 @@ const (
 	Clock       Class = "clock" // of the store
 	ZooKeeper   Class = "zookeeper"
 	Gossip      Class = "gossip"
+	Link        Class = "link"
 	Devices     Class = "device"
 	Crowd       Class = "crowd" // all devices
 	Files       Class = "file"  // a device that keeps its history in one
@@ -77,12 +78,18 @@ type Wound struct {
 // All returns every fault there is.
 func All() []Fault {
 	return []Fault{
-		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, routeKill{}, routePause{}, routeKey{}, clockRoute{},
+		nodeKill{}, nodePause{}, nodeDrain{}, clockNode{}, gossipCut{}, lossyNet{}, routeKill{}, routePause{}, routeKey{}, clockRoute{},
 		redisKill{}, redisCut{}, redisFailover{}, replicaPause{}, clusterFailover{}, slotMigration{}, clockSkew{},
 		storePause{}, storeSlow{}, storeFull{}, storeReadOnly{}, storeEmpty{}, storeOlder{},
 		zkStop{}, zkExpire{}, repeatProxy{},
 		clientFlap{}, slowReader{}, impatient{}, twinDevice{}, powerCut{}, massReconnect{}, manyGroups{},
 	}
+}
+
+// NeedsNetwork reports whether the fault of a name happens in a network of the run's
+// own alone, see OwnNetwork.
+func NeedsNetwork(name string) bool {
+	return name == (gossipCut{}).Name() || name == (lossyNet{}).Name()
 }
 
 // World is what can break.
@@ -93,20 +100,21 @@ type World struct {
 	crowded []*crowd.Device // those of users in as many groups as one may be
 	seats   []*seat
 	noZK    string
-	noCut   string
 	signals bool // see up.Signals
+
+	noNetwork string // see NewWorld
 
 	repeaters *Repeaters // nil: nothing stands in front of the routes
 	keys      *RouteKeys // nil: the store has the routes' key
 }
 
 // NewWorld returns the world of a cluster that just started and its users. noZK
-// says why there is no ZooKeeper, if there is none, noCut why gossip cannot be
-// cut, if it cannot. Repeaters and keys may be nil.
-func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noCut string, repeaters *Repeaters, keys *RouteKeys) *World {
+// says why there is no ZooKeeper, if there is none, noNetwork why the run is not in a
+// network of its own, if it is not. Repeaters and keys may be nil.
+func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noNetwork string, repeaters *Repeaters, keys *RouteKeys) *World {
 	w := &World{
 		cluster: cluster, devices: people.Guests(), files: people.Files(), crowded: people.Crowded(),
-		noZK: noZK, noCut: noCut, signals: up.Signals, repeaters: repeaters, keys: keys,
+		noZK: noZK, noNetwork: noNetwork, signals: up.Signals, repeaters: repeaters, keys: keys,
 	}
 	for _, n := range cluster.Nodes() {
 		w.seats = append(w.seats, &seat{node: n})

@@ -12,7 +12,7 @@ import (
 func TestFaultsThatNeedSignalsAreLeftOutWithoutThem(t *testing.T) {
 	sends := regexp.MustCompile("SIGSTOP|SIGTERM|replicas? behind")
 	for _, signals := range []bool{false, true} {
-		world := &World{cluster: new(up.Cluster), signals: signals}
+		world := &World{cluster: new(up.Cluster), signals: signals, noNetwork: "no network"}
 		for _, f := range All() {
 			why := f.Missing(world)
 			if left, want := strings.HasPrefix(why, "this system cannot"), !signals && sends.MatchString(f.Story()); left != want {

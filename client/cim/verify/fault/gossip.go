@@ -16,7 +16,7 @@ func (gossipCut) Story() string {
 	return "no gossip passes between any two nodes: each sees only itself, while clients and routes reach all"
 }
 func (gossipCut) Hits() Class             { return Gossip }
-func (gossipCut) Missing(w *World) string { return w.noCut }
+func (gossipCut) Missing(w *World) string { return w.noNetwork }
 func (gossipCut) Rhythm() Rhythm {
 	return Rhythm{Every: Span{20 * time.Second, 40 * time.Second}, Lasts: Span{4 * time.Second, 20 * time.Second}}
 }

@@ -15,8 +15,8 @@ import (
 const ownNetwork = "CIM_VERIFY_NETWORK"
 
 // OwnNetwork starts the program again, as the same process, in a network of its
-// own that has loopback and nothing else: there gossip can be cut and nobody else
-// is hit, and nothing is left when the process has ended, however it did. There
+// own that has loopback and nothing else: there gossip can be cut and packets be
+// lost, and nobody else is hit, and nothing is left when the process has ended, however it did. There
 // it returns nil. An error says why there is no such network.
 func OwnNetwork(ctx context.Context) error {
 	if os.Getenv(ownNetwork) != "" {

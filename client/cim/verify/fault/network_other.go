@@ -5,6 +5,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 var errLinux = errors.New("a network of its own needs Linux")
@@ -13,3 +14,5 @@ var errLinux = errors.New("a network of its own needs Linux")
 func OwnNetwork(context.Context) error { return errLinux }
 
 func ip(context.Context, ...string) error { return errLinux }
+
+func openLink(context.Context) (io.ReadWriteCloser, error) { return nil, errLinux }
