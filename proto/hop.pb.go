@@ -1751,11 +1751,14 @@ func (x *PullRequest) GetLimit() int32 {
 }
 
 type PullAnswer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
-	Entries       []*Stored              `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
-	Newest        *Mark                  `protobuf:"bytes,3,opt,name=newest,proto3" json:"newest,omitempty"`  // with the code Diverged, too
-	Oldest        int64                  `protobuf:"varint,4,opt,name=oldest,proto3" json:"oldest,omitempty"` // number of the oldest entry kept
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Code    int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	Entries []*Stored              `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
+	Newest  *Mark                  `protobuf:"bytes,3,opt,name=newest,proto3" json:"newest,omitempty"`  // with the code Diverged, too
+	Oldest  int64                  `protobuf:"varint,4,opt,name=oldest,proto3" json:"oldest,omitempty"` // number of the oldest entry kept
+	// The last entry that was looked at, which may be none of entries. A route of an
+	// earlier release does not tell it.
+	Through       *Mark `protobuf:"bytes,5,opt,name=through,proto3" json:"through,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,6 +1819,13 @@ func (x *PullAnswer) GetOldest() int64 {
 		return x.Oldest
 	}
 	return 0
+}
+
+func (x *PullAnswer) GetThrough() *Mark {
+	if x != nil {
+		return x.Through
+	}
+	return nil
 }
 
 // FireRequest has a route send the delayed messages that are due, so that a route
@@ -2545,13 +2555,14 @@ const file_hop_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12&\n" +
 	"\asession\x18\x02 \x01(\v2\f.cim.SessionR\asession\x12\x1f\n" +
 	"\x05after\x18\x03 \x01(\v2\t.cim.MarkR\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"\x82\x01\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\"\xa7\x01\n" +
 	"\n" +
 	"PullAnswer\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12%\n" +
 	"\aentries\x18\x02 \x03(\v2\v.cim.StoredR\aentries\x12!\n" +
 	"\x06newest\x18\x03 \x01(\v2\t.cim.MarkR\x06newest\x12\x16\n" +
-	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\"Z\n" +
+	"\x06oldest\x18\x04 \x01(\x03R\x06oldest\x12#\n" +
+	"\athrough\x18\x05 \x01(\v2\t.cim.MarkR\athrough\"Z\n" +
 	"\vFireRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x12\n" +
 	"\x04keys\x18\x02 \x01(\bR\x04keys\x12\x12\n" +
@@ -2699,18 +2710,19 @@ var file_hop_proto_depIdxs = []int32{
 	36, // 36: cim.PullRequest.after:type_name -> cim.Mark
 	28, // 37: cim.PullAnswer.entries:type_name -> cim.Stored
 	36, // 38: cim.PullAnswer.newest:type_name -> cim.Mark
-	2,  // 39: cim.FireRequest.origin:type_name -> cim.Origin
-	36, // 40: cim.Stored.at:type_name -> cim.Mark
-	30, // 41: cim.PushRequest.items:type_name -> cim.PushItem
-	32, // 42: cim.PushRequest.kicks:type_name -> cim.Kick
-	28, // 43: cim.PushItem.stored:type_name -> cim.Stored
-	31, // 44: cim.PushItem.delivered:type_name -> cim.Delivered
-	34, // 45: cim.PushAnswer.items:type_name -> cim.PushResult
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	36, // 39: cim.PullAnswer.through:type_name -> cim.Mark
+	2,  // 40: cim.FireRequest.origin:type_name -> cim.Origin
+	36, // 41: cim.Stored.at:type_name -> cim.Mark
+	30, // 42: cim.PushRequest.items:type_name -> cim.PushItem
+	32, // 43: cim.PushRequest.kicks:type_name -> cim.Kick
+	28, // 44: cim.PushItem.stored:type_name -> cim.Stored
+	31, // 45: cim.PushItem.delivered:type_name -> cim.Delivered
+	34, // 46: cim.PushAnswer.items:type_name -> cim.PushResult
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }

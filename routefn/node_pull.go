@@ -41,5 +41,7 @@ func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) (*proto.
 		}
 		return answer, nil
 	}
-	return &proto.PullAnswer{Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest}, nil
+	return &proto.PullAnswer{
+		Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest, Through: pulled.Through.Mark(),
+	}, nil
 }

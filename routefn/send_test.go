@@ -280,6 +280,9 @@ func TestNodePullReadsForItsConnection(t *testing.T) {
 	if answer.Code != 0 || len(answer.Entries) != 1 || answer.Entries[0].Key != proto.Key(alice.User, "1") || answer.Newest.GetNumber() != answer.Entries[0].At.Number {
 		t.Fatalf("pulled %v", &answer)
 	}
+	if at := answer.Entries[0].At; answer.Through.GetNumber() != at.Number || answer.Through.GetKey() != answer.Entries[0].Key {
+		t.Fatalf("looked at all up to %v, want %v", answer.Through, at)
+	}
 	q.Session = alice.session
 	q.Session.User = bob.User
 	w.node(proto.PathNodePull, q, &answer)
