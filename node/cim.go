@@ -33,24 +33,25 @@ func cimProperties(m proto.Message, receiver int64) map[string]string {
 
 // run is a frame of messages that waited, and where the last of them stands.
 type run struct {
-	frame *proto.Frame // nil: there is nothing to show
-	last  proto.Position
+	frame  *proto.Frame     // nil: there is nothing to show
+	places []proto.Position // of its messages and of those that it passes over
 }
 
 // cimRuns returns the OFFLINE frames of messages that waited: one for each run
 // of one sender, because CIM names the sender once a frame. What is not shown to
 // the receiver is passed over with the run that comes before or after it.
-func cimRuns(messages []proto.Message, receiver int64) []run {
+func cimRuns(messages []proto.Message, receiver int64, shown func(proto.Message) bool) []run {
 	var runs []run
 	var frame *proto.Frame
 	var sender proto.Message // the first message of frame
 	size := 0
 	for _, m := range messages {
-		if !cimShown(m, receiver) {
+		if !shown(m) {
 			if len(runs) == 0 {
 				runs = append(runs, run{})
 			}
-			runs[len(runs)-1].last = m.At
+			last := &runs[len(runs)-1]
+			last.places = append(last.places, m.At)
 			continue
 		}
 		same := frame != nil && m.From == sender.From && m.FromName == sender.FromName && size+len(m.Text) <= maxRun
@@ -63,7 +64,8 @@ func cimRuns(messages []proto.Message, receiver int64) []run {
 		}
 		frame.BatchReqMsg = append(frame.BatchReqMsg, m.Text)
 		size += len(m.Text)
-		runs[len(runs)-1].last = m.At
+		last := &runs[len(runs)-1]
+		last.places = append(last.places, m.At)
 	}
 	return runs
 }

@@ -30,6 +30,11 @@
 // entries on in their order, and what is missing is pulled once for all members.
 // To everyone, which is a group like the others, belong all who are here.
 //
+// A CIM connection cannot put its logs in order, so a feed does it (feed.go): it pulls
+// what does not follow, keeps the latest places that it has shown, and goes on from the
+// last of them that the log still knows when the store lost a tail. What it has shown
+// at one of them, it does not show again. Both followers play proto/vectors in their tests.
+//
 // # Delivery marks
 //
 // Keys of messages that a device was shown and whose senders want to know go to a

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/cim-go/cim/node/link"
@@ -26,12 +27,68 @@ type cimFeed struct {
 	pulling bool // a pull is queued or running: only it writes
 }
 
+const (
+	// keptShown is how many of a log's latest places a feed keeps, as the relay does:
+	// to tell a repetition, and to go on from one of them when the log lost its tail.
+	keptShown = keptPlaces
+	// maxLacking is how many pulls in a row, one per second, may lack what was pushed
+	// until the route is believed: the log lost it.
+	maxLacking = 5
+)
+
 // cimLog is how far one log got.
 type cimLog struct {
-	last   proto.Position // written to the link
-	taken  proto.Position // the socket has taken it
-	acked  proto.Position
-	behind bool // there is more than last
+	last    proto.Position // written to the link
+	taken   proto.Position // the socket has taken it
+	acked   proto.Position
+	shown   []proto.Position // the latest that were written or passed over, newest last
+	pushed  proto.Position   // the furthest that was pushed
+	lacking int              // pulls in a row that ended before pushed
+	behind  bool             // there is more than last
+}
+
+// move notes that the log was written up to a place.
+func (l *cimLog) move(to proto.Position) {
+	l.last, l.lacking = to, 0
+	if to.Number == 0 || l.stands(to) {
+		return
+	}
+	if len(l.shown) == keptShown {
+		l.shown = slices.Delete(l.shown, 0, 1)
+	}
+	l.shown = append(l.shown, to)
+}
+
+// stands reports whether the entry is known to stand where it says: it is a
+// repetition.
+func (l *cimLog) stands(at proto.Position) bool { return slices.Contains(l.shown, at) }
+
+// has reports whether a message was shown lately, wherever it stood.
+func (l *cimLog) has(key string) bool {
+	return slices.ContainsFunc(l.shown, func(at proto.Position) bool { return at.Key == key })
+}
+
+// follows reports whether a message stands right behind the last one.
+func (l *cimLog) follows(m proto.Message) bool {
+	if l.last.Number == 0 {
+		return m.At.Number == 1
+	}
+	return m.At.Epoch == l.last.Epoch && m.At.Number == l.last.Number+1 && m.Prev == l.last.Key
+}
+
+// points returns where to try to go on when the log does not know a place any more:
+// of what was shown, latest first, ever wider apart, so that a long loss takes few
+// tries; then the earliest known, and the very beginning.
+func (l *cimLog) points(lost proto.Position) (points []proto.Position) {
+	known := slices.DeleteFunc(slices.Clone(l.shown), func(at proto.Position) bool { return at == lost })
+	slices.Reverse(known)
+	for i, step := 0, 1; i < len(known); i, step = i+step, 2*step {
+		points = append(points, known[i])
+	}
+	if n := len(known); n > 0 && points[len(points)-1] != known[n-1] {
+		points = append(points, known[n-1])
+	}
+	return append(points, proto.Position{Log: lost.Log})
 }
 
 func newFeed(s *session) *cimFeed {
@@ -66,7 +123,9 @@ func (f *cimFeed) start(cursors, ends, newest []*proto.Mark) {
 		}
 	}
 	for i := range f.logs {
-		f.logs[i].taken = f.logs[i].last
+		l := &f.logs[i]
+		l.taken = l.last
+		l.move(l.last)
 	}
 	for _, mark := range newest {
 		if l := f.log(mark.Log); l != nil && beyond(l.last, mark) {
@@ -78,27 +137,31 @@ func (f *cimFeed) start(cursors, ends, newest []*proto.Mark) {
 	f.catchUp()
 }
 
-// beyond reports whether the mark is another place than at and not before it.
+// beyond reports whether the log of which the mark is the end has more than what is
+// up to at: it goes further, or another entry stands there.
 func beyond(at proto.Position, mark *proto.Mark) bool {
-	return uint64(at.Epoch) != mark.Epoch || mark.Number > at.Number
+	other := mark.Number == at.Number && mark.Key != at.Key && mark.Key != "" && at.Key != ""
+	return uint64(at.Epoch) != mark.Epoch || mark.Number > at.Number || other
 }
 
 // push writes a pushed message if it is the next one of its log. One that stands
-// before the last is pulled, too: it may be an old one pushed again, or a new one
-// in a log that lost its tail, and only a route can tell.
+// before the last and was not shown is pulled, too: it may be an old one pushed
+// again, or a new one in a log that lost its tail, and only a route can tell.
 func (f *cimFeed) push(p *link.Packet) {
 	m := p.Frame().Message()
 	f.mu.Lock()
 	l := f.log(m.At.Log)
-	if l == nil || m.At == l.last {
+	if l == nil || l.stands(m.At) {
 		f.mu.Unlock()
 		return
 	}
-	follows := !f.pulling && m.At.Epoch == l.last.Epoch && m.At.Number == l.last.Number+1 && m.Prev == l.last.Key
-	if follows && f.write(m) {
-		l.last = m.At
+	if !f.pulling && l.follows(m) && (l.has(m.At.Key) || f.write(m)) {
+		l.move(m.At)
 		f.mu.Unlock()
 		return
+	}
+	if m.At.Epoch != l.pushed.Epoch || m.At.Number > l.pushed.Number {
+		l.pushed, l.lacking = m.At, 0
 	}
 	l.behind = true
 	f.mu.Unlock()
@@ -111,10 +174,10 @@ func (f *cimFeed) write(m proto.Message) bool {
 	return !cimShown(m, user) || f.session.link.Offer(link.NewPacket(cimLive(m, user)))
 }
 
-// behind notes that a log goes further than was written.
-func (f *cimFeed) behind(id int64) {
+// observe learns where a log ends.
+func (f *cimFeed) observe(newest proto.Position) {
 	f.mu.Lock()
-	if l := f.log(id); l != nil {
+	if l := f.log(newest.Log); l != nil && !l.stands(newest) {
 		l.behind = true
 	}
 	f.mu.Unlock()

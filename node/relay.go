@@ -93,7 +93,7 @@ func (r *relay) observe(newest *proto.Mark) {
 		if link.Newer(r.behind, newest) {
 			r.behind = newest
 		}
-	case !r.standsLocked(newest) && newest.Number == r.last.Number:
+	case r.contradictsLocked(newest):
 		r.doubt = true
 	}
 	r.waitLocked(relayWait)
@@ -191,6 +191,9 @@ func (r *relay) idle(now time.Time) bool {
 }
 
 func (r *relay) followsLocked(p hub.Post) bool {
+	if r.last.Number == 0 {
+		return p.Mark.Number == 1
+	}
 	return p.Mark.Epoch == r.last.Epoch && p.Mark.Number == r.last.Number+1 && p.Packet.Frame().Prev == r.last.Key
 }
 
@@ -198,6 +201,12 @@ func (r *relay) followsLocked(p hub.Post) bool {
 func (r *relay) standsLocked(m *proto.Mark) bool {
 	at := r.places[uint64(m.Number)%keptPlaces]
 	return at != nil && at.Epoch == m.Epoch && at.Number == m.Number && at.Key == m.Key
+}
+
+// contradictsLocked reports whether another entry is known to stand there.
+func (r *relay) contradictsLocked(m *proto.Mark) bool {
+	at := r.places[uint64(m.Number)%keptPlaces]
+	return at != nil && at.Epoch == m.Epoch && at.Number == m.Number && at.Key != m.Key
 }
 
 func (r *relay) takeLocked(p hub.Post) {

@@ -46,7 +46,7 @@ func (r *relay) pullAll(ctx context.Context) error {
 		case proto.Code(answer.Code) == proto.Diverged:
 			r.restart(answer.Newest)
 		default:
-			if more, err = r.fill(answer); err != nil {
+			if more, err = r.fill(after, answer); err != nil {
 				return err
 			}
 		}
@@ -130,9 +130,13 @@ func (r *relay) restart(newest *proto.Mark) {
 	}
 }
 
-// fill takes a pulled page and reports whether there is more. Numbers that it
-// leaves out were trimmed.
-func (r *relay) fill(answer *proto.PullAnswer) (more bool, err error) {
+// fill takes the page behind a place and reports whether there is more. Numbers that
+// it leaves out were trimmed.
+//
+// What was pushed while the page was read may be lost by now, and the page hold
+// another entry at its number. Then no more of it is taken, and the route is asked
+// about what was pushed.
+func (r *relay) fill(after *proto.Mark, answer *proto.PullAnswer) (more bool, err error) {
 	posts := make([]hub.Post, len(answer.Entries))
 	for i, stored := range answer.Entries {
 		message, err := stored.Message()
@@ -145,20 +149,31 @@ func (r *relay) fill(answer *proto.PullAnswer) (more bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range posts {
+		if r.contradictsLocked(p.Mark) {
+			return true, nil
+		}
 		if link.Newer(r.last, p.Mark) {
 			r.takeLocked(p)
 		}
 	}
-	newest := answer.Newest
+	newest, through := answer.Newest, answer.Through
 	if newest == nil {
 		return false, nil
 	}
-	if len(posts) == 0 && link.Newer(r.last, newest) {
-		r.moveLocked(newest)
+	if through == nil && len(posts) == 0 { // of a route of an earlier release
+		through = newest
+	}
+	if through.GetNumber() > 0 && link.Newer(r.last, through) {
+		r.moveLocked(through)
 	}
 	r.drainLocked()
 	if r.behind != nil && !link.Newer(newest, r.behind) {
 		r.behind = nil // the log ends before it now: the next push will not fit
 	}
-	return link.Newer(r.last, newest), nil
+	more = link.Newer(r.last, newest)
+	if more && r.last == after { // the page told nothing of it: later
+		r.doubt = true
+		return false, nil
+	}
+	return more, nil
 }

@@ -140,7 +140,7 @@ func (s *session) Push(p *link.Packet) {
 		s.feed.push(p)
 	default:
 		for _, mark := range p.Marks() {
-			s.feed.behind(mark.Log)
+			s.feed.observe(mark.Position())
 		}
 	}
 }

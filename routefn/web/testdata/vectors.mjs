@@ -84,6 +84,7 @@ async function play({ log, known, steps }) {
 let failed = 0, played = 0;
 for (const file of process.argv.slice(2)) {
   for (const rule of JSON.parse(readFileSync(file))) {
+    if (rule.for && !rule.for.includes("page")) continue;
     const wrong = await play(rule);
     played++;
     if (!wrong) continue;

@@ -1,0 +1,504 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gproto "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// rule is a case of proto/vectors, whose README.md says what its fields mean.
+type rule struct {
+	Name  string
+	For   []string
+	Log   int64
+	Known []string
+	Steps []step
+}
+
+type step struct {
+	Login  *struct{ Newest, Cursors []string }
+	Push   string
+	Prev   string
+	Newest string
+	Page   *struct {
+		Newest   string
+		Messages []string
+		Through  string
+	}
+	Refused string
+	Wait    bool
+
+	Show []string
+	Pull string
+	At   string
+}
+
+// follower is the user who follows the log in the vectors.
+const follower = int64(42)
+
+// stand is a node that plays a rule. Its route answers the pulls of the log as the
+// steps say.
+type stand struct {
+	*town
+	rule rule
+	log  int64
+	peer *peer // the follower's; nil: not logged in yet
+
+	mu    sync.Mutex
+	told  []*proto.Stored // the log's entries that a step told, as they stand
+	end   *proto.Mark     // where the log ends, as a step told last
+	alone bool            // no step answers pulls: the route does, by told
+	asked []*proto.Mark
+	under chan *proto.PullAnswer // the answer to the pull that is under way
+	over  chan struct{}
+}
+
+// rules returns the cases that a follower plays.
+func rules(t *testing.T, name string) map[string]rule {
+	t.Helper()
+	files, err := filepath.Glob("../proto/vectors/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	all := make(map[string]rule)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []rule
+		if err := json.Unmarshal(b, &list); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, r := range list {
+			if r.For == nil || slices.Contains(r.For, name) {
+				all[fmt.Sprintf("%s/%s", strings.TrimSuffix(filepath.Base(file), ".json"), r.Name)] = r
+			}
+		}
+	}
+	return all
+}
+
+func newStand(t *testing.T, r rule, log int64) *stand {
+	s := &stand{
+		town: start(t, func(c *Config) { c.Open, c.CallTimeout = true, time.Minute }),
+		rule: r, log: log, end: &proto.Mark{Log: log}, alone: true,
+		under: make(chan *proto.PullAnswer), over: make(chan struct{}),
+	}
+	t.Cleanup(func() { close(s.over) })
+	s.route.set(func(route *script) { route.pull = s.pull })
+	return s
+}
+
+// mark reads a position.
+func (s *stand) mark(text string) *proto.Mark {
+	place, _, _ := strings.Cut(text, " ")
+	part := strings.Split(place, "/")
+	if len(part) != 3 {
+		return &proto.Mark{Log: s.log}
+	}
+	epoch, err := strconv.ParseUint(part[0], 16, 64)
+	number, err2 := strconv.ParseInt(part[1], 10, 64)
+	if err != nil || err2 != nil {
+		panic("position " + text)
+	}
+	return &proto.Mark{Log: s.log, Epoch: epoch, Number: number, Key: part[2]}
+}
+
+func (s *stand) marks(list []string) (all []*proto.Mark) {
+	for _, text := range list {
+		all = append(all, s.mark(text))
+	}
+	return all
+}
+
+// stored reads an entry. Its text is its key, which is all that a CIM client is told.
+func (s *stand) stored(text, prev string) *proto.Stored {
+	at := s.mark(text)
+	_, kind, _ := strings.Cut(text, " ")
+	entry := &proto.Entry{
+		FromName: "user", Text: at.Key, Time: 1,
+		Kind: map[string]proto.Kind{"join": proto.Kind_JOIN, "leave": proto.Kind_LEAVE, "hidden": 99}[kind],
+	}
+	if s.log == proto.Inbox {
+		entry.To = follower
+	} else {
+		entry.Group = s.log
+	}
+	b, err := gproto.Marshal(entry)
+	if err != nil {
+		panic(err)
+	}
+	return &proto.Stored{At: at, Prev: prev, Key: at.Key, Entry: b}
+}
+
+// tell notes entries as the log has them: at their numbers, and in one epoch.
+func (s *stand) tell(list ...*proto.Stored) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range list {
+		s.told = slices.DeleteFunc(s.told, func(old *proto.Stored) bool {
+			return old.At.Epoch != e.At.Epoch || old.At.Number == e.At.Number
+		})
+		s.told = append(s.told, e)
+		slices.SortFunc(s.told, func(a, b *proto.Stored) int { return int(a.At.Number - b.At.Number) })
+		s.end = s.told[len(s.told)-1].At
+	}
+}
+
+// ends notes where the log ends.
+func (s *stand) ends(newest *proto.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = newest
+	s.told = slices.DeleteFunc(s.told, func(old *proto.Stored) bool {
+		return old.At.Epoch != newest.Epoch || old.At.Number > newest.Number
+	})
+}
+
+// pull is a route's.
+func (s *stand) pull(r *proto.PullRequest) (*proto.PullAnswer, error) {
+	if r.After.Log != s.log {
+		return &proto.PullAnswer{Newest: &proto.Mark{Log: r.After.Log, Epoch: epoch}}, nil
+	}
+	s.mu.Lock()
+	s.asked = append(s.asked, r.After)
+	alone := s.alone
+	s.mu.Unlock()
+	if alone {
+		return s.answer(r.After), nil
+	}
+	select {
+	case <-s.over:
+		return nil, errAway
+	case answer := <-s.under:
+		if answer == nil {
+			answer = s.answer(r.After)
+		}
+		return answer, nil
+	}
+}
+
+// answer is what a route would answer that has the entries that were told.
+func (s *stand) answer(after *proto.Mark) *proto.PullAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := &proto.PullAnswer{Newest: s.end}
+	known := after.Number == 0
+	for _, e := range s.told {
+		known = known || gproto.Equal(e.At, after)
+		if e.At.Number > after.Number {
+			answer.Entries = append(answer.Entries, e)
+		}
+	}
+	if !known {
+		return &proto.PullAnswer{Code: int32(proto.Diverged), Newest: s.end}
+	}
+	return answer
+}
+
+// reply answers the pull that is under way, and reports whether there is one.
+func (s *stand) reply(answer *proto.PullAnswer) bool {
+	select {
+	case s.under <- answer:
+		return true
+	default:
+		return false
+	}
+}
+
+// opening has the route confirm the follower's session with marks of the log.
+func (s *stand) opening(number int64, newest, cursors []*proto.Mark) {
+	s.route.set(func(route *script) {
+		route.opening = func(*proto.Opening) *proto.Opened {
+			opened := &proto.Opened{Number: number, Version: 1, Newest: newest, Cursors: cursors}
+			for _, log := range []int64{proto.Inbox, proto.Everyone} {
+				if log != s.log {
+					opened.Newest = append(opened.Newest[:len(opened.Newest):len(opened.Newest)], &proto.Mark{Log: log, Epoch: epoch})
+				}
+			}
+			return opened
+		}
+	})
+}
+
+func (s *stand) push(text, prev string) {
+	e := s.stored(text, prev)
+	s.tell(e)
+	item := &proto.PushItem{Stored: e}
+	if s.log == proto.Inbox {
+		item.User, item.Numbers = follower, []int64{1001}
+	}
+	s.Push(push(item))
+}
+
+// renew has reconciliation tell where the log ends.
+func (s *stand) renew(newest ...*proto.Mark) {
+	s.route.set(func(route *script) {
+		route.reconciling = func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+			return &proto.ReconcileAnswer{Groups: newest}, nil
+		}
+	})
+	s.Reconcile()
+	synctest.Wait()
+	s.route.set(func(route *script) { route.reconciling = nil })
+}
+
+// prevs returns the keys that stand before the known entries.
+func (s *stand) known() (first *proto.Mark, rest func()) {
+	list := s.rule.Known
+	s.tell(s.stored(list[0], ""))
+	return s.mark(list[0]), func() {
+		for i, text := range list[1:] {
+			s.push(text, s.mark(list[i]).Key)
+			time.Sleep(4 * relayWait)
+		}
+	}
+}
+
+// shown takes the keys of what the follower was sent since, and whether it was told
+// that the log goes further.
+func (s *stand) shown() (keys []string, told bool) {
+	synctest.Wait()
+	for s.peer != nil && len(s.peer.frames) > 0 {
+		switch f := <-s.peer.frames; {
+		case f.Cmd == proto.Command_OFFLINE:
+			keys = append(keys, f.BatchReqMsg...)
+		case f.Cmd == proto.Command_MESSAGE && f.At != nil:
+			keys = append(keys, proto.Key(f.From, f.Id))
+		case f.Cmd == proto.Command_MESSAGE:
+			keys = append(keys, f.ReqMsg)
+		case f.Cmd == proto.Command_NEWEST:
+			told = told || slices.ContainsFunc(f.Newest, func(m *proto.Mark) bool { return m.Log == s.log })
+		}
+	}
+	return keys, told
+}
+
+func (s *stand) pulls() []*proto.Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}
+
+func (s *stand) same(got, want []*proto.Mark) bool {
+	return slices.EqualFunc(got, want, func(a, b *proto.Mark) bool { return gproto.Equal(a, b) })
+}
+
+// read answers the pull under way as a step says.
+func (s *stand) read(t *testing.T, at step) {
+	t.Helper()
+	answer := new(proto.PullAnswer)
+	if at.Page == nil {
+		s.mu.Lock()
+		answer.Code, answer.Newest = int32(proto.Diverged), s.end
+		s.mu.Unlock()
+	} else {
+		answer.Newest = s.mark(at.Page.Newest) // what was pushed since may be behind it
+		for _, text := range at.Page.Messages {
+			answer.Entries = append(answer.Entries, s.stored(text, ""))
+			answer.Through = s.mark(text)
+		}
+		if at.Page.Through != "" {
+			answer.Through = s.mark(at.Page.Through)
+		}
+		s.tell(answer.Entries...)
+	}
+	if !s.reply(answer) {
+		t.Fatal("no pull is under way")
+	}
+}
+
+// A relay plays a rule of any log as a group's, and everyone's as such.
+func TestRelayFollowsTheRulesOfOrder(t *testing.T) {
+	for name, r := range rules(t, "relay") {
+		t.Run(name, inBubble(func(t *testing.T) { playRelay(t, r) }))
+	}
+}
+
+func playRelay(t *testing.T, r rule) {
+	log := room
+	if r.Log == proto.Everyone {
+		log = proto.Everyone
+	}
+	s := newStand(t, r, log)
+	logIn := func(newest ...*proto.Mark) {
+		s.opening(5, newest, nil)
+		s.peer = s.login(t, follower, 5)
+	}
+	switch {
+	case len(r.Known) > 0:
+		first, rest := s.known()
+		logIn(first)
+		rest()
+		s.opening(5, []*proto.Mark{s.end}, nil)
+	case r.Steps[0].Login == nil:
+		logIn()
+	}
+	s.shown()
+	s.pulls()
+	s.mu.Lock()
+	s.alone = false
+	s.mu.Unlock()
+	for i, at := range append(r.Steps, step{Wait: true}) {
+		if i == len(r.Steps) && r.Steps[i-1].Pull != "" {
+			break // nothing says what is answered
+		}
+		switch {
+		case at.Login != nil && s.peer == nil:
+			logIn(s.marks(at.Login.Newest)...)
+		case at.Login != nil:
+			s.ends(s.mark(at.Login.Newest[0]))
+			s.renew(s.marks(at.Login.Newest)...)
+		case at.Newest != "":
+			s.ends(s.mark(at.Newest))
+			s.renew(s.mark(at.Newest))
+		case at.Push != "":
+			s.push(at.Push, at.Prev)
+		case at.Page != nil, at.Refused != "":
+			s.read(t, at)
+		}
+		switch {
+		case at.Wait:
+			time.Sleep(2 * relayRetry)
+		case at.Pull != "" && at.Page == nil && at.Refused == "": // what does not fit may be late only
+			time.Sleep(2 * relayWait)
+		}
+		got, told := s.shown()
+		if at.Refused != "" { // the members go on by themselves
+			if !told || len(got) > 0 {
+				t.Fatalf("step %d: told of the log's end: %v, and shown %q", i+1, told, got)
+			}
+			return
+		}
+		asked, pull := s.pulls(), []*proto.Mark(nil)
+		if at.Pull != "" {
+			pull = []*proto.Mark{s.mark(at.Pull)}
+		}
+		if !slices.Equal(got, at.Show) || !s.same(asked, pull) {
+			t.Fatalf("step %d: shown %q, want %q; pulls behind %v, want %v", i+1, got, at.Show, asked, pull)
+		}
+		if at.At == "" {
+			continue
+		}
+		relay := s.relays.of(log)
+		relay.mu.Lock()
+		last := relay.last
+		relay.mu.Unlock()
+		if !gproto.Equal(last, s.mark(at.At)) {
+			t.Fatalf("step %d: stands at %v, want %v", i+1, last, at.At)
+		}
+	}
+}
+
+// A feed keeps nothing that comes early: it pulls at once, shows what is pushed
+// meanwhile with the next page, and asks again for what a page lacks. So it may show
+// later than a step says, though in that order, and ask more often.
+func TestFeedFollowsTheRulesOfOrder(t *testing.T) {
+	for name, r := range rules(t, "feed") {
+		t.Run(name, inBubble(func(t *testing.T) { playFeed(t, r) }))
+	}
+}
+
+func playFeed(t *testing.T, r rule) {
+	s := newStand(t, r, r.Log)
+	logIn := func(newest, cursors []*proto.Mark) {
+		s.opening(1001, newest, cursors)
+		s.peer = s.cim(t, follower)
+		synctest.Wait()
+	}
+	if len(r.Known) > 0 {
+		first, rest := s.known()
+		logIn(nil, []*proto.Mark{first})
+		rest()
+	}
+	s.shown()
+	s.pulls()
+	s.mu.Lock()
+	s.alone = false
+	s.mu.Unlock()
+	var got, want, seen []string
+	var asked, pull []*proto.Mark // of the steps that were not compared yet
+	for _, text := range r.Known {
+		seen = append(seen, s.mark(text).Key)
+	}
+	under := false // a pull is
+	for i, at := range r.Steps {
+		still := at.Newest != "" || at.Login != nil || at.Push != "" && slices.Contains(seen, s.mark(at.Push).Key)
+		switch {
+		case at.Login != nil && s.peer == nil:
+			s.ends(s.mark(at.Login.Newest[0]))
+			logIn(s.marks(at.Login.Newest), s.marks(at.Login.Cursors))
+		case at.Login != nil:
+			s.behind(s.mark(at.Login.Newest[0]))
+		case at.Newest != "":
+			s.behind(s.mark(at.Newest))
+		case at.Push != "":
+			s.push(at.Push, at.Prev)
+		case at.Page != nil, at.Refused != "":
+			s.read(t, at)
+			under = false
+		case at.Wait:
+			time.Sleep(2 * time.Second) // a tick looks once a second
+		}
+		shown, _ := s.shown()
+		got, want, seen = append(got, shown...), append(want, at.Show...), append(seen, at.Show...)
+		now := s.pulls()
+		under = under || len(now) > 0
+		if still && at.Pull == "" && len(now) > 0 {
+			t.Fatalf("step %d: pulls behind %v, want none", i+1, now)
+		}
+		asked = append(asked, now...)
+		if at.Pull != "" {
+			pull = append(pull, s.mark(at.Pull))
+			if n := len(asked); n == 0 || !gproto.Equal(asked[n-1], pull[len(pull)-1]) {
+				t.Fatalf("step %d: pulls behind %v, want the last behind %v", i+1, asked, at.Pull)
+			}
+		}
+		if l := s.reached(); at.At != "" && !under && slices.Equal(got, want) && !gproto.Equal(l.Mark(), s.mark(at.At)) {
+			t.Fatalf("step %d: stands at %v, want %v", i+1, l, at.At)
+		}
+	}
+	s.mu.Lock()
+	s.alone = true
+	s.mu.Unlock()
+	s.reply(nil)
+	time.Sleep(2 * time.Second)
+	shown, _ := s.shown()
+	if got = append(got, shown...); !slices.Equal(got, want) {
+		t.Fatalf("shown %q, want %q", got, want)
+	}
+}
+
+// behind tells the follower's session that its log ends elsewhere.
+func (s *stand) behind(newest *proto.Mark) {
+	s.ends(newest)
+	for _, session := range s.hub.Sessions(follower, []int64{1001}) {
+		session.tell(newest)
+	}
+}
+
+// reached returns how far the follower was shown the log.
+func (s *stand) reached() proto.Position {
+	for _, session := range s.hub.Sessions(follower, []int64{1001}) {
+		f := session.feed
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.log(s.log).last
+	}
+	return proto.Position{}
+}
