@@ -256,7 +256,8 @@ func (s *stand) renew(newest ...*proto.Mark) {
 	s.route.set(func(route *script) { route.reconciling = nil })
 }
 
-// prevs returns the keys that stand before the known entries.
+// known has the route know the known entries. It returns the first one's place, and
+// what pushes the others.
 func (s *stand) known() (first *proto.Mark, rest func()) {
 	list := s.rule.Known
 	s.tell(s.stored(list[0], ""))
