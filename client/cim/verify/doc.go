@@ -38,6 +38,10 @@
 // A run that cannot come to its end, because a fault cannot be healed or a process
 // ended by itself, is judged all the same, says so, and calls nothing lost.
 //
+// A few devices are the page that routes serve, whose modules run in Node; they are
+// judged as those of the SDK are. Without Node they are left out, and the verdict says
+// so.
+//
 // What it does not break: the network between routes and the store other than by its
 // connections, a disk that loses what was synced.
 //

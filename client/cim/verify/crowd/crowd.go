@@ -51,6 +51,7 @@ type Crowd struct {
 	talkers []*talker
 	kiosks  []*kiosk
 	cims    []*CIM
+	pages   []*Page
 	groups  []int64 // ids, by index
 	crowded []*Device
 }
@@ -90,9 +91,15 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		}
 	}
 	crowd.addCIM(c, base.HTTP, users)
-	pace := time.Duration(float64(len(crowd.talkers)+len(crowd.cims)) / c.Rate * float64(time.Second))
+	if err := crowd.addPages(ctx, c, users); err != nil {
+		return nil, err
+	}
+	pace := time.Duration(float64(len(crowd.talkers)+len(crowd.cims)+len(crowd.pages)) / c.Rate * float64(time.Second))
 	for _, d := range crowd.cims {
 		d.orders.pace = pace
+	}
+	for _, p := range crowd.pages {
+		p.orders.pace = pace
 	}
 	for _, t := range crowd.talkers {
 		t.orders.pace = pace
@@ -105,6 +112,9 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		}
 	}
 	err = crowd.arrive(ctx, base)
+	if err == nil {
+		err = crowd.arrivePages(ctx)
+	}
 	if err == nil {
 		err = crowd.found(ctx, circles, users)
 	}
@@ -175,7 +185,7 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 }
 
 // Guests returns all devices that can be hit, in the order of their places: those of
-// the SDK, then CIM clients.
+// the SDK, then CIM clients, then pages.
 func (c *Crowd) Guests() []Guest {
 	var guests []Guest
 	for _, d := range c.devices {
@@ -183,6 +193,9 @@ func (c *Crowd) Guests() []Guest {
 	}
 	for _, d := range c.cims {
 		guests = append(guests, d)
+	}
+	for _, p := range c.pages {
+		guests = append(guests, p)
 	}
 	return guests
 }
@@ -223,6 +236,9 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	}
 	for _, d := range c.cims {
 		talking.Go(func() { d.talk(traffic, life) })
+	}
+	for _, p := range c.pages {
+		talking.Go(func() { p.talk(traffic) })
 	}
 	all := make(chan struct{})
 	go func() {

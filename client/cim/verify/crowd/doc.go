@@ -22,6 +22,12 @@
 // not read yet. So it pings only when it has read everything, and reads the rest when
 // its connection is cut. Texts are what it knows messages by: no sender sends one twice.
 //
+// Three users at most have the page open: its own modules, as a route serves them, in a
+// process of Node each (page/runner.mjs), with a WebSocket that can be hurt and a
+// localStorage in a folder (page/browser.mjs). It sends to users and everyone. Killed, it
+// ends as a tab that crashes, and sends what it had not sent when it is opened again.
+// Without Node it is left out.
+//
 // A device that is none of the SDK's is a Guest, too: what faults hit.
 //
 // What a device sends, to whom, how long it is and when it is due follows from
