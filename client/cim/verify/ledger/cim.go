@@ -140,10 +140,13 @@ func (v *Verdict) judgeCIM(j *Judge, reader *reader) {
 			clear(seen)
 			clear(last)
 		}
-		if j.anyLoss(m.at) || m.copied || twice[m.key] {
+		if j.anyLoss(m.at) || j.mayBeLost(m.message) || m.copied || twice[m.key] {
 			continue
 		}
 		if seen[m.message] {
+			if j.mayHaveStoodTwice(reader, m.message) {
+				continue
+			}
 			v.violate("twice", "%v was shown %v again, by one connection", reader, m.message)
 			continue
 		}
@@ -186,6 +189,16 @@ func (j *Judge) standTwice() map[key]bool {
 		}
 	}
 	return twice
+}
+
+// mayHaveStoodTwice reports whether nobody knows any more that the message stood in its
+// log once: the logs were not read in the end, or dropped what was old.
+func (j *Judge) mayHaveStoodTwice(reader *reader, m *message) bool {
+	audit := j.audited[logOf(reader, m.group)]
+	if audit != nil {
+		return j.full(audit)
+	}
+	return j.upheld || m.doubt
 }
 
 // cimRow says in a line what CIM clients were shown.

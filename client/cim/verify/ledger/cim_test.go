@@ -72,6 +72,9 @@ func TestCIMClientIsShownAllInOrderAndAgainOnlyBehindAReconnect(t *testing.T) {
 			shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1), toCIM(1, "a"), toCIM(1, "a")}, inBobs("a", 1, 2)), ""},
 		"stands once, is shown twice": {slices.Concat(withCIM(), book{sent("a", bob), told(Unknown, "a"), sent("a", bob), told(Accepted, "a"),
 			shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1), toCIM(1, "a"), toCIM(1, "a")}, inBobs("a", 1)), "twice"},
+		"stood twice, which nobody looked up": {slices.Concat(book{{Kind: Broken, Fault: "repeat-proxy"}}, ab).with(toCIM(1, "a"), toCIM(1, "a"), toCIM(1, "b")), ""},
+		"stood twice, which the store lost": {slices.Concat(book{{Kind: Broken, Fault: "repeat-proxy"}}, ab).with(toCIM(1, "a"), toCIM(1, "a"), toCIM(1, "b"), emptied,
+			Record{Kind: Stands, User: bob, From: alice, ID: "b", To: bob, At: &Place{Epoch: "e", Number: 2}}), ""},
 		"a log that began anew": {ab.with(toCIM(1, "a"), toCIM(1, "b"), emptied, toCIM(1, "a"), toCIM(1, "b")), ""},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, judge(test.book), test.want) })
