@@ -73,3 +73,19 @@ func TestLoginByIDAndNameFindsALostAccount(t *testing.T) {
 		t.Error("another name was taken for the id")
 	}
 }
+
+// An account that the store does not let be made again, because it is full or does not
+// answer, is not called gone: its client would never come back.
+func TestAccountThatCannotBeMadeAgainYetIsNotGone(t *testing.T) {
+	w := newWorld(t, nil)
+	const alice = 1700000000001
+	w.redisDo("LPUSH", "cim:name:alice", "no account") // nothing can be read or set there
+	q := proto.LoginRequest{User: alice, Name: "alice", Device: "phone"}
+	if code := w.post(proto.PathLogin, "", q, nil); code.Retry() != proto.RetryLater {
+		t.Errorf("login: %v", code)
+	}
+	w.redisDo("DEL", "cim:name:alice")
+	if l := w.login(q); l.User != alice {
+		t.Errorf("logged in as %+v", l)
+	}
+}

@@ -24,16 +24,13 @@ func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, useCase str
 		}
 		ctx = record.WithPass(ctx, passOf(caller))
 		body, err := run(ctx, caller)
-		if errors.Is(err, record.ErrNoUser) && rt.adopted(ctx, caller.User, caller.Name) {
-			return nil, errAdopted
-		}
-		return body, err
+		return body, rt.orRepeat(ctx, err, caller.User, caller.Name)
 	})
 }
 
 // errAdopted has a caller repeat a request that met its own account lost. A message may
 // be in the receiver's log already, so that nothing else can be said of it.
-var errAdopted = proto.Err(proto.Unknown, "The account was lost and is there again. Repeat the request.")
+var errAdopted = proto.Err(proto.Unknown, "The account was lost and is made again. Repeat the request.")
 
 // passOf is what a token says to the store.
 func passOf(t token.Token) record.Pass {

@@ -21,13 +21,10 @@ func (rt *Route) authenticate(ctx context.Context, q proto.LoginRequest) (record
 // accountOfSecret returns the account that the login names, if its password matches
 // where passwords are asked for.
 func (rt *Route) accountOfSecret(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
-	account, err := rt.accountNamed(ctx, q.User, q.Name)
 	if rt.cfg.Auth == AuthOpen {
-		if errors.Is(err, record.ErrNoUser) && rt.adopted(ctx, q.User, q.Name) {
-			return record.Account{User: q.User, Name: q.Name}, nil
-		}
-		return account, err
+		return rt.accountAgain(ctx, q.User, q.Name)
 	}
+	account, err := rt.accountNamed(ctx, q.User, q.Name)
 	if err != nil && !isNobody(err) {
 		return record.Account{}, err
 	}
@@ -86,10 +83,7 @@ func (rt *Route) accountOfToken(ctx context.Context, q proto.LoginRequest) (reco
 	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name {
 		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
-	account, err := rt.accountNamed(ctx, t.User, t.Name)
-	if isNobody(err) && rt.adopted(ctx, t.User, t.Name) {
-		account, err = rt.accountNamed(ctx, t.User, t.Name)
-	}
+	account, err := rt.accountAgain(ctx, t.User, t.Name)
 	if isNobody(err) {
 		return record.Account{}, nil, rt.certainly(proto.Err(proto.Unauthorized, "The account of the token is gone."))
 	}

@@ -44,8 +44,8 @@ func (rt *Route) CIMLogin(w http.ResponseWriter, r *http.Request) {
 			return nil, errMismatch
 		}
 		account, err := rt.accountNamed(ctx, q.UserID, q.UserName)
-		if errors.Is(err, record.ErrNoUser) && !rt.keeper.certain() && rt.adopted(ctx, q.UserID, q.UserName) {
-			account, err = rt.accountNamed(ctx, q.UserID, q.UserName)
+		if errors.Is(err, record.ErrNoUser) && !rt.keeper.certain() {
+			account, err = rt.accountAgain(ctx, q.UserID, q.UserName)
 		}
 		if errors.Is(err, record.ErrNoUser) {
 			return nil, rt.certainly(errMismatch)

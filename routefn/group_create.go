@@ -54,7 +54,7 @@ func (rt *Route) invited(ctx context.Context, caller int64, users []int64) ([]re
 	accounts, errs := rt.cfg.Store.AccountsByID(ctx, users)
 	for i, err := range errs {
 		if errors.Is(err, record.ErrNoUser) {
-			return nil, proto.Err(proto.UnknownUser, fmt.Sprintf("There is no user %d.", users[i]))
+			return nil, rt.certainly(proto.Err(proto.UnknownUser, fmt.Sprintf("There is no user %d.", users[i])))
 		}
 		if err != nil {
 			return nil, err

@@ -31,8 +31,10 @@ func (rt *Route) pullForNode(ctx context.Context, q *proto.PullRequest) (*proto.
 	}
 	limit := int(cmp.Or(q.Limit, proto.MaxPull))
 	pulled, err := pull(ctx, q.Session.User, after, limit)
-	if rt.lostAccount(ctx, err, q.Session) {
-		pulled, err = pull(ctx, q.Session.User, after, limit)
+	if err != nil {
+		if err = rt.adopted(ctx, err, q.Session.User, q.Session.Name); err == nil {
+			pulled, err = pull(ctx, q.Session.User, after, limit)
+		}
 	}
 	if err != nil {
 		answer := &proto.PullAnswer{Code: int32(rt.asError(err).Code)}

@@ -38,10 +38,7 @@ func (rt *Route) sendBatch(ctx context.Context, q *proto.SendRequest) (*proto.Se
 	}
 	for i, a := range rt.store(ctx, messages) {
 		s := q.Items[places[i]].Session
-		if rt.lostAccount(ctx, a.Err, s) { // the node sends it again
-			a.Err = errAdopted
-		}
-		if a.Err == nil {
+		if a.Err = rt.orRepeat(ctx, a.Err, s.User, s.Name); a.Err == nil {
 			rt.deliver(sender{user: s.User, name: s.Name, device: s.Device, number: s.Number}, &a)
 		}
 		answer.Items[places[i]] = rt.sendResult(&a)

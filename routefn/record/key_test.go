@@ -100,3 +100,28 @@ func TestOlderStoreIsFound(t *testing.T) {
 		}
 	})
 }
+
+// A loss is recent for whoever learns of it, though the store's clock jumps. Only a route
+// that starts has to believe the clock, as long as that is not before the loss.
+func TestLossIsRecentWhateverTheStoresClockDoes(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		w := watch(t, s)
+		const hour = 3600 * 1000
+		for _, test := range []struct {
+			off   int64
+			fresh bool
+		}{{-hour, false}, {hour, true}} {
+			o := writeTo(knownKeys, []any{"hset", knownKeys, "lost", storeClock(t, s) + test.off})
+			if s.run(t.Context(), "key", o); o.err != nil {
+				t.Fatal(o.err)
+			}
+			look(t, w)
+			if _, recently := w.Lost(); !recently || w.Settled() {
+				t.Errorf("off by %d ms: recently %v, settled %v", test.off, recently, w.Settled())
+			}
+			if _, recently := watch(t, s).Lost(); recently != test.fresh {
+				t.Errorf("off by %d ms: to a route that starts it is recent: %v", test.off, recently)
+			}
+		}
+	})
+}

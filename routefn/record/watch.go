@@ -43,19 +43,41 @@ type Watch struct {
 	s     *Store
 	keyed bool
 
-	mu      sync.Mutex
-	at      time.Time    // of the latest look
-	seen    [marks]int64 // the marks, as they were seen last; zero: never
-	keys    []string     // in hexadecimal, the one to make things with first
-	lost    int64        // when, by the store's clock; zero: never
-	sinceMs int64        // ms from the loss to the look; negative: long ago
-	youngMs int64        // the same from when the key was made
+	mu   sync.Mutex
+	at   time.Time    // of the latest look
+	seen [marks]int64 // the marks, as they were seen last; zero: never
+	keys []string     // in hexadecimal, the one to make things with first
+	lost fresh        // of the latest loss
+	made fresh        // of the key that was made because there was none
 }
+
+// fresh is a moment that the store keeps, and until when it counts as recent.
+type fresh struct {
+	at    int64     // ms by the store's clock; zero: never
+	until time.Time // by the clock of this process, which does not jump; zero: it is long ago
+}
+
+// learn takes in what the store has now, by a look that began at asked, when the store's
+// clock was at now. What changed after an earlier look is news, whatever that clock did
+// meanwhile; a first look has nothing else to go by.
+func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
+	if at == 0 || at == f.at {
+		f.at = at
+		return
+	}
+	age := time.Duration(0)
+	if first && at < now {
+		age = min(time.Duration(now-at)*time.Millisecond, SettleTime)
+	}
+	f.at, f.until = at, asked.Add(SettleTime-age)
+}
+
+func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
 // Watch returns one that has not looked yet. With keyed it takes part in the route key
 // that is kept in the store.
 func (s *Store) Watch(keyed bool) *Watch {
-	return &Watch{s: s, keyed: keyed, sinceMs: -1, youngMs: -1}
+	return &Watch{s: s, keyed: keyed}
 }
 
 // Look looks once. It makes the route key if there is none, puts back the one it knows
@@ -147,7 +169,10 @@ func (w *Watch) take(o *op, asked time.Time) error {
 	if asked.Before(w.at) {
 		return nil
 	}
-	w.at, w.lost, w.sinceMs, w.youngMs = asked, lost, ago(lost, now), ago(since, now)
+	first := w.at.IsZero()
+	w.at = asked
+	w.lost.learn(lost, now, first, asked)
+	w.made.learn(since, now, first, asked)
 	for _, key := range w.keys { // what this process made things with counts as long as it lives
 		if len(keys) > 0 && !slices.Contains(keys, key) {
 			keys = append(keys, key)
@@ -155,14 +180,6 @@ func (w *Watch) take(o *op, asked time.Time) error {
 	}
 	w.keys = keys
 	return nil
-}
-
-// ago is how many ms a moment lies back, or -1 if it never was or the clock was set.
-func ago(then, now int64) int64 {
-	if then == 0 || now < then {
-		return -1
-	}
-	return now - then
 }
 
 // Keys returns the route keys as the latest look found them, in hexadecimal: all things
@@ -189,7 +206,7 @@ func (w *Watch) RouteKeys() [][]byte {
 func (w *Watch) Lost() (when int64, recently bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lost, w.recent(w.sinceMs)
+	return w.lost.at, w.lost.recent()
 }
 
 // Settled reports whether the keys are those that all routes know. They are not for
@@ -199,9 +216,5 @@ func (w *Watch) Lost() (when int64, recently bool) {
 func (w *Watch) Settled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.recent(w.sinceMs) && (w.s.embedded || !w.recent(w.youngMs))
-}
-
-func (w *Watch) recent(ms int64) bool {
-	return ms >= 0 && time.Duration(ms)*time.Millisecond+time.Since(w.at) < SettleTime
+	return !w.lost.recent() && (w.s.embedded || !w.made.recent())
 }
