@@ -64,16 +64,18 @@ func (rt *Route) renew(ctx context.Context, lease record.Lease, groups []int64, 
 
 // difference is what a node is told. Where repeated logins are rejected, a connection
 // that the record forgot was there first: it may come back, and displaces the one
-// that was let in meanwhile.
+// that was let in meanwhile. So may any for a while after the store lost something: see
+// displaced.
 func (rt *Route) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {
 		answer.Newest = d.Newest.Mark()
 	}
+	_, recently := rt.keeper.watch.Lost()
 	switch {
 	case d.Forgotten:
 		answer.Code = int32(proto.Crowded)
-	case d.Passed && rt.cfg.Repeat == proto.RepeatReject:
+	case d.Verdict == proto.Verdict_DISPLACED && recently, d.Passed && rt.cfg.Repeat == proto.RepeatReject:
 		answer.Code = int32(proto.SessionUnknown)
 	}
 	return answer

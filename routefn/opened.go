@@ -140,7 +140,7 @@ func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 	rt.openAgain(ctx, b, opened)
 	for i, o := range opened {
 		if o.Err == nil && o.Displaced != nil {
-			rt.kick(b.openings[i].User, *o.Displaced, proto.Replaced)
+			rt.kick(b.openings[i].User, *o.Displaced, rt.displaced(b.openings[i]))
 		}
 		for _, ended := range o.Ended {
 			rt.kick(b.openings[i].User, ended, proto.Crowded)
@@ -150,6 +150,17 @@ func (rt *Route) open(ctx context.Context, b batch) []record.Opened {
 		}
 	}
 	return opened
+}
+
+// displaced is what a connection is told that an opening displaces: that a newer one of
+// its device took over. A store that lost what it had may have given the newer one the
+// lower number: then what nodes report again says nothing, and whoever has a client
+// behind it comes back and displaces the other.
+func (rt *Route) displaced(by record.Opening) proto.Code {
+	if _, recently := rt.keeper.watch.Lost(); recently && by.Within == 0 {
+		return proto.SessionUnknown
+	}
+	return proto.Replaced
 }
 
 // openAgain asks for the connections that are in the way of CIM's, all at once,
@@ -237,7 +248,7 @@ func (rt *Route) openedAnswer(o record.Opened, groups []proto.Position) *proto.O
 		}
 	}
 	e := rt.asError(o.Err)
-	if errors.Is(o.Err, record.ErrSuperseded) && o.Displaced != nil {
+	if _, recently := rt.keeper.watch.Lost(); errors.Is(o.Err, record.ErrSuperseded) && o.Displaced != nil && !recently {
 		e = proto.Err(proto.Replaced, "") // not only closed: a newer connection is there
 	}
 	return &proto.Opened{Code: int32(e.Code), Number: o.Number, Message: e.Error()}

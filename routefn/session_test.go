@@ -9,6 +9,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // The rules of a session, each told as the story that made it.
@@ -470,5 +471,50 @@ func TestCIMConnectionDoesNotRejectItself(t *testing.T) {
 	o := w.report(n1, again)[0]
 	if o.Code != 0 || o.Number <= lost.Number || w.live(user, proto.CIMDevice) != o.Number {
 		t.Fatalf("repeated opening: %v, want a number above %d", o, lost.Number)
+	}
+}
+
+// A store that lost everything is told of two connections of a device by their nodes. It
+// cannot know which one has a client behind it, and sends neither away for good.
+func TestReportsAfterALossSendNobodyAwayForGood(t *testing.T) {
+	for _, latest := range []bool{true, false} {
+		t.Run(fmt.Sprint("the newer one last: ", latest), func(t *testing.T) {
+			w := newWorld(t, nil)
+			older := w.connect("alice", "phone")
+			newer := w.connect("alice", "phone")
+			w.flush()
+			before := len(older.node.kicks())
+			again := func(c connection) proto.Code {
+				return proto.Code(w.report(c.node, &proto.Opening{Session: c.session, Displaces: token.Any})[0].Code)
+			}
+			if err := w.route.keeper.look(); err != nil {
+				t.Fatal(err)
+			}
+			w.redisDo("FLUSHALL")
+			if err := w.route.keeper.look(); err != nil {
+				t.Fatal(err)
+			}
+			if !latest {
+				again(newer)
+				if code := again(older); code == proto.OK || code.Retry() == proto.RetryNever {
+					t.Errorf("the older one is told %v", code)
+				}
+			} else {
+				again(older)
+				again(newer)
+				w.flush()
+				kicks := older.node.kicks()[before:]
+				if len(kicks) != 1 || proto.Code(kicks[0].Code).Retry() == proto.RetryNever {
+					t.Errorf("kicked with %v", kicks)
+				}
+			}
+			var answer proto.ReconcileAnswer
+			w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: older.node.origin, Held: []*proto.Held{
+				{User: older.User, Device: "phone", Number: older.Number},
+			}}, &answer)
+			if d := answer.Differences; len(d) != 1 || d[0].Code == 0 || proto.Code(d[0].Code).Retry() == proto.RetryNever {
+				t.Errorf("reconciliation tells %v", d)
+			}
+		})
 	}
 }

@@ -213,6 +213,21 @@ func TestNextNumberIsAboveOneThatWasClosed(t *testing.T) {
 	})
 }
 
+// A device logs in with the token of a number that the store forgot, and that is ahead of
+// its clock: it is given a higher one, so that what is left of the earlier connection does
+// not count as the newer one.
+func TestNextNumberIsAboveThatOfTheToken(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		ahead := storeClock(t, s) + 3_600_000
+		pass := &Pass{User: alice, Device: "phone", Number: ahead, Expires: ahead}
+		next, err := s.IssueNumber(t.Context(), Issuing{User: alice, Device: "phone", Pass: pass})
+		if err != nil || next.Number <= ahead {
+			t.Errorf("%d came after %d, %v", next.Number, ahead, err)
+		}
+	})
+}
+
 // storeClock returns the store's clock in ms.
 func storeClock(t testing.TB, s *Store) int64 {
 	t.Helper()

@@ -1,4 +1,5 @@
--- Takes the next session number of a user.
+-- Takes the next session number of a user. It is above that of the token, too: a store
+-- that came back older does not know that it gave this one, and its clock may be behind it.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, ARGV[3] expiry of the token that the device shows, or
@@ -12,7 +13,7 @@ if ARGV[2] ~= '' then
   local why = refusal(voidTo(head[5], head[6], cursor), ARGV[2], ARGV[3])
   if why then return {why} end
 end
-local number = nextNumber(head[2])
+local number = nextNumber(math.max(tonumber(head[2] or 0), tonumber(ARGV[2]) or 0))
 redis.call('HSET', KEYS[1], 'issued', digits(number))
 local _, mine = split(head[3], ARGV[1])
 return {'ok', digits(number), mine, head[4] or ''}
