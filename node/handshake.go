@@ -172,7 +172,11 @@ func (s *session) welcome(a *proto.Opened) {
 		return
 	}
 	for _, old := range promotion.Displaced {
-		old.link.Close(proto.Replaced, "")
+		code := proto.Replaced
+		if old.current().GetNumber() > a.Number { // the store lost it, and numbers tell nothing: it may come back
+			code = proto.SessionUnknown
+		}
+		old.link.Close(code, "")
 	}
 	for _, mark := range promotion.Missed {
 		if !slices.Contains(missed, mark) {

@@ -34,6 +34,7 @@ type Entry[P Peer] struct {
 	here    bool
 	told    bool      // its groups are known
 	heard   bool      // it was sent or told something of the user's inbox
+	later   bool      // a higher number of the device was open when it came
 	next    *Entry[P] // of the same user
 	number  int64     // the session's; zero while a CIM connection waits for its own
 	version int64     // of the list of groups that a route told
@@ -118,6 +119,7 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.number, e.here = number, true
+	e.later = number > 0 && s.users[e.user].newerThan(e, number)
 	e.next = s.users[e.user].first
 	s.users[e.user] = user[P]{e}
 	h.entries.Add(1)
@@ -141,14 +143,15 @@ type Promotion[P Peer] struct {
 // connection learns only now, and takes out the device's entries of the same
 // number, a ticket that was used again, or of lower ones. It reports false and
 // does nothing if e has left, or if a higher number of the device is open: then
-// e is the one that was displaced.
+// e is the one that was displaced. If that was open before e came, it is taken out,
+// too: the store lets e in because it lost that one.
 func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	var p Promotion[P]
 	s := h.shard(e.user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.users[e.user]
-	if !e.here || u.newerThan(e, number) {
+	if !e.here || !e.later && u.newerThan(e, number) {
 		return p, false
 	}
 	if !u.open() {
@@ -184,13 +187,14 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	return false
 }
 
-// displacedBy returns the device's other entries up to e's number. A pending
-// CIM entry without a number is newer than all.
+// displacedBy returns the device's other entries up to e's number, and if e is later than
+// a higher one all that are open. A pending CIM entry without a number is newer than all.
 func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
 	for other := u.first; other != nil; other = other.next {
 		unnumbered := other.number == 0
-		if other != e && other.Device() == e.Device() && other.number <= e.number && !unnumbered {
+		earlier := other.number <= e.number || e.later && other.open.Load()
+		if other != e && other.Device() == e.Device() && earlier && !unnumbered {
 			list = append(list, other)
 		}
 	}

@@ -144,6 +144,22 @@ func TestLateConfirmationOfAnOlderNumberIsRefused(t *testing.T) {
 	}
 }
 
+// A store that lost a higher number lets in a lower one, which came when the other was
+// open for long: it is the newer connection.
+func TestLowerNumberThatCameLaterDisplacesWhatTheStoreLost(t *testing.T) {
+	h := New[*peer]()
+	old := opened(t, h, 1, "phone", 50)
+	desk := opened(t, h, 1, "desk", 60)
+	e := enter(h, 1, "phone", 6)
+	p, ok := h.Open(e, 6)
+	if !ok || !slices.Equal(p.Displaced, []*peer{old.peer}) {
+		t.Errorf("opened %v, displaced %v", ok, p.Displaced)
+	}
+	if peers := h.Peers(1); len(peers) != 2 || !slices.Contains(peers, desk.peer) || !slices.Contains(peers, e.peer) {
+		t.Errorf("%d connections are left", len(peers))
+	}
+}
+
 func TestTicketUsedTwiceIsNotReportedClosed(t *testing.T) {
 	h := New[*peer]()
 	first := opened(t, h, 1, "phone", 5)
