@@ -10,13 +10,17 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// twinTime is how long a twin may take to connect, and how long it may live on once
-// the device is back.
-const twinTime = 30 * time.Second
+const (
+	// twinTime is how long a twin may take to connect.
+	twinTime = 30 * time.Second
+	// outliveTime is how long it may live on once the device is back, before the device is
+	// started once more: a twin that had no connection then displaces it in turn.
+	outliveTime = 10 * time.Second
+)
 
 // Twin has a second client come under the device's name, which shows nothing, and
 // returns what ends that: it starts the device again, which displaces the twin, and
-// fails if the twin is not told.
+// fails if the twin is not told in time. Then it may be called again.
 func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
 	d.twins.Add(1)
 	config := d.config
@@ -27,38 +31,39 @@ func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
 	go func() {
 		var err error
 		twin, err = client.Connect(connecting, config)
+		cancel()
 		connected <- err
 	}()
 	return func(ctx context.Context) error {
-		defer cancel()
-		err := <-connected
-		connected <- err
+		failed := <-connected
+		connected <- failed
 		if err := errors.Join(d.Kill(), d.Start(ctx)); err != nil {
 			return err
 		}
-		if err != nil {
-			d.twins.Add(-1)
-			return nil // it never came
+		if failed == nil {
+			if err := d.outlive(ctx, twin); err != nil {
+				return err
+			}
+			twin.Close() // its error is always nil
 		}
-		return d.outlive(ctx, twin)
+		d.twins.Add(-1)
+		return nil
 	}
 }
 
-// outlive waits until the twin was told that it is displaced, and ends it.
+// outlive waits until the twin was told that it is displaced.
 func (d *Device) outlive(ctx context.Context, twin *client.Client) error {
-	defer d.twins.Add(-1)
-	defer twin.Close()
-	ctx, cancel := context.WithTimeout(ctx, twinTime)
+	ctx, cancel := context.WithTimeout(ctx, outliveTime)
 	defer cancel()
-	for event := range twin.Events(ctx) {
-		if stopped, ok := event.(client.Stopped); ok {
-			if displaced(stopped.Err) {
-				return nil
-			}
-			return fmt.Errorf("the twin of %v: %w", d, stopped.Err)
+	for twin.Err() == nil {
+		if !until(ctx, time.Now().Add(50*time.Millisecond)) {
+			return fmt.Errorf("the twin of %v was not displaced within %v", d, outliveTime)
 		}
 	}
-	return fmt.Errorf("the twin of %v was not displaced within %v", d, twinTime)
+	if err := twin.Err(); !displaced(err) {
+		return fmt.Errorf("the twin of %v: %w", d, err)
+	}
+	return nil
 }
 
 func displaced(err error) bool {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/cim-go/cim/proto"
 )
 
 func targets(n int) func(Class) int {
@@ -196,4 +198,39 @@ type later struct{ redisKill }
 func (later) Name() string { return "later" }
 func (later) Inject(context.Context, *World, Strike) (Wound, error) {
 	return Wound{What: "later"}, nil
+}
+
+// ofDevice is a stub that hits a device.
+type ofDevice struct{ stub }
+
+func (ofDevice) Name() string { return "of-device" }
+func (ofDevice) Hits() Class  { return Devices }
+
+// goner is a device that is told for good not to come back.
+type goner struct{ ofDevice }
+
+func (goner) Inject(context.Context, *World, Strike) (Wound, error) {
+	return Wound{What: "goner", Heal: func(context.Context) error { return proto.Err(proto.UnknownUser, "") }}, nil
+}
+
+// A device cannot be healed while the servers it needs are not, and has its time after
+// them. One that was sent away for good has none.
+func TestDevicesHealAfterTheServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		server, device := 50, 90 // seconds of healing
+		plan := []Strike{{Fault: stub{failures: &server}}, {Fault: ofDevice{stub{failures: &device}}}}
+		tell := Told{Broken: func(Fault, Wound) {}, Healed: func(Fault, Wound) {}}
+		if err := Run(ctx, nil, plan, tell); err != nil {
+			t.Errorf("the device had no time: %v", err)
+		}
+		begun := time.Now()
+		if err := Run(t.Context(), nil, []Strike{{Fault: goner{}}}, tell); err == nil {
+			t.Error("a device that was sent away is healed")
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("it was tried for %v", took)
+		}
+	})
 }

@@ -2,9 +2,12 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/cim-go/cim/proto"
 )
 
 // Told is how Run says what happens. Its functions are called from many goroutines.
@@ -15,7 +18,8 @@ type Told struct {
 }
 
 // healTime is how long healing is tried: two programs may need each other, such
-// as a route that is started again while the store is away.
+// as a route that is started again while the store is away. A device needs them all: its
+// time begins when all else is healed.
 const healTime = time.Minute
 
 // awaitEvery is how often a fault that waits for its target looks whether it is free.
@@ -28,27 +32,33 @@ const awaitEvery = 100 * time.Millisecond
 // a fault that could not be healed: then the run cannot settle.
 func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
 	begun := time.Now()
+	patient, stop := context.WithCancel(context.WithoutCancel(traffic))
+	defer stop()
 	var (
-		wait sync.WaitGroup
-		hit  = wounded{at: make(map[spot]bool), played: make(map[string]bool)}
+		servers, devices sync.WaitGroup
+		hit              = wounded{at: make(map[spot]bool), played: make(map[string]bool)}
 	)
 	for _, s := range plan {
 		if !sleep(traffic, time.Until(begun.Add(s.At))) {
 			break
 		}
 		at := spot{s.Fault.Hits(), s.Target}
+		wait := &servers
+		if at.ofDevice() {
+			wait = &devices
+		}
 		first := hit.first(s.Fault)
-		if hit.take(at) {
-			wait.Go(func() { hit.release(at, strike(traffic, w, s, tell)) })
-		} else if first {
+		if taken := hit.take(at); taken || first {
 			wait.Go(func() {
-				if hit.await(traffic, at) {
-					hit.release(at, strike(traffic, w, s, tell))
+				if taken || hit.await(traffic, at) {
+					hit.release(at, strike(traffic, patient, w, s, tell))
 				}
 			})
 		}
 	}
-	wait.Wait()
+	servers.Wait()
+	defer time.AfterFunc(healTime, stop).Stop()
+	devices.Wait()
 	return hit.err
 }
 
@@ -57,6 +67,9 @@ type spot struct {
 	class  Class
 	target int
 }
+
+// ofDevice reports whether the target is a client, which needs the servers.
+func (s spot) ofDevice() bool { return s.class == Devices || s.class == Files }
 
 // wounded are the targets that are hit now.
 type wounded struct {
@@ -106,9 +119,14 @@ func (w *wounded) release(at spot, err error) {
 	}
 }
 
-func strike(traffic context.Context, w *World, s Strike, tell Told) error {
-	life, cancel := context.WithTimeout(context.WithoutCancel(traffic), s.Lasts+healTime)
-	defer cancel()
+// strike breaks something and heals it, of a device until patient ends at the latest.
+func strike(traffic, patient context.Context, w *World, s Strike, tell Told) error {
+	life := patient
+	if at := (spot{s.Fault.Hits(), s.Target}); !at.ofDevice() {
+		var cancel context.CancelFunc
+		life, cancel = context.WithTimeout(patient, s.Lasts+healTime)
+		defer cancel()
+	}
 	wound, err := s.Fault.Inject(life, w, s)
 	switch {
 	case err != nil && wound.Heal == nil:
@@ -132,13 +150,20 @@ func strike(traffic context.Context, w *World, s Strike, tell Told) error {
 func heal(life context.Context, try func(context.Context) error) error {
 	for {
 		err := try(life)
-		if err == nil {
-			return nil
+		if err == nil || final(err) {
+			return err
 		}
 		if !sleep(life, time.Second) {
 			return err
 		}
 	}
+}
+
+// final reports whether a client was told not to come back, for another reason than that
+// its twin did.
+func final(err error) bool {
+	why, told := errors.AsType[*proto.Error](err)
+	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced
 }
 
 // during starts what breaks for as long as it goes on, and returns what heals that: it

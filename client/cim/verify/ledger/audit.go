@@ -29,7 +29,7 @@ func (j *Judge) stands(r Record) {
 		j.verdict.Doubled++
 	case twice:
 		j.verdict.violate("doubled", "%v stands at %v and at %v", m, first, r.At)
-	case m.refused && !j.anyTry(m):
+	case m.refused:
 		j.verdict.violate("refused", "%v stands at %v, and its sender was told that it was not sent", m, r.At)
 	}
 	if view == nil {

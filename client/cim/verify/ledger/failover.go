@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // failover is a primary of the store that was lost, with what no replica had; or a
@@ -41,8 +42,12 @@ func (f failover) mayTake(m *message) bool {
 	return m.sent <= f.at && (m.accepted == 0 || m.accepted >= f.at-f.tail)
 }
 
-// mayFollow reports whether the message may have been stored after the failover.
+// mayFollow reports whether the message may have been stored after the failover. A
+// joining or leaving that was lost is made again under its name.
 func (f failover) mayFollow(m *message) bool {
+	if m.change != "" && f.mayTake(m) {
+		return true
+	}
 	if m.delay > 0 {
 		return m.due()+firing >= f.at
 	}
@@ -59,16 +64,16 @@ func (j *Judge) mayBeLost(m *message) bool {
 	return false
 }
 
-// anyTry reports whether the store may have lost who the sender was, or that he
-// belonged, between a try and its repetition, which was refused then: the first may
-// stand in its log.
-func (j *Judge) anyTry(m *message) bool {
-	for _, f := range j.failovers {
-		if m.sent <= f.at && m.answered >= f.at {
-			return true
+// goneBefore reports whether the message may have been stored and lost before its sender
+// was told that it was not sent: the store lost something between the first try and that
+// answer, and the log that the reader was shown does not have the message in the end.
+func (j *Judge) goneBefore(reader *reader, m *message) bool {
+	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
+		if _, stands := audit.places[m.key]; stands {
+			return false
 		}
 	}
-	return false
+	return slices.ContainsFunc(j.failovers, func(f failover) bool { return m.sent <= f.at && f.at <= m.answered })
 }
 
 // mayReplace reports whether b may stand where a stood before a failover.

@@ -141,3 +141,30 @@ func TestNumbersOfALostTailAreUsedAgain(t *testing.T) {
 		t.Errorf("when all that was accepted long ago: %v", v.Kinds)
 	}
 }
+
+// A leaving that was asked for long ago and stored just before the store was set back is
+// lost with the rest, and its number given again.
+func TestLateLeavingIsLostWithTheTail(t *testing.T) {
+	const group = 7
+	asked := func(user int64, kind Kind, change string) Record {
+		return Record{Kind: kind, User: user, Group: group, Change: change}
+	}
+	at := &Place{Log: group, Epoch: "e", Number: 5}
+	left := Record{Kind: Shown, User: alice, Device: "phone", From: bob, ID: "leave-1", Group: group, Change: Leave, At: at}
+	came := Record{Kind: Shown, User: alice, Device: "phone", From: alice, ID: "join-1", Group: group, Change: Join, At: &Place{Log: group, Epoch: "e", Number: 2}}
+	also := came
+	also.Device = "laptop"
+	m := Record{Kind: Sent, User: alice, Device: "phone", Process: 1, ID: "m", Group: group, Text: "x"}
+	again := m
+	again.Kind, again.From, again.Device, again.At = Shown, alice, "laptop", at
+	story := func(setBack Record) Verdict {
+		return judged(when(0, joined()...),
+			when(1, asked(alice, Asked, Join), asked(alice, Done, Join), asked(bob, Asked, Join), asked(bob, Done, Join), came, also),
+			when(2, asked(bob, Asked, Leave)), when(28, left), when(30, setBack), when(32, m),
+			when(33, Record{Kind: Accepted, User: alice, Device: "phone", ID: "m", At: at}, again))
+	}
+	expect(t, story(Record{Kind: Broken, Fault: "store-older", Restored: true, Tail: 4_000_000}), "")
+	if v := story(Record{Kind: Broken, Fault: "store-older", Restored: true, Tail: 1_000_000}); v.Kinds["disagree"] == 0 {
+		t.Errorf("of a leaving before the tail the judge says %v", v.Kinds)
+	}
+}

@@ -98,7 +98,8 @@ func (j *Judge) showTurn(reader *reader, r Record) {
 	j.shownTo(reader, m, r)
 }
 
-// newTurn returns the message that stands for a joining or leaving.
+// newTurn returns the message that stands for a joining or leaving. It was stored
+// between the asking and the first showing, which count as its sending and accepting.
 func (j *Judge) newTurn(r Record) *message {
 	g := j.group(r.Group)
 	t := g.tenure(r.From)
@@ -109,7 +110,7 @@ func (j *Judge) newTurn(r Record) *message {
 	}
 	m := &message{
 		key: key{r.From, r.ID}, group: r.Group, change: r.Change,
-		sent: at, accepted: at, joined: len(j.readers),
+		sent: at, accepted: r.Time, joined: len(j.readers),
 	}
 	j.messages[m.key] = m
 	g.turns = append(g.turns, m)

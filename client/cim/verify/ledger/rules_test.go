@@ -356,14 +356,16 @@ func TestDelayedMessageThatWaitsForEverIsSeen(t *testing.T) {
 	}
 }
 
-// What was refused by a store that had lost who the sender was may have been stored
-// before.
-func TestRefusedAfterALossMayStand(t *testing.T) {
+// What was refused by a store that had lost who the sender was, or the group, may have
+// been stored and shown before that. It is not there in the end.
+func TestRefusedAfterALossMayHaveBeenShown(t *testing.T) {
 	empty := Record{Kind: Broken, Fault: "store-empty", Empty: true}
 	try := when(1, sent("a", bob), shown(bob, "phone", "a", bob, 1), shown(alice, "laptop", "a", bob, 1))
 	refused := when(3, told(Refused, "a"))
+	stands := when(4, Record{Kind: Stands, User: bob, ID: "a", From: alice, To: bob, At: &Place{Epoch: "e", Number: 1}})
 	start := when(0, joined()...)
 	expect(t, judged(start, try, when(2, empty), refused), "")
+	expect(t, judged(start, try, when(2, empty), refused, stands), "refused")
 	expect(t, judged(start, try, refused), "refused")
 	expect(t, judged(start, when(0.5, empty), try, refused), "refused")
 }

@@ -133,7 +133,7 @@ func (v *Verdict) judgeAnswers(j *Judge, reader *reader) {
 		if m.delay > 0 {
 			v.judgeDelayed(j, reader, m)
 		}
-		if m.refused && !j.anyTry(m.message) {
+		if m.refused && !j.goneBefore(reader, m.message) {
 			v.violate("refused", "%v was shown %v, which its sender was told was not sent", reader, m.message)
 		}
 		if m.sentBy(reader) && m.process == m.message.process && m.accepted != 0 && !m.doubt {
