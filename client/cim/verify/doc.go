@@ -35,6 +35,9 @@
 // The link is one TUN device, which routing rules lead their ports into; a clean link
 // has none and costs nothing.
 //
+// Once all is healed, each device sends one message more over its own connection: one
+// that takes nothing any more shows. Then the logs and the store's state are read.
+//
 // A run that cannot come to its end, because a fault cannot be healed or a process
 // ended by itself, is judged all the same, says so, and calls nothing lost.
 //

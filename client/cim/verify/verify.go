@@ -187,17 +187,22 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	talked := people.Talk(traffic, life)
 	watcher.watch(traffic)
 	failed := c.hurt(traffic, world, plan, book)
+	var said <-chan struct{}
 	cluster.SpareFunctions()
 	watcher.say("traffic ended, everything is healed")
 	if failed == nil {
 		people.Settle(life)
+		said = people.LastWord(life)
 		watcher.settle(life, c.Settle)
 		book.Write(ledger.Record{Kind: ledger.Quiet})
-		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteSessions(life, cluster, people, book), noteHeld(life, cluster, book))
+		failed = errors.Join(people.Audit(life, cluster.RouteURLs()), noteSessions(life, cluster, people, book), noteState(life, cluster, book), noteHeld(life, cluster, book))
 	}
 	end()
 	failed = errors.Join(failed, people.Close())
 	<-talked
+	if said != nil {
+		<-said
+	}
 	watcher.done()
 	return failed
 }

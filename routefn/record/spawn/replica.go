@@ -18,11 +18,16 @@ const askTime = 5 * time.Second
 func (s *Server) ask(ctx context.Context, args ...any) *redis.Cmd {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	client := redis.NewClient(&redis.Options{
-		Addr: s.addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DialTimeout: askTime, ReadTimeout: askTime, DisableIdentity: true, ContextTimeoutEnabled: true,
-	})
+	client := s.client()
 	defer client.Close()
 	return client.Do(ctx, args...)
+}
+
+// client returns a client of the server with one connection. The caller closes it.
+func (s *Server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: s.addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DialTimeout: askTime, ReadTimeout: askTime, DisableIdentity: true, ContextTimeoutEnabled: true,
+	})
 }
 
 // Cut closes all clients' connections. What the server executed in the same moment

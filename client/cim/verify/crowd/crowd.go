@@ -148,6 +148,7 @@ func (c *Crowd) add(config Config, base client.Config, users []int64, user int, 
 			d.strangers = append(d.strangers, users[i])
 		}
 	}
+	d.silent = place%everyService == 0
 	d.forgetful = path == "" && place%everyForget == 0
 	c.devices = append(c.devices, d)
 	c.talkers = append(c.talkers, &talker{
@@ -163,7 +164,7 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 			return err
 		}
 		d.ledger.Write(ledger.Record{Kind: ledger.Joined, User: d.user, Device: d.device})
-		if i%everyService != 0 {
+		if !d.silent {
 			return nil
 		}
 		service := base // others do the same meanwhile
@@ -246,6 +247,34 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 		close(all)
 	}()
 	return all
+}
+
+// LastWord has each device send one message to its own user over its own connection,
+// and wait for the answer until life ends, or Close. It is for when all is healed: a
+// connection that takes nothing any more shows, whoever used it before. What it returns
+// is closed when nobody waits any more.
+func (c *Crowd) LastWord(life context.Context) (done <-chan struct{}) {
+	var waiting sync.WaitGroup
+	for _, d := range c.devices {
+		waiting.Go(func() { d.lastWord(life) })
+	}
+	all := make(chan struct{})
+	go func() {
+		waiting.Wait()
+		close(all)
+	}()
+	return all
+}
+
+func (d *Device) lastWord(life context.Context) {
+	c, process, err := d.current(life)
+	if err != nil {
+		return
+	}
+	m := client.Outgoing{ID: "last-" + d.device, To: d.user, Text: "the last word of the " + d.device}
+	d.noteSent(d.device, m, process, 0)
+	receipt, err := c.SendMessage(life, m)
+	d.answered(d.device, m.ID, receipt, err)
 }
 
 // Close ends all devices and waits for them. Messages without an answer are noted

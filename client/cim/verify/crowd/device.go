@@ -33,6 +33,7 @@ type Device struct {
 	strangers []int64 // users whom it sends nothing but what is in a hurry
 
 	forgetful bool // the memory is lost with the process
+	silent    bool // its user sends over HTTP: its connection is for showing
 	roams     bool // nodes do not hear when its connections end
 
 	slow    atomic.Bool
@@ -67,6 +68,9 @@ func (d *Device) String() string { return fmt.Sprintf("%d/%s", d.user, d.device)
 
 // Who is what the ledger calls the device.
 func (d *Device) Who() (user int64, device string) { return d.user, d.device }
+
+// Silent reports whether the device sends nothing over its connection by itself.
+func (d *Device) Silent() bool { return d.silent }
 
 // Restartable reports whether the device keeps what it needs to be killed.
 func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }

@@ -24,7 +24,11 @@ func (impatient) Rhythm() Rhythm {
 var errNoSDK = errors.New("the device is no client of the SDK")
 
 func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
-	d, ok := w.devices[s.Target].(*crowd.Device)
+	target := s.Target
+	if s.Turn%2 == 0 {
+		target = w.silent(target)
+	}
+	d, ok := w.devices[target].(*crowd.Device)
 	if !ok {
 		return Wound{}, errNoSDK
 	}
@@ -32,4 +36,17 @@ func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 		d.Hurry(ctx)
 		return nil
 	})}, nil
+}
+
+// silent returns the device at a place, or the next one that sends nothing by itself:
+// a patient message on the same connection would show the node that its sender knows
+// what was refused. It may be hit by another fault at the time.
+func (w *World) silent(place int) int {
+	for i := range w.devices {
+		next := (place + i) % len(w.devices)
+		if d, ok := w.devices[next].(*crowd.Device); ok && d.Silent() {
+			return next
+		}
+	}
+	return place
 }

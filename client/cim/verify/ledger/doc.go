@@ -78,6 +78,11 @@
 //     the log is not full;
 //   - ghost, no session: a live session in the store of who has no connection, or a
 //     connection of which it does not know;
+//   - cursor: the store has that a device was shown what it was not, or has not what
+//     it was shown a while ago;
+//   - intent: a joining or leaving stays under way in the store, and nobody waits for it;
+//   - lease: a node at which a member is connected is not pushed what goes to the group,
+//     or one is for longer than two minutes;
 //   - left over: a delayed message that waits long behind its time;
 //   - goroutines, memory: a process holds too much when all is quiet;
 //   - stuck: without an answer when all is healed and quiet;

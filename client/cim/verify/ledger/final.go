@@ -10,6 +10,12 @@ func (j *Judge) finally(r Record) {
 	switch r.Kind {
 	case Session:
 		j.sessions = append(j.sessions, r)
+	case Cursor:
+		j.cursors = append(j.cursors, r)
+	case Intent:
+		j.intents = append(j.intents, r)
+	case Leased:
+		j.leases = append(j.leases, r)
 	case Waits:
 		m := j.messages[key{r.User, r.ID}]
 		if m != nil && m.due()+firing < r.Time && !j.adrift(m) && !j.mayBeLost(m) {

@@ -38,6 +38,9 @@ type Judge struct {
 	keep      int               // entries that logs keep at most; zero: enough
 	early     map[device]Record // connections of devices that have not joined yet
 	sessions  []Record          // that the store has in the end
+	cursors   []Record          // the same, as are
+	intents   []Record          // these
+	leases    []Record          // and these
 	held      []Held            // by the processes in the end
 	verdict   Verdict
 }
@@ -186,7 +189,7 @@ func (j *Judge) Hear(r Record) {
 		j.marks = append(j.marks, mark{device{r.User, r.Device}, r.ID, r.To, r.Time})
 	case LoggedIn, LoggedOut, Tried:
 		j.leave(r)
-	case Session, Waits:
+	case Session, Waits, Cursor, Intent, Leased:
 		j.finally(r)
 	case Process:
 		j.held = append(j.held, *r.Held)
@@ -451,6 +454,9 @@ func (j *Judge) Verdict() Verdict {
 	v.judgeTrimmed(j)
 	v.judgeProcesses(j)
 	v.judgeSessions(j)
+	v.judgeCursors(j)
+	v.judgeIntents(j)
+	v.judgeLeases(j)
 	v.tally(j)
 	slices.Sort(v.Sends)
 	slices.Sort(v.Deliveries)

@@ -45,6 +45,9 @@ const (
 	Tried     Kind = "tried"      // the token was shown again: Note says where and for what, Code what came of it
 	Stalled   Kind = "stalled"    // nobody had time to do anything in the Lasted before this record
 	Session   Kind = "session"    // the store has a live session of User's Device at Node in the end
+	Cursor    Kind = "cursor"     // the store has that User's Device was shown a log up to At in the end
+	Intent    Kind = "intent"     // the store has a Change of User's membership of Group under way in the end
+	Leased    Kind = "leased"     // the store has that Node is pushed what goes to Group for Lasted more, negative: no more
 	Waits     Kind = "waits"      // User's delayed message ID waits still in the end
 	Process   Kind = "process"    // what a process of the cluster holds in the end: Held
 	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
