@@ -21,7 +21,7 @@ import (
 type proxy struct {
 	listener net.Listener
 	target   string              // guarded by mu
-	reword   func([]byte) []byte // of answers; nil: none
+	reword   func([]byte) []byte // of answers; nil: none. Guarded by mu
 	all      sync.WaitGroup
 
 	mu      sync.Mutex
@@ -63,8 +63,9 @@ func (p *proxy) accept() {
 		}
 		p.mu.Lock()
 		p.conns[c], p.conns[s] = struct{}{}, struct{}{}
+		reword := p.reword
 		p.mu.Unlock()
-		l := &leg{client: c, server: s, reword: p.reword, answered: make(chan struct{})}
+		l := &leg{client: c, server: s, reword: reword, answered: make(chan struct{})}
 		p.all.Go(l.back)
 		p.all.Go(func() { p.forward(l) })
 	}
@@ -287,9 +288,11 @@ func TestReadOnlyAnswerCostsTheConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			old, primary := spawned(t, "--repl-diskless-sync-delay", "0"), spawned(t)
 			p := newProxy(t, old.Addr())
+			p.mu.Lock()
 			p.reword = func(answer []byte) []byte {
 				return bytes.ReplaceAll(answer, []byte("-READONLY You can't"), []byte(words))
 			}
+			p.mu.Unlock()
 			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 20})
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			var many sync.WaitGroup

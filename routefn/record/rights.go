@@ -40,12 +40,16 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	defer client.Close()
 	conn := client.Conn()
 	defer conn.Close()
-	for _, command := range []string{"multi", "exec", "multi"} {
-		if err := conn.Do(ctx, command).Err(); err != nil {
-			return fmt.Errorf("ask store for its user's rights: %s: %w", command, classify(err, false))
+	// Each transaction is one pipeline: a connection that rests in one cannot be probed.
+	queue := conn.Pipeline()
+	empty := []*redis.Cmd{queue.Do(ctx, "multi"), queue.Do(ctx, "exec")}
+	_, _ = queue.Exec(ctx)
+	for _, command := range empty {
+		if err := command.Err(); err != nil {
+			return fmt.Errorf("ask store for its user's rights: %s: %w", command.Name(), classify(err, false))
 		}
 	}
-	queue := conn.Pipeline()
+	queue.Do(ctx, "multi")
 	answers := make([]*redis.Cmd, 0, len(needed)+2)
 	for _, command := range needed {
 		answers = append(answers, queue.Do(ctx, command...))
