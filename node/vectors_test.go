@@ -439,7 +439,10 @@ func playFeed(t *testing.T, r rule) {
 	}
 	under := false // a pull is
 	for i, at := range r.Steps {
-		still := at.Newest != "" || at.Login != nil || at.Push != "" && slices.Contains(seen, s.mark(at.Push).Key)
+		still := at.Newest != "" || at.Login != nil
+		if key := s.mark(at.Push).Key; at.Push != "" { // shown before, or comes next
+			still = slices.Contains(seen, key) || !under && slices.Equal(got, want) && slices.Equal(at.Show, []string{key})
+		}
 		switch {
 		case at.Login != nil && s.peer == nil:
 			s.ends(s.mark(at.Login.Newest[0]))
