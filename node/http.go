@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -78,7 +79,7 @@ func (n *Node) Handler() http.Handler {
 // service lets only those in who show the service token.
 func (n *Node) service(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n.config.ServiceToken != "" && !n.shows(r.Header.Get("Authorization")) {
+		if !n.shows(r.Header.Get("Authorization")) {
 			refuse(w, proto.Unauthorized, "")
 			return
 		}
@@ -86,13 +87,22 @@ func (n *Node) service(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// shows reports whether a header bears one of the service tokens.
+// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config: only those
+// who show one of these come in from now on. Streams that are open stay. An empty token
+// is none.
+func (n *Node) SetServiceTokens(token string, others ...string) {
+	tokens := slices.DeleteFunc(append([]string{token}, others...), func(t string) bool { return t == "" })
+	n.tokens.Store(&tokens)
+}
+
+// shows reports whether a header bears one of the service tokens, or none is needed.
 func (n *Node) shows(header string) bool {
-	good := subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+n.config.ServiceToken))
-	for _, other := range n.config.OtherTokens {
-		good |= subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+other))
+	tokens := *n.tokens.Load()
+	good := 0
+	for _, t := range tokens {
+		good |= subtle.ConstantTimeCompare([]byte(header), []byte("Bearer "+t))
 	}
-	return good == 1
+	return good == 1 || len(tokens) == 0
 }
 
 func (n *Node) servePush(w http.ResponseWriter, r *http.Request) {

@@ -41,6 +41,27 @@ func TestInternalPathsNeedTheServiceToken(t *testing.T) {
 	})
 }
 
+func TestServiceTokensChangeUnderANode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		h := w.Handler()
+		for _, step := range []struct {
+			tokens       []string
+			older, newer int
+		}{
+			{[]string{"secret", "newer"}, http.StatusOK, http.StatusOK},
+			{[]string{"newer", "secret"}, http.StatusOK, http.StatusOK},
+			{[]string{"newer"}, http.StatusUnauthorized, http.StatusOK},
+		} {
+			w.SetServiceTokens(step.tokens[0], step.tokens[1:]...)
+			older, newer := ask(h, "GET", proto.PathNodeOnline, "secret", nil).Code, ask(h, "GET", proto.PathNodeOnline, "newer", nil).Code
+			if older != step.older || newer != step.newer {
+				t.Errorf("with %q the older is answered %d, the newer %d", step.tokens, older, newer)
+			}
+		}
+	})
+}
+
 func TestPushOverHTTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

@@ -23,6 +23,7 @@ type Node struct {
 	metrics *metrics
 	origin  *proto.Origin
 	hub     *hub.Hub[*session]
+	tokens  atomic.Pointer[[]string] // of routes; none: everybody may push
 	links   *link.Server
 
 	reporter   *reporter
@@ -55,6 +56,7 @@ func New(c Config) (*Node, error) {
 		hub:    hub.New[*session](),
 	}
 	n.storeTime.begun = n.start
+	n.SetServiceTokens(c.ServiceToken, c.OtherTokens...)
 	n.metrics = newMetrics(c.Registerer, &n.backlog)
 	n.reporter = newReporter(n)
 	for i := range n.lanes {

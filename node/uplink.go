@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gproto "google.golang.org/protobuf/proto"
@@ -45,7 +46,7 @@ type UplinkConfig struct {
 // once, with the shortest of these times.
 type Uplink struct {
 	urls    []string
-	bearer  string
+	bearer  atomic.Pointer[string] // of the Authorization header; empty: there is none
 	client  *http.Client
 	streams map[string]*stream.Client // by URL; none for one behind a proxy
 
@@ -100,9 +101,7 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 		}
 		u.urls = append(u.urls, strings.TrimSuffix(base, "/"))
 	}
-	if c.ServiceToken != "" {
-		u.bearer = "Bearer " + c.ServiceToken
-	}
+	u.SetServiceToken(c.ServiceToken)
 	transport := c.Transport
 	if transport == nil {
 		if !c.PlainHop {
@@ -122,11 +121,28 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	return u, nil
 }
 
+// SetServiceToken has every request and stream from now on bear another token than
+// UplinkConfig says. Streams that are open stay.
+func (u *Uplink) SetServiceToken(token string) {
+	if token != "" {
+		token = "Bearer " + token
+	}
+	u.bearer.Store(&token)
+}
+
+// authorize puts the service token into the header of a request.
+func (u *Uplink) authorize(header http.Header) {
+	if bearer := *u.bearer.Load(); bearer != "" {
+		header.Set("Authorization", bearer)
+	}
+}
+
 // openStreams makes the streams, which connect when they are first used.
 func (u *Uplink) openStreams() {
-	header := make(http.Header)
-	if u.bearer != "" {
-		header.Set("Authorization", u.bearer)
+	header := func() http.Header {
+		header := make(http.Header)
+		u.authorize(header)
+		return header
 	}
 	for _, base := range u.urls {
 		to := base + proto.PathNodeStream
@@ -265,9 +281,7 @@ func (u *Uplink) post(ctx context.Context, to string, body []byte) (*stream.Answ
 		return nil, err
 	}
 	r.Header.Set("Content-Type", proto.ContentProtobuf)
-	if u.bearer != "" {
-		r.Header.Set("Authorization", u.bearer)
-	}
+	u.authorize(r.Header)
 	response, err := u.client.Do(r)
 	if err != nil {
 		return nil, err

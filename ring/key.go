@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -37,6 +38,9 @@ func MemberKey(cluster []byte) Key { return DeriveKey(cluster, "member") }
 // cluster without a key. It is safe for concurrent use.
 type Keys struct {
 	p atomic.Pointer[keySet]
+
+	mu      sync.Mutex
+	changed chan struct{} // guarded by mu; closed by the next Set; nil: nobody waits
 }
 
 // keySet is the keys between two calls of Set, the primary one first.
@@ -64,6 +68,23 @@ func (k *Keys) Set(cluster ...[]byte) {
 		}
 	}
 	k.p.Store(set)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.changed != nil {
+		close(k.changed)
+		k.changed = nil
+	}
+}
+
+// Changed returns a channel that is closed at the next Set: what was sealed before it
+// should be sealed again.
+func (k *Keys) Changed() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.changed == nil {
+		k.changed = make(chan struct{})
+	}
+	return k.changed
 }
 
 // Derive returns what every cluster key gives for a purpose, the primary one

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -65,15 +66,35 @@ func (rt *Route) tokenOf(s string) (token.Token, error) {
 // fromNode returns an error with the code Unauthorized unless the request bears
 // the service token.
 func (rt *Route) fromNode(r *http.Request) error {
-	shown := bearer(r)
-	good := equalSecret(shown, rt.cfg.ServiceToken)
-	for _, other := range rt.cfg.OtherTokens {
-		good = equalSecret(shown, other) || good
-	}
-	if !good {
+	if !rt.tokens.accept(bearer(r)) {
 		return proto.Err(proto.Unauthorized, "The service token is needed.")
 	}
 	return nil
+}
+
+// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config for every
+// request and stream from now on. Streams that are open stay. The token must not be
+// empty.
+func (rt *Route) SetServiceTokens(token string, others ...string) { rt.tokens.set(token, others...) }
+
+// serviceTokens are what our own processes show each other: the first is shown, all are
+// accepted. set comes before anything else.
+type serviceTokens struct{ now atomic.Pointer[[]string] }
+
+func (s *serviceTokens) set(token string, others ...string) {
+	tokens := append([]string{token}, others...)
+	s.now.Store(&tokens)
+}
+
+// bearer returns the Authorization header of what we ask.
+func (s *serviceTokens) bearer() string { return "Bearer " + (*s.now.Load())[0] }
+
+func (s *serviceTokens) accept(shown string) bool {
+	good := false
+	for _, token := range *s.now.Load() {
+		good = equalSecret(shown, token) || good
+	}
+	return good
 }
 
 // bearer returns what the Authorization header bears, or nothing.

@@ -16,7 +16,7 @@ import (
 // refusal's code.
 func (w *world) ways() map[string]func(*proto.SendRequest) (*proto.SendAnswer, proto.Code) {
 	dial, err := stream.Dialer(w.server.URL+proto.PathNodeStream,
-		http.Header{"Authorization": {"Bearer " + serviceToken}}, new(net.Dialer).DialContext, nil)
+		func() http.Header { return http.Header{"Authorization": {"Bearer " + serviceToken}} }, new(net.Dialer).DialContext, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -34,11 +34,11 @@ const maxNodeAnswer = 4 << 20
 // those who hold the cluster's keys can write.
 type nodes struct {
 	// Set by newNodes and Near.
-	http         *http.Client
-	serviceToken string
-	plain        bool // no streams
-	nearAt       string
-	near         func(*proto.PushRequest) *proto.PushAnswer // nil: no node is in this process
+	http   *http.Client
+	tokens *serviceTokens
+	plain  bool // no streams
+	nearAt string
+	near   func(*proto.PushRequest) *proto.PushAnswer // nil: no node is in this process
 
 	mu      sync.Mutex
 	streams map[string]*nodeStream // by address
@@ -55,8 +55,8 @@ type nodeStream struct {
 // nodes come and go. Its connection ends before.
 const forgetAfter = 10 * time.Minute
 
-func newNodes(c Config) *nodes {
-	return &nodes{http: c.HTTP, serviceToken: c.ServiceToken, plain: c.PlainHop, streams: make(map[string]*nodeStream)}
+func newNodes(c Config, tokens *serviceTokens) *nodes {
+	return &nodes{http: c.HTTP, tokens: tokens, plain: c.PlainHop, streams: make(map[string]*nodeStream)}
 }
 
 // isNear reports whether the node at address is in this process.
@@ -118,7 +118,7 @@ func (n *nodes) stream(address string) *nodeStream {
 	s := n.streams[address]
 	if s == nil {
 		n.forgetLocked(time.Now())
-		header := http.Header{"Authorization": {"Bearer " + n.serviceToken}}
+		header := func() http.Header { return http.Header{"Authorization": {n.tokens.bearer()}} }
 		dial, err := stream.Dialer("http://"+address+proto.PathPushStream, header, (&net.Dialer{Timeout: nodeTimeout}).DialContext, nil)
 		if err != nil {
 			return nil // an address that nobody can call: the request says so
@@ -182,7 +182,7 @@ func (n *nodes) do(ctx context.Context, method string, u url.URL, body []byte) (
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+n.serviceToken)
+	r.Header.Set("Authorization", n.tokens.bearer())
 	if body != nil {
 		r.Header.Set("Content-Type", proto.ContentProtobuf)
 		// Not sent: it tells net/http that a push which came twice is one, so that it may

@@ -19,6 +19,7 @@ type Route struct {
 
 	metrics   *metrics
 	passwords *passwords
+	tokens    serviceTokens
 	nodes     *nodes
 	push      *pusher
 	streams   *stream.Server
@@ -52,7 +53,8 @@ func New(c Config) (*Route, error) {
 	}
 	rt.keeper = newKeeper(c, rt.clocks, rt.tellLoss)
 	rt.work = worker{store: c.Store, log: c.Logger, metrics: m}
-	rt.nodes = newNodes(c)
+	rt.tokens.set(c.ServiceToken, c.OtherTokens...)
+	rt.nodes = newNodes(c, &rt.tokens)
 	rt.push = newPusher(c, m, rt.nodes.push, rt.closeGone, rt.nodes.isNear)
 	rt.streams = stream.NewServer(stream.ServerConfig{Handle: rt.handleStreamed, MaxBody: maxNodeBody})
 	rt.turn.Store(rand.Uint64())

@@ -56,7 +56,7 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	if *address == "" {
 		*address = member.HTTP
 	}
-	bearer, _ := config.ServiceTokens(keys)
+	bearer, _ := config.ServiceTokens(ring.NewKeys(keys...))
 	d := &drain{route: *route, member: member, url: "http://" + *address + proto.PathDrain, bearer: bearer, out: os.Stdout}
 	return d.run(ctx)
 }

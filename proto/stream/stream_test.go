@@ -154,7 +154,7 @@ func TestHeaderIsShownAndPlainRequestIsTold(t *testing.T) {
 	defer web.Close()
 	defer s.Close()
 	header := http.Header{"Authorization": {"Bearer abc"}}
-	dial, err := Dialer(web.URL, header, new(net.Dialer).DialContext, nil)
+	dial, err := Dialer(web.URL, func() http.Header { return header }, new(net.Dialer).DialContext, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,12 +24,15 @@ const protocol = "cim-stream"
 var ErrRefused = errors.New("stream: not offered")
 
 // Dialer returns a function that opens a stream by an HTTP request to the URL,
-// which may be http or https, with the header. The function returns an error that
-// wraps ErrRefused for any answer but 101.
-func Dialer(to string, header http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
+// which may be http or https, with what header returns at that time; nil is no
+// header. The function returns an error that wraps ErrRefused for any answer but 101.
+func Dialer(to string, header func() http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("stream: URL %q: want http://host or https://host", to)
+	}
+	if header == nil {
+		header = func() http.Header { return nil }
 	}
 	address := u.Host
 	if u.Port() == "" {
@@ -52,7 +55,7 @@ func Dialer(to string, header http.Header, dial func(ctx context.Context, networ
 			c.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
 			conn = tls.Client(conn, c)
 		}
-		upgraded, err := ask(ctx, conn, u, header)
+		upgraded, err := ask(ctx, conn, u, header())
 		if err != nil {
 			_ = conn.Close()
 			return nil, err

@@ -145,6 +145,9 @@ func (f *Follower) setInSync(ok bool) {
 
 func (f *Follower) changed() <-chan struct{} { return nil }
 
+// rekeyed has everything read again: what was refused may be good now.
+func (f *Follower) rekeyed() { f.checked = time.Time{} }
+
 // sync reads what has changed, or everything once a minute, and writes the table.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	f.mu.Lock()

@@ -107,3 +107,21 @@ func TestMirrorConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// When the keys change nothing has to change beside them: entries are sealed anew, and
+// what was refused is read again, at once and not with the next check.
+func TestChangedKeysAreUsedAtOnce(t *testing.T) {
+	older, newer := []byte("cluster key"), []byte("the next cluster key")
+	published, followed := config(t, server), config(t, server)
+	published.Keys, followed.Keys = ring.NewKeys(older), ring.NewKeys(newer)
+	startNode(t, published, member("n1"))
+	r := startReader(t, followed)
+	refused := func() float64 { return testutil.ToFloat64(r.gauge.WithLabelValues(isRefused)) }
+	eventually(t, "the entry is refused", func() bool { return refused() == 1 })
+	followed.Keys.Set(newer, older)
+	r.await(t, member("n1"))
+	published.Keys.Set(newer, older)
+	alone := config(t, server)
+	alone.Keys = ring.NewKeys(newer)
+	startReader(t, alone).await(t, member("n1"))
+}

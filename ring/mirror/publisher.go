@@ -85,6 +85,9 @@ func (p *Publisher) away() {
 
 func (p *Publisher) changed() <-chan struct{} { return p.next }
 
+// rekeyed has the entry written again: who has the new key alone must be able to read it.
+func (p *Publisher) rekeyed() { p.written = false }
+
 // sync writes this node if ZooKeeper has it not, or otherwise.
 func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
 	var view *ring.View

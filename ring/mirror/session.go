@@ -82,6 +82,8 @@ type worker interface {
 	// changed returns a channel that is closed when our side has changed since
 	// sync or away was last called; nil if it does not change.
 	changed() <-chan struct{}
+	// rekeyed is called when the keys have changed, and sync after it.
+	rekeyed()
 }
 
 // keep has w do its work until ctx ends, through lost connections, expired
@@ -193,8 +195,12 @@ func (l *line) serve(ctx context.Context, c Config, w worker) {
 	said := sayer{log: c.Logger}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	rekeyed := c.Keys.Changed()
 	for last := time.Now(); ; {
 		select {
+		case <-rekeyed:
+			rekeyed = c.Keys.Changed()
+			w.rekeyed()
 		case <-ctx.Done():
 			return
 		case <-l.woken:

@@ -61,7 +61,7 @@ func (s *server) keysOf(ctx context.Context, client *http.Client, base string) (
 	if err != nil {
 		return nil, err
 	}
-	show, _ := config.ServiceTokens(s.secrets)
+	show, _ := config.ServiceTokens(s.keys)
 	request.Header.Set("Authorization", "Bearer "+show)
 	answer, err := client.Do(request)
 	if err != nil {

@@ -48,21 +48,20 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer config.OnHangup(logger, func() error {
+	hangup := config.OnHangup(logger, func() (*flags, error) {
 		var again flags
 		fs := flag.NewFlagSet("cim-server", flag.ContinueOnError)
 		fs.SetOutput(io.Discard)
 		again.register(fs)
-		if err := config.Parse(fs, args); err != nil {
-			return err
-		}
-		return f.log.SetLevel(again.log.Level)
-	})()
+		return &again, config.Parse(fs, args)
+	})
+	defer hangup.Stop()
+	hangup.Add(func(again *flags) error { return f.log.SetLevel(again.log.Level) })
 	s, err := assemble(ctx, &f, set, logger)
 	if err != nil {
 		return err
 	}
-	return s.run(ctx)
+	return s.run(ctx, hangup)
 }
 
 // server is everything that one cim-server consists of.
@@ -71,8 +70,8 @@ type server struct {
 	flags    *flags
 	log      *slog.Logger
 	registry *prometheus.Registry
-	secrets  [][]byte // the cluster keys, the first is used; empty: loopback only
-	keys     *ring.Keys
+	secret   *config.KeyFlag // the cluster keys as they are given; none: loopback only
+	keys     *ring.Keys      // the same, shared by all that use them
 	table    *ring.Table
 	verifier *token.Verifier
 	gossip   *gossip.Gossip
@@ -82,7 +81,7 @@ type server struct {
 	route    *route.Server // nil unless -with-route
 	procs    config.Procs
 
-	closeUplink func() // nil with it
+	uplink *node.Uplink // nil with it
 
 	keysMissing atomic.Pointer[error] // why no route told keys, the last time
 }
@@ -94,9 +93,10 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	if err != nil {
 		return nil, err
 	}
-	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), secrets: secrets, table: ring.NewTable()}
+	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), table: ring.NewTable()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.keys = ring.NewKeys(secrets...)
+	s.secret = &config.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger}
 	s.verifier = token.NewVerifier()
 
 	// On one machine without a key, a second node makes room for itself.
@@ -206,7 +206,7 @@ func (s *server) assembleRoute(ctx context.Context, internal net.Listener) error
 	}
 	members := func(context.Context) (*ring.View, error) { return s.table.Current(), nil }
 	f.route.Busy = s.procs.Busy
-	r, err := route.Assemble(&f.route, listener, members, s.secrets, s.log, s.registry)
+	r, err := route.Assemble(&f.route, listener, members, s.keys, s.log, s.registry)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *server) assembleRoute(ctx context.Context, internal net.Listener) error
 
 func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) error {
 	f := s.flags
-	uplink, err := s.uplink()
+	uplink, err := s.wayToRoutes()
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	if err != nil {
 		return err
 	}
-	show, accept := config.ServiceTokens(s.secrets)
+	show, accept := config.ServiceTokens(s.keys)
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
 		Route: uplink, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept, Open: f.route.Auth == "open",
@@ -240,22 +240,51 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	return err
 }
 
-// uplink is the node's way to the routes: function calls if one is in this process.
-func (s *server) uplink() (node.Route, error) {
+// wayToRoutes is function calls if a route is in this process.
+func (s *server) wayToRoutes() (node.Route, error) {
 	if s.route != nil {
 		return s.route.Route().Direct(), nil
 	}
-	show, _ := config.ServiceTokens(s.secrets)
+	show, _ := config.ServiceTokens(s.keys)
 	up, err := node.NewUplink(node.UplinkConfig{
 		URLs: s.flags.routes, ServiceToken: show, PlainHop: s.flags.route.PlainHop,
 	})
-	s.closeUplink = up.Close
+	s.uplink = up
 	return up, err
+}
+
+// useKeys changes the cluster keys. Gossip listens.
+func (s *server) useKeys(keys ...[]byte) error {
+	if err := s.gossip.Rotate(keys...); err != nil { // which sets s.keys
+		return err
+	}
+	show, accept := config.ServiceTokens(s.keys)
+	s.node.SetServiceTokens(show, accept...)
+	if s.route != nil {
+		s.route.Route().SetServiceTokens(show, accept...)
+	} else {
+		s.uplink.SetServiceToken(show)
+	}
+	return nil
+}
+
+// readAgain has hangup change the keys, from when gossip listens.
+func (s *server) readAgain(ctx context.Context, hangup *config.Hangup[*flags]) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.gossip.Listening():
+	}
+	hangup.Add(func(again *flags) error { return s.secret.Again(again.clusterKey) })
+	if s.route != nil {
+		hangup.Add(func(again *flags) error { return s.route.ReadAgain(&again.route) })
+	}
+	return nil
 }
 
 // run starts the parts and blocks until all have ended. When ctx ends, the node
 // drains first; gossip, ZooKeeper and the route stay until it has.
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, hangup *config.Hangup[*flags]) error {
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	parts, stopParts := context.WithCancel(failed)
 	defer stopParts()
@@ -263,6 +292,7 @@ func (s *server) run(ctx context.Context) error {
 		group.Go(func() error { return s.route.Run(parts) })
 	}
 	group.Go(func() error { return s.gossip.Run(parts) })
+	group.Go(func() error { return s.readAgain(parts, hangup) })
 	group.Go(func() error { return s.fetchFirstKeys(parts) })
 	group.Go(func() error { return s.keepState(parts) })
 	group.Go(func() error {
@@ -284,8 +314,8 @@ func (s *server) run(ctx context.Context) error {
 	self := s.gossip.Self()
 	s.log.Info("node starts", "node", self.ID, "clients", self.Client, "http", self.HTTP)
 	err := group.Wait()
-	if s.closeUplink != nil {
-		s.closeUplink()
+	if s.uplink != nil {
+		s.uplink.Close()
 	}
 	if errors.Is(err, context.Canceled) {
 		return nil

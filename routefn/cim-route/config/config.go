@@ -164,12 +164,13 @@ func ServiceToken(clusterKey []byte) string {
 }
 
 // ServiceTokens is the service token to show, and those to accept beside it.
-func ServiceTokens(clusterKeys [][]byte) (show string, accept []string) {
-	if len(clusterKeys) == 0 {
+func ServiceTokens(cluster *ring.Keys) (show string, accept []string) {
+	derived := cluster.Derive("service")
+	if len(derived) == 0 {
 		return ServiceToken(nil), nil
 	}
-	for _, key := range clusterKeys[1:] {
-		accept = append(accept, ServiceToken(key))
+	for _, key := range derived[1:] {
+		accept = append(accept, hex.EncodeToString(key))
 	}
-	return ServiceToken(clusterKeys[0]), accept
+	return hex.EncodeToString(derived[0]), accept
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cim-go/cim/ring"
 )
 
 // While a key is changed its source has two, one a line; the first is used.
@@ -46,11 +48,11 @@ func TestSecretMayHaveSeveralKeys(t *testing.T) {
 
 func TestFirstServiceTokenIsShownAndAllAreAccepted(t *testing.T) {
 	old, next := []byte("the key before the change"), []byte("the key after it")
-	show, accept := ServiceTokens([][]byte{next, old})
+	show, accept := ServiceTokens(ring.NewKeys(next, old))
 	if show != ServiceToken(next) || !slices.Equal(accept, []string{ServiceToken(old)}) {
 		t.Errorf("%s, %s", show, accept)
 	}
-	if show, accept := ServiceTokens(nil); show != ServiceToken(nil) || len(accept) != 0 {
+	if show, accept := ServiceTokens(ring.NewKeys()); show != ServiceToken(nil) || len(accept) != 0 {
 		t.Errorf("without a key: %s, %s", show, accept)
 	}
 }

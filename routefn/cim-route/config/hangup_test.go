@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -22,12 +23,16 @@ func TestHangupReadsAgainAndEndsNothing(t *testing.T) {
 	read := make(chan struct{})
 	var level atomic.Value
 	level.Store("debug")
-	stop := OnHangup(slog.New(slog.DiscardHandler), func() error {
-		defer func() { read <- struct{}{} }()
+	h := OnHangup(slog.New(slog.DiscardHandler), func() (string, error) {
 		if level.Load() == "" {
-			return errors.New("no such file")
+			read <- struct{}{}
+			return "", errors.New("no such file")
 		}
-		return l.SetLevel(level.Load().(string))
+		return level.Load().(string), nil
+	})
+	h.Add(func(level string) error {
+		defer func() { read <- struct{}{} }()
+		return l.SetLevel(level)
 	})
 	hangup := func() {
 		t.Helper()
@@ -42,11 +47,35 @@ func TestHangupReadsAgainAndEndsNothing(t *testing.T) {
 	level.Store("") // a failure leaves what was
 	hangup()
 	log.Debug("three")
-	stop()
+	h.Stop()
 	if text := out.String(); strings.Contains(text, "one") || !strings.Contains(text, "two") || !strings.Contains(text, "three") {
 		t.Errorf("logged is %s", text)
 	}
 	if err := l.SetLevel("loud"); !errors.Is(err, ErrUsage) {
 		t.Errorf("a level that is none: %v", err)
+	}
+}
+
+// A signal that comes while a program waits for its store is not lost on what is made
+// only then.
+func TestHangupBeforeAPartIsThereReachesIt(t *testing.T) {
+	parsed := make(chan struct{}, 2)
+	h := OnHangup(slog.New(slog.DiscardHandler), func() (string, error) {
+		parsed <- struct{}{}
+		return "new", nil
+	})
+	var got []string
+	take := func(s string) error {
+		got = append(got, s)
+		return nil
+	}
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	<-parsed
+	h.Add(take)
+	h.Stop()
+	if !slices.Equal(got, []string{"new"}) {
+		t.Errorf("the part was told %q", got)
 	}
 }

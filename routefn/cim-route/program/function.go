@@ -99,13 +99,14 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 		return nil, fmt.Errorf("%w: a function needs -cluster-key", config.ErrUsage)
 	}
 	registry := prometheus.NewRegistry() // nobody asks it: see makeHandler
-	view, err := o.followSeeds(ring.NewKeys(keys...), registry)
+	cluster := ring.NewKeys(keys...)
+	view, err := o.followSeeds(cluster, registry)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return assemble(ctx, &o.Flags, view, keys, o.log, registry)
+	return assemble(ctx, &o.Flags, view, cluster, o.log, registry)
 }
 
 // ServeHTTP serves the route's handlers, and the liveness check always.

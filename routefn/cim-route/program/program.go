@@ -90,20 +90,16 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	case at.function:
 		return o.serveFunction(ctx, at.listen)
 	default:
-		defer config.OnHangup(o.log, func() error {
-			again, err := parse(args, io.Discard)
-			if err != nil {
-				return err
-			}
-			return o.logging.SetLevel(again.logging.Level)
-		})()
-		return o.serve(ctx, at.listen)
+		hangup := config.OnHangup(o.log, func() (*options, error) { return parse(args, io.Discard) })
+		defer hangup.Stop()
+		hangup.Add(func(again *options) error { return o.logging.SetLevel(again.logging.Level) })
+		return o.serve(ctx, at.listen, hangup)
 	}
 }
 
 // serve is what a server does: it starts only if it has all it needs, and then
-// follows the members.
-func (o *options) serve(ctx context.Context, listen string) error {
+// follows the members. From its start on hangup has it read its keys again.
+func (o *options) serve(ctx context.Context, listen string, hangup *config.Hangup[*options]) error {
 	keys, err := config.Keys("cluster-key", o.key)
 	if err != nil {
 		return err
@@ -113,7 +109,8 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	view, follow, err := o.follow(ring.NewKeys(keys...), registry)
+	cluster := ring.NewKeys(keys...)
+	view, follow, err := o.follow(cluster, registry)
 	if err != nil {
 		return err
 	}
@@ -126,10 +123,18 @@ func (o *options) serve(ctx context.Context, listen string) error {
 	if err := o.AwaitStore(ctx, o.log, listener); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server, err := Assemble(&o.Flags, listener, view, keys, o.log, registry)
+	server, err := Assemble(&o.Flags, listener, view, cluster, o.log, registry)
 	if err != nil {
 		return err
 	}
+	clusterKey := config.KeyFlag{Name: "cluster-key", Now: keys, Log: o.log, Use: func(keys ...[]byte) error {
+		cluster.Set(keys...)
+		show, accept := config.ServiceTokens(cluster)
+		server.Route().SetServiceTokens(show, accept...)
+		return nil
+	}}
+	hangup.Add(func(again *options) error { return clusterKey.Again(again.key) })
+	hangup.Add(func(again *options) error { return server.ReadAgain(&again.Flags) })
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
 	group.Go(func() error { return config.PaceGC(ctx) })

@@ -29,6 +29,7 @@ type Server struct {
 	listener net.Listener
 	handler  http.Handler
 	route    *routefn.Route
+	routeKey *config.KeyFlag
 	store    *record.Store
 	embedded *embedded.Server // nil unless the store is in this process
 }
@@ -38,7 +39,7 @@ const storeTime = 5 * time.Second
 
 // Assemble opens the store and makes the handlers. It takes the listener over. Run
 // must be called on the Server to serve and to close both.
-func Assemble(f *Flags, listener net.Listener, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+func Assemble(f *Flags, listener net.Listener, view View, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -55,7 +56,7 @@ func Assemble(f *Flags, listener net.Listener, view View, keys [][]byte, logger 
 }
 
 // assemble opens the store and makes the handlers: a Server without a listener.
-func assemble(ctx context.Context, f *Flags, view View, keys [][]byte, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+func assemble(ctx context.Context, f *Flags, view View, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	s := &Server{log: logger}
 	if err := s.openStore(ctx, f, registry); err != nil {
 		s.close()
@@ -144,7 +145,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	return nil
 }
 
-func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]byte, registry *prometheus.Registry) error {
+func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys *ring.Keys, registry *prometheus.Registry) error {
 	issuer, watch, err := s.issuer(ctx, f.Key)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, view View, keys [][]by
 	}
 	show, accept := config.ServiceTokens(keys)
 	s.route, err = routefn.New(routefn.Config{
-		Store: s.store, Members: view, Keys: ring.NewKeys(keys...), Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
+		Store: s.store, Members: view, Keys: keys, Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, Busy: f.Busy,
 		Now: config.Clock(), Logger: s.log, Registerer: registry,
@@ -197,8 +198,10 @@ func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *reco
 	if err != nil {
 		return nil, nil, err
 	}
+	s.routeKey = &config.KeyFlag{Name: "route-key", Now: keys, Log: s.log}
 	if len(keys) > 0 {
 		issuer, err := token.NewIssuer(keys...)
+		s.routeKey.Use = issuer.Set
 		return issuer, nil, err
 	}
 	watch := s.store.Watch(true)
@@ -233,6 +236,10 @@ func (s *Server) close() {
 		s.embedded.Close()
 	}
 }
+
+// ReadAgain takes over what f says now and may change under way: the route keys. Errors
+// name the flag, and leave what is in use. It must not be called twice at a time.
+func (s *Server) ReadAgain(f *Flags) error { return s.routeKey.Again(f.Key) }
 
 // Route returns the route, for a node in the same process. It is closed by Run.
 func (s *Server) Route() *routefn.Route { return s.route }
