@@ -36,12 +36,12 @@ func nextDelay(n int, roll float64) time.Duration {
 
 // retryDelay is the pause after err, when n tries in a row have failed before.
 // It is false if the client must not come back. Where a route said when to, it is
-// never sooner, and later by as much as it would be without that: many are told
-// the same number of whole seconds.
+// never sooner, and later by a second at most: many are told the same number of whole
+// seconds, and have their turn within that.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {
-		return refused.after + nextDelay(n, rand.Float64()), refused.code.Code.Retry() != proto.RetryNever
+		return refused.after + nextDelay(min(n, 1), rand.Float64()), refused.code.Code.Retry() != proto.RetryNever
 	}
 	switch retryOf(err) {
 	case proto.RetryNever:

@@ -29,8 +29,9 @@ type Client struct {
 	wg      sync.WaitGroup
 
 	// Owned by the goroutine that keeps the connection.
-	avoid avoidList
-	since time.Time // of the present connection, or the latest
+	avoid   avoidList
+	since   time.Time // of the present connection, or the latest
+	refused int       // how often in a row a login was told to come again
 
 	delivering sync.Mutex // held from taking a delivery to having kept it
 

@@ -39,6 +39,7 @@ type follower struct {
 	keys  []proto.Position
 	early map[int64]delivery // by number, above last
 
+	end        int64     // the highest number that it was told of
 	heard      int       // pushes and ends that it was told
 	doubt      bool      // something does not fit, or there is more: read after last
 	earlySince time.Time // when early became not empty, or was last read in vain
@@ -62,6 +63,7 @@ func follow(log int64, positions []proto.Position) *follower {
 // that may be delivered now, in order.
 func (f *follower) push(d delivery, now time.Time) []delivery {
 	f.heard++
+	f.end = max(f.end, d.at.Number)
 	switch {
 	case f.follows(d):
 		f.take(d)
@@ -85,6 +87,7 @@ func (f *follower) push(d delivery, now time.Time) []delivery {
 // observe learns where the log ends.
 func (f *follower) observe(newest proto.Position) {
 	f.heard++
+	f.end = max(f.end, newest.Number)
 	if newest.Number == 0 && f.last.Number == 0 || f.stands(newest) {
 		return
 	}
@@ -134,6 +137,7 @@ func pageEntries(page *proto.PulledMessages, self func(proto.Message) bool) []de
 
 // settle decides whether to read on.
 func (f *follower) settle(page *proto.PulledMessages, now time.Time) {
+	f.end = page.Newest.Number // after a failover the log may end earlier
 	if page.Through.Number < page.Newest.Number {
 		f.doubt = true
 		return
@@ -156,6 +160,9 @@ func (f *follower) rewind(to proto.Position) {
 		f.doubt = true // what waited may be newer than what is read next
 	}
 }
+
+// behind is how many entries of the log are known to stand behind the last one.
+func (f *follower) behind() int64 { return f.end - f.last.Number }
 
 // due is when the route should be asked; false: there is no need.
 func (f *follower) due() (time.Time, bool) {

@@ -37,17 +37,17 @@ type account struct {
 }
 
 // login asks for a node, with the token while that is taken, else with the
-// password. It keeps the new token.
-func (a *account) login(ctx context.Context, avoid []string) (proto.LoginAnswer, error) {
+// password. It keeps the new token. It was told to come again so often before.
+func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	in := proto.LoginRequest{Token: a.routes.bearer(), Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
 	if in.Token == "" {
 		in.User, in.Name, in.Password = a.cfg.User, a.cfg.Name, a.cfg.Password
 	}
 	var out proto.LoginAnswer
-	err := a.routes.call(ctx, http.MethodPost, proto.PathLogin, in, &out)
+	err := a.routes.callAs(ctx, manner{refused: refused}, http.MethodPost, proto.PathLogin, in, &out)
 	if codeOf(err) == proto.Unauthorized && in.Token != "" && a.hasName() {
 		a.routes.setToken("")
-		return a.login(ctx, avoid)
+		return a.login(ctx, avoid, refused)
 	}
 	if err != nil {
 		return out, fmt.Errorf("log in: %w", err)
@@ -58,20 +58,25 @@ func (a *account) login(ctx context.Context, avoid []string) (proto.LoginAnswer,
 
 func (a *account) hasName() bool { return a.cfg.Name != "" || a.cfg.User != 0 }
 
-// call calls a path that needs a token. When the token is not taken any more it
-// logs in once for another: a login displaces nobody until it is used.
+// call is callAs for a first try.
 func (a *account) call(ctx context.Context, method, path string, in, out any) error {
+	return a.callAs(ctx, manner{}, method, path, in, out)
+}
+
+// callAs calls a path that needs a token. When the token is not taken any more it
+// logs in once for another: a login displaces nobody until it is used.
+func (a *account) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	used := a.routes.bearer()
-	err := a.routes.call(ctx, method, path, in, out)
+	err := a.routes.callAs(ctx, m, method, path, in, out)
 	if codeOf(err) != proto.Unauthorized || !a.hasName() {
 		return err
 	}
 	if a.routes.bearer() == used {
-		if _, again := a.login(ctx, nil); again != nil {
+		if _, again := a.login(ctx, nil, 0); again != nil {
 			return errors.Join(err, again)
 		}
 	}
-	return a.routes.call(ctx, method, path, in, out)
+	return a.routes.callAs(ctx, m, method, path, in, out)
 }
 
 // insist posts a request that may be repeated until a route takes or refuses it,

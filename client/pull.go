@@ -47,7 +47,7 @@ func (c *Client) pullGaps(ctx context.Context) {
 // pullPaced reads a page and pauses after a failure; row counts those in a row.
 // It returns false when there is no going on.
 func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
-	err := c.pullOnce(ctx, log)
+	err := c.pullOnce(ctx, log, *row)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -76,9 +76,10 @@ func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	if c.in.room() < queueMax/2 {
 		return 0, time.Time{}, false
 	}
+	var behind int64 // a log with many old pages is not before one that lacks a few entries
 	for l, f := range c.in.logs {
-		if t, ok := f.due(); ok && (!due || t.Before(at)) {
-			log, at, due = l, t, true
+		if t, ok := f.due(); ok && (!due || t.Before(at) || t.Equal(at) && f.behind() < behind) {
+			log, at, due, behind = l, t, true, f.behind()
 		}
 	}
 	return log, at, due
@@ -98,17 +99,18 @@ func (c *Client) forget(f *follower, heard int) {
 	delete(c.acks.shown, f.last.Log)
 }
 
-// pullOnce reads one page behind the last entry of a log.
-func (c *Client) pullOnce(ctx context.Context, log int64) error {
+// pullOnce reads one page behind the last entry of a log, after so many failures.
+func (c *Client) pullOnce(ctx context.Context, log int64, row int) error {
 	c.mu.Lock()
 	f := c.in.logs[log]
 	f.doubt = false
 	after, heard := f.last, f.heard
+	m := manner{refused: row, backlog: f.behind() > pullPage}
 	c.mu.Unlock()
 
-	page, err := c.page(ctx, after)
+	page, err := c.page(ctx, m, after)
 	if codeOf(err) == proto.Diverged {
-		after, page, err = c.resume(ctx, after)
+		after, page, err = c.resume(ctx, m, after)
 	}
 	switch codeOf(err) {
 	case proto.NotMember, proto.UnknownGroup:
@@ -125,17 +127,17 @@ func (c *Client) pullOnce(ctx context.Context, log int64) error {
 	return nil
 }
 
-func (c *Client) page(ctx context.Context, after proto.Position) (*proto.PulledMessages, error) {
+func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*proto.PulledMessages, error) {
 	page := new(proto.PulledMessages)
 	in := proto.PullMessages{After: after, Limit: pullPage}
-	return page, c.account.call(ctx, http.MethodPost, proto.PathPull, in, page)
+	return page, c.account.callAs(ctx, m, http.MethodPost, proto.PathPull, in, page)
 }
 
 // resume finds the last point that both the history and the log know, after the
 // log lost its tail, goes back to it, and reads the page behind it.
-func (c *Client) resume(ctx context.Context, lost proto.Position) (proto.Position, *proto.PulledMessages, error) {
+func (c *Client) resume(ctx context.Context, m manner, lost proto.Position) (proto.Position, *proto.PulledMessages, error) {
 	for _, after := range resumePoints(lost, c.cfg.History.Positions(lost.Log)) {
-		page, err := c.page(ctx, after)
+		page, err := c.page(ctx, m, after)
 		if codeOf(err) == proto.Diverged {
 			continue
 		}

@@ -68,10 +68,30 @@ func (r *routes) setToken(token string) {
 	r.token = token
 }
 
-// call asks the route in use and, when that does not answer, each of the others
+// manner is how a request asks to be served when a route has too much to do. The
+// zero manner is that of a first try.
+type manner struct {
+	refused int  // how often it was told to come again
+	backlog bool // it reads an old page, of which there are more
+}
+
+// timeout is how long the request may take at one route.
+func (m manner) timeout() time.Duration {
+	if m.refused > 0 {
+		return callTimeout + proto.RefusedPatience
+	}
+	return callTimeout
+}
+
+// call is callAs for a first try.
+func (r *routes) call(ctx context.Context, method, path string, in, out any) error {
+	return r.callAs(ctx, manner{}, method, path, in, out)
+}
+
+// callAs asks the route in use and, when that does not answer, each of the others
 // once. in is sent as JSON unless it is nil. The error wraps a *proto.Error when a
 // route answered, else ErrNotRoute, ErrNoRoute or ctx's error.
-func (r *routes) call(ctx context.Context, method, path string, in, out any) error {
+func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -82,7 +102,7 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 	var failures []error
 	for range r.bases {
 		i, base := r.inUse()
-		err := r.ask(ctx, method, base+path, body, out)
+		err := r.ask(ctx, m, method, base+path, body, out)
 		if err == nil {
 			return nil
 		}
@@ -121,14 +141,20 @@ func (r *routes) leave(i int) {
 }
 
 // ask makes one request. The error is a *codeError if the answer came from a route.
-func (r *routes) ask(ctx context.Context, method, url string, body []byte, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+func (r *routes) ask(ctx context.Context, m manner, method, url string, body []byte, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, m.timeout())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if m.refused > 0 {
+		req.Header.Set(proto.HeaderRefused, strconv.Itoa(m.refused))
+	}
+	if m.backlog {
+		req.Header.Set(proto.HeaderPriority, proto.PriorityBacklog)
+	}
 	if token := r.bearer(); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

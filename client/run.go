@@ -67,10 +67,14 @@ func (c *Client) live(ctx context.Context) (proto.Node, error) {
 // open logs in and connects to the node that the route chose. The node is zero
 // if it came to none.
 func (c *Client) open(ctx context.Context) (*link, proto.Node, error) {
-	answer, err := c.account.login(ctx, c.avoid.at(time.Now()))
+	answer, err := c.account.login(ctx, c.avoid.at(time.Now()), c.refused)
+	if codeOf(err) == proto.Overloaded {
+		c.refused++
+	}
 	if err != nil {
 		return nil, proto.Node{}, err
 	}
+	c.refused = 0
 	if err := c.bind(User{User: answer.User, Name: answer.Name}); err != nil {
 		return nil, proto.Node{}, err
 	}

@@ -38,7 +38,7 @@ func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
 		return nil, err
 	}
 	s := &Sender{account: account{cfg, newRoutes(cfg)}, conversations: make(map[conversation]*turn)}
-	answer, err := s.account.login(ctx, nil)
+	answer, err := s.account.login(ctx, nil, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,7 @@
 package proto
 
+import "time"
+
 // Paths of the route that clients call: JSON both ways, POST unless said
 // otherwise. A token travels as "Authorization: Bearer ...". An answer other
 // than 2xx has an ErrorAnswer.
@@ -68,3 +70,20 @@ const (
 	SubprotocolBinary = "cim.v1.proto" // one Frame a binary message
 	SubprotocolJSON   = "cim.v1.json"  // one Frame's JSON form a text message
 )
+
+// Headers by which a client says how it may be served when there is too much to do.
+// Without them it is served as if it asked for the first time.
+const (
+	// HeaderRefused has how often this request, a login or a read of a log, was told to
+	// come again. It is before others then, and its client waits RefusedPatience longer
+	// for an answer than it would.
+	HeaderRefused = "Cim-Refused"
+	// HeaderPriority is that of RFC 9218. PriorityBacklog says that the request reads an
+	// old page of a log, of which there are more.
+	HeaderPriority  = "Priority"
+	PriorityBacklog = "u=6"
+)
+
+// RefusedPatience is how long a route keeps a request waiting for its turn that was
+// refused before.
+const RefusedPatience = 20 * time.Second

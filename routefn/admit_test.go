@@ -1,7 +1,9 @@
 package routefn
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/admission"
 )
 
@@ -40,9 +43,13 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 		t.Errorf("pull: %v", code)
 	}
 
+	w.fill(admission.Login)
+	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{}, nil); code != proto.OK {
+		t.Errorf("pull: %v", code)
+	}
 	w.fill(admission.Normal)
-	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "bob", Device: "phone"}, nil); code != proto.Overloaded {
-		t.Errorf("login: %v", code)
+	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{}, nil); code != proto.Overloaded {
+		t.Errorf("pull: %v", code)
 	}
 	w.close(bob.node, bob.session) // fails the test unless it is a 200
 	w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: alice.node.origin}, new(proto.ReconcileAnswer))
@@ -62,7 +69,9 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 		cim_route_in_flight 64
 		# HELP cim_route_admission_limit Requests in flight beyond which one of the class is refused; -1: none is.
 		# TYPE cim_route_admission_limit gauge
+		cim_route_admission_limit{class="backlog"} 32
 		cim_route_admission_limit{class="critical"} 64
+		cim_route_admission_limit{class="login"} 52
 		cim_route_admission_limit{class="normal"} 56
 		cim_route_admission_limit{class="sheddable"} 48
 	`
@@ -79,10 +88,13 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 // Every use case has the class that it is meant to have: a name that is written
 // wrong would be normal.
 func TestClassesOfTheUseCases(t *testing.T) {
-	var names [3][]string
+	var names [admission.Critical + 1][]string
 	for _, u := range useCases {
 		c := classOf(u.name)
 		names[c] = append(names[c], u.name)
+	}
+	if want := []string{"login", "cim-login"}; !slices.Equal(names[admission.Login], want) {
+		t.Errorf("logins are %q, want %q", names[admission.Login], want)
 	}
 	if want := []string{"send", "schedule", "cim-group", "cim-private"}; !slices.Equal(names[admission.Sheddable], want) {
 		t.Errorf("sheddable are %q, want %q", names[admission.Sheddable], want)
@@ -130,4 +142,50 @@ func TestRetryAfterIsByLot(t *testing.T) {
 	if len(told) != 3 || !told[time.Second] || !told[2*time.Second] || !told[3*time.Second] {
 		t.Errorf("told %v", told)
 	}
+}
+
+// A login for which there is no room waits for its turn, and an old page behind it. Who
+// waited in vain is told when to come again.
+func TestLoginWaitsForItsTurnBeforeOldPages(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MaxInFlight = 64 })
+	alice := w.connect("alice", "phone")
+	w.fill(admission.Normal)
+	handler := w.route.Handler()
+	ask := func(ctx context.Context, path, body, header, value string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+alice.Token)
+		r.Header.Set(header, value)
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, r)
+		return answer
+	}
+	login := `{"name":"alice","device":"phone"}`
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a := ask(gone, proto.PathLogin, login, proto.HeaderRefused, "0"); a.Code != http.StatusTooManyRequests || a.Header().Get("Retry-After") != "1" {
+		t.Errorf("who did not wait was answered %d, and told to come in %q s", a.Code, a.Header().Get("Retry-After"))
+	}
+	done := make(chan string, 2)
+	inLine := func(n int) func() bool { return func() bool { return w.route.admission.Waiting() == n } }
+	line := func(n int, path, body, header, value string) {
+		go func() {
+			if a := ask(t.Context(), path, body, header, value); a.Code != http.StatusOK {
+				t.Errorf("%s was answered %d", path, a.Code)
+			}
+			done <- path
+		}()
+		wait.Until(t, "it is in line", inLine(n))
+	}
+	line(1, proto.PathPull, `{}`, proto.HeaderPriority, proto.PriorityBacklog)
+	line(2, proto.PathLogin, login, proto.HeaderRefused, "1")
+	for w.route.admission.Waiting() == 2 {
+		w.route.admission.Leave(admission.Normal)
+	}
+	if first := <-done; first != proto.PathLogin {
+		t.Errorf("%s was first", first)
+	}
+	for w.route.admission.Waiting() > 0 {
+		w.route.admission.Leave(admission.Normal)
+	}
+	<-done
 }

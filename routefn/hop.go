@@ -60,7 +60,7 @@ func (c *nodeCall[Q, A]) answer(rt *Route, ctx context.Context, q Q) (any, error
 }
 
 func (c *nodeCall[Q, A]) decoded(rt *Route, ctx context.Context, body []byte) (any, *proto.Error) {
-	return rt.carryOut(ctx, c.name, func(ctx context.Context) (any, error) {
+	return rt.carryOut(ctx, c.name, new(manner), func(ctx context.Context) (any, error) {
 		q := c.make()
 		if err := unmarshal(body, q); err != nil {
 			return nil, err
@@ -124,7 +124,7 @@ type Direct struct{ rt *Route }
 func (rt *Route) Direct() Direct { return Direct{rt} }
 
 func direct[Q nodeRequest, A pb.Message](ctx context.Context, rt *Route, q Q, c nodeCall[Q, A]) (answer A, err error) {
-	body, failed := rt.carryOut(ctx, c.name, func(ctx context.Context) (any, error) { return c.answer(rt, ctx, q) })
+	body, failed := rt.carryOut(ctx, c.name, new(manner), func(ctx context.Context) (any, error) { return c.answer(rt, ctx, q) })
 	if failed != nil {
 		return answer, failed
 	}

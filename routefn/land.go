@@ -30,7 +30,9 @@ func (rt *Route) land(ctx context.Context, who record.Issuing, avoid []string, r
 	if view.Ring().Len() == 0 { // before a number is taken for nothing
 		return landing{}, proto.Err(proto.NoNode, "")
 	}
+	begun := time.Now()
 	issued, err := rt.cfg.Store.IssueNumber(ctx, who)
+	rt.admission.Answered(time.Since(begun))
 	if err != nil {
 		return landing{}, err
 	}

@@ -52,7 +52,8 @@ type metrics struct {
 
 var (
 	classNames = map[admission.Class]string{
-		admission.Sheddable: "sheddable", admission.Normal: "normal", admission.Critical: "critical",
+		admission.Backlog: "backlog", admission.Sheddable: "sheddable", admission.Login: "login",
+		admission.Normal: "normal", admission.Critical: "critical",
 	}
 	verdictNames = map[admission.Verdict]string{
 		admission.Admitted: "admitted", admission.Slow: "slow", admission.Full: "full",
@@ -151,7 +152,9 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
 	gauges := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cim_route_in_flight", Help: "Requests being served.",
-	}, func() float64 { return float64(limiter.InFlight()) })}
+	}, func() float64 { return float64(limiter.InFlight()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cim_route_waiting", Help: "Logins and reads of old pages that wait for their turn.",
+	}, func() float64 { return float64(limiter.Waiting()) })}
 	for class, name := range classNames {
 		gauges = append(gauges, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cim_route_admission_limit", Help: "Requests in flight beyond which one of the class is refused; -1: none is.",

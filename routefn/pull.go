@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -35,7 +36,9 @@ func checkPull(after proto.Position, limit int) error {
 }
 
 func (rt *Route) pull(ctx context.Context, user int64, q proto.PullMessages) (*proto.PulledMessages, error) {
+	begun := time.Now()
 	pulled, err := rt.cfg.Store.Pull(ctx, user, q.After, cmp.Or(q.Limit, proto.MaxPull))
+	rt.admission.Answered(time.Since(begun))
 	if err != nil {
 		return nil, err
 	}

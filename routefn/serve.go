@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -30,8 +31,12 @@ var (
 
 // serve runs one use case and answers what it returns.
 func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f format, run func(context.Context) (any, error)) {
-	body, failed := rt.carryOut(r.Context(), useCase, run)
+	m := mannerOf(r)
+	body, failed := rt.carryOut(r.Context(), useCase, m, run)
 	if failed != nil {
+		if m.again > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(m.again.Seconds()))))
+		}
 		f.fail(w, statusOf(failed), failed)
 		return
 	}
@@ -52,7 +57,7 @@ func statusOf(failed *proto.Error) int {
 
 // carryOut runs one use case. It is where requests are counted, errors get their
 // codes, a panic becomes errPanicked, and what was queued for nodes leaves.
-func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.Context) (any, error)) (body any, failed *proto.Error) {
+func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (body any, failed *proto.Error) {
 	defer rt.keeper.glance()()
 	start := time.Now()
 	code := "panic"
@@ -67,7 +72,7 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, run func(context.
 		rt.push.start()
 		rt.metrics.served(useCase, code, time.Since(start))
 	}()
-	body, err := rt.admitted(ctx, useCase, run)
+	body, err := rt.admitted(ctx, useCase, m, run)
 	if err != nil {
 		failed = rt.asError(err)
 		code = failed.Code.String()
@@ -161,7 +166,7 @@ func writeBytes(w http.ResponseWriter, status int, contentType string, b []byte)
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if wait := retryAfter(status); wait > 0 {
+	if wait := retryAfter(status); wait > 0 && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 	}
 	w.WriteHeader(status)

@@ -3,8 +3,8 @@
 //
 // It bounds what is in flight, not what comes: a request that is refused costs
 // nothing but its answer, one that is let in costs memory and a share of the
-// store until it leaves. Nothing queues here; who was refused keeps what he has
-// and comes again, and a node that is refused does not read from its senders.
+// store until it leaves. What was refused comes again, and a node that is refused
+// does not read from its senders.
 //
 // # How many
 //
@@ -35,5 +35,18 @@
 // kept for it. The names of the classes are those of B. Beyer et al., Site
 // Reliability Engineering, chapter 21.
 //
-// A Limiter has no goroutine and no timer.
+// So those who are connected are served first, then logins, then old pages of logs.
+//
+// # Whose turn
+//
+// After an outage everybody logs in at once, and has much to read. Of those who are
+// refused at random some are refused for ever, and the store idles while all are away.
+// So logins and old pages wait in line, as many as may be in flight at most. Who
+// waited in vain is told when to come again, each another time, at one and a half
+// times the rate at which the class was served in the latest seconds: nobody waits
+// because of a low guess, and who comes too early waits in line, before those who were
+// refused less often. So a client is told to come again once or twice, however many
+// there are.
+//
+// A Limiter has no goroutine. A request in line has a timer.
 package admission

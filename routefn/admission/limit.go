@@ -13,6 +13,9 @@ const (
 	// floor is the least limit. Every node has four requests with messages in flight
 	// at most, so a few nodes are served whatever else happens.
 	floor = 32
+	// always is how many requests of those who are connected are let in although others
+	// have all the room: the limit has just fallen, and these have not left yet.
+	always = floor / 2
 	// step is how much the limit grows in a window after that: by 1,000 in six
 	// seconds.
 	step = 16
@@ -23,17 +26,24 @@ type Class uint8
 
 // The classes, the one that is refused first on top.
 const (
-	Sheddable Class = iota // its sender has it and comes again with it: a message over HTTP
-	Normal                 // people wait for it, or many of them do: a login, a page of a log, a node's batch
+	Backlog   Class = iota // who reads it has waited for long and has much to read: an old page of a log
+	Sheddable              // its sender has it and comes again with it: a message over HTTP
+	Login                  // nobody is shown anything before it
+	Normal                 // those who are connected wait for it: the end of a log, a node's batch
 	Critical               // keeps the cluster true: what nodes report and reconcile
+	classes
 )
 
 // room is how many requests of all classes may be in flight for one more of the
 // class to be let in.
 func room(c Class, limit, most int) int {
 	switch c {
+	case Backlog:
+		return min(limit-limit/4, most-most/2)
 	case Sheddable:
 		return min(limit, most-most/4)
+	case Login:
+		return min(limit+limit/4, most-most*3/16)
 	case Normal:
 		return min(limit+limit/2, most-most/8)
 	default:

@@ -1,7 +1,10 @@
 package admission
 
 import (
+	"cmp"
+	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,8 +56,8 @@ func TestLimitStaysBetweenFloorAndMaximum(t *testing.T) {
 		if got < floor || got > most || got > max(limit+step, 2*limit) {
 			t.Fatalf("%d of %d becomes %d", limit, most, got)
 		}
-		if s, n, c := room(Sheddable, got, most), room(Normal, got, most), room(Critical, got, most); s > n || n >= c || c != most {
-			t.Fatalf("room for sheddable %d, normal %d, critical %d of %d", s, n, c, most)
+		if b, s, g, n, c := room(Backlog, got, most), room(Sheddable, got, most), room(Login, got, most), room(Normal, got, most), room(Critical, got, most); b > s || s > g || g > n || n >= c || c != most || b == 0 {
+			t.Fatalf("room for old pages %d, sheddable %d, logins %d, normal %d, critical %d of %d", b, s, g, n, c, most)
 		}
 	})
 }
@@ -74,7 +77,7 @@ func TestCriticalRequestsHaveRoomThatOthersCannotTake(t *testing.T) {
 	for _, want := range []struct {
 		class Class
 		n     int
-	}{{Sheddable, 60}, {Normal, 10}, {Critical, 10}} {
+	}{{Backlog, 40}, {Sheddable, 20}, {Login, 5}, {Normal, 5}, {Critical, 10}} {
 		if n, why := fill(want.class); n != want.n || why != Full {
 			t.Errorf("class %d: %d let in, then %d", want.class, n, why)
 		}
@@ -103,6 +106,7 @@ func TestLimiterThatIsOffRefusesNothing(t *testing.T) {
 // store does one thing at a time, each in a millisecond, first come first served:
 // a thousand a second.
 type store struct {
+	each time.Duration // zero: a millisecond
 	mu   sync.Mutex
 	free time.Time
 }
@@ -113,7 +117,7 @@ func (s *store) do() (took time.Duration) {
 	if s.free.Before(begun) {
 		s.free = begun
 	}
-	s.free = s.free.Add(time.Millisecond)
+	s.free = s.free.Add(cmp.Or(s.each, time.Millisecond))
 	done := s.free
 	s.mu.Unlock()
 	time.Sleep(time.Until(done))
@@ -135,7 +139,7 @@ func TestStoreIsKeptBusyAndNotMore(t *testing.T) {
 			requests.Go(func() {
 				took := s.do()
 				l.Answered(took)
-				l.Leave()
+				l.Leave(Sheddable)
 				mu.Lock()
 				waits = append(waits, took)
 				mu.Unlock()
@@ -178,5 +182,125 @@ func TestStoreIsKeptBusyAndNotMore(t *testing.T) {
 			}
 		}
 		requests.Wait()
+	})
+}
+
+// Two thousand come at once to a store that serves 40 of them a second. Each gets in
+// within little more than the store needs, and is told to come again twice at most.
+func TestCrowdGetsInAndIsToldTwiceAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const crowd = 2000
+		l, s := New(Config{Most: 4096, Target: target}), &store{each: 25 * time.Millisecond}
+		var all sync.WaitGroup
+		told := make([]int, crowd)
+		begun := time.Now()
+		var last time.Duration
+		var mu sync.Mutex
+		for i := range crowd {
+			all.Go(func() {
+				time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
+				for {
+					patience := 5 * time.Second
+					if told[i] > 0 {
+						patience = 20 * time.Second
+					}
+					verdict, again := l.Wait(t.Context(), Login, told[i], patience)
+					if verdict == Admitted {
+						break
+					}
+					told[i]++
+					time.Sleep(again)
+				}
+				l.Answered(s.do())
+				l.Leave(Login)
+				mu.Lock()
+				last = time.Since(begun)
+				mu.Unlock()
+			})
+		}
+		// Old pages come all the time and take what is left: nothing.
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		pages := 0
+		for range 200 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					if verdict, again := l.Wait(ctx, Backlog, 0, 20*time.Second); verdict != Admitted {
+						time.Sleep(again)
+						continue
+					}
+					mu.Lock()
+					pages++
+					mu.Unlock()
+					l.Answered(s.do())
+					l.Leave(Backlog)
+				}
+			})
+		}
+		connected := 0
+		for ctx.Err() == nil { // and who is connected has room all the time
+			if l.Enter(Normal) == Admitted {
+				connected++
+				l.Leave(Normal)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		all.Wait()
+		cancel()
+		most := slices.Max(told)
+		t.Logf("all in after %v, told to come again %d times at most; %d old pages meanwhile; of some 400 others %d had room", last, most, pages, connected)
+		if most > 2 || last > 62*time.Second || pages > 200 || connected < 400 {
+			t.Error("that is not what was promised")
+		}
+		if l.InFlight() != 0 || l.Waiting() != 0 {
+			t.Errorf("%d in flight, %d in line", l.InFlight(), l.Waiting())
+		}
+	})
+}
+
+// In line, logins are before old pages, and who was refused more often is before others.
+func TestLineIsInTheOrderOfClassAndRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Most: 4096, Target: target})
+		for l.Enter(Normal) == Admitted {
+		}
+		var order []string
+		wait := func(name string, c Class, refused int) {
+			go func() {
+				if v, _ := l.Wait(t.Context(), c, refused, time.Minute); v == Admitted {
+					order = append(order, name)
+				}
+			}()
+			synctest.Wait()
+		}
+		wait("page", Backlog, 9)
+		wait("first", Login, 0)
+		wait("second", Login, 0)
+		wait("refused", Login, 1)
+		if l.Enter(Backlog) == Admitted || l.Enter(Login) == Admitted {
+			t.Error("somebody passed the line")
+		}
+		for l.InFlight() > 0 {
+			l.Leave(Normal)
+			synctest.Wait()
+		}
+		if want := []string{"refused", "first", "second", "page"}; !slices.Equal(order, want) {
+			t.Errorf("let in were %q, want %q", order, want)
+		}
+	})
+}
+
+func TestWaitEndsWithItsContextAndItsPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Most: 1, Target: target})
+		l.Enter(Critical)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		if v, again := l.Wait(ctx, Login, 0, time.Minute); v == Admitted || again <= 0 || time.Since(begun) != time.Second {
+			t.Errorf("ended with %v after %v", v, time.Since(begun))
+		}
+		if v, _ := l.Wait(t.Context(), Login, 0, 3*time.Second); v == Admitted || time.Since(begun) != 4*time.Second || l.Waiting() != 0 {
+			t.Errorf("waited with %v until %v; %d in line", v, time.Since(begun), l.Waiting())
+		}
 	})
 }
