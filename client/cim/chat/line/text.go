@@ -48,8 +48,21 @@ func (t *text) after(at int) int {
 }
 
 // insert puts s at the cursor, and the cursor behind it. An accent becomes part of
-// the cluster before it.
+// the cluster before it. With none before it, it is left out: a terminal shows it
+// nowhere, or in the prompt.
 func (t *text) insert(s string) {
+	if t.cursor == 0 {
+		for s != "" {
+			first := s[:starts(s)[1]]
+			if displaywidth.String(first) > 0 {
+				break
+			}
+			s = s[len(first):]
+		}
+	}
+	if s == "" {
+		return
+	}
 	end := t.cursor + len(s)
 	t.s = t.s[:t.cursor] + s + t.s[t.cursor:]
 	t.cursor = t.after(end - 1)
