@@ -29,8 +29,8 @@ func TestFunctionThatLacksSomethingSaysWhatInTimeAndOnce(t *testing.T) {
 		told string // by the log
 		lose bool   // it is there at first
 	}{
-		"wrong seed":            {env: "CIM_RING=seed:" + freeAddress(t), told: `msg="node did not tell its members"`},
-		"silent seed":           {env: "CIM_RING=seed:" + silent.Addr().String(), told: `msg="node did not tell its members"`},
+		"wrong seed":            {env: "CIM_RING=seed:" + freeAddress(t), told: "members are unknown or too old: ask for members"},
+		"silent seed":           {env: "CIM_RING=seed:" + silent.Addr().String(), told: "members are unknown or too old: ask for members"},
 		"Redis refuses":         {env: "CIM_REDIS=redis://" + freeAddress(t), told: "connection refused"},
 		"Redis says nothing":    {env: "CIM_REDIS=redis://" + silent.Addr().String(), told: "timeout"},
 		"no secret":             {env: "CIM_CLUSTER_KEY=", told: "needs -cluster-key"},
