@@ -135,11 +135,11 @@ func (n *Node) ask(ctx context.Context, keys bool) (*proto.FireAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.clocks.Saw(answer.Route, answer.Time, asked, n.config.Now())
+	n.clocks.Saw(answer.GetRoute(), answer.GetTime(), asked, n.config.Now())
 	if err := n.config.Verifier.Learn(answer.GetKeys(), time.Now()); err != nil {
 		n.log.Warn("route tells no keys of tickets", "err", err)
 	}
-	if answer.Lost != 0 && n.lost.Swap(answer.Lost) != answer.Lost {
+	if lost := answer.GetLost(); lost != 0 && n.lost.Swap(lost) != lost {
 		n.log.Warn("the store has lost something: all connections are reported again")
 		n.Reconcile()
 	}
