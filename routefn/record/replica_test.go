@@ -46,7 +46,7 @@ func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *St
 	t.Run("valkey", func(t *testing.T) {
 		program := os.Getenv("CIM_TEST_VALKEY")
 		if program == "" {
-			t.Skip("CIM_TEST_VALKEY does not name a valkey-server, as .ci/test does")
+			t.Fatal("CIM_TEST_VALKEY does not name a valkey-server: .ci/servers prints where it is")
 		}
 		primary, replica := newServer(t, program), newServer(t, program)
 		follow(t, replica, primary.Addr())
