@@ -8,11 +8,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keysKept is how many keys wait to be told. Then the oldest goes: its sender is
-// told nothing, and may ask the route.
+// keysKept is how many keys wait for the next acknowledgement. If there are more,
+// the oldest is dropped. Its sender gets no mark, and may look it up (WasDelivered).
 const keysKept = 10 * proto.MaxShown
 
-// acks is what was shown, and when that is told. The client's mu guards it.
+// acks has the positions that were shown and are not acknowledged yet. The client's mu
+// guards it.
 type acks struct {
 	shown map[int64]proto.Position // by log
 	keys  []string                 // of messages whose senders want to know
@@ -20,21 +21,23 @@ type acks struct {
 	told  time.Time // the latest frame
 }
 
-// show notes that at was shown. It reports whether that is the first since the
-// latest frame.
+// show records that the message at the position was shown. It reports whether that is
+// the first one since the latest acknowledgement.
 func (a *acks) show(at proto.Position) (first bool) {
 	a.shown[at.Log] = at
 	first, a.dirty = !a.dirty, true
 	return first
 }
 
-// confirm has the sender of a message that was just shown told soon.
+// confirm queues the key of a message that was just shown, for the delivery mark to its
+// sender.
 func (a *acks) confirm(key string) {
 	a.keys = append(a.keys, key)
 	a.keys = a.keys[max(0, len(a.keys)-keysKept):]
 }
 
-// again tells everything once more, to a node that may know nothing of it.
+// again makes everything be acknowledged once more, for a node that may not have the
+// earlier acknowledgements.
 func (a *acks) again() { a.dirty = len(a.shown) > 0 }
 
 func (a *acks) due() (time.Time, bool) {
@@ -56,8 +59,8 @@ func (a *acks) takeAt(now time.Time) *proto.Frame {
 	return f
 }
 
-// take returns a frame that tells what was shown, or nil if that was told. Keys
-// that it has no room for are left for the next one.
+// take returns a frame that acknowledges what was shown, or nil if that was
+// acknowledged. Keys for which it has no room are left for the next frame.
 func (a *acks) take() *proto.Frame {
 	if !a.dirty {
 		return nil

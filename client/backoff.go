@@ -1,47 +1,44 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 const (
 	shortestDelay = 500 * time.Millisecond
 	longestDelay  = 30 * time.Second
-	// atOnce is how often in a row a client comes back without a pause when it was
-	// told to. A node that sends everybody away at once must not be hammered.
+	// atOnce is how often in a row a client retries without a pause after a refusal
+	// that asks for that. A node that refuses all clients at once must not be flooded
+	// with retries.
 	atOnce = 2
 	// settled is how long a connection must have lived for its end to count as the
 	// first of a row.
 	settled = 5 * time.Second
 
 	avoidFor = 30 * time.Second
-	avoidMax = 16 // what a login takes
+	avoidMax = 16 // as many as a login may have
 )
 
-// nextDelay is the pause before try number n, from 0, of a row of failures:
-// exponential with full jitter, so that clients that lost the same node do not
-// come back together. roll is uniform in [0, 1).
-func nextDelay(n int, roll float64) time.Duration {
-	ceiling := longestDelay
-	if n < 6 { // 500 ms << 6 is above 30 s
-		ceiling = shortestDelay << n
-	}
-	return time.Duration(roll * float64(ceiling))
+// nextDelay returns the pause before try n, from 0, of a row of failures.
+func nextDelay(n int) time.Duration {
+	return retry.Delay(n, shortestDelay, longestDelay, rand.Float64())
 }
 
-// retryDelay is the pause after err, when n tries in a row have failed before.
-// It is false if the client must not come back. Where a route said when to, it is
-// never sooner, and later by a second at most: many are told the same number of whole
-// seconds, and have their turn within that.
+// retryDelay returns the pause after err, when n tries in a row have failed before.
+// It returns false if the client must not retry. If a route named a delay, the
+// pause is that long or up to a second longer. Many clients get the same number of
+// whole seconds, and this spreads them.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {
-		return refused.after + nextDelay(min(n, 1), rand.Float64()), refused.code.Code.Retry() != proto.RetryNever
+		return refused.after + nextDelay(min(n, 1)), refused.code.Code.Retry() != proto.RetryNever
 	}
 	switch retryOf(err) {
 	case proto.RetryNever:
@@ -50,15 +47,15 @@ func retryDelay(err error, n int) (time.Duration, bool) {
 		if n < atOnce {
 			return 0, true
 		}
-		return nextDelay(n-atOnce, rand.Float64()), true
+		return nextDelay(n - atOnce), true
 	default:
-		return nextDelay(n, rand.Float64()), true
+		return nextDelay(n), true
 	}
 }
 
-// retryOf is what to do after err. A connection that broke without a word is
-// tried again at once, elsewhere; a route that did not answer later; what is no route
-// at any address never.
+// retryOf returns what to do after err. A connection that broke without a reason is
+// tried again at once, at another node. A route that did not answer is tried later.
+// An address that is no route is not tried again.
 func retryOf(err error) proto.Retry {
 	var code *proto.Error
 	switch {
@@ -73,8 +70,8 @@ func retryOf(err error) proto.Retry {
 	}
 }
 
-// nodeFailed reports whether err speaks against the node it happened at, so that
-// the next login should choose around it.
+// nodeFailed reports whether the node is to blame for err, so that the next login
+// should avoid it.
 func nodeFailed(err error) bool {
 	switch codeOf(err) {
 	case proto.OK, proto.GoingAway, proto.Full:
@@ -83,6 +80,25 @@ func nodeFailed(err error) bool {
 		return false
 	}
 }
+
+// pause waits for d, or returns false when ctx ends.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// fatalError is a trouble on this machine that a retry does not change.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+
+func (e *fatalError) Unwrap() error { return e.err }
 
 // avoidList names the nodes that just failed. The zero value is empty.
 type avoidList struct {

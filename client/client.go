@@ -3,12 +3,10 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
+	"iter"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/cim-go/cim/proto"
 )
 
 // ErrClosed is returned after Close or Logout.
@@ -31,7 +29,7 @@ type Client struct {
 	// Owned by the goroutine that keeps the connection.
 	avoid   avoidList
 	since   time.Time // of the present connection, or the latest
-	refused int       // how often in a row a login was told to come again
+	refused int       // how many logins in a row were asked to retry
 
 	delivering sync.Mutex // held from taking a delivery to having kept it
 
@@ -46,43 +44,7 @@ type Client struct {
 	in       inbox
 	out      outbox
 	acks     acks
-	marks    []mark // the latest ones that were told
-}
-
-// Connect logs in and blocks until the first connection is live, trying again
-// while a retry may help. It returns an error when ctx ends before that, or at
-// once for a reason that no retry changes: such an error wraps a *proto.Error.
-// ctx bounds only Connect itself.
-func Connect(ctx context.Context, cfg Config) (*Client, error) {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	lifetime, cancel := context.WithCancel(context.Background())
-	c := &Client{
-		cfg:     cfg,
-		account: account{cfg, newRoutes(cfg)},
-		cancel:  cancel,
-		slots:   make(chan struct{}, outboxMax),
-		wake:    make(chan struct{}, 1),
-		pull:    make(chan struct{}, 1),
-		ready:   make(chan struct{}),
-		stopped: make(chan struct{}),
-		in:      inbox{logs: make(map[int64]*follower), sent: make(map[string]bool)},
-		acks:    acks{shown: make(map[int64]proto.Position)},
-	}
-	c.wg.Go(func() { c.run(lifetime) })
-	c.wg.Go(func() { c.pullGaps(lifetime) })
-	select {
-	case <-c.ready:
-		return c, nil
-	case <-c.stopped:
-		err = c.Err()
-	case <-ctx.Done():
-		err = errors.Join(ctx.Err(), c.State().Err)
-	}
-	c.Close()
-	return nil, fmt.Errorf("connect: %w", err)
+	marks    []mark // the latest ones that were reported
 }
 
 // Self returns the account.
@@ -95,8 +57,8 @@ func (c *Client) Self() User {
 // Device returns the device's name.
 func (c *Client) Device() string { return c.cfg.Device }
 
-// Token returns the route's latest token of this device. It spares the password
-// at the next Connect, for days. Keep it like a password.
+// Token returns the route's latest token of this device. For some days, Connect needs
+// no password with it. Protect it like a password.
 func (c *Client) Token() string { return c.account.routes.bearer() }
 
 // Err returns why the client stopped, or nil while it runs.
@@ -106,34 +68,74 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// Close acknowledges what was shown, closes the connection and waits until
-// everything the client started has ended, some seconds at most. Sends that wait
-// return an error. The history is the caller's to close, after this. Closing
-// twice is fine; the error is always nil.
-func (c *Client) Close() error {
-	c.stop(ErrClosed)
-	c.wg.Wait()
-	c.delivering.Lock() // nothing is kept after Close has returned
-	defer c.delivering.Unlock()
-	return nil
+// State returns the client's present state.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
 }
 
-// Logout ends the device's session and makes its token useless, then closes the
-// client, even when the route could not be told.
-func (c *Client) Logout(ctx context.Context) error {
-	var out proto.LogoutAnswer
-	err := c.account.routes.call(ctx, http.MethodPost, proto.PathLogout, proto.LogoutRequest{}, &out)
-	if err := c.Close(); err != nil {
-		return err
+// Event returns the next event, oldest first. It blocks until there is one. After
+// Stopped it returns the reason as an error. If nobody reads them, the latest 64
+// events are kept, and the latest 1,024 of Delivered. Each event goes to one
+// caller.
+func (c *Client) Event(ctx context.Context) (Event, error) {
+	for {
+		c.mu.Lock()
+		if len(c.events) > 0 {
+			e := c.events[0]
+			c.events = c.events[1:]
+			c.mu.Unlock()
+			return e, nil
+		}
+		arrived, err := c.happened.wait(), c.err
+		c.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-arrived:
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("log out: %w", err)
-	}
-	return nil
 }
 
-// stop makes err the reason why the client ends, unless there is one already,
-// and lets everything end.
+// Events returns the events as they come, until ctx ends or the client stops.
+func (c *Client) Events(ctx context.Context) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for {
+			e, err := c.Event(ctx)
+			if err != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// tellLocked adds an event. If there are too many of its kind (marks or others),
+// the oldest is dropped.
+func (c *Client) tellLocked(e Event) {
+	most, same := eventsKept, func(other Event) bool { return !isMark(other) }
+	if isMark(e) {
+		most, same = marksKept, isMark
+	}
+	c.events = append(c.events, e)
+	n := 0
+	for _, other := range c.events {
+		if same(other) {
+			n++
+		}
+	}
+	if n > most {
+		i := slices.IndexFunc(c.events, same)
+		c.events = slices.Delete(c.events, i, i+1)
+	}
+	c.happened.ring()
+}
+
+// stop makes err the reason why the client ends, unless there is a reason already,
+// and ends all goroutines.
 func (c *Client) stop(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -153,22 +155,10 @@ func (c *Client) stop(err error) {
 	c.cancel()
 }
 
-// poke wakes whoever waits at a channel of size 1.
+// poke wakes the goroutine that waits at a channel of size 1.
 func poke(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
 	default:
-	}
-}
-
-// pause waits for d, or returns false when ctx ends.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

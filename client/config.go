@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,24 +21,24 @@ import (
 type Transport int
 
 const (
-	TCP       Transport = iota // length-delimited frames
+	TCP       Transport = iota // length-delimited frames; where a node is behind a proxy for WebSockets, as WebSocket
 	WebSocket                  // one frame a binary message, for networks that let only HTTP pass
 )
 
-// Config says who connects and where. Routes and one of Name, User and Token are
-// needed; the zero value of everything else is a good choice.
+// Config names the account and the routes. It needs Routes and one of Name, User and
+// Token. The zero value of every other field is a good choice.
 type Config struct {
 	Routes []string // base URLs of routes; one is used until it fails, then the next
 
-	// Name and User, its id, name the account; one of them is enough. With both, a
-	// route in open mode makes an account again that its store has lost.
+	// Name and User (its id) name the account. One of them is enough. With both, a
+	// route in open mode creates the account again if its store has lost it.
 	Name     string
 	User     int64
 	Password string // where the route wants one
 	Token    string // of an earlier login (see Client.Token): tried before the password
 
 	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go".
-	// A device has one live connection, a second one displaces the first.
+	// A device has one live connection. A second one displaces the first.
 	Device string
 	// Repeat is proto.RepeatReplace, proto.RepeatReject, or empty for the route's
 	// default.
@@ -45,8 +46,12 @@ type Config struct {
 
 	Transport Transport
 	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. The server name is the node's.
-	// History is where shown messages are kept. nil: nowhere; then messages since
-	// the device's acknowledged position are shown again in the next process.
+	// RootCAs are the authorities that certificates of routes and nodes may come from, for
+	// a cluster with an authority of its own. It does not count where HTTP or the RootCAs
+	// of TLS are set. nil: the system's.
+	RootCAs *x509.CertPool
+	// History keeps the messages that were shown. If it is nil, messages after the
+	// device's acknowledged position are shown again in the next process.
 	History History
 
 	HTTP *http.Client // for routes; nil: http.DefaultClient. Needs no timeout of its own.
@@ -55,18 +60,18 @@ type Config struct {
 	Logger *slog.Logger // nil: silent
 }
 
-// History is where a client keeps what it has shown; package history has one on
-// disk. Its methods may be called concurrently, Append only by one at a time.
+// History keeps the messages that a client has shown. Package history has one on
+// disk. Its methods may be called concurrently, but only one Append at a time.
 type History interface {
 	// Bind is called once, after the login, and fails for another user's history.
 	Bind(user int64) error
-	// Append writes a position and, unless m is nil, the message that stands
-	// there, in one write: after a crash either both are there or neither.
+	// Append writes a position and, unless m is nil, the message that stands there.
+	// It does both in one write, so after a crash either both are there or neither.
 	Append(at proto.Position, m *proto.Message) error
 	// Has reports whether a message with this key (proto.Key) was appended.
 	Has(key string) bool
-	// Positions returns positions of a log to resume from, the latest first, the
-	// earliest known last; none for a log that was never read.
+	// Positions returns positions of a log to resume from, the latest first and the
+	// earliest known last. It returns none for a log that was never read.
 	Positions(log int64) []proto.Position
 }
 
@@ -75,7 +80,7 @@ const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 15 * time.Second // for a frame of the node, which answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
-	handshakeLongest = 75 * time.Second // a node that has many to confirm gives up after a minute
+	handshakeLongest = 75 * time.Second // a node with many logins to confirm gives up after a minute
 	writeTimeout     = 10 * time.Second // for at most writeChunk and a frame
 	pongTimeout      = 5 * time.Second
 	leaveTimeout     = time.Second // for the last acknowledgement at Close
@@ -85,11 +90,12 @@ const (
 	defaultPing      = 10 * time.Second
 )
 
-// withDefaults fills what is empty and checks the rest.
+// withDefaults fills the empty fields and checks the others.
 func (c Config) withDefaults() (Config, error) {
 	if c.Device == "" {
 		c.Device = "go"
 	}
+	c.trust()
 	if c.HTTP == nil {
 		c.HTTP = http.DefaultClient
 	}
@@ -109,6 +115,26 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("client: one of Name, User and Token is needed")
 	}
 	return c, nil
+}
+
+// trust puts RootCAs where connections to routes and nodes look for it.
+func (c *Config) trust() {
+	if c.RootCAs == nil {
+		return
+	}
+	own := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs}
+	if c.HTTP == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = own
+		c.HTTP = &http.Client{Transport: transport}
+	}
+	switch {
+	case c.TLS == nil:
+		c.TLS = own
+	case c.TLS.RootCAs == nil:
+		c.TLS = c.TLS.Clone()
+		c.TLS.RootCAs = c.RootCAs
+	}
 }
 
 func checkRoutes(routes []string) error {

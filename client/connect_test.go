@@ -78,7 +78,7 @@ func TestConnectReportsWhatNoRetryChanges(t *testing.T) {
 		if _, err := Connect(t.Context(), cfg); !errors.Is(err, history.ErrOtherUser) {
 			t.Errorf("another user's history: %v", err)
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return &proto.ErrorAnswer{Name: "unreachable"} }
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return &proto.ErrorAnswer{Name: "unreachable"} })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := Connect(ctx, k.config()); !errors.Is(err, ErrNoRoute) || !errors.Is(err, context.DeadlineExceeded) {
@@ -93,13 +93,13 @@ func TestConnectReportsWhatNoRetryChanges(t *testing.T) {
 func TestExpiredTokenFallsBackToPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
-		k.onCall = func(path string, body []byte) *proto.ErrorAnswer {
+		k.setOnCall(func(path string, body []byte) *proto.ErrorAnswer {
 			var in proto.LoginRequest
 			if path == proto.PathLogin && json.Unmarshal(body, &in) == nil && in.Token == "old" {
 				return refuse(proto.Unauthorized)
 			}
 			return nil
-		}
+		})
 		cfg := k.config()
 		cfg.Token = "old"
 		if c := connect(t, cfg); c.Token() != "token" {
@@ -108,6 +108,93 @@ func TestExpiredTokenFallsBackToPassword(t *testing.T) {
 		cfg.Name, cfg.Password = "", ""
 		if _, err := Connect(t.Context(), cfg); codeOf(err) != proto.Unauthorized {
 			t.Errorf("without a password: %v", err)
+		}
+	})
+}
+
+// A token that is void while nobody can log in ends nothing: the store may have come
+// back empty, and its nodes not yet.
+func TestVoidTokenIsReplacedWhenLoginsAreBack(t *testing.T) {
+	for what, refused := range map[string]*proto.ErrorAnswer{
+		"no node":     refuse(proto.NoNode),
+		"no store":    refuse(proto.Unavailable),
+		"overloaded":  refuse(proto.Overloaded),
+		"unreachable": {Name: "unreachable"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newCluster()
+				c := connect(t, k.config())
+				k.say(proto.Inbox, "one")
+				expect(t, c, "one")
+				logins := 0
+				k.setOnCall(func(path string, _ []byte) *proto.ErrorAnswer {
+					switch {
+					case logins > 2:
+						return nil
+					case path == proto.PathLogin:
+						logins++
+						return refused
+					}
+					return refuse(proto.Unauthorized)
+				})
+				k.store(proto.Inbox, "two") // not pushed: it is pulled
+				k.say(proto.Inbox, "three")
+				expect(t, c, "two", "three")
+			})
+		})
+	}
+}
+
+// Two calls meet a void token at once. The one that comes second logs in, too, and does
+// not ask without a token.
+func TestVoidTokenThatAnotherLoginDroppedIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		c := connect(t, k.config())
+		pulls, logins := 0, 0
+		k.setOnCall(func(path string, _ []byte) *proto.ErrorAnswer {
+			switch path {
+			case proto.PathLogin:
+				logins++
+			case proto.PathPull:
+				if pulls++; pulls == 1 {
+					c.account.routes.setToken("") // as the other one does, which waits for its answer
+				}
+				if c.account.routes.bearer() == "" {
+					return refuse(proto.Unauthorized)
+				}
+			}
+			return nil
+		})
+		k.store(proto.Inbox, "one") // not pushed: it is pulled
+		k.say(proto.Inbox, "two")
+		expect(t, c, "one", "two")
+		if logins != 1 {
+			t.Errorf("%d logins", logins)
+		}
+	})
+}
+
+// Routes whose store was emptied may sign with different keys for a moment: one gives a
+// token that another one refuses. That ends no client.
+func TestTokenThatRoutesDisagreeOnEndsNoClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		c := connect(t, k.config())
+		refused := 0
+		k.setOnCall(func(path string, _ []byte) *proto.ErrorAnswer {
+			if path == proto.PathPull && refused < 10 {
+				refused++
+				return refuse(proto.Unauthorized)
+			}
+			return nil
+		})
+		k.store(proto.Inbox, "one") // not pushed: it is pulled
+		k.say(proto.Inbox, "two")
+		expect(t, c, "one", "two")
+		if refused != 10 {
+			t.Errorf("refused %d times", refused)
 		}
 	})
 }

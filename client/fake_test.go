@@ -26,7 +26,7 @@ type cluster struct {
 	number  int64
 	live    []*session
 
-	// What was asked of it.
+	// The requests that it received.
 	logins []proto.LoginRequest
 	sends  []*proto.Frame
 	acks   []ackSeen
@@ -39,6 +39,26 @@ type cluster struct {
 	onCall      func(path string, body []byte) *proto.ErrorAnswer // non-nil: the answer instead
 	onLogin     func(s *session) *proto.Frame                     // non-nil: the login answer instead
 	onSend      func(f *proto.Frame) fate
+}
+
+// setOnCall, setOnLogin and setOnSend change a fault under mu: a client that is
+// connected calls at any time.
+func (k *cluster) setOnCall(f func(path string, body []byte) *proto.ErrorAnswer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.onCall = f
+}
+
+func (k *cluster) setOnLogin(f func(s *session) *proto.Frame) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.onLogin = f
+}
+
+func (k *cluster) setOnSend(f func(f *proto.Frame) fate) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.onSend = f
 }
 
 type ackSeen struct {

@@ -16,16 +16,17 @@ import (
 // Group is a group that the user belongs to.
 type Group = proto.Group
 
-// CreatedGroup is a new group, and who of those invited is no member of it.
+// CreatedGroup is a new group, and the invited users who are not members of it.
 type CreatedGroup = proto.CreatedGroup
 
 // MembersPage is one page of a group's members, by ascending id.
 type MembersPage = proto.GroupMembersAnswer
 
-// CreateGroup makes a group of the user and of the members, who belong to it at
-// once, at most proto.MaxInvited. The name may be empty and need not be unique. It
-// blocks until a route answers, asking again under the same id: one call makes one
-// group at most. When ctx ends first, there may be a group all the same: Groups tells.
+// CreateGroup makes a group of the user and of at most proto.MaxInvited members, who
+// belong to it at once. The name may be empty and need not be unique. CreateGroup
+// blocks until a route answers. It repeats the request under the same id, so one call
+// makes at most one group. If ctx ends first, the group may exist all the same, and
+// Groups lists it.
 func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64) (CreatedGroup, error) {
 	in := proto.CreateGroup{ID: rand.Text(), Name: name, Members: members}
 	for row := 0; ; row++ {
@@ -41,11 +42,11 @@ func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64)
 	}
 }
 
-// JoinGroup makes the user a member of a group, which everybody may who knows its
-// id, unless he was removed from it. What is written from then on is received,
+// JoinGroup makes the user a member of a group. Every user who knows its id may join,
+// unless they were removed from it. The client then receives the later messages,
 // beginning with the joining itself, a Message of the kind proto.Kind_JOIN. Joining
 // again changes nothing. The error has the code proto.UnknownGroup if there is no such
-// group, and proto.Removed.
+// group, or proto.Removed if the user was removed.
 func (c *Client) JoinGroup(ctx context.Context, group int64) error {
 	var out proto.JoinedGroup
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupJoin, proto.JoinGroup{Group: group}, &out); err != nil {
@@ -54,8 +55,8 @@ func (c *Client) JoinGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// LeaveGroup ends the user's membership on all his devices. The last that is
-// received of the group is the leaving itself, of the kind proto.Kind_LEAVE.
+// LeaveGroup ends the user's membership on all devices. The last message that the
+// client receives from the group is the leaving itself, of the kind proto.Kind_LEAVE.
 // Leaving again changes nothing.
 func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	var out proto.LeftGroup
@@ -65,9 +66,9 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group that this one made, also one whom
-// he removed. Adding again changes nothing. The error has the code proto.NotCreator
-// if somebody else made the group.
+// AddMember makes another user a member of a group that this one made, even after
+// they were removed. Adding again changes nothing. The error has the code
+// proto.NotCreator if somebody else made the group.
 func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	var out proto.AddedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAdd, proto.AddMember{Group: group, User: user}, &out); err != nil {
@@ -76,11 +77,11 @@ func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	return nil
 }
 
-// RemoveMember ends the membership of another user in a group that this one made, as
-// if he had left it, and keeps him from joining again by himself. All see it as a
-// Message of the kind proto.Kind_LEAVE with By, he as the last one. Removing again
-// changes nothing. The error has the code proto.NotCreator if somebody else made the
-// group.
+// RemoveMember ends the membership of another user in a group that this one made,
+// as if they had left it. They cannot join again unless they are added. All members
+// see it as a Message of the kind proto.Kind_LEAVE with By set. It is the last one
+// that the removed user sees. Removing again changes nothing. The error has the
+// code proto.NotCreator if somebody else made the group.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {
@@ -99,9 +100,9 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	return out.Groups, nil
 }
 
-// GroupMembers returns a group's members by ascending id, asking the route for a
-// page at a time as they are taken. An error ends the iteration; it has the code
-// proto.NotMember for who does not belong himself.
+// GroupMembers returns a group's members by ascending id. It reads a page at a time
+// from the route, as the members are taken. An error ends the iteration. It has the
+// code proto.NotMember if the caller is no member.
 func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.GroupMembersPage(ctx, group, after, 0)

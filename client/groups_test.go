@@ -132,7 +132,8 @@ func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
 	})
 }
 
-// What was written while she belonged is hers, wherever she left from.
+// Alice is shown all that was written while she was a member, also if her client was
+// away when she left.
 func TestGroupLeftWhileAwayIsShownToItsEnd(t *testing.T) {
 	tests := map[string]func(t *testing.T, k *cluster, c *Client, cfg Config) *Client{
 		"the connection was lost": func(t *testing.T, k *cluster, c *Client, _ Config) *Client { return c },
@@ -237,9 +238,7 @@ func TestGroupCalls(t *testing.T) {
 				t.Errorf("members of another group: %v", err)
 			}
 		}
-		k.mu.Lock()
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.UnknownGroup) }
-		k.mu.Unlock()
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return refuse(proto.UnknownGroup) })
 		_, created := c.CreateGroup(ctx, "")
 		_, listed := c.Groups(ctx)
 		errs := []error{created, listed, c.JoinGroup(ctx, 10), c.LeaveGroup(ctx, 10), c.AddMember(ctx, 10, bob), c.RemoveMember(ctx, 10, bob)}
@@ -258,8 +257,7 @@ func TestGroupIsCreatedOnceThoughAnswersAreLost(t *testing.T) {
 		k := newCluster()
 		c := connect(t, k.config())
 		var requests []string
-		k.mu.Lock()
-		k.onCall = func(path string, body []byte) *proto.ErrorAnswer {
+		k.setOnCall(func(path string, body []byte) *proto.ErrorAnswer {
 			var in proto.CreateGroup
 			if err := json.Unmarshal(body, &in); err != nil || path != proto.PathGroupCreate {
 				return nil
@@ -271,8 +269,7 @@ func TestGroupIsCreatedOnceThoughAnswersAreLost(t *testing.T) {
 				return refuse(proto.Unknown)
 			}
 			return nil
-		}
-		k.mu.Unlock()
+		})
 		for _, want := range []int{3, 4} {
 			if g, err := c.CreateGroup(t.Context(), "friends"); err != nil || g.Group != room || len(requests) != want {
 				t.Errorf("created %v, %v with %q", g, err, requests)
@@ -281,9 +278,7 @@ func TestGroupIsCreatedOnceThoughAnswersAreLost(t *testing.T) {
 		if !proto.ValidID(requests[0]) || requests[1] != requests[0] || requests[2] != requests[0] || requests[3] == requests[0] {
 			t.Errorf("requests were %q", requests)
 		}
-		k.mu.Lock()
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return &proto.ErrorAnswer{Name: "unreachable"} }
-		k.mu.Unlock()
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return &proto.ErrorAnswer{Name: "unreachable"} })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := c.CreateGroup(ctx, ""); !errors.Is(err, ErrNoRoute) && !errors.Is(err, context.DeadlineExceeded) {

@@ -16,7 +16,7 @@ type link struct {
 	wire     wire
 	ping     time.Duration
 	start    time.Time
-	redirect chan *proto.Frame // of size 1: where the node asks to go
+	redirect chan *proto.Frame // of size 1: the node to which a redirect leads
 	dead     chan struct{}     // closed when the reader has ended
 
 	triedToMove bool // a hand-over failed; owned by serve
@@ -28,8 +28,8 @@ type link struct {
 
 func (l *link) heardAt() time.Time { return l.start.Add(time.Duration(l.heard.Load())) }
 
-// enter connects to node, shows the ticket, waits for the answer, learns from it
-// where the logs end, and starts the reader.
+// enter connects to node, sends the ticket, and waits for the answer. It learns
+// from the answer where the logs end, and starts the reader.
 func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*link, error) {
 	w, err := c.cfg.dial(ctx, node)
 	if err != nil {
@@ -54,9 +54,9 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 	return l, nil
 }
 
-// handshake shows the ticket and returns the login answer. Closing the wire is
-// what ends a read that waits too long. A node to which many came at once answers
-// pings until the client's turn comes.
+// handshake sends the ticket and returns the login answer. To end a read that waits
+// too long, close the wire. A node to which many clients came at once answers pings
+// until the client's turn comes.
 func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLongest)
 	defer cancel()
@@ -86,8 +86,8 @@ func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error)
 	}
 }
 
-// pingUntil pings every handshakePing until stop is called, which waits for the end.
-// A write that fails shows in the reading.
+// pingUntil pings every handshakePing until stop is called, which waits for its
+// end. If a write fails, the reading fails, too.
 func pingUntil(w wire) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -108,7 +108,7 @@ func pingUntil(w wire) (stop func()) {
 	return func() { close(end); <-ended }
 }
 
-// read handles what the node sends until the connection ends.
+// read handles the node's frames until the connection ends.
 func (c *Client) read(l *link) {
 	defer close(l.dead)
 	for {
@@ -124,7 +124,7 @@ func (c *Client) read(l *link) {
 	}
 }
 
-// handle does what one frame says. An error ends the connection.
+// handle acts on one frame. An error ends the connection.
 func (c *Client) handle(l *link, f *proto.Frame) error {
 	switch f.Cmd {
 	case proto.Command_MESSAGE:

@@ -14,7 +14,7 @@ import (
 type User = proto.User
 
 // Register makes an account and returns it. Of cfg it reads Routes, Name,
-// Password and HTTP. An account that exists with the same password is returned;
+// Password, HTTP and RootCAs. An account that exists with the same password is returned;
 // with another password the error has the code proto.NameTaken.
 func Register(ctx context.Context, cfg Config) (User, error) {
 	cfg, err := cfg.withDefaults()
@@ -30,18 +30,19 @@ func Register(ctx context.Context, cfg Config) (User, error) {
 	return User(a), nil
 }
 
-// account logs in and calls routes as the one who is logged in.
+// account logs in and calls routes as the user who is logged in.
 type account struct {
 	cfg    Config
 	routes *routes
 }
 
-// login asks for a node, with the token while that is taken, else with the
-// password. It keeps the new token. It was told to come again so often before.
+// login gets a node and a ticket from a route. It uses the token while the route
+// accepts it, and then the password. It keeps the new token. refused is how often in a
+// row the route asked the client to retry.
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	in := proto.LoginRequest{Token: a.routes.bearer(), Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
 	if in.Token == "" {
-		in.User, in.Name, in.Password = a.cfg.User, a.cfg.Name, a.cfg.Password
+		in.User, in.Name, in.Password = a.cfg.User, a.cfg.Name, a.routes.secret()
 	}
 	var out proto.LoginAnswer
 	err := a.routes.callAs(ctx, manner{refused: refused}, http.MethodPost, proto.PathLogin, in, &out)
@@ -63,26 +64,36 @@ func (a *account) call(ctx context.Context, method, path string, in, out any) er
 	return a.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// callAs calls a path that needs a token. When the token is not taken any more it
-// logs in once for another: a login displaces nobody until it is used.
+// mostLogins is how often one call logs in because its token was refused.
+const mostLogins = 2
+
+// callAs calls a path that needs a token. If routes no longer accept the token, it logs
+// in for another one. That is safe, because a login displaces no connection until its
+// ticket is used. Only the refusal of a login is final. If routes let the account in
+// and refuse the new token, they do not agree on their keys yet. Then the error has the
+// code Unavailable.
 func (a *account) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
-	used := a.routes.bearer()
-	err := a.routes.callAs(ctx, m, method, path, in, out)
-	if codeOf(err) != proto.Unauthorized || !a.hasName() {
-		return err
-	}
-	if a.routes.bearer() == used {
-		if _, again := a.login(ctx, nil, 0); again != nil {
-			return errors.Join(err, again)
+	for logins := 0; ; logins++ {
+		used := a.routes.bearer()
+		err := a.routes.callAs(ctx, m, method, path, in, out)
+		switch {
+		case codeOf(err) != proto.Unauthorized || !a.hasName():
+			return err
+		case logins == mostLogins:
+			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)
+		}
+		if now := a.routes.bearer(); now == used || now == "" { // it is empty while another call's login is under way
+			if _, again := a.login(ctx, nil, 0); again != nil {
+				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // the error of the login decides whether to retry
+			}
 		}
 	}
-	return a.routes.callAs(ctx, m, method, path, in, out)
 }
 
-// insist posts a request that may be repeated until a route takes or refuses it,
-// or ctx ends: then the error wraps ErrOutcomeUnknown. So it does when what answers
-// at last is no route, and a try before that may have come to one. Each try asks for
-// its body.
+// insist posts a request that may be repeated, until a route accepts or refuses it,
+// or ctx ends. If ctx ends, the error wraps ErrOutcomeUnknown. It also does so if the
+// last answer came from no route and an earlier try may have reached one. in returns
+// the body of each try.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

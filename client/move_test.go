@@ -13,13 +13,11 @@ func TestMoveKeepsSendingAndReceiving(t *testing.T) {
 		c := connect(t, k.config())
 		next[Connected](t, c)
 		old := k.sessions()[0]
-		k.mu.Lock()
-		k.onLogin = func(*session) *proto.Frame { // the route displaces the old connection first
+		k.setOnLogin(func(*session) *proto.Frame { // the route displaces the old connection first
 			old.out.put(&proto.Frame{Cmd: proto.Command_KICK, Code: int32(proto.Replaced)})
 			old.out.close()
 			return nil
-		}
-		k.mu.Unlock()
+		})
 		k.tell(&proto.Frame{Cmd: proto.Command_REDIRECT, Node: "node-2", NodeAddress: "node-2:1", Ticket: "another"})
 		if _, err := c.Send(t.Context(), bob, "meanwhile"); err != nil {
 			t.Error(err)
@@ -55,20 +53,18 @@ func TestFailedMoveLogsInAnew(t *testing.T) {
 	})
 }
 
-// The new node opened the session and its answer was lost: what displaces the old
-// connection is this very client.
+// The new node opened the session, and its answer was lost. So the client's own move
+// displaces its old connection.
 func TestReplacedByItsOwnFailedMoveComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		c := connect(t, k.config())
 		next[Connected](t, c)
-		k.mu.Lock()
-		k.onLogin = func(s *session) *proto.Frame {
+		k.setOnLogin(func(s *session) *proto.Frame {
 			k.onLogin = nil
 			s.out.close()
 			return &proto.Frame{Cmd: proto.Command_PING}
-		}
-		k.mu.Unlock()
+		})
 		k.tell(&proto.Frame{Cmd: proto.Command_REDIRECT, Node: "node-2", NodeAddress: "node-2:1", Ticket: "another"})
 		synctest.Wait()
 		k.kick(proto.Replaced)

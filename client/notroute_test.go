@@ -38,7 +38,8 @@ func (b *between) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// What a proxy refuses for good was not stored, and is not sent again and again.
+// A message that a proxy refuses for good was not stored. The client does not send it
+// again.
 func TestRefusalOfAProxyIsFinal(t *testing.T) {
 	for status, final := range map[int]bool{
 		400: true, 401: true, 403: true, 404: true, 405: true, 413: true, 414: true, 431: true, 451: true,
@@ -64,7 +65,8 @@ func TestRefusalOfAProxyIsFinal(t *testing.T) {
 	}
 }
 
-// A client that runs goes on: what is between it and the routes changes.
+// A client that runs goes on after such an answer, because a proxy between it and the
+// routes may change.
 func TestClientOutlivesWhatAnswersForTheRoute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
@@ -100,10 +102,10 @@ func TestRefusalOfAProxyMakesNothingKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer {
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer {
 			b.status.Store(http.StatusForbidden)
 			return refuse(proto.Unknown)
-		}
+		})
 		if _, err := s.Send(t.Context(), Outgoing{To: bob, Text: "hi"}); !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, ErrNotRoute) {
 			t.Errorf("send: %v", err)
 		}

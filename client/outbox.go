@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// window is how many messages may be unanswered on a connection: at a round
-	// trip of 10 ms it lets 25,000 a second pass.
+	// window is how many messages may be unanswered on a connection. With a round trip
+	// of 10 ms, that allows 25,000 per second.
 	window = 256
 	// outboxMax is how many messages may be enqueued; then Enqueue blocks.
 	outboxMax = 1024
-	// longestHold bounds the pause after a refusal. The node has tried for seconds
-	// before it refuses, and it is one connection of many that waits.
+	// longestHold bounds the pause after a refusal. It can be short, because the node
+	// has tried for seconds before it refuses.
 	longestHold = time.Second
 )
 
@@ -21,16 +21,16 @@ const (
 type outbox struct {
 	list   []*Pending
 	flying int       // of list, those written to the present connection and unanswered
-	held   bool      // one was refused for now: nothing is written until all is answered
-	retry  time.Time // not before, while held
-	row    int       // refusals for now in a row
+	held   bool      // one was refused for now, so nothing is written until all are answered
+	retry  time.Time // while held, the time of the next write
+	row    int       // refusals for now, in a row
 }
 
-// add puts p behind all others. If it repeats one that was given up and is still
-// without an answer, it takes that one's place instead and waits for the answer. It
-// is not written again on this connection: a node that tells messages back takes a
-// repetition for the sign that its sender knows of it, and lets all that follows
-// pass before those that were told back.
+// add puts p behind all others. If p repeats a message that was given up and has no
+// answer yet, it takes that message's place and waits for the answer. It is not written
+// again on this connection. A node that refuses messages takes a repetition as a sign
+// that the sender knows of the refusal. So it would accept later messages before the
+// refused ones.
 func (o *outbox) add(p *Pending) {
 	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
 	if i < 0 {
@@ -41,9 +41,9 @@ func (o *outbox) add(p *Pending) {
 	o.list[i] = p
 }
 
-// next returns what to write now, in order. After a refusal the first one says that
-// all answers were heard: what was refused goes first, unless it was given up, and
-// the node takes nothing else without that word.
+// next returns the messages to write now, in order. After a refusal the first one is
+// marked as Heard, which means that the client has read all answers. The node accepts
+// no message before that one. Refused messages go first, unless they were given up.
 func (o *outbox) next(now time.Time) []*Pending {
 	heard := o.held
 	if o.held && (o.flying > 0 || now.Before(o.retry)) {
@@ -65,8 +65,8 @@ func (o *outbox) next(now time.Time) []*Pending {
 	return out
 }
 
-// due is when next has something that it does not have now; false: only an event
-// changes that.
+// due returns the time from which next may have something to send. It returns false
+// if only an event can change that.
 func (o *outbox) due() (time.Time, bool) {
 	return o.retry, o.held && o.flying == 0 && len(o.list) > 0
 }
@@ -93,8 +93,8 @@ func (o *outbox) remove(p *Pending) {
 	o.row = 0
 }
 
-// refuse keeps a message that was refused for now, unless nobody waits for it. The
-// ones behind it wait for it, and what comes later until all answers were heard: a
+// refuse keeps a message that was refused for now, unless its sender has given it up.
+// The messages after it wait for it. Later ones wait until all answers have come. So a
 // sender's order is kept.
 func (o *outbox) refuse(p *Pending, err error, now time.Time) {
 	p.flying = false
@@ -109,8 +109,8 @@ func (o *outbox) refuse(p *Pending, err error, now time.Time) {
 	}
 }
 
-// lost says that the connection is gone: what was unanswered is written first to
-// the next one, except what nobody waits for any more.
+// lost handles the loss of the connection. The next one gets the unanswered
+// messages first, except those for which nobody waits any more.
 func (o *outbox) lost() {
 	o.flying = 0
 	o.list = slices.DeleteFunc(o.list, func(p *Pending) bool { return p.flying && p.abandoned })

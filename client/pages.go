@@ -2,8 +2,8 @@ package client
 
 import "iter"
 
-// pages yields what the pages hold that load gets, one after the other, until one
-// names no next page. An error is yielded and ends it.
+// pages loads one page after another and yields their entries. It ends after a page
+// that names no next one. If load fails, it yields the error and ends.
 func pages[T any, At comparable](load func(after At) (list []T, next At, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var first, after At

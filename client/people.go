@@ -14,9 +14,9 @@ import (
 // Page is one page of who is connected, by ascending id.
 type Page = proto.OnlineAnswer
 
-// Online returns the users who are connected and whose name begins with prefix,
-// by ascending id, asking the route for a page at a time as they are taken. An
-// error ends the iteration. Who comes or goes meanwhile may be missed.
+// Online returns the users who are connected and whose name begins with prefix, by
+// ascending id. It reads a page at a time from the route, as the users are taken.
+// An error ends the iteration. Users who come or go meanwhile may be missed.
 func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.OnlinePage(ctx, prefix, after, 0)

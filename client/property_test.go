@@ -21,7 +21,7 @@ type step struct {
 	N   int // texts, entries, milliseconds or calls, as Do says
 }
 
-// What may happen. Says are the most frequent.
+// doings are the events that may happen. Sent messages are the most frequent.
 var doings = []string{
 	"say", "say", "say", "say unpushed", "say late", "say twice", "say swapped",
 	"send", "send", "send losing answer", "send refused",
@@ -37,9 +37,9 @@ var steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 	}
 }), 1, 60)
 
-// Whatever nodes, routes and connections do, the application sees every message
-// that is in a log at the end once and in the order of the log, what it sent
-// stands there once and in the order it was sent, and it is shown none of it.
+// The application sees every message that is in a log at the end, once and in the order
+// of the log. Its own messages stand there once and in the order of sending, and it is
+// shown none of them. Nothing that nodes, routes and connections do may change that.
 func TestEveryMessageIsSeenOnceInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := steps.Draw(rt, "plan")
@@ -235,8 +235,9 @@ func (s *story) failCalls(n int) {
 	}
 }
 
-// restart ends the process and begins another with the same history. What was on
-// its way is waited for: a process that ends does not send again.
+// restart ends the process and begins another with the same history. Before that it
+// waits for the messages on their way, because a process that ends does not send them
+// again.
 func (s *story) restart() {
 	s.calm()
 	for _, p := range s.pending {
@@ -249,9 +250,9 @@ func (s *story) restart() {
 	s.open()
 }
 
-// lose lets a log forget its last entries, as a failover may, though not so that
-// nothing is left of it. What is on its way is answered first: what was accepted
-// and is lost then is the store's to answer for.
+// lose lets a log forget its last entries, as a failover may, but not all of them.
+// Messages on their way are answered first. If one that was accepted is lost
+// afterwards, the store is to blame.
 func (s *story) lose(st step) {
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
@@ -277,7 +278,8 @@ func (s *story) verdict() string {
 	seen := map[string]int{}
 	for _, m := range s.shown {
 		seen[m.Text]++
-		// What an earlier process sent and had not kept yet is like another device's.
+		// A message that an earlier process sent and had not kept yet is like one of
+		// another device.
 		if m.From == alice && !slices.Contains(s.sent[:s.before], m.Text) {
 			wrong = append(wrong, "shown its own "+m.Text)
 		}

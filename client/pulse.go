@@ -2,17 +2,17 @@ package client
 
 import "time"
 
-// pulse decides when to ping and when a connection counts as dead. A ping goes
-// out when nothing was written, or nothing was heard, for the interval: a node
-// that is paused while a client keeps sending must be noticed too.
+// pulse decides when to ping and when a connection counts as dead. It pings when
+// nothing was written, or nothing was received, for the interval. The second case
+// matters for a node that stands still while the client keeps sending.
 type pulse struct {
 	interval time.Duration
 	wrote    time.Time // latest write
-	pinged   time.Time // of the ping that nothing was heard after; zero: none
+	pinged   time.Time // time of the ping after which no frame came; zero: none
 }
 
-// beat learns when something was last heard. It reports whether a ping is due
-// and whether the connection is dead, and when to ask again.
+// beat takes the time of the latest frame. It returns whether a ping is due, whether
+// the connection is dead, and when to call beat again.
 func (p *pulse) beat(heard, now time.Time) (ping, dead bool, next time.Time) {
 	if !p.pinged.IsZero() && !heard.Before(p.pinged) {
 		p.pinged = time.Time{}

@@ -15,9 +15,9 @@ type Message = proto.Message
 // Receive returns the next message, after writing it to the history. It blocks
 // until there is one or ctx ends.
 //
-// After Close it returns ErrClosed, and after the client stopped for another
-// reason that reason, once everything that had arrived is returned. An error of
-// the history comes with no message and loses none: the next call tries again.
+// First it returns all messages that had arrived. Then, after Close, it returns
+// ErrClosed, or the reason if the client stopped for another one. After an error of the
+// history no message is lost, and the next call tries again.
 func (c *Client) Receive(ctx context.Context) (Message, error) {
 	for {
 		c.mu.Lock()
@@ -40,8 +40,8 @@ func (c *Client) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// Messages returns the messages as they come, each as Receive does. An error ends
-// the iteration and comes with a zero Message: the end of ctx, the reason why the
+// Messages returns the messages as they come, each as Receive does. The iteration ends
+// with a zero Message and an error. The error is the end of ctx, the reason why the
 // client stopped, or a failure of the history.
 func (c *Client) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
@@ -54,17 +54,17 @@ func (c *Client) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	}
 }
 
-// keepOwn writes to the history what needs nobody to show it to. A failure is
-// left for Receive to report.
+// keepOwn writes to the history the messages at the front of the queue that are not
+// shown, such as own ones. Receive reports a failure.
 func (c *Client) keepOwn() {
 	if _, err := c.deliver(false); err != nil && !errors.Is(err, ErrClosed) {
 		c.cfg.Logger.Error("sent message not written to the history", "err", err)
 	}
 }
 
-// deliver keeps what is first in the queue, and what follows, up to and including
-// a message to show, which it returns. Without show it stops in front of that. It
-// returns nil when there is none.
+// deliver writes the front of the queue to the history, up to and including a
+// message to show, and returns that message. Without show it stops before that
+// message. It returns nil if there is none.
 func (c *Client) deliver(show bool) (*Message, error) {
 	c.delivering.Lock()
 	defer c.delivering.Unlock()
@@ -97,8 +97,8 @@ func (c *Client) deliver(show bool) (*Message, error) {
 	}
 }
 
-// keep writes the first of the queue to the history and takes it from the queue.
-// Of what the history has already only the position is written.
+// keep writes the first entry of the queue to the history and removes it from the
+// queue. If the history has the message already, keep writes only the position.
 func (c *Client) keep(d delivery, repeated bool) error {
 	m := d.message
 	if repeated {
@@ -130,7 +130,8 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	return nil
 }
 
-// toConfirmLocked reports whether the sender of what was just shown wants to know.
+// toConfirmLocked reports whether the sender of the shown message wants a delivery
+// mark.
 func (c *Client) toConfirmLocked(m *Message) bool {
 	return m != nil && m.Confirm && m.Kind == proto.Kind_TEXT && m.Group == 0 && m.From != c.self.User
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/client/history"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/order"
 )
 
 func TestPushedMessagesAreReceivedInOrder(t *testing.T) {
@@ -34,7 +35,7 @@ func TestOvertakenPushWaitsForTheMissingOne(t *testing.T) {
 		pulls := len(k.pulls)
 		one, two := k.store(proto.Inbox, "one"), k.store(proto.Inbox, "two")
 		k.push(two)
-		time.Sleep(earlyWait / 2)
+		time.Sleep(order.EarlyWait * time.Millisecond / 2)
 		k.push(one)
 		k.push(two)
 		expect(t, c, "one", "two")

@@ -17,22 +17,23 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxAnswer bounds a route's answer in bytes: a page of pullPage messages, each
-// of the largest frame, with most bytes escaped as six.
+// maxAnswer bounds a route's answer in bytes. It allows a page of pullPage messages of
+// the largest size, with most bytes escaped as six.
 const maxAnswer = 96 << 20
 
 // ErrNoRoute is in the error when no route answered.
 var ErrNoRoute = errors.New("no route answered")
 
-// ErrNotRoute is in the error when what answered at each address is no route: a proxy
-// or another server refused with a status that is for good, or leads elsewhere. No
-// route was asked, so nothing is stored, and trying again will not help.
+// ErrNotRoute is in the error if no address is a route. At each one, a proxy or another
+// server refused with a final status, or redirected the request. No route got the
+// request, so nothing is stored, and a retry does not help.
 var ErrNotRoute = errors.New("what answered is no route")
 
-// codeError is a route's or node's refusal, and when it may be tried again.
+// codeError is a route's or node's refusal, with the time after which it may be
+// retried.
 type codeError struct {
 	code  *proto.Error
-	after time.Duration // from Retry-After; zero: not told
+	after time.Duration // from Retry-After; zero: none
 }
 
 func (e *codeError) Error() string { return e.code.Error() }
@@ -43,13 +44,14 @@ type routes struct {
 	http  *http.Client // set at the start
 	bases []string
 
-	mu      sync.Mutex
-	current int // index of the route in use
-	token   string
+	mu       sync.Mutex
+	current  int // index of the route in use
+	token    string
+	password string
 }
 
 func newRoutes(cfg Config) *routes {
-	r := &routes{http: withoutMoves(cfg.HTTP), token: cfg.Token}
+	r := &routes{http: withoutMoves(cfg.HTTP), token: cfg.Token, password: cfg.Password}
 	for _, base := range cfg.Routes {
 		r.bases = append(r.bases, strings.TrimRight(base, "/"))
 	}
@@ -68,10 +70,22 @@ func (r *routes) setToken(token string) {
 	r.token = token
 }
 
-// manner is how a request asks to be served when a route has too much to do. The
+func (r *routes) secret() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.password
+}
+
+func (r *routes) setPassword(password string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.password = password
+}
+
+// manner says how a route should treat a request when it has too much to do. The
 // zero manner is that of a first try.
 type manner struct {
-	refused int  // how often it was told to come again
+	refused int  // how often it was asked to retry
 	backlog bool // it reads an old page, of which there are more
 }
 
@@ -88,9 +102,9 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 	return r.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// callAs asks the route in use and, when that does not answer, each of the others
-// once. in is sent as JSON unless it is nil. The error wraps a *proto.Error when a
-// route answered, else ErrNotRoute, ErrNoRoute or ctx's error.
+// callAs calls the route in use. If that does not answer, it calls each of the
+// others once. in is sent as JSON unless it is nil. The error wraps a *proto.Error
+// if a route answered, and else ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -111,7 +125,7 @@ func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, 
 		}
 		if refused := new(codeError); errors.As(err, &refused) {
 			if refused.code.Code == proto.Unavailable {
-				r.leave(i) // its store may be out of its reach alone: the next call asks another
+				r.leave(i) // perhaps only this route cannot reach the store, so the next call goes to another one
 			}
 			return fmt.Errorf("call %s: %w", path, refused)
 		}
@@ -131,7 +145,7 @@ func (r *routes) inUse() (int, string) {
 	return r.current, r.bases[r.current]
 }
 
-// leave moves on to the next route, unless somebody else just did.
+// leave changes to the next route, unless another call just did.
 func (r *routes) leave(i int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,7 +154,7 @@ func (r *routes) leave(i int) {
 	}
 }
 
-// ask makes one request. The error is a *codeError if the answer came from a route.
+// ask makes one request. The error is a *codeError if a route answered.
 func (r *routes) ask(ctx context.Context, m manner, method, url string, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout())
 	defer cancel()
@@ -176,8 +190,9 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	return nil
 }
 
-// refusal reads an answer other than 2xx. What is not in a route's form comes
-// from something in between, such as a balancer without a route behind it.
+// refusal reads an answer other than 2xx. If it does not have the form of a route's
+// answer, it comes from a server in between, such as a balancer without a route
+// behind it.
 func refusal(resp *http.Response, body []byte) error {
 	var e proto.ErrorAnswer
 	if err := json.Unmarshal(body, &e); err != nil || e.Code == proto.OK {
@@ -197,8 +212,8 @@ func refusal(resp *http.Response, body []byte) error {
 	return &codeError{proto.Err(e.Code, e.Message), time.Duration(seconds) * time.Second}
 }
 
-// forGood reports whether who asks again will get the same status, and what he asked
-// for was not done: he is to blame, and not the moment.
+// forGood reports whether the status means that the request was not carried out, and
+// that a repetition would get the same status.
 func forGood(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -207,13 +222,13 @@ func forGood(status int) bool {
 	return status/100 == 4
 }
 
-// losesBody reports whether a redirect is one that most clients follow by a GET
-// without a body, which is no call any more.
+// losesBody reports whether most clients follow a redirect of this status with a
+// GET without a body, which is not the same call.
 func losesBody(status int) bool {
 	return status == http.StatusMovedPermanently || status == http.StatusFound || status == http.StatusSeeOther
 }
 
-// movedTo returns where a redirect leads that is not followed.
+// movedTo returns the target of a redirect that is not followed.
 func movedTo(resp *http.Response) (to string, moved bool) {
 	if !losesBody(resp.StatusCode) {
 		return "", false
@@ -224,8 +239,8 @@ func movedTo(resp *http.Response) (to string, moved bool) {
 	return "nowhere", true
 }
 
-// withoutMoves returns a client like c that does not follow what losesBody. Other
-// redirects, which keep the request, it follows as c does.
+// withoutMoves returns a copy of c that does not follow a redirect that would drop
+// the request's body (losesBody). It follows other redirects as c does.
 func withoutMoves(c *http.Client) *http.Client {
 	own := *c
 	own.CheckRedirect = func(next *http.Request, via []*http.Request) error {

@@ -3,13 +3,12 @@ package client
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/cim-go/cim/proto"
 )
 
-// run keeps a connection until ctx ends or there is no coming back.
+// run keeps a connection until ctx ends or an error shows that no retry can help.
 func (c *Client) run(ctx context.Context) {
 	for row := 0; ; row++ {
 		c.since = time.Time{}
@@ -20,7 +19,7 @@ func (c *Client) run(ctx context.Context) {
 		if !c.since.IsZero() && time.Since(c.since) >= settled {
 			row = 0
 		}
-		delay, again := c.retryDelay(err, row)
+		delay, again := c.delayAfter(err, row)
 		if !again {
 			c.stop(err)
 			return
@@ -33,22 +32,23 @@ func (c *Client) run(ctx context.Context) {
 	}
 }
 
-// retryDelay is the function of that name for a client that has been connected: what
-// is between it and the routes changes while it runs, and it goes on until they are
-// there again.
-func (c *Client) retryDelay(err error, row int) (time.Duration, bool) {
+// delayAfter is retryDelay for a client that runs. It differs in one case: a client
+// that has been connected retries after ErrNotRoute, because the network may have
+// changed. A client that was never connected stops.
+func (c *Client) delayAfter(err error, row int) (time.Duration, bool) {
 	select {
 	case <-c.ready:
 		if errors.Is(err, ErrNotRoute) {
-			return nextDelay(row, rand.Float64()), true
+			return nextDelay(row), true
 		}
 	default:
 	}
 	return retryDelay(err, row)
 }
 
-// live logs in, connects, and serves the connection and those it is handed over
-// to, until there is none. It returns the last node and why it ended.
+// live logs in, connects, and serves the connection. If the client is moved, it serves
+// the new connection, and so on until one is lost. It returns the last node and the
+// reason.
 func (c *Client) live(ctx context.Context) (proto.Node, error) {
 	l, node, err := c.open(ctx)
 	moved := false
@@ -64,8 +64,8 @@ func (c *Client) live(ctx context.Context) (proto.Node, error) {
 	return node, err
 }
 
-// open logs in and connects to the node that the route chose. The node is zero
-// if it came to none.
+// open logs in and connects to the node that the route chose. The node is zero if
+// the login failed.
 func (c *Client) open(ctx context.Context) (*link, proto.Node, error) {
 	answer, err := c.account.login(ctx, c.avoid.at(time.Now()), c.refused)
 	if codeOf(err) == proto.Overloaded {
@@ -124,9 +124,3 @@ func (c *Client) disconnected(node proto.Node, err error, retryIn time.Duration)
 	c.state = State{Err: err}
 	c.tellLocked(Disconnected{Node: node, Err: err, RetryIn: retryIn})
 }
-
-// fatalError is a trouble on this machine that a retry does not change.
-type fatalError struct{ err error }
-
-func (e *fatalError) Error() string { return e.err.Error() }
-func (e *fatalError) Unwrap() error { return e.err }

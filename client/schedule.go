@@ -12,43 +12,44 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Scheduled is how a delayed message stands.
+// Scheduled is the state of a delayed message.
 type Scheduled = proto.Scheduled
 
-// ScheduledPage is one page of what a user has pending, and with the first what
-// was dropped lately.
+// ScheduledPage is one page of a user's delayed messages. The first page also has
+// those that were dropped lately.
 type ScheduledPage = proto.ScheduledAnswer
 
-// ScheduleAt has m sent at a time, within a second, by the store's clock, whether
-// or not this client is there then. It may lie proto.MaxAhead in the future; one
-// within the last day is now. Receive returns it on all devices of the user, under
-// m.ID or the one that the answer has, when it is sent; if it cannot be sent then,
-// ScheduledPage tells why.
+// ScheduleAt makes the servers send m at the given time of the store's clock, within a
+// second, whether or not this client is connected then. at may be up to proto.MaxAhead
+// in the future. A time in the past day means now. When m is sent, Receive returns it
+// on all devices of the user, under m.ID or, if that is empty, the id in the answer. If
+// it cannot be sent then, ScheduledPage returns the reason.
 //
-// It tries again while that may help; ids make a repetition harmless, and its
-// answer says how the first one stands. The error wraps ErrOutcomeUnknown when
-// ctx ends first, and a *proto.Error when m is refused.
+// It retries while that may help. If an earlier try succeeded, the answer describes
+// that message. The error wraps ErrOutcomeUnknown if ctx ends first, and is a
+// *proto.Error if m is refused.
 func (c *Client) ScheduleAt(ctx context.Context, m Outgoing, at time.Time) (Scheduled, error) {
 	return c.account.schedule(ctx, m, atTime(at))
 }
 
-// ScheduleAfter is ScheduleAt for a delay, which counts from now: the clock of this
-// machine does not matter.
+// ScheduleAfter is ScheduleAt for a delay from now. It does not depend on the clock of
+// this machine.
 func (c *Client) ScheduleAfter(ctx context.Context, m Outgoing, delay time.Duration) (Scheduled, error) {
 	return c.account.schedule(ctx, m, afterDelay(delay))
 }
 
-// CancelScheduled takes back a delayed message that was not sent yet, whichever
-// device scheduled it. It tries again while that may help; cancelling twice is fine.
-// The error has the code proto.TooLate once the message is being sent, and
-// proto.NotScheduled for an id that is not known.
+// CancelScheduled cancels a delayed message that was not sent yet. Any device of the
+// user may have scheduled it. It retries while that may help. Cancelling twice is no
+// error. The error has the code proto.TooLate once the message is being sent, and
+// proto.NotScheduled for an unknown id.
 func (c *Client) CancelScheduled(ctx context.Context, id string) error {
 	return c.account.cancel(ctx, id)
 }
 
-// Scheduled returns the user's delayed messages that were not sent yet, the earliest
-// due first, asking the route for a page at a time as they are taken. An error ends
-// the iteration. What is sent meanwhile may be missed.
+// Scheduled returns the user's delayed messages that were not sent yet, the
+// earliest due first. It reads a page at a time from the route, as the messages are
+// taken. An error ends the iteration. Messages that are sent meanwhile may be
+// missed.
 func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	return pages(func(after string) ([]Scheduled, string, error) {
 		page, err := c.ScheduledPage(ctx, after, 0)
@@ -56,9 +57,9 @@ func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	})
 }
 
-// ScheduledPage returns at most limit of the user's delayed messages behind the
-// place that an earlier page named as its Next; empty: from the first. A limit of
-// zero is the route's choice.
+// ScheduledPage returns at most limit of the user's delayed messages. It begins
+// after the place that an earlier page had as its Next, or with the first message
+// if after is empty. If limit is zero, the route chooses one.
 func (c *Client) ScheduledPage(ctx context.Context, after string, limit int) (ScheduledPage, error) {
 	q := url.Values{}
 	if after != "" {
@@ -96,8 +97,8 @@ func atTime(at time.Time) due {
 	return func(q *proto.ScheduleMessage) { q.At = max(1, at.UnixMilli()) }
 }
 
-// afterDelay counts from its own call, so that a request made later, because
-// others failed, asks for less.
+// afterDelay counts the delay from this call. So a request that is repeated later has a
+// shorter delay.
 func afterDelay(delay time.Duration) due {
 	start := time.Now()
 	return func(q *proto.ScheduleMessage) { q.After = max(1, (delay - time.Since(start)).Milliseconds()) }

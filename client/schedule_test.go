@@ -15,7 +15,7 @@ func TestScheduleRepeatsWithLessDelayUntilItIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		var asked []proto.ScheduleMessage
-		k.onCall = func(path string, body []byte) *proto.ErrorAnswer {
+		k.setOnCall(func(path string, body []byte) *proto.ErrorAnswer {
 			if path != proto.PathSchedule {
 				return nil
 			}
@@ -25,7 +25,7 @@ func TestScheduleRepeatsWithLessDelayUntilItIsTaken(t *testing.T) {
 				return refuse(proto.Unknown)
 			}
 			return nil
-		}
+		})
 		s, err := NewSender(t.Context(), k.config())
 		if err != nil {
 			t.Fatal(err)
@@ -60,17 +60,17 @@ func TestScheduleEndsWithItsContextOrARefusal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.Unavailable) }
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return refuse(proto.Unavailable) })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := c.ScheduleAfter(ctx, Outgoing{To: bob, Text: "x"}, time.Hour); !errors.Is(err, ErrOutcomeUnknown) {
 			t.Errorf("schedule: %v", err)
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.TooMany) }
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return refuse(proto.TooMany) })
 		if _, err := c.ScheduleAfter(t.Context(), Outgoing{To: bob, Text: "x"}, time.Hour); codeOf(err) != proto.TooMany {
 			t.Errorf("schedule: %v", err)
 		}
-		k.onCall = nil
+		k.setOnCall(nil)
 		if _, err := c.ScheduleAt(t.Context(), Outgoing{Text: "to nobody"}, time.Now()); codeOf(err) != proto.Invalid {
 			t.Errorf("schedule: %v", err)
 		}

@@ -2,59 +2,15 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cim-go/cim/proto"
-	pb "google.golang.org/protobuf/proto"
 )
 
-// ErrOutcomeUnknown is in the error of a send that ended while no route had said
-// whether the message is stored. It is not sent again by itself; sending it again
-// with the same id is safe. If it was accepted, its copy comes back through
-// Receive with the user himself as From, or, when that copy was read before the
-// send was given up, is in the history already.
-var ErrOutcomeUnknown = errors.New("whether the message was accepted is not known")
-
-// Receipt says that a message is stored: its id, when, and where the sender's own
-// copy stands.
-type Receipt = proto.SendReceipt
-
-// Outgoing is a message to send: to a user or to a group, not both.
-type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. Another message's is refused with proto.IDReused
-	To    int64
-	Group int64 // proto.Everyone or another
-	Text  string
-
-	// Confirm asks to be told when a private message was shown to its receiver: see
-	// Delivered. A message to the user himself is never confirmed.
-	Confirm bool
-}
-
-// Pending is a message on its way.
-type Pending struct {
-	out    Outgoing
-	client *Client
-
-	// Guarded by Client.mu.
-	written   bool // to any connection: what follows is a repetition
-	flying    bool // written to the present connection, not answered
-	heard     bool // and to say there that all answers before it were heard
-	abandoned bool // nobody waits any more: not written again
-
-	done    chan struct{} // closed when receipt and err are set
-	receipt Receipt
-	err     error
-}
-
-// Send sends a private message and blocks until it is stored, which includes any
-// repetitions, or refused: then the error wraps a *proto.Error. When ctx ends
-// first the message is not sent again: see ErrOutcomeUnknown.
+// Send sends a private message and blocks until it is stored or refused. It retries
+// while that may help. If the message is refused, the error wraps a *proto.Error.
+// If ctx ends first, the message is not sent again: see ErrOutcomeUnknown.
 func (c *Client) Send(ctx context.Context, user int64, text string) (Receipt, error) {
 	return c.SendMessage(ctx, Outgoing{To: user, Text: text})
 }
@@ -77,9 +33,9 @@ func (c *Client) SendMessage(ctx context.Context, m Outgoing) (Receipt, error) {
 	return r, err
 }
 
-// Enqueue puts m behind everything that was enqueued and returns without waiting
-// for the answer; one that was given up and is still on its way stays where it was.
-// It blocks while 1,024 messages wait, until ctx ends.
+// Enqueue puts m behind all messages that were enqueued before, and does not wait for
+// the answer. If m repeats a message that was given up and is still on its way, it
+// takes that message's place. Enqueue blocks while 1,024 messages wait, until ctx ends.
 func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -105,37 +61,8 @@ func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	return p, nil
 }
 
-// checked fills in the id and refuses what no route would take.
-func (m Outgoing) checked() (Outgoing, error) {
-	if m.ID == "" {
-		m.ID = strings.ToLower(rand.Text())
-	}
-	switch {
-	case !proto.ValidID(m.ID):
-		return m, fmt.Errorf("send: %w", proto.Err(proto.Invalid, "The message's id is not valid."))
-	case (m.To > 0) == (m.Group > 0):
-		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "A message goes to one user or one group."))
-	case m.Confirm && m.Group > 0:
-		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "Only a private message can be confirmed."))
-	case !utf8.ValidString(m.Text):
-		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "The text is not valid UTF-8."))
-	case pb.Size(m.frame(true)) > proto.MaxFrame:
-		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.TooLarge, "The text is too long."))
-	}
-	return m, nil
-}
-
-func (m Outgoing) frame(again bool) *proto.Frame {
-	return &proto.Frame{
-		Cmd: proto.Command_SEND, Id: m.ID, To: m.To, Group: m.Group, ReqMsg: m.Text, Again: again, Confirm: m.Confirm,
-	}
-}
-
-// ID returns the message's id.
-func (p *Pending) ID() string { return p.out.ID }
-
-// Wait blocks until the message is stored or refused, or until ctx ends; then the
-// message is still on its way and Wait may be called again.
+// Wait blocks until the message is stored or refused, or until ctx ends. If ctx
+// ends, the message is still on its way and Wait may be called again.
 func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 	select {
 	case <-p.done:
@@ -146,34 +73,8 @@ func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 	}
 }
 
-// frameLocked returns the frame to write, which from the second time on says that
-// it may have been there before.
-func (p *Pending) frameLocked() *proto.Frame {
-	f := p.out.frame(p.written)
-	f.Heard = p.heard
-	p.written = true
-	return f
-}
-
-func (p *Pending) finishLocked(r Receipt, err error) {
-	p.receipt = r
-	if err != nil {
-		p.err = fmt.Errorf("send %s: %w", p.out.ID, err)
-	}
-	close(p.done)
-	<-p.client.slots // p's own
-}
-
-// failLocked finishes a message that is given up.
-func (p *Pending) failLocked(err error) {
-	if p.written {
-		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-	}
-	p.finishLocked(Receipt{}, err)
-}
-
-// abandon gives up a message whose sender does not wait any more. One that was
-// never written is certainly not sent; another stays until its connection
+// abandon gives up a message for which its sender does not wait any more. If it was
+// never written, it is certainly not sent. Otherwise it stays until its connection
 // answers or ends.
 func (c *Client) abandon(p *Pending, cause error) (Receipt, error) {
 	c.mu.Lock()
@@ -221,7 +122,7 @@ func (c *Client) answered(f *proto.Frame) {
 	}
 }
 
-// refusedLocked keeps a message that may be tried again, and finishes another.
+// refusedLocked keeps a message that may be tried again, and finishes any other.
 func (c *Client) refusedLocked(p *Pending, err *proto.Error) {
 	if err.Code.Retry() != proto.RetryNever {
 		c.out.refuse(p, err, time.Now())

@@ -15,11 +15,11 @@ func TestLostAnswerIsSentAgainWithTheSameID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		first := true
-		k.onSend = func(*proto.Frame) fate {
+		k.setOnSend(func(*proto.Frame) fate {
 			lost := first
 			first = false
 			return fate{loseAnswer: lost}
-		}
+		})
 		c := connect(t, k.config())
 		r, err := c.SendMessage(t.Context(), Outgoing{ID: "once", To: bob, Text: "hi"})
 		if err != nil || r.ID != "once" {
@@ -38,7 +38,7 @@ func TestRefusedForNowIsSentAgainBeforeNewerOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		failures := 3
-		k.onSend = func(f *proto.Frame) fate { // a node lets nothing pass behind a failed one
+		k.setOnSend(func(f *proto.Frame) fate { // a node lets nothing pass behind a failed one
 			if f.Id == "a" {
 				failures--
 			}
@@ -46,7 +46,7 @@ func TestRefusedForNowIsSentAgainBeforeNewerOnes(t *testing.T) {
 				return fate{code: proto.Unavailable}
 			}
 			return fate{}
-		}
+		})
 		c := connect(t, k.config())
 		var pending []*Pending
 		for _, id := range []string{"a", "b", "c"} {
@@ -68,7 +68,7 @@ func TestRefusedForNowIsSentAgainBeforeNewerOnes(t *testing.T) {
 func TestRefusedForGoodReturnsTheCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
-		k.onSend = func(*proto.Frame) fate { return fate{code: proto.UnknownUser} }
+		k.setOnSend(func(*proto.Frame) fate { return fate{code: proto.UnknownUser} })
 		c := connect(t, k.config())
 		if _, err := c.Send(t.Context(), 99, "hi"); codeOf(err) != proto.UnknownUser || errors.Is(err, ErrOutcomeUnknown) {
 			t.Errorf("send: %v", err)
@@ -87,12 +87,10 @@ func TestRefusedForGoodReturnsTheCode(t *testing.T) {
 func TestSendGivenUpIsNotSentAgainAndComesBackIfAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
-		k.onSend = func(*proto.Frame) fate { return fate{loseAnswer: true} }
+		k.setOnSend(func(*proto.Frame) fate { return fate{loseAnswer: true} })
 		c := connect(t, k.config())
 		time.Sleep(time.Second) // nothing is being read when the message is stored
-		k.mu.Lock()
-		k.onLogin = func(*session) *proto.Frame { return &proto.Frame{Cmd: proto.Command_KICK, Code: int32(proto.Full)} }
-		k.mu.Unlock()
+		k.setOnLogin(func(*session) *proto.Frame { return &proto.Frame{Cmd: proto.Command_KICK, Code: int32(proto.Full)} })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := c.Send(ctx, bob, "perhaps"); !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
@@ -103,9 +101,7 @@ func TestSendGivenUpIsNotSentAgainAndComesBackIfAccepted(t *testing.T) {
 		if _, err := c.Send(ctx, bob, "never written"); err == nil || errors.Is(err, ErrOutcomeUnknown) {
 			t.Fatalf("send without a connection: %v", err)
 		}
-		k.mu.Lock()
-		k.onLogin = nil
-		k.mu.Unlock()
+		k.setOnLogin(nil)
 		expect(t, c, "perhaps")
 		if len(k.sends) != 1 {
 			t.Errorf("%d sends, want 1", len(k.sends))
@@ -114,7 +110,7 @@ func TestSendGivenUpIsNotSentAgainAndComesBackIfAccepted(t *testing.T) {
 }
 
 // A node that told messages back takes the first of them that comes again for the
-// sign that their sender knows. A repetition that was written before he knew would
+// sign that their sender knows. A repetition that was written before that would
 // let what follows it pass.
 func TestSendGivenUpAndRepeatedIsWrittenOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Sender sends over HTTP and receives nothing: for functions, scripts and
-// services that only notify. It holds no connection and no goroutine, displaces
-// no device, and needs no Close. Its methods may be called concurrently.
+// Sender sends over HTTP and receives nothing. It is for functions, scripts and
+// services that only notify. It holds no connection and no goroutine, displaces no
+// device, and needs no Close. Its methods may be called concurrently.
 type Sender struct {
 	account account
 	self    User
@@ -19,19 +19,19 @@ type Sender struct {
 	conversations map[conversation]*turn
 }
 
-// conversation is whom messages go to.
+// conversation is the receiver of messages: a user or a group.
 type conversation struct{ to, group int64 }
 
-// turn lets one message of a conversation be in flight, so that a sender's order
-// holds whichever route takes longer.
+// turn allows one message of a conversation in flight. So a sender's order holds even
+// if one route is slower than another.
 type turn struct {
-	busy    chan struct{} // of size 1: full while somebody sends
+	busy    chan struct{} // of size 1: full while a message is in flight
 	waiting int           // who holds or wants it; guarded by Sender.mu
 }
 
-// NewSender logs in and returns a Sender. Of cfg it does not read History,
-// Transport, TLS and Dial. It tries once; an error that wraps a *proto.Error came
-// from a route.
+// NewSender logs in and returns a Sender. It ignores the fields History, Transport,
+// TLS and Dial of cfg. It tries once. An error that wraps a *proto.Error came from
+// a route.
 func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -49,10 +49,11 @@ func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
 // Self returns the account.
 func (s *Sender) Self() User { return s.self }
 
-// Send sends m and blocks until it is stored or refused, trying again while that
-// may help, or until ctx ends: then the error wraps ErrOutcomeUnknown if the
-// message may be stored. An error that wraps ErrNotRoute, and not that, says that it is
-// not. Messages of one conversation go one after another.
+// Send sends m and blocks until it is stored or refused, or until ctx ends. It
+// retries while that may help. If ctx ends, the error wraps ErrOutcomeUnknown if
+// the message may be stored. If an error wraps ErrNotRoute and not
+// ErrOutcomeUnknown, the message is not stored. Messages of one conversation go one
+// after another.
 func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Sender) post(ctx context.Context, m Outgoing) (Receipt, error) {
 	return r, nil
 }
 
-// enter waits for the conversation's turn. leave gives it back.
+// enter waits until no other message of the conversation is in flight. leave ends that.
 func (s *Sender) enter(ctx context.Context, c conversation) (leave func(), err error) {
 	s.mu.Lock()
 	t, ok := s.conversations[c]

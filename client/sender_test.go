@@ -29,13 +29,13 @@ func TestSenderRepeatsUntilAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
 		failures := 3
-		k.onCall = func(path string, _ []byte) *proto.ErrorAnswer {
+		k.setOnCall(func(path string, _ []byte) *proto.ErrorAnswer {
 			if path == proto.PathSend && failures > 0 {
 				failures--
 				return refuse(proto.Unknown)
 			}
 			return nil
-		}
+		})
 		s, err := NewSender(t.Context(), k.config())
 		if err != nil {
 			t.Fatal(err)
@@ -47,13 +47,13 @@ func TestSenderRepeatsUntilAccepted(t *testing.T) {
 		if len(s.conversations) != 0 {
 			t.Errorf("%d conversations are remembered", len(s.conversations))
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.Unavailable) }
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return refuse(proto.Unavailable) })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := s.Send(ctx, Outgoing{To: bob, Text: "hi"}); !errors.Is(err, ErrOutcomeUnknown) {
 			t.Errorf("send: %v", err)
 		}
-		k.onCall = func(string, []byte) *proto.ErrorAnswer { return refuse(proto.NotMember) }
+		k.setOnCall(func(string, []byte) *proto.ErrorAnswer { return refuse(proto.NotMember) })
 		if _, err := s.Send(t.Context(), Outgoing{Group: 9, Text: "hi"}); codeOf(err) != proto.NotMember {
 			t.Errorf("send: %v", err)
 		}
@@ -97,7 +97,7 @@ func TestRefusedCallsComeBackWhenTheyWereTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				var asked []time.Time
-				k.onCall = func(called string, _ []byte) *proto.ErrorAnswer {
+				k.setOnCall(func(called string, _ []byte) *proto.ErrorAnswer {
 					if called != path {
 						return nil
 					}
@@ -105,7 +105,7 @@ func TestRefusedCallsComeBackWhenTheyWereTold(t *testing.T) {
 						return nil
 					}
 					return refuse(proto.Overloaded)
-				}
+				})
 				c := connect(t, k.config())
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// errSilent is why a connection is given up that does not answer a ping.
+// errSilent is the reason for the end of a connection that does not answer a ping.
 var errSilent = errors.New("the node does not answer")
 
 // move is a hand-over to another node that is under way.
@@ -18,9 +18,9 @@ type move struct {
 	err  error
 }
 
-// serve writes what there is to write until the connection ends. It returns the
-// connection that it was handed over to, or why it ended. The old one is closed
-// and its reader has ended either way.
+// serve writes the frames that are due until the connection ends. It returns the
+// connection to which it was handed over, or the reason for the end. In both cases the
+// old connection is closed and its reader has ended.
 func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 	pulse := pulse{interval: l.ping, wrote: time.Now()}
 	timer := time.NewTimer(0)
@@ -63,9 +63,9 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 	}
 }
 
-// outcome decides what comes after a connection ended because of cause. While a
-// hand-over is under way its result counts, whatever the old node said: the
-// session's own new connection may have displaced the old one.
+// outcome decides what follows after a connection ended because of cause. While a
+// hand-over is under way, only its result counts, because the client's own new
+// connection may have displaced the old one.
 func outcome(moving chan move, cause error) (*link, error) {
 	switch m := wait(moving); {
 	case m.link != nil:
@@ -77,9 +77,10 @@ func outcome(moving chan move, cause error) (*link, error) {
 	}
 }
 
-// ended returns what the end of the connection means. After a hand-over that
-// failed, it may have been displaced by the session that the failed one opened,
-// whose answer was lost: then this is no reason to stop, and a login tells.
+// ended returns the error with which the connection ended. After a failed hand-over,
+// the new node may have opened the session, so that it displaced this connection,
+// although its answer was lost. In this case the code Replaced does not stop the
+// client, and the next login decides.
 func (l *link) ended(cause error) error {
 	if l.triedToMove && codeOf(cause) == proto.Replaced {
 		return fmt.Errorf("after a move that failed: %v", cause)
@@ -87,8 +88,8 @@ func (l *link) ended(cause error) error {
 	return cause
 }
 
-// reason returns why a connection ended that could not be written to. What the
-// node said last, if it said something, is still on its way to the reader.
+// reason returns why a connection ended after a write to it failed. The node's last
+// frame, if there is one, is still on its way to the reader.
 func (l *link) reason(failure error) error {
 	timer := time.NewTimer(leaveTimeout)
 	defer timer.Stop()
@@ -102,7 +103,8 @@ func (l *link) reason(failure error) error {
 	return failure
 }
 
-// write sends what is due and returns when more will be, unless woken earlier.
+// write sends the frames that are due now. due is the time of the next ones, unless an
+// event brings some earlier.
 func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	now := time.Now()
 	ping, dead, due := pulse.beat(l.heardAt(), now)
@@ -125,8 +127,8 @@ func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	return due, nil
 }
 
-// collect returns the frames to write now, and when there will be more; zero:
-// only an event brings more.
+// collect returns the frames to write now, and the time of the next ones. A zero time
+// means that only an event brings more.
 func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,10 +147,11 @@ func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
 	return frames, due
 }
 
-// move connects to where the node asks to go, in a goroutine that serve waits for.
+// move connects to the node that the frame names, in a goroutine for which serve
+// waits.
 func (c *Client) move(ctx context.Context, f *proto.Frame) chan move {
 	done := make(chan move, 1)
-	node := proto.Node{ID: f.Node, Address: f.NodeAddress, TLS: f.Tls}
+	node := proto.Node{ID: f.Node, Address: f.NodeAddress, TLS: f.Tls, Path: f.NodePath}
 	c.wg.Go(func() {
 		next, err := c.enter(ctx, node, f.Ticket)
 		if err != nil {
@@ -167,8 +170,8 @@ func wait(moving chan move) move {
 	return <-moving
 }
 
-// handOver waits until the connection that is left has answered everything, so
-// that as little as possible must be sent again on the new one.
+// handOver waits until the old connection has answered everything, so that few
+// messages must be sent again on the new one.
 func (c *Client) handOver(ctx context.Context, old *link) {
 	ctx, cancel := context.WithTimeout(ctx, handoverTimeout)
 	defer cancel()
@@ -189,8 +192,8 @@ func (c *Client) unanswered() bool {
 	return c.out.flying > 0
 }
 
-// part closes a connection, waits for its reader, and takes back what it left
-// unanswered.
+// part closes a connection, waits for its reader, and takes back the messages that
+// it left unanswered.
 func (c *Client) part(l *link) {
 	l.wire.close()
 	<-l.dead
@@ -200,7 +203,7 @@ func (c *Client) part(l *link) {
 	poke(c.wake)
 }
 
-// bow says goodbye: it acknowledges what was shown.
+// bow acknowledges the shown messages, before the connection is closed.
 func (c *Client) bow(l *link) {
 	c.mu.Lock()
 	ack := c.acks.take()

@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,81 +15,41 @@ import (
 
 	"github.com/cim-go/cim/client/history"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/order"
+	"github.com/cim-go/cim/proto/vectors"
 )
 
 // rule is a case of proto/vectors, whose README.md says what its fields mean.
-type rule struct {
-	Name  string
-	For   []string
-	Log   int64
-	Known []string
-	Steps []struct {
-		Login  *struct{ Newest, Cursors []string }
-		Push   string
-		Prev   string
-		Newest string
-		Page   *struct {
-			Oldest   int64
-			Newest   string
-			Messages []string
-			Through  string
-		}
-		Refused string
-		Wait    bool
+type rule struct{ vectors.Case }
 
-		Show []string
-		Pull string
-		At   string
-	}
+func (r rule) spot(e vectors.Entry) proto.Position {
+	return proto.Position{Log: r.Log, Epoch: proto.Epoch(e.Epoch), Number: e.Number, Key: e.Key}
 }
 
-// spot reads a position.
-func (r rule) spot(s string) proto.Position {
-	place, _, _ := strings.Cut(s, " ")
-	part := strings.Split(place, "/")
-	if len(part) != 3 {
-		return proto.Position{Log: r.Log}
-	}
-	epoch, err := strconv.ParseUint(part[0], 16, 64)
-	number, err2 := strconv.ParseInt(part[1], 10, 64)
-	if err != nil || err2 != nil {
-		panic("position " + s)
-	}
-	return proto.Position{Log: r.Log, Epoch: proto.Epoch(epoch), Number: number, Key: part[2]}
-}
-
-func (r rule) spots(list []string) (all []proto.Position) {
-	for _, s := range list {
-		all = append(all, r.spot(s))
+func (r rule) spots(list ...vectors.Entry) (all []proto.Position) {
+	for _, e := range list {
+		all = append(all, r.spot(e))
 	}
 	return all
 }
 
-func (r rule) page(oldest int64, newest string, messages []string, through string) proto.PulledMessages {
-	p := proto.PulledMessages{Oldest: oldest, Newest: r.spot(newest)}
-	for _, s := range messages {
-		p.Messages = append(p.Messages, r.message(s))
-		p.Through = r.spot(s)
+func (r rule) page(p *vectors.Page) proto.PulledMessages {
+	out := proto.PulledMessages{Oldest: p.Oldest, Newest: r.spot(p.Newest), Through: r.spot(p.End())}
+	for _, e := range p.Messages {
+		out.Messages = append(out.Messages, r.message(e))
 	}
-	if through != "" {
-		p.Through = r.spot(through)
-	}
-	p.Epoch = p.Through.Epoch
-	return p
+	out.Epoch = out.Through.Epoch
+	return out
 }
 
-// message reads an entry.
-func (r rule) message(s string) proto.Message {
-	at := r.spot(s)
-	from, id, _ := strings.Cut(at.Key, ":")
-	user, err := strconv.ParseInt(from, 10, 64)
+func (r rule) message(e vectors.Entry) proto.Message {
+	from, id, err := proto.ParseKey(e.Key)
 	if err != nil {
-		panic("entry " + s)
+		panic(err)
 	}
-	_, kind, _ := strings.Cut(s, " ")
 	m := proto.Message{
-		ID: id, From: user, FromName: "user " + from, Text: "text", Time: 1, At: at,
-		Kind: map[string]proto.Kind{"join": proto.Kind_JOIN, "leave": proto.Kind_LEAVE, "hidden": 99}[kind],
+		ID: id, From: from, FromName: fmt.Sprint("user ", from), Text: "text", Time: 1, At: r.spot(e),
+		Kind: map[string]proto.Kind{"join": proto.Kind_JOIN, "leave": proto.Kind_LEAVE, "hidden": 99}[e.Kind],
 	}
 	if r.Log == proto.Inbox {
 		m.To = alice
@@ -170,10 +126,10 @@ func (j *judge) note(ctx context.Context, c *Client) {
 }
 
 // logIn has the client log in, for the first time or again.
-func (j *judge) logIn(t *testing.T, c *Client, cfg Config, newest, cursors []string) *Client {
+func (j *judge) logIn(t *testing.T, c *Client, cfg Config, login vectors.Login) *Client {
 	j.login = &proto.Frame{
 		Cmd: proto.Command_LOGIN_ANSWER, Number: 1, PingSeconds: 10,
-		Newest: proto.Marks(j.rule.spots(newest)), Cursors: proto.Marks(j.rule.spots(cursors)),
+		Newest: proto.Marks(j.rule.spots(login.Newest...)), Cursors: proto.Marks(j.rule.spots(login.Cursors...)),
 	}
 	if c == nil {
 		c = connect(t, cfg)
@@ -200,7 +156,7 @@ func (r rule) play(t *testing.T) {
 	}
 	var c *Client
 	if r.Steps[0].Login == nil {
-		c = j.logIn(t, c, cfg, nil, nil)
+		c = j.logIn(t, c, cfg, vectors.Login{})
 	}
 	for i, step := range r.Steps {
 		j.mu.Lock()
@@ -208,25 +164,25 @@ func (r rule) play(t *testing.T) {
 		j.mu.Unlock()
 		switch {
 		case step.Login != nil:
-			c = j.logIn(t, c, cfg, step.Login.Newest, step.Login.Cursors)
-		case step.Push != "":
-			m := r.message(step.Push)
+			c = j.logIn(t, c, cfg, *step.Login)
+		case step.Push != nil:
+			m := r.message(*step.Push)
 			m.Prev = step.Prev
 			j.push(m)
-		case step.Newest != "":
-			j.tell(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: proto.Marks(r.spots([]string{step.Newest}))})
+		case step.Newest != nil:
+			j.tell(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: proto.Marks(r.spots(*step.Newest))})
 		case step.Page != nil:
-			j.answer(t, pullOutcome{page: r.page(step.Page.Oldest, step.Page.Newest, step.Page.Messages, step.Page.Through)})
+			j.answer(t, pullOutcome{page: r.page(step.Page)})
 		case step.Refused != "":
 			codes := map[string]proto.Code{"diverged": proto.Diverged, "not-member": proto.NotMember}
 			j.answer(t, pullOutcome{refused: refuse(codes[step.Refused])})
 		case step.Wait:
-			time.Sleep(4 * earlyWait)
+			time.Sleep(4 * order.EarlyWait * time.Millisecond)
 		}
 		synctest.Wait()
 		var pulls []proto.Position
-		if step.Pull != "" {
-			pulls = r.spots([]string{step.Pull})
+		if step.Pull != nil {
+			pulls = r.spots(*step.Pull)
 		}
 		j.mu.Lock()
 		shown, asked := j.shown, j.asked
@@ -234,36 +190,17 @@ func (r rule) play(t *testing.T) {
 		if !slices.Equal(shown, step.Show) || !slices.Equal(asked, pulls) {
 			t.Fatalf("step %d: shown %q, want %q; pulls behind %v, want %v", i+1, shown, step.Show, asked, pulls)
 		}
-		if step.At == "" {
+		if step.At == nil {
 			continue
 		}
-		if stands := h.Positions(r.Log); len(stands) == 0 || stands[0] != r.spot(step.At) {
-			t.Fatalf("step %d: stands at %v, want %v", i+1, stands, r.spot(step.At))
+		if stands := h.Positions(r.Log); len(stands) == 0 || stands[0] != r.spot(*step.At) {
+			t.Fatalf("step %d: stands at %v, want %v", i+1, stands, r.spot(*step.At))
 		}
 	}
 }
 
 func TestClientFollowsTheRulesOfOrder(t *testing.T) {
-	files, err := filepath.Glob("../proto/vectors/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rules []rule
-		if err := json.Unmarshal(b, &rules); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, r := range rules {
-			if r.For != nil && !slices.Contains(r.For, "client") {
-				continue
-			}
-			t.Run(fmt.Sprintf("%s/%s", strings.TrimSuffix(filepath.Base(file), ".json"), r.Name), func(t *testing.T) {
-				synctest.Test(t, r.play)
-			})
-		}
+	for _, c := range vectors.Of(t, "client") {
+		t.Run(c.Name, func(t *testing.T) { synctest.Test(t, rule{c}.play) })
 	}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,25 +16,24 @@ import (
 	pb "google.golang.org/protobuf/proto"
 )
 
-// maxFrame bounds what a node may send in bytes. It is above the default limit
-// of what is accepted from clients, because a node adds names and positions.
+// maxFrame bounds a node's frames in bytes. It is above the default limit for
+// frames of clients, because a node adds names and positions.
 const maxFrame = 4 * proto.MaxFrame
 
 // writeChunk is how many bytes of frames go out in one system call.
 const writeChunk = 64 << 10
 
-// wire carries frames to and from one node. One goroutine reads, one writes;
-// close may be called by any and ends both.
+// wire carries frames to and from one node. One goroutine reads and one writes. Any
+// goroutine may call close, which ends both.
 type wire interface {
 	read() (*proto.Frame, error)
-	// write sends the frames in order, many in one system call where that is
-	// possible, and fails when nothing moves for writeTimeout.
+	// write sends the frames in order, many in one system call if possible. It
+	// fails if no byte is sent for writeTimeout.
 	write(frames ...*proto.Frame) error
 	close()
 }
 
-// dial connects to a node. The error says nothing of codes: the node was not
-// reached.
+// dial connects to a node. Its error has no code, because the node was not reached.
 func (c Config) dial(ctx context.Context, node proto.Node) (wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -45,7 +45,7 @@ func (c Config) dial(ctx context.Context, node proto.Node) (wire, error) {
 }
 
 func (c Config) dialTransport(ctx context.Context, node proto.Node) (wire, error) {
-	if c.Transport == WebSocket {
+	if c.Transport == WebSocket || node.Path != "" {
 		return c.dialSocket(ctx, node)
 	}
 	conn, err := c.Dial(ctx, node)
@@ -133,7 +133,7 @@ func (c Config) dialSocket(ctx context.Context, node proto.Node) (wire, error) {
 		}
 		return handshakeTLS(ctx, conn, c.tlsFor(node))
 	}
-	conn, _, err := websocket.Dial(ctx, scheme+"://"+node.Address+proto.PathSocket, &websocket.DialOptions{
+	conn, _, err := websocket.Dial(ctx, scheme+"://"+node.Address+cmp.Or(node.Path, proto.PathSocket), &websocket.DialOptions{
 		HTTPClient:   &http.Client{Transport: &http.Transport{DialContext: raw, DialTLSContext: secure, DisableKeepAlives: true}},
 		Subprotocols: []string{proto.SubprotocolBinary},
 	})
@@ -178,4 +178,4 @@ func (s *socket) send(b []byte) error {
 	return s.conn.Write(ctx, websocket.MessageBinary, b)
 }
 
-func (s *socket) close() { s.conn.CloseNow() }
+func (s *socket) close() { _ = s.conn.CloseNow() }

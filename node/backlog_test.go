@@ -8,16 +8,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 )
 
 // busyFor is a route's refusal before it did anything.
 func busyFor(d time.Duration) error {
-	return &laterError{why: proto.Err(proto.Overloaded, ""), until: time.Now().Add(d), untouched: true}
+	return routes.Later(proto.Err(proto.Overloaded, ""), time.Now().Add(d))
 }
 
-// A route with too much to do is left alone for as long as it said. What waits
-// then goes in its order, and is not looked for in vain: it was not stored.
+// A node sends nothing to an overloaded route for as long as the route demands. Then it
+// sends the waiting messages in their order, and not as repetitions, because the route
+// did not store them.
 func TestRefusedMessagesWaitAsToldAndKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -50,7 +52,7 @@ func TestRefusedMessagesWaitAsToldAndKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// Who waits for longer than he is promised is told so in time, though the route
+// A sender who waits for longer than is promised is told so in time, though the route
 // said that it is no use to ask before.
 func TestUnknownIsToldInTimeWhileARouteIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -73,11 +75,11 @@ func TestUnknownIsToldInTimeWhileARouteIsLeftAlone(t *testing.T) {
 
 // While a route takes nothing, what all connections together wait with is
 // bounded: beyond that, a connection is read no further than its first message.
-// When the route is back everything is stored, each sender's in his order.
+// When the route is back everything is stored, each sender's in the order of sending.
 func TestBacklogOfAllConnectionsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, each, size, bound = 50, 40, 1000, 100_000
-		w := start(t, func(c *Config) { c.BacklogBytes, c.SendTimeout = bound, time.Hour })
+		w := start(t, func(c *Config) { c.Limits.BacklogBytes, c.Timeouts.Send = bound, time.Hour })
 		gate := make(chan struct{})
 		stored := make(map[int64][]string)
 		var mu sync.Mutex
@@ -105,7 +107,7 @@ func TestBacklogOfAllConnectionsIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		// A reader that is told to stop has one more frame at hand, see package link.
-		if got, most := w.backlog.Load(), int64(bound+users*2*2*size); got < bound || got > most {
+		if got, most := w.forwarder.Backlog(), int64(bound+users*2*2*size); got < bound || got > most {
 			t.Errorf("%d bytes wait, want about %d and at most %d", got, bound, most)
 		}
 		close(gate)
@@ -121,8 +123,8 @@ func TestBacklogOfAllConnectionsIsBounded(t *testing.T) {
 				t.Errorf("of user %d %d messages were stored, want %d", user, len(got), each)
 			}
 		}
-		if len(stored) != users || w.backlog.Load() != 0 {
-			t.Errorf("%d users have messages, %d bytes wait", len(stored), w.backlog.Load())
+		if len(stored) != users || w.forwarder.Backlog() != 0 {
+			t.Errorf("%d users have messages, %d bytes wait", len(stored), w.forwarder.Backlog())
 		}
 	})
 }
@@ -135,12 +137,12 @@ func TestLostConnectionLeavesNothingInTheBacklog(t *testing.T) {
 		p := w.login(t, 1, 5)
 		p.write(t, send("a"), send("b"))
 		synctest.Wait()
-		if w.backlog.Load() == 0 {
+		if w.forwarder.Backlog() == 0 {
 			t.Error("nothing waits")
 		}
 		_ = p.conn.Close()
 		time.Sleep(time.Second)
-		if n := w.backlog.Load(); n != 0 {
+		if n := w.forwarder.Backlog(); n != 0 {
 			t.Errorf("%d bytes wait for nobody", n)
 		}
 	})

@@ -169,8 +169,8 @@ func TestCIMGapIsPulled(t *testing.T) {
 	})
 }
 
-// What everyone is told while a CIM connection is pending is after the place that
-// it begins at.
+// A message to everyone that comes while a CIM connection is pending stands after the
+// place at which the connection begins.
 func TestCIMIsShownWhatCameWhilePending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)
@@ -194,7 +194,7 @@ func TestCIMIsShownWhatCameWhilePending(t *testing.T) {
 	})
 }
 
-// What is missing for everyone is pulled by the node, once for all.
+// The node pulls missing messages of the group of everyone once for all connections.
 func TestCIMIsShownEveryoneInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, proto.Everyone, 1)
@@ -203,7 +203,7 @@ func TestCIMIsShownEveryoneInOrder(t *testing.T) {
 		before := c.route.pullCount()
 		items := c.says(t, "1", "2", "3", "4")
 		c.pushes(items[1], items[0], items[3])
-		time.Sleep(2 * relayWait)
+		time.Sleep(2 * pullWait)
 		for _, p := range []*peer{first, second} {
 			gets(t, p, "1", "2", "3", "4")
 		}
@@ -231,7 +231,7 @@ func TestCIMIsShownEveryonesNewLog(t *testing.T) {
 			}
 		})
 		c.pushes(c.says(t, "new")...)
-		time.Sleep(2 * relayWait)
+		time.Sleep(2 * pullWait)
 		if f := p.next(t); !slices.Equal(f.BatchReqMsg, []string{"new"}) {
 			t.Errorf("got %v", f)
 		}
@@ -294,7 +294,7 @@ func TestCIMDivergedLogGoesOnFromTheLastPointKnown(t *testing.T) {
 
 func TestCIMSlowReaderIsShownEverythingInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := start(t, func(c *Config) { c.Open, c.OutboxBytes = true, 4<<10 })
+		w := start(t, func(c *Config) { c.CIM.Open, c.Limits.OutboxBytes = true, 4<<10 })
 		conn := w.raw(t, "06 0a027a73 1001")
 		text := strings.Repeat("x", 500)
 		const count = 200

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,64 +13,92 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 )
 
-// Config of a Node. Zero values stand for the defaults named; what has none is
-// required.
+// Config of a Node. A field is required unless its comment gives its zero value a
+// meaning.
 type Config struct {
-	ID      string // the member's id; tickets name it
+	ID      string // the member's id, which tickets name
 	Boot    uint64 // random, made at this start; pushes name it
-	Address string // host:port of the internal HTTP as routes reach it; empty: Internal's own
+	Address string // host:port of the internal port as routes reach it; empty: that of Internal
 
 	Clients  net.Listener // TCP and WebSocket; Run closes it
 	Internal net.Listener // HTTP for routes and operators; Run closes it
 
-	Route        Route           // see Uplink
+	Sessions routes.Sessions // the routes; see routes.Client
+	Messages routes.Messages // the routes, most often the same value
+
 	Verifier     *token.Verifier // of tickets
-	ServiceToken string          // what routes show to push; not empty unless Open
-	OtherTokens  []string        // that routes may show, too, while the cluster key is being changed
-	Open         bool            // CIM connections and CIM's push come in, without tickets
+	ServiceToken string          // a request of a route bears it; not empty unless CIM.Open
+	OtherTokens  []string        // a request may bear these, too, while the cluster key is being changed
 
-	// Capacity is how many connections may log in; 0: no limit. Above it a login
-	// is answered with proto.Full.
-	Capacity int
-	// Load is told how many eighths of Capacity are used, when that changes, at
-	// most once a second; nil: nobody asks. It must not block.
+	Port     Port
+	Limits   Limits
+	Timeouts Timeouts
+	Drain    Drain
+	CIM      CIM
+
+	// Load is called with the used eighths of Limits.Capacity when they change, at most
+	// once per second. If it is nil, nothing is called. It must not block.
 	Load func(eighths int)
-
-	// Busy is link.Config's; nil: nobody asks.
-	Busy func()
-
-	// Elsewhere reports whether another member takes users or soon will; nil: none
-	// ever does. Where it says no, a drain closes the connections at once.
-	Elsewhere func() bool
-
+	// Ready returns why the program should get no work yet; nil: nothing keeps it.
+	Ready   func() error
 	Members http.Handler // served at proto.PathRing; nil: 404
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
-	// Ready returns why the program should get no work yet; nil: nothing keeps it.
-	Ready func() error
-
-	Engine  link.Engine // of the client port; 0: link.EngineAuto
-	TLS     *tls.Config // of the client port; nil: plain only
-	Origins []string    // see link.Config
-
-	MaxFrame       int           // bytes; 0: proto.MaxFrame
-	OutboxBytes    int           // per connection; 0: 256 KiB
-	BacklogBytes   int           // of messages that wait for a route, all connections together; 0: 64 MiB
-	PingEvery      time.Duration // what clients are told, whole seconds; 0: 10 s. Silence is 3.3 times that
-	OpenTimeout    time.Duration // for a route to confirm a connection; 0: 10 s
-	SendTimeout    time.Duration // for a route to answer a message before its sender is told Unknown; 0: 10 s
-	CallTimeout    time.Duration // of one request to a route; 0: 3 s
-	ReconcileEvery time.Duration // to go through everything once; 0: 30 s
-	StopTimeout    time.Duration // from the end of Run's context; 0: 10 s
-
-	DrainRate    int           // clients that are sent away a second; 0: 500
-	DrainTimeout time.Duration // of a drain, not counting while no route answers; 0: 300 s
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
-	Now        func() time.Time      // what clients are told and what is compared with the routes' clocks; nil: time.Now
+	Now        func() time.Time      // clients get this time, and it is compared with the routes' clocks; nil: time.Now
+}
+
+// Port is the port of the clients.
+type Port struct {
+	Engine  link.Engine // 0: link.EngineAuto
+	TLS     *tls.Config // nil: plain only
+	TLSOnly bool        // refuse connections without TLS; needs TLS
+	Origins []string    // of web pages; see link.Config
+
+	PerAddress int              // connections without a valid ticket; see link.Config
+	Proxies    sourceip.Proxies // see link.Config
+}
+
+// Limits bound what a node holds.
+type Limits struct {
+	Capacity     int // logins at a time, above which a login is refused as proto.Full; 0: no limit
+	MaxFrame     int // bytes; 0: proto.MaxFrame
+	OutboxBytes  int // per connection; 0: 256 KiB
+	BacklogBytes int // of messages that wait for a route, all connections together; 0: 64 MiB
+}
+
+// Timeouts are how long a node waits, and how often it does something.
+type Timeouts struct {
+	PingEvery time.Duration // clients ping this often, whole seconds; 0: 10 s. One silent for 3.3 times that is closed
+	Open      time.Duration // for a route to confirm a connection; 0: 10 s
+	Send      time.Duration // for a route to store a message, until its sender gets Unknown; 0: 10 s
+	Call      time.Duration // of one request to a route; 0: 3 s
+	Reconcile time.Duration // to reconcile everything once; 0: 30 s
+	Stop      time.Duration // from the end of Run's context until Run returns; 0: 10 s
+}
+
+// Drain sets how a node leaves.
+type Drain struct {
+	Rate    int           // clients that are sent away per second; 0: 500
+	Timeout time.Duration // not counting while no route answers; 0: 300 s
+	// Elsewhere reports whether another member takes users or soon will. If none does,
+	// or if Elsewhere is nil, a drain closes the connections at once.
+	Elsewhere func() bool
+}
+
+// CIM sets how a node serves CIM's clients and routes.
+type CIM struct {
+	Open bool // CIM connections and CIM's push come in, without tickets
+	// Offline reports to CIM's own routes that a user's CIM connection ended, and
+	// blocks until one has answered or ctx ends (cim.Routes). It is nil if there are no
+	// such routes. After an error the call is repeated, unless the user is back.
+	Offline func(ctx context.Context, user int64, name string) error
 }
 
 func (c Config) withDefaults() Config {
@@ -77,24 +106,24 @@ func (c Config) withDefaults() Config {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{&c.PingEvery, 10 * time.Second},
-		{&c.OpenTimeout, 10 * time.Second},
-		{&c.SendTimeout, 10 * time.Second},
-		{&c.CallTimeout, 3 * time.Second},
-		{&c.ReconcileEvery, 30 * time.Second},
-		{&c.StopTimeout, 10 * time.Second},
-		{&c.DrainTimeout, 300 * time.Second},
+		{&c.Timeouts.PingEvery, 10 * time.Second},
+		{&c.Timeouts.Open, 10 * time.Second},
+		{&c.Timeouts.Send, 10 * time.Second},
+		{&c.Timeouts.Call, 3 * time.Second},
+		{&c.Timeouts.Reconcile, 30 * time.Second},
+		{&c.Timeouts.Stop, 10 * time.Second},
+		{&c.Drain.Timeout, 300 * time.Second},
 	}
 	for _, d := range durations {
 		if *d.value == 0 {
 			*d.value = d.def
 		}
 	}
-	if c.BacklogBytes == 0 {
-		c.BacklogBytes = 64 << 20
+	if c.Limits.BacklogBytes == 0 {
+		c.Limits.BacklogBytes = 64 << 20
 	}
-	if c.DrainRate == 0 {
-		c.DrainRate = 500
+	if c.Drain.Rate == 0 {
+		c.Drain.Rate = 500
 	}
 	if c.Address == "" && c.Internal != nil {
 		c.Address = c.Internal.Addr().String()
@@ -114,20 +143,20 @@ func (c *Config) check() error {
 		return errors.New("node: no id")
 	case c.Clients == nil || c.Internal == nil:
 		return errors.New("node: a listener is missing")
-	case c.Route == nil:
+	case c.Sessions == nil || c.Messages == nil:
 		return errors.New("node: no route")
 	case c.Verifier == nil:
 		return errors.New("node: no verifier of tickets")
-	case c.ServiceToken == "" && !c.Open:
+	case c.ServiceToken == "" && !c.CIM.Open:
 		return errors.New("node: no service token")
-	case c.BacklogBytes < 0:
-		return fmt.Errorf("node: backlog of %d bytes", c.BacklogBytes)
-	case c.Capacity < 0:
-		return fmt.Errorf("node: capacity %d", c.Capacity)
-	case c.DrainRate < 0 || c.DrainTimeout < 0:
-		return fmt.Errorf("node: drain rate %d, drain timeout %v", c.DrainRate, c.DrainTimeout)
-	case c.PingEvery < time.Second || c.PingEvery%time.Second != 0:
-		return fmt.Errorf("node: ping interval %v, want whole seconds", c.PingEvery)
+	case c.Limits.BacklogBytes < 0:
+		return fmt.Errorf("node: backlog of %d bytes", c.Limits.BacklogBytes)
+	case c.Limits.Capacity < 0:
+		return fmt.Errorf("node: capacity %d", c.Limits.Capacity)
+	case c.Drain.Rate < 0 || c.Drain.Timeout < 0:
+		return fmt.Errorf("node: drain rate %d, drain timeout %v", c.Drain.Rate, c.Drain.Timeout)
+	case c.Timeouts.PingEvery < time.Second || c.Timeouts.PingEvery%time.Second != 0:
+		return fmt.Errorf("node: ping interval %v, want whole seconds", c.Timeouts.PingEvery)
 	}
 	return nil
 }
@@ -135,19 +164,22 @@ func (c *Config) check() error {
 func (c *Config) link(accept func(*link.Link) link.Handler) link.Config {
 	lc := link.Config{
 		Accept:      accept,
-		Engine:      c.Engine,
-		Busy:        c.Busy,
-		MaxFrame:    c.MaxFrame,
-		OutboxBytes: c.OutboxBytes,
-		SilentAfter: c.PingEvery * 33 / 10,
-		TLS:         c.TLS,
-		Origins:     c.Origins,
+		Engine:      c.Port.Engine,
+		MaxFrame:    c.Limits.MaxFrame,
+		OutboxBytes: c.Limits.OutboxBytes,
+		SilentAfter: c.Timeouts.PingEvery * 33 / 10,
+		TLS:         c.Port.TLS,
+		TLSOnly:     c.Port.TLSOnly,
+		Origins:     c.Port.Origins,
+		PerAddress:  c.Port.PerAddress,
+		Proxies:     c.Port.Proxies,
 		Logger:      c.Logger,
 		Registerer:  c.Registerer,
 	}
-	if c.Capacity > 0 {
-		// Room for those who are told Full or have not logged in yet.
-		lc.MaxLinks = c.Capacity + c.Capacity/8 + 1024
+	if c.Limits.Capacity > 0 {
+		// Room for connections that are refused as Full or have not logged in yet.
+		lc.LoginSlots = c.Limits.Capacity/8 + 1024
+		lc.MaxLinks = c.Limits.Capacity + lc.LoginSlots
 	}
 	return lc
 }

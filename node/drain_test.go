@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-func besideOthers(c *Config) { c.Elsewhere = func() bool { return true } }
+func besideOthers(c *Config) { c.Drain.Elsewhere = func() bool { return true } }
 
 // crowd is users who do what a client does: they go where they are sent.
 type crowd struct {
@@ -67,7 +67,7 @@ func (w *town) running() bool {
 func TestDrainSendsEveryoneAwayAtItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, rate = 90, 30
-		w := start(t, func(c *Config) { besideOthers(c); c.DrainRate = rate })
+		w := start(t, func(c *Config) { besideOthers(c); c.Drain.Rate = rate })
 		c := w.crowd(t, users)
 		begun := time.Now()
 		w.Drain()
@@ -88,7 +88,7 @@ func TestDrainSendsEveryoneAwayAtItsRate(t *testing.T) {
 				t.Errorf("%d in the second after redirect %d", within, i)
 			}
 		}
-		if s := w.drainer.status(); s.Moved != users || s.Held != 0 || s.Closed != 0 || !s.Draining {
+		if s := w.drainer.Status(); s.Moved != users || s.Held != 0 || s.Closed != 0 || !s.Draining {
 			t.Errorf("status %+v", s)
 		}
 	})
@@ -110,17 +110,17 @@ func TestRedirectSaysWhereTo(t *testing.T) {
 		w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{User: 1, Device: "phone", Number: 5, Code: int32(proto.Replaced)}}})
 		alice.kicked(t, proto.Replaced)
 		<-w.ended
-		if s := w.drainer.status(); s.Moved != 1 {
+		if s := w.drainer.Status(); s.Moved != 1 {
 			t.Errorf("status %+v", s)
 		}
 	})
 }
 
-// While no route gives tickets, everybody stays where he is and can send, for
+// While no route gives tickets, all users stay where they are and can send, for
 // longer than a drain may take.
 func TestDrainWaitsForTickets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := start(t, func(c *Config) { besideOthers(c); inOpenMode(c); c.DrainTimeout = time.Minute })
+		w := start(t, func(c *Config) { besideOthers(c); inOpenMode(c); c.Drain.Timeout = time.Minute })
 		w.route.set(func(s *script) {
 			s.move = func(*proto.MoveRequest) (*proto.MoveAnswer, error) { return nil, errAway }
 		})
@@ -133,7 +133,7 @@ func TestDrainWaitsForTickets(t *testing.T) {
 		if !w.running() || w.Users() != 2 {
 			t.Fatalf("running %v with %d users", w.running(), w.Users())
 		}
-		if s := w.drainer.status(); s.Waiting != errAway.Error() {
+		if s := w.drainer.Status(); s.Waiting != errAway.Error() {
 			t.Errorf("status %+v", s)
 		}
 		alice.write(t, &proto.Frame{Cmd: proto.Command_SEND, Id: "m1", To: 2, ReqMsg: "hi"})
@@ -145,7 +145,7 @@ func TestDrainWaitsForTickets(t *testing.T) {
 		w.route.set(func(s *script) { s.move = nil })
 		new(crowd).follow(alice)
 		<-w.ended
-		if s := w.drainer.status(); s.Moved != 1 || s.Closed != 1 || s.Waiting != "" {
+		if s := w.drainer.Status(); s.Moved != 1 || s.Closed != 1 || s.Waiting != "" {
 			t.Errorf("status %+v", s)
 		}
 	})
@@ -175,7 +175,7 @@ func pinging(p *peer) (stop func()) {
 // the time of the drain is up: that in which a route answered.
 func TestDrainEndsWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := start(t, func(c *Config) { besideOthers(c); c.DrainTimeout = time.Minute })
+		w := start(t, func(c *Config) { besideOthers(c); c.Drain.Timeout = time.Minute })
 		alice := w.login(t, 1, 5)
 		defer pinging(alice)()
 		var away atomic.Bool
@@ -212,7 +212,7 @@ func TestDrainEndsWhenItsTimeIsUp(t *testing.T) {
 		if !slices.Equal(sent, []string{"n2", "n3", "n4"}) {
 			t.Errorf("sent to %v, want each time to another", sent)
 		}
-		if s := w.drainer.status(); s.Moved != 0 {
+		if s := w.drainer.Status(); s.Moved != 0 {
 			t.Errorf("status %+v", s)
 		}
 		wantNumbers(t, "closed", w.route.closings(), 5)
@@ -223,7 +223,7 @@ func TestDrainEndsWhenItsTimeIsUp(t *testing.T) {
 func TestDrainEndsWhereRoutesRefuse(t *testing.T) {
 	for code, counts := range map[proto.Code]bool{proto.NoNode: true, proto.NotFound: true, proto.Unavailable: false} {
 		t.Run(code.String(), inBubble(func(t *testing.T) {
-			w := start(t, func(c *Config) { besideOthers(c); c.DrainTimeout = time.Minute })
+			w := start(t, func(c *Config) { besideOthers(c); c.Drain.Timeout = time.Minute })
 			w.route.set(func(s *script) {
 				s.move = func(*proto.MoveRequest) (*proto.MoveAnswer, error) { return nil, proto.Err(code, "") }
 			})
@@ -244,7 +244,7 @@ func TestDrainEndsAtOnceWhereNobodyElseServes(t *testing.T) {
 	for name, elsewhere := range map[string]func() bool{"alone": nil, "all leave": others.Load} {
 		t.Run(name, inBubble(func(t *testing.T) {
 			others.Store(true)
-			w := start(t, func(c *Config) { c.Elsewhere = elsewhere })
+			w := start(t, func(c *Config) { c.Drain.Elsewhere = elsewhere })
 			w.route.set(func(s *script) {
 				s.move = func(*proto.MoveRequest) (*proto.MoveAnswer, error) { return nil, proto.Err(proto.NoNode, "") }
 			})
@@ -297,8 +297,8 @@ func TestWhoComesDuringADrainIsMovedToo(t *testing.T) {
 	})
 }
 
-// What a route does not know as live, it may have displaced or lost: nobody is
-// given a ticket for it, and reconciliation tells.
+// A session that a route does not know as live may be displaced or lost. The route
+// makes no ticket for it, and reconciliation decides.
 func TestSessionThatIsNotLiveIsLeftToReconciliation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, besideOthers)

@@ -44,8 +44,9 @@ func (w *town) reports() (list []*proto.ReportRequest) {
 	return list
 }
 
-// The first user of a group has the node enter it; of the next one only the
-// membership is asked, and he is told what the node knows, up to the latest push.
+// The first user of a group makes the node enter it. For the next one, the node asks
+// only for the membership. It reports to that user the end of the log that it knows, up
+// to the latest push.
 func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := apart(t, map[int64][]int64{1: {room, 78}, 2: {78, room, 79}})
@@ -65,6 +66,7 @@ func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
 		if i < 0 || f.Newest[i].Number != 2 || f.Newest[i].Key != proto.Key(9, "1") {
 			t.Errorf("bob was told %v", f.Newest)
 		}
+		synctest.Wait() // the login has ended: until then its frames are told as NEWEST
 		w.Push(push(&proto.PushItem{Stored: w.route.store(t, room, 9, 0, "2")}))
 		gets(t, alice, "2")
 		gets(t, bob, "2")
@@ -75,10 +77,10 @@ func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
 // relied on.
 func TestLeaseThatIsNotSureIsAskedForAgain(t *testing.T) {
 	for name, spoil := range map[string]func(w *town){
-		"old":    func(w *town) { time.Sleep(leaseSure + time.Second) },
-		"lapsed": func(w *town) { w.relays.of(room).leasedAt(time.Time{}) },
+		"old":    func(w *town) { time.Sleep(time.Minute + time.Second) },
+		"lapsed": func(w *town) { w.groups.Leased(w.groups.Of(room).Status().Last, time.Time{}) },
 		"behind": func(w *town) {
-			w.relays.of(room).observe(&proto.Mark{Log: room, Epoch: epoch, Number: 9})
+			w.groups.Of(room).Observe(&proto.Mark{Log: room, Epoch: epoch, Number: 9})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +104,7 @@ func TestLeaseThatIsNotSureIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// What a store was too slow for is asked for again, and nothing else.
+// Groups that a slow store did not answer in time are requested again, and no others.
 func TestGroupsThatWereNotAnsweredComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := apart(t, map[int64][]int64{1: {room, 78, 79}})
@@ -143,8 +145,8 @@ func TestNobodyIsSentAwayWhileOthersGetIn(t *testing.T) {
 					asked += len(e.Groups)
 				}
 				took := time.Duration(asked) * 5 * time.Millisecond // a store of 200 a second
-				if took > w.config.CallTimeout {
-					time.Sleep(w.config.CallTimeout)
+				if took > w.config.Timeouts.Call {
+					time.Sleep(w.config.Timeouts.Call)
 					return errAway
 				}
 				time.Sleep(took)
@@ -183,28 +185,4 @@ func TestRouteOfAnEarlierReleaseTellsAllGroups(t *testing.T) {
 			t.Errorf("login was answered with %v", f)
 		}
 	})
-}
-
-func TestReportIsAsLargeAsRoutesCanAnswer(t *testing.T) {
-	const timeout = 3 * time.Second
-	for name, tt := range map[string]struct {
-		size, items       int
-		took              time.Duration
-		untouched, failed bool
-		want              int
-	}{
-		"fast and used":        {size: 64, items: 40, took: 10 * time.Millisecond, want: 128},
-		"fast, nobody waits":   {size: 64, items: 3, took: time.Millisecond, want: 64},
-		"fast, at its largest": {size: maxReport, items: maxReport, took: time.Millisecond, want: maxReport},
-		"neither":              {size: 64, items: 64, took: time.Second, want: 64},
-		"slow":                 {size: 64, items: 64, took: 1600 * time.Millisecond, want: 32},
-		"failed":               {size: 512, items: 512, took: timeout, failed: true, want: 256},
-		"failed, and small":    {size: 512, items: 20, took: timeout, failed: true, want: 10},
-		"failed alone":         {size: 1, items: 1, took: timeout, failed: true, want: 1},
-		"refused":              {size: 512, items: 512, untouched: true, failed: true, want: 512},
-	} {
-		if got := nextSize(tt.size, tt.items, tt.took, timeout, tt.untouched, tt.failed); got != tt.want {
-			t.Errorf("%s: %d, want %d", name, got, tt.want)
-		}
-	}
 }

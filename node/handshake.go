@@ -4,82 +4,105 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cim-go/cim/node/cim"
+	"github.com/cim-go/cim/node/groups"
 	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/report"
+	"github.com/cim-go/cim/node/tickets"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 )
 
-// login lets a verified connection in. One whose ticket no known key verifies waits until
-// the routes were asked for the keys.
+// login admits a connection whose ticket is valid. If no known key verifies the ticket,
+// the connection waits until a route has returned the keys. Its pings are answered
+// meanwhile.
 func (s *session) login(f *proto.Frame) {
 	s.mu.Lock()
 	waits := s.unverified
 	s.mu.Unlock()
-	if waits {
+	switch {
+	case !waits:
+	case f.Cmd == proto.Command_PING:
+		s.link.Send(pong)
+		return
+	default:
 		s.link.Close(proto.BadFrame, "Nothing may be sent before the login answer.")
 		return
 	}
-	who, refused := s.node.identify(f, s.link.Plain())
+	who, refused := s.node.tickets.Identify(f, s.link.Plain())
 	switch {
 	case refused == nil:
 		s.enter(who)
-	case refused != errUnknownKey:
+	case refused != tickets.ErrUnknownKey:
 		s.link.Close(refused.Code, refused.Message)
 	default:
 		s.mu.Lock()
-		s.unverified = true
+		s.unverified, s.since = true, time.Since(s.node.start)
 		s.mu.Unlock()
-		if !s.node.keys.wait(s, f) {
+		if !s.node.tickets.Wait(s, f) {
 			s.link.Close(proto.Unavailable, "")
 		}
 	}
 }
 
-// judge logs in again once a route was asked for keys. Unless the route was sure that
-// there are no others, a ticket that none of them verifies may be good all the same.
-func (s *session) judge(f *proto.Frame, settled bool) {
-	who, refused := s.node.identify(f, s.link.Plain())
+// Judge implements tickets.Login. If no known key verifies the ticket, the ticket may
+// still be valid. It is refused for good only if settled, which means that a route has
+// confirmed that there are no other keys. Otherwise the refusal asks the client to
+// retry.
+func (s *session) Judge(f *proto.Frame, settled bool) {
+	who, refused := s.node.tickets.Identify(f, s.link.Plain())
 	switch {
 	case refused == nil:
 		s.enter(who)
-	case refused == errUnknownKey && !settled:
+	case refused == tickets.ErrUnknownKey && !settled:
 		s.link.Close(proto.Unavailable, "")
 	default:
 		s.link.Close(refused.Code, refused.Message)
 	}
 }
 
-// enter lets a connection in as pending and asks a route to open it.
-func (s *session) enter(who identity) {
+// enter admits a connection as pending and queues its opening by a route.
+func (s *session) enter(who tickets.Identity) {
 	n := s.node
-	if n.config.Capacity > 0 && n.hub.Entries() >= n.config.Capacity {
+	s.link.Proved()
+	if n.config.Limits.Capacity > 0 && n.hub.Entries() >= n.config.Limits.Capacity {
 		s.link.Close(proto.Full, "")
+		s.neverEntered(who)
 		return
 	}
 	s.mu.Lock()
 	if s.phase == closed {
 		s.mu.Unlock()
+		s.neverEntered(who)
 		return
 	}
-	s.entry.Identify(who.user, who.name, who.device, s)
-	s.number, s.displaces, s.proof = who.number, who.displaces, who.proof
-	if who.cim {
-		s.feed = newFeed(s)
+	s.entry.Identify(who.User, who.Name, who.Device, s)
+	s.number, s.displaces, s.proof = who.Number, who.Displaces, who.Proof
+	if who.CIM {
+		s.catchUp = cim.NewCatchUp(&n.catchUps, s, s.link)
 	}
 	s.phase, s.since = pending, time.Since(n.start)
 	s.mu.Unlock()
 
-	n.hub.Enter(&s.entry, who.number)
+	n.hub.Enter(&s.entry, who.Number)
 	if s.at() == closed { // and left before it entered
 		n.hub.Leave(&s.entry)
+		s.neverEntered(who)
 		return
 	}
-	n.reporter.open(s)
+	n.reports.Open(s)
 }
 
-// opening returns what a report says to open the session, or nil if it is too
-// late for that.
-func (s *session) opening() *proto.Opening {
+// neverEntered reports to CIM's routes that a user whom they sent here has no
+// connection.
+func (s *session) neverEntered(who tickets.Identity) {
+	if who.CIM {
+		s.node.offline.Add(who.User, who.Name, 0)
+	}
+}
+
+// Opening implements report.Opener.
+func (s *session) Opening() *proto.Opening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != pending && s.phase != open {
@@ -88,39 +111,42 @@ func (s *session) opening() *proto.Opening {
 	again := s.asked && s.number == 0
 	s.asked = true
 	first, displaces := s.phase == pending, s.displaces
-	if !first { // it was let in, and a record that forgot that knows none with more right
+	if !first { // it was confirmed before, and a record that forgot it knows no better one
 		displaces = token.Any
 	}
-	// Both in one: a session for routes has the size of a link, and one for each login
-	// would leave a hole beside each link.
+	// The opening and the session are one allocation. A proto.Session has the size of a
+	// link, so separate ones would leave a hole beside each link.
 	var made struct {
 		opening proto.Opening
 		session proto.Session
 	}
 	o := &made.opening
 	o.Session, o.Displaces, o.Again, o.First = &made.session, displaces, again, first
+	// If CIM's own routes let users in, a device that connects has left its old connection.
+	o.Replaces = s.catchUp != nil && s.node.config.CIM.Offline != nil
 	s.describe(o.Session, s.number)
 	return o
 }
 
-// opened takes a route's answer to the opening and reports whether to ask again.
-func (s *session) opened(a *proto.Opened) (again bool) {
+// Opened implements report.Opener.
+func (s *session) Opened(a *proto.Opened) report.Next {
 	switch code := proto.Code(a.Code); {
-	case code == proto.OK && len(a.Groups) > 0 && s.feed == nil:
-		s.node.reporter.enter(s, a)
+	case code == proto.OK && len(a.Groups) > 0 && s.catchUp == nil:
+		return report.Enter
 	case code == proto.OK:
 		s.confirm(a)
 	case code.Retry() == proto.RetryLater:
-		// A pending one is given up by Tick; an open one is met again by
-		// reconciliation.
-		return s.at() == pending
+		// Tick gives up a pending session. Reconciliation finds an open one again.
+		if s.at() == pending {
+			return report.Again
+		}
 	default:
 		s.dismiss(code, a.Message)
 	}
-	return false
+	return report.Settled
 }
 
-// dismiss ends a session that a route calls none of this node's.
+// dismiss ends a session that, by a route's answer, does not belong to this node.
 func (s *session) dismiss(code proto.Code, message string) {
 	s.node.hub.Leave(&s.entry)
 	s.link.Close(code, message)
@@ -142,29 +168,31 @@ func (s *session) confirm(a *proto.Opened) {
 	case pending:
 		s.node.metrics.handshake.Observe(took.Seconds())
 		s.welcome(a)
-	case open: // the store had lost it and knows it again, or there are other groups
-		s.heard(a.Newest)
-		s.Push(link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: s.follow(a)}))
+	case open: // the store had lost it and has it again, or there are other groups
+		s.know(a.Newest)
+		newest, left := s.follow(a)
+		s.Push(groups.Newest(append(newest, left...)...))
 	case closed:
-		if s.feed != nil { // its number was not known when it closed
-			s.node.reporter.closed(s.proto(a.Number))
+		if s.catchUp != nil { // its number was not known when it closed
+			s.node.reports.Closed(s, s.proto(a.Number))
 		}
 	}
 }
 
-// welcome answers the login and lets the hub send to the session. The answer is
-// queued before any push can be; what came in between is told after it.
+// welcome answers the login and lets the hub send to the session. The answer is queued
+// before any push. The places of entries that came while the session was pending follow
+// it.
 func (s *session) welcome(a *proto.Opened) {
-	s.heard(a.Newest)
-	newest := s.follow(a)
+	s.know(a.Newest)
+	newest, _ := s.follow(a) // of groups that it does not name, a device reads what it lacks
 	missed := s.node.hub.Missed(&s.entry)
 	for _, mark := range missed {
 		newest = link.Raise(newest, mark)
 	}
-	if s.feed == nil {
+	if s.catchUp == nil {
 		s.link.Send(s.loginAnswer(a, newest))
 	} else {
-		s.feed.start(a.Cursors, a.Newest, newest)
+		s.catchUp.Start(a.Cursors, a.Newest, newest)
 	}
 	promotion, ok := s.node.hub.Open(&s.entry, a.Number)
 	if !ok { // a newer one of the device was confirmed first, or this one has gone
@@ -173,7 +201,7 @@ func (s *session) welcome(a *proto.Opened) {
 	}
 	for _, old := range promotion.Displaced {
 		code := proto.Replaced
-		if old.current().GetNumber() > a.Number { // the store lost it, and numbers tell nothing: it may come back
+		if old.Current().GetNumber() > a.Number { // the store lost it, and numbers mean nothing: it may come back
 			code = proto.SessionUnknown
 		}
 		old.link.Close(code, "")
@@ -185,60 +213,66 @@ func (s *session) welcome(a *proto.Opened) {
 	}
 }
 
-// follow makes the session a member of the groups that a route told, a CIM
-// connection of none but everyone, and returns up to where it has to fetch its
-// logs: what comes behind is sent to it. Of a group that its user left, without the
-// relay having come to that, it has to fetch the rest.
-func (s *session) follow(a *proto.Opened) (newest []*proto.Mark) {
+// follow makes the session a member of the groups in a route's answer. A CIM connection
+// becomes a member of the group of everyone only. follow returns the places up to which
+// the session has to fetch its logs. Later entries are sent to it.
+//
+// If the user left a group and the sequencer has not come to that entry, the session
+// has to fetch the rest of the group's log. left has the groups that the user left
+// after the route read them. The sequencer may have sent the leaving while the session
+// was not yet a member in the hub.
+func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 	for _, mark := range a.Newest {
 		if mark.Log != proto.Inbox {
-			s.node.relays.of(mark.Log).observe(mark)
+			s.node.groups.Of(mark.Log).Observe(mark)
 		}
 	}
-	if s.feed == nil {
+	if s.catchUp == nil {
 		s.join(a)
 	} else {
 		s.node.hub.FollowNone(&s.entry, a.Version)
 	}
 	for _, mark := range a.Newest {
-		at, member := mark, true
-		if mark.Log != proto.Inbox {
-			at, member = s.node.relays.of(mark.Log).reached(s.entry.User(), mark)
+		if mark.Log == proto.Inbox {
+			newest = append(newest, mark)
+			continue
 		}
-		if member {
+		log := s.node.groups.Of(mark.Log)
+		if at, member := log.Reached(s.entry.User(), mark); member {
 			newest = append(newest, at)
-		} else { // he left after the route looked
-			s.node.hub.Quit(s.entry.User(), mark.Log)
+			continue
 		}
+		s.node.hub.Quit(s.entry.User(), mark.Log)
+		left = append(left, log.Beyond())
 	}
-	return newest
+	return newest, left
 }
 
-// join makes the session a member of the groups that a route told, and of no others.
-// What these wrote up to where the route looked is not sent to it.
+// join makes the session a member of the groups in a route's answer, and removes it
+// from all others. It does not get the entries up to the place that the route read.
 func (s *session) join(a *proto.Opened) {
-	var groups []int64
+	var ids []int64
 	for _, mark := range a.Newest {
 		if mark.Log > proto.Everyone {
-			groups = append(groups, mark.Log)
-			s.node.relays.of(mark.Log).spare(s, mark)
+			ids = append(ids, mark.Log)
+			s.node.groups.Of(mark.Log).Spare(s, mark)
 		}
 	}
-	for _, group := range s.node.hub.SetGroups(&s.entry, groups, a.Version) {
-		s.tell(s.node.relays.of(group).beyond())
+	for _, group := range s.node.hub.SetGroups(&s.entry, ids, a.Version) {
+		s.tell(s.node.groups.Of(group).Beyond())
 	}
 }
 
 func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packet {
 	return link.NewPacket(&proto.Frame{
 		Cmd: proto.Command_LOGIN_ANSWER, Number: a.Number, Newest: newest, Cursors: a.Cursors,
-		Time: s.node.config.Now().UnixMilli(), PingSeconds: int32(s.node.config.PingEvery / time.Second),
+		Time: s.node.config.Now().UnixMilli(), PingSeconds: int32(s.node.config.Timeouts.PingEvery / time.Second),
 	})
 }
 
-// heard notes the newest place of the user's inbox that the peer is told. Groups
-// are not noted: what a node knows of them, all who are here were told.
-func (s *session) heard(newest []*proto.Mark) {
+// know notes the newest place of the user's inbox that the client learns. Groups are
+// not noted, because all members who are here get the groups' places from the node.
+func (s *session) know(newest []*proto.Mark) {
 	for _, mark := range newest {
 		s.node.hub.Know(&s.entry, mark)
 	}

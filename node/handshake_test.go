@@ -248,9 +248,9 @@ func TestLateCloseKeepsNewSession(t *testing.T) {
 	})
 }
 
-// Whoever is lost while its opening is at a route is reported closed after it; a
-// CIM connection under the number that the answer gives it. One whose opening
-// had not left yet is not reported at all.
+// A connection that is lost while its opening is at a route is reported closed after
+// the opening. A CIM connection is reported under the number from the answer. A
+// connection whose opening had not been sent yet is not reported at all.
 func TestLostWhilePendingIsReportedClosedAfterItsOpening(t *testing.T) {
 	for name, c := range map[string]struct {
 		dial func(*testing.T, *town) *peer
@@ -286,7 +286,7 @@ func TestFullNodeSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []int
 		w := start(t, func(c *Config) {
-			c.Capacity = 2
+			c.Limits.Capacity = 2
 			c.Load = func(eighths int) { told = append(told, eighths) }
 		})
 		w.login(t, 1, 5)

@@ -84,7 +84,7 @@ func TestPushOverHTTP(t *testing.T) {
 		if got := ask(h, "POST", proto.PathPush, "secret", []byte{0xff}); got.Code != http.StatusBadRequest {
 			t.Errorf("garbage: %d", got.Code)
 		}
-		if got := ask(h, "POST", proto.PathPush, "secret", make([]byte, maxPush+1)); got.Code != http.StatusRequestEntityTooLarge {
+		if got := ask(h, "POST", proto.PathPush, "secret", make([]byte, 16<<20+1)); got.Code != http.StatusRequestEntityTooLarge {
 			t.Errorf("a huge body: %d", got.Code)
 		}
 	})

@@ -63,6 +63,51 @@ func TestTicketOfANewKeyIsLetIn(t *testing.T) {
 	})
 }
 
+// A client pings while it waits for the login answer, also while its node asks for the key
+// of its ticket. A code that ends the connection would keep the client away for good.
+func TestPingBeforeTheKeyIsKnownIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		var tell [][]byte
+		rekeyed(t, w, func() (*proto.FireAnswer, error) {
+			time.Sleep(2 * time.Second)
+			return &proto.FireAnswer{Keys: tell}, nil
+		})
+		tell = [][]byte{w.issuer.Public()[0]}
+		p := w.withTicket(t, 1, 5)
+		synctest.Wait()
+		p.write(t, &proto.Frame{Cmd: proto.Command_PING})
+		for _, want := range []proto.Command{proto.Command_PING, proto.Command_LOGIN_ANSWER} {
+			if f := p.next(t); f.Cmd != want {
+				t.Fatalf("got %v instead of %v", f, want)
+			}
+		}
+	})
+}
+
+// Pings are answered, so that a client cannot know that its login hangs. The node ends
+// it, and the client tries another one.
+func TestLoginWaitsForAKeyAsLongAsForARouteAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		rekeyed(t, w, func() (*proto.FireAnswer, error) {
+			time.Sleep(time.Minute)
+			return nil, errAway
+		})
+		begun := time.Now()
+		p := w.withTicket(t, 1, 5)
+		synctest.Wait()
+		p.write(t, &proto.Frame{Cmd: proto.Command_PING})
+		if f := p.next(t); f.Cmd != proto.Command_PING {
+			t.Fatalf("got %v", f)
+		}
+		p.kicked(t, proto.Unavailable)
+		if took := time.Since(begun); took > 12*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // A ticket that no key verifies is refused for good only by a route that is sure to know
 // them all.
 func TestUnknownKeyIsNotFinalWhileKeysMayBeOld(t *testing.T) {
@@ -83,8 +128,8 @@ func TestUnknownKeyIsNotFinalWhileKeysMayBeOld(t *testing.T) {
 	})
 }
 
-// Who makes up tickets makes the node ask four times in a second at most, and not at all
-// for what is no ticket.
+// Forged tickets make the node ask at most four times per second. Bytes that are no
+// ticket at all cause no request.
 func TestMadeUpTicketsAskLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -105,7 +150,7 @@ func TestMadeUpTicketsAskLittle(t *testing.T) {
 	})
 }
 
-// What the store lost, nodes report again at once.
+// After a loss of the store, nodes report again at once what it lost.
 func TestLossOfTheStoreIsMadeGoodAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"sync/atomic"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -19,15 +17,11 @@ type metrics struct {
 	gaps            prometheus.Counter
 	batch           *prometheus.HistogramVec // by call
 	calls           *prometheus.CounterVec   // failed, by call
-	sends           *prometheus.CounterVec   // by code
 	differences     *prometheus.CounterVec   // by verdict
 }
 
-func newMetrics(r prometheus.Registerer, backlog *atomic.Int64) *metrics {
+func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
-	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "cim_node_backlog_bytes", Help: "Messages of clients that wait for a route.",
-	}, func() float64 { return float64(backlog.Load()) })
 	m := &metrics{
 		handshake: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "cim_node_handshake_seconds", Help: "From a verified login to its confirmation by a route.",
@@ -55,18 +49,12 @@ func newMetrics(r prometheus.Registerer, backlog *atomic.Int64) *metrics {
 		calls: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_node_calls_failed_total", Help: "Requests that no route answered.",
 		}, []string{"call"}),
-		sends: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "cim_node_send_answers_total", Help: "Messages of clients, by the code of their answer.",
-		}, []string{"code"}),
 		differences: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_node_reconcile_differences_total", Help: "What reconciliation found, by verdict.",
 		}, []string{"verdict"}),
 	}
-	for _, call := range []string{"report", "send", "reconcile", "pull", "move", "fire", "keys"} {
+	for _, call := range []string{"report", "send", "reconcile", "pull", "move", "fire", "keys", "cim-offline"} {
 		m.calls.WithLabelValues(call)
-	}
-	for _, code := range proto.Codes() {
-		m.sends.WithLabelValues(code.String())
 	}
 	for verdict := range proto.Verdict_value {
 		m.differences.WithLabelValues(verdict)

@@ -4,15 +4,27 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/node/api"
+	"github.com/cim-go/cim/node/cim"
+	"github.com/cim-go/cim/node/delayed"
+	"github.com/cim-go/cim/node/drain"
+	"github.com/cim-go/cim/node/forward"
+	"github.com/cim-go/cim/node/groups"
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/pull"
+	"github.com/cim-go/cim/node/report"
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/node/standstill"
+	"github.com/cim-go/cim/node/tickets"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/skew"
-	"github.com/cim-go/cim/proto/stream"
 )
 
 // Node is one node of a cluster. Make it with New and start it with Run.
@@ -21,25 +33,23 @@ type Node struct {
 	log     *slog.Logger
 	start   time.Time
 	metrics *metrics
-	origin  *proto.Origin
+	calls   *routes.Calls
 	hub     *hub.Hub[*session]
-	tokens  atomic.Pointer[[]string] // of routes; none: everybody may push
 	links   *link.Server
 
-	reporter   *reporter
-	lanes      [laneCount]*lane
-	puller     *puller
-	reconciler *reconciler
-	asker      *asker
-	keys       *keys
-	clocks     *skew.Clocks
-	lost       atomic.Int64 // when the store lost something, as a route told last
-	drainer    *drainer
-	streams    *stream.Server // of routes that push
-	backlog    atomic.Int64   // bytes of messages at the lanes
-	relays     *relays
-	storeTime  storeTime
-	used       usedIDs
+	reports    *report.Sessions
+	forwarder  *forward.Forwarder
+	pulls      *pull.Queue
+	watch      *standstill.Watch
+	reconciler *report.Reconciler
+	delayed    *delayed.Schedule
+	tickets    *tickets.Checker
+	drainer    *drain.Drainer[*session]
+	catchUps   cim.Config   // of CIM connections
+	offline    *cim.Offline // nil: there are no routes of CIM's to call
+	internal   *api.Server
+	groups     *groups.Groups[*session]
+	deliverer  *deliverer
 }
 
 // New checks the configuration, fills its defaults, and starts nothing.
@@ -52,33 +62,68 @@ func New(c Config) (*Node, error) {
 		config: c,
 		log:    c.Logger.With("node", c.ID),
 		start:  time.Now(),
-		origin: &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
-		hub:    hub.New[*session](),
+		calls: &routes.Calls{
+			Sessions: c.Sessions, Messages: c.Messages, Timeout: c.Timeouts.Call,
+			Origin: &proto.Origin{Node: c.ID, Boot: c.Boot, Address: c.Address},
+		},
+		hub: hub.New[*session](),
 	}
-	n.storeTime.begun = n.start
-	n.SetServiceTokens(c.ServiceToken, c.OtherTokens...)
-	n.metrics = newMetrics(c.Registerer, &n.backlog)
-	n.reporter = newReporter(n)
-	for i := range n.lanes {
-		n.lanes[i] = newLane(n)
-	}
-	n.puller = newPuller()
-	n.relays = newRelays(n)
-	n.reconciler = newReconciler(n)
-	n.asker = newAsker()
-	n.keys = newKeys(n)
-	n.drainer = newDrainer(n, c.Registerer)
-	n.streams = stream.NewServer(stream.ServerConfig{Handle: n.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
-	clocks, err := skew.New(c.Registerer, n.log)
-	if err != nil {
-		return nil, fmt.Errorf("node: %w", err)
-	}
-	n.clocks = clocks
 	links, err := link.NewServer(c.link(n.accept))
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
 	n.links = links
+	n.metrics = newMetrics(c.Registerer)
+	n.pulls = pull.New()
+	n.watch = report.NewWatch(c.Timeouts.Reconcile)
+	failed := func(call string) prometheus.Counter { return n.metrics.calls.WithLabelValues(call) }
+	n.groups = groups.New(groups.Config[*session]{
+		Hub: n.hub, Puller: reader{n.calls}, Queue: n.pulls, Process: n.watch,
+		Gaps: n.metrics.gaps, Failed: failed("pull"), Logger: n.log,
+	})
+	n.reports = report.NewSessions(report.Config{
+		Route: n.calls, Groups: n.groups, Timeout: c.Timeouts.Call,
+		Items: n.metrics.batch.WithLabelValues("report"), Failed: failed("report"),
+		ClosingsDropped: n.metrics.closingsDropped, MarksDropped: n.metrics.marksDropped, Logger: n.log,
+	})
+	n.deliverer = &deliverer{
+		boot: c.Boot, hub: n.hub, links: links, groups: n.groups,
+		pushed: n.metrics.pushed, gone: n.metrics.gone, differences: n.metrics.differences, log: n.log,
+	}
+	n.reconciler = report.NewReconciler(report.ReconcilerConfig{
+		Records: n.calls, Holder: n.hub, Leases: n.groups, Settler: n.deliverer, Watch: n.watch, Every: c.Timeouts.Reconcile,
+		Failed: failed("reconcile"), Logger: n.log,
+	})
+	n.deliverer.reconciler = n.reconciler
+	n.forwarder = forward.New(forward.Config{
+		Route: n.calls, Reconciler: n.reconciler, Links: links, Timeout: c.Timeouts.Send, BacklogBytes: c.Limits.BacklogBytes,
+		Items: n.metrics.batch.WithLabelValues("send"), Failed: failed("send"),
+		Registerer: c.Registerer, Logger: n.log,
+	})
+	clocks, err := skew.New(c.Registerer, n.log)
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	poller := &routes.Poller{
+		Route: n.calls, Verifier: c.Verifier, Clocks: clocks, Losses: n.forwarder, Now: c.Now, Logger: n.log,
+	}
+	n.delayed = delayed.New(delayed.Config{Poller: poller, Failed: failed("fire"), Logger: n.log})
+	n.deliverer.delayed = n.delayed
+	n.tickets = tickets.New(tickets.Config{
+		Node: c.ID, Verifier: c.Verifier, Open: c.CIM.Open, Poller: poller, Failed: failed("keys"), Logger: n.log,
+	})
+	n.catchUps = cim.Config{Puller: n.calls, Queue: n.pulls, Reports: n.reports, Failed: failed("pull"), Logger: n.log}
+	n.offline = cim.NewOffline(cim.OfflineConfig{
+		Call: c.CIM.Offline, Hub: n.hub, Records: n.calls, Failed: failed("cim-offline"), Registerer: c.Registerer, Logger: n.log,
+	})
+	n.drainer = drain.New(drain.Config[*session]{
+		Sessions: n.hub, Route: n.calls, Reconciler: n.reconciler, CIM: leaver{n.offline}, Elsewhere: c.Drain.Elsewhere,
+		Rate: c.Drain.Rate, Timeout: c.Drain.Timeout, Failed: failed("move"), Registerer: c.Registerer, Logger: n.log,
+	})
+	n.internal = api.New(api.Config{
+		Listener: c.Internal, Node: n.deliverer, Users: n.hub, Drainer: n.drainer, Open: c.CIM.Open,
+		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Members: c.Members, Metrics: c.Metrics, Ready: c.Ready,
+	})
 	return n, nil
 }
 
@@ -92,48 +137,75 @@ func (n *Node) Connections() int { return n.hub.Entries() }
 // Users returns how many users have a confirmed connection.
 func (n *Node) Users() int { return n.hub.Users() }
 
-// Reconcile makes the node go through everything it holds now instead of within
-// Config.ReconcileEvery. Call it when others may have given the node up.
-func (n *Node) Reconcile() { n.reconciler.hurry() }
+// Push delivers what a route has for this node. It does not wait for sockets. It keeps
+// parts of the request, which must not be changed afterwards. It is POST /push for a
+// route in the same process.
+func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer { return n.deliverer.Push(r) }
 
-// Run serves until ctx ends, a drain is over, or a listener fails. It then
-// accepts nothing more, says GoingAway on every connection that is left, reports
-// them closed, and returns within Config.StopTimeout, with nil unless a listener
-// was the reason.
+// Reconcile starts a reconciliation of everything now, instead of within
+// Timeouts.Reconcile. Call it when others may have removed the node from the members.
+func (n *Node) Reconcile() { n.reconciler.Hurry() }
+
+// Drain makes the node leave. It moves its users to other nodes, at most Drain.Rate per
+// second, and Run returns when none is left. Connections that are left after
+// Drain.Timeout, or at once if there is no other node, are closed with proto.GoingAway.
+// Drain does not block. Calling it again does nothing. To cut a drain short, end Run's
+// context.
+func (n *Node) Drain() { n.drainer.Start() }
+
+// Draining returns a channel that is closed once Drain was called, by the program or by
+// an operator over HTTP.
+func (n *Node) Draining() <-chan struct{} { return n.drainer.Started() }
+
+// AskToFire makes the node call a route within a second for delayed messages that are
+// due. Call it when members have gone, because perhaps only they knew of some messages.
+func (n *Node) AskToFire() { n.delayed.Soon() }
+
+// Handler returns what the internal port serves. Run serves it. A program may mount it
+// elsewhere, too.
+func (n *Node) Handler() http.Handler { return n.internal.Handler() }
+
+// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config. From now on a
+// request must bear one of these. Streams that are open stay. An empty token is none.
+func (n *Node) SetServiceTokens(token string, others ...string) {
+	n.internal.SetTokens(append([]string{token}, others...)...)
+}
+
+// Run serves until ctx ends, a drain is over, or a listener fails. Then it accepts nothing
+// more, closes every connection that is left with GoingAway, reports them closed, and
+// returns within Timeouts.Stop. The error is nil unless a listener failed.
 func (n *Node) Run(ctx context.Context) error {
 	serving, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	// What works for connections ends after them.
+	// The workers of connections end after them.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var workers, reporting sync.WaitGroup
 	ended := make(chan struct{})
-	reporting.Go(func() { n.reporter.run(work, ended) })
-	for _, l := range n.lanes {
-		workers.Go(func() { l.run(work) })
-	}
-	workers.Go(func() { n.puller.run(work) })
-	workers.Go(func() { n.reconciler.run(work) })
+	reporting.Go(func() { n.reports.Run(work, ended) })
+	reporting.Go(func() { n.offline.Run(work, ended) })
+	workers.Go(func() { n.forwarder.Run(work) })
+	workers.Go(func() { n.pulls.Run(work) })
+	workers.Go(func() { n.reconciler.Run(work) })
 	workers.Go(func() { n.watchLoad(work) })
-	workers.Go(func() { n.askToFire(work) })
-	workers.Go(func() { n.keys.run(work) })
+	workers.Go(func() { n.delayed.Run(work) })
+	workers.Go(func() { n.tickets.Run(work) })
 	workers.Go(func() {
 		defer giveUp()
-		n.drainer.run(serving)
+		n.drainer.Run(serving)
 	})
 	var httpErr error
 	workers.Go(func() {
 		defer giveUp()
-		httpErr = n.serveHTTP(work)
+		httpErr = n.internal.Run(work)
 	})
 
 	n.log.Info("node serves", "peer", n.config.Clients.Addr().String())
 	err := n.links.Run(serving, n.config.Clients)
 	n.log.Info("node stops")
 
-	// The links took at most four seconds; what is left is for the goodbyes to
-	// the routes.
-	bound := time.AfterFunc(n.config.StopTimeout/2, stop)
+	// The links took at most four seconds. The rest is for the last reports.
+	bound := time.AfterFunc(n.config.Timeouts.Stop/2, stop)
 	defer bound.Stop()
 	close(ended)
 	reporting.Wait()
@@ -145,23 +217,23 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// watchLoad tells the program how full the node is when an eighth was passed,
-// until ctx ends.
+// watchLoad calls Config.Load with the load in eighths of the capacity, each time that it
+// changes. It returns when ctx ends.
 func (n *Node) watchLoad(ctx context.Context) {
-	if n.config.Load == nil || n.config.Capacity == 0 {
+	if n.config.Load == nil || n.config.Limits.Capacity == 0 {
 		return
 	}
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
-	told := 0
+	last := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
 		}
-		if eighths := n.hub.Entries() * 8 / n.config.Capacity; eighths != told {
-			told = eighths
+		if eighths := n.hub.Entries() * 8 / n.config.Limits.Capacity; eighths != last {
+			last = eighths
 			n.config.Load(eighths)
 		}
 	}

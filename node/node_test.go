@@ -22,7 +22,7 @@ func TestNewChecksItsConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := Config{
-		ID: "n1", Clients: newPipes(), Internal: newPipes(), Route: new(script),
+		ID: "n1", Clients: newPipes(), Internal: newPipes(), Sessions: new(script), Messages: new(script),
 		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	}
 	if _, err := New(good); err != nil {
@@ -32,14 +32,14 @@ func TestNewChecksItsConfig(t *testing.T) {
 		"no id":         func(c *Config) { c.ID = "" },
 		"no listener":   func(c *Config) { c.Clients = nil },
 		"no internal":   func(c *Config) { c.Internal = nil },
-		"no route":      func(c *Config) { c.Route = nil },
+		"no route":      func(c *Config) { c.Messages = nil },
 		"no verifier":   func(c *Config) { c.Verifier = nil },
 		"no token":      func(c *Config) { c.ServiceToken = "" },
-		"capacity":      func(c *Config) { c.Capacity = -1 },
-		"drain rate":    func(c *Config) { c.DrainRate = -1 },
-		"drain timeout": func(c *Config) { c.DrainTimeout = -1 },
-		"ping interval": func(c *Config) { c.PingEvery = 1500 },
-		"outbox":        func(c *Config) { c.OutboxBytes = -1 },
+		"capacity":      func(c *Config) { c.Limits.Capacity = -1 },
+		"drain rate":    func(c *Config) { c.Drain.Rate = -1 },
+		"drain timeout": func(c *Config) { c.Drain.Timeout = -1 },
+		"ping interval": func(c *Config) { c.Timeouts.PingEvery = 1500 },
+		"outbox":        func(c *Config) { c.Limits.OutboxBytes = -1 },
 	} {
 		c := good
 		spoil(&c)
@@ -56,7 +56,7 @@ func TestMetricsArePresentAtZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := New(Config{
-		ID: "n1", Clients: newPipes(), Internal: newPipes(), Route: new(script), Registerer: r,
+		ID: "n1", Clients: newPipes(), Internal: newPipes(), Sessions: new(script), Messages: new(script), Registerer: r,
 		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	}); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func onSockets(t testing.TB) (w *town, clients, internal string) {
 		return ln
 	}
 	c, i := listen(), listen()
-	w = start(t, func(config *Config) { config.Clients, config.Internal, config.Open = c, i, true })
+	w = start(t, func(config *Config) { config.Clients, config.Internal, config.CIM.Open = c, i, true })
 	return w, c.Addr().String(), i.Addr().String()
 }
 
@@ -162,7 +162,7 @@ func TestRunEndsWithItsInternalPort(t *testing.T) {
 	}
 	internal := newPipes()
 	n, err := New(Config{
-		ID: "n1", Clients: newPipes(), Internal: internal, Route: new(script),
+		ID: "n1", Clients: newPipes(), Internal: internal, Sessions: new(script), Messages: new(script),
 		Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
 	})
 	if err != nil {
@@ -174,17 +174,17 @@ func TestRunEndsWithItsInternalPort(t *testing.T) {
 	}
 }
 
-// drain is a connection in memory that logs in, takes everything and says no more.
-type drain struct {
+// sink is a connection in memory that logs in, takes everything and says no more.
+type sink struct {
 	net.Conn
 	login []byte
 	once  sync.Once
 	done  chan struct{}
 }
 
-func (d *drain) Write(p []byte) (int, error) { return len(p), nil }
+func (d *sink) Write(p []byte) (int, error) { return len(p), nil }
 
-func (d *drain) Read(p []byte) (int, error) {
+func (d *sink) Read(p []byte) (int, error) {
 	if n := copy(p, d.login); n > 0 {
 		d.login = d.login[n:]
 		return n, nil
@@ -193,9 +193,9 @@ func (d *drain) Read(p []byte) (int, error) {
 	return 0, net.ErrClosed
 }
 
-func (d *drain) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "drain"} }
+func (d *sink) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "drain"} }
 
-func (d *drain) Close() error {
+func (d *sink) Close() error {
 	d.once.Do(func() { close(d.done) })
 	return nil
 }
@@ -210,7 +210,7 @@ func BenchmarkPushEveryone(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		w.ln.conns <- &drain{login: login, done: make(chan struct{})}
+		w.ln.conns <- &sink{login: login, done: make(chan struct{})}
 	}
 	for w.Users() < users {
 		waitABit()
@@ -225,5 +225,3 @@ func BenchmarkPushEveryone(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*users), "ns/delivery")
 }
-
-var _ Route = (*script)(nil)

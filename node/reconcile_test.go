@@ -196,7 +196,7 @@ func TestPushMayAskForReconciliation(t *testing.T) {
 	})
 }
 
-// What a route tells of may be on its way.
+// A message that a route reports may still be on its way.
 func TestReconcileWaitsForPushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, proto.Everyone, 1)
@@ -207,9 +207,9 @@ func TestReconcileWaitsForPushes(t *testing.T) {
 			}
 		})
 		c.Reconcile()
-		time.Sleep(relayWait / 2)
+		time.Sleep(pullWait / 2)
 		c.pushes(item)
-		time.Sleep(relayWait)
+		time.Sleep(pullWait)
 		gets(t, c.members[0], "1")
 		if n := c.route.pullCount(); n != 0 {
 			t.Errorf("%d pulls", n)
@@ -217,8 +217,9 @@ func TestReconcileWaitsForPushes(t *testing.T) {
 	})
 }
 
-// A client left the node while it stood still, and sent the same again elsewhere.
-// What it wrote before, and is read only now, must not be stored behind that.
+// A client left the node while the node stood still, and sent the same message again
+// elsewhere. The node reads the client's earlier bytes only now. They must not be
+// stored behind that message.
 func TestNodeThatStoodStillReconcilesBeforeItHandsOn(t *testing.T) {
 	for name, moved := range map[string]bool{"the client has gone": true, "it has not": false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -229,7 +230,7 @@ func TestNodeThatStoodStillReconcilesBeforeItHandsOn(t *testing.T) {
 				w.route.differ(phone(proto.Verdict_DISPLACED))
 			}
 			before := time.Now().Add(-10 * time.Second)
-			w.reconciler.surely.Store(&before)
+			w.watch.Vouch(before)
 			p.write(t, send("a"))
 			time.Sleep(time.Second)
 			w.route.mu.Lock()
@@ -238,17 +239,5 @@ func TestNodeThatStoodStillReconcilesBeforeItHandsOn(t *testing.T) {
 				t.Errorf("%s: handed on %v", name, handed)
 			}
 		})
-	}
-}
-
-// A machine that sleeps stops one of the clocks.
-func TestElapsedIsTheLargerOfTheClocks(t *testing.T) {
-	now := time.Now()
-	slept := now.Round(0).Add(time.Hour) // the wall clock only
-	if d := elapsed(now, slept); d < time.Hour {
-		t.Errorf("elapsed %v", d)
-	}
-	if d := elapsed(now, now.Add(time.Minute)); d != time.Minute {
-		t.Errorf("elapsed %v", d)
 	}
 }

@@ -1,11 +1,17 @@
 package node
 
 import (
+	"context"
 	"sync"
 	"time"
 
+	"github.com/cim-go/cim/node/cim"
+	"github.com/cim-go/cim/node/drain"
+	"github.com/cim-go/cim/node/forward"
+	"github.com/cim-go/cim/node/groups"
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 )
@@ -16,49 +22,35 @@ type phase uint8
 const (
 	connecting phase = iota // no login yet
 	pending                 // the login was verified, no route has confirmed it
-	open                    // the live connection of its device, as far as we know
+	open                    // the live connection of its device, as far as the node knows
 	closed                  // the link takes nothing more
 )
 
-// session is a connection and who it belongs to. It is its link's handler and
-// its hub entry's peer. There is one for every idle connection.
+// session is a connection and the user's device that it belongs to. It is the handler
+// of its link and the peer of its entry in the hub. Every idle connection has one.
 type session struct {
 	// Set at the start, read by all.
 	node *Node
 	link *link.Link
 
 	// Set by login before the phase is pending, read by all after that.
-	entry     hub.Entry[*session]   // who it is
-	displaces int64                 // the ticket says which number
-	proof     [token.ProofSize]byte // for routes, of what the ticket says
-	feed      *cimFeed              // of a CIM connection, else nil
+	entry     hub.Entry[*session]   // its user and device
+	displaces int64                 // the number that the ticket names
+	proof     [token.ProofSize]byte // for routes, with the values of the ticket
+	catchUp   *cim.CatchUp          // of a CIM connection, else nil
 
-	// Set by the read loop with the first message, before the lane has it.
-	sending *sending
+	// Owned by the read loop, made with the first message.
+	sender *forward.Sender
 
 	mu         sync.Mutex
 	phase      phase
-	unverified bool          // the login waits for the keys of tickets
-	asked      bool          // an opening left for a route, so a closing must follow
-	held       bool          // the link does not read because of what is at the lane
-	unanswered int32         // SENDs at the lane
-	bytes      int32         // of their texts
-	since      time.Duration // accepted, then logged in; from the node's start
-	number     int64         // the session's; a CIM connection learns it at opening
-	departure  *departure    // from a node that drains; nil: not asked to go
+	unverified bool             // the login waits for the keys of tickets
+	silent     bool             // it was closed for its silence
+	asked      bool             // an opening left for a route, so a closing must follow
+	since      time.Duration    // accepted; then its ticket waits for a key; then logged in; from the node's start
+	number     int64            // the session's; a CIM connection learns it at opening
+	departure  *drain.Departure // from a node that drains; nil: not asked to go
 }
-
-// sending is what is kept of a connection that sends.
-type sending struct {
-	novelty novelty
-	refused *refusals // what its sender has to send again before anything else is taken; nil: nothing. Owned by the lane
-}
-
-// What one connection may have at the lane before it is not read any more.
-const (
-	maxUnanswered      = 64
-	maxUnansweredBytes = 256 << 10
-)
 
 func (s *session) at() phase {
 	s.mu.Lock()
@@ -74,18 +66,46 @@ func (s *session) Handle(f *proto.Frame) {
 		s.login(f)
 	case f.Cmd == proto.Command_PING:
 		s.ping()
-	case s.feed != nil:
-		// CIM's client sends nothing but its login and pings; what another one
-		// may send means nothing here.
+	case s.catchUp != nil:
+		// CIM's client sends nothing but its login and pings. Any other frame shows only
+		// that the client lives.
+		s.catchUp.Heard()
 	case f.Cmd == proto.Command_SEND && at == open:
-		s.send(f)
+		if s.sender == nil {
+			s.sender = s.node.forwarder.NewSender(s, s.link, s.Current())
+		}
+		s.sender.Send(f)
 	case f.Cmd == proto.Command_ACK && at == open:
-		s.node.reporter.acked(s, f.Cursors, f.Shown)
+		s.node.reports.Acked(s, f.Cursors, f.Shown)
 	case at == pending:
 		s.link.Close(proto.BadFrame, "Nothing may be sent before the login answer.")
 	default:
 		s.link.Close(proto.BadFrame, "")
 	}
+}
+
+// User returns the session's user.
+func (s *session) User() int64 { return s.entry.User() }
+
+// Gone implements forward.Connection, report.Opener and cim.Session.
+func (s *session) Gone() bool { return s.at() == closed }
+
+// Answer implements forward.Connection. The sender's own copy is not pushed to this
+// connection, which learns its place from the answer.
+func (s *session) Answer(id string, r *proto.SendResult) {
+	code := proto.Code(r.Code)
+	if at := r.At; at != nil && code == proto.OK {
+		s.node.hub.Know(&s.entry, &proto.Mark{
+			Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(s.entry.User(), id),
+		})
+	}
+	f := &proto.Frame{
+		Cmd: proto.Command_SEND_ANSWER, Id: id, Code: r.Code, ReqMsg: r.Message, At: r.At, Prev: r.Prev, Time: r.Time,
+	}
+	if code != proto.OK && f.ReqMsg == "" {
+		f.ReqMsg = code.Text()
+	}
+	s.link.Send(link.NewPacket(f))
 }
 
 var (
@@ -94,12 +114,12 @@ var (
 )
 
 func (s *session) ping() {
-	if s.feed == nil {
+	if s.catchUp == nil {
 		s.link.Send(pong)
 		return
 	}
 	s.link.Send(pongCIM)
-	s.feed.pinged()
+	s.catchUp.Heard()
 }
 
 // Tick implements link.Handler.
@@ -107,47 +127,51 @@ func (s *session) Tick(now time.Time) {
 	s.mu.Lock()
 	waits, waited := s.phase == pending, now.Sub(s.node.start)-s.since
 	opened := s.phase == open
+	unverified := s.phase == connecting && s.unverified
 	s.mu.Unlock()
 	switch {
+	case unverified && waited > s.node.config.Timeouts.Open:
+		s.link.Close(proto.Unavailable, "") // no route returns the keys; another node may have them
 	case waits && s.late(now, waited):
 		s.link.Close(proto.NotOpened, "")
-	case opened && s.feed != nil:
-		s.feed.tick()
+	case opened && s.catchUp != nil:
+		s.catchUp.Tick(now)
 	}
 }
 
-// queuedAtMost is how many times Config.OpenTimeout a session waits to be confirmed as
-// long as others are: its turn comes, and a new connection would begin anew.
+// A session waits for queuedAtMost times Timeouts.Open at most, if others are being
+// confirmed meanwhile. It waits that long because a new connection would be at the end
+// of the line again.
 const queuedAtMost = 6
 
-// late reports whether a session that has waited so long to be confirmed is given up.
+// late reports whether the session has waited too long for its confirmation.
 func (s *session) late(now time.Time, waited time.Duration) bool {
-	most := s.node.config.OpenTimeout
-	stuck := now.Sub(s.node.start) - time.Duration(s.node.reporter.progressed.Load())
+	most := s.node.config.Timeouts.Open
+	stuck := s.node.reports.Stuck(now)
 	return waited > most && (stuck > most || waited > queuedAtMost*most)
 }
 
 // Push implements hub.Peer.
 func (s *session) Push(p *link.Packet) {
 	switch cmd := p.Frame().Cmd; {
-	case s.feed == nil && cmd == proto.Command_DELIVERED:
-		if !s.link.Offer(p) { // a link that lags is spared
+	case s.catchUp == nil && cmd == proto.Command_DELIVERED:
+		if !s.link.Offer(p) { // dropped if the link lags
 			s.node.metrics.marksDropped.Inc()
 		}
-	case s.feed == nil:
+	case s.catchUp == nil:
 		s.link.Send(p)
 	case cmd == proto.Command_MESSAGE:
-		s.feed.push(p)
+		s.catchUp.Push(p)
 	default:
 		for _, mark := range p.Marks() {
-			s.feed.observe(mark.Position())
+			s.catchUp.Observe(mark.Position())
 		}
 	}
 }
 
 // PushAll implements hub.Peer.
 func (s *session) PushAll(b *link.Batch) {
-	if s.feed == nil {
+	if s.catchUp == nil {
 		s.link.SendAll(b)
 		return
 	}
@@ -156,35 +180,66 @@ func (s *session) PushAll(b *link.Batch) {
 	}
 }
 
-// tell says that a log goes further than the peer was sent.
-func (s *session) tell(mark *proto.Mark) { s.Push(newestPacket(mark)) }
+// tell sends the end of a log to the client.
+func (s *session) tell(mark *proto.Mark) { s.Push(groups.Newest(mark)) }
 
-func newestPacket(mark *proto.Mark) *link.Packet {
-	return link.NewPacket(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: []*proto.Mark{mark}})
+// Reopen implements groups.Member.
+func (s *session) Reopen() { s.node.reports.Open(s) }
+
+// reader reads logs as sessions.
+type reader struct{ calls *routes.Calls }
+
+// Pull implements groups.Puller.
+func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto.PullAnswer, error) {
+	return r.calls.Pull(ctx, &proto.PullRequest{Session: s.Current(), After: after, Limit: proto.MaxPull})
 }
 
-// evict closes a session that a route calls closed or displaced: there is
-// nothing to report.
+// evict closes a session that a route calls closed or displaced. There is nothing to
+// report.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	s.link.Close(code, "")
 }
 
-// Closed implements link.Handler. The number is reported closed, which is for
-// good, only if no other connection has it: a ticket may have been used again.
+// Closed implements link.Handler. It reports a number closed only if no other
+// connection has it. A ticket may be used twice, and a closed number stays closed. The
+// number of a CIM connection is always its own. Its report shows routes that this node
+// was alive when the connection ended.
 func (s *session) Closed(code proto.Code) {
 	s.mu.Lock()
 	was, asked, number, way := s.phase, s.asked, s.number, s.departure
 	s.phase = closed
+	s.silent = code == proto.Silent
 	s.mu.Unlock()
-	s.node.drainer.left(way, code)
+	s.node.drainer.Left(way, code)
 	if was != pending && was != open {
 		return
 	}
 	last := s.node.hub.Leave(&s.entry)
-	if last && asked && number != 0 {
-		s.node.reporter.closed(s.proto(number))
+	if s.catchUp != nil && !way.Announced() {
+		newest := number
+		if code == proto.LoggedOut { // which voids later numbers, too: the store does not know whether there is one
+			newest = 0
+		}
+		s.node.offline.Add(s.entry.User(), s.entry.Name(), newest)
 	}
+	if (last || s.catchUp != nil) && asked && number != 0 {
+		s.node.reports.Closed(s, s.proto(number))
+	}
+}
+
+// Ending implements link.Handler. A CIM client acknowledges nothing. The end of its
+// connection shows what it has read. If the node closed the connection because the
+// client was silent, the end shows nothing. The client's process may have stopped
+// before it read some bytes.
+func (s *session) Ending() (ended func(read bool)) {
+	s.mu.Lock()
+	opened, silent := s.number != 0, s.silent
+	s.mu.Unlock()
+	if s.catchUp == nil || !opened || silent {
+		return nil
+	}
+	return s.catchUp.Ended
 }
 
 // proto returns the session as routes know it.
@@ -197,15 +252,67 @@ func (s *session) proto(number int64) *proto.Session {
 // describe fills in the session as routes know it.
 func (s *session) describe(p *proto.Session, number int64) {
 	p.User, p.Name, p.Device, p.Number = s.entry.User(), s.entry.Name(), s.entry.Device(), number
-	if s.feed == nil {
+	if s.catchUp == nil {
 		p.Proof = s.proof[:]
 	}
 }
 
-// current is proto with the number it has now.
-func (s *session) current() *proto.Session {
+// Current returns the session as routes know it, with the number that it has now. It
+// implements report.Acker.
+func (s *session) Current() *proto.Session {
 	s.mu.Lock()
 	number := s.number
 	s.mu.Unlock()
 	return s.proto(number)
 }
+
+// LeavesAt implements drain.Session.
+func (s *session) LeavesAt(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == open && s.departure.Due(now)
+}
+
+// MoveItem implements drain.Session.
+func (s *session) MoveItem() *proto.MoveItem {
+	if s.catchUp != nil {
+		return nil
+	}
+	current := s.Current()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &proto.MoveItem{Session: current, Avoid: s.departure.Tried()}
+}
+
+// Depart implements drain.Session.
+func (s *session) Depart(again time.Time, to *proto.Moved) {
+	s.mu.Lock()
+	if s.departure == nil {
+		s.departure = new(drain.Departure)
+	}
+	s.departure.Note(again, to.GetNode())
+	s.mu.Unlock()
+	if to != nil {
+		s.link.Send(link.NewPacket(&proto.Frame{
+			Cmd: proto.Command_REDIRECT, Ticket: to.Ticket, Node: to.Node, NodeAddress: to.Address, Tls: to.Tls, NodePath: to.Path,
+		}))
+	}
+}
+
+// Announce implements cim.Leaving.
+func (s *session) Announce() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.departure.Announce()
+}
+
+// Open implements cim.Leaving.
+func (s *session) Open() bool { return s.at() == open }
+
+// GoAway implements cim.Leaving.
+func (s *session) GoAway() { s.link.Close(proto.GoingAway, "") }
+
+// leaver closes CIM connections for a drain. It implements drain.Closer.
+type leaver struct{ offline *cim.Offline }
+
+func (l leaver) Leave(s *session) { l.offline.Leave(s, s.User(), s.entry.Name()) }

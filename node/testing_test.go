@@ -16,13 +16,39 @@ import (
 	"go.uber.org/goleak"
 	gproto "google.golang.org/protobuf/proto"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if !aside() {
+		goleak.VerifyTestMain(m)
+	}
+}
+
+// aside plays the part of a child process instead of the tests, in a process that is one.
+var aside = func() bool { return false }
 
 const epoch = 9
+
+const (
+	pullWait   = 50 * time.Millisecond // before the node pulls what a group lacks
+	lateAnswer = 10 * time.Second      // that an answer may take which pushes overtook
+
+	noticeTime = 2 * time.Second        // from the beginning of a drain to its first step
+	stepEvery  = 100 * time.Millisecond // of a drain
+	moveTime   = 20 * time.Second       // that a redirected client has
+
+	pullRoom     = 64 << 10               // bytes that may wait in an outbox for a CIM connection to pull
+	mostNotices  = 5                      // that a CIM connection gets within noticesTime
+	noticesTime  = 10 * time.Second       //
+	callsAtATime = 8                      // of CIM's routes
+	callTime     = 3 * time.Second        // of one of them
+	callsLast    = 250 * time.Millisecond // what CIM's route sent before a call may be on its way
+	giveUpAfter  = 30 * time.Second       // since the connection ended
+)
 
 var errAway = errors.New("route is away")
 
@@ -252,14 +278,36 @@ func (s *script) ackings() map[int64]int64 {
 	return maps.Clone(logs)
 }
 
+// received returns how far each log was received by the systems of CIM clients.
+func (s *script) received() map[int64]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	logs := make(map[int64]int64)
+	for _, r := range s.reports {
+		for _, a := range r.Acked {
+			for _, mark := range a.Received {
+				logs[mark.Log] = mark.Number
+			}
+		}
+	}
+	return logs
+}
+
+func (s *script) reported() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.reports)
+}
+
 // town is a node with its route and ways to connect.
 type town struct {
 	*Node
-	route  *script
-	issuer *token.Issuer
-	ln     *pipes
-	stop   func()        // ends Run and waits for it
-	ended  chan struct{} // closed when Run has returned
+	route    *script
+	registry *prometheus.Registry
+	issuer   *token.Issuer
+	ln       *pipes
+	stop     func()        // ends Run and waits for it
+	ended    chan struct{} // closed when Run has returned
 }
 
 const nodeID = "n1"
@@ -271,10 +319,10 @@ func start(t testing.TB, change func(*Config)) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{route: new(script), issuer: issuer, ln: newPipes()}
+	w := &town{route: new(script), registry: prometheus.NewRegistry(), issuer: issuer, ln: newPipes()}
 	c := Config{
 		ID: nodeID, Boot: 77, Address: "10.0.0.1:8081", Clients: w.ln, Internal: newPipes(),
-		Route: w.route, Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret",
+		Sessions: w.route, Messages: w.route, Verifier: token.NewVerifier(issuer.Public()...), ServiceToken: "secret", Registerer: w.registry,
 	}
 	if change != nil {
 		change(&c)
@@ -299,7 +347,7 @@ func start(t testing.TB, change func(*Config)) *town {
 	return w
 }
 
-func inOpenMode(c *Config) { c.Open = true }
+func inOpenMode(c *Config) { c.CIM.Open = true }
 
 // inBubble runs a test in a synctest bubble.
 func inBubble(f func(t *testing.T)) func(*testing.T) {

@@ -1,13 +1,7 @@
 package node
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,34 +10,8 @@ import (
 	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/vectors"
 )
-
-// rule is a case of proto/vectors, whose README.md says what its fields mean.
-type rule struct {
-	Name  string
-	For   []string
-	Log   int64
-	Known []string
-	Steps []step
-}
-
-type step struct {
-	Login  *struct{ Newest, Cursors []string }
-	Push   string
-	Prev   string
-	Newest string
-	Page   *struct {
-		Newest   string
-		Messages []string
-		Through  string
-	}
-	Refused string
-	Wait    bool
-
-	Show []string
-	Pull string
-	At   string
-}
 
 // follower is the user who follows the log in the vectors.
 const follower = int64(42)
@@ -52,7 +20,7 @@ const follower = int64(42)
 // steps say.
 type stand struct {
 	*town
-	rule rule
+	rule vectors.Case
 	log  int64
 	peer *peer // the follower's; nil: not logged in yet
 
@@ -65,35 +33,9 @@ type stand struct {
 	over  chan struct{}
 }
 
-// rules returns the cases that a follower plays.
-func rules(t *testing.T, name string) map[string]rule {
-	t.Helper()
-	files, err := filepath.Glob("../proto/vectors/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	all := make(map[string]rule)
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var list []rule
-		if err := json.Unmarshal(b, &list); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, r := range list {
-			if r.For == nil || slices.Contains(r.For, name) {
-				all[fmt.Sprintf("%s/%s", strings.TrimSuffix(filepath.Base(file), ".json"), r.Name)] = r
-			}
-		}
-	}
-	return all
-}
-
-func newStand(t *testing.T, r rule, log int64) *stand {
+func newStand(t *testing.T, r vectors.Case, log int64) *stand {
 	s := &stand{
-		town: start(t, func(c *Config) { c.Open, c.CallTimeout = true, time.Minute }),
+		town: start(t, func(c *Config) { c.CIM.Open, c.Timeouts.Call = true, time.Minute }),
 		rule: r, log: log, end: &proto.Mark{Log: log}, alone: true,
 		under: make(chan *proto.PullAnswer), over: make(chan struct{}),
 	}
@@ -102,35 +44,23 @@ func newStand(t *testing.T, r rule, log int64) *stand {
 	return s
 }
 
-// mark reads a position.
-func (s *stand) mark(text string) *proto.Mark {
-	place, _, _ := strings.Cut(text, " ")
-	part := strings.Split(place, "/")
-	if len(part) != 3 {
-		return &proto.Mark{Log: s.log}
-	}
-	epoch, err := strconv.ParseUint(part[0], 16, 64)
-	number, err2 := strconv.ParseInt(part[1], 10, 64)
-	if err != nil || err2 != nil {
-		panic("position " + text)
-	}
-	return &proto.Mark{Log: s.log, Epoch: epoch, Number: number, Key: part[2]}
+func (s *stand) mark(e vectors.Entry) *proto.Mark {
+	return &proto.Mark{Log: s.log, Epoch: e.Epoch, Number: e.Number, Key: e.Key}
 }
 
-func (s *stand) marks(list []string) (all []*proto.Mark) {
-	for _, text := range list {
-		all = append(all, s.mark(text))
+func (s *stand) marks(list []vectors.Entry) (all []*proto.Mark) {
+	for _, e := range list {
+		all = append(all, s.mark(e))
 	}
 	return all
 }
 
-// stored reads an entry. Its text is its key, which is all that a CIM client is told.
-func (s *stand) stored(text, prev string) *proto.Stored {
-	at := s.mark(text)
-	_, kind, _ := strings.Cut(text, " ")
+// stored returns an entry. Its text is its key, which is all that a CIM client is told.
+func (s *stand) stored(e vectors.Entry, prev string) *proto.Stored {
+	at := s.mark(e)
 	entry := &proto.Entry{
 		FromName: "user", Text: at.Key, Time: 1,
-		Kind: map[string]proto.Kind{"join": proto.Kind_JOIN, "leave": proto.Kind_LEAVE, "hidden": 99}[kind],
+		Kind: map[string]proto.Kind{"join": proto.Kind_JOIN, "leave": proto.Kind_LEAVE, "hidden": 99}[e.Kind],
 	}
 	if s.log == proto.Inbox {
 		entry.To = follower
@@ -234,8 +164,8 @@ func (s *stand) opening(number int64, newest, cursors []*proto.Mark) {
 	})
 }
 
-func (s *stand) push(text, prev string) {
-	e := s.stored(text, prev)
+func (s *stand) push(entry vectors.Entry, prev string) {
+	e := s.stored(entry, prev)
 	s.tell(e)
 	item := &proto.PushItem{Stored: e}
 	if s.log == proto.Inbox {
@@ -262,9 +192,9 @@ func (s *stand) known() (first *proto.Mark, rest func()) {
 	list := s.rule.Known
 	s.tell(s.stored(list[0], ""))
 	return s.mark(list[0]), func() {
-		for i, text := range list[1:] {
-			s.push(text, s.mark(list[i]).Key)
-			time.Sleep(4 * relayWait)
+		for i, e := range list[1:] {
+			s.push(e, list[i].Key)
+			time.Sleep(4 * pullWait)
 		}
 	}
 }
@@ -301,7 +231,7 @@ func (s *stand) same(got, want []*proto.Mark) bool {
 }
 
 // read answers the pull under way as a step says.
-func (s *stand) read(t *testing.T, at step) {
+func (s *stand) read(t *testing.T, at vectors.Step) {
 	t.Helper()
 	answer := new(proto.PullAnswer)
 	if at.Page == nil {
@@ -310,12 +240,11 @@ func (s *stand) read(t *testing.T, at step) {
 		s.mu.Unlock()
 	} else {
 		answer.Newest = s.mark(at.Page.Newest) // what was pushed since may be behind it
-		for _, text := range at.Page.Messages {
-			answer.Entries = append(answer.Entries, s.stored(text, ""))
-			answer.Through = s.mark(text)
+		for _, e := range at.Page.Messages {
+			answer.Entries = append(answer.Entries, s.stored(e, ""))
 		}
-		if at.Page.Through != "" {
-			answer.Through = s.mark(at.Page.Through)
+		if end := at.Page.End(); end.Number > 0 {
+			answer.Through = s.mark(end)
 		}
 		s.tell(answer.Entries...)
 	}
@@ -326,12 +255,12 @@ func (s *stand) read(t *testing.T, at step) {
 
 // A relay plays a rule of any log as a group's, and everyone's as such.
 func TestRelayFollowsTheRulesOfOrder(t *testing.T) {
-	for name, r := range rules(t, "relay") {
-		t.Run(name, inBubble(func(t *testing.T) { playRelay(t, r) }))
+	for _, r := range vectors.Of(t, "relay") {
+		t.Run(r.Name, inBubble(func(t *testing.T) { playRelay(t, r) }))
 	}
 }
 
-func playRelay(t *testing.T, r rule) {
+func playRelay(t *testing.T, r vectors.Case) {
 	log := room
 	if r.Log == proto.Everyone {
 		log = proto.Everyone
@@ -355,8 +284,8 @@ func playRelay(t *testing.T, r rule) {
 	s.mu.Lock()
 	s.alone = false
 	s.mu.Unlock()
-	for i, at := range append(r.Steps, step{Wait: true}) {
-		if i == len(r.Steps) && r.Steps[i-1].Pull != "" {
+	for i, at := range append(r.Steps, vectors.Step{Wait: true}) {
+		if i == len(r.Steps) && r.Steps[i-1].Pull != nil {
 			break // nothing says what is answered
 		}
 		switch {
@@ -365,19 +294,19 @@ func playRelay(t *testing.T, r rule) {
 		case at.Login != nil:
 			s.ends(s.mark(at.Login.Newest[0]))
 			s.renew(s.marks(at.Login.Newest)...)
-		case at.Newest != "":
-			s.ends(s.mark(at.Newest))
-			s.renew(s.mark(at.Newest))
-		case at.Push != "":
-			s.push(at.Push, at.Prev)
+		case at.Newest != nil:
+			s.ends(s.mark(*at.Newest))
+			s.renew(s.mark(*at.Newest))
+		case at.Push != nil:
+			s.push(*at.Push, at.Prev)
 		case at.Page != nil, at.Refused != "":
 			s.read(t, at)
 		}
 		switch {
 		case at.Wait:
-			time.Sleep(2 * relayRetry)
-		case at.Pull != "" && at.Page == nil && at.Refused == "": // what does not fit may be late only
-			time.Sleep(2 * relayWait)
+			time.Sleep(2 * time.Second)
+		case at.Pull != nil && at.Refused == "": // what does not fit may be late only
+			time.Sleep(2 * pullWait)
 		}
 		got, told := s.shown()
 		if at.Refused != "" { // the members go on by themselves
@@ -387,35 +316,31 @@ func playRelay(t *testing.T, r rule) {
 			return
 		}
 		asked, pull := s.pulls(), []*proto.Mark(nil)
-		if at.Pull != "" {
-			pull = []*proto.Mark{s.mark(at.Pull)}
+		if at.Pull != nil {
+			pull = []*proto.Mark{s.mark(*at.Pull)}
 		}
 		if !slices.Equal(got, at.Show) || !s.same(asked, pull) {
 			t.Fatalf("step %d: shown %q, want %q; pulls behind %v, want %v", i+1, got, at.Show, asked, pull)
 		}
-		if at.At == "" {
+		if at.At == nil {
 			continue
 		}
-		relay := s.relays.of(log)
-		relay.mu.Lock()
-		last := relay.last
-		relay.mu.Unlock()
-		if !gproto.Equal(last, s.mark(at.At)) {
+		last := s.groups.Of(log).Status().Last
+		if !gproto.Equal(last, s.mark(*at.At)) {
 			t.Fatalf("step %d: stands at %v, want %v", i+1, last, at.At)
 		}
 	}
 }
 
-// A feed keeps nothing that comes early: it pulls at once, shows what is pushed
-// meanwhile with the next page, and asks again for what a page lacks. So it may show
-// later than a step says, though in that order, and ask more often.
+// A feed pulls at once for what comes early. So it may show later than a step says,
+// though in that order, and ask more often.
 func TestFeedFollowsTheRulesOfOrder(t *testing.T) {
-	for name, r := range rules(t, "feed") {
-		t.Run(name, inBubble(func(t *testing.T) { playFeed(t, r) }))
+	for _, r := range vectors.Of(t, "feed") {
+		t.Run(r.Name, inBubble(func(t *testing.T) { playFeed(t, r) }))
 	}
 }
 
-func playFeed(t *testing.T, r rule) {
+func playFeed(t *testing.T, r vectors.Case) {
 	s := newStand(t, r, r.Log)
 	logIn := func(newest, cursors []*proto.Mark) {
 		s.opening(1001, newest, cursors)
@@ -434,13 +359,14 @@ func playFeed(t *testing.T, r rule) {
 	s.mu.Unlock()
 	var got, want, seen []string
 	var asked, pull []*proto.Mark // of the steps that were not compared yet
-	for _, text := range r.Known {
-		seen = append(seen, s.mark(text).Key)
+	for _, e := range r.Known {
+		seen = append(seen, e.Key)
 	}
 	under := false // a pull is
 	for i, at := range r.Steps {
-		still := at.Newest != "" || at.Login != nil
-		if key := s.mark(at.Push).Key; at.Push != "" { // shown before, or comes next
+		still := at.Newest != nil || at.Login != nil
+		if at.Push != nil { // shown before, or comes next
+			key := at.Push.Key
 			still = slices.Contains(seen, key) || !under && slices.Equal(got, want) && slices.Equal(at.Show, []string{key})
 		}
 		switch {
@@ -449,10 +375,10 @@ func playFeed(t *testing.T, r rule) {
 			logIn(s.marks(at.Login.Newest), s.marks(at.Login.Cursors))
 		case at.Login != nil:
 			s.behind(s.mark(at.Login.Newest[0]))
-		case at.Newest != "":
-			s.behind(s.mark(at.Newest))
-		case at.Push != "":
-			s.push(at.Push, at.Prev)
+		case at.Newest != nil:
+			s.behind(s.mark(*at.Newest))
+		case at.Push != nil:
+			s.push(*at.Push, at.Prev)
 		case at.Page != nil, at.Refused != "":
 			s.read(t, at)
 			under = false
@@ -463,17 +389,17 @@ func playFeed(t *testing.T, r rule) {
 		got, want, seen = append(got, shown...), append(want, at.Show...), append(seen, at.Show...)
 		now := s.pulls()
 		under = under || len(now) > 0
-		if still && at.Pull == "" && len(now) > 0 {
+		if still && at.Pull == nil && len(now) > 0 {
 			t.Fatalf("step %d: pulls behind %v, want none", i+1, now)
 		}
 		asked = append(asked, now...)
-		if at.Pull != "" {
-			pull = append(pull, s.mark(at.Pull))
+		if at.Pull != nil {
+			pull = append(pull, s.mark(*at.Pull))
 			if n := len(asked); n == 0 || !gproto.Equal(asked[n-1], pull[len(pull)-1]) {
 				t.Fatalf("step %d: pulls behind %v, want the last behind %v", i+1, asked, at.Pull)
 			}
 		}
-		if l := s.reached(); at.At != "" && !under && slices.Equal(got, want) && !gproto.Equal(l.Mark(), s.mark(at.At)) {
+		if l := s.reached(); at.At != nil && !under && slices.Equal(got, want) && !gproto.Equal(l.Mark(), s.mark(*at.At)) {
 			t.Fatalf("step %d: stands at %v, want %v", i+1, l, at.At)
 		}
 	}
@@ -499,10 +425,11 @@ func (s *stand) behind(newest *proto.Mark) {
 // reached returns how far the follower was shown the log.
 func (s *stand) reached() proto.Position {
 	for _, session := range s.hub.Sessions(follower, []int64{1001}) {
-		f := session.feed
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.log(s.log).last
+		for _, at := range session.catchUp.Status().Written {
+			if at.Log == s.log {
+				return at
+			}
+		}
 	}
 	return proto.Position{}
 }

@@ -6,82 +6,83 @@ import (
 	"slices"
 )
 
-// Code says what went wrong, in a frame, as a WebSocket close code, and in the
-// body of an HTTP answer. Its range tells a client what to do, so that a client
-// that does not know a code still does the right thing: see Retry.
+// Code is an error code in a frame, as a WebSocket close code, and in the body of an HTTP
+// answer. Its range tells a client what to do, also for codes that the client does not
+// know. See Retry.
 type Code int32
 
 // OK is the only code that is not an error.
 const OK Code = 0
 
-// Come back now: log in again at once.
+// Retry now: log in again at once.
 const (
 	GoingAway      Code = 4000 // the node drains or stops
-	TicketExpired  Code = 4001 // two minutes were not enough
-	WrongNode      Code = 4002 // the ticket names another node
-	SessionUnknown Code = 4003 // the number was closed; a new login gets a new one
+	TicketExpired  Code = 4001 // the ticket is older than two minutes
+	WrongNode      Code = 4002 // the ticket is for another node
+	SessionUnknown Code = 4003 // the session's number was closed; a new login gets a new number
 	LoginTimeout   Code = 4004 // the first frame did not come in time
-	Silent         Code = 4005 // no frame for longer than the node waits
+	Silent         Code = 4005 // no frame came for longer than the node waits
 )
 
-// Come back later: the same request may succeed after a pause.
+// Retry later: the same request may succeed after a pause.
 //
-// A message that a node answers with Unknown is to be sent again before anything
-// else: until then the node answers so to all that the connection sends, or
-// what was written behind it would overtake it. A client that gave all of those up
-// says heard in its next SEND instead, once it has the answer to each SEND. One that
-// does neither for three seconds and still sends has its connection closed with
+// A client must resend a message that a node answers with Unknown before it sends others.
+// Until then the node answers Unknown to every message of the connection, because a later
+// message would overtake the first one. A client that drops all these messages instead
+// sets heard in its next SEND, after it has the answer to each SEND. If a client does
+// neither for three seconds and still sends, the node closes the connection with
 // Unavailable.
 const (
 	Full        Code = 4100 // the node is above its capacity; avoid it
-	Unavailable Code = 4101 // the store, the route or the node behind it is away
-	Overloaded  Code = 4102 // too much at once; honour Retry-After
-	TooSlow     Code = 4103 // the connection took no byte for too long
+	Unavailable Code = 4101 // the store, the route or the node behind it does not answer
+	Overloaded  Code = 4102 // too many requests; honour Retry-After
+	TooSlow     Code = 4103 // the connection accepted no byte for too long
 	NoNode      Code = 4104 // no node is serving
-	Unknown     Code = 4105 // whether it was stored is not known: send again with the same id
+	Unknown     Code = 4105 // the message may be stored or not; send it again with the same id
 	NotOpened   Code = 4106 // no route confirmed the connection in time
 )
 
-// Do not come back: the same request will fail again.
+// Do not retry: the same request will fail again.
 const (
 	Replaced      Code = 4200 // a newer connection of the device is the live one
 	LoggedOut     Code = 4201 // the device logged out
 	BadFrame      Code = 4202 // a frame could not be decoded, or its command is not for this side
 	FrameTooLong  Code = 4203 // a frame is longer than the limit
 	NotLogin      Code = 4204 // the first frame was not a login
-	BadTicket     Code = 4205 // the ticket is not one of ours
+	BadTicket     Code = 4205 // no key of this cluster signed the ticket
 	Rejected      Code = 4206 // the device is connected elsewhere and repeat logins are rejected
-	Unauthorized  Code = 4207 // no token, or one that is not ours or has expired
+	Unauthorized  Code = 4207 // there is no token, or it is invalid or has expired
 	WrongPassword Code = 4208 // the password does not match the account
 	Invalid       Code = 4209 // an argument is missing or out of range
 	TooLarge      Code = 4210 // a body or a text is longer than the limit
 	UnknownUser   Code = 4211 // no such account
 	NameTaken     Code = 4212 // the name belongs to an account with another password
 	UnknownGroup  Code = 4213 // no such group
-	NotMember     Code = 4214 // who asks is not a member of the group
+	NotMember     Code = 4214 // the caller is not a member of the group
 	Diverged      Code = 4215 // the position is not in this log: resume from an earlier one
 	NotFound      Code = 4216 // no such path
-	TooLate       Code = 4217 // the delayed message is being sent, or was
+	TooLate       Code = 4217 // the delayed message is being sent, or was sent
 	NotScheduled  Code = 4218 // no such delayed message
-	TooMany       Code = 4219 // as many delayed messages are pending as a user may have
-	NotCreator    Code = 4220 // who asks did not make the group
-	Removed       Code = 4221 // who asks was removed from the group, and has to be added again
-	Crowded       Code = 4222 // other devices of the user came, and there is no room for this one
-	IDReused      Code = 4223 // the sender used the message's id for another one, which stands
+	TooMany       Code = 4219 // the user has the largest allowed number of pending delayed messages
+	NotCreator    Code = 4220 // the caller is not the creator of the group
+	Removed       Code = 4221 // the caller was removed from the group, and must be added again
+	Crowded       Code = 4222 // newer devices of the user took this device's place
+	IDReused      Code = 4223 // the sender used the message's id for another message, which is kept
+	NeedsTLS      Code = 4224 // the connection is plain, and the server takes TLS only (-tls-only)
+	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
 )
 
 // Retry is what a client does after a code.
 type Retry int
 
 const (
-	RetryNow   Retry = iota // log in again at once, choosing around the node that failed
+	RetryNow   Retry = iota // log in again at once, and avoid the node that failed
 	RetryLater              // wait first
 	RetryNever              // tell the user
 )
 
-// Retry derives what to do from the code's range alone. Codes outside every
-// range come from a broken peer and are treated as RetryLater. OK asks for
-// nothing: check for it first.
+// Retry returns what a client does, from the code's range alone. Codes outside of all
+// ranges come from a broken peer and give RetryLater. Check for OK first.
 func (c Code) Retry() Retry {
 	switch {
 	case c >= 4000 && c < 4100:
@@ -93,7 +94,7 @@ func (c Code) Retry() Retry {
 	}
 }
 
-// facts of a code that people and HTTP see.
+// facts are the properties of a code.
 type facts struct {
 	name   string // stable, for logs and metrics
 	status int    // HTTP
@@ -108,14 +109,14 @@ var known = map[Code]facts{
 	WrongNode:      {"wrong-node", http.StatusMisdirectedRequest, "The ticket is for another node."},
 	SessionUnknown: {"session-unknown", http.StatusConflict, "The session is closed."},
 	LoginTimeout:   {"login-timeout", http.StatusRequestTimeout, "No login came in time."},
-	Silent:         {"silent", http.StatusRequestTimeout, "Nothing was heard for too long."},
+	Silent:         {"silent", http.StatusRequestTimeout, "No frame came for too long."},
 
 	Full:        {"full", http.StatusServiceUnavailable, "This node is full."},
 	Unavailable: {"unavailable", http.StatusServiceUnavailable, "The service is not available at the moment."},
-	Overloaded:  {"overloaded", http.StatusTooManyRequests, "Too much at once."},
-	TooSlow:     {"too-slow", http.StatusRequestTimeout, "The connection takes nothing."},
+	Overloaded:  {"overloaded", http.StatusTooManyRequests, "There are too many requests."},
+	TooSlow:     {"too-slow", http.StatusRequestTimeout, "The connection accepts no data."},
 	NoNode:      {"no-node", http.StatusServiceUnavailable, "No node is serving."},
-	Unknown:     {"unknown", http.StatusGatewayTimeout, "Whether it was stored is not known; send it again with the same id."},
+	Unknown:     {"unknown", http.StatusGatewayTimeout, "The message may be stored or not. Send it again with the same id."},
 	NotOpened:   {"not-opened", http.StatusServiceUnavailable, "No route confirmed the connection in time."},
 
 	Replaced:      {"replaced", http.StatusConflict, "A newer connection of this device took over."},
@@ -130,22 +131,24 @@ var known = map[Code]facts{
 	Invalid:       {"invalid", http.StatusBadRequest, "An argument is not valid."},
 	TooLarge:      {"too-large", http.StatusRequestEntityTooLarge, "The body is longer than the limit."},
 	UnknownUser:   {"unknown-user", http.StatusNotFound, "There is no such user."},
-	NameTaken:     {"name-taken", http.StatusConflict, "The name belongs to somebody else."},
+	NameTaken:     {"name-taken", http.StatusConflict, "The name belongs to another user."},
 	UnknownGroup:  {"unknown-group", http.StatusNotFound, "There is no such group."},
 	NotMember:     {"not-member", http.StatusForbidden, "Only members of the group may do that."},
 	Diverged:      {"diverged", http.StatusConflict, "The log does not have that position."},
 	NotFound:      {"not-found", http.StatusNotFound, "There is no such path."},
-	TooLate:       {"too-late", http.StatusConflict, "It is too late: the message is being sent, or was."},
+	TooLate:       {"too-late", http.StatusConflict, "It is too late. The message is being sent, or was sent."},
 	NotScheduled:  {"not-scheduled", http.StatusNotFound, "There is no such delayed message."},
 	TooMany:       {"too-many", http.StatusConflict, "Too many messages are waiting to be sent."},
-	NotCreator:    {"not-creator", http.StatusForbidden, "Only who made the group may do that."},
+	NotCreator:    {"not-creator", http.StatusForbidden, "Only the creator of the group may do that."},
 	Crowded:       {"crowded", http.StatusConflict, "You have too many devices. A newer one took the place of this one."},
-	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Who made it can add you again."},
-	IDReused:      {"id-reused", http.StatusConflict, "The id of this message was used for another one before. That one stands; this one needs an id of its own."},
+	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Its creator can add you again."},
+	SessionEnded:  {"session-ended", http.StatusUnauthorized, "This session was ended. Log in again."},
+	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
+	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
 }
 
-// String returns the code's stable name, for logs and metric labels; all codes
-// that are not known share "code-other", so that a peer cannot invent labels.
+// String returns the code's stable name, for logs and metric labels. All unknown codes
+// have the name "code-other", so that a peer cannot create labels.
 func (c Code) String() string {
 	if f, ok := known[c]; ok {
 		return f.name
@@ -153,8 +156,8 @@ func (c Code) String() string {
 	return "code-other"
 }
 
-// HTTPStatus returns the status an HTTP answer with this code has: 500 for a code
-// that is not known.
+// HTTPStatus returns the status of an HTTP answer with this code. It is 500 for an
+// unknown code.
 func (c Code) HTTPStatus() int {
 	if f, ok := known[c]; ok {
 		return f.status
@@ -170,21 +173,20 @@ func (c Code) Text() string {
 	return "Something went wrong."
 }
 
-// Codes lists every code in ascending order, for metrics that are present at zero
-// and for docs.
+// Codes returns all codes in ascending order. Metrics use it to start all codes at zero.
 func Codes() []Code { return slices.Sorted(maps.Keys(known)) }
 
-// Error is a code and a sentence for the peer. errors.As finds it in what wraps
-// it; errors.Is with Err(code, "") asks for the code alone.
+// Error is a code and a sentence for the peer. errors.Is(err, Err(code, "")) compares the
+// code alone.
 type Error struct {
 	Code    Code
 	Message string // a sentence for the peer; empty means Code.Text()
 }
 
-// Err returns an *Error; an empty message stands for the code's own sentence.
+// Err returns an *Error. An empty message means the code's own sentence.
 func Err(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 
-// Error returns the message, or the code's own sentence when there is none.
+// Error returns the message, or the code's own sentence if the message is empty.
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return e.Code.Text()
@@ -192,8 +194,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Is makes errors.Is(err, proto.Err(code, "")) true for every error of the code;
-// a target with a message matches that message only.
+// Is makes errors.Is(err, proto.Err(code, "")) true for every error of the code. A target
+// with a message matches that message only.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && (t.Message == "" || t.Message == e.Message)

@@ -49,6 +49,8 @@ const goldenCodes = `0 ok 200
 4221 removed 403
 4222 crowded 409
 4223 id-reused 409
+4224 needs-tls 403
+4225 session-ended 401
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

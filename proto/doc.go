@@ -1,89 +1,90 @@
-// Package proto is what two processes of a cluster must agree on, and nothing
-// else: the frames between a client and a node, the bodies between a node and a
-// route, the HTTP paths and JSON bodies of the route, and the codes that say
-// what went wrong and whether to come back. It does no I/O of its own and keeps
-// no state.
+// Package proto defines the protocol between the processes of a cluster. It has the
+// frames between a client and a node, the bodies between a node and a route, the route's
+// HTTP paths and JSON bodies, and the error codes. It does no I/O and keeps no state. Of
+// its subpackages only stream and process do I/O.
 //
 // # Frames
 //
 // A client and a node exchange frames over TCP, with or without TLS:
 //
-//	length   varint32, 1 to 5 bytes: how many bytes of message follow
+//	length   varint32, 1 to 5 bytes: the number of bytes in message
 //	message  one Frame in proto3
 //
-// There is no magic and no version: the frame is CIM's, and a CIM client may hold
-// a connection to the same port. Fields 1 to 5 and commands 0 to 3 are CIM's, what
-// is ours starts at 16, and a peer skips fields it does not know. A length above the
-// limit (MaxFrame by default) ends the connection before the message is waited for.
+// There is no magic number and no version. The frame is compatible with CIM's, and a CIM
+// client may connect to the same port. Fields 1 to 5 and commands 0 to 3 are CIM's. Our
+// own start at 16. A peer skips unknown fields. A length above the limit (MaxFrame by
+// default) ends the connection before the message is read.
 //
-// On the same port, at PathSocket, a WebSocket carries the same message without
-// the length, since WebSocket has its own. The subprotocol says in which form:
-// SubprotocolBinary, one Frame in proto3 a binary message, or SubprotocolJSON, one
-// Frame's JSON form (see AppendJSON) a text message, for browsers. In JSON ids and
-// numbers are JSON numbers, hence MaxUser; an epoch has 64 bits and is hex digits;
-// a field that is not known is refused, since it is more likely a slip than news.
+// On the same port, at PathSocket, a WebSocket carries the same message without the
+// length, because WebSocket has its own. The subprotocol selects the form. With
+// SubprotocolBinary a binary message is one Frame in proto3. With SubprotocolJSON, for
+// browsers, a text message is one Frame in JSON (see AppendJSON). In JSON, ids and
+// numbers are JSON numbers, which is the reason for MaxUser. An epoch has 64 bits, so it
+// is hex digits. An unknown field is an error there, because it is more likely a mistake
+// than a later version.
 //
 // # Commands
 //
 //	LOGIN_REQUEST  client  first frame, with the route's ticket; CIM's has user and name instead
-//	LOGIN_ANSWER   node    the route confirmed the session: newest numbers, cursors, how often to ping
-//	SEND           client  a text for a user or a group, under an id of the client's choice, each under one of its own
-//	SEND_ANSWER    node    one a SEND: stored, and where the sender's own copy stands; or a code
-//	MESSAGE        node    an entry of a log that concerns the user, pushed once it is stored
-//	NEWEST         node    a log goes on beyond what was pushed: pull the rest from the route
-//	ACK            client  shown up to here; moves the device's cursors
-//	DELIVERED      node    a message of the user's was shown to its receiver
-//	PING           both    the client's when it has written nothing for a while, and the node's answer
-//	REDIRECT       node    the node drains: log in over there, then close this connection
-//	KICK           node    last frame: why the connection is about to close
-//	ERROR          node    a frame was refused, the connection stays
-//	OFFLINE        node    to CIM clients only: texts that waited
+//	LOGIN_ANSWER   node    the route confirmed the session: newest numbers, cursors, ping interval
+//	SEND           client  a text for a user or a group, under a unique id of the client's choice
+//	SEND_ANSWER    node    one per SEND: it is stored, with the position of the sender's copy; or a code
+//	MESSAGE        node    an entry of a log of the user, pushed after it is stored
+//	NEWEST         node    a log has more entries than were pushed: pull them from the route
+//	ACK            client  entries up to here were shown; moves the device's cursors
+//	DELIVERED      node    a message of the user was shown to its receiver
+//	PING           both    from a client that has written nothing for a while, and the node's answer
+//	REDIRECT       node    the node drains: log in at another node, then close this connection
+//	KICK           node    last frame: why the connection will be closed
+//	ERROR          node    a frame was refused, and the connection stays open
+//	OFFLINE        node    to CIM clients only: messages that came while they were offline
 //
-// Between LOGIN_REQUEST and LOGIN_ANSWER nothing is sent but a KICK. A CIM
-// connection gets MESSAGE, PING and OFFLINE only, and learns from the properties
-// who sent what.
+// Between LOGIN_REQUEST and LOGIN_ANSWER the node sends nothing but a KICK. A CIM
+// connection gets MESSAGE, PING and OFFLINE only. The properties of its MESSAGE have the
+// sender.
 //
 // # Keys and positions
 //
-// A message is found by two names. Its key, sender and id, is given by the
-// sender: it is unique for ever, and makes a repetition recognisable. Its
-// position, log, epoch, number and key, is given by the store when it is
-// appended. Numbers are dense, so a reader sees a gap; the epoch names the log's
-// life, so that the numbers of a log begun anew are not taken for the old ones.
-// A store that lost a log's tail gives numbers again within an epoch: there the
-// key tells, and so does each entry's Prev, the key of the one before it.
+// A message has two names. The sender gives it a key, which is the sender and an id. The
+// key is unique for ever, so a repetition is recognised by it. The store gives an entry
+// a position when it appends it: log, epoch, number and key.
+//
+// Numbers are dense, so a reader can see a gap. A log gets a new epoch when it begins
+// again, so that its new numbers differ from the old ones. A store that has lost the
+// tail of a log uses numbers again within an epoch. Then the keys differ, and also each
+// entry's Prev, which is the key of the entry before it.
 //
 // # Delivery marks
 //
-// Who sends a private message may ask for a mark (confirm). A device of the
-// receiver that has shown it acknowledges at once and names the message's key; the
-// route pushes a DELIVERED to the connections that the sender has at that moment.
-// It is not stored, may be lost and may come more than once: the first device is
-// enough, and what counts is the cursor, which PathDelivered tells at any time.
+// The sender of a private message may request a delivery mark (confirm). When a device
+// of the receiver has shown the message, it acknowledges at once, with the message's key.
+// The route then pushes a DELIVERED to the sender's current connections. The first device
+// is enough. A mark is not stored, may be lost, and may come more than once. The cursor
+// is authoritative, and PathDelivered returns whether it has passed the message.
 //
-// A mark is the word of the receiver. It names the user who gave it and nobody
-// else, so that a user can lie about himself only: whoever gets one compares To
-// with the user to whom he sent that id. What goes to a group, and to oneself, has
-// no marks. CIM's clients give and get none; their cursors move as others' do.
+// A mark is a claim of the receiver. It has the user who gave it and no other user, so a
+// user can give false marks only for themselves. The client that gets a mark must compare
+// To with the user to whom it sent that id. Messages to a group and to oneself have no
+// marks. CIM's clients neither give nor get marks; their cursors move as usual.
 //
 // # Groups
 //
-// A group has a log of its own. That somebody joined or left is an entry of it, of
-// that kind and with him as its sender, so that it has a place in the log's order:
-// from a JOIN on its sender is a member, behind a LEAVE he is none, for whoever
-// reads the log. A reader without a position in it begins at number zero: the route
-// answers from his own JOIN on. Who made a group may add and remove others, which
-// its entries say; everybody else joins and leaves by himself.
+// A group has its own log. If a user joins or leaves, that is an entry of this log, with
+// that user as its sender and that kind. So it has a place in the log's order. For a
+// reader of the log, the sender is a member from the JOIN on and until the LEAVE. A
+// reader without a position begins at number zero, and the route answers from the
+// reader's own JOIN on. The creator of a group may add and remove others, which the
+// entries record. All others join and leave by themselves.
 //
 // # Codes
 //
-// A Code is the same number in a frame, as a WebSocket close code, and in an
-// ErrorAnswer. Its range is an order, so that a client obeys codes it is too old
-// to know (see Code.Retry):
+// A Code is the same number in a frame, as a WebSocket close code, and in an ErrorAnswer.
+// Its range tells a client what to do, so that an old client can handle new codes (see
+// Code.Retry):
 //
-//	4000 to 4099  come back now, with a new login
-//	4100 to 4199  come back later
-//	4200 to 4299  do not come back: the same request will fail again
+//	4000 to 4099  retry now, with a new login
+//	4100 to 4199  retry later
+//	4200 to 4299  do not retry: the same request will fail again
 package proto
 
 //go:generate go run ./gen

@@ -10,16 +10,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// MaxID is the length in bytes of the longest id a message may have.
+// MaxID is the largest length of a message's id in bytes.
 const MaxID = 64
 
-// Key names an entry by who sent it and the id he gave it: "42:4f3a...". It is
-// unique for ever, while positions are not.
+// Key returns an entry's key, which is the sender and the sender's id of the message:
+// "42:4f3a...". It is unique for ever, and positions are not.
 func Key(from int64, id string) string { return strconv.FormatInt(from, 10) + ":" + id }
 
-// ParseKey undoes Key, and nothing else: a sender spelled in another way, such as
-// "+42" or "042", is an error, so that keys may be compared as strings. It does
-// not check the id. Its errors do not quote the key, which may be a stranger's.
+// ParseKey is the inverse of Key. A sender in another form, such as "+42" or "042", is
+// an error, so that keys may be compared as strings. It does not check the id. Its errors
+// do not quote the key, which may come from an untrusted peer.
 func ParseKey(key string) (from int64, id string, err error) {
 	sender, id, ok := strings.Cut(key, ":")
 	if !ok {
@@ -32,8 +32,8 @@ func ParseKey(key string) (from int64, id string, err error) {
 	return from, id, nil
 }
 
-// ValidID reports whether id may name a message: 1 to MaxID printable ASCII
-// characters without spaces. Line feeds separate key and body in a log.
+// ValidID reports whether id may be a message's id: 1 to MaxID printable ASCII characters
+// without spaces. A log separates key and body by a line feed.
 func ValidID(id string) bool {
 	if id == "" || len(id) > MaxID {
 		return false
@@ -46,9 +46,9 @@ func ValidID(id string) bool {
 	return true
 }
 
-// EncodeStored returns what a log stores: the key, a line feed, and the encoded
-// entry. The key stands in front so that a script finds it without decoding; it
-// must have no line feed, see ValidID. It fails only for text that is not UTF-8.
+// EncodeStored returns the bytes that a log stores: the key, a line feed, and the encoded
+// entry. The key is first so that a script can read it without decoding. It must have no
+// line feed (see ValidID). The only error is a text that is not UTF-8.
 func EncodeStored(key string, e *Entry) ([]byte, error) {
 	b := make([]byte, 0, len(key)+1+proto.Size(e))
 	b = append(append(b, key...), '\n')
@@ -59,8 +59,8 @@ func EncodeStored(key string, e *Entry) ([]byte, error) {
 	return b, nil
 }
 
-// SplitStored cuts what a log stores into its key and the encoded entry, which
-// shares b's memory. It fails when there is no line feed, and looks no further.
+// SplitStored splits the bytes of a log into the key and the encoded entry, which shares
+// b's memory. The only error is a missing line feed.
 func SplitStored(b []byte) (key string, entry []byte, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
@@ -69,9 +69,8 @@ func SplitStored(b []byte) (key string, entry []byte, err error) {
 	return string(b[:i]), b[i+1:], nil
 }
 
-// Message decodes a stored entry into the form that applications see. It fails
-// for an entry or a key that cannot be decoded; what it returns shares no memory
-// with s.
+// Message decodes a stored entry. It returns an error if the entry or the key cannot be
+// decoded. The message shares no memory with s.
 func (s *Stored) Message() (Message, error) {
 	var e Entry
 	if err := proto.Unmarshal(s.GetEntry(), &e); err != nil {

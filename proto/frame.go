@@ -9,12 +9,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// MaxFrame is the default limit of an encoded frame in bytes, without its
-// length prefix.
-const MaxFrame = 64 << 10
+// MaxText is the default limit of a message's text in bytes of UTF-8.
+//
+// CIM has no limit: neither its frame decoder (Netty's ProtobufVarint32FrameDecoder) nor
+// its route checks a length, and texts of 60,000 bytes and more arrive. Without a limit
+// one sender could fill every queue. This one is the largest length of 16 bits.
+const MaxText = 1<<16 - 1
 
-// CIMDevice is the one device of a CIM client, which knows no devices and may
-// hold a connection without a ticket in open mode.
+// MaxFrame is the default limit of an encoded frame in bytes, without its length prefix.
+// It is large enough for a text of MaxText in JSON, where a quote or a line feed takes
+// two bytes.
+const MaxFrame = 2*MaxText + 4<<10
+
+// CIMDevice is the only device of a CIM client. CIM has no devices. In open mode its
+// clients may connect without a ticket.
 const CIMDevice = "cim"
 
 // Everyone is the group that every user belongs to.
@@ -24,17 +32,17 @@ const Everyone int64 = 1
 const MaxUser int64 = 1<<53 - 1
 
 var (
-	// ErrFrameTooLong is returned when a frame's declared length is above the
-	// limit. Nothing of the frame was read beyond its prefix.
+	// ErrFrameTooLong is returned if a frame's length prefix is above the limit. Only
+	// the prefix was read.
 	ErrFrameTooLong = errors.New("frame is longer than the limit")
 	// ErrBadFrame is returned for a length prefix or a message that cannot be
 	// decoded. The stream cannot be resynchronised after it.
 	ErrBadFrame = errors.New("frame cannot be decoded")
 )
 
-// AppendFrame appends the frame with its varint32 length prefix to b and
-// returns the extended slice. It fails only for text that is not UTF-8, and then
-// returns b as it was. It checks no limit: that is the reader's to refuse.
+// AppendFrame appends the frame with its varint32 length prefix to b and returns the
+// extended slice. The only error is a text that is not UTF-8, and then b is unchanged. It
+// checks no limit, which the reader does.
 func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 	size := proto.Size(f)
 	out := binary.AppendUvarint(b, uint64(size))
@@ -45,15 +53,14 @@ func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 	return out, nil
 }
 
-// Split cuts the first frame off b: it returns the encoded message, without its
-// prefix and sharing b's memory, and how many bytes of b it took. Zero taken and
-// no error means that more bytes are needed. A length is judged before a byte of
-// the body is waited for. The limit is in bytes and not negative.
+// Split returns the first frame of b, without its prefix, and the number of bytes that it
+// takes in b. The body shares b's memory. Zero bytes and no error mean that b is too
+// short. Split checks the length before the body is there. The limit is in bytes and not
+// negative. Errors are ErrBadFrame and ErrFrameTooLong.
 //
-// A prefix that has not ended after five bytes is ErrBadFrame. One that is longer
-// than its number needs is fine, as it is everywhere in protobuf. An empty frame,
-// the single byte 0x00, is a frame: it decodes as a CIM login of user 0, which is
-// the caller's to refuse.
+// A prefix of more than five bytes is ErrBadFrame. A prefix may be longer than its number
+// needs, as everywhere in protobuf. The single byte 0x00 is an empty frame, which decodes
+// as a CIM login of user 0. The caller must refuse that.
 func Split(b []byte, limit int) (body []byte, taken int, err error) {
 	size, n := binary.Uvarint(b)
 	switch {
@@ -70,11 +77,11 @@ func Split(b []byte, limit int) (body []byte, taken int, err error) {
 	return b[n:end:end], end, nil
 }
 
-// Unmarshal decodes one encoded message, without its prefix, into f in place of
-// what f held. The frame shares no memory with b. The error wraps ErrBadFrame.
+// Unmarshal decodes one message without its prefix, and replaces f by it. The frame
+// shares no memory with b. The error wraps ErrBadFrame.
 //
-// A decoded frame can be larger than b: a hostile one, full of empty texts or
-// marks, costs 40 times its encoding (TestDecodedFrameIsBounded).
+// A decoded frame may need more memory than b. A hostile frame of empty texts or marks
+// needs 40 times as much (TestDecodedFrameIsBounded).
 func (f *Frame) Unmarshal(b []byte) error {
 	if err := proto.Unmarshal(b, f); err != nil {
 		return fmt.Errorf("%w: %v", ErrBadFrame, err)
@@ -82,17 +89,16 @@ func (f *Frame) Unmarshal(b []byte) error {
 	return nil
 }
 
-// ByteReader is what ReadFrame needs: a buffered reader.
+// ByteReader is a buffered reader, for ReadFrame.
 type ByteReader interface {
 	io.Reader
 	io.ByteReader
 }
 
-// ReadFrame blocks until a whole frame is read and takes no byte beyond it. It
-// judges frames as Split and Unmarshal do. It returns io.EOF when the stream ends
-// between frames, io.ErrUnexpectedEOF when it ends inside one, and the reader's
-// own error otherwise. Until the body has arrived it allocates no more than limit
-// bytes, whatever the prefix says.
+// ReadFrame blocks until it has read a whole frame, and reads no byte beyond it. It
+// checks frames as Split and Unmarshal do. It returns io.EOF if the stream ends between
+// frames, io.ErrUnexpectedEOF if it ends inside a frame, and the reader's own error
+// otherwise. Before the body has arrived it allocates at most limit bytes.
 func ReadFrame(r ByteReader, limit int) (*Frame, error) {
 	size, err := readPrefix(r)
 	if err != nil {
@@ -115,7 +121,7 @@ func ReadFrame(r ByteReader, limit int) (*Frame, error) {
 	return f, nil
 }
 
-// readPrefix reads byte by byte, so that nothing after the prefix is taken.
+// readPrefix reads byte by byte, so that it reads nothing after the prefix.
 func readPrefix(r io.ByteReader) (uint64, error) {
 	var size uint64
 	for i := range binary.MaxVarintLen32 {

@@ -37,7 +37,7 @@ var anyFrame = rapid.Custom(func(t *rapid.T) *Frame {
 		Newest:  rapid.SliceOfN(mark, 0, 5).Draw(t, "newest"),
 		Cursors: rapid.SliceOfN(mark, 0, 5).Draw(t, "cursors"),
 		Number:  rapid.Int64().Draw(t, "session"), PingSeconds: rapid.Int32().Draw(t, "ping"),
-		NodeAddress: rapid.String().Draw(t, "address"), Node: rapid.String().Draw(t, "node"), Tls: rapid.Bool().Draw(t, "tls"),
+		NodeAddress: rapid.String().Draw(t, "address"), Node: rapid.String().Draw(t, "node"), Tls: rapid.Bool().Draw(t, "tls"), NodePath: rapid.String().Draw(t, "path"),
 		Kind: Kind(rapid.Int32().Draw(t, "kind")), By: rapid.Int64().Draw(t, "by"),
 		Confirm: rapid.Bool().Draw(t, "confirm"), Shown: rapid.SliceOfN(rapid.String(), 0, 4).Draw(t, "shown"),
 	}
@@ -312,4 +312,28 @@ func allocated(f func()) uint64 {
 	f()
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A text of the longest length fits in a frame, with whatever goes beside it, and in
+// JSON if it is all quotes or ends of lines.
+func TestLongestTextFitsInAFrame(t *testing.T) {
+	for _, c := range []string{"x", "\"", "\n"} {
+		f := &Frame{
+			Cmd: Command_SEND, Id: strings.Repeat("i", 64), Group: MaxUser, ReqMsg: strings.Repeat(c, MaxText), Again: true,
+		}
+		b, err := AppendFrame(nil, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFrame(bytes.NewReader(b), MaxFrame); err != nil {
+			t.Errorf("%q: %v", c, err)
+		}
+		j, err := AppendJSON(nil, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(j) > MaxFrame {
+			t.Errorf("%q: %d bytes of JSON, want %d at most", c, len(j), MaxFrame)
+		}
+	}
 }

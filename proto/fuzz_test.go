@@ -46,9 +46,8 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// FuzzReadFrame feeds strangers' bytes to the decoder: what it accepts must be
-// encoded and decoded again without a change, and be encodable in JSON if its
-// command has a name.
+// FuzzReadFrame decodes random bytes. An accepted frame must be the same after it was
+// encoded and decoded again. If its command has a name, it must be encodable in JSON.
 func FuzzReadFrame(f *testing.F) {
 	for _, seed := range seeds(f) {
 		f.Add(seed)

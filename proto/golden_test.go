@@ -230,8 +230,8 @@ var ourFrames = map[string]struct {
 	},
 	"error": {
 		&Frame{Cmd: Command_ERROR, Code: int32(Overloaded), ReqMsg: Overloaded.Text()},
-		"19 0a11546f6f206d756368206174206f6e63652e 1817 d0018620",
-		`{"cmd":"error","text":"Too much at once.","code":4102}`,
+		"24 0a1c54686572652061726520746f6f206d616e792072657175657374732e 1817 d0018620",
+		`{"cmd":"error","text":"There are too many requests.","code":4102}`,
 	},
 }
 

@@ -2,103 +2,143 @@ package proto
 
 import "time"
 
-// RegisterRequest makes an account. A name is 1 to 64 characters, neither
-// leading nor trailing space, no control characters.
+// RegisterRequest makes an account. A name has 1 to 64 characters, no leading or trailing
+// space, and no control characters.
 type RegisterRequest struct {
 	Name     string `json:"name"`
-	Password string `json:"password,omitempty"` // needed in password mode, ignored in open mode
+	Password string `json:"password,omitempty"` // required in password mode, ignored in open mode
 }
 
-// RegisterAnswer names the account. Registering a name again, with the same
-// password where there is one, answers with the account that exists.
+// RegisterAnswer has the account. A repeated request with the same name and password
+// returns the existing account.
 type RegisterAnswer struct {
 	User int64  `json:"user"`
 	Name string `json:"name"`
 }
 
-// LoginRequest asks for a node. Either Token, or Name or User with the Password
-// where the mode needs one.
+// LoginRequest logs a device in. It has a Token, or else Name or User, with Password
+// where the mode requires one.
 type LoginRequest struct {
 	User     int64    `json:"user,omitempty"`
 	Name     string   `json:"name,omitempty"`
 	Password string   `json:"password,omitempty"`
 	Token    string   `json:"token,omitempty"`
 	Device   string   `json:"device"`           // 1 to 32 of a-z 0-9 - _ .
-	Avoid    []string `json:"avoid,omitempty"`  // ids of nodes the client just failed to reach, at most 16
+	Avoid    []string `json:"avoid,omitempty"`  // ids of nodes that the client could not reach, at most 16
 	Repeat   string   `json:"repeat,omitempty"` // "replace", "reject", or empty for the route's default
 }
 
-// Repeat logins: what happens to a device that is connected already.
+// Values of LoginRequest.Repeat, for a device that is already connected.
 const (
 	RepeatReplace = "replace" // the new connection displaces the old one
-	RepeatReject  = "reject"  // the login fails while the old one is there
+	RepeatReject  = "reject"  // the login fails while the old connection is open
 )
 
-// LoginAnswer is where to connect and with what.
+// LoginAnswer has the node to connect to, and the ticket for it.
 type LoginAnswer struct {
 	User        int64  `json:"user"`
 	Name        string `json:"name"`
 	Device      string `json:"device"`
-	Number      int64  `json:"number"` // of the session this ticket opens
+	Number      int64  `json:"number"` // of the session that the ticket opens
 	Node        Node   `json:"node"`
-	Ticket      string `json:"ticket"`      // for that node, for two minutes
-	Token       string `json:"token"`       // for the route, for days; spares the password
-	PingSeconds int    `json:"pingSeconds"` // ping when nothing was written for so long
+	Ticket      string `json:"ticket"`      // for that node, valid for two minutes
+	Token       string `json:"token"`       // for the route, valid for days, instead of the password
+	PingSeconds int    `json:"pingSeconds"` // send a ping when nothing was written for so long
 }
 
-// Node is a node as a client reaches it.
+// Node is a node's address for clients.
 type Node struct {
 	ID      string `json:"id"`
 	Address string `json:"address"` // host:port, TCP and WebSocket
 	TLS     bool   `json:"tls,omitempty"`
+	Path    string `json:"path,omitempty"` // of a WebSocket, which is then the only way to connect; empty: TCP, or a WebSocket at PathSocket
 }
 
-// LogoutRequest logs a device out: its connection ends, and its tokens and unused tickets
-// are void for every route when the answer is there. Repeating it is fine.
+// LogoutRequest logs a device out. Its connection is closed. When the answer comes, its
+// tokens and unused tickets are invalid at every route. It may be repeated.
 type LogoutRequest struct {
-	Device string `json:"device,omitempty"` // empty: the token's own
+	Device string `json:"device,omitempty"` // empty: the token's device
 }
 
 // LogoutAnswer is empty.
 type LogoutAnswer struct{}
 
-// SendMessage sends a text to a user or to a group. Any request over HTTP may be
-// a repetition, so all are looked up by id first.
+// SessionsAnswer has the sessions of the caller's devices, connected ones first, then the
+// latest login first. A route keeps at most 32 devices (its flag -devices), and the last
+// eight that logged in and never connected.
+type SessionsAnswer struct {
+	Sessions []DeviceSession `json:"sessions"`
+}
+
+// DeviceSession is what one device may do since its login: connect, and call the route.
+type DeviceSession struct {
+	Device    string `json:"device"`
+	Connected bool   `json:"connected"`
+	Since     int64  `json:"since,omitempty"`   // ms since 1970: connected, or disconnected; zero: never connected
+	Login     int64  `json:"login"`             // ms since 1970, of the last login
+	Network   string `json:"network,omitempty"` // from which it came: the /24 of IPv4, the /48 of IPv6
+	Own       bool   `json:"own,omitempty"`     // it is the caller's
+}
+
+// EndSessions ends sessions. It has one of Device, Others and All. Their connections are
+// closed with the code SessionEnded. When the answer comes, their tokens and unused
+// tickets are invalid at every route. It may be repeated. A device without a session is no
+// error.
+type EndSessions struct {
+	Device string `json:"device,omitempty"`
+	Others bool   `json:"others,omitempty"` // all but the caller's
+	All    bool   `json:"all,omitempty"`    // the caller's, too
+}
+
+// EndSessionsAnswer is empty.
+type EndSessionsAnswer struct{}
+
+// ChangePassword changes the caller's password and ends the sessions of all other devices.
+// It may be repeated: it then finds the new password.
+type ChangePassword struct {
+	Old string `json:"old"`
+	New string `json:"new"` // 1 to 256 bytes
+}
+
+// ChangePasswordAnswer is empty.
+type ChangePasswordAnswer struct{}
+
+// SendMessage sends a text to a user or to a group. Every request over HTTP may be a
+// repetition, so the route looks up the id first.
 type SendMessage struct {
 	ID    string `json:"id"` // see ValidID
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
 
-	Confirm bool `json:"confirm,omitempty"` // tell the sender's connected devices when it was shown; not in a group
+	Confirm bool `json:"confirm,omitempty"` // request a delivery mark; not in a group
 }
 
-// SendReceipt says that the message is stored in every log it belongs to.
+// SendReceipt confirms that the message is stored in all its logs.
 type SendReceipt struct {
 	ID   string   `json:"id"`
 	Time int64    `json:"time"`           // ms since 1970
-	At   Position `json:"at"`             // the sender's own copy, or the group's entry
+	At   Position `json:"at"`             // of the sender's own copy, or of the group's entry
 	Prev string   `json:"prev,omitempty"` // key of the entry before it
 }
 
-// ScheduleMessage has a message sent later, at a time or after a while, by the
-// store's clock. Asking again with the same id schedules nothing more and is
-// answered with how the first one stands; so is it for a day after that one was
-// sent, dropped or cancelled.
+// ScheduleMessage sends a message later, at a time or after a delay, by the store's
+// clock. A repetition with the same id schedules nothing. Its answer has the state of the
+// first one, until a day after that was sent, dropped or cancelled.
 type ScheduleMessage struct {
-	ID    string `json:"id"` // see ValidID; that of the message, too, when it is sent
+	ID    string `json:"id"` // see ValidID; also the id of the message when it is sent
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
-	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; in the past: now, if within a day
+	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; up to a day ago means now
 	After int64  `json:"after,omitempty"` // ms from now, instead of At
 
 	Confirm bool `json:"confirm,omitempty"` // as SendMessage's
 }
 
 const (
-	// MaxAhead is how long a message may be delayed: a year, for what comes round
-	// every year. A time beyond it is more likely in another unit than meant.
+	// MaxAhead is how long a message may be delayed. A year is enough for yearly
+	// messages. A longer delay is more likely a number in the wrong unit.
 	MaxAhead = 366 * 24 * time.Hour
 	// MaxScheduled is how many messages a user may have pending.
 	MaxScheduled = 1000
@@ -108,135 +148,135 @@ const (
 const (
 	StatePending   = "pending"   // it can be cancelled
 	StateFiring    = "firing"    // it is being sent
-	StateSent      = "sent"      // it stands in its logs
-	StateDropped   = "dropped"   // it could not be sent when it was due; the code says why
-	StateCancelled = "cancelled" // its sender took it back
+	StateSent      = "sent"      // it is stored in its logs
+	StateDropped   = "dropped"   // it could not be sent when it was due; Code has the reason
+	StateCancelled = "cancelled" // its sender cancelled it
 )
 
-// Scheduled is how a delayed message stands.
+// Scheduled is the state of a delayed message.
 type Scheduled struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
-	Due   int64  `json:"due"`            // ms since 1970; of one that has ended: when it did
+	Due   int64  `json:"due"`            // ms since 1970; after it was sent, dropped or cancelled: the time of that
 	Code  Code   `json:"code,omitempty"` // why it was dropped
-	To    int64  `json:"to,omitempty"`   // as scheduled; not told of one that has ended
+	To    int64  `json:"to,omitempty"`   // as scheduled, only while it is pending or firing
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text,omitempty"`
 }
 
-// ScheduledAnswer is one page of what a user has pending, the earliest due first.
-// The first page also has what was dropped within the last day, latest first.
+// ScheduledAnswer is one page of a user's pending messages, the earliest due first. The
+// first page also has the messages that were dropped within the last day, latest first.
 type ScheduledAnswer struct {
 	Messages []Scheduled `json:"messages"`
-	Next     string      `json:"next,omitempty"` // ask for the page after it; empty: there is none
+	Next     string      `json:"next,omitempty"` // ?after= of the next page; empty: there is none
 	Dropped  []Scheduled `json:"dropped,omitempty"`
 }
 
-// CancelMessage takes a delayed message back.
+// CancelMessage cancels a delayed message.
 type CancelMessage struct {
 	ID string `json:"id"`
 }
 
-// CancelAnswer is empty: the message will not be sent.
+// CancelAnswer is empty. The message will not be sent.
 type CancelAnswer struct{}
 
 // PullMessages reads a log after a position.
 type PullMessages struct {
-	After Position `json:"after"` // its Log says which; number zero means from the oldest
-	Limit int      `json:"limit"` // at most MaxPull; zero means that
+	After Position `json:"after"` // in After.Log; number zero: from the oldest entry
+	Limit int      `json:"limit"` // at most MaxPull; zero: MaxPull
 }
 
-// MaxPull is the most messages one pull answers with.
+// MaxPull is the largest number of messages in an answer.
 const MaxPull = 500
 
 // PulledMessages are the messages after a position, oldest first.
 type PulledMessages struct {
 	Epoch    Epoch     `json:"epoch"`
-	Oldest   int64     `json:"oldest"` // number of the oldest entry kept; what is before it was trimmed
+	Oldest   int64     `json:"oldest"` // number of the oldest entry; earlier ones were trimmed
 	Newest   Position  `json:"newest"`
 	Messages []Message `json:"messages"`
-	Through  Position  `json:"through"` // the last entry looked at: entries that are never shown count too
+	Through  Position  `json:"through"` // the last entry that was read, also if it is never shown
 }
 
 // AckPositions moves the cursors of the token's device forward.
 type AckPositions struct {
 	Number  int64      `json:"number"` // the session's
 	Cursors []Position `json:"cursors"`
-	Shown   []string   `json:"shown,omitempty"` // keys of messages whose senders want to know, at most MaxShown
+	Shown   []string   `json:"shown,omitempty"` // keys of messages with Confirm, at most MaxShown
 }
 
-// MaxShown is the most keys of one acknowledgement. What is more is passed over:
-// those senders are told nothing.
+// MaxShown is the largest number of keys in an acknowledgement. Further keys are ignored,
+// and their senders get no delivery mark.
 const MaxShown = 100
 
 // AckAnswer is empty.
 type AckAnswer struct{}
 
-// DeliveredAnswer says whether a message of the caller was shown to its receiver.
+// DeliveredAnswer reports whether a message of the caller was shown to its receiver.
 type DeliveredAnswer struct {
-	Found     bool `json:"found"`     // it is among the latest 1,000 entries of his log
-	Delivered bool `json:"delivered"` // it was found, and a device of his acknowledged it or what came behind it
+	Found     bool `json:"found"`     // it is among the latest 1,000 entries of the receiver's log
+	Delivered bool `json:"delivered"` // it was found, and a device of the receiver acknowledged it or a later entry
 }
 
-// User is an account as others see it.
+// User is an account, for other users.
 type User struct {
 	User int64  `json:"user"`
 	Name string `json:"name"`
 }
 
-// OnlineAnswer is one page of who is connected, by ascending id.
+// OnlineAnswer is one page of the connected users, by ascending id.
 type OnlineAnswer struct {
 	Users []User `json:"users"`
-	Next  int64  `json:"next,omitempty"` // ask for the page after this id; zero: there is none
-	Total int64  `json:"total"`          // users connected, counted from the nodes' own numbers
+	Next  int64  `json:"next,omitempty"` // ?after= of the next page; zero: there is none
+	Total int64  `json:"total"`          // connected users, summed over the nodes
 }
 
-// MaxMove is the most sessions of one MoveRequest.
+// MaxMove is the largest number of sessions in a MoveRequest.
 const MaxMove = 1000
 
-// DrainStatus is how far a node has come that leaves on purpose.
+// DrainStatus is the progress of a node that drains.
 type DrainStatus struct {
 	Draining bool   `json:"draining"`
-	Held     int    `json:"held"`              // connections that are still here
-	Moved    int64  `json:"moved"`             // clients that went where the node sent them
-	Closed   int64  `json:"closed"`            // CIM connections that were closed: they come back by themselves
-	Waiting  string `json:"waiting,omitempty"` // why nobody is sent away at the moment
+	Held     int    `json:"held"`              // open connections
+	Moved    int64  `json:"moved"`             // clients that followed a redirect
+	Closed   int64  `json:"closed"`            // CIM connections that were closed; their clients reconnect by themselves
+	Waiting  string `json:"waiting,omitempty"` // why no client is redirected at the moment
 }
 
 // Limits of groups.
 const (
-	MaxGroups  = 250 // groups of one user, beside everyone
-	MaxInvited = 500 // members that a group may be created with, beside its creator
+	MaxGroups  = 250 // groups per user, without Everyone
+	MaxInvited = 500 // first members of a group, without its creator
 )
 
-// CreateGroup makes a group whose first member is the caller. Repeating it with the
-// same ID, however late, answers with the same group and completes what is missing;
-// who was in it and left is not brought back.
+// CreateGroup makes a group whose first member is the caller. A repetition with the same
+// ID, at any time, returns the same group and adds members that are missing. It does not
+// add members again who have left.
 type CreateGroup struct {
-	ID      string  `json:"id,omitempty"`      // of the request, unique for the caller and hard to guess, see ValidID; empty: every request makes a group
+	ID      string  `json:"id,omitempty"`      // of the request, unique for the caller and hard to guess, see ValidID; empty: each request makes a group
 	Name    string  `json:"name,omitempty"`    // as an account's, or empty
 	Members []int64 `json:"members,omitempty"` // users who become members at once, at most MaxInvited
 }
 
-// CreatedGroup names the new group.
+// CreatedGroup has the id of the new group.
 type CreatedGroup struct {
 	Group   int64   `json:"group"`
-	Missing []int64 `json:"missing,omitempty"` // of the members asked for, those that have MaxGroups already or could not be reached: they may join
+	Missing []int64 `json:"missing,omitempty"` // requested members who are in MaxGroups groups or could not be added; they may join
 }
 
-// JoinGroup makes the caller a member. Everybody who knows a group's id may join
-// it, unless he was removed; joining again changes nothing. An id cannot be guessed.
+// JoinGroup makes the caller a member. Every user who knows a group's id may join it,
+// unless the creator removed them. Ids cannot be guessed. To join again changes nothing.
 type JoinGroup struct {
 	Group int64 `json:"group"`
 }
 
-// JoinedGroup is the group that the caller belongs to now.
+// JoinedGroup has the group that the caller has joined.
 type JoinedGroup struct {
 	Group int64 `json:"group"`
 }
 
-// LeaveGroup ends the caller's membership: what is written after it he can neither
-// be pushed nor pull. Leaving again changes nothing.
+// LeaveGroup ends the caller's membership. Later entries are neither pushed to the caller
+// nor returned by a pull. To leave again changes nothing.
 type LeaveGroup struct {
 	Group int64 `json:"group"`
 }
@@ -244,8 +284,8 @@ type LeaveGroup struct {
 // LeftGroup is empty.
 type LeftGroup struct{}
 
-// AddMember makes another user a member. Only who made the group may; adding again
-// changes nothing.
+// AddMember makes another user a member. Only the group's creator may call it. To add a
+// member again changes nothing.
 type AddMember struct {
 	Group int64 `json:"group"`
 	User  int64 `json:"user"`
@@ -254,9 +294,9 @@ type AddMember struct {
 // AddedMember is empty.
 type AddedMember struct{}
 
-// RemoveMember ends another user's membership as if he had left, and keeps him from
-// joining until he is added again. Only who made the group may; removing again, or
-// somebody who never was a member, changes nothing.
+// RemoveMember ends another user's membership, as LeaveGroup does. The user cannot join
+// until the creator adds them again. Only the group's creator may call it. To remove a
+// user who is not a member changes nothing.
 type RemoveMember struct {
 	Group int64 `json:"group"`
 	User  int64 `json:"user"`
@@ -270,29 +310,28 @@ type Group struct {
 	Group   int64  `json:"group"`
 	Name    string `json:"name,omitempty"`
 	Members int64  `json:"members"` // how many
-	Creator int64  `json:"creator"` // who made it
+	Creator int64  `json:"creator"`
 }
 
-// GroupsAnswer has the caller's groups by ascending id, without everyone.
+// GroupsAnswer has the caller's groups by ascending id, without Everyone.
 type GroupsAnswer struct {
 	Groups []Group `json:"groups"`
 }
 
-// GroupMembersAnswer is one page of a group's members, by ascending id. Only
-// members may ask.
+// GroupMembersAnswer is one page of a group's members, by ascending id. Only members get
+// it.
 type GroupMembersAnswer struct {
 	Users []User `json:"users"`
-	Next  int64  `json:"next,omitempty"` // ask for the page after this id; zero: there is none
+	Next  int64  `json:"next,omitempty"` // ?after= of the next page; zero: there is none
 	Total int64  `json:"total"`
 }
 
-// KeysAnswer has the public keys that tickets verify with: one, or two while the
-// route key is being changed.
+// KeysAnswer has the public keys of tickets: one, or two while the route key is rotated.
 type KeysAnswer struct {
 	Tickets [][]byte `json:"tickets"` // Ed25519, base64 in JSON
 }
 
-// ErrorAnswer is the body of every answer that is not 2xx.
+// ErrorAnswer is the body of every answer other than 2xx.
 type ErrorAnswer struct {
 	Code    Code   `json:"code"`
 	Name    string `json:"name"`

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// jsonFrame is the JSON form of a Frame: the same fields under names a browser
-// programmer expects, without what only CIM uses. A push nests nothing: its
-// message fields stand beside the command. What is zero is left out.
+// jsonFrame is the JSON form of a Frame. It has the same fields, with names as usual in
+// JavaScript, except for those that only CIM uses. The fields of a message are beside the
+// command, without nesting. Zero fields are omitted.
 type jsonFrame struct {
 	Cmd         string     `json:"cmd"`
 	Ticket      string     `json:"ticket,omitempty"`
@@ -33,6 +33,7 @@ type jsonFrame struct {
 	NodeAddress string     `json:"nodeAddress,omitempty"`
 	Node        string     `json:"node,omitempty"`
 	TLS         bool       `json:"tls,omitempty"`
+	NodePath    string     `json:"nodePath,omitempty"`
 	Kind        Kind       `json:"kind,omitempty"`
 	By          int64      `json:"by,omitempty"`
 	Confirm     bool       `json:"confirm,omitempty"`
@@ -40,10 +41,9 @@ type jsonFrame struct {
 	Heard       bool       `json:"heard,omitempty"`
 }
 
-// AppendJSON appends the frame's JSON form to b and returns the extended slice.
-// Fields that only CIM uses are left out, so a JSON peer must be sent none of the
-// commands that need them. It fails for a command that has no name, and then
-// returns b as it was.
+// AppendJSON appends the frame's JSON form to b and returns the extended slice. It omits
+// fields that only CIM uses, so do not send their commands to a JSON peer. A command
+// without a name is an error, and then b is unchanged.
 func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 	name, ok := commandNames[f.Cmd]
 	if !ok {
@@ -53,7 +53,7 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 		Cmd: name, Ticket: f.Ticket, ID: f.Id, From: f.From, FromName: f.FromName,
 		To: f.To, Group: f.Group, Text: f.ReqMsg, Time: f.Time, Prev: f.Prev, Again: f.Again,
 		Code: Code(f.Code), Number: f.Number, PingSeconds: f.PingSeconds,
-		NodeAddress: f.NodeAddress, Node: f.Node, TLS: f.Tls,
+		NodeAddress: f.NodeAddress, Node: f.Node, TLS: f.Tls, NodePath: f.NodePath,
 		Kind: f.Kind, By: f.By, Confirm: f.Confirm, Shown: f.Shown, Heard: f.Heard,
 	}
 	if f.At != nil {
@@ -73,24 +73,25 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// UnmarshalJSON decodes the JSON form into f in place of what f held. An unknown
-// field, a field of another type, a second value, an unknown command, or bytes
-// that are not UTF-8 are errors that wrap ErrBadFrame, and f is as it was.
+// UnmarshalJSON decodes the JSON form and replaces f by it. Errors wrap ErrBadFrame, and
+// then f is unchanged. An unknown field, a field of another type, a second value, an
+// unknown command, and bytes that are not UTF-8 are errors.
 //
-// Three liberties are encoding/json's and do no harm, since nobody else reads
-// these bytes: a field's name may come in any case, a field that comes twice may
-// be merged, and a surrogate escape without its other half becomes U+FFFD, as it
-// does when a browser encodes UTF-8. Numbers are integers of 64 bits; whether an
-// id is at most MaxUser is the caller's to check, as for the binary form.
+// encoding/json is lenient in three ways, which is harmless because no other program
+// reads these bytes. A field's name may have any case. Repeated fields may be merged. An
+// unpaired surrogate escape becomes U+FFFD, as when a browser encodes UTF-8.
+//
+// Numbers are 64-bit integers. The caller checks that ids are at most MaxUser, as for the
+// binary form.
 func (f *Frame) UnmarshalJSON(b []byte) error {
-	if !utf8.Valid(b) { // encoding/json would change the text in silence
+	if !utf8.Valid(b) { // encoding/json would replace invalid bytes without an error
 		return fmt.Errorf("%w: JSON is not UTF-8", ErrBadFrame)
 	}
 	var j jsonFrame
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&j); err != nil {
-		// The error may quote a name as long as the frame.
+		// The error may quote a name that is as long as the frame.
 		return fmt.Errorf("%w: %.100v", ErrBadFrame, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -104,7 +105,7 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 		Cmd: cmd, Ticket: j.Ticket, Id: j.ID, From: j.From, FromName: j.FromName,
 		To: j.To, Group: j.Group, ReqMsg: j.Text, Time: j.Time, Prev: j.Prev, Again: j.Again,
 		Code: int32(j.Code), Number: j.Number, PingSeconds: j.PingSeconds,
-		NodeAddress: j.NodeAddress, Node: j.Node, Tls: j.TLS,
+		NodeAddress: j.NodeAddress, Node: j.Node, Tls: j.TLS, NodePath: j.NodePath,
 		Kind: j.Kind, By: j.By, Confirm: j.Confirm, Shown: j.Shown, Heard: j.Heard,
 		Newest: Marks(j.Newest), Cursors: Marks(j.Cursors),
 	}
@@ -114,8 +115,8 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// A command's name in JSON is its name in cim.proto in lower case with hyphens:
-// "login-request". It has no other spelling.
+// A command's name in JSON is its name in cim.proto, in lower case and with hyphens, such
+// as "login-request".
 var (
 	commandNames   = make(map[Command]string, len(Command_name))
 	commandsByName = make(map[string]Command, len(Command_name))

@@ -1,7 +1,7 @@
 package proto
 
-// Message is a message as an application sees it, and its JSON form in answers
-// of the route and in frames of the JSON subprotocol.
+// Message is a message for applications. It is also the JSON form in answers of the route
+// and in frames of the JSON subprotocol.
 type Message struct {
 	ID       string   `json:"id"`   // given by the sender, unique per sender
 	From     int64    `json:"from"` // sender
@@ -10,32 +10,32 @@ type Message struct {
 	Group    int64    `json:"group,omitempty"` // receiving group; zero in a private message
 	Text     string   `json:"text"`
 	Time     int64    `json:"time"`           // ms since 1970, when a route stored it
-	Kind     Kind     `json:"kind,omitempty"` // 2: the sender joined the group, 3: he left it, and there is no text
-	By       int64    `json:"by,omitempty"`   // with these kinds: who added or removed him; zero: himself
-	At       Position `json:"at"`             // where it stands in the reader's log
-	Prev     string   `json:"prev,omitempty"` // key of the entry before it there
+	Kind     Kind     `json:"kind,omitempty"` // 2: the sender joined the group, 3: the sender left it; there is no text
+	By       int64    `json:"by,omitempty"`   // with these kinds: the user who added or removed the sender; zero: the sender
+	At       Position `json:"at"`             // in the reader's log
+	Prev     string   `json:"prev,omitempty"` // key of the entry before it in that log
 
-	Confirm bool `json:"confirm,omitempty"` // its sender wants to know when it was shown
+	Confirm bool `json:"confirm,omitempty"` // the sender requests a delivery mark
 }
 
 // Key returns the key of the message's entry.
 func (m Message) Key() string { return Key(m.From, m.ID) }
 
-// Shown reports whether applications are shown entries of the kind: not those that
-// only the log needs, nor those of a version to come.
+// Shown reports whether applications show entries of this kind. They do not show entries
+// that only the log needs, or entries of a kind that a later version adds.
 func (k Kind) Shown() bool { return k == Kind_TEXT || k == Kind_JOIN || k == Kind_LEAVE }
 
 // Frame returns the push of the message to one of our clients.
 func (m Message) Frame() *Frame {
 	at := m.At.Mark()
-	at.Key = "" // from and id tell it
+	at.Key = "" // it is From and Id
 	return &Frame{
 		Cmd: Command_MESSAGE, Id: m.ID, From: m.From, FromName: m.FromName, To: m.To, Group: m.Group,
 		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By, Confirm: m.Confirm,
 	}
 }
 
-// Message undoes Message.Frame. Fields that another command uses are ignored.
+// Message is the inverse of Message.Frame. It ignores the fields of other commands.
 func (f *Frame) Message() Message {
 	at := f.GetAt().Position()
 	at.Key = Key(f.GetFrom(), f.GetId())

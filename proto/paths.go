@@ -2,9 +2,9 @@ package proto
 
 import "time"
 
-// Paths of the route that clients call: JSON both ways, POST unless said
-// otherwise. A token travels as "Authorization: Bearer ...". An answer other
-// than 2xx has an ErrorAnswer.
+// Paths of the route for clients. Requests and answers are JSON. The method is POST,
+// except where the comment has GET. A token is sent as "Authorization: Bearer ...". An
+// answer other than 2xx has an ErrorAnswer.
 const (
 	PathRegister = "/v1/register" // RegisterRequest -> RegisterAnswer
 	PathLogin    = "/v1/login"    // LoginRequest -> LoginAnswer
@@ -15,6 +15,10 @@ const (
 	PathOnline   = "/v1/online"   // GET, token; ?after= &limit= &prefix= -> OnlineAnswer
 	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User
 	PathMembers  = "/v1/members"  // GET; the members of the ring, with an ETag
+
+	PathSessions    = "/v1/sessions"     // GET, token -> SessionsAnswer
+	PathSessionsEnd = "/v1/sessions/end" // token; EndSessions -> EndSessionsAnswer
+	PathPassword    = "/v1/password"     // token; ChangePassword -> ChangePasswordAnswer
 
 	PathDelivered = "/v1/delivered" // GET, token; ?id= &to= -> DeliveredAnswer
 
@@ -31,8 +35,8 @@ const (
 	PathGroupMembers = "/v1/groups/members" // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
 )
 
-// Paths of the route that nodes call: protobuf both ways (hop.proto), POST, with
-// the service token as "Authorization: Bearer ...".
+// Paths of the route for nodes. Requests and answers are protobuf (hop.proto). The method
+// is POST, with the service token as "Authorization: Bearer ...".
 const (
 	PathNodeReport    = "/node/report"    // ReportRequest -> ReportAnswer
 	PathNodeSend      = "/node/send"      // SendRequest -> SendAnswer
@@ -50,40 +54,38 @@ const (
 	PathPushStream = "/stream"  // GET with an Upgrade, service token: pushes as calls of a stream
 	PathNodeOnline = "/online"  // GET, service token: ?after= &limit= &prefix= -> OnlineAnswer
 	PathRing       = "/members" // GET: the members this node sees, with an ETag
-	PathDrain      = "/drain"   // service token; POST: leave, GET: how far it is; both -> DrainStatus
+	PathDrain      = "/drain"   // service token; POST: start to drain, GET: status; both -> DrainStatus
 	PathCIMPush    = "/sendMsg" // POST: CIM's push, in open mode only
 )
 
 // Paths that every program serves.
 const (
-	PathHealth  = "/healthz" // 200 while the process can answer at all
-	PathReady   = "/readyz"  // 200 when it should get work, else 503 and the reason
+	PathHealth  = "/healthz" // 200 while the process answers
+	PathReady   = "/readyz"  // 200 when it should get requests, else 503 and the reason
 	PathMetrics = "/metrics" // Prometheus text
 )
 
 // ContentProtobuf is the content type of the hop's bodies.
 const ContentProtobuf = "application/x-protobuf"
 
-// WebSocket subprotocols a node speaks, and the path it serves them on.
+// WebSocket subprotocols of a node, and their path.
 const (
 	PathSocket        = "/ws"
-	SubprotocolBinary = "cim.v1.proto" // one Frame a binary message
-	SubprotocolJSON   = "cim.v1.json"  // one Frame's JSON form a text message
+	SubprotocolBinary = "cim.v1.proto" // a binary message is one Frame
+	SubprotocolJSON   = "cim.v1.json"  // a text message is one Frame in JSON
 )
 
-// Headers by which a client says how it may be served when there is too much to do.
-// Without them it is served as if it asked for the first time.
+// Request headers for an overloaded route. Without them a request counts as a first try.
 const (
-	// HeaderRefused has how often this request, a login or a read of a log, was told to
-	// come again. It is before others then, and its client waits RefusedPatience longer
-	// for an answer than it would.
+	// HeaderRefused has how often the route refused this request before, which is a
+	// login or a read of a log. The route then serves it before others. The client waits
+	// RefusedPatience longer for the answer than usual.
 	HeaderRefused = "Cim-Refused"
-	// HeaderPriority is that of RFC 9218. PriorityBacklog says that the request reads an
-	// old page of a log, of which there are more.
+	// HeaderPriority is that of RFC 9218. PriorityBacklog means that the request reads
+	// one of several old pages of a log.
 	HeaderPriority  = "Priority"
 	PriorityBacklog = "u=6"
 )
 
-// RefusedPatience is how long a route keeps a request waiting for its turn that was
-// refused before.
+// RefusedPatience is how long a route queues a request that it refused before.
 const RefusedPatience = 20 * time.Second

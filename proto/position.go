@@ -5,20 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/cim-go/cim/proto/order"
 )
 
-// Inbox is the Position.Log of a user's own log; any other value is a group's id.
+// Inbox is the Position.Log of a user's own log. Any other value is a group's id.
 const Inbox int64 = 0
 
-// Epoch is a log's random name, made with the log, so that numbers of a log that
-// was lost and begun anew are not taken for the old ones. In JSON it is sixteen
-// hex digits, because browsers cannot hold 64 bits in a number.
+// Epoch is a random name that a log gets when it begins. If a log is lost and begins
+// again, its new numbers differ from the old ones by the epoch. In JSON it is sixteen hex
+// digits, because a number has less than 64 bits in browsers.
 type Epoch uint64
 
 // MarshalJSON writes sixteen hex digits in quotes.
 func (e Epoch) MarshalJSON() ([]byte, error) { return json.Marshal(e.String()) }
 
-// UnmarshalJSON reads up to sixteen hex digits in quotes; an empty string is zero.
+// UnmarshalJSON reads up to sixteen hex digits in quotes. An empty string is zero.
 func (e *Epoch) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -39,10 +41,9 @@ func (e *Epoch) UnmarshalJSON(b []byte) error {
 // String returns sixteen hex digits.
 func (e Epoch) String() string { return fmt.Sprintf("%016x", uint64(e)) }
 
-// Position is a place in a log: an epoch, a dense number, and the key of the
-// entry that stands there. After a failover that lost a log's tail, numbers are
-// given again; only the key shows it. The zero Position stands before the first
-// entry of an inbox.
+// Position is a place in a log: an epoch, a dense number, and the key of the entry at
+// this place. After a failover that lost a log's tail, numbers are used again, and only
+// the keys differ. The zero Position is before the first entry of an inbox.
 type Position struct {
 	Log    int64  `json:"log"`
 	Epoch  Epoch  `json:"epoch"`
@@ -55,9 +56,24 @@ func (p Position) Mark() *Mark {
 	return &Mark{Log: p.Log, Epoch: uint64(p.Epoch), Number: p.Number, Key: p.Key}
 }
 
-// Position returns the Go form; that of a nil mark is the zero Position.
+// Position returns the Go form. It is the zero Position for a nil mark.
 func (m *Mark) Position() Position {
 	return Position{Log: m.GetLog(), Epoch: Epoch(m.GetEpoch()), Number: m.GetNumber(), Key: m.GetKey()}
+}
+
+// At returns the position of a place in a log.
+func At(log int64, p order.Place) Position {
+	return Position{Log: log, Epoch: Epoch(p.Epoch), Number: p.Number, Key: p.Key}
+}
+
+// Place returns the position in its log.
+func (p Position) Place() order.Place {
+	return order.Place{Epoch: uint64(p.Epoch), Number: p.Number, Key: p.Key}
+}
+
+// Place returns the mark's position in its log. It is the zero Place for a nil mark.
+func (m *Mark) Place() order.Place {
+	return order.Place{Epoch: m.GetEpoch(), Number: m.GetNumber(), Key: m.GetKey()}
 }
 
 // Marks returns the wire forms of a list.

@@ -1,54 +1,70 @@
-// Package ring says where a user belongs: the members of the cluster, the
-// consistent-hash ring over those that serve, and the pure function by which
-// a user lands on one of them and lands there again next time.
+// Package ring assigns users to nodes. It has the members of the cluster and the
+// consistent-hash ring over the members that serve. A pure function, Pick (pick.go), picks
+// a node for a user, and picks the same node again next time.
 //
-// Everything here is a value: a [Ring] and a [View] never change once made, a
-// [Member] is copied, and nothing does I/O or starts a goroutine. [Table] holds
-// the current view and swaps it as a whole. Its writers are the packages
-// below: gossip (memberlist), mirror (ZooKeeper), seed (HTTP). The ring
-// chooses and decides nothing else: no two processes need agree on it, and
-// nobody's liveness is guessed from it.
+// Everything here is a value. A [Ring] and a [View] never change their answers, a
+// [Member] is copied, and nothing does I/O or starts a goroutine. [Table] holds the
+// current view and replaces it as a whole. The packages below write it: gossip
+// (memberlist), mirror (ZooKeeper) and seed (HTTP). The ring only chooses a node. No
+// two processes have to agree on it, and it does not show which nodes are alive.
 //
 // # The ring
 //
-// The circle has 2^18 arcs, and a user's hash names one. Every member has an
-// endless pseudo-random sequence of arcs, made from its id alone, and claims
-// them one after another at a pace given by its weight; an arc belongs to
-// whoever claims it first. So:
+// The ring is a lookup table as in Maglev (Eisenbud et al., "Maglev: A Fast and
+// Reliable Software Network Load Balancer", NSDI 2016), with weights. The table has
+// 2^18 entries, called arcs, and a user's hash is the index of an arc. Every member
+// has a pseudo-random sequence of arcs, computed from its id alone, and claims them one
+// after another. The first member to claim an arc owns it. Two things differ from
+// Maglev:
 //
-//   - The same members give the same ring on every process, in any order: the
-//     time at which a member claims an arc depends on that member and that arc.
-//   - A newcomer takes arcs only for itself, a leaver gives up only its own,
-//     because nobody else's claims move.
-//   - Shares are even. The owner of each arc is drawn independently, so a
-//     member's share p of B arcs has a standard deviation of sqrt(p(1-p)/B):
-//     0.09 % of all users for one member of three. With 160 random virtual
-//     nodes a member it is about 2 %, and "an owner change moves at most
-//     1/N + 1 % of the users" fails for every few clusters of three.
-//   - The next arc's owner is unrelated to this one's, so the users of a full
-//     member spread over all others and do not pile up on one neighbour.
+//   - Members do not take turns. A member of weight w claims an arc every 1/w of a
+//     unit of time, from a random point of its first interval on. The earliest claim
+//     wins. So weights may be any numbers, and the order of the members is irrelevant.
+//   - A member's sequence is not a permutation of the table. It is SplitMix64 without
+//     an end, and may repeat an arc. So the size of the table may be a power of two.
 //
-// A ring costs B(ln B + 0.58) claims to build, 3.4 million whatever the number
-// of members (they collect every arc, as coupons), and one read of a table to
-// ask: see BenchmarkNew and BenchmarkOwner. Folder peers measures it beside other
-// libraries: at 1,000 members a lookup takes 9 ns there and 330 to 3,000 ns with them,
-// and the fullest of 1,000 has as many users as drawing each user's member by chance
-// would give it, a third or a fifth of what it has on circles of virtual nodes.
+// This has four consequences:
+//
+//   - All processes compute the same ring from the same members, in any order, because
+//     the time of a claim depends on its member and its arc only.
+//   - A member that joins takes arcs only for itself. A member that leaves gives up only
+//     its own arcs. No other member's claims move.
+//   - Shares are even. The owner of each arc is drawn independently, so a member's
+//     share p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of
+//     three, that is 0.09 % of all users. With 160 virtual nodes per member on a circle
+//     it is about 2 %. Then "a change of members moves at most 1/N + 1 % of the users"
+//     fails for every third cluster of three.
+//   - The owner of the next arc is unrelated to the owner of this one. So the users of a
+//     full member spread over all others, and do not overload one neighbour.
+//
+// To divide the arcs costs B(ln B + 0.58) claims, 3.4 million whatever the number of
+// members (the coupon collector's problem). The first lookup in a ring does it, outside
+// the lock of any table. So 300 joins without a lookup between them divide one ring; see
+// BenchmarkJoins. Every later lookup reads one entry of the table; see BenchmarkNew and
+// BenchmarkOwner.
+//
+// Folder peers compares the ring with other libraries. At 1,000 members a lookup takes
+// 9 ns here and 330 to 3,000 ns there. The fullest of 1,000 members has as many users as
+// if each user's member were drawn at random. That excess is a third to a fifth of the
+// excess on circles of virtual nodes.
 //
 // # Loads
 //
-// A member tells its load in eighths of its capacity, rounded down, and the
-// loads that count are in the unit of the weights: eighths times weight. A
-// member is open while its load is below
+// A member publishes its load in eighths of its capacity, rounded down. Loads are
+// compared in the unit of the weights: eighths times weight. A member is open while its
+// load is below
 //
 //	limit = ceil(C * mean * weight), mean = (sum of loads + q) / (sum of weights)
 //
-// over the serving members, computed in integers. q is the load that the sum
-// does not show. With exact loads ([View.WithLoads]) it is 1, the user being
-// placed; the limits then add up to more than the loads, so one member is
-// always open, and after the user has landed nobody who was chosen as open is
-// above ceil(C * mean * weight) counted with that user. With told loads it is
-// half an eighth of everybody's capacity, what rounding down hides on average
-// (so these are counted in half eighths): without it half of an evenly loaded
-// cluster would look full whenever its load lies on a step.
+// over the serving members, computed in integers. This is consistent hashing with
+// bounded loads; see [C]. q is the load that is missing from the sum:
+//
+//   - With exact loads ([View.WithLoads]) q is 1, for the user that is being placed. The
+//     limits then add up to more than the loads, so one member is always open. After
+//     the user is placed, no member that was chosen as open is above
+//     ceil(C * mean * weight), where the mean includes that user.
+//   - With published loads q is half an eighth of the whole capacity, which is what
+//     rounding down hides on average. (So these loads are counted in half eighths.)
+//     Without q, half of an evenly loaded cluster would look full at every step of the
+//     rounding.
 package ring

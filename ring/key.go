@@ -8,12 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// DeriveKey returns the 32-byte key that the cluster key gives for a purpose:
-// "member" (the MAC of members), "loads" (that of their loads over HTTP),
-// "gossip" (memberlist's encryption) or "service" (the token between our own
-// processes). No purpose's key says
-// anything about another's or about the cluster key. An empty cluster key
-// gives nil.
+// DeriveKey derives a 32-byte key from the cluster key for a purpose, by HKDF (RFC 5869)
+// with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC of
+// their loads over HTTP), "gossip" (memberlist's encryption) and "service" (the token
+// between the system's own processes). A derived key reveals nothing about another one
+// or about the cluster key. It returns nil if the cluster key is empty.
 func DeriveKey(cluster []byte, purpose string) []byte {
 	if len(cluster) == 0 {
 		return nil
@@ -25,40 +24,40 @@ func DeriveKey(cluster []byte, purpose string) []byte {
 	return key
 }
 
-// A Key makes and checks the MAC of members. The empty key stands for a
-// cluster without a key, which must not leave the loopback interface.
+// A Key makes and checks the MAC of members. The empty key is that of a cluster without
+// a key, which must stay on the loopback interface.
 type Key []byte
 
-// MemberKey returns the key of members that the cluster key gives, or the
-// empty key when it is empty.
+// MemberKey derives the key of members from the cluster key. It returns the empty key
+// if the cluster key is empty.
 func MemberKey(cluster []byte) Key { return DeriveKey(cluster, "member") }
 
-// Keys holds the cluster's current keys and is shared by all that seal or open
-// members in a process, so that one call rotates them all. The zero Keys is a
-// cluster without a key. It is safe for concurrent use.
+// Keys holds the cluster's current keys. All parts of a process that seal or open
+// members share one Keys, so that one call of Set rotates the keys everywhere. The zero
+// Keys is a cluster without a key. It is safe for concurrent use.
 type Keys struct {
 	p atomic.Pointer[keySet]
 
 	mu      sync.Mutex
-	changed chan struct{} // guarded by mu; closed by the next Set; nil: nobody waits
+	changed chan struct{} // guarded by mu; closed by the next Set; nil if there is no waiter
 }
 
-// keySet is the keys between two calls of Set, the primary one first.
+// keySet holds the keys between two calls of Set, the primary key first.
 type keySet struct {
 	cluster [][]byte
 	member  []Key
 }
 
-// NewKeys returns the keys of a cluster: what is sealed is sealed with the
-// first, what is opened may bear any.
+// NewKeys returns the keys of a cluster. The first is the primary key, with which
+// members are sealed. All of them open members.
 func NewKeys(cluster ...[]byte) *Keys {
 	k := new(Keys)
 	k.Set(cluster...)
 	return k
 }
 
-// Set replaces the cluster keys. To rotate without a restart give every process
-// (old, new), then (new, old), then (new). Empty keys are skipped.
+// Set replaces the cluster keys. To rotate them without a restart, set (old, new) in
+// every process, then (new, old), then (new). Empty keys are skipped.
 func (k *Keys) Set(cluster ...[]byte) {
 	set := new(keySet)
 	for _, c := range cluster {
@@ -76,8 +75,8 @@ func (k *Keys) Set(cluster ...[]byte) {
 	}
 }
 
-// Changed returns a channel that is closed at the next Set: what was sealed before it
-// should be sealed again.
+// Changed returns a channel that is closed at the next Set. Callers should then seal
+// their members again.
 func (k *Keys) Changed() <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,8 +86,8 @@ func (k *Keys) Changed() <-chan struct{} {
 	return k.changed
 }
 
-// Derive returns what every cluster key gives for a purpose, the primary one
-// first; nothing without a key. See DeriveKey.
+// Derive returns the key that DeriveKey derives for a purpose from each cluster key, the
+// primary one first. It returns nil without a cluster key.
 func (k *Keys) Derive(purpose string) [][]byte {
 	var derived [][]byte
 	for _, c := range k.now().cluster {
@@ -105,7 +104,7 @@ func (k *Keys) Seal(m Member) []byte {
 	return Seal(m, nil)
 }
 
-// Open opens what any of the keys sealed. Errors are those of Open.
+// Open returns the member in b if any of the keys sealed it. Errors are those of Open.
 func (k *Keys) Open(b []byte) (Member, error) { return Open(b, k.now().member...) }
 
 func (k *Keys) now() *keySet {

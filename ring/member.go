@@ -4,32 +4,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 )
 
-// Limits of a member. All are checked by Validate.
+// Limits of a member, which Validate checks.
 const (
 	MaxID     = 64      // bytes of an id
 	MaxWeight = 1 << 20 // the largest capacity, so that shares keep their precision
-	MaxLoad   = 255     // eighths; a member far above its capacity says this
+	MaxLoad   = 255     // eighths; a member with more load publishes this
 	MaxSealed = 512     // bytes of a sealed member: memberlist's limit of metadata
 )
 
-// ErrInvalid is wrapped by every error of Validate: the member as given could
-// not be told to others.
+// ErrInvalid is wrapped by every error of Validate. Such a member cannot be sealed.
 var ErrInvalid = errors.New("invalid member")
 
-// A State says what a member takes: nothing yet, new users, or no new users.
+// A State is whether a member takes new users.
 type State uint8
 
-// The states, in the order in which a member passes through them. Only
-// Serving members are on the ring.
+// The states, in the order in which a member passes through them. Only Serving members
+// are on the ring.
 const (
-	Joining  State = iota // known to others, not ready
-	Serving               // takes users
-	Draining              // leaves: keeps its users for a while, takes no new ones
+	Joining  State = iota // known to others, but not ready
+	Serving               // takes new users
+	Draining              // leaves soon: keeps its users for a while, takes no new ones
 )
 
 var stateNames = [...]string{Joining: "joining", Serving: "serving", Draining: "draining"}
@@ -56,14 +54,14 @@ func (s *State) UnmarshalText(text []byte) error {
 	return fmt.Errorf("parse state %q: want joining, serving or draining", text)
 }
 
-// A Member is a node as others know it. It is a value: copy it freely and
-// compare it with ==.
+// A Member describes a node to the others. It is a value: copy it and compare it with
+// ==.
 type Member struct {
 	ID     string // 1 to MaxID printable ASCII bytes without space : / and comma; unique in the cluster
-	Boot   uint64 // random, new at every start; compared only for equality
-	Client string // host:port as clients reach it, TCP and WebSocket
-	TLS    bool   // Client speaks TLS
-	HTTP   string // host:port of the internal HTTP
+	Boot   uint64 // random, new at every start; only compared for equality
+	Client string // as clients reach it: host:port, TCP and WebSocket; or the URL of a WebSocket, wss://host:port/path
+	TLS    bool   // Client is host:port and speaks TLS
+	HTTP   string // host:port of the internal HTTP, after https:// if others shall call it over TLS
 	Gossip string // host:port of gossip, or empty
 	Zone   string // failure domain, or empty
 	Weight int    // capacity in a unit of the operator's choice, 1 to MaxWeight
@@ -93,10 +91,10 @@ func (m Member) check() error {
 	case int(m.State) >= len(stateNames):
 		return fmt.Errorf("unknown %v", m.State)
 	}
-	if err := checkHostPort("client address", m.Client); err != nil {
+	if _, err := parseClient(m.Client); err != nil {
 		return err
 	}
-	if err := checkHostPort("http address", m.HTTP); err != nil {
+	if err := checkHTTP(m.HTTP); err != nil {
 		return err
 	}
 	if m.Gossip != "" {
@@ -119,19 +117,8 @@ func badInID(r rune) bool {
 	return r <= ' ' || r >= 0x7f || r == ':' || r == '/' || r == ','
 }
 
-func checkHostPort(what, s string) error {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" {
-		return fmt.Errorf("%s %q: want host:port", what, s)
-	}
-	return nil
-}
-
-// memberJSON is a member's form for people and for Sealed: names are lower
-// case, and the boot is a string because JavaScript's numbers end at 2^53.
+// memberJSON is a member in JSON, for people and for Sealed. Names are lower case. The
+// boot is a string because JavaScript's numbers are exact only up to 2^53.
 type memberJSON struct {
 	ID     string `json:"id"`
 	Boot   string `json:"boot"`
@@ -155,8 +142,8 @@ func (m Member) json() memberJSON {
 // MarshalJSON writes the member with lower-case names, its boot as 16 hex digits.
 func (m Member) MarshalJSON() ([]byte, error) { return json.Marshal(m.json()) }
 
-// UnmarshalJSON reads what MarshalJSON wrote and does not validate it. Nothing
-// here says that the member is real: see Open.
+// UnmarshalJSON reads what MarshalJSON wrote. It neither validates the member nor
+// authenticates it; see Open.
 func (m *Member) UnmarshalJSON(b []byte) error {
 	var j memberJSON
 	if err := json.Unmarshal(b, &j); err != nil {

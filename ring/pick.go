@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// A Policy says how Pick chooses among the open members.
+// A Policy is the way in which Pick chooses among the open members.
 type Policy uint8
 
 // The policies. The zero Policy is the default.
 const (
-	HashLoop Policy = iota // the owner, else the last one, else in turn
-	Hash                   // the owner, else the next open one on the ring
-	Loop                   // in turn
-	Random                 // at random, as i says
+	HashLoop Policy = iota // the owner, else the last member, else round robin
+	Hash                   // the owner, else the next candidate on the ring
+	Loop                   // round robin
+	Random                 // pseudo-random, from i
 )
 
 var policyNames = [...]string{HashLoop: "hash+loop", Hash: "hash", Loop: "loop", Random: "random"}
@@ -27,7 +27,7 @@ func (p Policy) String() string {
 	return fmt.Sprintf("policy(%d)", uint8(p))
 }
 
-// ParsePolicy returns the policy with a name: hash+loop, hash, loop or random.
+// ParsePolicy returns the policy of the given name: hash+loop, hash, loop or random.
 func ParsePolicy(name string) (Policy, error) {
 	if i := slices.Index(policyNames[:], name); i >= 0 {
 		return Policy(i), nil
@@ -35,20 +35,21 @@ func ParsePolicy(name string) (Policy, error) {
 	return 0, fmt.Errorf("parse policy %q: want one of %q", name, policyNames)
 }
 
-// Pick returns the member that user lands on, and false if none serves. The
-// same arguments give the same answer on every process.
+// Pick returns a member for user, and false if no member serves. The same arguments
+// give the same answer in every process.
 //
-// The candidates are the serving members below their limit (see doc.go) and
-// not in avoid, or all serving ones not in avoid if there is none of these, or
-// all serving ones. Of them HashLoop takes
+// The candidates are the serving members below their limit (see doc.go) that are not in
+// avoid. If there are none, they are all serving members that are not in avoid. If
+// there are none of these either, they are all serving members. HashLoop takes the first
+// candidate of
 //
-//  1. the user's owner on the ring, else
-//  2. last, the id of the node of the user's last session (may be empty), else
-//  3. the i-th in ring order, counted around.
+//  1. the user's owner on the ring
+//  2. last, the id of the node of the user's last session (may be empty)
+//  3. the i-th candidate in ring order, modulo the number of candidates
 //
-// i is a counter that each caller starts at random: then the users that their
-// owner cannot take go round all others evenly. The other policies take from
-// the same candidates and look at neither owner nor last, but Hash at the owner.
+// i is a counter that each caller starts at a random number. So the users whose owner
+// is full spread evenly over all other members. Hash uses the owner only. Loop and
+// Random use neither the owner nor last.
 func Pick(v *View, user int64, last string, avoid []string, i uint64, p Policy) (Member, bool) {
 	if v.ring.Len() == 0 {
 		return Member{}, false
@@ -65,7 +66,7 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	case Random:
 		i, _ = bits.Mul64(mix(i), uint64(c.len()))
 	case HashLoop:
-		if owner := r.owners[arcOf(user)]; c.contain(owner) {
+		if owner := r.owners()[arcOf(user)]; c.contain(owner) {
 			return owner
 		}
 		if l, ok := r.index[last]; ok && c.contain(l) {
@@ -75,13 +76,13 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates are the ring indices in from that are not in without. Both are
-// ascending, and without is a part of from and smaller than it.
+// candidates are the ring indices in from that are not in without. Both are ascending,
+// and without is a proper subset of from.
 type candidates struct {
 	from, without []int32
 }
 
-// candidates returns those that Pick may take; v has serving members.
+// candidates returns the members that Pick may take. v must have serving members.
 func (v *View) candidates(avoid []int32) candidates {
 	if c := exclude(v.open, avoid); c.len() > 0 {
 		return c
@@ -99,8 +100,8 @@ func exclude(from, avoid []int32) candidates {
 	})}
 }
 
-// indices appends to buf the ring indices of those of ids that serve,
-// ascending and each once.
+// indices appends to buf the ring indices of the ids that serve, in ascending order and
+// without duplicates.
 func (v *View) indices(buf []int32, ids []string) []int32 {
 	for _, id := range ids {
 		if i, ok := v.ring.index[id]; ok {

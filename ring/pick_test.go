@@ -10,8 +10,8 @@ import (
 
 var policies = []Policy{HashLoop, Hash, Loop, Random}
 
-// cluster views shared by the properties, since a ring takes its time to build
-// under the race detector.
+// views returns a view of n members. The tests share them, because the race detector
+// makes it slow to divide a ring.
 var views = func() func(n int) *View {
 	made := make(map[int]*View)
 	return func(n int) *View {
@@ -64,7 +64,7 @@ func TestSameArgumentsSameAnswer(t *testing.T) {
 	})
 }
 
-// Pick against its own definition, spelled out member by member.
+// It compares Pick with its definition, written out member by member.
 func TestPickFollowsItsSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := drawView(t)
@@ -93,7 +93,7 @@ func TestPickFollowsItsSteps(t *testing.T) {
 	})
 }
 
-// plainCandidates returns the ids that may be picked, in ring order.
+// plainCandidates returns the ids that Pick may return, in ring order.
 func plainCandidates(v *View, avoid []string) []string {
 	var open, all []string
 	for i, id := range v.ring.ids {

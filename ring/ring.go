@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 )
 
 const (
@@ -12,19 +13,25 @@ const (
 	arcs    = 1 << arcBits
 )
 
-// A Ring gives every user an owner. It never changes; make it with New. The
-// nil Ring has no members.
+// A Ring assigns an owner to every user. Its answers never change, and it is safe for
+// concurrent use. Make it with New. The nil Ring has no members.
+//
+// The first call that needs an owner (Owner, Shares, Moved, and Pick under HashLoop
+// and Hash) divides the arcs among the members. It blocks for about 15 ms, whatever
+// the number of members. Other calls that need an owner of this ring wait for it.
 type Ring struct {
-	ids    []string // in ring order: sorted by hash, so unrelated to names
-	index  map[string]int32
-	owners []int32 // arc -> index into ids; nil without members
-	sig    uint64
+	ids   []string // in ring order: sorted by hash, so unrelated to names
+	index map[string]int32
+	sig   uint64
+
+	divide    sync.Once
+	claimants []claimant // in ring order; nil once the arcs are divided
+	divided   []int32    // what owners returns
 }
 
-// New returns the ring over members, of which only ID and Weight count: all of
-// them are on it, whatever their state. The order of members does not matter;
-// of several with one ID the largest counts (see NewView). It takes about
-// 15 ms, whatever the number of members: keep it until the members change.
+// New returns the ring over members. Only ID and Weight matter: members of every state
+// are on the ring. The order of members does not matter. If several have one ID, the
+// largest counts (see NewView).
 func New(members []Member) *Ring {
 	return newRing(canonical(members))
 }
@@ -38,24 +45,31 @@ func newRing(members []Member) *Ring {
 	slices.SortFunc(claimants, func(a, b claimant) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.id, b.id))
 	})
-	r := &Ring{ids: make([]string, len(members)), index: make(map[string]int32, len(members)), sig: golden}
+	r := &Ring{ids: make([]string, len(members)), index: make(map[string]int32, len(members)), sig: golden, claimants: claimants}
 	for i, c := range claimants {
 		r.ids[i] = c.id
 		r.index[c.id] = int32(i)
 		r.sig = mix(mix(r.sig^c.hash) + c.weight)
 	}
-	if len(members) > 0 {
-		r.owners = claim(claimants)
-	}
 	return r
 }
 
-// roundTime is the time between two claims of a member of weight 1. A member
-// of weight w claims every roundTime/w: MaxWeight leaves 20 bits of precision,
-// and the 2^24 claims that a lone member may need fit 64 bits.
+// owners returns the owner of every arc, as an index into ids, or nil without members.
+func (r *Ring) owners() []int32 {
+	r.divide.Do(func() {
+		if len(r.claimants) > 0 {
+			r.divided, r.claimants = claim(r.claimants), nil
+		}
+	})
+	return r.divided
+}
+
+// roundTime is the time between two claims of a member of weight 1. A member of weight
+// w makes a claim every roundTime/w. MaxWeight leaves 20 bits of precision, and 64 bits
+// are enough for the 2^24 claims that a single member may need.
 const roundTime = 1 << 40
 
-// A claimant is a member on its way through its sequence of arcs.
+// A claimant is a member and its place in its sequence of arcs.
 type claimant struct {
 	id     string
 	hash   uint64
@@ -68,24 +82,23 @@ type claimant struct {
 func newClaimant(m Member) claimant {
 	c := claimant{id: m.ID, hash: hashString(m.ID), weight: uint64(min(max(m.Weight, 1), MaxWeight))}
 	c.step = roundTime / c.weight
-	// The first claim falls at a random point of the first step, so that no
-	// member is early in every round, and shares are proportional to weights
-	// from the first claim on.
+	// The first claim is at a random point of the first step. So no member is early in
+	// every round, and shares are proportional to weights from the first claim on.
 	c.at, _ = bits.Mul64(mix(c.hash+golden), c.step)
 	c.seq = mix(c.hash)
 	return c
 }
 
-// claim returns the owner of every arc: who claims it at the earliest time, the
-// first in ring order at equal times.
+// claim returns the owner of every arc: the member that claims it at the earliest time.
+// At equal times the first member in ring order wins.
 //
-// Time passes in windows of some arcs/8 claims. Within a window every member
-// makes its claims at once and the earliest wins; arcs claimed in earlier
-// windows are final, and a bitmap of them, small enough for the fastest cache,
-// answers the many claims that come too late. The width changes the cost only.
+// Time is divided into windows of about arcs/8 claims. Within a window each member makes
+// all its claims in one go, and the earliest wins. Arcs of earlier windows are final. A
+// bitmap of them fits the first-level cache and rejects the many late claims. The width
+// of a window changes the cost only.
 //
-// It shares no memory with anybody, and is not instrumented by the race
-// detector, which would make it ten times slower.
+// The race detector does not instrument claim, because that would make it ten times
+// slower. It shares no memory with other goroutines.
 //
 //go:norace
 func claim(members []claimant) []int32 {
@@ -127,24 +140,23 @@ func claim(members []claimant) []int32 {
 	return owners
 }
 
-// Owner returns the id of the member that user belongs to, and false if the
-// ring has no members.
+// Owner returns the id of user's owner, and false if the ring has no members.
 func (r *Ring) Owner(user int64) (id string, ok bool) {
 	if r.Len() == 0 {
 		return "", false
 	}
-	return r.ids[r.owners[arcOf(user)]], true
+	return r.ids[r.owners()[arcOf(user)]], true
 }
 
-// next returns the index of the first member that accept takes, walking the
-// arcs from user's own; -1 if it takes none, after all arcs have been asked.
+// next returns the index of the first owner that accept takes, going through all arcs
+// from user's own arc on. It returns -1 if accept takes none.
 func (r *Ring) next(user int64, accept func(int32) bool) int32 {
 	if r.Len() == 0 {
 		return -1
 	}
-	start := arcOf(user)
+	start, owners := arcOf(user), r.owners()
 	for i := range uint32(arcs) {
-		if owner := r.owners[(start+i)%arcs]; accept(owner) {
+		if owner := owners[(start+i)%arcs]; accept(owner) {
 			return owner
 		}
 	}
@@ -163,8 +175,8 @@ func (r *Ring) Len() int {
 	return len(r.ids)
 }
 
-// Signature returns a number that is equal for rings over the same ids and
-// weights, on every process and version, and differs for others.
+// Signature returns a hash of the members' ids and weights. It is the same in every
+// process and version.
 func (r *Ring) Signature() uint64 {
 	if r == nil {
 		return golden // that of New(nil)
@@ -172,7 +184,7 @@ func (r *Ring) Signature() uint64 {
 	return r.sig
 }
 
-// Shares returns the part of all users that each member owns, by id. The parts
+// Shares returns the fraction of all users that each member owns, by id. The fractions
 // add up to 1.
 func (r *Ring) Shares() map[string]float64 {
 	shares := make(map[string]float64, r.Len())
@@ -182,14 +194,14 @@ func (r *Ring) Shares() map[string]float64 {
 	for _, id := range r.ids {
 		shares[id] = 0
 	}
-	for _, owner := range r.owners {
+	for _, owner := range r.owners() {
 		shares[r.ids[owner]] += 1.0 / arcs
 	}
 	return shares
 }
 
-// Moved returns the part of all users, 0 to 1, whose owner differs between the
-// two rings: what would move if one took the place of the other.
+// Moved returns the fraction of all users, 0 to 1, whose owner differs between the two
+// rings. These users move if one ring replaces the other.
 func Moved(from, to *Ring) float64 {
 	if from.Len() == 0 && to.Len() == 0 {
 		return 0
@@ -204,9 +216,9 @@ func Moved(from, to *Ring) float64 {
 			same[i] = j
 		}
 	}
-	moved := 0
-	for arc, owner := range from.owners {
-		if same[owner] != to.owners[arc] {
+	moved, owners := 0, to.owners()
+	for arc, owner := range from.owners() {
+		if same[owner] != owners[arc] {
 			moved++
 		}
 	}

@@ -13,10 +13,10 @@ import (
 //
 //	version 1 | flags 1 | state 1 | load 1 | weight 4 | boot 8
 //	id, client, http, gossip, zone: each length 1, bytes
-//	mac 16, if flags say so: HMAC-SHA256 of all before it, truncated
+//	mac 16, if flagMAC is set: HMAC-SHA256 of all bytes before it, truncated
 //
-// A reader of version 1 refuses any other version and any trailing byte, so a
-// member has exactly one sealed form under a key.
+// A reader of version 1 refuses other versions and trailing bytes. So a member has
+// exactly one sealed form under a key.
 const (
 	sealVersion = 1
 	sealFixed   = 16 // bytes before the strings
@@ -26,13 +26,14 @@ const (
 	flagTLS = 1 << 1
 )
 
-// Sentinels of Open.
+// Errors that Open wraps.
 var (
-	// ErrBadMAC: the bytes are not sealed by a key that was given, or are sealed
-	// and none was, or are not and one was.
+	// ErrBadMAC means that none of the given keys made the member's MAC. A member
+	// without a MAC has this error if a key was given, and a member with a MAC if no
+	// key was given.
 	ErrBadMAC = errors.New("member has no valid MAC")
-	// ErrMalformed: the bytes are no sealed member of a version known here, or
-	// one that Validate refuses.
+	// ErrMalformed means that the bytes are not a sealed member of version 1, or that
+	// Validate refuses the member.
 	ErrMalformed = errors.New("malformed member")
 )
 
@@ -40,8 +41,8 @@ func sealedSize(m Member) int {
 	return sealFixed + 5 + len(m.ID) + len(m.Client) + len(m.HTTP) + len(m.Gossip) + len(m.Zone) + macSize
 }
 
-// Seal returns m's binary form with its MAC under key, or without one if key
-// is empty. m must pass Validate: a field that does not fit its place panics.
+// Seal returns m's binary form with its MAC under key, or without a MAC if key is empty.
+// m must pass Validate. Seal panics if a string of m is too long.
 func Seal(m Member, key Key) []byte {
 	var flags byte
 	if len(key) > 0 {
@@ -77,9 +78,9 @@ func mac(b []byte, key Key) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// Open returns the member in b if one of the keys sealed it. Without a
-// non-empty key it takes only what was sealed without one. Errors wrap
-// ErrBadMAC or ErrMalformed. b may come from anybody and is not kept.
+// Open returns the member in b if one of the keys sealed it. Without a non-empty key it
+// opens only members without a MAC. Errors wrap ErrBadMAC or ErrMalformed. b may come
+// from untrusted sources. Open does not keep b.
 func Open(b []byte, keys ...Key) (Member, error) {
 	if len(b) < sealFixed || len(b) > MaxSealed || b[0] != sealVersion || b[1]&^(flagMAC|flagTLS) != 0 {
 		return Member{}, fmt.Errorf("open member of %d bytes: %w", len(b), ErrMalformed)
@@ -98,8 +99,8 @@ func Open(b []byte, keys ...Key) (Member, error) {
 	return m, nil
 }
 
-// verify returns b without its MAC, and whether b bears what keys ask for. It
-// comes before decoding, so that strangers' bytes go no further.
+// verify returns b without its MAC, and whether its MAC, or the lack of one, fits keys.
+// Open calls it before decoding, so that untrusted bytes are not decoded.
 func verify(b []byte, keys []Key) (body []byte, ok bool) {
 	sealed, keyed := b[1]&flagMAC != 0, false
 	for _, key := range keys {
@@ -114,8 +115,7 @@ func verify(b []byte, keys []Key) (body []byte, ok bool) {
 	return b, !keyed && !sealed
 }
 
-// decodeMember reads what appendMember wrote, its first sealFixed bytes known
-// to be there.
+// decodeMember reads what appendMember wrote. b has at least sealFixed bytes.
 func decodeMember(b []byte) (m Member, ok bool) {
 	m = Member{
 		TLS:    b[1]&flagTLS != 0,
@@ -135,15 +135,14 @@ func decodeMember(b []byte) (m Member, ok bool) {
 	return m, len(b) == 0
 }
 
-// Sealed is the form in which a member travels over HTTP and stands in
-// ZooKeeper: its fields, for people, and beside them its sealed bytes in
-// base64, the only part that a program believes.
+// Sealed is a member in JSON, for HTTP and ZooKeeper. It has the member's fields for
+// people, and the sealed bytes in base64. Programs read the sealed bytes only.
 type Sealed struct {
-	member Member // as it is shown; unknown to a reader
+	member Member // written for people; not read
 	bytes  []byte
 }
 
-// Sealed returns m in the form that travels, sealed with the primary key.
+// Sealed returns m sealed with the primary key, for JSON.
 func (k *Keys) Sealed(m Member) Sealed { return Sealed{member: m, bytes: k.Seal(m)} }
 
 // Open returns the member if one of the keys sealed it. Errors are those of Open.
@@ -157,8 +156,8 @@ func (s Sealed) MarshalJSON() ([]byte, error) {
 	}{s.member.json(), s.bytes})
 }
 
-// UnmarshalJSON reads the sealed bytes and nothing else, so that no field
-// beside them can be believed or be in the way.
+// UnmarshalJSON reads the sealed bytes only. It ignores the fields for people, which
+// nothing authenticates.
 func (s *Sealed) UnmarshalJSON(b []byte) error {
 	var j struct {
 		Sealed []byte `json:"sealed"`

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// A Table holds the current view. Readers never wait; a writer replaces the
-// view as a whole. Make it with NewTable.
+// A Table holds the current view, which Set replaces as a whole. No method waits until
+// a ring is divided. It is safe for concurrent use. Make it with NewTable.
 type Table struct {
-	mu  sync.Mutex // held by Set, so that views follow each other
+	mu  sync.Mutex // held by Set, so that calls of Set run one after another
 	now atomic.Pointer[snapshot]
 }
 
@@ -28,17 +28,21 @@ func NewTable() *Table {
 // Current returns the current view.
 func (t *Table) Current() *View { return t.now.Load().view }
 
-// Watch returns the current view and a channel that is closed when another has
-// taken its place, be it for a load. To follow every change, call Watch again
-// after the channel is closed: changes in between are seen as one.
+// Watch returns the current view and a channel that is closed when another view
+// replaces it, even if only a load has changed. To follow all changes, call Watch again
+// after the channel is closed. Several changes between two calls appear as one.
 func (t *Table) Watch() (*View, <-chan struct{}) {
 	s := t.now.Load()
 	return s.view, s.replaced
 }
 
-// Set makes members the current view. The ring is built anew, some 15 ms, only
-// if the ids or weights of those that serve differ; equal members change
-// nothing. members is not kept.
+// Set replaces the current view by a view of members. Every call of Current after Set
+// has returned gets it. Set does nothing if the members are equal. It does not keep
+// members.
+//
+// The view has a new ring only if the ids or weights of serving members differ. The
+// first lookup in the new ring divides its arcs. So in a burst of changes, only views
+// with a lookup have that cost.
 func (t *Table) Set(members []Member) {
 	members = canonical(members)
 	t.mu.Lock()

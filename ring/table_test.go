@@ -52,7 +52,7 @@ func TestViewFindsMembersInAnyState(t *testing.T) {
 	}
 }
 
-// CIM built its ring anew on every login.
+// CIM builds its ring again at every login.
 func TestRingIsRebuiltOnlyWhenServingMembersChange(t *testing.T) {
 	table := NewTable()
 	members := nodes(3)
@@ -72,7 +72,7 @@ func TestRingIsRebuiltOnlyWhenServingMembersChange(t *testing.T) {
 			t.Errorf("%s: the ring was rebuilt", name)
 		}
 	}
-	byID := func(id string) *Member { // wherever it stands now
+	byID := func(id string) *Member { // at its current index
 		return &members[slices.IndexFunc(members, func(m Member) bool { return m.ID == id })]
 	}
 	for name, change := range map[string]func(){
@@ -86,6 +86,77 @@ func TestRingIsRebuiltOnlyWhenServingMembersChange(t *testing.T) {
 		} else {
 			ring = now
 		}
+	}
+}
+
+// Nodes that start together join one by one, and each change reaches every node.
+func TestManyJoinsInARowDivideOneRing(t *testing.T) {
+	const joins = 300
+	members := nodes(joins)
+	table := NewTable()
+	var rings []*Ring
+	for n := range joins {
+		table.Set(members[:n+1])
+		view := table.Current()
+		if view.Ring().Len() != n+1 || view.Ring().Signature() != NewView(members[:n+1]).Ring().Signature() || view.ETag() == "" {
+			t.Fatalf("the ring after %d joins has others on it", n+1)
+		}
+		rings = append(rings, view.Ring())
+	}
+	var wg sync.WaitGroup
+	first := make([]*int32, 8)
+	for i := range first {
+		wg.Go(func() {
+			Pick(table.Current(), int64(i), "", nil, 0, Policy(i%4))
+			first[i] = &table.Current().Ring().owners()[0]
+		})
+	}
+	wg.Wait()
+	members[0].Load++
+	table.Set(members)
+	rings = append(rings, table.Current().Ring())
+	if slices.ContainsFunc(first, func(p *int32) bool { return p != &rings[joins].owners()[0] }) {
+		t.Error("lookups at the same time, or after a load, divided a ring each")
+	}
+	if n := len(slices.DeleteFunc(rings[:joins], func(r *Ring) bool { return r.divided == nil })); n != 1 {
+		t.Errorf("%d rings were divided, want the last alone", n)
+	}
+}
+
+func TestLookupAfterSetHasTheNewMembersAndWaitsForNoOtherRing(t *testing.T) {
+	table := NewTable()
+	table.Set(nodes(2))
+	old := table.Current()
+	dividing, release, divided := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(divided)
+		old.Ring().divide.Do(func() {
+			close(dividing)
+			<-release
+			old.Ring().divided = claim(old.Ring().claimants)
+		})
+	}()
+	select {
+	case <-dividing: // until the end of the test
+	case <-divided:
+		t.Fatal("a ring was divided before anybody looked up")
+	}
+	late := make(chan string)
+	go func() { owner, _ := old.Ring().Owner(7); late <- owner }()
+	for n := 3; n < 6; n++ {
+		members := nodes(n)[2:] // none of the old ones
+		table.Set(members)
+		fresh := New(members)
+		for user := range int64(20) {
+			want, _ := fresh.Owner(user)
+			if owner, _ := table.Current().Ring().Owner(user); owner != want {
+				t.Fatalf("user %d of %d new members belongs to %q, want %q", user, n-2, owner, want)
+			}
+		}
+	}
+	close(release)
+	if want, _ := New(nodes(2)).Owner(7); <-late != want {
+		t.Error("a lookup in the old view did not return the old view's owner")
 	}
 }
 
@@ -105,7 +176,7 @@ func TestWatchersSeeEveryChangeAndNothingElse(t *testing.T) {
 	table.Set(slices.Clone(members))
 	select {
 	case <-replaced:
-		t.Error("equal members are told as a change")
+		t.Error("equal members are reported as a change")
 	default:
 	}
 	members[0].Load = 1
@@ -161,5 +232,28 @@ func TestLoadIntervalKeepsTheClusterQuiet(t *testing.T) {
 		if got := LoadInterval(members); got != want {
 			t.Errorf("%d members: every %v, want %v", members, got, want)
 		}
+	}
+}
+
+// BenchmarkJoins measures what 300 joins in a row cost each node, with the calls that
+// gossip makes after each join.
+func BenchmarkJoins(b *testing.B) {
+	members := nodes(300)
+	for b.Loop() {
+		table := NewTable()
+		for n := range members {
+			table.Set(members[:n+1])
+			table.Current().Ring().Signature()
+		}
+	}
+}
+
+// BenchmarkChange measures a change of members and the first lookup after it.
+func BenchmarkChange(b *testing.B) {
+	members := nodes(100)
+	table := NewTable()
+	for i := 0; b.Loop(); i++ {
+		table.Set(members[i%2:])
+		table.Current().Ring().Owner(int64(i))
 	}
 }

@@ -12,16 +12,15 @@ import (
 	"time"
 )
 
-// C bounds the load of an open member: at most C times the mean, by weight. It
-// is a quarter above the mean because less moves more users off their owner
-// for little gain, as "Consistent Hashing with Bounded Loads" (Mirrokni,
-// Thorup, Zadimoghaddam 2016) shows for c = 1 + epsilon.
+// C bounds the load of an open member to C times the mean, by weight. It is c = 1 +
+// epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam
+// 2016). With a smaller C, more users would not get their owner, for little gain.
 const C = float64(boundNum) / boundDen
 
 const boundNum, boundDen = 5, 4
 
-// A View is what a process knows about the members at one moment. It never
-// changes and is safe for concurrent use.
+// A View holds the members that a process knows at one moment. It never changes and is
+// safe for concurrent use.
 type View struct {
 	members []Member // sorted by ID
 	ring    *Ring    // over the serving members
@@ -31,14 +30,14 @@ type View struct {
 	etag    func() string
 }
 
-// NewView returns the view of members. Their order does not matter. Of several
-// with one ID the one whose sealed form is the largest counts, which is
-// arbitrary and the same everywhere. members is not kept.
+// NewView returns the view of members. Their order does not matter. If several have one
+// ID, the one with the largest sealed form counts, which is arbitrary and the same in
+// every process. NewView does not keep members.
 func NewView(members []Member) *View {
 	return newView(canonical(members), nil)
 }
 
-// canonical returns the members sorted by ID, one an ID.
+// canonical returns the members sorted by ID, one per ID.
 func canonical(members []Member) []Member {
 	sorted := slices.Clone(members)
 	slices.SortFunc(sorted, func(a, b Member) int {
@@ -50,7 +49,8 @@ func canonical(members []Member) []Member {
 	return slices.CompactFunc(sorted, func(a, b Member) bool { return a.ID == b.ID })
 }
 
-// newView makes a view of canonical members and takes old's ring if it fits.
+// newView makes a view of canonical members. It reuses old's ring if the same members
+// serve with the same weights. old may be nil.
 func newView(members []Member, old *View) *View {
 	v := &View{members: members}
 	v.etag = sync.OnceValue(v.hash)
@@ -75,7 +75,7 @@ func newView(members []Member, old *View) *View {
 	for i := range v.all {
 		v.all[i] = int32(i)
 	}
-	v.open = v.below(v.told())
+	v.open = v.below(v.published())
 	return v
 }
 
@@ -85,9 +85,9 @@ func (v *View) serving() []Member {
 	return slices.DeleteFunc(slices.Clone(v.members), func(m Member) bool { return m.State != Serving })
 }
 
-// told returns the loads as the members tell them, by ring index, and the part
-// that rounding hides; doubled, because that part may be half a unit.
-func (v *View) told() (loads []uint64, hidden uint64) {
+// published returns the loads that the members publish, by ring index, and the load
+// that rounding hides. Both are doubled, because the hidden load may be half a unit.
+func (v *View) published() (loads []uint64, hidden uint64) {
 	loads = make([]uint64, len(v.at))
 	for i := range loads {
 		m := v.serve(int32(i))
@@ -98,8 +98,8 @@ func (v *View) told() (loads []uint64, hidden uint64) {
 	return loads, hidden
 }
 
-// WithLoads returns the view with exact loads, in users by member id, in place
-// of what the members tell; a member that is not in loads has none.
+// WithLoads returns the view with exact loads instead of the published ones: users by
+// member id. A member that is not in loads has the load 0.
 func (v *View) WithLoads(loads map[string]int64) *View {
 	exact := make([]uint64, len(v.at))
 	for i := range exact {
@@ -110,7 +110,7 @@ func (v *View) WithLoads(loads map[string]int64) *View {
 	return &w
 }
 
-// below returns the members whose load is below their limit; see doc.go.
+// below returns the members whose load is below their limit. See doc.go.
 func (v *View) below(loads []uint64, hidden uint64) []int32 {
 	sum, weights := hidden, uint64(0)
 	for i, load := range loads {
@@ -126,8 +126,8 @@ func (v *View) below(loads []uint64, hidden uint64) []int32 {
 	return open
 }
 
-// limit returns ceil(C * sum * weight / weights). weight is at most weights, so
-// the quotient fits whenever sum < 2^61.
+// limit returns ceil(C * sum * weight / weights). weight is at most weights, so the
+// quotient fits if sum < 2^61.
 func limit(sum, weights, weight uint64) uint64 {
 	hi, lo := bits.Mul64(boundNum*sum, weight)
 	q, rem := bits.Div64(hi, lo, boundDen*weights)
@@ -146,7 +146,7 @@ func (v *View) serve(i int32) Member { return v.members[v.at[i]] }
 // must not be changed.
 func (v *View) Members() []Member { return v.members }
 
-// Member returns the member with an ID, in whatever state.
+// Member returns the member with an ID, in any state.
 func (v *View) Member(id string) (Member, bool) {
 	i, ok := slices.BinarySearchFunc(v.members, id, func(m Member, id string) int { return cmp.Compare(m.ID, id) })
 	if !ok {
@@ -158,8 +158,7 @@ func (v *View) Member(id string) (Member, bool) {
 // Ring returns the ring over the serving members.
 func (v *View) Ring() *Ring { return v.ring }
 
-// ETag returns a string that is equal for equal members, their loads aside,
-// and differs for others. It has no quotes.
+// ETag returns a hash of the members without their loads, as a string without quotes.
 func (v *View) ETag() string { return v.etag() }
 
 func (v *View) hash() string {
@@ -167,15 +166,15 @@ func (v *View) hash() string {
 	var buf []byte
 	for _, m := range v.members {
 		m.Load = 0
-		buf = appendMember(buf[:0], m, 0) // bears the length of all it contains
+		buf = appendMember(buf[:0], m, 0) // has the length of each string, so it is unambiguous
 		h.Write(buf)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// LoadInterval returns how often a member of so many may tell its load: so that
-// the whole cluster tells at most 4 a second, which gossip and its followers
-// carry easily.
+// LoadInterval returns the shortest time between two publications of a member's load.
+// All members together publish at most 4 loads per second, which is little traffic for
+// gossip and its followers.
 func LoadInterval(members int) time.Duration {
 	return max(2*time.Second, time.Duration(members)*time.Second/4)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Whatever a caller asks for after the store has lost everything is to be repeated,
-// never refused for good, and a message is stored once.
+// After the store has lost everything, every answer lets the caller repeat its request.
+// No request is refused for good, and a message is stored once.
 func TestCallerWhoseAccountWasLostIsToRepeat(t *testing.T) {
 	for path, body := range map[string]string{
 		proto.PathSend:        `{"id":"m1","to":TO,"text":"x"}`,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/compat"
 )
 
 func id(user int64) string { return strconv.FormatInt(user, 10) }
@@ -26,7 +27,7 @@ func (w *world) cim(path, body string) string {
 
 func cimCodeOf(t *testing.T, answer string) string {
 	t.Helper()
-	var e cimEnvelope
+	var e struct{ Code string }
 	if err := json.Unmarshal([]byte(answer), &e); err != nil {
 		t.Fatalf("%s: %v", answer, err)
 	}
@@ -62,7 +63,7 @@ func TestCIMAnswersAreThoseOfCIMByteForByte(t *testing.T) {
 			`{"code":"3000","message":"The text is empty.","reqNo":null,"dataBody":null}`},
 		{"/p2pRoute", `{"userId":` + alice + `,"receiveUserId":` + bob + `,"msg":"hi"}`, cimSuccess},
 		{"/p2pRoute", `{"userId":` + alice + `,"receiveUserId":` + carol + `,"msg":"hi"}`,
-			`{"code":"7000","message":"The receiver is offline; the message is kept for him.","reqNo":null,"dataBody":null}`},
+			`{"code":"7000","message":"The receiver is offline; the message is kept.","reqNo":null,"dataBody":null}`},
 		{"/p2pRoute", `{"userId":` + alice + `,"receiveUserId":99,"msg":"hi"}`,
 			`{"code":"3000","message":"There is no such user.","reqNo":null,"dataBody":null}`},
 		{"/onlineUser", `{}`,
@@ -92,7 +93,7 @@ func TestCIMListsOnlineUsersByGetToo(t *testing.T) {
 		n.users = append(n.users, proto.User{User: int64(i + 1), Name: "u" + strconv.Itoa(i)})
 	}
 	_, _, b := w.call(http.MethodGet, "/onlineUser", "", "", "")
-	var answer struct{ DataBody []cimUser }
+	var answer struct{ DataBody []compat.User }
 	if err := json.Unmarshal(b, &answer); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func TestCIMFetchNudgesTheNodeOfTheConnection(t *testing.T) {
 
 func TestCIMPathsDoNotExistOutsideOpenMode(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Auth = AuthPassword })
-	for _, u := range useCases {
+	for _, u := range w.route.requests {
 		if !u.forCIM() {
 			continue
 		}
@@ -156,7 +157,7 @@ func TestCIMPathsDoNotExistOutsideOpenMode(t *testing.T) {
 			t.Errorf("%s: %v, want not found", u.path, code)
 		}
 		answer := httptest.NewRecorder()
-		u.handler(w.route, answer, httptest.NewRequest(http.MethodPost, u.path, strings.NewReader("{}")))
+		u.handler(w.route, u.name, answer, httptest.NewRequest(http.MethodPost, u.path, strings.NewReader("{}")))
 		if answer.Code != http.StatusNotFound {
 			t.Errorf("%s, mounted by hand: %d", u.path, answer.Code)
 		}

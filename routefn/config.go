@@ -3,6 +3,7 @@ package routefn
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,64 +13,79 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Auth says what a login has to show.
+// Auth is the proof that a login needs.
 type Auth uint8
 
 // The modes. The zero Auth is the safe one.
 const (
 	AuthPassword Auth = iota // name and password, or a token
-	AuthOpen                 // a name is enough: anybody is who he says; CIM's clients need it
+	AuthOpen                 // a name is enough and is believed; CIM's clients need it
 )
 
-// Config is what a Route is made of. Store, Members, Issuer and ServiceToken are
-// required; a zero in the rest stands for the default that its comment names.
+// Config configures a Route. Store, Members, Issuer and ServiceToken are required.
+// In the other fields, zero means the default that the comment names.
 type Config struct {
 	Store   *record.Store
 	Members func(context.Context) (*ring.View, error) // the current members; called for every login
-	Keys    *ring.Keys                                // seals the members that are served; nil: a cluster without a key
-	Issuer  *token.Issuer
-	// Watch is keyed if the keys of Issuer are those that the store keeps: the route puts
-	// them back when the store has lost them, or takes over those that it has. nil: the
-	// keys were given to the route.
+	// Heard is called for each node that calls, with the host:port of its internal
+	// HTTP. The members can be fetched from there. Heard must not block. It may be nil.
+	Heard  func(node string)
+	Keys   *ring.Keys // seals the members that are served; nil: a cluster without a key
+	Issuer *token.Issuer
+	// Watch is keyed if the keys of Issuer are kept in the store. Then the route stores
+	// them again after the store has lost them, or takes over the store's keys. Watch
+	// is nil if the keys are configured.
 	Watch *record.Watch
 	Name  string // of this process, for logs and metrics of others; "route"
 
-	// ServiceToken is borne by what nodes ask of us and by what we ask of them.
+	// ServiceToken is borne by requests of nodes and by requests to them.
 	ServiceToken string
-	OtherTokens  []string // that nodes may bear, too, while the cluster key is being changed
+	OtherTokens  []string // that nodes may also bear while the cluster key is being changed
 
 	Auth      Auth
 	Policy    ring.Policy
-	Repeat    string // of logins that do not say: proto.RepeatReplace (default) or proto.RepeatReject
+	Repeat    string // of logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
 	CIMRepeat string // the same for CIM's clients; default proto.RepeatReject, as CIM does
 
-	MaxText     int   // bytes of a message's text; 16 KiB
+	MaxText     int   // bytes of a message's text; proto.MaxText
 	MaxBody     int64 // bytes of a client's request; as many as MaxText may take in JSON, and 256 KiB at least
-	PingSeconds int   // told to clients; 10
+	PingSeconds int   // is sent to clients; 10
 
-	// MaxInFlight is how many requests are served at a time; beyond it, and sooner
-	// where messages take the store longer than StoreTarget, one is told to come back
-	// later: see package admission. 4096; below zero nothing is refused, for where a
-	// platform bounds what it sends here, as it does in a function.
+	// MaxInFlight is how many requests are served at a time. Beyond it, and earlier if
+	// the store takes longer than StoreTarget, requests are refused, see package
+	// admission. The default is 4096. Below zero none is refused, for a platform that
+	// bounds the requests itself, as for a function.
 	MaxInFlight int
-	StoreTarget time.Duration // 100 ms, which nobody notices
+	StoreTarget time.Duration // 100 ms, which no user notices
 
-	// PlainHop makes every push an HTTP request and offers nodes no streams: for a
-	// function of a cloud, which is frozen between requests.
+	// PerAddress is how many requests of one address, without a valid token, may be
+	// sending their bodies at a time; 0: any number. Proxies may name the addresses of
+	// their clients.
+	PerAddress int
+	Proxies    sourceip.Proxies
+	// Accounts bounds wrong passwords and registrations; zero: nothing is bounded.
+	Accounts identity.Limits
+
+	// PlainHop makes every push an HTTP request, and offers no streams to nodes. It is
+	// for a function of a cloud, which is frozen between requests.
 	PlainHop   bool
-	HTTP       *http.Client // towards nodes; one that keeps connections and uses no proxy
-	Busy       func()       // told before a processor is kept for longer than a moment; must not block; nobody asks
+	HTTP       *http.Client // towards nodes; one that keeps connections, uses no proxy, and has NodeTLS
+	NodeTLS    *tls.Config  // towards nodes whose address begins with https://; the system's authorities
 	Now        func() time.Time
 	Logger     *slog.Logger          // silent
 	Registerer prometheus.Registerer // no metrics
 }
 
-// check fills the defaults in and reports what is missing.
+// check fills in the defaults and reports what is missing.
 func (c *Config) check() error {
 	switch {
 	case c.Store == nil:
@@ -79,7 +95,7 @@ func (c *Config) check() error {
 	case c.Issuer == nil:
 		return errors.New("route needs an issuer of tickets")
 	case c.ServiceToken == "":
-		return errors.New("route needs a service token: without one anybody could act as a node")
+		return errors.New("route needs a service token, or every caller could act as a node")
 	case c.StoreTarget < 0:
 		return errors.New("route has a negative target for the store")
 	case c.Auth > AuthOpen:
@@ -87,10 +103,10 @@ func (c *Config) check() error {
 	}
 	c.Repeat = cmp.Or(c.Repeat, proto.RepeatReplace)
 	c.CIMRepeat = cmp.Or(c.CIMRepeat, proto.RepeatReject)
-	if !validRepeat(c.Repeat) || !validRepeat(c.CIMRepeat) {
+	if !check.ValidRepeat(c.Repeat) || !check.ValidRepeat(c.CIMRepeat) {
 		return errors.New("repeat logins are either replaced or rejected")
 	}
-	c.MaxText = cmp.Or(c.MaxText, 16<<10)
+	c.MaxText = cmp.Or(c.MaxText, proto.MaxText)
 	// JSON may spend six bytes on one; the rest of a request is a few names.
 	c.MaxBody = cmp.Or(c.MaxBody, max(256<<10, 6*int64(c.MaxText)+4096))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 4096)
@@ -101,12 +117,9 @@ func (c *Config) check() error {
 		c.Keys = new(ring.Keys)
 	}
 	if c.HTTP == nil {
-		c.HTTP = &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the service token is for the node it was sent to
+		c.HTTP = &http.Client{Transport: transport(c.NodeTLS), CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // the service token is for that node alone
 		}}
-	}
-	if c.Busy == nil {
-		c.Busy = func() {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -117,13 +130,12 @@ func (c *Config) check() error {
 	return nil
 }
 
-func validRepeat(s string) bool { return s == proto.RepeatReplace || s == proto.RepeatReject }
-
-// transport keeps a few connections to every node: one for pushes, the others
-// for questions that do not wait behind one. Nodes are inside, so no proxy.
-func transport() *http.Transport {
+// transport keeps a few connections to every node: one for pushes, the others for calls
+// that do not wait behind one. Nodes are in the same network, so it uses no proxy.
+func transport(config *tls.Config) *http.Transport {
 	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: nodeTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: nodes.Timeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:     config,
 		MaxIdleConns:        0, // as many as there are nodes
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     90 * time.Second,

@@ -65,7 +65,7 @@ func TestSenderIsToldThatHisMessageWasShown(t *testing.T) {
 	}
 }
 
-// He can make up what he was shown, and nothing of anybody else.
+// A user can make up what they were shown, and nothing of anybody else.
 func TestMarkNamesHimWhoGaveIt(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -187,25 +187,6 @@ func TestDeliveredIsWhatADeviceAcknowledged(t *testing.T) {
 	}{{"", "1", 1, proto.Unauthorized}, {alice.Token, "a b", 1, proto.Invalid}, {alice.Token, "1", 0, proto.Invalid}} {
 		if _, code := ask(bad.token, bad.to, bad.id); code != bad.want {
 			t.Errorf("%+v: %v", bad, code)
-		}
-	}
-}
-
-func TestOnlyACursorOfThisInboxHasPassed(t *testing.T) {
-	at := proto.Position{Epoch: 7, Number: 5}
-	for name, c := range map[string]struct {
-		cursor proto.Position
-		want   bool
-	}{
-		"at the message":   {at, true},
-		"behind it":        {proto.Position{Epoch: 7, Number: 6}, true},
-		"before it":        {proto.Position{Epoch: 7, Number: 4}, false},
-		"in a lost inbox":  {proto.Position{Epoch: 6, Number: 9}, false},
-		"in a group's log": {proto.Position{Log: proto.Everyone, Epoch: 7, Number: 9}, false},
-	} {
-		devices := map[string][]proto.Position{"new": nil, "phone": {{Log: 9, Epoch: 1, Number: 1}, c.cursor}}
-		if got := passed(devices, at); got != c.want {
-			t.Errorf("a cursor %s: %v", name, got)
 		}
 	}
 }

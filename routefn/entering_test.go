@@ -18,9 +18,9 @@ func (w *world) enterAt(c connection, e *proto.Entering) *proto.Entered {
 	return answer.Entered[0]
 }
 
-// A node that asks for groups apart is told which there are, enters those that it
-// lacks and hears of the others only who belongs; nothing is pushed to it for a
-// stranger.
+// A node that asks for groups apart gets the list of them. It enters those that it
+// lacks, and gets only the memberships of the others. Nothing is pushed to it for a
+// user who is no member.
 func TestNodeThatAsksApartIsToldOfItsGroups(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")

@@ -1,17 +1,11 @@
 package routefn
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +13,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
+	"github.com/cim-go/cim/routefn/delayed"
 )
 
 func (w *world) schedule(token string, q proto.ScheduleMessage) proto.Scheduled {
@@ -66,6 +61,10 @@ func (w *world) wantInbox(token string, want ...string) {
 	}
 }
 
+// clockSlack is by how many ms a route's reading of the store's clock may be off on a busy
+// machine.
+const clockSlack = 1000
+
 func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	w := newWorld(t, func(c *Config) { c.Registerer = registry })
@@ -74,10 +73,10 @@ func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
 	if s.ID != "m1" || s.State != proto.StatePending || s.Due == 0 {
 		t.Fatalf("scheduled %+v", s)
 	}
-	if next := w.fire(); next > 300*time.Millisecond {
-		t.Errorf("ask again in %v for what is due in 300 ms", next)
+	next, early := w.fire(), len(w.pull(bob.Token, proto.Position{}).Messages)
+	if len(w.scheduled(phone.Token, "").Messages) > 0 && (next > 300*time.Millisecond || early > 0) { // else it was due by then
+		t.Errorf("ask again in %v for what is due in 300 ms, and bob has %d messages", next, early)
 	}
-	w.wantInbox(bob.Token)
 	for len(w.scheduled(phone.Token, "").Messages) > 0 {
 		w.fire()
 	}
@@ -87,7 +86,7 @@ func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
 	w.wantInbox(bob.Token, "m1")
 	w.wantInbox(phone.Token, "m1")
 	m := w.pull(bob.Token, proto.Position{}).Messages[0]
-	if m.From != phone.User || m.FromName != "alice" || m.Text != "hi" || m.Time < s.Due || m.Time > s.Due+5000 {
+	if m.From != phone.User || m.FromName != "alice" || m.Text != "hi" || m.Time < s.Due-clockSlack || m.Time > time.Now().UnixMilli()+clockSlack {
 		t.Errorf("bob has %+v, which was due at %d", m, s.Due)
 	}
 	pushed := make(map[int64]int)
@@ -119,7 +118,7 @@ func TestRoutesClockFiresNothing(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(2 * time.Hour) } })
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
 	w.schedule(alice.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: time.Hour.Milliseconds()})
-	if next := w.fire(); next != askLatest {
+	if next := w.fire(); next != delayed.AskLatest {
 		t.Errorf("ask again in %v", next)
 	}
 	w.wantInbox(bob.Token)
@@ -145,7 +144,7 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 		"no group":       {alice.Token, proto.ScheduleMessage{ID: "1", Group: 4711, Text: "x", After: hour}, proto.UnknownGroup},
 		"not a member":   {alice.Token, proto.ScheduleMessage{ID: "1", Group: group, Text: "x", After: hour}, proto.NotMember},
 		"no text":        {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, After: hour}, proto.Invalid},
-		"too long":       {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: strings.Repeat("x", 17<<10), After: hour}, proto.TooLarge},
+		"too long":       {alice.Token, proto.ScheduleMessage{ID: "1", To: bob.User, Text: strings.Repeat("x", proto.MaxText+1), After: hour}, proto.TooLarge},
 		"bad id":         {alice.Token, proto.ScheduleMessage{ID: "a b", To: bob.User, Text: "x", After: hour}, proto.Invalid},
 		"unknown field":  {alice.Token, `{"id":"1","when":5}`, proto.Invalid},
 		"time as a text": {alice.Token, `{"id":"1","at":"noon"}`, proto.Invalid},
@@ -198,7 +197,7 @@ func TestOnlyTheSenderListsAndCancels(t *testing.T) {
 		"never scheduled": {alice.Token, "m9", proto.NotScheduled},
 		"no token":        {"", "m1", proto.Unauthorized},
 		"bad id":          {alice.Token, "a b", proto.Invalid},
-		"his own":         {alice.Token, "m1", proto.OK},
+		"the own":         {alice.Token, "m1", proto.OK},
 	} {
 		for range 2 { // again is the same
 			if code := w.post(proto.PathCancel, c.token, proto.CancelMessage{ID: c.id}, nil); code != c.want {
@@ -211,7 +210,7 @@ func TestOnlyTheSenderListsAndCancels(t *testing.T) {
 	}
 }
 
-// Who has left a group by then sends nothing to it, and is told so.
+// A user who has left a group by then sends nothing to it, and gets a refusal.
 func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -244,113 +243,6 @@ func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
 	}
 }
 
-// redisDo runs one command in the store.
-func (w *world) redisDo(words ...string) {
-	w.t.Helper()
-	c, err := net.Dial("tcp", w.redis.Addr())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer c.Close()
-	fmt.Fprintf(c, "*%d\r\n", len(words))
-	for _, word := range words {
-		fmt.Fprintf(c, "$%d\r\n%s\r\n", len(word), word)
-	}
-	answer := make([]byte, 1)
-	if _, err := io.ReadFull(c, answer); err != nil || answer[0] == '-' {
-		w.t.Fatalf("%v: %q, %v", words, answer, err)
-	}
-}
-
-// A log that cannot be written keeps back what is for it, in order, and nothing else.
-func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
-	w := newWorld(t, nil)
-	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
-	// Of alice's shard, or the rest goes by another way.
-	dave := carol
-	for name := 0; dave.User%32 != alice.User%32 || dave.User == carol.User; name++ {
-		dave = w.connect(fmt.Sprint("dave", name), "phone")
-	}
-	for i := range fireBatch + 10 {
-		w.due(alice.Token, fmt.Sprint("m", i), bob.User, 0)
-	}
-	w.due(dave.Token, "d", carol.User, 0)
-	list := fmt.Sprintf("cim:{%d}:l", bob.User)
-	w.redisDo("SET", list, "no list")
-	times := 0.0 // more than one where a batch takes longer than there is time for all
-	wait.Until(t, "carol has the message for her", func() bool {
-		w.fire()
-		times++
-		return len(w.pull(carol.Token, proto.Position{}).Messages) > 0
-	})
-	w.wantInbox(carol.Token, "d")
-	if left := testutil.ToFloat64(w.route.metrics.delayedLeft); left != times*fireBatch {
-		t.Errorf("%v were tried and left in %v rounds, want the first batch only", left, times)
-	}
-	if page := w.scheduled(alice.Token, "?limit=1"); len(page.Messages) != 1 || page.Messages[0].State != proto.StateFiring {
-		t.Errorf("pending are %+v", page)
-	}
-	w.redisDo("DEL", list)
-	var want []string
-	for i := range fireBatch + 10 {
-		want = append(want, fmt.Sprint("m", i))
-	}
-	for len(w.scheduled(alice.Token, "").Messages) > 0 {
-		w.fire()
-	}
-	w.wantInbox(bob.Token, want...)
-}
-
-// A caller who hangs up stops nothing in the middle.
-func TestCallerWhoHangsUpStopsNothing(t *testing.T) {
-	w := newWorld(t, nil)
-	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
-	w.due(alice.Token, "m1", bob.User, 0)
-	hungUp, cancel := context.WithCancel(t.Context())
-	cancel()
-	if answer, err := w.route.fireForNode(hungUp, nil); err != nil || answer.Next != askLatest.Milliseconds() {
-		t.Fatalf("answer %v, %v", answer, err)
-	}
-	w.wantInbox(bob.Token, "m1")
-}
-
-// While one looks, all others share the next look, which begins after they asked.
-func TestOneLookAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var l looks
-		var all sync.WaitGroup
-		var atATime, begun atomic.Int32
-		run := func() (time.Duration, error) {
-			if atATime.Add(1) > 1 {
-				t.Error("two look at once")
-			}
-			defer atATime.Add(-1)
-			n := begun.Add(1)
-			time.Sleep(time.Second)
-			return time.Duration(n), nil
-		}
-		ask := func(want time.Duration) {
-			all.Go(func() {
-				if got, err := l.share(run); got != want || err != nil {
-					t.Errorf("answer is of look %d, want %d; %v", got, want, err)
-				}
-			})
-		}
-		ask(1)
-		synctest.Wait()
-		for range 1000 {
-			ask(2)
-		}
-		synctest.Wait()
-		time.Sleep(1500 * time.Millisecond) // the second has begun
-		ask(3)
-		all.Wait()
-		if n := begun.Load(); n != 3 {
-			t.Errorf("%d looks", n)
-		}
-	})
-}
-
 // woken returns in how many ms each node was told to ask.
 func (w *world) woken() map[string][]int64 {
 	told := make(map[string][]int64)
@@ -366,8 +258,9 @@ func (w *world) woken() map[string][]int64 {
 	return told
 }
 
-// What is due before nodes ask anyway, some of them are told before its sender is
-// answered; also when he asks again, having heard nothing.
+// If a message is due before the nodes' next request, some nodes are notified before
+// its sender gets the answer. That also holds when the user got no answer and sends the
+// request again.
 func TestNodesAreToldWhatIsDueSoon(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -385,7 +278,7 @@ func TestNodesAreToldWhatIsDueSoon(t *testing.T) {
 				t.Errorf("%s was told %v", id, told)
 			}
 		}
-		if n := len(w.woken()); i > 0 && n != min(wakeNodes, len(w.nodes)) {
+		if n := len(w.woken()); i > 0 && n != min(3, len(w.nodes)) {
 			t.Errorf("%d nodes were told", n)
 		}
 	}
@@ -413,7 +306,7 @@ func TestTwoRoutesSendOnceAndInOrder(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := rt.fire(context.WithoutCancel(t.Context())); err != nil {
+				if _, err := rt.node.Fire(t.Context(), nil); err != nil {
 					t.Error(err)
 					return
 				}
@@ -464,7 +357,7 @@ func TestNodesThatAnswerAreToldWhatIsDueSoon(t *testing.T) {
 	}
 	begun := time.Now()
 	w.schedule(alice.Token, proto.ScheduleMessage{ID: "untold", To: bob.User, Text: "x", After: 20_000})
-	if took := time.Since(begun); took > wait.Slack*3*wakeTime {
+	if took := time.Since(begun); took > wait.Slack*3*time.Second {
 		t.Errorf("it took %v to find that no node can be told", took)
 	}
 	if n := testutil.ToFloat64(w.route.metrics.delayedUntold); n != 1 {

@@ -122,7 +122,7 @@ func TestGroupIsCreatedJoinedListedAndLeft(t *testing.T) {
 	for _, m := range pulled.Messages {
 		kinds = append(kinds, m.Kind)
 	}
-	if !slices.Equal(kinds, []proto.Kind{proto.Kind_JOIN, proto.Kind_JOIN, proto.Kind_TEXT, proto.Kind_LEAVE}) { // his own, carol's
+	if !slices.Equal(kinds, []proto.Kind{proto.Kind_JOIN, proto.Kind_JOIN, proto.Kind_TEXT, proto.Kind_LEAVE}) { // bob's own, carol's
 		t.Errorf("bob reads %+v", pulled.Messages)
 	}
 	for path, q := range map[string]any{
@@ -187,12 +187,12 @@ func TestGroupRequestsAreChecked(t *testing.T) {
 	}
 }
 
-// Who joins while he is connected is told through his node, which opens him again
+// A user who joins while connected is told through the node, which opens the session again
 // and is pushed everything from then on, one item a message.
 func TestJoiningReachesTheNodeThatHoldsTheUser(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
-	for i := 2; bob.node == alice.node; i++ { // a user lands where he belongs, again and again
+	for i := 2; bob.node == alice.node; i++ { // a user lands where they belong, again and again
 		bob = w.connect(fmt.Sprint("bob", i), "phone")
 	}
 	g := w.createGroup(alice.Token, proto.CreateGroup{})
@@ -249,6 +249,29 @@ func TestRepeatedRequestMakesOneGroup(t *testing.T) {
 	others := []int64{g, w.createGroup(bob.Token, proto.CreateGroup{ID: "r1"}), w.createGroup(alice.Token, proto.CreateGroup{}), w.createGroup(alice.Token, proto.CreateGroup{})}
 	if slices.Sort(others); len(slices.Compact(others)) != 4 {
 		t.Errorf("four requests made the groups %v", others)
+	}
+}
+
+// The node of a user who left may never have learned of the joining. It gets the place
+// of the leaving, so that the user's devices fetch the messages up to there. It gets no
+// place of a joining, which it learns when it opens the sessions again.
+func TestNodeOfOneWhoLeftIsToldWhereTheLeavingStands(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	g := w.createGroup(alice.Token, proto.CreateGroup{})
+	w.join(bob.Token, g)
+	if code := w.post(proto.PathGroupLeave, bob.Token, proto.LeaveGroup{Group: g}, nil); code != proto.OK {
+		t.Fatalf("leave: %v", code)
+	}
+	w.flush()
+	var told []int64
+	for _, item := range bob.node.items() {
+		if item.User == bob.User && item.Groups {
+			told = append(told, item.Stored.GetAt().GetNumber())
+		}
+	}
+	if !slices.Equal(told, []int64{4}) { // behind the first entry of all logs, alice's joining and bob's
+		t.Errorf("bob's node was told of %v", told)
 	}
 }
 
@@ -350,7 +373,7 @@ func TestNodeSendsAndPullsForMembersOnly(t *testing.T) {
 		t.Errorf("bob's node pulls %v", a)
 	}
 	w.join(bob.Token, g)
-	a := pull(bob, &proto.Mark{Log: g}) // for all members there: what was before him, too
+	a := pull(bob, &proto.Mark{Log: g}) // for all members there, also the entries before the joining
 	if a.Code != 0 || len(a.Entries) != 3 {
 		t.Errorf("bob's node pulls %v", a)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,8 +16,6 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
 )
-
-var discard = slog.New(slog.DiscardHandler)
 
 func TestStrangePathsAndMethodsAreAnsweredWithACode(t *testing.T) {
 	w := newWorld(t, nil)
@@ -56,7 +53,7 @@ func TestClientsBodiesAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
 	huge := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
-	for _, u := range useCases {
+	for _, u := range w.route.requests {
 		if u.methods[0] != http.MethodPost || u.forCIM() || strings.HasPrefix(u.name, "node-") {
 			continue
 		}
@@ -67,7 +64,7 @@ func TestClientsBodiesAreBounded(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, proto.PathRegister, strings.NewReader(huge))
 	r.ContentLength = -1 // says nothing about its length
 	answer := httptest.NewRecorder()
-	w.route.Register(answer, r)
+	w.route.Handler().ServeHTTP(answer, r)
 	if answer.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("body of unknown length: %d", answer.Code)
 	}
@@ -91,7 +88,7 @@ func TestAnotherContentTypeIsRefused(t *testing.T) {
 func TestEveryUseCaseOfANodeNeedsTheServiceToken(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
-	for _, u := range useCases {
+	for _, u := range w.route.requests {
 		if !strings.HasPrefix(u.name, "node-") {
 			continue
 		}
@@ -154,7 +151,7 @@ func TestPanicIsAnsweredAndCounted(t *testing.T) {
 
 func TestMetricsAreThereBeforeAnythingHappened(t *testing.T) {
 	r := prometheus.NewRegistry()
-	newWorld(t, func(c *Config) { c.Registerer = r })
+	w := newWorld(t, func(c *Config) { c.Registerer = r })
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +160,7 @@ func TestMetricsAreThereBeforeAnythingHappened(t *testing.T) {
 	for _, f := range families {
 		found[f.GetName()] = len(f.GetMetric())
 	}
-	if found["cim_route_requests_total"] != len(useCases)*len(commonCodes) || found["cim_route_pushes_total"] != 5 || found["cim_route_push_batch_items"] != 1 {
+	if found["cim_route_requests_total"] != len(w.route.requests)*len(commonCodes) || found["cim_route_pushes_total"] != 5 || found["cim_route_push_batch_items"] != 1 {
 		t.Fatalf("families %v", found)
 	}
 	if problems, err := testutil.GatherAndLint(r); err != nil || len(problems) > 0 {
@@ -255,7 +252,7 @@ func TestMembersAreServedSealedAndOnlyWhenTheyChanged(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, proto.PathMembers, nil)
 	r.Header.Set("If-None-Match", header.Get("ETag"))
 	answer := httptest.NewRecorder()
-	w.route.Members(answer, r)
+	w.route.Handler().ServeHTTP(answer, r)
 	if answer.Code != http.StatusNotModified || answer.Body.Len() != 0 {
 		t.Fatalf("asked again: %d", answer.Code)
 	}
@@ -275,7 +272,7 @@ func TestWhatComesBeyondTheLimitIsToldToComeBackLater(t *testing.T) {
 	done := make(chan int)
 	go func() {
 		answer := httptest.NewRecorder()
-		w.route.Members(answer, httptest.NewRequest(http.MethodGet, proto.PathMembers, nil))
+		w.route.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, proto.PathMembers, nil))
 		done <- answer.Code
 	}()
 	<-inside

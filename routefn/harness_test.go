@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/body"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
@@ -32,7 +36,7 @@ const serviceToken = "between ourselves"
 
 // world is a route with a store and nodes that play a script.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	route  *Route
 	server *httptest.Server
 	redis  *embedded.Server
@@ -43,7 +47,7 @@ type world struct {
 
 // newWorld starts a route in open mode with the nodes n1 and n2, unless change
 // says otherwise.
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	issuer, err := token.NewIssuer([]byte("a route key of the tests"))
 	if err != nil {
@@ -53,15 +57,12 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := record.Dial(t.Context(), record.Config{URL: redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &world{t: t, redis: redis, issuer: issuer, table: ring.NewTable(), nodes: make(map[string]*fakeNode)}
+	store := w.dial()
 	c := Config{
 		Store: store, Issuer: issuer, ServiceToken: serviceToken, Auth: AuthOpen,
 		Members: func(context.Context) (*ring.View, error) { return w.table.Current(), nil },
-		HTTP:    &http.Client{Transport: transport()},
+		HTTP:    &http.Client{Transport: transport(nil)},
 	}
 	if change != nil {
 		change(&c)
@@ -86,11 +87,24 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	return w
 }
 
+// dial opens connections to the store, which the caller closes.
+func (w *world) dial() *record.Store {
+	w.t.Helper()
+	store, err := record.Dial(w.t.Context(), record.Config{URL: w.redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return store
+}
+
 // fakeNode answers like a node that holds the connections it was given.
 type fakeNode struct {
 	server  *httptest.Server
 	streams *stream.Server
 	origin  *proto.Origin
+
+	accepted atomic.Int64 // connections since it was restarted
+	streamed atomic.Int64 // streams
 
 	mu       sync.Mutex
 	here     map[int64]bool // numbers of sessions
@@ -143,26 +157,27 @@ func (n *fakeNode) leave(number int64) {
 }
 
 func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if bearer(r) != serviceToken {
+	if identity.Bearer(r) != serviceToken {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	if r.URL.Path == proto.PathPushStream {
+		n.streamed.Add(1)
 		n.streams.ServeHTTP(w, r)
 		return
 	}
-	body, _ := io.ReadAll(r.Body)
+	encoded, _ := io.ReadAll(r.Body)
 	defer n.busy()()
 	if r.URL.Path == proto.PathNodeOnline {
-		writeJSON(w, n.page(r.URL.Query()))
+		body.WriteJSON(w, http.StatusOK, n.page(r.URL.Query()))
 		return
 	}
 	var q proto.PushRequest
-	if err := pb.Unmarshal(body, &q); err != nil {
+	if err := pb.Unmarshal(encoded, &q); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	writeProtobuf(w, n.take(&q))
+	body.WriteProtobuf(w, n.take(&q))
 }
 
 // handle takes a push that came by a stream.
@@ -199,7 +214,7 @@ func (n *fakeNode) busy() func() {
 // are not.
 func (n *fakeNode) take(q *proto.PushRequest) *proto.PushAnswer {
 	n.pushed = append(n.pushed, q)
-	answer := &proto.PushAnswer{}
+	answer := &proto.PushAnswer{Boot: n.origin.Boot}
 	for _, item := range q.Items {
 		result := &proto.PushResult{}
 		for _, number := range item.Numbers {
@@ -213,14 +228,14 @@ func (n *fakeNode) take(q *proto.PushRequest) *proto.PushAnswer {
 }
 
 func (n *fakeNode) page(q url.Values) proto.OnlineAnswer {
-	p, _ := parsePage(q)
+	p, _ := check.ParsePage(q)
 	answer := proto.OnlineAnswer{Total: int64(len(n.users))}
 	for _, u := range n.users {
-		if u.User <= p.after || !strings.HasPrefix(u.Name, p.prefix) {
+		if u.User <= p.After || !strings.HasPrefix(u.Name, p.Prefix) {
 			continue
 		}
-		if len(answer.Users) == p.limit {
-			answer.Next = answer.Users[p.limit-1].User
+		if len(answer.Users) == p.Limit {
+			answer.Next = answer.Users[p.Limit-1].User
 			break
 		}
 		answer.Users = append(answer.Users, u)
@@ -439,12 +454,14 @@ func (w *world) flush() {
 // live returns the number of the device's live session, or zero.
 func (w *world) live(user int64, device string) int64 {
 	w.t.Helper()
-	s, err := w.route.session(w.t.Context(), user, device)
+	sessions, err := w.route.cfg.Store.Sessions(w.t.Context(), user)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if s == nil {
-		return 0
+	for _, s := range sessions {
+		if s.Device == device {
+			return s.Number
+		}
 	}
-	return s.Number
+	return 0
 }

@@ -6,30 +6,64 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/body"
 )
 
-// readyTimeout is what the store has to say that it is there.
+// readyTimeout is how long the store has to answer.
 const readyTimeout = time.Second
 
-// Health serves GET /healthz: the process answers. Losing the store must not have
-// every route replaced, so it is not asked.
-func (rt *Route) Health(w http.ResponseWriter, _ *http.Request) {
-	writeBytes(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+// serveHealth serves GET /healthz, which shows that the process answers. It ignores the
+// store, because a loss of the store must not make an orchestrator replace every route.
+func (rt *Route) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-// Ready serves GET /readyz: 200 while the store answers and the members are known,
-// else 503 and which of them is missing.
-func (rt *Route) Ready(w http.ResponseWriter, r *http.Request) {
+// withoutReason answers with the status of a check alone.
+func withoutReason(check http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { check(&statusOnly{ResponseWriter: w}, r) }
+}
+
+// statusOnly replaces a body by "ok" or "not ready".
+type statusOnly struct {
+	http.ResponseWriter
+	written bool
+}
+
+func (s *statusOnly) WriteHeader(status int) {
+	if s.written {
+		return
+	}
+	s.written = true
+	text := "ok\n"
+	if status != http.StatusOK {
+		text = "not ready\n"
+	}
+	s.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	s.Header().Del("Content-Length")
+	s.ResponseWriter.WriteHeader(status)
+	_, _ = s.ResponseWriter.Write([]byte(text)) // the caller is gone, and there is nobody to tell
+}
+
+// Write drops what is written.
+func (s *statusOnly) Write(b []byte) (int, error) {
+	s.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+// serveReady serves GET /readyz: 200 while the store answers and the members are known,
+// else 503 and which of them is missing. By it a route that serves nothing else checks the
+// store, too.
+func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := rt.cfg.Store.Ping(ctx); err != nil {
-		failJSON(w, http.StatusServiceUnavailable, proto.Err(proto.Unavailable, "The store does not answer."))
+		body.Fail(w, http.StatusServiceUnavailable, proto.Err(proto.Unavailable, "The store does not answer."))
 		return
 	}
-	_ = rt.keeper.fresh() // a route that nobody else asks anything sees what happened, too
-	if _, err := rt.members(ctx); err != nil {
-		failJSON(w, http.StatusServiceUnavailable, rt.asError(err))
+	_ = rt.check.Fresh()
+	if _, err := rt.cfg.Members(ctx); err != nil {
+		body.Fail(w, http.StatusServiceUnavailable, rt.codes.Of(err))
 		return
 	}
-	writeBytes(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }

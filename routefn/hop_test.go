@@ -103,7 +103,7 @@ func TestPlainHopUsesRequestsOnly(t *testing.T) {
 	if got := len(bob.node.items()); got != 1 {
 		t.Errorf("%d pushes", got)
 	}
-	if len(w.route.nodes.streams) > 0 {
+	if bob.node.streamed.Load() > 0 {
 		t.Error("a stream was opened")
 	}
 	if status, _, _ := w.call(http.MethodGet, proto.PathNodeStream, serviceToken, "", ""); status != http.StatusNotFound {

@@ -34,9 +34,10 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		proto.PathCancel: `{"id":"m2"}`, proto.PathGroups: "", proto.PathGroupCreate: `{"id":"g2"}`,
 		proto.PathGroupJoin: `{"group":` + group + `}`, proto.PathGroupAdd: `{"group":` + group + `,"user":` + to + `}`,
 		proto.PathGroupRemove: `{"group":` + group + `,"user":` + to + `}`, proto.PathGroupMembers + "?group=" + group: "",
+		proto.PathPassword: `{"old":"a","new":"b"}`, proto.PathSessions: "", proto.PathSessionsEnd: `{"device":"unknown"}`,
 		proto.PathGroupLeave: `{"group":` + group + `}`,
 	}
-	for _, u := range useCases {
+	for _, u := range w.route.requests {
 		status, _, _ := w.call(u.methods[0], u.path, "", "application/json", "{}")
 		there := slices.ContainsFunc(slices.Collect(maps.Keys(calls)), func(path string) bool {
 			return path == u.path || strings.HasPrefix(path, u.path+"?")
@@ -96,5 +97,42 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 	}
 	if o := w.report(w.nodes[again.Node.ID], w.opening(again))[0]; o.Code != 0 {
 		t.Errorf("the next ticket: %v", proto.Code(o.Code))
+	}
+}
+
+// A device logs out after the store lost everything and before anybody came back: its
+// token would have made the account again, and does so no more.
+func TestLogoutOfALostAccountVoidsItsToken(t *testing.T) {
+	w := newWorld(t, nil)
+	alice := w.connect("alice", "phone")
+	w.redisDo("FLUSHALL")
+	for range 2 { // again is no error
+		if code := w.post(proto.PathLogout, alice.Token, proto.LogoutRequest{}, nil); code != proto.OK {
+			t.Fatalf("logout: %v", code)
+		}
+	}
+	if code := w.post(proto.PathPull, alice.Token, proto.PullMessages{}, nil); code != proto.Unauthorized {
+		t.Errorf("pull: %v", code)
+	}
+	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Token: alice.Token, Device: "phone"}, nil); code != proto.Unauthorized {
+		t.Errorf("login: %v", code)
+	}
+	if o := w.report(alice.node, &proto.Opening{Session: alice.session, First: true})[0]; proto.Code(o.Code) != proto.SessionUnknown {
+		t.Errorf("the ticket: %v", proto.Code(o.Code))
+	}
+	if again := w.login(proto.LoginRequest{User: alice.User, Name: "alice", Device: "phone"}); again.User != alice.User {
+		t.Errorf("the next login is that of %d", again.User)
+	}
+}
+
+// Where accounts are not made again, there is nothing to log out.
+func TestLogoutOfALostAccountWithAPassword(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Auth = AuthPassword })
+	bearer, err := w.issuer.Token(token.Token{User: 1547028929407, Name: "alice", Device: "phone", Number: 1, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := w.post(proto.PathLogout, bearer, proto.LogoutRequest{}, nil); code != proto.OK {
+		t.Errorf("logout: %v", code)
 	}
 }

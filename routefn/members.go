@@ -7,26 +7,37 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/body"
 )
 
-// Members serves GET /v1/members: the members as this route sees them, each with
-// its sealed form, in the form in which nodes tell them (package ring/seed). Its
-// ETag does not change with their loads.
-func (rt *Route) Members(w http.ResponseWriter, r *http.Request) {
-	f := format{fail: failJSON, answer: func(w http.ResponseWriter, body any) {
-		writeMembers(w, body.(*ring.View), rt.cfg.Keys, strings.Join(r.Header.Values("If-None-Match"), ","))
+// coded sets the code Unavailable for errors of the source of members.
+func coded(members func(context.Context) (*ring.View, error)) func(context.Context) (*ring.View, error) {
+	return func(ctx context.Context) (*ring.View, error) {
+		view, err := members(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "The members are not known."), err)
+		}
+		return view, nil
+	}
+}
+
+// serveMembers serves GET /v1/members. The answer has the members that this route
+// knows, each with its sealed form, in the format of package ring/seed. The ETag does
+// not depend on their loads.
+func serveMembers(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+	f := body.Format{Fail: body.Fail, Answer: func(w http.ResponseWriter, answer any) {
+		writeMembers(w, answer.(*ring.View), rt.cfg.Keys, strings.Join(r.Header.Values("If-None-Match"), ","))
 	}}
-	rt.serve(w, r, "members", f, func(ctx context.Context) (any, error) {
-		return rt.members(ctx)
-	})
+	rt.serve(w, r, name, f, func(ctx context.Context) (any, error) { return rt.cfg.Members(ctx) })
 }
 
 func writeMembers(w http.ResponseWriter, view *ring.View, keys *ring.Keys, have string) {
 	etag := `"` + view.ETag() + `"`
 	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "no-cache") // to be asked for again, not to be forgotten
-	if strings.Contains(have, etag) {           // of one or several
+	w.Header().Set("Cache-Control", "no-cache") // a cache must revalidate it
+	if strings.Contains(have, etag) {           // one of several
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -8,22 +8,12 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/admission"
+	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// An outcome is what became of a push.
-type outcome string
-
-const (
-	pushDone      outcome = "done"       // the node answered
-	pushFailed    outcome = "failed"     // it did not answer, or not in time
-	pushLeftAlone outcome = "left-alone" // it failed less than a second ago
-	pushOverflow  outcome = "overflow"   // too much waited for it
-	pushClosed    outcome = "closed"     // the route was closing
-)
-
-// commonCodes are the codes whose counters are there before the first of them:
-// what an alert is likely to be about.
+// commonCodes are the codes whose counters exist before their first request, because
+// alerts are likely to use them.
 var commonCodes = []string{
 	proto.OK.String(), proto.Invalid.String(), proto.Unauthorized.String(), proto.Unavailable.String(),
 	proto.Unknown.String(), proto.Overloaded.String(), "panic",
@@ -36,6 +26,7 @@ type metrics struct {
 	pushBatch    prometheus.Histogram
 	pushSeconds  prometheus.Histogram
 	gone         prometheus.Counter
+	crowded      prometheus.Counter
 	unproven     prometheus.Counter
 	adopted      prometheus.Counter
 	onlineMissed prometheus.Counter
@@ -48,6 +39,8 @@ type metrics struct {
 	delayedDropped *prometheus.CounterVec
 
 	work *prometheus.CounterVec
+
+	passwords passwordMetrics
 }
 
 var (
@@ -60,7 +53,7 @@ var (
 	}
 )
 
-// newMetrics makes the metrics and registers them, if there is where.
+// newMetrics makes the metrics and registers them with r unless r is nil.
 func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -80,6 +73,10 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		}),
 		gone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_sessions_gone_total", Help: "Sessions closed because their node does not hold them.",
+		}),
+		crowded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_crowded_total",
+			Help: "Requests without a token refused because too many of their address were sending their bodies.",
 		}),
 		adopted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_adopted_accounts_total", Help: "Accounts made again, with their ids, after the store had lost them.",
@@ -125,20 +122,15 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 			m.admissions.WithLabelValues(class, verdict)
 		}
 	}
-	for _, u := range useCases {
-		m.seconds.WithLabelValues(u.name)
-		for _, code := range commonCodes {
-			m.requests.WithLabelValues(u.name, code)
-		}
-	}
-	for _, o := range []outcome{pushDone, pushFailed, pushLeftAlone, pushOverflow, pushClosed} {
+	for _, o := range []push.Outcome{push.Done, push.Failed, push.LeftAlone, push.Overflow, push.Closed} {
 		m.outcomes.WithLabelValues(string(o))
 	}
+	m.passwords = newPasswordMetrics()
 	if r == nil {
 		return m, nil
 	}
-	collectors := append(admissionGauges(limiter),
-		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.unproven, m.adopted, m.onlineMissed, m.admissions,
+	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused,
+		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.crowded, m.unproven, m.adopted, m.onlineMissed, m.admissions,
 		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped, m.work)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
@@ -148,7 +140,7 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 	return m, nil
 }
 
-// admissionGauges tell what the limiter thinks at the moment.
+// admissionGauges show the limiter's present state.
 func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
 	gauges := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cim_route_in_flight", Help: "Requests being served.",
@@ -164,23 +156,53 @@ func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
 	return gauges
 }
 
+// judged counts the decisions of load shedding.
 func (m *metrics) judged(class admission.Class, verdict admission.Verdict) {
 	m.admissions.WithLabelValues(classNames[class], verdictNames[verdict]).Inc()
 }
 
+// served counts a request and its time.
 func (m *metrics) served(useCase, code string, took time.Duration) {
 	m.requests.WithLabelValues(useCase, code).Inc()
 	m.seconds.WithLabelValues(useCase).Observe(took.Seconds())
 }
 
-func (m *metrics) pushes(o outcome, n int) { m.outcomes.WithLabelValues(string(o)).Add(float64(n)) }
+// expect makes the metrics of a use case that exist before its first request.
+func (m *metrics) expect(useCase string) {
+	m.seconds.WithLabelValues(useCase)
+	for _, code := range commonCodes {
+		m.requests.WithLabelValues(useCase, code)
+	}
+}
 
-// delayed counts a message that was due: sent, or dropped with a code.
-func (m *metrics) delayed(code proto.Code, late time.Duration) {
+// Pushes implements push.Observer.
+func (m *metrics) Pushes(o push.Outcome, n int) {
+	m.outcomes.WithLabelValues(string(o)).Add(float64(n))
+}
+
+// PushRequest implements push.Observer.
+func (m *metrics) PushRequest(pushes int, took time.Duration) {
+	m.pushBatch.Observe(float64(pushes))
+	m.pushSeconds.Observe(took.Seconds())
+}
+
+// SessionsGone implements push.Observer.
+func (m *metrics) SessionsGone(n int) { m.gone.Add(float64(n)) }
+
+// DelayedOver implements delayed.Observer.
+func (m *metrics) DelayedOver(code proto.Code, late time.Duration) {
 	if code != proto.OK {
 		m.delayedDropped.WithLabelValues(code.String()).Inc()
 		return
 	}
 	m.delayedSent.Inc()
 	m.delayedLate.Observe(late.Seconds())
+}
+
+// DelayedLeft implements delayed.Observer.
+func (m *metrics) DelayedLeft() { m.delayedLeft.Inc() }
+
+// WorkEnded implements delayed.Observer.
+func (m *metrics) WorkEnded(kind record.Kind, verdict record.Verdict) {
+	m.work.WithLabelValues(string(kind), string(verdict)).Inc()
 }

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"pgregory.net/rapid"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
+	"github.com/cim-go/cim/routefn/nodes"
 )
 
 func TestOnlineMergesTheNodesPages(t *testing.T) {
@@ -48,7 +48,7 @@ func TestOnlineLeavesASilentNodeOut(t *testing.T) {
 	if code := w.get(proto.PathOnline, alice.Token, &answer); code != proto.OK || len(answer.Users) != 1 {
 		t.Fatalf("%v, %+v", code, answer)
 	}
-	if took := time.Since(start); took > wait.Slack*3*nodeTimeout {
+	if took := time.Since(start); took > wait.Slack*3*nodes.Timeout {
 		t.Fatalf("waited %v for a node that does not answer", took)
 	}
 	if n := testutil.ToFloat64(w.route.metrics.onlineMissed); n != 1 {
@@ -75,56 +75,4 @@ func idsOf(a proto.OnlineAnswer) []int64 {
 		ids[i] = u.User
 	}
 	return ids
-}
-
-// Whatever the nodes hold, and however few users they are willing to list at a
-// time, walking the pages lists everybody once and in order.
-func TestWalkingThePagesListsEverybodyOnce(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		held := rapid.SliceOfN(rapid.SliceOfDistinct(rapid.Int64Range(1, 60), rapid.ID[int64]), 0, 4).Draw(t, "held")
-		limit := rapid.IntRange(1, 10).Draw(t, "limit")
-		nodeLimit := rapid.IntRange(1, 10).Draw(t, "node limit")
-		var all, walked []int64
-		for _, users := range held {
-			slices.Sort(users)
-			all = append(all, users...)
-		}
-		slices.Sort(all)
-		all = slices.Compact(all)
-		for after := int64(0); ; {
-			pages := make([]proto.OnlineAnswer, len(held))
-			for i, users := range held {
-				pages[i] = pageOf(users, after, min(limit, nodeLimit))
-			}
-			merged := mergePages(pages, limit)
-			if len(merged.Users) > limit {
-				t.Fatalf("%d users in a page of %d", len(merged.Users), limit)
-			}
-			walked = append(walked, idsOf(merged)...)
-			if merged.Next == 0 {
-				break
-			}
-			if merged.Next <= after {
-				t.Fatalf("next is %d after %d", merged.Next, after)
-			}
-			after = merged.Next
-		}
-		if !slices.Equal(walked, all) {
-			t.Fatalf("walked %v of %v", walked, all)
-		}
-	})
-}
-
-func pageOf(users []int64, after int64, limit int) (answer proto.OnlineAnswer) {
-	for _, u := range users {
-		if u <= after {
-			continue
-		}
-		if len(answer.Users) == limit {
-			answer.Next = answer.Users[limit-1].User
-			break
-		}
-		answer.Users = append(answer.Users, proto.User{User: u})
-	}
-	return answer
 }

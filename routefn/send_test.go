@@ -130,7 +130,7 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		"negative group":      {alice.Token, proto.SendMessage{ID: "1", Group: -1, Text: "x"}, proto.Invalid},
 		"unknown receiver":    {alice.Token, proto.SendMessage{ID: "1", To: bob + 4711, Text: "x"}, proto.UnknownUser},
 		"unknown group":       {alice.Token, proto.SendMessage{ID: "1", Group: 4711, Text: "x"}, proto.UnknownGroup},
-		"text too long":       {alice.Token, proto.SendMessage{ID: "1", To: bob, Text: strings.Repeat("x", 16<<10+1)}, proto.TooLarge},
+		"text too long":       {alice.Token, proto.SendMessage{ID: "1", To: bob, Text: strings.Repeat("x", proto.MaxText+1)}, proto.TooLarge},
 		"text of 1 MB":        {alice.Token, proto.SendMessage{ID: "1", To: bob, Text: strings.Repeat("x", 1<<20)}, proto.TooLarge},
 		"not UTF-8":           {alice.Token, `{"id":"1","to":` + id(bob) + `,"text":"` + "\xff" + `"}`, proto.Invalid},
 		"unknown field":       {alice.Token, `{"id":"1","to":` + id(bob) + `,"text":"x","urgent":true}`, proto.Invalid},
@@ -152,7 +152,7 @@ func TestTextOfEveryLengthUpToTheLimitIsTaken(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
 	// The worst that JSON can do to a text: six bytes for one.
-	w.send(alice.Token, proto.SendMessage{ID: "1", To: alice.User, Text: strings.Repeat("\x01", 16<<10)})
+	w.send(alice.Token, proto.SendMessage{ID: "1", To: alice.User, Text: strings.Repeat("\x01", proto.MaxText)})
 }
 
 func TestPullGoesOnWhereItEnded(t *testing.T) {

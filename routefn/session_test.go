@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // The rules of a session, each told as the story that made it.
@@ -231,53 +232,10 @@ func TestTokenDisplacesItsOwnDevice(t *testing.T) {
 	alice := w.connect("alice", "phone")
 	back := w.login(proto.LoginRequest{Token: alice.Token, Device: "phone", Repeat: proto.RepeatReject})
 	if o := w.report(w.nodes[back.Node.ID], w.opening(back))[0]; o.Code != 0 {
-		t.Fatalf("who came back with his token: %v", o)
+		t.Fatalf("the user who came back with a token: %v", o)
 	}
 	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Token: alice.Token, Device: "desk"}, nil); code != proto.Unauthorized {
 		t.Fatalf("token at another device: %v, want unauthorized", code)
-	}
-}
-
-func TestSecondCIMConnectionIsRejectedWhileTheFirstIsThere(t *testing.T) {
-	w := newWorld(t, nil)
-	n1, n2 := w.nodes["n1"], w.nodes["n2"]
-	user, first := w.connectCIM("alice", n1)
-	if first.Code != 0 || first.Number == 0 {
-		t.Fatalf("first connection: %v", first)
-	}
-	if o := w.report(n2, cimOpening(user, "alice"))[0]; proto.Code(o.Code) != proto.Rejected {
-		t.Fatalf("second connection: %v, want rejected", o)
-	}
-	n1.leave(first.Number) // it crashed, and nobody said goodbye
-	o := w.report(n2, cimOpening(user, "alice"))[0]
-	if o.Code != 0 || w.live(user, proto.CIMDevice) != o.Number {
-		t.Fatalf("connection after the first is gone: %v", o)
-	}
-}
-
-func TestLateCIMCloseKeepsNewConnection(t *testing.T) {
-	w := newWorld(t, nil)
-	n1, n2 := w.nodes["n1"], w.nodes["n2"]
-	user, first := w.connectCIM("alice", n1)
-	n1.leave(first.Number)
-	second := w.report(n2, cimOpening(user, "alice"))[0]
-	w.close(n1, &proto.Session{User: user, Name: "alice", Device: proto.CIMDevice, Number: first.Number})
-	if got := w.live(user, proto.CIMDevice); got != second.Number {
-		t.Fatalf("live is %d after a late goodbye of the old one, want %d", got, second.Number)
-	}
-}
-
-func TestCIMOfflineTouchesOnlyItsDevice(t *testing.T) {
-	w := newWorld(t, nil)
-	phone := w.connect("alice", "phone")
-	_, cim := w.connectCIM("alice", w.nodes["n1"])
-	w.cim("/offLine", `{"userId":`+id(phone.User)+`,"msg":"off"}`)
-	if w.live(phone.User, proto.CIMDevice) != 0 || w.live(phone.User, "phone") != phone.Number {
-		t.Fatal("offLine closed another device, or not its own")
-	}
-	w.flush()
-	if kicks := w.nodes["n1"].kicks(); len(kicks) != 1 || kicks[0].Number != cim.Number || kicks[0].Code != int32(proto.LoggedOut) {
-		t.Fatalf("kicks: %v", kicks)
 	}
 }
 
@@ -330,54 +288,6 @@ func TestReportWithoutProofClosesAndMovesNothing(t *testing.T) {
 	}
 }
 
-func TestCIMConnectionHasNoProof(t *testing.T) {
-	w := newWorld(t, nil)
-	o := cimOpening(w.register("alice"), "alice")
-	o.Session.Proof = []byte("of something else")
-	if got := w.report(w.nodes["n1"], o)[0]; proto.Code(got.Code) != proto.Unauthorized {
-		t.Fatalf("a CIM connection with a proof: %v", got)
-	}
-}
-
-func TestCIMConnectionNeedsOpenMode(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Auth = AuthPassword })
-	if o := w.report(w.nodes["n1"], cimOpening(1, "alice"))[0]; proto.Code(o.Code) != proto.Unauthorized {
-		t.Fatalf("a connection without a ticket: %v", o)
-	}
-}
-
-func TestCIMConnectionMustMatchItsAccount(t *testing.T) {
-	w := newWorld(t, nil)
-	alice := w.register("alice")
-	answers := w.report(w.nodes["n1"], cimOpening(alice, "bob"), cimOpening(0, "alice"), cimOpening(alice+12345, "alice"), cimOpening(alice, ""), cimOpening(alice, "alice"))
-	want := []proto.Code{proto.WrongPassword, proto.Invalid, proto.WrongPassword, proto.WrongPassword, proto.OK}
-	for i, o := range answers {
-		if proto.Code(o.Code) != want[i] {
-			t.Errorf("opening %d: %v, want %v", i, o, want[i])
-		}
-	}
-}
-
-// A CIM route keeps accounts in a form of its own: its users are unknown here
-// until they connect, and must be able to write and to be written to then.
-func TestCIMConnectionOfAForeignAccountIsAdopted(t *testing.T) {
-	w := newWorld(t, nil)
-	alice := w.connect("alice", "phone")
-	const bob = 1547028929407
-	for range 2 {
-		if o := w.report(w.nodes["n1"], cimOpening(bob, "bob"))[0]; proto.Code(o.Code) != proto.OK && proto.Code(o.Code) != proto.Rejected {
-			t.Fatalf("a user of a CIM route: %v", o)
-		}
-	}
-	w.send(alice.Token, proto.SendMessage{ID: "1", To: bob, Text: "hi"})
-	if o := w.report(w.nodes["n1"], cimOpening(bob, "carol"))[0]; proto.Code(o.Code) != proto.WrongPassword {
-		t.Errorf("another name for the same id: %v", o)
-	}
-	if o := w.report(w.nodes["n1"], cimOpening(bob+1, "bob"))[0]; proto.Code(o.Code) != proto.WrongPassword {
-		t.Errorf("another id for the same name: %v", o)
-	}
-}
-
 func TestNewcomerStartsAtTheNewestOfEveryone(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
@@ -396,6 +306,42 @@ func TestNewcomerStartsAtTheNewestOfEveryone(t *testing.T) {
 	w.close(bob.node, bob.session)
 	if back := cursorOf(w.connect("bob", "phone").opened, proto.Everyone); back != cursor {
 		t.Fatalf("cursor %+v at the second login, want the first one's %+v", back, cursor)
+	}
+}
+
+// A device without a cursor is no newcomer if the store lost it, with what it had read:
+// it is shown all that was said to everyone since. That goes for CIM's, too.
+func TestDeviceThatTheStoreLostStartsAtTheBeginningOfEveryone(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	carol, _ := w.connectCIM("carol", w.nodes["n1"])
+	look := func() {
+		t.Helper()
+		if err := w.route.check.Look(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look() // makes marks
+	look() // sees them
+	w.redisDo("FLUSHALL")
+	look()
+	wait.Until(t, "alice's message is stored", func() bool {
+		return w.post(proto.PathSend, alice.Token, proto.SendMessage{ID: "1", Group: proto.Everyone, Text: "since"}, nil) == proto.OK
+	})
+	l := w.login(proto.LoginRequest{User: bob.User, Name: "bob", Device: "phone"})
+	for name, opened := range map[string]*proto.Opened{
+		"the phone of bob":   w.report(w.nodes[l.Node.ID], w.opening(l))[0],
+		"carol's CIM client": w.report(w.nodes["n1"], cimOpening(carol, "carol"))[0],
+	} {
+		cursor := cursorOf(opened, proto.Everyone)
+		page := w.pull(l.Token, cursor)
+		if len(page.Messages) != 1 || page.Messages[0].Text != "since" {
+			t.Errorf("%s begins at %+v and reads %+v", name, cursor, page)
+		}
+	}
+	dave := w.connect("dave", "phone")
+	if page := w.pull(dave.Token, cursorOf(dave.opened, proto.Everyone)); len(page.Messages) != 0 {
+		t.Errorf("a newcomer is shown %+v", page.Messages)
 	}
 }
 
@@ -457,23 +403,6 @@ func TestNodeIsToldToReportAgainWhenTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// A connection of CIM's has no number to be known by when the answer that gave it
-// one was lost.
-func TestCIMConnectionDoesNotRejectItself(t *testing.T) {
-	w := newWorld(t, nil)
-	n1, n2 := w.nodes["n1"], w.nodes["n2"]
-	user, lost := w.connectCIM("alice", n1)
-	again := cimOpening(user, "alice")
-	again.Again = true
-	if o := w.report(n2, again)[0]; proto.Code(o.Code) != proto.Rejected {
-		t.Fatalf("repeated opening of another node's connection: %v, want rejected", o)
-	}
-	o := w.report(n1, again)[0]
-	if o.Code != 0 || o.Number <= lost.Number || w.live(user, proto.CIMDevice) != o.Number {
-		t.Fatalf("repeated opening: %v, want a number above %d", o, lost.Number)
-	}
-}
-
 // A store that lost everything is told of two connections of a device by their nodes. It
 // cannot know which one has a client behind it, and sends neither away for good.
 func TestReportsAfterALossSendNobodyAwayForGood(t *testing.T) {
@@ -487,11 +416,11 @@ func TestReportsAfterALossSendNobodyAwayForGood(t *testing.T) {
 			again := func(c connection) proto.Code {
 				return proto.Code(w.report(c.node, &proto.Opening{Session: c.session, Displaces: token.Any})[0].Code)
 			}
-			if err := w.route.keeper.look(); err != nil {
+			if err := w.route.check.Look(); err != nil {
 				t.Fatal(err)
 			}
 			w.redisDo("FLUSHALL")
-			if err := w.route.keeper.look(); err != nil {
+			if err := w.route.check.Look(); err != nil {
 				t.Fatal(err)
 			}
 			if !latest {

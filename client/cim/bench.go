@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/bench"
-	"github.com/cim-go/cim/client/cim/bench/limit"
-	"github.com/cim-go/cim/client/cim/bench/meter"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/client/cim/lab/bench"
+	"github.com/cim-go/cim/client/cim/lab/bench/baseline"
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+	"github.com/cim-go/cim/proto/process"
 )
 
 const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
@@ -32,7 +32,6 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
 // runBench is `cim bench`: measure the system on this machine, beside what the
 // machine itself can do.
 func runBench(ctx context.Context, args []string, stderr io.Writer) error {
-	loads := bench.Loads
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		switch args[0] {
 		case "limit":
@@ -40,7 +39,6 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 		case "scale":
 			return runScale(ctx, args[1:], stderr)
 		}
-		loads, args = strings.Split(args[0], ","), args[1:]
 	}
 	fs := flag.NewFlagSet("cim bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -48,15 +46,22 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 		fmt.Fprint(stderr, benchUsage, "\n")
 		fs.PrintDefaults()
 	}
-	c := bench.Config{Loads: loads, Out: stderr}
+	c := bench.Config{Loads: bench.Loads, Out: stderr}
 	registerBench(fs, &c)
 	asJSON := fs.Bool("json", false, "print the figures for machines")
-	if err := config.Parse(fs, args); err != nil {
+	words, err := process.ParseWords(fs, "", args)
+	if err != nil {
 		return err
+	}
+	if len(words) > 1 {
+		return fmt.Errorf("%w: unexpected argument %q", process.ErrUsage, words[1])
+	}
+	if len(words) == 1 {
+		c.Loads = strings.Split(words[0], ",")
 	}
 	report, err := bench.Run(ctx, c)
 	if errors.Is(err, bench.ErrConfig) {
-		return fmt.Errorf("%w: %w", config.ErrUsage, err)
+		return fmt.Errorf("%w: %w", process.ErrUsage, err)
 	}
 	if err != nil {
 		return err
@@ -75,7 +80,7 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 func registerBench(fs *flag.FlagSet, c *bench.Config) {
-	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the medians are told")
+	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the table has the medians")
 	fs.DurationVar(&c.Duration, "duration", 5*time.Second, "`time` that is measured in each run")
 	fs.DurationVar(&c.WarmUp, "warmup", 3*time.Second, "`time` before it; nodes and routes notice after two seconds that there is little to do")
 	fs.DurationVar(&c.Hold, "hold", 10*time.Second, "idle: `time` that is measured in each run; every connection pings every 10 s")
@@ -102,8 +107,8 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 		c.Routes = append(c.Routes, strings.TrimSuffix(s, "/"))
 		return nil
 	})
-	fs.Func("pid", "`name=id` of a process of that system, whose CPU and memory are told; may be given several times", func(s string) error {
-		p, err := process(s)
+	fs.Func("pid", "`name=id` of a process of that system, whose CPU and memory are measured; may be given several times", func(s string) error {
+		p, err := parseProcess(s)
 		c.Processes = append(c.Processes, p)
 		return err
 	})
@@ -121,13 +126,13 @@ func numbers(s string) ([]int, error) {
 	return list, nil
 }
 
-func process(s string) (meter.Process, error) {
+func parseProcess(s string) (procstat.Process, error) {
 	name, id, ok := strings.Cut(s, "=")
 	pid, err := strconv.Atoi(id)
 	if !ok || err != nil {
-		return meter.Process{}, errors.New("want name=id")
+		return procstat.Process{}, errors.New("want name=id")
 	}
-	return meter.Process{Name: name, PID: pid}, nil
+	return procstat.Process{Name: name, PID: pid}, nil
 }
 
 // runLimit is `cim bench limit`: the server that all others are compared with. It
@@ -135,7 +140,7 @@ func process(s string) (meter.Process, error) {
 func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench limit", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -144,5 +149,5 @@ func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 		defer cancel()
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}()
-	return limit.Serve(ctx, os.Stdout)
+	return baseline.Serve(ctx, os.Stdout)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 )
 
 // A system that somebody else started is measured as it is, twice with the same

@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 
-	"github.com/cim-go/cim/client/cim/bench"
-	"github.com/cim-go/cim/client/cim/bench/scale"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/client/cim/lab/bench"
+	"github.com/cim-go/cim/client/cim/lab/bench/scale"
+	"github.com/cim-go/cim/proto/process"
 )
 
-// runScale is `cim bench scale`: what clusters would do that nobody can start on
-// one machine.
+// runScale is `cim bench scale`: it computes how clusters would behave that are too
+// large for one machine.
 func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench scale", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -30,19 +30,19 @@ func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.Float64Var(&m.Use, "use", 0.5, "`part` of both that may be used; the rest is for when others fail")
 	fs.Float64Var(&m.Most, "capacity", 100_000, "`connections` that a node takes at most, its -capacity")
 	asJSON := fs.Bool("json", false, "print the figures for machines")
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	sizes, err := numbers(*members)
 	if err != nil {
-		return fmt.Errorf("%w: -members: %w", config.ErrUsage, err)
+		return fmt.Errorf("%w: -members: %w", process.ErrUsage, err)
 	}
 	gossiping, err := numbers(*gossips)
 	if err != nil {
-		return fmt.Errorf("%w: -gossip: %w", config.ErrUsage, err)
+		return fmt.Errorf("%w: -gossip: %w", process.ErrUsage, err)
 	}
 	if *users < 1 || *trials < 1 || m.Cores <= 0 || m.Memory <= 0 || m.Use <= 0 || m.Most <= 0 {
-		return fmt.Errorf("%w: there must be something of everything", config.ErrUsage)
+		return fmt.Errorf("%w: there must be something of everything", process.ErrUsage)
 	}
 	r := &scale.Report{Machine: m}
 	if r.Costs, err = costs(*report); err != nil {
@@ -63,7 +63,7 @@ var losses = []float64{0, 0.05, 0.25}
 func model(ctx context.Context, r *scale.Report, sizes, gossiping []int, users, trials int, seed uint64) error {
 	for _, n := range sizes {
 		if n < 1 {
-			return fmt.Errorf("%w: -members %d", config.ErrUsage, n)
+			return fmt.Errorf("%w: -members %d", process.ErrUsage, n)
 		}
 		r.Rings = append(r.Rings, scale.Rings(n, users))
 		if ctx.Err() != nil {
@@ -72,7 +72,7 @@ func model(ctx context.Context, r *scale.Report, sizes, gossiping []int, users, 
 	}
 	for _, n := range gossiping {
 		if n < 3 {
-			return fmt.Errorf("%w: -gossip %d: want at least 3", config.ErrUsage, n)
+			return fmt.Errorf("%w: -gossip %d: want at least 3", process.ErrUsage, n)
 		}
 		for _, loss := range losses {
 			r.Gossip = append(r.Gossip, scale.Converge(n, loss, trials, seed))

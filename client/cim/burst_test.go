@@ -22,13 +22,13 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// Ten times of what a system can do comes at once. What it cannot do is refused,
-// memory stays flat, nothing that it accepted is lost, and soon after all is as it
-// was. CIM_TEST_LONG makes the burst last for ten seconds.
+// A burst has ten times the requests that the system can serve. The surplus is refused,
+// memory stays flat, no accepted message is lost, and soon afterwards everything is as
+// before. CIM_TEST_LONG makes the burst last ten seconds.
 //
-// The store stands behind a gate that lets a certain number of requests through a
-// second: what a system can do is then the same on every machine, and ten times of
-// it can be made by a test that runs on the same cores.
+// The store stands behind a gate that lets a fixed number of requests per second
+// through. So the capacity is the same on every machine, and a test on the same cores
+// can make ten times of it.
 func TestBurstOfTenTimesTheSustainable(t *testing.T) {
 	const sustainable = 100 // messages a second
 	gate := newGate(t, realRedis(t), 2*sustainable)

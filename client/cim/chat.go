@@ -18,7 +18,7 @@ import (
 	"github.com/cim-go/cim/client/cim/chat"
 	"github.com/cim-go/cim/client/history"
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/proto/process"
 )
 
 // chatFlags say who chats and where.
@@ -28,6 +28,7 @@ type chatFlags struct {
 	route    string
 	device   string
 	history  string
+	trust    trust
 	socket   bool
 	verbose  bool
 }
@@ -37,6 +38,7 @@ func (f *chatFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.password, "password", "", "`password` of the account (or file:PATH), where the route wants one; asked for if needed")
 	fs.StringVar(&f.device, "device", "terminal", "`name` of this device: a device has one connection, a second one displaces the first")
 	fs.StringVar(&f.history, "history", "", "`folder` for the local history; empty: in your data folder; none: keep nothing")
+	f.trust.register(fs)
 	fs.BoolVar(&f.socket, "websocket", false, "connect by WebSocket instead of TCP")
 	fs.BoolVar(&f.verbose, "verbose", false, "log what the client does to stderr")
 }
@@ -50,11 +52,11 @@ func runChat(ctx context.Context, args []string, stderr io.Writer) error {
 	var f chatFlags
 	f.register(fs)
 	fs.StringVar(&f.route, "route", defaultRoute, "`URL` of a route, or several with commas")
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	if f.name == "" {
-		return fmt.Errorf("%w: say who you are: -name alice", config.ErrUsage)
+		return fmt.Errorf("%w: say who you are: -name alice", process.ErrUsage)
 	}
 	return f.run(ctx)
 }
@@ -90,8 +92,12 @@ func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, er
 	if err != nil {
 		return client.Config{}, client.User{}, err
 	}
+	roots, err := f.trust.roots()
+	if err != nil {
+		return client.Config{}, client.User{}, err
+	}
 	cfg := client.Config{
-		Routes: strings.Split(f.route, ","), Name: f.name, Password: password, Device: f.device,
+		Routes: strings.Split(f.route, ","), Name: f.name, Password: password, Device: f.device, RootCAs: roots,
 	}
 	if f.socket {
 		cfg.Transport = client.WebSocket

@@ -13,9 +13,9 @@ import (
 	"github.com/cim-go/cim/routefn"
 )
 
-// The store's clock alone says how old a ticket or a token is: whatever the clocks of a
-// route and of a node say, and however they jump, whoever belongs in gets in, and comes
-// back by the token.
+// Only the store's clock decides how old a ticket or a token is. The clocks of a route
+// and of a node may be wrong and may jump: valid users log in, and come back by their
+// token.
 func TestNoProcessClockDecidesWhoMayEnter(t *testing.T) {
 	const day = 24 * time.Hour
 	offsets := []time.Duration{-15 * day, -150 * time.Second, -2 * time.Second, 2 * time.Second, 125 * time.Second, 15 * day, 400 * day}

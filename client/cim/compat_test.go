@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
 )
@@ -73,7 +73,7 @@ func TestEveryCallOfCIMIsAnsweredAsCIMDoes(t *testing.T) {
 	if got := onBob.texts(4); !slices.Equal(got, []string{"alice: hi", "alice: a", "alice: b", "alice: all"}) {
 		t.Errorf("bob was shown %q", got)
 	}
-	onBob.quiet() // not what he said himself
+	onBob.quiet() // not what bob said
 	failed("/p2pRoute", fmt.Sprintf(`{"userId":%d,"receiveUserId":%d,"msg":"later"}`, bob, alice), "7000")
 	failed("/groupRoute", fmt.Sprintf(`{"userId":%d,"msg":""}`, alice), "3000")
 	failed("/groupRoute", `{"userId":0,"msg":"hi"}`, "3000")
@@ -170,8 +170,8 @@ func TestRouteOfCIMPushesThroughANode(t *testing.T) {
 	})
 }
 
-// What a CIM client does when its connection is lost: offLine, login, connect, and
-// the login frame. It fetches nothing, and is shown what came meanwhile.
+// A CIM client whose connection is lost comes back by offLine, login, connect, and the
+// login frame. It fetches nothing, and is shown what came meanwhile.
 func TestCIMClientReconnectsByItsOwnSteps(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, up.Config{Nodes: 2})

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/node"
+	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
@@ -20,8 +20,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A message is sent when it is due although its sender has left long ago, and he
-// finds it when he is back.
+// A message is sent when it is due although its sender has left long ago, who
+// finds it after coming back.
 func TestDelayedMessageNeedsNoSender(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{})
@@ -110,8 +110,8 @@ func (s *system) receive(c *client.Client, text string) client.Message {
 	return m
 }
 
-// wantOnce checks that a user's log has one message, that nothing of his is still
-// to be sent, and that c, which was shown the message, is shown no other.
+// wantOnce checks that a user's log has one message and that no message of the user is
+// still to be sent. c was shown that message, and must be shown no other.
 func (s *system) wantOnce(c *client.Client, text string) {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -140,7 +140,7 @@ func (s *system) wantOnce(c *client.Client, text string) {
 
 // victim is a route that dies when it stores a certain text.
 type victim struct {
-	uplink *node.Uplink
+	uplink *routes.Client
 	dead   atomic.Bool
 
 	text   []byte
@@ -179,7 +179,7 @@ func newVictim(t *testing.T, s *system, text string, stored bool) *victim {
 		v.die()
 		serving.Wait()
 	})
-	v.uplink, err = node.NewUplink(node.UplinkConfig{URLs: []string{server.URL}, ServiceToken: serviceToken})
+	v.uplink, err = routes.NewClient(routes.Config{URLs: []string{server.URL}, ServiceToken: serviceToken})
 	if err != nil {
 		t.Fatal(err)
 	}

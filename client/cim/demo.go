@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -9,14 +10,21 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// runDemo is `cim up -demo`: alice and bob chat, the node that holds bob is
-// killed in the middle of it, and what bob was shown is compared with what alice
-// was told is accepted.
+// runDemo is `cim up -demo`. alice and bob chat, and meanwhile the node that holds bob
+// is killed. Then runDemo compares the messages that bob was shown with those that were
+// accepted from alice.
 func runDemo(ctx context.Context, c up.Config, out io.Writer) error {
 	d := &demo{out: out, begun: time.Now()}
+	if c.CA != nil {
+		var err error
+		if d.roots, err = tlsfile.Roots(c.CA.File); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	c.Fixed = false // it does not get in the way of a cluster that runs
@@ -25,14 +33,14 @@ func runDemo(ctx context.Context, c up.Config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer cluster.Stop()
+	defer func() { _ = cluster.Stop() }() // the programs' logs are there
 	d.cluster = cluster
 	d.say("the nodes found each other by gossip")
 	return d.run(ctx)
 }
 
 const (
-	demoBefore = 10 // messages to bob before his node is killed
+	demoBefore = 10 // messages to bob before bob's node is killed
 	demoDuring = 20 // and from then on
 )
 
@@ -40,6 +48,7 @@ type demo struct {
 	out     io.Writer
 	begun   time.Time
 	cluster *up.Cluster
+	roots   *x509.CertPool // nil: no TLS
 }
 
 func (d *demo) say(format string, args ...any) {
@@ -138,7 +147,7 @@ type person struct {
 }
 
 func (d *demo) join(ctx context.Context, name string) (*person, error) {
-	cfg := client.Config{Routes: d.cluster.RouteURLs(), Name: name, Password: "demo of " + name, Device: "demo"}
+	cfg := client.Config{Routes: d.cluster.RouteURLs(), Name: name, Password: "demo of " + name, Device: "demo", RootCAs: d.roots}
 	if _, err := client.Register(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("register %s: %w", name, err)
 	}

@@ -9,12 +9,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
-	"github.com/cim-go/cim/routefn/cim-route/config"
 )
 
 const (
@@ -33,39 +32,43 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	route := fs.String("route", defaultRoute, "`URL` of a route, or of a node's internal HTTP")
-	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP; empty: as the members have it")
+	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP, after https:// if it speaks TLS; empty: as the members have it")
 	key := fs.String("cluster-key", "", "`secret` of all nodes and routes (or file:PATH), if they have one")
-	id := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		id, args = args[0], args[1:]
-	}
-	if err := config.Parse(fs, args); err != nil {
-		return err
-	}
-	if id == "" {
-		return fmt.Errorf("%w: want cim drain NODE; cim ring lists the nodes", config.ErrUsage)
-	}
-	keys, err := config.Keys("cluster-key", *key)
+	var t trust
+	t.register(fs)
+	words, err := process.ParseWords(fs, "NODE", args)
 	if err != nil {
 		return err
 	}
-	member, err := memberAt(ctx, *route, id)
+	if len(words) != 1 {
+		return fmt.Errorf("%w: want cim drain NODE; cim ring lists the nodes", process.ErrUsage)
+	}
+	id := words[0]
+	keys, err := process.Keys("cluster-key", *key)
+	if err != nil {
+		return err
+	}
+	client, err := t.client()
+	if err != nil {
+		return err
+	}
+	member, err := memberAt(ctx, client, *route, id)
 	if err != nil {
 		return err
 	}
 	if *address == "" {
 		*address = member.HTTP
 	}
-	bearer, _ := config.ServiceTokens(ring.NewKeys(keys...))
-	d := &drain{route: *route, member: member, url: "http://" + *address + proto.PathDrain, bearer: bearer, out: os.Stdout}
+	bearer, _ := ring.NewKeys(keys...).ServiceTokens()
+	d := &drain{client: client, route: *route, member: member, url: ring.BaseURL(*address) + proto.PathDrain, bearer: bearer, out: os.Stdout}
 	return d.run(ctx)
 }
 
 // memberAt returns the member with an id, as the route knows it.
-func memberAt(ctx context.Context, route, id string) (ring.Member, error) {
+func memberAt(ctx context.Context, client *http.Client, route, id string) (ring.Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, drainAsk)
 	defer cancel()
-	body, err := fetchMembers(ctx, route)
+	body, err := fetchMembers(ctx, client, route)
 	if err != nil {
 		return ring.Member{}, err
 	}
@@ -85,6 +88,7 @@ var errNoMember = errors.New("there is no member")
 
 // drain is one node on its way out.
 type drain struct {
+	client *http.Client
 	route  string
 	member ring.Member
 	url    string // of the node
@@ -134,7 +138,7 @@ func (d *drain) show(s proto.DrainStatus, since time.Duration) {
 // gone reports whether the route does not know the node any more, or knows its
 // next life.
 func (d *drain) gone(ctx context.Context) bool {
-	member, err := memberAt(ctx, d.route, d.member.ID)
+	member, err := memberAt(ctx, d.client, d.route, d.member.ID)
 	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
 }
 
@@ -146,7 +150,7 @@ func (d *drain) ask(ctx context.Context, method string) (status proto.DrainStatu
 		return status, err
 	}
 	request.Header.Set("Authorization", "Bearer "+d.bearer)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := d.client.Do(request)
 	if err != nil {
 		return status, err
 	}

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 )
 
-// Every node of a cluster is taken out, one after the other, and replaced, while
-// everybody writes to somebody all the time: no send fails, nothing is lost, shown
-// twice or out of order, and nobody is without a connection.
+// Every node of a cluster is drained and replaced, one after the other, while all users
+// write to each other. No send fails, no message is lost, doubled or out of order, and
+// every user has a connection.
 func TestRollingDrainLosesNothing(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, up.Config{Nodes: 3, Redis: "spawn", ZK: "spawn", ServerFlags: []string{"-drain-rate", strconv.Itoa(drainRate)}})
@@ -99,8 +99,8 @@ type circle struct {
 	longestGap  time.Duration // between two messages shown to a user
 }
 
-// circleRate is the messages a second of all users together: what two shared
-// cores carry with the race detector in every process.
+// circleRate is how many messages per second all users send together. Two shared cores
+// carry that with the race detector in every process.
 const circleRate = 400
 
 // circleBurst is the messages that a user sends without waiting for answers.

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// A store that comes back empty is filled again by those who live: routes agree on one
-// key, whichever of them was first, nodes learn it, accounts keep their ids, and nobody
-// is told not to come back.
+// A store that comes back empty is filled again by the live processes. Routes agree on
+// one key, whichever of them was first, and nodes learn it. Accounts keep their ids,
+// and no client is told to stay away.
 func TestStoreThatComesBackEmptyIsFilledAgain(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, up.Config{Nodes: 1, Routes: 2, Redis: "spawn"})

@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/faas"
+	"github.com/cim-go/cim/client/cim/lab/faas"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/routetest"
 )
 
-// A function that lacks something answers every request with a code, within the
-// time that it has, in one and the same instance, and its log tells once what it is.
+// A function that lacks something answers every request with a code, within its time
+// and in the same instance. Its log says once what is missing.
 func TestFunctionThatLacksSomethingSaysWhatInTimeAndOnce(t *testing.T) {
 	t.Parallel()
 	silent := listen(t) // takes connections and says nothing
@@ -29,8 +29,8 @@ func TestFunctionThatLacksSomethingSaysWhatInTimeAndOnce(t *testing.T) {
 		told string // by the log
 		lose bool   // it is there at first
 	}{
-		"wrong seed":            {env: "CIM_RING=seed:" + freeAddress(t), told: "members are unknown or too old: ask for members"},
-		"silent seed":           {env: "CIM_RING=seed:" + silent.Addr().String(), told: "members are unknown or too old: ask for members"},
+		"wrong seed":            {env: "CIM_RING=seed:" + freeAddress(t), told: "members are unknown or too old: request members"},
+		"silent seed":           {env: "CIM_RING=seed:" + silent.Addr().String(), told: "members are unknown or too old: request members"},
 		"Redis refuses":         {env: "CIM_REDIS=redis://" + freeAddress(t), told: "connection refused"},
 		"Redis says nothing":    {env: "CIM_REDIS=redis://" + silent.Addr().String(), told: "timeout"},
 		"no secret":             {env: "CIM_CLUSTER_KEY=", told: "needs -cluster-key"},

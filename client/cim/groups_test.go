@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -108,7 +108,7 @@ func onEachNode(t *testing.T, cluster *up.Cluster, prefix string) []*client.Clie
 // told is an entry of a group's log.
 type told struct{ by, text string }
 
-// shownTo returns what a user is shown of the entries: texts of his own are not.
+// shownTo returns what a user is shown of the entries: texts of their own are not.
 func shownTo(name string, entries []told) []string {
 	var list []string
 	for _, e := range entries {
@@ -119,8 +119,8 @@ func shownTo(name string, entries []told) []string {
 	return list
 }
 
-// A group with members on all nodes, one who is away and pulls later, and two who
-// leave, one of them not by himself, and see nothing that is written after.
+// A group has members on all nodes. One is away and pulls later. Two leave, one of them
+// not on purpose, and see no message that is written afterwards.
 func TestGroupAcrossNodes(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, up.Config{Nodes: 3, Redis: "spawn", Routes: 2})
@@ -140,7 +140,7 @@ func TestGroupAcrossNodes(t *testing.T) {
 		say(t, c, g, text)
 		story = append(story, told{c.Self().Name, text})
 	}
-	hers, his := follow(t, alice, g), follow(t, bob, g)
+	alices, bobs := follow(t, alice, g), follow(t, bob, g)
 	var others []*listener
 	var begins []int // of each in the story
 	for _, c := range onEachNode(t, cluster, "member") {
@@ -159,7 +159,7 @@ func TestGroupAcrossNodes(t *testing.T) {
 	}
 	story = append(story, told{text: "-bob"})
 	end := len(story)
-	says(alice, "he is gone")
+	says(alice, "bob is gone")
 	says(others[len(others)-1].Client, "a secret")
 	if _, err := bob.SendMessage(t.Context(), client.Outgoing{Group: g, Text: "let me in"}); !errors.Is(err, proto.Err(proto.NotMember, "")) {
 		t.Errorf("bob sends: %v", err)
@@ -188,13 +188,13 @@ func TestGroupAcrossNodes(t *testing.T) {
 	for i, l := range others[1:] {
 		l.saw(t, shownTo(l.Self().Name, story[begins[i+1]:])...)
 	}
-	hers.saw(t, shownTo("alice", story)...)
-	his.saw(t, shownTo("bob", story[1:end])...)
+	alices.saw(t, shownTo("alice", story)...)
+	bobs.saw(t, shownTo("bob", story[1:end])...)
 }
 
-// Ten thousand members, of whom some hundred are connected to three nodes: each is
-// shown everything in its order, a message costs one request a node at most, and who
-// comes later pulls it.
+// A group has ten thousand members, and some hundred of them are connected to three
+// nodes. Each is shown all messages in order. A message costs at most one request per
+// node. Members that come later pull it.
 func TestLargeGroupIsPushedOnceANode(t *testing.T) {
 	members, connected, messages := 10_000, 300, 30
 	if raceEnabled {
@@ -235,8 +235,8 @@ func TestLargeGroupIsPushedOnceANode(t *testing.T) {
 		within(t, 30*time.Second, "everybody is shown message "+want[i+1], caughtUp(want[i+1]))
 	}
 	t.Logf("%d messages to %d members, %d of them connected to %v: %v", messages, members, connected, nodes, time.Since(begun))
-	// One message was shown to all before the next was sent, so that each took one
-	// request a node at least: if together they took no more, each took just that.
+	// Each message was shown to all before the next was sent, so each took at least one
+	// request per node. If all together took no more, each took exactly that.
 	least, requests := messages*len(nodes), 0
 	within(t, 10*time.Second, "the last requests are counted", func() bool {
 		requests = pushRequests(t, cluster) - before
@@ -295,9 +295,9 @@ func registerMany(t *testing.T, cluster *up.Cluster, n int) []record.Account {
 	return list
 }
 
-// createMany makes a group of all of them, as many as may be invited and the others
-// by joining, in the order in which they are given: the last read few joinings. A
-// joining costs the store as much in a large group as in a small one.
+// createMany makes a group of all users, in the given order. It invites as many as
+// allowed, and the others join. The last ones read few joinings. A joining costs the
+// store as much in a large group as in a small one.
 func createMany(t *testing.T, cluster *up.Cluster, writer *client.Client, users []record.Account) int64 {
 	t.Helper()
 	invited := make([]int64, proto.MaxInvited)

@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/ring"
 )
 
 // hangup sends SIGHUP and waits until the log has one more line with each of the texts.
@@ -36,8 +36,8 @@ func hangup(t *testing.T, p *up.Process, texts ...string) {
 	}
 }
 
-// Both keys are changed in their files: whatever process reads them first, every message
-// goes on, no connection ends, and nobody logs in again.
+// Both keys are changed in their files. Whichever process reads them first, every
+// message arrives, no connection ends, and no user logs in again.
 func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 	t.Parallel()
 	clusterKey, routeKey := newKeyFile(t, oldKey), newKeyFile(t, oldKey)
@@ -72,7 +72,7 @@ func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Authorization", "Bearer "+config.ServiceToken([]byte(key)))
+		r.Header.Set("Authorization", "Bearer "+ring.ServiceToken([]byte(key)))
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 	// Files that are broken change nothing, and are said once each.
 	clusterKey.write("")
 	routeKey.write("short")
-	hangup(t, route, "level=WARN msg=\"configuration cannot be changed, the old one stays\" err=\"usage: the file of -cluster-key is empty", "of -route-key has 5 bytes")
+	hangup(t, route, "level=WARN msg=\"configuration cannot be changed, the old one stays\" err=\"wrong usage: the file of -cluster-key is empty", "of -route-key has 5 bytes")
 	hangup(t, nodes[0].Process, "the file of -cluster-key is empty")
 	check()
 	clusterKey.write(newKey)

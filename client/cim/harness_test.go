@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/node"
+	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/proto/wait"
@@ -108,15 +108,15 @@ func newSystem(t *testing.T, p plan) *system {
 // addNode runs one more node until the test ends.
 func (s *system) addNode(change func(*node.Config)) *station {
 	s.t.Helper()
-	up, err := node.NewUplink(node.UplinkConfig{URLs: []string{s.url}, ServiceToken: serviceToken})
+	up, err := routes.NewClient(routes.Config{URLs: []string{s.url}, ServiceToken: serviceToken})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	st := &station{uplink: &uplink{route: up}, metrics: prometheus.NewRegistry()}
 	c := node.Config{
 		ID: fmt.Sprintf("node-%d", len(s.nodes)+1), Boot: rand.Uint64(), Clients: listen(s.t), Internal: listen(s.t),
-		Route: st.uplink, Verifier: token.NewVerifier(s.issuer.Public()...), ServiceToken: serviceToken, Open: true,
-		StopTimeout: 2 * time.Second, Registerer: st.metrics,
+		Sessions: st.uplink, Messages: st.uplink, Verifier: token.NewVerifier(s.issuer.Public()...), ServiceToken: serviceToken, CIM: node.CIM{Open: true},
+		Timeouts: node.Timeouts{Stop: 2 * time.Second}, Registerer: st.metrics,
 	}
 	st.member = ring.Member{
 		ID: c.ID, Boot: c.Boot, Client: c.Clients.Addr().String(), HTTP: c.Internal.Addr().String(),
@@ -183,88 +183,6 @@ func (s *system) recorded(user int64, device string) *record.Session {
 		}
 	}
 	return nil
-}
-
-// uplink is a node's way to the route, in which a test stands.
-type uplink struct {
-	route node.Route
-
-	mu     sync.Mutex
-	around func(ctx context.Context, request any, call func() error) error
-}
-
-// set puts f around every call from now on; nil: nothing. What f returns is the
-// outcome that the node sees, whatever call returned to f.
-func (u *uplink) set(f func(ctx context.Context, request any, call func() error) error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.around = f
-}
-
-func (u *uplink) do(ctx context.Context, request any, call func() error) error {
-	u.mu.Lock()
-	around := u.around
-	u.mu.Unlock()
-	if around == nil {
-		return call()
-	}
-	return around(ctx, request, call)
-}
-
-func (u *uplink) Report(ctx context.Context, r *proto.ReportRequest) (answer *proto.ReportAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Report(ctx, r); return err })
-	return answer, err
-}
-
-func (u *uplink) Send(ctx context.Context, r *proto.SendRequest) (answer *proto.SendAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Send(ctx, r); return err })
-	return answer, err
-}
-
-func (u *uplink) Reconcile(ctx context.Context, r *proto.ReconcileRequest) (answer *proto.ReconcileAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Reconcile(ctx, r); return err })
-	return answer, err
-}
-
-func (u *uplink) Pull(ctx context.Context, r *proto.PullRequest) (answer *proto.PullAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Pull(ctx, r); return err })
-	return answer, err
-}
-
-func (u *uplink) Move(ctx context.Context, r *proto.MoveRequest) (answer *proto.MoveAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Move(ctx, r); return err })
-	return answer, err
-}
-
-func (u *uplink) Fire(ctx context.Context, r *proto.FireRequest) (answer *proto.FireAnswer, err error) {
-	err = u.do(ctx, r, func() (err error) { answer, err = u.route.Fire(ctx, r); return err })
-	return answer, err
-}
-
-var errLost = errors.New("lost on the way")
-
-// holdClosings keeps reports of closed connections from the route until release
-// is called; then arrived is closed once one has been answered.
-func (u *uplink) holdClosings() (release func(), arrived <-chan struct{}) {
-	gate, done := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	u.set(func(ctx context.Context, request any, call func() error) error {
-		report, ok := request.(*proto.ReportRequest)
-		if !ok || len(report.Closed) == 0 {
-			return call()
-		}
-		select {
-		case <-gate:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		err := call()
-		if err == nil {
-			once.Do(func() { close(done) })
-		}
-		return err
-	})
-	return func() { close(gate) }, done
 }
 
 // post calls a path of a route or node with a JSON body and returns the code.

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/faas"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/client/cim/lab/faas"
+	"github.com/cim-go/cim/proto/process"
 )
 
 // runInvoke is `cim invoke METHOD PATH [BODY]`: start the route as a function and
@@ -26,18 +26,16 @@ func runInvoke(ctx context.Context, args []string, stderr io.Writer) error {
 	shape := fs.String("shape", faas.Shapes[0].Name, "front `end` that the event is to come from: "+shapeNames())
 	fs.StringVar(&c.token, "token", "", "`token` of a login, or of the service for paths of nodes")
 	fs.StringVar(&c.program, "program", "", "the function's `program`, such as a bootstrap file; empty: this very one. It reads CIM_REDIS,\nCIM_RING, CIM_CLUSTER_KEY and so on from the environment: see cim route -h")
-	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		c.request, args = append(c.request, args[0]), args[1:]
-	}
-	if err := config.Parse(fs, args); err != nil {
+	var err error
+	if c.request, err = process.ParseWords(fs, "METHOD PATH [BODY]", args); err != nil {
 		return err
 	}
 	var ok bool
 	if c.shape, ok = faas.ShapeNamed(*shape); !ok {
-		return fmt.Errorf("%w: -shape %q: want one of %s", config.ErrUsage, *shape, shapeNames())
+		return fmt.Errorf("%w: -shape %q: want one of %s", process.ErrUsage, *shape, shapeNames())
 	}
 	if n := len(c.request); (c.file == "") == (n == 0) || n == 1 || n > 3 {
-		return fmt.Errorf("%w: want cim invoke METHOD PATH [BODY], or cim invoke -event FILE", config.ErrUsage)
+		return fmt.Errorf("%w: want cim invoke METHOD PATH [BODY], or cim invoke -event FILE", process.ErrUsage)
 	}
 	return c.run(ctx, os.Stdout, stderr)
 }
@@ -111,7 +109,7 @@ func (c *invocation) payload() ([]byte, error) {
 	}
 	r, err := http.NewRequest(strings.ToUpper(c.request[0]), c.request[1], strings.NewReader(body))
 	if err != nil || !strings.HasPrefix(c.request[1], "/") {
-		return nil, fmt.Errorf("%w: %q is no request", config.ErrUsage, strings.Join(c.request[:2], " "))
+		return nil, fmt.Errorf("%w: %q is no request", process.ErrUsage, strings.Join(c.request[:2], " "))
 	}
 	r.Host = "localhost"
 	if body != "" {

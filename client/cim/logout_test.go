@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Who took the token of a device that was logged out reads nothing by it.
+// A stolen token of a device that was logged out is useless.
 func TestTokenAfterLogoutLogsNobodyIn(t *testing.T) {
 	s := newSystem(t, plan{})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

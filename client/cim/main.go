@@ -11,9 +11,9 @@ import (
 	"runtime/debug"
 	"strings"
 
-	server "github.com/cim-go/cim/node/cim-server/program"
-	"github.com/cim-go/cim/routefn/cim-route/config"
-	route "github.com/cim-go/cim/routefn/cim-route/program"
+	"github.com/cim-go/cim/node/cim-server/nodeserver"
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
 // defaultRoute is where a route listens when nobody says otherwise.
@@ -30,25 +30,31 @@ const usage = `cim: distributed instant messaging and push
   cim drain NODE       take a node out: its users go to others, then it ends
   cim server           run one node     (the program cim-server)
   cim route            run one route    (the program cim-route)
+  cim import           bring in accounts and waiting messages: of CIM's Redis, or of a file
+  cim export           write accounts, groups and messages as JSON lines
+  cim password NAME    give an account another password, and log out its devices
   cim invoke GET /     run the route as a function for one request, and show its answer
   cim version
 `
 
 // commands are what may stand behind cim; without one it chats.
 var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
-	"up":      runUp,
-	"verify":  runVerify,
-	"bench":   runBench,
-	"ring":    showRing,
-	"drain":   runDrain,
-	"server":  server.Run,
-	"route":   route.Run,
-	"invoke":  runInvoke,
-	"version": printVersion,
-	"help":    printHelp,
+	"up":       runUp,
+	"verify":   runVerify,
+	"bench":    runBench,
+	"ring":     showRing,
+	"drain":    runDrain,
+	"server":   nodeserver.Run,
+	"route":    routeserver.Run,
+	"import":   runImport,
+	"export":   runExport,
+	"password": runPassword,
+	"invoke":   runInvoke,
+	"version":  printVersion,
+	"help":     printHelp,
 }
 
-func main() { os.Exit(config.Main("cim", dispatch)) }
+func main() { os.Exit(process.Main("cim", dispatch)) }
 
 func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -58,7 +64,7 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 		return run(ctx, args[1:], stderr)
 	}
 	if !strings.HasPrefix(args[0], "-") {
-		return fmt.Errorf("%w: there is no command %q; cim help lists them", config.ErrUsage, args[0])
+		return fmt.Errorf("%w: there is no command %q; cim help lists them", process.ErrUsage, args[0])
 	}
 	return runChat(ctx, args, stderr)
 }

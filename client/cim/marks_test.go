@@ -24,8 +24,8 @@ func delivered(t *testing.T, c *client.Client) client.Delivered {
 	}
 }
 
-// Alice wants to know when bob was shown what she wrote. He is away; she is told,
-// on each of her devices and once, when he is back and has read it, on whichever
+// Alice wants to know when bob was shown what she wrote. Bob is away; alice is told,
+// on each of her devices and once, when bob is back and has read it, on whichever
 // device. A mark is never early: asked then, the cluster says the same.
 func TestSenderIsToldWhenTheReceiverIsBackAndHasReadIt(t *testing.T) {
 	t.Parallel()
@@ -69,7 +69,8 @@ func TestSenderIsToldWhenTheReceiverIsBackAndHasReadIt(t *testing.T) {
 		}
 	}
 
-	// His other device marks the same, which is no news; what comes after it is.
+	// Bob's other device marks the same message, which changes nothing. The next
+	// message is news.
 	shown(t, tablet, 3)
 	last, err := alice.SendMessage(t.Context(), client.Outgoing{To: bob, Text: "the last", Confirm: true})
 	if err != nil {

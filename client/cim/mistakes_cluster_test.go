@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"sync"
@@ -10,16 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/ring"
-	redis "github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// One server of four got half the users, for two virtual nodes a server, on a
-// ring that every login rebuilt while others read it; one release sent everybody
-// to the last server. Here four nodes share evenly, whoever comes back lands
-// where he was, and a fifth node takes only what is its own, with logins all the
-// while.
+// CIM: one server of four got half the users, because it had two virtual nodes per
+// server, on a ring that every login rebuilt while others read it. One release sent all
+// users to the last server. Here four nodes share evenly, and returning users land
+// where they were. A fifth node takes only its own share, while users log in all the
+// time.
 func TestUsersAreSpreadAndStay(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{nodes: 4})
@@ -42,8 +44,10 @@ func TestUsersAreSpreadAndStay(t *testing.T) {
 	}
 
 	four := s.members()
+	reached := httptest.NewServer(http.NotFoundHandler()) // or logins would pass over it
+	defer reached.Close()
 	fifth := ring.Member{
-		ID: "node-5", Boot: 5, Client: "127.0.0.1:1", HTTP: "127.0.0.1:2", Weight: 1000, State: ring.Serving,
+		ID: "node-5", Boot: 5, Client: "127.0.0.1:1", HTTP: reached.Listener.Addr().String(), Weight: 1000, State: ring.Serving,
 	}
 	stop := make(chan struct{})
 	var changing sync.WaitGroup
@@ -124,7 +128,7 @@ func TestExpiredSessionRegistersAgain(t *testing.T) {
 // Here everything does; the store's own tests look at each script.
 func TestEverythingRunsOnRedisCluster(t *testing.T) {
 	t.Parallel()
-	store, err := redis.NewCluster(t.Context(), t.TempDir(), 3)
+	store, err := redistest.NewCluster(t.Context(), t.TempDir(), 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 )
 
-// CIM answered "success" when nothing was delivered and nothing was kept. Here
-// 9000 is said of what is stored and 7000 of what is stored for later; what is
-// nowhere has another code.
+// CIM answered "success" when no message was delivered or kept. Here 9000 means stored,
+// and 7000 means stored for later. A message that was not stored has another code.
 func TestSuccessIsSaidOnlyOfWhatIsKept(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{})
@@ -57,10 +56,9 @@ func TestSuccessIsSaidOnlyOfWhatIsKept(t *testing.T) {
 	}
 }
 
-// What waited offline was marked delivered before anyone had received it, came
-// under the name of the first message's sender, and was not fetched after a
-// reconnect. Here it is shown until it was taken, a frame for each sender, and
-// nobody has to ask.
+// CIM marked waiting messages delivered before the receiver had them, showed them under
+// the name of the first sender, and did not fetch them after a reconnect. Here they are
+// shown until they are acknowledged, one frame per sender, and the client need not ask.
 func TestWaitingMessagesAreShownUntilTheyWereTaken(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{})

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -23,7 +25,7 @@ import (
 // A client that died before its first ping was never evicted.
 func TestClientThatNeverPingsIsEvictedAndForgotten(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, plan{node: func(c *node.Config) { c.PingEvery = time.Second }}) // silence is 3.3 s then
+	s := newSystem(t, plan{node: func(c *node.Config) { c.Timeouts.PingEvery = time.Second }}) // silence is 3.3 s then
 	dead, alive := s.connectCIM("alice"), s.connectCIM("bob")
 	stop := make(chan struct{})
 	var pinging sync.WaitGroup
@@ -53,7 +55,7 @@ func TestNobodyLogsInAsSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{
 		route: func(c *routefn.Config) { c.Auth = routefn.AuthPassword },
-		node:  func(c *node.Config) { c.Open = false },
+		node:  func(c *node.Config) { c.CIM.Open = false },
 	})
 	secret := proto.RegisterRequest{Name: "alice", Password: "a secret"}
 	var alice proto.RegisterAnswer
@@ -107,7 +109,8 @@ func TestLengthBuysNoMemory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{nodes: 1})
 	alice := s.connectCIM("alice")
-	for _, prefix := range []string{"\xff\xff\xff\xff\x07", "\x81\x80\x04"} { // 2 GB; 64 KiB and one
+	for _, length := range []uint64{math.MaxInt32, proto.MaxFrame + 1} {
+		prefix := string(binary.AppendUvarint(nil, length))
 		for _, first := range []string{string(cimBytes("bob", 1, cimLogin)), ""} {
 			conn, err := net.Dial("tcp", s.nodes[0].member.Client)
 			if err != nil {
@@ -121,20 +124,20 @@ func TestLengthBuysNoMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n, err := conn.Read(make([]byte, 100)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("frame of length %x: %d bytes, %v, want the end", prefix, n, err)
+				t.Errorf("frame of %d bytes: %d bytes, %v, want the end", length, n, err)
 			}
 		}
 	}
 	alice.quiet()
 }
 
-// There was no back-pressure: who did not read cost the server memory without
-// end. Here he costs his queue, nobody else is delayed, and he misses nothing.
+// CIM had no back-pressure: a client that did not read cost the server memory without
+// end. Here it costs its queue, delays no other client, and misses nothing.
 func TestSlowReaderDelaysNobodyAndMissesNothing(t *testing.T) {
 	t.Parallel()
 	const queue = 16 << 10
 	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) {
-		c.OutboxBytes, c.Clients = queue, smallBuffers{c.Clients, 4 << 10}
+		c.Limits.OutboxBytes, c.Clients = queue, smallBuffers{c.Clients, 4 << 10}
 	}})
 	routes := []string{s.url}
 	alice, bob := connect(t, routes, "alice"), connect(t, routes, "bob")

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/proto"
 )
@@ -95,7 +95,7 @@ func TestRecordNamesTheNodeThatHoldsTheConnection(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t, plan{nodes: 3, node: func(c *node.Config) {
 				if full && c.ID == "node-1" {
-					c.Capacity = 1
+					c.Limits.Capacity = 1
 				}
 			}})
 			alice := connect(t, []string{s.url}, "alice")
@@ -123,9 +123,9 @@ func fill(t *testing.T, s *system, id string) {
 	}
 }
 
-// connectAround connects a user who does not reach the first node he is sent to,
+// connectAround connects a user who does not reach the first node they are sent to,
 // or finds it full, and looks at the record at every step. It returns how many
-// nodes he was sent to in vain.
+// nodes they were sent to in vain.
 func (s *system) connectAround(t *testing.T, alice *client.Client, name string, full bool) int {
 	t.Helper()
 	user := cimRegister(t, s.url, name)

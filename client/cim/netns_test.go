@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/ring"
-	redis "github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // This file cuts a real network, so it needs root and Linux: the test command
@@ -103,9 +103,9 @@ func run(t *testing.T, name string, command ...string) {
 	})
 }
 
-// Two nodes that start at once with each other as seed find each other; a cut of
-// a minute between them, twice as long as memberlist remembers the dead, costs
-// no message, and they are one cluster again within 20 s.
+// Two nodes that start at once with each other as seed find each other. A cut of a
+// minute between them is twice as long as memberlist remembers the dead. It costs no
+// message, and they are one cluster again within 20 s.
 func TestGossipCutHeals(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("cim")
@@ -113,12 +113,12 @@ func TestGossipCutHeals(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := twoHosts(t)
-	store, err := redis.Redis(t.Context(), redis.Config{Dir: t.TempDir()})
+	store, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Stop() })
-	run(t, "route", program, "route", "-listen", "0.0.0.0:18083", "-redis", store.URL(), "-auth", "open",
+	run(t, "route", program, "route", "-listen", "0.0.0.0:18083", "-internal-listen", "same", "-redis", store.URL(), "-auth", "open",
 		"-cluster-key", clusterKey, "-ring", "seed:"+callNet+"2:8081,"+callNet+"6:8081")
 	for i, host := range []string{a, b} {
 		call := fmt.Sprintf("%s%d", callNet, 4*i+2)

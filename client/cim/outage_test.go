@@ -18,7 +18,7 @@ import (
 // away, and sends none of them again. When they are back its connection takes
 // messages again, whether the impatient senders go on or not.
 func TestImpatientSenderIsHeardAfterAnOutage(t *testing.T) {
-	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) { c.SendTimeout = time.Second }})
+	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) { c.Timeouts.Send = time.Second }})
 	ctx := wait.Context(t)
 	var bob client.User
 	for _, name := range []string{"alice", "bob"} {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/faas"
+	"github.com/cim-go/cim/client/cim/lab/faas"
 	"github.com/cim-go/cim/routefn/routetest"
 )
 

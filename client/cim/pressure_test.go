@@ -17,7 +17,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/proto"
-	redis "github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 const slowOutbox = 64 << 10 // bytes that wait for one connection in the story of the slow reader
@@ -27,9 +27,9 @@ const slowOutbox = 64 << 10 // bytes that wait for one connection in the story o
 func TestSlowReaderAmongAThousand(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{nodes: 1, store: realRedis(t), node: func(c *node.Config) {
-		c.OutboxBytes, c.Clients = slowOutbox, smallBuffers{c.Clients, 32 << 10}
+		c.Limits.OutboxBytes, c.Clients = slowOutbox, smallBuffers{c.Clients, 32 << 10}
 		// On a machine that has other things to do a push may be too late, and a pong.
-		c.ReconcileEvery, c.PingEvery = 3*time.Second, time.Minute
+		c.Timeouts.Reconcile, c.Timeouts.PingEvery = 3*time.Second, time.Minute
 	}})
 	station := s.nodes[0]
 	hall := newHall(t, s, 999)
@@ -48,10 +48,10 @@ func TestSlowReaderAmongAThousand(t *testing.T) {
 	lags := func() bool { return gauge(t, station.metrics, "cim_node_links", "lagging") == 1 }
 	flood := flood(t, connect(t, []string{s.url}, "carol"), bob.Self().User, lags)
 	beside := hall.talk(writer, rounds)
-	// The gauges are set once a second. What waits is bob's alone when the others have
-	// taken everything.
+	// The gauges are set once per second. When the others have taken everything, only
+	// bob's bytes wait.
 	var queued float64
-	within(t, 5*time.Second, "one lags, and what waits for him is bounded", func() bool {
+	within(t, 5*time.Second, "one lags, and what waits for it is bounded", func() bool {
 		queued = gauge(t, station.metrics, "cim_node_outbox_bytes", "")
 		return lags() && queued > slowOutbox/4 && queued <= slowOutbox+1<<10
 	})
@@ -80,7 +80,7 @@ func TestSlowReaderAmongAThousand(t *testing.T) {
 // realRedis is a server that lasts as long as the test.
 func realRedis(t *testing.T) (url string) {
 	t.Helper()
-	server, err := redis.Redis(t.Context(), redis.Config{Dir: t.TempDir()})
+	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What users typed once stays valid: see the script.
+// Commands of an earlier README stay valid. The script has them.
 func TestCommandsOfAnEarlierREADMEStillWork(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("cim")

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
-	"github.com/cim-go/cim/routefn/cim-route/config"
 )
 
 // showRing is `cim ring`: the members as a route sees them, what they carry,
@@ -26,13 +26,19 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	user := fs.Int64("user", 0, "show which member owns the user with this `id`")
 	join := fs.String("join", "", "show what would move if a member with this `id` joined")
 	leave := fs.String("leave", "", "show what would move if the member with this `id` left")
+	var t trust
+	t.register(fs)
 	asJSON := fs.Bool("json", false, "print the members as the route answers them")
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	body, err := fetchMembers(ctx, *route)
+	client, err := t.client()
+	if err != nil {
+		return err
+	}
+	body, err := fetchMembers(ctx, client, *route)
 	if err != nil {
 		return err
 	}
@@ -63,10 +69,10 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 
 // fetchMembers reads the list from a route, or from a node, which has it at
 // another path.
-func fetchMembers(ctx context.Context, base string) ([]byte, error) {
+func fetchMembers(ctx context.Context, client *http.Client, base string) ([]byte, error) {
 	var last error
 	for _, path := range []string{proto.PathMembers, proto.PathRing} {
-		body, err := fetch(ctx, base+path)
+		body, err := fetch(ctx, client, base+path)
 		if err == nil {
 			return body, nil
 		}
@@ -78,12 +84,12 @@ func fetchMembers(ctx context.Context, base string) ([]byte, error) {
 // maxMembers bounds the answer: 1,000 members take some 700 KB.
 const maxMembers = 16 << 20
 
-func fetch(ctx context.Context, url string) ([]byte, error) {
+func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", url, err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
+	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -141,7 +142,7 @@ func TestClusterKeyIsChangedOneProcessAfterTheOther(t *testing.T) {
 // membersOf returns the members as a route tells them.
 func membersOf(t *testing.T, c *up.Cluster) string {
 	t.Helper()
-	body, err := fetchMembers(t.Context(), c.RouteURLs()[0])
+	body, err := fetchMembers(t.Context(), http.DefaultClient, c.RouteURLs()[0])
 	if err != nil {
 		t.Log(err)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// The rules of sessions on the whole system: whatever happens to logins, reports
-// and their answers, whoever is connected goes on being shown what is sent to him.
+// The rules of sessions hold on the whole system. Connected users are shown the
+// messages sent to them, whatever happens to logins, reports and their answers.
 
 func TestUnusedLoginsCostNobodyAnything(t *testing.T) {
 	t.Parallel()
@@ -214,8 +214,8 @@ func TestOpeningIsRepeatedWhenItsAnswerIsLost(t *testing.T) {
 	})
 }
 
-// What is sent while a connection waits for its confirmation is kept, and never
-// answered "not here".
+// Messages that are sent while a connection waits for its confirmation are kept, and
+// never answered "not here".
 func TestWhatComesDuringTheHandshakeIsShown(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, plan{nodes: 1})
@@ -287,16 +287,16 @@ func TestRepeatLoginIsRejectedOnlyWhileSomebodyIsThere(t *testing.T) {
 	})
 }
 
-// Reports, pushes and kicks are hints. What is lost of them is found when a node
-// goes through everything that it holds.
+// Reports, pushes and kicks are hints. If one is lost, reconciliation finds that: the
+// node goes through everything that it holds.
 func TestReconciliationFindsWhatHintsLost(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) { c.ReconcileEvery = 2 * time.Second }})
+	s := newSystem(t, plan{nodes: 1, node: func(c *node.Config) { c.Timeouts.Reconcile = 2 * time.Second }})
 	bob := connect(t, []string{s.url}, "bob")
 	zs := s.connectCIM("zs")
 	for _, to := range []int64{bob.Self().User, zs.user} { // by nobody that pushes
 		stored := s.store.Append(t.Context(), []record.Message{{
-			From: to, FromName: "himself", ID: "1", To: to, Text: "unpushed", Time: time.Now().UnixMilli(),
+			From: to, FromName: "self", ID: "1", To: to, Text: "unpushed", Time: time.Now().UnixMilli(),
 		}})
 		if err := stored[0].Err; err != nil {
 			t.Fatal(err)
@@ -315,7 +315,7 @@ func TestReconciliationFindsWhatHintsLost(t *testing.T) {
 	if got := shown(t, bob, 1); got[0] != "unpushed" {
 		t.Errorf("bob was shown %q", got)
 	}
-	if got := zs.texts(1); got[0] != "himself: unpushed" {
+	if got := zs.texts(1); got[0] != "self: unpushed" {
 		t.Errorf("zs was shown %q", got)
 	}
 	if code := carol.kicked(); code != proto.Replaced {

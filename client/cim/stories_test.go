@@ -17,14 +17,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cim-go/cim/client"
-	"github.com/cim-go/cim/client/cim/up"
-	server "github.com/cim-go/cim/node/cim-server/program"
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/node/cim-server/nodeserver"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
-	"github.com/cim-go/cim/ring/mirror"
-	"github.com/cim-go/cim/routefn/cim-route/config"
-	route "github.com/cim-go/cim/routefn/cim-route/program"
+	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
 // TestMain makes the test binary the programs, too: scripts and clusters run
@@ -32,8 +31,8 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"cim":        main,
-		"cim-server": func() { os.Exit(config.Main("cim-server", server.Run)) },
-		"cim-route":  func() { os.Exit(config.Main("cim-route", route.Run)) },
+		"cim-server": func() { os.Exit(process.Main("cim-server", nodeserver.Run)) },
+		"cim-route":  func() { os.Exit(process.Main("cim-route", routeserver.Run)) },
 	})
 }
 
@@ -55,7 +54,9 @@ func startCluster(t *testing.T, c up.Config) *up.Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cluster.Stop()
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
 			tellLogs(t, cluster)
 		}
@@ -216,7 +217,7 @@ func (c *crowd) on(node string) []*reader {
 // members are what the route tells.
 func members(t *testing.T, routeURL string) *ring.View {
 	t.Helper()
-	body, err := fetchMembers(t.Context(), routeURL)
+	body, err := fetchMembers(t.Context(), http.DefaultClient, routeURL)
 	if err != nil {
 		return ring.NewView(nil)
 	}
@@ -239,7 +240,7 @@ func online(t *testing.T, n *up.Node) map[int64]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+config.ServiceToken(nil))
+	request.Header.Set("Authorization", "Bearer "+ring.ServiceToken(nil))
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -352,53 +353,4 @@ func pauseNode(t *testing.T, cluster *up.Cluster, crowd *crowd) {
 	})
 	crowd.round()
 	within(t, 5*time.Second, "everybody is shown everything", crowd.caughtUp)
-}
-
-// zooKeeper follows what stands in ZooKeeper.
-func zooKeeper(t *testing.T, address string) *ring.Table {
-	t.Helper()
-	table := ring.NewTable()
-	follower, err := mirror.NewFollower(mirror.Config{Servers: []string{address}}, table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { _ = follower.Run(ctx) }) // always nil
-	t.Cleanup(func() {
-		cancel()
-		done.Wait()
-	})
-	return table
-}
-
-func listed(table *ring.Table) int { return len(table.Current().Members()) }
-
-// Chat never stops because ZooKeeper does.
-func TestZooKeeperAwayLosesNothing(t *testing.T) {
-	t.Parallel()
-	cluster := startCluster(t, up.Config{Nodes: 2, Redis: "spawn", ZK: "spawn"})
-	registry := zooKeeper(t, cluster.ZK())
-	crowd := newCrowd(t, cluster.RouteURLs(), 10, "zk")
-	within(t, 10*time.Second, "ZooKeeper lists two", func() bool { return listed(registry) == 2 })
-	cluster.ZooKeeper().Stop()
-	for stopped := time.Now(); time.Since(stopped) < zooKeeperAway(); time.Sleep(100 * time.Millisecond) {
-		crowd.round()
-	}
-	within(t, 5*time.Second, "everybody is shown everything", crowd.caughtUp)
-	if err := cluster.ZooKeeper().Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	took := within(t, 30*time.Second, "ZooKeeper lists two again", func() bool { return listed(registry) == 2 })
-	t.Logf("%d rounds of messages while ZooKeeper was away; registered again %v after it was back", crowd.sent.Load(), took)
-	crowd.round()
-	within(t, 5*time.Second, "everybody is shown everything", crowd.caughtUp)
-}
-
-// zooKeeperAway is longer than a session; CIM_TEST_LONG makes it a minute.
-func zooKeeperAway() time.Duration {
-	if os.Getenv("CIM_TEST_LONG") != "" {
-		return time.Minute
-	}
-	return 12 * time.Second
 }

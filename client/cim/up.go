@@ -14,8 +14,9 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/cim-go/cim/client/cim/up"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
 // runUp is `cim up`: a whole cluster on this machine, and a terminal to chat in
@@ -31,17 +32,26 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough) or password")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
+	secure := fs.Bool("tls", false, "speak TLS between all, with certificates of an authority that is thrown away at the end")
 	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
 	var chat chatFlags
 	chat.register(fs)
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	if c.Nodes < 1 || c.Routes < 1 {
-		return fmt.Errorf("%w: at least one node and one route are needed", config.ErrUsage)
+		return fmt.Errorf("%w: at least one node and one route are needed", process.ErrUsage)
 	}
 	if c.Route != up.RouteServer && c.Route != up.RouteLambda {
-		return fmt.Errorf("%w: -route %q: want server or lambda", config.ErrUsage, c.Route)
+		return fmt.Errorf("%w: -route %q: want server or lambda", process.ErrUsage, c.Route)
+	}
+	if *secure {
+		remove, err := secured(&c)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		chat.trust.file = c.CA.File
 	}
 	if *demo {
 		return runDemo(ctx, c, os.Stdout)
@@ -51,7 +61,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer cluster.Stop()
+	defer func() { _ = cluster.Stop() }() // the programs' logs are there
 	defer printFunctions(os.Stdout, cluster)
 	printCluster(os.Stdout, cluster, time.Since(begun))
 	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" {
@@ -67,6 +77,23 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 		return nil
 	}
 	return err
+}
+
+// secured gives a cluster an authority. remove deletes it.
+func secured(c *up.Config) (remove func(), err error) {
+	if c.Route == up.RouteLambda {
+		return nil, fmt.Errorf("%w: -tls needs -route server", process.ErrUsage)
+	}
+	dir, err := os.MkdirTemp("", "cim-tls-")
+	if err != nil {
+		return nil, fmt.Errorf("make folder of the authority: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // a temporary folder: the system cleans up what stays
+	if c.CA, err = localca.New(dir); err != nil {
+		remove()
+		return nil, err
+	}
+	return remove, nil
 }
 
 func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
@@ -89,10 +116,17 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 	if c.RouteURLs()[0] != defaultRoute {
 		route = " -route " + c.RouteURLs()[0]
 	}
+	if c.CAFile() != "" {
+		route += " -tls-ca " + c.CAFile()
+	}
 	fmt.Fprintf(w, "\nFrom other terminals: cim%s -name bob, cim ring%s\n", route, route)
 	key := ""
 	if c.ClusterKey() != "" {
 		key = " -cluster-key " + c.ClusterKey()
+	}
+	if c.CAFile() != "" {
+		fmt.Fprintln(w)
+		return // a node more would need a certificate
 	}
 	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s%s\n\n", c.Nodes()[0].Gossip, key)
 }

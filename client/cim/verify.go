@@ -13,11 +13,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/cim-go/cim/client/cim/up"
-	"github.com/cim-go/cim/client/cim/verify"
-	"github.com/cim-go/cim/client/cim/verify/fault"
-	"github.com/cim-go/cim/client/cim/verify/ledger"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/client/cim/lab/verify"
+	"github.com/cim-go/cim/client/cim/lab/verify/fault"
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto/process"
 )
 
 // errBroken is the end of a run that found violations.
@@ -38,6 +38,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.StringVar(&c.Store, "store", verify.Auto, "`form` of the store: single, sentinel, cluster; auto: what the faults need, and of several the seed chooses")
 	fs.StringVar(&c.Ack, "ack", verify.AckPrimary, "`where` a message is stored when it is accepted: primary, which may lose the last moments in a failover, or replica")
 	fs.IntVar(&c.Users, "users", 100, "`number` of users")
+	fs.IntVar(&c.CIMShare, "cim-share", 0, "`percent` of the users that have a CIM client, too; 0: five, and no more than eight in all")
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
 	fs.StringVar(&c.Route, "route", up.RouteServer, "what routes are: server, or lambda (a function, as in cim up)")
@@ -46,7 +47,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.DurationVar(&c.Settle, "settle", verify.Settle, "how long what is owed may take in the end, when all is healed")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for the ledger, logs and data; empty: a temporary one, kept if something is wrong")
 	check := fs.String("check", "", "run nothing: judge the ledger in this `file`")
-	if err := config.Parse(fs, args); err != nil {
+	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
 	switch *faults {
@@ -63,7 +64,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	verdict, err := judge(ctx, c, *check)
 	if errors.Is(err, verify.ErrConfig) {
-		return fmt.Errorf("%w: %w", config.ErrUsage, err)
+		return fmt.Errorf("%w: %w", process.ErrUsage, err)
 	}
 	if err != nil {
 		return err

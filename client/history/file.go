@@ -18,8 +18,8 @@ var (
 	ErrLocked = errors.New("the history is in use by another process")
 	// ErrOtherUser is returned by Bind when the history belongs to another account.
 	ErrOtherUser = errors.New("the history belongs to another user")
-	// ErrNotHistory is returned by Open for a file that holds something else, which
-	// is left as it is.
+	// ErrNotHistory is returned by Open for a file with other contents. The file does
+	// not change.
 	ErrNotHistory = errors.New("the file is not a history")
 	// ErrClosed is returned by a File that was closed.
 	ErrClosed = errors.New("the history is closed")
@@ -28,11 +28,11 @@ var (
 // Options are the choices of Open. The zero value is a good one.
 type Options struct {
 	Sync   bool         // force every record to the disk before Append returns
-	Logger *slog.Logger // told of damaged lines; nil: silent
+	Logger *slog.Logger // logs damaged lines; nil: silent
 }
 
-// File is a history on disk. Its methods may be called concurrently. In memory
-// it holds some 40 bytes a message; texts stay on disk.
+// File is a history on disk. Its methods may be called concurrently. It takes some 40
+// bytes of memory per message. Texts stay on disk.
 type File struct {
 	sync bool // set by Open
 
@@ -43,9 +43,9 @@ type File struct {
 	closed bool
 }
 
-// Open opens the history in the file at path, which it makes, with its folder,
-// if it is not there. It reads the file once from end to end. Nobody else can
-// open it until Close: see ErrLocked.
+// Open opens the history in the file at path. If the file or its folder does not exist,
+// Open makes it. It reads the whole file once. No other process can open the history
+// until Close, see ErrLocked.
 func Open(path string, o Options) (*File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of history: %w", err)
@@ -61,7 +61,8 @@ func Open(path string, o Options) (*File, error) {
 	return h, nil
 }
 
-// load builds the index and cuts off what a crash left behind the last record.
+// load builds the index and cuts off the incomplete record that a crash left at the
+// end.
 func (h *File) load(log *slog.Logger) error {
 	size, damaged, err := scan(h.file, h.note)
 	if err != nil {
@@ -103,7 +104,7 @@ func (h *File) Bind(user int64) error {
 }
 
 // Append writes a position and, unless m is nil, the message there, in one
-// write. After an error nothing was appended; the same call may be tried again.
+// write. After an error nothing was appended, and the same call may be tried again.
 func (h *File) Append(at proto.Position, m *proto.Message) error {
 	r := record{At: &at}
 	if m != nil {
@@ -116,8 +117,8 @@ func (h *File) Append(at proto.Position, m *proto.Message) error {
 	return h.writeLocked(r)
 }
 
-// writeLocked writes at the end of the last whole record: what a failed write
-// left there is written over, and never read.
+// writeLocked writes a record after the last complete one. It overwrites the rest of a
+// failed write, which is never read.
 func (h *File) writeLocked(r record) error {
 	if h.closed {
 		return ErrClosed
@@ -154,8 +155,8 @@ func (h *File) Positions(log int64) []proto.Position {
 	return h.index.positions(log)
 }
 
-// Close forces what was written to the disk and lets others open the history.
-// Closing twice is fine.
+// Close forces all records to the disk and lets others open the history. Closing twice
+// is fine.
 func (h *File) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -169,7 +170,7 @@ func (h *File) Close() error {
 	return nil
 }
 
-// reader returns what is appended by now, from the first record on.
+// reader returns all records that are appended by now, from the first one on.
 func (h *File) reader() (io.Reader, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,13 +6,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// recent is how many positions of a log are kept to resume from when a store
-// lost the tail of that log. With the first one of the epoch as the last resort,
-// a longer loss only means that more is read again and recognised by its key.
+// recent is how many positions of a log are kept to resume from after the store lost
+// the log's tail. The last resort is the first position of the epoch. So after a longer
+// loss, more entries are read again and recognised by their keys.
 const recent = 64
 
-// mark is a key's hash. 16 bytes instead of a key's 40, and at a billion
-// messages the odds of a collision are still below 1e-20.
+// mark is a key's hash. It has 16 bytes instead of a key's 40. With a billion messages,
+// the odds of a collision are still below 1e-20.
 type mark [16]byte
 
 func markOf(key string) mark {
@@ -20,7 +20,7 @@ func markOf(key string) mark {
 	return mark(sum[:16])
 }
 
-// index is what both histories answer from. Its owner guards it.
+// index has the positions and keys of a history. Its owner guards it.
 type index struct {
 	user  int64
 	keys  map[mark]struct{}
@@ -73,8 +73,8 @@ func (x *index) positions(log int64) []proto.Position {
 	return t.newestFirst()
 }
 
-// trail is where a log was read: the first position in its present epoch and the
-// most recent ones, in the order they were written.
+// trail has positions at which a log was read. These are the first position in its
+// present epoch and the most recent ones, in the order in which they were written.
 type trail struct {
 	first proto.Position
 	last  []proto.Position // oldest first, at most twice recent

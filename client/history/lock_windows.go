@@ -9,7 +9,7 @@ import (
 // sharingViolation is ERROR_SHARING_VIOLATION of winerror.h.
 const sharingViolation = syscall.Errno(32)
 
-// openAlone opens the file for nobody else to share, which ends with the process.
+// openAlone opens the file without sharing it, until the process ends.
 func openAlone(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

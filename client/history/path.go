@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Path returns where in dir the history of an account on a device belongs. Any
-// account name is fine: the file's name begins with what of it is safe on every
-// file system, and a hash tells accounts apart whose names look alike there.
+// Path returns the path, in dir, of the history of an account on a device. Every
+// account name is allowed. The file's name begins with those characters of it that are
+// safe on every file system. A hash distinguishes accounts whose names look alike
+// there.
 func Path(dir, account, device string) string {
 	sum := sha256.Sum256([]byte(account + "\x00" + device))
 	return filepath.Join(dir, fmt.Sprintf("%s-%s-%x.history", plain(account), plain(device), sum[:6]))

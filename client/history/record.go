@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxLine is the longest line that is read, in bytes: a message of the largest
-// frame, each byte escaped as six, with room for its names.
+// maxLine bounds the length of a line, in bytes. It has room for a message of the
+// largest frame, with each byte escaped as six, and for its names.
 const maxLine = 1 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -68,8 +68,8 @@ func (r record) valid() bool {
 	return set == 1
 }
 
-// position returns where the record stands, and the message there or nil. Only
-// for a record that does not name the user.
+// position returns the record's position in its log, and the message there or nil. It
+// must not be called for the record that names the user.
 func (r record) position() (proto.Position, *proto.Message) {
 	if r.Message != nil {
 		return r.Message.At, r.Message
@@ -79,9 +79,9 @@ func (r record) position() (proto.Position, *proto.Message) {
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// scan calls each for every valid record and returns the length in bytes of the
-// file up to the end of the last one: what follows it was cut off by a crash.
-// Damaged lines are counted and passed over. An error is one of reading.
+// scan calls each for every valid record. It returns the number of bytes up to the end
+// of the last one. The rest is a record that a crash has cut off. It counts and skips
+// damaged lines. Errors are those of r.
 func scan(r io.Reader, each func(record)) (size int64, damaged int, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var offset int64
@@ -104,8 +104,8 @@ func scan(r io.Reader, each func(record)) (size int64, damaged int, err error) {
 	}
 }
 
-// readLine returns the next line without its line feed, and how many bytes it
-// took with it. A line above maxLine comes back empty. It returns io.EOF when
+// readLine returns the next line without its line feed, and its length with the line
+// feed. For a line longer than maxLine, it returns an empty line. It returns io.EOF if
 // no whole line is left.
 func readLine(in *bufio.Reader) (line []byte, n int64, err error) {
 	for {

@@ -5,8 +5,8 @@ package main
 import (
 	"os"
 
-	"github.com/cim-go/cim/node/cim-server/program"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/node/cim-server/nodeserver"
+	"github.com/cim-go/cim/proto/process"
 )
 
-func main() { os.Exit(config.Main("cim-server", program.Run)) }
+func main() { os.Exit(process.Main("cim-server", nodeserver.Run)) }

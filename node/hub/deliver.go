@@ -7,10 +7,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Deliver pushes a packet to the user's open sessions of the given numbers,
-// without the one it came from (except; zero: none). Pending ones remember its
-// place. It returns those of the numbers that are not here. A nil packet only
-// asks.
+// Deliver pushes a packet to the user's open sessions of the given numbers, except the
+// one that sent it (except; zero: none). Pending sessions remember its place. Deliver
+// returns the numbers that have no session here. With a nil packet it does nothing
+// else.
 func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet) (gone []int64) {
 	var few [4]P
 	peers := few[:0]
@@ -32,8 +32,8 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 	return gone
 }
 
-// has reports whether a session is here. A pending CIM connection does not know
-// its number yet and may be any.
+// has reports whether a session is here. A pending CIM connection does not know its
+// number yet, so it may be any session.
 func (u user[P]) has(number int64) bool {
 	for e := u.first; e != nil; e = e.next {
 		if e.number == number || e.number == 0 && !e.open.Load() {
@@ -56,7 +56,8 @@ func (s *shard[P]) receivers(peers []P, u user[P], numbers []int64, except int64
 	return peers
 }
 
-// miss remembers the places of what a pending entry was not sent, unless it has left.
+// miss remembers for a pending entry the places of posts that it was not sent, unless the
+// entry has left.
 func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 	if !e.here {
 		return
@@ -66,8 +67,9 @@ func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 	}
 }
 
-// know notes places that the connection was sent or told. What another device of
-// the user heard says nothing of this one, which may have missed that very push.
+// know records places that were sent to the connection, with their entry or in a
+// NEWEST. They do not count for another device of the user, which may have missed that
+// push.
 func (e *Entry[P]) know(marks ...*proto.Mark) {
 	for _, mark := range marks {
 		if mark.Log == proto.Inbox && link.Newer(e.newest(), mark) {
@@ -76,8 +78,7 @@ func (e *Entry[P]) know(marks ...*proto.Mark) {
 	}
 }
 
-// newest returns the newest place of the inbox that the connection heard of, or
-// nil.
+// newest returns the newest place of the inbox that was sent to the connection, or nil.
 func (e *Entry[P]) newest() *proto.Mark {
 	if !e.heard {
 		return nil

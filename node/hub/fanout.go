@@ -10,14 +10,14 @@ import (
 // Post is an entry of a group's log on its way.
 type Post struct {
 	Packet *link.Packet
-	Mark   *proto.Mark // its place, or the one that it tells
+	Mark   *proto.Mark // its place, or the one that it reports
 	Except int64       // number of its sender's session that has it already; zero: none has
 }
 
-// Group pushes posts, which it does not keep, in their order to the open connections
-// of a group's members, and lets pending ones remember their places. A session is
-// not pushed what it sent, nor what is up to the place that spared returns for it, if
-// any. To everyone belong all who are here, and nobody is spared.
+// Group pushes posts in their order to the open connections of a group's members. Pending
+// ones remember their places. A session gets neither its own posts nor the posts up to
+// the place that spared returns for it. All users who are here belong to the group of
+// everyone, and spared is not called for it. Group does not keep posts.
 func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	if len(posts) == 0 {
 		return
@@ -50,7 +50,7 @@ func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	h.members.Put(scratch)
 }
 
-// everyone is Group for the group of all.
+// everyone is Group for the group of everyone.
 func (h *Hub[P]) everyone(f *fanOut) {
 	scratch := h.scratch.Get().(*[]P)
 	for i := range h.shards {
@@ -84,7 +84,7 @@ func (h *Hub[P]) everyone(f *fanOut) {
 	h.scratch.Put(scratch)
 }
 
-// fanOut is posts on their way to many. Most get all of them, as one batch.
+// fanOut has posts on their way to many connections. Most get all of them, as one batch.
 type fanOut struct {
 	posts   []Post
 	batch   *link.Batch
@@ -110,8 +110,8 @@ func newFanOut(posts []Post) *fanOut {
 	return f
 }
 
-// rest returns the posts that a user's session did not send and that are not up to
-// a place, if there is one.
+// rest returns the posts that a user's session did not send and that are after a place,
+// if there is one.
 func (f *fanOut) rest(user, number int64, upTo *proto.Mark) (posts []Post) {
 	for _, p := range f.posts {
 		sent := p.Except != 0 && p.Except == number && p.Packet.Frame().From == user
@@ -136,7 +136,7 @@ func (h *Hub[P]) number(e *Entry[P]) int64 {
 	return e.number
 }
 
-// opened reports whether the entry is open; if not, it remembers the places.
+// opened reports whether the entry is open. If it is not, it remembers the places.
 func (h *Hub[P]) opened(e *Entry[P], posts []Post) bool {
 	s := h.shard(e.user)
 	s.mu.Lock()

@@ -17,8 +17,9 @@ type groupShard[P Peer] struct {
 func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
 
 // SetGroups makes e a member of these groups and of no others, everyone aside. The
-// version is the list's, for reconciliation. It returns the groups that e was in and
-// is no more, and does nothing if e has left.
+// version is the list's, for reconciliation. SetGroups returns the groups that e leaves
+// by this call, including those that Dissolve took e out of before. It does nothing if
+// e has left.
 func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -32,6 +33,12 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []
 			ended = append(ended, group)
 		}
 	}
+	for _, group := range s.apart[e] {
+		if !slices.Contains(groups, group) && !slices.Contains(ended, group) {
+			ended = append(ended, group)
+		}
+	}
+	delete(s.apart, e)
 	for _, group := range groups {
 		if !slices.Contains(e.groups, group) {
 			h.into(group, e)
@@ -41,8 +48,9 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []
 	return ended
 }
 
-// FollowNone makes e a member of none but everyone, whatever its user joins: CIM's
-// clients show what they get as if it were private. The version is that of SetGroups.
+// FollowNone makes e a member of the group of everyone only, whatever groups its user
+// joins, because CIM's clients show group messages as if they were private. The version
+// is that of SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -50,7 +58,8 @@ func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	e.version = version
 }
 
-// Join makes those of the user's entries members whose groups are known.
+// Join makes the user's entries members of a group, but only those whose groups are
+// known.
 func (h *Hub[P]) Join(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
@@ -61,6 +70,14 @@ func (h *Hub[P]) Join(id, group int64) {
 			h.into(group, e)
 		}
 	}
+}
+
+// Belongs reports whether e is a member of a group, everyone aside.
+func (h *Hub[P]) Belongs(e *Entry[P], group int64) bool {
+	s := h.shard(e.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(e.groups, group)
 }
 
 // Quit ends the membership of all entries of the user.
@@ -101,8 +118,8 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 	}
 }
 
-// Dissolve takes all entries out of the group, and returns their connections. To
-// everyone belong all still.
+// Dissolve removes all connections from the group and returns them. They stay out until
+// SetGroups makes them members again. All users stay in the group of everyone.
 func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 	g := h.group(group)
 	g.mu.Lock()
@@ -114,6 +131,7 @@ func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 		if i := slices.Index(e.groups, group); i >= 0 {
 			e.groups = slices.Delete(e.groups, i, i+1)
 			h.outOf(group, e)
+			s.apart[e] = append(s.apart[e], group)
 			peers = append(peers, e.peer)
 		}
 		s.mu.Unlock()
@@ -157,7 +175,7 @@ func (h *Hub[P]) Members(group int64, n int) []P {
 	return peers
 }
 
-// anybody is Members for the group of all.
+// anybody is Members for the group of everyone.
 func (h *Hub[P]) anybody(n int) (peers []P) {
 	start := rand.IntN(Shards)
 	for i := range Shards {

@@ -136,8 +136,8 @@ func TestSessionsAreFoundByTheirNumbersOpenOrNot(t *testing.T) {
 	}
 }
 
-// Whatever happens, the groups' lists and the entries' agree, and reconciliation
-// is told of all groups and versions.
+// The groups' lists and the entries' lists always agree, and reconciliation receives
+// all groups and versions.
 func TestGroupsAndEntriesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := New[*peer]()
@@ -229,3 +229,34 @@ func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 }
 
 func noneSpared(*peer) *proto.Mark { return nil }
+
+// A user who was in a dissolved group, and is not in the next list, is named once among
+// those for whom the group ended.
+func TestWhoIsNotInADissolvedGroupAgainHearsThatItEnded(t *testing.T) {
+	h := New[*peer]()
+	stays, leaves, gone := opened(t, h, 1, "phone", 5), opened(t, h, 2, "phone", 5), opened(t, h, 3, "phone", 5)
+	for _, e := range []*Entry[*peer]{stays, leaves, gone} {
+		h.SetGroups(e, []int64{room, 78}, 1)
+	}
+	if peers := h.Dissolve(room); len(peers) != 3 || h.HasMembers(room) {
+		t.Errorf("%d were taken out", len(peers))
+	}
+	h.Leave(gone)
+	for name, c := range map[string]struct {
+		e            *Entry[*peer]
+		groups, want []int64
+	}{
+		"stays": {stays, []int64{room, 78}, nil}, "leaves": {leaves, []int64{78}, []int64{room}}, "gone": {gone, nil, nil},
+	} {
+		for _, want := range [][]int64{c.want, nil} {
+			if ended := h.SetGroups(c.e, c.groups, 2); !slices.Equal(ended, want) {
+				t.Errorf("%s: ended %v, want %v", name, ended, want)
+			}
+		}
+	}
+	for i := range h.shards {
+		if n := len(h.shards[i].apart); n > 0 {
+			t.Errorf("%d entries are still remembered", n)
+		}
+	}
+}

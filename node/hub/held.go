@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Know notes a place of the user's inbox that this connection has heard of.
+// Know notes a place of the user's inbox that this connection knows.
 func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -17,7 +17,7 @@ func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
 	e.know(mark)
 }
 
-// Held appends what the shard's users hold open, for reconciliation. Shards run
+// Held appends the open sessions of the shard's users, for reconciliation. Shards run
 // from 0 to Shards-1.
 func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	s := &h.shards[shard]
@@ -46,6 +46,19 @@ func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 		}
 	}
 	return list
+}
+
+// Has reports whether a connection of the user's device is here, open or not.
+func (h *Hub[P]) Has(id int64, device string) bool {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := s.users[id].first; e != nil; e = e.next {
+		if e.Device() == device {
+			return true
+		}
+	}
+	return false
 }
 
 // Online returns up to limit users with an open connection whose id is above

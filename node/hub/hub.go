@@ -19,9 +19,8 @@ type Peer interface {
 	PushAll(b *link.Batch) // Push for each packet of the batch; none is a DELIVERED
 }
 
-// Entry is one connection of a user's device. There is one for every idle
-// connection, so its owner may have it as a part of itself, and its fields are as
-// small as they can be.
+// Entry is one connection of a user's device. Every idle connection has one. So its
+// owner may embed it, and its fields are as small as possible.
 type Entry[P Peer] struct {
 	// Set by Identify, read by all.
 	user  int64
@@ -33,17 +32,17 @@ type Entry[P Peer] struct {
 	// Guarded by the shard's mu once entered.
 	here    bool
 	told    bool      // its groups are known
-	heard   bool      // it was sent or told something of the user's inbox
-	later   bool      // a higher number of the device was open when it came
+	heard   bool      // it got an entry or a place of the user's inbox
+	later   bool      // a higher number of the device was here when it came
 	next    *Entry[P] // of the same user
 	number  int64     // the session's; zero while a CIM connection waits for its own
-	version int64     // of the list of groups that a route told
-	inbox   reached   // the newest place of the user's inbox that it was sent or told, if any
+	version int64     // of the list of groups from a route
+	inbox   reached   // the newest place of the user's inbox that was sent to it, if any
 	groups  []int64
 }
 
-// Identify says whose connection it is, before it enters. A device has no NUL in
-// its name.
+// Identify sets the user and the device of the connection, before it enters. A device
+// has no NUL in its name.
 func (e *Entry[P]) Identify(user int64, name, device string, peer P) {
 	e.user, e.label, e.peer = user, device+"\x00"+name, peer
 }
@@ -83,7 +82,8 @@ type Hub[P Peer] struct {
 type shard[P Peer] struct {
 	mu     sync.Mutex
 	users  map[int64]user[P]           // those who have an entry
-	missed map[*Entry[P]][]*proto.Mark // newest places of what came for pending entries
+	missed map[*Entry[P]][]*proto.Mark // newest places of entries that came for pending connections
+	apart  map[*Entry[P]][]int64       // groups that Dissolve took entries out of, until SetGroups
 }
 
 // user has a list of entries, most often of one. Nobody has none.
@@ -95,6 +95,7 @@ func New[P Peer]() *Hub[P] {
 	for i := range h.shards {
 		h.shards[i].users = make(map[int64]user[P])
 		h.shards[i].missed = make(map[*Entry[P]][]*proto.Mark)
+		h.shards[i].apart = make(map[*Entry[P]][]int64)
 		h.groups[i].entries = make(map[int64][]*Entry[P])
 	}
 	h.scratch.New = func() any { return new([]P) }
@@ -119,13 +120,13 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.number, e.here = number, true
-	e.later = number > 0 && s.users[e.user].newerThan(e, number)
+	e.later = number > 0 && s.users[e.user].above(e.Device(), number)
 	e.next = s.users[e.user].first
 	s.users[e.user] = user[P]{e}
 	h.entries.Add(1)
 }
 
-// Missed returns the places of what has come while e was pending.
+// Missed returns the places of the packets that came while e was pending.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -136,15 +137,17 @@ func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 // Promotion is what an opening changed.
 type Promotion[P Peer] struct {
 	Displaced []P           // connections of the device that are no longer here
-	Missed    []*proto.Mark // places of what came while it was pending
+	Missed    []*proto.Mark // places of entries that came while it was pending
 }
 
-// Open makes a pending entry open under the session's number, which a CIM
-// connection learns only now, and takes out the device's entries of the same
-// number, a ticket that was used again, or of lower ones. It reports false and
-// does nothing if e has left, or if a higher number of the device is open: then
-// e is the one that was displaced. If that was open before e came, it is taken out,
-// too: the store lets e in because it lost that one.
+// Open makes a pending entry open under the session's number, which a CIM connection
+// learns only now. It removes the device's other entries of the same number (a ticket
+// that was used again) and of lower numbers. But a pending entry of a lower number stays
+// if it came after e.
+//
+// Open returns false and does nothing if e has left, or if a later entry of the device
+// with a higher number is open. If the entry with the higher number came before e, Open
+// removes it, because the store accepted e only after it had lost that number.
 func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	var p Promotion[P]
 	s := h.shard(e.user)
@@ -178,6 +181,17 @@ func (u user[P]) open() bool {
 	return false
 }
 
+// above reports whether an entry of the device has a higher number, open or not.
+func (u user[P]) above(device string, number int64) bool {
+	for e := u.first; e != nil; e = e.next {
+		if e.Device() == device && e.number > number {
+			return true
+		}
+	}
+	return false
+}
+
+// newerThan reports whether an open entry of e's device has a higher number.
 func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	for other := u.first; other != nil; other = other.next {
 		if other != e && other.Device() == e.Device() && other.open.Load() && other.number > number {
@@ -187,23 +201,32 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	return false
 }
 
-// displacedBy returns the device's other entries up to e's number, and if e is later than
-// a higher one all that are open. A pending CIM entry without a number is newer than all.
+// displacedBy returns the device's other entries up to e's number. If e came later than
+// an entry with a higher number, it returns all open ones. A pending CIM entry without a
+// number is newer than all. A pending entry that came after e stays, even if its number
+// is lower or, for a ticket that was used again, the same. After a loss of the store,
+// numbers do not show which is newer. A route decides that when it opens the entry.
 func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
+	after := true // the list has the latest first
 	for other := u.first; other != nil; other = other.next {
+		if other == e {
+			after = false
+			continue
+		}
 		unnumbered := other.number == 0
+		undecided := after && other.number <= e.number && !other.open.Load()
 		earlier := other.number <= e.number || e.later && other.open.Load()
-		if other != e && other.Device() == e.Device() && earlier && !unnumbered {
+		if other.Device() == e.Device() && earlier && !unnumbered && !undecided {
 			list = append(list, other)
 		}
 	}
 	return list
 }
 
-// Leave takes the entry out. It reports whether this call did it and no other
-// entry has the same number: only then may the number be reported closed. A late
-// Leave of an old connection never touches a newer one.
+// Leave removes the entry. It returns true if this call removed it and no other entry has
+// the same number. Only then may the number be reported closed. A late Leave of an old
+// connection never touches a newer one.
 func (h *Hub[P]) Leave(e *Entry[P]) (last bool) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -229,6 +252,7 @@ func (h *Hub[P]) removeLocked(s *shard[P], e *Entry[P]) {
 		s.users[e.user] = u
 	}
 	delete(s.missed, e)
+	delete(s.apart, e)
 	for _, group := range e.groups {
 		h.outOf(group, e)
 	}

@@ -160,6 +160,23 @@ func TestLowerNumberThatCameLaterDisplacesWhatTheStoreLost(t *testing.T) {
 	}
 }
 
+// The same, if the higher number was still pending and its opening is confirmed first.
+func TestLowerNumberThatCameLaterIsOpenedBesideAPendingOne(t *testing.T) {
+	h := New[*peer]()
+	high := enter(h, 1, "phone", 50)
+	low := enter(h, 1, "phone", 6)
+	if _, ok := h.Open(high, 50); !ok {
+		t.Fatal("the higher number is not opened")
+	}
+	p, ok := h.Open(low, 6)
+	if !ok || !slices.Equal(p.Displaced, []*peer{high.peer}) {
+		t.Errorf("opened %v, displaced %v", ok, p.Displaced)
+	}
+	if peers := h.Peers(1); !slices.Equal(peers, []*peer{low.peer}) {
+		t.Errorf("%d connections are left", len(peers))
+	}
+}
+
 func TestTicketUsedTwiceIsNotReportedClosed(t *testing.T) {
 	h := New[*peer]()
 	first := opened(t, h, 1, "phone", 5)
@@ -173,6 +190,20 @@ func TestTicketUsedTwiceIsNotReportedClosed(t *testing.T) {
 	}
 	if !h.Leave(second) {
 		t.Error("the number is not to be reported closed after the last connection")
+	}
+}
+
+// The client of the first connection has its answer before the hub opens that one. So its
+// second connection may be there by then.
+func TestTicketUsedAgainBeforeTheFirstIsOpenStays(t *testing.T) {
+	h := New[*peer]()
+	first := enter(h, 1, "phone", 5)
+	second := enter(h, 1, "phone", 5)
+	if p, ok := h.Open(first, 5); !ok || len(p.Displaced) != 0 {
+		t.Errorf("the first is opened %v, and displaces %d", ok, len(p.Displaced))
+	}
+	if p, ok := h.Open(second, 5); !ok || !slices.Equal(p.Displaced, []*peer{first.peer}) {
+		t.Errorf("the second is opened %v, and displaces %d", ok, len(p.Displaced))
 	}
 }
 
@@ -203,8 +234,8 @@ func TestHeldTellsTheNewestPlace(t *testing.T) {
 	}
 }
 
-// A push to alice's phone is lost, then her desk logs in at the same node and
-// hears of it: the phone has not, and reconciliation must be able to see that.
+// A push to alice's phone is lost. Then her desk logs in at the same node and gets the
+// message. Reconciliation must be able to see that the phone has not got it.
 func TestWhatOneDeviceHeardAnotherMayHaveMissed(t *testing.T) {
 	h := New[*peer]()
 	phone := opened(t, h, 1, "phone", 5)
@@ -244,9 +275,9 @@ func TestOnlinePagesByAscendingID(t *testing.T) {
 	}
 }
 
-// Whatever enters, opens and leaves in whatever order: no device has two open
-// connections, the counts are right, and a number is reported closed at most
-// once a time that it entered, after its last connection.
+// Entries may enter, open and leave in any order. No device ever has two open
+// connections, and the counts are right. A number is reported closed after its last
+// connection, and not more often than it entered.
 func TestDevicesHaveOneOpenConnection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := New[*peer]()

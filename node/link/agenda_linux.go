@@ -1,8 +1,8 @@
 package link
 
-// agenda is the links that a loop has to write. Who has something of his own does
-// not wait until a whole room was written to, and a room not until nobody has: they
-// take turns.
+// agenda has the links that a loop has to write, in two lines. soon has the links with
+// frames of their own, and later has the others. The lines take turns, so neither waits
+// until the other is empty.
 type agenda struct {
 	lines [2]line // soon and later; a link stands in one of them, once
 	last  turn    // whose turn it was
@@ -19,7 +19,7 @@ func (a *agenda) of(t turn) *line {
 
 func (a *agenda) len() int { return a.lines[0].len() + a.lines[1].len() }
 
-// next removes the link to be written next; nil: there is none.
+// next removes and returns the link to write next, or returns nil if there is none.
 func (a *agenda) next() *Link {
 	a.last = !a.last
 	if a.of(a.last).len() == 0 {

@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Batch is packets that go to the same links, one behind the other. What they are in
-// a form is put together at most once, when the first link needs it. Safe for
-// concurrent use.
+// Batch is a list of packets that go to the same links in this order. It encodes them at
+// most once for each form, when the first link needs that form. It is safe for concurrent
+// use.
 type Batch struct {
 	packets []*Packet
 	counts  []count
@@ -25,7 +25,7 @@ type count struct {
 	n   int
 }
 
-// NewBatch takes over the slice: nobody may change it any more.
+// NewBatch takes over the slice. The caller must not change it any more.
 func NewBatch(packets []*Packet) *Batch {
 	b := &Batch{packets: packets, turn: later}
 	for _, p := range packets {
@@ -45,11 +45,11 @@ func (b *Batch) count(cmd proto.Command) {
 	b.counts = append(b.counts, count{cmd, 1})
 }
 
-// Packets returns what the batch has, which must not be changed.
+// Packets returns the batch's packets. The caller must not change the slice.
 func (b *Batch) Packets() []*Packet { return b.packets }
 
-// encoded returns the bytes of all that go on the wire, shared by all links; nil if
-// it is not that simple.
+// encoded returns the bytes of the whole batch on the wire, which all links share. It
+// returns nil if the packets must be sent one by one.
 func (b *Batch) encoded(f form) []byte {
 	e := &b.forms[f]
 	e.once.Do(func() {
@@ -70,8 +70,8 @@ func (b *Batch) encoded(f form) []byte {
 	return e.bytes
 }
 
-// SendAll is Send for each packet of a batch. For a link that has room for all of
-// them it costs no more than one.
+// SendAll is Send for each packet of a batch. If the link has room for all of them, it
+// costs no more than one Send.
 func (l *Link) SendAll(b *Batch) {
 	l.mu.Lock()
 	whole := l.queueBatchLocked(b)
@@ -87,8 +87,8 @@ func (l *Link) SendAll(b *Batch) {
 	}
 }
 
-// queueBatchLocked reports whether it queued the batch in one piece; if not, it
-// queued nothing.
+// queueBatchLocked queues the batch in one piece and returns true, or queues nothing and
+// returns false.
 func (l *Link) queueBatchLocked(b *Batch) bool {
 	if l.state != stateOpen {
 		return false

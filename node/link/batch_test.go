@@ -89,7 +89,8 @@ func TestClosingLinkDropsABatch(t *testing.T) {
 	})
 }
 
-// What does not fit as a whole is sent as far as it fits, whatever waits before it.
+// A batch that does not fit as a whole is sent as far as it fits, no matter what waits
+// before it.
 func TestBatchThatDoesNotFitIsSentInPart(t *testing.T) {
 	for _, before := range []int64{0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) { overfill(t, before) })

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
 )
 
 // Config of a Server. Zero values stand for the defaults named.
@@ -21,26 +23,32 @@ type Config struct {
 	MaxFrame     int           // bytes of an encoded frame; 0: proto.MaxFrame
 	OutboxBytes  int           // waiting to be written, per link; 0: 256 KiB
 	MaxLinks     int           // above it a new connection is closed at once; 0: no limit
-	LoginTimeout time.Duration // until the first frame; 0: 5 s
+	LoginTimeout time.Duration // until the first frame, while many links have sent none; 0: 5 s
+	LoginQuiet   time.Duration // until the first frame, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
+	LoginSlots   int           // links without a first frame; a quarter of them is many; 0: 1024
+	PerAddress   int           // links of one address that have not proved who they are; 0: no limit
 	SilentAfter  time.Duration // without a byte from a peer that logged in; 0: 33 s
 	StallTimeout time.Duration // of one write of at most 16 KiB; 0: 30 s
-	Linger       time.Duration // of a link that says goodbye; 0: 3 s
+	Linger       time.Duration // from the goodbye to the end of a link; 0: 3 s
 
 	// Engine is what reads and writes the sockets; 0: EngineAuto.
 	Engine Engine
 
-	// Busy is told by the epoll engine when there are so many links to write at once
-	// that it keeps a processor for longer than a moment. It must not block. nil:
-	// nobody asks.
-	Busy func()
-
 	// TLS makes the port speak TLS too. nil: plain only.
 	TLS *tls.Config
+	// TLSOnly refuses links without TLS by their first bytes, before a ticket is read.
+	// It needs TLS.
+	TLSOnly bool
+
+	// Proxies may name the address of the client for which they connect. They do so by a
+	// PROXY header (version 1 or 2) before everything else, or by X-Forwarded-For in the
+	// request of a WebSocket. A proxy itself does not count against PerAddress.
+	Proxies sourceip.Proxies
 
 	// Origins are the browsers' origins that may connect, as they write them:
-	// "https://chat.example.org". Empty: any. That is safe, because a page of
-	// another site gains nothing from its visitor's browser: a link is let in by
-	// a ticket in its first frame and never by a cookie or an address.
+	// "https://chat.example.org". Empty: any. That is safe, because a page of another
+	// site gains nothing from its visitor's browser. A link is accepted for a ticket in
+	// its first frame, and never for a cookie or an address.
 	Origins []string
 
 	Logger     *slog.Logger          // nil: silent
@@ -71,8 +79,8 @@ func (e *Engine) Set(name string) error {
 	return nil
 }
 
-// sweepEvery is how often all links are looked over; every time above is exact
-// to this.
+// sweepEvery is how often all links are checked. The time limits above are exact to
+// this.
 const sweepEvery = time.Second
 
 func (c Config) withDefaults() Config {
@@ -81,6 +89,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OutboxBytes == 0 {
 		c.OutboxBytes = 256 << 10
+	}
+	if c.LoginQuiet == 0 {
+		c.LoginQuiet = cmp.Or(c.LoginTimeout, 30*time.Second)
+	}
+	if c.LoginSlots == 0 {
+		c.LoginSlots = 1024
 	}
 	if c.LoginTimeout == 0 {
 		c.LoginTimeout = 5 * time.Second
@@ -93,9 +107,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Linger == 0 {
 		c.Linger = 3 * time.Second
-	}
-	if c.Busy == nil {
-		c.Busy = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

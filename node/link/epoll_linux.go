@@ -3,12 +3,12 @@ package link
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,23 +21,25 @@ const hasEpoll = true
 type epoll struct {
 	server *Server
 	ln     *net.TCPListener
-	copied *os.File // of the listener's descriptor: a net.Listener lets nobody wait for it
+	copied *os.File // of the listener's descriptor, because a net.Listener cannot be polled
 	raw    syscall.RawConn
 	try    func(fd uintptr) bool // e.attempt, made once
 
-	links      table
-	loops      []*loop
-	running    sync.WaitGroup
-	gatherings gatherings
+	links   table
+	loops   []*loop
+	running sync.WaitGroup
+	corks   corks
 
 	// Owned by accept.
 	next int // loop of the next link
 	fd   int // accepted
+	from netip.Addr
 	fail error
 }
 
-// newEpoll starts the loops: two goroutines for two processors. More would write a
-// room in more and smaller pieces, and take the processors from those who read them.
+// newEpoll starts one loop, of two goroutines, for every two processors. More loops
+// would send a room's messages in more and smaller writes, and compete with their
+// readers for processors.
 func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	copied, err := ln.File()
 	if err != nil {
@@ -62,8 +64,8 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	return e, nil
 }
 
-// setOptions gives a socket what package net does. It could be inherited from the
-// listener, but not by those who came before that was told.
+// setOptions sets the options that package net sets. A socket could inherit them from
+// the listener, but not if it connected before the listener had them.
 func setOptions(fd int) error {
 	for _, o := range []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
@@ -95,18 +97,31 @@ func (e *epoll) accept() error {
 		return nil // the peer has gone
 	}
 	e.next = (e.next + 1) % len(e.loops)
-	e.loops[e.next].adopt(e.fd)
+	e.loops[e.next].adopt(e.fd, e.from)
 	return nil
 }
 
 // attempt reports whether the wait for a connection is over.
 func (e *epoll) attempt(fd uintptr) bool {
 	for {
-		e.fd, _, e.fail = unix.Accept4(int(fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		var from unix.Sockaddr
+		e.fd, from, e.fail = unix.Accept4(int(fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		e.from = addrOf(from)
 		if e.fail != unix.EINTR && e.fail != unix.ECONNABORTED {
 			return e.fail != unix.EAGAIN
 		}
 	}
+}
+
+// addrOf returns the IP address of a socket's end.
+func addrOf(a unix.Sockaddr) netip.Addr {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(a.Addr)
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(a.Addr).Unmap()
+	}
+	return netip.Addr{}
 }
 
 func (e *epoll) stop() {
@@ -122,20 +137,9 @@ func (e *epoll) end() {
 	e.running.Wait()
 }
 
-// tryWait looks at an epoll descriptor and does not wait, so Go's scheduler is not
-// told of it, as it is not of reads and writes: see package sock.
-func tryWait(fd int, events []unix.EpollEvent) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
-
-// table finds the link of a descriptor. A descriptor's number is used again as
-// soon as it was closed, so what epoll says of one carries the link's id, too,
-// and counts only if that link still has it.
+// table finds the link of a descriptor. The system uses a descriptor's number again as
+// soon as it was closed. So an event carries the link's id, too, and counts only if that
+// link still has the number.
 type table struct {
 	mu    sync.Mutex // of growing
 	pages [tablePages]atomic.Pointer[page]
@@ -169,7 +173,7 @@ func (t *table) find(ev *unix.EpollEvent) *Link {
 	return l
 }
 
-// event returns what epoll is to say of a link's descriptor.
+// event returns the event that epoll is to report for a link's descriptor.
 func event(l *Link, fd int, of uint32) *unix.EpollEvent {
 	return &unix.EpollEvent{Events: of, Fd: int32(fd), Pad: int32(l.id)}
 }

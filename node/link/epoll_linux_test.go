@@ -1,13 +1,14 @@
 package link
 
 import (
+	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,13 +33,31 @@ func TestHeldLinkIsNotWatched(t *testing.T) {
 	<-r.frames
 }
 
+// A socket that has a copy stays in epoll when its descriptor is closed, and would wake the
+// loop for whatever comes on the copy.
+func TestLinkThatSpeaksTLSIsWatchedNoMore(t *testing.T) {
+	cert, pool := certificate(t)
+	w := onTCP(t, Config{Engine: EngineEpoll, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	conn := tls.Client(w.dial(), &tls.Config{RootCAs: pool, ServerName: "example.com"})
+	write(t, conn, ourLogin)
+	<-(<-w.accepted).frames
+	e := (*w.server.running.Load()).(*epoll)
+	for _, p := range e.loops {
+		info, err := os.ReadFile(fmt.Sprint("/proc/self/fdinfo/", p.fd))
+		if err != nil || strings.Contains(string(info), "tfd:") {
+			t.Errorf("watched: %v, %s", err, info)
+		}
+	}
+}
+
 func descriptor(l *Link) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int(l.poll.fd)
 }
 
-// What epoll says of a descriptor counts only for the link that it was said of.
+// An event of epoll for a descriptor counts only for the link that had the descriptor
+// at that time.
 func TestLateEventFindsNoOtherLink(t *testing.T) {
 	w := onTCP(t, Config{Engine: EngineEpoll})
 	conn, old := w.login(t, ourLogin)
@@ -139,28 +158,4 @@ func TestEpollHasNoGoroutineALink(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before+2 {
 		t.Errorf("20 links have %d goroutines", after-before)
 	}
-}
-
-func TestItIsSaidThatManyLinksAreToBeWritten(t *testing.T) {
-	var said atomic.Int32
-	w := onTCP(t, Config{Engine: EngineEpoll, Busy: func() { said.Add(1) }})
-	var links []*Link
-	for range (many + 1) * runtime.GOMAXPROCS(0) { // as there is a loop for each
-		_, r := w.login(t, ourLogin)
-		links = append(links, r.link)
-	}
-	sendTo := func(links []*Link) {
-		defer w.server.Gather()()
-		for _, l := range links {
-			l.Send(NewPacket(message(1, "hi")))
-		}
-	}
-	for range 10 {
-		sendTo(links[:many])
-		eventually(t, "all is written", func() bool { return !slices.ContainsFunc(links, func(l *Link) bool { return !idle(l) }) })
-	}
-	if n := said.Load(); n > 0 {
-		t.Errorf("said %d times of %d links", n, many)
-	}
-	eventually(t, "it is said of more", func() bool { sendTo(links); return said.Load() > 0 })
 }

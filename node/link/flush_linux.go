@@ -6,15 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/proto/sock"
 )
 
-// flush implements wire: the link joins those that the writing goroutine goes
-// through. What is queued until it comes by goes out in the same write.
+// flush implements wire. It adds the link to the list of the writing goroutine. Frames
+// that are queued before its turn go out in the same write.
 func (p *loop) flush(l *Link, t turn) {
 	p.mu.Lock()
 	p.agenda.add(l, t)
-	wake := p.asleep && !p.engine.gatherings.puts()
+	wake := p.asleep && !p.engine.corks.defers()
 	if wake {
 		p.asleep = false
 	}
@@ -24,32 +23,31 @@ func (p *loop) flush(l *Link, t turn) {
 	}
 }
 
-// gatherings holds back the waking of writers. Each lasts as long as a caller
-// needs to queue what it has, and at its end writes what it or another one held
-// back, or wakes those who do.
-type gatherings struct {
-	open atomic.Int32
-	owed atomic.Bool // a writer was not woken
+// corks delays the waking of writers. A cork lasts as long as a caller queues packets.
+// At its end, the caller writes all frames that corks held back, or wakes a writer.
+type corks struct {
+	open atomic.Int32 // how many there are
+	owed atomic.Bool  // a writer was not woken
 }
 
-// puts reports whether the waking of a writer was put off.
-func (g *gatherings) puts() bool {
+// defers reports whether the waking of a writer was put off.
+func (g *corks) defers() bool {
 	if g.open.Load() == 0 {
 		return false
 	}
 	g.owed.Store(true)
-	return g.open.Load() > 0 // or the last one may have looked before we said so
+	return g.open.Load() > 0 // if not, the last cork may have looked before owed was set
 }
 
-// gather implements engine.
-func (e *epoll) gather() (done func()) {
-	e.gatherings.open.Add(1)
-	return e.gathered
+// cork implements engine.
+func (e *epoll) cork() (uncork func()) {
+	e.corks.open.Add(1)
+	return e.uncork
 }
 
-func (e *epoll) gathered() {
-	e.gatherings.open.Add(-1)
-	if !e.gatherings.owed.Swap(false) {
+func (e *epoll) uncork() {
+	e.corks.open.Add(-1)
+	if !e.corks.owed.Swap(false) {
 		return
 	}
 	for _, p := range e.loops {
@@ -86,30 +84,23 @@ func (p *loop) next() *Link {
 	}
 }
 
-// few is how many links a gathering writes itself: to wake another goroutine costs
-// as much as two or three writes. Many are a millisecond's writes: fewer come at once
-// whenever the machine had something else to do.
-const (
-	few  = 4
-	many = 128
-)
+// inlineWrites is how many links uncork writes itself. To wake another goroutine costs
+// as much as two or three writes.
+const inlineWrites = 4
 
-// resume writes what gatherings held back, or wakes the writing goroutine if it is
-// much.
+// resume writes the frames that corks held back. If they are for many links, it wakes
+// the writing goroutine instead.
 func (p *loop) resume() {
-	var links [few]*Link
+	var links [inlineWrites]*Link
 	p.mu.Lock()
 	n := p.agenda.len()
 	if !p.asleep || n == 0 {
 		p.mu.Unlock()
 		return
 	}
-	if n > few {
+	if n > inlineWrites {
 		p.asleep = false
 		p.mu.Unlock()
-		if n > many {
-			p.engine.server.config.Busy()
-		}
 		p.rouse()
 		return
 	}
@@ -142,7 +133,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	fd := int(l.poll.fd)
 	l.mu.Unlock()
 
-	n, err := sock.TryWrite(fd, b)
+	n, err := tryWrite(fd, b)
 
 	l.mu.Lock()
 	l.poll.pins--
@@ -174,8 +165,8 @@ func (p *loop) sentLocked(l *Link, n, of int) {
 	}
 }
 
-// restLocked ends the writing of a link that has nothing more to write. One that
-// is closing has said goodbye then.
+// restLocked ends the writing of a link that has nothing more to write. A link that is
+// closing has sent its goodbye by then.
 func (p *loop) restLocked(l *Link) {
 	l.writing = false
 	if l.state == stateClosing {

@@ -8,7 +8,7 @@ import (
 )
 
 // framer cuts a byte stream into length-prefixed frames. Between frames it keeps
-// nothing; while a frame is partial it is a partial.
+// nothing. While a frame is incomplete, a partial takes its place.
 type framer struct{}
 
 func (framer) push(l *Link, b []byte) error {
@@ -19,8 +19,9 @@ func (framer) push(l *Link, b []byte) error {
 	return err
 }
 
-// partial is a framer that has the beginning of a frame. It keeps only what has
-// come, so that a length costs its sender bytes, not us.
+// partial is a framer that has the beginning of a frame. It allocates for the bytes
+// that have arrived, not for the announced length. So a peer cannot make us allocate by
+// announcing a long frame.
 type partial struct {
 	part []byte
 }
@@ -42,7 +43,7 @@ func (p *partial) push(l *Link, b []byte) error {
 // frames hands on the frames that b begins with and returns the rest.
 func (l *Link) frames(b []byte) (rest []byte, err error) {
 	for len(b) > 0 {
-		body, taken, err := proto.Split(b, l.server.config.MaxFrame)
+		body, taken, err := proto.Split(b, l.mostFrame())
 		if err != nil {
 			return nil, codeOf(err)
 		}
@@ -55,6 +56,18 @@ func (l *Link) frames(b []byte) (rest []byte, err error) {
 		b = b[taken:]
 	}
 	return b, nil
+}
+
+// maxFirst is the most bytes of the first frame, a login, which takes some hundred. A
+// peer that has not logged in takes no memory for more.
+const maxFirst = 16 << 10
+
+// mostFrame is how many bytes the peer's next frame may have.
+func (l *Link) mostFrame() int {
+	if l.loggedIn {
+		return l.server.config.MaxFrame
+	}
+	return min(maxFirst, l.server.config.MaxFrame)
 }
 
 // frame decodes one message and hands it to the owner.
@@ -75,7 +88,7 @@ func (l *Link) frame(body []byte, json bool) error {
 	return nil
 }
 
-// ping is most of what idle connections send: it is not made anew for each.
+// Idle connections send mostly pings, so all of them share this one.
 var (
 	ping     = &proto.Frame{Cmd: proto.Command_PING}
 	pingBody = func() string {
@@ -99,8 +112,8 @@ func decode(body []byte, json bool) (*proto.Frame, error) {
 	return f, f.Unmarshal(body)
 }
 
-// first judges the first frame: it must be a login, and it shows whether the
-// peer is one of ours or CIM's.
+// first checks the first frame. It must be a login. It shows whether the peer speaks
+// our protocol or CIM's.
 func (l *Link) first(f *proto.Frame) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,11 +124,12 @@ func (l *Link) first(f *proto.Frame) error {
 		return proto.Err(proto.NotLogin, "")
 	}
 	l.loggedIn = true
+	l.server.silent.Add(-1)
 	l.since.Store(l.server.clock.Load())
 	return nil
 }
 
-// codeOf returns the error with the code a peer is told.
+// codeOf returns the error with the code that is sent to the peer.
 func codeOf(err error) error {
 	code := proto.BadFrame
 	if errors.Is(err, proto.ErrFrameTooLong) {

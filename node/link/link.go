@@ -11,17 +11,22 @@ import (
 
 // Handler owns a link. Its methods are called without any lock held.
 type Handler interface {
-	// Handle takes the next frame, which may be kept and must not be changed. Frames
-	// come one at a time, in order; the first is a LOGIN_REQUEST. While it runs
-	// the link does not read, and with the epoll engine no other link of its loop
-	// does, so it must not wait for the network or for another link.
+	// Handle gets the next frame, which may be kept and must not be changed. Frames come
+	// one at a time, in order. The first is a LOGIN_REQUEST. While Handle runs, the link
+	// does not read. With the epoll engine no other link of its loop reads either. So
+	// Handle must not wait for the network or for another link.
 	Handle(f *proto.Frame)
 	// Tick is called about once a second while the link is open.
 	Tick(now time.Time)
 	// Closed is called once, when the link stops taking packets: with the code
-	// given to Close, or proto.OK when the peer went. It may be called from
-	// within Close. What waits may still be written.
+	// given to Close, or proto.OK when the peer went. It may be called from within
+	// Close. Waiting packets may still be written.
 	Closed(code proto.Code)
+	// Ending is called when the peer has ended its sending, before Closed unless the link
+	// was closing. The function that it returns is called once, soon after Closed and
+	// perhaps on another goroutine. read reports whether the peer had read everything
+	// that it was sent. Ending may return nil.
+	Ending() (tell func(read bool))
 }
 
 // state of a link; it only grows.
@@ -33,20 +38,19 @@ const (
 	stateClosed        // the socket is closed or about to be
 )
 
-// Link is one connection. Its methods never block and are safe for concurrent
-// use.
+// Link is one connection. Its methods never block and are safe for concurrent use.
 //
-// There is one for every idle connection, so its fields are as small as they can
-// be and stand by size.
+// There is a Link for every idle connection, so its fields are as small as possible and
+// ordered by size.
 type Link struct {
 	// Set by accept, read by all.
 	server  *Server
 	id      uint64
 	handler Handler
 
-	// What the sweep judges begins here: when the link was accepted, until its first
-	// frame; then the last byte from the peer; then when closing began. In the
-	// sweep's ms.
+	// since is the time, in the sweep's ms, from which the sweep judges the link. At
+	// first it is the time when the link was accepted. After the first frame, it is the
+	// time of the peer's last byte. At the end, it is the time when closing began.
 	since atomic.Int64
 
 	late int32 // bytes that came after Close; owned by the reader
@@ -60,31 +64,36 @@ type Link struct {
 	state    state
 	held     bool // the owner does not want more frames now
 	loggedIn bool // the first frame came; the reader writes it, and may read it without mu
-	writing  bool // somebody writes, or will
+	writing  bool // a goroutine writes, or will
 	wire     wire // changes once, when TLS is put under a link
 	out      outbox
 }
 
-// turn is when a link is written.
+// turn decides when a link is written.
 type turn bool
 
 const (
 	soon  turn = false // it has something of its own: an answer, a private message
-	later turn = true  // it has what a crowd has, or had a turn and has more
+	later turn = true  // it has frames of a group, or more frames after its turn
 )
 
 // wire carries the bytes of links: one of the two engines. Its methods do not
 // block.
 type wire interface {
-	// flush is called once Link.writing was set: with something to write, or
-	// with the sending half to close. Whether a turn counts is the engine's matter.
-	// Under the link's mu.
+	// flush is called once Link.writing was set, if there are bytes to write or the
+	// sending half is to be closed. An engine may ignore the turn. It is called under
+	// the link's mu.
 	flush(l *Link, t turn)
 	// listen is called when the link may be read again. Under the link's mu.
 	listen(l *Link)
-	// shut closes the socket of a link whose state is closed. More than once is
-	// fine.
+	// shut closes the socket of a link whose state is closed. It may be called more
+	// than once.
 	shut(l *Link)
+	// control calls f with the socket's descriptor. False: there is none any more.
+	control(l *Link, f func(fd int)) bool
+	// keep returns a copy of the socket of a link that is about to end, for the goroutine
+	// that reads it.
+	keep(l *Link) socket
 	// peer returns the peer's address.
 	peer(l *Link) net.Addr
 }
@@ -100,7 +109,7 @@ func (l *Link) RemoteAddr() net.Addr {
 	return w.peer(l)
 }
 
-// Plain reports whether the link is framed the way CIM does it: not WebSocket.
+// Plain reports whether the link has CIM's framing and not WebSocket.
 func (l *Link) Plain() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,9 +123,9 @@ func (l *Link) Queued() int {
 	return l.out.bytes()
 }
 
-// Send queues the packet and returns at once. On a link that lags, a message
-// with a place in a log is not queued; its place is told later. A link that is
-// closing drops everything.
+// Send queues the packet and returns at once. On a link that lags, a message with a place
+// in a log is not queued. The peer gets its place later. A link that is closing drops
+// everything.
 func (l *Link) Send(p *Packet) {
 	l.mu.Lock()
 	dropped := l.queueLocked(p)
@@ -124,9 +133,9 @@ func (l *Link) Send(p *Packet) {
 	l.server.metrics.queued(p.frame.Cmd, dropped)
 }
 
-// Offer queues the packet unless the link lags or is closing, and reports
-// whether it did. It is for peers that do not understand NEWEST: what was
-// refused is the caller's to offer again.
+// Offer queues the packet unless the link lags or is closing, and reports whether it did.
+// It is for peers that do not understand NEWEST. The caller has to offer a refused packet
+// again.
 func (l *Link) Offer(p *Packet) bool {
 	l.mu.Lock()
 	b, err := p.encoded(l.form)
@@ -158,7 +167,7 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 	return kept
 }
 
-// addLocked queues bytes and sees that somebody writes them.
+// addLocked queues bytes and makes sure that a goroutine writes them.
 func (l *Link) addLocked(b []byte, t turn) {
 	l.out.add(b, l.server.config.OutboxBytes)
 	l.startLocked(t)
@@ -172,7 +181,7 @@ func (l *Link) startLocked(t turn) {
 	l.wire.flush(l, t)
 }
 
-// Hold stops the reading of frames after the ones at hand, or lets it go on.
+// Hold stops the reading after the frames that were read already, or lets it continue.
 func (l *Link) Hold(on bool) {
 	l.mu.Lock()
 	l.held = on
@@ -192,8 +201,8 @@ func (l *Link) resumeLocked() {
 	}
 }
 
-// Close ends the link: what waits is written, then a goodbye with the code and
-// a sentence for people (empty: the code's own). Only the first call counts.
+// Close ends the link. It writes what waits, and then a goodbye with the code and a
+// sentence for people (empty: the code's own). Only the first call counts.
 func (l *Link) Close(code proto.Code, sentence string) {
 	if sentence == "" {
 		sentence = code.Text()
@@ -221,19 +230,24 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 }
 
 // abort closes the socket now. The code counts if the link was open.
-func (l *Link) abort(code proto.Code) {
+func (l *Link) abort(code proto.Code) { l.end(code) }
+
+// end does what abort does. It also returns the link's state before, and whether
+// nothing waited to be written.
+func (l *Link) end(code proto.Code) (from state, wrote bool) {
 	l.mu.Lock()
-	first := l.state == stateOpen
+	from, wrote = l.state, l.out.idle()
 	l.state = stateClosed
 	l.out.drop()
 	l.resumeLocked()
 	w := l.wire
 	l.mu.Unlock()
 	w.shut(l)
-	if first {
+	if from == stateOpen {
 		l.server.metrics.closed(code)
 		l.handler.Closed(code)
 	}
+	return from, wrote
 }
 
 // goodbye returns the last frame for a peer that understands it, else nil.

@@ -244,8 +244,9 @@ type member struct {
 	link *Link
 }
 
-func (m *member) Tick(time.Time)    {}
-func (m *member) Closed(proto.Code) {}
+func (m *member) Tick(time.Time)     {}
+func (m *member) Closed(proto.Code)  {}
+func (m *member) Ending() func(bool) { return nil }
 func (m *member) Handle(f *proto.Frame) {
 	if f.Cmd == proto.Command_LOGIN_REQUEST {
 		m.hall.members <- m.link
@@ -312,6 +313,24 @@ func BenchmarkRoom(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkPair is a publisher and another one that reads, with a message every 100 us,
+// so that reads and writes are small and the server often waits.
+func BenchmarkPair(b *testing.B) {
+	text := strings.Repeat("x", 128)
+	onEngines(b, "paced", func(b *testing.B, c Config) {
+		l := load{Conns: 2, For: 2 * time.Second, Every: 100 * time.Microsecond}
+		l.Frame = len(framed(b, delivery(1, text)))
+		l.Publish = framed(b, &proto.Frame{Cmd: proto.Command_SEND, ReqMsg: text})
+		p, _ := fill(b, c, l)
+		defer p.end()
+		before := cpu()
+		got := p.measure(b)
+		b.ReportMetric(float64(cpu()-before)/float64(got.Deliveries)/1e3, "cpu-us/delivery")
+		b.ReportMetric(float64(got.P50.Microseconds())/1e3, "p50-ms")
+		b.ReportMetric(0, "ns/op")
+	})
 }
 
 // BenchmarkIdle tells what a connection costs that has logged in and waits.

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -10,19 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/proto/sock"
 )
 
-// poll is what the epoll engine knows of a link. Guarded by the link's mu.
+// poll is the epoll engine's state of a link. The link's mu guards it.
 //
-// The descriptor is used by those who hold mu, and by those who pinned it. It is
-// closed under mu, once the link's state is closed and nobody has it pinned;
-// from then on fd is none. So nobody ever uses a number that was closed.
+// The descriptor is used only with mu held, or by a goroutine that has pinned it. It is
+// closed under mu, once the link's state is closed and no goroutine has it pinned. From
+// then on fd is none. So no goroutine ever uses a number that was closed.
 type poll struct {
 	fd      int32
 	pins    uint8
-	watched uint8 // what epoll is asked to tell: watchIn, watchOut
-	blocked bool  // the socket takes nothing; epoll tells when it does
+	watched uint8 // the events that epoll is to report: watchIn, watchOut
+	blocked bool  // the socket takes no bytes, and epoll reports when it does
 }
 
 const none = -1
@@ -84,14 +84,18 @@ func (p *loop) end() {
 	_ = p.file.Close()
 }
 
-// adopt makes a link of an accepted socket.
-func (p *loop) adopt(fd int) {
+// adopt makes a link of a socket accepted from an address.
+func (p *loop) adopt(fd int, from netip.Addr) {
 	if fd >= pageLinks*tablePages {
 		_ = unix.Close(fd)
 		p.engine.server.config.Logger.Error("link refused", "err", errNoRoom)
 		return
 	}
-	l := p.engine.server.newLink()
+	l := p.engine.server.newLink(from)
+	if !p.engine.server.meet(l, from) {
+		_ = unix.Close(fd)
+		return
+	}
 	l.wire, l.poll.fd = p, int32(fd)
 	p.engine.server.admit(l)
 	l.mu.Lock()
@@ -103,7 +107,7 @@ func (p *loop) adopt(fd int) {
 	}
 }
 
-// addLocked has epoll tell of a link that has not ended meanwhile.
+// addLocked adds a link to epoll, unless the link has ended meanwhile.
 func (p *loop) addLocked(l *Link) error {
 	if l.poll.fd == none {
 		return nil
@@ -114,8 +118,8 @@ func (p *loop) addLocked(l *Link) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, event(l, fd, unix.EPOLLIN))
 }
 
-// read is the reading goroutine. Events are level-triggered: what one turn
-// leaves, the next one is told of again.
+// read is the reading goroutine. Events are level-triggered: epoll reports a link again
+// if one turn did not read all its bytes.
 func (p *loop) read() {
 	for p.raw.Read(p.ready) == nil {
 		for i := range p.n {
@@ -128,9 +132,9 @@ func (p *loop) read() {
 				p.unblock(l)
 			}
 			if ev.Events&^unix.EPOLLOUT != 0 {
-				p.engine.gatherings.open.Add(1) // what one read brings goes out together
+				p.engine.corks.open.Add(1) // the answers to one read go out together
 				p.receive(l, ev.Events)
-				p.engine.gathered()
+				p.engine.uncork()
 			}
 		}
 	}
@@ -149,17 +153,19 @@ func (p *loop) wait(fd uintptr) bool {
 	}
 }
 
-// receive reads what came for a link.
+// receive reads the bytes that came for a link.
 func (p *loop) receive(l *Link, events uint32) {
 	fd := p.readable(l, events)
 	if fd == none {
 		return
 	}
-	n, err := sock.TryRead(fd, p.in[:])
+	n, err := tryRead(fd, p.in[:])
 	switch {
 	case err == unix.EAGAIN:
-	case err != nil || n == 0:
+	case err != nil:
 		l.abort(proto.OK)
+	case n == 0:
+		l.finish()
 	default:
 		err := l.receive(p.in[:n])
 		if errors.Is(err, errTLS) && p.handOver(l, fd) {
@@ -172,8 +178,8 @@ func (p *loop) receive(l *Link, events uint32) {
 	p.unpin(l)
 }
 
-// readable pins the descriptor of a link to read it. A link that must not be
-// read is watched no more, unless its socket has failed.
+// readable pins the descriptor of a link to read it. If the link must not be read, epoll
+// stops watching it, unless its socket has failed.
 func (p *loop) readable(l *Link, events uint32) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,7 +194,7 @@ func (p *loop) readable(l *Link, events uint32) int {
 	return int(l.poll.fd)
 }
 
-// unpin gives a pinned descriptor back.
+// unpin releases a pinned descriptor.
 func (p *loop) unpin(l *Link) {
 	l.mu.Lock()
 	l.poll.pins--
@@ -226,7 +232,30 @@ func (p *loop) dropLocked(l *Link) {
 	_ = unix.Close(fd)
 }
 
-// watchLocked changes what epoll tells of a link.
+// control implements wire.
+func (p *loop) control(l *Link, f func(fd int)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.poll.fd == none {
+		return false
+	}
+	f(int(l.poll.fd))
+	return true
+}
+
+// keep implements wire. A descriptor that has a copy must be removed from epoll,
+// because closing it does not remove it.
+func (p *loop) keep(l *Link) (s socket) {
+	s = unknown
+	p.control(l, func(fd int) {
+		if s = copied(fd); s != unknown {
+			_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil)
+		}
+	})
+	return s
+}
+
+// watchLocked changes the events for which epoll watches a link.
 func (p *loop) watchLocked(l *Link, want uint8) {
 	if l.poll.watched == want || l.poll.fd == none {
 		return
@@ -243,8 +272,8 @@ func (p *loop) watchLocked(l *Link, want uint8) {
 	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, event(l, fd, events)) // it is there, and needs no memory
 }
 
-// listen implements wire. Nobody was listening while the link was not watched,
-// so the peer's silence begins now.
+// listen implements wire. The link was not read until now, so the peer's silence begins
+// now.
 func (p *loop) listen(l *Link) {
 	if l.poll.watched&watchIn == 0 {
 		l.since.Store(l.server.clock.Load())
@@ -252,8 +281,8 @@ func (p *loop) listen(l *Link) {
 	}
 }
 
-// peer implements wire. A link does not keep the address, which hardly anybody
-// asks for; the kernel knows it.
+// peer implements wire. A link does not keep the address, because it is rarely needed and
+// the kernel knows it.
 func (p *loop) peer(l *Link) net.Addr {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -268,9 +297,10 @@ func (p *loop) peer(l *Link) net.Addr {
 	return new(net.TCPAddr)
 }
 
-// handOver gives a link whose peer speaks TLS to the portable engine. It reports
-// false, and changes nothing, if somebody writes to the link or the system has no
-// descriptor left; else the link is no longer pinned, or this loop's.
+// handOver gives a link whose peer speaks TLS to the portable engine. If a goroutine
+// writes to the link, or the system has no descriptor left, it returns false and changes
+// nothing. If it returns true, the link is no longer pinned and no longer belongs to this
+// loop.
 func (p *loop) handOver(l *Link, fd int) bool {
 	conn, err := connOf(fd)
 	if err != nil {
@@ -281,6 +311,7 @@ func (p *loop) handOver(l *Link, fd int) bool {
 	alone := l.poll.pins == 1 && !l.writing
 	if alone {
 		l.poll.pins = 0
+		_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // closing does not, as there is a copy
 		p.dropLocked(l)
 	}
 	l.mu.Unlock()

@@ -1,14 +1,10 @@
 package link
 
-import (
-	"unicode/utf8"
-
-	"github.com/cim-go/cim/proto"
-)
+import "github.com/cim-go/cim/proto"
 
 // messenger cuts a byte stream into WebSocket messages, one frame of ours each,
-// and answers control frames. Between messages it keeps nothing; while one is
-// partial it is a fragments.
+// and answers control frames. Between messages it keeps nothing. While a message is
+// incomplete, a fragments takes its place.
 type messenger struct {
 	json bool // messages are text, else binary
 }
@@ -25,8 +21,9 @@ func (m messenger) push(l *Link, b []byte) error {
 	return nil
 }
 
-// fragments is a messenger that has more or less than a message: only what has come
-// of a header, of a control frame and of a message's fragments.
+// fragments is the state of a messenger that has only a part of a message between two
+// reads. It has the bytes so far of a header, of a control frame, or of a message's
+// fragments.
 type fragments struct {
 	json bool
 
@@ -74,7 +71,7 @@ func (m *fragments) begin(l *Link, b []byte) ([]byte, error) {
 		m.head = append(m.head, b[:min(len(b), maxHeader)]...)
 		look = m.head
 	}
-	h, taken, err := parseHeader(look, l.server.config.MaxFrame)
+	h, taken, err := parseHeader(look, l.mostFrame())
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +105,7 @@ func (m *fragments) fits(l *Link, h header) error {
 		if !m.begun {
 			return proto.Err(proto.BadFrame, "")
 		}
-		if len(m.content)+h.length > l.server.config.MaxFrame {
+		if len(m.content)+h.length > l.mostFrame() {
 			return proto.Err(proto.FrameTooLong, "")
 		}
 		return nil
@@ -122,8 +119,8 @@ func (m *fragments) fits(l *Link, h header) error {
 	}
 }
 
-// payload reads of the current frame what b has of it. A message that lies in b
-// as a whole is decoded where it is.
+// payload reads the part of the current frame that b has. A message that is in b as a
+// whole is decoded in place.
 func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
 	n := min(m.left, len(b))
 	part, rest := b[:n], b[n:]
@@ -134,7 +131,7 @@ func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
 		m.control = append(m.control, part...)
 	case m.left == 0 && m.now.fin && len(m.content) == 0:
 		m.inside, m.begun = false, false
-		return rest, m.complete(l, part)
+		return rest, l.frame(part, m.json)
 	default:
 		m.content = append(m.content, part...)
 	}
@@ -153,17 +150,11 @@ func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
 	}
 	whole := m.content
 	m.content = nil
-	return rest, m.complete(l, whole)
+	return rest, l.frame(whole, m.json)
 }
 
-func (m *fragments) complete(l *Link, content []byte) error {
-	if m.json && !utf8.Valid(content) {
-		return proto.Err(proto.BadFrame, "")
-	}
-	return l.frame(content, m.json)
-}
-
-// answer reacts to a control frame: a ping gets its pong, a close its echo.
+// answer answers a control frame. A ping gets its pong, and a valid close gets the same
+// code.
 func (m *fragments) answer(l *Link, payload []byte) error {
 	switch m.now.op {
 	case opPing:
@@ -173,10 +164,11 @@ func (m *fragments) answer(l *Link, payload []byte) error {
 		}
 		l.mu.Unlock()
 	case opClose:
-		if len(payload) > 2 {
-			payload = payload[:2]
+		if !validClose(payload) {
+			return proto.Err(proto.BadFrame, "")
 		}
-		l.closeWith(proto.OK, func() []byte { return appendMessage(nil, opClose, payload) })
+		code := payload[:min(2, len(payload))]
+		l.closeWith(proto.OK, func() []byte { return appendMessage(nil, opClose, code) })
 	}
 	return nil
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// dropReason says why a packet was not queued.
+// dropReason is the reason why a packet was not queued.
 type dropReason int
 
 const (
 	kept        dropReason = iota
 	dropClosed             // the link was closing
-	dropLagging            // its queue was full; NEWEST tells the place
+	dropLagging            // its queue was full; NEWEST reports the place
 	dropEncode             // the frame cannot be encoded: a bug
 	dropReasons
 )
@@ -27,6 +27,7 @@ type metrics struct {
 	closes  map[proto.Code]prometheus.Counter
 	others  prometheus.Counter // closes with a code we do not know
 	refused prometheus.Counter
+	crowded prometheus.Counter
 	links   *prometheus.GaugeVec
 	waiting prometheus.Gauge
 }
@@ -64,6 +65,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.others = closes.WithLabelValues("code-other")
 	m.refused = f.NewCounter(prometheus.CounterOpts{
 		Name: "cim_node_links_refused_total", Help: "Connections closed unheard because of the limit of links.",
+	})
+	m.crowded = f.NewCounter(prometheus.CounterOpts{
+		Name: "cim_node_links_crowded_total",
+		Help: "Connections closed because their address had too many that had not logged in.",
 	})
 	m.links = f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "cim_node_links", Help: "Links, by transport and state, counted once a second.",

@@ -7,9 +7,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// queue holds encoded frames that wait to be written, first in, first out, and
-// all that is to be known of them. It comes from a pool and goes back when it is
-// empty, so that an idle link has none.
+// queue holds encoded frames that wait to be written, first in, first out, and the state
+// of their writing. It comes from a pool and goes back when it is empty, so that an idle
+// link has none.
 type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
@@ -27,8 +27,8 @@ type queue struct {
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
 
-// maxPooled is the longest queue, in frames, that goes back to the pool: one
-// long backlog must not stay with us for ever.
+// maxPooled is the longest queue, in frames, that goes back to the pool. A longer one is
+// freed, so that one long backlog does not keep its memory for ever.
 const maxPooled = 1024
 
 func (q *queue) push(b []byte) {
@@ -38,7 +38,7 @@ func (q *queue) push(b []byte) {
 	q.frames = append(q.frames, b)
 }
 
-// shift moves what waits to the front, so that a queue that never runs empty does
+// shift moves the waiting frames to the front, so that a queue that never gets empty does
 // not grow.
 func (q *queue) shift() {
 	n := copy(q.frames, q.frames[q.head:])
@@ -46,8 +46,8 @@ func (q *queue) shift() {
 	q.frames, q.urgent, q.head = q.frames[:n], max(0, q.urgent-q.head), 0
 }
 
-// pushNext puts b before every frame of which nothing was taken yet, but behind
-// those that were put there before.
+// pushNext puts b before every frame of which nothing was taken yet, but after those that
+// pushNext put there before.
 func (q *queue) pushNext(b []byte) {
 	i := q.head
 	if q.done > 0 {
@@ -58,8 +58,9 @@ func (q *queue) pushNext(b []byte) {
 	q.urgent = i + 1
 }
 
-// peek returns what goes out next, up to the capacity of dst: copied to the end of
-// dst, which is empty, or, if one frame is all, as it is.
+// peek returns the bytes to write next, up to the capacity of dst, which is empty. It
+// copies them into dst. But if they are all of one frame, it returns a part of that
+// frame.
 func (q *queue) peek(dst []byte) []byte {
 	done := q.done
 	if first := q.frames[q.head][done:]; len(q.frames) == q.head+1 || len(first) >= cap(dst) {
@@ -93,7 +94,7 @@ func (q *queue) take(n int) {
 
 func (q *queue) empty() bool { return q.head == len(q.frames) }
 
-// release gives an empty queue back.
+// release returns an empty queue to the pool.
 func (q *queue) release() {
 	if cap(q.frames) > maxPooled {
 		return
@@ -102,12 +103,13 @@ func (q *queue) release() {
 	queues.Put(q)
 }
 
-// outbox is what a link has to write. Guarded by the link's mu.
+// outbox has what a link has to write. The link's mu guards it.
 type outbox struct {
 	waiting *queue // nil while nothing waits
 }
 
-// add queues b. The limit is that of an outbox's bytes, the same for all of a link.
+// add queues b. limit is the outbox's bound in bytes, and is the same in all calls for
+// a link.
 func (o *outbox) add(b []byte, limit int) {
 	if o.waiting == nil {
 		o.waiting = queues.Get().(*queue)
@@ -117,8 +119,8 @@ func (o *outbox) add(b []byte, limit int) {
 	o.waiting.bytes += len(b)
 }
 
-// takes reports whether size more bytes of what a client can fetch later still
-// fit, and begins to lag if not.
+// takes reports whether size more bytes fit, of frames that a client can fetch later. If
+// they do not fit, the outbox begins to lag.
 func (o *outbox) takes(size int) bool {
 	q := o.waiting
 	if q == nil {
@@ -130,8 +132,8 @@ func (o *outbox) takes(size int) bool {
 	return !q.lagging
 }
 
-// fits is takes for much at once: it is false while takes is true if the first part
-// of that still fits.
+// fits reports whether size more bytes fit at once. Unlike takes, it never allows more
+// than the limit, and the outbox does not begin to lag.
 func (o *outbox) fits(size, limit int) bool {
 	q := o.waiting
 	if q == nil {
@@ -140,16 +142,17 @@ func (o *outbox) fits(size, limit int) bool {
 	return !q.lagging && q.bytes+size <= q.limit
 }
 
-// missed notes the place of a frame that takes refused: something waits.
+// missed records the place of a frame that takes refused. So an outbox that missed one is
+// not empty.
 func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = Raise(o.waiting.newest, mark) }
 
-// full reports whether the link must not read on: what it reads may have to be
-// answered. The owner's answers are queued whatever their size.
+// full reports whether the link must stop reading, because its owner may have to answer
+// what it reads. The owner's answers are queued whatever their size.
 func (o *outbox) full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
 
-// lagging reports whether takes refuses for what waited before.
+// lagging reports whether takes refuses frames because of those that waited before.
 func (o *outbox) lagging() bool { return o.waiting != nil && o.waiting.lagging }
 
 // bytes returns how many wait.
@@ -160,10 +163,10 @@ func (o *outbox) bytes() int {
 	return o.waiting.bytes
 }
 
-// next returns what goes out next, up to the capacity of dst, which is empty and may
-// be what has it; nothing means that nothing waits. What the peer has to know of the
-// places it was not told goes first. The caller changes no byte of it, and tells by
-// wrote how much the socket took. Time is in the sweep's ms.
+// next returns the bytes to write next, up to the capacity of dst. dst is empty, and the
+// result may be in it. If nothing waits, the result is empty. A NEWEST frame for missed
+// places goes first. The caller must not change the bytes, and reports with wrote how
+// many the socket took. The time is in the sweep's ms.
 func (o *outbox) next(dst []byte, as form, now int64) []byte {
 	q := o.waiting
 	if q == nil {
@@ -192,8 +195,8 @@ func (q *queue) sayNewest(as form) {
 // idle reports whether next would return nothing.
 func (o *outbox) idle() bool { return o.waiting == nil }
 
-// wrote notes that the socket took n bytes of those that next returned. A socket
-// that took them all does not stall, be they ever so few.
+// wrote records that the socket took n of the bytes that next returned. A socket that
+// took them all does not stall, even if they were few.
 func (o *outbox) wrote(n, of int) {
 	q := o.waiting
 	if q == nil {
@@ -214,8 +217,8 @@ func (o *outbox) wrote(n, of int) {
 	}
 }
 
-// stalled returns when a write began that is not done, in the sweep's ms; 0: none
-// is.
+// stalled returns the time at which the unfinished write began, in the sweep's ms, or 0
+// if there is none.
 func (o *outbox) stalled() int64 {
 	if o.waiting == nil {
 		return 0
@@ -223,7 +226,7 @@ func (o *outbox) stalled() int64 {
 	return o.waiting.since
 }
 
-// forgive lets a write that is not done begin now.
+// forgive makes now the beginning of a write that is not done.
 func (o *outbox) forgive(now int64) {
 	if o.stalled() > 0 {
 		o.waiting.since = now

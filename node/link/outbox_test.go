@@ -64,9 +64,8 @@ func TestSlowReaderIsToldTheNewestFirst(t *testing.T) {
 	})
 }
 
-// Whatever comes and however it is read: of every number in every log the reader
-// has either got the message or, behind what he got before it, been told that
-// there is one.
+// For every number in every log, the reader got the message or, in its place, a NEWEST
+// that reports it. That holds for any input and any speed of reading.
 func TestNothingNumberedIsDroppedSilently(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { readAtRandom(t, seed) }) })

@@ -27,7 +27,7 @@ type Packet struct {
 	}
 }
 
-// NewPacket takes over the frame: nobody may change it any more.
+// NewPacket takes over the frame, which must not be changed any more.
 func NewPacket(f *proto.Frame) *Packet { return &Packet{frame: f} }
 
 // Frame returns the packet's frame, which must not be changed.
@@ -39,14 +39,14 @@ func (p *Packet) numbered() bool {
 	return p.frame.Cmd == proto.Command_MESSAGE && p.frame.At != nil
 }
 
-// turn tells an entry of a group's log, which others on this node are likely to be
-// sent too, from what is one user's own.
+// turn returns later for an entry of a group's log, which other links are likely to
+// get, too. It returns soon for a frame of one user.
 func (p *Packet) turn() turn {
 	return turn(p.numbered() && p.frame.At.Log != proto.Inbox)
 }
 
-// Mark returns the place of a message with the key that the frame's sender and
-// id tell, or nil for a frame without a place.
+// Mark returns the place of a message, with the key from the frame's sender and id. It
+// returns nil for a frame without a place.
 func (p *Packet) Mark() *proto.Mark {
 	if !p.numbered() {
 		return nil
@@ -55,8 +55,7 @@ func (p *Packet) Mark() *proto.Mark {
 	return &proto.Mark{Log: at.Log, Epoch: at.Epoch, Number: at.Number, Key: proto.Key(p.frame.From, p.frame.Id)}
 }
 
-// Marks returns the places of logs that the frame speaks of: a message's own, or
-// those that a NEWEST lists.
+// Marks returns the place of a message, or the places that a NEWEST lists.
 func (p *Packet) Marks() []*proto.Mark {
 	if mark := p.Mark(); mark != nil {
 		return []*proto.Mark{mark}

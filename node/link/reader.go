@@ -11,8 +11,8 @@ import (
 // that the peer reads our goodbye meanwhile.
 const maxLate = 1 << 20
 
-// receive takes bytes that came, and may change them. An error ends the link;
-// errTLS asks the engine to put TLS under it.
+// receive takes bytes that came, and may change them. An error ends the link. After
+// errTLS, the engine has to put TLS under it.
 func (l *Link) receive(b []byte) error {
 	if !l.isOpen() {
 		return l.discard(len(b))

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
+	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// Server accepts links and looks after them. Make it with NewServer; Run starts
-// and ends everything.
+// Server accepts links and looks after them. Make it with NewServer. Run starts and ends
+// all goroutines.
 type Server struct {
 	config  Config
 	metrics *metrics
@@ -23,6 +26,9 @@ type Server struct {
 	start   time.Time
 	every   time.Duration // from sweep to sweep
 	clock   atomic.Int64  // ms since start, advanced by the sweep
+	silent  atomic.Int64  // links that have sent no first frame, also those that say goodbye
+
+	strangers strangers
 
 	links   sync.WaitGroup
 	writers sync.WaitGroup // goroutines of streams
@@ -34,8 +40,8 @@ type engine interface {
 	// accept blocks until it has made a link of the next connection. The error
 	// is one of the listener's.
 	accept() error
-	// gather implements Server.Gather.
-	gather() (done func())
+	// cork implements Server.Cork.
+	cork() (uncork func())
 	// stop closes the listener, which ends accept.
 	stop()
 	// end releases everything, when no link is left.
@@ -47,20 +53,24 @@ func NewServer(c Config) (*Server, error) {
 	if c.Accept == nil {
 		return nil, errors.New("link: no Accept")
 	}
+	if c.TLSOnly && c.TLS == nil {
+		return nil, errors.New("link: TLS only, and no TLS")
+	}
 	if c.Engine == EngineEpoll && !hasEpoll {
 		return nil, errors.New("link: the epoll engine needs Linux")
 	}
-	if c.MaxFrame < 0 || c.OutboxBytes < 0 || c.MaxLinks < 0 {
+	if c.MaxFrame < 0 || c.OutboxBytes < 0 || c.MaxLinks < 0 || c.LoginSlots < 0 {
 		return nil, errors.New("link: a limit is negative")
 	}
 	c = c.withDefaults()
 	s := &Server{config: c, metrics: newMetrics(c.Registerer), start: time.Now(), every: sweepEvery}
+	s.strangers.limiter = sourceip.NewLimiter(c.PerAddress)
 	return s, nil
 }
 
-// Run accepts links from ln and blocks until ctx ends or ln fails. It then
-// closes ln, says GoingAway on every link, and returns when all have ended,
-// which takes Config.Linger and a second at most.
+// Run accepts links from ln and blocks until ctx ends or ln fails. Then it closes ln,
+// sends GoingAway on every link, and returns when all have ended. This takes
+// Config.Linger and a second at most.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	e, err := s.engine(ln)
 	if err != nil {
@@ -91,8 +101,8 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	return failed
 }
 
-// engine returns what carries the connections of ln. One in memory, or one that
-// wraps what it accepts, has no descriptors to poll.
+// engine returns the engine for the connections of ln. A listener in memory, or one that
+// wraps the connections that it accepts, has no descriptors to poll.
 func (s *Server) engine(ln net.Listener) (engine, error) {
 	tcp, ok := ln.(*net.TCPListener)
 	switch {
@@ -107,17 +117,18 @@ func (s *Server) engine(ln net.Listener) (engine, error) {
 
 // accept returns nil when ctx has ended.
 func (s *Server) accept(ctx context.Context, e engine) error {
-	for pause := time.Duration(0); ; {
+	for failures := 0; ; {
 		err := e.accept()
 		switch {
 		case err == nil:
-			pause = 0
+			failures = 0
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed):
 			return fmt.Errorf("accept links: %w", err)
 		default: // out of descriptors, or the peer was gone before we came
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			pause := retry.Delay(failures, 5*time.Millisecond, time.Second, 1)
+			failures++
 			s.config.Logger.Warn("accept failed", "err", err, "dur", pause)
 			select {
 			case <-ctx.Done():
@@ -128,19 +139,18 @@ func (s *Server) accept(ctx context.Context, e engine) error {
 	}
 }
 
-// Gather holds back the writing to links that nothing waits on until the function
-// that it returns is called, for an owner that queues more than one packet to
-// many links: what comes for a link meanwhile goes out in one write. The owner
-// must not wait for anything in between.
-func (s *Server) Gather() (done func()) {
+// Cork holds back writes to idle links until uncork is called. An owner calls it before
+// it queues more than one packet to many links, so that all packets for a link go out in
+// one write. The owner must not wait for anything in between.
+func (s *Server) Cork() (uncork func()) {
 	if e := s.running.Load(); e != nil {
-		return (*e).gather()
+		return (*e).cork()
 	}
 	return func() {}
 }
 
-// refuses reports whether there are as many links as may be, and counts that the
-// next one is refused for it.
+// refuses reports whether the number of links has reached its limit, and if so counts
+// that the next one is refused.
 func (s *Server) refuses() bool {
 	full := s.config.MaxLinks > 0 && s.list.len() >= s.config.MaxLinks
 	if full {
@@ -149,30 +159,42 @@ func (s *Server) refuses() bool {
 	return full
 }
 
-// newLink returns a link that needs a wire and its place among the others.
-func (s *Server) newLink() *Link {
+// newLink returns a link from an address. The caller sets its wire and adds it to the
+// list.
+func (s *Server) newLink(from netip.Addr) *Link {
 	l := &Link{server: s, id: s.nextID.Add(1)}
 	l.since.Store(s.clock.Load())
-	l.in = &sniffer{tls: s.config.TLS != nil}
+	l.in = &sniffer{tls: s.config.TLS != nil, only: s.config.TLSOnly}
+	if s.config.Proxies.Trust(from) {
+		l.in = &proxied{next: l.in}
+	}
 	return l
 }
 
-// admit gives a link its owner. From then on anybody may use it; the engine tells
-// by left when it has ended.
+// admit connects a link with its owner. From then on it may be used. The engine calls
+// left when it has ended.
 func (s *Server) admit(l *Link) {
 	l.handler = s.config.Accept(l)
 	s.links.Add(1)
+	s.silent.Add(1)
 	s.list.add(l)
 }
 
 // left is the end of a link: nothing reads, writes or calls it any more.
 func (s *Server) left(l *Link) {
+	l.mu.Lock()
+	silent := !l.loggedIn
+	l.mu.Unlock()
+	if silent {
+		s.silent.Add(-1)
+	}
+	s.strangers.leave(l.id)
 	s.list.remove(l)
 	s.links.Done()
 }
 
-// Len returns how many links there are, also those that have not logged in or
-// say goodbye.
+// Len returns the number of links, including those that have not logged in or are
+// closing.
 func (s *Server) Len() int { return s.list.len() }
 
 // list holds all links. A shard's lock is held for appending and copying only.
@@ -207,7 +229,8 @@ func (s *list) remove(l *Link) {
 	s.count.Add(-1)
 }
 
-// each calls f for every link that is there all the time, without a lock held.
+// each calls f for every link that is in the list during the whole call. No lock is
+// held meanwhile.
 func (s *list) each(f func(*Link)) {
 	var copied []*Link
 	for i := range s.shards {

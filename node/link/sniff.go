@@ -3,35 +3,39 @@ package link
 import (
 	"bytes"
 	"errors"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
 )
 
-// input is a state of the push parser: it takes bytes as they come and keeps
-// what is not complete. It may change b, and keeps nothing of it. An error that
-// is a *proto.Error closes the link with its code. Inputs belong to the reader;
-// one that keeps nothing is shared by all links.
+// input is a state of the push parser. It takes bytes as they come and keeps a copy of
+// an incomplete part. It may change b, and does not retain it. An error that is a
+// *proto.Error closes the link with its code. Inputs belong to the reader; one that
+// keeps nothing is shared by all links.
 type input interface {
 	push(l *Link, b []byte) error
 }
 
-// errTLS asks the engine to put TLS under the link; the bytes read so far are
-// the sniffer's.
+// errTLS means that the engine has to put TLS under the link. The sniffer has the bytes
+// that were read so far.
 var errTLS = errors.New("peer speaks TLS")
 
 // startTLS is a handshake record, version 3.x.
 var startTLS = []byte{0x16, 0x03}
 
-// startsHTTP are the methods of HTTP. GET may lead to a WebSocket; the others are
-// those of instruments and mistakes, which get an answer.
+// startsHTTP are the methods of HTTP. GET may lead to a WebSocket. The others come from
+// monitoring tools or by mistake, and get an answer.
 var startsHTTP = [][]byte{
 	[]byte("GET "), []byte("HEAD "), []byte("OPTIONS "), []byte("POST "), []byte("PUT "), []byte("PATCH "), []byte("DELETE "),
 }
 
-// sniffer tells by the first bytes what the peer speaks. No frame begins like
-// the other two: its second byte is a field's tag, and 0x03 is tag 0, while 'E'
-// and 'A' are field 8, which CIM's message does not have, 'O' is no type, and what
-// follows 'P' and 'U', of field 10, cannot.
+// sniffer finds the peer's protocol by the first bytes. No frame begins like TLS or
+// HTTP, because the second byte of a frame is a field's tag. 0x03 is tag 0. 'E' and 'A'
+// are field 8, which CIM's message does not have. 'O' is no type. 'P' and 'U' are field
+// 10, and the bytes of HTTP that follow them do not fit it.
 type sniffer struct {
 	tls  bool // TLS may come
+	only bool // and nothing else
 	head []byte
 }
 
@@ -49,12 +53,43 @@ func (s *sniffer) push(l *Link, b []byte) error {
 			if len(s.head) < len(start) {
 				return nil
 			}
+			if s.only {
+				return l.reject(http.StatusForbidden, proto.NeedsTLS)
+			}
 			l.in = new(upgrader)
 			return l.in.push(l, s.head)
 		}
 	}
 	l.in = framer{}
+	if s.only {
+		l.in = new(refuser)
+	}
 	return l.in.push(l, s.head)
+}
+
+// refuser reads the first frame of a plain peer where only TLS is taken. Its ticket is not
+// looked at: only a peer of ours understands the refusal.
+type refuser struct {
+	part []byte
+}
+
+func (r *refuser) push(l *Link, b []byte) error {
+	r.part = append(r.part, b...)
+	body, taken, err := proto.Split(r.part, l.mostFrame())
+	if err != nil {
+		return codeOf(err)
+	}
+	if taken == 0 {
+		return nil
+	}
+	f, err := decode(body, false)
+	if err != nil {
+		return codeOf(err)
+	}
+	l.mu.Lock()
+	l.ours = f.Ticket != ""
+	l.mu.Unlock()
+	return proto.Err(proto.NeedsTLS, "")
 }
 
 // begins reports whether b begins with the pattern, as far as b goes.

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// socketSource reads a socket without holding a buffer while it waits: it takes
-// one from the pool for each attempt and gives it back when nothing was there.
+// socketSource reads a socket without holding a buffer while it waits. It takes one
+// from the pool for each attempt, and returns it if there were no bytes.
 type socketSource struct {
 	raw  syscall.RawConn
 	try  func(fd uintptr) bool // s.attempt, made once
@@ -25,7 +25,7 @@ func newSource(conn net.Conn) source {
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return &plainSource{conn: conn} // closed already: its Read says so
+		return &plainSource{conn: conn} // closed already, as its Read will report
 	}
 	s := &socketSource{raw: raw}
 	s.try = s.attempt

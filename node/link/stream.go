@@ -3,9 +3,12 @@ package link
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
+	"syscall"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
 )
 
 // portable is the engine that works wherever Go does, over any connection.
@@ -23,7 +26,12 @@ func (p *portable) accept() error {
 		_ = conn.Close()
 		return nil
 	}
-	l := p.server.newLink()
+	from := sourceip.Addr(conn.RemoteAddr())
+	l := p.server.newLink(from)
+	if !p.server.meet(l, from) {
+		_ = conn.Close()
+		return nil
+	}
 	s := newStream(l, conn)
 	l.wire = s
 	p.server.admit(l)
@@ -31,14 +39,14 @@ func (p *portable) accept() error {
 	return nil
 }
 
-// gather has nothing to hold back: each link has a writer of its own.
-func (p *portable) gather() (done func()) { return func() {} }
+// cork has nothing to hold back: each link has a writer of its own.
+func (p *portable) cork() (uncork func()) { return func() {} }
 
 func (p *portable) stop() { _ = p.ln.Close() }
 func (p *portable) end()  {}
 
-// stream is a link's wire over a net.Conn: a goroutine reads it, and another one
-// writes while something waits.
+// stream is a link's wire over a net.Conn. One goroutine reads it. Another one writes,
+// and exists only while frames wait.
 type stream struct {
 	link   *Link
 	raw    net.Conn // the accepted socket; closing it ends every read and write
@@ -55,19 +63,24 @@ func newStream(l *Link, conn net.Conn) *stream {
 	return s
 }
 
-// source waits for bytes of a connection. What next returns is valid, and may be
-// changed, until done is called; there is at most one such slice at a time.
+// source waits for bytes of a connection. The slice that next returns is valid, and may
+// be changed, until done is called. There is at most one such slice at a time.
 type source interface {
 	next() ([]byte, error)
 	done()
 }
 
-// read is the reader goroutine: it feeds the link until the connection ends. It
-// leaves a link that turns out to speak TLS to another one.
+// read is the reader goroutine: it feeds the link until the connection ends. If the
+// link speaks TLS, another reader goroutine takes over.
 func (s *stream) read() {
 	l := s.link
 	for {
 		b, err := s.source.next()
+		if err == io.EOF {
+			l.finish()
+			l.server.left(l)
+			return
+		}
 		if err != nil {
 			break
 		}
@@ -103,8 +116,8 @@ func (s *stream) waitForRoom() {
 	}
 }
 
-// listen implements wire. Nobody was listening while the reader waited, so the
-// peer's silence begins now.
+// listen implements wire. The link was not read until now, so the peer's silence begins
+// now.
 func (s *stream) listen(l *Link) {
 	if s.resume != nil {
 		l.since.Store(l.server.clock.Load())
@@ -118,11 +131,31 @@ func (s *stream) flush(l *Link, _ turn) {
 	go s.start()
 }
 
+// control implements wire.
+func (s *stream) control(_ *Link, f func(fd int)) bool {
+	conn, ok := s.raw.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	return err == nil && raw.Control(func(fd uintptr) { f(int(fd)) }) == nil
+}
+
+// keep implements wire.
+func (s *stream) keep(l *Link) socket {
+	if _, ok := s.raw.(syscall.Conn); !ok {
+		return piped
+	}
+	kept := unknown
+	s.control(l, func(fd int) { kept = copied(fd) })
+	return kept
+}
+
 func (s *stream) shut(*Link)          { _ = s.raw.Close() }
 func (s *stream) peer(*Link) net.Addr { return s.raw.RemoteAddr() }
 
-// secure puts TLS between the socket and a link whose first bytes ask for it. It
-// reports false for a link that has ended or was written to.
+// secure puts TLS between the socket and a link whose first bytes are TLS. It reports
+// false for a link that has ended or was written to.
 func (l *Link) secure(raw net.Conn) bool {
 	head := l.in.(*sniffer).head
 	conn := tls.Server(&replay{Conn: raw, head: head}, l.server.config.TLS)
@@ -139,10 +172,11 @@ func (l *Link) secure(raw net.Conn) bool {
 	return true
 }
 
-// shake runs the TLS handshake, which the sweep bounds like any login, and then
-// has the link read by a goroutine that does not keep the large stack of it.
+// shake runs the TLS handshake, which the sweep bounds like any login. Then it starts a
+// new goroutine to read the link, because the handshake has left this one with a large
+// stack.
 func (s *stream) shake(conn *tls.Conn) {
-	_ = conn.Handshake() // the first read says how it failed
+	_ = conn.Handshake() // the first read returns its error
 	go s.read()
 }
 
@@ -161,8 +195,8 @@ func (r *replay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// plainSource reads with a small buffer of its own: for TLS, which has larger
-// ones inside, and for connections without a descriptor.
+// plainSource reads with a small buffer of its own. It is for TLS, which has larger
+// buffers inside, and for connections without a descriptor.
 type plainSource struct {
 	conn net.Conn
 	buf  [1024]byte

@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// pauseIs is how late a sweep is when the process must have been stopped or cut
-// off from time. Bytes may then wait in the sockets that nobody had the chance
-// to read, so silence is not judged for another sweep after such a pause.
+// If a sweep is late by pauseIs, the process must have stood still. Bytes may wait in
+// the sockets that were not read meanwhile. So after such a pause, silence is not
+// judged until the next sweep.
 const pauseIs = 5 * time.Second
 
 func (s *Server) sweepUntil(ended <-chan struct{}) {
@@ -58,10 +58,10 @@ func (l *Link) sweep(now time.Time, ms int64) {
 
 type verdict struct {
 	code  proto.Code
-	abort bool // there is nobody to say goodbye to
+	abort bool // there is no peer to send a goodbye to
 }
 
-// verdict says what the clock does to the link; nil: nothing.
+// verdict returns the error with which the sweep closes the link, or nil.
 func (l *Link) verdict(ms int64, c *Config) *verdict {
 	over := func(since int64, d time.Duration) bool { return ms-since > d.Milliseconds() }
 	l.mu.Lock()
@@ -75,13 +75,22 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 			return &verdict{proto.OK, true}
 		}
 	case !l.loggedIn:
-		if over(since, c.LoginTimeout) {
+		if over(since, l.server.loginTime()) {
 			return &verdict{proto.LoginTimeout, false}
 		}
 	case reads && over(since, c.SilentAfter):
 		return &verdict{proto.Silent, false}
 	}
 	return nil
+}
+
+// loginTime is how long a link may take to its first frame. Each sweep applies it anew.
+// So a link that came while few links waited has less time once many wait.
+func (s *Server) loginTime() time.Duration {
+	if 4*s.silent.Load() < int64(s.config.LoginSlots) {
+		return s.config.LoginQuiet
+	}
+	return s.config.LoginTimeout
 }
 
 // forgive restarts the link's clocks after a pause of ours.

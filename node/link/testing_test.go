@@ -29,6 +29,14 @@ type recorder struct {
 	link   *Link
 	frames chan *proto.Frame
 	closed chan proto.Code
+	read   chan bool // what it is told when it has ended; nil: it does not ask
+}
+
+func (r *recorder) Ending() func(bool) {
+	if r.read == nil {
+		return nil
+	}
+	return func(read bool) { r.read <- read }
 }
 
 func (r *recorder) Handle(f *proto.Frame)  { r.frames <- f }

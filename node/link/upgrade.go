@@ -47,7 +47,7 @@ func (u *upgrader) push(l *Link, b []byte) error {
 	return l.reject(http.StatusMethodNotAllowed, proto.NotFound)
 }
 
-// upgrade judges the request and goes on with what came behind it.
+// upgrade judges the request and handles the bytes after it.
 func (l *Link) upgrade(r *http.Request, rest []byte) error {
 	switch {
 	case r.URL.Path != proto.PathSocket:
@@ -57,6 +57,9 @@ func (l *Link) upgrade(r *http.Request, rest []byte) error {
 		return l.reject(http.StatusUpgradeRequired, proto.Invalid)
 	case !mayCome(l.server.config.Origins, r.Header.Get("Origin")):
 		return l.reject(http.StatusForbidden, proto.Unauthorized)
+	}
+	if err := l.forwarded(r); err != nil {
+		return err
 	}
 	key := r.Header.Get("Sec-WebSocket-Key")
 	if !isNonce(key) {
@@ -73,7 +76,8 @@ func (l *Link) upgrade(r *http.Request, rest []byte) error {
 	return l.in.push(l, rest)
 }
 
-// head answers as upgrade would a GET that asks for no WebSocket, without the body.
+// head answers a HEAD request. The answer is the header that upgrade sends for a GET that
+// does not ask for a WebSocket.
 func (l *Link) head(r *http.Request) error {
 	status := http.StatusUpgradeRequired
 	if r.URL.Path != proto.PathSocket {
@@ -108,11 +112,17 @@ func (l *Link) accept(key, protocol string) {
 // reject answers with a status and closes.
 func (l *Link) reject(status int, code proto.Code) error {
 	answer := rejection(status)
+	if code == proto.NeedsTLS {
+		answer = rejectionWith(status, code.Text())
+	}
 	l.closeWith(code, func() []byte { return answer })
 	return nil
 }
 
-func rejection(status int) []byte {
+func rejection(status int) []byte { return rejectionWith(status, http.StatusText(status)) }
+
+// rejectionWith is an answer whose body is the text.
+func rejectionWith(status int, text string) []byte {
 	connection := "Connection: close\r\n"
 	switch status {
 	case http.StatusUpgradeRequired:
@@ -120,9 +130,8 @@ func rejection(status int) []byte {
 	case http.StatusMethodNotAllowed:
 		connection += "Allow: GET, HEAD\r\n"
 	}
-	text := http.StatusText(status)
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\n",
-		status, text, connection, len(text)+1, text)
+		status, http.StatusText(status), connection, len(text)+1, text)
 }
 
 // isNonce reports whether a key is 16 bytes in base64.
@@ -130,7 +139,7 @@ func isNonce(key string) bool {
 	if len(key) != base64.StdEncoding.EncodedLen(16) {
 		return false
 	}
-	var nonce [18]byte // what as many characters may be at most
+	var nonce [18]byte // the most bytes that so many characters may have
 	n, err := base64.StdEncoding.Decode(nonce[:], []byte(key))
 	return err == nil && n == 16
 }
@@ -141,9 +150,9 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// choose returns the first subprotocol of the client's that we speak. A client
-// that names none gets none, and speaks binary; one that names only others is
-// refused.
+// choose returns the first of the client's subprotocols that this package knows. If the
+// client names none, it returns an empty one, which means binary. If the client names
+// only others, it returns false.
 func choose(h http.Header) (protocol string, ok bool) {
 	asked := tokens(h, "Sec-WebSocket-Protocol")
 	for _, p := range asked {
@@ -154,8 +163,8 @@ func choose(h http.Header) (protocol string, ok bool) {
 	return "", len(asked) == 0
 }
 
-// mayCome reports whether a page of the origin may connect. Peers that are not
-// browsers send none.
+// mayCome reports whether a page of the origin may connect. Peers that are not browsers
+// send no origin.
 func mayCome(allowed []string, origin string) bool {
 	return len(allowed) == 0 || origin == "" || slices.Contains(allowed, origin)
 }

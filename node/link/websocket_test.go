@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -178,6 +180,34 @@ func clientFrame(first byte, payload []byte) []byte {
 	return append(out, b[head:]...)
 }
 
+// The byte at i of a payload belongs to byte i mod 4 of the mask: RFC 6455, section 5.3.
+func TestUnmaskGoesByTheBytesPlaceInThePayload(t *testing.T) {
+	mask := [4]byte{0x37, 0xfa, 0x21, 0x3d}
+	for size := range 40 {
+		for offset := range 9 {
+			got, want := make([]byte, size+1), make([]byte, size+1)
+			for i := range size {
+				got[i], want[i] = byte(i), byte(i)^mask[(offset+i)%4]
+			}
+			if unmask(got[:size], mask, offset); !bytes.Equal(got, want) {
+				t.Errorf("%d bytes at %d: % x, want % x", size, offset, got, want)
+			}
+		}
+	}
+}
+
+func BenchmarkUnmask(b *testing.B) {
+	for _, size := range []int{30, 300, 64 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			payload := make([]byte, size)
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				unmask(payload, [4]byte{1, 2, 3, 4}, 1)
+			}
+		})
+	}
+}
+
 func TestWebSocketFragmentsAndControlFramesBetween(t *testing.T) {
 	body := encodeBinary(t, ourLogin)
 	stream := clientFrame(opBinary, body[:1])
@@ -262,6 +292,62 @@ func TestTLSAndPlainShareThePort(t *testing.T) {
 	})
 }
 
+// A peer of ours learns why, before its ticket reached the owner; so does one that asks for
+// a WebSocket. CIM's clients know no word for it.
+func TestPlainPeersAreRefusedWhereOnlyTLSIsTaken(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e Engine) {
+		cert, pool := certificate(t)
+		w := onTCP(t, Config{Engine: e, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSOnly: true})
+
+		plain := w.dial()
+		login := framed(t, ourLogin)
+		for _, part := range [][]byte{login[:3], login[3:]} {
+			if _, err := plain.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kick := read(t, plain)
+		if proto.Code(kick.Code) != proto.NeedsTLS || !strings.Contains(kick.ReqMsg, "-tls-only") {
+			t.Errorf("got %v", kick)
+		}
+		wantEnd(t, plain)
+		noFrame(t, <-w.accepted)
+
+		cim := w.dial()
+		write(t, cim, &proto.Frame{RequestId: 7, ReqMsg: "alice"})
+		wantEnd(t, cim)
+		noFrame(t, <-w.accepted)
+
+		answer, err := http.Get("http://" + w.addr + proto.PathSocket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if b, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusForbidden || !strings.Contains(string(b), "-tls-only") {
+			t.Errorf("%d %s", answer.StatusCode, b)
+		}
+		noFrame(t, <-w.accepted)
+
+		secure, err := tls.Dial("tcp", w.addr, &tls.Config{RootCAs: pool, ServerName: "example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer secure.Close()
+		write(t, secure, ourLogin)
+		<-(<-w.accepted).frames
+	})
+}
+
+// noFrame fails if the owner of a link got a frame.
+func noFrame(t *testing.T, r *recorder) {
+	t.Helper()
+	select {
+	case f := <-r.frames:
+		t.Errorf("the owner got %v", f)
+	default:
+	}
+}
+
 // certificate borrows the one that httptest carries.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
@@ -298,7 +384,7 @@ func feedTo(t testing.TB, in input, stream []byte, step int) fed {
 		t.Fatal(err)
 	}
 	var got fed
-	l := s.newLink()
+	l := s.newLink(netip.Addr{})
 	w := newStream(l, &sink{done: make(chan struct{})})
 	w.start = s.writers.Done
 	l.wire, l.in, l.handler = w, in, &collector{fed: &got}
@@ -317,9 +403,10 @@ type collector struct {
 
 func (c *collector) Handle(f *proto.Frame) { c.fed.Handle(f) }
 func (c *collector) Closed(proto.Code)     {}
+func (c *collector) Ending() func(bool)    { return nil }
 
-// Instruments ask with other methods; who waited for a frame would leave them without
-// an answer until the time for a login is over.
+// Monitoring tools send other methods. A server that waited for a frame would not
+// answer them until the time for a login is over.
 func TestOtherMethodsAreAnsweredAtOnce(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e})

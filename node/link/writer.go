@@ -7,9 +7,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// chunk is the most that one system call writes or reads. It also bounds how
-// slow a socket may be: one that takes less than this within
-// Config.StallTimeout is closed.
+// chunk is the most bytes that one system call writes or reads. It also bounds how slow a
+// socket may be: a socket that takes fewer bytes than this within Config.StallTimeout is
+// closed.
 const chunk = 16 << 10
 
 var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
@@ -40,9 +40,9 @@ func (s *stream) write() {
 	}
 }
 
-// nextWrite returns the bytes to write. None ends the writer; last says that the
-// goodbye is out too. The writer is over the moment it is told so: another one
-// may start.
+// nextWrite returns the bytes to write. If there are none, the writer must end. It
+// counts as ended already, so another one may start. last then reports whether the
+// goodbye was written.
 func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	l := s.link
 	l.mu.Lock()
@@ -54,8 +54,8 @@ func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	return nil, l.state == stateClosing
 }
 
-// nextLocked returns what goes out next. Small frames are copied into one
-// buffer, which for the sizes of chat is cheaper than a vector of them.
+// nextLocked returns the bytes to write next. It copies small frames into one buffer,
+// which for the sizes of chat is cheaper than a vector of them.
 func (l *Link) nextLocked(buf *[chunk]byte) []byte {
 	return l.out.next(buf[:0], l.form, l.server.clock.Load())
 }
@@ -69,9 +69,9 @@ func (l *Link) wroteLocked(n, of int) {
 	}
 }
 
-// closeSending tells the peer that nothing more comes, and leaves the other half
-// open so that it can still read the goodbye. Where there is no such half, in
-// memory or before a TLS handshake, all is closed.
+// closeSending ends the sending half of a connection, and leaves the other half open so
+// that the peer can still read the goodbye. Where there is no such half (in memory, or
+// before a TLS handshake), it closes the connection.
 func closeSending(conn net.Conn) {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if ok && half.CloseWrite() == nil {

@@ -1,6 +1,6 @@
-// Package skew tells how far the clocks of other processes are from one's own. Nothing
-// is decided by these clocks; but people read them, in logs and at messages, and one
-// that is wrong is worth a warning.
+// Package skew measures the difference between the clocks of other processes and the own
+// one. The system decides nothing by these clocks. But people read their times in logs
+// and messages, so a wrong clock gets a warning.
 package skew
 
 import (
@@ -14,31 +14,30 @@ import (
 )
 
 const (
-	// much is the difference that is warned of, and little the one below which the next
-	// is another one.
+	// A difference above much is logged once for each peer. It is logged again only after
+	// it was below little.
 	much, little = 10 * time.Second, 5 * time.Second
-	// mostPeers bounds the labels of the metric. Peers that come when they are used up
-	// are compared no more.
+	// mostPeers bounds the labels of the metric. Further peers are not compared.
 	mostPeers = 64
-	// longest is how long an answer may take to say anything of a clock.
+	// longest is the longest time of an answer whose clock is compared.
 	longest = 5 * time.Second
 )
 
-// Clocks are those of the peers of one process. It is safe for concurrent use.
+// Clocks compares the clocks of a process's peers. It is safe for concurrent use.
 type Clocks struct {
 	difference *prometheus.GaugeVec
 	log        *slog.Logger
 
 	mu    sync.Mutex
-	wrong map[string]bool // by peer: it was warned of, and has not come back since
+	wrong map[string]bool // by peer: a warning was logged, and the clock is still wrong
 }
 
-// New makes Clocks without peers. A nil registerer leaves the metric unregistered; those
-// with the same one share it.
+// New returns Clocks without peers. If r is nil, the metric is not registered. Several
+// Clocks with the same r share the metric.
 func New(r prometheus.Registerer, log *slog.Logger) (*Clocks, error) {
 	c := &Clocks{log: log, wrong: make(map[string]bool), difference: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "cim_clock_difference_seconds",
-		Help: "How far a peer's clock is ahead of this process's, as seen last; below zero: behind.",
+		Help: "How far a peer's clock is ahead of this process's at the last answer; negative: behind.",
 	}, []string{"peer"})}
 	if r == nil {
 		return c, nil
@@ -56,11 +55,12 @@ func New(r prometheus.Registerer, log *slog.Logger) (*Clocks, error) {
 	return c, nil
 }
 
-// Saw takes what a peer's clock showed, in ms since 1970, between two moments of one's
-// own wall clock. The difference is the least that explains it.
+// Saw compares a peer's clock with the own wall clock. shown is the peer's time in ms
+// since 1970, and asked and answered are the own times before and after it was read. The
+// difference is the smallest one that explains these times.
 func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	if took := answered.Round(0).Sub(asked.Round(0)); shown == 0 || peer == "" || took < 0 || took > longest {
-		return // or the own clock was set in between
+		return // the answer took too long, or the own clock was set meanwhile
 	}
 	d := difference(shown, asked.UnixMilli(), answered.UnixMilli())
 	c.mu.Lock()
@@ -78,7 +78,8 @@ func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	}
 }
 
-// difference is how far shown lies outside of two moments, all in ms.
+// difference returns how far a peer's clock (shown) is outside the time of its call, in
+// ms: negative before asked, positive after answered, 0 between.
 func difference(shown, asked, answered int64) time.Duration {
 	return time.Duration(min(shown-asked, 0)+max(shown-answered, 0)) * time.Millisecond
 }

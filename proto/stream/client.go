@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// ErrClosed is returned by calls on a Client that was closed.
+// ErrClosed is returned by calls on a Client after Close.
 var ErrClosed = errors.New("stream: client is closed")
 
-// errGone is the end of a connection that nobody calls on any more.
-var errGone = errors.New("stream: connection is not used any more")
+// errRetired is the error of a connection that takes no new calls.
+var errRetired = errors.New("stream: connection takes no new calls")
 
 // ClientConfig configures a Client.
 type ClientConfig struct {
 	Dial      func(ctx context.Context) (net.Conn, error) // required; see Dialer
 	MaxAnswer int                                         // bytes of one answer's body; 0: 16 MiB
 
-	WriteTimeout time.Duration // of one write, after which the connection is given up; 0: 5 s
-	IdleTimeout  time.Duration // a connection without calls is closed after it; 0: 90 s
-	MaxAge       time.Duration // after it, give or take a fifth, calls go to a new connection; 0: 5 min
-	// Again is how long ErrRefused is answered without asking; 0: 1 min. One that
-	// offers no streams seldom begins to.
+	WriteTimeout time.Duration // after a write of this length the connection is closed; 0: 5 s
+	IdleTimeout  time.Duration // after it, a connection without calls is closed; 0: 90 s
+	MaxAge       time.Duration // after it, plus or minus a fifth, calls use a new connection; 0: 5 min
+	// Again is how long calls return ErrRefused without a new request; 0: 1 min. A
+	// server that offers no streams seldom begins to offer them.
 	Again time.Duration
 }
 
@@ -47,11 +47,11 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	return c
 }
 
-// Answer is what came back.
+// Answer is the answer to a call.
 type Answer struct {
-	Status     int           // as of HTTP
-	RetryAfter time.Duration // zero: none was said
-	Body       []byte        // the caller's
+	Status     int           // an HTTP status
+	RetryAfter time.Duration // how long to wait before a retry; zero: the answer has none
+	Body       []byte        // owned by the caller
 }
 
 // Client makes calls to one server. It is safe for concurrent use.
@@ -60,16 +60,15 @@ type Client struct {
 
 	mu      sync.Mutex
 	conn    *conn         // takes new calls; nil: none
-	dialing chan struct{} // closed when the dial in progress has ended; nil: none is
+	dialing chan struct{} // closed when the dial in progress has ended; nil: no dial is in progress
 	lastErr error         // of the last dial
-	refused time.Time     // until then the server offers no streams
+	refused time.Time     // until then, calls return ErrRefused
 	closed  bool
-	alive   map[*conn]bool // also those that take no new calls
+	alive   map[*conn]bool // open connections, also those that take no new calls
 	readers sync.WaitGroup
 }
 
-// NewClient returns a client that connects when it is first called. It panics
-// without Dial, a programmer's mistake.
+// NewClient returns a client that connects at its first call. It panics without Dial.
 func NewClient(c ClientConfig) *Client {
 	if c.Dial == nil {
 		panic("stream: no Dial")
@@ -77,9 +76,10 @@ func NewClient(c ClientConfig) *Client {
 	return &Client{config: c.withDefaults(), alive: make(map[*conn]bool)}
 }
 
-// Call makes one call and blocks until it is answered or ctx ends. Any error but one
-// that wraps ErrRefused leaves open whether it was carried out. A connection that
-// said nothing since a call that ran out of time is given up.
+// Call makes one call and blocks until the answer comes or ctx ends. After an error that
+// wraps ErrRefused the call was not carried out. After any other error it may have been.
+// If a call's deadline passes and no answer of any call has come since it began, Call
+// closes the connection.
 func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("stream: path of %d bytes", len(path))
@@ -90,14 +90,21 @@ func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, e
 			return nil, err
 		}
 		answer, err := conn.call(ctx, path, body)
-		if !errors.Is(err, errGone) { // it ended before it took the call
+		if !errors.Is(err, errRetired) { // else the connection has not taken the call
 			return answer, err
 		}
 	}
 }
 
-// connected returns the connection for new calls, and opens one if need be. One
-// caller dials, others wait for what becomes of it.
+// Connect opens a connection if there is none, and blocks until it is open or ctx ends.
+// It does not test an open one: a process that has ended has closed its connections.
+func (c *Client) Connect(ctx context.Context) error {
+	_, err := c.connected(ctx)
+	return err
+}
+
+// connected returns the connection for new calls, and opens one if there is none. One
+// caller dials, and the others wait for its result.
 func (c *Client) connected(ctx context.Context) (*conn, error) {
 	for waited := false; ; waited = true {
 		c.mu.Lock()
@@ -121,7 +128,6 @@ func (c *Client) connected(ctx context.Context) (*conn, error) {
 			c.dialing = make(chan struct{})
 			c.mu.Unlock()
 			c.dial(ctx)
-			waited = true
 			continue
 		}
 		dialing := c.dialing
@@ -134,7 +140,7 @@ func (c *Client) connected(ctx context.Context) (*conn, error) {
 	}
 }
 
-// dial replaces the connection, and lets who waits for it go on.
+// dial opens a new connection, and wakes the callers that wait for it.
 func (c *Client) dial(ctx context.Context) {
 	raw, err := c.config.Dial(ctx)
 	c.mu.Lock()
@@ -166,7 +172,7 @@ func (c *Client) dial(ctx context.Context) {
 	})
 }
 
-// Close ends all calls and blocks until nothing of the client runs.
+// Close ends all calls with ErrClosed and blocks until the client's goroutines have ended.
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closed = true

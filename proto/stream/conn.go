@@ -16,19 +16,19 @@ type conn struct {
 	// Set by newConn.
 	raw    net.Conn
 	config *ClientConfig
-	old    time.Time // takes no new calls from then on
+	old    time.Time // from then on it takes no new calls
 	out    writer
 
 	mu      sync.Mutex
-	calls   map[uint64]*call // not answered yet
+	calls   map[uint64]*call // without an answer yet
 	last    uint64           // id of the latest call
 	used    time.Time        // when the latest call began
-	heard   uint64           // id of the latest call when something came
-	retired bool             // ends with its last call
-	err     error            // why it ended
+	heard   uint64           // id of the latest call when the last answer came
+	retired bool             // takes no new calls, and closes after its last call
+	err     error            // why it has ended
 }
 
-// call is answered once, by the reader or by the connection's end.
+// call ends once, by its answer or by the end of its connection.
 type call struct {
 	answer *Answer
 	err    error
@@ -42,7 +42,7 @@ func newConn(raw net.Conn, config *ClientConfig, old time.Time) *conn {
 	}
 }
 
-// fresh reports whether new calls may go by this connection.
+// fresh reports whether new calls may use this connection.
 func (c *conn) fresh(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +51,7 @@ func (c *conn) fresh(now time.Time) bool {
 
 func (c *conn) call(ctx context.Context, path string, body []byte) (*Answer, error) {
 	waiting := &call{done: make(chan struct{})}
-	id, err := c.enter(waiting)
+	id, err := c.add(waiting)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,12 @@ func (c *conn) call(ctx context.Context, path string, body []byte) (*Answer, err
 	}
 }
 
-// enter returns errGone if the connection takes no new calls.
-func (c *conn) enter(waiting *call) (uint64, error) {
+// add gives a call its id. It returns errRetired if the connection takes no new calls.
+func (c *conn) add(waiting *call) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil || c.retired {
-		return 0, errGone
+		return 0, errRetired
 	}
 	c.last++
 	c.calls[c.last] = waiting
@@ -87,8 +87,9 @@ func (c *conn) send(ctx context.Context, id uint64, path string, body []byte) {
 	c.out.send(appendCall(head[:0], id, left, path), body)
 }
 
-// abandon forgets a call. If its time is over and nothing came since it was made,
-// the other side is probably not there, and others shall not wait for it.
+// abandon removes a call. If its deadline has passed and no answer came since it began,
+// the peer is probably gone. Then abandon closes the connection, so that other calls do
+// not wait for it.
 func (c *conn) abandon(id uint64, late bool) {
 	c.mu.Lock()
 	delete(c.calls, id)
@@ -101,7 +102,7 @@ func (c *conn) abandon(id uint64, late bool) {
 	c.endIfDone()
 }
 
-// retire lets the calls in progress end and takes no more.
+// retire makes the connection take no new calls and close after its last call.
 func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
@@ -114,11 +115,11 @@ func (c *conn) endIfDone() {
 	done := c.retired && len(c.calls) == 0
 	c.mu.Unlock()
 	if done {
-		c.fail(errGone)
+		c.fail(errRetired)
 	}
 }
 
-// fail ends the connection and all its calls.
+// fail closes the connection and ends all its calls with err.
 func (c *conn) fail(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -134,7 +135,7 @@ func (c *conn) fail(err error) {
 	}
 }
 
-// read takes answers until the connection ends.
+// read reads answers until the connection ends.
 func (c *conn) read() {
 	r := readerOf(c.raw)
 	for {
@@ -149,7 +150,7 @@ func (c *conn) read() {
 	}
 }
 
-// readOne waits at most IdleTimeout for the first byte of an answer.
+// readOne reads one answer. It waits for its first byte for at most IdleTimeout.
 func (c *conn) readOne(r *bufio.Reader) error {
 	if r.Buffered() == 0 {
 		_ = c.raw.SetReadDeadline(time.Now().Add(c.config.IdleTimeout))
@@ -178,7 +179,7 @@ func (c *conn) readOne(r *bufio.Reader) error {
 	return nil
 }
 
-// answered ends a call; one that was abandoned is nobody's.
+// answered ends a call with its answer. It ignores the answer to an abandoned call.
 func (c *conn) answered(id uint64, answer *Answer) {
 	c.mu.Lock()
 	waiting := c.calls[id]
@@ -192,7 +193,7 @@ func (c *conn) answered(id uint64, answer *Answer) {
 	c.endIfDone()
 }
 
-// busy reports whether the connection is in use, or was lately.
+// busy reports whether the connection has calls, or had one within IdleTimeout.
 func (c *conn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,16 +9,16 @@ import (
 	"sync"
 )
 
-// errFrame is returned for bytes that are no frame. The stream ends with it.
+// errFrame is returned for bytes that are not a frame. It ends the stream.
 var errFrame = errors.New("stream: malformed frame")
 
-// maxHead is the most bytes of a frame before its body: length, id, two numbers,
-// and the path.
+// maxHead is the largest number of bytes of a frame before its body: length, id, two
+// numbers, and the path.
 const maxHead = 4*binary.MaxVarintLen64 + maxPath
 
 const maxPath = 255 // bytes
 
-// appendCall appends a call's fields before its body.
+// appendCall appends the fields of a call before its body.
 func appendCall(b []byte, id, timeLeft uint64, path string) []byte {
 	b = binary.AppendUvarint(b, id)
 	b = binary.AppendUvarint(b, timeLeft)
@@ -35,10 +35,10 @@ func appendAnswer(b []byte, id uint64, status int, retryAfter uint64) []byte {
 	return binary.AppendUvarint(b, retryAfter)
 }
 
-// fields cuts the leading numbers of a frame off, one after another.
+// fields reads the fields of a frame one after another.
 type fields struct {
 	rest []byte
-	bad  bool
+	bad  bool // a field could not be read
 }
 
 func (f *fields) number() uint64 {
@@ -62,11 +62,11 @@ func (f *fields) text(limit uint64) string {
 	return s
 }
 
-// buffers hold frames that were read, and answers being made.
+// buffers is a pool for frames that were read and for answers.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxPooled is the largest buffer that is kept, in bytes: one long answer must not
-// stay with us for ever.
+// maxPooled is the largest size of a buffer in the pool, in bytes. A longer one is left
+// to the garbage collector.
 const maxPooled = 256 << 10
 
 func release(b *[]byte) {
@@ -75,8 +75,8 @@ func release(b *[]byte) {
 	}
 }
 
-// readFrame blocks until a frame of at most limit bytes of body is there. It is in
-// a buffer from the pool, which the caller releases.
+// readFrame blocks until it has read a frame, whose body may have limit bytes. The frame
+// is in a buffer of the pool, which the caller releases.
 func readFrame(r *bufio.Reader, limit int) (*[]byte, error) {
 	size, err := binary.ReadUvarint(r)
 	if err != nil {
@@ -93,10 +93,10 @@ func readFrame(r *bufio.Reader, limit int) (*[]byte, error) {
 	return b, nil
 }
 
-// step bounds what a declared length alone makes us allocate.
+// step bounds how much memory is allocated before the bytes of a frame have come.
 const step = 64 << 10
 
-// fill reads n bytes to the end of b, growing it as they come.
+// fill reads n bytes and appends them to b, which grows as they come.
 func fill(r *bufio.Reader, b []byte, n int) ([]byte, error) {
 	for n > 0 {
 		part := min(n, max(step, cap(b)-len(b)))

@@ -11,30 +11,29 @@ import (
 	"time"
 )
 
-// Handler carries out one call. The body is valid until it returns. It appends its
-// answer to dst and returns it with the status, and how long the caller should wait
-// before he tries again, zero for as he likes. ctx ends with the caller's time or
-// with the stream.
+// Handler carries out one call. The body is valid until it returns. It appends the answer
+// to dst and returns it with the status, and how long the caller should wait before a
+// retry (zero: no wait). ctx ends at the caller's deadline or with the stream.
 type Handler func(ctx context.Context, path string, body, dst []byte) (answer []byte, status int, retryAfter time.Duration)
 
 // ServerConfig configures a Server.
 type ServerConfig struct {
 	Handle  Handler // required
 	MaxBody int     // bytes of one call's body; 0: 16 MiB
-	// MaxCalls is how many calls of one stream are in progress, above which it is not
-	// read; 0: 64. With 1 they are carried out where they are read, without their
-	// callers' time: for a Handle that does not wait.
+	// MaxCalls is the largest number of calls in progress per stream; 0: 64. The server
+	// reads no further calls until one has ended. With 1, the reading goroutine carries
+	// out the calls, without their deadlines. This is for a Handle that does not block.
 	MaxCalls int
 }
 
-// leave is how long a server that ends reads on, for calls that were made before
-// the caller could know.
+// leave is how long a server still reads after it has announced its shutdown, for calls
+// that were sent before the caller got the announcement.
 const leave = time.Second
 
-// answerTimeout is how long a caller may take no bytes of what is written to him.
+// answerTimeout bounds one write to a caller.
 const answerTimeout = 5 * time.Second
 
-// Server answers calls. It is an http.Handler for the path where streams begin.
+// Server answers calls. It is an http.Handler for the path of the upgrade.
 type Server struct {
 	config ServerConfig
 	ending context.Context
@@ -45,7 +44,7 @@ type Server struct {
 	streams sync.WaitGroup
 }
 
-// NewServer panics without a Handler, a programmer's mistake.
+// NewServer returns a server. It panics without a Handle.
 func NewServer(c ServerConfig) *Server {
 	if c.Handle == nil {
 		panic("stream: no Handle")
@@ -61,12 +60,12 @@ func NewServer(c ServerConfig) *Server {
 	return s
 }
 
-// ServeHTTP makes a stream of the request and serves it until it ends.
+// ServeHTTP upgrades the request to a stream and serves it until it ends.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
-		http.Error(w, "the server ends", http.StatusServiceUnavailable)
+		http.Error(w, "the server is shutting down", http.StatusServiceUnavailable)
 		return
 	}
 	s.streams.Add(1)
@@ -74,13 +73,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.streams.Done()
 	conn, err := accept(w, r)
 	if err != nil {
-		return // and was answered
+		return // accept has already written the error response
 	}
-	_ = s.serve(conn) // the caller knows better why he ended it
+	_ = s.serve(conn) // the client reports why the stream ended
 }
 
-// Close takes leave of all streams and blocks until their calls have ended: for a
-// second, and as long as the last calls take.
+// Close announces the shutdown on all streams and blocks until their calls have ended.
+// That takes a second and as long as the last calls.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.ended = true
@@ -111,7 +110,7 @@ func (s *Server) serve(conn net.Conn) error {
 		})
 	})
 	if s.ending.Err() == nil {
-		cancel() // the caller has gone
+		cancel() // the caller has closed the stream
 	}
 	workers.end()
 	cancel()
@@ -122,7 +121,7 @@ func (s *Server) serve(conn net.Conn) error {
 	return err
 }
 
-// incoming is a call as it came.
+// incoming is a call that was read.
 type incoming struct {
 	id       uint64
 	timeLeft time.Duration

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start serves streams over real sockets and returns their URL. What ends them is
-// the caller's or the test's end.
+// start serves streams over real sockets and returns their URL. The server ends with the
+// test, or when the caller ends it.
 func start(t testing.TB, c ServerConfig) (*Server, string) {
 	t.Helper()
 	s := NewServer(c)
@@ -123,7 +123,7 @@ func TestDeadlineTravels(t *testing.T) {
 	}
 }
 
-// Who offers no streams is not asked every time.
+// A server without streams does not get a request per call.
 func TestRefusalIsRemembered(t *testing.T) {
 	var asked atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

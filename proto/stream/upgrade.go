@@ -12,20 +12,19 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/cim-go/cim/proto/sock"
 )
 
-// protocol is what the Upgrade header says.
+// protocol is the value of the Upgrade header.
 const protocol = "cim-stream"
 
-// ErrRefused is returned when the other side, or something in between, offers no
-// streams. Nothing was carried out: the call may be made over plain HTTP.
-var ErrRefused = errors.New("stream: not offered")
+// ErrRefused is returned if the server, or a proxy before it, offers no streams. The call
+// was not carried out, and may be made over plain HTTP.
+var ErrRefused = errors.New("stream: the server offers no streams")
 
-// Dialer returns a function that opens a stream by an HTTP request to the URL,
-// which may be http or https, with what header returns at that time; nil is no
-// header. The function returns an error that wraps ErrRefused for any answer but 101.
+// Dialer returns a function that opens a stream by an HTTP request to the URL, which may
+// be http or https. Each request has the fields that header returns; nil means none. The
+// function blocks until the stream is open or ctx ends. Its error wraps ErrRefused if the
+// answer is not 101.
 func Dialer(to string, header func() http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -43,7 +42,6 @@ func Dialer(to string, header func() http.Header, dial func(ctx context.Context,
 		if err != nil {
 			return nil, err
 		}
-		conn = sock.Wrap(conn)
 		if u.Scheme == "https" {
 			c := config.Clone()
 			if c == nil {
@@ -55,7 +53,7 @@ func Dialer(to string, header func() http.Header, dial func(ctx context.Context,
 			c.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
 			conn = tls.Client(conn, c)
 		}
-		upgraded, err := ask(ctx, conn, u, header())
+		upgraded, err := upgrade(ctx, conn, u, header())
 		if err != nil {
 			_ = conn.Close()
 			return nil, err
@@ -64,8 +62,8 @@ func Dialer(to string, header func() http.Header, dial func(ctx context.Context,
 	}, nil
 }
 
-// ask makes the request over conn and reads the answer.
-func ask(ctx context.Context, conn net.Conn, u *url.URL, header http.Header) (net.Conn, error) {
+// upgrade makes the request over conn and reads the answer.
+func upgrade(ctx context.Context, conn net.Conn, u *url.URL, header http.Header) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	r := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: header.Clone(), ProtoMajor: 1, ProtoMinor: 1}
@@ -75,14 +73,14 @@ func ask(ctx context.Context, conn net.Conn, u *url.URL, header http.Header) (ne
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", protocol)
 	if err := r.Write(conn); err != nil {
-		return nil, fmt.Errorf("stream: ask for an upgrade: %w", err)
+		return nil, fmt.Errorf("stream: request an upgrade: %w", err)
 	}
 	reader := bufio.NewReaderSize(conn, readBuffer)
 	answer, err := http.ReadResponse(reader, r)
 	if err != nil {
 		return nil, fmt.Errorf("stream: read the answer to an upgrade: %w", err)
 	}
-	_ = answer.Body.Close() // of a 101 there is none; else conn is closed
+	_ = answer.Body.Close() // a 101 has no body; otherwise the caller closes conn
 	if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Upgrade") != protocol {
 		return nil, fmt.Errorf("%w: %s", ErrRefused, answer.Status)
 	}
@@ -92,41 +90,40 @@ func ask(ctx context.Context, conn net.Conn, u *url.URL, header http.Header) (ne
 	return &buffered{Conn: conn, reader: reader}, nil
 }
 
-// accept takes the connection over from the HTTP server. It answers the request
-// itself if it cannot.
+// accept takes the connection over from the HTTP server. If it fails, it writes the error
+// response.
 func accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	if r.Header.Get("Upgrade") != protocol {
 		w.Header().Set("Upgrade", protocol)
 		w.Header().Set("Connection", "Upgrade")
-		http.Error(w, "this is for streams", http.StatusUpgradeRequired)
+		http.Error(w, "this path needs an upgrade to "+protocol, http.StatusUpgradeRequired)
 		return nil, fmt.Errorf("stream: %s without an upgrade", r.Method)
 	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		http.Error(w, "no streams here", http.StatusNotImplemented)
-		return nil, fmt.Errorf("stream: take the connection: %w", err)
+		http.Error(w, "this server has no streams", http.StatusNotImplemented)
+		return nil, fmt.Errorf("stream: take over the connection: %w", err)
 	}
 	_, err = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + protocol + "\r\n\r\n"))
 	if err == nil {
-		err = conn.SetDeadline(time.Time{}) // the HTTP server's ended with the request
+		err = conn.SetDeadline(time.Time{}) // removes the HTTP server's deadline
 	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("stream: answer an upgrade: %w", err)
 	}
-	came, err := rw.Reader.Peek(rw.Reader.Buffered()) // behind the request
+	came, err := rw.Reader.Peek(rw.Reader.Buffered()) // bytes after the request
 	if err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("stream: take the connection: %w", err)
+		return nil, fmt.Errorf("stream: take over the connection: %w", err)
 	}
-	conn = sock.Wrap(conn)
 	return &buffered{Conn: conn, reader: bufio.NewReaderSize(io.MultiReader(bytes.NewReader(came), conn), readBuffer)}, nil
 }
 
-// readBuffer is how much one system call reads, in bytes.
+// readBuffer is the size of a read, in bytes.
 const readBuffer = 32 << 10
 
-// buffered is a connection some of whose bytes were read already.
+// buffered is a connection with a reader that has already read some bytes.
 type buffered struct {
 	net.Conn
 	reader *bufio.Reader

@@ -2,16 +2,16 @@ package stream
 
 import "sync"
 
-// keptWorkers is how many goroutines of a stream wait for its next call.
+// keptWorkers is the largest number of a stream's goroutines that wait for a call.
 const keptWorkers = 4
 
-// workers carry out the calls of one stream. Some stay when they are done: a
-// goroutine that has carried out a call has a stack that is large enough, which a
-// new one has to grow, at a tenth of what a small call costs.
+// workers carry out the calls of one stream. Up to keptWorkers goroutines are reused,
+// because a new goroutine has to grow its stack. That takes a tenth of the time of a
+// small call.
 type workers struct {
-	room    chan struct{} // has one for each call in progress
-	work    chan func()   // taken by those that wait
-	idle    chan struct{} // has one for each of them
+	room    chan struct{} // has one element per call in progress
+	work    chan func()   // received by goroutines that wait
+	idle    chan struct{} // has one element per goroutine that waits
 	running sync.WaitGroup
 }
 
@@ -19,8 +19,8 @@ func newWorkers(most int) *workers {
 	return &workers{make(chan struct{}, most), make(chan func()), make(chan struct{}, keptWorkers), sync.WaitGroup{}}
 }
 
-// do has call carried out, and blocks while as many as may be are in progress. It
-// and end are called by one goroutine.
+// do starts call in a goroutine. It blocks while the largest number of calls is in
+// progress. One goroutine calls do and end.
 func (w *workers) do(call func()) {
 	w.room <- struct{}{}
 	select {
@@ -39,7 +39,7 @@ func (w *workers) run(call func()) {
 		default:
 			return
 		}
-		call = <-w.work // nil when it is closed
+		call = <-w.work // nil after end
 		<-w.idle
 	}
 }

@@ -7,21 +7,22 @@ import (
 	"time"
 )
 
-// writer writes the frames of many goroutines to one connection. Whoever finds
-// nobody writing writes, and takes along what others leave meanwhile.
+// writer writes the frames of many goroutines to one connection. At most one goroutine
+// writes at a time. Others append their frames, which it writes next.
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration // of one write
 
 	mu      sync.Mutex
-	waiting []byte
-	spare   []byte // the other of two buffers, while nobody writes
-	writing bool
+	waiting []byte // frames that are not written yet
+	spare   []byte // the other of two buffers; nil during a write
+	writing bool   // a goroutine writes
 	failed  bool
 }
 
-// send writes one frame, or leaves it to who writes at the moment. After a failure
-// the connection is closed, which its reader notices.
+// send writes one frame, or appends it if another goroutine writes. It blocks for as long
+// as its goroutine writes, also for frames of others. After a failed write the connection
+// is closed, so that its reader ends.
 func (w *writer) send(head, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +49,7 @@ func (w *writer) send(head, body []byte) {
 	w.writing = false
 }
 
-// write closes the connection when it fails: part of a frame may be out.
+// write closes the connection if it fails, because part of a frame may be written.
 func (w *writer) write(b []byte) error {
 	err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
 	if err == nil {

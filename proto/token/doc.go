@@ -1,21 +1,23 @@
-// Package token issues and verifies what lets a user in: a ticket for one node,
-// a proof for what that node reports of him, and a token for the route. It is
-// pure: no I/O, no clock of its own, no state but keys.
+// Package token issues and verifies a user's credentials: a ticket for one node, a proof
+// for that node's reports about the user, and a token for the route. It does no I/O, has
+// no clock and no state but keys.
 //
-// Three secrets are derived from one route key that only routes hold:
+// Four keys are derived from one route key, which only routes have:
 //
-//   - A ticket is signed with Ed25519. Nodes hold the public key only, so they
-//     verify a ticket without asking anyone and can make none.
-//   - A proof is a MAC over user, device, number and node, and travels inside the
-//     ticket. A node hands it back with everything it reports or sends for the
-//     connection, and only routes can check it: a node that was broken into can
-//     act for those who came to it, as the node they came to, and for nobody else.
-//   - A token is a MAC over user, device, number and expiry. No node ever sees one. It
-//     spares the password at a reconnect.
+//   - A ticket is signed with Ed25519. Nodes have only the public key. So a node can
+//     verify a ticket by itself, and cannot make one.
+//   - A proof is a MAC over user, device, number and node. It is a part of the ticket. A
+//     node sends it with everything that it reports or sends for the connection. Only
+//     routes can check it. So a compromised node can act only for users who have
+//     connected to it, and only as that node.
+//   - A token is a MAC over user, device, number and expiry. No node ever gets one. It
+//     replaces the password at a reconnect.
+//   - A digest is a MAC over what routes must recognise and do not keep in the clear, such
+//     as an address.
 //
-// What is issued here is judged in two places. The keys say who made it. The store says
-// whether it still counts: it expires by the store's clock, which gave it its number, and
-// is void once its device has logged out. So no clock of a route or a node lets anybody
-// in or keeps anybody out. Tokens of before they had a number count until their device
+// This package checks only which key made a credential. The store decides whether it is
+// still valid: it expires by the store's clock, which gave it its number, and is invalid
+// after its device has logged out. So a wrong clock of a route or a node admits or
+// excludes no user. Tokens from before tokens had a number are valid until their device
 // logs out.
 package token

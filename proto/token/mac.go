@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// maker makes MACs with one key. A route checks one for every message, and most of
-// the cost of one is to set the key up, so what was set up is used again.
+// maker makes MACs with one key. A route checks one per message. Most of the cost is to
+// set up the key, so maker reuses hashes that are set up.
 type maker struct {
 	ready sync.Pool // of hash.Hash
 }
@@ -17,7 +17,7 @@ func newMaker(key []byte) *maker {
 	return &maker{ready: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
 }
 
-// mac returns the kept part of the MAC of b.
+// mac returns the MAC of b, truncated to macSize bytes.
 func (m *maker) mac(b []byte) []byte {
 	h := m.ready.Get().(hash.Hash)
 	defer m.ready.Put(h)

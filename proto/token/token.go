@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,73 +19,72 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Lifetimes. A ticket outlives a slow handshake and little more; a token
-// outlives a holiday. Both are judged by the store's clock, in the step that reads the
-// user's record, and not here: the clocks of routes and nodes decide nothing.
+// Lifetimes of tickets and tokens. A ticket lasts for a slow handshake, and a token for
+// a holiday. The store checks both by its own clock when it reads the user's record.
 const (
 	TicketLife = 2 * time.Minute
 	TokenLife  = 30 * 24 * time.Hour
 )
 
-// Any is the Ticket.Displaces of a connection that may displace whatever
-// connection of its device is live.
+// Any is the Ticket.Displaces of a connection that may displace any live connection of
+// its device.
 const Any int64 = -1
 
 var (
-	// ErrInvalid is returned for a ticket, token or proof that this cluster did not
-	// make, whatever is wrong with it.
+	// ErrInvalid is returned for a ticket, token or proof that this cluster did not make.
 	ErrInvalid = errors.New("not made by this cluster")
-	// ErrUnknownKey is the ErrInvalid of one that is whole, but made with a key that is
-	// not among those given: there may be another one that somebody knows.
-	ErrUnknownKey = fmt.Errorf("%w: no key that is known made it", ErrInvalid)
+	// ErrUnknownKey wraps ErrInvalid. It is returned for a well-formed ticket or token
+	// whose key is not among the given ones. Another process may have that key.
+	ErrUnknownKey = fmt.Errorf("%w: made with an unknown key", ErrInvalid)
 )
 
-// ProofSize is how many bytes the proof of every ticket has.
+// ProofSize is the size of a proof in bytes.
 const ProofSize = macSize
 
 const (
-	macSize  = 16   // bytes of HMAC-SHA256 that are kept
-	maxInput = 2048 // characters; one for the longest name, device and node has some 800
+	macSize  = 16   // bytes of HMAC-SHA256 that are used
+	maxInput = 2048 // characters; the longest name, device and node give about 800
 )
 
-// Ticket lets one connection in at one node. Its time is kept to the millisecond.
+// Ticket admits one connection at one node. Its time has milliseconds.
 type Ticket struct {
 	User      int64
 	Name      string
 	Device    string
-	Number    int64 // the session's fencing token; it tells when the ticket was issued
-	Displaces int64 // the only number it may displace; Any; 0: none may be live
+	Number    int64 // the session's fencing token, which contains the time of issue
+	Displaces int64 // the only number that it may displace, or Any; 0: no session may be live
 	Node      string
-	Expires   time.Time // for nodes of earlier versions, who judge it by their own clock
+	Expires   time.Time // for nodes of earlier versions, which check it by their own clock
 	Proof     []byte    // ProofSize bytes, set by Issuer.Ticket
 }
 
-// Token lets one device call the route. Its time is kept to the millisecond.
+// Token lets one device call the route. Its time has milliseconds.
 type Token struct {
 	User    int64
 	Name    string
 	Device  string
-	Number  int64     // of the login that it came with; zero: from before tokens had one
+	Number  int64     // of the login that returned it; zero: from before tokens had a number
 	Expires time.Time // by the store's clock
 }
 
-// Issuer makes and checks everything. Only routes have one. It is safe for
-// concurrent use.
+// Issuer makes and checks tickets, proofs and tokens. Only routes have one. It is safe
+// for concurrent use.
 type Issuer struct {
-	keys atomic.Pointer[[]*derived] // never empty; the first makes, all check
+	keys atomic.Pointer[[]*derived] // never empty; the first one makes, all of them check
 }
 
-// derived are the keys that one route key gives.
+// derived has the keys that are derived from one route key.
 type derived struct {
 	private ed25519.PrivateKey
 	proof   *maker
 	token   *maker
+	digest  *maker
 }
 
-// NewIssuer derives the keys from route keys, of at least 16 bytes each: everything
-// is made with the first, and what any of them made is good. To change the route key
-// give all routes (old, new), then (new, old), and (new) when what the old one made
-// has expired.
+// NewIssuer derives the keys from route keys of at least 16 bytes each. The first key
+// makes credentials, and all keys check them. To rotate the route key, set (old, new) at
+// all routes, then (new, old), and then (new) when the old key's credentials have
+// expired.
 func NewIssuer(routeKeys ...[]byte) (*Issuer, error) {
 	i := new(Issuer)
 	if err := i.Set(routeKeys...); err != nil {
@@ -93,8 +93,7 @@ func NewIssuer(routeKeys ...[]byte) (*Issuer, error) {
 	return i, nil
 }
 
-// Set replaces the route keys by others, in the same form. With an error everything
-// stays as it was.
+// Set replaces the route keys. After an error the keys are unchanged. See NewIssuer.
 func (i *Issuer) Set(routeKeys ...[]byte) error {
 	if len(routeKeys) == 0 {
 		return errors.New("there is no route key")
@@ -104,8 +103,8 @@ func (i *Issuer) Set(routeKeys ...[]byte) error {
 		if len(routeKey) < 16 {
 			return fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
 		}
-		keys := make(map[string][]byte, 3)
-		for _, purpose := range []string{"ticket", "proof", "token"} {
+		keys := make(map[string][]byte, 4)
+		for _, purpose := range []string{"ticket", "proof", "token", "digest"} {
 			key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
 			if err != nil {
 				return fmt.Errorf("derive %s key: %w", purpose, err)
@@ -114,13 +113,14 @@ func (i *Issuer) Set(routeKeys ...[]byte) error {
 		}
 		list = append(list, &derived{
 			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: newMaker(keys["proof"]), token: newMaker(keys["token"]),
+			digest: newMaker(keys["digest"]),
 		})
 	}
 	i.keys.Store(&list)
 	return nil
 }
 
-// Public returns the keys that nodes verify tickets with, one for each route key.
+// Public returns the public keys with which nodes verify tickets, one per route key.
 func (i *Issuer) Public() []ed25519.PublicKey {
 	var list []ed25519.PublicKey
 	for _, k := range *i.keys.Load() {
@@ -129,8 +129,8 @@ func (i *Issuer) Public() []ed25519.PublicKey {
 	return list
 }
 
-// Ticket returns t as text, with its proof filled in and signed. It fails only
-// for names that are not UTF-8.
+// Ticket returns t as text, with its proof and signed. The only error is a name that is
+// not UTF-8.
 func (i *Issuer) Ticket(t Ticket) (string, error) {
 	body, err := proto.Marshal(&TicketBody{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
@@ -143,8 +143,8 @@ func (i *Issuer) Ticket(t Ticket) (string, error) {
 	return text(append(body, ed25519.Sign((*i.keys.Load())[0].private, body)...)), nil
 }
 
-// Proof returns the MAC that a node hands back with what it reports. It has no
-// expiry: the number and the node bound it.
+// Proof returns the MAC that a node sends with its reports. It does not expire. It is
+// valid for its number and its node only.
 func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
 	return (*i.keys.Load())[0].proofOf(user, name, device, number, node)
 }
@@ -160,8 +160,8 @@ func (k *derived) proofOf(user int64, name, device string, number int64, node st
 	return k.proof.mac(b)
 }
 
-// CheckProof returns ErrInvalid unless proof is what Proof gives, under any of the
-// keys.
+// CheckProof returns nil if Proof made proof for these values with one of the keys, and
+// else ErrInvalid.
 func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
 	for _, k := range *i.keys.Load() {
 		if hmac.Equal(proof, k.proofOf(user, name, device, number, node)) {
@@ -171,8 +171,7 @@ func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, numbe
 	return ErrInvalid
 }
 
-// Token returns t as text, with its MAC. It fails only for names that are not
-// UTF-8.
+// Token returns t as text, with its MAC. The only error is a name that is not UTF-8.
 func (i *Issuer) Token(t Token) (string, error) {
 	body, err := proto.Marshal(&TokenBody{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()})
 	if err != nil {
@@ -181,8 +180,8 @@ func (i *Issuer) Token(t Token) (string, error) {
 	return text(append(body, (*i.keys.Load())[0].token.mac(body)...)), nil
 }
 
-// VerifyToken returns what the token says, or ErrInvalid or ErrUnknownKey. Whether it has expired, or its
-// device has logged out, is for the store to say.
+// VerifyToken returns the token's fields, or ErrInvalid or ErrUnknownKey. The store checks
+// whether the token has expired and whether its device has logged out.
 func (i *Issuer) VerifyToken(s string) (Token, error) {
 	b, err := bytesOf(s)
 	if err != nil || len(b) < macSize {
@@ -202,42 +201,53 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires)}, nil
 }
 
+// Digests returns a MAC of s by each route key, as hexadecimal text. The first one is that
+// of the key that makes credentials. It is for what routes must recognise and nobody may
+// read from the store.
+func (i *Issuer) Digests(s string) []string {
+	var list []string
+	for _, k := range *i.keys.Load() {
+		list = append(list, hex.EncodeToString(k.digest.mac([]byte(s))))
+	}
+	return list
+}
+
 // Verifier checks tickets at a node. It is safe for concurrent use.
 type Verifier struct {
 	keys atomic.Pointer[[]ed25519.PublicKey]
 
-	mu   sync.Mutex
-	told []toldKey // by Learn
+	mu      sync.Mutex
+	learned []learnedKey // guarded by mu
 }
 
-// toldKey is a key and when it was told last.
-type toldKey struct {
+// learnedKey is a key and when a route last returned it.
+type learnedKey struct {
 	key ed25519.PublicKey
 	at  time.Time
 }
 
 const (
-	// keepKey is for how long a key verifies that no route tells any more: tickets that
-	// were made with it are still on their way, and another route may tell it again.
+	// keepKey is how long a key stays after a route last returned it. Clients still have
+	// tickets of this key, and another route may return it again.
 	keepKey = TicketLife + time.Minute
-	// mostKeys bounds the keys that are tried.
+	// mostKeys bounds the number of keys, because a ticket may be checked with each.
 	mostKeys = 8
 )
 
-// NewVerifier takes the public keys of the routes: one, or two while the route
-// key is being changed. Without any it refuses every ticket until Set.
+// NewVerifier takes the routes' public keys: one, or two while the route key is rotated.
+// Without a key it refuses every ticket until Set or Learn.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
 	v := new(Verifier)
 	v.Set(keys...)
 	return v
 }
 
-// Learn takes over the keys that a route tells now. Others that were told in the last
-// three minutes stay, because not all routes may know all keys while they are changed.
-// It returns an error and changes nothing if there is none or one is no key.
-func (v *Verifier) Learn(told [][]byte, now time.Time) error {
-	keys := make([]ed25519.PublicKey, 0, len(told))
-	for _, key := range told {
+// Learn adds the keys that a route has returned. Keys that a route returned within the
+// last three minutes stay, because routes may have different keys during a rotation. It
+// returns an error and changes nothing if there is no key or a key has a wrong length.
+func (v *Verifier) Learn(public [][]byte, now time.Time) error {
+	keys := make([]ed25519.PublicKey, 0, len(public))
+	for _, key := range public {
 		if len(key) != ed25519.PublicKeySize {
 			return fmt.Errorf("public key of %d bytes", len(key))
 		}
@@ -248,27 +258,27 @@ func (v *Verifier) Learn(told [][]byte, now time.Time) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	list := make([]toldKey, 0, len(keys)+len(v.told))
+	list := make([]learnedKey, 0, len(keys)+len(v.learned))
 	for _, key := range keys {
-		list = append(list, toldKey{key, now})
+		list = append(list, learnedKey{key, now})
 	}
-	for _, key := range *v.keys.Load() { // those that Set gave
-		if !slices.ContainsFunc(v.told, func(t toldKey) bool { return t.key.Equal(key) }) {
-			v.told = append(v.told, toldKey{key, now})
+	for _, key := range *v.keys.Load() { // adds the keys of Set
+		if !slices.ContainsFunc(v.learned, func(t learnedKey) bool { return t.key.Equal(key) }) {
+			v.learned = append(v.learned, learnedKey{key, now})
 		}
 	}
-	for _, t := range v.told {
+	for _, t := range v.learned {
 		if now.Sub(t.at) < keepKey && len(keys) < mostKeys && !slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(t.key) }) {
 			list, keys = append(list, t), append(keys, t.key)
 		}
 	}
-	v.told = list
+	v.learned = list
 	v.Set(keys...)
 	return nil
 }
 
-// Set replaces the keys. It panics on a key of a wrong length, which is for Learn to
-// refuse.
+// Set replaces the keys. It panics if a key has a wrong length. Use Learn for untrusted
+// keys.
 func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 	for _, key := range keys {
 		if len(key) != ed25519.PublicKeySize {
@@ -278,12 +288,12 @@ func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 	v.keys.Store(&keys)
 }
 
-// Ready reports whether there is a key to verify with.
+// Ready reports whether the verifier has a key.
 func (v *Verifier) Ready() bool { return len(*v.keys.Load()) > 0 }
 
-// Ticket returns what the ticket says, or ErrInvalid or ErrUnknownKey. Whether it names this node is for
-// the caller to check, and whether it has expired for the store. It costs a signature check for each key that is tried, 40 us, see
-// BenchmarkVerifyTicket.
+// Ticket returns the ticket's fields, or ErrInvalid or ErrUnknownKey. The caller checks
+// whether it is for this node, and the store whether it has expired. It costs up to one
+// signature check of 40 us per key; see BenchmarkVerifyTicket.
 func (v *Verifier) Ticket(s string) (Ticket, error) {
 	b, err := bytesOf(s)
 	if err != nil || len(b) < ed25519.SignatureSize {
@@ -314,8 +324,8 @@ func (v *Verifier) signed(body, signature []byte) bool {
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// bytesOf undoes text, and nothing else: one ticket has one spelling. Strict
-// refuses stray bits in the last character, but base64 skips line ends.
+// bytesOf is the inverse of text. It accepts no other form, so that a ticket has only one.
+// Strict refuses extra bits in the last character. base64 would skip line ends.
 func bytesOf(s string) ([]byte, error) {
 	if len(s) > maxInput || strings.ContainsAny(s, "\r\n") {
 		return nil, ErrInvalid

@@ -1,10 +1,8 @@
-// Package wait waits, in tests, for what must happen. It is for tests of every
-// package, and nothing else imports it.
+// Package wait has waits with time-outs for tests. Only tests import it.
 //
-// A machine that others use, too, may be ten times slower than alone, and a wait
-// that is bounded by what it usually takes fails then without a fault. So there is
-// one bound for all waits, which only a test that is stuck meets. It costs nothing
-// as long as what is awaited comes.
+// A shared machine may be ten times slower than usual. A test whose time-out is close to
+// the usual time then fails without a fault. So all waits have one long time-out, which
+// only a stuck test reaches. It costs nothing while tests pass.
 package wait
 
 import (
@@ -13,11 +11,11 @@ import (
 	"time"
 )
 
-// Limit bounds every wait for what must happen. It stays well below the time that
-// go test gives a package, so that the test says what it waited for.
+// Limit is the time-out of every wait. It is well below go test's time-out for a package,
+// so that the test reports what it waited for.
 const Limit = 2 * time.Minute
 
-// every is how often a condition is looked at.
+// every is the time between two calls of a condition.
 const every = 5 * time.Millisecond
 
 // Until blocks until ok returns true, and fails the test after Limit with what.
@@ -37,16 +35,16 @@ func Context(t testing.TB) context.Context {
 	return ctx
 }
 
-// Slack is how many times longer than promised something may take in a test: tests
-// share their machine with other tests, under the race detector.
+// Slack is how many times the promised time a test allows, because tests share their
+// machine with other tests and run under the race detector.
 const Slack = 3
 
-// round is how often Within looks.
+// round is the time between two calls of Within's condition.
 const round = 20 * time.Millisecond
 
-// Within blocks until ok returns true, fails the test if that takes much longer than
-// the promise, and returns how long it took. It counts its own rounds and not the
-// time: where the machine has no processor for the test, its rounds take longer, too.
+// Within blocks until ok returns true and returns how long that took. It fails the test
+// if that takes much longer than the promise. It counts its rounds instead of the time,
+// because its rounds also take longer when the machine is busy.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()

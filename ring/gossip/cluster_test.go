@@ -28,7 +28,7 @@ type testNode struct {
 	table *ring.Table
 	stop  context.CancelFunc
 	ended chan struct{} // closed when Run has returned
-	err   error         // of Run, once ended
+	err   error         // Run's error; read it after ended is closed
 }
 
 // startNode runs a node on a free loopback port; change may alter its Config.
@@ -63,14 +63,14 @@ func startNode(t *testing.T, id string, change func(*Config)) *testNode {
 	return n
 }
 
-// leave ends the node with a goodbye.
+// leave ends Run, which broadcasts that the node leaves.
 func (n *testNode) leave() {
 	n.stop()
 	<-n.ended
 }
 
-// testWriter passes lines to t.Log until the test ends: memberlist's timers outlive
-// its Shutdown.
+// testWriter passes lines to t.Log until the test ends, because memberlist's timers
+// outlive its Shutdown.
 type testWriter struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -105,7 +105,7 @@ func seeds(nodes ...*testNode) func(*Config) {
 	}
 }
 
-// await waits until the node's view is as ok says.
+// await waits until ok returns true for the node's view.
 func (n *testNode) await(t *testing.T, what string, ok func(*ring.View) bool) {
 	t.Helper()
 	timeout := time.After(wait.Limit)
@@ -146,16 +146,16 @@ func (n *testNode) awaitEnd(t *testing.T) error {
 	}
 }
 
-// eventually waits for a condition that no channel tells.
+// eventually waits for a condition without a channel.
 var eventually = wait.Until
 
-// A network that can be cut. Its nodes still listen on real sockets.
+// A network drops packets between its sides. Its nodes listen on real sockets.
 type network struct {
 	mu    sync.Mutex
 	sides map[string]int // by gossip address; 0 if missing
 }
 
-// split puts nodes on a side of their own.
+// split moves nodes to a side.
 func (n *network) split(side int, nodes ...*testNode) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -173,7 +173,7 @@ func (n *network) heal() {
 	n.sides = nil
 }
 
-// on returns the change of Config that puts a node on the network.
+// on changes a Config so that its node is on the network.
 func (n *network) on(c *Config) {
 	c.wrap = func(t memberlist.NodeAwareTransport) memberlist.NodeAwareTransport {
 		ip, port, err := t.FinalAdvertiseAddr("", 0)
@@ -199,7 +199,7 @@ func (c *cuttable) cut(to string) bool {
 
 func (c *cuttable) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
 	if c.cut(to.Addr) {
-		return time.Now(), nil // lost, as packets are
+		return time.Now(), nil // a lost packet is no error
 	}
 	return c.NodeAwareTransport.WriteToAddress(b, to)
 }
@@ -211,13 +211,13 @@ func (c *cuttable) DialAddressTimeout(to memberlist.Address, timeout time.Durati
 	return c.NodeAwareTransport.DialAddressTimeout(to, timeout)
 }
 
-// crash ends a node without a word.
+// crash ends a node without a broadcast that it leaves.
 func (n *network) crash(node *testNode) {
 	n.split(9, node)
 	node.leave()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.sides, node.Addr()) // whoever comes after it at this address
+	delete(n.sides, node.Addr()) // the next node at this address starts on side 0
 }
 
 // freeAddr returns a loopback address that is free for TCP and UDP.

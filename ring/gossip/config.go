@@ -19,41 +19,41 @@ import (
 // DefaultPort is the port of a gossip address that names none.
 const DefaultPort = 7946
 
-// Config says what a Gossip is made of. Self, Bind and Table are needed.
+// Config configures a Gossip. Self, Bind and Table are required.
 type Config struct {
-	Self    ring.Member // what is told of this node; Gossip is filled in
+	Self    ring.Member // this node; Run sets Gossip
 	Keys    *ring.Keys  // nil or without a key: loopback addresses only
 	Cluster string      // name that all members share, at most 255 bytes; may be empty
-	Table   *ring.Table // written by Run and nobody else
+	Table   *ring.Table // only Run writes it
 
 	Bind      string // IP:port to listen on, TCP and UDP; port 0 takes a free one
-	Advertise string // host or host:port under which others reach us; empty: found from Bind
+	Advertise string // host or host:port that others connect to; empty: derived from Bind
 
-	// Seeds are addresses of members, any of which is enough: host:port, a name
-	// with several addresses, dns+srv://name, file:///path (one a line) or
-	// exec:command (prints them). They are resolved anew at every try.
+	// Seeds are addresses of members. One that answers is enough. Each is host:port, a
+	// name with several addresses, dns+srv://name, file:///path (one per line) or
+	// exec:command (prints them). They are resolved again at every try.
 	Seeds []string
-	// More returns gossip addresses from another source, such as ZooKeeper, or an
-	// error if it cannot be asked. It is called before every try, must not block
-	// longer than its context, and may be nil.
+	// More returns gossip addresses from another source, such as ZooKeeper, or an error
+	// if that source does not answer. Gossip calls it before every try. It must not
+	// block longer than its context, and may be nil.
 	More func(context.Context) ([]string, error)
-	// Remember is the path of a file that keeps the members of the last day as
-	// further seeds for the next start. Empty: none.
+	// Remember is the path of a file that keeps the members of the last day, which are
+	// further seeds at the next start. Empty: no file.
 	Remember string
 
-	Bootstrap bool // ready without knowing anybody: the first node of a new cluster
-	Expect    int  // if above 0: ready when so many are known, or another one serves
+	Bootstrap bool // ready without any other member: the first node of a new cluster
+	Expect    int  // if above 0: ready when so many members are known, or another one serves
 
-	Logger     *slog.Logger          // nil is silent
-	Registerer prometheus.Registerer // nil is none
-	Resolver   Resolver              // nil is net.DefaultResolver
+	Logger     *slog.Logger          // nil: no logs
+	Registerer prometheus.Registerer // nil: no metrics are registered
+	Resolver   Resolver              // nil: net.DefaultResolver
 
-	// For tests: zero means the value that users get.
+	// For tests. Zero means the default.
 	rejoinEvery  time.Duration                                                     // 10 s
 	backoffFirst time.Duration                                                     // 1 s
-	reclaim      time.Duration                                                     // 1 s; a dead node's name is free after it
-	forgetDead   time.Duration                                                     // 30 s; memberlist stops gossiping to the dead
-	settled      time.Duration                                                     // 30 s; a ring this old may be compared
+	reclaim      time.Duration                                                     // 1 s; after it, a dead node's name is free
+	forgetDead   time.Duration                                                     // 30 s; after it, memberlist sends no gossip to a dead node
+	settled      time.Duration                                                     // 30 s; rings are compared after they were unchanged for it
 	loadEvery    func(members int) time.Duration                                   // ring.LoadInterval
 	wrap         func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport // none
 }
@@ -68,7 +68,7 @@ type Resolver interface {
 // without a cluster key.
 var ErrNoKey = errors.New("gossip beyond loopback needs a cluster key")
 
-// withDefaults returns c with every default filled in, or says what is wrong.
+// withDefaults returns c with all defaults, and an error if c is invalid.
 func (c Config) withDefaults() (Config, error) {
 	if c.Keys == nil {
 		c.Keys = ring.NewKeys()
@@ -120,50 +120,51 @@ func (c Config) check() error {
 		return fmt.Errorf("bind to %s: %w", c.Bind, ErrNoKey)
 	}
 	self := c.Self
-	self.Gossip = widestAddress // known once Run listens
+	self.Gossip = widestAddress // Run sets it when it listens
 	return self.Validate()
 }
 
-// widestAddress stands for the gossip address until it is known, so that New
-// already finds a member that would not fit memberlist's metadata.
+// widestAddress replaces the gossip address until it is known. So New returns an error
+// if the member may be too large for memberlist's metadata.
 const widestAddress = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"
 
-// timing sets how soon a dead node is known.
+// timing sets how fast a dead node is detected.
 //
-// memberlist probes one member every ProbeInterval, in a shuffled order. A
-// probe that fails takes all of ProbeInterval (ProbeTimeout for the direct
-// answer, the rest for the detours by UDP through others and by TCP). The
-// suspect then has
+// memberlist probes one member every ProbeInterval, in a shuffled order. A failed probe
+// takes a whole ProbeInterval: ProbeTimeout for the direct answer, and the rest for
+// indirect probes by UDP through others and for TCP. The suspect then has
 //
 //	SuspicionMult * max(1, log10(n)) * ProbeInterval
 //
-// to say that it lives. With SuspicionMult 2 no confirmation by others is
-// waited for (memberlist waits for SuspicionMult-2 of them), so with n members
-// this is 1 s up to n = 10, 2 s for 100 and 3 s for 1,000. Before it, some
-// member probes the dead one within 1 s at n = 3 and, by chance, earlier in a
-// larger cluster; and its probe takes 0.5 s. Together below 4 s, as long as the
-// prober is healthy: AwarenessMaxMultiplier lets it double its interval at most
-// when its own probes fail, which they do when several nodes die at once.
+// to refute that it is dead. memberlist waits for SuspicionMult-2 confirmations by
+// others, so with SuspicionMult 2 it waits for none. With n members the suspicion takes
+// 1 s up to n = 10, 2 s for 100 and 3 s for 1,000.
+//
+// Before that, a member probes the dead one within 1 s at n = 3, and on average earlier
+// in a larger cluster. Its probe takes 0.5 s. In total a dead node is detected in less
+// than 4 s if the prober is healthy. When several nodes die at once, the prober's own
+// probes fail and it lengthens its interval. AwarenessMaxMultiplier bounds that to twice
+// the interval.
 func timing(c *memberlist.Config) {
 	c.ProbeInterval = 500 * time.Millisecond
 	c.ProbeTimeout = 200 * time.Millisecond
 	c.SuspicionMult = 2
 	c.AwarenessMaxMultiplier = 2
-	// A restarted node that nobody joins is known by its new boot only after a
-	// push/pull: half of memberlist's default.
+	// If a node restarts and no node joins it, the others learn its new boot by a
+	// push/pull only. This is half of memberlist's default.
 	c.PushPullInterval = 15 * time.Second
-	// Of each of dialing, sending and receiving in a push/pull.
+	// For each of dialing, sending and receiving in a push/pull.
 	c.TCPTimeout = 2 * time.Second
 }
 
-// memberlistConfig returns what memberlist is started with, over t.
+// memberlistConfig returns memberlist's configuration, with transport t.
 func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise netip.AddrPort) (*memberlist.Config, error) {
 	c := memberlist.DefaultLANConfig()
 	timing(c)
 	c.Name = g.cfg.Self.ID
 	c.Label = g.cfg.Cluster
 	c.Transport = t
-	c.BindPort = int(advertise.Port()) // the port of an address without one
+	c.BindPort = int(advertise.Port()) // the default port of addresses to join
 	c.AdvertiseAddr, c.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
 	c.DeadNodeReclaimTime = g.cfg.reclaim
 	c.GossipToTheDeadTime = g.cfg.forgetDead
@@ -180,9 +181,9 @@ func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise net
 	return c, nil
 }
 
-// listen binds both sockets and returns the address that others shall use.
+// listen binds both sockets and returns the transport and the advertised address.
 func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, netip.AddrPort, error) {
-	bind := netip.MustParseAddrPort(g.cfg.Bind) // as check did
+	bind := netip.MustParseAddrPort(g.cfg.Bind) // check has parsed it
 	nc := &memberlist.NetTransportConfig{
 		BindAddrs: []string{bind.Addr().String()},
 		BindPort:  int(bind.Port()),
@@ -190,7 +191,7 @@ func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, net
 	}
 	t, err := memberlist.NewNetTransport(nc)
 	for try := 0; err != nil && bind.Port() == 0 && try < 10; try++ {
-		// The port that was free for TCP was taken for UDP.
+		// The port was free for TCP and in use for UDP.
 		t, err = memberlist.NewNetTransport(nc)
 	}
 	if err != nil {
@@ -207,8 +208,8 @@ func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, net
 	return t, advertise, nil
 }
 
-// closeUnread shuts a transport down that no memberlist reads from: what waits
-// in it to be read would keep it from ending.
+// closeUnread shuts down a transport that no memberlist reads from. It drains the
+// transport, because unread packets and connections would block Shutdown.
 func closeUnread(t memberlist.Transport) {
 	ended := make(chan struct{})
 	go func() {
@@ -226,7 +227,7 @@ func closeUnread(t memberlist.Transport) {
 	}
 }
 
-// advertised returns the address under which others reach t.
+// advertised returns the address that others use to reach t.
 func (g *Gossip) advertised(ctx context.Context, t *memberlist.NetTransport) (netip.AddrPort, error) {
 	host, port := g.cfg.Advertise, t.GetAutoBindPort()
 	if h, p, err := net.SplitHostPort(g.cfg.Advertise); err == nil {

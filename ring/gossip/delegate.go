@@ -7,26 +7,25 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// delegate is what memberlist calls. Alive, conflict and event methods are
-// called under memberlist's node lock: they take g.mu, call nothing of
-// memberlist and never wait.
+// delegate has the methods that memberlist calls. memberlist calls the alive, conflict
+// and event methods under its node lock. They take g.mu, do not call memberlist and do
+// not block.
 type delegate struct{ g *Gossip }
 
-var errForeign = errors.New("metadata is no sealed member of this cluster")
+var errForeign = errors.New("metadata is not a sealed member of this cluster")
 
-// NodeMeta returns the sealed member; New has checked that it fits.
+// NodeMeta returns the sealed member. New has checked that it is not too large.
 func (d *delegate) NodeMeta(int) []byte { return d.g.cfg.Keys.Seal(d.g.Self()) }
 
-// NotifyMsg has nothing to do: we send no messages of our own.
+// NotifyMsg does nothing, because no node sends messages of its own.
 func (d *delegate) NotifyMsg([]byte) {}
 
-// GetBroadcasts returns nothing: all we tell is metadata.
+// GetBroadcasts returns nothing, because nodes broadcast metadata only.
 func (d *delegate) GetBroadcasts(int, int) [][]byte { return nil }
 
-// NotifyAlive refuses a node whose metadata is not sealed by a key of ours or
-// bears another name. About our own name there is nothing to check, because
-// memberlist refutes what is not true; but whoever tells that we live at our
-// address has accepted us.
+// NotifyAlive refuses a node whose metadata is not sealed by one of our keys, or has
+// another name. A message about our own name needs no check, because memberlist refutes
+// wrong ones. If such a message has our address, its sender has confirmed us.
 func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == d.g.cfg.Self.ID {
 		d.g.confirm(nodeAddr(n).String())
@@ -40,18 +39,18 @@ func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	return errForeign
 }
 
-// confirm takes note of a node that holds us to be at addr.
+// confirm stores that another node has confirmed us, if addr is our gossip address.
 func (g *Gossip) confirm(addr string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.telling || g.accepted || addr != g.self.Gossip {
+	if g.announcing || g.accepted || addr != g.self.Gossip {
 		return
 	}
 	g.accepted, g.doubt = true, ""
 	signal(g.dirty)
 }
 
-// refuse counts a node that is not believed and logs it once a name.
+// refuse counts a node that was refused, and logs it once per name.
 func (g *Gossip) refuse(n *memberlist.Node, err error) {
 	g.metrics.refused.Inc()
 	if g.firstTime(g.refused, n.Name) {
@@ -59,8 +58,7 @@ func (g *Gossip) refuse(n *memberlist.Node, err error) {
 	}
 }
 
-// maxLogged bounds what is remembered to log a thing once: names come from
-// the network.
+// maxLogged bounds the maps of logged names, because names come from the network.
 const maxLogged = 1000
 
 func (g *Gossip) firstTime(logged map[string]bool, name string) bool {
@@ -73,10 +71,10 @@ func (g *Gossip) firstTime(logged map[string]bool, name string) bool {
 	return true
 }
 
-// NotifyJoin takes a member in, be it new, or back from the dead.
+// NotifyJoin adds a member, which is new or was dead before.
 func (d *delegate) NotifyJoin(n *memberlist.Node) { d.g.learn(n, "member joined") }
 
-// NotifyUpdate takes over what a member says anew.
+// NotifyUpdate stores a member's new metadata.
 func (d *delegate) NotifyUpdate(n *memberlist.Node) { d.g.learn(n, "") }
 
 func (g *Gossip) learn(n *memberlist.Node, event string) {
@@ -97,7 +95,7 @@ func (g *Gossip) learn(n *memberlist.Node, event string) {
 	signal(g.dirty)
 }
 
-// NotifyLeave forgets a member that is dead or said goodbye.
+// NotifyLeave removes a member that is dead or has left.
 func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	g := d.g
 	if n.Name == g.cfg.Self.ID {
@@ -110,8 +108,7 @@ func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	signal(g.dirty)
 }
 
-// NotifyConflict is told of a second address for a name. memberlist has already
-// kept the first.
+// NotifyConflict handles a second address for a name. memberlist keeps the first one.
 func (d *delegate) NotifyConflict(existing, other *memberlist.Node) {
 	g := d.g
 	if existing.Name != g.cfg.Self.ID {
@@ -139,7 +136,7 @@ var (
 	_ memberlist.ConflictDelegate = (*delegate)(nil)
 )
 
-// live returns the gossip addresses of all others that live.
+// live returns the gossip addresses of all other living members.
 func (g *Gossip) live() map[netip.AddrPort]bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,8 +1,8 @@
-// Package gossip tells the members of the cluster about each other: it runs
-// hashicorp/memberlist and writes what it learns into a [ring.Table]. Nothing
-// else in the project knows memberlist.
+// Package gossip keeps the list of the cluster's members by gossip. It runs
+// hashicorp/memberlist and writes the members into a [ring.Table]. No other package
+// imports memberlist.
 //
-// A program wires it so:
+// A program uses it like this:
 //
 //	keys := ring.NewKeys(clusterKey)
 //	table := ring.NewTable()
@@ -16,38 +16,39 @@
 //
 // and mirror.NewPublisher takes g.Self.
 //
-// # Who is believed
+// # Authentication
 //
-// Gossip is encrypted under the cluster key, and every member's metadata is a
-// sealed [ring.Member] whose id is the node's name: what is not sealed by a key
-// of ours never enters the table. The cluster's name is memberlist's label, so
-// that staging does not join production by a wrong address.
+// Gossip is encrypted under the cluster key. Every member's metadata is a sealed
+// [ring.Member] whose id is the node's name. Metadata that no key of this cluster
+// sealed never enters the table. The cluster's name is memberlist's label, so that
+// staging does not join production by a wrong address.
 //
 // # Two nodes with one name
 //
-// memberlist lets a name belong to whoever had it first and tells a conflict
-// only to a delegate; to the newcomer Join looks like a success. So a node is
-// not ready before another one has told it that it lives at its address. When it
-// hears that its name stands for another address, it asks that address itself:
-// if a node answers there under our name with another boot, the younger of the
-// two gives up with ErrNameTaken, without a word of goodbye, which would say
-// that the name has left. If nobody answers, it is a node of ours that crashed:
-// we join again every second until the others know that.
+// In memberlist a name belongs to the first node that used it. memberlist reports a
+// conflict only to a delegate, and Join succeeds for the second node. So a node is not
+// ready before another one has confirmed that it lives at its address.
+//
+// If others have another address for its name, the node joins that address itself. If
+// a node answers there under the same name with another boot, the younger of the two
+// ends with ErrNameTaken. It does not broadcast that it leaves, because the others would
+// take that for the older node. If no node answers, the address is that of a crashed
+// node. Then this node joins again every second until the others know that.
 //
 // # Staying together
 //
-// memberlist forgets a dead node, and with it the other side of a long split;
-// and of two nodes that start at once with each other as seed each may find
-// nobody. So a node that is alone tries its seeds again and again, and one that
-// is not tries every ten seconds one address that it knows and does not see
-// among the members: a seed, resolved anew; a member of the last day; whatever
-// Config.More returns.
+// memberlist forgets a dead node, and so it forgets the other side of a long network
+// split. Two nodes that start at the same time with each other as seed may both find no
+// member. So a node without members tries its seeds again and again. A node with members
+// tries one address every ten seconds that belongs to no member it sees. Such an address
+// is a seed, resolved again, a member of the last day, or one that Config.More returns.
 //
 // # Goroutines and locks
 //
-// Run has two goroutines of its own (one publishes, one joins; a round of
-// joining has up to three more) beside memberlist's, and ends them all; a
-// push/pull that memberlist has under way may outlive Run by a few seconds.
-// memberlist calls the delegates under its node lock, under which they take mu;
-// so nothing here calls memberlist while it holds mu. tellMu comes before both.
+// Run has two goroutines of its own beside memberlist's. One publishes and one joins; a
+// round of joining has up to three more. Run ends them all. But a push/pull that
+// memberlist has begun may outlive Run by a few seconds.
+//
+// memberlist calls the delegates under its node lock, and they take mu. So no method
+// calls memberlist while it holds mu. announceMu is taken before both.
 package gossip

@@ -18,62 +18,64 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Sentinels of Run.
+// Errors that Run wraps.
 var (
-	// ErrNameTaken: another living node has this node's id, and had it first.
+	// ErrNameTaken means that another living node has this node's id, and had it first.
 	ErrNameTaken = errors.New("another node has this id")
-	// ErrWrongKey: a seed answered, and the two have no cluster key in common.
+	// ErrWrongKey means that a seed answered and has no cluster key in common with this
+	// node.
 	ErrWrongKey = errors.New("a seed has another cluster key")
 )
 
-// leaveTimeout bounds the goodbye, which is repeated a few times every 200 ms.
+// leaveTimeout bounds how long memberlist broadcasts that this node leaves, which it
+// repeats every 200 ms.
 const leaveTimeout = 2 * time.Second
 
-// Gossip is this node's place in the cluster. Make it with New, and Run it once.
+// Gossip is this node's membership in the cluster. Make it with New, and call Run once.
 type Gossip struct {
 	// Set by New.
 	cfg       Config
 	log       *slog.Logger
 	metrics   *metrics
 	listening chan struct{} // closed when list, keyring, own and Addr are set
-	dirty     chan struct{} // cap 1: the table is behind
-	loaded    chan struct{} // cap 1: the load is not told
-	doubted   chan struct{} // cap 1: our name may be taken
+	dirty     chan struct{} // cap 1: the table is out of date
+	loaded    chan struct{} // cap 1: the load has changed and was not announced
+	doubted   chan struct{} // cap 1: another node may have our name
 
 	// Set by Run before memberlist starts or before listening is closed.
 	stop    context.CancelCauseFunc
 	started time.Time
 	list    *memberlist.Memberlist
 	keyring *memberlist.Keyring // nil without a key
-	own     []netip.AddrPort    // addresses that are ourselves
+	own     []netip.AddrPort    // this node's addresses
 
-	tellMu sync.Mutex // one telling at a time, or an older one could win
+	announceMu sync.Mutex // serialises announce, so that an older state does not replace a newer one
 
 	// Guarded by mu.
-	mu       sync.Mutex
-	self     ring.Member
-	peers    map[string]peer // all others that live, by id
-	seen     seenMembers     // of the last day, for the next start
-	ready    bool            // stays true once it is
-	doubt    string          // address of another node under our name, or empty
-	accepted bool            // another node has told us that we live at our address
-	telling  bool            // what memberlist says of us comes from ourselves
-	first    bool            // Config.More knows nobody but us
-	toldLoad time.Time       // when the load was last told
-	refused  map[string]bool // names without a valid MAC that the log has
-	clashed  map[string]bool // names of others in conflict that the log has
-	ringSig  uint64          // signature of the table's ring
-	ringAge  time.Time       // since when
+	mu         sync.Mutex
+	self       ring.Member
+	peers      map[string]peer // all other living members, by id
+	seen       seenMembers     // of the last day, for the next start
+	ready      bool            // never goes back to false
+	doubt      string          // gossip address of another node with our name, or empty
+	accepted   bool            // another node has confirmed that we live at our address
+	announcing bool            // a NotifyAlive about us is our own announcement
+	first      bool            // Config.More knows no other member
+	announced  time.Time       // when the load was last announced
+	refused    map[string]bool // names whose refusal was logged
+	clashed    map[string]bool // names of other nodes whose conflict was logged
+	ringSig    uint64          // signature of the table's ring
+	ringAge    time.Time       // when the table got that ring
 }
 
-// A peer is another member and where its gossip is.
+// A peer is another member and its gossip address.
 type peer struct {
 	member ring.Member
 	addr   netip.AddrPort
 }
 
-// New returns a Gossip that has not started. Errors say what is wrong with c;
-// they wrap ErrNoKey or ring.ErrInvalid where that is it.
+// New returns a Gossip that has not started. It returns an error if c is invalid, which
+// wraps ErrNoKey or ring.ErrInvalid where one of them is the cause.
 func New(c Config) (*Gossip, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -94,10 +96,11 @@ func New(c Config) (*Gossip, error) {
 	}, nil
 }
 
-// Run listens, joins and stays joined until ctx ends; then it says goodbye,
-// which takes at most 2 s, and returns nil. It returns early when it cannot
-// listen, with ErrNameTaken, and before it is ready with ErrWrongKey. A seed
-// that does not answer is no error: Run tries on.
+// Run listens, joins and stays joined until ctx ends. Then it broadcasts that it leaves,
+// for at most 2 s, and returns nil.
+//
+// It returns an error early if it cannot listen, or with ErrNameTaken. Before it is
+// ready it may return ErrWrongKey. If a seed does not answer, Run tries it again.
 func (g *Gossip) Run(ctx context.Context) error {
 	ctx, g.stop = context.WithCancelCause(ctx)
 	defer g.stop(nil)
@@ -117,13 +120,13 @@ func (g *Gossip) Run(ctx context.Context) error {
 	err := context.Cause(ctx)
 	failed := errors.Is(err, ErrNameTaken) || errors.Is(err, ErrWrongKey)
 	if !failed {
-		// After ErrNameTaken a goodbye would be understood as the other's.
+		// After ErrNameTaken the others would think that the node which keeps the name leaves.
 		if err := g.list.Leave(leaveTimeout); err != nil {
-			g.log.Warn("gossip goodbye not sent", "err", err)
+			g.log.Warn("gossip leave not sent", "err", err)
 		}
 	}
 	if err := g.list.Shutdown(); err != nil {
-		g.log.Warn("gossip shutdown", "err", err)
+		g.log.Warn("gossip shutdown failed", "err", err)
 	}
 	if failed {
 		return err
@@ -145,9 +148,9 @@ func (g *Gossip) start(ctx context.Context) error {
 	c, err := g.memberlistConfig(t, advertise)
 	if err == nil {
 		g.keyring = c.Keyring
-		g.setTelling(true) // Create tells us, as tell does
+		g.setAnnouncing(true) // Create announces this node, as announce does
 		g.list, err = memberlist.Create(c)
-		g.setTelling(false)
+		g.setAnnouncing(false)
 	}
 	if err != nil {
 		closeUnread(t)
@@ -157,7 +160,7 @@ func (g *Gossip) start(ctx context.Context) error {
 	return nil
 }
 
-// ownAddresses returns the addresses at which we would find ourselves.
+// ownAddresses returns the addresses of this node, which it must not join.
 func ownAddresses(advertise netip.AddrPort, bind string) []netip.AddrPort {
 	own := []netip.AddrPort{advertise}
 	b := netip.MustParseAddrPort(bind)
@@ -167,7 +170,7 @@ func ownAddresses(advertise netip.AddrPort, bind string) []netip.AddrPort {
 	if !b.Addr().IsUnspecified() {
 		return append(own, b)
 	}
-	addrs, _ := net.InterfaceAddrs() // none: only the advertised one is known
+	addrs, _ := net.InterfaceAddrs() // after an error only the advertised address is known
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
 			own = append(own, netip.AddrPortFrom(p.Addr().Unmap(), b.Port()))
@@ -176,32 +179,35 @@ func ownAddresses(advertise netip.AddrPort, bind string) []netip.AddrPort {
 	return own
 }
 
-// Listening returns a channel that is closed once Run listens. It stays open
-// if Run cannot.
+// Listening returns a channel that is closed when Run listens. It stays open if Run
+// cannot listen.
 func (g *Gossip) Listening() <-chan struct{} { return g.listening }
 
 // Addr returns the address that others join, host:port, and "" before
 // Listening is closed.
 func (g *Gossip) Addr() string { return g.Self().Gossip }
 
-// Self returns this node as it is told now.
+// Self returns this node's current member.
 func (g *Gossip) Self() ring.Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.self
 }
 
-// Ready reports whether this node has found its cluster, and if not, why. It is
-// never ready by mere time, which is how two clusters are made, and stays ready
-// when it loses the others:
+// Ready reports whether this node has found its cluster, and the reason if it has not. A
+// node does not become ready after a time-out, because that could make two clusters. It
+// stays ready if it loses the other members. It becomes ready
 //
-//   - told to Bootstrap, or without any source of seeds: once it listens;
-//   - with Expect: once it knows so many, itself counted, or another one serves;
-//   - with Seeds: once it knows another member;
-//   - with More alone: so too, or once More has answered and knows nobody else.
+//   - with Bootstrap, or without any source of seeds, when it listens;
+//   - with Expect, when it knows so many members, including itself, or another member
+//     serves;
+//   - with Seeds, when it knows another member;
+//   - with More alone, when it knows another member, or when More has answered and
+//     knows no other member.
 //
-// To know others is not enough while none of them has told us back that we live
-// at our address: they may hold a node that crashed, or a living one, for us.
+// A node that knows other members also needs a confirmation by one of them that it
+// lives at its address. Without one, they may take another node for it, which is alive
+// or has crashed.
 func (g *Gossip) Ready() (ok bool, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -215,7 +221,7 @@ func (g *Gossip) readyLocked() (ok bool, reason string) {
 	case g.ready:
 		return true, ""
 	case g.doubt != "":
-		return false, "the id stands for " + g.doubt + " too"
+		return false, "another node at " + g.doubt + " has this id"
 	case g.cfg.Bootstrap:
 	case g.cfg.Expect > 0 && len(g.peers)+1 < g.cfg.Expect && !g.anyServesLocked():
 		return false, "knows " + strconv.Itoa(len(g.peers)+1) + " of " + strconv.Itoa(g.cfg.Expect) + " expected members"
@@ -225,7 +231,7 @@ func (g *Gossip) readyLocked() (ok bool, reason string) {
 	case len(g.cfg.Seeds) > 0:
 		return false, "no seed has answered"
 	case g.cfg.More != nil && !g.first:
-		return false, "no member has answered, or where they stand cannot be read"
+		return false, "no member has answered, or the list of members cannot be read"
 	}
 	return true, ""
 }
@@ -239,10 +245,10 @@ func (g *Gossip) anyServesLocked() bool {
 	return false
 }
 
-// Rotate replaces the cluster keys: gossip is encrypted and members are sealed
-// with the first, and any is accepted. It acts on Config.Keys too, and so on
-// all that share them. See ring.Keys.Set for the steps of a rotation. It fails
-// if this node runs without a key or none is given.
+// Rotate replaces the cluster keys. The first key encrypts gossip and seals members, and
+// all of them are accepted. It also sets Config.Keys, which other parts of the process
+// may share. See ring.Keys.Set for the steps of a rotation. It returns an error if this
+// node runs without a key, if no key is given, or before Listening is closed.
 func (g *Gossip) Rotate(cluster ...[]byte) error {
 	next := ring.NewKeys(cluster...).Derive("gossip")
 	select {
@@ -257,16 +263,16 @@ func (g *Gossip) Rotate(cluster ...[]byte) error {
 		return fmt.Errorf("rotate keys: %w", err)
 	}
 	g.cfg.Keys.Set(cluster...)
-	g.tell() // sealed anew
+	g.announce() // with the new seal
 	g.log.Info("cluster keys rotated", "keys", len(next))
 	return nil
 }
 
-// useOnly makes the keyring hold keys and no other, the first as its primary.
+// useOnly makes the keyring hold exactly keys, the first as its primary key.
 //
-// memberlist reads the keyring's slice without its lock, and RemoveKey moves
-// what stands behind the removed key within it. So what is to go is brought to
-// the end first, where nothing stands behind it.
+// memberlist reads the keyring's slice without its lock, and RemoveKey moves all keys
+// behind the removed one. So useOnly first moves the keys to remove to the end, where no
+// key is behind them.
 func useOnly(keyring *memberlist.Keyring, keys [][]byte) error {
 	for _, key := range keys {
 		if err := keyring.AddKey(key); err != nil {
@@ -276,7 +282,7 @@ func useOnly(keyring *memberlist.Keyring, keys [][]byte) error {
 	unwanted := func(key []byte) bool { return !containsKey(keys, key) }
 	if slices.ContainsFunc(keyring.GetKeys(), unwanted) {
 		for _, key := range slices.Backward(keys) {
-			_ = keyring.UseKey(key) // it was added
+			_ = keyring.UseKey(key) // AddKey has added it
 		}
 	}
 	if err := keyring.UseKey(keys[0]); err != nil {

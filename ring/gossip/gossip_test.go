@@ -36,8 +36,7 @@ func TestAnyMemberIsASeed(t *testing.T) {
 	all[4].awaitMembers(t, "a", "b", "d", "e")
 }
 
-// memberlist's Join gives up if nobody listens yet, and takes our own address
-// for a member.
+// memberlist's Join fails if no node listens yet, and joins this node's own address.
 func TestTwoThatStartAtOnceFindEachOther(t *testing.T) {
 	addrs := []string{freeAddr(t), freeAddr(t)}
 	var nodes []*testNode
@@ -80,7 +79,7 @@ func TestReadyNeverComesByTime(t *testing.T) {
 				n.awaitReady(t)
 				return
 			}
-			if n.cfg.Expect == 0 && n.cfg.Seeds != nil { // several tries have failed
+			if n.cfg.Expect == 0 && n.cfg.Seeds != nil { // until several tries have failed
 				eventually(t, "a third try", func() bool {
 					return testutil.ToFloat64(n.metrics.joins.WithLabelValues("failed")) >= 3
 				})
@@ -148,9 +147,9 @@ func TestDeadNodeIsKnownWithinFourSeconds(t *testing.T) {
 	a.awaitMembers(t, "a", "b")
 	b.awaitMembers(t, "a", "b")
 	if took := time.Since(start); took > 4*time.Second {
-		t.Errorf("a dead node was known after %v, want 4 s", took)
+		t.Errorf("a dead node was detected after %v, want 4 s", took)
 	} else {
-		t.Logf("known after %v", took)
+		t.Logf("detected after %v", took)
 	}
 }
 
@@ -179,7 +178,7 @@ func TestOtherClusterNameStaysOut(t *testing.T) {
 		c.backoffFirst = time.Millisecond
 		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
 	})
-	eventually(t, "a hint at the cluster's name", func() bool { return lines.count("is its cluster name the same?") > 0 })
+	eventually(t, "a hint at the cluster's name", func() bool { return lines.count("is the cluster name the same?") > 0 })
 	eventually(t, "more tries", func() bool { return testutil.ToFloat64(b.metrics.joins.WithLabelValues("failed")) > 3 })
 	if ok, _ := b.Ready(); ok || len(a.table.Current().Members()) != 1 {
 		t.Error("a node of another cluster joined")
@@ -222,7 +221,7 @@ func TestBadMACNeverEntersTheTable(t *testing.T) {
 		"junk":         []byte("junk"),
 		"no-mac":       ring.Seal(real, nil),
 		"foreign":      ring.Seal(real, ring.MemberKey([]byte("another cluster's"))),
-		"anothers-own": b.cfg.Keys.Seal(real), // a true member's words under another name
+		"anothers-own": b.cfg.Keys.Seal(real), // a real member's metadata under another name
 	} {
 		intruder := startRaw(t, name, meta, a.cfg.Keys)
 		before := testutil.ToFloat64(a.metrics.refused)
@@ -241,7 +240,7 @@ func TestBadMACNeverEntersTheTable(t *testing.T) {
 }
 
 // startRaw starts a memberlist node that knows the cluster's encryption key and
-// tells any metadata.
+// has any metadata.
 func startRaw(t *testing.T, name string, meta []byte, keys *ring.Keys) *memberlist.Memberlist {
 	t.Helper()
 	c := memberlist.DefaultLocalConfig()
@@ -280,17 +279,17 @@ func TestLoadIsToldAtABoundedRate(t *testing.T) {
 		b.SetLoad(step + 1)
 		b.await(t, "its own load at once", func(v *ring.View) bool { return load(v) == step+1 })
 		seen[load(a.table.Current())] = true
-		time.Sleep(every / 20) // the load of a node changes as time goes
+		time.Sleep(every / 20) // a load changes as time passes
 	}
 	a.await(t, "the last load", func(v *ring.View) bool { return load(v) == 40 })
 	if most := int(time.Since(start)/every) + 2; len(seen) > most {
-		t.Errorf("%d loads were told in %v, want at most %d", len(seen), time.Since(start), most)
+		t.Errorf("%d loads were announced in %v, want at most %d", len(seen), time.Since(start), most)
 	}
 	b.SetState(ring.Draining)
 	a.await(t, "the state", func(v *ring.View) bool { m, _ := v.Member("b"); return m.State == ring.Draining })
 }
 
-// memberlist forgets the dead, and with them the other side of a long split.
+// memberlist forgets dead nodes, and so the other side of a long network split.
 func TestSplitHeals(t *testing.T) {
 	var net network
 	quick := func(c *Config) {
@@ -313,7 +312,7 @@ func TestSplitHeals(t *testing.T) {
 			n.awaitMembers(t, "c", "d")
 		}
 	}
-	for _, n := range nodes { // nobody gossips to the dead any more
+	for _, n := range nodes { // then no node sends gossip to the dead ones
 		eventually(t, "the dead forgotten", func() bool { return n.list.NumMembers() == 2 })
 	}
 	net.heal()
@@ -335,24 +334,24 @@ func TestRestartRemembersMembers(t *testing.T) {
 	a.await(t, "the new boot", func(v *ring.View) bool { m, _ := v.Member("b"); return m.Boot == again.Self().Boot })
 }
 
-func TestRingsThatDifferForLongAreTold(t *testing.T) {
+func TestRingsThatDifferForLongAreCounted(t *testing.T) {
 	n := startNode(t, "a", func(c *Config) { c.settled = 50 * time.Millisecond })
 	d := &delegate{n.Gossip}
-	told := func() float64 { return testutil.ToFloat64(n.metrics.disagreements) }
+	count := func() float64 { return testutil.ToFloat64(n.metrics.disagreements) }
 	mine, _ := decodeExchange(d.LocalState(false))
 	peer := exchange{boot: 1, sig: mine.sig + 1, sigAge: time.Minute, id: "b"}
-	eventually(t, "told", func() bool { d.MergeRemoteState(peer.encode(), false); return told() > 0 })
-	before := told()
+	eventually(t, "a count", func() bool { d.MergeRemoteState(peer.encode(), false); return count() > 0 })
+	before := count()
 	for name, e := range map[string]exchange{
 		"same ring":  {boot: 1, sig: mine.sig, sigAge: time.Minute, id: "b"},
 		"young ring": {boot: 1, sig: mine.sig + 1, sigAge: time.Millisecond, id: "b"},
 	} {
-		if d.MergeRemoteState(e.encode(), false); told() != before {
-			t.Errorf("%s: told as a disagreement", name)
+		if d.MergeRemoteState(e.encode(), false); count() != before {
+			t.Errorf("%s: counted as a disagreement", name)
 		}
 	}
-	if d.MergeRemoteState(peer.encode(), true); told() != before {
-		t.Error("two clusters that meet are told as a disagreement")
+	if d.MergeRemoteState(peer.encode(), true); count() != before {
+		t.Error("two clusters that join are counted as a disagreement")
 	}
 }
 
@@ -366,10 +365,10 @@ func TestKeysRotateWithoutARestart(t *testing.T) {
 			if err := n.Rotate(step...); err != nil {
 				t.Fatal(err)
 			}
-			// What is told with only one side rotated arrives.
+			// It arrives although only one side has rotated.
 			load := 1 + 10*i + j
 			n.SetLoad(load)
-			n.tell()
+			n.announce()
 			for _, other := range both {
 				other.await(t, fmt.Sprintf("load %d of %s", load, n.Self().ID), func(v *ring.View) bool {
 					m, _ := v.Member(n.Self().ID)

@@ -11,25 +11,16 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cim-go/cim/proto/retry"
 )
 
 const (
-	joinWidth   = 3 // addresses tried at once
+	joinWidth   = 3 // addresses to join at the same time
 	backoffLast = 30 * time.Second
 )
 
-// backoff returns how long to wait after so many rounds in vain: anything up to
-// a bound that doubles from first to 30 s (full jitter), so that nodes that
-// start together do not try together.
-func backoff(first time.Duration, rounds int) time.Duration {
-	most := backoffLast
-	if rounds < 16 {
-		most = min(most, first<<rounds)
-	}
-	return rand.N(most)
-}
-
-// joinLoop keeps this node joined; see "Staying together" in doc.go.
+// joinLoop keeps this node joined. See "Staying together" in doc.go.
 func (g *Gossip) joinLoop(ctx context.Context) {
 	j := &joiner{Gossip: g}
 	for ctx.Err() == nil {
@@ -42,17 +33,17 @@ func (g *Gossip) joinLoop(ctx context.Context) {
 	}
 }
 
-// A joiner is what joinLoop remembers from step to step.
+// A joiner is the state of joinLoop.
 type joiner struct {
 	*Gossip
-	rounds int    // in vain, one after another
-	told   string // the last error that the log has
+	rounds int    // consecutive rounds without a member
+	logged string // the last error that was logged
 }
 
-// step does what is next and returns how long to wait after it.
+// step runs one round of joinLoop and returns how long to wait before the next.
 func (j *joiner) step(ctx context.Context) time.Duration {
-	if !j.known(ctx) {
-		drain(j.doubted) // raised again by the asking itself
+	if !j.confirmed(ctx) {
+		drain(j.doubted) // confirmed may have filled it again
 		return j.cfg.backoffFirst
 	}
 	defer j.remember(time.Now())
@@ -65,39 +56,41 @@ func (j *joiner) step(ctx context.Context) time.Duration {
 	}
 	joined, failed := j.join(ctx, all)
 	if len(j.live()) > 0 {
-		j.rounds, j.told = 0, ""
-		return j.cfg.backoffFirst // to see whether we are known
+		j.rounds, j.logged = 0, ""
+		return j.cfg.backoffFirst // the next step checks that a member has confirmed us
 	}
 	if len(all) == 0 && err == nil {
 		return j.cfg.rejoinEvery
 	}
 	if joined {
-		err = errors.Join(err, errors.New("whoever answered is no other member"))
+		err = errors.Join(err, errors.New("the addresses that answered are of no other member"))
 	}
 	ready, _ := j.Ready()
 	for _, f := range failed {
 		err = errors.Join(err, f.err)
-		if errors.Is(f.err, ErrWrongKey) && seeds[f.addr] && !ready { // at start; later it is only told
+		if errors.Is(f.err, ErrWrongKey) && seeds[f.addr] && !ready { // once this node is ready, the error is only logged
 			j.stop(f.err)
 			return 0
 		}
 	}
 	j.report(err, len(all))
 	j.rounds++
-	return backoff(j.cfg.backoffFirst, j.rounds-1)
+	return retry.Delay(j.rounds-1, j.cfg.backoffFirst, backoffLast, rand.Float64())
 }
 
-// report logs why nobody was found, at once when the reason is a new one.
+// report logs why no member was found: as a warning if the reason is new, else for
+// debugging.
 func (j *joiner) report(err error, tried int) {
-	if text := fmt.Sprint(err); text != j.told {
-		j.told = text
+	if text := fmt.Sprint(err); text != j.logged {
+		j.logged = text
 		j.log.Warn("no member found", "tried", tried, "err", err)
 		return
 	}
 	j.log.Debug("no member found", "tried", tried, "err", err)
 }
 
-// rejoin tries one address that stands for no member we see.
+// rejoin joins one random address of all that is not in live, the addresses of the
+// living members.
 func (j *joiner) rejoin(all []netip.AddrPort, live map[netip.AddrPort]bool) {
 	unseen := slices.DeleteFunc(all, func(a netip.AddrPort) bool { return live[a] })
 	if len(unseen) == 0 {
@@ -109,13 +102,14 @@ func (j *joiner) rejoin(all []netip.AddrPort, live map[netip.AddrPort]bool) {
 	}
 }
 
-// failure is an address that did not let us in.
+// failure is an address that this node could not join.
 type failure struct {
 	addr netip.AddrPort
 	err  error
 }
 
-// join tries addresses in random order, three at once, until one has let us in.
+// join joins addresses in random order, three at a time, until one succeeds. It blocks
+// for up to 2 s per three addresses.
 func (g *Gossip) join(ctx context.Context, addrs []netip.AddrPort) (joined bool, failed []failure) {
 	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	for some := range slices.Chunk(addrs, joinWidth) {
@@ -139,8 +133,8 @@ func (g *Gossip) join(ctx context.Context, addrs []netip.AddrPort) (joined bool,
 	return joined, failed
 }
 
-// joinOne exchanges all state with the node at addr. It blocks for 2 s where
-// nobody answers. An error wraps ErrWrongKey if that is it.
+// joinOne exchanges all state with the node at addr. It blocks for 2 s if no node
+// answers. The error wraps ErrWrongKey if the keys differ.
 func (g *Gossip) joinOne(addr netip.AddrPort) error {
 	_, err := g.list.Join([]string{addr.String()})
 	if err == nil {
@@ -151,8 +145,8 @@ func (g *Gossip) joinOne(addr netip.AddrPort) error {
 	return fmt.Errorf("join %s: %w", addr, explain(err))
 }
 
-// explain turns what memberlist says into what is wrong. It has no sentinels,
-// and joins what it says in several lines.
+// explain replaces memberlist's error by a short one with the cause. memberlist has no
+// sentinel errors, so explain compares texts.
 func explain(err error) error {
 	text := strings.ToLower(err.Error())
 	switch {
@@ -161,26 +155,27 @@ func explain(err error) error {
 		strings.Contains(text, "encryption is not configured"):
 		return ErrWrongKey
 	case strings.Contains(text, "eof"), strings.Contains(text, "connection reset"):
-		return errors.New("hung up without an answer; is its cluster name the same?")
+		return errors.New("connection closed without an answer; is the cluster name the same?")
 	case strings.Contains(text, "connection refused"):
 		return errors.New("connection refused")
 	case strings.Contains(text, "i/o timeout"):
-		return errors.New("no answer in time")
+		return errors.New("timed out without an answer")
 	}
 	return err
 }
 
-// known reports whether the members we know hold us to be at our address, which
-// joining one of them again brings out and about. If it is in doubt because a
-// node elsewhere has our name, that node is asked first: if it answers,
-// meetDouble settles who keeps the name, and if it does not, our name is free
-// as soon as the others find it dead.
-func (g *Gossip) known(ctx context.Context) bool {
+// confirmed reports whether another member has confirmed that we live at our address.
+// If not, it joins the living members again, which makes them confirm it.
+//
+// If a node at another address has our name, confirmed joins that node first. If that
+// node answers, resolveName decides which one keeps the name. If it does not answer, the
+// name is free when the others find that node dead.
+func (g *Gossip) confirmed(ctx context.Context) bool {
 	g.mu.Lock()
 	doubt, accepted := g.doubt, g.accepted
 	g.mu.Unlock()
 	if addr, err := netip.ParseAddrPort(doubt); err == nil {
-		_ = g.joinOne(addr) // an answer comes to MergeRemoteState
+		_ = g.joinOne(addr) // MergeRemoteState handles the answer
 	}
 	live := slices.Collect(maps.Keys(g.live()))
 	if accepted || len(live) == 0 || ctx.Err() != nil {

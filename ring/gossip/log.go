@@ -13,13 +13,12 @@ import (
 const (
 	maxLogLine    = 300 // bytes; memberlist prints whole metadata
 	warningsEvery = time.Minute
-	warningsMost  = 10 // within warningsEvery; strangers' packets cause one each
+	warningsMost  = 10 // per warningsEvery; each packet of a stranger causes one
 )
 
-// newLogger returns the logger that memberlist writes to. Its levels are its
-// own: what it calls an error is the network or a peer that misbehaves, so a
-// warning here. Beyond ten a minute, and for what we log better ourselves, a
-// line is for debugging.
+// newLogger returns a logger for memberlist. memberlist's errors are faults of the
+// network or of a peer, so they are warnings here. After ten warnings in a minute, and
+// for events that this package logs itself, lines have the level debug.
 func newLogger(to *slog.Logger) *log.Logger {
 	return log.New(&logWriter{log: to}, "", 0)
 }
@@ -33,7 +32,7 @@ type logWriter struct {
 	count int
 }
 
-// Write takes one line.
+// Write logs one line.
 func (w *logWriter) Write(line []byte) (int, error) {
 	level, text := parseLine(line)
 	if level == slog.LevelWarn && !w.mayWarn(time.Now()) {
@@ -55,8 +54,8 @@ func (w *logWriter) mayWarn(now time.Time) bool {
 	return w.count <= warningsMost
 }
 
-// quiet marks lines about what the delegates and joinLoop log themselves, about
-// our own restart, and about probes that a shutdown cuts short.
+// quiet has texts of lines that are for debugging only. They are about events that the
+// delegates and joinLoop log, about this node's restart, and about probes at a shutdown.
 var quiet = [][]byte{
 	[]byte("ignoring alive message"), []byte("Conflicting address"), []byte("Refuting an alive message"),
 	[]byte("use of closed network connection"),

@@ -10,24 +10,24 @@ type metrics struct {
 	joins         *prometheus.CounterVec // by result
 }
 
-// newMetrics registers the metrics with r, if there is one.
+// newMetrics registers the metrics with r if r is not nil.
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		members: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "cim_gossip_members", Help: "Living members that this node knows, itself counted.",
+			Name: "cim_gossip_members", Help: "Living members that this node knows, including itself.",
 		}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cim_gossip_refused_total", Help: "Messages about members that bore no valid MAC.",
+			Name: "cim_gossip_refused_total", Help: "Messages about members without a valid MAC.",
 		}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cim_gossip_conflicts_total", Help: "Messages about a second node with an id that is taken.",
+			Name: "cim_gossip_conflicts_total", Help: "Messages about a second node with the id of another node.",
 		}),
 		disagreements: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_gossip_ring_disagreements_total",
 			Help: "Exchanges with a peer whose ring had differed from ours for more than 30 s.",
 		}),
 		joins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cim_gossip_joins_total", Help: "Addresses tried to join, by result.",
+			Name: "cim_gossip_joins_total", Help: "Attempts to join an address, by result.",
 		}, []string{"result"}),
 	}
 	m.joins.WithLabelValues("joined")

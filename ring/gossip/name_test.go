@@ -15,7 +15,7 @@ func bootOf(id string, boot uint64) func(*ring.View) bool {
 	return func(v *ring.View) bool { m, _ := v.Member(id); return m.Boot == boot }
 }
 
-// memberlist answers success to a node whose name is taken.
+// In memberlist, Join succeeds for a node whose name is taken.
 func TestSecondNodeWithOneNameFailsAtStart(t *testing.T) {
 	var lines logLines
 	first := startNode(t, "same", nil)
@@ -67,7 +67,7 @@ func TestRestartAtAnotherAddressIsAcceptedOnceTheOldIsDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var net network
-			a := startNode(t, "a", nil) // keeps the name of the dead for a second
+			a := startNode(t, "a", nil) // it keeps a dead node's name for a second
 			b := startNode(t, "b", func(c *Config) { net.on(c); seeds(a)(c) })
 			a.awaitMembers(t, "a", "b")
 			net.crash(b)

@@ -13,16 +13,16 @@ import (
 
 const (
 	rememberFor   = 24 * time.Hour
-	rememberEvery = 10 * time.Minute // how old a member's entry gets before it is renewed
-	maxRemembered = 4096             // members; a cluster of 1,000 whose nodes are all replaced thrice a day
+	rememberEvery = 10 * time.Minute // a living member's entry is renewed at this age
+	maxRemembered = 4096             // members; enough for a cluster of 1,000 that is replaced three times a day
 )
 
-// seenMembers is when each gossip address was last that of a member, as it
-// stands in the file.
+// seenMembers has the time at which each gossip address was last that of a member. The
+// file contains it as JSON.
 type seenMembers map[netip.AddrPort]time.Time
 
-// loadSeen reads the file. What cannot be read is not remembered: these are
-// further seeds, and no start may fail for them.
+// loadSeen reads the file. It returns no error, because the remembered members are only
+// further seeds. If the file cannot be read, there are none.
 func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 	seen := make(seenMembers)
 	if path == "" {
@@ -35,14 +35,14 @@ func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("remembered members not read", "err", err)
 	}
-	if seen == nil { // the file said null
+	if seen == nil { // the file has null
 		seen = make(seenMembers)
 	}
 	seen.forget(now)
 	return seen
 }
 
-// forget drops who has not been seen for a day.
+// forget deletes the addresses that were not seen for a day.
 func (s seenMembers) forget(now time.Time) (changed bool) {
 	for addr, at := range s {
 		if now.Sub(at) > rememberFor {
@@ -53,8 +53,8 @@ func (s seenMembers) forget(now time.Time) (changed bool) {
 	return changed
 }
 
-// add notes that addr is a member's now and reports whether that is worth
-// writing.
+// add records that addr is a member's address now. It reports whether the map changed. An
+// address that is already there changes it at most once every rememberEvery.
 func (s seenMembers) add(addr netip.AddrPort, now time.Time) (changed bool) {
 	at, ok := s[addr]
 	if !ok && len(s) >= maxRemembered || ok && now.Sub(at) < rememberEvery {
@@ -75,9 +75,9 @@ func (g *Gossip) remembered() []netip.AddrPort {
 	return addrs
 }
 
-// remember notes the members that live and writes the file if they are others
-// than it says. Without a file it remembers for this process: an address seen
-// before a split is where the other side is.
+// remember stores the living members' addresses and writes the file if they have
+// changed. Without a file it keeps them for this process: after a network split they
+// lead to the other side.
 func (g *Gossip) remember(now time.Time) {
 	g.mu.Lock()
 	changed := g.seen.forget(now)

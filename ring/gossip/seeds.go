@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	resolveTimeout = 5 * time.Second // of one seed, its command or its name
+	resolveTimeout = 5 * time.Second // per seed, for its name or its command
 	maxSeedText    = 64 << 10        // bytes read from a file or a command
 )
 
-// checkSeed finds at start what no resolving could mend.
+// checkSeed returns an error if the seed's form is wrong. New calls it.
 func checkSeed(seed string) error {
 	switch {
 	case strings.HasPrefix(seed, "dns+srv://"), strings.HasPrefix(seed, "file://"), strings.HasPrefix(seed, "exec:"):
@@ -57,7 +57,7 @@ func splitSeed(seed string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// resolve returns the addresses that a seed stands for now.
+// resolve returns the current addresses of a seed. It blocks for up to 5 s.
 func (g *Gossip) resolve(ctx context.Context, seed string) ([]netip.AddrPort, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
@@ -90,18 +90,18 @@ func (g *Gossip) resolve(ctx context.Context, seed string) ([]netip.AddrPort, er
 	return g.resolveHost(ctx, host, port)
 }
 
-// run returns what a command prints. It is split at spaces and given to no
-// shell.
+// run runs a command and returns its output. It splits the command at spaces and uses
+// no shell.
 func run(ctx context.Context, command string) ([]byte, error) {
 	words := strings.Fields(command)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.WaitDelay = time.Second // for a child of its own that keeps the pipe open
+	cmd.WaitDelay = time.Second // if a child of the command keeps the pipe open
 	out, err := cmd.Output()
 	return out[:min(len(out), maxSeedText)], err
 }
 
-// resolveText resolves the addresses in text: any number a line, # begins a
-// comment. Those that do not resolve cost only themselves.
+// resolveText resolves the addresses in text. A line has any number of addresses, and #
+// begins a comment. It returns the addresses that resolve, and the errors of the others.
 func (g *Gossip) resolveText(ctx context.Context, text []byte) (addrs []netip.AddrPort, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
@@ -121,7 +121,7 @@ func (g *Gossip) resolveText(ctx context.Context, text []byte) (addrs []netip.Ad
 
 func (g *Gossip) resolveSRV(ctx context.Context, name string) (addrs []netip.AddrPort, err error) {
 	_, records, err := g.cfg.Resolver.LookupSRV(ctx, "", "", name)
-	for _, r := range records { // the good ones, even if there was an error
+	for _, r := range records { // valid records may come with an error about others
 		found, err1 := g.resolveHost(ctx, strings.TrimSuffix(r.Target, "."), r.Port)
 		addrs = append(addrs, found...)
 		err = errors.Join(err, err1)
@@ -155,9 +155,9 @@ func (g *Gossip) lookup(ctx context.Context, host string) ([]string, error) {
 	return ips, err
 }
 
-// candidates returns the addresses where members may be, this node's own
-// dropped, and those of them that come from Config.Seeds. Whatever does not
-// resolve is in err.
+// candidates returns the addresses at which members may be, without this node's own, and
+// the set of those that come from Config.Seeds. err has the errors of the seeds that do
+// not resolve.
 func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds map[netip.AddrPort]bool, err error) {
 	seeds = make(map[netip.AddrPort]bool)
 	for _, s := range g.cfg.Seeds {
@@ -170,15 +170,16 @@ func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds ma
 	}
 	all = append(all, g.remembered()...)
 	if g.cfg.More != nil {
-		more, err1 := g.further(ctx)
+		more, err1 := g.moreAddrs(ctx)
 		err = errors.Join(err, err1)
 		all = append(all, more...)
 	}
-	return g.foreign(all), seeds, err
+	return g.others(all), seeds, err
 }
 
-// further returns what Config.More names, and notes whether that is nobody.
-func (g *Gossip) further(ctx context.Context) (addrs []netip.AddrPort, err error) {
+// moreAddrs returns the addresses from Config.More, and stores in first whether there
+// are none.
+func (g *Gossip) moreAddrs(ctx context.Context) (addrs []netip.AddrPort, err error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	names, err := g.cfg.More(ctx)
@@ -187,16 +188,16 @@ func (g *Gossip) further(ctx context.Context) (addrs []netip.AddrPort, err error
 		err = errors.Join(err, err1)
 		addrs = append(addrs, found...)
 	}
-	addrs = g.foreign(addrs)
+	addrs = g.others(addrs)
 	g.mu.Lock()
 	g.first = err == nil && len(addrs) == 0
 	g.mu.Unlock()
-	signal(g.dirty) // it may have made us ready
+	signal(g.dirty) // this node may be ready now
 	return addrs, err
 }
 
-// foreign returns each of addrs once, our own dropped.
-func (g *Gossip) foreign(all []netip.AddrPort) []netip.AddrPort {
+// others returns the addresses of all without duplicates and without this node's own.
+func (g *Gossip) others(all []netip.AddrPort) []netip.AddrPort {
 	slices.SortFunc(all, netip.AddrPort.Compare)
 	all = slices.Compact(all)
 	return slices.DeleteFunc(all, func(a netip.AddrPort) bool { return slices.Contains(g.own, a) })

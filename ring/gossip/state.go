@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Beside memberlist's own state, two nodes that meet for a push/pull tell each
-// other what the metadata has no room for:
+// An exchange is sent with memberlist's own state in a push/pull. It has the facts for
+// which the metadata has no room, with big-endian integers:
 //
 //	version 1 | ready 1 | boot 8 | uptime ms 8 | ring signature 8 | its age ms 8 | id
 //
-// integers big-endian. A reader takes longer ones of later versions and
-// ignores what it cannot read.
+// A reader ignores an exchange that it cannot read.
 type exchange struct {
 	ready  bool
 	boot   uint64
@@ -50,8 +49,8 @@ func decodeExchange(b []byte) (e exchange, ok bool) {
 	}, true
 }
 
-// milliseconds reads a duration of at most a hundred years, so that it never
-// overflows.
+// milliseconds reads a duration and cuts it to a hundred years, so that it does not
+// overflow.
 func milliseconds(b []byte) time.Duration {
 	const most = 100 * 365 * 24 * time.Hour
 	return time.Duration(min(binary.BigEndian.Uint64(b), uint64(most.Milliseconds()))) * time.Millisecond
@@ -73,26 +72,27 @@ func (g *Gossip) exchange() exchange {
 	}
 }
 
-// MergeRemoteState takes the other's side.
+// MergeRemoteState handles the peer's side of the exchange.
 func (d *delegate) MergeRemoteState(b []byte, join bool) {
 	e, ok := decodeExchange(b)
 	if !ok {
 		return
 	}
 	if e.id == d.g.cfg.Self.ID {
-		d.g.meetDouble(e)
+		d.g.resolveName(e)
 		return
 	}
-	if !join { // two clusters that find each other differ, and soon do no more
+	if !join { // two clusters that join each other differ for a moment
 		d.g.compareRings(e)
 	}
 }
 
-// meetDouble settles who keeps the name.
-func (g *Gossip) meetDouble(other exchange) {
+// resolveName decides which of two nodes with our name keeps it. It ends Run with
+// ErrNameTaken if the other node does.
+func (g *Gossip) resolveName(other exchange) {
 	self := g.exchange()
 	if other.boot == self.boot {
-		return // ourselves, by an address that we do not know as ours
+		return // this node itself, at an address that is not in g.own
 	}
 	g.metrics.conflicts.Inc()
 	if outranks(other, self) {
@@ -100,14 +100,13 @@ func (g *Gossip) meetDouble(other exchange) {
 		return
 	}
 	g.log.Warn("a younger node has our id and should end", "up", other.uptime)
-	g.settleDoubt()
+	g.clearDoubt()
 }
 
-// outranks reports whether of two nodes with one name the other keeps it: one
-// that was ready when the other was not, else the older one. Each side sees the
-// other's uptime as it was a moment ago, so a difference that small is settled
-// by the boots, which both see alike. Never both give up; if neither does, the
-// next exchange settles it.
+// outranks reports whether the other of two nodes with one name keeps it. A ready node
+// outranks one that is not. Else the older one keeps the name. Each side has a slightly
+// outdated uptime of the other, so the boots decide if the uptimes are close. At most
+// one of the two gives up. If neither does, the next exchange decides again.
 func outranks(other, self exchange) bool {
 	if other.ready != self.ready {
 		return other.ready
@@ -118,14 +117,14 @@ func outranks(other, self exchange) bool {
 	return other.boot > self.boot
 }
 
-func (g *Gossip) settleDoubt() {
+func (g *Gossip) clearDoubt() {
 	g.mu.Lock()
 	g.doubt = ""
 	g.mu.Unlock()
 	signal(g.dirty)
 }
 
-// noteRing notes the signature of the ring that the table has now.
+// noteRing stores the signature of the table's current ring, and when it changed.
 func (g *Gossip) noteRing(sig uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -134,14 +133,14 @@ func (g *Gossip) noteRing(sig uint64) {
 	}
 }
 
-// compareRings tells of a disagreement that lasts: both rings have been as they
-// are for 30 s, in which gossip reaches everybody many times over.
+// compareRings logs and counts a lasting difference between the two rings. Both must
+// have been unchanged for 30 s, in which gossip reaches all members many times.
 func (g *Gossip) compareRings(e exchange) {
 	g.mu.Lock()
 	differ := e.sig != g.ringSig && min(e.sigAge, time.Since(g.ringAge)) >= g.cfg.settled
 	g.mu.Unlock()
 	if differ {
 		g.metrics.disagreements.Inc()
-		g.log.Warn("ring differs from a peer's for long", "peer", e.id, "age", e.sigAge)
+		g.log.Warn("ring has differed from a peer's for long", "peer", e.id, "age", e.sigAge)
 	}
 }

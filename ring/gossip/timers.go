@@ -6,18 +6,18 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// Timers are memberlist's settings that decide how soon news is everywhere: for
-// models of clusters that are larger than a test can start.
+// Timers are the settings of memberlist that decide how fast a change reaches all
+// members. Models of clusters that are too large for a test use them.
 type Timers struct {
 	Gossip     time.Duration // between two rounds
-	Fanout     int           // members told in a round
-	Retransmit int           // a member sends news in so many packets for each digit of the number of members
+	Fanout     int           // members that get a packet in a round
+	Retransmit int           // packets per change and member, per digit of the number of members
 	Probe      time.Duration // between two probes of a member
-	Suspicion  int           // a suspect has so many probe intervals, times the logarithm
-	PushPull   time.Duration // between two exchanges of everything
+	Suspicion  int           // probe intervals until a suspect is dead, per max(1, log10(members))
+	PushPull   time.Duration // between two exchanges of the whole state
 }
 
-// DefaultTimers returns those of every Gossip.
+// DefaultTimers returns the settings of every Gossip.
 func DefaultTimers() Timers {
 	c := memberlist.DefaultLANConfig()
 	timing(c)

@@ -1,41 +1,47 @@
-// Package mirror keeps the members of the cluster in ZooKeeper: a [Publisher]
-// writes this node there, a [Follower] reads them all. Nothing else in the
-// project knows ZooKeeper.
+// Package mirror keeps a copy of the cluster's members in ZooKeeper. A [Publisher]
+// writes this node, and a [Follower] reads all members. No other package imports a
+// client of ZooKeeper.
 //
-// ZooKeeper is a mirror and no authority: gossip says who is a member, and no
-// node stops serving because ZooKeeper does. It is there for those who look for
-// nodes where CIM put them (an unmodified CIM route finds ours, and pushes
-// through them), for routes that want to be told of changes, and for nodes that
-// start and know nobody.
+// ZooKeeper has no authority. Gossip decides who is a member, and no node stops serving
+// because ZooKeeper is down. The copy has three kinds of readers. Unmodified CIM routes
+// find and use our nodes. Routes of ours watch for changes. Nodes that start without
+// knowing another member find one.
 //
-// # What stands there
+// # Entries
 //
-//	/cim                          persistent; the root is configurable
-//	/cim/<ip>:<client>:<http>     ephemeral, one a node; the name is CIM's
+//	/cim                                  persistent; the root is configurable
+//	/cim/<ip>:<client>:<http>             ephemeral, one per node; CIM's name for it
+//	/cim-standby/<ip>:<client>:<http>     the same, for nodes that CIM must not find
 //
-// CIM reads the name only: it takes both ports to be at that ip, so a node's
-// client and HTTP address should have one host, and an IPv6 address is one that
-// CIM cannot read. The data is ours, a [ring.Sealed] in JSON. A child without it
-// is a CIM server, or somebody's try to look like a member; both are counted and
-// are no members.
+// CIM's routes send users to every child of the root. So a node has an entry there only
+// while it takes users: it serves, and Config.Takes returns true. A node that joins,
+// drains or has lost all our routes has its entry beside the root, where our processes
+// find it. To move, a node writes the new entry before it deletes the old one. Where
+// the access rights are for the root only, a node that takes no users has no entry.
 //
-// # What go-zookeeper does, and what is done about it
+// CIM reads the name only. It takes both ports to be at that ip, so a node's client and
+// HTTP addresses should have the same host. CIM cannot read an IPv6 address. The data is
+// a [ring.Sealed] in JSON, which only our processes read. A child without it is a CIM
+// server or a forgery. The follower counts those and does not take them for members.
 //
-//   - It connects again by itself, and sets its watches again while the session
-//     lives; a session that expired is replaced by a new one without a word to
-//     whoever made ephemeral nodes under it. So every new session starts a round
-//     of [Publisher] and [Follower] from the beginning.
-//   - It resolves all names of servers once, at the start, and fails if one of them
-//     has no address. So it is given names, and each is resolved when it is dialled.
-//     After a minute without a session the client is thrown away and made anew.
-//   - It waits ten times as long as usual, 40 s, for the first answer of a server
-//     that takes connections. One that is just starting may never give it. So the
-//     socket waits no longer than a session lasts.
-//   - A request waits while it connects. So requests are made by nobody but Run,
-//     and the end of its context closes the socket.
-//   - Its event channel drops what is not read at once, and a watch's own channel
-//     is told after the others. So events come by its callback, which only takes
-//     notes and wakes Run.
+// # Workarounds for go-zookeeper
 //
-// Run of either has no goroutine but those of go-zookeeper, and ends them.
+//   - It reconnects by itself, and sets its watches again while the session lives. It
+//     replaces an expired session by a new one, and does not report that the ephemeral
+//     nodes are gone. So [Publisher] and [Follower] start from the beginning with every
+//     new session.
+//   - It resolves all names of servers once, at the start, and fails if one of them has
+//     no address. So this package resolves a name each time it dials a server. After
+//     a minute without a session it closes the client and makes a new one.
+//   - It waits for the first answer of a connected server for ten times the usual time,
+//     which is 40 s. A server that is starting may never answer. So the socket's read
+//     time-out is at most the session's.
+//   - A request blocks while it connects. So only Run makes requests, and the end of its
+//     context closes the socket.
+//   - Its event channel drops events that are not read at once, and it writes to a
+//     watch's own channel last. So this package uses its callback, which only stores the
+//     event and wakes Run.
+//
+// Run of a Publisher or a Follower starts no goroutines but those of go-zookeeper, and
+// waits until they have ended.
 package mirror

@@ -15,57 +15,56 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// ErrAway is returned by Gossips, and by View before the first answer, when what is known may be old, or is nothing
-// yet: there is no session with ZooKeeper.
-var ErrAway = errors.New("ZooKeeper is away")
+// ErrAway means that there is no session with ZooKeeper. Gossips returns it with the
+// last known addresses. View returns it before ZooKeeper's first answer.
+var ErrAway = errors.New("no session with ZooKeeper")
 
-// A Follower keeps a table as ZooKeeper has the members. Make it with
-// NewFollower.
+// A Follower copies the members from ZooKeeper to a table. Make it with NewFollower.
 type Follower struct {
 	// Set by NewFollower.
 	cfg   Config
 	table *ring.Table
 	gauge *prometheus.GaugeVec // children by kind
-	first chan struct{}        // closed by the first sync
+	first chan struct{}        // the first sync closes it
 
 	// Owned by Run.
 	session  int64
-	children map[string]child // by name
-	listed   bool             // a watch on the list of children is set
-	checked  time.Time        // when all was last read
+	children map[string]child // by path
+	listed   map[string]bool  // directories with a watch on their children
+	checked  time.Time        // when sync last read everything
 
 	// Guarded by mu.
 	mu     sync.Mutex
-	fired  map[string]bool // paths of which a watch has fired
-	inSync bool            // the table is as ZooKeeper has it
+	fired  map[string]bool // paths whose watch has fired
+	inSync bool            // the table is the same as ZooKeeper's entries
 }
 
-// A child is an entry below the root.
+// A child is an entry below the root, or beside it.
 type child struct {
 	member  ring.Member
 	kind    string // one of kinds
-	created int64  // transaction that made it
-	watched bool   // a watch on its data is set
+	created int64  // id of the transaction that created it
+	watched bool   // its data has a watch
 }
 
 const (
 	isMember  = "member"
-	isForeign = "foreign" // without data of ours: a CIM server
-	isRefused = "refused" // with data of ours, but no valid MAC
+	isForeign = "foreign" // without a sealed member: a CIM server
+	isRefused = "refused" // with a sealed member that has no valid MAC
 )
 
 var kinds = [...]string{isMember, isForeign, isRefused}
 
-// NewFollower returns a follower that writes into table, and nobody else should.
+// NewFollower returns a follower that writes into table. It should be the only writer.
 func NewFollower(c Config, table *ring.Table) (*Follower, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("follow ZooKeeper: %w", err)
 	}
 	f := &Follower{
-		cfg: c, table: table, first: make(chan struct{}), children: make(map[string]child), fired: make(map[string]bool),
+		cfg: c, table: table, first: make(chan struct{}), children: make(map[string]child), listed: make(map[string]bool), fired: make(map[string]bool),
 		gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "cim_mirror_children", Help: "Entries in ZooKeeper, by what they are.",
+			Name: "cim_mirror_children", Help: "Entries in ZooKeeper, by kind.",
 		}, []string{"kind"}),
 	}
 	for _, kind := range kinds {
@@ -77,16 +76,17 @@ func NewFollower(c Config, table *ring.Table) (*Follower, error) {
 	return f, nil
 }
 
-// Run follows until ctx ends, and returns nil. While ZooKeeper is away the table
-// stays as it was.
+// Run copies the members until ctx ends, and returns nil. The table does not change
+// while ZooKeeper is away.
 func (f *Follower) Run(ctx context.Context) error {
 	f.cfg.keep(ctx, f)
 	return nil
 }
 
-// View returns the members for package routefn's Config.Members: it waits for the
-// first answer of ZooKeeper for a second, or until ctx ends, and then returns ErrAway.
-// Later answers may be old while ZooKeeper is away.
+// View returns the members, for Config.Members of package routefn. Before ZooKeeper's
+// first answer it blocks for up to a second or until ctx ends, and then returns ErrAway.
+// Later it returns the last known members at once, which may be old while ZooKeeper is
+// away.
 func (f *Follower) View(ctx context.Context) (*ring.View, error) {
 	ctx, cancel := context.WithTimeout(ctx, firstTime)
 	defer cancel()
@@ -98,12 +98,12 @@ func (f *Follower) View(ctx context.Context) (*ring.View, error) {
 	}
 }
 
-// firstTime is how long View waits for what it has not: as long as a seed has.
+// firstTime is how long View waits for the first answer. A seed has as much time.
 const firstTime = time.Second
 
-// Gossips returns the gossip addresses of the members, for gossip.Config.More.
-// It waits for the first answer of ZooKeeper until ctx ends. With ErrAway it
-// returns the last ones known.
+// Gossips returns the gossip addresses of the members, for gossip.Config.More. It blocks
+// until ZooKeeper's first answer or until ctx ends. While ZooKeeper is away it returns
+// the last known addresses and ErrAway.
 func (f *Follower) Gossips(ctx context.Context) ([]string, error) {
 	select {
 	case <-f.first:
@@ -124,8 +124,8 @@ func (f *Follower) Gossips(ctx context.Context) ([]string, error) {
 	return addrs, nil
 }
 
-// event notes which watches have fired; each is set anew by the next sync. One
-// that go-zookeeper has lost comes as an event too.
+// event stores which watches have fired, also by a lost session. The next sync sets
+// them again.
 func (f *Follower) event(e zk.Event) {
 	if e.Path == "" {
 		return
@@ -145,27 +145,34 @@ func (f *Follower) setInSync(ok bool) {
 
 func (f *Follower) changed() <-chan struct{} { return nil }
 
-// rekeyed has everything read again: what was refused may be good now.
-func (f *Follower) rekeyed() { f.checked = time.Time{} }
+// reread makes the next sync read everything: a new key may open refused entries, and a
+// watch may have been lost with a connection.
+func (f *Follower) reread() { f.checked = time.Time{} }
 
-// sync reads what has changed, or everything once a minute, and writes the table.
+// readAtMost bounds how often one sync reads, if entries come while it reads.
+const readAtMost = 3
+
+// sync reads the changed entries, or all entries once a minute, and writes the table. If
+// an entry moves to the root while sync reads, it may miss the entry in both places.
+// ZooKeeper sends a watch's event before it answers a later request. So sync reads again
+// if the root's watch has fired.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
-	f.mu.Lock()
-	fired := f.fired
-	f.fired = make(map[string]bool)
-	f.mu.Unlock()
-
 	now := time.Now()
 	all := f.session != conn.SessionID() || now.Sub(f.checked) >= checkEvery
-	if f.session != conn.SessionID() { // its watches are gone
-		f.session, f.listed = conn.SessionID(), false
+	if f.session != conn.SessionID() { // the old session's watches are gone
+		f.session = conn.SessionID()
+		clear(f.listed)
 		clear(f.children)
 	}
-	f.listed = f.listed && !fired[f.cfg.Root]
-	if err := f.read(conn, fired, all); err != nil {
-		f.session = 0 // what was read, and what is watched, is uncertain
-		f.setInSync(false)
-		return 0, err
+	for range readAtMost {
+		if err := f.read(conn, f.take(), all); err != nil {
+			f.session = 0 // some entries and watches may be missing
+			f.setInSync(false)
+			return 0, err
+		}
+		if !f.changedMeanwhile() {
+			break
+		}
 	}
 	if all {
 		f.checked = now
@@ -174,18 +181,39 @@ func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	return checkEvery - now.Sub(f.checked), nil
 }
 
-// read brings children up to date: those of which a watch has fired, or all.
+// take returns the paths whose watch has fired since the last call of take.
+func (f *Follower) take() map[string]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fired := f.fired
+	f.fired = make(map[string]bool)
+	return fired
+}
+
+// changedMeanwhile reports whether the root's children have changed since take.
+func (f *Follower) changedMeanwhile() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fired[f.cfg.Root]
+}
+
+// read updates f.children. It reads the entries whose watch has fired, or all entries.
 func (f *Follower) read(conn *zk.Conn, fired map[string]bool, all bool) error {
-	names, err := f.list(conn, all)
-	if err != nil {
-		return err
+	var nodes []string
+	for _, dir := range []string{f.cfg.Root, f.cfg.standby()} {
+		f.listed[dir] = f.listed[dir] && !fired[dir]
+		there, err := f.list(conn, dir, all)
+		if err != nil {
+			return err
+		}
+		nodes = append(nodes, there...)
 	}
-	children := make(map[string]child, len(names))
-	for _, name := range names {
-		node := path.Join(f.cfg.Root, name)
-		c, ok := f.children[name]
+	children := make(map[string]child, len(nodes))
+	for _, node := range nodes {
+		c, ok := f.children[node]
 		c.watched = c.watched && !fired[node]
 		if !ok || all || !c.watched {
+			var err error
 			c, err = f.look(conn, node, c)
 			if errors.Is(err, zk.ErrNoNode) {
 				continue // gone since it was listed
@@ -194,38 +222,47 @@ func (f *Follower) read(conn *zk.Conn, fired map[string]bool, all bool) error {
 				return fmt.Errorf("read %s: %w", node, err)
 			}
 		}
-		children[name] = c
+		children[node] = c
 	}
 	f.children = children
 	return nil
 }
 
-// list returns the names of the children.
-func (f *Follower) list(conn *zk.Conn, all bool) (names []string, err error) {
-	if f.listed && !all {
-		for name := range f.children {
-			names = append(names, name)
+// list returns the paths of the directory's children.
+func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, err error) {
+	if f.listed[dir] && !all {
+		for node := range f.children {
+			if path.Dir(node) == dir {
+				nodes = append(nodes, node)
+			}
 		}
-		return names, nil
+		return nodes, nil
 	}
-	if f.listed {
-		names, _, err = conn.Children(f.cfg.Root)
+	var names []string
+	if f.listed[dir] {
+		names, _, err = conn.Children(dir)
 	} else {
-		names, _, _, err = conn.ChildrenW(f.cfg.Root)
+		names, _, _, err = conn.ChildrenW(dir)
 		if errors.Is(err, zk.ErrNoNode) {
-			if err = ensure(conn, f.cfg.Root); err == nil {
-				names, _, _, err = conn.ChildrenW(f.cfg.Root)
+			if err = ensure(conn, dir); err == nil {
+				names, _, _, err = conn.ChildrenW(dir)
 			}
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", f.cfg.Root, err)
+	if errors.Is(err, zk.ErrNoAuth) && dir != f.cfg.Root {
+		return nil, nil // without the right to write beside the root, no node has an entry there
 	}
-	f.listed = true
-	return names, nil
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	f.listed[dir] = true
+	for _, name := range names {
+		nodes = append(nodes, path.Join(dir, name))
+	}
+	return nodes, nil
 }
 
-// look reads an entry, and watches it if c says that nothing does.
+// look reads an entry, and sets a watch on it if c has none.
 func (f *Follower) look(conn *zk.Conn, node string, c child) (child, error) {
 	var (
 		data []byte
@@ -263,9 +300,8 @@ func open(data []byte, keys *ring.Keys) (ring.Member, error) {
 	return s.Open(keys)
 }
 
-// publish writes the members into the table. A node that has come back at
-// another address stands there twice until its old session ends: the younger
-// entry counts.
+// publish writes the members into the table. A node that restarted at another address
+// has two entries until its old session ends. Then the younger entry counts.
 func (f *Follower) publish() {
 	count := make(map[string]int)
 	newest := make(map[string]child)

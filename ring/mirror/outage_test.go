@@ -13,10 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cim-go/cim/proto/wait"
-	"github.com/cim-go/cim/ring/mirror/spawn"
+	"github.com/cim-go/cim/ring/mirror/zktest"
 )
 
-// CIM's server never registers again when its session has expired.
+// CIM's server does not register again after its session has expired.
 func TestExpiredSessionRegistersAgain(t *testing.T) {
 	c := config(t, server)
 	r := startReader(t, c)
@@ -27,22 +27,23 @@ func TestExpiredSessionRegistersAgain(t *testing.T) {
 	var both cable
 	rc.dial = both.dial
 	follower := startReader(t, rc)
-	for range 2 { // and again
+	for range 2 {
 		r.await(t, member("n1"))
 		follower.await(t, member("n1"))
 		wire.cut()
 		both.cut()
-		r.await(t) // ZooKeeper has ended the session
+		r.await(t) // the session has expired
 		follower.await(t, member("n1"))
 		wire.mend()
 		both.mend()
 	}
 	r.await(t, member("n1"))
 	startNode(t, c, member("n2"))
-	follower.await(t, member("n1"), member("n2")) // its watches are set again
+	follower.await(t, member("n1"), member("n2")) // the follower has set its watches again
 }
 
-// A cable to ZooKeeper that can be cut: silence, and no new connections.
+// A cable is a network to ZooKeeper. While it is cut, it loses packets and refuses new
+// connections.
 type cable struct {
 	mu     sync.Mutex
 	broken bool
@@ -73,7 +74,7 @@ func (w *wired) Write(b []byte) (int, error) {
 	w.cable.mu.Lock()
 	defer w.cable.mu.Unlock()
 	if w.cable.broken {
-		return len(b), nil // into the void
+		return len(b), nil // lost
 	}
 	return w.Conn.Write(b)
 }
@@ -95,8 +96,7 @@ func (c *cable) mend() {
 }
 
 func TestZooKeeperMayComeAndGo(t *testing.T) {
-	ctx := wait.Context(t)
-	own, err := spawn.Start(ctx, spawn.Config{Dir: t.TempDir()})
+	own, err := zktest.Start(wait.Context(t), zktest.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,22 +112,22 @@ func TestZooKeeperMayComeAndGo(t *testing.T) {
 		t.Errorf("before the first answer: %v, %v, want ErrAway", addrs, err)
 	}
 	for _, kill := range []func(){own.Stop, own.Kill} {
-		if err := own.Restart(ctx); err != nil {
+		if err := own.Restart(wait.Context(t)); err != nil {
 			t.Fatal(err)
 		}
 		r.await(t, member("n1"))
 		eventually(t, "in sync", func() bool {
-			addrs, err := r.Gossips(ctx)
+			addrs, err := r.Gossips(t.Context())
 			return err == nil && slices.Equal(addrs, []string{"10.0.0.9:7946"})
 		})
 		kill()
 		eventually(t, "known to be away", func() bool {
-			addrs, err := r.Gossips(ctx)
+			addrs, err := r.Gossips(t.Context())
 			return errors.Is(err, ErrAway) && len(addrs) == 1
 		})
-		r.await(t, member("n1")) // the last view stays
+		r.await(t, member("n1")) // the table keeps the last view
 	}
-	if err := own.Restart(ctx); err != nil {
+	if err := own.Restart(wait.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	startNode(t, c, member("n2"))
@@ -135,13 +135,13 @@ func TestZooKeeperMayComeAndGo(t *testing.T) {
 }
 
 func TestRunEndsWhileZooKeeperIsAway(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and does not answer
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
 	for name, servers := range map[string][]string{
-		"nobody there": {"127.0.0.1:1"}, "silent": {silent.Addr().String()}, "no such name": {"nowhere.invalid:2181"},
+		"no server": {"127.0.0.1:1"}, "silent": {silent.Addr().String()}, "no such name": {"nowhere.invalid:2181"},
 	} {
 		c := config(t, server)
 		c.Servers = servers
@@ -154,8 +154,8 @@ func TestRunEndsWhileZooKeeperIsAway(t *testing.T) {
 	}
 }
 
-// A server that starts takes connections before it takes sessions, and may never
-// answer those.
+// A server that is starting takes connections before it takes sessions, and may never
+// answer on these connections.
 func TestConnectionWithoutAnAnswerIsGivenUp(t *testing.T) {
 	front, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -186,11 +186,11 @@ func TestConnectionWithoutAnAnswerIsGivenUp(t *testing.T) {
 	begun := time.Now()
 	eventually(t, "it is published", func() bool { return testutil.ToFloat64(n.published) == 1 })
 	if took := time.Since(begun); took > 20*time.Second { // go-zookeeper alone would take 27 s
-		t.Errorf("published after %v", took)
+		t.Errorf("published after %v, want some 5 s", took)
 	}
 }
 
-// pipe carries bytes between conn and a server until one of them closes.
+// pipe copies bytes between conn and a server until one of them closes.
 func pipe(conn net.Conn, to string) {
 	defer conn.Close()
 	there, err := net.Dial("tcp", to)

@@ -17,7 +17,7 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// A Publisher keeps this node in ZooKeeper. Make it with NewPublisher.
+// A Publisher keeps this node's entry in ZooKeeper. Make it with NewPublisher.
 type Publisher struct {
 	// Set by NewPublisher.
 	cfg       Config
@@ -25,28 +25,32 @@ type Publisher struct {
 	table     *ring.Table
 	published prometheus.Gauge
 
-	fired atomic.Bool // the watch on our entry has; set by event, cleared by sync
+	fired atomic.Bool // our entry's watch has fired; event sets it, sync clears it
 
 	// Owned by Run.
-	told    ring.Member     // as ZooKeeper has it, if written
-	written bool            // it has it under session
+	stored  ring.Member     // the member in our entry, if written
+	written bool            // our entry exists in session
 	session int64           // the session of the last sync
-	at      time.Time       // when it was written
-	checked time.Time       // when it was last looked at
-	watched bool            // a watch on it is set
-	next    <-chan struct{} // tells of a change here
-	waiting bool            // for another node's entry to go; the log has it
+	at      time.Time       // when the entry was last written
+	checked time.Time       // when the entry was last read
+	watched bool            // our entry has a watch
+	dir     string          // the entry's directory: the root, or standby
+	moved   bool            // the other directory has no entry of ours
+	next    <-chan struct{} // closed when the table changes
+	waiting bool            // another node's entry is in our place, and that was logged
+	refused bool            // standby must not be written, and that was logged
 }
 
-// NewPublisher returns a publisher of what self returns; self must not block. It
-// looks whenever table changes, as it does whenever gossip has published self.
+// NewPublisher returns a publisher of the member that self returns. self must not block.
+// The publisher calls it when table changes, which happens whenever gossip publishes
+// this node.
 func NewPublisher(c Config, self func() ring.Member, table *ring.Table) (*Publisher, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("publish in ZooKeeper: %w", err)
 	}
 	p := &Publisher{cfg: c, self: self, table: table, published: prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "cim_mirror_published", Help: "1 while this node stands in ZooKeeper.",
+		Name: "cim_mirror_published", Help: "1 while this node has an entry in ZooKeeper where CIM's routes find it.",
 	})}
 	if c.Registerer != nil {
 		c.Registerer.MustRegister(p.published)
@@ -54,24 +58,23 @@ func NewPublisher(c Config, self func() ring.Member, table *ring.Table) (*Publis
 	return p, nil
 }
 
-// Run publishes until ctx ends, takes the node away again, which may last 3 s,
-// and returns nil. That ZooKeeper is away is no error: the node is published as
-// soon as it can be.
+// Run publishes this node until ctx ends. Then it deletes the entry, which takes up to
+// 3 s, and returns nil. If ZooKeeper is away, Run publishes the node when it is back.
 func (p *Publisher) Run(ctx context.Context) error {
 	p.cfg.keep(ctx, p)
 	p.published.Set(0)
 	return nil
 }
 
-// Name returns the name under which a node stands in ZooKeeper, CIM's:
-// <ip>:<client port>:<http port>.
+// Name returns the name of a node's entry, as CIM defines it: <ip>:<client port>:<http
+// port>.
 func Name(m ring.Member) string {
-	_, httpPort, _ := net.SplitHostPort(m.HTTP)
-	return m.Client + ":" + httpPort
+	internal, _ := ring.HostPort(m.HTTP)
+	_, httpPort, _ := net.SplitHostPort(internal)
+	return m.ClientAddress().HostPort + ":" + httpPort
 }
 
-// event notes that the only watch has fired, or is lost. It is told before the
-// watch's own channel is.
+// event stores that the publisher's only watch has fired or is lost.
 func (p *Publisher) event(e zk.Event) {
 	if e.Path != "" {
 		p.fired.Store(true)
@@ -85,56 +88,117 @@ func (p *Publisher) away() {
 
 func (p *Publisher) changed() <-chan struct{} { return p.next }
 
-// rekeyed has the entry written again: who has the new key alone must be able to read it.
-func (p *Publisher) rekeyed() { p.written = false }
+// reread makes the next sync write the entry again, for readers with only the new key, or
+// because its watch may have been lost with a connection.
+func (p *Publisher) reread() { p.written = false }
 
-// sync writes this node if ZooKeeper has it not, or otherwise.
+// sync writes this node's entry if it is missing or differs.
 func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
 	var view *ring.View
 	view, p.next = p.table.Watch() // before self is read, so that no change is missed
 	self := p.self()
-	p.notice(conn.SessionID())
-	if p.written {
+	p.checkSession(conn.SessionID())
+	p.chooseDir(self)
+	if p.written && p.moved {
 		if wait := p.wait(self, len(view.Members())); wait > 0 {
-			return wait, nil
+			return min(wait, askEvery), nil
 		}
 	}
 	p.written = false
 	done, err := p.write(conn, self)
+	if errors.Is(err, zk.ErrNoAuth) && p.dir != p.cfg.Root {
+		done, err = p.withdraw(self), nil
+	}
+	if err == nil && done && !p.moved {
+		err = p.deleteOther(conn, self)
+	}
 	if err != nil || !done {
 		p.published.Set(0)
 		return retryAfter, err
 	}
-	p.published.Set(1)
-	return checkEvery, nil
+	p.published.Set(0)
+	if p.dir == p.cfg.Root {
+		p.published.Set(1)
+	}
+	return askEvery, nil
 }
 
-// notice forgets what was written if it may be gone.
-func (p *Publisher) notice(session int64) {
-	if p.fired.Swap(false) || p.session != session {
-		p.session, p.watched, p.written = session, false, false
+// chooseDir sets the entry's directory: the root while CIM's routes may send users to
+// this node, else the one beside it.
+func (p *Publisher) chooseDir(self ring.Member) {
+	takes := self.State == ring.Serving
+	if p.cfg.Takes != nil {
+		takes = p.cfg.Takes()
+	}
+	dir := p.cfg.standby()
+	if takes {
+		dir = p.cfg.Root
+	}
+	if dir != p.dir {
+		p.dir, p.written, p.watched, p.moved = dir, false, false, false
 	}
 }
 
-// wait returns for how long what is written may stand: for good, that is until
-// the next check, if it is the node as it is now; for a while, if only the load
-// differs.
+// withdraw leaves the node without an entry. It has no right to write beside the root,
+// and from an entry under the root CIM's routes would send users to it.
+func (p *Publisher) withdraw(self ring.Member) (done bool) {
+	if !p.refused {
+		p.cfg.Logger.Warn("no right to write beside the root in ZooKeeper: this node has no entry while it takes no users", "path", p.dir)
+	}
+	p.refused, p.written = true, true
+	p.stored, p.at, p.checked = self, time.Now(), time.Now()
+	return true
+}
+
+// deleteOther deletes this node's entry in the other directory. sync calls it after it
+// has written the new entry, so that there always is one.
+func (p *Publisher) deleteOther(conn *zk.Conn, self ring.Member) error {
+	dir := p.cfg.Root
+	if p.dir == dir {
+		dir = p.cfg.standby()
+	}
+	node := path.Join(dir, Name(self))
+	data, stat, err := conn.Get(node)
+	if err == nil && (stat.EphemeralOwner == p.session || p.isOurs(data)) {
+		err = conn.Delete(node, stat.Version)
+		if err == nil && dir == p.cfg.Root {
+			p.cfg.Logger.Info("removed from ZooKeeper's root: CIM's routes send no users here", "path", node)
+		}
+	}
+	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return fmt.Errorf("delete %s: %w", node, err)
+	}
+	p.moved = true
+	return nil
+}
+
+// checkSession makes sync write the entry again if its watch has fired or the session
+// has changed.
+func (p *Publisher) checkSession(session int64) {
+	if p.fired.Swap(false) || p.session != session {
+		p.session, p.watched, p.written, p.moved = session, false, false, false
+	}
+}
+
+// wait returns how long the stored entry may stay as it is. If it equals self, that is
+// until the next check. If only the load differs, that is until the next load may be
+// written. Otherwise it is 0.
 func (p *Publisher) wait(self ring.Member, members int) time.Duration {
 	check := checkEvery - time.Since(p.checked)
-	if self == p.told {
+	if self == p.stored {
 		return check
 	}
-	self.Load = p.told.Load
-	if self == p.told {
+	self.Load = p.stored.Load
+	if self == p.stored {
 		return min(check, ring.LoadInterval(members)-time.Since(p.at))
 	}
 	return 0
 }
 
-// write makes ZooKeeper have self, and watches it. It reports false if it must
-// be tried again, for an entry there changed meanwhile or is another's.
+// write writes self's entry and sets a watch on it. It returns false if the entry
+// changed meanwhile or belongs to another node. sync then tries again later.
 func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error) {
-	node := path.Join(p.cfg.Root, Name(self))
+	node := path.Join(p.dir, Name(self))
 	data, err := json.Marshal(p.cfg.Keys.Sealed(self))
 	if err != nil {
 		return false, fmt.Errorf("encode node: %w", err)
@@ -156,13 +220,13 @@ func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error
 		return false, nil
 	}
 	if errors.Is(err, zk.ErrNodeExists) || errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) {
-		return false, nil // somebody was there in between
+		return false, nil // another process has changed the entry
 	}
 	if err != nil {
 		return false, fmt.Errorf("publish %s: %w", node, err)
 	}
-	if self != p.told {
-		p.told, p.at = self, now
+	if self != p.stored {
+		p.stored, p.at = self, now
 	}
 	p.checked, p.waiting = now, false
 	p.written, err = p.watch(conn, node)
@@ -170,24 +234,23 @@ func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error
 }
 
 func (p *Publisher) create(conn *zk.Conn, node string, data []byte) error {
-	if err := ensure(conn, p.cfg.Root); err != nil {
+	if err := ensure(conn, p.dir); err != nil {
 		return err
 	}
 	_, err := conn.Create(node, data, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
-	if err == nil {
+	if err == nil && p.dir == p.cfg.Root {
 		p.cfg.Logger.Info("published in ZooKeeper", "path", node)
 	}
 	return err
 }
 
-// isOurs reports whether data is that of this node, written under an earlier
-// session of ours or by an earlier boot.
+// isOurs reports whether data is of this node, from an earlier session or boot.
 func (p *Publisher) isOurs(data []byte) bool {
 	m, err := open(data, p.cfg.Keys)
 	return err == nil && m.ID == p.self().ID
 }
 
-// replace takes the place of an entry in one step, so that nobody sees it gone.
+// replace replaces an entry in one transaction, so that no reader misses it.
 func replace(conn *zk.Conn, node string, data []byte, version int32) error {
 	_, err := conn.Multi(
 		&zk.DeleteRequest{Path: node, Version: version},
@@ -196,18 +259,17 @@ func replace(conn *zk.Conn, node string, data []byte, version int32) error {
 	return err
 }
 
-// waitFor waits for an entry that is not ours to go: either its node is dead,
-// and it goes when its session ends, or it is alive, and two nodes were given
-// one address.
+// waitFor logs once that another node has an entry in our place. If that node is dead,
+// the entry goes when its session ends. If it is alive, two nodes have one address.
 func (p *Publisher) waitFor(node string) {
 	if !p.waiting {
 		p.waiting = true
-		p.cfg.Logger.Warn("another node stands at our address in ZooKeeper", "path", node)
+		p.cfg.Logger.Warn("another node has an entry at our address in ZooKeeper", "path", node)
 	}
 }
 
-// watch sees to it that a change of the entry wakes Run, and reports whether it
-// is there.
+// watch sets a watch on the entry, which wakes Run when the entry changes. It reports
+// whether the entry exists.
 func (p *Publisher) watch(conn *zk.Conn, node string) (there bool, err error) {
 	if p.watched {
 		return true, nil

@@ -14,9 +14,9 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// ParseServers reads the servers of ZooKeeper's usual string, "host:port,host:port":
-// a port that is missing is 2181, blanks around a server do not matter. A path behind
-// the last one, ZooKeeper's chroot, is an error that says where the root belongs.
+// ParseServers reads ZooKeeper's usual list of servers, "host:port,host:port". The
+// default port is 2181, and blanks around a server are ignored. It returns an error for a
+// path behind the last server (ZooKeeper's chroot), which belongs in Config.Root.
 func ParseServers(list string) ([]string, error) {
 	var servers []string
 	for server := range strings.SplitSeq(list, ",") {
@@ -34,7 +34,7 @@ func parseServer(server string) (string, error) {
 		return "", fmt.Errorf("ZooKeeper server %q: want host:port, without a scheme", server)
 	}
 	if at := strings.IndexByte(server, '/'); at >= 0 {
-		return "", fmt.Errorf("ZooKeeper server %q ends with a chroot: say %q there, and the path as the root (-zk-root %s)",
+		return "", fmt.Errorf("ZooKeeper server %q ends with a chroot: write %q there, and the path as the root (-zk-root %s)",
 			server, server[:at], strings.TrimRight(server[at:], "/")+DefaultRoot)
 	}
 	host, port := strings.Trim(server, "[]"), strconv.Itoa(zk.DefaultPort)
@@ -50,18 +50,18 @@ func parseServer(server string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// names is go-zookeeper's list of servers, by name. Its own resolves all names at the
-// start and fails if one of them has no address, as that of a server has which is
-// down where names come and go with what they stand for.
+// names is a zk.HostProvider that keeps the servers' names. go-zookeeper's own resolves
+// all names at the start, and fails if one of them has no address. On some platforms a
+// name exists only while its server runs, so that happens when a server is down.
 type names struct {
-	mu      sync.Mutex // go-zookeeper does not say who calls
+	mu      sync.Mutex // go-zookeeper does not document which goroutines call
 	servers []string
 	next    int
-	tried   int // servers since one was connected
+	tried   int // servers since the last connection
 }
 
-// Init implements zk.HostProvider. The order is another for every client, so that
-// they spread.
+// Init implements zk.HostProvider. It shuffles the servers, so that clients spread over
+// them.
 func (n *names) Init(servers []string) error {
 	n.servers = slices.Clone(servers)
 	rand.Shuffle(len(n.servers), func(i, j int) { n.servers[i], n.servers[j] = n.servers[j], n.servers[i] })
@@ -71,7 +71,7 @@ func (n *names) Init(servers []string) error {
 // Len implements zk.HostProvider.
 func (n *names) Len() int { return len(n.servers) }
 
-// Next implements zk.HostProvider: with retryStart the client pauses first.
+// Next implements zk.HostProvider. If retryStart is true, the client pauses first.
 func (n *names) Next() (server string, retryStart bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,19 +82,20 @@ func (n *names) Next() (server string, retryStart bool) {
 	return server, retryStart
 }
 
-// Connected implements zk.HostProvider. The server counts as tried: should it be lost
-// at once, and be the only one, there is a pause.
+// Connected implements zk.HostProvider. The server counts as tried. So there is a pause
+// if it is the only one and its connection is lost at once.
 func (n *names) Connected() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.tried = 1
 }
 
-// resolveTime is what a name server may take.
+// resolveTime bounds a name's resolution.
 const resolveTime = 3 * time.Second
 
-// dialAny connects to one of the addresses that a server's name has now, any of them:
-// one that takes connections and no sessions must not be the choice every time.
+// dialAny connects to a random one of the server's current addresses. A fixed choice
+// could always be a server that takes connections and no sessions. It blocks for up to
+// 3 s for the name, and then for up to timeout.
 func dialAny(dial zk.Dialer, network, server string, timeout time.Duration) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {

@@ -48,9 +48,8 @@ func TestServersAreReadFromZooKeepersString(t *testing.T) {
 	}
 }
 
-// A server that is down may have no name where names come and go with what they
-// stand for.
-func TestNameWithoutAnAddressStopsNobody(t *testing.T) {
+// A server that is down may have no address, for example in Kubernetes.
+func TestNameWithoutAnAddressIsSkipped(t *testing.T) {
 	c := config(t, server)
 	c.Servers = []string{"no-such-host.invalid:2181", server.Addr(), "neither.invalid"}
 	startNode(t, c, member("n1"))
@@ -58,7 +57,7 @@ func TestNameWithoutAnAddressStopsNobody(t *testing.T) {
 	r.await(t, member("n1"))
 }
 
-// Each server has its turn, and there is a pause when all of them were tried in vain.
+// Each server has its turn, and there is a pause after all of them have failed.
 func TestServersAreTriedInTurn(t *testing.T) {
 	n := new(names)
 	if err := n.Init([]string{"a", "b", "c"}); err != nil || n.Len() != 3 {
@@ -96,7 +95,7 @@ func TestViewIsUnknownBeforeTheFirstAnswer(t *testing.T) {
 		t.Errorf("without ZooKeeper: %v, %v, want ErrAway", view, err)
 	}
 	r := startReader(t, c)
-	eventually(t, "the members are known, none", func() bool {
+	eventually(t, "an empty list of members", func() bool {
 		view, err := r.View(t.Context())
 		return err == nil && len(view.Members()) == 0
 	})

@@ -17,27 +17,36 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// DefaultRoot is where CIM's servers stand.
+// DefaultRoot is the directory of CIM's servers.
 const DefaultRoot = "/cim"
 
 const (
 	retryAfter  = time.Second // after an error, and while there is no session
-	checkEvery  = time.Minute // when nothing has changed, as far as the watches say
-	redialAfter = time.Minute // without a session
+	askEvery    = time.Second // between two calls of Config.Takes
+	checkEvery  = time.Minute // between two reads of everything, if no watch has fired
+	redialAfter = time.Minute // without a session, the client is closed and made again
 )
 
-// Config says where ZooKeeper is. Servers is needed.
+// Config configures a Publisher or a Follower. Servers is required.
 type Config struct {
 	Servers []string      // host:port, or host for port 2181; see ParseServers
 	Root    string        // absolute path; empty is DefaultRoot
 	Session time.Duration // how long ZooKeeper waits for a silent client; 0 is 6 s
 	Keys    *ring.Keys    // nil: a cluster without a key
 
-	Logger     *slog.Logger          // nil is silent
-	Registerer prometheus.Registerer // nil is none
+	// Takes reports whether CIM's routes may send users to a Publisher's node. The
+	// Publisher calls it about once per second. It must not block. nil: the node takes
+	// users while it serves.
+	Takes func() bool
+
+	Logger     *slog.Logger          // nil: no logs
+	Registerer prometheus.Registerer // nil: no metrics are registered
 
 	dial zk.Dialer // for tests; nil is net.DialTimeout
 }
+
+// standby returns the directory of nodes that CIM's routes must not find.
+func (c Config) standby() string { return c.Root + "-standby" }
 
 func (c Config) withDefaults() (Config, error) {
 	if len(c.Servers) == 0 {
@@ -69,37 +78,38 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// A worker is what keep does over a connection.
+// A worker keeps ZooKeeper and this process in sync over a session.
 type worker interface {
-	// event takes note of what ZooKeeper says. It is called by go-zookeeper's
-	// goroutines and must not wait.
+	// event stores a watch's event. go-zookeeper's goroutines call it. It must not
+	// block.
 	event(zk.Event)
-	// sync brings both sides together. It is called when there is a session and
-	// something may have changed, and returns when to call it again in any case.
+	// sync brings both sides in sync. It is called when there is a session and one side
+	// may have changed. It returns after how long to call it again without a change.
 	sync(*zk.Conn) (again time.Duration, err error)
-	// away is called when sync cannot be: there is no session.
+	// away is called instead of sync when there is no session.
 	away()
-	// changed returns a channel that is closed when our side has changed since
-	// sync or away was last called; nil if it does not change.
+	// changed returns a channel that is closed when this process has changed since the
+	// last call of sync or away. It is nil if this process does not change.
 	changed() <-chan struct{}
-	// rekeyed is called when the keys have changed, and sync after it.
-	rekeyed()
+	// reread makes the next sync read and write everything again. It is called when the
+	// keys have changed, and when a lost connection is back.
+	reread()
 }
 
-// keep has w do its work until ctx ends, through lost connections, expired
-// sessions and absent servers.
+// keep runs w until ctx ends. It reconnects after lost connections, expired sessions and
+// outages of the servers.
 func (c Config) keep(ctx context.Context, w worker) {
-	said := sayer{log: c.Logger}
+	errs := errorLog{log: c.Logger}
 	for ctx.Err() == nil {
-		l, err := c.connect(w)
-		said.warn(err)
+		s, err := c.connect(w)
+		errs.warn(err)
 		if err != nil {
 			w.away()
 			sleep(ctx, 5*retryAfter)
 			continue
 		}
-		l.serve(ctx, c, w)
-		l.close()
+		s.serve(ctx, c, w)
+		s.close()
 	}
 }
 
@@ -110,107 +120,144 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// A line is a client of go-zookeeper that can be closed for good.
-type line struct {
+// A session is a client of go-zookeeper whose close waits for all of its goroutines.
+type session struct {
 	zk     *zk.Conn
 	events <-chan zk.Event // closed when go-zookeeper's goroutines have ended
-	woken  chan struct{}   // cap 1: an event has come
+	woken  chan struct{}   // cap 1: the worker got an event
 
 	mu     sync.Mutex
-	socket net.Conn // guarded by mu; the last one
-	closed bool     // guarded by mu
+	socket net.Conn  // guarded by mu; the last one
+	closed bool      // guarded by mu
+	joins  int       // guarded by mu; how many connections have had the session
+	joined time.Time // guarded by mu; since when the last of them has it
 }
 
-func (c Config) connect(w worker) (*line, error) {
-	l := &line{woken: make(chan struct{}, 1)}
+func (c Config) connect(w worker) (*session, error) {
+	s := &session{woken: make(chan struct{}, 1)}
 	dial := func(network, addr string, timeout time.Duration) (net.Conn, error) {
 		conn, err := dialAny(c.dial, network, addr, timeout)
 		if err != nil {
 			return nil, err
 		}
-		return impatient{conn, c.Session}, l.hold(conn)
+		return deadlineConn{conn, c.Session}, s.setSocket(conn)
 	}
 	onEvent := func(e zk.Event) {
+		if e.State == zk.StateHasSession {
+			s.join()
+		}
 		w.event(e)
 		select {
-		case l.woken <- struct{}{}:
-		default: // it has not seen the last one yet
+		case s.woken <- struct{}{}:
+		default: // serve has not received the previous one yet
 		}
 	}
 	var err error
-	l.zk, l.events, err = zk.Connect(c.Servers, c.Session, zk.WithHostProvider(new(names)), zk.WithDialer(dial), zk.WithEventCallback(onEvent),
+	s.zk, s.events, err = zk.Connect(c.Servers, c.Session, zk.WithHostProvider(new(names)), zk.WithDialer(dial), zk.WithEventCallback(onEvent),
 		zk.WithLogger(logger{c.Logger}), zk.WithMaxBufferSize(16<<20))
 	if err != nil {
 		return nil, fmt.Errorf("connect to ZooKeeper: %w", err)
 	}
-	return l, nil
+	return s, nil
 }
 
-// impatient is a socket that waits no longer for an answer than a session lasts:
-// go-zookeeper gives a server that takes connections and answers nothing, such as
-// one that is just starting, ten times as long until it tries the next.
-type impatient struct {
+// deadlineConn limits read deadlines to the session's time-out. go-zookeeper itself
+// waits ten times as long for a server that takes connections and does not answer, such
+// as one that is starting.
+type deadlineConn struct {
 	net.Conn
 	most time.Duration
 }
 
 // SetReadDeadline implements net.Conn.
-func (c impatient) SetReadDeadline(t time.Time) error {
+func (c deadlineConn) SetReadDeadline(t time.Time) error {
 	if latest := time.Now().Add(c.most); t.After(latest) {
 		t = latest
 	}
 	return c.Conn.SetReadDeadline(t)
 }
 
-// hold keeps the socket at hand for close.
-func (l *line) hold(conn net.Conn) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
+// setSocket stores the socket for close. It closes the socket and returns net.ErrClosed
+// if the session was closed.
+func (s *session) setSocket(conn net.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
 		_ = conn.Close()
 		return net.ErrClosed
 	}
-	l.socket = conn
+	s.socket = conn
 	return nil
 }
 
-// close says goodbye, which ends the session and its ephemeral nodes, and waits
-// until all goroutines of the client have ended: at most some 3 s.
-func (l *line) close() {
-	l.zk.Close()
-	l.mu.Lock()
-	l.closed = true
-	if l.socket != nil {
-		_ = l.socket.Close() // go-zookeeper may read from it for as long as a session lasts
+// rewatchTime is the pause between a connection that takes over a session and the first
+// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again, from
+// the last change that it has read. It reads that without a lock. A reply that comes
+// first moves it, and then the server takes the changes before it for known.
+const rewatchTime = 200 * time.Millisecond
+
+// join notes that a connection has the session now.
+func (s *session) join() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joins++
+	s.joined = time.Now()
+}
+
+// rejoined returns how many connections took over the session from another one, and how
+// long requests over the last of them must wait.
+func (s *session) rejoined() (times int, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.joins < 2 {
+		return 0, 0
 	}
-	l.mu.Unlock()
-	for range l.events {
+	return s.joins - 1, rewatchTime - time.Since(s.joined)
+}
+
+// close ends the session at the server, and so deletes its ephemeral nodes. It blocks
+// until all goroutines of the client have ended, for up to 3 s.
+func (s *session) close() {
+	s.zk.Close()
+	s.mu.Lock()
+	s.closed = true
+	if s.socket != nil {
+		_ = s.socket.Close() // else go-zookeeper may read until the read deadline
+	}
+	s.mu.Unlock()
+	for range s.events {
 	}
 }
 
-// serve calls w as long as there is, or soon may be, a session.
-func (l *line) serve(ctx context.Context, c Config, w worker) {
-	// A request may wait for long; the end of ctx ends it.
-	defer context.AfterFunc(ctx, l.zk.Close)()
-	said := sayer{log: c.Logger}
+// serve calls w's methods until ctx ends or there was no session for redialAfter.
+func (s *session) serve(ctx context.Context, c Config, w worker) {
+	// A request may block for long. The end of ctx ends it.
+	defer context.AfterFunc(ctx, s.zk.Close)()
+	errs := errorLog{log: c.Logger}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	rekeyed := c.Keys.Changed()
+	reread := 0 // takeovers of the session after which everything was read again
 	for last := time.Now(); ; {
 		select {
 		case <-rekeyed:
 			rekeyed = c.Keys.Changed()
-			w.rekeyed()
+			w.reread()
 		case <-ctx.Done():
 			return
-		case <-l.woken:
+		case <-s.woken:
 		case <-w.changed():
 		case <-timer.C:
 		}
+		for times, wait := s.rejoined(); times != reread; times, wait = s.rejoined() {
+			sleep(ctx, wait)
+			reread = times
+			w.reread()
+		}
 		again, err := retryAfter, error(nil)
-		if l.zk.State() == zk.StateHasSession {
+		if s.zk.State() == zk.StateHasSession {
 			last = time.Now()
-			again, err = w.sync(l.zk)
+			again, err = w.sync(s.zk)
 		} else {
 			w.away()
 			if out := time.Since(last); out > redialAfter {
@@ -222,7 +269,7 @@ func (l *line) serve(ctx context.Context, c Config, w worker) {
 		if ctx.Err() != nil {
 			return
 		}
-		if said.warn(err); err != nil {
+		if errs.warn(err); err != nil {
 			again = retryAfter
 		}
 		timer.Reset(again)
@@ -231,24 +278,24 @@ func (l *line) serve(ctx context.Context, c Config, w worker) {
 
 var errNoSession = errors.New("no session with ZooKeeper")
 
-// A sayer logs an error once, until there is none or another.
-type sayer struct {
+// An errorLog logs an error unless the previous call had the same one.
+type errorLog struct {
 	log  *slog.Logger
 	last string
 }
 
-func (s *sayer) warn(err error) {
+func (s *errorLog) warn(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	if text != "" && text != s.last {
-		s.log.Warn("ZooKeeper is not as it should be", "err", err)
+		s.log.Warn("ZooKeeper failed", "err", err)
 	}
 	s.last = text
 }
 
-// ensure makes the persistent path p if it is missing.
+// ensure creates the persistent path p if it is missing.
 func ensure(conn *zk.Conn, p string) error {
 	_, err := conn.Create(p, nil, 0, zk.WorldACL(zk.PermAll))
 	if errors.Is(err, zk.ErrNoNode) {
@@ -263,8 +310,8 @@ func ensure(conn *zk.Conn, p string) error {
 	return nil
 }
 
-// logger passes on what go-zookeeper says: for debugging, because what matters
-// of it shows in what keep and its workers log.
+// logger logs go-zookeeper's messages for debugging. keep and its workers log the
+// important events themselves.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Printf(format string, args ...any) {

@@ -16,11 +16,11 @@ import (
 
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/ring"
-	"github.com/cim-go/cim/ring/mirror/spawn"
+	"github.com/cim-go/cim/ring/mirror/zktest"
 )
 
-// server is the ZooKeeper of all tests but those that stop one.
-var server *spawn.Server
+// server is the ZooKeeper of all tests, except for those that stop one.
+var server *zktest.Server
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		ctx, cancel := context.WithTimeout(context.Background(), wait.Limit)
 		defer cancel()
-		if server, err = spawn.Start(ctx, spawn.Config{Dir: dir}); err != nil {
+		if server, err = zktest.Start(ctx, zktest.Config{Dir: dir}); err != nil {
 			fmt.Fprintln(os.Stderr, "the tests need a ZooKeeper:", err)
 			return 1
 		}
@@ -55,9 +55,9 @@ func member(id string) ring.Member {
 	}
 }
 
-// config returns a config for a root of the test's own. The session outlasts every
-// pause of a busy machine: a test that wants it to expire says so.
-func config(t *testing.T, on *spawn.Server) Config {
+// config returns a config with the test's own root. The session's time-out is longer
+// than any pause of a busy machine. A test in which sessions expire sets a shorter one.
+func config(t *testing.T, on *zktest.Server) Config {
 	return Config{
 		Servers: []string{on.Addr()}, Root: "/test/" + strings.ReplaceAll(t.Name(), "/", "_"), Keys: clusterKeys,
 		Session: time.Minute, Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
@@ -72,7 +72,7 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// lineChan passes on log lines.
+// lineChan sends log lines to a channel.
 type lineChan chan string
 
 func (c lineChan) Write(b []byte) (int, error) {
@@ -126,7 +126,7 @@ func (n *node) get() ring.Member {
 	return n.self
 }
 
-// set changes the node as gossip does.
+// set changes the node's member, as gossip does.
 func (n *node) set(m ring.Member) {
 	n.mu.Lock()
 	n.self = m
@@ -173,8 +173,8 @@ func (r *reader) await(t *testing.T, members ...ring.Member) {
 // eventually waits for a condition.
 var eventually = wait.Until
 
-// client returns a plain client of ZooKeeper, such as CIM's.
-func client(t *testing.T, on *spawn.Server) *zk.Conn {
+// client returns a plain client of ZooKeeper, as CIM's server uses it.
+func client(t *testing.T, on *zktest.Server) *zk.Conn {
 	t.Helper()
 	conn, events, err := zk.Connect([]string{on.Addr()}, time.Minute, zk.WithLogger(logger{slog.New(slog.DiscardHandler)}))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package peers measures the ring beside other Go libraries that place keys on
-// members. It is a module of its own, so that the system does not depend on them.
+// Package peers compares the ring with other Go libraries that assign keys to members.
+// It is a separate module, so that the system does not depend on these libraries.
 //
 //	cd ring/peers && go test -bench . -count 5
 package peers
@@ -18,7 +18,7 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// users are the keys, made before anything is measured.
+// users is the number of keys. They are made before the measurements.
 const users = 1 << 16
 
 var keys = func() []string {
@@ -29,8 +29,8 @@ var keys = func() []string {
 	return keys
 }()
 
-// A library makes a ring of the names and returns how the i-th user's member is
-// looked up.
+// A library makes a ring of names and returns a function that looks up the i-th user's
+// member.
 type library struct {
 	name string
 	make func(names []string) func(i int) string
@@ -68,7 +68,7 @@ func names(n int) []string {
 	return names
 }
 
-// BenchmarkOwner looks users up.
+// BenchmarkOwner measures a lookup.
 func BenchmarkOwner(b *testing.B) {
 	for _, n := range []int{10, 1000} {
 		for _, l := range libraries {
@@ -86,7 +86,7 @@ func BenchmarkOwner(b *testing.B) {
 	}
 }
 
-// BenchmarkNew makes rings, as a route does whenever a member comes or goes.
+// BenchmarkNew measures a new ring and its first lookup.
 func BenchmarkNew(b *testing.B) {
 	for _, l := range libraries {
 		b.Run("members=1000/"+l.name, func(b *testing.B) {
@@ -111,7 +111,7 @@ func fullest(owner func(int) string, members int) float64 {
 	return float64(most) * float64(members) / users
 }
 
-// Who measures should know that all answer, and the same every time.
+// The benchmarks rely on this: every library finds a member, and the same one each time.
 func TestEveryLibraryFindsAMember(t *testing.T) {
 	list := names(100)
 	for _, l := range libraries {

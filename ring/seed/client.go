@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -18,53 +19,53 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// ErrStale is wrapped by View's error when there is no view that is young
-// enough: nobody has answered for Config.MaxStale, or ever.
+// ErrStale is wrapped by View's error if no node has ever answered, or none has answered
+// for Config.MaxStale.
 var ErrStale = errors.New("members are unknown or too old")
 
-// Config says what a Client is made of. Seeds is needed.
+// Config configures a Client. Seeds is required.
 type Config struct {
-	Seeds []string   // host:port or URL of nodes' internal HTTP; any is enough
+	Seeds []string   // host:port or URL of nodes' internal HTTP; one that answers is enough
 	Keys  *ring.Keys // nil: a cluster without a key
 
-	// Client asks the nodes, and puts on what they ask of a caller. nil is
-	// http.DefaultClient.
+	// Client makes the requests and authenticates them. nil is http.DefaultClient.
 	Client *http.Client
 
-	Fresh    time.Duration // an answer is used so long without asking again; 0 is 1.5 s
-	MaxStale time.Duration // and so long when nobody answers; 0 is 60 s
-	Timeout  time.Duration // of one node; 0 is 1 s
+	Fresh    time.Duration // View makes no request while its answer is younger; 0 is 1.5 s
+	MaxStale time.Duration // without an answer, View returns an older one for so long; 0 is 60 s
+	Timeout  time.Duration // per node; 0 is 1 s
 
-	Logger     *slog.Logger          // nil is silent
-	Registerer prometheus.Registerer // nil is none
+	Logger     *slog.Logger          // nil: no logs
+	Registerer prometheus.Registerer // nil: no metrics are registered
 
 	now func() instant // for tests; nil is the clock
 }
 
-// A Client follows the members. It is safe for concurrent use and has nothing
-// to close. Make it with New.
+// A Client requests the members and caches them. It is safe for concurrent use and needs
+// no Close. Make it with New.
 type Client struct {
 	// Set by New.
 	cfg     Config
 	metrics *metrics
-	turn    chan struct{} // cap 1: whoever has put a token in it asks
-	table   *ring.Table   // makes the views; written by whoever has the turn
+	sem     chan struct{} // cap 1: full while a caller makes requests
+	table   *ring.Table   // makes the views; the holder of sem writes it
 
-	// Owned by whoever has the turn.
-	node    string             // the one that answered last, or empty
+	// Owned by the holder of sem.
+	node    string             // the node that answered last, or empty
 	etag    string             // of its answer
 	members []ring.Member      // of its answer
-	seen    map[string]instant // internal HTTP of members, and when they were told last
-	told    map[string]bool    // nodes that did not answer since one did: the log knows
+	seen    map[string]instant // members' internal HTTP, and when an answer last had them
+	logged  map[string]bool    // nodes whose failure was logged since the last answer
 
 	// Guarded by mu.
 	mu       sync.Mutex
-	view     *ring.View // nil before the first answer
-	answered instant    // when view was asked for
-	tried    instant    // when somebody asked last, in vain or not
+	view     *ring.View         // nil before the first answer
+	answered instant            // when the request for view was made
+	tried    instant            // when the last request was made, with or without an answer
+	callers  map[string]instant // internal HTTP of nodes that have called, and when they last did
 }
 
-// New returns a client that has asked nobody yet.
+// New returns a client. It makes no request.
 func New(c Config) (*Client, error) {
 	if len(c.Seeds) == 0 {
 		return nil, errors.New("follow members: no seed")
@@ -89,8 +90,8 @@ func New(c Config) (*Client, error) {
 	if c.now == nil {
 		c.now = now
 	}
-	return &Client{cfg: c, metrics: newMetrics(c.Registerer), turn: make(chan struct{}, 1), table: ring.NewTable(), told: make(map[string]bool),
-		seen: make(map[string]instant)}, nil
+	return &Client{cfg: c, metrics: newMetrics(c.Registerer), sem: make(chan struct{}, 1), table: ring.NewTable(), logged: make(map[string]bool),
+		seen: make(map[string]instant), callers: make(map[string]instant)}, nil
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -100,45 +101,44 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// View returns the members as a node knew them at most Fresh ago. If nobody
-// answers it returns the last view until that is MaxStale old, and then an
-// error that wraps ErrStale.
+// View returns the members that a node knew at most Fresh ago. If no node answers, it
+// returns the last view until that is MaxStale old, and then an error that wraps
+// ErrStale.
 //
-// One caller at a time asks, and waits for the answer; meanwhile the others
-// have the view that is there, if it is not stale. Whoever asks tries the node
-// that answered last, then the other members, the seeds, and the members of the
-// last day: for at most two Timeouts if there is a view to fall back on, and until
-// ctx ends if not.
+// One caller at a time makes requests and waits for the answer. The others get the last
+// view meanwhile, or wait if that is stale. The caller tries the node that answered last,
+// then the other members, the seeds, and the members and callers of the last day. It
+// tries for up to two Timeouts if there is a view that is not stale, else until ctx ends.
 func (c *Client) View(ctx context.Context) (*ring.View, error) {
 	view, fresh := c.current()
 	if fresh {
 		return view, nil
 	}
 	select {
-	case c.turn <- struct{}{}:
+	case c.sem <- struct{}{}:
 	default:
 		if view != nil {
 			return view, nil
 		}
 		select {
-		case c.turn <- struct{}{}:
+		case c.sem <- struct{}{}:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("follow members: %w: %w", ErrStale, ctx.Err())
 		}
 	}
-	defer func() { <-c.turn }()
-	if view, fresh = c.current(); fresh { // somebody has asked while we waited
+	defer func() { <-c.sem }()
+	if view, fresh = c.current(); fresh { // another caller got it while this one waited
 		return view, nil
 	}
-	err := c.ask(ctx, view != nil)
+	err := c.refresh(ctx, view != nil)
 	if view, _ = c.current(); view == nil {
 		return nil, fmt.Errorf("follow members: %w: %w", ErrStale, err)
 	}
 	return view, nil
 }
 
-// current returns the last view, nil if it is stale, and whether it may be used
-// without asking: it is fresh, or somebody has just tried.
+// current returns the last view, or nil if it is stale. It also reports whether the last
+// request is so recent that no new one is needed.
 func (c *Client) current() (view *ring.View, fresh bool) {
 	now := c.cfg.now()
 	c.mu.Lock()
@@ -149,9 +149,10 @@ func (c *Client) current() (view *ring.View, fresh bool) {
 	return c.view, now.since(c.tried) < c.cfg.Fresh
 }
 
-// ask asks one node after another until one answers. The caller has the turn.
-func (c *Client) ask(ctx context.Context, haveView bool) error {
-	asked := c.cfg.now()
+// refresh requests the members from one node after another until one answers. It returns
+// the last node's error. The caller holds sem.
+func (c *Client) refresh(ctx context.Context, haveView bool) error {
+	begun := c.cfg.now()
 	if haveView {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, 2*c.cfg.Timeout)
@@ -163,39 +164,51 @@ func (c *Client) ask(ctx context.Context, haveView bool) error {
 		var etag string
 		members, etag, err = c.fetch(ctx, node)
 		if err == nil {
-			c.accept(node, etag, members, asked)
+			c.accept(node, etag, members, begun)
 			return nil
 		}
 		if ctx.Err() != nil { // not the node's fault
 			break
 		}
 		c.metrics.requests.WithLabelValues("failed").Inc()
-		if !c.told[node] {
+		if !c.logged[node] {
 			level := slog.LevelWarn
-			if len(c.members) == 0 { // nobody has ever told: it may not have started yet
+			if len(c.members) == 0 { // no node has ever answered: this one may not have started yet
 				level = slog.LevelInfo
 			}
-			c.cfg.Logger.Log(ctx, level, "node did not tell its members", "node", node, "err", err)
-			c.told[node] = true
+			c.cfg.Logger.Log(ctx, level, "node did not return its members", "node", node, "err", err)
+			c.logged[node] = true
 		}
 	}
 	c.mu.Lock()
-	c.tried = asked
+	c.tried = begun
 	c.mu.Unlock()
 	return err
 }
 
-// A cluster may have been renewed while its nodes did not see each other: the one
-// that is followed then tells of itself alone, and when it leaves, those who were
-// told of before are all there is beside seeds that may be long gone.
+// The client remembers members for a day. Suppose that all nodes are replaced while they
+// are split from each other. The node that the client uses may then know only itself.
+// When it leaves and the seeds are gone, only the remembered members are left.
 const (
 	remember  = 24 * time.Hour
-	mostKnown = 1000 // members that are remembered
+	mostKnown = 1000 // remembered members, and as many callers
 )
 
-// candidates returns whom to ask, in this order: who answered last, the other
-// members in random order, the seeds likewise, and the members of the last day. Each
-// is there once.
+// Heard stores that a node has called this process. node is the host:port of its
+// internal HTTP. The client tries callers if no other node answers: while a process is
+// frozen, all members that it knows may be replaced. Heard does not block.
+func (c *Client) Heard(node string) {
+	now := c.cfg.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.callers[node]; known || len(c.callers) < mostKnown {
+		c.callers[node] = now
+	}
+}
+
+// candidates returns the nodes to try, without duplicates. Their order is the node that
+// answered last, the other members in random order, the seeds in random order, and the
+// members and callers of the last day.
 func (c *Client) candidates() []string {
 	var nodes []string
 	if c.node != "" {
@@ -210,6 +223,9 @@ func (c *Client) candidates() []string {
 	for node := range c.seen { // in random order
 		nodes = append(nodes, node)
 	}
+	c.mu.Lock()
+	nodes = slices.AppendSeq(nodes, maps.Keys(c.callers))
+	c.mu.Unlock()
 	seen := make(map[string]bool, len(nodes))
 	return slices.DeleteFunc(nodes, func(node string) bool {
 		again := seen[node]
@@ -218,31 +234,33 @@ func (c *Client) candidates() []string {
 	})
 }
 
-func (c *Client) accept(node, etag string, members []ring.Member, asked instant) {
+func (c *Client) accept(node, etag string, members []ring.Member, begun instant) {
 	if c.node != node {
 		c.cfg.Logger.Info("following members", "node", node, "members", len(members))
 	}
 	c.node, c.etag, c.members = node, etag, members
-	clear(c.told)
-	c.recall(members, asked)
+	clear(c.logged)
+	c.rememberAll(members, begun)
 	c.table.Set(members)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.view, c.answered, c.tried = c.table.Current(), asked, asked
+	forget(c.callers, begun)
+	c.view, c.answered, c.tried = c.table.Current(), begun, begun
 }
 
-// recall remembers members, and forgets those of whom nobody told for a day.
-func (c *Client) recall(members []ring.Member, now instant) {
+// rememberAll stores when members were seen, and forgets those not seen for a day.
+func (c *Client) rememberAll(members []ring.Member, now instant) {
 	for _, m := range members {
 		if _, known := c.seen[m.HTTP]; known || len(c.seen) < mostKnown {
 			c.seen[m.HTTP] = now
 		}
 	}
-	for node, told := range c.seen {
-		if now.since(told) > remember {
-			delete(c.seen, node)
-		}
-	}
+	forget(c.seen, now)
+}
+
+// forget removes the nodes that were last seen more than a day ago.
+func forget(nodes map[string]instant, now instant) {
+	maps.DeleteFunc(nodes, func(_ string, seen instant) bool { return now.since(seen) > remember })
 }
 
 // baseURL returns the URL of a node's internal HTTP.

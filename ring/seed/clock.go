@@ -2,9 +2,8 @@ package seed
 
 import "time"
 
-// An instant is a moment by two clocks. A frozen function's monotonic clock may
-// stand still, and a wall clock may be set back: an age is the larger of the
-// two.
+// An instant is a time by two clocks. The monotonic clock may stop while a function is
+// frozen, and the wall clock may be set back. So an age is the larger of the two.
 type instant struct {
 	mono time.Duration // since the process started
 	wall time.Time
@@ -14,7 +13,7 @@ var started = time.Now()
 
 func now() instant {
 	t := time.Now()
-	return instant{mono: t.Sub(started), wall: t.Round(0)} // without its monotonic part
+	return instant{mono: t.Sub(started), wall: t.Round(0)} // Round(0) removes the monotonic part
 }
 
 func (t instant) since(earlier instant) time.Duration {

@@ -13,28 +13,29 @@ import (
 
 const (
 	maxBody   = 8 << 20 // bytes; 1,000 members with the longest names are 1.5 MB
-	maxReason = 200     // bytes of a refusal that are worth telling
+	maxReason = 200     // bytes of a refusal that go into the error
 )
 
-// fetch asks one node and returns its members with their loads of now.
+// fetch requests the members from one node. It returns them with their current loads. It
+// blocks for up to Config.Timeout.
 func (c *Client) fetch(ctx context.Context, node string) (members []ring.Member, etag string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(baseURL(node), "/")+Path, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask %s for members: %w", node, err)
+		return nil, "", fmt.Errorf("request members from %s: %w", node, err)
 	}
 	if c.etag != "" {
 		req.Header.Set("If-None-Match", `"`+c.etag+`"`)
 	}
 	resp, err := c.cfg.Client.Do(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask for members: %w", err) // err names the URL
+		return nil, "", fmt.Errorf("request members: %w", err) // err has the URL
 	}
 	defer resp.Body.Close()
 	members, etag, err = c.read(resp)
 	if err != nil {
-		return nil, "", fmt.Errorf("ask %s for members: %w", node, err)
+		return nil, "", fmt.Errorf("request members from %s: %w", node, err)
 	}
 	return members, etag, nil
 }
@@ -63,17 +64,17 @@ func (c *Client) read(resp *http.Response) (members []ring.Member, etag string, 
 		members = append(members, m)
 	}
 	if len(members) == 0 { // a node knows at least itself
-		return nil, "", fmt.Errorf("none of %d members bears a valid MAC", len(sealed))
+		return nil, "", fmt.Errorf("none of %d members has a valid MAC", len(sealed))
 	}
 	c.metrics.requests.WithLabelValues("changed").Inc()
 	if len(members) < len(sealed) {
-		// The next answer shall have a body again: this one is not what its ETag says.
+		// Without an ETag the next answer has a body again. Some members are missing here.
 		return members, "", nil
 	}
 	return c.loads(members, resp, etag), etag, nil
 }
 
-// loads returns members with the loads that resp tells, or as they are.
+// loads returns members with the loads in resp's header, or unchanged if that is invalid.
 func (c *Client) loads(members []ring.Member, resp *http.Response, etag string) []ring.Member {
 	members, err := withLoads(members, resp.Header.Get(loadsHeader), etag, c.cfg.Keys)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Handler serves the members in table, sealed with keys. ready says whether
-// this node has found its cluster, and if not, why: gossip's Ready. Until then
-// it answers 503, because a node that was just restarted knows only itself. nil
-// is always ready.
+// Handler serves the members in table, sealed with keys. ready is gossip's Ready. It
+// reports whether this node has found its cluster, and the reason if it has not. Until
+// then Handler answers 503, because a node that has just restarted knows only itself. If
+// ready is nil, the node is always ready.
 func Handler(table *ring.Table, keys *ring.Keys, ready func() (ok bool, reason string)) http.Handler {
 	return &handler{table: table, keys: keys, ready: ready}
 }
@@ -48,11 +48,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sealed[i] = h.keys.Sealed(m)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(sealed) // fails only when the asker is gone
+	_ = json.NewEncoder(w).Encode(sealed) // it fails only if the client is gone
 }
 
-// matches reports whether a value of If-None-Match, or several joined by commas,
-// names etag.
+// matches reports whether a value of If-None-Match, or several joined by commas, has
+// etag.
 func matches(header, etag string) bool {
 	for tag := range strings.SplitSeq(header, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == `"`+etag+`"` {

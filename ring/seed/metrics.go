@@ -7,14 +7,14 @@ type metrics struct {
 	refused  prometheus.Counter
 }
 
-// newMetrics registers the metrics with r, if there is one.
+// newMetrics registers the metrics with r if r is not nil.
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_seed_requests_total", Help: "Requests for a node's members, by result.",
 		}, []string{"result"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cim_seed_refused_total", Help: "Members and loads that bore no valid MAC.",
+			Name: "cim_seed_refused_total", Help: "Members and loads without a valid MAC.",
 		}),
 	}
 	for _, result := range []string{"changed", "unchanged", "failed"} {

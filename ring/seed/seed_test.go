@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -116,12 +117,12 @@ func TestSeedIsKeptUntilItFails(t *testing.T) {
 	w.nodes.set("a:8081", Handler(w.table, clusterKeys, nil))
 	w.clock.pass(time.Second)
 	w.ids(t)
-	w.expect(t, next) // and not back
+	w.expect(t, next) // the client does not go back to the seed
 }
 
-// The followed node was cut off from the others, told of itself alone and left; the
-// seed is long gone. Whoever was told of before is asked, for a day.
-func TestMembersOfTheLastDayAreAsked(t *testing.T) {
+// The node that the client uses is cut off from the others, knows itself alone and
+// leaves. The seed is gone. The client then tries the members of the last day.
+func TestMembersOfTheLastDayAreTried(t *testing.T) {
 	for after, found := range map[time.Duration]bool{time.Hour: true, 25 * time.Hour: false} {
 		w := newWorld(t)
 		w.ids(t)
@@ -145,8 +146,40 @@ func TestMembersOfTheLastDayAreAsked(t *testing.T) {
 		}
 		w.clock.pass(2 * time.Minute)
 		if _, err := w.View(t.Context()); (err == nil) != found {
-			t.Errorf("%v after it was told of: %v", after, err)
+			t.Errorf("%v after they were seen: %v", after, err)
 		}
+	}
+}
+
+// All members that a frozen client knows may be gone. Then it tries the nodes that have
+// called it.
+func TestCallersAreTriedWhenNoOtherNodeAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.ids(t)
+	for _, host := range []string{"a:8081", "b:8081", "c:8081"} {
+		w.nodes.set(host, nil)
+	}
+	w.clock.pass(2 * time.Minute)
+	if _, err := w.View(t.Context()); err == nil {
+		t.Fatal("a node answers")
+	}
+	replaced := ring.NewTable()
+	replaced.Set([]ring.Member{member("d"), member("e")})
+	w.nodes.set("d:8081", Handler(replaced, clusterKeys, nil))
+	w.Heard("d:8081")
+	if got := w.ids(t); got != "d e" {
+		t.Errorf("members are %s", got)
+	}
+	for i := range 2 * mostKnown {
+		w.Heard(fmt.Sprint("stranger:", i))
+	}
+	if n := len(w.callers); n != mostKnown {
+		t.Errorf("%d callers are known", n)
+	}
+	w.clock.pass(25 * time.Hour)
+	w.ids(t)
+	if n := len(w.callers); n != 0 {
+		t.Errorf("%d callers are known a day later", n)
 	}
 }
 
@@ -162,7 +195,7 @@ func TestStaleViewIsUsedForABoundedTime(t *testing.T) {
 	}
 	w.nodes.requests()
 	w.ids(t)
-	w.expect(t, "") // just tried in vain
+	w.expect(t, "") // the last try was a moment ago
 	w.clock.pass(time.Second)
 	if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("after a minute: %v, want ErrStale and why", err)
@@ -173,20 +206,19 @@ func TestStaleViewIsUsedForABoundedTime(t *testing.T) {
 	}
 }
 
-// A frozen function's monotonic clock stands still; a wall clock is set back.
-func TestSilentNodesAreToldOfOnceUntilOneAnswers(t *testing.T) {
+func TestSilentNodesAreLoggedOnceUntilOneAnswers(t *testing.T) {
 	w := newWorld(t)
 	var log strings.Builder
 	w.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	told := func() int { return strings.Count(log.String(), "did not tell") }
+	logged := func() int { return strings.Count(log.String(), "did not return") }
 	w.nodes.set("a:8081", nil)
 	for range 3 {
 		if _, err := w.View(t.Context()); !errors.Is(err, ErrStale) {
 			t.Fatalf("error is %v", err)
 		}
 	}
-	if told() != 1 {
-		t.Errorf("told %d times:\n%s", told(), log.String())
+	if logged() != 1 {
+		t.Errorf("logged %d times:\n%s", logged(), log.String())
 	}
 	w.nodes.set("a:8081", Handler(w.table, clusterKeys, nil))
 	w.ids(t)
@@ -199,11 +231,12 @@ func TestSilentNodesAreToldOfOnceUntilOneAnswers(t *testing.T) {
 			t.Fatalf("error is %v", err)
 		}
 	}
-	if told() != 4 {
-		t.Errorf("told %d times, want once more for each of three nodes:\n%s", told(), log.String())
+	if logged() != 4 {
+		t.Errorf("logged %d times, want once more for each of three nodes:\n%s", logged(), log.String())
 	}
 }
 
+// The monotonic clock stops while a function is frozen, and the wall clock is set back.
 func TestAgeIsTheLargerOfTwoClocks(t *testing.T) {
 	for name, pass := range map[string]func(*clock){
 		"frozen":        func(c *clock) { c.now.wall = c.now.wall.Add(time.Hour) },
@@ -238,7 +271,7 @@ func TestMemberWithoutValidMACIsDropped(t *testing.T) {
 	w.nodes.requests()
 	w.clock.pass(time.Second)
 	w.ids(t)
-	w.expect(t, "a:8081 200") // its ETag is not asked for: the answer was not all ours
+	w.expect(t, "a:8081 200") // without If-None-Match, because a member was refused
 }
 
 func TestUselessAnswersLeadToAnotherNode(t *testing.T) {
@@ -254,7 +287,7 @@ func TestUselessAnswersLeadToAnotherNode(t *testing.T) {
 		w := newWorld(t)
 		w.cfg.Seeds = []string{"a:8081", "b:8081"}
 		w.nodes.set("a:8081", h)
-		for range 4 { // whichever seed is first
+		for range 4 { // any seed may be the first
 			w.node = ""
 			w.clock.pass(time.Second)
 			if got := w.ids(t); got != "a b c" {
@@ -275,7 +308,7 @@ func TestOneAsksAndTheOthersGoOn(t *testing.T) {
 		_, err := w.View(context.Background())
 		asked <- err
 	}()
-	<-w.nodes.block // the node has been asked
+	<-w.nodes.block // the node has the request
 	if got := w.ids(t); got != "a b c" {
 		t.Errorf("members are %s", got)
 	}

@@ -18,7 +18,7 @@ const (
 	loadsMAC    = 16 // bytes
 )
 
-var errLoads = errors.New("loads do not fit their members or bear no valid MAC")
+var errLoads = errors.New("loads have no valid MAC or a wrong length")
 
 // encodeLoads returns the value of loadsHeader for the members of a view.
 func encodeLoads(members []ring.Member, etag string, keys *ring.Keys) string {
@@ -26,15 +26,15 @@ func encodeLoads(members []ring.Member, etag string, keys *ring.Keys) string {
 	for i, m := range members {
 		loads[i] = byte(min(max(m.Load, 0), ring.MaxLoad))
 	}
-	var key []byte // the empty one makes a checksum, for a cluster without a key
+	var key []byte // without a cluster key the MAC is only a checksum
 	if derived := keys.Derive("loads"); len(derived) > 0 {
 		key = derived[0]
 	}
 	return base64.StdEncoding.EncodeToString(append(macOf(loads, etag, key), loads...))
 }
 
-// withLoads returns members with the loads of a header's value; it returns them
-// as they are with errLoads if the value cannot be believed.
+// withLoads returns members with the loads of a header's value. If the value is invalid,
+// it returns them unchanged with errLoads.
 func withLoads(members []ring.Member, value, etag string, keys *ring.Keys) ([]ring.Member, error) {
 	b, err := base64.StdEncoding.DecodeString(value)
 	if err != nil || len(b) != loadsMAC+len(members) {
@@ -57,7 +57,7 @@ func withLoads(members []ring.Member, value, etag string, keys *ring.Keys) ([]ri
 
 func macOf(loads []byte, etag string, key []byte) []byte {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte(etag)) // of fixed length, so nothing can move between the two
+	h.Write([]byte(etag)) // its length is fixed, so the input is unambiguous
 	h.Write(loads)
 	return h.Sum(nil)[:loadsMAC]
 }

@@ -22,12 +22,12 @@ func member(id string) ring.Member {
 	return ring.Member{ID: id, Boot: 1, Client: id + ":11211", HTTP: id + ":8081", Weight: 1, State: ring.Serving}
 }
 
-// nodes are the nodes of a cluster that has no sockets: a RoundTripper.
+// nodes are the nodes of a cluster without sockets. It is a RoundTripper.
 type nodes struct {
 	mu    sync.Mutex
 	serve map[string]http.Handler // by host:port
-	asked []string                // host:port and status, in order
-	block chan struct{}           // if not nil, it is sent to when asked, and read before an answer
+	asked []string                // host:port and status of each request, in order
+	block chan struct{}           // if not nil, a request sends to it, and receives from it before the answer
 }
 
 func (n *nodes) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -62,7 +62,7 @@ func (n *nodes) set(host string, h http.Handler) {
 	n.serve[host] = h
 }
 
-// requests returns who was asked since the last call.
+// requests returns the requests since the last call.
 func (n *nodes) requests() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,7 +71,7 @@ func (n *nodes) requests() string {
 	return asked
 }
 
-// clock is set by hand.
+// clock moves only when a test calls pass.
 type clock struct{ now instant }
 
 func (c *clock) pass(d time.Duration) {

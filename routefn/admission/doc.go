@@ -1,52 +1,77 @@
-// Package admission decides whether a route takes one more request now or tells
-// it to come back later.
+// Package admission decides whether a route serves a request now or refuses it and tells
+// the client when to retry.
 //
-// It bounds what is in flight, not what comes: a request that is refused costs
-// nothing but its answer, one that is let in costs memory and a share of the
-// store until it leaves. What was refused comes again, and a node that is refused
-// does not read from its senders.
+// It bounds the number of requests in flight, not their rate. A refused request costs
+// only its answer. An admitted one costs memory and a share of the store until it leaves.
+// Clients retry refused requests, and a refused node stops reading from its senders.
 //
-// # How many
+// # The limit
 //
-// The limit follows the store's answer time. Ten times a second, while there are
-// answers, it is looked at how many came within the target:
+// The algorithm is AIMD (D. Chiu and R. Jain, "Analysis of the Increase and Decrease
+// Algorithms for Congestion Avoidance in Computer Networks", 1989) with one difference.
+// The decrease does not halve the limit. It sets the limit to a measured rate times a
+// delay, as TCP Westwood does (S. Mascolo et al., "TCP Westwood: Bandwidth Estimation for
+// Enhanced Transport over Wireless Links", 2001).
 //
-//   - Half of them or more: the limit grows by a step, if there was use for it. One
-//     that nobody reaches says nothing about the store (the reason is that of
-//     congestion window validation, RFC 7661). Until the store is late for the first
-//     time the limit begins low and doubles (slow start, RFC 5681).
-//   - Fewer than half: there is a queue in front of the store that does
-//     not go away, which one slow answer does not show (RFC 8289, CoDel, judges by
-//     the delay that stays for the same reason). Then the limit becomes what keeps
-//     the store just busy. By Little's law, L = λW (J. D. C. Little, 1961), requests
-//     that leave at the rate λ and take W each are L at a time; the store, being
-//     busy, does not do more than λ, so that W is the target if λ times the target
-//     are let in. A tenth less lets the queue drain.
+// The signal is the store's answer time. Every 100 ms, if there were answers, the Limiter
+// counts those that took longer than the target:
 //
-// So one look brings the limit from anywhere to where it belongs. Several routes
-// on one store settle in the same way, without knowing of each other: each takes
-// what the store does for it.
+//   - If half of the answers or more are in time, the limit grows by a step, provided
+//     that more than half of it was used. An unused limit says nothing about the store
+//     (congestion window validation, RFC 7661). Until most answers are late for the first
+//     time, the limit begins low and doubles (slow start, RFC 5681).
+//   - If fewer than half are in time, there is a standing queue in front of the store,
+//     which one slow answer would not show. CoDel (RFC 8289) uses the delay that persists
+//     for the same reason. Then the limit becomes 0.9 λ·target, where λ is the rate of
+//     requests that leave. By Little's law, L = λW (J. D. C. Little, 1961), requests that
+//     take W each are L = λW at a time. The store is busy, so it does not serve more than
+//     λ. With λ·target requests in flight each takes the target. The factor 0.9 lets the
+//     queue drain.
 //
-// # Who first
+// So one decrease sets the right limit from any value. Several routes on one store
+// converge in the same way and do not know of each other. Each gets the rate that the
+// store serves for it.
 //
-// Of the limit, each class has more than the one below it (trunk reservation, as
-// telephony calls it): what may be put off is refused first, what keeps the
-// cluster true is refused only at the absolute maximum, of which an eighth is
-// kept for it. The names of the classes are those of B. Beyer et al., Site
+// # Classes
+//
+// Each class may use more of the limit than the class below it (trunk reservation, as in
+// telephony). So requests that can be delayed are refused first. Requests that keep the
+// cluster consistent are refused only at the absolute maximum, and an eighth of that is
+// reserved for them. The names of the classes are those of B. Beyer et al., Site
 // Reliability Engineering, chapter 21.
 //
-// So those who are connected are served first, then logins, then old pages of logs.
+// So requests of connected clients are served first, then logins, then old pages of logs.
 //
-// # Whose turn
+// # Order
 //
-// After an outage everybody logs in at once, and has much to read. Of those who are
-// refused at random some are refused for ever, and the store idles while all are away.
-// So logins and old pages wait in line, as many as may be in flight at most. Who
-// waited in vain is told when to come again, each another time, at one and a half
-// times the rate at which the class was served in the latest seconds: nobody waits
-// because of a low guess, and who comes too early waits in line, before those who were
-// refused less often. So a client is told to come again once or twice, however many
-// there are.
+// After an outage all clients log in at once, and have much to read. If a route refused
+// requests at random, it would refuse some of them for ever, and the store would idle
+// while all clients wait. So logins and old pages wait in a queue, of the same length as
+// the absolute maximum in flight.
 //
-// A Limiter has no goroutine. A request in line has a timer.
+// A request whose wait ends in vain gets a time to retry at. Each gets another time, at
+// one and a half times the rate at which the class was served in the latest seconds. So
+// no request waits because the rate was estimated too low. A request that comes too
+// early waits in the queue, before those that were refused less often. A client therefore
+// retries once or twice, for any number of clients.
+//
+// Messages wait, too, if their senders do not retry, as CIM's clients. They wait for a
+// short time, and in a quarter of the queue at most.
+//
+// # Logins in progress
+//
+// After a login a client opens its connection. The node reports that together with other
+// openings, in one request that makes many calls to the store. Each opening takes the
+// place of one request in the queue.
+//
+// While the store is so slow that the limit is at its minimum, no request of the queue is
+// admitted beside a report. Between two reports, few more are admitted than the first one
+// has opened. A report calls the store several times in sequence, and each of these calls
+// would wait for all other requests. Otherwise users would log in whose openings take
+// longer than their clients wait.
+//
+// Several nodes that report all their sessions, as after a loss, leave no pause between
+// two reports. After four seconds of that, logins are admitted beside them.
+//
+// A Limiter has no goroutine. A request in the queue has a timer.
 package admission

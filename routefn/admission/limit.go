@@ -3,39 +3,47 @@ package admission
 import "time"
 
 const (
-	// interval is the shortest window. At 100 answers a second it has ten of them.
+	// interval is the shortest window. At 100 answers per second it has ten of them.
 	interval = 100 * time.Millisecond
-	// first is the limit before the store has said anything. As long as it has never
-	// been late the limit doubles in each window, as in TCP's slow start: it is at the
-	// default maximum after 600 ms, and a store of 200 a second is not given more in
-	// that time than it can do in one of its timeouts.
+	// first is the first limit. It doubles in each window until the store is late for the
+	// first time, as in TCP's slow start. So it reaches the default maximum after 600
+	// ms. During this time, even a store that serves 200 requests per second gets only
+	// as many as it can serve within one time-out.
 	first = 64
-	// floor is the least limit. Every node has four requests with messages in flight
-	// at most, so a few nodes are served whatever else happens.
+	// floor is the smallest limit. A node has at most four requests with messages in
+	// flight, so a few nodes are always served.
 	floor = 32
-	// always is how many requests of those who are connected are let in although others
-	// have all the room: the limit has just fallen, and these have not left yet.
+	// always is how many requests of class Normal are admitted although other classes use
+	// the whole limit. That happens after the limit has decreased.
 	always = floor / 2
-	// step is how much the limit grows in a window after that: by 1,000 in six
-	// seconds.
+	// While the store is slow, a report with n openings is followed by n + more queued
+	// requests.
+	more = 4
+	// After a report, the next one is expected within lasting. A node retries a failed
+	// report after at most 4 s.
+	lasting = 4 * time.Second
+	// step is the additive increase per window, which is 1,000 in six seconds.
 	step = 16
 )
 
-// A Class says what comes first when not everything can be served.
+// A Class is the priority of a request.
 type Class uint8
 
-// The classes, the one that is refused first on top.
+// The classes. The first one is refused first.
 const (
-	Backlog   Class = iota // who reads it has waited for long and has much to read: an old page of a log
-	Sheddable              // its sender has it and comes again with it: a message over HTTP
-	Login                  // nobody is shown anything before it
-	Normal                 // those who are connected wait for it: the end of a log, a node's batch
-	Critical               // keeps the cluster true: what nodes report and reconcile
+	Backlog   Class = iota // an old page of a log: its reader has waited for long and has many pages to read
+	Sheddable              // a message over HTTP: its sender can retry
+	Login                  // a login: its user sees no messages before it
+	Normal                 // a request for a connected client: the end of a log, or a node's batch of messages
+	Critical               // keeps the cluster consistent: a node's reports and reconciliation
 	classes
 )
 
-// room is how many requests of all classes may be in flight for one more of the
-// class to be let in.
+// yields reports whether requests of the class wait for openings. See Limiter.Hold.
+func (c Class) yields() bool { return c == Login || c == Backlog }
+
+// room returns the bound for a class. A request of the class is admitted while fewer
+// requests than that are in flight, those of all classes together.
 func room(c Class, limit, most int) int {
 	switch c {
 	case Backlog:
@@ -51,21 +59,21 @@ func room(c Class, limit, most int) int {
 	}
 }
 
-// window is what happened since the limit was last looked at.
+// window has the counts since the limit was last adapted.
 type window struct {
 	took    time.Duration
 	left    int // requests that ended
 	peak    int // of the requests in flight
 	answers int // of the store
-	late    int // of them, those that took longer than the target
+	late    int // answers that took longer than the target
 }
 
-// tooLate reports whether the store has too much to do: most of its answers were
-// late, and it was not for another reason, which it is with so few in flight.
+// tooLate reports whether the store is overloaded, because most of its answers were late.
+// With floor requests or fewer in flight, load is not the reason that they are late.
 func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
 
-// next returns the limit for the next window; see the package's doc for why.
-// starting says that the store has never had too much to do.
+// next returns the limit for the next window, by AIMD with the decrease of TCP Westwood.
+// See doc.go. starting means that the store was never overloaded.
 func next(limit, most int, starting bool, target time.Duration, w window) int {
 	switch {
 	case w.answers == 0 || w.took <= 0:

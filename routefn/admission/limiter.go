@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A Verdict is what became of a request.
+// A Verdict is the decision whether a request is admitted.
 type Verdict uint8
 
-// The verdicts. The zero Verdict lets a request in.
+// The verdicts. The zero Verdict is Admitted.
 const (
 	Admitted Verdict = iota
 	Slow             // refused: the store answers too slowly for more of its class
@@ -19,15 +19,15 @@ const (
 
 // Config of a Limiter.
 type Config struct {
-	// Most is how many requests may be in flight, and how many may wait in line,
-	// whatever the store says; below zero: any number, and nothing is refused.
+	// Most is the absolute maximum of requests in flight, and also of requests in the
+	// queue. If it is negative, no request is refused.
 	Most int
-	// Target is the answer time of the store beyond which it has too much to do.
-	// Above zero.
+	// Target is the longest answer time of a store that is not overloaded. It is above
+	// zero.
 	Target time.Duration
 }
 
-// Limiter counts requests in flight and says which to refuse. It is safe for
+// Limiter counts requests in flight and decides which to refuse. It is safe for
 // concurrent use.
 type Limiter struct {
 	most   int
@@ -35,20 +35,24 @@ type Limiter struct {
 
 	mu       sync.Mutex
 	limit    int
-	starting bool // the store has never had too much to do
+	starting bool // the store was never overloaded
 	inFlight int
-	normal   int       // of inFlight, those of class Normal
-	begun    time.Time // of the window
+	normal   int       // requests of class Normal in flight
+	held     int       // places of logins and old pages that Hold has taken
+	since    time.Time // when held became positive
+	credit   int       // how many logins and old pages may be admitted while the store is slow
+	lasts    time.Time // until when credit is valid
+	begun    time.Time // when the window began
 	window   window
-	waiting  []*waiter // those whose turn comes first in front
+	waiting  []*waiter // the queue, the next one to be admitted first
 	lines    [classes]line
 }
 
-// waiter is a request in line.
+// waiter is a request in the queue.
 type waiter struct {
 	class   Class
 	refused int           // how often it was refused before
-	turn    chan struct{} // closed when it was let in
+	turn    chan struct{} // closed when it is admitted
 }
 
 // New returns a Limiter.
@@ -56,8 +60,8 @@ func New(c Config) *Limiter {
 	return &Limiter{most: c.Most, target: c.Target, limit: min(first, c.Most), starting: true, begun: time.Now()}
 }
 
-// Enter counts one more request in, or says why it is refused. It never blocks.
-// Whoever was let in calls Leave once, with the same class.
+// Enter admits one more request, or returns why it refuses it. It does not block. After
+// Admitted the caller must call Leave once, with the same class.
 func (l *Limiter) Enter(c Class) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,17 +72,24 @@ func (l *Limiter) enterLocked(c Class) Verdict {
 	if v := l.verdictLocked(c); v != Admitted {
 		return v
 	}
-	if len(l.waiting) > 0 && l.waiting[0].class >= c { // not before those in line
-		return Slow
+	if len(l.waiting) > 0 && l.waiting[0].class >= c && (c.yields() || l.held == 0) {
+		return Slow // the queue is served first, unless it waits for openings
 	}
 	l.admitLocked(c)
 	return Admitted
 }
 
-// verdictLocked is what would become of one more request of the class.
+// verdictLocked returns the verdict on one more request of the class. It admits nothing.
 func (l *Limiter) verdictLocked(c Class) Verdict {
+	busy := l.inFlight
+	held := l.heldLocked()
+	if c.yields() {
+		busy += held
+	}
 	switch {
-	case l.most < 0 || l.inFlight < room(c, l.limit, l.most):
+	case c.yields() && l.behindLocked() && (held > 0 || l.credit <= 0):
+		return Slow
+	case l.most < 0 || busy < room(c, l.limit, l.most):
 		return Admitted
 	case l.inFlight >= room(c, l.most, l.most):
 		return Full
@@ -94,13 +105,19 @@ func (l *Limiter) admitLocked(c Class) {
 	if c == Normal {
 		l.normal++
 	}
+	if c == Backlog {
+		l.credit = min(l.credit, more)
+	}
+	if c.yields() {
+		l.credit = max(0, l.credit-1)
+	}
 	l.window.peak = max(l.window.peak, l.inFlight)
 }
 
-// Wait is Enter for a request of a class that waits in line for its turn. Within a
-// class the line is in the order of how often a request was refused before, and then
-// of its coming. It blocks for patience at most, or until ctx ends. What is refused is
-// told when to come again, which is after those who were told before.
+// Wait does what Enter does, for a request that may wait in the queue. Within a class,
+// requests that were refused more often come first, and then those that came first. Wait
+// blocks for up to patience, or until ctx ends. If it refuses the request, it also
+// returns when to retry. Later requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)
@@ -108,7 +125,7 @@ func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.
 		l.mu.Unlock()
 		return Admitted, 0
 	}
-	if len(l.waiting) >= l.most {
+	if !l.mayWaitLocked(c) {
 		defer l.mu.Unlock()
 		return Full, l.lines[c].slot(time.Now())
 	}
@@ -127,17 +144,32 @@ func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, w)
-	if i < 0 { // its turn came at the last moment
+	if i < 0 { // it was admitted meanwhile
 		return Admitted, 0
 	}
 	l.waiting = slices.Delete(l.waiting, i, i+1)
-	if v = l.verdictLocked(c); v == Admitted { // others were before it
+	if v = l.verdictLocked(c); v == Admitted { // others are before it in the queue
 		v = Slow
 	}
 	return v, l.lines[c].slot(time.Now())
 }
 
-// queueLocked puts a request behind those that come before it.
+// mayWaitLocked reports whether the queue has room for one more request of the class.
+// Messages get a quarter of it at most, so that they cannot displace all logins.
+func (l *Limiter) mayWaitLocked(c Class) bool {
+	if c != Sheddable || len(l.waiting) >= l.most {
+		return len(l.waiting) < l.most
+	}
+	messages := 0
+	for _, w := range l.waiting {
+		if w.class == Sheddable {
+			messages++
+		}
+	}
+	return messages < l.most/4
+}
+
+// queueLocked inserts a request into the queue at its place.
 func (l *Limiter) queueLocked(w *waiter) {
 	i := slices.IndexFunc(l.waiting, func(o *waiter) bool {
 		return o.class < w.class || o.class == w.class && o.refused < w.refused
@@ -148,18 +180,48 @@ func (l *Limiter) queueLocked(w *waiter) {
 	l.waiting = slices.Insert(l.waiting, i, w)
 }
 
-// nextLocked lets those in, in their order, for whom there is room.
-func (l *Limiter) nextLocked() {
-	n := 0
-	for n < len(l.waiting) && l.verdictLocked(l.waiting[n].class) == Admitted {
-		l.admitLocked(l.waiting[n].class)
-		close(l.waiting[n].turn)
-		n++
-	}
-	l.waiting = slices.Delete(l.waiting, 0, n)
+// behindLocked reports whether credit limits logins and old pages. It does if the limit is
+// at its minimum and openings are expected.
+func (l *Limiter) behindLocked() bool {
+	return l.most >= 0 && l.limit <= floor && (l.held > 0 || time.Now().Before(l.lasts))
 }
 
-// Leave counts a request of a class out.
+// heldLocked returns how many places count as held. It is 0 if reports have followed
+// each other without a pause for longer than lasting. Otherwise no user could log in
+// while several nodes report all their sessions.
+func (l *Limiter) heldLocked() int {
+	if time.Since(l.since) >= lasting {
+		return 0
+	}
+	return l.held
+}
+
+// nextLocked admits requests of the queue in their order while there is room. Messages
+// may overtake requests that wait for openings.
+func (l *Limiter) nextLocked() {
+	var held Class // class of the requests that were overtaken
+	stay := l.waiting[:0]
+	for i, w := range l.waiting {
+		if w.class == held && len(stay) > 0 {
+			stay = append(stay, w)
+			continue
+		}
+		if l.verdictLocked(w.class) == Admitted {
+			l.admitLocked(w.class)
+			close(w.turn)
+			continue
+		}
+		if !w.class.yields() || l.held == 0 {
+			stay = append(stay, l.waiting[i:]...)
+			break
+		}
+		held, stay = w.class, append(stay, w)
+	}
+	clear(l.waiting[len(stay):])
+	l.waiting = stay
+}
+
+// Leave ends an admitted request of a class.
 func (l *Limiter) Leave(c Class) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -172,7 +234,42 @@ func (l *Limiter) Leave(c Class) {
 	l.nextLocked()
 }
 
-// Answered tells how long the store took for something that was asked of it.
+// Hold takes n places of logins and old pages, or all if there are fewer, until release
+// is called. It is for a request in flight that makes n calls to the store. Logins and
+// old pages must wait for these calls.
+//
+// While the store is slow, Hold takes all their places. After release, n of them and a
+// few more may be admitted, until the next Hold or for the time lasting. If Holds
+// follow each other without a pause for longer than lasting, they take no places, and
+// only this effect remains.
+func (l *Limiter) Hold(n int) (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == 0 {
+		l.since = time.Now()
+	}
+	l.held += n
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held -= n
+		l.credit, l.lasts = n+more, time.Now().Add(lasting)
+		l.nextLocked()
+		if len(l.waiting) > 0 && l.behindLocked() {
+			time.AfterFunc(lasting, l.next) // if no other event admits them before
+		}
+	}
+}
+
+// next admits requests of the queue while there is room.
+func (l *Limiter) next() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextLocked()
+}
+
+// Answered takes the time that the store needed for one answer. Once per interval it
+// adapts the limit.
 func (l *Limiter) Answered(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,22 +289,22 @@ func (l *Limiter) Answered(took time.Duration) {
 	l.nextLocked()
 }
 
-// InFlight returns the number of requests that were let in and have not left.
+// InFlight returns the number of admitted requests that have not left.
 func (l *Limiter) InFlight() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inFlight
 }
 
-// Waiting returns the number of requests in line.
+// Waiting returns the number of requests in the queue.
 func (l *Limiter) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting)
 }
 
-// Limit returns how many requests may be in flight for one more of the class to
-// be let in; below zero: any number.
+// Limit returns how many requests may be in flight. Below that, one more of the class is
+// admitted. It is negative if there is no limit.
 func (l *Limiter) Limit(c Class) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,8 +125,8 @@ func (s *store) do() (took time.Duration) {
 	return time.Since(begun)
 }
 
-// Ten times of what the store can do comes for ten seconds. What is let in waits
-// for the target, the store is kept busy, and all is well again at once.
+// Requests come at ten times the store's rate for ten seconds. Admitted requests take
+// about the target, the store stays busy, and afterwards answers are fast at once.
 func TestStoreIsKeptBusyAndNotMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, s := New(Config{Most: 4096, Target: target}), new(store)
@@ -302,5 +303,43 @@ func TestWaitEndsWithItsContextAndItsPatience(t *testing.T) {
 		if v, _ := l.Wait(t.Context(), Login, 0, 3*time.Second); v == Admitted || time.Since(begun) != 4*time.Second || l.Waiting() != 0 {
 			t.Errorf("waited with %v until %v; %d in line", v, time.Since(begun), l.Waiting())
 		}
+	})
+}
+
+// Messages that wait take a quarter of the line: logins find a place behind any number
+// of them, and are before them.
+func TestMessagesInLineCrowdNoLoginOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Most: 64, Target: target})
+		for l.Enter(Normal) == Admitted {
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var full, loggedIn atomic.Int64
+		for range 100 {
+			go func() {
+				if v, _ := l.Wait(ctx, Sheddable, 0, time.Minute); v == Full {
+					full.Add(1)
+				}
+			}()
+			synctest.Wait() // one goroutine at a time
+		}
+		if l.Waiting() != 16 || full.Load() != 84 {
+			t.Errorf("%d messages wait, %d were refused, want 16 of 64 places", l.Waiting(), full.Load())
+		}
+		go func() {
+			if v, _ := l.Wait(ctx, Login, 0, time.Minute); v == Admitted {
+				loggedIn.Add(1)
+			}
+		}()
+		synctest.Wait()
+		for l.InFlight() > l.Limit(Login)-1 {
+			l.Leave(Normal)
+		}
+		synctest.Wait()
+		if loggedIn.Load() != 1 || l.Waiting() != 16 {
+			t.Errorf("%d logins are in, %d messages wait", loggedIn.Load(), l.Waiting())
+		}
+		cancel()
+		synctest.Wait()
 	})
 }

@@ -6,34 +6,34 @@ import (
 )
 
 const (
-	// memory is how long the rate of a class remembers.
+	// memory is the time constant of the average of a class's rate.
 	memory = 2 * time.Second
-	// slowestRate is the rate a second that is assumed at least: a class that was not
-	// served lately may be at any time.
+	// slowestRate is the smallest rate per second that is assumed. A class that was not
+	// served lately may be served at any time.
 	slowestRate = 10
-	// early is by how much sooner than its turn a request is told to come: it waits in
-	// line for the rest, and the store is not idle if the rate was guessed too low.
+	// Retries are scheduled faster than the rate by the factor early. They then wait in
+	// the queue, and the store does not idle if the rate was estimated too low.
 	early = 1.5
-	// soonest and latest bound when a request is told to come again.
+	// soonest and latest bound the time until a retry.
 	soonest = time.Second
 	latest  = time.Minute
 )
 
-// line gives those of a class who are refused a time to come again, each its own:
-// who came together does not come again together, and nobody comes in vain.
+// line assigns retry times to the refused requests of a class. Each gets a different
+// time, so that requests which came together do not retry together.
 type line struct {
-	rate float64   // served a second, as of at
-	at   time.Time // of the last one that was served
-	next time.Time // the first time that nobody was told
+	rate float64   // served requests per second at the time at
+	at   time.Time // when the last one was served
+	next time.Time // the earliest time that was not assigned yet
 }
 
-// served counts one that has left.
+// served counts a request that has left.
 func (l *line) served(now time.Time) {
 	l.rate = l.rateAt(now) + 1/memory.Seconds()
 	l.at = now
 }
 
-// rateAt is how many a second were served lately.
+// rateAt returns how many requests per second were served lately.
 func (l *line) rateAt(now time.Time) float64 {
 	if l.at.IsZero() {
 		return 0
@@ -41,7 +41,7 @@ func (l *line) rateAt(now time.Time) float64 {
 	return l.rate * math.Exp(-now.Sub(l.at).Seconds()/memory.Seconds())
 }
 
-// slot returns in how long one more is to come again.
+// slot returns the time until the next refused request's retry.
 func (l *line) slot(now time.Time) time.Duration {
 	each := time.Duration(float64(time.Second) / (early * max(slowestRate, l.rateAt(now))))
 	if first := now.Add(soonest); l.next.Before(first) {

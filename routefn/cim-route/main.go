@@ -5,8 +5,8 @@ package main
 import (
 	"os"
 
-	"github.com/cim-go/cim/routefn/cim-route/config"
-	"github.com/cim-go/cim/routefn/cim-route/program"
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
-func main() { os.Exit(config.Main("cim-route", program.Run)) }
+func main() { os.Exit(process.Main("cim-route", routeserver.Run)) }

@@ -12,13 +12,13 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"github.com/cim-go/cim/routefn/cim-route/program"
+	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
 func init() {
-	route, err := program.Function(nil, os.Stderr)
+	route, err := routeserver.Function(nil, os.Stderr)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "cim-route:", err) // the environment says something that makes no sense
+		fmt.Fprintln(os.Stderr, "cim-route:", err) // the environment has an invalid value
 		os.Exit(2)
 	}
 	functions.HTTP("Route", route.ServeHTTP)

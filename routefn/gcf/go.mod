@@ -6,6 +6,8 @@ replace github.com/cim-go/cim => ../..
 
 require github.com/cim-go/cim v0.0.0
 
+require github.com/pires/go-proxyproto v0.15.0 // indirect
+
 require (
 	cloud.google.com/go/functions v1.19.3 // indirect
 	github.com/GoogleCloudPlatform/functions-framework-go v1.9.2

@@ -35,8 +35,8 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-// begin sends the header that a handler did not: 200, and a content type guessed
-// from the first bytes, as net/http does.
+// begin sends the header if the handler did not. The status is 200, and the content
+// type is guessed from the first bytes, as net/http does.
 func (a *answer) begin(b []byte) {
 	if a.sent != nil {
 		return
@@ -47,8 +47,8 @@ func (a *answer) begin(b []byte) {
 	a.WriteHeader(http.StatusOK)
 }
 
-// fields returns the header fields that are to be sent, without those that belong
-// to one connection or are for the front end to say.
+// fields returns the header fields to send. It leaves out those of a single connection
+// and those that the front end sets.
 func (a *answer) fields() http.Header {
 	a.begin(nil)
 	for _, name := range []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Content-Length"} {

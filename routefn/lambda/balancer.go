@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// mostOfBalancer is what an Application Load Balancer takes from a function, in
-// bytes.
+// mostOfBalancer is the largest answer in bytes that an Application Load Balancer accepts
+// from a function.
 const mostOfBalancer = 1 << 20
 
-// balancer returns the front end of an Application Load Balancer. Its target group
-// is set to multi-value headers or not, and wants answers as it sends requests.
+// balancer returns the front end of an Application Load Balancer. Its target group may
+// have multi-value headers. Then its answers must have them, too.
 func balancer(payload []byte) (front, error) {
 	var e struct {
 		MultiValueHeaders json.RawMessage `json:"multiValueHeaders"`
@@ -71,8 +71,8 @@ func balancerQuery(e events.ALBTargetGroupRequest) string {
 	return strings.Join(pairs, "&")
 }
 
-// lastOf returns the address that the balancer itself wrote: those before it are
-// whatever the client claims.
+// lastOf returns the address that the balancer itself wrote. The client may have made
+// up those before it.
 func lastOf(forwarded []string) string {
 	all := strings.Join(forwarded, ",")
 	return strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])

@@ -1,6 +1,6 @@
-// Package lambda lets an http.Handler be an AWS Lambda function: it turns the
-// events by which Lambda's HTTP front ends call a function into requests, and
-// answers into what they expect. It knows nothing of routes.
+// Package lambda runs an http.Handler as an AWS Lambda function. Lambda's HTTP front
+// ends call a function with events. The package turns these into requests, and answers
+// into the form that the front ends expect. It knows nothing of routes.
 //
 // # Events
 //
@@ -8,10 +8,10 @@
 //	ALB            a target group of an Application Load Balancer, with and
 //	               without multi-value headers
 //
-// They are told apart by "version" and "requestContext.elb". What is neither, such
-// as an event of a REST API, a queue or a schedule, is an error of the invocation.
+// "version" and "requestContext.elb" distinguish them. Any other event, such as one of
+// a REST API, a queue or a schedule, is an error of the invocation.
 //
-// What the front ends do to a request is undone:
+// The package undoes the changes that the front ends make to a request:
 //
 //   - Payload 2.0 joins header fields of one name by commas, and they stay so: a
 //     value may have commas of its own. Cookies come in a list of their own.
@@ -29,9 +29,9 @@
 //
 // The handler's context ends [Config.Margin] before Lambda would end the
 // invocation, so that a store that does not answer still becomes an answer. A
-// handler that panics answers 500, and the instance lives on. An answer that the
-// front end would not carry (1 MB for ALB, 6 MB for the others) becomes a 413.
+// handler that panics answers 500, and the instance lives on. An answer that is too
+// large for the front end (1 MB for ALB, 6 MB for the others) becomes a 413.
 //
 // A function has no goroutines of this package. Between invocations its process is
-// frozen: whatever a handler leaves running stands still.
+// frozen, so goroutines that a handler leaves running stand still.
 package lambda

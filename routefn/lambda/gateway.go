@@ -12,12 +12,12 @@ import (
 // defaultStage is a stage that stands in no path, and the only one of a URL.
 const defaultStage = "$default"
 
-// gateway is API Gateway's HTTP API with payload 2.0, and function URLs, whose
-// events are the same without a stage of their own.
+// gateway is API Gateway's HTTP API with payload 2.0. It is also function URLs, which
+// have the same events without a stage.
 var gateway = front{
 	request: gatewayRequest,
 	answer:  gatewayAnswer,
-	most:    6 << 20, // Lambda's own limit for what it answers at once
+	most:    6 << 20, // Lambda's own limit for a buffered answer
 }
 
 func gatewayRequest(ctx context.Context, payload []byte) (*http.Request, error) {

@@ -14,16 +14,17 @@ import (
 // ErrEvent is wrapped by Invoke's error for an event that is no HTTP request.
 var ErrEvent = errors.New("event is neither an HTTP request of payload 2.0 nor one of a load balancer")
 
-// Config is what a Function is made of. Handler is required.
+// Config configures a Function. Handler is required.
 type Config struct {
 	Handler http.Handler
 
-	// Margin is what is kept of an invocation's time for the answer's way back;
-	// zero: 200 ms. It is never more than half of what is left.
+	// Margin is the part of an invocation's time that is kept for sending the answer.
+	// Zero means 200 ms. It is never more than half of the time that is left.
 	Margin time.Duration
 
-	// Fail writes an answer that does not come from Handler: 500 after a panic, 413
-	// for an answer that is too large. nil: a line of text.
+	// Fail writes an answer that does not come from Handler, with status 500 after a
+	// panic or 413 for an answer that is too large. If Fail is nil, the answer is a
+	// line of text.
 	Fail func(w http.ResponseWriter, status int)
 
 	Logger *slog.Logger // nil: silent
@@ -57,8 +58,8 @@ type front struct {
 }
 
 // Invoke answers one event. It blocks until the handler has answered, which ought
-// to be soon after its context ends. An error that wraps ErrEvent says that the
-// payload is no event for a handler; nothing was done then.
+// to be soon after its context ends. If the payload is no event for a handler, nothing
+// is done and the error wraps ErrEvent.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	from, err := frontOf(payload)
 	if err != nil {
@@ -85,7 +86,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return b, nil
 }
 
-// frontOf says which front end an event comes from.
+// frontOf returns the front end that an event comes from.
 func frontOf(payload []byte) (front, error) {
 	var event struct {
 		Version        string `json:"version"`
@@ -115,8 +116,8 @@ func (f *Function) bound(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithDeadline(ctx, deadline.Add(-margin))
 }
 
-// serve runs the handler. A panic becomes a 500: net/http would close the
-// connection, and here there is none.
+// serve runs the handler. It answers 500 after a panic. net/http would close the
+// connection, but here there is none.
 func (f *Function) serve(r *http.Request) (a *answer) {
 	defer func() {
 		v := recover()

@@ -11,7 +11,7 @@ import (
 	"net/url"
 )
 
-// call is a request as the front ends tell it.
+// call is a request in the form of the front ends.
 type call struct {
 	method   string
 	path     string // as it was written, or unescaped: front ends differ
@@ -57,7 +57,7 @@ func location(path, query string) *url.URL {
 	}
 	u := &url.URL{Path: path, RawQuery: query}
 	if unescaped, err := url.PathUnescape(path); err == nil {
-		u.Path, u.RawPath = unescaped, path // RawPath counts only where it says another thing than Path
+		u.Path, u.RawPath = unescaped, path // RawPath counts only where it differs from Path
 	}
 	return u
 }

@@ -3,12 +3,8 @@ package record
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
-
-	"github.com/cim-go/cim/proto"
 )
 
 // storedAccount is the JSON of a name's key.
@@ -20,119 +16,22 @@ type storedAccount struct {
 func nameKey(name string) string { return "cim:name:" + name }
 func idKey(user int64) string    { return "cim:id:" + strconv.FormatInt(user, 10) }
 
-// idTries bounds the search for a free id. With steps of 8 on average, a hundred
-// tries pass some 800 registrations in the same moment.
-const idTries = 100
-
-// Register makes an account, or returns the one that has the name already, with
-// created false and no error: the caller compares credentials. Setting the name's
-// key is the one moment of commitment; the id is reserved before it, so that no
-// two names share one.
-func (s *Store) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
-	acc, err = s.AccountByName(ctx, name)
-	if !errors.Is(err, ErrNoUser) {
-		return acc, false, err
-	}
-	user, err := s.reserveID(ctx, name)
-	if err != nil {
-		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
-	}
-	acc, err = s.claimName(ctx, Account{User: user, Name: name, Credential: credential})
-	if err != nil {
-		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
-	}
-	return acc, acc.User == user, nil
-}
-
-// Adopt makes the account that a user of CIM has elsewhere: with the id and the
-// name he comes with. It returns ErrNameTaken if either belongs to another
-// account, and nil if the very account exists.
-func (s *Store) Adopt(ctx context.Context, user int64, name string) error {
-	key := idKey(user)
-	set := writeTo(key, []any{"set", key, name, "nx"})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return fmt.Errorf("adopt %d: %w", user, set.err)
-	}
-	if text(set.reply[0]) != "OK" {
-		names, errs := s.values(ctx, []string{key})
-		if errs[0] != nil {
-			return fmt.Errorf("adopt %d: %w", user, errs[0])
-		}
-		if names[0] != name {
-			return fmt.Errorf("adopt %d: %w", user, ErrNameTaken)
-		}
-	}
-	acc, err := s.claimName(ctx, Account{User: user, Name: name})
-	if err == nil && acc.User != user {
-		err = ErrNameTaken
-	}
-	if err != nil {
-		return fmt.Errorf("adopt %d: %w", user, err)
-	}
-	return nil
-}
-
-// claimName commits an account whose id is reserved, with its log. It returns
-// the account that has the name: another one if somebody was faster, and the
-// reserved id stays unused.
-func (s *Store) claimName(ctx context.Context, acc Account) (Account, error) {
-	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
-	if err != nil {
-		return Account{}, fmt.Errorf("encode account: %w", err)
-	}
-	key := nameKey(acc.Name)
-	set := writeTo(key, []any{"set", key, value, "nx"})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return Account{}, set.err
-	}
-	if text(set.reply[0]) != "OK" {
-		return s.AccountByName(ctx, acc.Name)
-	}
-	if err := s.makeLogs(ctx, []logRef{{user: acc.User}})[0]; err != nil {
-		s.log.Debug("log is left to be made later", "user", acc.User, "err", err)
-	}
-	return acc, nil
-}
-
-// reserveID takes a free id near the clock's milliseconds. Ids that no name came
-// to own, after a crash or a lost race, stay taken: they cost 100 bytes each.
-func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
-	user := s.clock.wall().UnixMilli()
-	for range idTries {
-		if user > proto.MaxUser {
-			break
-		}
-		key := idKey(user)
-		set := writeTo(key, []any{"set", key, name, "nx"})
-		s.run(ctx, "register", set)
-		if set.err != nil {
-			return 0, set.err
-		}
-		if text(set.reply[0]) == "OK" {
-			return user, nil
-		}
-		user += 1 + rand.Int64N(15)
-	}
-	return 0, fmt.Errorf("%w: no free id", ErrUnavailable)
-}
-
 // AccountByName returns an account, or ErrNoUser.
 func (s *Store) AccountByName(ctx context.Context, name string) (Account, error) {
 	accounts, errs := s.accountsByName(ctx, []string{name})
 	return accounts[0], errs[0]
 }
 
-// AccountByID returns an account, or ErrNoUser. An id that a name does not own
-// is nobody's.
+// AccountByID returns an account, or ErrNoUser. An id counts only if the account of
+// its name has that id.
 func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
 	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]
 }
 
-// AccountsByID is AccountByID for many, with an error each. It takes two round
-// trips: names of ids, then what the names say, which must be the same ids.
+// AccountsByID does what AccountByID does for many ids, with one error per id. It takes
+// two round trips. The first reads the names of the ids. The second reads the accounts
+// of these names, which must have the same ids.
 func (s *Store) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
 	keys := make([]string, len(users))
 	for i, user := range users {
@@ -185,7 +84,7 @@ func (s *Store) accountsByName(ctx context.Context, names []string) ([]Account, 
 	return accounts, errs
 }
 
-// values reads string keys in one pipeline. A key that is not there is
+// values reads string keys in one pipeline. For a key that does not exist it returns
 // ErrNoUser.
 func (s *Store) values(ctx context.Context, keys []string) ([]string, []error) {
 	ops := make([]*op, len(keys))

@@ -3,9 +3,12 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cim-go/cim/proto"
 )
 
 func TestTakenNameAnswersItsAccount(t *testing.T) {
@@ -49,19 +52,60 @@ func TestAdoptedAccountKeepsItsID(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		const user = 1547028929407
 		for range 2 { // the second time it is there
-			if err := s.Adopt(t.Context(), user, "bob"); err != nil {
+			if err := s.Adopt(t.Context(), user, "bob", false); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if acc, err := s.AccountByID(t.Context(), user); err != nil || acc.Name != "bob" {
 			t.Errorf("adopted %+v, %v", acc, err)
 		}
-		if err := s.Adopt(t.Context(), user, "carol"); !errors.Is(err, ErrNameTaken) {
+		if err := s.Adopt(t.Context(), user, "carol", false); !errors.Is(err, ErrNameTaken) {
 			t.Errorf("another name for the id: %v", err)
 		}
-		if err := s.Adopt(t.Context(), user+1, "bob"); !errors.Is(err, ErrNameTaken) {
+		if err := s.Adopt(t.Context(), user+1, "bob", false); !errors.Is(err, ErrNameTaken) {
 			t.Errorf("another id for the name: %v", err)
 		}
+	})
+}
+
+// An inbox that is made again reports that to each device, as long as any entry from
+// right after the loss is kept. An inbox that is made for the first time does not.
+func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		const adopted, lost = 1547028929407, 1547028929408
+		for user, again := range map[int64]bool{adopted: false, lost: true} {
+			if err := s.Adopt(t.Context(), user, fmt.Sprint("user-", user), again); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		hash := logRef{user: bob}.hash()
+		redo := func(cmd ...any) {
+			t.Helper()
+			o := writeTo(hash, cmd)
+			if s.run(t.Context(), "sessions", o); o.err != nil {
+				t.Fatal(o.err)
+			}
+		}
+		wantStart := func(user int64, device string, beginning bool) {
+			t.Helper()
+			at := proto.Position{Log: proto.Everyone, Epoch: 0xab, Number: 7, Key: "9:x"}
+			o := s.OpenSessions(t.Context(), []Opening{{User: user, Session: Session{Device: device, Node: "n1", Boot: 7, Addr: "a:1"}, Start: at}})[0]
+			if beginning {
+				at.Number, at.Key = 1, genesisKey
+			}
+			if o.Err != nil || !slices.Contains(o.Cursors, at) {
+				t.Errorf("%s of %d starts at %v, %v; want %v", device, user, o.Cursors, o.Err, at)
+			}
+		}
+		redo("del", hash)
+		for user, want := range map[int64]bool{adopted: false, lost: true, alice: false, bob: true} {
+			for _, device := range []string{"phone", "desk"} {
+				wantStart(user, device, want)
+			}
+		}
+		redo("hset", hash, "again", time.Now().Add(-32*24*time.Hour).UnixMilli())
+		wantStart(bob, "tablet", false)
 	})
 }
 

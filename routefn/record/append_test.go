@@ -277,7 +277,7 @@ func TestCopiesNameTheLiveSessions(t *testing.T) {
 	})
 }
 
-// What is in one log and not in the other must be looked for at the next try.
+// The next try must search for a message that is in only one of its two logs.
 func TestHalfStoredIsUnknown(t *testing.T) {
 	m := private(1, 2, "1")
 	for name, c := range map[string]struct {
@@ -312,14 +312,14 @@ func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
 				t.Fatal(o.err)
 			}
 		}
-		s.known.drop(alice)
+		s.inboxes.drop(alice)
 		m := private(alice, bob, "m1")
 		m.Again = true
 		a := s.Append(t.Context(), []Message{m})[0]
 		if !errors.Is(a.Err, ErrUnknown) || !errors.Is(a.Err, ErrNoUser) {
 			t.Errorf("got %v, want an unknown outcome that says why", a.Err)
 		}
-		if err := s.Adopt(t.Context(), alice, "alice"); err != nil {
+		if err := s.Adopt(t.Context(), alice, "alice", false); err != nil {
 			t.Fatal(err)
 		}
 		if a := s.Append(t.Context(), []Message{m})[0]; a.Err != nil || len(a.Copies) != 2 || a.Copies[0].Stored.At.Number != 2 {

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// batch is what one call appends to one log, in order, all or nothing.
+// batch has the entries that one call appends to one log, in order, all or nothing.
 type batch struct {
 	log    logRef
 	which  int // which copy of its drafts
@@ -18,8 +18,8 @@ type batch struct {
 	op     *op
 }
 
-// batchesOf sorts the copies of drafts by their logs, keeping their order. Drafts
-// that failed already are left out.
+// batchesOf groups the copies of drafts by their logs, in the same order. It leaves
+// out drafts that failed already.
 func batchesOf(drafts []*draft, which int) []*batch {
 	var batches []*batch
 	of := make(map[logRef]*batch, len(drafts))
@@ -40,9 +40,9 @@ func batchesOf(drafts []*draft, which int) []*batch {
 	return batches
 }
 
-// store appends batches, in order on one server, and trims what has grown. Batches
-// with nothing to look for and no membership to check are plain transactions, which
-// cost the store half of what a script does.
+// store appends batches, in order on one server, and trims logs that have grown. A
+// batch is a plain transaction if it has nothing to search for and no membership to
+// check, because that takes the store half the time of a script.
 func (s *Store) store(ctx context.Context, batches []*batch) {
 	ops := make([]*op, len(batches))
 	for i, b := range batches {
@@ -66,10 +66,10 @@ func (s *Store) store(ctx context.Context, batches []*batch) {
 	s.trim(ctx, grown)
 }
 
-// stored notes what a batch that was stored tells of its log.
+// stored remembers the facts about its log in the answer to a stored batch.
 func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
-		s.known.put(b.log.user, struct{}{})
+		s.inboxes.put(b.log.user, struct{}{})
 	}
 	if s.writers == nil {
 		return
@@ -79,7 +79,7 @@ func (s *Store) stored(b *batch) {
 	}
 }
 
-// storeMissing makes the logs that were not there and appends to them.
+// storeMissing makes the logs that do not exist and appends to them.
 func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	var logs []logRef
 	var ops []*op
@@ -88,13 +88,13 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 		if b.missing() {
 			missing = append(missing, b)
 			logs = append(logs, b.log)
-			s.known.drop(b.log.user)
+			s.inboxes.drop(b.log.user)
 		}
 	}
 	if len(missing) == 0 {
 		return
 	}
-	errs := s.makeLogs(ctx, logs)
+	errs := s.makeLogs(ctx, logs, true)
 	for i, b := range missing {
 		b.op = b.script()
 		if b.op.err = errs[i]; errs[i] == nil {
@@ -104,7 +104,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	s.accept(ctx, "append", ops...)
 }
 
-// missing reports whether the batch's log was not there.
+// missing reports whether the batch's log did not exist.
 func (b *batch) missing() bool {
 	if b.op.err != nil {
 		return false
@@ -115,8 +115,9 @@ func (b *batch) missing() bool {
 	return integer(b.op.reply[0]) == 0
 }
 
-// transaction appends to a list that is there. MULTI, because a trim between
-// append and base would give a number twice.
+// transaction appends to a list that exists. It uses MULTI, so that no trim can come
+// between the append and the reading of base. Otherwise two entries could get the
+// same number.
 func (b *batch) transaction() *op {
 	push := make([]any, 0, 2+len(b.drafts))
 	push = append(push, "rpushx", b.log.list())
@@ -131,23 +132,23 @@ func (b *batch) transaction() *op {
 	return writeTo(b.log.list(), steps...)
 }
 
-// scripted reports whether a plain transaction will not do.
+// scripted reports whether the batch needs a script, because a plain transaction does
+// not suffice.
 func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 
-// script appends what senders may and first looks for what may be there.
+// script appends the messages whose senders may send them. It looks first for those
+// that may be stored already.
 func (b *batch) script() *op {
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := []any{b.log.watchers(), 0, 0, firstTryLife}
+	args := make([]any, 0, 4+4*len(b.drafts))
+	args = append(args, b.log.watchers(), 0, 0, firstTryLife)
 	for _, d := range b.drafts {
-		look, member := "0", ""
-		if d.Again {
-			look = "1"
-		}
+		member := ""
 		if b.log.closed() {
 			member = strconv.FormatInt(d.From, 10)
 		}
 		since, sent, first = min(since, d.at), min(sent, d.Sent), first || !d.Again
-		args = append(args, look, d.key, d.stored, member)
+		args = append(args, d.Again, d.key, d.stored, member)
 	}
 	args[1] = since - lookBack.Milliseconds()
 	if first {
@@ -159,7 +160,7 @@ func (b *batch) script() *op {
 	return b.log.script(appendScript, args...)
 }
 
-// settle gives each draft its copy or its error, and reports which.
+// settle sets the copy or the error of each draft, and reports which.
 func (b *batch) settle() bool {
 	err := b.op.err
 	switch {
@@ -244,4 +245,18 @@ func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, p
 	c.Stored, err = storedAt(b.log.position(epoch, number, d.key), prev, d.stored)
 	d.copy[b.which] = &c
 	return err
+}
+
+// grown reports whether the batch took its log past a multiple of trimEvery.
+func (b *batch) grown() bool {
+	var first, last int64
+	for _, d := range b.drafts {
+		if c := d.copy[b.which]; c != nil { // not one that was refused
+			if first == 0 {
+				first = c.Stored.At.Number
+			}
+			last = c.Stored.At.Number
+		}
+	}
+	return first > 0 && (first-1)/trimEvery != last/trimEvery
 }

@@ -140,9 +140,9 @@ func BenchmarkAppendLevel(b *testing.B) {
 	}
 }
 
-// One operation is, idle, one look for what is due while a message is pending in
-// each shard, and else one message scheduled, taken in a batch of 100, appended and
-// finished.
+// In "idle", one operation is one search for due messages, with a pending message in
+// each shard. Otherwise it is one message that is scheduled, taken in a batch of 100,
+// appended and finished.
 func BenchmarkDelayed(b *testing.B) {
 	prepare := func(b *testing.B) (*Store, []int64) {
 		s := dial(b, Config{URL: backends.server.URL()})
@@ -202,8 +202,8 @@ func BenchmarkPull(b *testing.B) {
 	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
 }
 
-// One operation is the reconciliation of one connection, 500 at a time: what every
-// connection costs a route twice a minute.
+// One operation is the reconciliation of one connection, 500 at a time. Every
+// connection costs a route that much twice per minute.
 func BenchmarkReconcile(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL()})
 	flush(b, s)
@@ -230,10 +230,10 @@ func BenchmarkReconcile(b *testing.B) {
 	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
 }
 
-// One operation is one group that a report of 512 openings asks for, each of whose
-// users is in 20 groups: new are those that the node enters for the first time, known
-// those that it entered before and asks for in full, held those of which it says what
-// it knows, renewed those of a reconciliation.
+// One operation is one group that a report of 512 openings asks for. Each user is in 20
+// groups. The node enters "new" groups for the first time. It entered "known" ones
+// before, and asks for all of them. It sends its position for those that are "held".
+// "renewed" groups come from a reconciliation.
 func BenchmarkEnter(b *testing.B) {
 	const users, per = 512, 20
 	s := dial(b, Config{URL: backends.server.URL()})
@@ -291,7 +291,7 @@ func BenchmarkEnter(b *testing.B) {
 // serverCPU returns the seconds that the server has worked.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()
-	info, err := s.door.(server).Info(b.Context(), "cpu").Result()
+	info, err := s.topology.(server).Info(b.Context(), "cpu").Result()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -301,10 +301,10 @@ func serverCPU(b *testing.B, s *Store) float64 {
 	return user + system
 }
 
-// One operation is what a device asks for with Config.Replicas at one, by another
-// route than the one that stored what is new: a pull of one message, a login, or the
-// reconciliation of a connection, 500 in a call, of which all have news or none.
-// cpu-us/op is the primary's.
+// One operation is one request of a device with Config.Replicas at one, at another
+// route than the one that stored the new message. It is a pull of one message, a login,
+// or the reconciliation of a connection. A call has 500 of these, and all or none of
+// them have news. cpu-us/op is the primary's.
 func BenchmarkReplicatedReads(b *testing.B) {
 	const users = 500
 	for name, news := range map[string]bool{"pull": true, "login": true, "reconcile": true, "reconcile-quiet": false} {

@@ -1,8 +1,6 @@
 package record
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,37 +9,38 @@ import (
 )
 
 const (
-	// hearEvery is the age of a reading, in ms, from which on the next pipeline to the
-	// server brings another: a jump of its clock is known after so long.
+	// If a reading is older than hearEvery, in ms, the next pipeline to the server
+	// brings another. So a jump of the server's clock is noticed after that time.
 	hearEvery = 1_000
 	// heardLongest is the age in ms up to which a reading counts. Clocks drift by
 	// 6 ms in a minute at 100 ppm, which is worse than most.
 	heardLongest = 60_000
-	// slowest is what an answer that brings a reading may take, in ms: the reading is
-	// wrong by half of it at most.
+	// slowest is how long an answer that brings a reading may take, in ms. The
+	// reading is wrong by at most half of that.
 	slowest = 2_000
-	// stoodStill is the difference in ms between the two clocks of the process from
-	// which on one of them stood still or was set, so that no reading counts any more.
+	// If the two clocks of the process differ by stoodStill, in ms, one of them stood
+	// still or was set. Then no reading counts any more.
 	stoodStill = 1_000
 )
 
-// clock tells the time of the store: what every time that is stored, and every
-// decision by age, comes from. Routes whose clocks differ, and are set, agree in it.
+// clock has the time of the store. Every stored time and every decision by age uses
+// it. So routes whose own clocks differ, or are set, use the same time.
 //
-// The servers tell their time in pipelines that are sent anyway, once a second;
-// in between the monotonic clock of the process is added. In a Cluster the median
-// of the masters counts, so that one of them alone cannot be wrong. The wall clock
-// of the process shows that the monotonic one stood still, as that of a frozen
-// function does, and for nothing else: the servers are asked again then.
+// The servers send their time in pipelines that are sent anyway, once a second. In
+// between, clock adds the monotonic time of the process. In a Cluster it uses the
+// median of the masters, so that one wrong master does not matter. The wall clock of
+// the process has one use only. It shows that the monotonic clock stood still, as
+// that of a frozen function does. Then the servers' time is read again.
 type clock struct {
 	wall  func() time.Time
 	begun time.Time
 
 	mu    sync.Mutex
 	heard map[*redis.Client]reading
+	asked map[*redis.Client]moment // readings on their way
 }
 
-// moment is a moment by the two clocks of the process, in ms since they began.
+// moment is a moment on both clocks of the process, in ms since they began.
 type moment struct{ mono, wall int64 }
 
 // reading is what a server's clock showed, in ms since 1970, and when.
@@ -51,7 +50,7 @@ type reading struct {
 }
 
 func newClock(wall func() time.Time) *clock {
-	return &clock{wall: wall, begun: time.Now(), heard: make(map[*redis.Client]reading)}
+	return &clock{wall: wall, begun: time.Now(), heard: make(map[*redis.Client]reading), asked: make(map[*redis.Client]moment)}
 }
 
 func (c *clock) moment() moment {
@@ -65,26 +64,35 @@ func (r reading) within(age int64, now moment) bool {
 	return mono < age && max(mono-wall, wall-mono) <= stoodStill
 }
 
-// due reports whether the next pipeline to a server should bring a reading.
+// due reports whether the caller's pipeline to a server should bring a reading. One
+// pipeline a second does, however many are sent at once.
 func (c *clock) due(client *redis.Client, now moment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, ok := c.heard[client]
-	return !ok || !r.within(hearEvery, now)
+	if r, ok := c.heard[client]; ok && r.within(hearEvery, now) {
+		return false
+	}
+	if asked, ok := c.asked[client]; ok && (reading{at: asked}).within(hearEvery, now) {
+		return false
+	}
+	c.asked[client] = now
+	return true
 }
 
-// hear takes the answer of a server to TIME, asked and answered at these moments.
-func (c *clock) hear(client *redis.Client, answer any, asked, answered moment) {
-	shown, took := clockMs(answer), answered.mono-asked.mono
+// hear stores a server's answer to TIME. asked and received are the moments before and
+// after the call.
+func (c *clock) hear(client *redis.Client, answer any, asked, received moment) {
+	shown, took := clockMs(answer), received.mono-asked.mono
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.asked, client)
 	if shown <= 0 || took > slowest {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.heard[client] = reading{shown: shown - took/2, at: asked}
 }
 
-// at returns the time of the store at a moment; false if no reading counts.
+// at returns the time of the store at a moment, or false if no reading counts.
 func (c *clock) at(now moment) (int64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +111,8 @@ func (c *clock) at(now moment) (int64, bool) {
 	return times[(len(times)-1)/2], true
 }
 
-// earliest returns what is the time for certain, in ms since 1970, unless both the
-// store and this process are ahead.
+// earliest returns the earlier of the store's time and this process's time, in ms since
+// 1970. It is too late only if both clocks are ahead.
 func (c *clock) earliest() int64 {
 	now := c.moment()
 	if ms, ok := c.at(now); ok {
@@ -112,28 +120,3 @@ func (c *clock) earliest() int64 {
 	}
 	return now.wall
 }
-
-// Now returns the time of the store in ms since 1970, as it was heard lately; zero if it
-// was not. It does not block.
-func (s *Store) Now() int64 {
-	ms, _ := s.clock.at(s.clock.moment())
-	return ms
-}
-
-// now returns the time of the store in ms since 1970. It asks only if nothing was
-// heard for a minute, or the process stood still. The error is ErrUnavailable.
-func (s *Store) now(ctx context.Context) (int64, error) {
-	if ms, ok := s.clock.at(s.clock.moment()); ok {
-		return ms, nil
-	}
-	ask := readOf(routeKey, askTime)
-	s.run(ctx, "clock", ask)
-	if ask.err != nil {
-		return 0, fmt.Errorf("ask store for its time: %w", ask.err)
-	}
-	return clockMs(ask.reply[0]), nil // although the wall clock may have been set again since
-}
-
-// Clock returns the time of the store in ms since 1970, as it was heard within the last
-// minute; false if it was not. It asks nobody.
-func (s *Store) Clock() (ms int64, ok bool) { return s.clock.at(s.clock.moment()) }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 const day = 24 * time.Hour
@@ -67,19 +68,25 @@ func TestWrongClockOfARouteDropsNothingAndIsInNoEntry(t *testing.T) {
 	}
 }
 
-// The clock of the store itself jumps, back and forth.
-func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
-	clock, err := spawn.NewClock(t.Context(), t.TempDir())
+// withClock starts a store whose clock can be set.
+func withClock(t *testing.T) (*Store, *redistest.Clock) {
+	t.Helper()
+	clock, err := redistest.NewClock(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer clock.Close()
-	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Clock: clock})
+	t.Cleanup(func() { _ = clock.Close() })
+	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir(), Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	s := dial(t, Config{URL: server.URL()})
+	return dial(t, Config{URL: server.URL()}), clock
+}
+
+// The clock of the store itself jumps, back and forth.
+func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
+	s, clock := withClock(t)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	n := 0
 	for _, offset := range []time.Duration{0, 15 * day, 0, -15 * day, 0} {
@@ -95,6 +102,39 @@ func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
 	if got := inbox(t, s, bob); len(got) != n {
 		t.Errorf("%d of %d messages are left", len(got), n)
 	}
+}
+
+// The store's clock is half an hour ahead when one fires, and jumps back before the
+// message is in both logs: nobody waits for half of it.
+func TestTakenMessageStaysDueWhenTheClockJumpsBack(t *testing.T) {
+	s, clock := withClock(t)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	if err := clock.Set(30 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	due := scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))[1].Due
+	first := take(t, s, alice, "dead")
+	wantIDs(t, first, "1", "2")
+	s.store(t.Context(), batchesOf([]*draft{newDraft(&first[0].Message, 0)}, receiverCopy))
+	if err := clock.Set(0); err != nil {
+		t.Fatal(err)
+	}
+	die(t, s, alice)
+	scheduled(t, s, later(alice, bob, "3"))
+	if shards, next, err := s.Shards(t.Context()); err != nil || !slices.Contains(shards, int(shardOf(alice))) {
+		t.Fatalf("due are shards %v, others in %v, %v", shards, next, err)
+	}
+	if again := scheduled(t, s, soon(alice, bob, "2"))[0]; again.State != proto.StateFiring || again.Due != due {
+		t.Errorf("scheduled again it is %+v, want it due at %d", again, due)
+	}
+	second := fire(t, s, alice, "n2")
+	wantIDs(t, second, "1", "2")
+	if second[1].Due != due || second[1].Time != first[1].Time {
+		t.Errorf("due at %d with the time %d, was due at %d with the time %d", second[1].Due, second[1].Time, due, first[1].Time)
+	}
+	wantIDs(t, take(t, s, alice, "n2"))
+	wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2))
+	wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
 }
 
 // The routes that stored a message, what came after it, and its repetition have
@@ -141,6 +181,13 @@ func TestClockOfTheStore(t *testing.T) {
 	want("the process's clock goes on", at(30_110, 37_010), 35_000, true)
 	if c.due(one, at(1_000, 7_900)) || !c.due(one, at(1_110, 8_010)) || !c.due(two, at(120, 7_020)) {
 		t.Error("a reading is due after a second, and where there is none")
+	}
+	if c.due(one, at(1_120, 8_020)) || c.due(two, at(1_000, 7_900)) || !c.due(two, at(1_120, 8_020)) {
+		t.Error("one pipeline at a time brings a reading, until a second has passed without")
+	}
+	c.hear(two, nil, at(1_120, 8_020), at(1_130, 8_030))
+	if !c.due(two, at(1_130, 8_030)) {
+		t.Error("a reading that failed is not due again")
 	}
 	c.hear(one, answer(99_000), at(200, 7_100), at(2_400, 9_300))
 	want("an answer that took too long", at(110, 7_010), 5_000, true)

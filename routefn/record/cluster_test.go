@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // A slot moves to another master while messages are appended: first one key,
@@ -54,15 +54,15 @@ type move struct {
 	fromID, toID string
 }
 
-func newMove(t *testing.T, s *Store, l logRef, c *spawn.Cluster) *move {
+func newMove(t *testing.T, s *Store, l logRef, c *redistest.Cluster) *move {
 	t.Helper()
 	ctx := t.Context()
-	slot, err := s.door.(*cluster).ClusterKeySlot(ctx, l.list()).Result()
+	slot, err := s.topology.(*cluster).ClusterKeySlot(ctx, l.list()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &move{log: l, slot: slot}
-	owner, err := s.door.master(ctx, l.list())
+	owner, err := s.topology.master(ctx, l.list())
 	if err != nil {
 		t.Fatal(err)
 	}

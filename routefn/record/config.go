@@ -8,16 +8,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config says which store to use and how. Only URL is needed.
+// Config names the store and sets how to use it. Only URL is needed.
 type Config struct {
 	// URL names the store:
 	//
 	//	redis://user:password@host:6379/0      one server; rediss:// for TLS
 	//	redis+sentinel://host:26379,host2:26379/mymaster?db=0
 	//	redis+cluster://host:7000,host2:7001   rediss+cluster:// for TLS
+	//
+	// With TLS it may have the options ca, cert and key, which are files, and server_name.
 	URL string
-	// Password is the user's, for those who keep it apart from the URL; empty: the
-	// URL's.
+	// Password is the user's password, if it is not in the URL. If Password is empty,
+	// the URL's password is used.
 	Password string
 
 	PoolSize    int           // connections per server at most; zero: 10 per CPU
@@ -26,28 +28,27 @@ type Config struct {
 	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
 	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 5 min
 
-	// ProbeIdle is the pause after which a connection is asked for a sign of life
-	// before it is used again: for a function, whose connections die unnoticed while
-	// it is frozen. Zero: never. See probed.
+	// ProbeIdle is the pause after which a connection is probed before it is used again.
+	// Connections of a function die unnoticed while it is frozen. Zero: never. See
+	// probedConn.
 	ProbeIdle time.Duration
 
-	// Replicas is how many replicas must have a message before it is accepted;
-	// zero: none, it is once the primary has it. Fewer within ReplicaTimeout, and
-	// its outcome is unknown. Nor is it shown before, by whatever read.
+	// Replicas is how many replicas must have a message before it is accepted or shown
+	// to any reader. With zero, the primary alone is enough. If fewer replicas have it
+	// within ReplicaTimeout, its outcome is unknown.
 	Replicas       int
 	ReplicaTimeout time.Duration // less than ReadTimeout; zero: half of it
 
 	Retention Retention
 	Devices   int // of a user that are known; zero: 32
 
-	// AllowEmbedded accepts a store that does not tell its eviction policy, which
-	// is what the one of package embedded does. It is for tests and for a cluster
-	// on one machine.
+	// AllowEmbedded accepts a store that does not report its eviction policy, such as
+	// that of package embedded. It is for tests and for a cluster on one machine.
 	AllowEmbedded bool
 
-	// Now is the wall clock of the process; nil: time.Now. Nothing that is stored has
-	// its time from it. It shows that the process stood still, see clock, keeps what
-	// only the store takes for old, see trim, and is where ids of accounts begin.
+	// Now is the wall clock of the process; nil means time.Now. No stored time comes
+	// from it. It shows that the process stood still (clock). It protects entries that
+	// are too old only by the store's clock (trim). Account ids start with it.
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
@@ -55,7 +56,7 @@ type Config struct {
 	generation *generation // of the connections; made by withDefaults
 }
 
-// withDefaults fills what is zero.
+// withDefaults sets the fields that are zero.
 func (c Config) withDefaults() Config {
 	c.DialTimeout = orDefault(c.DialTimeout, time.Second)
 	c.ReadTimeout = orDefault(c.ReadTimeout, 2*time.Second)

@@ -80,7 +80,7 @@ func TestOnlyTheCreatorChangesOthers(t *testing.T) {
 		}
 		both := s.ChangeGroups(t.Context(), []Change{
 			{User: carol.User, Name: "carol", Group: g, Leave: true, By: bob.User},
-			{User: bob.User, Name: "bob", Group: g, Leave: true, By: bob.User}, // that is himself
+			{User: bob.User, Name: "bob", Group: g, Leave: true, By: bob.User}, // the creator
 		})
 		if both[0].Err == nil || both[1].Err != nil || both[1].Member {
 			t.Errorf("changed %+v", both)
@@ -128,15 +128,15 @@ func TestWhoWasRemovedIsOutUntilHeIsAdded(t *testing.T) {
 		}
 		stored(t, s, toGroup(bob, g, "hi"))
 		change(t, s, bob, g, true)
-		change(t, s, bob, g, false) // he left by himself, and is free to come back
+		change(t, s, bob, g, false) // bob left on purpose, and is free to come back
 		if got := shownOf(t, s, alice.User, g); got != "+alice +bob -bob secret +bob hi -bob +bob" {
 			t.Errorf("alice reads %q", got)
 		}
 	})
 }
 
-// Whoever leaves before he is removed does not come back either; whoever never was
-// there is not concerned.
+// A member who leaves before being removed does not come back either. A user who never
+// was a member is not affected.
 func TestRemovalOfWhoDoesNotBelong(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")

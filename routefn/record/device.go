@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// tidyFields is about how many fields of a user's hash one step of tidying looks
-	// at: 256 take a real server a third of a millisecond.
+	// One step of tidying reads about tidyFields fields of a user's hash. 256 fields
+	// take a real server a third of a millisecond.
 	tidyFields = 256
 	// tidySteps bounds the steps of one call: 16,000 fields. The next one goes on.
 	tidySteps = 64
 )
 
-// tidy brings the inboxes within their bound whose openings, ops, say that there is
-// something to do, step by step, all of them in one pipeline. These are inboxes of an
-// earlier version, once. What fails is done at the next opening. The sessions that it
-// ends are added to the answers; of[j] is the opening of ops[j].
+// tidy reduces inboxes to Config.Devices devices, in steps. A step is one pipeline for
+// all inboxes. The answers to ops show which inboxes need it. Those of an earlier
+// version need it once. If it fails, the next opening does it. The sessions that it
+// ends are added to the answers. of[j] is the index of the opening of ops[j].
 func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
 	var todo []int // openings
 	for j, o := range ops {
@@ -48,9 +48,9 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 	}
 }
 
-// Cursors returns how far each of a user's devices acknowledged, a position a log. A
-// device that never did is not in it. Under the empty name is how far one of those
-// that were forgotten read the inbox. What it reads is bounded by Config.Devices.
+// Cursors returns the cursors of each of a user's devices, one position per log. It
+// leaves out a device that never acknowledged anything. The empty name stands for a
+// device that was forgotten. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	o := logRef{user: user}.hashScript(cursorsScript, s.devices)
 	o.write = false

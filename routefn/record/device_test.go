@@ -113,7 +113,7 @@ func TestOldestConnectionEndsWhenAllDevicesAreConnected(t *testing.T) {
 	})
 }
 
-// What was said of a device before it was forgotten may arrive after that.
+// Reports about a device that were sent before it was forgotten may arrive after that.
 func TestLateReportsOfAForgottenDeviceChangeNothing(t *testing.T) {
 	each(t, Config{Devices: 1}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

@@ -9,13 +9,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keyOf returns the key of an entry as stored; that of nothing is empty.
+// keyOf returns the key of an entry as stored. It is empty if there is no entry.
 func keyOf(stored string) string {
 	key, _, _ := strings.Cut(stored, "\n")
 	return key
 }
 
-// storedAt returns an entry where it stands. It shares stored's memory.
+// storedAt returns an entry with its position. It shares stored's memory.
 func storedAt(at proto.Position, prev string, stored []byte) (*proto.Stored, error) {
 	key, entry, err := proto.SplitStored(stored)
 	if err != nil {
@@ -33,25 +33,19 @@ func decodeEntry(encoded []byte) (*proto.Entry, error) {
 	return &e, nil
 }
 
-// isGenesis reports whether an entry is the one that makes a list exist. No
+// genesisKey is the key of the first entry of every log.
+const genesisKey = "0:genesis"
+
+// isGenesis reports whether an entry is the first one, which makes a list exist. No
 // sender has the number zero.
 func isGenesis(key string) bool { return key == genesisKey }
 
-// isExpired reports whether only the place of an entry is left: see sweep.lua. It is
-// shorter than any with a text.
+// isExpired reports whether an entry has lost its text and keeps only its place: see
+// sweep.lua. It is shorter than any entry with a text.
 func isExpired(encoded []byte) bool {
 	if len(encoded) > 16 {
 		return false
 	}
 	e, err := decodeEntry(encoded)
 	return err == nil && e.GetKind() == proto.Kind_EXPIRED
-}
-
-// clockMs reads the answer of TIME, seconds and microseconds, in ms.
-func clockMs(reply any) int64 {
-	r, _ := reply.([]any)
-	if len(r) != 2 {
-		return 0
-	}
-	return integer(r[0])*1000 + integer(r[1])/1000
 }

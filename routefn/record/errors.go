@@ -9,8 +9,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// errUnsent marks what failed before a byte of it was written.
-var errUnsent = errors.New("not sent")
+// errUnsent marks an op that failed before a byte of it was written.
+var errUnsent = errors.New("command was not sent")
+
+// errSlow is in the error of ops that were not sent, because the server took too long
+// for earlier ones.
+var errSlow = fmt.Errorf("%w: the store is too slow for all of it", errUnsent)
 
 // refusals are the beginnings of answers by which a server says that it did not
 // execute a command. A proxy may put "ERR " before them.
@@ -20,9 +24,9 @@ var refusals = []string{
 	"max number of clients", // the library cuts "ERR " off
 }
 
-// classify turns what the Redis library returned into the errors of this
-// package: ErrUnavailable when the operation was certainly not executed or only
-// read, else ErrUnknown. What is none of the store's doing stays as it is.
+// classify turns what the Redis library returned into the errors of this package:
+// ErrUnavailable when the operation was certainly not executed or only read, else
+// ErrUnknown. Other errors stay as they are.
 func classify(err error, write bool) error {
 	switch {
 	case err == nil, errors.Is(err, ErrNoUser), errors.Is(err, ErrNoGroup), errors.Is(err, ErrNotMember), errors.Is(err, ErrUnavailable):
@@ -47,8 +51,8 @@ func refused(err error) bool {
 	return readOnly(err)
 }
 
-// refuses reports whether a server answered that it does not let its user in, or do
-// something.
+// refuses reports whether a server answered that it does not admit its user, or that
+// the user lacks a right.
 func refuses(err error) bool {
 	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH "} {
 		if redis.HasErrorPrefix(err, prefix) {
@@ -64,8 +68,8 @@ func readOnly(err error) bool {
 	if !answered(err) {
 		return false
 	}
-	text := strings.ToLower(err.Error())
-	return strings.Contains(text, "readonly") || strings.Contains(text, "read only") || strings.Contains(text, "read-only")
+	answer := strings.ToLower(err.Error())
+	return strings.Contains(answer, "readonly") || strings.Contains(answer, "read only") || strings.Contains(answer, "read-only")
 }
 
 // answered reports whether the error is a server's answer, not a connection's
@@ -77,9 +81,9 @@ func answered(err error) bool {
 
 // unsent reports whether the failure came before a connection was had.
 func unsent(err error) bool {
-	var op *net.OpError
+	var failed *net.OpError
 	return errors.Is(err, errUnsent) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) ||
-		errors.As(err, &op) && op.Op == "dial"
+		errors.As(err, &failed) && failed.Op == "dial"
 }
 
 // class names a classified error for metrics.

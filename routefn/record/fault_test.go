@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // proxy passes bytes between a Store and a server until it is told to break.
@@ -184,8 +184,8 @@ func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 	}
 }
 
-// The ops of one batch are those of the one before: what was answered to that is no
-// answer to this.
+// The second batch reuses the ops of the first. The answers to the first batch must not
+// count for the second.
 func TestReconcileWhoseSecondBatchIsNotAnsweredFails(t *testing.T) {
 	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestServerThatIsNotThereIsUnavailable(t *testing.T) {
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	p.listener.Close()
 	p.cut()
-	if err := s.door.(server).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
+	if err := s.topology.(server).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
 		t.Fatal("server answers")
 	}
 	a := s.Append(t.Context(), []Message{private(alice, bob, "1")})[0]
@@ -262,10 +262,10 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := &Store{door: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), clock: newClock(time.Now)}
+	s := &Store{topology: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), clock: newClock(time.Now)}
 	s.metrics, _ = newMetrics(nil)
 	defer s.Close()
-	client := s.door.(server).Client
+	client := s.topology.(server).Client
 	s.clock.heard[client] = reading{shown: time.Now().UnixMilli(), at: s.clock.moment()}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -327,7 +327,7 @@ func TestFullServerStoresNothing(t *testing.T) {
 	s := dial(t, Config{URL: spawned(t).URL()})
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "1"))
-	if err := s.door.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.topology.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, again := range []bool{false, true} {
@@ -352,7 +352,7 @@ func TestFullServerIsReadOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.door.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.topology.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // what was made for one call is used again
@@ -377,9 +377,9 @@ func TestFullServerIsReadOn(t *testing.T) {
 	}
 }
 
-func spawned(t *testing.T, args ...string) *spawn.Server {
+func spawned(t *testing.T, args ...string) *redistest.Server {
 	t.Helper()
-	server, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: args})
+	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir(), Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 	})
 }
 
-// Whoever cancels while others fire is told the truth, whichever came first.
+// A user who cancels while others fire gets a true answer, whichever came first.
 func TestCancelAgainstFire(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -159,8 +159,8 @@ func TestCancelAgainstFire(t *testing.T) {
 	})
 }
 
-// Each row is where whoever fires dies. Another takes up what he left, in order,
-// when his lease has run out, and each log has the message once.
+// Each row is where whoever fires dies. Another takes up what was left, in order,
+// when the lease has run out, and each log has the message once.
 func TestDeathInTheMiddleOfFiring(t *testing.T) {
 	for name, until := range map[string]func(*testing.T, *Store, []Delayed){
 		"after taking": func(*testing.T, *Store, []Delayed) {},
@@ -200,7 +200,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 	}
 }
 
-// One who was paused goes on where he was, after another has done his work.
+// One that was paused goes on where it was, after another has done its work.
 func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -221,8 +221,9 @@ func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 	})
 }
 
-// The store's clock is half an hour ahead when one takes a shard, who dies, and jumps
-// back: his lease has more to run than any, and nobody waits for that.
+// The store's clock is half an hour ahead when a route takes a shard and dies. Then the
+// clock jumps back. The lease now lasts longer than any lease may, so no route waits
+// for its end.
 func TestLeaseByAClockThatJumpedBackHoldsNobodyUp(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -282,7 +283,7 @@ func remember(t *testing.T, s *Store, user int64) func() {
 	t.Helper()
 	r := shardOf(user)
 	client := func() *redis.Client {
-		c, err := s.door.master(t.Context(), r.due())
+		c, err := s.topology.master(t.Context(), r.due())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,8 +312,8 @@ func remember(t *testing.T, s *Store, user int64) func() {
 	}
 }
 
-// What cannot be read any more is handed out with its key alone, refused, and
-// does not stand in the way of what is behind it.
+// A message that cannot be decoded any more is returned with its key alone and is
+// refused. It does not block the messages behind it.
 func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -332,9 +333,9 @@ func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
 	})
 }
 
-// without is a door through which some keys are not reached.
+// without is a topology that does not reach some keys.
 type without struct {
-	door
+	topology
 	down func(key string) bool
 }
 
@@ -342,7 +343,7 @@ func (w without) master(ctx context.Context, key string) (*redis.Client, error) 
 	if w.down(key) {
 		return nil, errors.New("its master is away")
 	}
-	return w.door.master(ctx, key)
+	return w.topology.master(ctx, key)
 }
 
 // In a Cluster that has lost one master, what is due on the others is found.
@@ -351,8 +352,8 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	scheduled(t, s, soon(alice, bob, "1"))
-	there := s.door
-	defer func() { s.door = there }()
+	there := s.topology
+	defer func() { s.topology = there }()
 	for name, c := range map[string]struct {
 		down bool // alice's shard; else all others
 		want []int
@@ -360,13 +361,13 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 		"her own": {true, nil},
 		"others":  {false, []int{int(shardOf(alice))}},
 	} {
-		s.door = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
+		s.topology = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
 		due, _, err := s.Shards(t.Context())
 		if err != nil || !slices.Equal(due, c.want) {
 			t.Errorf("%s: due are %v, %v", name, due, err)
 		}
 	}
-	s.door = without{there, func(string) bool { return true }}
+	s.topology = without{there, func(string) bool { return true }}
 	if _, _, err := s.Shards(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("all: %v", err)
 	}

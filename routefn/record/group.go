@@ -13,10 +13,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// CreateGroup makes a group without members, unless the same request of the same
-// creator did, and returns its id. A group that nobody came to join within a minute is
-// deleted, and made anew by a repetition. It returns ErrNoGroup to a request whose
-// group has ended within the last day: a repetition that runs late brings nobody back.
+// CreateGroup makes a group without members and returns its id. If the same request of
+// the same creator has made it already, it returns that group's id. A group that no
+// user joins within a minute is deleted, and a repetition makes it anew. CreateGroup
+// returns ErrNoGroup if the request's group has ended within the last day, so that a
+// late repetition does not bring it back.
 func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
@@ -57,10 +58,10 @@ func (g NewGroup) check() error {
 	return checkNames(g.Name)
 }
 
-// id is what the group is called if the ids of earlier tries are other groups'. It
-// follows from the request, so that the group is found again without anything
-// written down beside it, in any slot; and it is spread over all there are, because
-// who knows it may join.
+// id returns the group's id at a try, for the case that the ids of earlier tries belong
+// to other groups. It is computed from the request, so that a repetition finds the
+// group in any slot without another record. It is spread over all numbers, because a
+// user who knows it may join.
 func (g NewGroup) id(try int) int64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", g.Creator, g.ID, try))
 	const first = proto.Everyone + 1
@@ -68,7 +69,8 @@ func (g NewGroup) id(try int) int64 {
 }
 
 // Groups returns the groups that a user belongs to, by ascending id, without
-// everyone. Those that his list has and that do not have him are left out.
+// everyone. It leaves out a group that is in the user's list but does not have the
+// user as a member.
 func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	hash := logRef{user: user}.hash()
 	list := readOf(hash, []any{"hget", hash, "groups"})
@@ -114,24 +116,29 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 	case !belongs(text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
 	}
-	m := Members{Total: integer(o.reply[1])}
-	pairs, _ := o.reply[2].([]any)
+	return membersIn(o.reply[1], o.reply[2]), nil
+}
+
+// membersIn reads answers to ZCARD and ZRANGEBYSCORE.
+func membersIn(total, page any) Members {
+	m := Members{Total: integer(total)}
+	pairs, _ := page.([]any)
 	for pair := range slices.Chunk(pairs, 2) {
 		if len(pair) == 2 {
 			m.Users = append(m.Users, Account{User: integer(pair[1]), Name: text(pair[0])})
 		}
 	}
-	return m, nil
+	return m
 }
 
-// memberField is the field of a group's hash that says whether a user belongs.
+// memberField is the field of a group's hash with the membership of a user.
 func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
 
 // belongs reads that field, "joined left version removed".
 func belongs(membership string) bool { return joinedAt(membership) > 0 }
 
-// joinedAt returns the number of the entry by which a member joined; zero: he does
-// not belong.
+// joinedAt returns the number of the entry by which a member joined, or zero for a
+// user who is no member.
 func joinedAt(membership string) int64 {
 	f := strings.Fields(membership)
 	if len(f) != 4 || integer(f[1]) != 0 {

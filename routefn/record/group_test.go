@@ -108,8 +108,8 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 	})
 }
 
-// A route of an earlier release kept leases as one text. What it wrote counts until
-// it has run out, a node that it entered may renew, and then the text goes.
+// A route of an earlier release kept leases as one text. Its leases count until they
+// expire, and a node that it entered may renew. Then the text is removed.
 func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := account(t, s, "alice")
@@ -146,8 +146,8 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 	})
 }
 
-// What a node holds costs a look: it is answered what it knows, as long as that is
-// of the same log and nobody it asks for joined behind it.
+// A group that a node holds costs only a lookup. The answer is the node's own position
+// if that is in the same log and no user of the request joined behind it.
 func TestNodeThatHoldsAGroupIsNotEnteredAgain(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
@@ -177,8 +177,8 @@ func TestNodeThatHoldsAGroupIsNotEnteredAgain(t *testing.T) {
 	})
 }
 
-// A store that is slow is not sent more than it can answer in time: what it did
-// counts, and the rest is said not to have been asked.
+// A slow store is not sent more than it can answer in time. Executed operations count,
+// and the others are reported as not sent.
 func TestPipelineIsBoundedAndASlowStoreAnswersInPart(t *testing.T) {
 	s := dial(t, Config{URL: backends.server.URL()})
 	flush(t, s)

@@ -34,8 +34,9 @@ func look(t testing.TB, w *Watch) (found bool) {
 	return found
 }
 
-// A route that lives through the loss of a store puts back what it knows, and one that
-// starts before it looks makes no odds: all make things with one key, and know all.
+// A route that lives through the loss of a store puts back the keys that it knows. A
+// route that starts before that makes no difference. Afterwards all routes use the same
+// key, and know all keys.
 func TestKeysOutliveTheStore(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		old := watch(t, s)

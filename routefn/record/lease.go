@@ -13,35 +13,25 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// leaseTime is how long a node is pushed a group's messages after it entered.
-// Nodes renew within 30 s.
+// leaseTime is how long a group's messages are pushed to a node after it entered. Nodes
+// renew within 30 s.
 const leaseTime = 2 * time.Minute
 
-// A lease is a field of the hash of leases in the group's slot, by the node's id:
-// boot, address and end, in ms of the store's clock, with a tab between them. The
-// hash always has noNode too, which is no lease: while a slot moves, Redis refuses
-// a transaction one of whose keys is not there.
-const noNode = ""
-
-// textOfLeases is the field of the group's hash where routes of earlier releases
-// keep leases, one a line. It is read, and removed when all of it has run out. Such
-// a route does not see the hash of leases: while both are there, what it appends
-// reaches nodes that entered at others when they renew, within 30 s.
-const textOfLeases = "nodes"
-
-// joinedField is the field of a group's hash that says when somebody joined it last,
-// in ms of the store's clock: see append.lua.
+// joinedField is the field of a group's hash with the time of the latest joining, in ms
+// of the store's clock. See append.lua.
 const joinedField = "joined"
 
-// EnterNode enters a node among those that groups are pushed to, for two minutes,
-// and answers with the newest position of each group and with who of its users
-// belongs: a message is either in the number that is answered or pushed to the node.
+// EnterNode gives a node a lease of groups, so that their messages are pushed to it for
+// two minutes. It returns each group's newest position, and which of the given users
+// are members. Each message is either at or before that position, or is pushed to the
+// node.
 //
-// A first look tells who belongs, at 1 us of Redis a group. A group other than
-// everyone to which none of the users belongs ends there, with ErrNotMember: its
-// messages are not pushed to a stranger's node. So does one that the node knows
-// already (Entering.Known). Then each group is one transaction, 4 to 7 us, which
-// writes the lease and reads what it answers.
+// It first looks up the memberships, which costs 1 us of Redis per group. If none of
+// the users is a member of a group, it answers ErrNotMember and writes nothing. So
+// nothing is pushed to a node without members. The group of everyone has all users as
+// members. It also writes nothing for a group that the node already holds
+// (Entering.Known). For each other group it runs one transaction (4 to 7 us), which
+// writes the lease and reads the answer.
 func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) []Entered {
 	answers := make([]Entered, len(groups))
 	if err := checkNames(lease.Node, lease.Addr); err != nil {
@@ -80,8 +70,8 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 	return explain(answers, lease, groups, nil)
 }
 
-// tellEntered makes the ends of logs ones that may be told, but for those that the
-// nodes told us.
+// tellEntered checks that replicas have the newest positions before they are returned,
+// see tell. Positions that came from the node itself (Held) are not checked.
 func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []Entered) {
 	var list []telling
 	for i := range answers {
@@ -92,14 +82,16 @@ func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []En
 	s.tell(ctx, list)
 }
 
-// enterMade makes the log of everyone, which nobody created, and enters again.
+// enterMade makes the log of everyone, if it does not exist yet, and repeats the
+// entering.
 func (s *Store) enterMade(ctx context.Context, o *op) {
-	if o.err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}})[0]; o.err == nil {
+	if o.err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}}, true)[0]; o.err == nil {
 		s.run(ctx, "enter", o)
 	}
 }
 
-// explain says in each answer that failed what was tried. An err is that of all.
+// explain wraps each error with what was tried. If err is not nil, it becomes the error
+// of all answers.
 func explain(answers []Entered, lease Lease, groups []Entering, err error) []Entered {
 	for i := range answers {
 		if err != nil {
@@ -125,10 +117,11 @@ func (g Entering) fields() []any {
 	return step
 }
 
-// look returns an op that reads who belongs. To everyone belong all.
+// look returns an op that reads which users belong to the group. All belong to
+// everyone.
 func (g Entering) look() *op { return readOf(g.log().hash(), g.fields()) }
 
-// judge reads the answer to look. It is enough if the group need not be entered.
+// judge reads the answer to look. enough is true if the group need not be entered.
 func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if o.err != nil {
 		return Entered{Err: o.err}, true
@@ -148,16 +141,17 @@ func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if last == 0 {
 		return Entered{Err: ErrNotMember}, true
 	}
-	// Who joined behind what the node knows must not be shown what is between: the
-	// transaction tells a number that has his joining.
+	// A user who joined behind the node's position must not be shown the entries
+	// between. So the transaction is needed, which answers with a position that
+	// includes the joining.
 	if g.Known.Number > 0 && g.Known.Epoch == epoch && last <= g.Known.Number {
 		return Entered{Newest: g.Known, Joined: joined, Held: true}, true
 	}
 	return Entered{}, false
 }
 
-// members reads the epoch, zero if there is no log, and for each user by which
-// number he joined, zero if he does not belong.
+// members reads the epoch, which is zero if there is no log. For each user it reads
+// the number by which they joined, which is zero if they are no member.
 func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	if len(head) != 2+len(g.Users) {
 		return 0, nil
@@ -170,8 +164,8 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 }
 
 // enter returns the transaction that enters the node, at a time in ms of the store's
-// clock. The lease comes first: what is appended after it is pushed to the node, what
-// was before is in the number.
+// clock. It writes the lease first. So entries after it are pushed to the node, and
+// entries before it are within the number that is read.
 func (g Entering) enter(lease Lease, now int64) *op {
 	l := g.log()
 	return writeTo(l.hash(),
@@ -185,7 +179,7 @@ func leaseValue(l Lease, end int64) string {
 	return bootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
 }
 
-// lost reports whether the group's log was not there.
+// lost reports whether the group's log did not exist.
 func (g Entering) lost(o *op) bool {
 	if o.err != nil {
 		return false
@@ -213,9 +207,9 @@ func (g Entering) entered(o *op) Entered {
 	}
 }
 
-// RenewNode renews the leases that a node has, for two minutes, and answers with
-// the newest positions. Where it has none, Err is ErrNotMember, or ErrNoGroup. What
-// has run out of other nodes' leases is removed.
+// RenewNode renews the leases that a node has, for two minutes, and returns the
+// newest positions. Err is ErrNotMember if the node has no lease of a group, or
+// ErrNoGroup. Expired leases of other nodes are removed.
 func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []Entered {
 	answers := make([]Entered, len(groups))
 	entering, looks := make([]Entering, len(groups)), make([]*op, len(groups))
@@ -245,7 +239,7 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 	for j, o := range ops {
 		answers[of[j]] = entering[of[j]].entered(o)
 	}
-	s.run(ctx, "drop", drops...) // what fails is dropped next time
+	s.run(ctx, "drop", drops...) // leases that could not be removed are removed the next time
 	s.tellEntered(ctx, entering, answers)
 	return explain(answers, lease, entering, nil)
 }
@@ -256,8 +250,8 @@ func (l logRef) readLeases() *op {
 	return readOf(l.hash(), []any{"hgetall", l.leases()}, []any{"hget", l.hash(), textOfLeases})
 }
 
-// holds reports whether a node has a lease. One that has run out, and that nobody
-// has removed, is as good.
+// holds reports whether a node has a lease. A lease that has run out and was not
+// removed counts, too.
 func holds(o *op, lease Lease) bool {
 	for l := range leasesIn(leaseLines(text(o.reply[1]), o.reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {
@@ -267,41 +261,39 @@ func holds(o *op, lease Lease) bool {
 	return false
 }
 
-// dropExpired returns the ops that remove what has run out, unless it is renewed
+// dropExpired returns the ops that remove expired leases, unless they are renewed
 // meanwhile.
 func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 	var expired []any
 	fields, _ := o.reply[0].([]any)
 	for pair := range slices.Chunk(fields, 2) {
 		node, value := text(pair[0]), text(pair[1])
-		if node != noNode && !anyLease(node+"\t"+value, now) {
+		if node != noNode && len(parseLeases(node+"\t"+value, now)) == 0 {
 			expired = append(expired, node, value)
 		}
 	}
 	if len(expired) > 0 {
 		drops = append(drops, dropFrom(l.leases(), expired...))
 	}
-	if lines := text(o.reply[1]); lines != "" && !anyLease(lines, now) {
+	if lines := text(o.reply[1]); lines != "" && len(parseLeases(lines, now)) == 0 {
 		drops = append(drops, dropFrom(l.hash(), textOfLeases, lines))
 	}
 	return drops
 }
-
-func anyLease(lines string, now int64) bool { return len(parseLeases(lines, now)) > 0 }
 
 // dropFrom returns an op that removes fields of a hash, each given with its value.
 func dropFrom(hash string, fields ...any) *op {
 	return &op{key: hash, script: dropScript, keys: []string{hash}, args: fields, write: true}
 }
 
-// runTimed runs ops, and with them reads the clock of each server that they go to.
-// It returns for each op an answer to TIME, or its error.
+// runTimed runs ops, and reads the clock of each server that they go to. It returns
+// an answer to TIME, or its error, for each op.
 func (s *Store) runTimed(ctx context.Context, name string, ops []*op) []*op {
 	clocks := make([]*op, len(ops))
 	all := slices.Clone(ops)
 	of := make(map[*redis.Client]*op, 1)
 	for i, o := range ops {
-		client, err := s.door.master(ctx, o.key)
+		client, err := s.topology.master(ctx, o.key)
 		if err != nil { // then o fails, too
 			clocks[i] = &op{err: err}
 			continue

@@ -1,9 +1,6 @@
 package record
 
 import (
-	"context"
-	"fmt"
-	"math/rand/v2"
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
@@ -35,13 +32,22 @@ func (l logRef) members() string { return l.key("m") }
 // leases is the key of the nodes that a group is pushed to.
 func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }
 
-// end is the key that says, for a day, that a group with this id was deleted.
+// end is the key that records, for a day, that a group with this id was deleted.
 func (l logRef) end() string { return "cim:{" + l.tag() + "}:end" }
+
+// imported is the key of the list of messages that were imported into the log.
+func (l logRef) imported() string { return l.key("imported") }
 
 // closed reports whether the log is that of a group which has members.
 func (l logRef) closed() bool { return l.user == 0 && l.group != proto.Everyone }
 
-// watchers is the hash's field that says whom to push to.
+// textOfLeases is the field in which earlier releases keep a group's leases, one per
+// line. This release reads it, and removes it when all its leases have expired. A route
+// of an earlier release does not know the hash of leases. So a message that it appends
+// reaches a node that entered at a newer route only when that node renews, within 30 s.
+const textOfLeases = "nodes"
+
+// watchers is the hash's field with the sessions or nodes to push to.
 func (l logRef) watchers() string {
 	if l.user != 0 {
 		return "live"
@@ -61,8 +67,8 @@ func (l logRef) script(sc *script, args ...any) *op {
 	return &op{key: l.list(), script: sc, keys: []string{l.list(), l.hash()}, args: args, write: true}
 }
 
-// hashScript returns an op that runs sc on the log's hash alone: a script that
-// needs one key is never refused while its slot moves.
+// hashScript returns an op that runs sc on the log's hash alone. A script with one key
+// is never refused while its slot moves.
 func (l logRef) hashScript(sc *script, args ...any) *op {
 	return &op{key: l.hash(), script: sc, keys: []string{l.hash()}, args: args, write: true}
 }
@@ -70,126 +76,4 @@ func (l logRef) hashScript(sc *script, args ...any) *op {
 // position returns a place in the log.
 func (l logRef) position(epoch proto.Epoch, number int64, key string) proto.Position {
 	return proto.Position{Log: l.group, Epoch: epoch, Number: number, Key: key}
-}
-
-// onLogs runs ops, ops[i] on logs[i], makes the logs that are not there and runs
-// their ops again. An op whose user has no account gets ErrNoUser.
-func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op) {
-	s.onLogsBy(ctx, s.run, name, logs, ops)
-}
-
-// onLogsBy is onLogs for ops that run takes to the store: Store.run or Store.accept.
-func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op) {
-	run(ctx, name, ops...)
-	var missing []logRef
-	var again []*op
-	for i, o := range ops {
-		if o.noLog() {
-			missing = append(missing, logs[i])
-			again = append(again, o)
-		}
-	}
-	if len(missing) == 0 {
-		return
-	}
-	var ready []*op
-	for i, err := range s.makeLogs(ctx, missing) {
-		again[i].err = err
-		if err == nil {
-			ready = append(ready, again[i])
-		}
-	}
-	run(ctx, name, ready...)
-	for _, o := range ready {
-		if o.noLog() { // lost again: a failover is going on
-			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)
-		}
-	}
-}
-
-// makeLogs makes the logs that are not there, with a genesis entry and a new
-// epoch. An inbox is made only for a user with an account; a group's log only by
-// CreateGroup, but for everyone's. It returns an error a log: nil, ErrNoUser,
-// ErrNoGroup, ErrUnavailable or ErrUnknown; a repetition is harmless.
-func (s *Store) makeLogs(ctx context.Context, logs []logRef) []error {
-	errs := s.haveAccounts(ctx, logs)
-	genesis, err := s.genesis(ctx)
-	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	}
-	s.sweepLater(ctx, logs, errs, s.retention.Age)
-	ops := make([]*op, len(logs))
-	var todo []*op
-	for i, l := range logs {
-		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis)
-		if errs[i] == nil {
-			todo = append(todo, ops[i])
-		}
-	}
-	s.run(ctx, "make", todo...)
-	for i, o := range ops {
-		if errs[i] == nil && o.err != nil {
-			errs[i] = fmt.Errorf("make log %s: %w", o.key, o.err)
-		}
-	}
-	return errs
-}
-
-// genesisKey is the key of the first entry of every log.
-const genesisKey = "0:genesis"
-
-// genesis returns the first entry of a log as stored.
-func (s *Store) genesis(ctx context.Context) ([]byte, error) {
-	now, err := s.now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return proto.EncodeStored(genesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
-}
-
-// haveAccounts returns ErrNoUser for each inbox of a user without an account, and
-// ErrNoGroup for groups.
-func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
-	errs := make([]error, len(logs))
-	var users []int64
-	var of []int
-	for i, l := range logs {
-		switch {
-		case l.user != 0:
-			users = append(users, l.user)
-			of = append(of, i)
-		case l.group != proto.Everyone:
-			errs[i] = fmt.Errorf("group %d: %w", l.group, ErrNoGroup)
-		}
-	}
-	_, found := s.AccountsByID(ctx, users)
-	for i, err := range found {
-		errs[of[i]] = err
-	}
-	return errs
-}
-
-// parseEpoch reads an epoch as the store keeps it; what cannot be read is zero.
-func parseEpoch(s string) proto.Epoch {
-	n, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		return 0
-	}
-	return proto.Epoch(n)
-}
-
-// integer reads a number out of an answer; nil and what cannot be read are zero.
-func integer(reply any) int64 {
-	switch v := reply.(type) {
-	case int64:
-		return v
-	case string:
-		n, _ := strconv.ParseInt(v, 10, 64)
-		return n
-	default:
-		return 0
-	}
 }

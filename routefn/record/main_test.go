@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
@@ -14,15 +15,15 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // The stores that every story of the suite is told on. A machine without a
 // redis-server fails, it does not skip.
 var backends struct {
 	embedded *embedded.Server
-	server   *spawn.Server
-	cluster  *spawn.Cluster
+	server   *redistest.Server
+	cluster  *redistest.Cluster
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -62,10 +63,10 @@ func startBackends(dir string) (err error) {
 	if backends.embedded, err = embedded.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	if backends.server, err = spawn.Redis(ctx, spawn.Config{Dir: dir}); err != nil {
+	if backends.server, err = redistest.Redis(ctx, redistest.Config{Dir: dir}); err != nil {
 		return err
 	}
-	backends.cluster, err = spawn.NewCluster(ctx, filepath.Join(dir, "cluster"), 3)
+	backends.cluster, err = redistest.NewCluster(ctx, filepath.Join(dir, "cluster"), 3)
 	if err != nil {
 		backends.server.Stop()
 	}
@@ -112,13 +113,14 @@ func dial(t testing.TB, cfg Config) *Store {
 // flush empties the store, as a primary that lost its disk comes back.
 func flush(t testing.TB, s *Store) {
 	t.Helper()
-	err := s.door.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
 		return c.FlushAll(ctx).Err()
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.known, s.replicated = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}
+	s.inboxes, s.replicated = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}
+	s.met = recent[[sha256.Size]byte, struct{}]{}
 }
 
 // register makes an account and returns its user.

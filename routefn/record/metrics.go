@@ -11,11 +11,11 @@ import (
 var operations = []string{
 	"account", "ack", "append", "cancel", "change", "claim", "clock", "close", "create", "cursors", "drop", "due", "end", "enter", "find", "finish", "groups", "intend",
 	"issue", "key", "logout", "look", "make", "members", "open", "pull", "put", "reconcile", "register", "schedule", "scheduled", "sessions", "settle", "sweep",
-	"take", "tidy", "token", "trim",
+	"take", "tidy", "token", "tried", "trim", "try",
 }
 
-// storeBuckets in seconds: 0.1 ms is one round trip on one machine; 3 s is past the
-// read timeout.
+// storeBuckets are in seconds. 0.1 ms is one round trip on one machine, and 3 s is
+// longer than the read timeout.
 var storeBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3}
 
 // metrics of a Store. A nil registerer leaves them unregistered, not unset.

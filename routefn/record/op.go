@@ -12,30 +12,31 @@ import (
 // several, or a script. The makers below fill the first group; Store.run fills
 // the rest.
 type op struct {
-	key    string // says which server
+	key    string // chooses the server
 	write  bool   // an answer that does not come leaves the outcome unknown
 	steps  [][]any
 	script *script
 	keys   []string
-	args   []any
+	args   []any // a bool is '1' or '0' to a script
 
-	reply []any // an answer a step, or the script's table
+	reply []any // one answer per step, or the script's table
 	err   error // nil, ErrUnavailable or ErrUnknown once run returns
 
 	to     *redis.Client // set by a redirect
 	asking bool          // the redirect is for this time only
-	full   bool          // send the script's text: its server does not know it
+	full   bool          // send the script's source: its server does not know it
 	again  bool          // a read that was repeated once
 	cmds   []redis.Cmder // while in flight, and of a transaction after that
 }
 
-// readOf reads key with one or several commands, atomically.
+// readOf returns an op that reads key with one or several commands, atomically.
 func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps} }
 
-// writeTo changes key and its like with one or several commands, atomically.
+// writeTo returns an op that changes key, and other keys of its slot, with one or
+// several commands, atomically.
 func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
 
-// What is sent with every transaction and with many pipelines, made once.
+// These are sent with every transaction and with many pipelines, and are made once.
 var asking, multi, execute, askTime = []any{"asking"}, []any{"multi"}, []any{"exec"}, []any{"time"}
 
 // enqueue puts the op's commands into a pipeline. A transaction is written out
@@ -47,7 +48,7 @@ func (o *op) enqueue(ctx context.Context, p *pipeline) {
 	}
 	switch {
 	case o.script != nil:
-		p.add(ctx, o.script.call(o.full, o.keys, o.args))
+		p.add(ctx, o.script.command(o.full, o.keys, o.args))
 	case len(o.steps) == 1:
 		p.add(ctx, o.steps[0])
 	case !o.write && !o.asking && len(o.cmds) == len(o.steps)+2:
@@ -65,15 +66,15 @@ func (o *op) enqueue(ctx context.Context, p *pipeline) {
 	o.cmds = p.cmds[begin:]
 }
 
-// pipeline is commands that are sent together. The library's own would keep them a
-// second time.
+// pipeline has commands that are sent together. The pipeline of the library would
+// store them a second time.
 type pipeline struct{ cmds []redis.Cmder }
 
 func (p *pipeline) add(ctx context.Context, args []any) {
 	p.cmds = append(p.cmds, redis.NewCmd(ctx, args...))
 }
 
-// exec sends what was added and waits for the answers. Each command has its own,
+// exec sends the commands and waits for the answers. Each command then has its answer
 // or its error.
 func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
 	all := client.Pipeline()
@@ -81,7 +82,7 @@ func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
 	_, _ = all.Exec(ctx)                 // its error is that of one of the commands
 }
 
-// take reads the answers out of the executed pipeline.
+// take reads the answers from the executed pipeline.
 func (o *op) take() {
 	last := o.cmds[len(o.cmds)-1]
 	reply, err := last.(*redis.Cmd).Result()
@@ -101,7 +102,7 @@ func (o *op) take() {
 	}
 	o.reply, _ = reply.([]any)
 	if len(o.reply) < len(o.steps) || len(o.reply) == 0 {
-		o.err = errors.New("answer is cut off")
+		o.err = errors.New("store answered with too few values")
 		return
 	}
 	for _, r := range o.reply {
@@ -111,8 +112,8 @@ func (o *op) take() {
 	}
 }
 
-// firstError returns why a transaction was aborted: the answer to the command
-// that could not be queued.
+// firstError returns the reason why a transaction was aborted, which is the error of
+// the command that could not be queued.
 func (o *op) firstError(abort error) error {
 	for _, cmd := range o.cmds {
 		if err := cmd.Err(); err != nil {
@@ -122,10 +123,11 @@ func (o *op) firstError(abort error) error {
 	return abort
 }
 
-// mayRepeat prepares the op for another round if that is safe and of use: the
-// server said that it did not execute it and what to do instead, its connection
-// was found dead before it was sent, or it only reads and its connection died. Wait says that it is of use only later.
-func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
+// mayRepeat prepares the op for another round if that is safe and may help. There are
+// three such cases. The server did not execute the op and named a remedy. The
+// connection was dead before the op was sent. The op only reads and its connection
+// died. If wait is true, the caller must pause before the next round.
+func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 	if o.err == nil || errors.Is(o.err, errSlow) {
 		return false, false
 	}
@@ -138,7 +140,7 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 		o.byScript()
 		return true, false
 	case verb == "MOVED" || verb == "ASK":
-		o.to, o.asking = d.redirected(ctx, addr), verb == "ASK"
+		o.to, o.asking = t.redirected(ctx, addr), verb == "ASK"
 		return true, false
 	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // the slot is on its way
 		o.to, o.asking = nil, false
@@ -152,12 +154,12 @@ func (o *op) mayRepeat(ctx context.Context, d door) (repeat, wait bool) {
 	return false, false
 }
 
-// foundDead reports whether the connection was found dead before the op was sent.
+// foundDead reports whether the connection was dead before the op was sent.
 func (o *op) foundDead() bool { return errors.Is(o.err, errDead) }
 
-// byScript makes a script of an op that reads in a transaction: Redis 7.0 refuses
-// whatever is in one while its memory is full, and reads have to go on. A script
-// costs several times as much.
+// byScript turns an op that reads in a transaction into a script. While its memory is
+// full, Redis 7.0 refuses all commands in a transaction, but allows scripts that only
+// read. A script takes several times as long.
 func (o *op) byScript() {
 	o.script = readScript
 	for _, step := range o.steps {
@@ -167,8 +169,8 @@ func (o *op) byScript() {
 	}
 }
 
-// redirect reads the verb and the address out of an answer such as
-// "MOVED 3999 127.0.0.1:6381", which a proxy may put "ERR" before.
+// redirect reads the verb and the address from an answer such as "MOVED 3999
+// 127.0.0.1:6381". A proxy may put "ERR" before it.
 func redirect(err error) (verb, addr string) {
 	if !answered(err) {
 		return "", ""
@@ -180,8 +182,11 @@ func redirect(err error) (verb, addr string) {
 	return words[0], words[2]
 }
 
-// text returns an answer as a string; that of nil is empty.
-func text(reply any) string {
-	s, _ := reply.(string)
-	return s
+// noLog reports whether a script answered that its log does not exist.
+func (o *op) noLog() bool { return o.err == nil && text(o.reply[0]) == "nolog" }
+
+func fail(ops []*op, err error) {
+	for _, o := range ops {
+		o.err = err
+	}
 }

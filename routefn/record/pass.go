@@ -1,19 +1,10 @@
 package record
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
 )
-
-// Pass is what a device's token says to the store.
-type Pass struct {
-	User    int64
-	Device  string
-	Number  int64 // of the login that it came with; zero: of a token from before it had one
-	Expires int64 // ms since 1970, by the store's clock
-}
 
 // args are the arguments of scripts that judge a pass of a device they know.
 func (p *Pass) args() []any {
@@ -42,8 +33,8 @@ func refusalOf(o *op) error {
 	return nil
 }
 
-// shown is a Pass on its way through the calls of one request.
-type shown struct {
+// judgedPass is a Pass that the calls of one request share.
+type judgedPass struct {
 	Pass
 
 	mu     sync.Mutex
@@ -51,20 +42,20 @@ type shown struct {
 	err    error // of a pass that was judged
 }
 
-type shownKey struct{}
+type passKey struct{}
 
-// WithPass returns a context under which the Store does nothing unless the pass
-// counts: its calls fail with ErrVoid. The pass is judged once, beside
-// the first command that only reads, or before the first that writes: what follows
-// under the context relies on that. See also Judge.
+// WithPass returns a context for calls that need a valid pass. If the pass is void,
+// these calls do nothing and return ErrVoid. The pass is judged once. That happens
+// together with the first command if it only reads, or before the first command that
+// writes. Later calls with the context rely on the result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
-	return context.WithValue(ctx, shownKey{}, &shown{Pass: p})
+	return context.WithValue(ctx, passKey{}, &judgedPass{Pass: p})
 }
 
-// Judge returns ErrVoid if the context has a pass that does not count,
-// for a caller who needs nothing else of the store. It also returns the store's errors.
+// Judge returns ErrVoid if the context has a pass that is void. It is for a caller that
+// needs nothing else from the store. It also returns the store's errors.
 func (s *Store) Judge(ctx context.Context) error {
-	p, _ := ctx.Value(shownKey{}).(*shown)
+	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	if p == nil {
 		return nil
 	}
@@ -75,9 +66,9 @@ func (s *Store) Judge(ctx context.Context) error {
 	return nil
 }
 
-// judge has run take the op that judges the pass to the store, unless it was judged
-// before. A store that does not answer leaves it unjudged.
-func (p *shown) judge(run func(*op)) error {
+// judge uses run to send the op that judges the pass, unless the pass was judged
+// before. If the store does not answer, the pass stays unjudged.
+func (p *judgedPass) judge(run func(*op)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.judged {
@@ -90,67 +81,4 @@ func (p *shown) judge(run func(*op)) error {
 	}
 	p.judged, p.err = true, refusalOf(o)
 	return p.err
-}
-
-// runShown is runBy for a call whose context may have a pass.
-func (s *Store) runShown(ctx context.Context, by way, name string, ops []*op) {
-	p, _ := ctx.Value(shownKey{}).(*shown)
-	if p == nil || len(ops) == 0 {
-		s.runBy(ctx, by, name, ops)
-		return
-	}
-	done := false
-	err := p.judge(func(o *op) {
-		if done = onlyRead(ops); done {
-			s.runBy(ctx, by, name, append(ops[:len(ops):len(ops)], o))
-		} else {
-			s.runBy(ctx, s.exec, "token", []*op{o})
-		}
-	})
-	switch {
-	case err != nil:
-		fail(ops, err)
-	case !done:
-		s.runBy(ctx, by, name, ops)
-	}
-}
-
-func onlyRead(ops []*op) bool {
-	for _, o := range ops {
-		if o.write {
-			return false
-		}
-	}
-	return true
-}
-
-// Logout ends the live session of a user's device, and makes every number, ticket and
-// token void that the device was given until then: when it has returned nil they are
-// void on every route, and with Config.Replicas on so many replicas. It returns the
-// session that was live, or nil.
-//
-// A pass is that of who asks; nil: nobody shows one. A device whose pass is void logs
-// itself out once more, without an error and without effect. For another one's
-// device the error is ErrVoid or ErrExpired then. Further errors are ErrNoUser,
-// ErrInvalid, ErrUnavailable and ErrUnknown; repeating it is harmless.
-func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
-	if err := checkNames(device); err != nil {
-		return nil, fmt.Errorf("log out device of %d: %w", user, err)
-	}
-	asks := ""
-	if by != nil {
-		asks = by.Device
-	}
-	l := logRef{user: user}
-	o := l.hashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
-	s.onLogsBy(ctx, s.accept, "logout", []logRef{l}, []*op{o})
-	err := cmp.Or(o.err, refusalOf(o))
-	switch {
-	case err == nil:
-		return parseSession(text(o.reply[1])), nil
-	case o.err == nil && text(o.reply[0]) == "void" && by.Device == device: // it did before
-		return nil, nil
-	default:
-		return nil, fmt.Errorf("log out device of %d: %w", user, err)
-	}
 }

@@ -29,8 +29,9 @@ func logout(t testing.TB, s *Store, user int64, device string, by *Pass) {
 	}
 }
 
-// What a device was given before it logged out is void, connected or not; what it is
-// given after that counts, and other devices' counts all the time.
+// After a logout, the tokens that the device got before are void, whether it is
+// connected or not. Tokens that it gets later are valid, and those of other devices
+// always are.
 func TestLogoutVoidsWhatTheDeviceWasGiven(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -82,6 +83,21 @@ func TestLogoutVoidsWhatTheDeviceWasGiven(t *testing.T) {
 			if err := judged(t, s, p); err != nil {
 				t.Errorf("%s of %d: %v", p.Device, p.User, err)
 			}
+		}
+	})
+}
+
+// The store came back empty, with a clock that is behind what it gave before.
+func TestLogoutVoidsATokenThatIsAheadOfTheClock(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		ahead := passFor(alice, "phone", storeClock(t, s)+time.Hour.Milliseconds())
+		logout(t, s, alice, "phone", &ahead)
+		if err := judged(t, s, ahead); !errors.Is(err, ErrVoid) {
+			t.Errorf("after the logout: %v", err)
+		}
+		if next := issue(t, s, alice, "phone"); judged(t, s, passFor(alice, "phone", next.Number)) != nil {
+			t.Errorf("the next login's number is %d, and void", next.Number)
 		}
 	})
 }

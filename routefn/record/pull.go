@@ -9,37 +9,39 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// readsAgain bounds how often a log is read that was trimmed in the middle.
+// readsAgain bounds how often a log is read again because it was trimmed during the
+// read.
 const readsAgain = 3
 
-// pullBytes is what a pull answers with at most, and one entry more: with texts
-// of 64 KiB, MaxPull of them would be too much for a phone and for Redis.
+// pullBytes bounds a pull's answer, which may have one more entry. MaxPull texts of
+// 64 KiB would be too much for a phone and for Redis.
 const pullBytes = 1 << 20
 
-// Pull reads at most limit entries after a position, of user's inbox or of the
-// group that the position names; a limit that is not between 1 and
-// proto.MaxPull stands for that. Number zero means from the oldest entry kept,
-// and so does a position that was trimmed. Fewer entries than limit say nothing:
-// the log is read to its end when Through is Newest.
+// Pull reads at most limit entries after a position, of user's inbox or of the group
+// that the position names. A limit that is not between 1 and proto.MaxPull stands for
+// proto.MaxPull. With number zero, or with a position that was trimmed, the read begins
+// at the oldest entry. An answer with fewer entries than limit need not reach the log's
+// end. The end is reached if Through is Newest.
 //
-// Of a group's log a user may read what was written while he was a member: what
-// was before is left out as if it were trimmed, and behind the entry by which he
-// left there is nothing: once he has that, and for who never was a member, the
-// answer is ErrNotMember.
+// In a group's log, users may read the entries of their own membership. Earlier entries
+// are left out as if they were trimmed, and so are all entries behind their leaving.
+// The error is ErrNotMember for a user who has read the leaving already, or who never
+// was a member.
 //
-// It returns ErrDiverged, with Epoch, Oldest and Newest set, when the position
-// is not in the log: another epoch, a number above the newest, or another key at
-// the number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
+// It returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not in
+// the log. That means another epoch, a number above the newest, or another key at the
+// number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
 //
-// With Config.Replicas, what is answered is on that many replicas. While they are
-// away, a log seems to end where they are known to have it, and is unavailable if
-// that is not known.
+// With Config.Replicas, all returned entries are on that many replicas. While replicas
+// are away, a log seems to end at the last entry that they are known to have. It is
+// unavailable if no such entry is known.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false)
 }
 
-// PullForAll is Pull for all members of a group at a node, of whom user is one: it
-// reads what was before he joined, too, and nothing if he has left.
+// PullForAll reads a log for all members of a group at a node. The user is one of
+// them. Unlike Pull, it also returns entries before the user's joining. Like Pull, it
+// returns none after the leaving.
 func (s *Store) PullForAll(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, true)
 }
@@ -52,15 +54,12 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 	if err != nil {
 		return Pulled{}, fmt.Errorf("pull: %w", err)
 	}
-	member, whole := "", "0"
+	member := ""
 	if l.closed() {
 		member = strconv.FormatInt(user, 10)
 	}
-	if all {
-		whole = "1"
-	}
 	for range readsAgain {
-		p, err := s.read(ctx, l, after, limit, pullBytes, member, whole)
+		p, err := s.read(ctx, l, after, limit, pullBytes, member, all)
 		if err != nil && !errors.Is(err, ErrDiverged) || p.Newest == after {
 			return p, err
 		}
@@ -136,8 +135,9 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 	return p, nil
 }
 
-// Find returns where the entry with a key stands in a user's inbox, among the
-// latest 1,000; the zero Position if it is not there. The error is ErrUnavailable.
+// Find returns the position of the entry with a key in a user's inbox. It searches
+// the latest 1,000 entries. It returns the zero Position if there is none. The error
+// is ErrUnavailable.
 func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
 	l := logRef{user: user}
 	o := l.script(placeScript, key)
@@ -164,10 +164,10 @@ func newTail() *op {
 		[]any{"lindex", "", -1})
 }
 
-// tail has o, which newTail made, read the end of the log: epoch, base, live, a
-// further field, the version of the groups, the intents and the floor of the hash, then
-// the length and the newest entry. This is read of every user twice a minute, so o may
-// be one that was run for another log.
+// tail prepares o, which newTail made, to read the end of the log. The answer has
+// epoch, base, live, a further field, the version of the groups, the intents and the
+// floor of the hash. Then come the length and the newest entry. This is read twice per
+// minute for every user, so o may be reused from another log.
 func (l logRef) tail(o *op, field string) {
 	key := l.list()
 	list := any(key)
@@ -179,7 +179,7 @@ func (l logRef) tail(o *op, field string) {
 // tailFields is how many fields of the hash tail reads.
 const tailFields = 7
 
-// newest reads the position out of an answer to tail; zero where there is no log.
+// newest reads the position from an answer to tail. It is zero if there is no log.
 func (l logRef) newest(o *op) proto.Position {
 	head, _ := o.reply[0].([]any)
 	length := integer(o.reply[1])

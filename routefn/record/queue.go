@@ -8,32 +8,35 @@ import (
 	"time"
 )
 
-// Kind is what a job is for. Jobs of a kind wait in shards of their own, so that many
-// of one kind do not delay those of another.
+// Kind is the kind of work of a job. Each kind has its own shards, so that many jobs of
+// one kind do not delay those of another.
 type Kind string
 
 const (
-	// Messages are delayed messages, see Schedule. They have more to them than other
-	// jobs: they may be cancelled, and their sender may ask how they ended.
+	// Messages are delayed messages, see Schedule. Unlike other jobs, they may be
+	// cancelled, and their sender may look up how they ended.
 	Messages Kind = "message"
 	// Sweeps bring logs within their retention, see Sweep.
 	Sweeps Kind = "sweep"
 )
 
 const (
-	// failuresMost is how often in a row a job fails before it is a dead letter: with
-	// the pauses below, after some six hours.
+	// failuresMost is how often in a row a job fails before it is a dead letter. With
+	// the pauses below that takes some six hours.
 	failuresMost = 12
 	// firstFailure is the pause after the first failure; it doubles with each.
 	firstFailure   = 10 * time.Second
 	longestFailure = time.Hour
 )
 
-// Job is something to do when its time has come. It is done at least once: by
-// whoever takes it, and again by another if that one dies before it ended it.
+// lookAgain is the pause before a shard that did not answer is looked at again.
+const lookAgain = time.Second
+
+// Job is work that is due at a time. It is done at least once. If the process that
+// took it dies before it ended it, another process takes it again.
 type Job struct {
 	Kind     Kind
-	Key      string // what to do it to: one job of a kind and key waits at a time
+	Key      string // the object of the work; at most one job of a kind and key waits
 	Due      int64  // ms since 1970, by the clock of its shard
 	Payload  string // how far it has come, if it takes several times; empty at first
 	Failures int    // so far, in a row
@@ -41,17 +44,18 @@ type Job struct {
 	taken int64 // see takeScript; zero: it was not marked
 }
 
-// Verdict says how a job ended that was taken.
+// Verdict is the result of a job that was taken.
 type Verdict string
 
 // A job that failed is tried again after a pause, and is a dead letter after too many
-// failures in a row. One that was brought forward while it was done is left as it is.
+// failures in a row. A job that was brought forward while it was being done keeps its
+// new time.
 const (
 	Done   Verdict = "done"
 	Again  Verdict = "again" // at Due, with Payload
 	Failed Verdict = "failed"
-	Dead   Verdict = "dead" // EndJobs says so of one that failed
-	Left   Verdict = "left" // EndJobs says so
+	Dead   Verdict = "dead" // only EndJobs returns it, for a job that failed
+	Left   Verdict = "left" // only EndJobs returns it
 )
 
 // Ending is how a job ended.
@@ -70,8 +74,8 @@ type queueRef struct {
 	shard shardRef
 }
 
-// key returns a key of the queue. Those of messages have no kind in them: they are as
-// old as the first version.
+// key returns a key of the queue. The keys of messages contain no kind, because the
+// first version made them so.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
 		return q.shard.key(name)
@@ -85,16 +89,16 @@ func (q queueRef) lease() string { return q.key("lease") }
 func (q queueRef) dead() string  { return q.key("dead") }
 
 // Due returns the shards in which jobs of a kind are due, in no order, and how soon
-// others are; negative if none waits. It only reads, one small command a shard. Shards
-// that do not answer are left out, and next is a second at most because of them; if
-// none does, the error is ErrUnavailable.
+// others are due. next is negative if no job waits. Due only reads, with one small
+// command per shard. It leaves out shards that do not answer, and then next is at most
+// a second. If none answers, the error is ErrUnavailable.
 func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
 	firsts, clocks := make([]*op, shards), make([]*op, shards)
 	for i := range shards {
 		key := queueRef{kind, shardRef(i)}.due()
 		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
 		clocks[i] = clocks[0]
-		if i == 0 || !s.door.single() {
+		if i == 0 || !s.topology.single() {
 			clocks[i] = readOf(key, []any{"time"})
 		}
 	}
@@ -126,10 +130,10 @@ func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 	return due, next, nil
 }
 
-// TakeJobs takes at most limit jobs of a shard that are due, in their order, and takes
-// or renews the lease of the shard for holder: for ten seconds nobody else takes any.
-// What is taken is taken again until EndJobs ends it. With limit zero, or when none is
-// due, the lease is given back.
+// TakeJobs takes at most limit jobs of a shard that are due, in their order. It takes
+// or renews the shard's lease for holder, and for ten seconds no other holder can take
+// jobs. A taken job is taken again until EndJobs ends it. With limit zero, or if no job
+// is due, the lease is released.
 //
 // It returns ErrHeld while another holder has the lease, ErrUnavailable or ErrUnknown.
 func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
@@ -137,9 +141,9 @@ func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder strin
 	return jobs, err
 }
 
-// take takes jobs, passing over the first skip of those that are due, and answers with
-// the shard's clock. A mark, in ms, is remembered of a job that has none yet.
-func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, clock int64, err error) {
+// take takes jobs that are due, after the first skip of them, and returns the shard's
+// clock. If mark is a time in ms, it is stored with each job that has no mark yet.
+func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op{
 		key: q.due(), script: takeScript, keys: []string{q.due(), q.jobs(), q.lease()},
 		args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, write: true,
@@ -165,9 +169,9 @@ func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit
 	return jobs, integer(o.reply[1]), nil
 }
 
-// EndJobs ends jobs that were taken, of one kind and shard, and answers what became of
-// each, which is the Verdict unless the Store had a better one. The errors are
-// ErrUnavailable and ErrUnknown: then they are done once more.
+// EndJobs ends taken jobs of one kind and shard, and returns the result of each. That
+// is the caller's Verdict, unless the Store had a reason for another. The errors are
+// ErrUnavailable and ErrUnknown, after which the jobs are done once more.
 func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending) ([]Verdict, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -189,8 +193,9 @@ func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 	return verdicts, nil
 }
 
-// DeadJobs returns the dead letters of a kind, at most limit a shard, those that died
-// first first; Due is when that was. A job that is put again is dead no more.
+// DeadJobs returns the dead letters of a kind, at most limit per shard, the oldest
+// first. Due is the time at which the job became a dead letter. A job that is queued
+// again is no dead letter any more.
 func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
 	ops := make([]*op, shards)
 	for i := range ops {
@@ -210,9 +215,10 @@ func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 	return list, nil
 }
 
-// putJobs puts jobs of one kind to wait, and answers with an error each: nil,
-// ErrUnavailable or ErrUnknown. Of one that waits already the earlier time counts with
-// sooner, else its own. A dead letter is none any more. Repeating is harmless.
+// putJobs queues jobs of one kind and returns one error per job: nil, ErrUnavailable or
+// ErrUnknown. If a job waits already, it keeps its time. With sooner it gets the
+// earlier of both times. A dead letter of the same key is removed. Repeating is
+// harmless.
 func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(Job) shardRef, sooner bool) []error {
 	how := "nx"
 	if sooner {

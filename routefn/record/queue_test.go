@@ -79,7 +79,7 @@ func TestJobIsTakenAgainUntilItIsEnded(t *testing.T) {
 	})
 }
 
-// What came while a job was being done has to be done, too.
+// Work that is added while a job is being done has to be done, too.
 func TestJobThatIsBroughtForwardIsNotLost(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		errand(t, s, "a", 5, false)

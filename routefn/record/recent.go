@@ -2,13 +2,13 @@ package record
 
 import "sync"
 
-// recentSize bounds one generation of recent: 64,000 users at 16 bytes or so each
-// take a few MB in both generations, as many positions some 20 MB.
+// recentSize bounds one generation of recent. In both generations, 64,000 users of some
+// 16 bytes each take a few MB, and as many positions take some 20 MB.
 const recentSize = 64_000
 
-// recent remembers what was put last, for keys of which there may be very many: it
-// forgets those that nobody asked for or put in a long while. The zero recent is
-// empty. It has two generations: when the young one is full it becomes the old one.
+// recent is a cache of values for very many keys. It drops values that were not read or
+// put for long. It has two generations. When the young one is full it becomes the old
+// one. The zero recent is empty.
 type recent[K comparable, V any] struct {
 	mu         sync.Mutex
 	young, old map[K]V

@@ -10,20 +10,21 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// reconcileChunk bounds a pipeline of Reconcile, whose ops are made once for all of
-// them: a longer one would leave more garbage, a shorter one is no faster for others,
-// who wait for the store half a millisecond at most.
+// reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call reuse the same
+// ops. A longer pipeline would make more garbage. A shorter one would not help, because
+// others wait for the store for half a millisecond at most.
 const reconcileChunk = 64
 
-// Reconcile compares what a node holds with the record and returns what differs,
-// in the order of held. It only reads.
+// Reconcile compares the connections that a node holds with the store, and returns the
+// differences, in the order of held. It only reads.
 //
 // A connection is DISPLACED when its number is closed or a higher one is live,
-// or the same one at another node. It is UNKNOWN when it should be live and is
-// not: its number is above what the record knows of its device, or stands there
-// with another boot. It is DISPLACED, too, when its device was forgotten. It has other GROUPS when the list of its user's groups is not
-// the one the node was told, or a joining or leaving of his is unfinished. It is
-// BEHIND when its inbox does not end where the node thinks.
+// or the same one at another node. It is UNKNOWN when it should be live and is not.
+// Then its number is above all that the store knows of its device, or the store has the
+// number with another boot. It is DISPLACED, too, when its device was forgotten. It has
+// other GROUPS when the user's list of groups is not the one that the node has, or when
+// a joining or leaving of the user is unfinished. It is BEHIND when its inbox does not
+// end at the node's position.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
 	var list []Difference
 	all := make([]*op, min(len(held), reconcileChunk))
@@ -40,16 +41,39 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 			if err := ops[i].err; err != nil {
 				return nil, fmt.Errorf("reconcile %d: %w", h.User, err)
 			}
-			if d := compare(h, ops[i], node, boot); d.Verdict != proto.Verdict_SAME {
+			if d := differenceOf(h, ops[i], node, boot); d.Verdict != proto.Verdict_SAME {
 				list = append(list, d)
 			}
 		}
 	}
+	s.markEnded(ctx, list)
 	return s.tellBehind(ctx, list)
 }
 
-// tellBehind makes the ends of inboxes ones that may be told. It leaves out the
-// connections that are behind by nothing that may.
+// markEnded finds out which of the displaced connections were ended on purpose. There are
+// few, so they take a pipeline of their own. If the store does not answer, they only close
+// for another reason.
+func (s *Store) markEnded(ctx context.Context, list []Difference) {
+	var ops []*op
+	var of []int
+	for i, d := range list {
+		if d.Verdict == proto.Verdict_DISPLACED && !d.Forgotten {
+			hash := logRef{user: d.Held.User}.hash()
+			ops = append(ops, readOf(hash, []any{"hget", hash, "out:" + d.Held.Device}))
+			of = append(of, i)
+		}
+	}
+	s.run(ctx, "reconcile", ops...)
+	for j, o := range ops {
+		if d := &list[of[j]]; o.err == nil && o.reply[0] != nil {
+			d.Ended = integer(o.reply[0]) >= d.Held.Number
+		}
+	}
+}
+
+// tellBehind checks that replicas have the ends of inboxes before they are answered:
+// see tell. It leaves out connections that are behind only by entries that replicas
+// do not have yet.
 func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference, error) {
 	ends, errs := make([]proto.Position, len(list)), make([]error, len(list))
 	var tell []telling
@@ -74,8 +98,8 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	return told, nil
 }
 
-// compare judges one connection by the answer to tail.
-func compare(h Held, o *op, node string, boot uint64) Difference {
+// differenceOf judges one connection by the answer to tail.
+func differenceOf(h Held, o *op, node string, boot uint64) Difference {
 	head, _ := o.reply[0].([]any)
 	if len(head) != tailFields {
 		return Difference{Held: h, Verdict: proto.Verdict_UNKNOWN}
@@ -86,7 +110,7 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 			live = s
 		}
 	}
-	d := Difference{Held: h, Verdict: judge(h.Number, live, integer(head[3]), node, boot)}
+	d := Difference{Held: h, Verdict: verdictOf(h.Number, live, integer(head[3]), node, boot)}
 	d.Passed = h.Number > integer(head[3]) && live.Number > h.Number
 	if live.Number == 0 && head[3] == nil && h.Number <= integer(head[6]) {
 		d.Verdict, d.Forgotten = proto.Verdict_DISPLACED, true
@@ -100,7 +124,7 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 	}
 	newest := logRef{user: h.User}.newest(o)
 	known := h.Newest
-	if known.Key == "" { // not told: the number has to do
+	if known.Key == "" { // the node did not send it, so only the number counts
 		known.Key = newest.Key
 	}
 	if newest != known {
@@ -109,8 +133,8 @@ func compare(h Held, o *op, node string, boot uint64) Difference {
 	return d
 }
 
-// judge compares a number with the record of its device.
-func judge(number int64, live Session, closed int64, node string, boot uint64) proto.Verdict {
+// verdictOf compares a number with the record of its device.
+func verdictOf(number int64, live Session, closed int64, node string, boot uint64) proto.Verdict {
 	switch {
 	case number <= closed || live.Number > number:
 		return proto.Verdict_DISPLACED

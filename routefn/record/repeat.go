@@ -2,8 +2,6 @@ package record
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,34 +10,35 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// lookBack is how far back a repeated message is looked for. It is bounded
-// because senders over HTTP mark every message, so that most are looked for in
-// vain, and a script pays 0.5 us for each entry it looks at. A sender who comes
-// later, an application started again with unsent messages perhaps, has his
-// message stored once more, and readers drop it by its key.
+// lookBack is how far back a repeated message is searched for. It is bounded because
+// senders over HTTP mark every message, so most searches find nothing. A script takes
+// 0.5 us for each entry that it reads. If a sender repeats a message later, perhaps
+// after a restart of the application, it is stored twice. Readers drop the second one
+// by its key.
 const lookBack = 5 * time.Minute
 
-// firstTryLife is how long after it was handed on a first try may be stored, in ms. A
-// node gives a request up after 3 s and makes another one, in which everything is
-// marked Again: a first try that comes later is that of a route which was paused. It
-// would stand twice, perhaps behind the joining of somebody who must not see it.
+// A first try is stored only within firstTryLife, in ms, after a node forwarded it. A
+// node gives up a request after 3 s and sends it again with every message marked Again.
+// So a later first try comes from a route that was paused. It would be stored twice,
+// perhaps after the joining of a user who must not see it.
 //
-// The clock of a group's own server counts, too. If it differs from the store's by
-// more than this, in a Cluster, each message there is refused once, and taken when it
-// comes again.
+// The clock of a group's own server counts, too. In a Cluster it may differ from the
+// store's clock by more than this. Then each message there is refused once, and
+// accepted when it is repeated.
 const firstTryLife = 5_000
 
-// errLate says that nothing was stored because it came too late. Trying again helps.
+// errLate is the error of a message that was not stored because it came too late. A
+// repetition succeeds.
 var errLate = fmt.Errorf("%w: it comes too long after it was sent", ErrUnavailable)
 
-// late reports whether the message comes too late. A time that lies ahead is of a
-// clock that has jumped back since, and says nothing.
+// late reports whether the message comes too late. A time far in the future counts as
+// late, too, because the clock has jumped back since then.
 func (m *Message) late(now int64) bool {
 	return m.Sent != 0 && (now-m.Sent > firstTryLife || m.Sent-now > firstTryLife)
 }
 
-// refuseLate refuses first tries that come too late, and all that was sent with them:
-// what came behind one must not overtake it.
+// refuseLate refuses first tries that come too late, together with all messages of the
+// same request, because no later message may overtake an earlier one.
 func refuseLate(drafts []*draft, now int64) {
 	if !slices.ContainsFunc(drafts, func(d *draft) bool { return !d.Again && d.late(now) }) {
 		return
@@ -51,28 +50,13 @@ func refuseLate(drafts []*draft, now int64) {
 	}
 }
 
-// same reports whether two messages under one id are one: to the same receiver or
-// group, with the same text. The rest is not compared: the time at which a delayed
-// one is due, and whether its sender wants to know when it was shown, are those of
-// the first, as its answer says.
-func (m *Message) same(e *proto.Entry) bool {
-	return e.GetKind() == proto.Kind_TEXT && m.To == e.GetTo() && m.Group == e.GetGroup() && m.Text == e.GetText()
-}
-
-// content is what a claim has of a message: equal for those that are the same.
-func (m *Message) content() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
-	return hex.EncodeToString(sum[:8])
-}
-
-// claim makes sure that the ids of drafts marked Again stand for them and for nothing
-// else, as far as can be told: not for one that stands in the sender's own log, within
-// lookBack and 1,000 entries; for one that was marked so, too, and came within
-// lookBack, to whomever it went; for a delayed one that is pending. What stands in the
-// log that a draft goes to is seen when it goes there. A draft whose id is taken has
-// ErrIDReused.
+// claim checks that each id of a draft marked Again stands for no other message, as
+// far as it can find out. It searches the sender's own log, within lookBack and 1,000
+// entries. It searches the claims of the sender's ids within lookBack, for all
+// receivers. It searches the sender's pending delayed messages. The log that a draft
+// goes to is searched when it is appended. A draft whose id is taken gets ErrIDReused.
 //
-// If it cannot be told, all drafts of the sender have ErrUnavailable: none may
+// If a search fails, all drafts of the sender get ErrUnavailable, because none may
 // overtake another.
 func (s *Store) claim(ctx context.Context, drafts []*draft) {
 	if !slices.ContainsFunc(drafts, func(d *draft) bool { return d.Again }) {
@@ -118,8 +102,8 @@ func (s *Store) claim(ctx context.Context, drafts []*draft) {
 	}
 }
 
-// refuseTwins refuses drafts whose id another one of the same call has, before them,
-// for something else.
+// refuseTwins refuses a draft if an earlier draft of the same call has its id and
+// another content.
 func refuseTwins(drafts []*draft) {
 	first := make(map[string]*draft, len(drafts))
 	for _, d := range drafts {
@@ -132,7 +116,7 @@ func refuseTwins(drafts []*draft) {
 	}
 }
 
-// claim is the drafts of one sender that may be repetitions.
+// claim has the drafts of one sender that may be repetitions.
 type claim struct {
 	from          int64
 	drafts        []*draft
@@ -144,8 +128,8 @@ func claimKey(from int64, id string) string { return logRef{user: from}.key("i:"
 // script claims the ids in the slot of the sender's log.
 func (c *claim) script() *op {
 	since := c.drafts[0].at
-	list := logRef{user: c.from}.list()
-	o := &op{key: list, script: claimScript, keys: []string{list}, args: []any{0, lookBack.Milliseconds()}, write: true}
+	l := logRef{user: c.from}
+	o := &op{key: l.list(), script: claimScript, keys: []string{l.list(), l.hash()}, args: []any{0, lookBack.Milliseconds()}, write: true}
 	for _, d := range c.drafts {
 		since = min(since, d.at)
 		o.keys = append(o.keys, claimKey(c.from, d.ID))
@@ -155,7 +139,7 @@ func (c *claim) script() *op {
 	return o
 }
 
-// read reads what is pending under the ids.
+// read reads the pending delayed messages with the ids.
 func (c *claim) read() *op {
 	messages := shardOf(c.from).messages()
 	get := []any{"hmget", messages}
@@ -165,8 +149,8 @@ func (c *claim) read() *op {
 	return readOf(messages, get)
 }
 
-// settle gives ErrIDReused to the drafts whose id stands for something else, and
-// notes which ids were free.
+// settle sets ErrIDReused for drafts whose id stands for another message, and notes
+// which ids were free.
 func (c *claim) settle() error {
 	pending, _ := c.pending.reply[0].([]any)
 	if len(c.take.reply) != 2*len(c.drafts) || len(pending) != len(c.drafts) {
@@ -189,19 +173,20 @@ func (c *claim) settle() error {
 	return nil
 }
 
-// repeats reports whether the draft is the message that an encoded entry has. One
-// that is not there, or cannot be read, is no reason to refuse anything.
+// repeats reports whether an encoded entry is the same message as the draft. It is also
+// true if there is no entry, or if it cannot be decoded, because then there is no
+// reason to refuse the draft.
 func (d *draft) repeats(encoded []byte) bool {
 	e, err := decodeEntry(encoded)
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 
-// release gives the ids back that were claimed for what was refused for good: they
-// stand for nothing. What cannot be given back lapses.
-func (s *Store) release(ctx context.Context, drafts []*draft, refused func(i int) error) {
+// release deletes the claims of drafts that were refused for good, because no message
+// has their ids. Claims that cannot be deleted expire.
+func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op
 	for i, d := range drafts {
-		if err := refused(i); d.claimed && err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) {
+		if err := errOf(i); d.claimed && err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) {
 			key := claimKey(d.From, d.ID)
 			ops = append(ops, writeTo(key, []any{"del", key}))
 		}

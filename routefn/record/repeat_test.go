@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Whatever looks for repetitions has to pass this suite.
+// Every implementation that searches for repetitions has to pass this suite.
 func TestRepeats(t *testing.T) { conformRepeats(t, each) }
 
 // conformRepeats tells the stories of messages whose ids come again, on every store

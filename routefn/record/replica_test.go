@@ -10,15 +10,15 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // newPrimary starts a server to which replicas connect without delay.
-func newPrimary(t testing.TB) *spawn.Server { return newServer(t, "redis-server") }
+func newPrimary(t testing.TB) *redistest.Server { return newServer(t, "redis-server") }
 
-func newServer(t testing.TB, program string) *spawn.Server {
+func newServer(t testing.TB, program string) *redistest.Server {
 	t.Helper()
-	server, err := spawn.Redis(t.Context(), spawn.Config{Program: program, Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
+	server, err := redistest.Redis(t.Context(), redistest.Config{Program: program, Dir: t.TempDir(), Args: []string{"--repl-diskless-sync-delay", "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,18 +27,18 @@ func newServer(t testing.TB, program string) *spawn.Server {
 }
 
 // newReplica starts a replica of the server at addr, and blocks until it is one.
-func newReplica(t testing.TB, addr string) *spawn.Server {
+func newReplica(t testing.TB, addr string) *redistest.Server {
 	t.Helper()
 	replica := newPrimary(t) // if the primary dies
 	follow(t, replica, addr)
 	return replica
 }
 
-// eachReplicated runs a test on a Store that waits for one replica, which it has, of
-// each kind of server: they disagree about WAIT behind a read, where Redis 7.0 asks
-// about all that was written and Valkey about nothing, and in a transaction, where
-// Redis answers that nobody has it and Valkey that everybody does.
-func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *Store, primary, replica *spawn.Server)) {
+// eachReplicated runs a test on each kind of server, with one replica for which the
+// Store waits. The servers disagree about WAIT. Behind a read, Redis 7.0 waits for all
+// earlier writes and Valkey for none. In a transaction, Redis answers that no replica
+// has the write and Valkey that all have.
+func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *Store, primary, replica *redistest.Server)) {
 	t.Run("redis", func(t *testing.T) {
 		s, primary, replica := replicated(t, wait)
 		f(t, s, primary, replica)
@@ -56,7 +56,7 @@ func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *St
 
 // follow makes server a replica of the one at addr, and blocks until it has
 // what that one has.
-func follow(t testing.TB, server *spawn.Server, addr string) {
+func follow(t testing.TB, server *redistest.Server, addr string) {
 	t.Helper()
 	host, port, _ := strings.Cut(addr, ":")
 	if err := clientOf(t, server.Addr()).ReplicaOf(t.Context(), host, port).Err(); err != nil {
@@ -94,7 +94,7 @@ func clientOf(t testing.TB, addr string) *redis.Client {
 
 // pause stops the server's process in its tracks, and returns what lets it go on.
 // It goes on when the test ends, too: a stopped one cannot be asked to end.
-func pause(t testing.TB, server *spawn.Server) (resume func()) {
+func pause(t testing.TB, server *redistest.Server) (resume func()) {
 	t.Helper()
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -14,29 +13,28 @@ import (
 )
 
 const (
-	// maxBatch is how many ops go out before one WAIT, save that a call is never
-	// split. A thousand scripts take a server some 80 ms.
+	// maxBatch is how many ops go out before one WAIT. A call is never split, so a
+	// batch may have more. A thousand scripts take a server some 80 ms.
 	maxBatch = 1000
-	// maxWaiting is how many ops wait for one master at most, in calls that the
-	// route has in memory anyway: some seconds of work. It is reached when replicas
-	// are away and every batch runs into its timeout.
+	// maxWaiting is how many ops may wait for one master, which are some seconds of
+	// work. The route holds their calls in memory anyway. The bound is reached when
+	// replicas are away and every batch times out.
 	maxWaiting = 16 * maxBatch
 )
 
-// errTooFew says that replicas are away, or slow: the primary is there and has it.
+// errTooFew means that too few replicas have a write in time. The primary has it.
 var errTooFew = errors.New("too few replicas")
 
-// writers append and wait until replicas have it: a writer a master, which sends
-// one batch at a time in one pipeline, and so on one connection, with one WAIT at
-// its end. What arrives meanwhile is the next batch.
+// writers send ops that must reach replicas, and wait until they have. There is one
+// writer per master. It sends one batch at a time, in one pipeline on one connection,
+// with one WAIT at its end. Calls that arrive meanwhile form the next batch.
 //
-// One batch at a time, because WAIT blocks its connection: calls with a WAIT each
-// would hold every connection of the pool while a replica is slow, and logins and
-// pulls would find none.
+// There is one batch at a time because WAIT blocks its connection. If each call had a
+// WAIT, they would hold every connection of the pool while a replica is slow, and
+// logins and pulls would find none.
 //
-// A writer lives, with its one goroutine, for as long as there is work. Its
-// batches are nobody's call: they end with the timeouts of Config, not with a
-// context.
+// A writer lives, with its one goroutine, for as long as there is work. A batch belongs
+// to no single call, so it ends with the timeouts of Config, not with a context.
 type writers struct {
 	replicas int
 	timeout  time.Duration // of WAIT
@@ -49,21 +47,22 @@ type writers struct {
 	of     map[*redis.Client]*writer // those that have work
 }
 
-// writer is what waits for one master. Guarded by the mutex of writers.
+// writer has the calls that wait for one master. It is guarded by the mutex of
+// writers.
 type writer struct {
 	client  *redis.Client
 	waiting []*call
 	ops     int // of waiting
 }
 
-// call is what one caller sends, in order. The ops are copies, so that he may
-// leave before they are answered.
+// call has the ops that one caller sends, in order. They are copies, so that the
+// caller may return before they are answered.
 type call struct {
 	ops  []*op
 	done chan struct{} // closed when they are
 }
 
-// newWriters returns nil where the primary's own copy is enough.
+// newWriters returns nil if no replicas are configured.
 func newWriters(cfg Config, m *metrics) *writers {
 	if cfg.Replicas == 0 {
 		return nil
@@ -74,21 +73,8 @@ func newWriters(cfg Config, m *metrics) *writers {
 	}
 }
 
-// accept is run for what a sender is told to be stored. With Config.Replicas, no
-// op succeeds before that many replicas have all that its server had executed
-// until then. Each op must write, even if it finds that its work is done: WAIT
-// asks about the last write of the connection, and about nothing on one that
-// never wrote.
-func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
-	by := s.exec
-	if s.writers != nil {
-		by = s.writers.exec
-	}
-	s.runShown(ctx, by, name, ops)
-}
-
-// exec gives ops to the writer of a master and blocks until they are answered or
-// ctx ends. What had not been sent by then never is.
+// exec queues ops for the writer of a master and blocks until they are answered or
+// ctx ends. Ops that were not sent by then are never sent.
 func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	c := &call{ops: make([]*op, len(ops)), done: make(chan struct{})}
 	for i, o := range ops {
@@ -113,13 +99,7 @@ func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	}
 }
 
-func fail(ops []*op, err error) {
-	for _, o := range ops {
-		o.err = err
-	}
-}
-
-// enqueue leaves a call to the master's writer, and starts one if there is none.
+// enqueue queues a call for the master's writer, and starts one if there is none.
 func (w *writers) enqueue(client *redis.Client, c *call) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,7 +120,7 @@ func (w *writers) enqueue(client *redis.Client, c *call) error {
 	return nil
 }
 
-// withdraw takes a call back and reports whether it still waited.
+// withdraw removes a call from the queue and reports whether it still waited.
 func (w *writers) withdraw(client *redis.Client, c *call) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,8 +144,8 @@ func (w *writers) drain(q *writer) {
 	}
 }
 
-// next takes what waits, whole calls of about maxBatch ops. If it returns none,
-// the writer is gone.
+// next removes whole calls with about maxBatch ops from the queue. If the queue is
+// empty, it ends the writer and returns none.
 func (w *writers) next(q *writer) []*call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -219,9 +199,9 @@ func opsOf(batch []*call) iter.Seq[*op] {
 	}
 }
 
-// short returns why what was executed is not known to be on enough replicas, or
-// nil. An answer to WAIT, such as that of a primary which became a replica
-// meanwhile, is not wrapped: nothing else was refused by it.
+// short returns an error if the batch is not known to be on enough replicas, or nil.
+// An error of WAIT, such as that of a primary which became a replica meanwhile, is
+// not wrapped, because it refused only the WAIT.
 func (w *writers) short(have int64, err error) error {
 	switch {
 	case err != nil:
@@ -232,34 +212,11 @@ func (w *writers) short(have int64, err error) error {
 	return nil
 }
 
-// close blocks until all goroutines have ended. Connections are closed before.
+// close blocks until all goroutines have ended. The caller closes the connections
+// before.
 func (w *writers) close() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.all.Wait()
-}
-
-// checkReplicas refuses a server that cannot WAIT, or does not tell of replicas as
-// the embedded one does not, and warns of one that has too few at this moment.
-func (s *Store) checkReplicas(ctx context.Context, c *redis.Client) error {
-	if s.writers == nil {
-		return nil
-	}
-	info, err := c.Info(ctx, "replication").Result()
-	if err == nil {
-		err = c.Do(ctx, "wait", 0, 1).Err()
-	}
-	switch {
-	case answered(err):
-		return fmt.Errorf("store has no replicas to wait for (an embedded one never has): %w", err)
-	case err != nil:
-		return fmt.Errorf("ask store for its replicas: %w", classify(err, false))
-	}
-	have, _ := strconv.Atoi(infoField(info, "connected_slaves"))
-	if have < s.writers.replicas {
-		s.log.Warn("store has too few replicas: no message is accepted until there are more",
-			"peer", c.Options().Addr, "replicas", have, "want", s.writers.replicas)
-	}
-	return nil
 }

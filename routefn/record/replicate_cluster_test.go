@@ -7,19 +7,19 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // newReplicatedCluster starts two masters with a replica each, in the order of
 // the masters.
-func newReplicatedCluster(t *testing.T) (*spawn.Cluster, []*spawn.Server) {
+func newReplicatedCluster(t *testing.T) (*redistest.Cluster, []*redistest.Server) {
 	t.Helper()
-	c, err := spawn.NewCluster(t.Context(), t.TempDir(), 2)
+	c, err := redistest.NewCluster(t.Context(), t.TempDir(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	replicas := make([]*spawn.Server, len(c.Servers))
+	replicas := make([]*redistest.Server, len(c.Servers))
 	for i, master := range c.Servers {
 		replicas[i] = newClusterReplica(t, master)
 	}
@@ -29,7 +29,7 @@ func newReplicatedCluster(t *testing.T) (*spawn.Cluster, []*spawn.Server) {
 	return c, replicas
 }
 
-func newClusterReplica(t *testing.T, master *spawn.Server) *spawn.Server {
+func newClusterReplica(t *testing.T, master *redistest.Server) *redistest.Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +37,7 @@ func newClusterReplica(t *testing.T, master *spawn.Server) *spawn.Server {
 	}
 	_, bus, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	replica, err := spawn.Redis(t.Context(), spawn.Config{Dir: t.TempDir(), Args: []string{"--cluster-enabled", "yes", "--cluster-port", bus}})
+	replica, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir(), Args: []string{"--cluster-enabled", "yes", "--cluster-port", bus}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,12 +59,12 @@ func newClusterReplica(t *testing.T, master *spawn.Server) *spawn.Server {
 }
 
 // usersOn registers a user on each of two masters.
-func usersOn(t *testing.T, s *Store, c *spawn.Cluster) []int64 {
+func usersOn(t *testing.T, s *Store, c *redistest.Cluster) []int64 {
 	t.Helper()
 	users := make([]int64, len(c.Servers))
 	for i := 0; users[0] == 0 || users[1] == 0; i++ {
 		user := register(t, s, fmt.Sprint("user", i))
-		client, err := s.door.master(t.Context(), logRef{user: user}.list())
+		client, err := s.topology.master(t.Context(), logRef{user: user}.list())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func usersOn(t *testing.T, s *Store, c *spawn.Cluster) []int64 {
 	return users
 }
 
-// The replica of one master is away: what concerns only the other is accepted.
+// The replica of one master is away. Writes to the other master alone are accepted.
 // Then a slot moves from the one to the other while messages are appended.
 func TestEachMasterHasItsOwnWriter(t *testing.T) {
 	c, replicas := newReplicatedCluster(t)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // shortWait is how long these tests let an append wait for a replica that they
@@ -24,7 +24,7 @@ const (
 )
 
 // replicated returns a Store that waits for one replica, which it has.
-func replicated(t testing.TB, wait time.Duration) (s *Store, primary, replica *spawn.Server) {
+func replicated(t testing.TB, wait time.Duration) (s *Store, primary, replica *redistest.Server) {
 	t.Helper()
 	primary = newPrimary(t)
 	replica = newReplica(t, primary.Addr())
@@ -39,10 +39,10 @@ func wantUnknown(t *testing.T, s *Store, m Message) {
 	}
 }
 
-// A message on the primary alone is not accepted, not even when it is found there
-// at the next try; once a replica has it, it is, with the number it had all along.
+// A message on the primary alone is not accepted, even if the next try finds it there.
+// Once a replica has it, it is accepted with its first number.
 func TestAcceptedOnlyOnceAReplicaHasIt(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		stored(t, s, private(alice, bob, "warm"))
 		resume := pause(t, replica)
@@ -70,7 +70,8 @@ func TestAcceptedOnlyOnceAReplicaHasIt(t *testing.T) {
 	})
 }
 
-// WAIT asks about the last write of its connection: what only finds writes too.
+// WAIT answers for the last write of its connection. So a try that only finds a message
+// has to write, too.
 func TestFindingIsAWrite(t *testing.T) {
 	s := dial(t, Config{URL: backends.server.URL()})
 	flush(t, s)
@@ -120,7 +121,7 @@ func TestCarryingOutAgainIsAWrite(t *testing.T) {
 // changes counts what the server had to tell its replicas.
 func changes(t *testing.T, s *Store) int {
 	t.Helper()
-	info, err := s.door.(server).Info(t.Context(), "persistence").Result()
+	info, err := s.topology.(server).Info(t.Context(), "persistence").Result()
 	if err != nil {
 		t.Fatal(err)
 	}

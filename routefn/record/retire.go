@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// retireEvery bounds how often connections are given up: a server that is read-only
-// for long must not be connected to anew for each write that it refuses.
+// retireEvery bounds how often connections are retired. A server may be read-only for
+// long, and must not get new connections for each write that it refuses.
 const retireEvery = time.Second
 
-// A generation is what tells the connections of a Store that they are old: the server
-// behind them turned out to be read-only, while its name or proxy may lead new ones
-// to the primary by now. The library closes a connection for that only when the
-// answer begins with READONLY and is the first of a pipeline.
+// A generation marks connections of a Store as old. They are retired when their server
+// turns out to be read-only, because by the same name or proxy, new connections may
+// reach the primary. The library retires a connection by itself only if the answer
+// begins with READONLY and is the first of its pipeline.
 type generation struct {
 	number  atomic.Int64
 	retired atomic.Int64 // when the last one ended, in ms; zero: never
 }
 
-// retire has each connection that there is now used no more.
+// retire retires all connections that exist now.
 func (g *generation) retire() {
 	now, last := time.Now().UnixMilli(), g.retired.Load()
 	if now-last >= retireEvery.Milliseconds() && g.retired.CompareAndSwap(last, now) {
@@ -55,7 +55,8 @@ type aging struct {
 	owed       atomic.Bool // something was written that no read has answered yet
 }
 
-// agingSocket is one at whose socket the library looks, to see whether it was closed.
+// agingSocket is an aging connection whose socket the library can inspect, to see
+// whether it was closed.
 type agingSocket struct {
 	*aging
 	syscall.Conn
@@ -68,8 +69,8 @@ func (a *aging) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write writes, or returns an error that wraps errDead, and has written nothing, if
-// the generation is over.
+// Write writes. If the generation is over, it writes nothing and returns an error
+// that wraps errDead.
 func (a *aging) Write(b []byte) (int, error) {
 	if !a.owed.Load() && a.born != a.generation.number.Load() {
 		return 0, fmt.Errorf("%w: its server was read-only", errDead)

@@ -11,15 +11,15 @@ import (
 // probeKey stands for all keys: its name is like theirs, and it is never written.
 const probeKey = "cim:{probe}"
 
-// needed are the commands that a Store sends or its scripts call, each with arguments
-// that would do. The user of Config needs them all, on the keys cim:*, beside PING,
-// INFO, MULTI, EXEC, DISCARD and, with Config.Replicas, WAIT; in a Cluster also
-// CLUSTER SLOTS (or SHARDS), COMMAND, READONLY and ASKING. To Redis:
+// needed are the commands that a Store sends or its scripts call, each with valid
+// arguments. The user of Config needs them all, on the keys cim:*, beside PING, INFO,
+// MULTI, EXEC and DISCARD. Config.Replicas needs WAIT; a Cluster needs CLUSTER SLOTS
+// (or SHARDS), COMMAND, READONLY and ASKING. To Redis:
 //
 //	ACL SETUSER cim on >PASSWORD ~cim:* +@all -@dangerous +info
 var needed = [][]any{
 	{"del", probeKey}, {"exists", probeKey}, {"expire", probeKey, 1}, {"persist", probeKey}, {"pexpire", probeKey, 1}, {"pttl", probeKey}, {"ttl", probeKey},
-	{"get", probeKey}, {"set", probeKey, ""},
+	{"get", probeKey}, {"mget", probeKey}, {"set", probeKey, ""}, {"scan", 0},
 	{"hdel", probeKey, "f"}, {"hexists", probeKey, "f"}, {"hget", probeKey, "f"}, {"hgetall", probeKey}, {"hincrby", probeKey, "f", 1},
 	{"hlen", probeKey}, {"hmget", probeKey, "f"}, {"hscan", probeKey, 0}, {"hset", probeKey, "f", ""}, {"hsetnx", probeKey, "f", ""},
 	{"lindex", probeKey, 0}, {"llen", probeKey}, {"lrange", probeKey, 0, 0}, {"lset", probeKey, 0, ""}, {"ltrim", probeKey, 0, -1},
@@ -30,9 +30,10 @@ var needed = [][]any{
 }
 
 // checkRights returns an error that wraps ErrUnfit and names the commands that the
-// store's user may not use. It queues all of them in a transaction, which is when a
-// server looks at rights, and discards it: nothing is executed. The connection is its
-// own, and closed, so that whatever is refused leaves nothing behind.
+// store's user may not use. It queues all of them in a transaction, because a server
+// checks rights when it queues a command. Then it discards the transaction, so nothing
+// is executed. It uses a connection of its own and closes it, so that a refusal leaves
+// nothing behind.
 func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	options := *c.Options()
 	options.PoolSize, options.MinIdleConns = 1, 0
@@ -40,7 +41,8 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	defer client.Close()
 	conn := client.Conn()
 	defer conn.Close()
-	// Each transaction is one pipeline: a connection that rests in one cannot be probed.
+	// Each transaction is one pipeline, because a connection inside a transaction
+	// cannot be probed.
 	queue := conn.Pipeline()
 	empty := []*redis.Cmd{queue.Do(ctx, "multi"), queue.Do(ctx, "exec")}
 	_, _ = queue.Exec(ctx)

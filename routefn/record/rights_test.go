@@ -2,6 +2,8 @@ package record
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,6 +36,7 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 		"~cim:* +@all -hset -lset": {"HSET", "LSET"},
 		"~cim:* +@all -@write":     {"RPUSHX", "HDEL", "ZADD"},
 		"~cim:* +@all -time":       {"TIME"},
+		"~cim:* +@all -mget -scan": {"MGET", "SCAN"},
 		"~other:* +@all":           {"GET", "key"},
 		"~cim:* +@all -ping":       {"ping"},
 	} {
@@ -65,16 +68,35 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	}
 }
 
-// What a script calls is asked for at the start.
-func TestRightsOfAllScriptsAreProbed(t *testing.T) {
+// The start checks the rights for all commands that scripts call and that Go sends.
+func TestRightsOfAllCommandsAreProbed(t *testing.T) {
 	known := make(map[string]bool)
 	for _, command := range needed {
 		known[strings.ToUpper(command[0].(string))] = true
 	}
 	for name, s := range scripts {
-		for _, call := range regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'`).FindAllStringSubmatch(s.text, -1) {
+		for _, call := range regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'`).FindAllStringSubmatch(s.source, -1) {
 			if !known[strings.ToUpper(call[1])] {
 				t.Errorf("%s calls %s, which is not probed", name, call[1])
+			}
+		}
+	}
+	// Go sends the commands that it spells out, and one by a method.
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, call := range regexp.MustCompile(`\[\]any\{"([a-z]\w+)"|\.(Scan)\(ctx`).FindAllStringSubmatch(string(text), -1) {
+			if command := strings.ToUpper(call[1] + call[2]); !known[command] && command != "MULTI" && command != "EXEC" && command != "ASKING" {
+				t.Errorf("%s sends %s, which is not probed", file, command)
 			}
 		}
 	}

@@ -10,26 +10,26 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// longestPast is how far back a time may lie at which a message is due at once:
-// room for a request that is repeated late, and none for seconds in the place of
-// milliseconds, which are in January 1970.
+// A message whose time is up to longestPast ago is due at once. That allows a late
+// repetition, but not a time in seconds instead of milliseconds, which would be in
+// January 1970.
 const longestPast = 24 * time.Hour
 
-// Schedule stores a message to be sent when it is due, by the store's clock: at m.At,
-// or m.After later than now. Nothing is stored a second time for a sender and an
-// id that the store knows; the answer then says how that one stands, and this is
-// remembered for a day after it ended. An id that stands for another message is
-// refused, see claim; of one that ended, that is known for five minutes.
+// Schedule stores a message that is to be sent when it is due. By the store's clock,
+// that is at m.At, or m.After from now. If the sender has scheduled a message with the
+// same id, Schedule stores nothing and returns the state of that message, until a day
+// after it ended. If the id stands for a message with other content, Schedule refuses
+// it, see claim. For a message that ended, it does so for five minutes only.
 //
-// As a message that is appended, it is accepted when Config.Replicas have it, and so
-// is a cancelling.
+// Like an appended message, it is accepted when Config.Replicas have it. The same holds
+// for a cancellation.
 //
-// Messages that one user has due in the same millisecond are fired in the order
-// in which they were scheduled.
+// Messages of one user that are due in the same millisecond are fired in the order in
+// which they were scheduled.
 //
-// The errors are ErrInvalid, also for a time that lies too far off; ErrNoGroup;
-// ErrTooMany; ErrIDReused; ErrUnavailable and ErrUnknown, after which repeating is harmless.
-// Whether the receiver exists is found out when it fires.
+// The errors are ErrInvalid, also for a time that is too far off, ErrNoGroup,
+// ErrTooMany and ErrIDReused. After ErrUnavailable and ErrUnknown, repeating is
+// harmless. The receiver is looked up only when the message fires.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -75,14 +75,14 @@ func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled
 	}
 }
 
-// Why a delayed message ended, as the store keeps it; above these it is the code
-// that it was dropped with.
+// These numbers are the reasons why a delayed message ended, as the store keeps them. A
+// larger number is the code with which it was dropped.
 const (
 	whyFired     = 0
 	whyCancelled = 1
 )
 
-// ended says how a message ended.
+// ended returns the outcome of a message.
 func ended(at, why int64) Scheduled {
 	switch why {
 	case whyFired:
@@ -94,10 +94,10 @@ func ended(at, why int64) Scheduled {
 	}
 }
 
-// Cancel takes a delayed message back. Cancelling again is no error. It returns
-// ErrTooLate once somebody has begun to fire it, and ErrNotScheduled for an id
-// that the store does not know. Further errors are ErrUnavailable and ErrUnknown,
-// after which repeating is harmless.
+// Cancel cancels a delayed message. Cancelling again is no error. It returns ErrTooLate
+// once a route has begun to fire it, and ErrNotScheduled for an id that the store does
+// not know. Further errors are ErrUnavailable and ErrUnknown, after which repeating is
+// harmless.
 func (s *Store) Cancel(ctx context.Context, user int64, id string) error {
 	key := proto.Key(user, id)
 	o := shardOf(user).script(cancelScript, user, key, id)

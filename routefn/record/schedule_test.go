@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // soon is in the past for the store by the time it is asked what is due.
@@ -257,7 +257,7 @@ func TestLostAnswerToScheduleIsUnknownAndHarmless(t *testing.T) {
 
 // A sender is told that a message is scheduled, or taken back, once replicas know.
 func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, later(alice, bob, "cancelled"))
 		resume := pause(t, replica)
@@ -287,7 +287,7 @@ func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
 // A message whose taking no replica knows is not sent: its sender may still cancel
 // it at the replica that takes over.
 func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, _, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, _, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"))
 		resume := pause(t, replica)

@@ -4,16 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/cim-go/cim/proto"
 )
 
-// Scheduled returns at most limit delayed messages of a user that were not sent
-// yet, in the order in which they are due, after the one that after names; its
-// zero means from the first. The zero next says that these are the last. A message
-// that ended while it was asked for is left out. If the one that after names has
-// ended, what is due in the same millisecond comes again.
+// Scheduled returns at most limit delayed messages of a user that were not sent yet, in
+// the order in which they are due. They begin behind the message that after names, or
+// with the first one if after is zero. If next is zero, these are the last. A message
+// that ends during the call is left out. If the message that after names has ended,
+// messages that are due in the same millisecond come again.
 func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, limit int) (list []Delayed, next ScheduledAt, err error) {
 	r := shardOf(user)
 	o := readOf(r.pending(user), []any{"zrangebyscore", r.pending(user), after.Due, "+inf", "withscores"})
@@ -62,8 +61,8 @@ func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []scor
 	return list, nil
 }
 
-// Dropped returns how those of a user's delayed messages ended lately that were
-// not sent although nobody took them back, the latest first.
+// Dropped returns the outcomes of a user's delayed messages that were dropped lately.
+// They were not sent, although the user did not cancel them. The latest is the first.
 func (s *Store) Dropped(ctx context.Context, user int64) ([]Outcome, error) {
 	key := shardOf(user).outcomes(user)
 	o := readOf(key, []any{"zrevrange", key, 0, -1, "withscores"})
@@ -81,38 +80,5 @@ func (s *Store) Dropped(ctx context.Context, user int64) ([]Outcome, error) {
 	return list, nil
 }
 
-// takenField is the field of a shard's messages that says when one was taken.
+// takenField is the field of a shard's messages with the time at which one was taken.
 func takenField(key string) string { return key + " f" }
-
-// scored is a member of a sorted set.
-type scored struct {
-	member string
-	score  float64
-}
-
-// scoredList reads an answer WITHSCORES, which has pairs in RESP3, and is flat in
-// RESP2.
-func scoredList(reply any) []scored {
-	members, _ := reply.([]any)
-	var list []scored
-	for i := 0; i < len(members); i++ {
-		pair, ok := members[i].([]any)
-		if !ok {
-			pair = members[i:min(i+2, len(members))]
-			i++
-		}
-		if len(pair) == 2 {
-			list = append(list, scored{text(pair[0]), score(pair[1])})
-		}
-	}
-	return list
-}
-
-// score reads a score, which is a number in RESP3 and text in RESP2.
-func score(reply any) float64 {
-	if f, ok := reply.(float64); ok {
-		return f
-	}
-	f, _ := strconv.ParseFloat(text(reply), 64)
-	return f
-}

@@ -12,8 +12,8 @@ var lua embed.FS
 // script is a Lua script that runs inside the store. Each file in lua documents
 // its KEYS, ARGV and answer.
 type script struct {
-	text string
-	hash string
+	source string
+	hash   string
 }
 
 var (
@@ -25,22 +25,24 @@ var (
 	trimScript   = load("clock", "entry", "trim")
 	dropScript   = load("drop")
 	openScript   = load("clock", "entry", "live", "void", "device", "forget", "open")
-	issueScript  = load("clock", "live", "void", "issue")
+	issueScript  = load("clock", "live", "void", "device", "logins", "issue")
 	closeScript  = load("clock", "live", "device", "forget", "close")
 	tokenScript  = load("clock", "live", "void", "token")
 	logoutScript = load("clock", "live", "void", "device", "logout")
+	revokeScript = load("clock", "live", "void", "device", "forget", "logins", "revoke")
 	keyScript    = load("clock", "live", "key")
 	markScript   = load("clock", "live", "mark")
 	ackScript    = load("clock", "live", "device", "ack")
-	makeScript   = load("make")
+	makeScript   = load("clock", "live", "make")
 	createScript = load("create")
 	intendScript = load("clock", "live", "groups", "intend")
 	changeScript = load("clock", "entry", "member", "lease", "change")
 	settleScript = load("clock", "live", "groups", "settle")
 
-	cursorsScript = load("clock", "live", "device", "cursors")
-	tidyScript    = load("clock", "live", "device", "forget", "tidy")
-	readScript    = load("read")
+	sessionsScript = load("clock", "live", "void", "device", "logins", "sessions")
+	cursorsScript  = load("clock", "live", "device", "cursors")
+	tidyScript     = load("clock", "live", "device", "forget", "tidy")
+	readScript     = load("read")
 
 	scheduleScript = load("clock", "job", "outcome", "schedule")
 	cancelScript   = load("clock", "job", "outcome", "cancel")
@@ -48,29 +50,36 @@ var (
 	endScript      = load("clock", "job", "end")
 	sweepScript    = load("clock", "entry", "expire", "sweep")
 	finishScript   = load("clock", "job", "outcome", "finish")
+
+	importScript     = load("clock", "entry", "import")
+	credentialScript = load("credential")
+
+	tryScript   = load("clock", "bucket", "from", "try")
+	triedScript = load("clock", "bucket", "from", "tried")
+	countScript = load("clock", "bucket", "count")
 )
 
-// load joins files to one script; all but the last are preludes. It panics on a
-// name that is not there, which is a mistake of this package.
+// load joins files to one script. All but the last are preludes. It panics if a file
+// does not exist, which is a mistake of this package.
 func load(names ...string) *script {
-	var text []byte
+	var source []byte
 	for _, name := range names {
 		file, err := lua.ReadFile("lua/" + name + ".lua")
 		if err != nil {
 			panic(err)
 		}
-		text = append(text, file...)
+		source = append(source, file...)
 	}
-	sum := sha1.Sum(text)
-	return &script{text: string(text), hash: hex.EncodeToString(sum[:])}
+	sum := sha1.Sum(source)
+	return &script{source: string(source), hash: hex.EncodeToString(sum[:])}
 }
 
-// call returns the command that runs the script: by its hash, or by its text,
-// which also makes the server remember it.
-func (s *script) call(full bool, keys []string, args []any) []any {
+// command returns the command that runs the script. It has the hash, or the source,
+// which the server then remembers.
+func (s *script) command(full bool, keys []string, args []any) []any {
 	cmd := make([]any, 0, 3+len(keys)+len(args))
 	if full {
-		cmd = append(cmd, "eval", s.text)
+		cmd = append(cmd, "eval", s.source)
 	} else {
 		cmd = append(cmd, "evalsha", s.hash)
 	}
@@ -80,6 +89,3 @@ func (s *script) call(full bool, keys []string, args []any) []any {
 	}
 	return append(cmd, args...)
 }
-
-// noLog is what scripts answer where the log they work on is not there.
-func (o *op) noLog() bool { return o.err == nil && text(o.reply[0]) == "nolog" }

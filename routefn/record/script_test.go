@@ -9,11 +9,12 @@ import (
 // scripts are all there are.
 var scripts = map[string]*script{
 	"append": appendScript, "claim": claimScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
-	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "cursors": cursorsScript, "tidy": tidyScript,
+	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "sessions": sessionsScript, "revoke": revokeScript, "cursors": cursorsScript, "tidy": tidyScript,
 	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "end": endScript, "finish": finishScript,
-	"stand": standScript, "read": readScript, "sweep": sweepScript,
+	"stand": standScript, "read": readScript, "sweep": sweepScript, "import": importScript, "credential": credentialScript,
+	"try": tryScript, "tried": triedScript, "count": countScript,
 }
 
 var (
@@ -26,13 +27,13 @@ var (
 // server to run them on. Every command of ours names a key that it was given.
 func TestScriptsMakeNoKeys(t *testing.T) {
 	for name, s := range scripts {
-		calls := scriptCall.FindAllStringSubmatch(s.text, -1)
-		if len(calls) != len(anyCall.FindAllString(s.text, -1)) || len(calls) == 0 {
+		calls := scriptCall.FindAllStringSubmatch(s.source, -1)
+		if len(calls) != len(anyCall.FindAllString(s.source, -1)) || len(calls) == 0 {
 			t.Errorf("%s: not every call was understood", name)
 		}
 		for _, call := range calls {
 			command, key := call[1], strings.TrimSpace(call[2])
-			if command == "" && key == "key" && strings.Contains(s.text, "for n, key in ipairs(KEYS)") {
+			if command == "" && key == "key" && strings.Contains(s.source, "for n, key in ipairs(KEYS)") {
 				continue
 			}
 			if command != "TIME" && !givenKey.MatchString(key) {
@@ -46,7 +47,7 @@ func TestScriptsMakeNoKeys(t *testing.T) {
 	}
 	preludes := map[string]bool{
 		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "job.lua": true, "expire.lua": true, "outcome.lua": true,
-		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true, "device.lua": true, "forget.lua": true,
+		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true, "device.lua": true, "forget.lua": true, "bucket.lua": true, "from.lua": true, "logins.lua": true,
 	}
 	for _, f := range files {
 		if _, ok := scripts[strings.TrimSuffix(f.Name(), ".lua")]; !ok && !preludes[f.Name()] {
@@ -77,7 +78,7 @@ func TestKeysOfALogAreInOneSlot(t *testing.T) {
 func slotOf(t *testing.T, s *Store, key string) int64 {
 	t.Helper()
 	var slot int64
-	c, err := s.door.master(t.Context(), key)
+	c, err := s.topology.master(t.Context(), key)
 	if err == nil {
 		slot, err = c.ClusterKeySlot(t.Context(), key).Result()
 	}

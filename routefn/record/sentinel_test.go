@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// While the primary is gone nothing is accepted; once Sentinel has promoted a
-// replica, the same Store goes on there, with all that replicas had, and what had
-// no answer is sent again and stands there once. Without any Sentinel a write
-// fails clearly: nothing of it was sent.
+// While the primary is gone, nothing is accepted. Once Sentinel has promoted a replica,
+// the same Store goes on there with all that replicas had. Messages without an answer
+// are sent again and stand there once. Without any Sentinel a write fails with an error
+// that shows that nothing was sent.
 func TestStoreFollowsTheSentinels(t *testing.T) {
-	group, err := spawn.NewSentinel(t.Context(), t.TempDir(), 2)
+	group, err := redistest.NewSentinel(t.Context(), t.TempDir(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestStoreFollowsTheSentinels(t *testing.T) {
 // one that is gone does not answer. Neither may pass for an answer of the store:
 // nothing was sent.
 func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
-	group, err := spawn.NewSentinel(t.Context(), t.TempDir(), 0)
+	group, err := redistest.NewSentinel(t.Context(), t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 // waitReplicated blocks until all replicas have what was written.
 func waitReplicated(t *testing.T, s *Store) {
 	t.Helper()
-	n, err := s.door.(server).Wait(t.Context(), 2, 5*time.Second).Result()
+	n, err := s.topology.(server).Wait(t.Context(), 2, 5*time.Second).Result()
 	if err != nil || n != 2 {
 		t.Fatalf("%d replicas have it: %v", n, err)
 	}

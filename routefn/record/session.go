@@ -3,20 +3,22 @@ package record
 import (
 	"context"
 	"fmt"
+
+	"github.com/cim-go/cim/proto"
 )
 
-// OpenSessions makes numbers the live sessions of their devices, in one pipeline
-// and in order, and answers with one Opened each.
+// OpenSessions makes numbers the live sessions of their devices, in one pipeline and in
+// order, and returns one Opened per opening.
 //
-// An opening is accepted when its number is above the device's live and closed
-// ones and it may displace the live one, or when it repeats the live one from the
-// same node, which may have another boot by then. The number that it displaces is
-// closed for good. Each is atomic across processes: one script in the slot of the
-// user's log. What the users' joinings and leavings left unfinished is finished.
+// An opening is accepted when its number is above the device's live and closed ones and
+// it may displace the live one. It is also accepted when it repeats the live one from
+// the same node, which may have another boot by then. The number that it displaces is
+// closed for good. Each opening is one script in the slot of the user's log, and so is
+// atomic across processes. Unfinished joinings and leavings of the users are finished.
 //
-// A user has Config.Devices devices at most. One more, and the one that was offline
-// longest is forgotten; if all are connected, the one that has been so for longest,
-// whose session ends: see Opened.Ended.
+// A user has at most Config.Devices devices. One more device makes the Store forget
+// the one that was offline longest. If all are connected, it forgets the one that has
+// been connected longest, and ends its session: see Opened.Ended.
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logRef
@@ -29,7 +31,11 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 		}
 		l := logRef{user: o.User}
 		logs = append(logs, l)
-		ops = append(ops, l.script(openScript, o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices))
+		args := []any{o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices, againTime.Milliseconds()}
+		if c := o.Start; c.Log != proto.Inbox {
+			args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key, genesisKey)
+		}
+		ops = append(ops, l.script(openScript, args...))
 		of = append(of, i)
 	}
 	s.onLogs(ctx, "open", logs, ops)
@@ -47,7 +53,8 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	return answers
 }
 
-// tellOpened makes the ends of inboxes ones that may be told.
+// tellOpened checks that replicas have the ends of inboxes before they are returned,
+// see tell.
 func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Opened) {
 	var list []telling
 	for i := range answers {
@@ -73,6 +80,9 @@ func opened(l logRef, o *op) Opened {
 		Version:   integer(r[10]),
 		Ended:     parseSessions(text(r[11])),
 	}
+	if len(r) > 13 {
+		answer.Received = parseReceived(text(r[13]))
+	}
 	switch text(r[0]) {
 	case "superseded":
 		answer.Err = ErrSuperseded
@@ -84,10 +94,9 @@ func opened(l logRef, o *op) Opened {
 	return answer
 }
 
-// CloseSessions closes numbers for good, in one pipeline. A number that is not
-// the live one any more, was closed before or was never opened changes nothing
-// else and is no error. The errors are ErrUnavailable or ErrUnknown; repeating is
-// harmless.
+// CloseSessions closes numbers for good, in one pipeline. It is no error if a number is
+// not live any more, was closed before or was never opened. Then no other session
+// changes. The errors are ErrUnavailable or ErrUnknown; repeating is harmless.
 func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	errs := make([]error, len(closings))
 	var ops []*op
@@ -96,7 +105,7 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 		if errs[i] = checkNames(c.Device); errs[i] != nil {
 			continue
 		}
-		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number, s.devices))
+		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number, s.devices, c.Lost))
 		of = append(of, i)
 	}
 	s.run(ctx, "close", ops...)
@@ -120,8 +129,9 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 	return lists[0], nil
 }
 
-// SessionsOf is Sessions for several users, in one pipeline and in their order. With
-// an error, which is the first, the lists of those who were not read are empty.
+// SessionsOf does what Sessions does for several users, in one pipeline and in their
+// order. It returns the first error. The lists of users that could not be read are
+// empty.
 func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
 	ops := make([]*op, len(users))
 	for i, user := range users {
@@ -141,10 +151,10 @@ func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Sessio
 	return lists, err
 }
 
-// Ack moves cursors forward, in one pipeline. A cursor that does not go forward,
-// or of a number that is closed, is passed over without an error: it ran late. So
-// is one of a group that the user does not belong to. The errors are
-// ErrUnavailable, ErrUnknown and ErrInvalid; repeating is harmless.
+// Ack moves cursors forward, in one pipeline. It skips some cursors without an error:
+// those that do not go forward, those of a closed number, and those of a group without
+// the user. The errors are ErrUnavailable, ErrUnknown and ErrInvalid; repeating is
+// harmless.
 func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	errs := make([]error, len(ackings))
 	var ops []*op

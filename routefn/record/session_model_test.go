@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever order logins, reports and goodbyes come in: a number goes from issued
-// to open to closed and never back, and a ticket displaces what it may.
+// Logins, reports and goodbyes may come in any order. A number always goes from issued
+// to open to closed and never back, and a ticket displaces only the sessions that it
+// may.
 func TestNumbersNeverGoBack(t *testing.T) {
 	users := 0
 	each(t, Config{}, func(t *testing.T, s *Store) {

@@ -9,30 +9,30 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// With Config.Replicas, nothing of a log is shown before that many replicas have
-// it: a message that the primary alone had when it died would be stored again
-// behind another, and who was shown it before would have it in another order than
-// everybody else. See "Replicas" in the package's doc.
+// With Config.Replicas, nothing of a log is shown before that many replicas have it. A
+// message that only the primary had when it died would be stored again behind another.
+// A reader who was shown it before would then have another order than everybody else.
+// See "Replicas" in the package's doc.
 
-// errGone says that what was read does not stand in its log any more: the log was
-// trimmed, or another primary has taken over that never had it.
+// errGone means that the entries that were read are no longer in their log. The log
+// was trimmed, or another primary took over that never had them.
 var errGone = errors.New("what was read is gone")
 
-// showing is what is about to be shown of one log.
+// showing has the entries of one log that are about to be shown.
 type showing struct {
 	log     logRef
-	newest  proto.Position  // told as the log's end; the zero one is passed over
+	newest  proto.Position  // returned as the log's end; a zero one is skipped
 	entries []*proto.Stored // in order, without a gap
 }
 
-// show blocks until Config.Replicas have what is about to be shown, and returns an
-// error each: nil; errGone, after which the log is to be read again; or
-// ErrUnavailable, with errTooFew if replicas are away.
+// show blocks until Config.Replicas have the given entries, and returns one error per
+// entry. After errGone the log must be read again. ErrUnavailable wraps errTooFew if
+// replicas are away.
 //
-// What is not known to be replicated is looked for once more, by a script that also
-// writes, and shares one WAIT with all that goes to its master at the time. So it
-// does not matter which server was read: it is the one with those replicas that has
-// the entries where they were seen.
+// A script searches once more for entries that are not known to be replicated, and also
+// writes. It shares one WAIT with all ops that go to its master at the time. It does
+// not matter from which server the entries were read. The script's server has the
+// replicas, and must have the entries at the same places.
 func (s *Store) show(ctx context.Context, list []showing) []error {
 	errs := make([]error, len(list))
 	if s.writers == nil {
@@ -62,7 +62,8 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 	return errs
 }
 
-// stands returns an op that looks for what replicas are not known to have.
+// stands returns an op that searches for the entries that replicas are not known to
+// have.
 func (sh showing) stands(had proto.Position) *op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -90,12 +91,12 @@ func (s *Store) haveReplicas(l logRef, at proto.Position) {
 type telling struct {
 	log logRef
 	end *proto.Position
-	err *error // set to why it may not be told
+	err *error // the reason why it must not be returned
 }
 
-// tell is show for ends of logs alone. Where replicas are away, an end becomes the
-// last one that they are known to have had, and is no error: what is behind it is
-// pushed once it is accepted, or found by the next reconciliation.
+// tell does what show does, but for ends of logs. If replicas are away, it replaces an
+// end with the last position that they are known to have, without an error. Later
+// entries are pushed when they are accepted, or found by the next reconciliation.
 func (s *Store) tell(ctx context.Context, list []telling) {
 	shown := make([]showing, len(list))
 	for i, t := range list {
@@ -112,19 +113,21 @@ func (s *Store) tell(ctx context.Context, list []telling) {
 	}
 }
 
-// unshown is why something that was read is not shown. It is ErrUnavailable,
-// whatever became of the write that was to wait for replicas.
+// unshown wraps the reason why entries that were read must not be shown. It counts as
+// ErrUnavailable and never as ErrUnknown, even if the write that waited for replicas
+// is unknown.
 type unshown struct{ why error }
 
 func (u unshown) Error() string { return "it is not shown: " + u.why.Error() }
 
-// Is implements what errors.Is asks.
+// Is implements the interface that errors.Is uses.
 func (u unshown) Is(target error) bool {
 	return target == ErrUnavailable || target != ErrUnknown && errors.Is(u.why, target)
 }
 
-// upTo cuts off what is behind the last entry that replicas are known to have had,
-// and reports whether that leaves an answer to who has come as far as after.
+// upTo removes the entries after the last one that replicas are known to have. It
+// reports whether the remaining page is a valid answer to a reader who has read up to
+// after.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // reader is a device of bob's and how it is told of what is new.
@@ -79,9 +79,9 @@ func lastOf(p Pulled, err error) (string, error) {
 // No read tells of what the primary alone has. A route that saw what was there
 // before goes on telling that; one that has just started says that it cannot.
 func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		const alice = 1
-		if err := s.Adopt(t.Context(), alice, "alice"); err != nil {
+		if err := s.Adopt(t.Context(), alice, "alice", false); err != nil {
 			t.Fatal(err)
 		}
 		r := reader{bob: register(t, s, "bob"), lease: Lease{Node: "n1", Boot: 7, Addr: "a:1"}}
@@ -137,10 +137,10 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 	})
 }
 
-// What bob is shown while m1 is on the primary alone, and the primary dies, stands in
-// the log in the order in which he was shown it.
+// Bob reads while m1 is on the primary alone, and the primary dies. The messages that
+// bob was shown stand in the log in the same order.
 func TestWhatWasShownKeepsItsPlaceWhenThePrimaryDies(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
 		m0, m1, m2 := private(alice, bob, "0"), private(alice, bob, "1"), private(carol, bob, "2")
 		stored(t, s, m0)
@@ -164,7 +164,7 @@ func TestWhatWasShownKeepsItsPlaceWhenThePrimaryDies(t *testing.T) {
 		stored(t, promoted, m1)
 		rest, err := promoted.Pull(t.Context(), bob, page.Through, 0)
 		if err != nil {
-			t.Fatalf("he is shown %v and cannot go on: %v", shown, err)
+			t.Fatalf("the reader is shown %v and cannot go on: %v", shown, err)
 		}
 		wantKeys(t, append(shown, keysIn(rest)...), m0.key(), m2.key(), m1.key())
 	})
@@ -177,10 +177,10 @@ func keysIn(p Pulled) (keys []string) {
 	return keys
 }
 
-// A failover between the read and the look that waits for replicas: what was read of
-// the old primary, which its replicas lack, is not shown.
+// A failover happens between the read and the check that waits for replicas. Entries
+// that were read from the old primary, and that its replicas lack, are not shown.
 func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
-	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
 		m1, m2 := private(alice, bob, "1"), private(carol, bob, "2")
 		stored(t, s, private(alice, bob, "0"))
@@ -203,11 +203,11 @@ func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
 	})
 }
 
-// All who read while one waits share the next WAIT, and what is known to be
-// replicated costs none: neither a log that a route has looked at since its last
-// entry, nor one that tells nothing new.
+// All reads that come while one waits share the next WAIT. Entries that are known to be
+// replicated cost none. These are logs that a route has checked since their last entry,
+// and logs without news.
 func TestReadsUnderWayShareOneWait(t *testing.T) {
-	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, replica *spawn.Server) {
+	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		for i := range 5 {
 			stored(t, s, private(alice, bob, fmt.Sprint(i)))
@@ -248,7 +248,7 @@ func TestReadsUnderWayShareOneWait(t *testing.T) {
 
 // A full store, in which nothing new can be stored, goes on telling what is there.
 func TestFullStoreWithReplicasIsRead(t *testing.T) {
-	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, _ *spawn.Server) {
+	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, _ *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		m := private(alice, bob, "1")
 		stored(t, s, m)

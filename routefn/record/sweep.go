@@ -15,24 +15,25 @@ import (
 )
 
 const (
-	// groupRest is how long a group is kept without members: whoever was one and is
-	// connected has read the end by then, since nodes reconcile twice a minute.
+	// groupRest is how long a group is kept without members. A connected former member has
+	// read the end by then, since nodes reconcile twice a minute.
 	groupRest = time.Minute
-	// endedFor is how long a group that has ended is known by the request that made it.
+	// endedFor is how long the store remembers which request made a group that has
+	// ended.
 	endedFor = 24 * time.Hour
-	// sweepParts is how many times in Retention.Age a log is swept at most, so that one
-	// that is written to all the time is swept once a day with the default age. An entry
-	// is kept for that much longer at most.
+	// A log is swept at most sweepParts times within Retention.Age. With the default
+	// age, that is once per day for a busy log. So an entry is kept for at most a day
+	// more than its age.
 	sweepParts = 14
 
 	// sweepAgain is when to try again if the server of a log is away.
 	sweepAgain = time.Minute
 
-	// allLogs is the key of the job that finds logs which have none: those of an earlier
-	// version, and those whose jobs a failover forgot.
+	// allLogs is the key of the job that finds logs without a job: those of an
+	// earlier version, and those whose jobs were lost in a failover.
 	allLogs = "all"
-	// listFor and listCount bound one step of it: the keys that the store is asked for
-	// at a time take it half a millisecond.
+	// listFor and listCount bound one step of that search. The store takes half a
+	// millisecond to list so many keys.
 	listFor   = 50 * time.Millisecond
 	listCount = 1000
 )
@@ -43,7 +44,8 @@ func sweepShard(j Job) shardRef {
 	return shardOf(l.user + l.group)
 }
 
-// parseTag reads what logRef.tag returns; false of anything else.
+// parseTag reads what logRef.tag returns. It returns false if the tag has another
+// form.
 func parseTag(tag string) (logRef, bool) {
 	digits, group := strings.CutPrefix(tag, "g")
 	n, err := strconv.ParseInt(digits, 10, 64)
@@ -57,9 +59,9 @@ func parseTag(tag string) (logRef, bool) {
 	}
 }
 
-// sweepLater has logs swept that are about to be made, in so many ms unless they are
-// swept before. A log is never without that job: what is written to it later costs no
-// further one. Errors go to errs, where there is none yet.
+// sweepLater schedules sweeps for logs that are about to be made, ms from now, unless
+// their sweep is scheduled already. A log always has this job, so later writes to it
+// need no further step. Errors go to the entries of errs that have none yet.
 func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms int64) {
 	now, err := s.now(ctx)
 	var jobs []Job
@@ -77,8 +79,8 @@ func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms 
 	}
 }
 
-// endEmpty has the groups swept soon that were left by their last member. If this is
-// lost, they are when it is their turn.
+// endEmpty schedules a sweep for each group whose last member has just left. If the
+// schedule is lost, the group's regular sweep deletes it later.
 func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
 	var jobs []Job
 	for i, a := range answers {
@@ -93,9 +95,9 @@ func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
 	}
 }
 
-// KeepSweeping sees to it that all logs are found that are to be swept: those of an
-// earlier version, and those that the store has lost the jobs of. It is called by
-// whoever takes Sweeps, now and then.
+// KeepSweeping schedules the search for logs without a job: those of an earlier
+// version, and those whose jobs the store has lost. A caller that takes Sweeps calls
+// it now and then.
 func (s *Store) KeepSweeping(ctx context.Context) error {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -104,10 +106,10 @@ func (s *Store) KeepSweeping(ctx context.Context) error {
 	return s.putJobs(ctx, Sweeps, []Job{{Key: allLogs, Due: now}}, sweepShard, false)[0]
 }
 
-// Sweep does the jobs of the kind Sweeps. A log is brought within its retention, by
-// its age, too, although nobody writes to it: what remains of the newest entry, if that
-// is too old, is its key and its number. A group that has had no members for a minute
-// is deleted. Each log is swept again when its oldest entry is too old.
+// Sweep does jobs of the kind Sweeps. It shortens a log to its retention by age, even
+// if there are no writes to it. If the newest entry is too old, only its key, number
+// and time remain. A group that has had no members for a minute is deleted. Each log is
+// swept again when its oldest entry is too old.
 func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 	endings := make([]Ending, len(jobs))
 	var logs []logRef
@@ -133,14 +135,14 @@ func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 	return endings
 }
 
-// swept says when a log is to be swept again, or that it is gone.
+// swept has the time at which a log is to be swept again, or records that it is gone.
 type swept struct {
 	verdict Verdict
 	due     int64
 }
 
-// sweep sweeps logs, in one pipeline a server, and a second one for the groups and for
-// logs of which the newest entry alone is left.
+// sweep sweeps logs, in one pipeline per server. A second pipeline is for groups, and
+// for logs of which only the newest entry is left.
 func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	list := make([]swept, len(logs))
 	now, err := s.now(ctx)
@@ -168,7 +170,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		}
 		last := l.script(sweepScript, s.retention.Age, other, groupRest.Milliseconds(), endedFor.Milliseconds())
 		if l.closed() {
-			last.keys = append(last.keys, l.members(), l.leases(), l.end())
+			last.keys = append(last.keys, l.members(), l.leases(), l.end(), l.imported())
 		}
 		rest, of = append(rest, last), append(of, i)
 	}
@@ -199,8 +201,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	return list
 }
 
-// sweptAt returns when a log is to be swept again, by the time of its oldest entry and
-// by how many entries it has just lost: at once if that was all that one time allows.
+// sweptAt returns when a log is to be swept again. That depends on the time of its
+// oldest entry and on how many entries it has just lost. It is now if one sweep could
+// not remove more.
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {
@@ -209,9 +212,8 @@ func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	return swept{Again, min(max(oldest+age+1, now+age/sweepParts), now+age)}
 }
 
-// findLogs goes on with the search for logs that have no job: some thousand keys, and
-// from the beginning when Retention.Age has gone by since it came to the end. It has
-// nothing to do with what anybody waits for.
+// findLogs continues the search for logs without a job, some thousand keys at a time.
+// It starts over Retention.Age after it reached the end. No request waits for it.
 func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	e := j.End(Again)
 	now, err := s.now(ctx)
@@ -233,9 +235,9 @@ func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 // searched is the place behind the last key of the last server.
 const searched = "end"
 
-// search goes on from a place, "which masters, number of the master, cursor", and
-// returns how far it came. When the masters are others than before, by a failover or
-// because there are more, it begins anew.
+// search continues from a place and returns the place that it reached. A place is "hash
+// of the masters, number of the master, cursor". If the masters have changed since, by
+// a failover or because there are more, it starts over.
 func (s *Store) search(ctx context.Context, place string, now int64) (string, error) {
 	masters, err := s.masters(ctx)
 	if err != nil {
@@ -271,7 +273,7 @@ func (s *Store) search(ctx context.Context, place string, now int64) (string, er
 	return fmt.Sprintf("%s %d %d", which, i, cursor), nil
 }
 
-// found has logs swept now that are not to be swept at another time.
+// found schedules a sweep now for each log that has none scheduled.
 func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	var jobs []Job
 	for _, key := range keys {
@@ -292,7 +294,7 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 func (s *Store) masters(ctx context.Context) ([]*redis.Client, error) {
 	var mu sync.Mutex
 	var list []*redis.Client
-	err := s.door.each(ctx, func(_ context.Context, c *redis.Client) error {
+	err := s.topology.each(ctx, func(_ context.Context, c *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
 		list = append(list, c)

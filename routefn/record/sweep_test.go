@@ -139,7 +139,8 @@ func TestNewestEntryKeepsItsPlaceAndLosesItsText(t *testing.T) {
 		if err != nil || len(p.Entries) != 0 || p.Newest != before.Newest || p.Through != before.Newest || p.Oldest != 4 {
 			t.Errorf("pulled %+v, %v; before %+v", p, err, before.Newest)
 		}
-		// Who stands at it goes on, who stands before it is told that it is gone.
+		// A reader at that entry goes on. A reader before it learns that entries are
+		// gone.
 		if p, err := s.Pull(t.Context(), bob, before.Newest, 0); err != nil || p.Oldest > 4 {
 			t.Errorf("behind it: %+v, %v", p, err)
 		}
@@ -217,7 +218,7 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 		if soon <= 0 || soon > groupRest+time.Second {
 			t.Fatalf("swept in %v", soon)
 		}
-		// Who was a member and is connected reads the end.
+		// A former member who is connected reads the end.
 		sweepNow(t, s, l)
 		workOff(t, s)
 		if p, err := s.Pull(t.Context(), bob.User, first.Newest, 0); err != nil || len(p.Entries) == 0 {

@@ -8,15 +8,15 @@ import (
 )
 
 var (
-	// ErrUnavailable is returned when the store did not answer and nothing was
-	// written for certain: the caller may simply try again.
+	// ErrUnavailable is returned when the store did not answer and certainly wrote
+	// nothing. The caller may simply try again.
 	ErrUnavailable = errors.New("store is not available")
-	// ErrUnfit is in the error of Dial when the store answers and cannot be used as it
-	// is set up: what its user may do, its password, its eviction policy. To wait does
-	// not help.
+	// ErrUnfit is in the error of Dial when the store answers but its configuration is
+	// wrong, such as the user's rights, the password or the eviction policy. Waiting
+	// does not help.
 	ErrUnfit = errors.New("store is not fit")
-	// ErrUnknown is returned when a write was sent and no answer came: it may or
-	// may not have happened. Trying again needs the path that looks first.
+	// ErrUnknown is returned when a write was sent and no answer came. The write may
+	// have happened or not. The next try must search for its result first.
 	ErrUnknown = errors.New("outcome of the write is unknown")
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = errors.New("no such user")
@@ -27,19 +27,22 @@ var (
 	// ErrNotCreator is returned to a user who changes the membership of another one
 	// and did not make the group.
 	ErrNotCreator = errors.New("not the creator of the group")
-	// ErrRemoved is returned to a user who would join a group from which its creator
-	// removed him.
+	// ErrRemoved is returned to a user who tries to join a group after its creator
+	// removed them from it.
 	ErrRemoved = errors.New("removed from the group")
 	// ErrTooManyGroups is returned to a user who has proto.MaxGroups already.
 	ErrTooManyGroups = errors.New("user has too many groups")
-	// ErrNameTaken says that a name belongs to an account made with another
-	// credential. The Store compares none: it is for the caller of Register.
+	// ErrNameTaken is returned by Adopt when the id or the name belongs to another
+	// account. Register does not return it, because its caller compares credentials.
 	ErrNameTaken = errors.New("name is taken")
+	// ErrChanged is returned by SetCredential for an account that was changed since it was
+	// read.
+	ErrChanged = errors.New("account was changed meanwhile")
 	// ErrInvalid is returned for what cannot be stored as it is: an id that is no
 	// id, a text that is not UTF-8, a name with control characters.
 	ErrInvalid = errors.New("argument is not valid")
 	// ErrIDReused is returned for a message whose id its sender has used for another
-	// one: to somebody else, or with another text. That one stands.
+	// one, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
 	// ErrSuperseded is returned for a session number that is not above the
 	// device's live and closed ones.
@@ -47,20 +50,20 @@ var (
 	// ErrExpired is returned for a session number that was issued too long ago, by the
 	// store's clock, to be opened now.
 	ErrExpired = errors.New("session number has expired")
-	// ErrVoid is returned for a Pass that does not count any more: its device has
-	// logged out since, or it has expired by the store's clock.
+	// ErrVoid is returned for a Pass that is void, because its device has logged out
+	// since, or because it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
 	// ErrDisplacesOther is returned by Open when a connection is live that the new
 	// one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
 	// ErrTooMany is returned by Schedule for a user who has as many delayed messages
-	// pending as he may.
+	// pending as allowed.
 	ErrTooMany = errors.New("too many messages are pending")
 	// ErrTooLate is returned by Cancel for a message that is being sent or was.
 	ErrTooLate = errors.New("message is being sent")
 	// ErrNotScheduled is returned by Cancel for an id that is not known.
 	ErrNotScheduled = errors.New("no such delayed message")
-	// ErrHeld is returned by Take while somebody else fires the shard.
+	// ErrHeld is returned by Take while another holder has the lease of the shard.
 	ErrHeld = errors.New("shard is held by another")
 	// ErrDiverged is returned by Pull when the position is not in the log.
 	ErrDiverged = errors.New("position is not in this log")
@@ -82,14 +85,44 @@ type Session struct {
 	Addr   string // host:port of the node's internal HTTP
 }
 
-// Issuing is a device that asks for a number.
+// Pass has the values of a device's token that the store judges.
+type Pass struct {
+	User    int64
+	Device  string
+	Number  int64 // of the login that it came with; zero: of a token from before it had one
+	Expires int64 // ms since 1970, by the store's clock
+}
+
+// Issuing is a device that requests a number.
 type Issuing struct {
 	User   int64
 	Device string
-	Pass   *Pass // of the same user and device, judged in the same step; nil: none is shown
+	Pass   *Pass  // of the same user and device, judged in the same step; nil: none is shown
+	Shown  *Tried // the right password, settled in the same round trip; nil: none, or it is settled
+	Login  *Login // that the number is for, to be listed by Logins; nil: a connection that moves
 }
 
-// Issued is what IssueNumber answers.
+// Login is where a login came from.
+type Login struct {
+	Network string // see sourceip.Network; may be empty
+}
+
+// DeviceSession is what a user sees of a device that is logged in.
+type DeviceSession struct {
+	Device    string
+	Connected bool
+	Since     int64  // ms since 1970: connected, or disconnected; zero: never connected
+	Number    int64  // of the last login: the store's clock then, in ms, or above it
+	Network   string // that it came from; empty: not known
+}
+
+// Revoking says whose sessions end.
+type Revoking struct {
+	Device string // empty: those of all devices
+	Spared string // of all devices, the one whose session stays; empty: none
+}
+
+// Issued is the result of IssueNumber.
 type Issued struct {
 	Number   int64
 	Live     *Session // of the same device; nil: none
@@ -103,9 +136,15 @@ type Opening struct {
 	Displaces int64 // the number up to which it may displace; -1 any; 0 none
 	Session         // Device, Node, Boot and Addr; its Number is not read
 
-	// Within is how long after its issue the number may be opened, by the store's
-	// clock; zero: for ever, as that of a connection which was open before.
+	// Within is how long after its issue a number may be opened, by the store's
+	// clock. Zero means without limit. That is for connections that were open before.
 	Within time.Duration
+
+	// Start is the first cursor of a device in a group in which it has none. If Start
+	// is zero, it gets no cursor. A new device is not shown earlier messages. If the
+	// store lost the inbox lately, a device that was there before begins at the group's
+	// first entry, because all of it may have come since.
+	Start proto.Position
 }
 
 // Opened is the answer to one Opening. Err is nil, ErrSuperseded, ErrExpired,
@@ -117,10 +156,19 @@ type Opened struct {
 	Displaced *Session         // which one was live, or with an error is; nil: none, or this one
 	Newest    proto.Position   // end of the user's inbox
 	Cursors   []proto.Position // how far this device acknowledged, a position a log
-	Groups    []int64          // what the user's own list says; the groups know better, see EnterNode
+	Groups    []int64          // the user's own list; the groups decide, see EnterNode
 	Version   int64            // of that list
 	Ended     []Session        // live ones of devices that had to be forgotten for this one
-	Finished  []Changed        // joinings and leavings that somebody had left unfinished
+	Finished  []Changed        // joinings and leavings that were left unfinished
+	Received  *Received        // by an earlier connection whose end was not reported; nil: nothing
+}
+
+// Received has the positions that a device's TCP acknowledged, but that the device may
+// not have read. They count as read if the node of the session died before it reported
+// how the connection ended, see Acking.
+type Received struct {
+	Session Session
+	Through []proto.Position // a position a log
 }
 
 // Closing closes a number for good.
@@ -128,6 +176,7 @@ type Closing struct {
 	User   int64
 	Device string
 	Number int64
+	Lost   bool // its node died with it, and the received positions stay for the next opening
 }
 
 // Acking moves cursors forward.
@@ -136,6 +185,12 @@ type Acking struct {
 	Device  string
 	Number  int64 // fences: ignored unless it is the device's live one or above the closed ones
 	Cursors []proto.Position
+	Ended   bool // the positions that the connection had read when it ended are known, so its number may be closed
+
+	// Received has the positions beyond the cursors that the device's TCP acknowledged.
+	// They are kept until the session is closed or has Ended, and only for the live
+	// session.
+	Received []proto.Position
 }
 
 // Message is what Append stores.
@@ -146,7 +201,7 @@ type Message struct {
 	To       int64 // receiving user, or
 	Group    int64 // receiving group
 	Text     string
-	Time     int64 // ms since 1970, of what Take returned; others get the store's time, whatever theirs is
+	Time     int64 // ms since 1970, for messages from Take; others get the store's time instead
 	Sent     int64 // ms by the store's clock, when it was handed on to be stored; zero: not known. See firstTryLife
 	Again    bool  // may have been stored before: look for (From, ID) first
 	Confirm  bool  // the sender wants to know when it was shown
@@ -154,9 +209,9 @@ type Message struct {
 	taken bool // to be fired, at Time by the store's clock
 }
 
-// Appended is the answer to one Message. Err is nil (stored in every log it
-// belongs to), ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused, ErrInvalid, ErrUnavailable
-// (it is in no log) or ErrUnknown (it may be in some).
+// Appended is the answer to one Message. Err is nil if it is stored in all its logs.
+// With ErrUnavailable it is in no log, and with ErrUnknown it may be in some. The other
+// errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused and ErrInvalid.
 type Appended struct {
 	Err      error
 	Time     int64  // of the entry that stands in the log, which an earlier try may have written
@@ -164,10 +219,10 @@ type Appended struct {
 	Copies   []Copy // receiver's first, then the sender's own; a group's message has one
 }
 
-// Own returns the copy that the sender counts as received: the last one.
+// Own returns the copy whose position the sender gets: the last one.
 func (a *Appended) Own() *Copy { return &a.Copies[len(a.Copies)-1] }
 
-// Copy is the message in one log, and whom to push it to.
+// Copy is the message in one log, and where it is pushed to.
 type Copy struct {
 	User     int64 // whose inbox; zero for a group's log
 	Stored   *proto.Stored
@@ -175,28 +230,28 @@ type Copy struct {
 	Nodes    []Lease   // group: nodes that hold members; shared, read only
 }
 
-// Lease says that a node holds members of a group.
+// Lease records that a node has members of a group.
 type Lease struct {
 	Node string
 	Boot uint64
 	Addr string
 }
 
-// NewGroup asks for a group.
+// NewGroup is a request for a new group.
 type NewGroup struct {
 	Creator int64
 	ID      string // of the request: the same one of the same creator gets the same group; see proto.ValidID
 	Name    string // may be empty
 }
 
-// Change asks for a user to join a group, or to leave it.
+// Change is a request that a user joins a group, or leaves it.
 type Change struct {
 	User  int64
 	Name  string // of the user
 	Group int64
 	Leave bool
-	By    int64 // who asks: the user himself, which zero stands for, or the group's creator
-	Once  bool  // he joins only if he never did: repeating it brings nobody back who left
+	By    int64 // the caller: the user (or zero), or the group's creator
+	Once  bool  // the user joins only if they never did, so a repetition brings no user back who left
 }
 
 // Changed is the answer to one Change. Err is nil, ErrNoUser, ErrNoGroup,
@@ -206,28 +261,28 @@ type Changed struct {
 	Err      error
 	User     int64
 	Group    int64
-	Member   bool      // he belongs now
+	Member   bool      // the user belongs now
 	Copy     *Copy     // the entry that this call appended, even if Err is set; nil: none
-	Sessions []Session // that must hear of it: the user's live ones, if his list is another now; read only
+	Sessions []Session // the user's live sessions, which must learn of the new list, if it has changed; read only
 	Version  int64     // of the list; zero with an error
-	Earlier  *Changed  // what somebody had left unfinished and went before; nil: nothing
+	Earlier  *Changed  // an unfinished change that was carried out before; nil: none
 }
 
-// Entering asks to enter a node for a group.
+// Entering is a request to enter a node for a group.
 type Entering struct {
 	Group int64
 	Users []int64        // at the node; for everyone: none
 	Known proto.Position // where the node, which holds a lease, has the log end; zero: it holds none
 }
 
-// Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if
-// none of the users belongs, ErrInvalid, ErrUnavailable or ErrUnknown; without nil
-// the node was not entered.
+// Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if none
+// of the users is a member, ErrInvalid, ErrUnavailable or ErrUnknown. If it is not
+// nil, the node was not entered.
 type Entered struct {
 	Err    error
 	Newest proto.Position
-	Joined []int64 // for each user the number of the entry by which he joined; zero: he does not belong
-	Held   bool    // Newest is what the node knows: it was not entered again, and need not be
+	Joined []int64 // for each user the number of the entry of the joining; zero: no member
+	Held   bool    // Newest is the node's own position, because it was not entered again and need not be
 }
 
 // Members is one page of a group's members.
@@ -253,22 +308,23 @@ type Pulled struct {
 	Through proto.Position  // last entry looked at
 }
 
-// Held is a connection that a node says it holds.
+// Held is a connection that a node reports that it has.
 type Held struct {
 	User   int64
 	Device string
 	Number int64
 	Newest proto.Position // highest inbox position the node knows; zero: none
 
-	Version int64 // of the user's list of groups, as the node was told it
+	Version int64 // of the user's list of groups, as the node has it
 }
 
-// Difference is what a node must learn about a connection it holds.
+// Difference is a difference between a node's connection and the store.
 type Difference struct {
 	Held    Held
 	Verdict proto.Verdict
 	Newest  proto.Position // with BEHIND
 
+	Ended     bool // with DISPLACED: the device was logged out, or its session was ended
 	Forgotten bool // with DISPLACED: other devices of the user took this one's place
 	Passed    bool // with DISPLACED: a later one is live and never displaced this one, which a failover forgot
 }
@@ -280,14 +336,14 @@ type Retention struct {
 	Age   int64 // ms an entry is kept at most; zero: 14 days
 }
 
-// Scheduling is a message to be sent later. Its Time and Again are not read.
+// Scheduling is a message to be sent later. Its Time and Again are ignored.
 type Scheduling struct {
 	Message
 	At    int64 // ms since 1970 when it is due, or
 	After int64 // ms from now
 }
 
-// Scheduled is how a delayed message stands.
+// Scheduled is the state of a delayed message.
 type Scheduled struct {
 	State string     // proto.StatePending and its like
 	Due   int64      // ms by the store's clock: when it is due, or when it ended
@@ -296,14 +352,14 @@ type Scheduled struct {
 	Wait time.Duration // of one that has not ended: until it is due, by the store's clock; negative: it is
 }
 
-// ScheduledAt is a place in the list of what a user has pending.
+// ScheduledAt is a place in the list of a user's pending messages.
 type ScheduledAt struct {
 	Due int64
 	ID  string
 }
 
-// Delayed is a message that waits. Its Time is when it was first taken to be
-// fired, ms by the store's clock; zero before.
+// Delayed is a message that waits. Its Time is the time at which it was first taken to
+// be fired, in ms by the store's clock, or zero before that.
 type Delayed struct {
 	Message
 	Due   int64 // ms by the store's clock
@@ -313,13 +369,13 @@ type Delayed struct {
 	key string // as the store has it
 }
 
-// Finishing is what became of a message that was taken.
+// Finishing is the result of a message that was taken.
 type Finishing struct {
 	Delayed
 	Code proto.Code // OK: it is in its logs
 }
 
-// Outcome says why a delayed message was not sent.
+// Outcome has the reason why a delayed message was not sent.
 type Outcome struct {
 	ID   string
 	Time int64 // ms since 1970, to the second

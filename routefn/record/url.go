@@ -1,8 +1,8 @@
 package record
 
 import (
-	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/cim-go/cim/proto/sock"
 )
 
 // endpoint is a parsed Config.URL.
@@ -25,6 +23,8 @@ type endpoint struct {
 	tls            *tls.Config
 }
 
+var errOptions = errors.New("store URL has options that cannot be parsed: want ?NAME=VALUE&NAME=VALUE")
+
 // parseURL reads a store's URL. Its errors never contain the URL, which may have
 // a password.
 func parseURL(raw string) (*endpoint, error) {
@@ -35,7 +35,15 @@ func parseURL(raw string) (*endpoint, error) {
 	e := &endpoint{kind: strings.Replace(u.Scheme, "rediss", "redis", 1), hosts: strings.Split(u.Host, ",")}
 	e.user = u.User.Username()
 	e.password, _ = u.User.Password()
-	path, db := strings.Trim(u.Path, "/"), u.Query().Get("db")
+	options, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errOptions // err may quote a part of it
+	}
+	secure := strings.HasPrefix(u.Scheme, "rediss")
+	if err := checkOptions(options, secure); err != nil {
+		return nil, err
+	}
+	path, db := strings.Trim(u.Path, "/"), options.Get(optionDB)
 	port := "6379"
 	switch e.kind {
 	case "redis":
@@ -62,15 +70,17 @@ func parseURL(raw string) (*endpoint, error) {
 	for i, host := range e.hosts {
 		e.hosts[i] = withPort(host, port)
 	}
-	if strings.HasPrefix(u.Scheme, "rediss") {
-		e.tls = &tls.Config{MinVersion: tls.VersionTLS12} // the library adds the server's name
+	if secure {
+		if e.tls, err = storeTLS(options); err != nil {
+			return nil, err
+		}
 	}
 	return e, nil
 }
 
-// parseHosts parses a URL whose authority may list several hosts, which
-// net/url refuses when they have ports: it is given the first, and the list is
-// put back.
+// parseHosts parses a URL whose authority may list several hosts. net/url refuses
+// such a list if the hosts have ports. So parseHosts parses the URL with the first host
+// only, and then puts the list back.
 func parseHosts(raw string) (*url.URL, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
@@ -98,9 +108,9 @@ func withPort(host, port string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
-// open returns the door to the endpoint. It dials nothing yet. Retries of the
-// library are off everywhere: what may be repeated is decided in op.go.
-func (e *endpoint) open(cfg Config) door {
+// open returns the topology of the endpoint, without dialling. The retries of the
+// library are off everywhere, because op.go decides what may be repeated.
+func (e *endpoint) open(cfg Config) topology {
 	switch e.kind {
 	case "redis+sentinel":
 		client := redis.NewFailoverClient(e.sentinelOptions(cfg))
@@ -117,9 +127,9 @@ func (e *endpoint) open(cfg Config) door {
 	}
 }
 
-// noPool keeps the library from having a second pool of each server's connections,
-// for pipelines, which is all that we send: Config.PoolSize would not bound it, and
-// Config.MinIdle would fill the one that is not used.
+// noPool prevents the library from making a second pool of connections to each
+// server, for pipelines. This package sends only pipelines. Config.PoolSize would not
+// bound that pool, and Config.MinIdle would fill the unused one.
 const noPool = -1
 
 func (e *endpoint) options(addr string, cfg Config) *redis.Options {
@@ -131,19 +141,13 @@ func (e *endpoint) options(addr string, cfg Config) *redis.Options {
 	}
 }
 
-// dialer returns how connections are made.
+// dialer returns the function that makes connections.
 func (e *endpoint) dialer(cfg Config) dialFunc {
 	dial := redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls})
 	if cfg.ProbeIdle > 0 {
-		return cfg.generation.aged(probing(dial, cfg.ProbeIdle))
+		dial = probeDialer(dial, cfg.ProbeIdle)
 	}
-	return cfg.generation.aged(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		return sock.Wrap(conn), nil
-	})
+	return cfg.generation.aged(dial)
 }
 
 func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {

@@ -37,7 +37,9 @@ func TestURLNamesTheStore(t *testing.T) {
 func TestBadURLIsRefusedWithoutItsPassword(t *testing.T) {
 	for _, url := range []string{
 		"", "h:6379", "http://:secret@h", "redis://", "redis://:secret@h/x", "redis://:secret@h1:1,h2:2",
-		"redis+sentinel://:secret@h", "redis+cluster://:secret@h/1", "redis://:secret%@h", "redis://:secret@h/-1",
+		"redis+sentinel://:secret@h", "redis+cluster://:secret@h/1", "redis://:secret@h?pool_size=3", "rediss://:secret@h?skip_verify=secret",
+		"redis://:secret@h?ca=secret", "rediss://:secret@h?cert=secret", "rediss://:secret@h?server_name=a&server_name=secret", "redis://:secret@h?db=%secret",
+		"redis://:secret%@h", "redis://:secret@h/-1",
 	} {
 		if e, err := parseURL(url); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %+v, %v", url, e, err)

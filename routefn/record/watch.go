@@ -12,33 +12,34 @@ import (
 )
 
 const (
-	// routeKey names the secret that all routes share unless they are told one: string
-	// cim:{key}, no time to live. Whoever finds none puts back the one that it had.
+	// routeKey names the secret that all routes share unless one is configured. It is
+	// a string, cim:{key}, without a time to live. A route that finds none stores the
+	// one that it had.
 	routeKey = "cim:{key}"
-	// knownKeys names what is known of it: hash, see key.lua.
+	// knownKeys names the hash with the history of the secret, see key.lua.
 	knownKeys = routeKey + ":known"
 	// routeKeyBytes is the strength of that secret.
 	routeKeyBytes = 32
 
 	// marks is how many marks there are, strings cim:{sN}:mark. They are spread over
-	// the slots, so that each master of a Cluster is likely to have some: a master that
-	// comes back empty or older shows by them.
+	// the slots, so that each master of a Cluster is likely to have some. They show if
+	// a master comes back empty or older.
 	marks = 16
 	// markEvery is the age from which on a mark is moved, in ms by the store's clock.
 	markEvery = 10_000
-	// markBack is by how much a mark has gone back when its server is an older one. A
-	// failover loses less, and a server's clock that is set back by more is no harm.
+	// If a mark has gone back by markBack or more, its server came back older. A
+	// failover loses less. It does no harm if a server's clock is set back by more.
 	markBack = 5_000
 
-	// SettleTime is for how long after a loss what is missing may be there again soon:
-	// nodes ask what keys there are, and report what they hold, within 30 s.
+	// SettleTime is how long after a loss the missing data may still come back. Nodes
+	// read the keys and report their sessions within 30 s.
 	SettleTime = 35 * time.Second
 )
 
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 
-// Watch looks whether the store is the one it was: with the keys that routes share, and
-// with what was written to it. It is safe for concurrent use.
+// Watch checks whether the store has lost something. It checks the keys that routes
+// share, and marks that were written to the store. It is safe for concurrent use.
 type Watch struct {
 	s     *Store
 	keyed bool
@@ -51,15 +52,16 @@ type Watch struct {
 	made fresh        // of the key that was made because there was none
 }
 
-// fresh is a moment that the store keeps, and until when it counts as recent.
+// fresh is a moment that the store keeps, with the time until which it counts as
+// recent.
 type fresh struct {
 	at    int64     // ms by the store's clock; zero: never
 	until time.Time // by the clock of this process, which does not jump; zero: it is long ago
 }
 
-// learn takes in what the store has now, by a look that began at asked, when the store's
-// clock was at now. What changed after an earlier look is news, whatever that clock did
-// meanwhile; a first look has nothing else to go by.
+// learn takes at, the time that a look has read. The look began at asked, when the
+// store's clock was at now. If at has changed since an earlier look, it is recent, even
+// if the store's clock was set meanwhile. The first look can only compare at with now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at
@@ -74,22 +76,19 @@ func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 
 func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
-// Watch returns one that has not looked yet. With keyed it takes part in the route key
-// that is kept in the store.
+// Watch returns a Watch that has not looked yet. With keyed, it also reads and restores
+// the route key in the store.
 func (s *Store) Watch(keyed bool) *Watch {
 	return &Watch{s: s, keyed: keyed}
 }
 
-// Look looks once. It makes the route key if there is none, puts back the one it knows
-// if the store has lost it, and takes over another that the store has: see Keys. It
-// reports whether this call was the first of all routes' to find that the store lost
-// something. With an error, which is the store's, everything stays as it was.
+// Look checks the store once. It makes the route key if there is none. If the store
+// has lost the key, it stores the one it knows. If the store has another key, it uses
+// that one: see Keys. It reports whether this call was the first of all routes to
+// find a loss. If the store fails, Look returns its error and changes nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
-	ops := make([]*op, marks)
-	for i := range ops {
-		ops[i] = readOf(markKey(i), []any{"get", markKey(i)})
-	}
+	ops, shown := w.s.readMarks()
 	keys := w.Keys()
 	answer := w.keyOp(keys, false)
 	w.s.run(ctx, "key", append(ops, answer)...)
@@ -97,7 +96,7 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 		return false, fmt.Errorf("look at the store: %w", answer.err)
 	}
 	now := integer(answer.reply[2])
-	lost, stale := w.compare(ops, now)
+	lost, old := w.compare(shown, now)
 	if lost {
 		answer = w.keyOp(keys, true)
 		w.s.run(ctx, "key", answer)
@@ -105,15 +104,41 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 			return false, fmt.Errorf("look at the store: %w", answer.err)
 		}
 	}
-	w.s.run(ctx, "key", stale...) // what fails is moved by the next look
+	w.s.moveMarks(ctx, old)
 	return text(answer.reply[5]) == "1", w.take(answer, asked)
 }
 
-func (w *Watch) keyOp(keys []string, lost bool) *op {
-	args := []any{"0", ""}
-	if lost {
-		args[0] = "1"
+// readMarks returns ops that read the marks. It is one op if one server has all of
+// them. After they were run, shown returns a mark, or false if its server did not
+// answer.
+func (s *Store) readMarks() (ops []*op, shown func(i int) (int64, bool)) {
+	if s.topology.single() {
+		get := []any{"mget"}
+		for i := range marks {
+			get = append(get, markKey(i))
+		}
+		all := readOf(markKey(0), get)
+		return []*op{all}, func(i int) (int64, bool) {
+			if all.err != nil {
+				return 0, false
+			}
+			values, _ := all.reply[0].([]any)
+			return integer(values[i]), true
+		}
 	}
+	for i := range marks {
+		ops = append(ops, readOf(markKey(i), []any{"get", markKey(i)}))
+	}
+	return ops, func(i int) (int64, bool) {
+		if ops[i].err != nil {
+			return 0, false
+		}
+		return integer(ops[i].reply[0]), true
+	}
+}
+
+func (w *Watch) keyOp(keys []string, lost bool) *op {
+	args := []any{lost, ""}
 	if w.keyed {
 		fresh := make([]byte, routeKeyBytes)
 		rand.Read(fresh) // never fails, see crypto/rand
@@ -128,25 +153,37 @@ func (w *Watch) keyOp(keys []string, lost bool) *op {
 	return &op{key: routeKey, script: keyScript, keys: []string{routeKey, knownKeys}, args: args, write: true}
 }
 
-// compare reports whether a mark is gone or has gone back, and returns what moves those
-// that are old. It notes the marks as they are.
-func (w *Watch) compare(ops []*op, now int64) (lost bool, stale []*op) {
+// compare reports whether a mark is gone or has gone back. It returns the keys of
+// marks that are old, and remembers the marks as they are.
+func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, old []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range marks {
-		o := ops[i]
-		if o.err != nil {
+		shown, ok := mark(i)
+		if !ok {
 			continue
 		}
-		shown := integer(o.reply[0])
 		lost = lost || w.seen[i] > 0 && shown < w.seen[i]-markBack
 		w.seen[i] = shown
 		if age := now - shown; age > markEvery || age < -markEvery {
-			key := markKey(i)
-			stale = append(stale, &op{key: key, script: markScript, keys: []string{key}, write: true})
+			old = append(old, markKey(i))
 		}
 	}
-	return lost, stale
+	return lost, old
+}
+
+// moveMarks moves the marks with these keys. On one server it moves all at once. If a
+// move fails, the mark is moved after the next look.
+func (s *Store) moveMarks(ctx context.Context, old []string) {
+	each := 1
+	if s.topology.single() {
+		each = marks
+	}
+	var ops []*op
+	for keys := range slices.Chunk(old, each) {
+		ops = append(ops, &op{key: keys[0], script: markScript, keys: keys, write: true})
+	}
+	s.run(ctx, "key", ops...)
 }
 
 // take reads the answer of key.lua.
@@ -173,7 +210,7 @@ func (w *Watch) take(o *op, asked time.Time) error {
 	w.at = asked
 	w.lost.learn(lost, now, first, asked)
 	w.made.learn(since, now, first, asked)
-	for _, key := range w.keys { // what this process made things with counts as long as it lives
+	for _, key := range w.keys { // the keys that this process has used count as long as it lives
 		if len(keys) > 0 && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
@@ -182,16 +219,16 @@ func (w *Watch) take(o *op, asked time.Time) error {
 	return nil
 }
 
-// Keys returns the route keys as the latest look found them, in hexadecimal: all things
-// are to be made with the first, and what any of them made is good. It is empty unless
-// the Watch is keyed.
+// Keys returns the route keys that the latest look found, in hexadecimal. New tokens
+// and the like are made with the first one. Those made with any of the keys are
+// valid. It is empty unless the Watch is keyed.
 func (w *Watch) Keys() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.keys)
 }
 
-// RouteKeys is Keys as bytes.
+// RouteKeys returns Keys as bytes.
 func (w *Watch) RouteKeys() [][]byte {
 	var list [][]byte
 	for _, key := range w.Keys() {
@@ -201,18 +238,19 @@ func (w *Watch) RouteKeys() [][]byte {
 	return list
 }
 
-// Lost returns when the store lost something, in ms by its clock, zero for never, and
-// whether that is less than SettleTime ago: then what is missing may be there again soon.
+// Lost returns the time at which the store last lost something, in ms by its clock, or
+// zero for never. It also reports whether that is less than SettleTime ago, so that
+// lost data may still come back.
 func (w *Watch) Lost() (when int64, recently bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lost.at, w.lost.recent()
 }
 
-// Settled reports whether the keys are those that all routes know. They are not for
-// SettleTime after a loss, and after the store had none: another route may have made
-// things with a key that it has not told yet. A store for one machine ends with its
-// routes, so that its first key is settled at once.
+// Settled reports whether the keys are those that all routes know. For SettleTime after
+// a loss, or after the store had no key, they are not. Another route may have used a
+// key that it has not stored yet. A store for one machine ends with its routes, so that
+// its first key is settled at once.
 func (w *Watch) Settled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

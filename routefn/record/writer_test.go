@@ -10,13 +10,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cim-go/cim/routefn/record/spawn"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // busy lets one append wait for a replica that is paused, and puts n behind it.
-func busy(t *testing.T, s *Store, replica *spawn.Server, n int, send func(i int)) (resume func(), wait func()) {
+func busy(t *testing.T, s *Store, replica *redistest.Server, n int, send func(i int)) (resume func(), wait func()) {
 	t.Helper()
-	client := s.door.(server).Client
+	client := s.topology.(server).Client
 	primary := clientOf(t, client.Options().Addr)
 	var all sync.WaitGroup
 	resume = pause(t, replica)
@@ -106,7 +106,7 @@ func TestWaitIsOnTheConnectionThatWrote(t *testing.T) {
 }
 
 // monitor records the commands that a server gets. The lines end the recording.
-func monitor(t *testing.T, server *spawn.Server) (lines func() []string) {
+func monitor(t *testing.T, server *redistest.Server) (lines func() []string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Addr())
 	if err != nil {
@@ -117,7 +117,7 @@ func monitor(t *testing.T, server *spawn.Server) (lines func() []string) {
 		t.Fatal(err)
 	}
 	in := bufio.NewScanner(conn)
-	in.Scan() // its answer: what follows is recorded
+	in.Scan() // its answer; later lines are recorded
 	return func() []string {
 		if err := clientOf(t, server.Addr()).Echo(t.Context(), "enough").Err(); err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestWaitingAppendEndsWithItsContext(t *testing.T) {
 func TestTooManyWaitingAreRefused(t *testing.T) {
 	s, _, _ := replicated(t, shortWait)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	client := s.door.(server).Client
+	client := s.topology.(server).Client
 	s.writers.mu.Lock()
 	s.writers.of[client] = &writer{client: client, ops: maxWaiting}
 	s.writers.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 
 // A route is paused with a first try in hand. Another one stores its repetition,
 // somebody joins, and the first one goes on: the newcomer is not shown what was written
-// before he came.
+// before the newcomer came.
 func TestNewcomerIsNotShownTheOld(t *testing.T) {
 	for name, ago := range map[string]int64{"unknown": 0, "known": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestNewcomerIsNotShownTheOld(t *testing.T) {
 	}
 }
 
-// Of everyone's messages a newcomer is shown those after the node was entered for his
+// Of everyone's messages a newcomer is shown those after the node was entered for the newcomer's
 // first login.
 func TestNewcomerOfEveryoneIsNotShownWhatWasStoredBefore(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
@@ -65,8 +65,8 @@ func TestNewcomerOfEveryoneIsNotShownWhatWasStoredBefore(t *testing.T) {
 	})
 }
 
-// What comes long after it was sent was sent again meanwhile, and nothing of it is
-// stored: neither it nor what was written behind it.
+// A first try that arrives long after it was sent is not stored, because it was sent
+// again meanwhile. Messages that were written behind it are not stored either.
 func TestFirstTryThatComesLateIsNotStored(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := Account{User: register(t, s, "alice"), Name: "alice"}

@@ -1,7 +1,7 @@
-// Package routetest is what every way of running a route has to pass: a server, a
-// function behind any of the front ends of a cloud, a program on any platform that
-// speaks HTTP. It is HTTP calls and nothing else, so that it does not matter what
-// answers them.
+// Package routetest is a suite that every way of running a route has to pass. A route
+// may be a server, a function behind a front end of a cloud, or a program on any
+// platform that speaks HTTP. The suite makes HTTP calls and nothing else, so it works
+// for each of them.
 package routetest
 
 import (
@@ -20,10 +20,10 @@ import (
 // ClusterKey is the key of every World.
 const ClusterKey = "a cluster key of the tests"
 
-// World is what a route needs to be there: an empty store, and a member to land
-// on. Nobody is behind the member: the suite connects to no node.
+// World has the servers that a route needs. These are an empty store, and a member to
+// which logins go. No node runs there, because the suite connects to none.
 type World struct {
-	Members *httptest.Server // tells the members; closed with the test
+	Members *httptest.Server // serves the members; closed with the test
 
 	store, seed string
 }
@@ -52,7 +52,7 @@ func (w *World) Args() []string {
 	}
 }
 
-// Env is the same for a route that is told by its environment.
+// Env is the same for a route that is configured by its environment.
 func (w *World) Env() []string {
 	return []string{
 		"CIM_REDIS=" + w.store, "CIM_ALLOW_EMBEDDED=true", "CIM_AUTH=open", "CIM_CLUSTER_KEY=" + ClusterKey, "CIM_RING=seed:" + w.seed,

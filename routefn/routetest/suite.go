@@ -11,14 +11,14 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/cim-route/config"
+	"github.com/cim-go/cim/ring"
 )
 
-// text is what no step of the way may change.
+// text must arrive unchanged.
 const text = "ü <b>&amp;</b> \u2028 🍕 \"quoted\" \x00 end"
 
-// Suite runs the calls against the route at base. name tells the users of one run
-// from those of another in the same World.
+// Suite runs the calls against the route at base. name distinguishes the users of
+// several runs in the same World.
 func Suite(t *testing.T, base, name string) {
 	s := &suite{base: base, name: name}
 	t.Run("bad requests", s.refuses)
@@ -108,7 +108,7 @@ func (s *suite) refuses(t *testing.T) {
 		"no UTF-8":        {call{"POST", proto.PathRegister, "{\"name\":\"\xff\"}", nil}, 400, proto.Invalid},
 		"unknown field":   {call{"POST", proto.PathRegister, `{"nom":"alice"}`, nil}, 400, proto.Invalid},
 		"another content": {call{"POST", proto.PathRegister, `{"name":"alice"}`, http.Header{"Content-Type": {"text/plain"}}}, 400, proto.Invalid},
-		"huge body":       {call{"POST", proto.PathRegister, `{"name":"` + strings.Repeat("a", 300<<10) + `"}`, nil}, 413, proto.TooLarge},
+		"huge body":       {call{"POST", proto.PathRegister, `{"name":"` + strings.Repeat("a", 600<<10) + `"}`, nil}, 413, proto.TooLarge},
 		"no token":        {call{"POST", proto.PathSend, proto.SendMessage{}, nil}, 401, proto.Unauthorized},
 		"wrong token":     {call{"POST", proto.PathSend, proto.SendMessage{}, bearer("a,b")}, 401, proto.Unauthorized},
 		"no node":         {call{"POST", proto.PathNodeReport, []byte{}, nil}, 401, proto.Unauthorized},
@@ -177,7 +177,7 @@ func (s *suite) members(t *testing.T) {
 
 // nodes speak protobuf, which is no text.
 func (s *suite) nodes(t *testing.T) {
-	service := bearer(config.ServiceToken([]byte(ClusterKey)))
+	service := bearer(ring.ServiceToken([]byte(ClusterKey)))
 	var keys struct{ Keys []string }
 	s.do(t, call{"GET", proto.PathNodeKeys, nil, service}).decode(t, 200, &keys)
 

@@ -19,8 +19,8 @@ var page embed.FS
 var Patterns = []string{"GET /{$}", "GET /web/"}
 
 // policy lets the page load its own files and talk to the route that served it
-// and to nodes, whose addresses are not known before the login. Nothing inline,
-// nothing foreign, no frame around it.
+// and to nodes, whose addresses are not known before the login. It forbids inline code,
+// files of other sites, and frames around the page.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -51,7 +51,7 @@ func Handler() http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", f.contentType)
 		h.Set("ETag", f.etag)
-		h.Set("Cache-Control", "no-cache") // ask every time: all files change together
+		h.Set("Cache-Control", "no-cache") // revalidate every time, because all files change together
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")

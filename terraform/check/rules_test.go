@@ -102,8 +102,8 @@ func TestVersionsAreSaidAndProvidersOnlyByRoots(t *testing.T) {
 	}
 }
 
-// What comes in from a range of addresses is clients, at their port, or the
-// endpoints of AWS from the network itself. Everything else names a group.
+// Rules with a range of addresses are for clients, at their port, and for AWS' endpoints
+// from the network itself. All other rules have a security group.
 func TestOnlyClientsComeFromOutside(t *testing.T) {
 	allowed := []string{
 		"modules/node aws_vpc_security_group_ingress_rule clients local.clients",

@@ -30,6 +30,10 @@ type Session interface {
 	ScheduleAfter(ctx context.Context, m client.Outgoing, delay time.Duration) (client.Scheduled, error)
 	ScheduledPage(ctx context.Context, after string, limit int) (client.ScheduledPage, error)
 	CancelScheduled(ctx context.Context, id string) error
+	Sessions(ctx context.Context) ([]client.DeviceSession, error)
+	EndSession(ctx context.Context, device string) error
+	EndOtherSessions(ctx context.Context) error
+	ChangePassword(ctx context.Context, old, next string) error
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 
@@ -54,7 +58,7 @@ const (
 )
 
 // errQuit ends Run without an error.
-var errQuit = errors.New("quit")
+var errQuit = errors.New("the user quits")
 
 // chat is one run.
 type chat struct {
@@ -65,8 +69,9 @@ type chat struct {
 	marks  marks
 
 	// Owned by the goroutine of Run, which obeys.
-	answering bool    // the toy answer mode
-	laters    []later // delayed messages that the user was told of, by their numbers
+	answering bool     // the toy answer mode
+	laters    []later  // delayed messages that the user was told of, by their numbers
+	secrets   []string // that were typed after the line that is obeyed
 }
 
 // outgoing is a message that was typed, to whom being the name to show.
@@ -75,8 +80,9 @@ type outgoing struct {
 	whom    string
 }
 
-// Run chats until the user quits, In ends, ctx ends or the client stops. What was
-// typed by then is sent first. It returns nil in the first two cases, else why.
+// Run chats until the user quits, In ends, ctx ends or the client stops. It first sends
+// the lines that were typed by then. It returns nil if the user quit or In ended, and
+// the reason otherwise.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.In == nil {
 		cfg.In = os.Stdin
@@ -126,30 +132,31 @@ func (c *chat) run(ctx context.Context) error {
 	return err
 }
 
-// obeyLines does what the user types until he quits or ctx ends. It returns
+// obeyLines does what the user types until they quit or ctx ends. It returns
 // errQuit or the cause.
 func (c *chat) obeyLines(ctx context.Context) error {
-	lines := make(chan string)
+	lines := make(chan typed)
 	go c.readLines(ctx, lines) // see the package comment
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case line, ok := <-lines:
+		case t, ok := <-lines:
 			if !ok {
 				return errQuit
 			}
-			if err := c.obey(ctx, line); err != nil {
+			c.secrets = t.secrets
+			if err := c.obey(ctx, t.line); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (c *chat) readLines(ctx context.Context, lines chan<- string) {
+func (c *chat) readLines(ctx context.Context, lines chan<- typed) {
 	defer close(lines)
 	for {
-		line, err := c.screen.readLine()
+		line, err := c.readTyped()
 		if err != nil {
 			return
 		}

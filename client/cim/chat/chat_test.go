@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// typist is a terminal without one: what is typed is echoed with a prompt, so
+// typist is a pipe that looks like a terminal: it echoes typed lines with a prompt, so
 // that transcripts read as a user would see them.
 type typist struct {
 	in  *io.PipeWriter
@@ -123,6 +123,56 @@ func TestEveryCommand(t *testing.T) {
 			if f.sent[n] != want[n] {
 				t.Errorf("sent %v, want %v", f.sent[n], want[n])
 			}
+		}
+	})
+}
+
+func TestSessionsAreListedAndEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.sessions = []client.DeviceSession{
+			{Device: "laptop", Connected: true, Since: 1700000000000, Login: 1700000000000, Network: "127.0.0.0/24", Own: true},
+			{Device: "phone", Since: 1700000100000, Login: 1699990000000, Network: "192.0.2.0/24"},
+			{Device: "script", Login: 1699980000000},
+			{Device: "tablet", Connected: true, Since: 1700000200000, Login: 1699970000000},
+		}
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, line := range []string{":sessions", ":end", ":end phnoe", ":end phone", ":sessions", ":end others", ":sessions"} {
+				ty.types(line)
+			}
+			synctest.Wait()
+			f.refuse = proto.Err(proto.Unauthorized, "")
+			ty.types(":end laptop")
+			f.offline = true
+			ty.types(":sessions")
+			ty.types(":end phone")
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "sessions.txt", got)
+	})
+}
+
+func TestPasswordIsChangedWithoutAnEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		got, err := run(t, f, nil, func(ty typist) {
+			for _, secrets := range []string{"wrong\nnext\nnext\n", "secret\nnext\nother\n", "\n", "secret\nnext\nnext\n"} {
+				ty.types(":password")
+				io.WriteString(ty.in, secrets)
+				synctest.Wait()
+			}
+			ty.types(":password secret") // what is in the line was echoed
+			ty.types(":q!")
+		})
+		if err != nil {
+			t.Errorf("run: %v", err)
+		}
+		golden(t, "password.txt", got)
+		if want := []string{"password to next"}; !slices.Equal(f.changed, want) {
+			t.Errorf("changed %q, want %q", f.changed, want)
 		}
 	})
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/kyokomi/emoji/v2"
 )
 
-// cleanText returns a text of a stranger in a form that a terminal only shows: no
-// control characters, which could move the cursor, set the title or answer for
-// the user, and none that turn the direction of writing around. Lines after the
-// first are indented, so that a text cannot pass for somebody else's line. Emoji
-// aliases become emoji.
+// cleanText returns a text of a stranger in a form that a terminal only shows. It
+// removes control characters, which could move the cursor, set the title or type for
+// the user. It also removes characters that reverse the direction of writing. Lines
+// after the first are indented, so that a text cannot look like another user's line.
+// Emoji aliases become emoji.
 func cleanText(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")

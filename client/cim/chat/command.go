@@ -48,6 +48,9 @@ func commands() []command {
 		{":marks", "on|off", "say when private messages of yours were shown", (*chat).setMarks},
 		{":ai", "", "let a toy answer you instead of sending", (*chat).startAnswering},
 		{":qai", "", "leave the toy answer mode", (*chat).stopAnswering},
+		{":sessions", "", "list your devices that are logged in", (*chat).sessions},
+		{":end", "<device>|others", "log out another device of yours, or all others", (*chat).end},
+		{passwordCommand, "", "change your password, which logs out all other devices", (*chat).changePassword},
 		{":info", "", "show who you are and where you are connected", (*chat).info},
 		{":q!", "", "quit", func(*chat, context.Context, string) error { return errQuit }},
 	}
@@ -98,10 +101,11 @@ func (c *chat) enqueue(ctx context.Context, m outgoing) {
 	}
 }
 
-// address finds out to whom a line goes: "id;;text" and "name;;text" to one user,
-// "g9;;text" to the group with the id 9, "#friends;;text" to the user's own group of
-// that name, any other to everyone. It is false if there is no such user or group,
-// which it says. Who is called g9 is reached by his id.
+// address returns the message that a line stands for, with its receiver. "id;;text" and
+// "name;;text" go to one user, and "g9;;text" to the group with the id 9.
+// "#friends;;text" goes to the user's own group of that name. Any other line goes to
+// everyone. address prints why and returns false if there is no such user or group. A
+// user named g9 is reached by id.
 func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	whom, text, private := strings.Cut(line, ";;")
 	whom = strings.TrimSpace(whom)

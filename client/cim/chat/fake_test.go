@@ -29,6 +29,8 @@ type fake struct {
 
 	delayed []client.Scheduled
 	dropped []client.Scheduled
+
+	sessions []client.DeviceSession
 }
 
 func newFake() *fake {
@@ -179,6 +181,31 @@ func (f *fake) GroupMembersPage(_ context.Context, group, _ int64, _ int) (clien
 		return client.MembersPage{}, proto.Err(proto.NotMember, "")
 	}
 	return client.MembersPage{Users: f.online.Users, Next: 42, Total: 3}, nil
+}
+
+func (f *fake) Sessions(context.Context) ([]client.DeviceSession, error) {
+	if f.offline {
+		return nil, client.ErrNoRoute
+	}
+	return f.sessions, nil
+}
+
+func (f *fake) EndSession(_ context.Context, device string) error {
+	f.sessions = slices.DeleteFunc(f.sessions, func(s client.DeviceSession) bool { return s.Device == device })
+	return f.refuse
+}
+
+func (f *fake) EndOtherSessions(context.Context) error {
+	f.sessions = slices.DeleteFunc(f.sessions, func(s client.DeviceSession) bool { return !s.Own })
+	return f.refuse
+}
+
+func (f *fake) ChangePassword(_ context.Context, old, next string) error {
+	if old != "secret" {
+		return proto.Err(proto.WrongPassword, "")
+	}
+	f.changed = append(f.changed, "password to "+next)
+	return f.refuse
 }
 
 func (f *fake) Search(word string, _ int) ([]client.Message, error) {

@@ -69,8 +69,8 @@ func (c *chat) groupName(ctx context.Context, group int64) string {
 	return name
 }
 
-// findGroup returns the group that was typed: an id, with or without a g in front,
-// or the name of one of the user's own, with or without a # in front.
+// findGroup returns the id of the group that was typed. That is an id, with or without
+// a leading g, or the name of one of the user's groups, with or without a leading #.
 func (c *chat) findGroup(ctx context.Context, typed string) (int64, error) {
 	if id, ok := groupID(typed); ok {
 		return id, nil

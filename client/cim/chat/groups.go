@@ -102,8 +102,8 @@ func (c *chat) withMember(ctx context.Context, usage, what, args string, do func
 	})
 }
 
-// withGroup does what a command does to the group that its argument names. What
-// follows is shown when it comes as a message.
+// withGroup calls do with the group that typed names, and prints the error if there is
+// one. The change itself is shown when its entry comes as a message.
 func (c *chat) withGroup(ctx context.Context, usage, what, typed string, do func(context.Context, int64) error) error {
 	if typed == "" {
 		c.screen.print("! type " + usage + ". :groups lists your groups.")

@@ -14,8 +14,9 @@ import (
 // forgotten.
 const markedKept = 256
 
-// marks are the private messages of this terminal whose marks its user wants to
-// see. Who types adds to them, who shows events takes from them.
+// marks are the private messages of this terminal whose delivery marks its user wants
+// to see. The goroutine that reads lines adds to them, and the one that shows events
+// removes from them.
 type marks struct {
 	mu   sync.Mutex
 	on   bool

@@ -144,7 +144,7 @@ func TestTerminalSendsWhatItShows(t *testing.T) {
 	p.shows("> a一二四五六七x九")
 	p.sends("a一二四五六七x九")
 
-	// What arrives stands above what is being typed.
+	// Output stands above the line that is being typed.
 	p.types("写一半写一半写一半")
 	fmt.Fprintln(p.conn, "hello")
 	p.shows("> 写一半写一半写一半")

@@ -18,7 +18,8 @@ import (
 // concurrently.
 type screen interface {
 	readLine() (string, error)
-	print(line string) // adds a line feed
+	readSecret(prompt string) (string, error) // a line that is not echoed
+	print(line string)                        // adds a line feed
 	dim(s string) string
 	bold(s string) string
 	close()
@@ -83,6 +84,12 @@ func (p *plain) readLine() (string, error) {
 	}
 }
 
+// readSecret reads a line. A pipe and a file echo nothing.
+func (p *plain) readSecret(prompt string) (string, error) {
+	p.print(prompt)
+	return p.readLine()
+}
+
 func (p *plain) print(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,6 +112,8 @@ type terminal struct {
 // readLine returns io.EOF at Ctrl-C and Ctrl-D.
 func (t *terminal) readLine() (string, error) { return t.e.Read() }
 
+func (t *terminal) readSecret(prompt string) (string, error) { return t.e.ReadSecret(prompt) }
+
 func (t *terminal) print(line string) {
 	_ = t.e.Print(line) // a terminal that is gone ends readLine
 }
@@ -121,5 +130,5 @@ func (t *terminal) style(code, s string) string {
 
 func (t *terminal) close() {
 	t.unstyle()
-	term.Restore(t.in, t.before) // on the way out: there is nobody left to tell
+	_ = term.Restore(t.in, t.before) // the program ends, and no reader is left for the error
 }

@@ -17,8 +17,8 @@ type Server struct {
 	mini *miniredis.Miniredis
 }
 
-// Start listens on addr, host:port of the loopback interface; port 0 takes a free
-// one. Anything else is refused: it has no password.
+// Start listens on addr, which is host:port of the loopback interface. Port 0 takes a
+// free one. Other interfaces are refused, because the server has no password.
 func Start(addr string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -38,9 +38,8 @@ func Start(addr string) (*Server, error) {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.mini.Addr() }
 
-// URL returns the address as record.Config takes it; AllowEmbedded must be set
-// beside it.
+// URL returns the address for record.Config. AllowEmbedded must be set beside it.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
 
-// Close ends all connections. What was stored is gone. Twice is fine.
+// Close ends all connections and deletes the stored data. It may be called twice.
 func (s *Server) Close() { s.mini.Close() }

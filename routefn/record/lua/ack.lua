@@ -1,18 +1,23 @@
--- Moves the cursors of a device forward. A closed number moves nothing, nor does a
--- device that is not known: its opening is, as soon as it is repeated. Within
+-- Moves the cursors of a device forward. A closed number moves nothing, unless its
+-- connection was seen to read everything and to end. Nothing moves for a device that is not known: its opening is, as soon as it is repeated. Within
 -- its epoch a cursor only goes forward, and never beyond the inbox's end. A
 -- cursor of another epoch is taken when it is the inbox's own, or, for a group,
 -- whose epoch is in another slot, when the number is the live one. Only cursors of
 -- groups that the user belongs to are kept.
 --
+-- What the device received, but perhaps has not read, is kept beside the cursors, with its
+-- session, until that ends. Only the live number may say it.
+--
 -- KEYS[1] list, KEYS[2] hash of the user's log
--- ARGV[1] device, ARGV[2] number, then four a cursor: log, epoch, number, key
+-- ARGV[1] device, ARGV[2] number, ARGV[3] 1 if it ended so, ARGV[4] how many cursors it
+-- moves, then four each: log, epoch, number, key; then the same of what it received
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices')
-if not head[1] or number <= tonumber(head[4] or 0) then return {'ok'} end
-local live, seen = split(head[3], device), seenIn(head[7])
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices', 'recv:' .. device)
+if not head[1] or ARGV[3] ~= '1' and number <= tonumber(head[4] or 0) then return {'ok'} end
+local live, mine = split(head[3], device)
+local seen = seenIn(head[7])
 if seen and not seen[device] and not live then return {'ok'} end
 local newest = tonumber(head[2] or 0) + redis.call('LLEN', KEYS[1])
 
@@ -34,13 +39,21 @@ local function mayMove(log, epoch, n)
   return not old or log == '0' or live == number
 end
 
-for i = 3, #ARGV, 4 do
+local moves = 4 + 4 * tonumber(ARGV[4])
+for i = 5, moves, 4 do
   local log, epoch, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   if mayMove(log, epoch, n) then
     if not at[log] then order[#order + 1] = log end
     at[log] = {epoch = epoch, number = n}
     lines[log] = table.concat({log, epoch, ARGV[i + 2], ARGV[i + 3]}, '\t')
   end
+end
+if ARGV[3] == '1' and head[8] and receivedBy(head[8]) <= number then
+  redis.call('HDEL', KEYS[2], 'recv:' .. device)
+elseif live == number and #ARGV > moves then
+  local received = {mine}
+  for i = moves + 1, #ARGV, 4 do received[#received + 1] = table.concat(ARGV, '\t', i, i + 3) end
+  redis.call('HSET', KEYS[2], 'recv:' .. device, table.concat(received, '\n'))
 end
 local text = {}
 for i, log in ipairs(order) do text[i] = lines[log] end

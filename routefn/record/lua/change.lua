@@ -2,14 +2,14 @@
 -- the entry that says so and changes the membership with it. What is so already
 -- appends nothing, and an intent that is not newer than what was carried out last
 -- changes nothing, but writes what is there: see append.lua. Whoever was removed by
--- somebody else does not join by himself.
+-- somebody else does not join unless added.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members,
 -- KEYS[4] its leases
 -- ARGV[1] user; ARGV[2] join, once, which is join for who never did, or leave;
 -- ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
--- stored; ARGV[6] '1' if he asks for it himself
--- Answers {'nolog'}, {'removed'}, or {'ok', '1' if he belongs now or '0', number of
+-- stored; ARGV[6] '1' if the user asks for it
+-- Answers {'nolog'}, {'removed'}, or {'ok', '1' if the user belongs now or '0', number of
 -- the entry or 0, epoch, key of the entry before, nodes, the store's clock in ms,
 -- how many members the group has now}.
 local field = 'm:' .. ARGV[1]
@@ -19,10 +19,10 @@ if length == 0 or not head[1] then return {'nolog'} end
 local joined, left, version, removed = membership(head[4])
 local belongs, number, before = joined > 0 and left == 0, 0, nil
 local join = ARGV[2] == 'join' or ARGV[2] == 'once' and joined == 0
-local leave, himself = ARGV[2] == 'leave' and joined > 0, ARGV[6] == '1'
+local leave, own = ARGV[2] == 'leave' and joined > 0, ARGV[6] == '1'
 if tonumber(ARGV[3]) > version and (join or leave) then
-  if join and removed and himself then return {'removed'} end
-  removed = leave and (removed or not himself)
+  if join and removed and own then return {'removed'} end
+  removed = leave and (removed or not own)
   if belongs ~= join then
     before = redis.call('LINDEX', KEYS[1], -1)
     number = tonumber(head[2] or 0) + redis.call('RPUSH', KEYS[1], ARGV[5])

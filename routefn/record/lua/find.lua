@@ -1,6 +1,13 @@
 -- Prelude: looking for an entry of the log in KEYS[1] by its key, from the tail.
 -- Needs entry.lua.
 
+-- How far back to look in a log into which something was imported at a time in ms, or
+-- nil. What is imported keeps its time and stands behind younger entries, so that for a
+-- while times do not tell where to end.
+local function lookFrom(since, imported)
+  return imported and tonumber(imported) + 60000 >= since and 0 or since
+end
+
 -- The entry's place in the list, from 1, the one before it and itself, as stored;
 -- nil if it is not there. The chunks grow, because most come within a few entries,
 -- and end at 1,000 entries or at the first chunk that begins before since, in ms.

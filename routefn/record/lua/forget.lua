@@ -48,7 +48,7 @@ local function forget(names, seen, connected, epoch)
     floor = math.max(floor, tonumber(own[1] or 0), connected[name] or 0)
     out = math.max(out, tonumber(own[2] or 0))
     read = further(read, own[3] and string.match('\n' .. own[3], '\n(0\t[^\n]*)'), epoch)
-    redis.call('HDEL', KEYS[#KEYS], 'closed:' .. name, 'out:' .. name, 'cur:' .. name)
+    redis.call('HDEL', KEYS[#KEYS], 'closed:' .. name, 'out:' .. name, 'cur:' .. name, 'recv:' .. name)
     seen[name], gone[name] = nil, true
   end
   redis.call('HSET', KEYS[#KEYS], 'floor', digits(floor))

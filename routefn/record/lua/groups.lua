@@ -1,5 +1,5 @@
 -- Prelude: texts with a group a line. A user's groups have the group's id only;
--- his intents are group TAB what TAB version TAB who asks TAB the user's name.
+-- the intents are group TAB what TAB version TAB who asks TAB the user's name.
 
 -- The line of a group, or nil, and all other lines.
 local function pick(text, group)

@@ -3,10 +3,11 @@
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, ARGV[3] expiry of the token that the device shows, or
--- ARGV[2] '' if it shows none
+-- ARGV[2] '' if it shows none; ARGV[4] 1 for a login, which is listed; ARGV[5] network that
+-- it came from; ARGV[6] how many devices that never connected are listed
 -- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok', number, the device's live session or '', node of
 -- the user's last session or ''}.
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last', 'out:' .. ARGV[1], 'out')
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last', 'out:' .. ARGV[1], 'out', 'logins', 'devices')
 if not head[1] then return {'nolog'} end
 if ARGV[2] ~= '' then
   local cursor = not head[6] or redis.call('HEXISTS', KEYS[1], 'cur:' .. ARGV[1]) == 1
@@ -15,5 +16,11 @@ if ARGV[2] ~= '' then
 end
 local number = nextNumber(math.max(tonumber(head[2] or 0), tonumber(ARGV[2]) or 0))
 redis.call('HSET', KEYS[1], 'issued', digits(number))
+if ARGV[4] == '1' then
+  local logins = loginsIn(head[7])
+  logins[ARGV[1]] = {number = number, from = ARGV[5]}
+  dropOldest(logins, seenIn(head[8]) or {}, tonumber(ARGV[6]))
+  redis.call('HSET', KEYS[1], 'logins', loginsText(logins))
+end
 local _, mine = split(head[3], ARGV[1])
 return {'ok', digits(number), mine, head[4] or ''}

@@ -15,6 +15,12 @@ local function split(live, device)
   return number, mine, others
 end
 
+-- The number of the session that received something, 0 if the text is of none: its line
+-- and one for each log, as those of cursors.
+local function receivedBy(text)
+  return tonumber(string.match(text or '', '^[^\t]*\t(%d+)') or 0)
+end
+
 -- A number as digits: Lua itself writes large ones with an exponent.
 local function digits(n)
   return string.format('%.0f', n)

@@ -21,8 +21,9 @@ if ARGV[2] ~= '' then
     return {why}
   end
 end
--- The clock, too: a failover may have forgotten the last number.
-local last = math.max(tonumber(head[2] or 0), tonumber(head[4] or 0), live or 0, clock())
+-- The clock and the token, too: a failover may have forgotten the last number, and the
+-- clock may be behind it.
+local last = math.max(tonumber(head[2] or 0), tonumber(head[4] or 0), live or 0, clock(), tonumber(ARGV[3]) or 0)
 redis.call('HSET', KEYS[1], 'issued', digits(last))
 if live then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end
 local seen = seenIn(head[7])

@@ -1,6 +1,6 @@
--- Moves the mark of a part of the store to the store's clock.
+-- Moves the marks of a part of the store to the store's clock.
 --
--- KEYS[1] the mark
+-- KEYS the marks
 -- Answers {'ok'}.
-redis.call('SET', KEYS[1], digits(clock()))
+for i = 1, #KEYS do redis.call('SET', KEYS[i], digits(clock())) end
 return {'ok'}

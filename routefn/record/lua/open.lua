@@ -4,17 +4,21 @@
 -- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number up to which it may
 -- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr; ARGV[7] for how
 -- many ms after it was issued the number may be opened, 0 for ever; ARGV[8] how many
--- devices are known: beyond that one is forgotten, see forget.lua
+-- devices are known: beyond that one is forgotten, see forget.lua; ARGV[9] for how many
+-- ms an inbox that was made again counts as that; ARGV[10] log, ARGV[11] epoch, ARGV[12]
+-- number and ARGV[13] key, if given: where the device's cursor of a group starts, unless
+-- it has one; ARGV[14] the key of every log's first entry, where it starts if the inbox
+-- was made again lately
 -- Answers {'nolog'}, or {'ok', 'superseded', 'expired' or 'other', number, the session that
 -- was or is in the way or '', epoch, base, length, key of the newest entry, the
--- device's cursors or '', the user's groups or '', his intents or '', version of the
+-- device's cursors or '', the user's groups or '', their intents or '', version of the
 -- groups, the live sessions of devices that were forgotten or '', '1' if tidy.lua has
--- something to do}.
+-- something to do, what an earlier number received and nobody judged or ''}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
   'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version', 'out:' .. device, 'out',
-  'devices', 'floor', 'import')
+  'devices', 'floor', 'import', 'again', 'recv:' .. device)
 if length == 0 or not head[1] then return {'nolog'} end
 
 local live, mine, lines = split(head[3], device)
@@ -58,10 +62,18 @@ redis.call('HSET', KEYS[2], 'live', table.concat(stay, '\n'), 'last', ARGV[4],
   'issued', digits(math.max(issued, number)), 'devices', seenText(seen))
 if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- before it has a cursor
 if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
+if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, true) then
+  local at, key = ARGV[12], ARGV[13]
+  if head[15] and math.abs(now - head[15]) < tonumber(ARGV[9]) then at, key = '1', ARGV[14] end
+  local line = table.concat({ARGV[10], ARGV[11], at, key}, '\t')
+  answer[8] = answer[8] == '' and line or answer[8] .. '\n' .. line
+  redis.call('HSET', KEYS[2], 'cur:' .. device, answer[8])
+end
 
 -- An inbox of an earlier version has devices that are not listed. So has one with more
 -- fields than three a device and two dozen: a route of an earlier version is at work.
 local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 24
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''
+answer[14] = receivedBy(head[16]) < number and head[16] or ''
 return answer

@@ -18,7 +18,7 @@ if known then
   local entry = redis.call('HGET', KEYS[2], key) or ''
   redis.call('HSET', KEYS[2], key, entry)
   local firing = redis.call('HEXISTS', KEYS[2], taken(key)) == 1
-  return {firing and 'firing' or 'pending', whole(known), whole(known - ms), entry}
+  return {firing and 'firing' or 'pending', whole(timeAt(known)), whole(timeAt(known) - ms), entry}
 end
 local why, at = outcome(id)
 if why then return {'done', whole(at), why} end

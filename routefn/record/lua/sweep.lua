@@ -3,7 +3,7 @@
 -- members for a while is deleted. Times are those of trim.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of a group KEYS[3] members, KEYS[4] leases,
--- KEYS[5] what says that it has ended
+-- KEYS[5] what says that it has ended, KEYS[6] what was imported into it
 -- ARGV[1] ms an entry is kept at most, ARGV[2] what the other clock shows, in ms,
 -- ARGV[3] ms that a group stays without members, ARGV[4] ms for which it is known
 -- that it has ended
@@ -20,7 +20,7 @@ if empty and time <= now - tonumber(ARGV[3]) then
   if tonumber(head[1] or 0) + length > 1 and head[2] then
     redis.call('SET', KEYS[5], head[2] .. ' ' .. head[3], 'PX', ARGV[4])
   end
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6])
   return {'gone'}
 end
 local expires = kindOf(newest) == 0

@@ -1,6 +1,6 @@
 -- Takes jobs that are due, in their order, under the lease of the shard. What an
--- earlier holder took and did not end is still due, so it comes first. Taking none
--- gives the lease back.
+-- earlier holder took and did not end is still due, so it comes first: a delayed message
+-- even if the clock has jumped back. Taking none gives the lease back.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] lease of the shard
 -- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
@@ -24,8 +24,12 @@ end
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 local answer = {'ok', whole(ms)}
 for i = 1, #keys, 2 do
-  local key, due = keys[i], whole(keys[i + 1])
-  if ARGV[5] ~= '' then redis.call('HSETNX', KEYS[2], taken(key), whole(math.max(tonumber(ARGV[5]), tonumber(due)))) end
+  local key, at = keys[i], timeAt(keys[i + 1])
+  local due = whole(at)
+  if ARGV[5] ~= '' then
+    redis.call('HSETNX', KEYS[2], taken(key), whole(math.max(tonumber(ARGV[5]), tonumber(due))))
+    redis.call('ZADD', KEYS[1], string.format('%.17g', at - below), key)
+  end
   local job = redis.call('HMGET', KEYS[2], taken(key), key, failures(key))
   answer[#answer + 1] = key
   answer[#answer + 1] = due

@@ -2,17 +2,24 @@
 // regrouped() when the user joined or left a group.
 
 import * as api from "./api.js";
-import { Follower, startOf } from "./follower.js";
 import { everyone, isShown, keyOf } from "./history.js";
 import { Link } from "./link.js";
+import { Follower, start } from "./order.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
 const confirmPause = 100; // ms between two that senders wait for
 const confirmMax = 100; // messages that one of those confirms
 const longestPause = 15_000; // ms between two tries to come back
+const longestFrame = 2 * 65535 + 4096; // bytes, as nodes take them: one that is longer ends the connection
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 export const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+// entriesOf returns a page's messages and, behind them, the last place it looked at.
+function entriesOf(page) {
+  const entries = page.messages.map((m) => ({ at: { ...m.at, key: keyOf(m) }, message: m }));
+  return page.through.number > 0 ? [...entries, { at: page.through }] : entries;
+}
 
 export class Chat {
   constructor(session, history, view) {
@@ -22,7 +29,7 @@ export class Chat {
     this.link = null;
     this.avoid = [];
     this.failures = 0;
-    this.logs = new Map(); // log -> {follower, pulling, failures, timer, at}: when to read is at, in ms
+    this.logs = new Map(); // log -> {follower, failures, timer, at}: when to read is at, in ms
     this.acked = 0; // when that was last done
     this.toConfirm = []; // keys of messages that were shown and whose senders want to know
     this.inFlight = new Map(); // the message on its way, by conversation
@@ -110,7 +117,7 @@ export class Chat {
       case "delivered": return this.delivered(frame);
       case "newest": return this.learn(frame.newest ?? [], []);
       case "send-answer": return this.sent(frame);
-      case "redirect": return this.move(link, { id: frame.node, address: frame.nodeAddress, tls: frame.tls ?? false }, frame.ticket, done);
+      case "redirect": return this.move(link, { id: frame.node, address: frame.nodeAddress, tls: frame.tls ?? false, path: frame.nodePath }, frame.ticket, done);
       case "error": return this.view.state("bad", frame.text || "The node refused a message.");
     }
   }
@@ -152,11 +159,11 @@ export class Chat {
     let l = this.logs.get(log);
     if (l) return l;
     const kept = this.history.trail(log);
-    const start = startOf(kept, cursor, end, log === everyone);
-    l = { follower: new Follower(log, start), pulling: false, failures: 0, timer: 0, at: 0 };
+    const known = start(kept, cursor, end, log === everyone);
+    l = { follower: new Follower(log, known), failures: 0, timer: 0, at: 0 };
     this.logs.set(log, l);
-    if (!kept.length && start.length) {
-      this.history.stand(start[0]); // a reload goes on from here
+    if (!kept.length && known.length) {
+      this.history.stand(known[0]); // a reload goes on from here
       this.history.save();
     }
     return l;
@@ -199,7 +206,7 @@ export class Chat {
   // readSoon reads a log when its follower lacks something.
   readSoon(l) {
     const due = l.follower.due();
-    if (due === undefined || l.pulling || this.stopped) return;
+    if (due === undefined || this.stopped) return;
     const pause = l.failures ? Math.random() * Math.min(longestPause, 500 * 2 ** l.failures) : 0;
     const at = performance.now() + Math.max(due, pause);
     if (l.timer && l.at <= at) return;
@@ -211,7 +218,7 @@ export class Chat {
   // pullFrom reads what follows in a log.
   pullFrom(log) {
     const l = this.follow(log);
-    l.follower.doubt = true;
+    l.follower.doubt();
     return this.readAll(l);
   }
 
@@ -219,35 +226,35 @@ export class Chat {
   async readAll(l) {
     clearTimeout(l.timer);
     l.timer = 0;
-    if (l.pulling) return;
-    l.pulling = true;
     while (l.follower.due() !== undefined && (await this.readPage(l)));
-    l.pulling = false;
     if (this.logs.get(l.follower.last.log) === l) this.readSoon(l);
   }
 
   // readPage reads one page and returns whether to go on at once.
   async readPage(l) {
     const { follower } = l;
-    const { heard, last: { log } } = follower;
-    const after = follower.ask();
-    const page = await api.pull(this.session.token, after).catch((err) => err);
+    const { log } = follower.last;
+    const page = await api.pull(this.session.token, follower.ask()).catch((err) => err);
     if (this.logs.get(log) !== l) return false;
     switch (page.code) {
-      case undefined:
-        this.show(follower.read(page, after));
-        l.failures = !page.messages.length && page.through.number <= after.number && page.newest.number > after.number ? l.failures + 1 : 0;
-        return !l.failures && follower.due() === 0;
+      case undefined: {
+        const ready = follower.page(entriesOf(page), page.newest);
+        if (!ready) break;
+        this.show(ready);
+        l.failures = 0;
+        return follower.due() === 0;
+      }
       case api.codes.notMember:
       case api.codes.unknownGroup:
-        follower.doubt = follower.heard !== heard; // the user may have joined again meanwhile
-        if (!follower.doubt) this.logs.delete(log);
-        return follower.doubt;
+        if (!follower.refused()) return true;
+        this.logs.delete(log);
+        return false;
       case api.codes.diverged:
-        follower.doubt = true;
         if (follower.diverged(this.history.trail(log))) return true;
+        break;
+      default:
+        follower.failed();
     }
-    follower.doubt = true;
     l.failures++;
     return false;
   }
@@ -309,6 +316,12 @@ export class Chat {
       const frame = { cmd: "send", id: m.id, text: m.text, again: m.again };
       if (m.group) frame.group = m.group;
       else Object.assign(frame, { to: m.to, confirm: true });
+      if (new TextEncoder().encode(JSON.stringify(frame)).length > longestFrame) {
+        m.failed = "The text is too long. Send it in parts.";
+        this.history.put(m);
+        this.view.changed();
+        continue;
+      }
       if (!this.link.send(frame)) return;
       this.inFlight.set(talk, m.id);
     }

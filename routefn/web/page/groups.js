@@ -24,7 +24,7 @@ async function attempt(dialog, action) {
 }
 
 // wire prepares both dialogs. session() returns whose page it is; entered(id, name)
-// is told of a group that he belongs to now.
+// is told of a group that they belong to now.
 export function wire(session, entered) {
   const fresh = $("new-group"), members = $("members");
   let request = ""; // the same until it is answered, so that it makes one group

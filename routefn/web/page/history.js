@@ -6,7 +6,7 @@
 // that any tab may add one and none can overwrite another's.
 
 const kept = 500; // messages a conversation
-const recent = 32; // positions of a log to go on from after its tail was lost
+const recent = 64; // positions of a log to go on from after its tail was lost
 const chunks = 32, perChunk = 2048; // marks of messages whose texts were let go: 65,536
 
 export const everyone = 1; // the group of all

@@ -13,7 +13,7 @@ export class Link {
     this.code = 0;
     this.over = false;
     this.confirmed = false;
-    this.socket = new WebSocket((node.tls ? "wss://" : "ws://") + node.address + "/ws", ["cim.v1.json"]);
+    this.socket = new WebSocket((node.tls ? "wss://" : "ws://") + node.address + (node.path || "/ws"), ["cim.v1.json"]);
     this.timer = setTimeout(() => this.close(), loginPatience);
     this.asking = setInterval(() => this.send({ cmd: "ping" }), loginPing);
     this.socket.onopen = () => this.send({ cmd: "login-request", ticket });

@@ -203,6 +203,15 @@ const claims = {
   },
 };
 
+claims["a text that no node takes is refused before it ends the connection, and holds nothing up"] = async () => {
+  const chat = chatOf(tab(new Storage()));
+  const l = connect(chat);
+  chat.say(String(bob), '"'.repeat(70_000));
+  chat.say(String(bob), '"'.repeat(65_535));
+  assert.deepEqual(l.sent.filter((f) => f.cmd === "send").map((f) => f.text.length), [65_535]);
+  assert.match(chat.history.outbox[0].failed, /too long/);
+};
+
 let failed = 0;
 for (const [claim, holds] of Object.entries(claims)) {
   try {

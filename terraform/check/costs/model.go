@@ -17,7 +17,7 @@ type load struct {
 	busiest   float64 // share of them that is connected at the busiest hour
 	messages  float64 // that one user sends a day
 	text      float64 // bytes of a message
-	logins    float64 // of one user a day: connections that he opens
+	logins    float64 // of one user a day: connections that the user opens
 	retention float64 // days
 }
 
@@ -26,8 +26,8 @@ func usual(users float64) load {
 	return load{users: users, connected: 0.10, busiest: 0.20, messages: 20, text: 128, logins: 4, retention: 14}
 }
 
-// What is assumed of the system. Those of aws are its defaults, which a test compares;
-// terraform/COSTS.md tells where the others are from.
+// Assumptions about the system. Those of aws are its defaults, which a test compares.
+// terraform/COSTS.md has the sources of the others.
 const (
 	capacity     = 100_000 // connections, nodes.capacity of aws
 	filled       = 0.6     // of it, at the busiest hour

@@ -1,10 +1,10 @@
-// Command cut keeps of a provider's schema what our modules use:
+// Command cut writes the part of a provider's schema that our modules use:
 //
 //	terraform providers schema -json >full.json     # in a folder with the real provider
 //	go run ./cut full.json .. >schema/aws.json
 //
-// Run it when a module uses another type; full.json may be gzipped. What it
-// writes is derived from the provider's own data.
+// Run it when a module uses another type. full.json may be gzipped. Its output is derived
+// from the provider's own data.
 package main
 
 import (

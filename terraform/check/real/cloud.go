@@ -14,9 +14,9 @@ import (
 // region is where everything is made.
 const region = "eu-central-1"
 
-// cloud is an emulator of AWS' API and the way to it. Nothing that is given its
-// environment can reach the real one: the proxy leads only to the emulator, real
-// servers' certificates are not trusted, and credentials of the caller are left out.
+// cloud is an emulator of AWS' API and the proxy to it. No program with its environment
+// can reach the real AWS. The proxy connects only to the emulator, certificates of real
+// servers are not trusted, and the caller's credentials are left out.
 type cloud struct {
 	emulator *process
 	proxy    *proxy

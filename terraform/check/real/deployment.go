@@ -27,7 +27,7 @@ type deployment struct {
 	state state    // after apply
 }
 
-// What is there before an apply: things that a user of aws brings along.
+// Resources that a user of aws has before an apply.
 const (
 	storeName     = "store" // of a security group
 	storePassword = "of-the-store-that-was-there-before"
@@ -59,17 +59,17 @@ func (d *deployment) prepare(ctx context.Context) (err error) {
 	}
 	return d.choose(map[string]any{
 		"region": region,
-		// What the emulator lacks: ElastiCache's parameter and user groups, and alarms.
+		// The emulator lacks ElastiCache's parameter and user groups, and alarms.
 		"existing_redis": map[string]string{
 			"url": "redis://" + d.store.addr, "password_arn": password, "security_group_id": group.GroupID,
 		},
 		"alarm_topic_arns": nil,
-		// What is left out unless it is asked for.
+		// These are optional, and off by default.
 		"zookeeper": map[string]string{"archive": filepath.Join(d.work.Dir, "zookeeper.tar.gz")},
 		"tls": map[string]string{
 			"domain": domain, "zone_id": strings.TrimPrefix(zone.HostedZone.ID, "/hostedzone/"), "secret_arn": certificate,
 		},
-		// So that what was deployed runs on this machine.
+		// The deployed programs run on this machine.
 		"route": map[string]string{"architecture": architecture()},
 	})
 }
@@ -207,7 +207,7 @@ func makeCIM(ctx context.Context, main, path string) error {
 	return command(ctx, main, "go", "build", "-o", path, "./client/cim")
 }
 
-// command runs one in a folder; what it prints is part of its error.
+// command runs a command in a folder. Its error has the command's output.
 func command(ctx context.Context, dir, name string, args ...string) error {
 	begun := time.Now()
 	cmd := exec.CommandContext(ctx, name, args...)

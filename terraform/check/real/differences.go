@@ -54,8 +54,8 @@ func (p plan) made() map[string]int {
 }
 
 // differs returns a line "address attribute" for each attribute that the plan would
-// change, and "address ACTION" for resources it would make or remove. Keys of
-// for_each are dropped: what differs in one differs in all.
+// change, and "address ACTION" for resources it would make or remove. Keys of for_each
+// are dropped, because the same attributes differ in all elements.
 func (p plan) differs() []string {
 	found := map[string]bool{}
 	for _, c := range p.Changes {
@@ -119,8 +119,8 @@ func filled(value any) any {
 	return value
 }
 
-// allowed holds differences against a list of lines "address attribute reason".
-// What is not on the list is an error, and so is a line that nothing needs.
+// allowed compares differences with a list of lines "address attribute reason". A
+// difference that is not on the list is an error, and so is an unused line.
 func allowed(list string, found []string) (err error) {
 	var want []string
 	for _, line := range lines(list) {

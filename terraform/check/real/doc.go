@@ -12,12 +12,12 @@
 //	plan       again: nothing may differ but what differences.txt has, with reasons
 //	destroy    without an error, and with nothing left
 //
-// The way to the emulator is one that roots need no switch for: an HTTPS proxy of our
-// own, whose certificates are those of an authority that is made for each run. Nothing
-// can go to the real AWS by mistake: see cloud.
+// An HTTPS proxy of our own leads to the emulator, so that roots need no switch for it.
+// Its certificates are those of an authority that is made for each run. No request can
+// reach the real AWS by mistake; see cloud.
 //
-// What the emulator cannot is not tried: it runs no user data, evaluates no policy,
-// carries no packet, and has neither alarms that the provider can make nor the parts
-// of ElastiCache that modules/redis uses. Those are planned, by the provider's rules,
-// and not applied.
+// Some things cannot be tried with the emulator. It runs no user data, evaluates no
+// policy and carries no packet. It lacks alarms that the provider can make, and the parts
+// of ElastiCache that modules/redis uses. Those are planned, by the provider's rules, and
+// not applied.
 package main

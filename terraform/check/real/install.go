@@ -19,8 +19,8 @@ type tools struct {
 	aws    string // path of AWS' command line
 }
 
-// install puts what is missing into cache, whose folders bear versions: a new pin
-// is a new folder. What a run could not finish is made anew by the next.
+// install installs missing tools into cache. Each version has a folder of its own. The
+// next run repeats an installation that was not completed.
 func install(ctx context.Context, cache string, log io.Writer) (tools, error) {
 	python := filepath.Join(cache, "moto-"+pin.Moto+"-cli-"+pin.CLI)
 	t := tools{
@@ -40,8 +40,8 @@ func install(ctx context.Context, cache string, log io.Writer) (tools, error) {
 	return t, nil
 }
 
-// provider builds the provider with two compilers at a time, each of which takes up to
-// 4 GB; the linker takes 10 alone, and 12 if it is to write for debuggers.
+// provider builds the provider with two compilers at a time, each of which needs up to 4
+// GB. The linker needs 10 GB, and would need 12 GB with debug information.
 func (t tools) provider(ctx context.Context, log io.Writer) error {
 	path := workspace.Plugin(t.mirror)
 	if _, err := os.Stat(path); err == nil {

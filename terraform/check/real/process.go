@@ -39,8 +39,8 @@ func launch(ctx context.Context, dir string, env []string, name string, args fun
 	p.cmd = exec.Command(name, args(port)...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
 	p.cmd.Env = append(os.Environ(), env...)
-	// A group of its own: what interrupts this program leaves it for Stop, so that
-	// terraform, which is interrupted too, can still write its state.
+	// It has a process group of its own, so that an interrupt of this program does not
+	// end it before Stop. terraform is interrupted, too, and can still write its state.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

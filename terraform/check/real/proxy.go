@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"log"
 	"net"
@@ -14,11 +13,11 @@ import (
 	"sync/atomic"
 )
 
-// proxy is an HTTPS proxy that answers for AWS: it ends TLS with a certificate of
-// its own and hands each request to the emulator, which tells services apart by the
-// name that was asked for. It connects to the emulator and to nothing else.
+// proxy is an HTTPS proxy that answers for AWS. It ends TLS with a certificate of its own
+// and forwards each request to the emulator, which distinguishes services by the host
+// name. It connects only to the emulator.
 type proxy struct {
-	Calls atomic.Int64 // requests handed on
+	Calls atomic.Int64 // forwarded requests
 
 	listener net.Listener
 	front    *http.Server // takes CONNECT
@@ -35,7 +34,7 @@ func newProxy(a *authority, emulator string) (*proxy, error) {
 	}
 	p := &proxy{listener: listener, tunnels: newQueue(listener.Addr())}
 	p.front = &http.Server{Handler: http.HandlerFunc(p.connect)}
-	quiet := log.New(io.Discard, "", 0) // who gives up a connection says so himself
+	quiet := log.New(io.Discard, "", 0) // whoever gives up a connection logs that
 	behind := &httputil.ReverseProxy{ErrorLog: quiet, Rewrite: func(r *httputil.ProxyRequest) {
 		p.Calls.Add(1)
 		r.SetURL(&url.URL{Scheme: "http", Host: emulator})
@@ -99,7 +98,7 @@ func (q *queue) Accept() (net.Conn, error) {
 	case conn := <-q.conns:
 		return conn, nil
 	case <-q.closed:
-		return nil, errors.New("closed")
+		return nil, net.ErrClosed
 	}
 }
 

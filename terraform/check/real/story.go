@@ -85,8 +85,8 @@ func emulatedHolds(ctx context.Context, r *report, t tools, dir string) error {
 }
 
 // plans plans each root as it is, with the store and the alarms that are not applied
-// later: the provider looks at every value, and the emulator is asked only for what is
-// there already.
+// later. The provider checks every value. The emulator gets requests only for resources
+// that exist already.
 func plans(ctx context.Context, r *report, w *workspace.Workspace) {
 	for _, module := range []string{"examples/store", "examples/trial", root} {
 		r.step(ctx, "plan "+module, func() error {

@@ -1,7 +1,7 @@
-// Command stub is a terraform provider that declares what the real one declares
-// and does nothing: enough for `terraform validate` and for tests with
-// mock_provider, in 15 MB instead of 900. It finds arguments that do not exist or
-// are missing, wrong types and bad references; it knows no rule about values.
+// Command stub is a terraform provider with the schema of the real one, which does
+// nothing. It is enough for `terraform validate` and for tests with mock_provider, and has
+// 15 MB instead of 900. It finds unknown and missing arguments, wrong types and wrong
+// references. It does not check values.
 package main
 
 import (
@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// stub answers what terraform asks before it would make anything. What it would
-// ask then is not there, and panics.
+// stub has the methods that terraform calls before it makes resources. All others are nil
+// and panic.
 type stub struct {
 	tfprotov5.ProviderServer
 	declared *tfprotov5.GetProviderSchemaResponse

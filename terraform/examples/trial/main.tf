@@ -1,5 +1,5 @@
 # The least that shows everything: one small node, one small store without a replica, a
-# route, no ZooKeeper, and anybody is who he says.
+# route, no ZooKeeper, and anybody is who they say.
 
 module "cim" {
   source = "../../aws"

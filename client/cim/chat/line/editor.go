@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxLine bounds a line in bytes, far above what a message may have; what is typed
-	// on top is dropped.
+	// maxLine bounds a line in bytes, far above the length of any message. Characters
+	// beyond it are dropped.
 	maxLine = 256 << 10
 	// maxHistory is how many lines Up goes back.
 	maxHistory = 100
@@ -18,10 +18,9 @@ const (
 // Editor reads lines from a terminal in raw mode, and prints above the line that is
 // being typed.
 type Editor struct {
-	prompt string
-	in     io.Reader
-	out    io.Writer
-	size   func() (width, height int)
+	in   io.Reader
+	out  io.Writer
+	size func() (width, height int)
 
 	// Owned by Read.
 	unread  []byte // read and not yet understood
@@ -29,8 +28,10 @@ type Editor struct {
 	skipLF  bool // the line feed behind a carriage return
 
 	mu      sync.Mutex
-	width   int // columns
-	height  int // rows
+	prompt  string
+	secret  bool // the text is neither shown nor kept
+	width   int  // columns
+	height  int  // rows
 	reading bool
 	text    text
 	widths  []int // of the rows on the screen, up to the cursor's column
@@ -69,6 +70,30 @@ func (e *Editor) Read() (string, error) {
 		n, err = e.in.Read(buf)
 		e.unread = append(e.unread, buf[:n]...)
 	}
+}
+
+// ReadSecret does what Read does behind another prompt. The line is not shown, and Up does
+// not bring it back.
+func (e *Editor) ReadSecret(prompt string) (string, error) {
+	before := e.ask(prompt, true)
+	defer e.ask(before, false)
+	return e.Read()
+}
+
+// ask changes the prompt, and returns the one before.
+func (e *Editor) ask(prompt string, secret bool) (before string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before, e.prompt, e.secret = e.prompt, prompt, secret
+	return before
+}
+
+// shown returns what may be seen of the line.
+func (e *Editor) shown() text {
+	if e.secret {
+		return text{}
+	}
+	return e.text
 }
 
 // understand obeys the keys that were read, and draws once.
@@ -123,56 +148,47 @@ func (e *Editor) characters(s string, size int) (string, int) {
 	}
 }
 
+// commands has what each key does that edits the line, but for character, which
+// inserts.
+var commands = map[key]func(e *Editor, t *text){
+	left:             func(_ *Editor, t *text) { t.cursor = t.before(t.cursor) },
+	right:            func(_ *Editor, t *text) { t.cursor = t.after(t.cursor) },
+	wordLeft:         func(_ *Editor, t *text) { t.cursor = t.wordBefore() },
+	wordRight:        func(_ *Editor, t *text) { t.cursor = t.wordAfter() },
+	home:             func(_ *Editor, t *text) { t.cursor = 0 },
+	end:              func(_ *Editor, t *text) { t.cursor = len(t.s) },
+	up:               func(e *Editor, _ *text) { e.recall(e.back + 1) },
+	down:             func(e *Editor, _ *text) { e.recall(e.back - 1) },
+	backspace:        func(_ *Editor, t *text) { t.cut(t.before(t.cursor), t.cursor) },
+	deleteNext:       func(_ *Editor, t *text) { t.cut(t.cursor, t.after(t.cursor)) },
+	deleteOrEnd:      func(_ *Editor, t *text) { t.cut(t.cursor, t.after(t.cursor)) },
+	deleteWordBefore: func(_ *Editor, t *text) { t.cut(t.wordBefore(), t.cursor) },
+	deleteWordAfter:  func(_ *Editor, t *text) { t.cut(t.cursor, t.wordAfter()) },
+	deleteToStart:    func(_ *Editor, t *text) { t.cut(0, t.cursor) },
+	deleteToEnd:      func(_ *Editor, t *text) { t.cut(t.cursor, len(t.s)) },
+	transpose:        func(_ *Editor, t *text) { t.transpose() },
+	clearScreen:      func(e *Editor, _ *text) { e.widths = nil; _ = e.show(clearAll) },
+	pasteStart:       func(e *Editor, _ *text) { e.pasting = true },
+	pasteEnd:         func(e *Editor, _ *text) { e.pasting = false },
+}
+
+// obey edits the line as key k demands. s is the text of a character key; it is
+// dropped if the line would become longer than maxLine.
 func (e *Editor) obey(k key, s string) {
-	t := &e.text
-	switch k {
-	case character:
-		if len(t.s)+len(s) <= maxLine {
-			t.insert(s)
+	if k == character {
+		if len(e.text.s)+len(s) <= maxLine {
+			e.text.insert(s)
 		}
-	case left:
-		t.cursor = t.before(t.cursor)
-	case right:
-		t.cursor = t.after(t.cursor)
-	case wordLeft:
-		t.cursor = t.wordBefore()
-	case wordRight:
-		t.cursor = t.wordAfter()
-	case home:
-		t.cursor = 0
-	case end:
-		t.cursor = len(t.s)
-	case up:
-		e.recall(e.back + 1)
-	case down:
-		e.recall(e.back - 1)
-	case backspace:
-		t.cut(t.before(t.cursor), t.cursor)
-	case deleteNext, deleteOrEnd:
-		t.cut(t.cursor, t.after(t.cursor))
-	case deleteWordBefore:
-		t.cut(t.wordBefore(), t.cursor)
-	case deleteWordAfter:
-		t.cut(t.cursor, t.wordAfter())
-	case deleteToStart:
-		t.cut(0, t.cursor)
-	case deleteToEnd:
-		t.cut(t.cursor, len(t.s))
-	case transpose:
-		t.transpose()
-	case clearScreen:
-		e.widths = nil
-		e.show(clearAll)
-	case pasteStart:
-		e.pasting = true
-	case pasteEnd:
-		e.pasting = false
+		return
+	}
+	if command := commands[k]; command != nil {
+		command(e, &e.text)
 	}
 }
 
 // recall puts the line on the screen that was read so many lines before.
 func (e *Editor) recall(back int) {
-	if back < 0 || back > len(e.history) {
+	if e.secret || back < 0 || back > len(e.history) {
 		return
 	}
 	if e.back == 0 {
@@ -189,12 +205,12 @@ func (e *Editor) recall(back int) {
 // finish leaves the line on the screen and goes to a new row.
 func (e *Editor) finish() error {
 	e.reading = false
-	if line := e.text.s; line != "" {
+	if line := e.shown().s; line != "" {
 		e.history = append(e.history, line)
 		e.history = e.history[max(0, len(e.history)-maxHistory):]
 	}
 	s := e.erased()
-	l := lay(e.prompt, text{e.text.s, 0}, e.width)
+	l := lay(e.prompt, text{e.shown().s, 0}, e.width)
 	s += wrapOff + strings.Join(l.rows, "\r\n") + wrapOn + "\r\n"
 	e.text.set("")
 	return e.show(s)
@@ -243,7 +259,7 @@ func (e *Editor) erased() string {
 // redrawn returns what draws the line anew.
 func (e *Editor) redrawn() string {
 	s := e.erased()
-	l := lay(e.prompt, e.text, e.width)
+	l := lay(e.prompt, e.shown(), e.width)
 	from, to := l.window(e.height)
 	e.widths = append(l.widths[from:l.row:l.row], l.column)
 	return s + l.draw(from, to)

@@ -220,8 +220,8 @@ var keyGen = rapid.SampledFrom([]string{
 	"\x1b[200~貼\x1b[201~", "\r",
 })
 
-// Whatever is typed, in whatever pieces, and whatever arrives and is resized
-// meanwhile: the screen shows the line that Enter returns, with the cursor in it.
+// At any time the screen shows the line that Enter returns, with the cursor in it. That
+// holds for any keys in any pieces, and for any output and resizing meanwhile.
 func TestScreenShowsWhatIsRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newScreen(rapid.IntRange(4, 30).Draw(t, "width"), rapid.IntRange(40, 60).Draw(t, "height"))
@@ -295,5 +295,26 @@ func TestNarrowedTerminalIsDrawnAnew(t *testing.T) {
 	}
 	if got := strings.Join(s.shown(), "|"); got != "> 一二三四|五六|" {
 		t.Errorf("the screen shows %q", got)
+	}
+}
+
+func TestSecretIsNeitherShownNorKept(t *testing.T) {
+	s := newScreen(40, 10)
+	e := New(strings.NewReader("before\rsec\x1b[Dx\x1b[Aret\rafter\x1b[A\x1b[A\r"), s, "> ", func() (int, int) { return s.width, s.height })
+	if line, err := e.Read(); line != "before" || err != nil {
+		t.Fatalf("read %q, %v", line, err)
+	}
+	if secret, err := e.ReadSecret("secret: "); secret != "sexretc" || err != nil {
+		t.Errorf("read %q, %v", secret, err)
+	}
+	if line, err := e.Read(); line != "before" || err != nil { // Up goes back to the line before the secret
+		t.Errorf("read %q, %v", line, err)
+	}
+	var rows []string
+	for _, row := range s.rows {
+		rows = append(rows, strings.Join(row, ""))
+	}
+	if want := []string{"> before", "secret: ", "> before", ""}; !slices.Equal(rows, want) {
+		t.Errorf("shown were %q, want %q", rows, want)
 	}
 }

@@ -39,7 +39,8 @@ var controls = map[byte]key{
 	21: deleteToStart, 23: deleteWordBefore, 127: backspace,
 }
 
-// By what follows the escape; what xterm, rxvt, the Linux console and tmux send.
+// sequences has the keys by the bytes after the escape, as xterm, rxvt, the Linux
+// console and tmux send them.
 var sequences = map[string]key{
 	"[A": up, "[B": down, "[C": right, "[D": left, "[H": home, "[F": end,
 	"OA": up, "OB": down, "OC": right, "OD": left, "OH": home, "OF": end,
@@ -50,8 +51,9 @@ var sequences = map[string]key{
 	"[200~": pasteStart, "[201~": pasteEnd,
 }
 
-// next takes the first key from what was read. size is zero when more bytes are
-// needed to know it; s is the character to insert.
+// next takes the first key from b, which was read from the terminal. size is how many
+// bytes the key has, or zero when more bytes are needed to know it. s is the character
+// to insert.
 func next(b []byte, pasting bool) (k key, s string, size int) {
 	switch {
 	case len(b) == 0:
@@ -62,18 +64,10 @@ func next(b []byte, pasting bool) (k key, s string, size int) {
 			k = ignored
 		}
 		return k, "", size
-	case pasting && b[0] == '\t':
-		return character, " ", 1
-	case pasting && b[0] != '\r' && b[0] != '\n' && (b[0] < ' ' || b[0] == 127):
-		return ignored, "", 1
-	}
-	if k, ok := controls[b[0]]; ok {
-		return k, "", 1
-	}
-	if b[0] < ' ' {
-		return ignored, "", 1
-	}
-	if !utf8.FullRune(b) {
+	case b[0] < ' ' || b[0] == 127:
+		k, s := control(b[0], pasting)
+		return k, s, 1
+	case !utf8.FullRune(b):
 		return ignored, "", 0
 	}
 	r, size := utf8.DecodeRune(b)
@@ -81,6 +75,21 @@ func next(b []byte, pasting bool) (k key, s string, size int) {
 		return ignored, "", size
 	}
 	return character, string(r), size
+}
+
+// control returns the key of a control character. In pasted text a tab becomes a
+// space, an end of line is a key, and the other control characters are dropped.
+func control(c byte, pasting bool) (k key, s string) {
+	switch {
+	case pasting && c == '\t':
+		return character, " "
+	case pasting && c != '\r' && c != '\n':
+		return ignored, ""
+	}
+	if k, ok := controls[c]; ok {
+		return k, ""
+	}
+	return ignored, ""
 }
 
 // nextSequence reads an escape and what belongs to it. Unknown ones are ignored.

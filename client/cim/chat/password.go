@@ -1,0 +1,58 @@
+package chat
+
+import (
+	"context"
+	"strings"
+)
+
+// passwordCommand is what asks for passwords: the lines after it are read without an echo.
+const passwordCommand = ":password"
+
+// secretPrompts are for the lines behind passwordCommand.
+var secretPrompts = []string{"old password: ", "new password: ", "new password again: "}
+
+// typed is a line, and the secrets that were read after it.
+type typed struct {
+	line    string
+	secrets []string
+}
+
+// readTyped reads a line, and what it needs to be obeyed.
+func (c *chat) readTyped() (typed, error) {
+	line, err := c.screen.readLine()
+	t := typed{line: line}
+	if err != nil || strings.TrimSpace(line) != passwordCommand {
+		return t, err
+	}
+	for _, prompt := range secretPrompts {
+		secret, err := c.screen.readSecret(prompt)
+		if err != nil {
+			return t, err
+		}
+		t.secrets = append(t.secrets, secret)
+		if secret == "" {
+			break
+		}
+	}
+	return t, nil
+}
+
+// changePassword changes the password to what was typed.
+func (c *chat) changePassword(ctx context.Context, _ string) error {
+	switch s := c.secrets; {
+	case len(s) < len(secretPrompts) || s[2] == "":
+		c.screen.print("! type " + passwordCommand + " alone, then the old password and twice the new one. Nothing was changed.")
+		return nil
+	case s[1] != s[2]:
+		c.screen.print("! the new passwords differ. Nothing was changed.")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	if err := c.cfg.Client.ChangePassword(ctx, c.secrets[0], c.secrets[1]); err != nil {
+		c.screen.print(failed("change the password", err))
+		return nil
+	}
+	c.screen.print("Changed. All other devices were logged out.")
+	return nil
+}

@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
+	"github.com/cim-go/cim/proto"
+)
+
+// callsAtOnce is how many requests are under way while users are prepared: enough
+// to keep a route busy.
+const callsAtOnce = 32
+
+// password is that of all accounts, where the system asks for one.
+const password = "measured, not guarded"
+
+// api prepares users at the routes of a system. The accounts are the same ones
+// every time, so that a system that is measured often has no more of them.
+type api struct {
+	routes []string
+	client *http.Client
+	users  []int64  // registered, by index
+	tokens []string // of those that were logged in
+}
+
+func newAPI(routes []string) *api {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = callsAtOnce
+	return &api{routes: routes, client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
+}
+
+func accountName(i int) string { return fmt.Sprintf("bench-%06d", i) }
+
+// register makes sure that there are n accounts.
+func (a *api) register(ctx context.Context, n int) error {
+	have := len(a.users)
+	if n <= have {
+		return nil
+	}
+	a.users = append(a.users, make([]int64, n-have)...)
+	a.tokens = append(a.tokens, make([]string, n-have)...)
+	return each(ctx, n-have, func(ctx context.Context, i int) error {
+		i += have
+		var answer proto.RegisterAnswer
+		err := a.post(ctx, i, proto.PathRegister, proto.RegisterRequest{Name: accountName(i), Password: password}, &answer)
+		a.users[i] = answer.User
+		return err
+	})
+}
+
+// login logs n registered users in and returns what they connect with.
+func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
+	seats := make([]loadclients.Seat, n)
+	err := each(ctx, n, func(ctx context.Context, i int) error {
+		var answer proto.LoginAnswer
+		request := proto.LoginRequest{User: a.users[i], Password: password, Device: "bench"}
+		if err := a.post(ctx, i, proto.PathLogin, request, &answer); err != nil {
+			return err
+		}
+		if answer.Node.TLS {
+			return fmt.Errorf("%s asks for TLS, which this load generator does not speak", answer.Node.ID)
+		}
+		a.tokens[i] = answer.Token
+		seats[i] = loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}
+		return nil
+	})
+	return seats, err
+}
+
+// group makes a group of the first n users, who are logged in.
+func (a *api) group(ctx context.Context, n int) (int64, error) {
+	invited := a.users[1:min(n, 1+proto.MaxInvited)]
+	var made proto.CreatedGroup
+	if err := a.post(ctx, 0, proto.PathGroupCreate, proto.CreateGroup{Name: "bench", Members: invited}, &made); err != nil {
+		return 0, err
+	}
+	if len(made.Missing) > 0 {
+		return 0, fmt.Errorf("%d of %d users could not be made members of a group", len(made.Missing), len(invited))
+	}
+	rest := 1 + len(invited)
+	return made.Group, each(ctx, n-rest, func(ctx context.Context, i int) error {
+		return a.post(ctx, rest+i, proto.PathGroupJoin, proto.JoinGroup{Group: made.Group}, new(proto.JoinedGroup))
+	})
+}
+
+// patience is how long a route may send a caller away. Passwords cost time, and a
+// route takes as many at once as it has processors for.
+const patience = 5 * time.Minute
+
+// post calls a route for the i-th user, and again when it says "later".
+func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		later, err := a.try(ctx, i, path, in, out)
+		if later == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(later):
+		}
+	}
+}
+
+// try calls a route once. With an error that time heals it returns after how long.
+func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.routes[i%len(a.routes)]+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token := a.tokens[i]; token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := a.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if body, err = io.ReadAll(answer.Body); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		if answer.StatusCode == http.StatusTooManyRequests {
+			seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+			later = max(time.Second, time.Duration(seconds)*time.Second)
+		}
+		return later, fmt.Errorf("%s answers %s: %s", path, answer.Status, body)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return 0, nil
+}
+
+// each does all n, some at a time, and returns the first failure.
+func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(callsAtOnce)
+	for i := range n {
+		group.Go(func() error { return do(ctx, i) })
+	}
+	return group.Wait()
+}

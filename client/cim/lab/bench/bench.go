@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
+)
+
+// bench is a run of everything.
+type bench struct {
+	Config
+	begun    time.Time
+	profiled string   // what is measured now, as files are named
+	profiles profiles // of the system that is
+}
+
+// load is one line of work, and how it is measured on a system that was started
+// for it.
+type load struct {
+	Name  string
+	About string
+	forms []form
+	run   func(context.Context, system) ([]Figure, Check, error)
+}
+
+// Run measures every load in every form, run after run, so that what disturbs the
+// machine for a while does not meet one of them only. It blocks. An error means
+// that nothing can be said.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.Out == nil {
+		c.Out = io.Discard
+	}
+	b := &bench{Config: c, begun: time.Now()}
+	report := newReport(b.loads(), c.Runs)
+	for n := range c.Runs {
+		for i, l := range report.loads {
+			for j, f := range l.forms {
+				figures, check, err := b.once(ctx, l, f)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", l.Name, f.name, err)
+				}
+				report.add(i, j, figures, check)
+				b.say("run %d of %d  %-16s %-15s %s", n+1, c.Runs, l.Name, f.name, headline(figures))
+			}
+		}
+	}
+	report.finish()
+	return report, nil
+}
+
+func (b *bench) loads() []load {
+	all := map[string]func() []load{
+		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups,
+	}
+	var loads []load
+	for _, name := range b.Loads {
+		loads = append(loads, all[name]()...)
+	}
+	return loads
+}
+
+// once starts a system, measures one load on it, and stops it.
+func (b *bench) once(ctx context.Context, l load, f form) ([]Figure, Check, error) {
+	s, err := f.start(ctx)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	defer s.stop()
+	b.profiles = nil
+	if started, ok := s.(*cluster); ok {
+		b.profiled, b.profiles = l.Name+" "+f.name, started.profiles
+	}
+	return l.run(ctx, s)
+}
+
+// seats registers users and logs them in.
+func (b *bench) seats(ctx context.Context, s system, n int) ([]loadclients.Seat, error) {
+	if err := s.register(ctx, n); err != nil {
+		return nil, err
+	}
+	return s.login(ctx, n)
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.Out, "%6.1f s  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// headline is a run in a line: the first two figures.
+func headline(figures []Figure) (line string) {
+	for _, f := range figures[:min(2, len(figures))] {
+		line += fmt.Sprintf("%s %s, ", f.Name, quantity(f.Value, f.Unit))
+	}
+	return line[:max(0, len(line)-2)]
+}

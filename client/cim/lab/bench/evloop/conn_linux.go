@@ -1,0 +1,83 @@
+package evloop
+
+import "golang.org/x/sys/unix"
+
+// Conn is one connection. While nothing is under way it owns no buffer.
+type Conn struct {
+	Owner any // whatever the loop's user wants to find again
+
+	loop     *Loop
+	fd       int32  // -1: closed
+	dialling bool   // does not stand yet
+	full     bool   // the socket took not all; it will say when it takes more
+	dirty    bool   // in Loop.dirty
+	rest     []byte // came and was not taken
+	out      []byte // waits to be written; nil: nothing
+}
+
+// Send copies b and writes it at the end of the round, together with all else
+// that was sent in it. To a closed connection it does nothing.
+func (c *Conn) Send(b []byte) {
+	if c.fd < 0 {
+		return
+	}
+	if c.out == nil {
+		c.out = c.loop.buffer()
+	}
+	c.out = append(c.out, b...)
+	if !c.dirty {
+		c.dirty = true
+		c.loop.dirty = append(c.loop.dirty, c)
+	}
+}
+
+// Waiting returns the bytes that were sent and that the socket did not take yet.
+func (c *Conn) Waiting() int { return len(c.out) }
+
+// write writes the pending bytes. Bytes that the socket does not accept stay pending.
+func (c *Conn) write() {
+	if len(c.out) == 0 {
+		return
+	}
+	n, err := unix.Write(int(c.fd), c.out)
+	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		c.fail(err)
+		return
+	}
+	if n = max(n, 0); n == len(c.out) {
+		c.loop.recycle(c.out)
+		c.out = nil
+		return
+	}
+	c.out = c.out[:copy(c.out, c.out[n:])]
+	c.setFull(true)
+}
+
+// setFull has the socket say when it takes bytes again, or not any more.
+func (c *Conn) setFull(full bool) {
+	if c.full == full {
+		return
+	}
+	c.full = full
+	events := uint32(unix.EPOLLIN)
+	if full {
+		events |= unix.EPOLLOUT
+	}
+	// It fails only for a descriptor that is not watched, which all of ours are.
+	_ = unix.EpollCtl(c.loop.poller, unix.EPOLL_CTL_MOD, int(c.fd), &unix.EpollEvent{Events: events, Fd: c.fd})
+}
+
+// Close closes the connection. Pending bytes are dropped.
+func (c *Conn) Close() {
+	if c.fd < 0 {
+		return
+	}
+	c.loop.conns[c.fd] = nil
+	unix.Close(int(c.fd))
+	c.fd, c.rest, c.out = -1, nil, nil
+}
+
+func (c *Conn) fail(err error) {
+	c.Close()
+	c.loop.events.Closed(c, err)
+}

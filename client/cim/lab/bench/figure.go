@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+)
+
+// Figure is one thing that one run measured.
+type Figure struct {
+	Name  string
+	Unit  string // "1/s", "us", "ms", "bytes", "%"
+	Value float64
+}
+
+// per returns a / b, or zero if b is: where there was nothing there is no figure.
+func per(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func rate(name string, n int64, took time.Duration) Figure {
+	return Figure{name, "1/s", per(float64(n), took.Seconds())}
+}
+
+func milliseconds(name string, d time.Duration) Figure {
+	return Figure{name, "ms", float64(d) / float64(time.Millisecond)}
+}
+
+// latency tells a histogram in four figures; none if it is empty, where a server
+// does not do what would have been timed.
+func latency(what string, h *procstat.Histogram) []Figure {
+	figures := typical(what, h)
+	if len(figures) == 0 {
+		return nil
+	}
+	return append(figures, milliseconds(what+" p999", h.Quantile(0.999)), milliseconds(what+" max", h.Max()))
+}
+
+// typical tells a histogram in two figures.
+func typical(what string, h *procstat.Histogram) []Figure {
+	if h.Count() == 0 {
+		return nil
+	}
+	return []Figure{milliseconds(what+" p50", h.Quantile(0.5)), milliseconds(what+" p99", h.Quantile(0.99))}
+}

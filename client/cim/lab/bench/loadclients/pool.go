@@ -1,0 +1,265 @@
+package loadclients
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/benchwire"
+	"github.com/cim-go/cim/client/cim/lab/bench/evloop"
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+	"github.com/cim-go/cim/proto"
+)
+
+// pingEvery is how often each client pings, as the nodes ask clients to.
+const pingEvery = 10 * time.Second
+
+// Traffic is what the clients do once they are in.
+type Traffic interface {
+	// Read is given what came for a client and returns how many bytes of it it
+	// takes: whole frames (see Frame).
+	Read(c *Client, b []byte) (taken int)
+}
+
+// Seat is what a client needs to be let in.
+type Seat struct {
+	User    int64
+	Address string // host:port of its node
+	Ticket  string // empty: a server that asks for none
+}
+
+// Client is one connection.
+type Client struct {
+	User  int64
+	Index int // in the order of connecting, from 0
+
+	conn  *evloop.Conn
+	state state
+	since time.Duration // when it was dialled
+}
+
+// state is how far a client has come.
+type state uint8
+
+const (
+	upgrading state = iota // waits for the WebSocket
+	logging                // waits for the login's answer
+	open
+)
+
+// Send sends a frame, with its length, at the end of the round.
+func (c *Client) Send(frame []byte) { c.conn.Send(frame) }
+
+// Pool is the clients. It is for one goroutine.
+type Pool struct {
+	// Set by New.
+	loop    *evloop.Loop
+	traffic Traffic
+	socket  bool // WebSocket
+	begun   time.Time
+	ping    []byte
+
+	clients  []*Client
+	opened   int
+	failed   error // the first client that was lost
+	opening  *procstat.Histogram
+	pinged   int           // of all clients since pingFrom, counted on
+	pingFrom time.Duration // when the pings began
+}
+
+// New returns a pool without clients, which will connect by TCP or by WebSocket.
+// Close ends it.
+func New(traffic Traffic, socket bool) (*Pool, error) {
+	s := &Pool{traffic: traffic, socket: socket, begun: time.Now(), ping: benchwire.Ping(), opening: new(procstat.Histogram)}
+	if socket {
+		s.ping = benchwire.Socket(s.ping)
+	}
+	var err error
+	s.loop, err = evloop.New(s)
+	return s, err
+}
+
+// Now is the time since the pool began: the clock of everything it does.
+func (s *Pool) Now() time.Duration { return time.Since(s.begun) }
+
+// Clients returns all clients that were connected, by their indices.
+func (s *Pool) Clients() []*Client { return s.clients }
+
+// Opening returns how long each client took from dialling until it was in.
+func (s *Pool) Opening() *procstat.Histogram { return s.opening }
+
+// Connect connects clients, at most atOnce at a time, and returns when all are
+// in, or one fails, or ctx ends.
+func (s *Pool) Connect(ctx context.Context, seats []Seat, atOnce int) error {
+	want := s.opened + len(seats)
+	for s.opened < want {
+		for len(seats) > 0 && len(s.clients)-s.opened < atOnce {
+			if err := s.dial(seats[0]); err != nil {
+				return err
+			}
+			seats = seats[1:]
+		}
+		if err := s.Poll(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Pool) dial(seat Seat) error {
+	c := &Client{User: seat.User, Index: len(s.clients), state: logging, since: s.Now()}
+	var err error
+	if c.conn, err = s.loop.Dial(seat.Address, c); err != nil {
+		return err
+	}
+	login := benchwire.Login(seat.User, seat.Ticket)
+	if s.socket {
+		c.state = upgrading
+		c.Send(benchwire.Upgrade(seat.Address))
+		login = benchwire.Socket(login)
+	}
+	c.Send(login) // behind the request: the node reads it when it has answered
+	s.clients = append(s.clients, c)
+	return nil
+}
+
+// Poll writes what waits, waits until something happens but no longer than wait,
+// and hears it. A client that was lost is an error, and so is the end of ctx.
+func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
+	if err := s.loop.Poll(min(wait, s.pingDue())); err != nil {
+		return err
+	}
+	if s.failed != nil {
+		return s.failed
+	}
+	return ctx.Err()
+}
+
+// pingDue sends the pings that are due and returns how long until the next one.
+// They are spread: each client pings once in pingEvery, one after another.
+func (s *Pool) pingDue() time.Duration {
+	n := len(s.clients)
+	if s.opened < n || n == 0 {
+		s.pinged, s.pingFrom = 0, s.Now()
+		return pingEvery
+	}
+	for ; s.pingAt(n) <= s.Now(); s.pinged++ {
+		s.clients[s.pinged%n].Send(s.ping)
+	}
+	return s.pingAt(n) - s.Now()
+}
+
+// pingAt is when the next ping is due.
+func (s *Pool) pingAt(n int) time.Duration {
+	return s.pingFrom + time.Duration(s.pinged+1)*pingEvery/time.Duration(n)
+}
+
+// Close closes all connections.
+func (s *Pool) Close() { s.loop.Close() }
+
+// Opened implements evloop.Events.
+func (s *Pool) Opened(*evloop.Conn) {}
+
+// Closed implements evloop.Events.
+func (s *Pool) Closed(conn *evloop.Conn, err error) {
+	if s.failed == nil {
+		c := conn.Owner.(*Client)
+		s.failed = fmt.Errorf("the connection of user %d is lost: %w", c.User, err)
+	}
+}
+
+// Read implements evloop.Events.
+func (s *Pool) Read(conn *evloop.Conn, b []byte) (taken int) {
+	c := conn.Owner.(*Client)
+	if c.state == upgrading {
+		n, err := benchwire.Upgraded(b)
+		if err != nil {
+			s.fail(c, err)
+		}
+		if n == 0 {
+			return 0
+		}
+		c.state, taken = logging, n
+	}
+	if c.state == logging {
+		n, err := s.welcome(c, b[taken:])
+		if err != nil {
+			s.fail(c, err)
+		}
+		taken += n
+	}
+	if c.state != open || taken == len(b) {
+		return taken
+	}
+	return taken + s.traffic.Read(c, b[taken:])
+}
+
+// welcome takes the answer to the login off b.
+func (s *Pool) welcome(c *Client, b []byte) (taken int, err error) {
+	body, taken, err := s.split(b)
+	if err != nil || taken == 0 {
+		return 0, err
+	}
+	var f proto.Frame
+	if err := f.Unmarshal(body); err != nil {
+		return 0, err
+	}
+	if f.Cmd != proto.Command_LOGIN_ANSWER || f.Code != 0 {
+		return 0, fmt.Errorf("the answer to the login is %v: %v %s", f.Cmd, proto.Code(f.Code), f.ReqMsg)
+	}
+	c.state = open
+	s.opened++
+	s.opening.Record(s.Now() - c.since)
+	return taken, nil
+}
+
+func (s *Pool) split(b []byte) (body []byte, taken int, err error) {
+	if s.socket {
+		return benchwire.SplitSocket(b)
+	}
+	return proto.Split(b, proto.MaxFrame)
+}
+
+// Take is what a Traffic does with a frame that concerns messages. Whole is the
+// frame with its length; the memory of both is the pool's.
+type Take func(c *Client, h *benchwire.Head, whole []byte) error
+
+// Frame takes one frame off b and hands it to take, if it is a message or the
+// answer to one. Zero taken means that more bytes are needed. A frame that take
+// refuses, that cannot be read, or that sends the client away, fails the pool.
+func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
+	body, taken, err := s.split(b)
+	if err == nil && taken > 0 {
+		err = s.judge(c, body, b[:taken], take)
+	}
+	if err != nil {
+		s.fail(c, err)
+		return len(b)
+	}
+	return taken
+}
+
+func (s *Pool) judge(c *Client, body, whole []byte, take Take) error {
+	h, err := benchwire.Parse(body)
+	if err != nil {
+		return err
+	}
+	switch h.Cmd {
+	case proto.Command_KICK:
+		return fmt.Errorf("kicked: %v %s", h.Code, h.Text)
+	case proto.Command_MESSAGE, proto.Command_SEND_ANSWER:
+		return take(c, &h, whole)
+	}
+	return nil // pings; and news of logs, which the numbers of messages show
+}
+
+func (s *Pool) fail(c *Client, err error) {
+	c.conn.Close()
+	s.Closed(c.conn, err)
+}
+
+// Idle is the traffic of clients that only are there.
+type Idle struct{}
+
+// Read implements Traffic: it takes everything.
+func (Idle) Read(_ *Client, b []byte) int { return len(b) }

@@ -1,0 +1,70 @@
+package bench
+
+import "fmt"
+
+// Check counts what became of the messages. Each must be accepted, come to each of its
+// receivers once, and stand in the log in the order of sending.
+type Check struct {
+	Messages   int64 `json:"messages"`   // deliveries looked at
+	Unanswered int64 `json:"unanswered"` // messages that were neither accepted nor refused
+	Lost       int64 `json:"lost"`       // deliveries
+	Twice      int64 `json:"twice"`      // deliveries
+	Swapped    int64 `json:"swapped"`    // messages that stand in the log before an earlier one
+	Early      int64 `json:"early"`      // deliveries before an earlier one's: a client puts them in order
+}
+
+// Broken reports whether the promise was broken, or a client of the SDK would have
+// had to fetch something that was not delivered, or to drop something.
+func (c Check) Broken() bool { return c.Unanswered+c.Lost+c.Twice+c.Swapped > 0 }
+
+// String tells it in a sentence.
+func (c Check) String() string {
+	return fmt.Sprintf("checked %d deliveries: %d lost, %d twice, %d before an earlier one; messages: %d without an answer, %d out of order in the log",
+		c.Messages, c.Lost, c.Twice, c.Early, c.Unanswered, c.Swapped)
+}
+
+func (c *Check) add(o Check) {
+	c.Messages += o.Messages
+	c.Unanswered += o.Unanswered
+	c.Lost += o.Lost
+	c.Twice += o.Twice
+	c.Swapped += o.Swapped
+	c.Early += o.Early
+}
+
+// order looks at dense numbers as they come.
+type order struct {
+	next  int              // the lowest that has not come
+	early map[int]struct{} // those above it that have; nil: none
+}
+
+// note takes a number that came.
+func (o *order) note(n int, c *Check) {
+	switch _, early := o.early[n]; {
+	case n == o.next:
+		o.next++
+		for o.took(o.next) {
+			o.next++
+		}
+	case n < o.next || early:
+		c.Twice++
+	default:
+		if o.early == nil {
+			o.early = make(map[int]struct{})
+		}
+		o.early[n] = struct{}{}
+		c.Early++
+	}
+}
+
+// took takes n out of the early ones.
+func (o *order) took(n int) bool {
+	_, ok := o.early[n]
+	delete(o.early, n)
+	return ok
+}
+
+// missing returns how many of the numbers below end have not come.
+func (o *order) missing(end int) int64 {
+	return int64(max(0, end-o.next-len(o.early)))
+}

@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/benchwire"
+	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+	"github.com/cim-go/cim/proto"
+)
+
+// pairs is people who write to each other, two by two.
+func (b *bench) pairs() []load {
+	about := fmt.Sprintf("%d pairs, each message answered by one", b.Pairs)
+	return []load{
+		{
+			Name: "pairs, closed", About: about + ", as fast as answers come", forms: b.forms(1),
+			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPairs(ctx, s, nil) },
+		},
+		{
+			Name: "pairs, paced", About: fmt.Sprintf("%s, %g messages a second", about, b.Rate), forms: b.forms(1),
+			run: func(ctx context.Context, s system) ([]Figure, Check, error) {
+				questions := newPace(b.Rate / 2) // the other half are the answers
+				return b.inPairs(ctx, s, &questions)
+			},
+		},
+	}
+}
+
+func (b *bench) inPairs(ctx context.Context, s system, pace *pace) ([]Figure, Check, error) {
+	seats, err := b.seats(ctx, s, 2*b.Pairs)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	_, bare := s.(bare)
+	t := newTalk(seats, b.Text, pace, !bare)
+	if t.pool, err = loadclients.New(t, false); err != nil {
+		return nil, Check{}, err
+	}
+	defer t.pool.Close()
+	if err := t.pool.Connect(ctx, seats, connectAtOnce); err != nil {
+		return nil, Check{}, err
+	}
+	used, err := b.drive(ctx, s, t.pool, t)
+	if err != nil {
+		return nil, Check{}, err
+	}
+	return t.figures(used), t.verdict(), nil
+}
+
+// talk is the traffic of pairs: clients 0 and 1 are one, 2 and 3 the next. The
+// first of a pair asks, the second answers.
+type talk struct {
+	pool   *loadclients.Pool
+	tag    benchwire.Tag
+	pace   *pace // nil: the next question follows the answer
+	ended  bool
+	answer bool // the server answers a send
+
+	talkers []talker // by client
+	next    int      // the pair that asks next, where there is a pace
+	check   Check
+
+	sent, came, answered int // messages
+
+	// Since begin.
+	delivered int64
+	toPeer    *procstat.Histogram // sent until it was delivered
+	toStore   *procstat.Histogram // until it was answered
+}
+
+// talker is one of a pair.
+type talker struct {
+	letter *benchwire.Letter
+	sent   []time.Duration // by number
+	heard  order           // the peer's numbers
+	copied int64           // number in the own log of the last own message
+	pushed int64           // and of the last of the peer's
+}
+
+func newTalk(seats []loadclients.Seat, text int, pace *pace, answer bool) *talk {
+	t := &talk{tag: benchwire.NewTag(), pace: pace, answer: answer, talkers: make([]talker, len(seats))}
+	for i := range seats {
+		t.talkers[i].letter = benchwire.NewLetter(t.tag, seats[i^1].User, 0, text)
+	}
+	t.begin()
+	return t
+}
+
+func (t *talk) begin() {
+	t.delivered, t.toPeer, t.toStore = 0, new(procstat.Histogram), new(procstat.Histogram)
+}
+
+func (t *talk) stop() { t.ended = true }
+
+func (t *talk) owed() int {
+	owed := t.sent - t.came
+	if t.answer {
+		owed += t.sent - t.answered
+	}
+	return owed
+}
+
+func (t *talk) tick(now time.Duration) time.Duration {
+	if t.pace == nil {
+		for t.next < len(t.talkers) { // the first questions
+			t.say(t.next, now)
+			t.next += 2
+		}
+		return never
+	}
+	for at, ok := t.pace.due(now); ok; at, ok = t.pace.due(now) {
+		t.say(t.next, at)
+		t.next = (t.next + 2) % len(t.talkers)
+	}
+	return t.pace.next - now
+}
+
+func (t *talk) say(i int, at time.Duration) {
+	from := &t.talkers[i]
+	t.pool.Clients()[i].Send(from.letter.Frame(len(from.sent)))
+	from.sent = append(from.sent, at)
+	t.sent++
+}
+
+// Read implements loadclients.Traffic.
+func (t *talk) Read(c *loadclients.Client, b []byte) (taken int) {
+	now := t.pool.Now()
+	take := func(c *loadclients.Client, h *benchwire.Head, _ []byte) error { return t.frame(c, h, now) }
+	for taken < len(b) {
+		n := t.pool.Frame(c, b[taken:], take)
+		if n == 0 {
+			break
+		}
+		taken += n
+	}
+	return taken
+}
+
+func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration) error {
+	n, ok := h.Number(&t.tag)
+	if !ok {
+		return nil // of others, where others write too
+	}
+	self, peer := &t.talkers[c.Index], &t.talkers[c.Index^1]
+	if h.Cmd == proto.Command_SEND_ANSWER {
+		if h.Code != proto.OK {
+			return fmt.Errorf("a message is refused: %v %s", h.Code, h.Text)
+		}
+		t.rise(&self.copied, h.Place)
+		if n >= len(self.sent) {
+			return fmt.Errorf("message %d is answered, and %d were sent", n, len(self.sent))
+		}
+		t.answered++
+		t.toStore.Record(now - self.sent[n])
+		return nil
+	}
+	if n >= len(peer.sent) {
+		return fmt.Errorf("message %d comes, and %d were sent", n, len(peer.sent))
+	}
+	if n == self.heard.next { // else it is early, or comes twice
+		t.rise(&self.pushed, h.Place)
+	}
+	self.heard.note(n, &t.check)
+	t.came++
+	t.delivered++
+	t.check.Messages++
+	t.toPeer.Record(now - peer.sent[n])
+	if answers := c.Index%2 == 1; answers || t.pace == nil && !t.ended {
+		t.say(c.Index, now)
+	}
+	return nil
+}
+
+// rise looks whether a place in a log is behind the last one. Zero was not told.
+func (t *talk) rise(last *int64, place int64) {
+	if place > 0 && place <= *last {
+		t.check.Swapped++
+	}
+	*last = max(*last, place)
+}
+
+func (t *talk) verdict() Check {
+	c := t.check
+	if t.answer {
+		c.Unanswered = int64(t.sent - t.answered)
+	}
+	for i := range t.talkers {
+		c.Lost += t.talkers[i].heard.missing(len(t.talkers[i^1].sent))
+	}
+	return c
+}
+
+func (t *talk) figures(used usage) []Figure {
+	figures := []Figure{rate("messages", t.delivered, used.took)}
+	figures = append(figures, used.perEvent("a message", t.delivered)...)
+	figures = append(figures, latency("delivered", t.toPeer)...)
+	return append(figures, typical("accepted", t.toStore)...)
+}

@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/client/cim/lab/up"
+)
+
+// profiles are where programs that were started for a measurement serve theirs,
+// by the processes' names.
+type profiles map[string]string
+
+// serveProfiles has the one node of c, and its route, serve profiles.
+func serveProfiles(c *up.Config) (profiles, error) {
+	node, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	c.ServerFlags = append(c.ServerFlags, "-pprof", node)
+	if c.WithRoute {
+		return profiles{"node with route": node}, nil
+	}
+	route, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	c.RouteFlags = append(c.RouteFlags, "-pprof", route)
+	return profiles{"node": node, routeProcess: route}, nil
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port for profiles: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+var fileName = strings.NewReplacer(", ", "-", " ", "-")
+
+// take fetches what each process uses its CPU for from now on, and what it allocates,
+// into files in dir whose names begin with name. The function that it returns waits
+// for them.
+func (p profiles) take(ctx context.Context, dir, name string, d time.Duration) (wait func() error) {
+	group, ctx := errgroup.WithContext(ctx)
+	seconds := max(1, int(d/time.Second))
+	for process, address := range p {
+		for file, kind := range map[string]string{"cpu": "profile", "allocs": "allocs"} {
+			from := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", address, kind, seconds)
+			to := fileName.Replace(name+" "+process+" "+file) + ".pprof"
+			group.Go(func() error { return fetch(ctx, from, filepath.Join(dir, to)) })
+		}
+	}
+	return group.Wait
+}
+
+func fetch(ctx context.Context, from, to string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("take a profile: %w", err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("take a profile: %s answers %s, %w", from, answer.Status, err)
+	}
+	return os.WriteFile(to, body, 0o644)
+}

@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/baseline"
+	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/redistest"
+)
+
+// system is what is measured.
+type system interface {
+	// register makes sure that there are n users.
+	register(ctx context.Context, n int) error
+	// login returns what the first n users connect with, which is good for two
+	// minutes.
+	login(ctx context.Context, n int) ([]loadclients.Seat, error)
+	// group returns a room that the first n users are in, who have logged in.
+	group(ctx context.Context, n int) (int64, error)
+	// processes are those whose costs are told.
+	processes() []procstat.Process
+	stop()
+}
+
+// form is a way to run a system.
+type form struct {
+	name  string
+	start func(context.Context) (system, error)
+}
+
+// Names of the forms. limitForm is what the others are compared with.
+const (
+	Together    = "together" // one process that is node and route, and the store
+	Apart       = "apart"    // node, route and store
+	runningForm = "as it runs"
+	limitForm   = "limit"
+)
+
+// forms returns the forms of a load that needs so many nodes.
+func (b *bench) forms(nodes int) []form {
+	bare := form{limitForm, func(context.Context) (system, error) { return startLimit(b.Program) }}
+	if len(b.Routes) > 0 {
+		running := func(context.Context) (system, error) {
+			return &running{newAPI(b.Routes), b.Processes}, nil
+		}
+		return []form{{runningForm, running}, bare}
+	}
+	cluster := func(c up.Config) func(context.Context) (system, error) {
+		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
+		return func(ctx context.Context) (system, error) { return b.startCluster(ctx, c) }
+	}
+	if nodes > 1 {
+		return []form{{fmt.Sprintf("%d nodes", nodes), cluster(up.Config{})}, bare}
+	}
+	all := []form{{Together, cluster(up.Config{WithRoute: true})}, {Apart, cluster(up.Config{})}, bare}
+	return slices.DeleteFunc(all, func(f form) bool {
+		return f.name != limitForm && len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name)
+	})
+}
+
+// Names of the processes that hold no connections.
+const (
+	routeProcess = "route"
+	redisProcess = "redis-server"
+)
+
+// running is a system that somebody else started.
+type running struct {
+	*api
+	pids []procstat.Process
+}
+
+func (r *running) processes() []procstat.Process { return r.pids }
+func (r *running) stop()                         { r.client.CloseIdleConnections() }
+
+// cluster is a system that was started for one measurement.
+type cluster struct {
+	*api
+	*up.Cluster
+	profiles profiles // none if none were asked for
+}
+
+func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
+	var served profiles
+	if b.Profile != "" && c.Nodes == 1 {
+		var err error
+		if served, err = serveProfiles(&c); err != nil {
+			return nil, err
+		}
+	}
+	wanted := c.Redis
+	if c.Redis == "" {
+		c.Redis = "spawn"
+	}
+	started, err := up.Start(ctx, c)
+	if errors.Is(err, redistest.ErrNotInstalled) && wanted == "" {
+		b.say("there is no redis-server to start: the store is embedded in this very process, so that what has the store in it means little")
+		c.Redis = "embedded"
+		started, err = up.Start(ctx, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{newAPI(started.RouteURLs()), started, served}, nil
+}
+
+func (c *cluster) processes() []procstat.Process {
+	var list []procstat.Process
+	for _, n := range c.Nodes() {
+		name := "node"
+		if n.Route != "" {
+			name = "node with route"
+		}
+		list = append(list, procstat.Process{Name: name, PID: n.PID()})
+	}
+	for _, r := range c.Cluster.Routes() {
+		list = append(list, procstat.Process{Name: routeProcess, PID: r.PID()})
+	}
+	if server := c.Redis(); server != nil {
+		list = append(list, procstat.Process{Name: redisProcess, PID: server.PID()})
+	}
+	return list
+}
+
+// stop kills the programs. No measurement needs their orderly end.
+func (c *cluster) stop() {
+	c.client.CloseIdleConnections()
+	for _, n := range c.Nodes() {
+		n.Kill()
+	}
+	for _, r := range c.Cluster.Routes() {
+		r.Kill()
+	}
+	_ = c.Stop() // the programs were killed
+}
+
+// bare is the limit. It asks for no tickets, and everybody is in its one room.
+type bare struct{ *baseline.Process }
+
+func startLimit(program []string) (system, error) {
+	if program == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find own program: %w", err)
+		}
+		program = []string{self}
+	}
+	p, err := baseline.Start(append(program[:len(program):len(program)], "bench", "limit"))
+	if err != nil {
+		return nil, err
+	}
+	return bare{p}, nil
+}
+
+func (b bare) register(context.Context, int) error { return nil }
+
+func (b bare) login(_ context.Context, n int) ([]loadclients.Seat, error) {
+	seats := make([]loadclients.Seat, n)
+	for i := range seats {
+		seats[i] = loadclients.Seat{User: int64(i + 1), Address: b.Address}
+	}
+	return seats, nil
+}
+
+func (b bare) group(context.Context, int) (int64, error) { return proto.Everyone, nil }
+
+func (b bare) processes() []procstat.Process {
+	return []procstat.Process{{Name: limitForm, PID: b.PID}}
+}
+func (b bare) stop() { b.Stop() }

@@ -1,0 +1,21 @@
+// Package faas runs a function program on this machine as AWS Lambda does. cim invoke, cim
+// up -route lambda, and tests of what happens only there use it.
+//
+// A [Function] has at most Config.Most instances. Each is a process that handles one
+// invocation at a time. A new one starts when an event finds all others busy. It gets its
+// events from a runtime API of its own (runtime.go). SIGSTOP freezes it from when it asks
+// for the next event until there is one. With Config.KillEvery instances also die, frozen
+// or in the middle of their work, because a platform promises nothing else. If the system
+// cannot pause processes, an instance ends after its first event.
+//
+// A [Front] is the HTTP front end of a Function. It turns each request into an event, in
+// one of the shapes that API Gateway, function URLs and load balancers use, and the answer
+// into a response.
+//
+// The limits are Lambda's: 6 MB for an event and for an answer, 10 s to start, and a
+// deadline for each invocation.
+//
+// Each instance has an HTTP server and one goroutine that waits for its process. Each
+// invocation has one goroutine that waits until the instance is idle again. Close waits
+// for all of them.
+package faas

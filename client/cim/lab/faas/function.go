@@ -1,0 +1,247 @@
+package faas
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Errors with which an invocation ends when it has no answer. An *Error is one that the
+// program itself reported.
+var (
+	ErrThrottled = errors.New("all instances are at work")
+	ErrExited    = errors.New("instance ended")
+	ErrTimeout   = errors.New("function took longer than it has")
+	ErrTooLarge  = errors.New("payload is larger than 6 MB")
+	ErrClosed    = errors.New("function is closed")
+)
+
+// Error is an error that the function's program reported for an event.
+type Error struct {
+	Type    string `json:"errorType"`
+	Message string `json:"errorMessage"`
+}
+
+func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+const (
+	// maxPayload bounds an event and an answer, in bytes.
+	maxPayload = 6 << 20
+	// initTime is what an instance has until it asks for its first event.
+	initTime = 10 * time.Second
+	// midWork bounds how long after its event an instance dies that is to die in the
+	// middle of its work. In that time it has, or has not yet, called the store.
+	midWork = 4 * time.Millisecond
+)
+
+// Config is what a Function is made of. Command is required.
+type Config struct {
+	Command []string  // of the program, with its arguments
+	Env     []string  // NAME=value, beside this process's own
+	Log     io.Writer // takes what instances write to stderr and stdout; nil: nowhere
+
+	Most    int           // instances at most; zero: 20
+	Timeout time.Duration // of an invocation; zero: 10 s
+
+	// KillEvery kills the instance of each so manieth invocation, in turn after it,
+	// while frozen, and within it; zero: never.
+	KillEvery int
+}
+
+// Function is a program that is run as a function. It is safe for concurrent use.
+type Function struct {
+	cfg  Config
+	rest sync.WaitGroup // invocations, until their instance is at rest
+
+	mu        sync.Mutex
+	idle      []*instance // frozen; the one that worked last is used first
+	all       map[*instance]bool
+	starting  int
+	killEvery int // zero once spared
+	tally     tally
+	closed    bool
+}
+
+// New returns a Function without an instance.
+func New(c Config) (*Function, error) {
+	if len(c.Command) == 0 {
+		return nil, errors.New("function needs a program")
+	}
+	c.Most = cmp.Or(c.Most, 20)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	return &Function{cfg: c, killEvery: c.KillEvery, all: make(map[*instance]bool)}, nil
+}
+
+// Stats returns what has happened so far.
+func (f *Function) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tally.stats(f.all)
+}
+
+// Invoke hands an event to an instance and returns its answer. It blocks for as
+// long as an instance takes to start and the function has; a caller that leaves
+// earlier, by ctx, does not end the invocation.
+func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if len(payload) > maxPayload {
+		return nil, ErrTooLarge
+	}
+	type outcome struct {
+		answer []byte
+		err    error
+	}
+	done := make(chan outcome, 1)
+	if !f.begin() {
+		return nil, ErrClosed
+	}
+	go func() {
+		defer f.rest.Done()
+		i, death, err := f.take()
+		if err != nil {
+			done <- outcome{err: err}
+			return
+		}
+		thawed := time.Now()
+		answer, err := i.invoke(payload, f.cfg.Timeout, death)
+		f.count(i, time.Since(thawed), err)
+		done <- outcome{answer, err}
+		f.put(i, err, death)
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (f *Function) begin() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	f.rest.Add(1)
+	return true
+}
+
+// death says how an instance is to die with an invocation.
+type death int
+
+const (
+	survive death = iota
+	dieAfter
+	dieWithin
+)
+
+// deathOf is that of the nth invocation.
+func deathOf(n, every int) death {
+	switch {
+	case every == 0 || n%every != 0:
+		return survive
+	case n/every%2 == 0:
+		return dieWithin
+	default:
+		return dieAfter
+	}
+}
+
+// take returns an instance that is at rest, or a new one.
+func (f *Function) take() (*instance, death, error) {
+	f.mu.Lock()
+	f.tally.invocations++
+	death := deathOf(f.tally.invocations, f.killEvery)
+	if n := len(f.idle); n > 0 {
+		i := f.idle[n-1]
+		f.idle = f.idle[:n-1]
+		i.handed++
+		f.mu.Unlock()
+		return i, death, nil
+	}
+	if len(f.all)+f.starting >= f.cfg.Most {
+		f.mu.Unlock()
+		return nil, survive, ErrThrottled
+	}
+	f.starting++
+	f.tally.started++
+	f.mu.Unlock()
+
+	i, err := start(f.cfg)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.starting--
+	if err == nil {
+		i.handed++
+		f.all[i] = true
+	}
+	return i, death, err
+}
+
+// count counts the answer to an event, if there was one.
+func (f *Function) count(i *instance, took time.Duration, failed error) {
+	if failed != nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tally.answered(i, took)
+}
+
+// Settle blocks until the instances of all invocations so far are at rest.
+func (f *Function) Settle() { f.rest.Wait() }
+
+// Spare kills no more instances for the sake of Config.KillEvery.
+func (f *Function) Spare() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.killEvery = 0
+}
+
+// put freezes an instance when it is at rest, or ends it.
+func (f *Function) put(i *instance, failed error, death death) {
+	if failed == nil || errors.As(failed, new(*Error)) { // the program goes on after an error that it reported
+		failed = i.freeze()
+	}
+	frozen := failed == nil
+	if death != survive && failed == nil {
+		failed = errors.New("its time has come")
+	}
+	f.mu.Lock()
+	if frozen {
+		f.tally.frozen++
+	}
+	if death != survive {
+		f.tally.killed++
+	}
+	if failed == nil && !f.closed {
+		f.idle = append(f.idle, i)
+		f.mu.Unlock()
+		return
+	}
+	delete(f.all, i)
+	f.tally.ended = append(f.tally.ended, i.handed)
+	f.mu.Unlock()
+	i.kill()
+}
+
+// Close lets invocations in flight end and kills all instances.
+func (f *Function) Close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.rest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.all { // nobody else has one any more
+		f.tally.ended = append(f.tally.ended, i.handed)
+		i.kill()
+	}
+	clear(f.all)
+}
+
+// soon is when an instance dies that does so in the middle of its work.
+func soon() time.Duration { return rand.N(midWork) }

@@ -1,0 +1,86 @@
+package up
+
+import (
+	"slices"
+	"strings"
+)
+
+// nodeCommand is a node's command line, which is all that it is told: one that was
+// killed is started again by making it anew. The seeds are gossip addresses of others.
+func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
+	args := []string{
+		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
+	}
+	for _, route := range c.frontAt {
+		args = append(args, "-route-url", c.url(route))
+	}
+	if node.Route != "" {
+		args = append(args, "-with-route", "-route-listen", node.Route)
+		args = append(args, c.storeFlags()...)
+		if c.tls.ca != "" {
+			args = append(args, "-node-tls-ca", c.tls.ca)
+		}
+	}
+	if len(seeds) > 0 {
+		args = append(args, "-join", strings.Join(seeds, ","))
+	}
+	if c.zk != "" {
+		args = append(args, "-zk", c.zk)
+	}
+	if c.key != "" {
+		args = append(args, "-cluster-key", c.key)
+	}
+	args = append(args, c.tlsFlags("-route-tls-ca")...)
+	if c.config.Route == RouteLambda {
+		args = append(args, "-plain-hop") // it offers no streams, and each try to open one would be an invocation
+	}
+	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
+}
+
+// routeCommand is the route's command line; a function listens at no address.
+func (c *Cluster) routeCommand(address string) []string {
+	args := append([]string{
+		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
+	}, c.storeFlags()...)
+	args = append(args, c.tlsFlags("-node-tls-ca")...)
+	if address != "" {
+		args = append(args, "-listen", address)
+	}
+	if c.key != "" {
+		args = append(args, "-cluster-key", c.key)
+	}
+	return c.command("route", args)
+}
+
+// storeFlags are the flags of whoever serves a route.
+func (c *Cluster) storeFlags() []string {
+	flags := append([]string{"-redis", c.store}, c.config.RouteFlags...)
+	if c.config.Redis == "embedded" {
+		flags = append(flags, "-allow-embedded")
+	}
+	return flags
+}
+
+// command is the command line of one of our programs.
+func (c *Cluster) command(program string, args []string) []string {
+	return append(append(slices.Clone(c.config.Program), program), args...)
+}
+
+// gossipOf are the gossip addresses of the nodes but one.
+func gossipOf(nodes []*Node, except *Node) []string {
+	var seeds []string
+	for _, n := range nodes {
+		if n != except {
+			seeds = append(seeds, n.Gossip)
+		}
+	}
+	return seeds
+}
+
+func (c *Cluster) httpSeeds() string {
+	var seeds []string
+	for _, n := range c.Nodes() {
+		seeds = append(seeds, c.seed(n.HTTP))
+	}
+	return strings.Join(seeds, ",")
+}

@@ -1,0 +1,84 @@
+package up
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cim-go/cim/proto/tlsfile/localca"
+)
+
+// Config says what to run. The zero Config is three nodes on an embedded store.
+type Config struct {
+	Nodes int // zero: 3
+	// Redis is the store. "embedded" (default) runs it in the process that calls Start.
+	// "spawn" is a redis-server that keeps nothing. "persist" is a redis-server that
+	// syncs before it answers, so it can be killed and started again. "sentinel" is a
+	// primary with two replicas and three Sentinels. "cluster" is a Redis Cluster of
+	// three masters with a replica each. Any other value is the URL of a store that
+	// runs already.
+	Redis  string
+	Clock  bool   // the spawned store of "persist" has a clock that can be set
+	Clocks bool   // nodes and routes have clocks that can be set, see Process.SetClock
+	ZK     string // empty: none; "spawn", or host:port of one that runs already
+	Auth   string // "open" (default) or "password"
+	Dir    string // logs and data; empty: a temporary folder that Stop removes
+	Routes int    // zero: 1
+	Route  string // RouteServer (default) or RouteLambda
+	// WithRoute has each node serve a route in its own process, and no others:
+	// Routes and Route do not count.
+	WithRoute bool
+
+	// CA makes the certificates of all processes, which then take TLS only, and have a
+	// cluster key, so that gossip is encrypted, too. The spawned store takes TLS only, too.
+	// nil: nothing speaks TLS.
+	CA *localca.CA
+
+	// Front puts something in front of the route at an address, as a load balancer:
+	// nodes and clients are told the address that it returns. stop is called by Stop.
+	Front func(route string) (address string, stop func(), err error)
+
+	// Program is the command line that Start puts in front of a program's name
+	// ("server", "route") and flags; nil: this very binary.
+	Program []string
+	// Fixed asks for the ports that people know where they are free; otherwise
+	// all are chosen by the system, which is what tests want.
+	Fixed bool
+	// ServerFlags and RouteFlags are added to the flags of every node and of whoever
+	// serves a route.
+	ServerFlags, RouteFlags []string
+}
+
+// Values of Config.Route. Lambda instances stand behind an HTTP front end at each
+// route's address. They start on demand, are frozen between requests, and are killed
+// now and then, which needs Signals. Such a cluster has a cluster key.
+const (
+	RouteServer = "server"
+	RouteLambda = "lambda"
+)
+
+func (c Config) withDefaults() (Config, error) {
+	c.Nodes = cmp.Or(c.Nodes, 3)
+	c.Redis = cmp.Or(c.Redis, "embedded")
+	c.Auth = cmp.Or(c.Auth, "open")
+	c.Routes = cmp.Or(c.Routes, 1)
+	c.Route = cmp.Or(c.Route, RouteServer)
+	if c.WithRoute {
+		c.Routes, c.Route = 0, RouteServer
+	}
+	if c.Route == RouteLambda && c.CA != nil {
+		return c, errors.New("a function has no listener that could speak TLS: its platform has one")
+	}
+	if c.Route == RouteLambda && !Signals {
+		return c, fmt.Errorf("route %s: %w", c.Route, ErrNoPause)
+	}
+	if c.Program == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("find own program: %w", err)
+		}
+		c.Program = []string{self}
+	}
+	return c, nil
+}

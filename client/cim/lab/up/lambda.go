@@ -1,0 +1,106 @@
+package up
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/faas"
+)
+
+// killEvery has one of so many invocations end its instance: a demonstration sees
+// a few of them.
+const killEvery = 40
+
+// functions are the routes of a cluster whose route is a function: one program,
+// with an HTTP front end at the address of each route.
+type functions struct {
+	function *faas.Function
+	log      *os.File
+	servers  []*http.Server
+	serving  sync.WaitGroup
+}
+
+// makeKey makes the cluster key that a function needs, or gossip to be encrypted, and
+// leaves it in a file for everybody of the cluster.
+func (c *Cluster) makeKey() error {
+	if c.config.Route != RouteLambda && c.config.CA == nil {
+		return nil
+	}
+	path := filepath.Join(c.dir, "cluster.key")
+	if err := os.WriteFile(path, []byte(rand.Text()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("leave cluster key: %w", err)
+	}
+	c.key = "file:" + path
+	return nil
+}
+
+// startFunctions starts the fronts. Instances start with requests.
+func (c *Cluster) startFunctions() error {
+	log, err := os.OpenFile(filepath.Join(c.dir, "route.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log of the function: %w", err)
+	}
+	f := &functions{log: log}
+	c.closers = append(c.closers, f.stop)
+	f.function, err = faas.New(faas.Config{
+		Command: c.routeCommand(""), Log: log, Most: 50, KillEvery: killEvery,
+	})
+	if err != nil {
+		return err
+	}
+	for _, address := range c.routeAt {
+		if err := f.serve(address); err != nil {
+			return err
+		}
+	}
+	c.functions = f
+	return nil
+}
+
+func (f *functions) serve(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen for the function: %w", err)
+	}
+	server := &http.Server{Handler: &faas.Front{Function: f.function, Shape: faas.Shapes[0]}, ReadHeaderTimeout: 5 * time.Second}
+	f.servers = append(f.servers, server)
+	f.serving.Go(func() { _ = server.Serve(listener) }) // stop ends it
+	return nil
+}
+
+func (f *functions) stop() {
+	for _, s := range f.servers {
+		s.Close()
+	}
+	f.serving.Wait()
+	if f.function != nil {
+		f.function.Close()
+	}
+	f.log.Close()
+}
+
+// Functions tells of the instances of a route that is a function; nil: it is none.
+func (c *Cluster) Functions() *faas.Stats {
+	if c.functions == nil {
+		return nil
+	}
+	stats := c.functions.function.Stats()
+	return &stats
+}
+
+// SpareFunctions kills no more instances of a route that is a function.
+func (c *Cluster) SpareFunctions() {
+	if c.functions != nil {
+		c.functions.function.Spare()
+	}
+}
+
+// ClusterKey returns the cluster key as flags take it, or nothing: then none is
+// needed, and everything listens on loopback.
+func (c *Cluster) ClusterKey() string { return c.key }

@@ -1,0 +1,66 @@
+package up
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cim-go/cim/proto/tlsfile"
+)
+
+// tlsFiles are the files of a cluster whose processes speak TLS. All have the same
+// certificate, which is one for this machine.
+type tlsFiles struct{ ca, cert, key string }
+
+// probeTime is how long a process may take to answer: it answers at once or not at all.
+const probeTime = time.Second
+
+func (c *Cluster) makeTLS() error {
+	c.http = probes
+	if c.config.CA == nil {
+		return nil
+	}
+	cert, key, err := c.config.CA.Issue("cluster", "127.0.0.1", "localhost")
+	if err != nil {
+		return err
+	}
+	config, err := tlsfile.Client(c.config.CA.File)
+	if err != nil {
+		return fmt.Errorf("trust the cluster: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	c.http = &http.Client{Timeout: probeTime, Transport: transport}
+	c.tls = tlsFiles{ca: c.config.CA.File, cert: cert, key: key}
+	return nil
+}
+
+// CAFile returns the path of the authority's certificate, or nothing without Config.CA.
+func (c *Cluster) CAFile() string { return c.tls.ca }
+
+// url returns the URL of a process that serves HTTP at an address.
+func (c *Cluster) url(address string) string {
+	if c.config.CA != nil {
+		return "https://" + address
+	}
+	return "http://" + address
+}
+
+// seed returns a node's internal HTTP as -ring takes it.
+func (c *Cluster) seed(address string) string {
+	if c.config.CA != nil {
+		return "https://" + address
+	}
+	return address
+}
+
+// tlsFlags are the flags of a process that calls others, whose authority trust names.
+func (c *Cluster) tlsFlags(trust string) []string {
+	if c.config.CA == nil {
+		return nil
+	}
+	return []string{
+		"-tls-only", "-tls-cert", c.tls.cert, "-tls-key", c.tls.key,
+		"-internal-tls-cert", c.tls.cert, "-internal-tls-key", c.tls.key, trust, c.tls.ca,
+	}
+}

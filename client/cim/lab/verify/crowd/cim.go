@@ -1,0 +1,263 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+)
+
+// cimDevice is what nodes and the ledger call a connection that CIM's client makes.
+const cimDevice = "cim"
+
+// Which users have a CIM client, too, if nobody says: so many of 100, the first of them with
+// this index, and no more than so many.
+const (
+	shareCIM = 5
+	firstCIM = 8
+	mostCIM  = 8
+)
+
+const (
+	// cimIdle is how long a CIM client writes nothing before it pings. CIM's own waits
+	// 10 s; with less, the cursor moves often in a short run.
+	cimIdle = 2 * time.Second
+	// cimCalm is the same for every second client once its connection has settled. If
+	// its node is killed, only the acknowledgements of its TCP prove then which
+	// messages it read.
+	cimCalm = 8 * time.Second
+	// cimSilence is how much longer it waits for a byte before it gives up its
+	// connection.
+	cimSilence = 6 * time.Second
+	cimRest    = 3 * time.Second        // from /offLine to the next /login, as CIM's client waits
+	cimCall    = 10 * time.Second       // of an HTTP call
+	cimPeek    = 100 * time.Millisecond // without a byte in it, all that came is read; longer than slowPause
+	cimLast    = 2 * time.Second        // of reading what is on its way when its connection is cut
+	cimBack    = 40 * time.Second       // from the end of all faults until it must be back
+	cimSettled = 3                      // pongs until a client is known to have a cursor
+)
+
+// CIM is an unmodified CIM client, which is to say CIM's frames over TCP and CIM's HTTP,
+// without a token. A user has it beside a phone. It is shown private messages and those
+// to everyone, of which it is told no ids and no places, acknowledges nothing but by its
+// pings, and keeps nothing. Its methods may be called concurrently.
+type CIM struct {
+	// Set before Start.
+	name   string
+	user   int64
+	place  int // in the crowd
+	routes []string
+	nodeAt func(address string) (id string)
+	http   *http.Client
+	ledger *ledger.Writer
+	orders *orders
+	users  []int64 // ids, by index
+
+	slow  atomic.Bool
+	pongs atomic.Int64 // heard so far
+
+	// Guarded by mu.
+	mu   sync.Mutex
+	wire *wire         // nil: there is no connection
+	stop func()        // nil: it does not run
+	done chan struct{} // closed when it has ended
+}
+
+// String names the device, for people.
+func (c *CIM) String() string { return fmt.Sprintf("%d/%s", c.user, cimDevice) }
+
+// Who returns the user and the device name in the ledger.
+func (c *CIM) Who() (user int64, device string) { return c.user, cimDevice }
+
+// Restartable reports false: it keeps nothing, and a start would be a reconnect.
+func (c *CIM) Restartable() bool { return false }
+
+// Start has it log in, and again whenever its connection ends, until Kill. It returns
+// when the node must have a cursor for it, or ctx ends.
+func (c *CIM) Start(ctx context.Context) error {
+	c.mu.Lock()
+	if c.stop == nil {
+		life, stop := context.WithCancel(context.WithoutCancel(ctx))
+		done := make(chan struct{})
+		c.stop, c.done = stop, done
+		go func() {
+			defer close(done)
+			c.run(life)
+		}()
+	}
+	c.mu.Unlock()
+	return c.hear(ctx, cimSettled)
+}
+
+// Kill ends it without a goodbye.
+func (c *CIM) Kill() error {
+	c.mu.Lock()
+	stop, done := c.stop, c.done
+	c.stop = nil
+	c.mu.Unlock()
+	if stop != nil {
+		stop()
+		c.each(func(w *wire) { w.Close() })
+		<-done
+	}
+	return nil
+}
+
+// Cut closes the connection after the client has read everything that came. A ping
+// under way may make the node believe that the client has read bytes that are only in
+// the kernel's buffer.
+func (c *CIM) Cut() {
+	c.each(func(w *wire) {
+		if half, ok := w.Conn.(*net.TCPConn); ok {
+			w.halved.Store(true)
+			_ = half.CloseWrite() // it may have ended by itself
+		}
+		time.AfterFunc(cimLast, func() { w.Close() })
+	})
+}
+
+// Tear breaks the connection in the middle of the next ping.
+func (c *CIM) Tear() { c.each(func(w *wire) { w.state.Store(tearing) }) }
+
+// Mute makes the present connection lose all that it sends. Its silence ends it. The
+// client still reads everything that arrives, because its TCP has acknowledged it. A
+// network that loses packets would not acknowledge them.
+func (c *CIM) Mute() { c.each(func(w *wire) { w.state.Store(mute) }) }
+
+// Slow makes it read slowly. It pings only when it has read everything.
+func (c *CIM) Slow(slow bool) { c.slow.Store(slow) }
+
+func (c *CIM) each(do func(*wire)) {
+	c.mu.Lock()
+	w := c.wire
+	c.mu.Unlock()
+	if w != nil {
+		do(w)
+	}
+}
+
+// hold makes w the present connection; nil: there is none.
+func (c *CIM) hold(w *wire) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wire = w
+}
+
+// hear waits for so many more pongs, or ctx.
+func (c *CIM) hear(ctx context.Context, n int64) error {
+	for heard := c.pongs.Load() + n; c.pongs.Load() < heard; {
+		if !until(ctx, time.Now().Add(cimPeek)) {
+			return fmt.Errorf("start %v: %w", c, ctx.Err())
+		}
+	}
+	return nil
+}
+
+func (c *CIM) run(life context.Context) {
+	for n := 1; life.Err() == nil; n++ {
+		route := c.routes[(c.place+n)%len(c.routes)]
+		if address, err := c.login(life, route); err == nil {
+			broken := c.visit(life, address, n)
+			if broken != nil && life.Err() == nil {
+				c.note(ledger.Record{Kind: ledger.Stopped, Note: broken.Error()})
+				return
+			}
+		}
+		_, _ = c.call(life, route, "/offLine", map[string]any{"userId": c.user}, nil) // its answer tells nothing
+		until(life, time.Now().Add(cimRest))
+	}
+}
+
+// idle is how long it writes nothing before it pings.
+func (c *CIM) idle() time.Duration {
+	if c.place%2 == 1 && c.pongs.Load() > cimSettled {
+		return cimCalm
+	}
+	return cimIdle
+}
+
+func (c *CIM) note(r ledger.Record) {
+	r.User, r.Device = c.user, cimDevice
+	c.ledger.Write(r)
+}
+
+// login asks for a node's address.
+func (c *CIM) login(ctx context.Context, route string) (address string, err error) {
+	var at struct {
+		IP            string `json:"ip"`
+		CIMServerPort int    `json:"cimServerPort"`
+	}
+	code, err := c.call(ctx, route, "/login", map[string]any{"userId": c.user, "userName": c.name}, &at)
+	if err == nil && code != "9000" {
+		err = fmt.Errorf("the login was answered %s", code)
+	}
+	return net.JoinHostPort(at.IP, strconv.Itoa(at.CIMServerPort)), err
+}
+
+// show writes down the texts of a frame, in their order.
+func (c *CIM) show(f cimFrame, process int) error {
+	from, err := strconv.ParseInt(f.properties["sendUserId"], 10, 64)
+	if err != nil || f.properties["receiveUserId"] != strconv.FormatInt(c.user, 10) {
+		return fmt.Errorf("CIM's client breaks on a frame with %v", f.properties)
+	}
+	if from == 0 {
+		return nil // the system tells why a message was refused: it is in no log
+	}
+	for _, text := range f.texts {
+		c.note(ledger.Record{Kind: ledger.Shown, Process: process, From: from, Text: text})
+	}
+	return nil
+}
+
+// addCIM adds the CIM clients. Their places are behind those of all others.
+func (c *Crowd) addCIM(config Config, http *http.Client, users []int64) {
+	for _, i := range withCIM(len(users), config.CIMShare) {
+		place := len(c.devices) + len(c.cims)
+		c.cims = append(c.cims, &CIM{
+			name: userName(i), user: users[i], place: place, routes: config.Routes, nodeAt: config.NodeAt, http: http, ledger: config.Ledger,
+			orders: newOrders(config.Seed, place, i, len(users), 0), users: users,
+		})
+	}
+}
+
+// withCIM returns which of the users have a CIM client, too: a share in percent, evenly; 0:
+// as many as there are if nobody says.
+func withCIM(users, share int) (list []int) {
+	most := users
+	if share == 0 {
+		share, most = shareCIM, mostCIM
+	}
+	for i := range users {
+		if share*(i+100/shareCIM-firstCIM)%100 < share && len(list) < most {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// arriveCIM connects the CIM clients. Messages sent from here on are owed to them.
+func (c *Crowd) arriveCIM(ctx context.Context) error {
+	return together(ctx, len(c.cims), func(ctx context.Context, i int) error {
+		d := c.cims[i]
+		if err := errors.Join(d.register(ctx), d.Start(ctx)); err != nil {
+			return err
+		}
+		d.note(ledger.Record{Kind: ledger.Joined, CIM: true})
+		return nil
+	})
+}
+
+// Settle waits until each CIM client got an answer to a ping, but no longer than
+// cimBack. After that, no client believes that a silently lost connection is alive.
+func (c *Crowd) Settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, cimBack)
+	defer cancel()
+	_ = together(ctx, len(c.cims), func(ctx context.Context, i int) error { return c.cims[i].hear(ctx, 2) }) // the judge sees what is missing
+}

@@ -1,0 +1,137 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+)
+
+// visit connects to a node and records what the node shows until the connection ends.
+// An error is what CIM's client would break on.
+func (c *CIM) visit(life context.Context, address string, process int) error {
+	dialer := net.Dialer{Control: ethernet, Timeout: cimCall}
+	conn, err := dialer.DialContext(life, "tcp", address)
+	if err != nil {
+		return nil
+	}
+	w := newWire(conn, &c.slow, false, func(*wire) { c.hold(nil) })
+	w.hears = true
+	c.hold(w)
+	defer w.Close()
+	if life.Err() != nil { // Kill may have looked before
+		return nil
+	}
+	v := &cimVisit{CIM: c, wire: w, address: address, process: process}
+	if !v.ping(cimRequest(c.name, c.user, cimLogin)) {
+		return nil
+	}
+	v.silence = time.AfterFunc(c.idle()+cimSilence, func() { w.Close() })
+	defer v.silence.Stop()
+	defer v.leave()
+	for chunk := make([]byte, 32<<10); ; {
+		peek := max(cimPeek, time.Until(v.wrote.Add(c.idle())))
+		if err := w.SetReadDeadline(time.Now().Add(peek)); err != nil {
+			return nil
+		}
+		n, readErr := w.Read(chunk)
+		v.read = append(v.read, chunk[:n]...)
+		if err := v.takeFrames(); err != nil {
+			return err
+		}
+		switch {
+		case errors.Is(readErr, os.ErrDeadlineExceeded):
+			switch {
+			case v.ping(nil):
+			case v.deaf:
+				return nil
+			default: // what came before the end is still to be read
+				v.deaf, v.wrote = true, time.Now().Add(-c.idle())
+			}
+		case readErr == io.EOF && v.readAll():
+			c.note(ledger.Record{Kind: ledger.Ended, Process: process})
+			return nil
+		case readErr != nil:
+			return nil
+		}
+	}
+}
+
+// cimVisit is one connection of a CIM client. It is for one goroutine.
+type cimVisit struct {
+	*CIM
+	wire    *wire
+	address string
+	process int
+	silence *time.Timer // closes the connection when the node is silent
+
+	wrote time.Time   // when the last ping was sent
+	asked []time.Time // when those pings were sent that have no answer yet
+	deaf  bool        // the node takes nothing more
+	back  bool        // the node answered, so the ledger has Back
+	read  []byte      // the start of a frame whose rest is still to come
+}
+
+// ping sends first and a ping, and reports whether that worked.
+func (v *cimVisit) ping(first []byte) bool {
+	now := time.Now()
+	if _, err := v.wire.Write(append(first, cimRequest("ping", v.user, cimPing)...)); err != nil {
+		return false
+	}
+	v.wrote = now
+	v.asked = append(v.asked, now)
+	return true
+}
+
+// takeFrames takes all whole frames from what was read.
+func (v *cimVisit) takeFrames() error {
+	for frame, rest, ok := cutFrame(v.read); ok; frame, rest, ok = cutFrame(v.read) {
+		v.read = rest
+		if v.wire.state.Load() != mute {
+			v.silence.Reset(v.idle() + cimSilence)
+		}
+		f, err := readCIM(frame)
+		if err != nil {
+			return err
+		}
+		if f.cmd == cimPing {
+			v.pong()
+			continue
+		}
+		if err := v.show(f, v.process); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pong records the answer to the oldest ping without one, and with the first answer
+// that the client is connected.
+func (v *cimVisit) pong() {
+	if !v.back {
+		v.back = true
+		v.note(ledger.Record{Kind: ledger.Back, Process: v.process, Node: v.nodeAt(v.address)})
+	}
+	if len(v.asked) > 0 {
+		v.note(ledger.Record{Kind: ledger.Pinged, Process: v.process, Lasted: time.Since(v.asked[0]).Microseconds()})
+		v.asked = v.asked[1:]
+	}
+	v.pongs.Add(1)
+}
+
+// readAll reports whether the client has read everything that the node sent before it
+// closed the connection.
+func (v *cimVisit) readAll() bool {
+	return v.back && len(v.read)+len(v.asked) == 0 && !v.wire.halved.Load()
+}
+
+// leave records that the connection is gone, if the node had answered on it.
+func (v *cimVisit) leave() {
+	if v.back {
+		v.note(ledger.Record{Kind: ledger.Away, Process: v.process})
+	}
+}

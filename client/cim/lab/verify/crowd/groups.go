@@ -1,0 +1,144 @@
+package crowd
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	usersPerGroup = 8 // one group for so many users
+	wardsOf       = 2 // users whom the maker of a group adds and removes
+	groupsStream  = 1 << 32
+	changePause   = 200 * time.Millisecond // before a change is tried again
+)
+
+// groupSizes are how many members groups begin with, in turn.
+var groupSizes = []int{2, 3, 5, 8, 13, 21, 34, 55}
+
+// circle is one group before it exists. members belong to it at the start, guests may
+// join later, and its maker (the first member) adds and removes wards. All are indexes
+// of users.
+type circle struct{ members, guests, wards []int }
+
+// drawCircles returns the groups of a crowd. Nobody is in all of them, and of every
+// group somebody stays out. The same arguments give the same groups.
+func drawCircles(seed uint64, users int) []circle {
+	rng := rand.New(rand.NewPCG(seed, groupsStream))
+	circles := make([]circle, max(2, users/usersPerGroup))
+	for i := range circles {
+		all := rng.Perm(users)
+		size := min(groupSizes[i%len(groupSizes)], max(1, users/2))
+		guests := min(2+size/2, max(0, users-size-1))
+		rest := all[size+guests:]
+		circles[i] = circle{all[:size], all[size : size+guests], rest[:min(len(rest), wardsOf)]}
+	}
+	return circles
+}
+
+// found makes the groups, each by its first member, and tells everybody's orders
+// of them.
+func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) error {
+	c.groups = make([]int64, len(circles))
+	return together(ctx, len(circles), func(ctx context.Context, i int) error {
+		members := circles[i].members
+		maker := c.phoneOf(users[members[0]])
+		ids := make([]int64, 0, len(members)-1)
+		for _, user := range members[1:] {
+			ids = append(ids, users[user])
+		}
+		made, err := maker.client.CreateGroup(ctx, fmt.Sprintf("group-%d", i), ids...)
+		if err != nil {
+			return err
+		}
+		if len(made.Missing) > 0 {
+			return fmt.Errorf("%d users could not be made members of group %d", len(made.Missing), made.Group)
+		}
+		c.groups[i] = made.Group
+		for _, user := range members {
+			maker.noteChange(ledger.Asked, users[user], made.Group, ledger.Join)
+			maker.noteChange(ledger.Done, users[user], made.Group, ledger.Join)
+		}
+		return nil
+	})
+}
+
+// phoneOf returns a user's first device.
+func (c *Crowd) phoneOf(user int64) *Device {
+	for _, d := range c.devices {
+		if d.user == user {
+			return d
+		}
+	}
+	return nil
+}
+
+// Users who are in as many groups as one may be, and how many that is.
+const (
+	crowdedUsers = 3
+	crowdedMin   = 10 // of a smaller crowd there are none
+)
+
+// crowded returns how many such users the crowd has, the last ones.
+func (c Config) crowded() int {
+	if !c.Crowded || c.Users < crowdedMin {
+		return 0
+	}
+	return crowdedUsers
+}
+
+// drawCrowded returns the groups of the last users: all are in each.
+func drawCrowded(users, crowded int) []circle {
+	circles := make([]circle, proto.MaxGroups)
+	for i := range circles {
+		for k := range crowded {
+			circles[i].members = append(circles[i].members, users-crowded+k)
+		}
+	}
+	return circles
+}
+
+// change joins or leaves a group, or makes another user, again until that is done or
+// life ends: then nobody knows.
+func (t *talker) change(life context.Context, o order) {
+	group, user, change := t.groups[o.group], t.user, o.change
+	if o.ward >= 0 {
+		user = t.users[o.ward]
+	}
+	t.noteChange(ledger.Asked, user, group, change)
+	for {
+		c, _, err := t.current(life)
+		if err != nil {
+			return
+		}
+		if t.changeOnce(life, c, group, user, change) == nil {
+			t.noteChange(ledger.Done, user, group, change)
+			return
+		}
+		if !until(life, time.Now().Add(changePause)) {
+			return
+		}
+	}
+}
+
+func (t *talker) changeOnce(ctx context.Context, c *client.Client, group, user int64, change string) error {
+	switch {
+	case user != t.user && change == ledger.Leave:
+		return c.RemoveMember(ctx, group, user)
+	case user != t.user:
+		return c.AddMember(ctx, group, user)
+	case change == ledger.Leave:
+		return c.LeaveGroup(ctx, group)
+	default:
+		return c.JoinGroup(ctx, group)
+	}
+}
+
+func (d *Device) noteChange(kind ledger.Kind, user, group int64, change string) {
+	d.ledger.Write(ledger.Record{Kind: kind, User: user, Group: group, Change: change})
+}

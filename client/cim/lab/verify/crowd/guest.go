@@ -1,0 +1,24 @@
+package crowd
+
+import "context"
+
+// Guest is a device of the crowd that can be hit: one of the SDK, or another kind of
+// client. Its methods may be called concurrently.
+type Guest interface {
+	// String names the device, for people: user and device with a slash between.
+	String() string
+	// Who returns the user and the device name in the ledger.
+	Who() (user int64, device string)
+	// Restartable reports whether it keeps what it needs to be killed and started.
+	Restartable() bool
+	// Start starts its process and returns when it is connected, or ctx ends. Kill
+	// ends the process as a crash does; of one that is down it does nothing.
+	Start(ctx context.Context) error
+	Kill() error
+	// Cut closes its connection, Tear breaks it in the next frame, Mute makes it lose
+	// everything, Slow makes the device read slowly or not any more.
+	Cut()
+	Tear()
+	Mute()
+	Slow(bool)
+}

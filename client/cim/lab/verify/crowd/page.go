@@ -1,0 +1,393 @@
+package crowd
+
+import (
+	"bufio"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+)
+
+// pageDevice is the name of a device that is the page which routes serve.
+const pageDevice = "page"
+
+// Which users have the page, too: one in so many, the first of them with this index.
+const (
+	everyPage = 17
+	firstPage = 3
+	mostPages = 3
+	pagePlace = 1 << 20 // the first one's place in the crowd, behind all others
+)
+
+const (
+	pageEnd  = 10 * time.Second // for a page's process to end
+	pageLine = 1 << 20          // bytes in a line of its stdout, at most
+)
+
+// errNoNode is why there are no pages in the crowd.
+var errNoNode = errors.New("node is not in PATH")
+
+//go:embed page/*.mjs
+var tab embed.FS
+
+// Page is a user's browser tab: the page's own modules in a process of Node. It keeps
+// the browser's storage when it is killed and started. Its methods may be called
+// concurrently.
+type Page struct {
+	// Set before Start.
+	node   string // the program
+	dir    string // with the modules
+	name   string // of the account
+	user   int64
+	route  string // which served the page
+	ledger *ledger.Writer
+	orders *orders
+	users  []int64 // ids, by index
+
+	turn sync.Mutex // held while it is started or killed
+
+	// Guarded by writing, which is held while a command is written.
+	writing sync.Mutex
+	in      io.WriteCloser // nil: the process is down
+	process int            // the present one's number, or the last one's
+	up      chan struct{}  // closed while the process runs
+	ended   chan struct{}  // closed when all it said is in the ledger
+
+	// Guarded by mu.
+	mu   sync.Mutex
+	open map[string]bool // messages without an answer
+}
+
+// String names the device, for people.
+func (p *Page) String() string { return fmt.Sprintf("%d/%s", p.user, pageDevice) }
+
+// Who returns the user and the device name in the ledger.
+func (p *Page) Who() (user int64, device string) { return p.user, pageDevice }
+
+// Restartable reports true: the browser keeps its storage.
+func (p *Page) Restartable() bool { return true }
+
+// Start opens the tab and returns when it is connected, or ctx ends. Of one that is
+// open it does nothing.
+func (p *Page) Start(ctx context.Context) error {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.writing.Lock()
+	running := p.in != nil
+	p.writing.Unlock()
+	if running {
+		return nil
+	}
+	back, err := p.run()
+	if err != nil {
+		return fmt.Errorf("start %v: %w", p, err)
+	}
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("start %v: %w", p, ctx.Err()), p.kill())
+	}
+}
+
+// run starts the process. The returned channel is closed when the page is connected.
+func (p *Page) run() (back <-chan struct{}, err error) {
+	storage := filepath.Join(p.dir, "storage-"+p.name)
+	args, err := json.Marshal(map[string]string{"route": p.route, "name": p.name, "device": pageDevice, "storage": storage})
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(storage+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(p.node, filepath.Join(p.dir, "runner.mjs"), string(args))
+	cmd.Stderr = log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	connected, ended := make(chan struct{}), make(chan struct{})
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	p.process++
+	p.in, p.ended = in, ended
+	close(p.up)
+	go func() {
+		defer close(ended)
+		p.hear(cmd, out, p.process, connected)
+	}()
+	return connected, nil
+}
+
+// hear writes down what the process says until it ends.
+func (p *Page) hear(cmd *exec.Cmd, out io.Reader, process int, connected chan struct{}) {
+	lines := bufio.NewScanner(out)
+	lines.Buffer(make([]byte, 64<<10), pageLine)
+	for lines.Scan() {
+		var r ledger.Record
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			p.note(ledger.Record{Kind: ledger.Stopped, Process: process, Note: err.Error()})
+			break
+		}
+		if r.Kind == ledger.Back && connected != nil {
+			close(connected)
+			connected = nil
+		}
+		switch r.Kind {
+		case ledger.Accepted, ledger.Refused, ledger.Unknown:
+			if !p.answered(r.ID) {
+				continue // it was sent again, and answered twice
+			}
+		}
+		r.Process = process
+		p.note(r)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	if err := cmd.Wait(); err != nil {
+		p.note(ledger.Record{Kind: ledger.Stopped, Process: process, Note: "its process ended: " + err.Error()})
+	}
+	p.note(ledger.Record{Kind: ledger.Away, Process: process})
+}
+
+func (p *Page) note(r ledger.Record) {
+	r.User, r.Device = p.user, pageDevice
+	p.ledger.Write(r)
+}
+
+// answered reports whether the message had no answer yet. It has one now.
+func (p *Page) answered(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.open[id]
+	delete(p.open, id)
+	return first
+}
+
+// Kill ends the process at once, between two turns of its program. The page sends its
+// unsent messages when it is started again.
+func (p *Page) Kill() error {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	return p.kill()
+}
+
+// kill is Kill for who holds the turn.
+func (p *Page) kill() error {
+	p.writing.Lock()
+	if p.in == nil {
+		p.writing.Unlock()
+		return nil
+	}
+	ended := p.ended
+	_ = p.write(map[string]string{"do": "quit"}) // it fails if it ended by itself, which the ledger has
+	p.in, p.up = nil, make(chan struct{})
+	p.writing.Unlock()
+	select {
+	case <-ended:
+	case <-time.After(pageEnd):
+		return fmt.Errorf("end %v: it does not", p)
+	}
+	return nil
+}
+
+// Cut closes the connection, Tear breaks it in the next frame, Mute makes it lose
+// everything, Slow makes the tab read slowly.
+func (p *Page) Cut() { p.tell("cut") }
+
+// Tear is told with Cut.
+func (p *Page) Tear() { p.tell("tear") }
+
+// Mute is told with Cut.
+func (p *Page) Mute() { p.tell("mute") }
+
+// Slow is told with Cut.
+func (p *Page) Slow(slow bool) {
+	if slow {
+		p.tell("slow")
+	} else {
+		p.tell("fast")
+	}
+}
+
+func (p *Page) tell(what string) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	_ = p.write(map[string]string{"do": what}) // one that is down has no connection
+}
+
+// write writes a command. The caller holds writing.
+func (p *Page) write(command map[string]string) error {
+	if p.in == nil {
+		return os.ErrClosed
+	}
+	line, err := json.Marshal(command)
+	if err != nil {
+		return err
+	}
+	_, err = p.in.Write(append(line, '\n'))
+	return err
+}
+
+// talk types the device's orders until ctx ends. The page sends them.
+func (p *Page) talk(ctx context.Context) {
+	count := 0
+	for due := time.Now(); ; {
+		o := p.orders.next()
+		due = due.Add(o.wait)
+		if !until(ctx, due) {
+			return
+		}
+		for _, text := range o.texts {
+			count++
+			r := ledger.Record{Kind: ledger.Sent, ID: fmt.Sprintf("%s-%d", pageDevice, count), Group: ledger.Everyone, Text: text}
+			to := "everyone"
+			if o.peer >= 0 {
+				r.Group, r.To = 0, p.users[o.peer]
+				to = strconv.FormatInt(r.To, 10)
+			}
+			if !p.say(ctx, r, to) {
+				return
+			}
+		}
+	}
+}
+
+// say types one text into an open tab, and reports false if ctx ends first.
+func (p *Page) say(ctx context.Context, r ledger.Record, to string) bool {
+	for {
+		p.writing.Lock()
+		if p.in != nil {
+			break
+		}
+		up := p.up
+		p.writing.Unlock()
+		select {
+		case <-up:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	defer p.writing.Unlock()
+	p.mu.Lock()
+	p.open[r.ID] = true
+	p.mu.Unlock()
+	r.Process = p.process
+	p.note(r)
+	if err := p.write(map[string]string{"say": r.Text, "to": to, "id": r.ID}); err != nil && p.answered(r.ID) {
+		p.note(ledger.Record{Kind: ledger.Unknown, ID: r.ID, Note: err.Error()})
+	}
+	return true
+}
+
+// addPages adds the pages, if this machine can run them; else it says in the ledger
+// why not.
+func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) error {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		config.Ledger.Write(ledger.Record{Kind: ledger.LeftOut, Fault: "devices of the page", Note: errNoNode.Error()})
+		return nil
+	}
+	dir, err := filepath.Abs(filepath.Join(config.Dir, "page"))
+	if err != nil {
+		return err
+	}
+	if err := fetchPage(ctx, config.Routes[0], dir); err != nil {
+		return err
+	}
+	for i := firstPage; i < len(users) && len(c.pages) < mostPages; i += everyPage {
+		n := len(c.pages)
+		c.pages = append(c.pages, &Page{
+			node: node, dir: dir, name: userName(i), user: users[i], route: config.Routes[n%len(config.Routes)], ledger: config.Ledger,
+			orders: newOrders(config.Seed, pagePlace+n, i, len(users), 0), users: users,
+			up: make(chan struct{}), open: make(map[string]bool),
+		})
+	}
+	return nil
+}
+
+// imported is how one module of the page names another.
+var imported = regexp.MustCompile(`from "\./([a-z]+\.js)"`)
+
+// fetchPage puts the modules that the route serves into a folder, chat.js and what it
+// needs, and what runs them beside them.
+func fetchPage(ctx context.Context, route, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	files := map[string][]byte{"package.json": []byte(`{"type": "module"}`)}
+	for todo := []string{"chat.js"}; len(todo) > 0; todo = todo[1:] {
+		if files[todo[0]] != nil {
+			continue
+		}
+		body, err := fetchFile(ctx, route+"/web/"+todo[0])
+		if err != nil {
+			return fmt.Errorf("fetch the page: %w", err)
+		}
+		files[todo[0]] = body
+		for _, name := range imported.FindAllSubmatch(body, -1) {
+			todo = append(todo, string(name[1]))
+		}
+	}
+	for _, name := range []string{"browser.mjs", "runner.mjs"} {
+		body, err := tab.ReadFile("page/" + name)
+		if err != nil {
+			return err
+		}
+		files[name] = body
+	}
+	for name, body := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fetchFile(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", url, answer.Status)
+	}
+	return io.ReadAll(answer.Body)
+}
+
+// arrivePages opens the tabs.
+func (c *Crowd) arrivePages(ctx context.Context) error {
+	return together(ctx, len(c.pages), func(ctx context.Context, i int) error {
+		p := c.pages[i]
+		if err := p.Start(ctx); err != nil {
+			return err
+		}
+		p.note(ledger.Record{Kind: ledger.Joined})
+		return nil
+	})
+}

@@ -1,0 +1,235 @@
+package crowd
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+)
+
+// The mix of what a device sends, in percent of its orders.
+const (
+	toEveryone = 8
+	toGroups   = 30
+	outsiders  = 4  // of those: to a group that the user is not in, which is refused
+	changes    = 3  // no message: the user joins a group or leaves it
+	bursts     = 10 // many messages at once, without waiting for an answer
+	impatient  = 6  // gives up soon, and half of those send it again
+	floods     = 1  // more, to one user, than a node keeps for a slow reader
+	longTexts  = 4
+	delayed    = 8  // left with the servers for a while; not those to groups
+	takenBack  = 35 // of those, some too late
+)
+
+const (
+	flood       = 30
+	floodText   = 14 << 10 // bytes; a node keeps 256 KiB for a connection
+	mostBurst   = 20
+	longestText = 6 << 10 // bytes
+	usualText   = 160
+	patience    = 1500 * time.Millisecond // of the impatient, at most
+
+	shortestDelay = 200 * time.Millisecond
+	longestDelay  = 9 * time.Second
+)
+
+// order is what a device is to send next.
+type order struct {
+	wait     time.Duration // since the order before
+	peer     int           // index of the user it is to; -1: everyone
+	group    int           // index of the group it is to, or that changes; -1: none
+	change   string        // ledger.Join or ledger.Leave; empty: texts are to be sent
+	ward     int           // index of the user who is made to; -1: the one whose order it is
+	texts    []string
+	patience time.Duration // zero: wait for the answer as long as it takes
+	again    bool          // send it again after giving up
+	delay    time.Duration // zero: sent at once
+	takeBack time.Duration // cancel it after that; zero: no
+}
+
+// peerSteps are how far away in the crowd those are to whom a user writes: few, so
+// that conversations have an order to lose.
+var peerSteps = []int{1, 2, 7, 31}
+
+// orders draws what one device sends.
+type orders struct {
+	rng   *rand.Rand
+	pace  time.Duration // mean time between two messages
+	peers []int         // users it writes to
+	user  int           // index
+	name  string        // begins every text
+
+	changes bool         // this device joins and leaves for its user
+	groups  []int        // that the user is in, or may join
+	in      map[int]bool // of those, where the user is now, as far as this device knows
+	count   int          // texts so far
+
+	wards  []ward // whom this user adds and removes, as the group's creator
+	belong map[ward]bool
+}
+
+// ward is a user who joins and leaves a group by its maker's hand alone; by index.
+type ward struct{ group, user int }
+
+// newOrders returns the orders of the device at a place of the crowd, whose user
+// is user of users. The same arguments give the same orders.
+func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders {
+	o := &orders{
+		rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, user: user, name: fmt.Sprintf("%d", place),
+		in: make(map[int]bool), belong: make(map[ward]bool),
+	}
+	for _, step := range peerSteps {
+		if peer := (user + step) % users; peer != user {
+			o.peers = append(o.peers, peer)
+		}
+	}
+	return o
+}
+
+// meet tells which groups there are. With changes the device joins and leaves.
+func (o *orders) meet(circles []circle, changes bool) {
+	o.changes = changes
+	for i, c := range circles {
+		member := slices.Contains(c.members, o.user)
+		if member || slices.Contains(c.guests, o.user) {
+			o.groups = append(o.groups, i)
+			o.in[i] = member
+		}
+	}
+}
+
+// made tells which groups the user made: the first member of each did.
+func (o *orders) made(circles []circle) {
+	for i, c := range circles {
+		if c.members[0] != o.user {
+			continue
+		}
+		for _, user := range c.wards {
+			o.wards = append(o.wards, ward{i, user})
+		}
+	}
+}
+
+// next draws what the user does next. The draws come in a fixed order, so that a seed
+// names one course of events.
+func (o *orders) next() order {
+	if o.changes && len(o.groups) > 0 && o.percent(changes) {
+		return o.nextChange()
+	}
+	if len(o.wards) > 0 && o.percent(changes) {
+		return o.nextWard()
+	}
+	n, flooding := 1, o.percent(floods)
+	switch {
+	case flooding:
+		n = flood
+	case o.percent(bursts):
+		n = 2 + o.rng.IntN(mostBurst-1)
+	}
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace) * float64(n)), peer: -1, group: -1}
+	o.address(&next, flooding)
+	if n == 1 {
+		o.temper(&next)
+	}
+	for range n {
+		if flooding {
+			next.texts = append(next.texts, o.text(floodText))
+		} else {
+			next.texts = append(next.texts, o.text(o.length()))
+		}
+	}
+	return next
+}
+
+// address draws the receiver of next: a group, a peer, or everyone.
+func (o *orders) address(next *order, flooding bool) {
+	if !flooding && o.percent(toGroups) {
+		next.group = o.pickGroup(!o.percent(outsiders))
+	}
+	if next.group < 0 && (flooding || !o.percent(toEveryone)) {
+		next.peer = o.peers[o.rng.IntN(len(o.peers))]
+	}
+}
+
+// temper draws whether a single message is delayed, and perhaps cancelled, or has an
+// impatient sender.
+func (o *orders) temper(next *order) {
+	switch {
+	case next.group < 0 && o.percent(delayed):
+		next.delay = shortestDelay + time.Duration(o.rng.Int64N(int64(longestDelay-shortestDelay)))
+		if o.percent(takenBack) {
+			next.takeBack = 1 + time.Duration(o.rng.Int64N(int64(next.delay)*5/4)) // too late at times
+		}
+	case o.percent(impatient):
+		next.patience = time.Duration(1 + o.rng.Int64N(int64(patience)))
+		next.again = o.percent(50)
+	}
+}
+
+// nextChange is a joining or a leaving of one of the user's groups.
+func (o *orders) nextChange() order {
+	group := o.groups[o.rng.IntN(len(o.groups))]
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: group, change: ledger.Join, ward: -1}
+	if o.in[group] {
+		next.change = ledger.Leave
+	}
+	o.in[group] = !o.in[group]
+	return next
+}
+
+// nextWard adds or removes somebody.
+func (o *orders) nextWard() order {
+	w := o.wards[o.rng.IntN(len(o.wards))]
+	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: w.group, change: ledger.Join, ward: w.user}
+	if o.belong[w] {
+		next.change = ledger.Leave
+	}
+	o.belong[w] = !o.belong[w]
+	return next
+}
+
+// pickGroup returns one of the groups that the user is in, or of those that the user may
+// join and is not in; -1: there is none.
+func (o *orders) pickGroup(in bool) int {
+	var list []int
+	for _, group := range o.groups {
+		if o.in[group] == in {
+			list = append(list, group)
+		}
+	}
+	if len(list) == 0 {
+		return -1
+	}
+	return list[o.rng.IntN(len(list))]
+}
+
+func (o *orders) percent(p int) bool { return o.rng.IntN(100) < p }
+
+func (o *orders) length() int {
+	if o.percent(longTexts) {
+		return o.rng.IntN(longestText)
+	}
+	return o.rng.IntN(usualText)
+}
+
+// text is one that no other device sends, and this one no second time.
+func (o *orders) text(length int) string {
+	o.count++
+	return fmt.Sprintf("%s.%d %s", o.name, o.count, strings.Repeat(string(rune('a'+o.rng.IntN(26))), length))
+}
+
+// until waits until at, and reports false if ctx ends before.
+func until(ctx context.Context, at time.Time) bool {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}

@@ -1,0 +1,73 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	// twinTime is how long a twin may take to connect.
+	twinTime = 30 * time.Second
+	// outliveTime is how long a twin may live on once the device is back. After that
+	// the device is started once more, because a twin without a connection could
+	// displace it in turn.
+	outliveTime = 10 * time.Second
+)
+
+// Twin starts a second client under the device's name, which records nothing. The
+// returned function ends that: it starts the device again, which displaces the twin. It
+// fails if the twin does not learn of that in time, and may be called again.
+func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
+	d.twins.Add(1)
+	config := d.config
+	config.Dial, config.History = nil, nil
+	var twin *client.Client
+	connected := make(chan error, 1)
+	connecting, cancel := context.WithTimeout(ctx, twinTime)
+	go func() {
+		var err error
+		twin, err = client.Connect(connecting, config)
+		cancel()
+		connected <- err
+	}()
+	return func(ctx context.Context) error {
+		failed := <-connected
+		connected <- failed
+		if err := errors.Join(d.Kill(), d.Start(ctx)); err != nil {
+			return err
+		}
+		if failed == nil {
+			if err := d.outlive(ctx, twin); err != nil {
+				return err
+			}
+			twin.Close() // its error is always nil
+		}
+		d.twins.Add(-1)
+		return nil
+	}
+}
+
+// outlive waits until the twin was told that it is displaced.
+func (d *Device) outlive(ctx context.Context, twin *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, outliveTime)
+	defer cancel()
+	for twin.Err() == nil {
+		if !until(ctx, time.Now().Add(50*time.Millisecond)) {
+			return fmt.Errorf("the twin of %v was not displaced within %v", d, outliveTime)
+		}
+	}
+	if err := twin.Err(); !displaced(err) {
+		return fmt.Errorf("the twin of %v: %w", d, err)
+	}
+	return nil
+}
+
+func displaced(err error) bool {
+	var why *proto.Error
+	return errors.As(err, &why) && why.Code == proto.Replaced
+}

@@ -1,0 +1,135 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"time"
+)
+
+type lossyNet struct{}
+
+func (lossyNet) Name() string { return "lossy-net" }
+func (lossyNet) Story() string {
+	return "packets from and to a node and a route are lost, late, out of order and few: of clients, calls and gossip"
+}
+func (lossyNet) Hits() Class { return Link }
+func (lossyNet) Missing(w *World) string {
+	if w.noNetwork != "" {
+		return w.noNetwork
+	}
+	// Whether it works here shows when it is done: the system may lack the device,
+	// or not let a container have one.
+	device, err := openLink(context.Background())
+	if err != nil {
+		return err.Error()
+	}
+	_ = device.Close() // nothing went through it
+	return ""
+}
+func (lossyNet) Rhythm() Rhythm {
+	return Rhythm{Every: Span{12 * time.Second, 25 * time.Second}, Lasts: Span{3 * time.Second, 8 * time.Second}}
+}
+
+func (lossyNet) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
+	line := newLine(s.Roll)
+	node := w.seats[line.rng.IntN(len(w.seats))].current()
+	routes := w.cluster.RouteURLs()
+	route, err := url.Parse(routes[line.rng.IntN(len(routes))])
+	if err != nil {
+		return Wound{}, fmt.Errorf("address of a route: %w", err)
+	}
+	divert, err := linkRules(node.Gossip, node.Gossip, node.Client, node.HTTP, route.Host)
+	if err != nil {
+		return Wound{}, err
+	}
+	device, err := openLink(ctx)
+	if err != nil {
+		return Wound{}, err
+	}
+	stop := during(ctx, func(ctx context.Context) error { return carry(ctx, device, line) })
+	// Packets under way are lost with the link.
+	heal := func(ctx context.Context) error {
+		return errors.Join(ip(ctx, "rule", "flush", "table", linkTable), stop(ctx))
+	}
+	for _, rule := range divert {
+		if err := ip(ctx, append([]string{"rule", "add"}, rule...)...); err != nil {
+			return Wound{}, errors.Join(err, heal(ctx))
+		}
+	}
+	return Wound{What: fmt.Sprintf("%s and %s behind a bad link (%v)", node.ID, route.Host, line), Heal: heal}, nil
+}
+
+// linkTable is the routing table that leads into the link: this network has no other
+// of its own.
+const linkTable = "7"
+
+// linkRules are the rules that lead what is sent from and to addresses into the link,
+// packets of the first and connections of the others. They hold for what is sent
+// here (iif lo), not for what comes out of the link, and stand behind those of
+// gossip-cut.
+func linkRules(packets string, connections ...string) (rules [][]string, err error) {
+	add := func(protocol, address string) {
+		_, port, failed := net.SplitHostPort(address)
+		err = errors.Join(err, failed)
+		for _, end := range []string{"sport", "dport"} {
+			rules = append(rules, []string{"pref", "2", "iif", "lo", "ipproto", protocol, end, port, "lookup", linkTable})
+		}
+	}
+	add("udp", packets)
+	for _, address := range connections {
+		add("tcp", address)
+	}
+	return rules, err
+}
+
+// line is what a bad link does to packets, which follows from its seed and from when
+// they come.
+type line struct {
+	rng   *rand.Rand
+	loss  float64 // of 1
+	delay Span    // each packet's own: so they overtake each other
+	rate  int     // bytes per second, of both directions together
+
+	free time.Time // when it has sent what it took
+}
+
+// longestQueue is what the line takes ahead of its rate; more is lost, as in a router
+// whose buffer is full.
+const longestQueue = 300 * time.Millisecond
+
+// newLine draws a line: between a distant one and one that people complain about.
+func newLine(seed uint64) *line {
+	rng := rand.New(rand.NewPCG(seed, hash("line")))
+	shortest := Span{20 * time.Millisecond, 80 * time.Millisecond}.draw(rng)
+	return &line{
+		rng:   rng,
+		loss:  0.05 + 0.15*rng.Float64(),
+		delay: Span{shortest, shortest + Span{20 * time.Millisecond, 120 * time.Millisecond}.draw(rng)},
+		rate:  (32 + rng.IntN(225)) << 10,
+	}
+}
+
+func (l *line) String() string {
+	ms := time.Millisecond
+	return fmt.Sprintf("%.0f %% lost, %v to %v late, %d kB/s",
+		100*l.loss, l.delay.Min.Round(ms), l.delay.Max.Round(ms), l.rate>>10)
+}
+
+// take returns when a packet of a size in bytes that comes now arrives; false: it is
+// lost.
+func (l *line) take(now time.Time, size int) (arrives time.Time, ok bool) {
+	lost, late := l.rng.Float64() < l.loss, l.delay.draw(l.rng)
+	begins := now
+	if l.free.After(now) {
+		begins = l.free
+	}
+	if lost || begins.Sub(now) > longestQueue {
+		return time.Time{}, false
+	}
+	l.free = begins.Add(time.Duration(size) * time.Second / time.Duration(l.rate))
+	return l.free.Add(late), true
+}

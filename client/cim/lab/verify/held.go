@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto"
+)
+
+// askTime is how long a process may take to tell what it holds.
+const askTime = 10 * time.Second
+
+// noteHeld writes down what each process of the cluster holds, by its metrics. A
+// function has none.
+func noteHeld(ctx context.Context, cluster *up.Cluster, book *ledger.Writer) error {
+	processes := cluster.Routes()
+	for _, n := range cluster.Nodes() {
+		if n.Running() {
+			processes = append(processes, n.Process)
+		}
+	}
+	for _, p := range processes {
+		held, err := heldBy(ctx, p)
+		if err != nil {
+			return fmt.Errorf("ask what %s holds: %w", p.Name, err)
+		}
+		book.Write(ledger.Record{Kind: ledger.Process, Held: held})
+	}
+	return nil
+}
+
+func heldBy(ctx context.Context, p *up.Process) (*ledger.Held, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+proto.PathMetrics, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers %s", answer.Status)
+	}
+	held := &ledger.Held{Name: p.Name}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		n, _ := strconv.ParseFloat(value, 64) // other lines have other values
+		switch name {
+		case "go_goroutines":
+			held.Goroutines = int(n)
+		case "go_memstats_heap_alloc_bytes":
+			held.Memory = int64(n)
+		}
+	}
+	return held, lines.Err()
+}

@@ -1,0 +1,131 @@
+package ledger
+
+import "strings"
+
+// stands takes in that an entry stands in a log in the end.
+func (j *Judge) stands(r Record) {
+	m := j.find(r.From, r.ID, r.Text)
+	if m == nil && r.Change != "" {
+		return // shown to no device: all members may have left
+	}
+	if m == nil || !m.standsAs(r) {
+		j.verdict.violate("invented", "%s of %d stands at %v, which was not sent so", r.ID, r.From, r.At)
+		return
+	}
+	l := log{group: r.Group}
+	if r.Group == 0 {
+		l.owner = r.User
+	}
+	j.audit(l, m, *r.At)
+	view := j.logs[l]
+	if view == nil {
+		return
+	}
+	if k, taken := view.at[*r.At]; taken && k != m.key && !j.mayReplace(j.messages[k], m) {
+		j.verdict.violate("disagree", "%v stands at %v, where a device was shown %s of %d", m, r.At, k.id, k.from)
+	}
+}
+
+// standsAs reports whether the record of an entry in a log is about m as it was sent.
+func (m *message) standsAs(r Record) bool {
+	return r.At != nil && m.to == r.To && m.group == r.Group && m.change == r.Change
+}
+
+// audit notes that m stands at a place of a log in the end, and judges whether it may.
+func (j *Judge) audit(l log, m *message, at Place) {
+	audit := j.audited[l]
+	if audit == nil {
+		audit = newLogView()
+		j.audited[l] = audit
+	}
+	first, twice := audit.places[m.key]
+	audit.at[at], audit.places[m.key] = m.key, at
+	switch {
+	case twice && (j.upheld || m.doubt):
+		j.verdict.Doubled++
+	case twice:
+		j.verdict.violate("doubled", "%v stands at %v and at %v", m, first, at)
+	case m.refused:
+		j.verdict.violate("refused", "%v stands at %v, and its sender was told that it was not sent", m, at)
+	}
+}
+
+// move is a message that one device was shown at a place and another one at
+// another.
+type move struct {
+	reader *reader
+	*message
+	first, then Place
+}
+
+// judgeMoves judges messages that were shown at two places. A message that stands in the
+// log twice is shown at the second place to a reader who may not see the first. If the
+// store lost that log, nobody can look it up any more: then a message that may stand
+// twice is let pass.
+func (v *Verdict) judgeMoves(j *Judge) {
+	for _, m := range j.moves {
+		audit := j.audited[logOf(m.reader, m.group)]
+		if audit != nil && audit.at[m.first] == m.key && audit.at[m.then] == m.key {
+			continue
+		}
+		lost := audit == nil || !audit.has(m.then.Epoch)
+		if lost && (j.upheld || m.doubt) {
+			continue
+		}
+		v.violate("disagree", "%v was shown %v at %v, another device at %v", m.reader, m.message, m.then, m.first)
+	}
+}
+
+// has reports whether the log has an entry of the epoch.
+func (l *logView) has(epoch string) bool {
+	for at := range l.at {
+		if at.Epoch == epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeTold judges the places that senders were told: no two messages stand at one,
+// nor does one stand where another was shown or stands in the end.
+func (v *Verdict) judgeTold(j *Judge) {
+	told := make(map[log]map[Place]key)
+	for _, m := range j.order {
+		if m.told == nil || m.accepted == 0 || m.delay > 0 { // scheduled is nowhere yet
+			continue
+		}
+		l := log{group: m.told.Log}
+		if l.group == 0 {
+			l.owner = m.from
+		}
+		if told[l] == nil {
+			told[l] = make(map[Place]key)
+		}
+		others := []map[Place]key{told[l]}
+		for _, view := range []*logView{j.logs[l], j.audited[l]} {
+			if view != nil {
+				others = append(others, view.at)
+			}
+		}
+		for _, at := range others {
+			k, taken := at[*m.told]
+			if other := j.messages[k]; taken && other != m && !j.mayReplace(m, other) && !j.mayReplace(other, m) {
+				v.violate("disagree", "its sender was told that %v stands at %v, where %v does", m, m.told, other)
+				break
+			}
+		}
+		told[l][*m.told] = m.key
+	}
+}
+
+// holds reports whether, during a fault, a process may hold a message and store it
+// after the sender sent it again another way. Only then a message may stand in a log
+// twice. A store that refuses or is gone holds nothing; one that stands still holds the
+// commands that it received.
+func holds(fault string) bool {
+	switch fault {
+	case "store-full", "store-readonly", "store-empty", "store-older":
+		return false
+	}
+	return !strings.HasPrefix(fault, "redis")
+}

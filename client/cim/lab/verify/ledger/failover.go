@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// failover is a primary of the store that was lost, with what no replica had; or a
+// store that came back older, or empty.
+type failover struct {
+	at    int64  // us, when it was gone
+	tail  int64  // us before that, of which anything may be lost
+	empty bool   // all was: the logs have begun anew, in other epochs
+	skews []skew // of the store's clock before that
+}
+
+// lose takes in that a primary was lost, or the store's data. Where senders are told "accepted" only
+// once replicas have a message, nothing may be lost with it.
+func (j *Judge) lose(r Record) {
+	if j.forgot == 0 && (r.Empty || r.Restored || r.Tail > 0) {
+		j.forgot = r.Time
+	}
+	switch {
+	case r.Empty:
+		j.verdict.Emptied++
+		j.failovers = append(j.failovers, failover{r.Time, math.MaxInt64 / 2, true, slices.Clone(j.skews)})
+	case r.Restored:
+		j.verdict.SetBack++
+		j.failovers = append(j.failovers, failover{r.Time, r.Tail, false, slices.Clone(j.skews)})
+	case r.Tail > 0:
+		j.verdict.Failovers++
+		if j.verdict.Ack != AckReplica {
+			j.failovers = append(j.failovers, failover{r.Time, r.Tail, false, slices.Clone(j.skews)})
+		}
+	}
+}
+
+// mayTake reports whether the message may have stood on the lost primary alone. It was
+// sent before the primary was gone, and its sender got the answer within the tail, or
+// never.
+func (f failover) mayTake(m *message) bool {
+	if m.delay > 0 && (m.due() <= f.at || f.early(m)) && m.dueLast()+firing >= f.at-f.tail {
+		return true
+	}
+	return m.sent <= f.at && (m.accepted == 0 || m.accepted >= f.at-f.tail)
+}
+
+// early reports whether a delayed message may have been sent before its time within the
+// tail, by a clock of the store that was ahead then.
+func (f failover) early(m *message) bool {
+	return slices.ContainsFunc(f.skews, func(s skew) bool { return s.to == 0 || s.to+firing >= max(m.sent, f.at-f.tail) })
+}
+
+// mayFollow reports whether the message may have been stored after the failover. A
+// joining or leaving that was lost is made again under its name.
+func (f failover) mayFollow(m *message) bool {
+	if m.change != "" && f.mayTake(m) {
+		return true
+	}
+	if m.delay > 0 && m.accepted != 0 {
+		return m.dueLast()+firing >= f.at
+	}
+	return m.accepted == 0 || m.accepted >= f.at
+}
+
+// mayBeLost reports whether some primary may have taken the message with it.
+func (j *Judge) mayBeLost(m *message) bool {
+	for _, f := range j.failovers {
+		if f.mayTake(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// lostItsPlace reports whether some primary may have taken the group's message with it,
+// and the log does not have it in the end where it was. Numbers of what was lost are
+// given again, so that they tell nothing of who was a member there.
+func (j *Judge) lostItsPlace(m *message) bool {
+	if !j.mayBeLost(m) {
+		return false
+	}
+	audit := j.audited[log{group: m.group}]
+	return audit == nil || !slices.ContainsFunc(j.placesOf(m), func(at Place) bool { return audit.at[at] == m.key })
+}
+
+// goneBefore reports whether the message may have been stored and lost before its
+// sender was told that it was not sent. That is so if the store lost something between
+// the first try and that answer, and the log does not have the message in the end.
+func (j *Judge) goneBefore(reader *reader, m *message) bool {
+	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
+		if _, stands := audit.places[m.key]; stands {
+			return false
+		}
+	}
+	return slices.ContainsFunc(j.failovers, func(f failover) bool { return m.sent <= f.at && f.at <= m.answered })
+}
+
+// mayReplace reports whether b may stand where a stood before a failover.
+func (j *Judge) mayReplace(a, b *message) bool {
+	for _, f := range j.failovers {
+		if !f.empty && f.mayTake(a) && f.mayFollow(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// standing is a message and where a device was shown it.
+type standing struct {
+	*message
+	at Place
+}
+
+// rewind takes back what the device was shown of a log from a place on, if a
+// failover may have taken all of that and m may stand there instead.
+func (j *Judge) rewind(reader *reader, m *message, at Place) bool {
+	trail := reader.trail[at.Log]
+	n := len(trail)
+	for n > 0 && trail[n-1].at.Epoch == at.Epoch && trail[n-1].at.Number >= at.Number {
+		n--
+		if !j.mayReplace(trail[n].message, m) {
+			return false
+		}
+	}
+	reader.trail[at.Log] = trail[:n]
+	return true
+}
+
+// judgeLogs compares the logs that the devices have at the end, without what was
+// taken back: every place of a log has one message, for all who were shown it.
+func (j *Judge) judgeLogs(v *Verdict) {
+	type spot struct {
+		log
+		Place
+	}
+	final := make(map[spot]*message)
+	logs := make(map[log]bool)
+	for _, reader := range j.readers {
+		for group, trail := range reader.trail {
+			l := logOf(reader, group)
+			logs[l] = true
+			for _, s := range trail {
+				at := spot{l, s.at}
+				if other := final[at]; other != nil && other != s.message && !j.mayBeLost(other) && !j.mayBeLost(s.message) {
+					v.violate("disagree", "at the end %v has %v at %v, another device has %s", reader, s.message, s.at, other.id)
+				}
+				final[at] = s.message
+			}
+		}
+	}
+	v.Logs = len(logs)
+}
+
+// takeLost notes that the reader was not shown m, and reports true if that is so
+// because m was lost with a primary.
+func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
+	if !j.mayBeLost(m) {
+		return false
+	}
+	if !lost[m] {
+		lost[m] = true
+		if m.accepted != 0 {
+			v.LostWithPrimary++
+		}
+		if m.shown > 0 {
+			v.LostSeen++
+		}
+	}
+	return true
+}
+
+// lost says in a line what went with the primaries.
+func (v *Verdict) lost() string {
+	return fmt.Sprintf("%d of what was accepted, in %d failovers, %d times set back, %d times emptied; %d were shown to some",
+		v.LostWithPrimary, v.Failovers, v.SetBack, v.Emptied, v.LostSeen)
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+)
+
+// finally takes in what the store has in the end.
+func (j *Judge) finally(r Record) {
+	switch r.Kind {
+	case Session:
+		j.sessions = append(j.sessions, r)
+	case Cursor:
+		j.cursors = append(j.cursors, r)
+	case Intent:
+		j.intents = append(j.intents, r)
+	case Leased:
+		j.leases = append(j.leases, r)
+	case Waits:
+		m := j.messages[key{r.User, r.ID}]
+		if m != nil && m.dueLast()+firing < r.Time && !j.adrift(m) && !j.mayBeLost(m) {
+			j.verdict.violate("left over", "%v waits still, %v behind its time", m, micros(r.Time-m.dueLast()))
+		}
+	}
+}
+
+// judgeSessions judges the live sessions of the end: one for each device that is
+// connected, at its node, and none for anybody else.
+func (v *Verdict) judgeSessions(j *Judge) {
+	if len(j.sessions) == 0 || j.cut != "" {
+		return // nobody looked
+	}
+	live := make(map[device]bool)
+	for _, s := range j.sessions {
+		d := device{s.User, s.Device}
+		reader := j.devices[d]
+		switch _, out := j.loggedOut[d]; {
+		case out, reader != nil && reader.away == math.MaxInt64:
+			v.violate("ghost", "%v has a session at %s, and no connection", d, s.Node)
+		case live[d]:
+			v.violate("ghost", "%v has two sessions", d)
+		case reader != nil && reader.cim == nil && reader.nodeAt(s.Time) != s.Node:
+			v.violate("ghost", "%v has a session at %s, and is connected to %s", d, s.Node, reader.nodeAt(s.Time))
+		}
+		live[d] = true
+	}
+	for _, reader := range slices.Concat(j.readers, j.cims) {
+		if !live[reader.device] && reader.away != math.MaxInt64 {
+			v.violate("no session", "%v is connected to %s, and the store does not know", reader, reader.nodeAt(math.MaxInt64))
+		}
+	}
+}
+
+// nodeAt returns the node to which the device had connected last by a time in us. The
+// nodes drain when a run stops, after the store was read.
+func (r *reader) nodeAt(at int64) (node string) {
+	for _, visit := range r.visits {
+		if visit.from <= at {
+			node = visit.node
+		}
+	}
+	return node
+}

@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"cmp"
+	"math"
+)
+
+// judgeNowhere judges whether what was shown to anybody, or was accepted, stands in
+// its log in the end, whatever its sender was told.
+func (v *Verdict) judgeNowhere(j *Judge) {
+	if j.quiet == 0 || j.cut != "" || len(j.audited) == 0 {
+		return // the logs were not read
+	}
+	for _, reader := range j.readers {
+		for _, m := range reader.shown {
+			if m.change != "" {
+				continue
+			}
+			place := j.view(reader, m.group).places[m.key]
+			if !j.standsIn(logOf(reader, m.group), m.message, place.Number) {
+				v.violate("nowhere", "%v was shown %v at %v, and it is in no log", reader, m.message, place)
+			}
+		}
+	}
+	for _, m := range j.order {
+		if j.promisedAs(m) && !m.inGroup() && !j.adrift(m) && !j.pending(m) && !j.standsIn(log{m.to, m.group}, m, math.MaxInt64) {
+			v.violate("nowhere", "%v was accepted, and it is in no log", m)
+		}
+	}
+}
+
+// standsIn reports whether the message stands in a log in the end, or may have stood
+// there at a number. Logs are trimmed, a store may lose entries, and a group's log was
+// read by a member, from the joining on.
+func (j *Judge) standsIn(l log, m *message, number int64) bool {
+	audit := j.audited[l]
+	if audit == nil || j.mayBeLost(m) {
+		return true
+	}
+	if _, stands := audit.places[m.key]; stands {
+		return true
+	}
+	return number < audit.first() && (m.inGroup() || j.full(audit)) || number == math.MaxInt64 && j.full(audit)
+}
+
+// usualKeep is how many entries a log keeps at most, if the run does not say.
+const usualKeep = 10_000
+
+// full reports whether a log has as many entries as it keeps, so that it is trimmed.
+func (j *Judge) full(audit *logView) bool { return len(audit.at) >= cmp.Or(j.keep, usualKeep) }
+
+// first returns the lowest number of what stands in the log.
+func (v *logView) first() int64 {
+	first := int64(math.MaxInt64)
+	for place := range v.at {
+		first = min(first, place.Number)
+	}
+	return first
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/cim-route/routeserver"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// runPassword is `cim password NAME`: an operator gives an account another password, and
+// ends all its sessions. It works on the store, which nodes have no access to. The
+// password comes from the terminal or the standard input, and is in no process list.
+func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
+	fs := flag.NewFlagSet("cim password", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var at routeserver.Flags
+	at.RegisterStore(fs)
+	words, err := process.ParseWords(fs, "NAME", args)
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return fmt.Errorf("%w: want cim password NAME; the password comes from the terminal or the standard input", process.ErrUsage)
+	}
+	cfg, err := at.StoreConfig()
+	if err != nil {
+		return err
+	}
+	store, err := record.Dial(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("-redis: %w", err)
+	}
+	defer store.Close()
+	account, err := store.AccountByName(ctx, words[0])
+	if errors.Is(err, record.ErrNoUser) {
+		return fmt.Errorf("there is no account %q", words[0])
+	}
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(os.Stdin)
+	if err != nil {
+		return err
+	}
+	return resetPassword(ctx, store, account, password, os.Stdout)
+}
+
+// resetPassword sets the password first. So whoever logs in by the old one meanwhile is
+// logged out, or refused.
+func resetPassword(ctx context.Context, store *record.Store, account record.Account, password string, out io.Writer) error {
+	if err := store.SetCredential(ctx, account, identity.HashPassword(password)); err != nil {
+		return err
+	}
+	live, err := store.EndSessions(ctx, account.User, record.Revoking{}, nil)
+	if err != nil {
+		return fmt.Errorf("the password was changed, and sessions go on; run it again: %w", err)
+	}
+	fmt.Fprintf(out, "%s (%d) has a new password. All tokens are void. %d connections close within half a minute.\n",
+		account.Name, account.User, len(live))
+	return nil
+}
+
+// newPassword asks twice in a terminal, and else reads one line.
+func newPassword(in *os.File) (string, error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read password: %w", err)
+		}
+		line = strings.TrimRight(line, "\r\n")
+		return line, check.NewPassword(line)
+	}
+	first, err := ask("new password: ")
+	if err != nil {
+		return "", err
+	}
+	again, err := ask("new password again: ")
+	if err != nil {
+		return "", err
+	}
+	if first != again {
+		return "", errors.New("the passwords differ, nothing was changed")
+	}
+	return first, check.NewPassword(first)
+}

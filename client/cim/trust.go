@@ -1,0 +1,41 @@
+package main
+
+import (
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"net/http"
+
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile"
+)
+
+// trust is whose certificates a command accepts.
+type trust struct{ file string }
+
+func (t *trust) register(fs *flag.FlagSet) {
+	fs.StringVar(&t.file, "tls-ca", "", "`file` with the certificates of authorities that certificates of routes and nodes may come from;\nempty: those of the system")
+}
+
+// roots returns the authorities; nil: those of the system.
+func (t *trust) roots() (*x509.CertPool, error) {
+	if t.file == "" {
+		return nil, nil
+	}
+	pool, err := tlsfile.Roots(t.file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: -tls-ca: %w", process.ErrUsage, err)
+	}
+	return pool, nil
+}
+
+// client returns a client of HTTP.
+func (t *trust) client() (*http.Client, error) {
+	config, err := tlsfile.Client(t.file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: -tls-ca: %w", process.ErrUsage, err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	return &http.Client{Transport: transport}, nil
+}

@@ -1,0 +1,72 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Connect logs in and blocks until the first connection is live. It retries while
+// that may help. It returns an error if ctx ends before that, or at once for a
+// reason that a retry cannot change; such an error wraps a *proto.Error. ctx bounds
+// only Connect itself.
+func Connect(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	lifetime, cancel := context.WithCancel(context.Background())
+	c := &Client{
+		cfg:     cfg,
+		account: account{cfg, newRoutes(cfg)},
+		cancel:  cancel,
+		slots:   make(chan struct{}, outboxMax),
+		wake:    make(chan struct{}, 1),
+		pull:    make(chan struct{}, 1),
+		ready:   make(chan struct{}),
+		stopped: make(chan struct{}),
+		in:      inbox{logs: make(map[int64]*followed), sent: make(map[string]bool)},
+		acks:    acks{shown: make(map[int64]proto.Position)},
+	}
+	c.wg.Go(func() { c.run(lifetime) })
+	c.wg.Go(func() { c.pullGaps(lifetime) })
+	select {
+	case <-c.ready:
+		return c, nil
+	case <-c.stopped:
+		err = c.Err()
+	case <-ctx.Done():
+		err = errors.Join(ctx.Err(), c.State().Err)
+	}
+	c.Close()
+	return nil, fmt.Errorf("connect: %w", err)
+}
+
+// Close acknowledges what was shown, closes the connection and waits until
+// everything the client started has ended, some seconds at most. Sends that wait
+// return an error. The caller must close the history, after this. Closing twice is
+// fine. The error is always nil.
+func (c *Client) Close() error {
+	c.stop(ErrClosed)
+	c.wg.Wait()
+	c.delivering.Lock() // nothing is kept after Close has returned
+	defer c.delivering.Unlock()
+	return nil
+}
+
+// Logout ends the device's session and makes its token void. Then it closes the client,
+// even if no route could be reached.
+func (c *Client) Logout(ctx context.Context) error {
+	var out proto.LogoutAnswer
+	err := c.account.routes.call(ctx, http.MethodPost, proto.PathLogout, proto.LogoutRequest{}, &out)
+	if err := c.Close(); err != nil {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package client
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/order"
+)
+
+// learn takes the ends of logs from a node. It starts to follow each log that it does
+// not follow yet, from the history's position, or else from the cursor.
+func (c *Client) learn(newest, cursors []proto.Position) {
+	for _, end := range newest {
+		i := slices.IndexFunc(cursors, func(p proto.Position) bool { return p.Log == end.Log })
+		var cursor proto.Position
+		if i >= 0 {
+			cursor = cursors[i]
+		}
+		c.follow(end.Log, cursor, end)
+		c.observe(end)
+	}
+	poke(c.pull)
+}
+
+// finish reads groups that the user has left. Such a group is missing from the
+// login answer, although this device follows it or has a cursor in it. It is read to
+// its end, because the user may read the entries before the leaving.
+func (c *Client) finish(newest, cursors []proto.Position) {
+	named := make(map[int64]bool, len(newest))
+	for _, end := range newest {
+		named[end.Log] = true
+	}
+	for _, at := range cursors {
+		if at.Log > proto.Everyone && !named[at.Log] {
+			c.follow(at.Log, at, proto.Position{})
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for log, f := range c.in.logs {
+		if log > proto.Everyone && !named[log] {
+			f.Doubt()
+		}
+	}
+	poke(c.pull)
+}
+
+func (c *Client) observe(end proto.Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.in.logs[end.Log]; ok {
+		f.Observe(end.Place())
+	}
+}
+
+// take handles a message that was pushed.
+func (c *Client) take(m *proto.Message) {
+	before := proto.Position{Log: m.At.Log, Epoch: m.At.Epoch, Number: m.At.Number - 1, Key: m.Prev}
+	if c.ownJoining(m) { // there is nothing for this user before it
+		c.follow(m.At.Log, before, before)
+	}
+	c.follow(m.At.Log, proto.Position{}, before)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pushLocked(m)
+}
+
+// follow starts to follow a log, unless it is followed already. It starts at the end of
+// the history, or else at the device's acknowledged position. A log that was never read
+// is read from its oldest message. A group's log is read from the user's joining,
+// because the route returns nothing before that. The log of everyone begins at end.
+func (c *Client) follow(log int64, cursor, end proto.Position) {
+	c.mu.Lock()
+	_, known := c.in.logs[log]
+	c.mu.Unlock()
+	if known {
+		return
+	}
+	kept := c.cfg.History.Positions(log)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.in.logs[log]; known {
+		return
+	}
+	start := order.Start(places(kept), cursor.Place(), end.Place(), log == proto.Everyone)
+	c.in.logs[log] = &followed{Follower: order.New[delivery](start...)}
+	if len(kept) == 0 && len(start) > 0 { // the next process goes on from here
+		c.queueLocked(append(c.in.queue, delivery{at: proto.At(log, start[0])}))
+	}
+}
+
+// ownJoining reports whether the message is the user's own joining of a group.
+func (c *Client) ownJoining(m *proto.Message) bool {
+	return m.Kind == proto.Kind_JOIN && m.From == c.Self().User
+}
+
+// pushLocked offers a message to its log's follower.
+func (c *Client) pushLocked(m *proto.Message) {
+	f, ok := c.in.logs[m.At.Log]
+	if !ok {
+		return // the answer to a send into a log that the node has not reported yet
+	}
+	if c.in.room() == 0 {
+		f.Doubt() // read it when there is room
+		return
+	}
+	c.queueLocked(f.Push(c.in.queue, c.entryLocked(m)))
+	if _, due := f.due(time.Now()); due {
+		poke(c.pull)
+	}
+}
+
+// ownLocked reports whether this client sent the message, so that it is not shown.
+func (c *Client) ownLocked(m proto.Message) bool {
+	return m.From == c.self.User && c.in.sent[m.ID]
+}
+
+// queueLocked replaces the queue by longer, which has the queue's entries first.
+func (c *Client) queueLocked(longer []delivery) {
+	if len(longer) > len(c.in.queue) {
+		c.in.queue = longer
+		c.arrived.ring()
+	}
+}
+
+// entryLocked returns a message as an entry of its log.
+func (c *Client) entryLocked(m *proto.Message) order.Entry[delivery] {
+	d := delivery{at: m.At, message: m, own: c.ownLocked(*m)}
+	d.at.Key = m.Key()
+	if !m.Kind.Shown() {
+		d.message = nil
+	}
+	return order.Entry[delivery]{At: d.at.Place(), Prev: m.Prev, Size: len(m.Text), Item: d}
+}
+
+// entriesLocked returns a page's messages, and after them the last entry that the route
+// read.
+func (c *Client) entriesLocked(page *proto.PulledMessages) []order.Entry[delivery] {
+	list := make([]order.Entry[delivery], 0, len(page.Messages)+1)
+	for i := range page.Messages {
+		list = append(list, c.entryLocked(&page.Messages[i]))
+	}
+	if page.Through.Number > 0 {
+		list = append(list, order.Entry[delivery]{At: page.Through.Place(), Item: delivery{at: page.Through}})
+	}
+	return list
+}

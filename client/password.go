@@ -1,0 +1,24 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// ChangePassword changes the password of the account, and ends the sessions of all other
+// devices. The client uses the new one from then on. The error has the code
+// proto.WrongPassword if old is not the password, and proto.Invalid where there are no
+// passwords. After any other error call it again with the same arguments: the password may
+// be changed, and sessions may not have ended yet.
+func (c *Client) ChangePassword(ctx context.Context, old, next string) error {
+	var out proto.ChangePasswordAnswer
+	in := proto.ChangePassword{Old: old, New: next}
+	if err := c.account.call(ctx, http.MethodPost, proto.PathPassword, in, &out); err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	c.account.routes.setPassword(next)
+	return nil
+}

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// ErrOutcomeUnknown is in the error of a send that ended before a route had
+// answered whether the message is stored. The client does not send it again by
+// itself. It is safe to send it again with the same id. If it was accepted, Receive
+// returns its copy with the own user as From. If the client read that copy before it
+// gave up the send, it is in the history already.
+var ErrOutcomeUnknown = errors.New("whether the message was accepted is not known")
+
+// Receipt confirms that a message is stored. It has its id, its time, and the position
+// of the sender's own copy.
+type Receipt = proto.SendReceipt
+
+// Outgoing is a message to send: to a user or to a group, not both.
+type Outgoing struct {
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. Another message's is refused with proto.IDReused
+	To    int64
+	Group int64 // proto.Everyone or another
+	Text  string
+
+	// Confirm requests an event Delivered when a private message was shown to its
+	// receiver. A message to oneself is never confirmed.
+	Confirm bool
+}
+
+// checked fills in the id, and returns an error for a message that every route
+// would refuse.
+func (m Outgoing) checked() (Outgoing, error) {
+	if m.ID == "" {
+		m.ID = strings.ToLower(rand.Text())
+	}
+	switch {
+	case !proto.ValidID(m.ID):
+		return m, fmt.Errorf("send: %w", proto.Err(proto.Invalid, "The message's id is not valid."))
+	case (m.To > 0) == (m.Group > 0):
+		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "A message goes to one user or one group."))
+	case m.Confirm && m.Group > 0:
+		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "Only a private message can be confirmed."))
+	case !utf8.ValidString(m.Text):
+		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.Invalid, "The text is not valid UTF-8."))
+	case pb.Size(m.frame(true)) > proto.MaxFrame:
+		return m, fmt.Errorf("send %s: %w", m.ID, proto.Err(proto.TooLarge, "The text is too long."))
+	}
+	return m, nil
+}
+
+func (m Outgoing) frame(again bool) *proto.Frame {
+	return &proto.Frame{
+		Cmd: proto.Command_SEND, Id: m.ID, To: m.To, Group: m.Group, ReqMsg: m.Text, Again: again, Confirm: m.Confirm,
+	}
+}
+
+// Pending is a message on its way.
+type Pending struct {
+	out    Outgoing
+	client *Client
+
+	// Guarded by Client.mu.
+	written   bool // to any connection; a later write is a repetition
+	flying    bool // written to the present connection, not answered
+	heard     bool // and to be marked as Heard: all answers before it were read
+	abandoned bool // its sender has given it up: not written again
+
+	done    chan struct{} // closed when receipt and err are set
+	receipt Receipt
+	err     error
+}
+
+// ID returns the message's id.
+func (p *Pending) ID() string { return p.out.ID }
+
+// frameLocked returns the frame to write. From the second time on it is marked as a
+// repetition.
+func (p *Pending) frameLocked() *proto.Frame {
+	f := p.out.frame(p.written)
+	f.Heard = p.heard
+	p.written = true
+	return f
+}
+
+func (p *Pending) finishLocked(r Receipt, err error) {
+	p.receipt = r
+	if err != nil {
+		p.err = fmt.Errorf("send %s: %w", p.out.ID, err)
+	}
+	close(p.done)
+	<-p.client.slots // p's own
+}
+
+// failLocked finishes a message that was given up.
+func (p *Pending) failLocked(err error) {
+	if p.written {
+		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	p.finishLocked(Receipt{}, err)
+}

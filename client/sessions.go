@@ -1,0 +1,49 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// DeviceSession is a device of the user that is logged in.
+type DeviceSession = proto.DeviceSession
+
+// Sessions returns the sessions of the user's devices, this one's among them. Connected
+// ones come first, then the latest login.
+func (c *Client) Sessions(ctx context.Context) ([]DeviceSession, error) {
+	var out proto.SessionsAnswer
+	if err := c.account.call(ctx, http.MethodGet, proto.PathSessions, nil, &out); err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return out.Sessions, nil
+}
+
+// EndSession ends the session of a device of the user. Its token counts no more when this
+// returns, and its connection is closed with the code proto.SessionEnded. A program there
+// that knows the password may log in again: then change the password. Ending
+// again changes nothing, and a device without a session is no error.
+func (c *Client) EndSession(ctx context.Context, device string) error {
+	return c.endSessions(ctx, proto.EndSessions{Device: device})
+}
+
+// EndOtherSessions does what EndSession does for all devices but this one.
+func (c *Client) EndOtherSessions(ctx context.Context) error {
+	return c.endSessions(ctx, proto.EndSessions{Others: true})
+}
+
+// EndAllSessions does what EndSession does for all devices. The client stops, as its own
+// session has ended.
+func (c *Client) EndAllSessions(ctx context.Context) error {
+	return c.endSessions(ctx, proto.EndSessions{All: true})
+}
+
+func (c *Client) endSessions(ctx context.Context, in proto.EndSessions) error {
+	var out proto.EndSessionsAnswer
+	if err := c.account.call(ctx, http.MethodPost, proto.PathSessionsEnd, in, &out); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package nodeserver
+
+import (
+	"fmt"
+	"net"
+
+	sockaddr "github.com/hashicorp/go-sockaddr"
+
+	"github.com/cim-go/cim/proto/process"
+)
+
+// reachable returns the address by which others reach a listener. Its host is the
+// advertised one, or else the one it listens on. If it listens on all, it is this
+// machine's private address.
+func reachable(name string, listener net.Listener, advertise string) (string, error) {
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return "", fmt.Errorf("-%s: %w", name, err)
+	}
+	if advertise != "" {
+		return net.JoinHostPort(advertise, port), nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+		return net.JoinHostPort(host, port), nil
+	}
+	private, err := sockaddr.GetPrivateIP()
+	if err != nil || private == "" {
+		return "", fmt.Errorf("%w: this machine has no private address: set -advertise", process.ErrUsage)
+	}
+	return net.JoinHostPort(private, port), nil
+}

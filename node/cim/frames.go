@@ -1,0 +1,77 @@
+package cim
+
+import (
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Properties of CIM's pushes. Its client fails on a push without the receiver.
+const (
+	propertySender     = "sendUserId"
+	propertySenderName = "sendUserName"
+	propertyReceiver   = "receiveUserId"
+)
+
+// maxRun is the most bytes of text in one OFFLINE frame.
+const maxRun = 32 << 10
+
+// cimLive returns CIM's push of one message.
+func cimLive(m proto.Message, receiver int64) *proto.Frame {
+	return &proto.Frame{
+		Cmd: proto.Command_MESSAGE, RequestId: receiver, ReqMsg: m.Text, Properties: cimProperties(m, receiver),
+	}
+}
+
+func cimProperties(m proto.Message, receiver int64) map[string]string {
+	return map[string]string{
+		propertySender:     strconv.FormatInt(m.From, 10),
+		propertySenderName: m.FromName,
+		propertyReceiver:   strconv.FormatInt(receiver, 10),
+	}
+}
+
+// run is a frame of messages that waited, and the place of the last one.
+type run struct {
+	frame  *proto.Frame     // nil: there is nothing to show
+	places []proto.Position // of its messages and of those that it passes over
+}
+
+// cimRuns returns the OFFLINE frames of waiting messages. There is one frame for each
+// run of messages of one sender, because a frame of CIM names only one sender. A
+// message that is not shown counts as a part of the run before or after it.
+func cimRuns(messages []proto.Message, receiver int64, shown func(proto.Message) bool) []run {
+	var runs []run
+	var frame *proto.Frame
+	var sender proto.Message // the first message of frame
+	size := 0
+	for _, m := range messages {
+		if !shown(m) {
+			if len(runs) == 0 {
+				runs = append(runs, run{})
+			}
+			last := &runs[len(runs)-1]
+			last.places = append(last.places, m.At)
+			continue
+		}
+		same := frame != nil && m.From == sender.From && m.FromName == sender.FromName && size+len(m.Text) <= maxRun
+		if !same {
+			frame = &proto.Frame{
+				Cmd: proto.Command_OFFLINE, RequestId: receiver, Properties: cimProperties(m, receiver),
+			}
+			runs = append(runs, run{frame: frame})
+			sender, size = m, 0
+		}
+		frame.BatchReqMsg = append(frame.BatchReqMsg, m.Text)
+		size += len(m.Text)
+		last := &runs[len(runs)-1]
+		last.places = append(last.places, m.At)
+	}
+	return runs
+}
+
+// cimShown reports whether a CIM client is shown the message. It is not shown its own
+// messages, because it prints them itself.
+func cimShown(m proto.Message, receiver int64) bool {
+	return m.Kind == proto.Kind_TEXT && (m.From != receiver || m.To == receiver)
+}

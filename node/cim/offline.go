@@ -1,0 +1,279 @@
+package cim
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	offlineWorkers = 8       // calls at a time
+	maxOffline     = 1 << 16 // users whose end is to be reported
+	offlineTime    = 3 * time.Second
+	offlineAsk     = time.Second      // for a route of ours to answer whether the user is elsewhere
+	offlineGiveUp  = 30 * time.Second // after the connection ended
+	offlineTell    = 10 * time.Second // between two lines of the log
+	// offlineLast is how long a message may be on its way from a route of CIM's that
+	// sent it before the call.
+	offlineLast = 250 * time.Millisecond
+)
+
+// Hub holds the node's connections.
+type Hub interface {
+	// Has reports whether a connection of the user's device is here.
+	Has(user int64, device string) bool
+}
+
+// Records compares sessions with the records of the routes.
+type Records interface {
+	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
+}
+
+// Leaving is a session that is to end. Its methods do not block.
+type Leaving interface {
+	// Open reports whether the session is open.
+	Open() bool
+	// Announce notes that CIM's own routes know that it ends.
+	Announce()
+	// GoAway closes its connection.
+	GoAway()
+}
+
+// OfflineConfig is what an Offline needs. All fields are required but Registerer.
+type OfflineConfig struct {
+	// Call reports to one of CIM's own routes that a user has gone. It blocks until the
+	// route has answered or ctx ends.
+	Call    func(ctx context.Context, user int64, name string) error
+	Hub     Hub
+	Records Records
+
+	Failed     prometheus.Counter    // calls that are made again
+	Registerer prometheus.Registerer // nil: no metrics
+	Logger     *slog.Logger
+}
+
+// Offline reports to CIM's own routes that users have gone, as CIM's server does. Until
+// such a report, a route keeps the user's record and treats each login as a repeated
+// one. An Offline is safe for concurrent use. A nil Offline has no routes to call.
+//
+// A call carries no number that fences it. It deletes every record that CIM's route has
+// of the user. So it is made at once, and tried only while no newer CIM connection of
+// the user is known, here or in the store. One race remains. A user may have logged in
+// at CIM's route while the connection has not reached a node yet.
+//
+// All workers share one pause after a failure, because the route failed and not the user.
+type Offline struct {
+	config OfflineConfig
+	queue  chan departed
+	ended  *prometheus.CounterVec // by outcome
+	left   atomic.Int64           // queued, or a report is under way
+
+	mu      sync.Mutex
+	retries routes.Backoff
+	rest    time.Time // no call before
+	dropped int       // since the last line of the log about that
+	told    time.Time // when that was written
+}
+
+// departed is a user whose CIM connection ended, or is to end.
+type departed struct {
+	user    int64
+	name    string
+	number  int64 // of the session; zero: no route gave it one
+	at      time.Time
+	leaving Leaving // it is to end; nil: it has
+}
+
+// NewOffline starts nothing. It returns nil if there is nothing to call.
+func NewOffline(c OfflineConfig) *Offline {
+	ended := promauto.With(c.Registerer).NewCounterVec(prometheus.CounterOpts{
+		Name: "cim_node_cim_offline_total",
+		Help: "CIM connections that ended: their end was told to CIM's routes, not told as the user was back, or dropped.",
+	}, []string{"outcome"})
+	for _, outcome := range []string{"told", "back", "dropped"} {
+		ended.WithLabelValues(outcome)
+	}
+	if c.Call == nil {
+		return nil
+	}
+	return &Offline{config: c, ended: ended, queue: make(chan departed, maxOffline), retries: routes.Backoff{Most: time.Second}}
+}
+
+// Add queues a report to CIM's routes that the user's connection ended. Number is the
+// session's, or zero if no route gave it one. Add never blocks.
+func (o *Offline) Add(user int64, name string, number int64) {
+	if o == nil {
+		return
+	}
+	o.left.Add(1)
+	o.push(departed{user: user, name: name, number: number, at: time.Now()})
+}
+
+// Leave reports to CIM's routes that a user goes, and then ends the user's connection.
+// Messages that the routes accept before the report are shown to the client, and they
+// keep later ones. If a route does not answer, the connection ends after offlineTime,
+// and the report is repeated. Leave never blocks.
+func (o *Offline) Leave(s Leaving, user int64, name string) {
+	if o == nil {
+		s.GoAway()
+		return
+	}
+	time.AfterFunc(offlineTime, s.GoAway)
+	o.left.Add(1)
+	o.push(departed{user: user, name: name, at: time.Now(), leaving: s})
+}
+
+func (o *Offline) push(d departed) {
+	select {
+	case o.queue <- d:
+	default:
+		o.drop("too many wait", nil)
+	}
+}
+
+// Run makes the calls until ctx ends, or until ended is closed and no call is left.
+func (o *Offline) Run(ctx context.Context, ended <-chan struct{}) {
+	if o == nil {
+		return
+	}
+	working, stop := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	for range offlineWorkers {
+		workers.Go(func() { o.work(working) })
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	for ctx.Err() == nil && o.left.Load() > 0 {
+		routes.Sleep(ctx, time.Now().Add(5*time.Millisecond))
+	}
+	stop()
+	workers.Wait()
+	for range len(o.queue) {
+		<-o.queue
+		o.drop("the node ends", nil)
+	}
+	o.flush()
+}
+
+func (o *Offline) work(ctx context.Context) {
+	for {
+		o.mu.Lock()
+		rest := o.rest
+		o.mu.Unlock()
+		if time.Now().Before(rest) {
+			routes.Sleep(ctx, rest)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case d := <-o.queue:
+			o.tell(ctx, d)
+		}
+	}
+}
+
+// tell makes one try, and queues the user again if it failed.
+func (o *Offline) tell(ctx context.Context, d departed) {
+	switch {
+	case d.leaving != nil && !d.leaving.Open(): // it has ended, and its end is reported elsewhere
+		o.left.Add(-1)
+		return
+	case time.Since(d.at) > offlineGiveUp:
+		o.drop("too late", nil)
+		return
+	case d.leaving == nil && o.back(ctx, d):
+		o.done("back")
+		return
+	}
+	calling, cancel := context.WithTimeout(ctx, offlineTime)
+	defer cancel()
+	err := o.config.Call(calling, d.user, d.name)
+	o.mu.Lock()
+	if err == nil {
+		o.retries.Reset()
+		o.rest = time.Time{}
+	} else {
+		o.rest = o.retries.Next(err)
+	}
+	again := o.rest
+	o.mu.Unlock()
+	switch {
+	case err == nil:
+		o.done("told")
+		if d.leaving != nil {
+			d.leaving.Announce()
+			time.AfterFunc(offlineLast, d.leaving.GoAway)
+		}
+	case d.leaving != nil: // its end is reported again
+		o.left.Add(-1)
+	case ctx.Err() != nil:
+		o.drop("the node ends", err)
+	case again.Sub(d.at) > offlineGiveUp:
+		o.drop("no answer", err)
+	default:
+		o.config.Failed.Inc()
+		o.push(d)
+	}
+}
+
+// back reports whether a newer CIM connection of the user is known. The request looks
+// up the next number in the store, as if this node held it. If the store does not know
+// that number, there is no newer connection. While no route of ours answers, only the
+// connections here count.
+func (o *Offline) back(ctx context.Context, d departed) bool {
+	if o.config.Hub.Has(d.user, proto.CIMDevice) {
+		return true
+	}
+	if d.number == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, offlineAsk)
+	defer cancel()
+	answer, err := o.config.Records.Reconcile(ctx, &proto.ReconcileRequest{
+		Held: []*proto.Held{{User: d.user, Device: proto.CIMDevice, Number: d.number + 1}},
+	})
+	return err == nil && !slices.ContainsFunc(answer.Differences, func(d *proto.Difference) bool {
+		return d.Verdict == proto.Verdict_UNKNOWN || proto.Code(d.Code) == proto.Crowded // forgotten, so there is no such connection
+	})
+}
+
+func (o *Offline) done(outcome string) {
+	o.left.Add(-1)
+	o.ended.WithLabelValues(outcome).Inc()
+}
+
+// drop gives up the report about a user, and logs that now and then.
+func (o *Offline) drop(why string, err error) {
+	o.done("dropped")
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dropped++
+	if now := time.Now(); now.Sub(o.told) >= offlineTell {
+		o.tellLocked(now, why, err)
+	}
+}
+
+// flush logs what was dropped since the last line of the log.
+func (o *Offline) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.dropped > 0 {
+		o.tellLocked(time.Now(), "the node ends", nil)
+	}
+}
+
+func (o *Offline) tellLocked(now time.Time, why string, err error) {
+	o.config.Logger.Warn("CIM's routes were not told that users have gone", "users", o.dropped, "reason", why, "err", err)
+	o.dropped, o.told = 0, now
+}

@@ -1,0 +1,86 @@
+package cim
+
+import (
+	"encoding/json"
+	"maps"
+	"strconv"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Codes of CIM's HTTP answers, which always have status 200.
+const (
+	codeOK      = "9000"
+	codeInvalid = "3000"
+	codeOffline = "7000"
+)
+
+// pushRequest is the message that an unmodified CIM route sends to a node for a client.
+type pushRequest struct {
+	UserID     int64             `json:"userId"`
+	Msg        string            `json:"msg"`
+	BatchMsg   []string          `json:"batchMsg"`
+	Cmd        string            `json:"cmd"`
+	Properties map[string]string `json:"properties"`
+}
+
+type envelope struct {
+	Code     string  `json:"code"`
+	Message  string  `json:"message"`
+	ReqNo    *string `json:"reqNo"`
+	DataBody any     `json:"dataBody"`
+}
+
+// Connections are those of the node's users.
+type Connections interface {
+	// CIM returns the links of a user's CIM connections.
+	CIM(user int64) []*link.Link
+}
+
+// Push writes a message of CIM's route to the user's CIM connections, and returns the
+// JSON value to answer with. Body is what the route posted. The message is in no log, and
+// comes once or not at all, as CIM's do. Unlike CIM's answer, this one reports if the
+// user is not here, or if no connection takes the message.
+func Push(body []byte, c Connections) any {
+	var request pushRequest
+	if json.Unmarshal(body, &request) != nil {
+		return envelope{Code: codeInvalid, Message: "invalid argument"}
+	}
+	frame, ok := request.frame()
+	switch {
+	case !ok:
+		return envelope{Code: codeInvalid, Message: "invalid argument"}
+	case !offer(c.CIM(request.UserID), link.NewPacket(frame)):
+		return envelope{Code: codeOffline, Message: "receiver is offline"}
+	default:
+		return envelope{Code: codeOK, Message: "Success", DataBody: map[string]string{"msg": "OK"}}
+	}
+}
+
+// offer reports whether one of the links took the packet.
+func offer(links []*link.Link, p *link.Packet) bool {
+	taken := false
+	for _, l := range links {
+		if l.Offer(p) {
+			taken = true
+		}
+	}
+	return taken
+}
+
+// frame returns the push as CIM's client reads it.
+func (p *pushRequest) frame() (*proto.Frame, bool) {
+	cmd, ok := proto.Command_value[p.Cmd]
+	live := proto.Command(cmd) == proto.Command_MESSAGE
+	waited := proto.Command(cmd) == proto.Command_OFFLINE
+	if !ok || !live && !waited || p.UserID < 1 || p.Msg == "" && len(p.BatchMsg) == 0 {
+		return nil, false
+	}
+	f := &proto.Frame{
+		Cmd: proto.Command(cmd), RequestId: p.UserID, ReqMsg: p.Msg, BatchReqMsg: p.BatchMsg,
+		Properties: map[string]string{propertyReceiver: strconv.FormatInt(p.UserID, 10)},
+	}
+	maps.Copy(f.Properties, p.Properties)
+	return f, true
+}

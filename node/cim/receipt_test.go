@@ -1,0 +1,42 @@
+package cim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/node/link"
+)
+
+// A receipt follows what is on its way all the time, and does not take an unread byte of the
+// client's for one that was sent after it read.
+func TestReceiptKnowsWhatThePeersTCPHas(t *testing.T) {
+	at := func(n int64) places { return places{{Number: n}} }
+	var r receipt
+	r.start(at(0))
+	for i, step := range []struct {
+		reached int64
+		all     bool
+		p       link.Progress
+		again   bool // looked between two ticks
+		has     int64
+		acked   int64
+	}{
+		{reached: 1, all: true, p: link.Progress{Given: 100, Acked: 90}, has: 0, acked: 0},
+		{p: link.Progress{Given: 150, Acked: 99}, again: true, has: 0, acked: 0},
+		{p: link.Progress{Given: 150, Acked: 120}, again: true, has: 1, acked: 0},
+		{reached: 3, all: true, p: link.Progress{Given: 200, Acked: 190, Unread: true}, has: 1, acked: 0},
+		{reached: 4, all: true, p: link.Progress{Given: 300, Acked: 290, Unread: true}, has: 3, acked: 0},
+		{reached: 5, p: link.Progress{Given: 400, Acked: 310}, has: 4, acked: 4},
+		{reached: 5, all: true, p: link.Progress{Given: 400, Acked: 400, Unread: true}, has: 5, acked: 4},
+		{reached: 5, all: true, p: link.Progress{Given: 400, Acked: 400}, has: 5, acked: 5},
+	} {
+		if step.again {
+			r.look(step.p)
+		} else {
+			r.note(time.Now(), at(step.reached), step.all, step.p)
+		}
+		if r.has != at(step.has) || r.acked != at(step.acked) {
+			t.Errorf("step %d: the peer has %d, and %d of that is noted; want %d and %d", i, r.has[0].Number, r.acked[0].Number, step.has, step.acked)
+		}
+	}
+}

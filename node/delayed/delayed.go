@@ -1,0 +1,151 @@
+// Package delayed has routes send the delayed messages that are due.
+//
+// A route runs only while it answers, so it cannot wait for a time. Nodes wait instead.
+// Every node calls a route when something is due. Which node does so first does not
+// matter, and the routes send each message once. Each answer tells the node when to call
+// next. A push tells it if something becomes due earlier.
+//
+// Schedule.Run is one goroutine, which ends with its context. One mutex guards the time
+// of the next call. Nothing is called under it.
+package delayed
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto"
+)
+
+// The bounds of the time that a route may name for the next call.
+const (
+	soonest = 50 * time.Millisecond
+	latest  = 30 * time.Second
+)
+
+const (
+	// longestPause is the longest pause while no route answers.
+	longestPause = time.Second
+	// Nodes that got the same time call within spread of it. The first call sends all
+	// messages that are due.
+	spread = 250 * time.Millisecond
+)
+
+// Poller calls a route.
+type Poller interface {
+	// Poll makes a route send the delayed messages that are due. The answer has the
+	// time of the next call.
+	Poll(ctx context.Context, keys bool) (*proto.FireAnswer, error)
+}
+
+// Config of a Schedule. All fields are required.
+type Config struct {
+	Poller Poller
+	Failed prometheus.Counter // calls without an answer
+	Logger *slog.Logger
+}
+
+// Schedule calls a route when delayed messages are due. It is safe for concurrent use.
+type Schedule struct {
+	config Config
+	wake   chan struct{} // holds one: at is sooner than it was
+
+	mu sync.Mutex
+	at time.Time // of the next call
+}
+
+// New starts nothing. The first call is made within a second, at a random time, so that
+// nodes that start together do not call together.
+func New(c Config) *Schedule {
+	return &Schedule{config: c, wake: make(chan struct{}, 1), at: time.Now().Add(rand.N(time.Second))}
+}
+
+// Due handles the notice of a route that something is due in so many ms.
+func (s *Schedule) Due(ms int64) {
+	s.sooner(time.Duration(min(ms, latest.Milliseconds())) * time.Millisecond)
+}
+
+// Soon lets the node call a route within a second. Call it when members have gone,
+// because perhaps only they knew of some messages.
+func (s *Schedule) Soon() { s.sooner(rand.N(time.Second - spread)) }
+
+// sooner moves the next call to wait from now, plus a random part of spread, unless it
+// comes before that.
+func (s *Schedule) sooner(wait time.Duration) {
+	at := time.Now().Add(wait + rand.N(spread))
+	s.mu.Lock()
+	earlier := at.Before(s.at)
+	if earlier {
+		s.at = at
+	}
+	s.mu.Unlock()
+	if !earlier {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next returns the time of the next call.
+func (s *Schedule) next() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// begin makes way for the next time. Every time that is named from now on counts.
+func (s *Schedule) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = time.Now().Add(latest + spread)
+}
+
+// wait blocks until the time of the next call, or until ctx ends.
+func (s *Schedule) wait(ctx context.Context) {
+	for {
+		at := s.next()
+		if !time.Now().Before(at) {
+			return
+		}
+		timer := time.NewTimer(time.Until(at))
+		select {
+		case <-timer.C:
+		case <-s.wake:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// Run calls a route each time that something is due, until ctx ends.
+func (s *Schedule) Run(ctx context.Context) {
+	retries := routes.Backoff{Most: longestPause}
+	for {
+		s.wait(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.begin()
+		answer, err := s.config.Poller.Poll(ctx, false)
+		if err == nil {
+			retries.Reset()
+			next := time.Duration(answer.GetNext()) * time.Millisecond
+			s.sooner(min(max(next, soonest), latest))
+			continue
+		}
+		if !retries.Failing() { // once, not every second
+			s.config.Logger.Warn("no route sends delayed messages", "err", err)
+		}
+		s.config.Failed.Inc()
+		s.sooner(time.Until(retries.Next(err)))
+	}
+}

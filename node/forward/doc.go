@@ -1,0 +1,25 @@
+// Package forward forwards the clients' messages to routes, and their answers back.
+//
+// A message waits for its route in one of four queues (queue.go). A connection keeps to
+// one queue, and a queue has one request in flight (request.go). So the messages of a
+// connection are stored in the order in which they were sent. Sender (sender.go) is the
+// state of a connection that sends: its back-pressure and the messages that it must send
+// again.
+//
+// Three things keep the promise that each message is stored once and in order. A message
+// whose outcome is unknown goes first in the next request, and later ones of its
+// connection wait behind it. After a message was answered Unknown, the queue takes
+// nothing else of its connection until the client has shown that it read the answer
+// (refusals). And a message whose id may not be new is marked, so that a route looks for
+// it (ids.go).
+//
+// # Goroutines and locks
+//
+// Forwarder.Run has one goroutine for each queue and returns when ctx ends. Messages that
+// wait then are dropped without an answer, and their clients send them again elsewhere.
+// Send runs on the connection's reader and never waits for a route.
+//
+// A queue's mu guards what has come since the queue looked last. A Sender's mu guards
+// its back-pressure, and the link's lock nests in it, so that the last decision about
+// reading wins. Nothing else is called under either.
+package forward

@@ -1,0 +1,112 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	maxItems = 256     // of one request
+	maxBytes = 1 << 20 // of their texts and ids
+)
+
+// selection collects the messages of one request.
+type selection struct {
+	messages []*message
+	size     int
+	later    map[*Sender]bool // their next messages must not go yet
+}
+
+// add takes the message if it fits. If it does not fit, add also leaves out the later
+// messages of its connection.
+func (s *selection) add(m *message) {
+	if s.later[m.from] {
+		return
+	}
+	if len(s.messages) == maxItems || len(s.messages) > 0 && s.size+m.size() > maxBytes {
+		s.later[m.from] = true
+		return
+	}
+	s.messages = append(s.messages, m)
+	s.size += m.size()
+}
+
+// nextRequest returns the messages of the next request. First come the messages that
+// may have been stored. Then come those of connections that have no such message.
+func nextRequest(waiting []*message) []*message {
+	s := selection{later: make(map[*Sender]bool)}
+	unsettled := make(map[*Sender]bool)
+	for _, m := range waiting {
+		if m.unknown {
+			s.add(m)
+			unsettled[m.from] = true
+		}
+	}
+	for _, m := range waiting {
+		if !unsettled[m.from] {
+			s.add(m)
+		}
+	}
+	return s.messages
+}
+
+// errNothingSettled means that a route answered and could store nothing.
+var errNothingSettled = errors.New("route stored nothing for now")
+
+// request makes one request and settles the messages that the answer decides. A non-nil
+// error means that no message was settled, and that the caller must wait before the
+// next request.
+func (q *queue) request(ctx context.Context, messages []*message) error {
+	f := q.forwarder
+	answer, err := f.call(ctx, messages)
+	if err != nil {
+		f.config.Failed.Inc()
+		f.config.Logger.Warn("send failed", "err", err)
+		if !routes.Untouched(err) {
+			for _, m := range messages {
+				m.repeat()
+			}
+		}
+		return err
+	}
+	defer f.config.Links.Cork()()
+	err = errNothingSettled
+	for i, m := range messages {
+		r := answer.Items[i]
+		if proto.Code(r.Code) != proto.OK && proto.Code(r.Code).Retry() == proto.RetryLater {
+			m.repeat()
+			continue
+		}
+		if m.item.Again {
+			m.from.novelty.learn(r)
+		}
+		m.done, err = true, nil
+		q.settle(m, r)
+	}
+	q.keep(func(m *message) bool { return !m.done })
+	return err
+}
+
+// call makes one request. It returns an answer with one item for each message.
+func (f *Forwarder) call(ctx context.Context, messages []*message) (*proto.SendAnswer, error) {
+	f.config.Items.Observe(float64(len(messages)))
+	lost := f.lost.Load()
+	request := &proto.SendRequest{Items: make([]*proto.SendItem, len(messages)), Sent: f.time.now(), Lost: &lost}
+	for i, m := range messages {
+		request.Items[i] = m.item
+	}
+	answer, err := f.config.Route.Send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	f.time.learn(answer.Time)
+	f.StoreLost(answer.Lost)
+	if len(answer.Items) != len(messages) {
+		return nil, fmt.Errorf("route answered %d of %d messages", len(answer.Items), len(messages))
+	}
+	return answer, nil
+}

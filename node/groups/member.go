@@ -1,0 +1,73 @@
+package groups
+
+import (
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+)
+
+// Reached returns the place up to which a session that opens must fetch the log. That
+// is known or a later place. Later entries are sent to the session. According to a
+// route, its user was a member when the log ended at known. The session must be in the
+// hub already. Reached returns false if the user has left since.
+func (s *Sequencer[P]) Reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.left {
+		if l.user == user && l.number > known.Number {
+			return nil, false
+		}
+	}
+	if s.follower != nil && further(known.Place(), s.follower.Last()) {
+		return s.lastLocked(), true
+	}
+	return known, true
+}
+
+// Beyond returns a place after the entries that were sent. A session that is no member
+// any more has to fetch the log up to there.
+func (s *Sequencer[P]) Beyond() *proto.Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.follower == nil {
+		return &proto.Mark{Log: s.group, Number: 1}
+	}
+	last := s.follower.Last()
+	return &proto.Mark{Log: s.group, Epoch: last.Epoch, Number: last.Number + 1}
+}
+
+// Spare suppresses entries up to known for a session that fetches them itself. Entries
+// that were not sent yet may be older than the joining of its user. When the session
+// fetches the log, a route leaves those out. Call Spare before the session is a member
+// in the hub.
+func (s *Sequencer[P]) Spare(member P, known *proto.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sending && len(s.ready) == 0 && s.follower != nil && !further(s.follower.Last(), known.Place()) {
+		return // all of it was sent
+	}
+	if s.spared == nil {
+		s.spared = make(map[P]*proto.Mark)
+	}
+	s.spared[member] = known
+	s.spares.Store(int32(len(s.spared)))
+}
+
+// sparedTo returns the place up to which the member fetches the log itself, or nil.
+func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
+	if s.spares.Load() == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spared[member]
+}
+
+// sentLocked forgets the members for which the entries that are sent now were suppressed.
+func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
+	for member, known := range s.spared {
+		if !link.Newer(at, known) {
+			delete(s.spared, member)
+		}
+	}
+	s.spares.Store(int32(len(s.spared)))
+}

@@ -1,0 +1,380 @@
+package node
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
+)
+
+// cimClient names in the environment where a process that is a CIM client connects to.
+const cimClient = "CIM_TEST_CLIENT"
+
+func init() {
+	aside = func() bool {
+		at := os.Getenv(cimClient)
+		if at == "" {
+			return false
+		}
+		if err := beCIM(at); err != nil {
+			fmt.Println("failed", err)
+		}
+		return true
+	}
+}
+
+// beCIM prints what it is shown, and does what it is told. It pings only then.
+func beCIM(at string) error {
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		return err
+	}
+	var deaf atomic.Bool
+	go func() {
+		for r := bufio.NewReader(conn); ; {
+			f, err := proto.ReadFrame(r, 1<<20)
+			if err != nil {
+				fmt.Println("end")
+				_ = conn.Close()
+				os.Exit(0)
+			}
+			for _, text := range append(f.BatchReqMsg, f.ReqMsg) {
+				if text != "" {
+					fmt.Println(text)
+				}
+			}
+			if deaf.Load() {
+				select {}
+			}
+		}
+	}()
+	send := func(f *proto.Frame) error {
+		b, err := proto.AppendFrame(nil, f)
+		if err == nil {
+			_, err = conn.Write(b)
+		}
+		return err
+	}
+	if err := send(&proto.Frame{RequestId: 1, ReqMsg: "alice"}); err != nil {
+		return err
+	}
+	for told := bufio.NewScanner(os.Stdin); told.Scan(); {
+		switch told.Text() {
+		case "ping":
+			if err := send(&proto.Frame{Cmd: proto.Command_PING, RequestId: 1, ReqMsg: "ping"}); err != nil {
+				return err
+			}
+		case "read no more":
+			deaf.Store(true)
+			fmt.Println("deaf")
+		case "close":
+			return conn.Close()
+		case "close in two steps": // as Java's channels do
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				return err
+			}
+			time.Sleep(10 * time.Millisecond)
+			return conn.Close()
+		case "close half": // and stand still before the other half
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				return err
+			}
+			select {}
+		}
+	}
+	return nil
+}
+
+// client is a process that is a CIM client.
+type client struct {
+	process *os.Process
+	tell    io.Writer
+
+	mu    sync.Mutex
+	lines []string
+}
+
+func (w *town) client(t *testing.T) *client {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), cimClient+"="+w.config.Clients.Addr().String())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{process: cmd.Process, tell: in}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			c.mu.Lock()
+			c.lines = append(c.lines, lines.Text())
+			c.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-read
+		_ = cmd.Wait()
+	})
+	return c
+}
+
+func (c *client) does(t *testing.T, what string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(c.tell, what); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *client) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := c.process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop has it stand still, and waits until each of its threads does.
+func (c *client) stop(t *testing.T) {
+	t.Helper()
+	c.signal(t, syscall.SIGSTOP)
+	wait.Until(t, "it stands still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", c.process.Pid))
+		if err != nil || len(threads) == 0 {
+			t.Fatalf("no threads: %v", err)
+		}
+		return !slices.ContainsFunc(threads, func(name string) bool {
+			stat, err := os.ReadFile(name)
+			return err == nil && !strings.Contains(string(stat), ") T ")
+		})
+	})
+}
+
+// printed returns the lines so far, without pongs.
+func (c *client) printed() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(c.lines), func(line string) bool { return line == "pong" })
+}
+
+func (c *client) prints(t *testing.T, want ...string) {
+	t.Helper()
+	wait.Until(t, "the client prints "+strings.Join(want, " "), func() bool { return slices.Equal(c.printed(), want) })
+}
+
+// overTCP starts a node for CIM clients over TCP, on each engine. Its route keeps
+// their cursor.
+func overTCP(t *testing.T, f func(t *testing.T, w *town)) {
+	for _, e := range []link.Engine{link.EnginePortable, link.EngineEpoll} {
+		t.Run(e.String(), func(t *testing.T) {
+			t.Parallel()
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := start(t, func(c *Config) {
+				c.CIM.Open, c.Clients, c.Port.Engine, c.Now = true, ln, e, time.Now
+				c.Drain.Elsewhere = func() bool { return true }
+			})
+			number := int64(1000)
+			w.route.set(func(s *script) {
+				s.opening = func(*proto.Opening) *proto.Opened {
+					acked := s.ackings()[proto.Inbox]
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					number++
+					o := &proto.Opened{Number: number, Newest: []*proto.Mark{s.newestLocked(proto.Inbox)}}
+					if acked > 0 {
+						e := s.logs[proto.Inbox][acked-1]
+						o.Cursors = []*proto.Mark{{Log: proto.Inbox, Epoch: epoch, Number: acked, Key: e.Key}}
+					}
+					return o
+				}
+			})
+			f(t, w)
+		})
+	}
+}
+
+// sessionOf waits for the only connection to be open.
+func (w *town) sessionOf(t *testing.T, number int64) (s *session) {
+	t.Helper()
+	wait.Until(t, "the client is here", func() bool {
+		for _, p := range w.hub.Peers(1) {
+			if p.Current().Number == number && p.at() == open {
+				s = p
+			}
+		}
+		return s != nil
+	})
+	return s
+}
+
+// says stores and pushes texts.
+func (w *town) says(t *testing.T, number int64, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		stored := w.route.store(t, proto.Inbox, 2, 1, text)
+		w.Push(push(&proto.PushItem{User: 1, Numbers: []int64{number}, Stored: stored}))
+	}
+}
+
+func (w *town) cursorGets(t *testing.T, to int64) {
+	t.Helper()
+	wait.Until(t, fmt.Sprint("the cursor gets to ", to), func() bool { return w.route.ackings()[proto.Inbox] == to })
+}
+
+func (w *town) receivedGets(t *testing.T, to int64) {
+	t.Helper()
+	wait.Until(t, fmt.Sprint("the client's system is reported to have received ", to), func() bool { return w.route.received()[proto.Inbox] == to })
+}
+
+// staysAt waits for the connection's end, and then fails if the cursor is elsewhere.
+func (w *town) staysAt(t *testing.T, at int64) {
+	t.Helper()
+	wait.Until(t, "the node sees the client go", func() bool { return slices.Contains(w.route.closings(), 1001) })
+	time.Sleep(time.Second / 2) // a node waits less; too short a rest hides a fault, and makes none
+	if got := w.route.ackings()[proto.Inbox]; got != at {
+		t.Errorf("the cursor is at %d, want %d", got, at)
+	}
+}
+
+// noted waits until a ping would acknowledge whatever the peer's TCP has.
+func (s *session) noted(t *testing.T) {
+	t.Helper()
+	wait.Until(t, "the peer's TCP has everything, and two ticks saw it", func() bool {
+		at := s.catchUp.Status()
+		return at.Proven == at.Written
+	})
+}
+
+// A client stands still with bytes in its kernel's buffer, for as long as it takes, and is
+// killed: it is shown all of them afterwards.
+func TestCIMCursorStaysBeforeWhatAKilledClientHadNotRead(t *testing.T) {
+	overTCP(t, func(t *testing.T, w *town) {
+		c := w.client(t)
+		s := w.sessionOf(t, 1001)
+		w.says(t, 1001, "1", "2")
+		c.prints(t, "1", "2")
+		s.noted(t)
+		c.does(t, "ping")
+		w.cursorGets(t, 2)
+
+		c.stop(t)
+		var unread []string
+		for i := range 50 {
+			unread = append(unread, fmt.Sprint("unread-", i))
+		}
+		w.says(t, 1001, unread...)
+		s.noted(t)
+		w.receivedGets(t, 52)
+		c.prints(t, "1", "2")
+		c.signal(t, syscall.SIGKILL)
+		w.staysAt(t, 2)
+		w.client(t).prints(t, unread...)
+	})
+}
+
+// A client that closes with bytes in its kernel's buffer is shown them afterwards. That
+// holds even if it closes in two steps, of which the first does not show the unread
+// bytes, and stands still or is killed between them.
+func TestCIMCursorStaysBeforeWhatAClientClosedOver(t *testing.T) {
+	for _, way := range []string{"close", "close in two steps", "close half", "silence"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			overTCP(t, func(t *testing.T, w *town) {
+				c := w.client(t)
+				s := w.sessionOf(t, 1001)
+				c.does(t, "read no more")
+				c.prints(t, "deaf")
+				w.says(t, 1001, "1") // it is reading
+				c.prints(t, "deaf", "1")
+				w.says(t, 1001, "unread")
+				s.noted(t)
+				if way == "silence" { // closed for it, a client proves nothing by how it ends
+					s.link.Close(proto.Silent, "")
+					c.does(t, "close in two steps")
+				} else {
+					c.does(t, way)
+				}
+				w.staysAt(t, 0)
+				w.client(t).prints(t, "1", "unread")
+			})
+		})
+	}
+}
+
+// While a client reads and does not ping, what its system received is reported once a
+// second: that counts if the node is killed.
+func TestCIMReceivedIsReportedWithoutAPing(t *testing.T) {
+	overTCP(t, func(t *testing.T, w *town) {
+		c := w.client(t)
+		s := w.sessionOf(t, 1001)
+		for _, text := range []string{"1", "2"} {
+			w.says(t, 1001, text)
+			w.receivedGets(t, int64(text[0]-'0'))
+		}
+		s.noted(t)
+		c.does(t, "ping")
+		w.cursorGets(t, 2)
+		reports := w.route.reported()
+		time.Sleep(2500 * time.Millisecond) // two ticks, at which there is nothing new
+		if n := w.route.reported(); n != reports {
+			t.Errorf("%d reports of nothing new", n-reports)
+		}
+	})
+}
+
+// A connection that ends in order needs no ping: its client is shown nothing again.
+func TestCIMIsNotShownAgainWhatItReadBeforeAnEndInOrder(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, w *town, c *client){
+		"close":              func(t *testing.T, _ *town, c *client) { c.does(t, "close") },
+		"close in two steps": func(t *testing.T, _ *town, c *client) { c.does(t, "close in two steps") },
+		"killed":             func(t *testing.T, _ *town, c *client) { c.signal(t, syscall.SIGKILL) },
+		"logged out": func(t *testing.T, w *town, _ *client) {
+			w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
+				User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
+			}}})
+		},
+		"drain": func(_ *testing.T, w *town, _ *client) { w.Drain() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overTCP(t, func(t *testing.T, w *town) {
+				c := w.client(t)
+				w.sessionOf(t, 1001)
+				w.says(t, 1001, "1", "2", "3")
+				c.prints(t, "1", "2", "3")
+				end(t, w, c)
+				w.cursorGets(t, 3)
+				wait.Until(t, "the end is reported", func() bool { return slices.Contains(w.route.closings(), 1001) })
+				if name == "drain" {
+					return
+				}
+				w.route.store(t, proto.Inbox, 2, 1, "4")
+				w.client(t).prints(t, "4")
+			})
+		})
+	}
+}

@@ -1,0 +1,143 @@
+package node
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// A route is away for longer than a message may wait. Later messages, which the sender
+// wrote before it got the refusal, reach the node when the route is back. They must not
+// overtake the message that is sent again.
+func TestWhatWasWrittenBehindARefusedMessageDoesNotOvertakeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		away := true
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+				if away {
+					return nil, errAway
+				}
+				return accepted(r), nil
+			}
+		})
+		p := w.login(t, 1, 5)
+		p.write(t, send("a"))
+		wantAnswer(t, p, "a", proto.Unknown)
+		w.route.set(func(*script) { away = false })
+		p.write(t, send("b"), send("c"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		wantAnswer(t, p, "c", proto.Unknown)
+		for _, id := range []string{"a", "b", "c", "d"} {
+			p.write(t, send(id))
+		}
+		for _, id := range []string{"a", "b", "c", "d"} {
+			wantAnswer(t, p, id, proto.OK)
+		}
+	})
+}
+
+// One who does not want the refused message any more is told the same of the
+// next one, and is heard when that is sent again.
+func TestRefusedMessageMayBeGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		away := true
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+				if away {
+					return nil, errAway
+				}
+				return accepted(r), nil
+			}
+		})
+		p := w.login(t, 1, 5)
+		p.write(t, send("a"))
+		wantAnswer(t, p, "a", proto.Unknown)
+		w.route.set(func(*script) { away = false })
+		p.write(t, send("b"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		p.write(t, send("b"), send("c"))
+		wantAnswer(t, p, "b", proto.OK)
+		wantAnswer(t, p, "c", proto.OK)
+	})
+}
+
+// However many a sender gave up without sending one again, it is heard when it sends
+// the next one again.
+func TestMoreGivenUpThanAreRememberedLeavesNobodyDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, back := refusedSender(t)
+		for i := range 10 * 1024 {
+			id := fmt.Sprint("given-up-", i)
+			p.write(t, send(id))
+			wantAnswer(t, p, id, proto.Unknown)
+		}
+		back()
+		p.write(t, send("b"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		p.write(t, send("b"), send("c"))
+		wantAnswer(t, p, "b", proto.OK)
+		wantAnswer(t, p, "c", proto.OK)
+	})
+}
+
+// A sender that gave up all that was refused says that it knows.
+func TestSenderThatHeardAllAnswersIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, back := refusedSender(t)
+		back()
+		p.write(t, send("b"))
+		wantAnswer(t, p, "b", proto.Unknown)
+		c := send("c")
+		c.Heard = true
+		p.write(t, c, send("d"))
+		wantAnswer(t, p, "c", proto.OK)
+		wantAnswer(t, p, "d", proto.OK)
+	})
+}
+
+// A sender that neither sends again nor says that it knows is told to come again:
+// on its next connection nothing of this one can be in the way.
+func TestSenderThatNeverSendsAgainComesAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, back := refusedSender(t)
+		back()
+		for i := range 2 {
+			id := fmt.Sprint("soon-", i)
+			p.write(t, send(id))
+			wantAnswer(t, p, id, proto.Unknown)
+			time.Sleep(1500 * time.Millisecond) // half of what a sender may go on without a sign
+		}
+		time.Sleep(time.Second)
+		p.write(t, send("later"))
+		if f := p.next(t); f.Cmd != proto.Command_KICK || proto.Code(f.Code) != proto.Unavailable {
+			t.Errorf("got %v, want to be told to come again", f)
+		}
+	})
+}
+
+// refusedSender returns a peer that was told Unknown of its message "a", and a
+// function that brings its route back.
+func refusedSender(t *testing.T) (p *peer, back func()) {
+	w := start(t, nil)
+	w.route.set(func(s *script) { s.send = func(*proto.SendRequest) (*proto.SendAnswer, error) { return nil, errAway } })
+	p = w.login(t, 1, 5)
+	p.write(t, send("a"))
+	wantAnswer(t, p, "a", proto.Unknown)
+	return p, func() {
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) { return accepted(r), nil }
+		})
+	}
+}
+
+func wantAnswer(t *testing.T, p *peer, id string, code proto.Code) {
+	t.Helper()
+	if f := p.next(t); f.Cmd != proto.Command_SEND_ANSWER || f.Id != id || proto.Code(f.Code) != code {
+		t.Errorf("got %v, want %v for %s", f, code, id)
+	}
+}

@@ -1,0 +1,115 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// report is a request with the sessions that its parts belong to.
+type report struct {
+	request *proto.ReportRequest
+	opened  []Opener // one for each opening
+	asked   []asked  // one for each entering
+	acked   []Acker  // one for each acking
+	closed  []closing
+}
+
+// items is how many operations of the store a report is, in openings.
+func (b *report) items() int {
+	groups := 0
+	for _, a := range b.asked {
+		groups += len(a.groups)
+	}
+	return max(len(b.request.Opened), len(b.request.Closed), len(b.request.Acked), groups/groupsPerOpening)
+}
+
+// take returns the next report, or nil.
+func (r *Sessions) take() *report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := &report{request: &proto.ReportRequest{Apart: true}}
+	for _, part := range r.takeGroupsLocked(r.size * groupsPerOpening) {
+		b.request.Entering = append(b.request.Entering, part.ask)
+		b.asked = append(b.asked, part)
+	}
+	r.takeOpeningsLocked(b)
+	n := min(len(r.closings), r.size)
+	b.closed = slices.Clone(r.closings[:n])
+	for _, c := range b.closed {
+		b.request.Closed = append(b.request.Closed, &proto.Closing{Session: c.of})
+		r.takeAckingLocked(b, c.acked)
+	}
+	r.closings = slices.Delete(r.closings, 0, n)
+	for s := range r.ackings {
+		if len(b.acked) >= r.size {
+			break
+		}
+		r.takeAckingLocked(b, s)
+	}
+	r.asking = b.acked
+	if len(b.request.Opened)+len(b.request.Entering)+len(b.request.Closed)+len(b.request.Acked) > 0 {
+		return b
+	}
+	if len(r.openings) > 0 { // all openings that were looked at had gone
+		r.rouse()
+	}
+	return nil
+}
+
+// takeAckingLocked adds what the session acknowledged, if anything.
+func (r *Sessions) takeAckingLocked(b *report, s Acker) {
+	a := r.ackings[s]
+	if a == nil {
+		return
+	}
+	delete(r.ackings, s)
+	b.request.Acked = append(b.request.Acked, &proto.Acking{
+		Session: s.Current(), Cursors: a.cursors, Received: a.received, Shown: a.shown, Ended: a.ended,
+	})
+	b.acked = append(b.acked, s)
+}
+
+// takeOpeningsLocked adds openings, unless too many groups of earlier openings still
+// have to be entered. Sessions are confirmed in the order in which they came.
+func (r *Sessions) takeOpeningsLocked(b *report) {
+	if r.waitingLocked() > 2*r.size*groupsPerOpening {
+		return
+	}
+	n := min(len(r.openings), r.size)
+	for i, s := range r.openings[:n] {
+		if slices.Contains(r.openings[:i], s) {
+			continue // it was opened for several reasons
+		}
+		if opening := s.Opening(); opening != nil {
+			b.request.Opened = append(b.request.Opened, opening)
+			b.opened = append(b.opened, s)
+		}
+	}
+	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
+		r.openings = nil // many come at once, and then none for long
+	}
+}
+
+// idle reports whether nothing waits.
+func (r *Sessions) idle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.openings)+len(r.entering)+len(r.closings)+len(r.ackings) == 0
+}
+
+// putBack queues the parts of a report that failed, before the newer ones.
+func (r *Sessions) putBack(b *report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.openings = slices.Concat(b.opened, r.openings)
+	r.closings = slices.Concat(b.closed, r.closings)
+	for i, s := range b.acked {
+		failed := b.request.Acked[i]
+		merged := &acking{cursors: failed.Cursors, received: failed.Received, shown: failed.Shown, ended: failed.Ended}
+		if since := r.ackings[s]; since != nil {
+			r.config.MarksDropped.Add(float64(merged.add(since)))
+		}
+		r.ackings[s] = merged
+	}
+}

@@ -1,0 +1,334 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	maxReport   = 512     // openings, closings or ackings in one report
+	firstReport = 64      // until routes have shown how fast they answer
+	maxClosings = 1 << 16 // that wait for a route; reconciliation finds those that are dropped
+)
+
+// Opener is a session that a route opens. Its methods do not block.
+type Opener interface {
+	// Opening returns the item of a report that opens the session, or nil if it is too
+	// late.
+	Opening() *proto.Opening
+	// Opened takes a route's answer, which the session may keep, and returns the next
+	// step. Once the groups of the answer were entered, Opened is called again with an
+	// answer without groups.
+	Opened(a *proto.Opened) Next
+	// Gone reports whether the session is closed.
+	Gone() bool
+}
+
+// Next is what to do with a session after the answer to its opening.
+type Next int
+
+const (
+	Settled Next = iota // nothing
+	Again               // report the opening again
+	Enter               // enter the groups of the answer first
+)
+
+// Acker is a session that acknowledges. It is comparable.
+type Acker interface {
+	// Current returns the session as routes know it. It does not block.
+	Current() *proto.Session
+}
+
+// Route takes reports. A report may be repeated after an error.
+type Route interface {
+	Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error)
+}
+
+// Groups knows where the logs of groups end.
+type Groups interface {
+	// Held returns the end of a log, or nil if only a route knows it.
+	Held(group int64, now time.Time) *proto.Mark
+	// Leased takes an answer that a log ends at a mark, to a request that left at a time.
+	Leased(end *proto.Mark, left time.Time)
+}
+
+// Config of Sessions. All fields are required.
+type Config struct {
+	Route   Route
+	Groups  Groups
+	Timeout time.Duration // of one report
+
+	Items           prometheus.Observer // parts of one report
+	Failed          prometheus.Counter  // reports without an answer
+	ClosingsDropped prometheus.Counter  // closings for which there was no room
+	MarksDropped    prometheus.Counter  // delivery marks for which there was no room
+	Logger          *slog.Logger
+}
+
+// Sessions reports to routes what happens to sessions. A report that failed is made
+// again until a route takes it. It is safe for concurrent use. Make it with NewSessions.
+//
+// The size of reports adapts to the routes. After a report that failed or was slow, the
+// next one is half as large. After a fast one it may be twice as large. So a slow or
+// busy store gets reports that it can finish, and does not have to repeat work.
+//
+// An opening has two steps. A route makes the session live and answers with the groups of
+// its user. Then the node enters these groups, in parts (entering.go). For groups that
+// it holds, it sends the log's end that it knows, and a route only looks up whether the
+// user is a member.
+type Sessions struct {
+	config Config
+	begun  time.Time
+	wake   chan struct{} // holds one
+
+	progressed atomic.Int64 // when an opening or a group was last answered, since begun
+
+	mu       sync.Mutex
+	size     int // of the next report, up to maxReport
+	openings []Opener
+	entering []*entering // in the order in which they were opened
+	closings []closing
+	ackings  map[Acker]*acking
+	asking   []Acker // whose acking is in flight
+}
+
+// closing is a number that is not open any more.
+type closing struct {
+	of    *proto.Session
+	acked Acker // whose acking goes with it or before it; nil: it had none
+}
+
+// acking has what a device was shown since the last report.
+type acking struct {
+	cursors  []*proto.Mark // the newest of each log
+	received []*proto.Mark // beyond these, by the system of a CIM client
+	shown    []string      // keys of messages whose senders want a delivery mark
+	ended    bool          // the device was seen to read all that and to end its connection
+}
+
+// NewSessions starts nothing.
+func NewSessions(c Config) *Sessions {
+	return &Sessions{
+		config: c, begun: time.Now(), wake: make(chan struct{}, 1), size: firstReport, ackings: make(map[Acker]*acking),
+	}
+}
+
+// Stuck returns the time for which no route has answered an opening.
+func (r *Sessions) Stuck(now time.Time) time.Duration {
+	return now.Sub(r.begun) - time.Duration(r.progressed.Load())
+}
+
+// Open queues the opening of the session.
+func (r *Sessions) Open(s Opener) {
+	r.mu.Lock()
+	r.openings = append(r.openings, s)
+	r.mu.Unlock()
+	r.rouse()
+}
+
+// Closed queues the closing of a number of the session. A closed number moves no
+// cursor. So the session's acknowledgements are reported before the closing, or with
+// it.
+func (r *Sessions) Closed(s Acker, of *proto.Session) {
+	c := closing{of: of}
+	r.mu.Lock()
+	if r.ackings[s] != nil || slices.Contains(r.asking, s) {
+		c.acked = s
+	}
+	full := len(r.closings) >= maxClosings
+	if !full {
+		r.closings = append(r.closings, c)
+	}
+	r.mu.Unlock()
+	if full {
+		r.config.ClosingsDropped.Inc()
+		return
+	}
+	r.rouse()
+}
+
+// Acked queues the cursors that the device moved, and the keys (shown) of messages whose
+// senders want delivery marks. The newest cursor of each log is reported, and the first
+// proto.MaxShown keys. A mark may be lost, and a client may invent keys.
+func (r *Sessions) Acked(s Acker, cursors []*proto.Mark, shown []string) {
+	r.acking(s, &acking{cursors: cursors, shown: shown})
+}
+
+// Ended queues the cursors of a CIM connection whose client has read everything and ended
+// it. They are reported even if its number is closed by now.
+func (r *Sessions) Ended(s Acker, cursors []*proto.Mark) {
+	r.acking(s, &acking{cursors: cursors, ended: true})
+}
+
+// Received queues the positions that the TCP of a CIM client has acknowledged. They
+// move no cursor while this node lives.
+func (r *Sessions) Received(s Acker, through []*proto.Mark) {
+	r.acking(s, &acking{received: through})
+}
+
+func (r *Sessions) acking(s Acker, more *acking) {
+	if len(more.cursors)+len(more.received) == 0 || len(more.cursors) > maxReport {
+		return
+	}
+	r.mu.Lock()
+	a := r.ackings[s]
+	if a == nil {
+		a = new(acking)
+		r.ackings[s] = a
+	}
+	dropped := a.add(more)
+	r.mu.Unlock()
+	r.config.MarksDropped.Add(float64(dropped))
+	r.rouse()
+}
+
+// add merges in what came later. It returns how many keys had no room.
+func (a *acking) add(more *acking) (dropped int) {
+	for _, mark := range more.cursors {
+		if len(a.cursors) < maxReport {
+			a.cursors = link.Raise(a.cursors, mark)
+		}
+	}
+	for _, mark := range more.received {
+		a.received = link.Raise(a.received, mark)
+	}
+	kept := min(len(more.shown), proto.MaxShown-len(a.shown))
+	a.shown = append(a.shown, more.shown[:kept]...)
+	a.ended = a.ended || more.ended
+	return len(more.shown) - kept
+}
+
+func (r *Sessions) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run reports until ctx ends, or until ended is closed and nothing waits.
+func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
+	pause := routes.Backoff{Most: 500 * time.Millisecond}
+	failing := false
+	for ctx.Err() == nil {
+		b := r.take()
+		if b == nil {
+			select {
+			case <-r.wake:
+				continue
+			case <-ended:
+				if r.idle() {
+					return
+				}
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		begun := time.Now()
+		again, err := r.report(ctx, b)
+		r.resize(b.items(), time.Since(begun), err)
+		if err != nil {
+			r.config.Failed.Inc()
+			if !failing { // once, not twice a second
+				r.config.Logger.Warn("report failed", "err", err)
+			}
+			r.putBack(b)
+		}
+		failing = err != nil
+		if err != nil || again {
+			pause.Wait(ctx, err)
+			continue
+		}
+		pause.Reset()
+	}
+}
+
+// resize sets the size of the next report, after a report with this number of items.
+func (r *Sessions) resize(items int, took time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.size = nextSize(r.size, items, took, r.config.Timeout, routes.Untouched(err), err != nil)
+}
+
+// nextSize returns the size of the next report. The size is halved after a report that
+// failed, or that took more than half of the timeout. The size can grow only if the
+// report used at least half of it. It doubles after less than a sixth of the timeout,
+// and grows by a quarter after less than a third. With a slow store most of the time
+// goes to waiting for others, however small the report is. If a route refused before it
+// did anything, the size does not change.
+func nextSize(size, items int, took, timeout time.Duration, untouched, failed bool) int {
+	switch {
+	case untouched:
+		return size
+	case failed || took > timeout/2:
+		return max(1, min(size, items)/2)
+	case took < timeout/6 && 2*items >= size:
+		return min(2*size, maxReport)
+	case took < timeout/3 && 2*items >= size:
+		return min(size+max(1, size/4), maxReport)
+	default:
+		return size
+	}
+}
+
+// report sends b and acts on the answer. It reports whether some openings have to be
+// reported again.
+func (r *Sessions) report(ctx context.Context, b *report) (again bool, err error) {
+	r.config.Items.Observe(
+		float64(len(b.request.Opened) + len(b.request.Entering) + len(b.request.Closed) + len(b.request.Acked)))
+	left := time.Now()
+	answer, err := r.config.Route.Report(ctx, b.request)
+	if err != nil {
+		return false, err
+	}
+	if len(answer.Opened) != len(b.opened) {
+		return false, fmt.Errorf("route answered %d of %d openings", len(answer.Opened), len(b.opened))
+	}
+	progress := r.enteredAll(b, answer.Entered, left)
+	again = !progress && len(b.asked) > 0
+	for i, s := range b.opened {
+		switch s.Opened(answer.Opened[i]) {
+		case Again:
+			r.Open(s)
+			again = true
+		case Enter:
+			r.enter(s, b.request.Opened[i].Session, answer.Opened[i])
+			progress = true
+		default:
+			progress = true
+		}
+	}
+	if progress {
+		r.progressed.Store(int64(time.Since(r.begun)))
+	}
+	return again, nil
+}
+
+// enteredAll handles a route's answers for groups, and reports whether there was
+// progress. A route of an earlier release ignores them, and answers with all groups
+// when a session is opened again.
+func (r *Sessions) enteredAll(b *report, answers []*proto.Entered, left time.Time) (progress bool) {
+	if len(answers) != len(b.asked) {
+		for _, part := range b.asked {
+			r.forget(part.session)
+			r.Open(part.session)
+		}
+		return false
+	}
+	for i, part := range b.asked {
+		later := r.entered(part, answers[i], left)
+		progress = progress || later < len(part.groups)
+	}
+	return progress
+}

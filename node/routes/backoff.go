@@ -1,0 +1,85 @@
+package routes
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// laterError is the refusal of a route that named a time to retry.
+type laterError struct {
+	why       *proto.Error
+	until     time.Time
+	untouched bool // nothing of the request was done
+}
+
+func (e *laterError) Error() string { return e.why.Error() }
+func (e *laterError) Unwrap() error { return e.why }
+
+// Until returns the time before which the route that caused err wants no repetition. It
+// is zero if the route named none.
+func Until(err error) time.Time {
+	if later, ok := errors.AsType[*laterError](err); ok {
+		return later.until
+	}
+	return time.Time{}
+}
+
+// Untouched reports whether nothing of the request that caused err was done. An
+// overloaded route refuses a request before it starts on it.
+func Untouched(err error) bool {
+	if later, ok := errors.AsType[*laterError](err); ok {
+		return later.untouched
+	}
+	why, ok := errors.AsType[*proto.Error](err)
+	return ok && why.Code == proto.Overloaded
+}
+
+// Later returns the refusal of a route that did nothing and wants no repetition before
+// the time until.
+func Later(why *proto.Error, until time.Time) error {
+	return &laterError{why: why, until: until, untouched: true}
+}
+
+// firstStep is the first step of a Backoff.
+const firstStep = 50 * time.Millisecond
+
+// Backoff is the pause between tries of one goroutine. Its step doubles from firstStep
+// up to Most. Each pause is a random time between half a step and a whole step, so that
+// nodes do not retry at the same moment. If a route named a time, it is added.
+type Backoff struct {
+	Most time.Duration // the longest step; positive
+	step time.Duration // zero: the last try succeeded
+}
+
+// Next returns when to try again after err. nil stands for a try that changed nothing.
+func (b *Backoff) Next(err error) time.Time {
+	b.step = min(max(2*b.step, firstStep), b.Most)
+	from := time.Now()
+	if until := Until(err); until.After(from) {
+		from = until
+	}
+	return from.Add(b.step/2 + rand.N(b.step/2))
+}
+
+// Wait blocks until the next try, or until ctx ends.
+func (b *Backoff) Wait(ctx context.Context, err error) { Sleep(ctx, b.Next(err)) }
+
+// Reset makes the next pause short again.
+func (b *Backoff) Reset() { b.step = 0 }
+
+// Failing reports whether Next was called since the last Reset.
+func (b *Backoff) Failing() bool { return b.step > 0 }
+
+// Sleep blocks until a time, or until ctx ends.
+func Sleep(ctx context.Context, until time.Time) {
+	t := time.NewTimer(time.Until(until))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

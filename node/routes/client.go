@@ -1,0 +1,317 @@
+package routes
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gproto "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
+)
+
+// maxAnswer is the largest answer of a route that is read, in bytes.
+const maxAnswer = 16 << 20
+
+// maxRetryAfter is the longest Retry-After that is obeyed. None of our routes names a
+// longer one.
+const maxRetryAfter = time.Minute
+
+// Config names the routes.
+type Config struct {
+	URLs         []string          // base URLs; one is kept until it fails, then the next is tried
+	ServiceToken string            // sent as the bearer token; empty: none
+	Transport    http.RoundTripper // nil: a keep-alive transport of its own, and streams
+	PlainHop     bool              // no streams: every call is an HTTP request
+	TLS          *tls.Config       // towards https URLs, also of streams, unless Transport is set; nil: the system's authorities
+}
+
+// Client calls routes over HTTP, by a stream to each route that offers one. It
+// implements Sessions and Messages. It never repeats a request that may have left,
+// because only its callers know which ones may be repeated. Only their context bounds a
+// call. It is safe for concurrent use.
+//
+// If a route named a time to retry, the same call does not go to it before that time,
+// but to a route that named none. If all routes named one, the call fails at once, with
+// the earliest of these times (Until).
+type Client struct {
+	urls    []string
+	bearer  atomic.Pointer[string] // of the Authorization header; empty: there is none
+	client  *http.Client
+	streams map[string]*stream.Client // by URL; none for one behind a proxy
+
+	silent atomic.Int64 // since when no route of ours has answered, ns since 1970; zero: the last call was answered
+
+	mu     sync.Mutex
+	at     int                      // index of the URL in use
+	closed map[endpoint]*laterError // endpoints whose route named a time to retry
+}
+
+// endpoint is one call of one route. A route that takes no messages now may take reports.
+type endpoint struct{ url, path string }
+
+var (
+	_ Sessions = (*Client)(nil)
+	_ Messages = (*Client)(nil)
+)
+
+// NewClient checks the URLs and connects to nothing.
+func NewClient(config Config) (*Client, error) {
+	if len(config.URLs) == 0 {
+		return nil, errors.New("routes: no route URL")
+	}
+	c := &Client{closed: make(map[endpoint]*laterError), streams: make(map[string]*stream.Client)}
+	for _, base := range config.URLs {
+		parsed, err := url.Parse(base)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+			return nil, fmt.Errorf("routes: route URL %q: want http://host or https://host", base)
+		}
+		c.urls = append(c.urls, strings.TrimSuffix(base, "/"))
+	}
+	c.SetServiceToken(config.ServiceToken)
+	transport := config.Transport
+	if transport == nil {
+		if !config.PlainHop {
+			c.openStreams(config.TLS)
+		}
+		transport = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
+			MaxIdleConnsPerHost: 16, // forwarding, reports, reconciliation, and some pulls
+			IdleConnTimeout:     time.Minute,
+			TLSClientConfig:     config.TLS,
+			ForceAttemptHTTP2:   true,
+		}
+	}
+	c.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the token is meant for this route alone
+	}}
+	return c, nil
+}
+
+// SetServiceToken replaces the token of Config for all later requests and streams.
+// Streams that are open stay.
+func (c *Client) SetServiceToken(token string) {
+	if token != "" {
+		token = "Bearer " + token
+	}
+	c.bearer.Store(&token)
+}
+
+// authorize puts the service token into the header of a request.
+func (c *Client) authorize(header http.Header) {
+	if bearer := *c.bearer.Load(); bearer != "" {
+		header.Set("Authorization", bearer)
+	}
+}
+
+// openStreams makes the streams. They connect when they are first used.
+func (c *Client) openStreams(config *tls.Config) {
+	header := func() http.Header {
+		header := make(http.Header)
+		c.authorize(header)
+		return header
+	}
+	for _, base := range c.urls {
+		to := base + proto.PathNodeStream
+		r, err := http.NewRequest(http.MethodGet, to, nil)
+		if err != nil {
+			continue // the plain request reports the error
+		}
+		if proxy, err := http.ProxyFromEnvironment(r); proxy != nil || err != nil {
+			continue
+		}
+		if dial, err := stream.Dialer(to, header, (&net.Dialer{Timeout: time.Second}).DialContext, config); err == nil {
+			c.streams[base] = stream.NewClient(stream.ClientConfig{Dial: dial, MaxAnswer: maxAnswer})
+		}
+	}
+}
+
+// Close ends the streams; calls go on as plain requests.
+func (c *Client) Close() {
+	for _, s := range c.streams {
+		s.Close()
+	}
+	c.client.CloseIdleConnections()
+}
+
+// Report implements Sessions.
+func (c *Client) Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error) {
+	answer := new(proto.ReportAnswer)
+	return answer, c.call(ctx, proto.PathNodeReport, r, answer)
+}
+
+// Send implements Messages.
+func (c *Client) Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error) {
+	answer := new(proto.SendAnswer)
+	return answer, c.call(ctx, proto.PathNodeSend, r, answer)
+}
+
+// Reconcile implements Sessions.
+func (c *Client) Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+	answer := new(proto.ReconcileAnswer)
+	return answer, c.call(ctx, proto.PathNodeReconcile, r, answer)
+}
+
+// Pull implements Messages.
+func (c *Client) Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnswer, error) {
+	answer := new(proto.PullAnswer)
+	return answer, c.call(ctx, proto.PathNodePull, r, answer)
+}
+
+// Move implements Sessions.
+func (c *Client) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error) {
+	answer := new(proto.MoveAnswer)
+	return answer, c.call(ctx, proto.PathNodeMove, r, answer)
+}
+
+// Fire implements Messages.
+func (c *Client) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error) {
+	answer := new(proto.FireAnswer)
+	return answer, c.call(ctx, proto.PathNodeFire, r, answer)
+}
+
+// call makes one request to the URL in use, or to the next one that may be called.
+// After a failure the next call goes to the URL behind it.
+func (c *Client) call(ctx context.Context, path string, request, answer gproto.Message) error {
+	body, err := gproto.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	base, later := c.pick(path)
+	if later != nil {
+		return fmt.Errorf("call %s: %w", path, later)
+	}
+	err = c.try(ctx, base, path, body, answer)
+	c.noteAnswer(err)
+	if err != nil {
+		c.failed(base, path, err)
+		return fmt.Errorf("call %s: %w", path, err)
+	}
+	return nil
+}
+
+// noteAnswer notes whether a route of ours answered. A refusal counts as an answer.
+func (c *Client) noteAnswer(err error) {
+	if _, ours := errors.AsType[*proto.Error](err); err == nil || ours {
+		c.silent.Store(0)
+	} else if !errors.Is(err, context.Canceled) {
+		c.silent.CompareAndSwap(0, time.Now().UnixNano())
+	}
+}
+
+// Away returns for how long calls have failed without any answer of a route, and zero if
+// the last call was answered. A server that is no route of ours counts as silent.
+func (c *Client) Away() time.Duration {
+	since := c.silent.Load()
+	if since == 0 {
+		return 0
+	}
+	return max(0, time.Since(time.Unix(0, since)))
+}
+
+// pick returns the URL to call, or an error if none may be called now.
+func (c *Client) pick(path string) (string, *laterError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first *laterError
+	for i := range c.urls {
+		base := c.urls[(c.at+i)%len(c.urls)]
+		later := c.closed[endpoint{base, path}]
+		if later == nil || !time.Now().Before(later.until) {
+			return base, nil
+		}
+		if first == nil || later.until.Before(first.until) {
+			first = later
+		}
+	}
+	return "", &laterError{why: first.why, until: first.until, untouched: true}
+}
+
+// failed moves on from the URL, unless another call did already.
+func (c *Client) failed(base, path string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if later, ok := errors.AsType[*laterError](err); ok {
+		c.closed[endpoint{base, path}] = later
+	}
+	if c.urls[c.at] == base {
+		c.at = (c.at + 1) % len(c.urls)
+	}
+}
+
+func (c *Client) try(ctx context.Context, base, path string, body []byte, answer gproto.Message) error {
+	got, err := c.exchange(ctx, base, path, body)
+	if err != nil {
+		return err
+	}
+	if got.Status != http.StatusOK {
+		return refusal(got)
+	}
+	if err := gproto.Unmarshal(got.Body, answer); err != nil {
+		return fmt.Errorf("decode answer: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) exchange(ctx context.Context, base, path string, body []byte) (*stream.Answer, error) {
+	if s := c.streams[base]; s != nil {
+		answer, err := s.Call(ctx, path, body)
+		if !errors.Is(err, stream.ErrRefused) && !errors.Is(err, stream.ErrClosed) {
+			return answer, err
+		}
+	}
+	return c.post(ctx, base+path, body)
+}
+
+func (c *Client) post(ctx context.Context, to string, body []byte) (*stream.Answer, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", proto.ContentProtobuf)
+	c.authorize(r.Header)
+	response, err := c.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read answer: %w", err)
+	case len(read) > maxAnswer:
+		return nil, fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+	}
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil {
+		seconds = 0
+	}
+	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, nil
+}
+
+// refusal returns the error that a route's answer other than 200 carries.
+func refusal(got *stream.Answer) error {
+	var answer proto.ErrorAnswer
+	if err := json.Unmarshal(got.Body, &answer); err != nil || answer.Code == proto.OK {
+		return fmt.Errorf("status %d", got.Status)
+	}
+	why := proto.Err(answer.Code, answer.Message)
+	if got.RetryAfter <= 0 || got.RetryAfter > maxRetryAfter {
+		return why
+	}
+	return &laterError{why: why, until: time.Now().Add(got.RetryAfter), untouched: Untouched(why)}
+}

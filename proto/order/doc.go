@@ -1,0 +1,19 @@
+// Package order puts the entries of one log in order. It has no clock, does no I/O and
+// takes no lock. Its caller does all of that.
+//
+// A Follower takes an entry that follows the last one, keeps an entry that comes early,
+// and recognises a repeated one. If it cannot place an entry, it is in doubt and needs a
+// page from a route. Due returns when. The caller then reads a page after the place that
+// Ask returns, and calls one of Page, Diverged, Refused and Failed with the result.
+//
+// A store that fails over may lose a log's tail and use its numbers for other entries. So
+// an entry is identified by its epoch, its number and its key. If a route does not know a
+// place, Diverged returns to earlier places until the route knows one. The next page then
+// rewinds the Follower to it. A caller that must not show an entry twice stores the keys
+// of entries that it has shown.
+//
+// # Rules
+//
+// Each rule has a case in proto/vectors. mutations_test.go breaks each rule and checks
+// that its case fails. The web page has the same functions in routefn/web/page/order.js.
+package order

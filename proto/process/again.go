@@ -1,0 +1,52 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// KeyFlag is a flag with keys, as Keys reads them, which may change while the program
+// runs.
+type KeyFlag struct {
+	Name string
+	Now  [][]byte                   // the keys in use
+	Use  func(keys ...[]byte) error // replaces the keys; after an error the keys of Now are in use
+	Log  *slog.Logger
+}
+
+// errRestart is returned for a change between no key and some key. A program's listeners
+// and the source of its keys depend on that choice, which is made at its start.
+var errRestart = errors.New("a change between no key and some key needs a restart")
+
+// Again reads the keys from value again, and uses them if they have changed. Errors have
+// the flag's name, and then the keys in use are unchanged. It blocks as Keys does. It is
+// not safe for concurrent use.
+func (k *KeyFlag) Again(value string) error {
+	keys, err := Keys(k.Name, value)
+	switch {
+	case err != nil:
+		return err
+	case slices.EqualFunc(keys, k.Now, bytes.Equal):
+		if len(keys) > 0 && !elsewhere(value) {
+			k.Log.Debug("a key that is given itself stays until a restart; one in a file can be changed", "flag", "-"+k.Name)
+		}
+		return nil
+	case len(keys) == 0 || len(k.Now) == 0:
+		return fmt.Errorf("change -%s: %w", k.Name, errRestart)
+	}
+	if err := k.Use(keys...); err != nil {
+		return fmt.Errorf("change -%s: %w", k.Name, err)
+	}
+	k.Now = keys
+	k.Log.Info("keys were changed", "flag", "-"+k.Name, "keys", len(keys))
+	return nil
+}
+
+// elsewhere reports whether a secret's value is the place of the secret.
+func elsewhere(value string) bool {
+	return strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "secretsmanager:")
+}

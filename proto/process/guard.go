@@ -1,0 +1,123 @@
+package process
+
+import (
+	"context"
+	"flag"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"github.com/cim-go/cim/proto/sourceip"
+)
+
+// Guard is how much a program takes of strangers, and whom it believes about their
+// addresses.
+type Guard struct {
+	// PerAddress is how many connections, and how many requests whose bodies are still
+	// coming, one address may have without a valid ticket or token. 0: DefaultPerAddress,
+	// or any number if only this machine can connect; below zero: any number.
+	PerAddress int
+	Proxies    sourceip.Proxies
+
+	crowded atomic.Int64
+}
+
+// DefaultPerAddress is how many connections strangers at one address may have where
+// other machines can connect.
+const DefaultPerAddress = 256
+
+// Flags registers the flags of a Guard on fs.
+func (g *Guard) Flags(fs *flag.FlagSet) {
+	fs.IntVar(&g.PerAddress, "per-address", 0,
+		"`connections` of one address, or one /64 of IPv6, that have not logged in, and as many requests of it\nwhose bodies are still coming; -1: any number; 0: 256, and any number where only this machine can connect")
+	fs.Var(&g.Proxies, "trusted-proxies",
+		"`addresses` or CIDR blocks, with commas between, of proxies in front: what they say of a client's address\nis believed (PROXY protocol, X-Forwarded-For)")
+}
+
+// Most returns how many connections strangers at one address may have at a listener on
+// address; 0: any number.
+func (g *Guard) Most(address string) int {
+	switch {
+	case g.PerAddress > 0:
+		return g.PerAddress
+	case g.PerAddress < 0 || Loopback(address):
+		return 0
+	}
+	return DefaultPerAddress
+}
+
+// Crowded returns how many connections were closed because their address had too many.
+func (g *Guard) Crowded() int64 { return g.crowded.Load() }
+
+// Listen returns a listener for HTTP with the limits of g. It closes connections beyond
+// the limits, and accepts the PROXY protocol from proxies. With Serve, a request's
+// context has the place of its connection, which sourceip.Proved returns. Closing it
+// closes ln.
+func (g *Guard) Listen(ln net.Listener) net.Listener {
+	l := &guardedListener{Listener: ln, guard: g, limiter: sourceip.NewLimiter(g.Most(ln.Addr().String()))}
+	if len(g.Proxies) == 0 {
+		return l
+	}
+	return &proxyproto.Listener{
+		Listener: l,
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if g.Proxies.Trust(sourceip.Addr(o.Upstream)) {
+				return proxyproto.USE, nil
+			}
+			return proxyproto.SKIP, nil
+		},
+		ReadHeaderTimeout: headTime,
+	}
+}
+
+type guardedListener struct {
+	net.Listener
+	guard   *Guard
+	limiter *sourceip.Limiter
+}
+
+// Accept implements net.Listener. A proxy's connections are not counted: they carry many
+// clients' requests.
+func (l *guardedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from := sourceip.Addr(conn.RemoteAddr())
+		if l.limiter == nil || l.guard.Proxies.Trust(from) {
+			return conn, nil
+		}
+		place, ok := l.limiter.Enter(from, time.Now(), func() { _ = conn.Close() })
+		if ok {
+			return &guardedConn{Conn: conn, place: place}, nil
+		}
+		l.guard.crowded.Add(1)
+		_ = conn.Close()
+	}
+}
+
+// guardedConn is a connection that holds a place until it ends.
+type guardedConn struct {
+	net.Conn
+	place *sourceip.Place
+}
+
+func (c *guardedConn) Close() error {
+	c.place.Leave()
+	return c.Conn.Close()
+}
+
+// withConn lets the requests of a connection know its place, and whether it speaks TLS.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	ctx, conn = withSecure(ctx, conn)
+	if p, ok := conn.(*proxyproto.Conn); ok {
+		conn = p.Raw()
+	}
+	if c, ok := conn.(*guardedConn); ok {
+		return sourceip.WithPlace(ctx, c.place)
+	}
+	return ctx
+}

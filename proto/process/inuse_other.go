@@ -1,0 +1,7 @@
+//go:build !windows
+
+package process
+
+import "syscall"
+
+const errInUse = syscall.EADDRINUSE

@@ -1,0 +1,140 @@
+package process
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cim-go/cim/proto/tlsfile"
+)
+
+// TLS has the flags of a program's listeners that may speak TLS: that of clients, and the
+// internal one of nodes, routes and operators.
+type TLS struct {
+	Cert, Key                 string // files for clients
+	InternalCert, InternalKey string // files of the internal listener
+	Only                      bool
+	HSTS                      time.Duration
+
+	clients, internal *tlsfile.Pair // nil without files; set by Load
+}
+
+// Flags registers the flags of TLS on fs. internal says what the internal listener is.
+func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
+	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` for clients, read again when it changes")
+	fs.StringVar(&t.Key, "tls-key", "", "key `file` of -tls-cert")
+	fs.StringVar(&t.InternalCert, "internal-tls-cert", "", "certificate `file` of "+internal+", read again when it changes")
+	fs.StringVar(&t.InternalKey, "internal-tls-key", "", "key `file` of -internal-tls-cert")
+	fs.BoolVar(&t.Only, "tls-only", false, "refuse whoever connects without TLS; needs -tls-cert, and -internal-tls-cert where other machines can connect")
+	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "for how `long` browsers shall use no plain connection to this host after one over TLS; 0: they are not told")
+}
+
+// Check returns the first mistake in the flags, wrapping ErrUsage. internal is the flag and
+// the address of the internal listener; an empty address is none.
+func (t *TLS) Check(flag, internal string) error {
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		return fmt.Errorf("%w: -tls-cert and -tls-key go together", ErrUsage)
+	case (t.InternalCert == "") != (t.InternalKey == ""):
+		return fmt.Errorf("%w: -internal-tls-cert and -internal-tls-key go together", ErrUsage)
+	case t.HSTS < 0:
+		return fmt.Errorf("%w: -hsts %v: want no negative time", ErrUsage, t.HSTS)
+	case t.Only && t.Cert == "":
+		return fmt.Errorf("%w: -tls-only needs -tls-cert", ErrUsage)
+	case t.Only && t.InternalCert == "" && internal != "" && !Loopback(internal):
+		return fmt.Errorf("%w: -tls-only, and -%s %s is plain and reachable from other machines: that needs -internal-tls-cert", ErrUsage, flag, internal)
+	}
+	return nil
+}
+
+// Load reads the files. An error wraps ErrUsage and names the flag.
+func (t *TLS) Load(log *slog.Logger) error {
+	for _, l := range []struct {
+		name, cert, key string
+		to              **tlsfile.Pair
+	}{
+		{"tls-cert", t.Cert, t.Key, &t.clients},
+		{"internal-tls-cert", t.InternalCert, t.InternalKey, &t.internal},
+	} {
+		if l.cert == "" {
+			continue
+		}
+		pair, err := tlsfile.Load(l.cert, l.key, log)
+		if err != nil {
+			return fmt.Errorf("%w: -%s: %w", ErrUsage, l.name, err)
+		}
+		*l.to = pair
+	}
+	return nil
+}
+
+// Reload reads the files again now, as at SIGHUP. After an error the certificates are
+// those before.
+func (t *TLS) Reload() error {
+	var errs error
+	for name, pair := range map[string]*tlsfile.Pair{"tls-cert": t.clients, "internal-tls-cert": t.internal} {
+		if pair == nil {
+			continue
+		}
+		if err := pair.Reload(); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("read -%s: %w", name, err))
+		}
+	}
+	return errs
+}
+
+// Clients returns the configuration for clients, or nil without a certificate.
+func (t *TLS) Clients() *tls.Config {
+	if t.clients == nil {
+		return nil
+	}
+	return t.clients.Server()
+}
+
+// ListenClients returns ln with TLS for clients, if there is a certificate. ln takes HTTP.
+func (t *TLS) ListenClients(ln net.Listener) net.Listener { return t.listen(ln, t.clients) }
+
+// ListenInternal returns ln with TLS for nodes, routes and operators, if there is a
+// certificate for them. ln takes HTTP.
+func (t *TLS) ListenInternal(ln net.Listener) net.Listener { return t.listen(ln, t.internal) }
+
+func (t *TLS) listen(ln net.Listener, pair *tlsfile.Pair) net.Listener {
+	if pair == nil {
+		return ln
+	}
+	return tlsfile.Listen(ln, pair.Server(), t.Only)
+}
+
+// Strict returns next with the header Strict-Transport-Security (RFC 6797) in answers over
+// TLS. Serve must serve it.
+func (t *TLS) Strict(next http.Handler) http.Handler {
+	if t.HSTS == 0 {
+		return next
+	}
+	value := "max-age=" + strconv.FormatInt(int64(t.HSTS.Seconds()), 10)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, ok := r.Context().Value(secureKey{}).(*tlsfile.Conn); ok && conn.Secure() {
+			w.Header().Set("Strict-Transport-Security", value)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secureKey is the key of a request's connection in its context.
+type secureKey struct{}
+
+// withSecure lets the requests of a connection know whether it speaks TLS, and returns
+// the connection below.
+func withSecure(ctx context.Context, conn net.Conn) (context.Context, net.Conn) {
+	if c, ok := conn.(*tlsfile.Conn); ok {
+		return context.WithValue(ctx, secureKey{}, c), c.Raw()
+	}
+	return ctx, conn
+}

@@ -1,6 +1,0 @@
-//go:build !race
-
-package sock
-
-func willWrite([]byte) {}
-func didRead([]byte)   {}

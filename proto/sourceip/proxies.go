@@ -1,0 +1,96 @@
+package sourceip
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Proxies are the addresses of proxies in front of a program. The program believes
+// them, and nobody else, about the addresses of their clients. The zero value is none.
+// It is a flag.Value: addresses and CIDR blocks with commas between.
+type Proxies []netip.Prefix
+
+// String implements flag.Value.
+func (p *Proxies) String() string {
+	var b strings.Builder
+	for i, block := range *p {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(block.String())
+	}
+	return b.String()
+}
+
+// Set implements flag.Value. The empty text is none.
+func (p *Proxies) Set(text string) error {
+	var blocks Proxies
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		block, err := netip.ParsePrefix(part)
+		if err != nil {
+			a, errAddr := netip.ParseAddr(part)
+			if errAddr != nil {
+				return fmt.Errorf("parse %q: want an IP address or a CIDR block", part)
+			}
+			block = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		}
+		blocks = append(blocks, block.Masked())
+	}
+	*p = blocks
+	return nil
+}
+
+// Trust reports whether a is a proxy's.
+func (p Proxies) Trust(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, block := range p {
+		if block.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Client returns the address that a request came from. Without a proxy it is the
+// peer's. If the peer is a proxy, it is the last address in X-Forwarded-For that is no
+// proxy's. Each proxy appends the address of its own peer; anybody may have written
+// the entries before those. If an entry is no address, the search ends at the proxy
+// that let it through.
+func (p Proxies) Client(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	from := peer.Addr().Unmap()
+	if !p.Trust(from) {
+		return from
+	}
+	via := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(via) - 1; i >= 0; i-- {
+		a, ok := forwarded(via[i])
+		if !ok {
+			break
+		}
+		from = a
+		if !p.Trust(from) {
+			break
+		}
+	}
+	return from
+}
+
+// forwarded reads one entry of X-Forwarded-For; some proxies write a port, too.
+func forwarded(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap.Addr().Unmap(), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return a.Unmap(), err == nil
+}

@@ -1,0 +1,55 @@
+package tlsfile
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// suites are those of TLS 1.2 that are accepted. Go's default also has suites with CBC,
+// which have been attacked again and again. TLS 1.3 has no others.
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// Server returns the configuration of a server with the certificate of p.
+func (p *Pair) Server() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, CipherSuites: suites,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.current(), nil },
+	}
+}
+
+// Client returns the configuration of a client that trusts the authorities in the file ca
+// alone. An empty ca stands for those of the system. The file is read now, and not again.
+func Client(ca string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites}
+	if ca == "" {
+		return c, nil
+	}
+	var err error
+	c.RootCAs, err = Roots(ca)
+	return c, err
+}
+
+// Roots returns the authorities in a file of certificates in PEM form.
+func Roots(path string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read certificates of an authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("read certificates of an authority: %w in %s", errNoCertificate, path)
+	}
+	return pool, nil
+}
+
+var errNoCertificate = errors.New("there is no certificate")

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package spawn
-
-import "syscall"
-
-// dieWithParent returns nothing: only Linux ends a child with its parent.
-func dieWithParent() *syscall.SysProcAttr { return nil }

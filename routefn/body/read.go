@@ -1,0 +1,133 @@
+package body
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// MaxNode bounds a request of a node, in bytes. It has room for some thousand messages
+// that waited while no route was reachable.
+const MaxNode = 16 << 20
+
+// ReadJSON decodes a client's body into q, strictly. The error is Invalid for another
+// content type, an unknown field, a second value, or bytes that are not UTF-8. It is
+// TooLarge for more than limit bytes.
+func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
+	if err := checkContentType(r, "application/json"); err != nil {
+		return err
+	}
+	body, err := readText(w, r, limit)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(q); err != nil {
+		return jsonError(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return proto.Err(proto.Invalid, "The body has more than one JSON value.")
+	}
+	return nil
+}
+
+// ReadLenient decodes a CIM client's body into q. It skips unknown fields and ignores
+// the content type, as CIM does. Errors are those of ReadJSON.
+func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
+	body, err := readText(w, r, limit)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, q); err != nil {
+		return jsonError(err)
+	}
+	return nil
+}
+
+// ReadProtobuf decodes a node's body of at most MaxNode bytes into q. Errors are
+// Invalid or TooLarge.
+func ReadProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error {
+	if err := checkContentType(r, proto.ContentProtobuf); err != nil {
+		return err
+	}
+	body, err := read(w, r, MaxNode)
+	if err != nil {
+		return err
+	}
+	return Unmarshal(body, q)
+}
+
+// Unmarshal decodes a protobuf body into q. The error is Invalid.
+func Unmarshal(body []byte, q pb.Message) error {
+	if err := pb.Unmarshal(body, q); err != nil {
+		return proto.Err(proto.Invalid, "The body is not the protobuf message that is expected.")
+	}
+	return nil
+}
+
+// checkContentType refuses a body whose header names another type. A body without the
+// header is accepted if its bytes can be decoded.
+func checkContentType(r *http.Request, want string) error {
+	header := r.Header.Get("Content-Type")
+	if header == "" {
+		return nil
+	}
+	if got, _, err := mime.ParseMediaType(header); err != nil || got != want {
+		return proto.Err(proto.Invalid, "The content type must be "+want+".")
+	}
+	return nil
+}
+
+// readText does what read does, for text. It refuses bytes that are not UTF-8, because
+// encoding/json would replace such bytes by U+FFFD, and the stored text would differ
+// from the sent one.
+func readText(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	body, err := read(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(body) {
+		return nil, proto.Err(proto.Invalid, "The body is not UTF-8.")
+	}
+	return body, nil
+}
+
+// read reads a body of at most limit bytes. If the body claims to be longer, it reads
+// nothing.
+func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, proto.Err(proto.TooLarge, "")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, proto.Err(proto.TooLarge, "")
+	}
+	if err != nil {
+		return nil, proto.Err(proto.Invalid, "The body ends too early.")
+	}
+	return body, nil
+}
+
+// jsonError describes a decoding error without naming Go types.
+func jsonError(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return proto.Err(proto.Invalid, "The field "+e.Field+" is of another type.")
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return proto.Err(proto.Invalid, "The field "+field+" is unknown.")
+	}
+	if errors.Is(err, io.EOF) {
+		return proto.Err(proto.Invalid, "The body is empty.")
+	}
+	return proto.Err(proto.Invalid, "The body is not JSON.")
+}

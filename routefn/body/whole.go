@@ -1,0 +1,52 @@
+package body
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Whole reads a request's body into memory, so that later steps never wait for the
+// client. It reads limit bytes and at most one more, by which the body's reader finds
+// that it is too large. If the body takes longer than within, Whole returns an error
+// with the code Unavailable. Its buffer grows with the bytes that arrive, not with the
+// length that the client announced. If a body ends early, its reader refuses it.
+func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) *proto.Error {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ContentLength > limit {
+		return nil
+	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(within)) == nil {
+		// Otherwise the deadline would end the request's context.
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
+	b, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.Header().Set("Connection", "close") // the rest may still come
+		return proto.Err(proto.Unavailable, "The body took too long.")
+	}
+	r.Body = &whole{Reader: bytes.NewReader(b), err: err, body: r.Body}
+	return nil
+}
+
+// whole is a body that was read, and how that ended.
+type whole struct {
+	*bytes.Reader
+	err  error // nil: in order
+	body io.Closer
+}
+
+func (b *whole) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF && b.err != nil {
+		return n, b.err
+	}
+	return n, err
+}
+
+func (b *whole) Close() error { return b.body.Close() }

@@ -1,0 +1,153 @@
+// Package check judges what callers send before anything is done with it: names,
+// devices, ids, texts, positions and pages. Its functions are pure, and their errors
+// are *proto.Error with the code Invalid or TooLarge.
+package check
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	maxName     = 64                  // characters
+	maxDevice   = 32                  // bytes
+	maxPassword = 256                 // bytes
+	maxCursors  = proto.MaxGroups + 2 // positions in one acknowledgement: of all logs of a user
+)
+
+// Invalid returns an error with the code Invalid and a sentence for the caller.
+func Invalid(message string) error { return proto.Err(proto.Invalid, message) }
+
+// Name returns an error unless an account or a group can have the name.
+func Name(name string) error {
+	n := utf8.RuneCountInString(name)
+	if n == 0 || n > maxName {
+		return Invalid("A name has 1 to 64 characters.")
+	}
+	if strings.TrimSpace(name) != name {
+		return Invalid("A name neither begins nor ends with a space.")
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return Invalid("A name has no control characters.")
+	}
+	return nil
+}
+
+// Password returns an error if the password is longer than any account's.
+func Password(password string) error {
+	if len(password) > maxPassword {
+		return Invalid("A password has 1 to 256 bytes.")
+	}
+	return nil
+}
+
+// NewPassword returns an error unless an account can have the password.
+func NewPassword(password string) error {
+	if password == "" {
+		return Invalid("A password has 1 to 256 bytes.")
+	}
+	return Password(password)
+}
+
+// Device returns an error unless a client can log in with the device. It also refuses
+// the device of CIM's connections, which no ticket opens.
+func Device(device string) error {
+	if !ValidDevice(device) {
+		return Invalid("A device has 1 to 32 of the characters a-z 0-9 - _ and dot.")
+	}
+	if device == proto.CIMDevice {
+		return Invalid("The device " + proto.CIMDevice + " is reserved for CIM's clients.")
+	}
+	return nil
+}
+
+// ValidDevice reports whether a session can have the device.
+func ValidDevice(device string) bool {
+	return device != "" && len(device) <= maxDevice && !strings.ContainsFunc(device, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
+	})
+}
+
+// ValidRepeat reports whether s is a rule for a device that logs in again while it is
+// connected.
+func ValidRepeat(s string) bool { return s == proto.RepeatReplace || s == proto.RepeatReject }
+
+// ValidUser reports whether the number can be a user's id.
+func ValidUser(user int64) bool { return user > 0 && user <= proto.MaxUser }
+
+// Group returns an error unless users can join and leave the group.
+func Group(group int64) error {
+	switch {
+	case !validGroup(group):
+		return Invalid("The group is not a group id.")
+	case group == proto.Everyone:
+		return Invalid("Everybody belongs to the group of everyone.")
+	}
+	return nil
+}
+
+func validGroup(group int64) bool { return group > 0 && group <= proto.MaxUser }
+
+// Message returns an error unless the message can be stored. A text has at most maxText
+// bytes. A user may send a message to themselves, as a note to their other devices.
+// Only a private message can be confirmed.
+func Message(m *record.Message, maxText int) error {
+	switch {
+	case !proto.ValidID(m.ID):
+		return Invalid("The id of a message has 1 to 64 printable ASCII characters without spaces.")
+	case (m.To == 0) == (m.Group == 0):
+		return Invalid("A message has either a receiver or a group.")
+	case m.Group == 0 && !ValidUser(m.To):
+		return Invalid("The receiver is not a user id.")
+	case m.Group != 0 && !validGroup(m.Group):
+		return Invalid("The group is not a group id.")
+	case m.Group != 0 && m.Confirm:
+		return Invalid("Only a private message can be confirmed.")
+	}
+	return text(m.Text, maxText)
+}
+
+func text(text string, most int) error {
+	switch {
+	case text == "":
+		return Invalid("The text is empty.")
+	case len(text) > most:
+		return proto.Err(proto.TooLarge, fmt.Sprintf("The text has %d bytes, and %d are allowed.", len(text), most))
+	case !utf8.ValidString(text):
+		return Invalid("The text is not UTF-8.")
+	}
+	return nil
+}
+
+// Ack returns an error unless a session with the number can acknowledge the cursors.
+func Ack(number int64, cursors []proto.Position) error {
+	if number <= 0 {
+		return Invalid("An acknowledgement needs the session's number.")
+	}
+	if len(cursors) == 0 || len(cursors) > maxCursors {
+		return Invalid("An acknowledgement has a position, and at most one for each log.")
+	}
+	for _, c := range cursors {
+		if c.Log < 0 || c.Number <= 0 {
+			return Invalid("A position's log is not negative, and its number is positive.")
+		}
+	}
+	return nil
+}
+
+// Pull returns an error unless a log can be read from the position, at most limit
+// entries at a time.
+func Pull(after proto.Position, limit int) error {
+	switch {
+	case limit < 0 || limit > proto.MaxPull:
+		return Invalid("A pull is limited to 500 messages.")
+	case after.Log < 0 || after.Number < 0:
+		return Invalid("The position is negative.")
+	}
+	return nil
+}

@@ -1,7 +1,0 @@
-//go:build !windows
-
-package config
-
-import "syscall"
-
-const errInUse = syscall.EADDRINUSE

@@ -1,0 +1,224 @@
+package routeserver
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/ring/mirror"
+	"github.com/cim-go/cim/routefn"
+	"github.com/cim-go/cim/routefn/identity"
+)
+
+// Flags are the flags of cim-route, which cim-server -with-route shares.
+type Flags struct {
+	Redis   string
+	Pass    string
+	Ack     string
+	Ring    string
+	Key     string
+	Auth    string
+	Repeat  string
+	Policy  string
+	Text    int
+	Count   int
+	Days    int
+	Devices int
+
+	InFlight    int
+	StoreTarget time.Duration
+
+	Guard    process.Guard
+	TLS      process.TLS // registered by the program, which loads it
+	Internal string      // address of the internal listener, Same or empty
+	NodeCA   string      // file; towards nodes
+
+	PlainHop bool
+	Embedded bool
+	FailFast bool
+
+	// Only names the handlers that are served. If it is nil, all are, with the page for
+	// browsers and the metrics. Register has no flag for it.
+	Only []string
+
+	strangers int // of one address; 0: any number
+	accounts  identity.Limits
+	name      string // of the process, for people
+	function  bool   // frozen between requests: see adapt
+	oneByOne  bool   // a function with one request at a time
+}
+
+// Register registers the flags on fs.
+func (f *Flags) Register(fs *flag.FlagSet) {
+	f.RegisterStore(fs)
+	fs.StringVar(&f.Key, "route-key", "",
+		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens; while it is\nchanged the old and the new one, one a line; empty: made at the first start and kept in the store")
+	fs.StringVar(&f.Auth, "auth", "password",
+		"`mode` of accounts: password, or open (as in CIM: a name is enough to log in)")
+	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,
+		"what a login does to the device's live connection: replace or reject")
+	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
+		"how users land on nodes: hash+loop, hash, loop or random")
+	fs.BoolVar(&f.PlainHop, "plain-hop", false, "make every call between nodes and routes an HTTP request, not one on a stream")
+	fs.BoolVar(&f.FailFast, "fail-fast", false, "end with an error if the store or the source of members does not answer at the start;\notherwise wait, and be not ready")
+	fs.IntVar(&f.InFlight, "max-in-flight", 4096,
+		"`requests` served at a time; those above are answered \"come back later\";\n-1: any number, where a platform bounds them")
+	fs.DurationVar(&f.StoreTarget, "store-target", 100*time.Millisecond,
+		"what the store may take for a message before fewer are let in")
+	f.Guard.Flags(fs)
+	fs.StringVar(&f.Internal, "internal-listen", "",
+		"`address` for nodes and operators: calls of nodes, members and metrics, which are then not at the address for clients;\nsame: at that one, too. Needed where a cluster key is set and other machines can reach the address for clients")
+	fs.StringVar(&f.NodeCA, "node-tls-ca", "",
+		"`file` with the certificates of authorities that nodes' certificates may come from; empty: those of the system")
+	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
+}
+
+// RegisterStore registers the flags that name the store and set its retention, for
+// programs that serve no handlers.
+func (f *Flags) RegisterStore(fs *flag.FlagSet) {
+	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
+		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it. rediss takes ?ca=FILE&cert=FILE&key=FILE&server_name=NAME")
+	fs.StringVar(&f.Pass, "redis-password", "",
+		"`secret` of the store (or file:PATH or secretsmanager:ARN), in place of one in its URL")
+	fs.StringVar(&f.Ack, "ack", "primary",
+		"`level` at which a message is accepted: primary, once the store has it; replica, or replica=N,\nonce one or N of its replicas have it too")
+	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not report its eviction policy, such as the embedded one of another process")
+	fs.IntVar(&f.Text, "max-text", proto.MaxText,
+		"longest text of a message in `bytes` of UTF-8. CIM has no limit and carries as much in practice;\na node takes frames of 135166 bytes at most, and a log keeps -keep-count texts, however long they are")
+	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
+	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most, and a fourteenth of that until it is swept")
+}
+
+func (f *Flags) auth() (routefn.Auth, error) {
+	switch f.Auth {
+	case "password":
+		return routefn.AuthPassword, nil
+	case "open":
+		return routefn.AuthOpen, nil
+	}
+	return 0, fmt.Errorf("%w: -auth %q: want password or open", process.ErrUsage, f.Auth)
+}
+
+// replicas returns how many replicas -ack requires.
+func (f *Flags) replicas() (int, error) {
+	switch f.Ack {
+	case "primary":
+		return 0, nil
+	case "replica":
+		return 1, nil
+	}
+	number, ok := strings.CutPrefix(f.Ack, "replica=")
+	if n, err := strconv.Atoi(number); ok && err == nil && n > 0 {
+		return n, nil
+	}
+	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", process.ErrUsage, f.Ack)
+}
+
+// accountLimits returns how often passwords are tried and accounts are made. In open mode
+// nothing is bounded where only this machine can connect.
+func (f *Flags) accountLimits(loopback bool) identity.Limits {
+	if f.Auth == "open" && loopback {
+		return identity.Limits{}
+	}
+	return identity.DefaultLimits()
+}
+
+func (f *Flags) check() error {
+	if _, err := f.auth(); err != nil {
+		return err
+	}
+	replicas, err := f.replicas()
+	if err != nil {
+		return err
+	}
+	if replicas > 0 && f.Redis == "embedded" {
+		return fmt.Errorf("%w: -ack %s needs a store with replicas, which -redis embedded has not", process.ErrUsage, f.Ack)
+	}
+	if f.Repeat != proto.RepeatReplace && f.Repeat != proto.RepeatReject {
+		return fmt.Errorf("%w: -repeat %q: want replace or reject", process.ErrUsage, f.Repeat)
+	}
+	if _, err := ring.ParsePolicy(f.Policy); err != nil {
+		return fmt.Errorf("%w: -policy: %w", process.ErrUsage, err)
+	}
+	if f.InFlight == 0 || f.StoreTarget <= 0 {
+		return fmt.Errorf("%w: -max-in-flight %d -store-target %v: want neither to be zero", process.ErrUsage, f.InFlight, f.StoreTarget)
+	}
+	if f.Devices < 1 {
+		return fmt.Errorf("%w: -devices %d: want at least 1", process.ErrUsage, f.Devices)
+	}
+	return f.checkKept()
+}
+
+// Same is the value of -internal-listen for one listener that other machines reach.
+const Same = "same"
+
+// CheckListen checks the address of the listener for clients, and that of the internal one.
+// keyed says that there is a cluster key. name is the flag of listen. Errors wrap
+// process.ErrUsage.
+func (f *Flags) CheckListen(name, listen string, keyed bool) error {
+	internal := f.Internal
+	switch {
+	case !keyed && !process.Loopback(listen):
+		return fmt.Errorf("%w: -%s %s is reachable from other machines: that needs -cluster-key", process.ErrUsage, name, listen)
+	case internal == "" && !process.Loopback(listen):
+		return fmt.Errorf("%w: -%s %s is reachable from other machines, and so are the calls of nodes, the members and the metrics there: "+
+			"add -internal-listen HOST:PORT to have these at another address, or -internal-listen same if it is meant", process.ErrUsage, name, listen)
+	case internal == "" || internal == Same:
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(internal); err != nil {
+		return fmt.Errorf("%w: -internal-listen %q: want host:port or same", process.ErrUsage, internal)
+	}
+	if !keyed && !process.Loopback(internal) {
+		return fmt.Errorf("%w: -internal-listen %s is reachable from other machines: that needs -cluster-key", process.ErrUsage, internal)
+	}
+	return nil
+}
+
+// InternalAt returns the address of an internal listener of its own, or nothing.
+func (f *Flags) InternalAt() string {
+	if f.Internal == Same {
+		return ""
+	}
+	return f.Internal
+}
+
+func (f *Flags) checkKept() error {
+	for name, value := range map[string]int{"max-text": f.Text, "keep-count": f.Count, "keep-days": f.Days} {
+		if value < 1 {
+			return fmt.Errorf("%w: -%s %d: want at least 1", process.ErrUsage, name, value)
+		}
+	}
+	return nil
+}
+
+// source is where the members come from.
+type source struct {
+	kind  string   // "seed" or "zk"
+	addrs []string // host:port
+}
+
+func parseSource(value string) (source, error) {
+	kind, rest, _ := strings.Cut(value, ":")
+	if (kind != "seed" && kind != "zk") || rest == "" {
+		return source{}, fmt.Errorf("%w: -ring %q: want seed:HOST:PORT[,...] or zk:HOST:PORT[,...]", process.ErrUsage, value)
+	}
+	addrs := strings.Split(rest, ",")
+	if kind == "zk" {
+		var err error
+		if addrs, err = mirror.ParseServers(rest); err != nil {
+			return source{}, fmt.Errorf("%w: -ring %q: %w", process.ErrUsage, value, err)
+		}
+		return source{kind: kind, addrs: addrs}, nil
+	}
+	for i, addr := range addrs {
+		addrs[i] = strings.TrimSpace(addr)
+	}
+	return source{kind: kind, addrs: addrs}, nil
+}

@@ -1,0 +1,65 @@
+package routeserver
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile"
+)
+
+// Listeners are where a route is reached, as they were opened: without TLS and bounds.
+type Listeners struct {
+	clients  net.Listener
+	internal net.Listener // nil: clients has everything
+}
+
+// Listen opens the listeners of a route. name is the flag of address, which is that for
+// clients.
+func (f *Flags) Listen(name, address string) (*Listeners, error) {
+	clients, err := process.Listen(name, address, false)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listeners{clients: clients}
+	if f.InternalAt() != "" {
+		if l.internal, err = process.Listen("internal-listen", f.InternalAt(), false); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return l, nil
+}
+
+// all returns the listeners with TLS, if there are certificates.
+func (l *Listeners) all(t *process.TLS) []net.Listener {
+	list := []net.Listener{t.ListenClients(l.clients)}
+	if l.internal != nil {
+		list = append(list, t.ListenInternal(l.internal))
+	}
+	return list
+}
+
+// Close closes the listeners. Close twice is fine.
+func (l *Listeners) Close() error {
+	var errs error
+	for _, listener := range []net.Listener{l.clients, l.internal} {
+		if listener == nil {
+			continue
+		}
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// nodeTLS returns the configuration towards nodes whose address is https.
+func (f *Flags) nodeTLS() (*tls.Config, error) {
+	config, err := tlsfile.Client(f.NodeCA)
+	if err != nil {
+		return nil, fmt.Errorf("%w: -node-tls-ca: %w", process.ErrUsage, err)
+	}
+	return config, nil
+}

@@ -1,0 +1,192 @@
+package routeserver
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/ring/mirror"
+	"github.com/cim-go/cim/ring/seed"
+)
+
+// options are all settings of cim-route.
+type options struct {
+	Flags
+	listen   string // empty: the platform's address
+	function bool
+	members  source
+	stale    time.Duration // how old answers of seeds may be
+	zkRoot   string
+	key      string
+	profile  process.Profile // of a server; a function has nothing that runs beside requests
+	log      *slog.Logger
+	logging  process.Log // the flags of log
+}
+
+// defaultListen is the address of a route if neither a flag nor a platform sets one.
+const defaultListen = "127.0.0.1:8083"
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	fs := flag.NewFlagSet("cim-route", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var (
+		o       options
+		members string
+		only    string
+	)
+	o.Register(fs)
+	o.logging.Flags(fs)
+	o.profile.Flags(fs)
+	o.TLS.Flags(fs, "-internal-listen")
+	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes; by default what a platform of functions asks for\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), and else "+defaultListen)
+	fs.BoolVar(&o.function, "function", false, "run as a function: made at the first request, frozen between requests, bounded by its platform;\nwhere AWS_LAMBDA_RUNTIME_API or a variable of -listen is used it does so by itself")
+	fs.StringVar(&only, "only", "", "serve these `handlers` alone, with commas, such as login,send (and the health checks)")
+	fs.StringVar(&members, "ring", "seed:127.0.0.1:8081",
+		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
+	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the last members are used when no node answers")
+	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
+	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN), while it is changed the old\nand the new one, one a line; without it a route serves this machine only")
+	err := process.Parse(fs, args)
+	if err != nil {
+		return nil, err
+	}
+	if o.log, err = o.logging.Logger(stderr); err != nil {
+		return nil, err
+	}
+	if o.members, err = parseSource(members); err != nil {
+		return nil, err
+	}
+	if o.stale <= 0 {
+		return nil, fmt.Errorf("%w: -ring-stale %v: want more than nothing", process.ErrUsage, o.stale)
+	}
+	if only != "" {
+		o.Only = strings.Split(only, ",")
+	}
+	return &o, o.check()
+}
+
+// Run runs a route until ctx ends, and then until the requests in flight are done. It
+// blocks. An error that wraps process.ErrUsage means that the flags are wrong.
+func Run(ctx context.Context, args []string, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	switch at := placeOf(o.listen, o.function, os.Getenv); {
+	case at.lambda:
+		return o.serveLambda(ctx)
+	case at.function:
+		return o.serveFunction(ctx, at.listen)
+	default:
+		hangup := process.OnHangup(o.log, func() (*options, error) { return parse(args, io.Discard) })
+		defer hangup.Stop()
+		hangup.Add(func(again *options) error { return o.logging.SetLevel(again.logging.Level) })
+		return o.serve(ctx, at.listen, hangup)
+	}
+}
+
+// serve runs a server. It starts once all keys and the store are available, and then
+// follows the members. From then on, hangup makes it read its keys again.
+func (o *options) serve(ctx context.Context, listen string, hangup *process.Hangup[*options]) error {
+	keys, err := process.Keys("cluster-key", o.key)
+	if err != nil {
+		return err
+	}
+	if err := o.CheckListen("listen", listen, len(keys) > 0); err != nil {
+		return err
+	}
+	if err := o.TLS.Check("internal-listen", o.InternalAt()); err != nil {
+		return err
+	}
+	if err := o.TLS.Load(o.log); err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cluster := ring.NewKeys(keys...)
+	members, follow, err := o.follow(cluster, registry)
+	if err != nil {
+		return err
+	}
+	listeners, err := o.Listen("listen", listen)
+	if err != nil {
+		return err
+	}
+	if err := o.AwaitStore(ctx, o.log, listeners); err != nil {
+		return errors.Join(err, listeners.Close())
+	}
+	server, err := Assemble(&o.Flags, listeners, members, cluster, o.log, registry)
+	if err != nil {
+		return err
+	}
+	clusterKey := process.KeyFlag{Name: "cluster-key", Now: keys, Log: o.log, Use: func(keys ...[]byte) error {
+		cluster.Set(keys...)
+		show, accept := cluster.ServiceTokens()
+		server.Route().SetServiceTokens(show, accept...)
+		return nil
+	}}
+	hangup.Add(func(again *options) error { return clusterKey.Again(again.key) })
+	hangup.Add(func(again *options) error { return server.ReadAgain(&again.Flags) })
+	hangup.Add(func(*options) error { return o.TLS.Reload() })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return follow(ctx) })
+	group.Go(func() error { return o.profile.Run(ctx, o.log) })
+	group.Go(func() error { return server.Run(ctx) })
+	group.Go(func() error {
+		return process.AwaitReady(ctx, o.log, "the members", o.FailFast, func(ctx context.Context) error {
+			_, err := members.View(ctx)
+			return err
+		})
+	})
+	return group.Wait()
+}
+
+// Members is where a route learns the members from.
+type Members struct {
+	View  func(context.Context) (*ring.View, error) // the current ones
+	Heard func(node string)                         // see routefn.Config; may be nil
+}
+
+// follow returns the source of the members, and a function that must run meanwhile.
+func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (Members, func(context.Context) error, error) {
+	if o.members.kind == "seed" {
+		members, err := o.followSeeds(keys, registry)
+		return members, func(context.Context) error { return nil }, err
+	}
+	table := ring.NewTable()
+	follower, err := mirror.NewFollower(mirror.Config{Servers: o.members.addrs, Root: o.zkRoot, Keys: keys, Logger: o.log, Registerer: registry}, table)
+	if err != nil {
+		return Members{}, nil, err
+	}
+	return Members{View: follower.View}, follower.Run, nil
+}
+
+// followSeeds fetches the members from a node when a request needs them.
+func (o *options) followSeeds(keys *ring.Keys, registry prometheus.Registerer) (Members, error) {
+	config, err := o.nodeTLS()
+	if err != nil {
+		return Members{}, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	client, err := seed.New(seed.Config{
+		Seeds: o.members.addrs, Keys: keys, MaxStale: o.stale, Logger: o.log, Registerer: registry, Client: &http.Client{Transport: transport},
+	})
+	if err != nil {
+		return Members{}, err
+	}
+	return Members{client.View, client.Heard}, nil
+}

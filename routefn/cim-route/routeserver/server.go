@@ -1,0 +1,299 @@
+package routeserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn"
+	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/embedded"
+	"github.com/cim-go/cim/routefn/web"
+)
+
+// Server is a route with its store and its listener.
+type Server struct {
+	log       *slog.Logger
+	listeners *Listeners // nil in a function
+	clients   net.Listener
+	handler   http.Handler                    // for clients, and for all if there is no internal listener
+	strict    func(http.Handler) http.Handler // for handler, over TLS
+	within    net.Listener                    // internal; nil: there is none
+	internal  http.Handler
+	route     *routefn.Route
+	routeKey  *process.KeyFlag
+	store     *record.Store
+	embedded  *embedded.Server // nil unless the store is in this process
+}
+
+// storeTime bounds how long the store may take to answer at the start.
+const storeTime = 5 * time.Second
+
+// Assemble opens the store and makes the handlers. It takes the listeners over. Run
+// must be called on the Server to serve and to close both.
+func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+	if err := f.check(); err != nil {
+		return nil, errors.Join(err, listeners.Close())
+	}
+	at := listeners.clients.Addr().String()
+	f.strangers = f.Guard.Most(at)
+	f.accounts = f.accountLimits(process.Loopback(at))
+	host, _ := os.Hostname() // only for people to read
+	f.name = host + " " + at
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	s, err := assemble(ctx, f, members, keys, logger, registry)
+	if err != nil {
+		return nil, errors.Join(err, listeners.Close())
+	}
+	s.listeners = listeners
+	s.clients, s.strict = f.TLS.ListenClients(f.Guard.Listen(listeners.clients)), f.TLS.Strict
+	if listeners.internal != nil {
+		s.within = f.TLS.ListenInternal(listeners.internal)
+	}
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "cim_route_connections_crowded_total",
+		Help: "Connections closed because their address had too many without a token.",
+	}, func() float64 { return float64(f.Guard.Crowded()) }))
+	return s, nil
+}
+
+// assemble opens the store and makes the handlers: a Server without a listener.
+func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+	s := &Server{log: logger}
+	if err := s.openStore(ctx, f, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.makeRoute(ctx, f, members, keys, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.makeHandler(f, registry); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile
+// health checks on the listeners and more are answered, which are not closed. It returns
+// at once with -fail-fast, and with an error if the store answers and is not fit.
+func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Listeners, more ...net.Listener) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.FailFast || f.Redis == "embedded" {
+		return nil
+	}
+	c, err := f.storeConfig(f.Redis)
+	if err != nil {
+		return err
+	}
+	return process.Await(ctx, log, "the store", append(listeners.all(&f.TLS), more...), func(ctx context.Context) (again bool, err error) {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		store, err := record.Dial(ctx, c)
+		if err != nil {
+			return errors.Is(err, record.ErrUnavailable) && !errors.Is(err, record.ErrUnfit), fmt.Errorf("-redis: %w", err)
+		}
+		return false, store.Close()
+	})
+}
+
+// StoreConfig returns the configuration of the store that the flags of RegisterStore
+// name. It refuses an embedded store, which would be an empty one in this process.
+func (f *Flags) StoreConfig() (record.Config, error) {
+	if f.Redis == "embedded" {
+		return record.Config{}, fmt.Errorf("%w: -redis embedded: want the URL of a store that is there", process.ErrUsage)
+	}
+	if err := f.checkKept(); err != nil {
+		return record.Config{}, err
+	}
+	return f.storeConfig(f.Redis)
+}
+
+// storeConfig returns the configuration of the store at url.
+func (f *Flags) storeConfig(url string) (record.Config, error) {
+	replicas, err := f.replicas()
+	if err != nil {
+		return record.Config{}, err
+	}
+	password, err := process.Secret("redis-password", f.Pass)
+	if err != nil {
+		return record.Config{}, err
+	}
+	c := record.Config{
+		URL:           url,
+		Password:      string(password),
+		Replicas:      replicas,
+		Devices:       f.Devices,
+		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
+		AllowEmbedded: f.Embedded,
+		Now:           process.Clock(),
+	}
+	f.adaptStore(&c)
+	return c, nil
+}
+
+func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
+	url := f.Redis
+	if url == "embedded" {
+		server, err := embedded.Start("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		s.embedded = server
+		url = server.URL()
+	}
+	c, err := f.storeConfig(url)
+	if err != nil {
+		return err
+	}
+	c.AllowEmbedded = c.AllowEmbedded || s.embedded != nil
+	c.Logger, c.Registerer = s.log, registry
+	store, err := record.Dial(ctx, c)
+	if err != nil {
+		return fmt.Errorf("-redis: %w", err)
+	}
+	s.store = store
+	return nil
+}
+
+func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys *ring.Keys, registry *prometheus.Registry) error {
+	issuer, watch, err := s.issuer(ctx, f.Key)
+	if err != nil {
+		return err
+	}
+	auth, err := f.auth()
+	if err != nil {
+		return err
+	}
+	policy, err := ring.ParsePolicy(f.Policy)
+	if err != nil {
+		return err
+	}
+	nodeTLS, err := f.nodeTLS()
+	if err != nil {
+		return err
+	}
+	show, accept := keys.ServiceTokens()
+	s.route, err = routefn.New(routefn.Config{
+		Store: s.store, Members: members.View, Heard: members.Heard, Keys: keys, Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
+		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
+		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Accounts: f.accounts,
+		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,
+		Now: process.Clock(), Logger: s.log, Registerer: registry,
+	})
+	return err
+}
+
+// makeHandler mounts the handlers that are configured. A function serves no metrics,
+// because the figures of one instance are useless and everybody could read them.
+func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
+	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	apart := f.InternalAt() != "" && !f.function
+	if apart {
+		mux := http.NewServeMux()
+		mux.Handle("GET "+proto.PathMetrics, metrics)
+		mux.Handle("/", s.route.Internal())
+		s.internal = mux
+	}
+	if f.Only != nil {
+		only, err := s.route.Only(f.Only...)
+		if err != nil {
+			return fmt.Errorf("%w: -only: %w", process.ErrUsage, err)
+		}
+		s.handler = only
+		return nil
+	}
+	mux := http.NewServeMux()
+	for _, pattern := range web.Patterns {
+		mux.Handle(pattern, web.Handler())
+	}
+	switch {
+	case apart:
+		mux.Handle("/", s.route.ForClients())
+	case f.function:
+		mux.Handle("/", s.route.Handler())
+	default:
+		mux.Handle("GET "+proto.PathMetrics, metrics)
+		mux.Handle("/", s.route.Handler())
+	}
+	s.handler = mux
+	return nil
+}
+
+// issuer uses the configured route keys, or else those that routes keep in the store.
+// In the second case all routes agree without configuration, and the Watch keeps it so.
+func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *record.Watch, error) {
+	keys, err := process.Keys("route-key", value)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.routeKey = &process.KeyFlag{Name: "route-key", Now: keys, Log: s.log}
+	if len(keys) > 0 {
+		issuer, err := token.NewIssuer(keys...)
+		s.routeKey.Use = issuer.Set
+		return issuer, nil, err
+	}
+	watch := s.store.Watch(true)
+	if _, err := watch.Look(ctx); err != nil {
+		return nil, nil, fmt.Errorf("read route key: %w", err)
+	}
+	issuer, err := token.NewIssuer(watch.RouteKeys()...)
+	return issuer, watch, err
+}
+
+// Addr returns the address that the route listens on.
+func (s *Server) Addr() string { return s.clients.Addr().String() }
+
+// Run serves until ctx ends, then closes everything. It blocks.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.close()
+	s.log.Info("route starts", "http", s.Addr())
+	if s.within == nil {
+		return process.Serve(ctx, s.clients, s.strict(s.handler))
+	}
+	s.log.Info("route has an internal listener", "http", s.within.Addr().String())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return process.Serve(ctx, s.clients, s.strict(s.handler)) })
+	group.Go(func() error { return process.Serve(ctx, s.within, s.internal) })
+	return group.Wait()
+}
+
+func (s *Server) close() {
+	if s.route != nil {
+		s.route.Close()
+	}
+	if s.listeners != nil {
+		_ = s.listeners.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+	if s.embedded != nil {
+		s.embedded.Close()
+	}
+}
+
+// ReadAgain takes over the route keys from f, which may have changed. After an error,
+// which names the flag, the present keys stay in use. It must not be called
+// concurrently.
+func (s *Server) ReadAgain(f *Flags) error { return s.routeKey.Again(f.Key) }
+
+// Route returns the route, for a node in the same process. It is closed by Run.
+func (s *Server) Route() *routefn.Route { return s.route }

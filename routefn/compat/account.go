@@ -1,0 +1,108 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/placement"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// User is an account in CIM's words, in requests and answers.
+type User struct {
+	UserID   int64  `json:"userId"`
+	UserName string `json:"userName"`
+}
+
+// Register is POST /registerAccount. A name that exists answers with its id.
+func (c *Requests) Register(ctx context.Context, q User) (User, error) {
+	account, err := c.cfg.Accounts.Register(ctx, proto.RegisterRequest{Name: q.UserName})
+	if err != nil {
+		return User{}, err
+	}
+	return User{UserID: account.User, UserName: account.Name}, nil
+}
+
+// Server is where a CIM client is to connect.
+type Server struct {
+	IP            string `json:"ip"`
+	CIMServerPort int    `json:"cimServerPort"`
+	HTTPPort      int    `json:"httpPort"`
+}
+
+// Login is POST /login. It names a node and changes nothing. The connection gets its
+// number when it opens.
+func (c *Requests) Login(ctx context.Context, q User) (Server, error) {
+	if q.UserName == "" {
+		return Server{}, identity.ErrMismatch
+	}
+	account, err := c.cfg.Accounts.Named(ctx, q.UserID, q.UserName)
+	if errors.Is(err, record.ErrNoUser) && !c.cfg.State.Certain() {
+		account, err = c.cfg.Accounts.NamedOrRestored(ctx, q.UserID, q.UserName)
+	}
+	if errors.Is(err, record.ErrNoUser) {
+		return Server{}, c.cfg.Codes.Absent(identity.ErrMismatch)
+	}
+	if err != nil {
+		return Server{}, err
+	}
+	who := record.Issuing{User: account.User, Device: proto.CIMDevice}
+	place, err := c.cfg.Placer.Place(ctx, who, nil, c.cfg.Repeat)
+	if err != nil {
+		return Server{}, err
+	}
+	return serverOf(place)
+}
+
+// serverOf splits a member's addresses as CIM has them.
+func serverOf(place placement.Place) (Server, error) {
+	host, client, err := hostPort(place.Member.ClientAddress().HostPort)
+	if err != nil {
+		return Server{}, err
+	}
+	at, _ := ring.HostPort(place.Member.HTTP)
+	_, internal, err := hostPort(at)
+	if err != nil {
+		return Server{}, err
+	}
+	return Server{IP: host, CIMServerPort: client, HTTPPort: internal}, nil
+}
+
+func hostPort(address string) (string, int, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("split member's address: %w", err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return "", 0, fmt.Errorf("split member's address: %w", err)
+	}
+	return host, n, nil
+}
+
+// Offline is the body of POST /offLine.
+type Offline struct {
+	UserID int64 `json:"userId"`
+}
+
+// Offline is POST /offLine. It closes the session of the user's device cim, and no other.
+// CIM's request has no number that fences it, so it closes the connection of that
+// device that is live, even a newer one. The record and the connection end together. If
+// a late request closed a newer connection, its client connects again. A late report of
+// a node is fenced, and closes nothing.
+func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
+	if !check.ValidUser(q.UserID) {
+		return nil, check.Invalid("The userId is not a user id.")
+	}
+	if err := c.cfg.Users.LogoutDevice(ctx, q.UserID, proto.CIMDevice, nil); !identity.IsNone(err) {
+		return nil, err
+	}
+	return nil, nil
+}

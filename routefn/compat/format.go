@@ -1,0 +1,83 @@
+package compat
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/body"
+)
+
+// CIM's codes. They are strings on its wire.
+const (
+	codeOK       = "9000"
+	codeInvalid  = "3000"
+	codeRepeat   = "5000"
+	codeLimited  = "6000"
+	codeOffline  = "7000" // the message is kept
+	codeNoServer = "7100"
+	codeMismatch = "9100"
+)
+
+// envelope is every answer of CIM's.
+type envelope struct {
+	Code     string  `json:"code"`
+	Message  string  `json:"message"`
+	ReqNo    *string `json:"reqNo"`
+	DataBody any     `json:"dataBody"`
+}
+
+// Format answers 200 for every request that was understood and handled, as CIM does,
+// with the outcome in the envelope. Only a request that may succeed later gets another
+// status, because CIM's clients take 200 to mean that it was handled.
+var Format = body.Format{
+	Answer: func(w http.ResponseWriter, answer any) {
+		if e, whole := answer.(envelope); whole {
+			body.WriteJSON(w, http.StatusOK, e)
+			return
+		}
+		body.WriteJSON(w, http.StatusOK, envelope{Code: codeOK, Message: "Success", DataBody: answer})
+	},
+	Fail: func(w http.ResponseWriter, status int, err *proto.Error) {
+		code, handled := codeOf(err.Code)
+		if handled && status != http.StatusInternalServerError {
+			status = http.StatusOK
+		}
+		body.WriteJSON(w, status, envelope{Code: code, Message: err.Error()})
+	},
+}
+
+// MessageFormat is Format for messages. CIM's SDK takes every answer of status 200
+// except 7000 for success, and reports a failing status to its user. So a message that
+// is not accepted for now (CIM's code 6000) gets a failing status.
+var MessageFormat = body.Format{
+	Answer: Format.Answer,
+	Fail: func(w http.ResponseWriter, status int, err *proto.Error) {
+		if err.Code.Retry() == proto.RetryNever {
+			Format.Fail(w, status, err)
+			return
+		}
+		body.WriteJSON(w, status, envelope{Code: strconv.Itoa(int(err.Code)), Message: err.Error()})
+	},
+}
+
+// codeOf translates a code of this project, and reports whether CIM has one for it. A
+// code that allows a retry, such as 4101, stays as it is, because CIM has none for it
+// and its clients look at the status. An unknown user is an invalid argument, where CIM
+// itself would answer that all is well.
+func codeOf(c proto.Code) (code string, handled bool) {
+	switch c {
+	case proto.Rejected:
+		return codeRepeat, true
+	case proto.WrongPassword:
+		return codeMismatch, true
+	case proto.NoNode:
+		return codeNoServer, true
+	case proto.Overloaded:
+		return codeLimited, true
+	}
+	if c.Retry() == proto.RetryNever {
+		return codeInvalid, true
+	}
+	return strconv.Itoa(int(c)), false
+}

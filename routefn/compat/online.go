@@ -1,0 +1,47 @@
+package compat
+
+import (
+	"context"
+
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// Online is GET and POST /onlineUser: all users who are connected, at once.
+func (c *Requests) Online(ctx context.Context, _ struct{}) ([]User, error) {
+	users := []User{}
+	for page := (check.Page{Limit: check.MaxPage}); ; {
+		answer, err := c.cfg.Users.OnlinePage(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range answer.Users {
+			users = append(users, User{UserID: u.User, UserName: u.Name})
+		}
+		if answer.Next <= page.After {
+			return users, nil
+		}
+		page.After = answer.Next
+	}
+}
+
+// Fetch is the body of POST /fetchOfflineMsgs.
+type Fetch struct {
+	ReceiveUserID int64 `json:"receiveUserId"`
+}
+
+// Fetch is POST /fetchOfflineMsgs. It makes the node of the user's connection fetch the
+// missed messages, because the connection has to deliver them. Without a connection it
+// does nothing.
+func (c *Requests) Fetch(ctx context.Context, q Fetch) (any, error) {
+	if !check.ValidUser(q.ReceiveUserID) {
+		return nil, check.Invalid("The receiveUserId is not a user id.")
+	}
+	live, err := c.session(ctx, q.ReceiveUserID)
+	if err != nil || live == nil {
+		return nil, err
+	}
+	out := c.cfg.Pusher.Begin()
+	defer out.Send()
+	out.Nudge(q.ReceiveUserID, *live, "")
+	return nil, nil
+}

@@ -1,0 +1,97 @@
+package compat
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/dispatch"
+	"github.com/cim-go/cim/routefn/push"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	// MessageTimeout bounds the time for a message of CIM's, including its time in
+	// line. CIM's client ignores answers after 3 s.
+	MessageTimeout = 2500 * time.Millisecond
+	// maxTexts bounds the texts of one request.
+	maxTexts = 100
+)
+
+// MessageRequest is the body that CIM's clients send. Usually one of Msg and BatchMsg is
+// set. If both are, Msg goes first.
+type MessageRequest struct {
+	UserID        int64    `json:"userId"`
+	ReceiveUserID int64    `json:"receiveUserId"`
+	Msg           string   `json:"msg"`
+	BatchMsg      []string `json:"batchMsg"`
+}
+
+func (q MessageRequest) texts() []string {
+	if q.Msg == "" && len(q.BatchMsg) > 0 {
+		return q.BatchMsg
+	}
+	return append([]string{q.Msg}, q.BatchMsg...)
+}
+
+// SendToAll is POST /groupRoute: a message to everyone but the sender.
+func (c *Requests) SendToAll(ctx context.Context, q MessageRequest) (any, error) {
+	_, err := c.send(ctx, q.UserID, 0, proto.Everyone, []string{q.Msg})
+	return nil, err
+}
+
+// SendToOne is POST /p2pRoute. It sends one or several messages, in their order, to one
+// user. The code 7000 means that the user has no connection, and that the messages are
+// kept.
+func (c *Requests) SendToOne(ctx context.Context, q MessageRequest) (any, error) {
+	stored, err := c.send(ctx, q.UserID, q.ReceiveUserID, 0, q.texts())
+	if err != nil {
+		return nil, err
+	}
+	if receiver := stored[len(stored)-1].Copies[0]; len(receiver.Sessions) == 0 {
+		return envelope{Code: codeOffline, Message: "The receiver is offline; the message is kept."}, nil
+	}
+	return nil, nil
+}
+
+// send stores texts under ids that the route makes.
+func (c *Requests) send(ctx context.Context, user, to, group int64, texts []string) ([]record.Appended, error) {
+	if len(texts) > maxTexts {
+		return nil, check.Invalid("A batch has at most 100 messages.")
+	}
+	messages := make([]record.Message, len(texts))
+	for i, text := range texts {
+		m := record.Message{ID: rand.Text(), To: to, Group: group, Text: text, Sent: c.cfg.Store.Now()}
+		if err := check.Message(&m, c.cfg.MaxText); err != nil {
+			return nil, err
+		}
+		messages[i] = m
+	}
+	if !check.ValidUser(user) {
+		return nil, check.Invalid("The userId is not a user id.")
+	}
+	account, err := c.cfg.Accounts.Named(ctx, user, "")
+	if err != nil {
+		return nil, err
+	}
+	by := dispatch.Sender{Origin: push.Origin{User: account.User, Device: proto.CIMDevice}, Name: account.Name}
+	if group != 0 {
+		if err := c.leaveOut(ctx, &by.Origin); err != nil {
+			return nil, err
+		}
+	}
+	return c.cfg.Dispatch.Send(ctx, by, messages)
+}
+
+// leaveOut excludes the sender's own connection from a group's message, because CIM's
+// client shows every message that arrives. A group's message is pushed to nodes and not
+// to sessions, so the connection is excluded by its number.
+func (c *Requests) leaveOut(ctx context.Context, by *push.Origin) error {
+	own, err := c.session(ctx, by.User)
+	if own != nil {
+		by.Number = own.Number
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package delayed
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/push"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// A logOf names a log that a message goes to.
+type logOf struct{ user, group int64 }
+
+func logsOf(m *record.Message) [2]logOf {
+	if m.Group != 0 {
+		return [2]logOf{{group: m.Group}, {group: m.Group}}
+	}
+	return [2]logOf{{user: m.To}, {user: m.From}}
+}
+
+// A dueBatch sends the messages that are due in one shard. If a message cannot be
+// stored, it stays due, and so does every later one for the same logs, because it would
+// overtake it. All others are sent.
+type dueBatch struct {
+	cfg    *Config
+	failed map[logOf]bool
+	left   int // how many of those that are due stay so, from the first
+}
+
+// send sends one batch and returns how many were sent. After an error it is unknown which
+// messages are still due, and the dueBatch must not be used again.
+func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, err error) {
+	var tried []record.Delayed
+	var messages []record.Message
+	for _, d := range taken {
+		if logs := logsOf(&d.Message); b.failed[logs[0]] || b.failed[logs[1]] {
+			continue
+		}
+		tried = append(tried, d)
+		messages = append(messages, d.Message)
+	}
+	if len(tried) == 0 {
+		b.left += len(taken)
+		return 0, nil
+	}
+	out := b.cfg.Pusher.Begin()
+	defer out.Send()
+	var done []record.Finishing
+	for i, a := range b.cfg.Dispatch.Append(ctx, messages) {
+		if a.Err == nil { // pushed to all devices of the user who scheduled it, too
+			out.Deliver(push.Origin{User: tried[i].From}, &a)
+		}
+		if code, over := b.settle(ctx, &tried[i], &a); over {
+			done = append(done, record.Finishing{Delayed: tried[i], Code: code})
+		}
+	}
+	b.left += len(taken) - len(done)
+	for i, err := range b.cfg.Store.Finish(ctx, done) {
+		if err != nil {
+			return sent, err
+		}
+		if done[i].Code == proto.OK {
+			sent++
+		}
+		b.cfg.Observer.DelayedOver(done[i].Code, done[i].Late)
+	}
+	return sent, nil
+}
+
+// settle reports whether a message is over: stored, or dropped with a code.
+func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
+	switch {
+	case a.Err == nil:
+		return proto.OK, true
+	case b.lacksSender(ctx, d, a):
+		return proto.OK, true // its receiver has it, by reconciliation
+	case failure.MayRetry(a.Err):
+		for _, log := range logsOf(&d.Message) {
+			b.failed[log] = true
+		}
+		b.cfg.Observer.DelayedLeft()
+		return proto.OK, false
+	default:
+		code = b.cfg.Codes.Of(a.Err).Code
+		b.cfg.Log.Info("delayed message dropped", "user", d.From, "code", code.String(), "err", a.Err)
+		return code, true
+	}
+}
+
+// lacksSender reports whether the message is in its receiver's log while its sender's
+// account is lost for good. If the account can be restored, lacksSender restores it,
+// because no other request may need it.
+func (b *dueBatch) lacksSender(ctx context.Context, d *record.Delayed, a *record.Appended) bool {
+	if !errors.Is(a.Err, record.ErrUnknown) || !errors.Is(a.Err, record.ErrNoUser) {
+		return false
+	}
+	_, err := b.cfg.Accounts.NamedOrRestored(ctx, d.From, d.FromName)
+	return identity.IsNone(err)
+}

@@ -1,0 +1,105 @@
+package delayed
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	// workBatch and workTime bound the other work of one run. A message that becomes
+	// due meanwhile is late by up to workTime.
+	workBatch = 100
+	workTime  = 200 * time.Millisecond
+)
+
+// workObserver counts jobs.
+type workObserver interface {
+	WorkEnded(kind record.Kind, verdict record.Verdict)
+}
+
+// A worker does the jobs in the store's work queue other than delayed messages, a few
+// per run. One goroutine at a time uses it, see Sender.Run.
+type worker struct {
+	store    *record.Store
+	log      *slog.Logger
+	observer workObserver
+
+	notBefore time.Time // nothing is due earlier
+}
+
+// do works for workTime at most, and reports whether more is due. A job that fails is
+// repeated in a later run, within AskLatest.
+func (w *worker) do(ctx context.Context) (more bool) {
+	if time.Now().Before(w.notBefore) {
+		return false
+	}
+	more, next, err := w.sweep(ctx)
+	if err != nil {
+		w.log.Warn("work is left for later", "err", err)
+		next = askAgain
+	}
+	w.notBefore = time.Now().Add(nextAsk(next))
+	return more
+}
+
+func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err error) {
+	if err := w.store.KeepSweeping(ctx); err != nil {
+		return false, 0, err
+	}
+	return w.jobs(ctx, record.Sweeps, w.store.Sweep)
+}
+
+// jobs does jobs of one kind. more reports whether the time was too short for all.
+// Otherwise next is the time until more are due, or negative if no job waits. Several
+// routes begin at different shards.
+func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Context, []record.Job) []record.Ending) (more bool, next time.Duration, err error) {
+	due, next, err := w.store.Due(ctx, kind)
+	if err != nil || len(due) == 0 {
+		return false, next, err
+	}
+	end := time.Now().Add(workTime)
+	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	holder := rand.Text()
+	for _, shard := range due {
+		for time.Now().Before(end) {
+			jobs, err := w.store.TakeJobs(ctx, kind, shard, holder, workBatch)
+			if errors.Is(err, record.ErrHeld) || err == nil && len(jobs) == 0 {
+				break
+			}
+			if err == nil {
+				err = w.end(ctx, kind, shard, do(ctx, jobs))
+			}
+			if err != nil {
+				return false, 0, err
+			}
+		}
+		if !time.Now().Before(end) {
+			if _, err := w.store.TakeJobs(ctx, kind, shard, holder, 0); err != nil {
+				w.log.Debug("shard stays leased", "err", err)
+			}
+			return true, askSoonest, nil
+		}
+	}
+	if due, next, err = w.store.Due(ctx, kind); len(due) > 0 {
+		next = askAgain // another route does them
+	}
+	return false, next, err
+}
+
+// end ends jobs, counts them and logs those that failed too often.
+func (w *worker) end(ctx context.Context, kind record.Kind, shard int, endings []record.Ending) error {
+	verdicts, err := w.store.EndJobs(ctx, kind, shard, endings)
+	for i, v := range verdicts {
+		w.observer.WorkEnded(kind, v)
+		if v == record.Dead {
+			w.log.Error("job failed too often and is a dead letter", "kind", string(kind), "key", endings[i].Key)
+		}
+	}
+	return err
+}

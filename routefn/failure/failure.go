@@ -1,0 +1,102 @@
+// Package failure maps errors to the codes that callers see.
+package failure
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// storeCodes are the codes of the store's errors.
+var storeCodes = []struct {
+	err  error
+	code proto.Code
+}{
+	{record.ErrUnknown, proto.Unknown},
+	{record.ErrUnavailable, proto.Unavailable},
+	{record.ErrNoUser, proto.UnknownUser},
+	{record.ErrNoGroup, proto.UnknownGroup},
+	{record.ErrNotMember, proto.NotMember},
+	{record.ErrNotCreator, proto.NotCreator},
+	{record.ErrRemoved, proto.Removed},
+	{record.ErrIDReused, proto.IDReused},
+	{record.ErrNameTaken, proto.NameTaken},
+	{record.ErrSuperseded, proto.SessionUnknown},
+	{record.ErrExpired, proto.TicketExpired},
+	{record.ErrVoid, proto.Unauthorized},
+	{record.ErrDisplacesOther, proto.Rejected},
+	{record.ErrTooLate, proto.TooLate},
+	{record.ErrNotScheduled, proto.NotScheduled},
+	{record.ErrTooMany, proto.TooMany},
+	{record.ErrDiverged, proto.Diverged},
+	{record.ErrInvalid, proto.Invalid},
+	{context.Canceled, proto.Unavailable},
+	{context.DeadlineExceeded, proto.Unavailable},
+}
+
+// StoreState knows whether the store may have lost data a moment ago.
+type StoreState interface {
+	Certain() bool
+}
+
+// Codes translates errors. Its zero value is not usable; make it with New.
+type Codes struct {
+	store StoreState
+	log   *slog.Logger
+}
+
+// New returns a Codes. log gets the errors that have no code.
+func New(store StoreState, log *slog.Logger) *Codes { return &Codes{store, log} }
+
+// Of returns the error with the code that callers see. Only the text of a *proto.Error
+// reaches them. An unexpected error is logged here and becomes Unavailable.
+func (c *Codes) Of(err error) *proto.Error {
+	if e, ok := errors.AsType[*proto.Error](err); ok {
+		return e
+	}
+	for _, s := range storeCodes {
+		if errors.Is(err, s.err) {
+			e := proto.Err(s.code, "")
+			switch s.code {
+			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
+				e = c.Absent(e)
+			}
+			return e
+		}
+	}
+	c.log.Error("unexpected error", "err", err)
+	return proto.Err(proto.Unavailable, "")
+}
+
+// Absent returns e, an error about something that does not exist. If the store may have
+// lost it a moment ago, Absent returns an error with the code Unavailable, so that the
+// caller retries.
+func (c *Codes) Absent(e *proto.Error) *proto.Error {
+	if !c.store.Certain() {
+		return proto.Err(proto.Unavailable, "The store has lost something, which is being made again.")
+	}
+	return e
+}
+
+// MayRetry reports whether the request that failed with err may succeed later.
+func MayRetry(err error) bool {
+	return errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrUnknown) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Panicked is the answer of a use case that panicked. Its code is Unknown, because
+// something may have been stored before the panic.
+var Panicked = proto.Err(proto.Unknown, "")
+
+// Status returns the HTTP status of an error. It differs for Panicked, so that
+// operators can distinguish a panic from a store that does not answer.
+func Status(e *proto.Error) int {
+	if e == Panicked {
+		return http.StatusInternalServerError
+	}
+	return e.Code.HTTPStatus()
+}

@@ -1,0 +1,38 @@
+package routefn
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// warnEvery is how often the log warns that requests still fail.
+const warnEvery = time.Minute
+
+// failureLog lets one failed request per minute be logged as a warning. If the store or
+// another server is away, all requests fail, and in a function an operator sees only
+// the log. The zero failureLog is ready.
+type failureLog struct {
+	mu     sync.Mutex
+	warned time.Time
+}
+
+// due reports whether to warn of an error with a code now. It ignores errors of callers
+// who left. It compares wall clock times, because the monotonic clock may stand still
+// while a function is frozen.
+func (f *failureLog) due(code proto.Code, err error, now time.Time) bool {
+	if code != proto.Unavailable && code != proto.Unknown || errors.Is(err, context.Canceled) {
+		return false
+	}
+	now = now.Round(0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
+		return false
+	}
+	f.warned = now
+	return true
+}

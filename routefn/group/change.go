@@ -1,0 +1,39 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// change makes one user join or leave, and pushes the consequences.
+func (g *Requests) change(ctx context.Context, change record.Change) error {
+	c := g.Store.ChangeGroups(ctx, []record.Change{change})[0]
+	out := g.Pusher.Begin()
+	defer out.Send()
+	out.Announce(&c)
+	if errors.Is(c.Err, record.ErrTooManyGroups) {
+		return check.Invalid(fmt.Sprintf("One user has at most %d groups.", proto.MaxGroups))
+	}
+	return c.Err
+}
+
+// changeOther adds another user to a group of the caller's making, or removes one.
+func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
+	if err := check.Group(group); err != nil {
+		return err
+	}
+	if !check.ValidUser(user) {
+		return check.Invalid("The member is not a user id.")
+	}
+	account, err := g.Store.AccountByID(ctx, user)
+	if err != nil {
+		return err
+	}
+	return g.change(ctx, record.Change{User: user, Name: account.Name, Group: group, Leave: leave, By: caller.User})
+}

@@ -1,0 +1,85 @@
+package group
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Create is POST /v1/groups/create. It makes a group of the caller and of the users
+// that the caller invites. Only the creator may add and remove others later. All other
+// users join by themselves, by the group's id.
+func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
+	if q.Name != "" {
+		if err := check.Name(q.Name); err != nil {
+			return nil, err
+		}
+	}
+	if q.ID != "" && !proto.ValidID(q.ID) {
+		return nil, check.Invalid("The id of a request has 1 to 64 printable ASCII characters without spaces.")
+	}
+	invited, err := g.invited(ctx, caller.User, q.Members)
+	if err != nil {
+		return nil, err
+	}
+	group := record.NewGroup{Creator: caller.User, ID: cmp.Or(q.ID, rand.Text()), Name: q.Name}
+	return g.create(ctx, group, caller.Name, invited)
+}
+
+// invited returns the accounts of the users, each once, without the caller's.
+func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]record.Account, error) {
+	if len(users) > proto.MaxInvited {
+		return nil, check.Invalid(fmt.Sprintf("A group is created with at most %d members; others join by its id.", proto.MaxInvited))
+	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	users = slices.DeleteFunc(slices.Compact(users), func(u int64) bool { return u == caller })
+	if slices.ContainsFunc(users, func(u int64) bool { return !check.ValidUser(u) }) {
+		return nil, check.Invalid("A member is not a user id.")
+	}
+	accounts, errs := g.Store.AccountsByID(ctx, users)
+	for i, err := range errs {
+		if errors.Is(err, record.ErrNoUser) {
+			return nil, g.Codes.Absent(proto.Err(proto.UnknownUser, fmt.Sprintf("There is no user %d.", users[i])))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+// create returns an error only while the group has no members, because then it hardly
+// exists. It does not undo the effects of an earlier try of the request.
+func (g *Requests) create(ctx context.Context, group record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
+	id, err := g.Store.CreateGroup(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.change(ctx, record.Change{User: group.Creator, Name: creator, Group: id, Once: true}); err != nil {
+		return nil, err
+	}
+	changes := make([]record.Change, len(invited))
+	for i, a := range invited {
+		changes[i] = record.Change{User: a.User, Name: a.Name, Group: id, By: group.Creator, Once: true}
+	}
+	out := g.Pusher.Begin()
+	defer out.Send()
+	answer := &proto.CreatedGroup{Group: id}
+	for _, c := range g.Store.ChangeGroups(ctx, changes) {
+		out.Announce(&c)
+		if c.Err != nil {
+			g.Log.Debug("invited user is no member", "user", c.User, "err", c.Err)
+			answer.Missing = append(answer.Missing, c.User)
+		}
+	}
+	return answer, nil
+}

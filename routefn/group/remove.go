@@ -1,0 +1,14 @@
+package group
+
+import (
+	"context"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+)
+
+// Remove is POST /v1/groups/remove. It ends the membership of another user in a group
+// that the caller made. The user cannot join again unless the caller adds them.
+func (g *Requests) Remove(ctx context.Context, caller token.Token, q proto.RemoveMember) (proto.RemovedMember, error) {
+	return proto.RemovedMember{}, g.changeOther(ctx, caller, q.Group, q.User, true)
+}

@@ -1,0 +1,17 @@
+package group
+
+import (
+	"log/slog"
+
+	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/push"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Requests are those about groups. All fields are required; it is safe for concurrent use.
+type Requests struct {
+	Store  *record.Store
+	Pusher *push.Pusher
+	Codes  *failure.Codes
+	Log    *slog.Logger
+}

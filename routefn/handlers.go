@@ -1,0 +1,139 @@
+package routefn
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/body"
+	"github.com/cim-go/cim/routefn/compat"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Each function here makes a handler of a use case, for one kind of callers. It decodes
+// the request, finds out who calls, and answers in the caller's format.
+
+// fromAnybody is for clients without a token. The use case gets their address by
+// sourceip.Client.
+func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {
+			var q Q
+			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
+				return nil, err
+			}
+			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
+		})
+	}
+}
+
+// fromCaller is for clients with a token and a body. The store judges the token in the
+// first operation of the request, before anything changes, see record.WithPass. If the
+// caller's account was lost, the answer asks for a repetition.
+func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
+			var q Q
+			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
+				return nil, err
+			}
+			return run(ctx, caller, q)
+		})
+	}
+}
+
+// withClient lets a use case get the caller's address by sourceip.Client, too.
+func withClient(h handler) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		h(rt, name, w, r.WithContext(sourceip.WithClient(r.Context(), rt.cfg.Proxies.Client(r))))
+	}
+}
+
+// fromQuery is fromCaller for requests with a query and no body.
+func fromQuery[A any](run func(context.Context, token.Token, url.Values) (A, error)) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
+			return run(ctx, caller, r.URL.Query())
+		})
+	}
+}
+
+func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string, run func(context.Context, token.Token) (any, error)) {
+	rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {
+		caller, err := rt.accounts.Caller(r)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := run(record.WithPass(ctx, identity.PassOf(caller)), caller)
+		return answer, rt.accounts.OrRepeat(ctx, err, caller.User, caller.Name)
+	})
+}
+
+// fromUnjudged is fromCaller for a use case that judges the token and restores a lost
+// account by itself.
+func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {
+			caller, err := rt.accounts.Caller(r)
+			if err != nil {
+				return nil, err
+			}
+			var q Q
+			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
+				return nil, err
+			}
+			return run(ctx, caller, q)
+		})
+	}
+}
+
+// fromCIM is for CIM's clients, in open mode only, because they prove nothing. In another
+// mode the path does not exist, however it was mounted. The use case gets the address by
+// sourceip.Client.
+func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
+	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serve(w, r, name, compat.Format, func(ctx context.Context) (any, error) {
+			var q Q
+			if r.Method != http.MethodGet {
+				if err := body.ReadLenient(w, r, rt.cfg.MaxBody, &q); err != nil {
+					return nil, err
+				}
+			}
+			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
+		})
+	})
+}
+
+// messageFromCIM is fromCIM for messages. If a message is refused for good, its sender
+// also gets the reason on its connection.
+func messageFromCIM(run func(context.Context, compat.MessageRequest) (any, error)) handler {
+	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), compat.MessageTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		rt.serve(w, r, name, compat.MessageFormat, func(ctx context.Context) (answer any, err error) {
+			q, err := rt.compat.ReadMessage(w, r)
+			if err == nil {
+				answer, err = run(ctx, q)
+			}
+			if err != nil {
+				err = rt.compat.Refused(ctx, q, err)
+			}
+			return answer, err
+		})
+	})
+}
+
+func openOnly(h handler) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		if rt.cfg.Auth != AuthOpen {
+			body.Fail(w, http.StatusNotFound, proto.Err(proto.NotFound, ""))
+			return
+		}
+		h(rt, name, w, r)
+	}
+}

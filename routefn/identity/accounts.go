@@ -1,0 +1,76 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Keyring knows whether the route has all keys.
+type Keyring interface {
+	// Settled reports whether all keys are known that any route makes tokens with.
+	Settled() bool
+}
+
+// Counter counts restored accounts.
+type Counter interface{ Inc() }
+
+// Observer counts what becomes of passwords and registrations.
+type Observer interface {
+	PasswordHashed(waited time.Duration)
+	PasswordRefused(why Reason)
+}
+
+// Config configures Accounts. All fields but Limits are required.
+type Config struct {
+	Store    *record.Store
+	Keys     Keyring
+	Issuer   *token.Issuer
+	Codes    *failure.Codes
+	Restored Counter
+	Observer Observer
+	Open     bool // a name is enough to log in
+	Limits   Limits
+}
+
+// Accounts finds out who calls. Make it with New; it is safe for concurrent use.
+type Accounts struct {
+	cfg       Config
+	passwords *passwords
+}
+
+// New returns Accounts for the number of processors that Go uses now.
+func New(c Config) *Accounts { return &Accounts{cfg: c, passwords: newPasswords(c.Observer)} }
+
+// IsNone reports whether err means that there is no such account.
+func IsNone(err error) bool {
+	return errors.Is(err, record.ErrNoUser) || errors.Is(err, ErrMismatch)
+}
+
+// ErrMismatch is returned for an id and a name of different accounts.
+var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
+
+// Named returns the account with the id and the name. One of them may be zero. It
+// returns record.ErrNoUser, ErrMismatch or the store's error.
+func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
+	if user == 0 {
+		return a.cfg.Store.AccountByName(ctx, name)
+	}
+	if !check.ValidUser(user) {
+		return record.Account{}, record.ErrNoUser
+	}
+	account, err := a.cfg.Store.AccountByID(ctx, user)
+	if err != nil {
+		return record.Account{}, err
+	}
+	if name != "" && account.Name != name {
+		return record.Account{}, ErrMismatch
+	}
+	return account, nil
+}

@@ -1,0 +1,131 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Proven is the account of a login that showed what the mode demands.
+type Proven struct {
+	Account record.Account
+	Pass    *record.Pass  // of the token, which is not judged yet; nil: none was shown
+	Shown   *record.Tried // of the password, which is not settled yet; nil: none was shown
+}
+
+// Authenticate returns the account of a login that shows what the mode demands: a token,
+// a name and a password, or a name. The caller issues a number with what it returns and
+// calls LoggedIn. If it has no number to issue, it calls Settle.
+func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
+	if q.Token != "" {
+		account, pass, err := a.ofToken(ctx, q)
+		return Proven{Account: account, Pass: pass}, err
+	}
+	if a.cfg.Open {
+		account, err := a.NamedOrRestored(ctx, q.User, q.Name)
+		return Proven{Account: account}, err
+	}
+	shown, same, err := a.compare(ctx, q.User, q.Name, q.Password)
+	switch {
+	case err != nil:
+		return Proven{}, err
+	case !same && shown.Account.User == 0:
+		return Proven{}, a.cfg.Codes.Absent(proto.Err(proto.WrongPassword, ""))
+	case !same:
+		return Proven{}, proto.Err(proto.WrongPassword, "")
+	}
+	return Proven{Account: shown.Account, Shown: shown}, nil
+}
+
+// ofToken checks that the token is for the login's device, and for the account as it is
+// now, because a token outlives a store that came back empty. The store judges with the
+// pass whether the token is still valid, in the step that issues a number.
+func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
+	t, err := a.verify(q.Token)
+	if err != nil {
+		return record.Account{}, nil, err
+	}
+	if t.Device != q.Device {
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another device.")
+	}
+	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name {
+		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
+	}
+	account, err := a.NamedOrRestored(ctx, t.User, t.Name)
+	if IsNone(err) {
+		return record.Account{}, nil, a.cfg.Codes.Absent(proto.Err(proto.Unauthorized, "The account of the token is gone."))
+	}
+	pass := PassOf(t)
+	return account, &pass, err
+}
+
+// Register makes an account. If the name has an account with the same password, it
+// returns that one.
+func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
+	if err := check.Name(q.Name); err != nil {
+		return record.Account{}, err
+	}
+	if !a.cfg.Open {
+		if err := check.NewPassword(q.Password); err != nil {
+			return record.Account{}, err
+		}
+	}
+	account, err := a.cfg.Store.AccountByName(ctx, q.Name)
+	switch {
+	case errors.Is(err, record.ErrNoUser):
+		return a.registerNew(ctx, q)
+	case err != nil || a.cfg.Open:
+		return account, err
+	default:
+		return a.same(ctx, q)
+	}
+}
+
+// registerNew makes an account for a name that had none a moment ago. Only accounts that
+// were made count against the limit of the address.
+func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
+	out, err := a.takeRegistration(ctx)
+	if err != nil {
+		return record.Account{}, err
+	}
+	account, created, err := a.create(ctx, q, out)
+	if !created && !errors.Is(err, record.ErrUnknown) {
+		a.giveRegistration(ctx)
+	}
+	if err != nil || created || a.cfg.Open {
+		return account, err
+	}
+	return a.same(ctx, q) // another request was faster, perhaps the caller's own
+}
+
+// create makes an account. out registrations of its address count.
+func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int) (account record.Account, created bool, err error) {
+	credential := ""
+	if !a.cfg.Open {
+		if credential, err = a.passwords.hash(ctx, a.strange(ctx, max(0, out-1)), q.Password); err != nil {
+			return account, false, err
+		}
+	}
+	account, created, err = a.cfg.Store.Register(ctx, q.Name, credential)
+	if err == nil && created && !a.cfg.Open {
+		a.cfg.Store.Met(ctx, account.Name, a.address(ctx))
+	}
+	return account, created, err
+}
+
+// same returns the account of the name if the password is its own. A wrong password counts
+// like that of a login.
+func (a *Accounts) same(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
+	shown, same, err := a.compare(ctx, 0, q.Name, q.Password)
+	if err != nil {
+		return record.Account{}, err
+	}
+	if !same {
+		return record.Account{}, proto.Err(proto.NameTaken, "")
+	}
+	a.cfg.Store.Settle(ctx, shown, true)
+	return shown.Account, nil
+}

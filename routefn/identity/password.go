@@ -1,0 +1,143 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/cim-go/cim/routefn/admission"
+)
+
+// The cost of a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
+// passes, one lane. A stored credential names its own cost, so that a higher cost here
+// leaves old credentials valid.
+const (
+	argonMemory = 19 << 10 // KiB
+	argonPasses = 2
+	argonLanes  = 1
+	saltSize    = 16
+	hashSize    = 32
+)
+
+// passwords makes and verifies credentials. Hashing takes half of the processors at most,
+// and at least one. It is safe for concurrent use.
+type passwords struct {
+	turns    *turns
+	observer Observer
+	unknown  credential // what the password of an unknown user is compared with
+}
+
+// newPasswords counts the processors that Go uses now.
+func newPasswords(o Observer) *passwords {
+	return &passwords{
+		turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2)), observer: o,
+		unknown: credential{argonMemory, argonPasses, argonLanes, make([]byte, saltSize), make([]byte, hashSize)},
+	}
+}
+
+// hash returns the credential of a password in the PHC string format. It blocks until it
+// is the password's turn. The error has the code Overloaded, or is that of ctx.
+func (p *passwords) hash(ctx context.Context, by claim, password string) (credential string, err error) {
+	err = p.inTurn(ctx, by, func() { credential = newCredential(password).String() })
+	return credential, err
+}
+
+// inTurn runs f, which hashes a password, when it is its turn. Meanwhile the request gives
+// the place that it has at the store to others.
+func (p *passwords) inTurn(ctx context.Context, by claim, f func()) error {
+	defer admission.Aside(ctx)()
+	begun := time.Now()
+	if err := p.turns.enter(ctx, by); err != nil {
+		if errors.Is(err, errNoTurn) {
+			p.observer.PasswordRefused(NoTurn)
+		}
+		return err
+	}
+	defer p.turns.leave(by)
+	p.observer.PasswordHashed(time.Since(begun))
+	f()
+	return nil
+}
+
+func newCredential(password string) credential {
+	c := credential{memory: argonMemory, passes: argonPasses, lanes: argonLanes, salt: make([]byte, saltSize)}
+	rand.Read(c.salt) // never fails
+	c.hash = c.derive(password, hashSize)
+	return c
+}
+
+// verify reports whether the password belongs to the credential. An empty or malformed
+// credential belongs to no password. verify spends the same time on it, because the time
+// would otherwise show who has an account. Errors are those of hash.
+func (p *passwords) verify(ctx context.Context, by claim, stored, password string) (same bool, err error) {
+	c, known := parseCredential(stored)
+	if !known {
+		c = p.unknown
+	}
+	by.cores = int(c.lanes)
+	err = p.inTurn(ctx, by, func() {
+		same = subtle.ConstantTimeCompare(c.derive(password, uint32(len(c.hash))), c.hash) == 1
+	})
+	return same && known, err
+}
+
+// A credential is a hashed password with what it was hashed with.
+type credential struct {
+	memory, passes uint32
+	lanes          uint8
+	salt, hash     []byte
+}
+
+func (c credential) derive(password string, size uint32) []byte {
+	return argon2.IDKey([]byte(password), c.salt, c.passes, c.memory, c.lanes, size)
+}
+
+// String returns the PHC string format: $argon2id$v=19$m=...,t=...,p=...$salt$hash.
+func (c credential) String() string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.passes, c.lanes,
+		b64.EncodeToString(c.salt), b64.EncodeToString(c.hash))
+}
+
+// parseCredential reads what String returns. It refuses costs that no route could pay.
+func parseCredential(s string) (credential, bool) {
+	var c credential
+	var version int
+	var rest string
+	if _, err := fmt.Sscanf(s, "$argon2id$v=%d$m=%d,t=%d,p=%d$%s", &version, &c.memory, &c.passes, &c.lanes, &rest); err != nil {
+		return credential{}, false
+	}
+	salt, hash, ok := cutDecoded(rest)
+	c.salt, c.hash = salt, hash
+	ok = ok && version == argon2.Version &&
+		c.memory >= 8 && c.memory <= 1<<20 && c.passes >= 1 && c.passes <= 16 && c.lanes >= 1 && c.lanes <= 16 &&
+		len(c.salt) >= 8 && len(c.hash) >= 16 && len(c.hash) <= 64
+	return c, ok
+}
+
+// cutDecoded decodes the last two parts of a credential.
+func cutDecoded(s string) (salt, hash []byte, ok bool) {
+	left, right, _ := strings.Cut(s, "$")
+	salt, errSalt := base64.RawStdEncoding.DecodeString(left)
+	hash, errHash := base64.RawStdEncoding.DecodeString(right)
+	return salt, hash, errSalt == nil && errHash == nil
+}
+
+// HashPassword returns a password's credential, in the form in which accounts keep it. It
+// takes some 20 ms of a processor and 19 MiB. Nothing bounds how many run at once, so it
+// is for programs that make accounts, not for requests.
+func HashPassword(password string) string { return newCredential(password).String() }
+
+// ValidCredential reports whether a password can be compared with the credential.
+func ValidCredential(s string) bool {
+	_, ok := parseCredential(s)
+	return ok
+}

@@ -1,0 +1,48 @@
+package identity
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Bearer returns the token in the Authorization header, or an empty string.
+func Bearer(r *http.Request) string {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(secret)
+}
+
+// Caller returns the token that the request bears. The error has the code Unauthorized, or
+// Unavailable while another route may know the token's key. The store judges whether
+// the token is still valid, see PassOf.
+func (a *Accounts) Caller(r *http.Request) (token.Token, error) { return a.verify(Bearer(r)) }
+
+// PassOf returns what the store needs to judge a token.
+func PassOf(t token.Token) record.Pass {
+	return record.Pass{User: t.User, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()}
+}
+
+// verify returns the content of a token. Errors are those of Caller.
+func (a *Accounts) verify(s string) (token.Token, error) {
+	t, err := a.cfg.Issuer.VerifyToken(s)
+	settled := true
+	if errors.Is(err, token.ErrUnknownKey) {
+		settled = a.cfg.Keys.Settled()
+		t, err = a.cfg.Issuer.VerifyToken(s)
+	}
+	switch {
+	case err == nil:
+		return t, nil
+	case !settled:
+		return token.Token{}, proto.Err(proto.Unavailable, "The key of the token is not known yet.")
+	default:
+		return token.Token{}, proto.Err(proto.Unauthorized, "")
+	}
+}

@@ -1,0 +1,179 @@
+package identity
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	// hashPatience is how long a password waits for its turn. A client waits for 10 s in
+	// all, of which a login may have spent 5 s before.
+	hashPatience = 4 * time.Second
+	// mostWaiting is how many passwords wait in each lane. With a hash in 25 ms and one
+	// core, 160 have their turn in hashPatience.
+	mostWaiting = 256
+	// knownInRow is how many passwords of known addresses go before one of a stranger who
+	// waits. So a user who logs in without end keeps no stranger out.
+	knownInRow = 3
+)
+
+// errNoTurn is the answer to a password that is not hashed because too many are.
+var errNoTurn = proto.Err(proto.Overloaded, "")
+
+// turns decides which password is hashed next. It has two lanes: one for addresses from
+// which the account was logged in to before, which goes first, and one for strangers.
+//
+// In a lane the password with the lowest level is next, and then the one that came first.
+// The level of a stranger is how many wrong passwords count against its address, plus how
+// many other passwords of its address wait or are hashed. So a guesser waits behind all
+// who are none, and 64 passwords of one address take no more turns than one of another.
+// The level in the other lane is how many other passwords of the account wait or are
+// hashed. If a lane is full, the last one in it is refused.
+//
+// turns has no goroutine. It is safe for concurrent use.
+type turns struct {
+	cores int
+
+	mu      sync.Mutex
+	running int // cores in use
+	row     int // turns of known addresses while strangers waited
+	known   []*waiter
+	others  []*waiter
+	present map[party]int // passwords that wait or are hashed
+}
+
+// party is an account in the lane of known addresses, or an address in the other one.
+type party struct {
+	known bool
+	name  string
+}
+
+// claim is what a password's place depends on.
+type claim struct {
+	party
+	level int
+	cores int // that hashing takes; zero: one
+}
+
+type waiter struct {
+	claim
+	turn chan bool // gets true for a turn, false for a refusal; holds one
+}
+
+func newTurns(cores int) *turns { return &turns{cores: cores, present: make(map[party]int)} }
+
+// enter blocks until the password has its turn, 4 s at most. After nil the caller must
+// call leave with the same claim. The error is errNoTurn, or that of ctx.
+func (t *turns) enter(ctx context.Context, c claim) error {
+	w := t.queue(c)
+	timer := time.NewTimer(hashPatience)
+	defer timer.Stop()
+	select {
+	case ok := <-w.turn:
+		return t.verdict(c, ok)
+	case <-timer.C:
+		return t.abandon(w, errNoTurn)
+	case <-ctx.Done():
+		return t.abandon(w, ctx.Err())
+	}
+}
+
+func (t *turns) verdict(c claim, ok bool) error {
+	if ok {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.goneLocked(c)
+	return errNoTurn
+}
+
+// abandon gives a wait up with err, unless the turn came meanwhile.
+func (t *turns) abandon(w *waiter, err error) error {
+	t.mu.Lock()
+	lane := t.laneOf(w.known)
+	i := slices.Index(*lane, w)
+	if i >= 0 {
+		*lane = slices.Delete(*lane, i, i+1)
+		t.goneLocked(w.claim)
+		t.nextLocked()
+	}
+	t.mu.Unlock()
+	if i >= 0 {
+		return err
+	}
+	return t.verdict(w.claim, <-w.turn)
+}
+
+// queue puts a password into its lane, and gives out the turns that are free.
+func (t *turns) queue(c claim) *waiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.cores = max(1, min(c.cores, t.cores))
+	c.level += t.present[c.party]
+	t.present[c.party]++
+	w := &waiter{claim: c, turn: make(chan bool, 1)}
+	lane := t.laneOf(c.known)
+	i := slices.IndexFunc(*lane, func(o *waiter) bool { return o.level > c.level })
+	if i < 0 {
+		i = len(*lane)
+	}
+	*lane = slices.Insert(*lane, i, w)
+	t.nextLocked()
+	if last := len(*lane) - 1; last >= mostWaiting {
+		(*lane)[last].turn <- false
+		*lane = slices.Delete(*lane, last, last+1)
+	}
+	return w
+}
+
+// leave ends a turn.
+func (t *turns) leave(c claim) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running -= max(1, min(c.cores, t.cores))
+	t.goneLocked(c)
+	t.nextLocked()
+}
+
+func (t *turns) goneLocked(c claim) {
+	if t.present[c.party]--; t.present[c.party] == 0 {
+		delete(t.present, c.party)
+	}
+}
+
+func (t *turns) laneOf(known bool) *[]*waiter {
+	if known {
+		return &t.known
+	}
+	return &t.others
+}
+
+// nextLocked gives out turns while there are cores for the next one.
+func (t *turns) nextLocked() {
+	for len(t.known)+len(t.others) > 0 {
+		known := len(t.known) > 0 && (t.row < knownInRow || len(t.others) == 0)
+		lane := t.laneOf(known)
+		w := (*lane)[0]
+		if t.running+w.cores > t.cores {
+			return
+		}
+		t.running += w.cores
+		*lane = slices.Delete(*lane, 0, 1)
+		if t.row++; !known || len(t.others) == 0 {
+			t.row = 0
+		}
+		w.turn <- true
+	}
+}
+
+// waiting returns how many passwords wait.
+func (t *turns) waiting() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.known) + len(t.others)
+}

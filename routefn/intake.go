@@ -1,0 +1,75 @@
+package routefn
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
+	"github.com/cim-go/cim/routefn/body"
+	"github.com/cim-go/cim/routefn/identity"
+)
+
+const (
+	// bodyTime is how long a client may take to send a body. A body usually has some
+	// hundred bytes, and Config.MaxBody at most.
+	bodyTime = 10 * time.Second
+	// nodeBodyTime is the same for a node, which may send body.MaxNode bytes.
+	nodeBodyTime = 30 * time.Second
+)
+
+// intake reads a request's body before the request counts as in flight, so that an
+// unfinished body takes no place from others. It reports false if it has answered the
+// request itself.
+func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) bool {
+	begun := time.Now()
+	failed := rt.readBody(w, r, q)
+	if failed == nil {
+		return true
+	}
+	status := failed.Code.HTTPStatus()
+	if failed.Code == proto.Unavailable {
+		status = http.StatusRequestTimeout
+	}
+	rt.metrics.served(q.name, failed.Code.String(), time.Since(begun))
+	body.Fail(w, status, failed)
+	return false
+}
+
+// readBody reads a body that is not too large for its caller. A request without a valid
+// token counts against its address until its body has arrived. The error has the code
+// Overloaded if an address has too many of these, or Unavailable if the body took too
+// long.
+func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) *proto.Error {
+	if q.streamed != nil {
+		if rt.checkServiceToken(r) != nil {
+			return nil // the handler refuses it and reads nothing
+		}
+		return body.Whole(w, r, body.MaxNode, nodeBodyTime)
+	}
+	if rt.strangers == nil || rt.proves(r) || r.Body == http.NoBody {
+		return body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
+	}
+	control := http.NewResponseController(w)
+	evict := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) } // it has taken too long
+	place, ok := rt.strangers.Enter(rt.cfg.Proxies.Client(r), time.Now(), evict)
+	if !ok {
+		rt.metrics.crowded.Inc()
+		return proto.Err(proto.Overloaded, "")
+	}
+	defer func() {
+		place.Leave()
+		_ = control.SetReadDeadline(time.Time{}) // evict may have come as the body ended
+	}()
+	return body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
+}
+
+// proves reports whether a request bears a token that a route made. The store judges
+// later whether the token still counts.
+func (rt *Route) proves(r *http.Request) bool {
+	if _, err := rt.cfg.Issuer.VerifyToken(identity.Bearer(r)); err != nil {
+		return false
+	}
+	sourceip.Proved(r.Context())
+	return true
+}

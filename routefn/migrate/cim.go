@@ -1,0 +1,212 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	receivers = 50    // their lists are read at a time
+	page      = 1_000 // messages of one list that are read at a time
+	fetched   = 2_000 // messages that are in memory at a time
+)
+
+// FromCIM imports accounts, and the messages that wait for their receivers, from the
+// Redis of CIM's own routes. It reads CIM's keys and changes none, so that both may be
+// the same database. The Result counts all that was done, also if there is an error. To
+// continue, call FromCIM again. It blocks until all is done or ctx ends. The ids of all
+// accounts are in memory, eight bytes each.
+func FromCIM(ctx context.Context, cfg Config, source *record.CIM) (Result, error) {
+	im, err := newImporter(ctx, cfg)
+	if err != nil {
+		return Result{}, err
+	}
+	c := &fromCIM{importer: im, source: source}
+	err = c.run(ctx)
+	return c.Result, err
+}
+
+type fromCIM struct {
+	*importer
+	source *record.CIM
+}
+
+func (c *fromCIM) run(ctx context.Context) error {
+	var users, waiting []int64
+	err := c.again(ctx, func() (err error) {
+		users, err = c.source.Users(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(users, step) {
+		if err := c.meet(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	c.listed = true
+	err = c.again(ctx, func() (err error) {
+		waiting, err = c.source.Receivers(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(waiting, receivers) {
+		if err := c.lists(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meet imports the accounts of users who were not met lately.
+func (c *fromCIM) meet(ctx context.Context, users []int64) error {
+	var strangers []int64
+	for _, user := range users {
+		if _, met := c.people[user]; !met {
+			strangers = append(strangers, user)
+		}
+	}
+	if len(strangers) == 0 {
+		return nil
+	}
+	var had []record.CIMAccount
+	err := c.again(ctx, func() (err error) {
+		had, err = c.source.Accounts(ctx, strangers)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var list []record.Account
+	for _, acc := range had {
+		switch {
+		case acc.Name == "":
+			c.meetAs(acc.User, person{bad: "it has no account in CIM"})
+		case acc.Owner != 0 && acc.Owner != acc.User:
+			reason := fmt.Sprintf("CIM has two accounts of that name, and finds %d by it", acc.Owner)
+			c.meetAs(acc.User, person{name: acc.Name, bad: reason})
+			c.Accounts.Left++
+			c.Left(Left{Kind: kindAccount, User: acc.User, Name: acc.Name, Reason: reason})
+		default:
+			list = append(list, acc.Account)
+		}
+	}
+	return c.accounts(ctx, list, nil)
+}
+
+// part is a piece of somebody's list.
+type part struct {
+	user int64
+	ids  []string
+}
+
+// lists imports the messages that wait for some users.
+func (c *fromCIM) lists(ctx context.Context, users []int64) error {
+	if err := c.meet(ctx, users); err != nil {
+		return err
+	}
+	var parts []part
+	size := 0
+	add := func(p part) error {
+		parts, size = append(parts, p), size+len(p.ids)
+		if size < fetched {
+			return nil
+		}
+		err := c.take(ctx, parts)
+		parts, size = nil, 0
+		return err
+	}
+	for from := 0; len(users) > 0; from += page {
+		var lists [][]string
+		err := c.again(ctx, func() (err error) {
+			lists, err = c.source.Waiting(ctx, users, from, page)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		var more []int64
+		for i, ids := range lists {
+			if len(ids) == page {
+				more = append(more, users[i])
+			}
+			if err := add(part{users[i], ids}); err != nil {
+				return err
+			}
+		}
+		users = more
+	}
+	return c.take(ctx, parts)
+}
+
+// take imports messages, each user's in order.
+func (c *fromCIM) take(ctx context.Context, parts []part) error {
+	var ids []string
+	for _, p := range parts {
+		if bad := c.people[p.user].bad; bad != "" && len(p.ids) > 0 {
+			c.leave(Left{Kind: kindMessages, User: p.user, Count: int64(len(p.ids)), Reason: "its receiver is left out: " + bad})
+			continue
+		}
+		ids = append(ids, p.ids...)
+	}
+	var messages []record.CIMMessage
+	err := c.again(ctx, func() (err error) {
+		messages, err = c.source.Messages(ctx, ids)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	senders := make([]int64, 0, len(messages))
+	for _, m := range messages {
+		if m.Err == nil {
+			senders = append(senders, m.From)
+		}
+	}
+	slices.Sort(senders)
+	for chunk := range slices.Chunk(slices.Compact(senders), step) {
+		if err := c.meet(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	var load load
+	for _, p := range parts {
+		if c.people[p.user].bad != "" {
+			continue
+		}
+		for i, id := range p.ids {
+			m := messages[i]
+			if reason := c.refuses(p.user, m); reason != "" {
+				c.leave(Left{Kind: kindMessage, User: p.user, ID: id, Reason: reason})
+				continue
+			}
+			load.add(record.Backlog{User: p.user}, m.Message)
+			if load.full() {
+				if err := c.unload(ctx, &load); err != nil {
+					return err
+				}
+			}
+		}
+		messages = messages[len(p.ids):]
+	}
+	return c.unload(ctx, &load)
+}
+
+// refuses returns why a message of a user's list is left out; empty: it is not.
+func (c *fromCIM) refuses(user int64, m record.CIMMessage) string {
+	switch sender := c.people[m.From]; {
+	case m.Err != nil:
+		return m.Err.Error()
+	case m.To != user:
+		return fmt.Sprintf("CIM gave its id to a message for %d, too, and has only that one", m.To)
+	case sender.bad != "":
+		return fmt.Sprintf("its sender %d is left out: %s", m.From, sender.bad)
+	}
+	return c.checkMessage(m.Message)
+}

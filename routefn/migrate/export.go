@@ -1,0 +1,319 @@
+package migrate
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// inboxes is how many inboxes are read at a time.
+const inboxes = 100
+
+// ExportConfig selects the data to export.
+type ExportConfig struct {
+	Store       *record.Store
+	Credentials bool // the hashes of passwords, too
+
+	Progress func(Result) // gets the progress; may be nil
+}
+
+// Export writes the accounts, groups and messages of a store as JSON lines. The
+// accounts come first, by their ids. Then comes each group, with its members at the
+// places where they joined, and the messages that they may read. Then come the messages
+// to everyone, and each inbox. Export reads while others write, and their writes may be
+// in the export or not. It blocks until all is written or ctx ends. The ids of all
+// accounts are in memory, eight bytes each. An export that was cut short lacks the last
+// line.
+func Export(ctx context.Context, cfg ExportConfig, w io.Writer) (Result, error) {
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	e := &exporter{ExportConfig: cfg, out: json.NewEncoder(buffered)}
+	e.out.SetEscapeHTML(false)
+	if e.Progress == nil {
+		e.Progress = func(Result) {}
+	}
+	err := e.run(ctx)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return e.Result, err
+}
+
+type exporter struct {
+	ExportConfig
+	Result
+	out     *json.Encoder
+	records int64
+}
+
+func (e *exporter) run(ctx context.Context) error {
+	if err := e.out.Encode(header{Kind: kindHeader, Version: Version, Ends: true}); err != nil {
+		return err
+	}
+	users, err := e.Store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(users, step) {
+		if err := e.accounts(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	groups, err := e.Store.AllGroups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if err := e.group(ctx, group); err != nil {
+			return fmt.Errorf("export group %d: %w", group, err)
+		}
+	}
+	if err := e.everyone(ctx); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(users, inboxes) {
+		if err := e.inboxes(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return e.out.Encode(endLine{Kind: kindEnd, Records: e.records})
+}
+
+func (e *exporter) write(value any) error {
+	e.records++
+	return e.out.Encode(value)
+}
+
+func (e *exporter) accounts(ctx context.Context, users []int64) error {
+	accounts, errs := e.Store.AccountsByID(ctx, users)
+	for i, acc := range accounts {
+		if errors.Is(errs[i], record.ErrNoUser) {
+			continue
+		}
+		if errs[i] != nil {
+			return errs[i]
+		}
+		l := accountLine{Kind: kindAccount, User: acc.User, Name: acc.Name}
+		if e.Credentials {
+			l.Credential = acc.Credential
+		}
+		if err := e.write(l); err != nil {
+			return err
+		}
+		e.Accounts.New++
+		if acc.Credential == "" {
+			e.Locked++
+		}
+	}
+	e.Progress(e.Result)
+	return nil
+}
+
+// group writes a group that has members. It writes the removed users, and the members
+// in the order in which they joined. It writes the messages between, from the first one
+// that a member may read.
+func (e *exporter) group(ctx context.Context, group int64) error {
+	g, err := e.Store.GroupRecord(ctx, group)
+	if err != nil {
+		return err
+	}
+	m, err := e.Store.MembersAfter(ctx, group, 0, 1)
+	if err != nil || m.Total == 0 || g.Creator == 0 {
+		return err
+	}
+	if err := e.write(groupLine{Kind: kindGroup, Group: group, Name: g.Name, Creator: g.Creator, Request: g.Request}); err != nil {
+		return err
+	}
+	e.Groups.New++
+	removed, err := e.Store.RemovedFrom(ctx, group)
+	if err != nil {
+		return err
+	}
+	for _, user := range removed {
+		if err := e.write(memberLine{Kind: kindRemoved, Group: group, User: user}); err != nil {
+			return err
+		}
+		e.Members.New++
+	}
+	return e.groupLog(ctx, group)
+}
+
+// groupLog writes the log of a group, with its present members where they joined.
+// Members whose joining was trimmed come at the beginning of the log.
+func (e *exporter) groupLog(ctx context.Context, group int64) error {
+	members := e.Members.New
+	return e.log(ctx, record.LogPart{After: proto.Position{Log: group}}, func(p record.Pulled, after int64) error {
+		if first := p.Oldest - 1; first > after { // the entries between were trimmed
+			if err := e.members(ctx, group, after, first); err != nil {
+				return err
+			}
+		}
+		var joining []record.Account
+		for _, s := range p.Entries {
+			if entry, from, _, err := open(s); err == nil && entry.Kind == proto.Kind_JOIN {
+				joining = append(joining, record.Account{User: from})
+			}
+		}
+		joined, err := e.Store.JoinedAt(ctx, group, joining)
+		if err != nil {
+			return err
+		}
+		for _, s := range p.Entries {
+			entry, from, id, err := open(s)
+			if err != nil {
+				return err
+			}
+			switch entry.Kind {
+			case proto.Kind_JOIN:
+				if joined[0] == s.At.Number {
+					err = e.member(group, from)
+				}
+				joined = joined[1:]
+			case proto.Kind_TEXT:
+				if e.Members.New > members {
+					err = e.message(messageLine{From: from, FromName: entry.FromName, Group: group, ID: id, Time: entry.Time, Text: entry.Text})
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *exporter) member(group, user int64) error {
+	e.Members.New++
+	return e.write(memberLine{Kind: kindMember, Group: group, User: user})
+}
+
+// members writes those who joined behind one entry, up to another.
+func (e *exporter) members(ctx context.Context, group, after, to int64) error {
+	for last := int64(0); ; {
+		m, err := e.Store.MembersAfter(ctx, group, last, step)
+		if err != nil || len(m.Users) == 0 {
+			return err
+		}
+		joined, err := e.Store.JoinedAt(ctx, group, m.Users)
+		if err != nil {
+			return err
+		}
+		for i, u := range m.Users {
+			if joined[i] > after && joined[i] <= to {
+				if err := e.member(group, u.User); err != nil {
+					return err
+				}
+			}
+		}
+		last = m.Users[len(m.Users)-1].User
+	}
+}
+
+// log reads a log to its end in pieces. It calls page for each piece, with the number
+// up to which the log was read before.
+func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p record.Pulled, after int64) error) error {
+	for {
+		list, err := e.Store.ReadLogs(ctx, []record.LogPart{part})
+		if err != nil {
+			return err
+		}
+		p, after := list[0], part.After
+		if p.Through == after || p.Through.Number == 0 {
+			return nil
+		}
+		if err := page(p, after.Number); err != nil {
+			return err
+		}
+		e.Progress(e.Result)
+		if part.After = p.Through; p.Through == p.Newest {
+			return nil
+		}
+	}
+}
+
+func (e *exporter) everyone(ctx context.Context) error {
+	return e.log(ctx, record.LogPart{After: proto.Position{Log: proto.Everyone}}, func(p record.Pulled, _ int64) error {
+		return e.texts(p, func(m *messageLine, _ *proto.Entry) bool {
+			m.Group = proto.Everyone
+			return true
+		})
+	})
+}
+
+// inboxes writes the inboxes of users.
+func (e *exporter) inboxes(ctx context.Context, users []int64) error {
+	parts := make([]record.LogPart, len(users))
+	for i, user := range users {
+		parts[i].User = user
+	}
+	list, err := e.Store.ReadLogs(ctx, parts)
+	if err != nil {
+		return err
+	}
+	for i, p := range list {
+		if err := e.inbox(users[i], p); err != nil {
+			return err
+		}
+		if p.Through == p.Newest {
+			continue
+		}
+		parts[i].After = p.Through
+		if err := e.log(ctx, parts[i], func(p record.Pulled, _ int64) error { return e.inbox(users[i], p) }); err != nil {
+			return err
+		}
+	}
+	e.Progress(e.Result)
+	return nil
+}
+
+func (e *exporter) inbox(user int64, p record.Pulled) error {
+	return e.texts(p, func(m *messageLine, entry *proto.Entry) bool {
+		if m.To, m.Confirm = entry.To, entry.Confirm; m.To != user {
+			m.In = user
+		}
+		return m.To == user || m.From == user
+	})
+}
+
+// texts writes the messages of a piece of a log for which fill returns true.
+func (e *exporter) texts(p record.Pulled, fill func(*messageLine, *proto.Entry) bool) error {
+	for _, s := range p.Entries {
+		entry, from, id, err := open(s)
+		if err != nil {
+			return err
+		}
+		m := messageLine{From: from, FromName: entry.FromName, ID: id, Time: entry.Time, Text: entry.Text}
+		if entry.Kind == proto.Kind_TEXT && fill(&m, entry) {
+			if err := e.message(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *exporter) message(m messageLine) error {
+	e.Messages.New++
+	m.Kind = kindMessage
+	return e.write(m)
+}
+
+// open decodes an entry of a log.
+func open(s *proto.Stored) (entry *proto.Entry, from int64, id string, err error) {
+	entry = new(proto.Entry)
+	if err = pb.Unmarshal(s.Entry, entry); err == nil {
+		from, id, err = proto.ParseKey(s.Key)
+	}
+	if err != nil {
+		return nil, 0, "", fmt.Errorf("entry %q cannot be read: %w", s.Key, err)
+	}
+	return entry, from, id, nil
+}

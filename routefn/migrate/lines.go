@@ -1,0 +1,384 @@
+package migrate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Check reads all lines and returns the first error. It writes nothing and uses no
+// store.
+func Check(r io.Reader) error {
+	in, err := newReader(r)
+	for err == nil {
+		_, err = in.next()
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// FromLines imports JSON lines. It stops at the first line that cannot be read. Then
+// its error wraps ErrLine and names the line, and all lines before it are imported. The
+// Result counts all that was done, also if there is an error. To continue, call it
+// again from the first line. It blocks until all is done or ctx ends.
+func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
+	im, err := newImporter(ctx, cfg)
+	if err != nil {
+		return Result{}, err
+	}
+	in, err := newReader(r)
+	if err != nil {
+		return Result{}, err
+	}
+	f := &fromLines{importer: im, groups: make(map[int64]string)}
+	err = f.run(ctx, in)
+	return f.Result, err
+}
+
+type fromLines struct {
+	*importer
+	groups map[int64]string // the reason why a group is left out; empty for a group that a dry run would make
+
+	lines []line // not imported yet, of one kind
+	bytes int
+}
+
+func (f *fromLines) run(ctx context.Context, in *reader) error {
+	for {
+		l, err := in.next()
+		if err != nil {
+			if flushErr := f.flush(ctx); flushErr != nil {
+				return flushErr
+			}
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+		if len(f.lines) > 0 && !follows(f.lines[len(f.lines)-1], l) || len(f.lines) >= stepCount || f.bytes >= stepTexts {
+			if err := f.flush(ctx); err != nil {
+				return err
+			}
+		}
+		f.lines = append(f.lines, l)
+		if m, ok := l.value.(*messageLine); ok {
+			f.bytes += len(m.Text)
+		}
+	}
+}
+
+// follows reports whether a line may be imported in one step with the one before it.
+func follows(before, l line) bool {
+	if a, ok := before.value.(*memberLine); ok && l.kind == before.kind {
+		return a.Group == l.value.(*memberLine).Group
+	}
+	return l.kind == before.kind
+}
+
+// flush imports the lines that were read.
+func (f *fromLines) flush(ctx context.Context) error {
+	lines := f.lines
+	f.lines, f.bytes = nil, 0
+	if len(lines) == 0 {
+		return nil
+	}
+	switch lines[0].kind {
+	case kindAccount:
+		return f.accountLines(ctx, lines)
+	case kindGroup:
+		return f.groupLines(ctx, lines)
+	case kindMember, kindRemoved:
+		return f.memberLines(ctx, lines)
+	default:
+		return f.messageLines(ctx, lines)
+	}
+}
+
+func (f *fromLines) accountLines(ctx context.Context, lines []line) error {
+	list, numbers := make([]record.Account, len(lines)), make([]int64, len(lines))
+	passwords := make(map[int]string)
+	for i, l := range lines {
+		a := l.value.(*accountLine)
+		list[i], numbers[i] = record.Account{User: a.User, Name: a.Name, Credential: a.Credential}, l.number
+		if a.Password != "" {
+			passwords[i] = a.Password
+		}
+	}
+	if err := f.hash(ctx, list, passwords); err != nil {
+		return err
+	}
+	return f.accounts(ctx, list, numbers)
+}
+
+// hash sets the credentials of accounts that need one, from their passwords. Each takes
+// a processor some 20 ms.
+func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords map[int]string) error {
+	if len(passwords) == 0 {
+		return nil
+	}
+	var answers []record.ImportedAccount
+	err := f.again(ctx, func() error {
+		answers = f.Store.ImportAccounts(ctx, list, true)
+		for _, a := range answers {
+			if a.Err != nil && !errors.Is(a.Err, record.ErrInvalid) {
+				return a.Err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, secret := range passwords {
+		if answers[i].State == record.ImportClash || !answers[i].Locked {
+			continue
+		}
+		if f.Dry {
+			list[i].Credential = "of a dry run"
+			continue
+		}
+		free <- struct{}{}
+		all.Go(func() {
+			if ctx.Err() == nil {
+				list[i].Credential = identity.HashPassword(secret)
+			}
+			<-free
+		})
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+// meet finds out who of users has an account.
+func (f *fromLines) meet(ctx context.Context, users map[int64]bool) error {
+	var ids []int64
+	for user := range users {
+		if _, met := f.people[user]; !met {
+			ids = append(ids, user)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return f.again(ctx, func() error {
+		accounts, errs := f.Store.AccountsByID(ctx, ids)
+		for i, err := range errs {
+			switch {
+			case err == nil:
+				f.meetAs(ids[i], person{name: accounts[i].Name})
+			case errors.Is(err, record.ErrNoUser):
+				f.meetAs(ids[i], person{bad: "there is no account of that id"})
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f *fromLines) groupLines(ctx context.Context, lines []line) error {
+	users := make(map[int64]bool)
+	for _, l := range lines {
+		users[l.value.(*groupLine).Creator] = true
+	}
+	if err := f.meet(ctx, users); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if err := f.groupLine(ctx, l); err != nil {
+			return err
+		}
+	}
+	f.Progress(f.Result)
+	return nil
+}
+
+func (f *fromLines) groupLine(ctx context.Context, l line) error {
+	g := l.value.(*groupLine)
+	bad := ""
+	if creator := f.people[g.Creator]; creator.bad != "" {
+		bad = fmt.Sprintf("its creator %d is left out: %s", g.Creator, creator.bad)
+	}
+	if bad == "" {
+		var state record.ImportState
+		err := f.again(ctx, func() (err error) {
+			state, err = f.Store.ImportGroup(ctx, record.GroupRecord{Group: g.Group, Name: g.Name, Creator: g.Creator, Request: g.Request}, f.Dry)
+			return err
+		})
+		switch {
+		case errors.Is(err, record.ErrNoGroup):
+			bad = "it ended within the last day, and may be made anew after that"
+		case errors.Is(err, record.ErrInvalid):
+			bad = "its name has control characters, or more than 256 bytes"
+		case err != nil:
+			return err
+		case state == record.ImportClash:
+			bad = "the id belongs to another group here"
+		case state == record.ImportNew:
+			f.Groups.New++
+		default:
+			f.Groups.Had++
+		}
+	}
+	if bad != "" {
+		f.Groups.Left++
+		f.Left(Left{Kind: kindGroup, Group: g.Group, Name: g.Name, Line: l.number, Reason: bad})
+	}
+	if bad != "" || f.Dry {
+		f.groups[g.Group] = bad
+	}
+	return nil
+}
+
+// memberLines imports lines of one kind and group.
+func (f *fromLines) memberLines(ctx context.Context, lines []line) error {
+	users := make(map[int64]bool)
+	for _, l := range lines {
+		users[l.value.(*memberLine).User] = true
+	}
+	if err := f.meet(ctx, users); err != nil {
+		return err
+	}
+	group := lines[0].value.(*memberLine).Group
+	var list []record.Account
+	var of []line
+	for _, l := range lines {
+		user := l.value.(*memberLine).User
+		switch who, bad := f.people[user], f.groups[group]; {
+		case bad != "":
+			f.leaveMember(l, "the group is left out: "+bad)
+		case who.bad != "":
+			f.leaveMember(l, who.bad)
+		default:
+			list, of = append(list, record.Account{User: user, Name: who.name}), append(of, l)
+		}
+	}
+	enter := f.Store.ImportMembers
+	if lines[0].kind == kindRemoved {
+		enter = f.Store.ImportRemoved
+	}
+	var answers []record.ImportedMember
+	err := f.again(ctx, func() error {
+		answers = enter(ctx, group, list, f.Dry)
+		for _, a := range answers {
+			if errors.Is(a.Err, record.ErrUnavailable) || errors.Is(a.Err, record.ErrUnknown) {
+				return a.Err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, planned := f.groups[group] // by a dry run
+	for i, a := range answers {
+		switch {
+		case errors.Is(a.Err, record.ErrNoGroup) && !planned:
+			f.leaveMember(of[i], "there is no such group")
+		case errors.Is(a.Err, record.ErrTooManyGroups):
+			f.leaveMember(of[i], fmt.Sprintf("the user has %d groups already", proto.MaxGroups))
+		case errors.Is(a.Err, record.ErrRemoved):
+			f.leaveMember(of[i], "the user was removed from the group here")
+		case a.Err != nil && !planned:
+			f.leaveMember(of[i], a.Err.Error())
+		case a.State == record.ImportThere:
+			f.Members.Had++
+		default:
+			f.Members.New++
+		}
+	}
+	f.Progress(f.Result)
+	return nil
+}
+
+func (f *fromLines) leaveMember(l line, reason string) {
+	m := l.value.(*memberLine)
+	f.Members.Left++
+	f.Left(Left{Kind: l.kind, User: m.User, Group: m.Group, Line: l.number, Reason: reason})
+}
+
+func (f *fromLines) messageLines(ctx context.Context, lines []line) error {
+	users := make(map[int64]bool)
+	for _, l := range lines {
+		m := l.value.(*messageLine)
+		users[m.From] = true
+		if m.Group == 0 {
+			users[cmp.Or(m.In, m.To)] = true
+		}
+	}
+	if err := f.meet(ctx, users); err != nil {
+		return err
+	}
+	if err := f.planned(ctx, lines); err != nil {
+		return err
+	}
+	var load load
+	for _, l := range lines {
+		m := l.value.(*messageLine)
+		out := record.Message{
+			From: m.From, FromName: cmp.Or(m.FromName, f.people[m.From].name), ID: m.ID,
+			To: m.To, Group: m.Group, Text: m.Text, Time: m.Time, Confirm: m.Confirm,
+		}
+		to := record.Backlog{Group: m.Group}
+		if m.Group == 0 {
+			to.User = cmp.Or(m.In, m.To)
+		}
+		if reason := f.refuses(to, out); reason != "" {
+			f.leave(Left{Kind: kindMessage, User: to.User, Group: m.Group, ID: m.ID, Line: l.number, Reason: reason})
+			continue
+		}
+		load.add(to, out)
+	}
+	return f.unload(ctx, &load)
+}
+
+// planned is for a dry run. It looks up each group that the lines name and that was not
+// imported before. If the group does not exist, its messages are left out.
+func (f *fromLines) planned(ctx context.Context, lines []line) error {
+	for _, l := range lines {
+		group := l.value.(*messageLine).Group
+		if _, met := f.groups[group]; met || !f.Dry || group <= proto.Everyone {
+			continue
+		}
+		err := f.again(ctx, func() error {
+			g, err := f.Store.GroupRecord(ctx, group)
+			if err == nil && g.Creator == 0 {
+				f.groups[group] = "there is no such group"
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuses returns why a message is left out; empty: it is not.
+func (f *fromLines) refuses(to record.Backlog, m record.Message) string {
+	var reasons []string
+	for _, part := range [][2]string{
+		{"its sender", f.people[m.From].bad}, {"its receiver", f.people[to.User].bad}, {"its group", f.groups[to.Group]},
+	} {
+		if part[1] != "" {
+			reasons = append(reasons, part[0]+" is left out: "+part[1])
+		}
+	}
+	if len(reasons) > 0 {
+		return strings.Join(reasons, "; ")
+	}
+	return f.checkMessage(m)
+}

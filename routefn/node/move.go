@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/placement"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Move is POST /node/move. It returns tickets for other nodes, for the connections of a
+// node that drains. Each ticket displaces the session for which it was made and no
+// other, so that a device that has connected again meanwhile keeps its connection. As
+// with a login, nothing changes until a ticket is used.
+func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
+	if len(q.Items) > proto.MaxMove {
+		return nil, check.Invalid("More sessions to move than 1000.")
+	}
+	view, err := n.cfg.Members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !servesBeside(view, q.Origin.Node) { // before numbers are issued in vain
+		return nil, proto.Err(proto.NoNode, "")
+	}
+	answer := &proto.MoveAnswer{Items: make([]*proto.Moved, len(q.Items))}
+	var list []record.Issuing
+	var places []int // of each among the request's items
+	for i, item := range q.Items {
+		if err := n.checkMove(item, q.Origin.Node); err != nil {
+			answer.Items[i] = &proto.Moved{Code: int32(n.cfg.Codes.Of(err).Code)}
+			continue
+		}
+		list = append(list, record.Issuing{User: item.Session.User, Device: item.Session.Device})
+		places = append(places, i)
+	}
+	issued, errs := n.cfg.Store.IssueNumbers(ctx, list)
+	for j, i := range places {
+		moved, err := n.moved(ctx, view, q.Items[i], q.Origin.Node, issued[j], errs[j])
+		if err != nil {
+			moved = &proto.Moved{Code: int32(n.cfg.Codes.Of(err).Code)}
+		}
+		answer.Items[i] = moved
+	}
+	return answer, nil
+}
+
+// servesBeside reports whether a node other than this one takes users.
+func servesBeside(view *ring.View, node string) bool {
+	return slices.ContainsFunc(view.Members(), func(m ring.Member) bool {
+		return m.State == ring.Serving && m.ID != node
+	})
+}
+
+func (n *Requests) checkMove(item *proto.MoveItem, node string) error {
+	s := item.GetSession()
+	if s.GetDevice() == proto.CIMDevice || s.GetNumber() < 1 {
+		return check.Invalid("A connection without a ticket cannot be moved.")
+	}
+	return n.cfg.Accounts.Session(s, node)
+}
+
+// moved makes the ticket for a session if it is the live one of its device. If it is
+// not, it was logged out, displaced, or forgotten by a store that failed over.
+// Reconciliation reports to the node which of these happened.
+func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveItem, from string, issued record.Issued, err error) (*proto.Moved, error) {
+	s := item.Session
+	switch {
+	case err != nil:
+		return nil, err
+	case issued.Live == nil || issued.Live.Number != s.Number:
+		return nil, proto.Err(proto.SessionUnknown, "")
+	}
+	avoid := item.Avoid[:min(len(item.Avoid), placement.MaxAvoid)]
+	member, ok := n.cfg.Placer.Pick(ctx, view, s.User, "", avoid, []string{from})
+	if !ok {
+		return nil, proto.Err(proto.NoNode, "")
+	}
+	ticket, err := n.cfg.Issuer.Ticket(token.Ticket{
+		User: s.User, Name: s.Name, Device: s.Device, Number: issued.Number, Displaces: s.Number,
+		Node: member.ID, Expires: n.cfg.Now().Add(token.TicketLife),
+	})
+	if err != nil {
+		return nil, err
+	}
+	at := member.ClientAddress()
+	return &proto.Moved{Ticket: ticket, Node: member.ID, Address: at.HostPort, Tls: at.TLS, Path: at.Path}, nil
+}

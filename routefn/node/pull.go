@@ -1,0 +1,47 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Pull is POST /node/pull. It returns the entries of a log after a position. It is for
+// a connection that cannot pull itself, or for all of a group's members at a node.
+// Errors are in the answer's code, because they concern one connection and not the
+// node.
+func (n *Requests) Pull(ctx context.Context, q *proto.PullRequest) (*proto.PullAnswer, error) {
+	after := q.GetAfter().Position()
+	err := n.cfg.Accounts.Session(q.GetSession(), q.Origin.Node)
+	if err == nil {
+		err = check.Pull(after, int(q.Limit))
+	}
+	if err != nil {
+		return &proto.PullAnswer{Code: int32(n.cfg.Codes.Of(err).Code)}, nil
+	}
+	pull := n.cfg.Store.Pull
+	if after.Log > proto.Everyone {
+		pull = n.cfg.Store.PullForAll
+	}
+	limit := int(cmp.Or(q.Limit, proto.MaxPull))
+	pulled, err := pull(ctx, q.Session.User, after, limit)
+	if err != nil {
+		if err = n.cfg.Accounts.RestoreOwn(ctx, err, q.Session.User, q.Session.Name); err == nil {
+			pulled, err = pull(ctx, q.Session.User, after, limit)
+		}
+	}
+	if err != nil {
+		answer := &proto.PullAnswer{Code: int32(n.cfg.Codes.Of(err).Code)}
+		if errors.Is(err, record.ErrDiverged) {
+			answer.Newest = pulled.Newest.Mark()
+		}
+		return answer, nil
+	}
+	return &proto.PullAnswer{
+		Entries: pulled.Entries, Newest: pulled.Newest.Mark(), Oldest: pulled.Oldest, Through: pulled.Through.Mark(),
+	}, nil
+}

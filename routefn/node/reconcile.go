@@ -1,0 +1,81 @@
+package node
+
+import (
+	"context"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Reconcile is POST /node/reconcile. It compares the connections that a node holds with
+// the store, and returns the differences.
+func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+	answer := new(proto.ReconcileAnswer)
+	lease := leaseOf(q.Origin)
+	if q.Groups {
+		everyone := n.cfg.Store.EnterNode(ctx, lease, []record.Entering{{Group: proto.Everyone}})[0]
+		if everyone.Err != nil {
+			return nil, everyone.Err
+		}
+		answer.Groups = append(answer.Groups, everyone.Newest.Mark())
+	}
+	if err := n.renew(ctx, lease, q.Renew, answer); err != nil {
+		return nil, err
+	}
+	held := make([]record.Held, 0, len(q.Held))
+	for _, h := range q.Held {
+		if check.ValidUser(h.GetUser()) && check.ValidDevice(h.GetDevice()) && h.GetNumber() > 0 {
+			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position(), Version: h.GetVersion()})
+		}
+	}
+	if len(held) == 0 {
+		return answer, nil
+	}
+	differences, err := n.cfg.Store.Reconcile(ctx, held, q.Origin.Node, q.Origin.Boot)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range differences {
+		answer.Differences = append(answer.Differences, n.difference(d))
+	}
+	return answer, nil
+}
+
+// renew renews the leases of groups. To get an expired lease again, the node must
+// repeat the opening of a member's session, which proves that it has a member.
+func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64, answer *proto.ReconcileAnswer) error {
+	for i, e := range n.cfg.Store.RenewNode(ctx, lease, groups) {
+		switch {
+		case e.Err == nil:
+			answer.Groups = append(answer.Groups, e.Newest.Mark())
+		case failure.MayRetry(e.Err):
+			return e.Err
+		default:
+			answer.Lapsed = append(answer.Lapsed, groups[i])
+		}
+	}
+	return nil
+}
+
+// difference returns a difference in the form for the node. In the mode that rejects
+// repeated logins, a connection that the store forgot was the first one. So it may log
+// in again and displace the connection that was admitted meanwhile. For a while after a
+// loss of the store, every displaced connection may, see displacedCode.
+func (n *Requests) difference(d record.Difference) *proto.Difference {
+	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
+	if d.Verdict == proto.Verdict_BEHIND {
+		answer.Newest = d.Newest.Mark()
+	}
+	_, recently := n.cfg.Check.Lost()
+	switch {
+	case d.Forgotten:
+		answer.Code = int32(proto.Crowded)
+	case d.Ended:
+		answer.Code = int32(proto.SessionEnded)
+	case d.Verdict == proto.Verdict_DISPLACED && recently, d.Passed && n.cfg.Repeat == proto.RepeatReject:
+		answer.Code = int32(proto.SessionUnknown)
+	}
+	return answer
+}

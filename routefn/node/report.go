@@ -1,0 +1,102 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/dispatch"
+	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Report is POST /node/report. It records the events of a node's connections.
+//
+// Cursors go first, because a closed number moves none any more, unless a CIM client was
+// seen to have read all when its connection ended. The rest needs no order, because a
+// number goes from issued to open to closed and never back. So an opening that comes
+// after its own closing is refused, in this batch or in a late one, and a closing
+// touches no other number than its own.
+//
+// An error concerns the whole batch. The node reports the batch again, in smaller
+// parts, and all of it may be repeated. An error of one opening, or of one group that
+// is entered, is in its answer, and the others are done.
+func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
+	if err := n.reportAcked(ctx, q); err != nil {
+		return nil, err
+	}
+	if err := n.reportClosed(ctx, q); err != nil {
+		return nil, err
+	}
+	answer, err := n.reportOpened(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	answer.Entered = n.reportEntered(ctx, q)
+	return answer, nil
+}
+
+// reportAcked moves cursors, and sends delivery marks to the senders who want them.
+func (n *Requests) reportAcked(ctx context.Context, q *proto.ReportRequest) error {
+	ackings := make([]record.Acking, 0, len(q.Acked))
+	confirmed := make([]dispatch.Shown, 0, len(q.Acked))
+	for _, a := range q.Acked {
+		s, cursors, received := a.GetSession(), proto.Positions(a.GetCursors()), proto.Positions(a.GetReceived())
+		if s.GetDevice() != proto.CIMDevice {
+			received = nil
+		}
+		if !n.proven(s, q.Origin) || check.Ack(s.GetNumber(), slices.Concat(cursors, received)) != nil {
+			continue
+		}
+		ackings = append(ackings, record.Acking{
+			User: s.User, Device: s.Device, Number: s.Number, Cursors: cursors, Ended: a.Ended && s.Device == proto.CIMDevice,
+			Received: received,
+		})
+		confirmed = append(confirmed, dispatch.Shown{User: s.User, Keys: a.GetShown()})
+	}
+	if len(ackings) == 0 {
+		return nil
+	}
+	if err := firstToRetry(n.cfg.Store.Ack(ctx, ackings)); err != nil {
+		return err
+	}
+	n.cfg.Dispatch.Confirm(ctx, confirmed...)
+	return nil
+}
+
+// reportClosed closes sessions.
+func (n *Requests) reportClosed(ctx context.Context, q *proto.ReportRequest) error {
+	closings := make([]record.Closing, 0, len(q.Closed))
+	for _, c := range q.Closed {
+		s := c.GetSession()
+		if n.proven(s, q.Origin) && s.GetNumber() > 0 {
+			closings = append(closings, record.Closing{User: s.User, Device: s.Device, Number: s.Number})
+		}
+	}
+	if len(closings) == 0 {
+		return nil
+	}
+	return firstToRetry(n.cfg.Store.CloseSessions(ctx, closings))
+}
+
+// proven reports whether a node may report on a session. If not, its report is skipped
+// without an answer, because a repetition would not help.
+func (n *Requests) proven(s *proto.Session, o *proto.Origin) bool {
+	err := n.cfg.Accounts.Session(s, o.GetNode())
+	if err != nil {
+		n.cfg.Unproven.Inc()
+		n.cfg.Log.Debug("node reports on a session that did not come to it", "node", o.GetNode(), "user", s.GetUser(), "err", err)
+	}
+	return err == nil
+}
+
+// firstToRetry returns the first error after which the same request may succeed.
+func firstToRetry(errs []error) error {
+	for _, err := range errs {
+		if failure.MayRetry(err) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package nodes
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	pb "google.golang.org/protobuf/proto"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/stream"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Timeout is how long a node may take for any answer. A healthy node answers within 2
+// ms. No caller waits longer for an unhealthy one.
+const Timeout = 300 * time.Millisecond
+
+// maxAnswer bounds a node's answer, in bytes: a page of users, or a result per item of a
+// push.
+const maxAnswer = 4 << 20
+
+// Config configures a Client. HTTP, Tokens and Log are required.
+type Config struct {
+	HTTP   *http.Client // also for nodes that speak TLS
+	TLS    *tls.Config  // of streams to those; nil: the system's authorities
+	Tokens *Tokens
+	Log    *slog.Logger
+	Plain  bool // use no streams
+}
+
+// Client calls nodes. Make it with New; it is safe for concurrent use. Addresses come
+// from records and members, which only holders of the cluster's keys can write.
+type Client struct {
+	// Set by New and SetNear.
+	cfg    Config
+	nearAt string
+	near   func(*proto.PushRequest) *proto.PushAnswer // nil: no node is in this process
+
+	contacts contacts
+
+	mu      sync.Mutex
+	streams map[string]*nodeStream // by address
+	closed  bool
+}
+
+// nodeStream is the stream to one node.
+type nodeStream struct {
+	*stream.Client
+	used time.Time // guarded by Client.mu
+}
+
+// New returns a Client. It calls no node.
+func New(c Config) *Client {
+	return &Client{cfg: c, contacts: contacts{log: c.Log}, streams: make(map[string]*nodeStream)}
+}
+
+// SetNear replaces pushes to the node at address by calls of push. It must be called
+// before all other methods.
+func (n *Client) SetNear(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
+	n.nearAt, n.near = address, push
+}
+
+// IsNear reports whether the node at address is in this process.
+func (n *Client) IsNear(address string) bool { return n.near != nil && address == n.nearAt }
+
+// Push sends q to the node at address and returns its answer, which has a result per
+// item. It blocks for Timeout at most.
+func (n *Client) Push(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error) {
+	if n.IsNear(address) {
+		return n.near(q), nil
+	}
+	body, err := pb.Marshal(q)
+	if err != nil {
+		return nil, fmt.Errorf("encode push: %w", err)
+	}
+	b, err := n.post(ctx, address, body)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(proto.PushAnswer)
+	if err := pb.Unmarshal(b, answer); err != nil {
+		return nil, fmt.Errorf("decode push answer: %w", err)
+	}
+	if len(answer.Items) != len(q.Items) {
+		return nil, errors.New("push answer has another number of items")
+	}
+	return answer, nil
+}
+
+// post sends a push by the stream to the node, or as an HTTP request if it offers none.
+func (n *Client) post(ctx context.Context, address string, body []byte) ([]byte, error) {
+	if to := n.stream(address); to != nil {
+		ctx, cancel := context.WithTimeout(ctx, Timeout)
+		defer cancel()
+		answer, err := to.Call(ctx, proto.PathPush, body)
+		switch {
+		case errors.Is(err, stream.ErrRefused):
+		case err != nil:
+			n.contacts.failed(address, err)
+			return nil, err
+		case answer.Status != http.StatusOK:
+			return nil, fmt.Errorf("node answers %d", answer.Status)
+		default:
+			return answer.Body, nil
+		}
+	}
+	return n.do(ctx, http.MethodPost, address, proto.PathPush, body)
+}
+
+// stream returns the stream to a node, or nil if there is none to be used.
+func (n *Client) stream(address string) *nodeStream {
+	if n.cfg.Plain {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil
+	}
+	s := n.streams[address]
+	if s == nil {
+		n.forgetLocked(time.Now())
+		header := func() http.Header { return http.Header{"Authorization": {n.cfg.Tokens.bearer()}} }
+		dial, err := stream.Dialer(ring.BaseURL(address)+proto.PathPushStream, header, (&net.Dialer{Timeout: Timeout}).DialContext, n.cfg.TLS)
+		if err != nil {
+			return nil // a malformed address: the request reports it
+		}
+		s = &nodeStream{Client: stream.NewClient(stream.ClientConfig{
+			Dial: dial, MaxAnswer: maxAnswer, WriteTimeout: Timeout,
+		})}
+		n.streams[address] = s
+	}
+	s.used = time.Now()
+	return s
+}
+
+// forgetLocked closes streams that were unused for forgetAfter. The caller holds mu.
+func (n *Client) forgetLocked(now time.Time) {
+	for address, s := range n.streams {
+		if now.Sub(s.used) > forgetAfter {
+			delete(n.streams, address)
+			s.Close() // it has no connection left: Close does not block
+		}
+	}
+}
+
+// Close closes all streams and takes no more calls by them. Close twice is fine.
+func (n *Client) Close() {
+	n.mu.Lock()
+	n.closed = true
+	streams := slices.Collect(maps.Values(n.streams))
+	n.mu.Unlock()
+	for _, s := range streams {
+		s.Close()
+	}
+}
+
+// Holds asks the node of a session whether it holds the connection. If the node does
+// not answer, Holds returns false. The request does not wait behind queued pushes.
+func (n *Client) Holds(ctx context.Context, user int64, s record.Session) bool {
+	answer, err := n.Push(ctx, s.Addr, &proto.PushRequest{
+		Boot: s.Boot, Items: []*proto.PushItem{{User: user, Numbers: []int64{s.Number}}},
+	})
+	return err == nil && !slices.Contains(answer.Items[0].Gone, s.Number)
+}
+
+// online returns a page of the users that the node at address holds.
+func (n *Client) online(ctx context.Context, address string, query url.Values) (proto.OnlineAnswer, error) {
+	b, err := n.do(ctx, http.MethodGet, address, proto.PathNodeOnline+"?"+query.Encode(), nil)
+	if err != nil {
+		return proto.OnlineAnswer{}, err
+	}
+	var answer proto.OnlineAnswer
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return proto.OnlineAnswer{}, fmt.Errorf("decode online users: %w", err)
+	}
+	return answer, nil
+}
+
+// do sends a request to the node at address and returns the body of an answer with status
+// 200.
+func (n *Client) do(ctx context.Context, method, address, path string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, ring.BaseURL(address)+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", n.cfg.Tokens.bearer())
+	if body != nil {
+		r.Header.Set("Content-Type", proto.ContentProtobuf)
+		// The header is not sent. It allows net/http to repeat the push if the node has
+		// closed an idle connection. That is safe, because a repeated push has no
+		// further effect.
+		r.Header["Idempotency-Key"] = nil
+	}
+	response, err := n.cfg.HTTP.Do(r)
+	if err != nil {
+		n.contacts.failed(address, err)
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("node answers %s", response.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read node's answer: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,54 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/cim-go/cim/proto/stream"
+	"github.com/cim-go/cim/ring"
+)
+
+// Reachable reports whether users can be sent to the node at address. The stream to the
+// node shows that, or a connection that is made once per second. Reachable blocks for
+// Timeout at most, and hardly at all if the node is healthy.
+func (n *Client) Reachable(ctx context.Context, address string) bool {
+	if n.IsNear(address) {
+		return true
+	}
+	if !n.contacts.mayAsk(address) {
+		return false
+	}
+	defer n.contacts.asked(address)
+	for again := false; ; again = true {
+		begun := wallClock()
+		err := n.touch(ctx, address)
+		if errors.Is(ctx.Err(), context.Canceled) { // the caller's own end
+			return true
+		}
+		if err == nil || again || definite(err) || timedOut(err) {
+			return n.contacts.note(address, begun, err)
+		}
+	}
+}
+
+// touch checks the stream to the node, or makes a connection and closes it.
+func (n *Client) touch(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	if s := n.stream(address); s != nil {
+		if err := s.Connect(ctx); !errors.Is(err, stream.ErrRefused) {
+			return err
+		}
+	}
+	if n.contacts.seenLately(address) {
+		return nil
+	}
+	hostPort, _ := ring.HostPort(address)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", hostPort)
+	if err == nil {
+		n.contacts.saw(address)
+		_ = conn.Close()
+	}
+	return err
+}

@@ -1,0 +1,158 @@
+// Package placement picks the node on which a device lands, and the number of the session
+// that it gets there.
+package placement
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/nodes"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Timing learns how long the store takes, by which load shedding is ruled.
+type Timing interface {
+	Answered(took time.Duration)
+}
+
+// Config configures a Placer. All fields are required.
+type Config struct {
+	Store   *record.Store
+	Members func(context.Context) (*ring.View, error) // errors are *proto.Error
+	Nodes   *nodes.Client
+	Timing  Timing
+	Policy  ring.Policy
+}
+
+// A Placer places sessions on nodes. Make it with New; it is safe for concurrent use.
+type Placer struct {
+	cfg    Config
+	served atomic.Bool   // a serving node was seen: see serving
+	turn   atomic.Uint64 // counts placements, from a random start: see ring.Pick
+}
+
+// New returns a Placer.
+func New(c Config) *Placer {
+	p := &Placer{cfg: c}
+	p.turn.Store(rand.Uint64())
+	return p
+}
+
+// MaxAvoid is the most nodes that a request may exclude.
+const MaxAvoid = 16
+
+// A Place is where a login is sent.
+type Place struct {
+	Member    ring.Member
+	Number    int64 // of the session
+	Displaces int64 // the number that its ticket may displace; token.Any: every one
+}
+
+// Place issues the next number of a device and picks a node for it that is not in
+// avoid. The error has the code NoNode, or Rejected if the device is connected and
+// repeat rejects that. For a void token it is record.ErrVoid.
+func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, repeat string) (Place, error) {
+	view, err := p.serving(ctx)
+	if err != nil {
+		return Place{}, err
+	}
+	if view.Ring().Len() == 0 { // before a number is issued in vain
+		return Place{}, proto.Err(proto.NoNode, "")
+	}
+	begun := time.Now()
+	issued, err := p.cfg.Store.IssueNumber(ctx, who)
+	p.cfg.Timing.Answered(time.Since(begun))
+	if err != nil {
+		return Place{}, err
+	}
+	displaces := token.Any
+	if repeat == proto.RepeatReject {
+		if displaces, err = p.mayDisplace(ctx, who.User, issued.Live); err != nil {
+			return Place{}, err
+		}
+	}
+	member, _ := p.Pick(ctx, view, who.User, issued.LastNode, avoid, nil)
+	return Place{Member: member, Number: issued.Number, Displaces: displaces}, nil
+}
+
+// mayDisplace returns the number that a rejecting login may displace. That is a
+// recorded session whose connection is gone, so that a crash locks no device out. If
+// the connection is there, the error has the code Rejected. A session that opens in
+// between has another number and is safe.
+func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Session) (int64, error) {
+	if live == nil {
+		return 0, nil
+	}
+	if p.cfg.Nodes.Holds(ctx, user, *live) {
+		return 0, proto.Err(proto.Rejected, "")
+	}
+	return live.Number, nil
+}
+
+// pickTimeout is how long a placement may take for nodes that do not answer.
+const pickTimeout = 2 * nodes.Timeout
+
+// Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list
+// of members for some seconds. Only the users of these nodes go elsewhere. Pick never
+// returns members in gone. If no other member is reachable, it picks as if all were.
+func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
+	defer cancel()
+	turn := p.turn.Add(1)
+	var first ring.Member
+	for {
+		around := slices.Concat(avoid, gone)
+		if member, ok = ring.Pick(view, user, last, around, turn, p.cfg.Policy); !ok {
+			return first, false
+		}
+		if slices.Contains(around, member.ID) { // better one to avoid than one that is gone
+			member, _ = ring.Pick(view, user, last, gone, turn, p.cfg.Policy)
+		}
+		if slices.Contains(gone, member.ID) {
+			return first, first.ID != ""
+		}
+		if first.ID == "" {
+			first = member
+		}
+		if ctx.Err() != nil || p.cfg.Nodes.Reachable(ctx, member.HTTP) {
+			return member, true
+		}
+		gone = append(slices.Clip(gone), member.ID)
+	}
+}
+
+// Routes and nodes often start together. Until a route has seen the first serving node, a
+// login waits instead of failing.
+const (
+	firstNodeTimeout = 5 * time.Second
+	firstNodeEvery   = 50 * time.Millisecond
+)
+
+// serving returns the current members. If none of them serves, and none ever did as far as
+// the route knows, it waits for the first one, firstNodeTimeout at most.
+func (p *Placer) serving(ctx context.Context) (*ring.View, error) {
+	for end := time.Now().Add(firstNodeTimeout); ; {
+		view, err := p.cfg.Members(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if view.Ring().Len() > 0 {
+			p.served.Store(true)
+		}
+		leaves := slices.ContainsFunc(view.Members(), func(m ring.Member) bool { return m.State == ring.Draining })
+		if p.served.Load() || leaves || time.Now().After(end) {
+			return view, nil
+		}
+		select {
+		case <-time.After(firstNodeEvery):
+		case <-ctx.Done():
+			return view, nil
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package push
+
+import (
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// A Batch queues the items of one use case for nodes. Only Send may block.
+type Batch struct{ to *Pusher }
+
+// Begin returns the Batch of a use case, which must call Send at its end.
+func (p *Pusher) Begin() Batch { return Batch{p} }
+
+// Send has everything sent that was queued. It blocks only for a node in this process.
+func (b Batch) Send() { b.to.start() }
+
+// Origin is the connection or device by which a message came. The message is not pushed
+// to it, because the answer to its request has the position.
+type Origin struct {
+	User   int64
+	Device string
+	Number int64 // of the connection; zero if the message came over HTTP
+}
+
+// is reports whether the message came by the user's session s, or over HTTP from its
+// device.
+func (o Origin) is(s record.Session) bool {
+	if o.Number != 0 {
+		return o.Number == s.Number
+	}
+	return o.Device == s.Device
+}
+
+// Deliver queues a stored message, one item per node and log. A private message goes to
+// the nodes that hold sessions of the receiver or other sessions of the sender. A
+// group's message goes to the nodes that hold members.
+func (b Batch) Deliver(from Origin, a *record.Appended) {
+	for _, c := range a.Copies {
+		if c.User == 0 {
+			for _, l := range c.Nodes {
+				b.to.enqueueItem(l.Addr, l.Boot, &proto.PushItem{Except: from.Number, Stored: c.Stored}, nil)
+			}
+			continue
+		}
+		// Numbers of two users may be equal: only the sender's own is left out.
+		var except int64
+		if c.User == from.User {
+			except = from.Number
+		}
+		for at, sessions := range byNode(c.Sessions, func(s record.Session) bool { return c.User == from.User && from.is(s) }) {
+			b.to.enqueueItem(at.address, at.boot, &proto.PushItem{
+				User: c.User, Numbers: numbers(sessions), Except: except, Stored: c.Stored,
+			}, sessions)
+		}
+	}
+}
+
+// Announce queues the consequences of a change of a group. If an entry was appended, it
+// goes to the nodes that hold members. The nodes that hold the user are asked to fetch
+// the user's groups again. They also get the entry by which the user left, because only
+// it shows the group to a node that never learned of the joining.
+func (b Batch) Announce(c *record.Changed) {
+	if c.Earlier != nil {
+		b.Announce(c.Earlier)
+	}
+	var leaving *proto.Stored
+	if c.Copy != nil {
+		for _, l := range c.Copy.Nodes {
+			b.to.enqueueItem(l.Addr, l.Boot, &proto.PushItem{Stored: c.Copy.Stored}, nil)
+		}
+		if !c.Member {
+			leaving = c.Copy.Stored
+		}
+	}
+	for at, sessions := range byNode(c.Sessions, func(record.Session) bool { return false }) {
+		b.to.enqueueItem(at.address, at.boot, &proto.PushItem{User: c.User, Numbers: numbers(sessions), Groups: true, Stored: leaving}, sessions)
+	}
+}
+
+// Mark queues a delivery mark for a user's sessions. CIM's clients get none.
+func (b Batch) Mark(user int64, sessions []record.Session, marks []*proto.Delivered) {
+	for at, held := range byNode(sessions, func(s record.Session) bool { return s.Device == proto.CIMDevice }) {
+		for _, d := range marks {
+			b.to.enqueueItem(at.address, at.boot, &proto.PushItem{User: user, Numbers: numbers(held), Delivered: d}, held)
+		}
+	}
+}
+
+// Nudge makes the node of a session check that it holds the session, and fetch the
+// entries that the session missed. If notice is not empty, the node writes it to the
+// connection.
+func (b Batch) Nudge(user int64, s record.Session, notice string) {
+	b.to.enqueueItem(s.Addr, s.Boot, &proto.PushItem{User: user, Numbers: []int64{s.Number}, Notice: notice}, []record.Session{s})
+}
+
+// Kick has the node of a session close the connection with a code.
+func (b Batch) Kick(user int64, s record.Session, code proto.Code) {
+	kick := &proto.Kick{User: user, Device: s.Device, Number: s.Number, Code: int32(code)}
+	b.to.enqueue(s.Addr, push{boot: s.Boot, kick: kick, size: overhead})
+}
+
+// enqueueItem queues one item for the node at address. sessions are the sessions that
+// the item names. Those that the node does not hold are closed.
+func (p *Pusher) enqueueItem(address string, boot uint64, item *proto.PushItem, sessions []record.Session) {
+	p.enqueue(address, push{boot: boot, item: item, sessions: sessions, size: pushSize(item)})
+}
+
+// A nodeAt is one life of the process at an address.
+type nodeAt struct {
+	address string
+	boot    uint64
+}
+
+// byNode groups sessions by the node that holds them, without those to leave out.
+func byNode(sessions []record.Session, leaveOut func(record.Session) bool) map[nodeAt][]record.Session {
+	nodes := make(map[nodeAt][]record.Session, 1)
+	for _, s := range sessions {
+		if !leaveOut(s) {
+			at := nodeAt{s.Addr, s.Boot}
+			nodes[at] = append(nodes[at], s)
+		}
+	}
+	return nodes
+}
+
+// numbers returns the sessions' numbers in ascending order.
+func numbers(sessions []record.Session) []int64 {
+	list := make([]int64, len(sessions))
+	for i, s := range sessions {
+		list[i] = s.Number
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,39 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// SetCredential gives an account another credential, if it still has the one with which
+// acc was read. Otherwise it returns ErrChanged. Further errors are ErrNoUser,
+// ErrUnavailable and ErrUnknown. When it has returned nil and Config.Replicas is set, that
+// many replicas have it.
+func (s *Store) SetCredential(ctx context.Context, acc Account, credential string) error {
+	key := nameKey(acc.Name)
+	values, errs := s.values(ctx, []string{key})
+	if errs[0] != nil {
+		return fmt.Errorf("set credential of %d: %w", acc.User, errs[0])
+	}
+	var was storedAccount
+	if err := json.Unmarshal([]byte(values[0]), &was); err != nil {
+		return fmt.Errorf("set credential of %d: decode: %w", acc.User, err)
+	}
+	if was.User != acc.User || was.Credential != acc.Credential {
+		return fmt.Errorf("set credential of %d: %w", acc.User, ErrChanged)
+	}
+	value, err := json.Marshal(storedAccount{User: acc.User, Credential: credential})
+	if err != nil {
+		return fmt.Errorf("set credential of %d: %w", acc.User, err)
+	}
+	o := &op{key: key, script: credentialScript, keys: []string{key}, args: []any{values[0], value}, write: true}
+	s.accept(ctx, "register", o)
+	if o.err != nil {
+		return fmt.Errorf("set credential of %d: %w", acc.User, o.err)
+	}
+	if text(o.reply[0]) != "ok" {
+		return fmt.Errorf("set credential of %d: %w", acc.User, ErrChanged)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto/retry"
+)
+
+// A slot that moves is refused while one of its keys moves. Six rounds wait
+// 20+40+80+160+320 ms, without jitter: see package retry.
+const (
+	maxRounds    = 6
+	firstPause   = 20 * time.Millisecond
+	longestPause = firstPause << (maxRounds - 1)
+)
+
+// maxPipeline is how many ops one pipeline has. A script takes a server 15 to 40 us, so
+// others wait for it for 20 ms at most. A server ten times as slow answers well within
+// Config.ReadTimeout.
+const maxPipeline = 500
+
+// execFunc sends ops to a server in one pipeline and sets the reply or error of each.
+type execFunc func(ctx context.Context, client *redis.Client, ops []*op)
+
+func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) {
+	if len(ops) == 0 {
+		return
+	}
+	start := time.Now()
+	todo := ops
+	pauses := 0
+	for rounds := 0; rounds < maxRounds; {
+		s.round(ctx, by, todo)
+		var wait bool
+		todo, wait = s.repeatable(ctx, todo)
+		if len(todo) == 0 || wait && !sleep(ctx, retry.Delay(pauses, firstPause, longestPause, 1)) {
+			break
+		}
+		if wait {
+			pauses++
+		}
+		if !slices.ContainsFunc(todo, (*op).foundDead) { // which happens once a connection
+			rounds++
+		}
+	}
+	if slices.ContainsFunc(ops, func(o *op) bool { return readOnly(o.err) }) {
+		s.generation.retire()
+	}
+	for _, o := range ops {
+		o.err = classify(o.err, o.write)
+	}
+	s.metrics.observe(name, start, ops)
+}
+
+// repeatable returns the ops that another round may help.
+func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait bool) {
+	for _, o := range ops {
+		repeat, later := o.mayRepeat(ctx, s.topology)
+		if repeat {
+			todo = append(todo, o)
+			wait = wait || later
+		}
+	}
+	return todo, wait
+}
+
+// round sends each op once.
+func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
+	if err := ctx.Err(); err != nil {
+		for _, o := range ops {
+			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+		}
+		return
+	}
+	groups := make(map[*redis.Client][]*op, 1)
+	for _, o := range ops {
+		client, err := s.clientOf(ctx, o)
+		if err != nil {
+			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+			continue
+		}
+		groups[client] = append(groups[client], o)
+	}
+	var all sync.WaitGroup
+	for client, group := range groups {
+		if len(groups) == 1 {
+			s.pipelines(ctx, by, client, group)
+			continue
+		}
+		all.Go(func() { s.pipelines(ctx, by, client, group) })
+	}
+	all.Wait()
+}
+
+// pipelines sends ops to one server, one pipeline after the other.
+func (s *Store) pipelines(ctx context.Context, by execFunc, client *redis.Client, ops []*op) {
+	begun := time.Now()
+	for first := 0; first < len(ops); first += maxPipeline {
+		if first > 0 && time.Since(begun) > s.patience {
+			fail(ops[first:], errSlow)
+			return
+		}
+		chunk := ops[first:min(first+maxPipeline, len(ops))]
+		by(ctx, client, chunk)
+		if err := chunk[len(chunk)-1].err; err != nil && !answered(err) {
+			fail(ops[first+len(chunk):], fmt.Errorf("%w: %w", errUnsent, err))
+			return
+		}
+	}
+}
+
+func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
+	if o.to != nil {
+		return o.to, nil
+	}
+	return s.topology.master(ctx, o.key)
+}
+
+// exec sends ops in one pipeline. If the last reading of the server's clock is too old,
+// the pipeline also brings a new one.
+func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
+	size := 1
+	for _, o := range ops {
+		size += len(o.steps) + 2
+	}
+	p := pipeline{make([]redis.Cmder, 0, size)}
+	asked := s.clock.moment()
+	read := s.clock.due(client, asked)
+	if read {
+		p.add(ctx, askTime)
+	}
+	for _, o := range ops {
+		o.enqueue(ctx, &p)
+	}
+	p.exec(ctx, client)
+	if read {
+		s.clock.hear(client, p.cmds[0].(*redis.Cmd).Val(), asked, s.clock.moment())
+	}
+	for _, o := range ops {
+		o.take()
+	}
+}
+
+// sleep waits for d, or returns false when ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,215 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// importChunk is how many accounts, groups or logs one pipeline of an import handles.
+const importChunk = maxPipeline / 2
+
+// ImportState is the result of an import.
+type ImportState int
+
+const (
+	// ImportNew means that it did not exist: it was made, or would be without dry.
+	ImportNew ImportState = iota + 1
+	// ImportThere means that it existed already.
+	ImportThere
+	// ImportClash means that something else is in its place. Nothing was changed.
+	ImportClash
+)
+
+// ImportedAccount is the answer to one account. Err is nil, ErrUnavailable, ErrUnknown or
+// ErrInvalid; repeating is harmless.
+type ImportedAccount struct {
+	Err    error
+	State  ImportState
+	Other  Account // with ImportClash: the account that has the id or the name
+	Given  bool    // it was there without a credential, and has got one
+	Locked bool    // it has no credential now
+
+	was string // the value of the name's key
+}
+
+// ImportAccounts makes accounts under the ids and names that they have elsewhere, and
+// returns one ImportedAccount each. If an account with the same id and name exists,
+// it is ImportThere. It gets the credential only if it has none. If the id or the name
+// belongs to another account, the result is ImportClash. With dry nothing is written.
+//
+// An account is made as in Register, so that no registration gets its id.
+func (s *Store) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
+	answers := make([]ImportedAccount, 0, len(accounts))
+	for chunk := range slices.Chunk(accounts, importChunk) {
+		answers = append(answers, s.importAccounts(ctx, chunk, dry)...)
+	}
+	return answers
+}
+
+func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
+	answers := s.lookAtAccounts(ctx, accounts)
+	var todo []int
+	users, names := make(map[int64]int, len(accounts)), make(map[string]int, len(accounts))
+	for i, acc := range accounts {
+		a := &answers[i]
+		if a.Err == nil {
+			a.Err = checkNames(acc.Name)
+		}
+		if a.Err != nil || a.State == ImportClash {
+			continue
+		}
+		u, byUser := users[acc.User]
+		n, byName := names[acc.Name]
+		switch {
+		case byUser && byName && u == n:
+			a.State = ImportThere
+		case byUser:
+			a.State, a.Other = ImportClash, accounts[u]
+		case byName:
+			a.State, a.Other = ImportClash, accounts[n]
+		default:
+			users[acc.User], names[acc.Name] = i, i
+			todo = append(todo, i)
+		}
+	}
+	if !dry {
+		s.makeAccounts(ctx, accounts, answers, todo)
+	}
+	s.giveCredentials(ctx, accounts, answers, todo, dry)
+	for i, acc := range accounts {
+		if answers[i].Err != nil {
+			answers[i].Err = fmt.Errorf("import account %d: %w", acc.User, answers[i].Err)
+		}
+		if acc.Credential != "" && (answers[i].State == ImportNew || answers[i].Given) {
+			answers[i].Locked = false
+		}
+	}
+	return answers
+}
+
+// lookAtAccounts returns the states of accounts.
+func (s *Store) lookAtAccounts(ctx context.Context, accounts []Account) []ImportedAccount {
+	ops := make([]*op, 0, 2*len(accounts))
+	for _, acc := range accounts {
+		id, name := idKey(acc.User), nameKey(acc.Name)
+		ops = append(ops, readOf(id, []any{"get", id}), readOf(name, []any{"get", name}))
+	}
+	s.run(ctx, "account", ops...)
+	answers := make([]ImportedAccount, len(accounts))
+	for i, acc := range accounts {
+		answers[i] = lookedAt(acc, ops[2*i], ops[2*i+1])
+	}
+	return answers
+}
+
+func lookedAt(acc Account, id, name *op) ImportedAccount {
+	for _, o := range []*op{id, name} {
+		if o.err != nil {
+			return ImportedAccount{Err: o.err}
+		}
+	}
+	owner, value := text(id.reply[0]), text(name.reply[0])
+	a := ImportedAccount{State: ImportNew, Locked: true, was: value}
+	if value != "" {
+		var stored storedAccount
+		if err := json.Unmarshal([]byte(value), &stored); err != nil {
+			return ImportedAccount{Err: fmt.Errorf("%w: account %q: decode: %w", ErrInvalid, acc.Name, err)}
+		}
+		if stored.User != acc.User {
+			return ImportedAccount{State: ImportClash, Other: Account{User: stored.User, Name: acc.Name}}
+		}
+		a.Locked = stored.Credential == ""
+	}
+	switch {
+	case owner != "" && owner != acc.Name:
+		return ImportedAccount{State: ImportClash, Other: Account{User: acc.User, Name: owner}}
+	case owner != "" && value != "":
+		a.State = ImportThere
+	}
+	return a
+}
+
+// makeAccounts makes those of the accounts at the places todo that are not there.
+func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int) {
+	todo = slices.DeleteFunc(slices.Clone(todo), func(i int) bool { return answers[i].State != ImportNew })
+	todo = s.setAll(ctx, answers, todo, func(i int) (string, any, error) {
+		return idKey(accounts[i].User), accounts[i].Name, nil
+	})
+	todo = s.setAll(ctx, answers, todo, func(i int) (string, any, error) {
+		value, err := json.Marshal(storedAccount{User: accounts[i].User, Credential: accounts[i].Credential})
+		return nameKey(accounts[i].Name), value, err
+	})
+	made := make([]Account, len(todo))
+	logs := make([]logRef, len(todo))
+	for j, i := range todo {
+		made[j], logs[j] = accounts[i], logRef{user: accounts[i].User}
+	}
+	for j, now := range s.lookAtAccounts(ctx, made) {
+		i := todo[j]
+		switch {
+		case now.Err != nil:
+			answers[i].Err = now.Err
+		case now.State == ImportClash: // another caller was faster
+			answers[i] = now
+		case now.State == ImportNew:
+			answers[i].Err = fmt.Errorf("%w: it was not made", ErrUnavailable)
+		}
+	}
+	for j, err := range s.makeLogs(ctx, logs, false) {
+		if err != nil {
+			s.log.Debug("log is left to be made later", "user", logs[j].user, "err", err)
+		}
+	}
+}
+
+// setAll sets a key for each place in todo, unless the key exists, and returns the
+// places for which the store answered.
+func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
+	var ops []*op
+	var of []int
+	for _, i := range todo {
+		key, value, err := entry(i)
+		if answers[i].Err = err; err == nil {
+			ops, of = append(ops, writeTo(key, []any{"set", key, value, "nx"})), append(of, i)
+		}
+	}
+	s.accept(ctx, "register", ops...)
+	for j, o := range ops {
+		if answers[of[j]].Err = o.err; o.err == nil {
+			done = append(done, of[j])
+		}
+	}
+	return done
+}
+
+// giveCredentials stores the credentials of existing accounts that have none.
+func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int, dry bool) {
+	var ops []*op
+	var of []int
+	for _, i := range todo {
+		acc, a := accounts[i], &answers[i]
+		if a.Err != nil || a.State != ImportThere || !a.Locked || acc.Credential == "" {
+			continue
+		}
+		if dry {
+			a.Given = true
+			continue
+		}
+		value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
+		if err != nil {
+			a.Err = err
+			continue
+		}
+		key := nameKey(acc.Name)
+		ops = append(ops, &op{key: key, script: credentialScript, keys: []string{key}, args: []any{a.was, value}, write: true})
+		of = append(of, i)
+	}
+	s.accept(ctx, "register", ops...)
+	for j, o := range ops {
+		a := &answers[of[j]]
+		a.Err = o.err
+		a.Given = o.err == nil && text(o.reply[0]) == "ok"
+	}
+}

@@ -1,0 +1,185 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// GroupRecord is a group as it is imported and exported.
+type GroupRecord struct {
+	Group   int64
+	Name    string // may be empty
+	Creator int64
+	Request string // id of the creator's request that made it; see NewGroup
+}
+
+func (g GroupRecord) check() error {
+	if g.Group <= proto.Everyone || g.Group > proto.MaxUser {
+		return fmt.Errorf("%w: group %d", ErrInvalid, g.Group)
+	}
+	return NewGroup{Creator: g.Creator, ID: g.Request, Name: g.Name}.check()
+}
+
+// ImportGroup makes a group under the id that it has elsewhere, without members. A
+// group that nobody joins within a minute is deleted. It returns ImportThere if the
+// same creator and request made the group already, and ImportClash if the id belongs
+// to another group. It returns ErrNoGroup if that very group has ended within the
+// last day. With dry nothing is written.
+func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (ImportState, error) {
+	state, err := s.importGroup(ctx, g, dry)
+	if err != nil {
+		return 0, fmt.Errorf("import group %d: %w", g.Group, err)
+	}
+	return state, nil
+}
+
+func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (ImportState, error) {
+	if err := g.check(); err != nil {
+		return 0, err
+	}
+	had, err := s.GroupRecord(ctx, g.Group)
+	switch {
+	case err != nil:
+		return 0, err
+	case had.Creator == g.Creator && had.Request == g.Request:
+		return ImportThere, nil
+	case had.Creator != 0:
+		return ImportClash, nil
+	case dry:
+		return ImportNew, nil
+	}
+	genesis, err := s.genesis(ctx)
+	if err != nil {
+		return 0, err
+	}
+	l, errs := logRef{group: g.Group}, make([]error, 1)
+	if s.sweepLater(ctx, []logRef{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
+		return 0, errs[0]
+	}
+	o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.Request)
+	s.accept(ctx, "create", o)
+	switch {
+	case o.err != nil:
+		return 0, o.err
+	case text(o.reply[0]) == "ok":
+		return ImportNew, nil
+	case text(o.reply[0]) == "ended":
+		return 0, fmt.Errorf("%w: it has ended", ErrNoGroup)
+	}
+	return ImportClash, nil
+}
+
+// GroupRecord returns a group. If it has no creator, the group does not exist.
+func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
+	hash := logRef{group: group}.hash()
+	o := readOf(hash, []any{"hmget", hash, "creator", "request", "name"})
+	s.run(ctx, "groups", o)
+	if o.err != nil {
+		return GroupRecord{}, o.err
+	}
+	f, _ := o.reply[0].([]any)
+	if len(f) != 3 {
+		return GroupRecord{}, fmt.Errorf("%w: group %d cannot be read", ErrUnavailable, group)
+	}
+	return GroupRecord{Group: group, Creator: integer(f[0]), Request: text(f[1]), Name: text(f[2])}, nil
+}
+
+// ImportedMember is the answer to one member. Its errors are those of Changed.Err.
+type ImportedMember struct {
+	Err   error
+	State ImportState // ImportThere: the user belongs, belonged once, or was removed
+}
+
+// ImportMembers makes users members of a group, in order, if they were never members.
+// With dry nothing is written. Repeating it is harmless.
+func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
+	answers := make([]ImportedMember, len(users))
+	had, err := s.memberships(ctx, group, users)
+	var changes []Change
+	var of []int
+	for i, u := range users {
+		switch {
+		case err != nil:
+			answers[i].Err = err
+		case had[i] != "":
+			answers[i].State = ImportThere
+		default:
+			answers[i].State = ImportNew
+			changes, of = append(changes, Change{User: u.User, Name: u.Name, Group: group, Once: true}), append(of, i)
+		}
+	}
+	if dry {
+		return answers
+	}
+	for j, c := range s.ChangeGroups(ctx, changes) {
+		answers[of[j]].Err = c.Err
+	}
+	return answers
+}
+
+// ImportRemoved records that users were removed from a group. They join again only if
+// they are added. Present and former members stay as they are. With dry nothing is
+// written.
+func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
+	answers := make([]ImportedMember, len(users))
+	g, err := s.GroupRecord(ctx, group)
+	if err == nil && g.Creator == 0 {
+		err = ErrNoGroup
+	}
+	var had []string
+	if err == nil {
+		had, err = s.memberships(ctx, group, users)
+	}
+	var ops []*op
+	var of []int
+	hash := logRef{group: group}.hash()
+	for i, u := range users {
+		switch {
+		case err != nil:
+			answers[i].Err = fmt.Errorf("import removal from group %d: %w", group, err)
+		case had[i] != "":
+			answers[i].State = ImportThere
+		default:
+			answers[i].State = ImportNew
+			ops, of = append(ops, writeTo(hash, []any{"hsetnx", hash, memberField(u.User), removedMember})), append(of, i)
+		}
+	}
+	if dry {
+		return answers
+	}
+	s.accept(ctx, "change", ops...)
+	for j, o := range ops {
+		answers[of[j]].Err = o.err
+	}
+	return answers
+}
+
+// removedMember is the membership of a user who was removed and never joined: see
+// member.lua.
+const removedMember = "0 0 0 1"
+
+// memberships returns the fields of users in the hash of a group; empty: there is none.
+func (s *Store) memberships(ctx context.Context, group int64, users []Account) ([]string, error) {
+	fields := make([]string, len(users))
+	if len(users) == 0 {
+		return fields, nil
+	}
+	hash := logRef{group: group}.hash()
+	get := []any{"hmget", hash}
+	for _, u := range users {
+		get = append(get, memberField(u.User))
+	}
+	o := readOf(hash, get)
+	s.run(ctx, "members", o)
+	if o.err != nil {
+		return nil, o.err
+	}
+	values, _ := o.reply[0].([]any)
+	for i := range min(len(values), len(fields)) {
+		fields[i] = text(values[i])
+	}
+	return fields, nil
+}

@@ -1,0 +1,146 @@
+package record
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Backlog has the messages that are imported into one log: the inbox of a user, or
+// the log of a group. The Time of a message is in ms since 1970. Zero, or a time in the
+// future, means now. Sent and Again are ignored.
+type Backlog struct {
+	User, Group int64
+	Messages    []Message
+}
+
+func (b *Backlog) log() logRef { return logRef{user: b.User, group: b.Group} }
+
+// Backlogged is the answer to one Backlog. Err is nil, ErrNoUser, ErrNoGroup,
+// ErrInvalid, ErrUnavailable or ErrUnknown, or ErrNotMember if the group has no
+// members. Repeating is harmless.
+type Backlogged struct {
+	Err    error
+	Added  []bool // for each message whether it was appended, or would be; others were there
+	Length int64  // of the log by then
+}
+
+// importMark stands for a message that was imported into a log.
+func importMark(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:8]
+}
+
+// ImportMessages appends messages that were accepted elsewhere to the given logs only.
+// It returns one Backlogged per log. A message goes into a log once, however late it is
+// repeated, because the keys of imported messages are kept with the log. Nothing is
+// pushed. Connected users get the messages at the next reconciliation. With dry nothing
+// is written.
+//
+// All messages of one log are one step, so all of them are stored there, or none.
+func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
+	answers := make([]Backlogged, 0, len(logs))
+	for chunk := range slices.Chunk(logs, importChunk) {
+		answers = append(answers, s.importMessages(ctx, chunk, dry)...)
+	}
+	return answers
+}
+
+func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
+	answers := make([]Backlogged, len(logs))
+	now, err := s.now(ctx)
+	var refs []logRef
+	var ops []*op
+	var of []int
+	oldest := make([]int64, len(logs))
+	for i := range logs {
+		var o *op
+		if answers[i].Err = err; err == nil {
+			o, oldest[i], answers[i].Err = logs[i].op(now, dry)
+		}
+		if answers[i].Err == nil {
+			refs, ops, of = append(refs, logs[i].log()), append(ops, o), append(of, i)
+		}
+	}
+	if dry {
+		s.run(ctx, "append", ops...)
+	} else {
+		s.onLogsBy(ctx, s.accept, "append", refs, ops, false) // a log is new if a killed import had not come to it
+	}
+	var sweeps []Job
+	for j, o := range ops {
+		i := of[j]
+		a := backlogged(o, len(logs[i].Messages))
+		answers[i] = a
+		if due := oldest[i] + s.retention.Age; !dry && a.Err == nil && slices.Contains(a.Added, true) && due < now+s.retention.Age/2 {
+			sweeps = append(sweeps, Job{Key: refs[j].tag(), Due: due})
+		}
+	}
+	for _, err := range s.putJobs(ctx, Sweeps, sweeps, sweepShard, true) {
+		if err != nil {
+			s.log.Warn("imported messages are swept later", "err", err)
+		}
+	}
+	for i := range answers {
+		if answers[i].Err != nil {
+			answers[i].Err = fmt.Errorf("import into log %s: %w", logs[i].log().tag(), answers[i].Err)
+		}
+	}
+	return answers
+}
+
+// op returns the op that appends the messages, and the time of the oldest message.
+func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
+	l, oldest := b.log(), now
+	args := []any{dry, nil, nil}
+	for _, m := range b.Messages {
+		if m.Time <= 0 || m.Time > now {
+			m.Time = now
+		}
+		oldest = min(oldest, m.Time)
+		m.taken = true // its time stays
+		d := newDraft(&m, now)
+		if err := d.err[receiverCopy]; err != nil {
+			return nil, 0, err
+		}
+		args = append(args, importMark(d.key), d.key, d.stored)
+	}
+	genesis, err := proto.EncodeStored(genesisKey, &proto.Entry{Time: oldest, Kind: proto.Kind_GENESIS})
+	if err != nil {
+		return nil, 0, err
+	}
+	args[1], args[2] = genesis, oldest
+	o := l.script(importScript, args...)
+	o.keys = append(o.keys, l.imported())
+	if l.closed() {
+		o.keys = append(o.keys, l.members())
+	}
+	o.write = !dry
+	return o, oldest, nil
+}
+
+// backlogged reads the answer of import.lua.
+func backlogged(o *op, messages int) Backlogged {
+	if o.err != nil {
+		return Backlogged{Err: o.err}
+	}
+	a := Backlogged{Added: make([]bool, messages)}
+	switch text(o.reply[0]) {
+	case "empty":
+		return Backlogged{Err: fmt.Errorf("%w: it has no members", ErrNotMember)}
+	case "nolog": // in a dry run
+		for i := range a.Added {
+			a.Added[i] = true
+		}
+		a.Length = int64(messages)
+		return a
+	}
+	a.Length = integer(o.reply[1])
+	for i := range a.Added {
+		a.Added[i] = len(o.reply) > 2+i && text(o.reply[2+i]) == "1"
+	}
+	return a
+}

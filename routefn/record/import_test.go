@@ -1,0 +1,268 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+func imported(t testing.TB, s *Store, logs ...Backlog) []Backlogged {
+	t.Helper()
+	answers := s.ImportMessages(t.Context(), logs, false)
+	for i, a := range answers {
+		if a.Err != nil {
+			t.Fatalf("import %d: %v", i, a.Err)
+		}
+	}
+	return answers
+}
+
+func TestImportedAccountsKeepTheirIDs(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		if err := s.Adopt(t.Context(), 3, "carol", false); err != nil {
+			t.Fatal(err)
+		}
+		list := []Account{{User: 1, Name: "alice"}, {User: 2, Name: "bob", Credential: "hash"}, {User: 3, Name: "carl"}, {User: 4, Name: "carol"}, {User: 5, Name: "alice"}, {User: 1, Name: "alice"}}
+		want := []ImportState{ImportNew, ImportNew, ImportClash, ImportClash, ImportClash, ImportThere}
+		for _, dry := range []bool{true, false} {
+			for i, a := range s.ImportAccounts(t.Context(), list, dry) {
+				if a.Err != nil || a.State != want[i] || a.State == ImportNew && a.Locked != (i == 0) {
+					t.Errorf("dry %v, account %d: %+v, want state %d", dry, i, a, want[i])
+				}
+			}
+			for i, acc := range list[:2] {
+				got, err := s.AccountByID(t.Context(), acc.User)
+				if dry != errors.Is(err, ErrNoUser) || !dry && got != acc {
+					t.Errorf("dry %v, account %d: %+v, %v", dry, i, got, err)
+				}
+			}
+		}
+		// Of what clashes nothing is left behind: the id of 5 is free.
+		if err := s.Adopt(t.Context(), 5, "erin", false); err != nil {
+			t.Error(err)
+		}
+		for i, a := range s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice", Credential: "new"}, {User: 2, Name: "bob", Credential: "new"}}, false) {
+			if a.Err != nil || a.State != ImportThere || a.Given != (i == 0) || a.Locked {
+				t.Errorf("account %d: %+v", i, a)
+			}
+		}
+		if acc, _ := s.AccountByName(t.Context(), "bob"); acc.Credential != "hash" {
+			t.Errorf("bob's credential is %q", acc.Credential)
+		}
+		if acc, _ := s.AccountByName(t.Context(), "alice"); acc.Credential != "new" {
+			t.Errorf("alice's credential is %q", acc.Credential)
+		}
+	})
+}
+
+// An id that is reserved, by an import that was killed, is taken up by the next.
+func TestImportGoesOnWithAReservedID(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		s.run(t.Context(), "register", writeTo(idKey(1), []any{"set", idKey(1), "alice"}))
+		if a := s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice"}}, false)[0]; a.Err != nil || a.State != ImportNew {
+			t.Errorf("%+v", a)
+		}
+		if acc, err := s.AccountByID(t.Context(), 1); err != nil || acc.Name != "alice" {
+			t.Errorf("%+v, %v", acc, err)
+		}
+	})
+}
+
+// A message is imported once, also when it was trimmed meanwhile, or came twice at a time.
+func TestMessageIsImportedOnce(t *testing.T) {
+	each(t, Config{Retention: Retention{Count: 5}}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		messages := []Message{private(alice, bob, "1"), private(alice, bob, "2"), private(alice, bob, "1")}
+		dry := s.ImportMessages(t.Context(), []Backlog{{User: bob, Messages: messages}}, true)[0]
+		a := imported(t, s, Backlog{User: bob, Messages: messages})[0]
+		if want := []bool{true, true, false}; !slices.Equal(a.Added, want) || !slices.Equal(dry.Added, want) || a.Length != 3 {
+			t.Errorf("imported %+v, the dry run said %+v", a, dry)
+		}
+		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "1"), proto.Key(alice, "2"))
+		wantKeys(t, inbox(t, s, alice))
+		for i := range 2 * trimEvery {
+			stored(t, s, private(alice, bob, fmt.Sprint("later", i)))
+		}
+		if slices.Contains(inbox(t, s, bob), proto.Key(alice, "1")) {
+			t.Fatal("it was not trimmed")
+		}
+		before := inbox(t, s, bob)
+		// A message that was sent here, and that also comes from an export, is found,
+		// too.
+		m := append(messages, private(alice, bob, fmt.Sprint("later", 2*trimEvery-1)))
+		if a := imported(t, s, Backlog{User: bob, Messages: m})[0]; slices.Contains(a.Added, true) {
+			t.Errorf("imported again: %+v", a)
+		}
+		wantKeys(t, inbox(t, s, bob), before...)
+	})
+}
+
+// Imported messages have their own times, and their log is swept by these.
+// They stand behind messages that were accepted just now.
+func TestImportHidesNoMessageFromItsRepetition(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		m := private(alice, bob, "1")
+		first := stored(t, s, m)[0]
+		logs := []Backlog{{User: bob}, {User: alice}}
+		for i := range 100 {
+			old := private(bob, alice, fmt.Sprint("old", i))
+			old.Time -= time.Hour.Milliseconds()
+			logs[1].Messages = append(logs[1].Messages, old)
+			old.From, old.To = alice, bob
+			logs[0].Messages = append(logs[0].Messages, old)
+		}
+		imported(t, s, logs...)
+		m.Again = true
+		again := stored(t, s, m)[0]
+		for i, c := range again.Copies {
+			if f := first.Copies[i].Stored.At.Number; c.Stored.At.Number != f {
+				t.Errorf("copy %d stands at %d, and again at %d", i, f, c.Stored.At.Number)
+			}
+		}
+		m.Text = "another text"
+		if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrIDReused) {
+			t.Errorf("another message under the id: %v", a.Err)
+		}
+	})
+}
+
+func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
+	const day = 24 * 3600 * 1000
+	each(t, Config{Retention: Retention{Age: 10 * day}}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		now := time.Now().UnixMilli()
+		old, young, ahead := private(alice, bob, "old"), private(alice, bob, "young"), private(alice, bob, "ahead")
+		old.Time, young.Time, ahead.Time = now-9*day, now-day, now+day
+		imported(t, s, Backlog{User: bob, Messages: []Message{old, young, ahead}})
+		p, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
+		if err != nil || len(p.Entries) != 3 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		for i, want := range []int64{old.Time, young.Time, now} {
+			e, err := decodeEntry(p.Entries[i].Entry)
+			if err != nil || e.GetTime() < want-5000 || e.GetTime() > want+60_000 {
+				t.Errorf("message %d has the time %d, %v, want %d", i, e.GetTime(), err, want)
+			}
+		}
+		due := readOf("", []any{"zscore", queueRef{Sweeps, sweepShard(Job{Key: logRef{user: bob}.tag()})}.due(), logRef{user: bob}.tag()})
+		due.key = due.steps[0][1].(string)
+		s.run(t.Context(), "due", due)
+		if at := scoreOf(text(due.reply[0])); due.err != nil || at < float64(now) || at > float64(now+2*day) {
+			t.Errorf("the log is swept at %v, %v, want a day from now", at, due.err)
+		}
+		// In a day the old one goes, with what stands before it.
+		later := s.retention.Age
+		s.retention.Age = 8 * day
+		s.Sweep(t.Context(), []Job{{Key: logRef{user: bob}.tag()}})
+		s.retention.Age = later
+		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "young"), proto.Key(alice, "ahead"))
+	})
+}
+
+func scoreOf(s string) (f float64) {
+	_, _ = fmt.Sscan(s, &f)
+	return f
+}
+
+func TestGroupIsImportedWithItsMembers(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
+		g := GroupRecord{Group: 77, Name: "friends", Creator: alice, Request: "r"}
+		for _, want := range []ImportState{ImportNew, ImportThere} {
+			if state, err := s.ImportGroup(t.Context(), g, false); err != nil || state != want {
+				t.Errorf("group: %v, %v, want %v", state, err, want)
+			}
+		}
+		if state, err := s.ImportGroup(t.Context(), GroupRecord{Group: 77, Creator: bob, Request: "r"}, false); err != nil || state != ImportClash {
+			t.Errorf("another group: %v, %v", state, err)
+		}
+		early := private(alice, 0, "early")
+		early.Group = 77
+		if a := s.ImportMessages(t.Context(), []Backlog{{Group: 77, Messages: []Message{early}}}, false)[0]; !errors.Is(a.Err, ErrNotMember) {
+			t.Errorf("before there are members: %+v", a)
+		}
+		members, removed := []Account{{User: alice, Name: "alice"}, {User: bob, Name: "bob"}}, []Account{{User: carol, Name: "carol"}, {User: bob, Name: "bob"}}
+		for _, want := range []ImportState{ImportNew, ImportThere} {
+			for i, m := range s.ImportMembers(t.Context(), 77, members, false) {
+				if m.Err != nil || m.State != want {
+					t.Errorf("member %d: %+v, want %v", i, m, want)
+				}
+			}
+			if r := s.ImportRemoved(t.Context(), 77, removed, false); r[0].Err != nil || r[0].State != want || r[1].State != ImportThere {
+				t.Errorf("removed: %+v", r)
+			}
+		}
+		if r := s.ImportRemoved(t.Context(), 78, removed, false); !errors.Is(r[0].Err, ErrNoGroup) {
+			t.Errorf("removed from no group: %+v", r)
+		}
+		imported(t, s, Backlog{Group: 77, Messages: []Message{early}})
+		if got := keysOf(t, s, bob, 77); len(got) != 2 || got[1] != early.key() { // the user's joining, and that
+			t.Errorf("bob reads %v", got)
+		}
+		if c := s.ChangeGroups(t.Context(), []Change{{User: carol, Name: "carol", Group: 77}})[0]; !errors.Is(c.Err, ErrRemoved) {
+			t.Errorf("who was removed joins: %+v", c)
+		}
+		if list, err := s.RemovedFrom(t.Context(), 77); err != nil || !slices.Equal(list, []int64{carol}) {
+			t.Errorf("removed are %v, %v", list, err)
+		}
+		if list, err := s.AllGroups(t.Context()); err != nil || !slices.Equal(list, []int64{77}) {
+			t.Errorf("groups are %v, %v", list, err)
+		}
+		if list, err := s.Users(t.Context()); err != nil || len(list) != 3 || !slices.IsSorted(list) {
+			t.Errorf("users are %v, %v", list, err)
+		}
+	})
+}
+
+// A group that has ended takes with it what says what was imported into it.
+func TestEndedGroupLeavesNoMarks(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		if _, err := s.ImportGroup(t.Context(), GroupRecord{Group: 77, Creator: alice, Request: "r"}, false); err != nil {
+			t.Fatal(err)
+		}
+		s.ImportMembers(t.Context(), 77, []Account{{User: alice, Name: "alice"}}, false)
+		m := private(alice, 0, "1")
+		m.Group = 77
+		imported(t, s, Backlog{Group: 77, Messages: []Message{m}})
+		l := logRef{group: 77}
+		marks := func() int64 {
+			o := readOf(l.imported(), []any{"exists", l.imported()})
+			s.run(t.Context(), "look", o)
+			return integer(o.reply[0])
+		}
+		if marks() != 1 {
+			t.Error("there are no marks")
+		}
+		if c := s.ChangeGroups(t.Context(), []Change{{User: alice, Name: "alice", Group: 77, Leave: true}})[0]; c.Err != nil {
+			t.Fatal(c.Err)
+		}
+		// As if a minute had gone by.
+		last := l.script(sweepScript, s.retention.Age, time.Now().UnixMilli(), -1000, endedFor.Milliseconds())
+		last.keys = append(last.keys, l.members(), l.leases(), l.end(), l.imported())
+		s.run(t.Context(), "sweep", last)
+		if last.err != nil || text(last.reply[0]) != "gone" || marks() != 0 {
+			t.Errorf("swept %v, %v, %d marks", last.reply, last.err, marks())
+		}
+	})
+}
+
+func TestMessageOfCIMIsReadInEachForm(t *testing.T) {
+	at := time.Date(2026, 4, 5, 12, 34, 56, 789_000_000, time.UTC)
+	snowflake := (at.UnixMilli()-cimEpoch)<<cimTimeShift | 1<<12 | 7
+	object := `{"messageId":1,"receiveUserId":2,"content":"a \"b\"","createdAt":"2026-04-05T12:34:56.789","properties":{"sendUserId":"1","sendUserName":"alice","receiveUserId":"2"}}`
+	quoted := fmt.Sprintf("%q", object)
+	for _, value := range []string{object, quoted} {
+		for _, id := range []int64{snowflake, 5} {
+			m, err := parseCIMMessage(fmt.Sprint(id), value)
+			if err != nil || m.From != 1 || m.FromName != "alice" || m.To != 2 || m.Text != `a "b"` || m.Time != at.UnixMilli() || m.ID != fmt.Sprint("cim-", id) {
+				t.Errorf("%s as %d: %+v, %v", value, id, m, err)
+			}
+		}
+	}
+}

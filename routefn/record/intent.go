@@ -1,0 +1,235 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// intent is a Change that is written down in the user's hash.
+type intent struct {
+	Change
+	version int64
+	of      int // whose answer it is
+}
+
+// parseIntent reads "group join|once|leave version by name". It returns false if the
+// line has another form.
+func parseIntent(user int64, line string) (intent, bool) {
+	f := strings.SplitN(line, "\t", 5)
+	if len(f) != 5 {
+		return intent{}, false
+	}
+	c := Change{User: user, Group: integer(f[0]), Leave: f[1] == "leave", Once: f[1] == "once", By: integer(f[3]), Name: f[4]}
+	return intent{Change: c, version: integer(f[2])}, true
+}
+
+// word returns the name of the change in the scripts.
+func (c Change) word() string {
+	switch {
+	case c.Leave:
+		return "leave"
+	case c.Once:
+		return "once"
+	default:
+		return "join"
+	}
+}
+
+// own reports whether the user requests the change of their own membership.
+func (c Change) own() bool { return c.By == 0 || c.By == c.User }
+
+// does reports whether the intent does what the change requests.
+func (in intent) does(c Change) bool {
+	return in.word() == c.word() && (in.own() && c.own() || in.By == c.By)
+}
+
+// key returns the key of the entry for the intent. It does not depend on which
+// process carries the intent out.
+func (in intent) key() string {
+	return proto.Key(in.User, in.word()+"-"+strconv.FormatInt(in.version, 10))
+}
+
+func (in intent) kind() proto.Kind {
+	if in.Leave {
+		return proto.Kind_LEAVE
+	}
+	return proto.Kind_JOIN
+}
+
+// declined reports whether the group's slot answered that it changes nothing.
+func declined(err error) bool { return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) }
+
+// intend stores the intents of the changes and returns them. If an earlier change of
+// the same user and group left an intent behind, it returns that one instead.
+func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed, todo []int) []intent {
+	logs, ops := make([]logRef, len(todo)), make([]*op, len(todo))
+	for j, i := range todo {
+		c := changes[i]
+		logs[j] = logRef{user: c.User}
+		ops[j] = logs[j].hashScript(intendScript, c.Group, c.word(), c.Name, proto.MaxGroups, c.By)
+	}
+	s.onLogs(ctx, "intend", logs, ops)
+	var intents []intent
+	for j, o := range ops {
+		i := todo[j]
+		switch {
+		case o.err != nil:
+			answers[i].Err = o.err
+		case text(o.reply[0]) == "full":
+			answers[i].Err = ErrTooManyGroups
+		default:
+			in, ok := parseIntent(changes[i].User, text(o.reply[1]))
+			if !ok {
+				answers[i].Err = fmt.Errorf("intent %q cannot be read: %w", text(o.reply[1]), ErrUnknown)
+				continue
+			}
+			in.of = i
+			intents = append(intents, in)
+		}
+	}
+	return intents
+}
+
+// finish carries intents out, first in the groups' slots and then in the users'. If a
+// group's slot did not answer, the intent stays.
+func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
+	answers := make([]Changed, len(intents))
+	ops := make([]*op, len(intents))
+	var ready []*op
+	for i, in := range intents {
+		answers[i] = Changed{User: in.User, Group: in.Group}
+		if ops[i], answers[i].Err = s.decide(ctx, in); answers[i].Err == nil {
+			ready = append(ready, ops[i])
+		}
+	}
+	s.accept(ctx, "change", ready...)
+	var settling []*op
+	var of []int
+	for i, in := range intents {
+		if answers[i].Err == nil {
+			answers[i].decided(in, ops[i])
+		}
+		if err := answers[i].Err; err != nil && !declined(err) {
+			continue
+		}
+		settling = append(settling, logRef{user: in.User}.hashScript(settleScript, in.Group, in.version, answers[i].Member))
+		of = append(of, i)
+	}
+	s.accept(ctx, "settle", settling...)
+	for j, o := range settling {
+		answers[of[j]].settled(o)
+	}
+	s.trimJoined(ctx, answers)
+	s.endEmpty(ctx, answers, ops)
+	return answers
+}
+
+// decide returns the op that lets the group's slot decide.
+func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := int64(0)
+	if !in.own() {
+		by = in.By
+	}
+	stored, err := proto.EncodeStored(in.key(), &proto.Entry{
+		FromName: in.Name, Group: in.Group, Time: now, Kind: in.kind(), By: by,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	l := logRef{group: in.Group}
+	keys := []string{l.members(), l.leases()}
+	return l.groupScript(changeScript, keys, in.User, in.word(), in.version, in.Name, stored, in.own()), nil
+}
+
+// decided reads the answer of change.lua.
+func (c *Changed) decided(in intent, o *op) {
+	switch {
+	case o.err != nil:
+		c.Err = o.err
+	case o.noLog():
+		c.Err = ErrNoGroup
+	case text(o.reply[0]) == "removed":
+		c.Err = ErrRemoved
+	}
+	if c.Err != nil {
+		return
+	}
+	r := o.reply
+	c.Member = text(r[1]) == "1"
+	number := integer(r[2])
+	if number == 0 {
+		return
+	}
+	l := logRef{group: in.Group}
+	entry, _ := o.args[4].([]byte) // the entry that decide passed
+	stored, err := storedAt(l.position(parseEpoch(text(r[3])), number, ""), text(r[4]), entry)
+	if err != nil {
+		c.Err = err
+		return
+	}
+	c.Copy = &Copy{Stored: stored, Nodes: parseLeases(text(r[5]), integer(r[6]))}
+}
+
+// settled reads the answer of settle.lua. If it failed, the group's decision still
+// stands, and the next call that finds the intent settles it.
+func (c *Changed) settled(o *op) {
+	if o.err != nil {
+		c.Err = errors.Join(c.Err, o.err)
+		return
+	}
+	c.Version, c.Sessions = integer(o.reply[1]), parseSessions(text(o.reply[2]))
+}
+
+// trimJoined trims the logs of groups that grew by joinings and leavings alone.
+func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
+	var grown []logRef
+	for _, c := range changed {
+		if c.Copy != nil && c.Copy.Stored.At.Number%trimEvery == 0 {
+			grown = append(grown, logRef{group: c.Group})
+		}
+	}
+	s.trim(ctx, grown)
+}
+
+// finishOf finishes the joinings and leavings that the users of accepted openings
+// left unfinished. An intent that fails stays for the next call. The opening succeeds
+// all the same.
+func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
+	var intents []intent
+	for j, o := range ops {
+		if answers[of[j]].Err != nil {
+			continue
+		}
+		for line := range strings.SplitSeq(text(o.reply[9]), "\n") {
+			if in, ok := parseIntent(openings[of[j]].User, line); ok {
+				in.of = of[j]
+				intents = append(intents, in)
+			}
+		}
+	}
+	if len(intents) == 0 {
+		return
+	}
+	for j, c := range s.finish(ctx, intents) {
+		a := &answers[intents[j].of]
+		if a.Finished = append(a.Finished, c); c.Err != nil && !declined(c.Err) {
+			s.log.Debug("membership stays unfinished", "user", c.User, "err", c.Err)
+			continue
+		}
+		a.Version = c.Version
+		a.Groups = slices.DeleteFunc(a.Groups, func(g int64) bool { return g == c.Group })
+		if c.Member {
+			a.Groups = append(a.Groups, c.Group)
+		}
+	}
+}

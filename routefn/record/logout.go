@@ -1,0 +1,38 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+)
+
+// Logout ends the live session of a user's device. It also makes void all numbers,
+// tickets and tokens that the device got until then. Once it has returned nil, they are
+// void for every route, and with Config.Replicas that many replicas have this. It
+// returns the session that was live, or nil.
+//
+// by is the caller's pass, or nil if there is none. A device whose pass is void may log
+// itself out again, without an error and without effect. If it would log out another
+// device of the user, the error is ErrVoid or ErrExpired. Further errors are ErrNoUser,
+// ErrInvalid, ErrUnavailable and ErrUnknown; repeating it is harmless.
+func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
+	if err := checkNames(device); err != nil {
+		return nil, fmt.Errorf("log out device of %d: %w", user, err)
+	}
+	asks := ""
+	if by != nil {
+		asks = by.Device
+	}
+	l := logRef{user: user}
+	o := l.hashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
+	s.onLogsBy(ctx, s.accept, "logout", []logRef{l}, []*op{o}, true)
+	err := cmp.Or(o.err, refusalOf(o))
+	switch {
+	case err == nil:
+		return parseSession(text(o.reply[1])), nil
+	case o.err == nil && text(o.reply[0]) == "void" && by.Device == device: // it did before
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("log out device of %d: %w", user, err)
+	}
+}

@@ -1,0 +1,54 @@
+-- Appends messages that come from elsewhere to a log, in order, each once for ever: a
+-- message that was imported before, or stands in the log by its key, is passed over.
+-- What was imported is kept in the step that appends it, eight bytes a message. A
+-- fresh log begins with its first message in time: its retention by age goes on from
+-- there. Of another one find.lua is told that its times are not in order. It always
+-- writes, if only what is there: see append.lua.
+--
+-- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] what was imported into it, KEYS[4] of a
+-- group: its members
+-- ARGV[1] '1' to change nothing; ARGV[2] the genesis entry as stored, with the time
+-- of the oldest message, ARGV[3] that time in ms; then three a message: eight bytes
+-- that stand for its key, the key, the entry as stored
+-- Answers {'nolog'}, {'empty'} of a group that nobody belongs to, or {'ok', length of the
+-- log, then '1' a message that was appended, or would be, and '0' for others}.
+local length = redis.call('LLEN', KEYS[1])
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
+if length == 0 or not head[1] then return {'nolog'} end
+if KEYS[4] and redis.call('ZCARD', KEYS[4]) == 0 then return {'empty'} end
+local marks, had = redis.call('GET', KEYS[3]) or '', {}
+for i = 1, #marks, 8 do had[string.sub(marks, i, i + 7)] = true end
+
+local fresh = length == 1 and tonumber(head[2] or 0) == 0
+local keys, place = {}, fresh and length or 0
+while place < length do
+  for _, stored in ipairs(redis.call('LRANGE', KEYS[1], place, place + 99)) do keys[keyOf(stored)] = true end
+  place = place + 100
+end
+
+local answer, new, add = {'ok', length}, {}, {}
+for i = 4, #ARGV, 3 do
+  local mark, key = ARGV[i], ARGV[i + 1]
+  local is = not had[mark] and not keys[key]
+  if is then
+    had[mark] = true
+    new[#new + 1], add[#add + 1] = mark, ARGV[i + 2]
+  end
+  answer[#answer + 1] = is and '1' or '0'
+end
+answer[2] = length + #add
+if ARGV[1] == '1' then return answer end
+if #add == 0 then
+  redis.call('HSET', KEYS[2], 'epoch', head[1])
+  return answer
+end
+if fresh then
+  local genesis = redis.call('LINDEX', KEYS[1], 0)
+  if keyOf(genesis) == keyOf(ARGV[2]) and (timeOf(genesis) or 0) > tonumber(ARGV[3]) then
+    redis.call('LSET', KEYS[1], 0, ARGV[2])
+  end
+end
+for i = 1, #add, 1000 do redis.call('RPUSH', KEYS[1], unpack(add, i, math.min(i + 999, #add))) end
+redis.call('SET', KEYS[3], marks .. table.concat(new))
+if not fresh then redis.call('HSET', KEYS[2], 'imported', string.format('%.0f', clock())) end
+return answer

@@ -1,0 +1,25 @@
+-- Takes a token for one password that somebody shows for an account: from the bucket of
+-- the address if the account was logged in to from there, and has a token left, and else
+-- from the one that all others share.
+--
+-- KEYS[1] hash of what is known of tries
+-- ARGV[1] ms a token and ARGV[2] tokens of the others' bucket; ARGV[3] ms a token and
+-- ARGV[4] tokens of the bucket of an address; ARGV[5] for how many ms an address is known;
+-- ARGV[6] on the address's digests
+-- Answers {'known'}, {'stranger'}, or {'wait', ms until there is a token}.
+local now, life = clock(), tonumber(ARGV[5])
+local head = redis.call('HMGET', KEYS[1], 'from', 'full')
+local others, mine = addresses(head[1], now, life, setOf(6))
+local after, wait = mine and taken(mine.full, now, tonumber(ARGV[3]), tonumber(ARGV[4]))
+if after then
+  mine.full = after
+  redis.call('HSET', KEYS[1], 'from', textOf(mine, others, #others + 1))
+  return {'known'}
+end
+after, wait = taken(head[2], now, tonumber(ARGV[1]), tonumber(ARGV[2]))
+if wait then return {'wait', digits(wait)} end
+if after > now then
+  redis.call('HSET', KEYS[1], 'full', digits(after))
+  if redis.call('PTTL', KEYS[1]) < after - now then redis.call('PEXPIRE', KEYS[1], digits(after - now)) end
+end
+return {'stranger'}

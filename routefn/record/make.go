@@ -1,0 +1,114 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// onLogs runs ops[i] on logs[i] for each i. It makes the logs that do not exist and
+// runs their ops again. An op whose user has no account gets ErrNoUser.
+func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op) {
+	s.onLogsBy(ctx, s.run, name, logs, ops, true)
+}
+
+// onLogsBy is onLogs with run, which is Store.run or Store.accept, and with again of
+// makeLogs.
+func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op, again bool) {
+	run(ctx, name, ops...)
+	var missing []logRef
+	var retries []*op
+	for i, o := range ops {
+		if o.noLog() {
+			missing = append(missing, logs[i])
+			retries = append(retries, o)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	var ready []*op
+	for i, err := range s.makeLogs(ctx, missing, again) {
+		retries[i].err = err
+		if err == nil {
+			ready = append(ready, retries[i])
+		}
+	}
+	run(ctx, name, ready...)
+	for _, o := range ready {
+		if o.noLog() { // lost again: a failover is going on
+			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)
+		}
+	}
+}
+
+// makeLogs makes the logs that do not exist, with a genesis entry and a new epoch. An
+// inbox is made only for a user with an account. A group's log is made only by
+// CreateGroup, except that of everyone. With again, the logs existed before, and an
+// inbox records that, see Opening.Start. It returns one error per log, which is nil,
+// ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown. A repetition is harmless.
+func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error {
+	errs := s.haveAccounts(ctx, logs)
+	genesis, err := s.genesis(ctx)
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	s.sweepLater(ctx, logs, errs, s.retention.Age)
+	ops := make([]*op, len(logs))
+	var todo []*op
+	for i, l := range logs {
+		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis, again && l.user != 0)
+		if errs[i] == nil {
+			todo = append(todo, ops[i])
+		}
+	}
+	s.run(ctx, "make", todo...)
+	for i, o := range ops {
+		if errs[i] == nil && o.err != nil {
+			errs[i] = fmt.Errorf("make log %s: %w", o.key, o.err)
+		}
+	}
+	return errs
+}
+
+// againTime is how long an inbox counts as made again after a loss. By then, retention
+// by age has removed the entries from right after the loss, unless it is set to more
+// than the life of tokens.
+const againTime = 31 * 24 * time.Hour
+
+// genesis returns the first entry of a log as stored.
+func (s *Store) genesis(ctx context.Context) ([]byte, error) {
+	now, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return proto.EncodeStored(genesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
+}
+
+// haveAccounts returns ErrNoUser for each inbox of a user without an account, and
+// ErrNoGroup for groups.
+func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
+	errs := make([]error, len(logs))
+	var users []int64
+	var of []int
+	for i, l := range logs {
+		switch {
+		case l.user != 0:
+			users = append(users, l.user)
+			of = append(of, i)
+		case l.group != proto.Everyone:
+			errs[i] = fmt.Errorf("group %d: %w", l.group, ErrNoGroup)
+		}
+	}
+	_, found := s.AccountsByID(ctx, users)
+	for i, err := range found {
+		errs[of[i]] = err
+	}
+	return errs
+}

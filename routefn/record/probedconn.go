@@ -1,0 +1,107 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// errDead means that the connection had died while it was idle. Nothing was sent on
+// it.
+var errDead = fmt.Errorf("%w: connection died while it was idle", errUnsent)
+
+// probeTimeout is how long a server has to answer a probe. A live server answers in a
+// millisecond. A connection that a gateway on the way has dropped never answers.
+const probeTimeout = 300 * time.Millisecond
+
+var (
+	probe = []byte("*1\r\n$4\r\nPING\r\n")
+	alive = []byte("+PONG\r\n")
+)
+
+// probedConn is a connection that is probed before it is used after a pause, such as
+// the freeze of a function. The server, or a gateway on the way, may have dropped it
+// meanwhile.
+//
+// If a write on a dead connection fails, it is not safe to repeat it, because the
+// server may have received it. With a probe, only the probe is lost. Nothing of the
+// caller has been sent then, so all of it may be sent on another connection, see
+// mayRepeat.
+//
+// The pause is measured by the wall clock, because a frozen function's monotonic
+// clock may stand still.
+type probedConn struct {
+	net.Conn
+	idle time.Duration
+
+	used    atomic.Int64 // wall clock of the last read or write, in nanoseconds
+	owed    atomic.Bool  // something was written that no read has answered yet
+	reading atomic.Bool  // a caller waits in Read, as a subscriber does, and will notice the end
+}
+
+// probeDialer returns a dial function whose connections are probed.
+func probeDialer(dial func(context.Context, string, string) (net.Conn, error), idle time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		p := &probedConn{Conn: conn, idle: idle}
+		p.touch()
+		return p, nil
+	}
+}
+
+func (p *probedConn) touch() { p.used.Store(time.Now().UnixNano()) }
+
+// rested reports whether the connection must be probed.
+func (p *probedConn) rested() bool {
+	pause := time.Duration(time.Now().UnixNano() - p.used.Load())
+	return (pause >= p.idle || pause < 0) && !p.owed.Load() && !p.reading.Load()
+}
+
+// Read reads answers.
+func (p *probedConn) Read(b []byte) (int, error) {
+	p.reading.Store(true)
+	n, err := p.Conn.Read(b)
+	p.reading.Store(false)
+	p.owed.Store(false)
+	p.touch()
+	return n, err
+}
+
+// Write probes the connection if it has rested, and then writes. If the probe gets no
+// answer, the error wraps errDead.
+func (p *probedConn) Write(b []byte) (int, error) {
+	if p.rested() {
+		if err := p.probe(); err != nil {
+			return 0, fmt.Errorf("%w: %w", errDead, err)
+		}
+	}
+	p.owed.Store(true)
+	n, err := p.Conn.Write(b)
+	p.touch()
+	return n, err
+}
+
+// probe sends a PING and reads its answer. It removes its deadline afterwards.
+func (p *probedConn) probe() error {
+	if err := p.Conn.SetReadDeadline(time.Now().Add(probeTimeout)); err != nil {
+		return err
+	}
+	if _, err := p.Conn.Write(probe); err != nil {
+		return err
+	}
+	answer := make([]byte, len(alive))
+	if _, err := io.ReadFull(p.Conn, answer); err != nil {
+		return err
+	}
+	if string(answer) != string(alive) {
+		return errors.New("connection did not answer PING with PONG")
+	}
+	return p.Conn.SetReadDeadline(time.Time{})
+}

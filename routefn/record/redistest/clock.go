@@ -1,0 +1,76 @@
+package redistest
+
+import (
+	"context"
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+//go:embed clock/offset.c
+var offsetSource string
+
+// ErrNoClock is returned where the clock of a server cannot be set, because that needs
+// Linux and a C compiler.
+var ErrNoClock = errors.New("a clock that can be set needs Linux and a C compiler (cc)")
+
+// Clock is the wall clock of the servers that are started with it. A preloaded library
+// replaces the system's functions for that. It is our own, because libfaketime does not
+// work with the allocator of Debian's redis-server.
+type Clock struct {
+	library string
+	offset  *os.File // 8 bytes, seconds, in the machine's order
+}
+
+// NewClock makes a clock with the right time, and puts its files into dir. The caller
+// closes it.
+func NewClock(ctx context.Context, dir string) (*Clock, error) {
+	cc, err := exec.LookPath("cc")
+	if err != nil || runtime.GOOS != "linux" {
+		return nil, ErrNoClock
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder of clock: %w", err)
+	}
+	c := &Clock{library: filepath.Join(dir, "clock.so")}
+	compile := exec.CommandContext(ctx, cc, "-shared", "-fPIC", "-O2", "-x", "c", "-o", c.library, "-")
+	compile.Stdin = strings.NewReader(offsetSource)
+	if out, err := compile.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("compile clock: %w: %s", err, out)
+	}
+	if c.offset, err = os.Create(filepath.Join(dir, "clock-offset")); err != nil {
+		return nil, fmt.Errorf("make clock: %w", err)
+	}
+	if err := c.Set(0); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Set makes the clock go wrong by offset, in whole seconds, from now on.
+func (c *Clock) Set(offset time.Duration) error {
+	seconds := uint64(int64(offset / time.Second))
+	if _, err := c.offset.WriteAt(binary.NativeEndian.AppendUint64(nil, seconds), 0); err != nil {
+		return fmt.Errorf("set clock: %w", err)
+	}
+	return nil
+}
+
+// Close releases the clock's file. Servers keep theirs.
+func (c *Clock) Close() error { return c.offset.Close() }
+
+// environment returns the variables that give the clock to a process, or none without a
+// clock.
+func (c *Clock) environment() []string {
+	if c == nil {
+		return nil
+	}
+	return []string{"LD_PRELOAD=" + c.library, "CIM_CLOCK_OFFSET=" + c.offset.Name()}
+}

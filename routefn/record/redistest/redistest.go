@@ -1,0 +1,305 @@
+package redistest
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrNotInstalled is returned when there is no redis-server to start.
+var ErrNotInstalled = errors.New("redis-server is not installed: install it, or use the embedded store or a server that runs already")
+
+const (
+	startTime = time.Minute      // until a server answers: one that ends by itself fails at once
+	pingTime  = time.Second      // until one question is answered
+	stopTime  = 20 * time.Second // after Stop, until the server is killed
+	tries     = 5                // ports tried: another process may take a free one first
+)
+
+// Config of one server.
+type Config struct {
+	Program string   // path of a server program compatible with redis-server, such as valkey-server; empty: redis-server
+	Dir     string   // working directory, made if need be; its log goes there
+	Port    int      // zero: a free one
+	Persist bool     // keep an append-only file in Dir; else nothing is kept
+	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
+	Clock   *Clock   // nil: the machine's
+	TLS     *TLS     // nil: plain
+
+	sentinel string // path of its configuration; empty: it is no Sentinel
+}
+
+// Server is a redis-server that was started. Its methods are for one goroutine
+// at a time.
+type Server struct {
+	// Set by Redis.
+	addr     string
+	command  []string
+	clock    *Clock
+	tls      *TLS
+	log      string // path
+	dir      string // of its data
+	persists bool
+
+	// Of the present or latest process.
+	process *os.Process
+	done    chan struct{} // closed when the process has ended
+}
+
+// Redis starts a server and blocks until it answers, at most a minute. ctx bounds only
+// the start. The caller stops the server.
+func Redis(ctx context.Context, cfg Config) (*Server, error) {
+	path, err := exec.LookPath(cmp.Or(cfg.Program, "redis-server"))
+	if err != nil {
+		return nil, ErrNotInstalled
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for range tries {
+		var s *Server
+		if s, err = start(ctx, path, cfg); err == nil {
+			return s, nil
+		}
+		if cfg.Port != 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("start redis-server: %w", err)
+}
+
+func start(ctx context.Context, path string, cfg Config) (*Server, error) {
+	port := cfg.Port
+	if port == 0 {
+		ports, err := freePorts(1)
+		if err != nil {
+			return nil, err
+		}
+		port = ports[0]
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make its folder: %w", err)
+	}
+	log := filepath.Join(cfg.Dir, fmt.Sprintf("redis-%d.log", port))
+	s := &Server{
+		addr:     net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		command:  append([]string{path}, arguments(cfg, port, log)...),
+		clock:    cfg.Clock,
+		tls:      cfg.TLS,
+		log:      log,
+		dir:      cfg.Dir,
+		persists: cfg.Persist,
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Restart stops the server if it runs, and starts it again at its address with its
+// persisted data. It blocks until the server has loaded them and answers, at most a
+// minute. ctx bounds only the start.
+func (s *Server) Restart(ctx context.Context) error {
+	s.Stop()
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := s.run(ctx); err != nil {
+		return fmt.Errorf("restart redis-server: %w", err)
+	}
+	return nil
+}
+
+// run starts a process and blocks until it answers.
+func (s *Server) run(ctx context.Context) error {
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.SysProcAttr = endWithParent()
+	cmd.Env = append(os.Environ(), s.clock.environment()...)
+	if err := s.launch(cmd); err != nil {
+		return err
+	}
+	if err := s.awaitAnswer(ctx); err != nil {
+		s.Kill()
+		return fmt.Errorf("%w; its log ends %q", err, lastLine(s.log))
+	}
+	return nil
+}
+
+func arguments(cfg Config, port int, log string) []string {
+	if cfg.sentinel != "" { // it keeps no data, and knows no word of that
+		args := []string{cfg.sentinel, "--sentinel", "--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log}
+		return append(args, cfg.TLS.ports(port)...)
+	}
+	appendonly := "no"
+	if cfg.Persist {
+		appendonly = "yes"
+	}
+	args := append(cfg.TLS.ports(port),
+		"--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log, "--daemonize", "no",
+		"--save", "", "--appendonly", appendonly,
+	)
+	return append(args, cfg.Args...)
+}
+
+// launch starts the process and waits for it in a goroutine with a thread of its own,
+// because the kernel ends the child with the thread that started it.
+func (s *Server) launch(cmd *exec.Cmd) error {
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended is in its log
+			close(done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	s.process, s.done = cmd.Process, done
+	return nil
+}
+
+// awaitAnswer blocks until the server answers, ends, or ctx does.
+func (s *Server) awaitAnswer(ctx context.Context) error {
+	return await(ctx, func() error {
+		select {
+		case <-s.done:
+			return errEnded
+		default:
+			return s.ping(ctx, s.process.Pid)
+		}
+	})
+}
+
+// ping asks whoever listens on the server's address for a sign of life, and returns nil
+// if it is the server with that process id: the port may be another's.
+func (s *Server) ping(ctx context.Context, pid int) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	conn, err := s.tls.dial(ctx, s.addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\nINFO server\r\n")); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(conn)
+	if !lines.Scan() || lines.Text() != "+PONG" {
+		return fmt.Errorf("it answered %q", lines.Text())
+	}
+	for lines.Scan() {
+		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
+			if id != strconv.Itoa(pid) {
+				return errors.New("another server has the port")
+			}
+			return nil
+		}
+	}
+	return errors.New("it does not tell its process")
+}
+
+// errEnded is returned when the process ended by itself.
+var errEnded = errors.New("it ended at once")
+
+// await calls ready until it returns nil or errEnded, or ctx ends.
+func await(ctx context.Context, ready func() error) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ready()
+		if err == nil || errors.Is(err, errEnded) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// Addr returns host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// URL returns the address as record.Config takes it.
+func (s *Server) URL() string { return s.tls.url("redis", s.addr, "") }
+
+// PID returns the process id.
+func (s *Server) PID() int { return s.process.Pid }
+
+// Stop makes the server save and end, and blocks until it has. After 20 seconds it
+// kills the server. Where the system has no signals it kills it at once. A second call
+// does nothing.
+func (s *Server) Stop() {
+	if s.process.Signal(syscall.SIGTERM) != nil { // it has ended, or there are no signals
+		s.Kill()
+		return
+	}
+	select {
+	case <-s.done:
+	case <-time.After(stopTime):
+		s.Kill()
+	}
+}
+
+// Kill ends the server without giving it time to save, as a crash does, and blocks
+// until it has ended. A second call does nothing.
+func (s *Server) Kill() {
+	_ = s.process.Kill()
+	<-s.done
+}
+
+// Pause makes the server stand still until Resume. The error wraps
+// errors.ErrUnsupported where the system has no signals.
+func (s *Server) Pause() error { return s.signal("pause", pause) }
+
+// Resume undoes Pause.
+func (s *Server) Resume() error { return s.signal("resume", resume) }
+
+func (s *Server) signal(what string, send func(*os.Process) error) error {
+	if err := send(s.process); err != nil {
+		return fmt.Errorf("%s redis-server at %s: %w", what, s.addr, err)
+	}
+	return nil
+}
+
+// freePorts returns n different ports that are free at this moment.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close() // after the loop: the next must be another
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+// lastLine returns the end of a file, or nothing.
+func lastLine(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,110 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// idTries bounds the search for a free id. With steps of 8 on average, a hundred
+// tries pass some 800 registrations in the same moment.
+const idTries = 100
+
+// Register makes an account. If the name has an account already, it returns that one
+// with created false and no error, and the caller compares credentials. Setting the
+// name's key commits the account. The id is reserved before, so that no two names
+// share one.
+func (s *Store) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
+	acc, err = s.AccountByName(ctx, name)
+	if !errors.Is(err, ErrNoUser) {
+		return acc, false, err
+	}
+	user, err := s.reserveID(ctx, name)
+	if err != nil {
+		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
+	}
+	acc, err = s.claimName(ctx, Account{User: user, Name: name, Credential: credential}, false)
+	if err != nil {
+		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
+	}
+	return acc, acc.User == user, nil
+}
+
+// Adopt makes an account with a given id and name. The account existed in CIM, or here
+// before the store was lost. With again it existed here, and its devices get
+// Opening.Start. Adopt returns ErrNameTaken if the id or the name belongs to another
+// account, and nil if this account exists.
+func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) error {
+	key := idKey(user)
+	set := writeTo(key, []any{"set", key, name, "nx"})
+	s.run(ctx, "register", set)
+	if set.err != nil {
+		return fmt.Errorf("adopt %d: %w", user, set.err)
+	}
+	if text(set.reply[0]) != "OK" {
+		names, errs := s.values(ctx, []string{key})
+		if errs[0] != nil {
+			return fmt.Errorf("adopt %d: %w", user, errs[0])
+		}
+		if names[0] != name {
+			return fmt.Errorf("adopt %d: %w", user, ErrNameTaken)
+		}
+	}
+	acc, err := s.claimName(ctx, Account{User: user, Name: name}, again)
+	if err == nil && acc.User != user {
+		err = ErrNameTaken
+	}
+	if err != nil {
+		return fmt.Errorf("adopt %d: %w", user, err)
+	}
+	return nil
+}
+
+// claimName commits an account whose id is reserved, with its log. It returns the
+// account that has the name. If another caller was faster, that is another account, and
+// the reserved id stays unused. With again the account existed here before.
+func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
+	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
+	if err != nil {
+		return Account{}, fmt.Errorf("encode account: %w", err)
+	}
+	key := nameKey(acc.Name)
+	set := writeTo(key, []any{"set", key, value, "nx"})
+	s.run(ctx, "register", set)
+	if set.err != nil {
+		return Account{}, set.err
+	}
+	if text(set.reply[0]) != "OK" {
+		return s.AccountByName(ctx, acc.Name)
+	}
+	if err := s.makeLogs(ctx, []logRef{{user: acc.User}}, again)[0]; err != nil {
+		s.log.Debug("log is left to be made later", "user", acc.User, "err", err)
+	}
+	return acc, nil
+}
+
+// reserveID reserves a free id near the clock's milliseconds. After a crash or a lost
+// race an id may have no account. It stays reserved and takes 100 bytes.
+func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
+	user := s.clock.wall().UnixMilli()
+	for range idTries {
+		if user > proto.MaxUser {
+			break
+		}
+		key := idKey(user)
+		set := writeTo(key, []any{"set", key, name, "nx"})
+		s.run(ctx, "register", set)
+		if set.err != nil {
+			return 0, set.err
+		}
+		if text(set.reply[0]) == "OK" {
+			return user, nil
+		}
+		user += 1 + rand.Int64N(15)
+	}
+	return 0, fmt.Errorf("%w: no free id", ErrUnavailable)
+}

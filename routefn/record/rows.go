@@ -1,0 +1,173 @@
+package record
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// The hash of a log keeps its small tables as text, with a line per row and a tab
+// between fields. So a send reads the table that it needs with the same HMGET as epoch
+// and base. The scripts write the tables, and this file reads them.
+
+// maxName bounds the length of the name of a device or a node, and of an address, in
+// a row.
+const maxName = 256
+
+// checkNames returns ErrInvalid for a name that is empty, too long, or would break a
+// line.
+func checkNames(names ...string) error {
+	for _, name := range names {
+		if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
+			return fmt.Errorf("%w: name %q is empty, longer than %d bytes or has control characters", ErrInvalid, name, maxName)
+		}
+	}
+	return nil
+}
+
+// bootText is sixteen hex digits: Lua's numbers cannot hold 64 bits.
+func bootText(boot uint64) string { return fmt.Sprintf("%016x", boot) }
+
+func parseBoot(s string) uint64 {
+	boot, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return boot
+}
+
+// parseSession reads "device number boot node addr". It returns nil if the line has
+// another form.
+func parseSession(line string) *Session {
+	if s, ok := sessionIn(line); ok {
+		return &s
+	}
+	return nil
+}
+
+func sessionIn(line string) (s Session, ok bool) {
+	var f [5]string
+	if !cut(line, f[:]) {
+		return s, false
+	}
+	return Session{Device: f[0], Number: integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}, true
+}
+
+// cut splits a line into f. It reports whether the line has exactly len(f) fields.
+func cut(line string, f []string) bool {
+	for i := range f {
+		var more bool
+		f[i], line, more = strings.Cut(line, "\t")
+		if more != (i < len(f)-1) {
+			return false
+		}
+	}
+	return true
+}
+
+func parseSessions(lines string) []Session {
+	var list []Session
+	for line := range strings.SplitSeq(lines, "\n") {
+		if s, ok := sessionIn(line); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// parseCursors reads lines of "log epoch number key".
+func parseCursors(lines string) []proto.Position {
+	var list []proto.Position
+	for line := range strings.SplitSeq(lines, "\n") {
+		if f := strings.Split(line, "\t"); len(f) == 4 {
+			list = append(list, proto.Position{Log: integer(f[0]), Epoch: parseEpoch(f[1]), Number: integer(f[2]), Key: f[3]})
+		}
+	}
+	return list
+}
+
+// parseReceived reads what ack.lua keeps: a line of a session, then lines of cursors.
+func parseReceived(lines string) *Received {
+	line, cursors, _ := strings.Cut(lines, "\n")
+	if s, ok := sessionIn(line); ok {
+		return &Received{Session: s, Through: parseCursors(cursors)}
+	}
+	return nil
+}
+
+// A lease is a field of the hash of leases in the group's slot. The field's name is the
+// node's id. Its value is the boot, the address and the end in ms of the store's clock,
+// with tabs between them. The hash always has noNode too, which is no lease. While a
+// slot moves, Redis refuses a transaction if one of its keys does not exist.
+const noNode = ""
+
+// parseLeases reads lines of "node boot addr end". It keeps those whose end, in ms of
+// the store's clock, is after now. If a node has two lines, the one that ends later
+// counts.
+func parseLeases(lines string, now int64) []Lease {
+	var list []Lease
+	var ends []int64
+	for l, end := range leasesIn(lines) {
+		if end <= now {
+			continue
+		}
+		i := slices.IndexFunc(list, func(other Lease) bool { return other.Node == l.Node })
+		switch {
+		case i < 0:
+			list, ends = append(list, l), append(ends, end)
+		case ends[i] < end:
+			list[i], ends[i] = l, end
+		}
+	}
+	return list
+}
+
+// leasesIn yields leases and their ends.
+func leasesIn(lines string) iter.Seq2[Lease, int64] {
+	return func(yield func(Lease, int64) bool) {
+		for line := range strings.SplitSeq(lines, "\n") {
+			var f [4]string
+			if cut(line, f[:]) && f[0] != noNode && !yield(Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]}, integer(f[3])) {
+				return
+			}
+		}
+	}
+}
+
+// leaseLines adds the hash of leases, as HGETALL answers it, to lines of leases. It
+// is lease.lua for transactions.
+func leaseLines(lines string, fields any) string {
+	pairs, _ := fields.([]any)
+	var all strings.Builder
+	all.WriteString(lines)
+	for pair := range slices.Chunk(pairs, 2) {
+		all.WriteString("\n" + text(pair[0]) + "\t" + text(pair[1]))
+	}
+	return all.String()
+}
+
+// ackArgs returns ARGV of ack.lua. Cursors come from clients, so each is checked
+// before it is written.
+func ackArgs(a Acking) ([]any, error) {
+	if err := checkNames(a.Device); err != nil {
+		return nil, err
+	}
+	args := []any{a.Device, a.Number, a.Ended, len(a.Cursors)}
+	for _, c := range slices.Concat(a.Cursors, a.Received) {
+		if c.Log < 0 || c.Number < 0 || c.Key != "" && !validKey(c.Key) {
+			return nil, fmt.Errorf("%w: cursor of log %d at %d, %q", ErrInvalid, c.Log, c.Number, c.Key)
+		}
+		args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key)
+	}
+	return args, nil
+}
+
+// validKey reports whether an entry may have this key.
+func validKey(key string) bool {
+	_, id, err := proto.ParseKey(key)
+	return err == nil && proto.ValidID(id)
+}

@@ -1,0 +1,172 @@
+package storecheck
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto/skew"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/coalesce"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+const (
+	// lookEvery is how often a route that serves anything looks at the store.
+	lookEvery = time.Second
+	// lookSoonest is the least time between two looks. It bounds the load on the store
+	// by callers with forged tokens.
+	lookSoonest = 100 * time.Millisecond
+	// lookTimeout bounds a look, and with it how long a request waits for one.
+	lookTimeout = 500 * time.Millisecond
+)
+
+// Config configures a Checker. All fields but Watch are required.
+type Config struct {
+	Store  *record.Store
+	Watch  *record.Watch // keyed if the issuer's keys are the store's; nil: they are not
+	Issuer *token.Issuer // whose keys are replaced if those in the store differ
+	Clocks *skew.Clocks  // are shown the store's clock
+	OnLoss func(context.Context)
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Checker watches the store for a loss. Make it with New; it is safe for concurrent use.
+type Checker struct {
+	cfg   Config
+	watch *record.Watch
+	keyed bool // the keys are the store's
+
+	looks coalesce.Calls[struct{}]
+
+	mu     sync.Mutex
+	tried  time.Time // when the latest look began
+	looked time.Time // when the latest look began that succeeded
+	made   string    // the first of the issuer's keys, in hexadecimal; empty before the first look
+	keys   int       // how many the issuer has
+}
+
+// New returns a Checker. It does not call the store.
+func New(c Config) *Checker {
+	k := &Checker{cfg: c, watch: c.Watch, keyed: c.Watch != nil}
+	if !k.keyed {
+		k.watch = c.Store.Watch(false)
+	}
+	return k
+}
+
+// Beside starts a look, if one is due, that runs beside a request. The request must call
+// wait before it answers.
+func (k *Checker) Beside() (wait func()) {
+	k.mu.Lock()
+	due := time.Since(k.tried) >= lookEvery
+	if due {
+		k.tried = time.Now()
+	}
+	k.mu.Unlock()
+	if !due {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = k.Look() // a caller that needs the result looks again
+	}()
+	return func() { <-done }
+}
+
+// Look checks the store and blocks until that is done, 0.6 s at most. Callers that come
+// during a look share the next one.
+func (k *Checker) Look() error {
+	_, err := k.looks.Do(func() (struct{}, error) { return struct{}{}, k.look() })
+	return err
+}
+
+// Fresh is Look, unless a look succeeded within the last 100 ms.
+func (k *Checker) Fresh() error {
+	k.mu.Lock()
+	fresh := time.Since(k.looked) < lookSoonest
+	k.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	return k.Look()
+}
+
+func (k *Checker) look() error {
+	k.mu.Lock()
+	pause := lookSoonest - time.Since(k.looked)
+	k.mu.Unlock()
+	time.Sleep(pause)
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	began := time.Now()
+	found, err := k.watch.Look(ctx)
+	k.mu.Lock()
+	k.tried = began
+	if err == nil {
+		k.looked = began
+	}
+	k.mu.Unlock()
+	if err != nil {
+		k.cfg.Log.Debug("the store does not show its keys", "err", err)
+		return err
+	}
+	k.compareClocks()
+	if err := k.take(); err != nil {
+		return err
+	}
+	if found {
+		k.cfg.Log.Warn("the store has lost data: accounts, sessions and logs are restored when their users come")
+		k.cfg.OnLoss(ctx)
+	}
+	return nil
+}
+
+func (k *Checker) compareClocks() {
+	if ms, ok := k.cfg.Store.Clock(); ok {
+		now := k.cfg.Now()
+		k.cfg.Clocks.Saw("store", ms, now, now)
+	}
+}
+
+// take passes the keys that the look found to the issuer.
+func (k *Checker) take() error {
+	keys := k.watch.Keys()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.keyed || keys[0] == k.made && len(keys) == k.keys {
+		return nil
+	}
+	if err := k.cfg.Issuer.Set(k.watch.RouteKeys()...); err != nil {
+		return err
+	}
+	if k.made != "" && k.made != keys[0] {
+		k.cfg.Log.Warn("the route key was replaced: another route stored its own while the store was empty")
+	}
+	k.made, k.keys = keys[0], len(keys)
+	return nil
+}
+
+// Keyed reports whether the route's keys are those that the store keeps.
+func (k *Checker) Keyed() bool { return k.keyed }
+
+// Lost returns the time at which the store last lost something, in ms by its clock, or
+// zero. recently is true for 35 s after that, while the data are being restored.
+func (k *Checker) Lost() (at int64, recently bool) { return k.watch.Lost() }
+
+// Certain reports whether missing data are really absent. It is false while they may
+// still be restored. Then callers must retry instead of being refused for good.
+func (k *Checker) Certain() bool {
+	if k.Fresh() != nil {
+		return false
+	}
+	_, recently := k.Lost()
+	return !recently
+}
+
+// Settled reports whether the issuer has every key that any route uses. That is always
+// so for configured keys.
+func (k *Checker) Settled() bool { return !k.keyed || k.Fresh() == nil && k.watch.Settled() }

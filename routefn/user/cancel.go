@@ -1,0 +1,19 @@
+package user
+
+import (
+	"context"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// Cancel is POST /v1/cancel. It cancels a delayed message of the caller. The error has
+// the code TooLate once the message is being sent, and NotScheduled for an unknown id.
+// Cancelling twice is no error.
+func (u *Requests) Cancel(ctx context.Context, caller token.Token, q proto.CancelMessage) (proto.CancelAnswer, error) {
+	if !proto.ValidID(q.ID) {
+		return proto.CancelAnswer{}, check.Invalid("The id is not that of a message.")
+	}
+	return proto.CancelAnswer{}, u.cfg.Store.Cancel(ctx, caller.User, q.ID)
+}

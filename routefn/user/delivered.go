@@ -1,0 +1,54 @@
+package user
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// Delivered is GET /v1/delivered. It reports whether the cursor of a device of the
+// receiver has passed a private message of the caller. It is authoritative, for
+// messages with and without delivery marks.
+func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Values) (proto.DeliveredAnswer, error) {
+	id := q.Get("id")
+	if !proto.ValidID(id) {
+		return proto.DeliveredAnswer{}, check.Invalid("The id is not the id of a message.")
+	}
+	to, err := strconv.ParseInt(q.Get("to"), 10, 64)
+	if err != nil || !check.ValidUser(to) {
+		return proto.DeliveredAnswer{}, check.Invalid("The receiver is not a user id.")
+	}
+	return u.delivered(ctx, to, proto.Key(caller.User, id))
+}
+
+// delivered searches for the key before it reads the cursors, so that it counts a
+// cursor that moves in between.
+func (u *Requests) delivered(ctx context.Context, user int64, key string) (proto.DeliveredAnswer, error) {
+	at, err := u.cfg.Store.Find(ctx, user, key)
+	if err != nil || at.Number == 0 {
+		return proto.DeliveredAnswer{}, err
+	}
+	devices, err := u.cfg.Store.Cursors(ctx, user)
+	if err != nil {
+		return proto.DeliveredAnswer{}, err
+	}
+	return proto.DeliveredAnswer{Found: true, Delivered: passed(devices, at)}, nil
+}
+
+// passed reports whether the cursor of any device is at or behind a position of the inbox.
+// A cursor of another epoch belongs to an inbox that was lost.
+func passed(devices map[string][]proto.Position, at proto.Position) bool {
+	for _, cursors := range devices {
+		if slices.ContainsFunc(cursors, func(c proto.Position) bool {
+			return c.Log == proto.Inbox && c.Epoch == at.Epoch && c.Number >= at.Number
+		}) {
+			return true
+		}
+	}
+	return false
+}

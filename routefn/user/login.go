@@ -1,0 +1,99 @@
+package user
+
+import (
+	"context"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/sourceip"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/placement"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Login is POST /v1/login. It authenticates the caller, picks a node and answers with a
+// ticket for it. It changes only the last issued number. So a login that is lost,
+// repeated or never used displaces no connection.
+func (u *Requests) Login(ctx context.Context, q proto.LoginRequest) (*proto.LoginAnswer, error) {
+	if err := checkLogin(q); err != nil {
+		return nil, err
+	}
+	proven, err := u.cfg.Accounts.Authenticate(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	sourceip.Proved(ctx)
+	who := record.Issuing{
+		User: proven.Account.User, Device: q.Device, Pass: proven.Pass, Shown: proven.Shown,
+		Login: &record.Login{Network: sourceip.Network(sourceip.Client(ctx))},
+	}
+	place, err := u.cfg.Placer.Place(ctx, who, q.Avoid, u.repeatOf(q))
+	if err != nil {
+		u.cfg.Accounts.Settle(ctx, proven)
+		return nil, err
+	}
+	if err := u.cfg.Accounts.Unchanged(ctx, proven); err != nil {
+		return nil, err
+	}
+	u.cfg.Accounts.LoggedIn(ctx, proven)
+	return u.ticket(proven.Account, q.Device, place)
+}
+
+func checkLogin(q proto.LoginRequest) error {
+	if err := check.Device(q.Device); err != nil {
+		return err
+	}
+	switch {
+	case len(q.Avoid) > placement.MaxAvoid:
+		return check.Invalid("More nodes to avoid than 16.")
+	case q.Repeat != "" && !check.ValidRepeat(q.Repeat):
+		return check.Invalid("A repeat login is either replaced or rejected.")
+	case q.Token != "":
+		return nil
+	case q.Name == "" && q.User == 0:
+		return check.Invalid("A login needs a token, a name or a user id.")
+	}
+	if err := check.Password(q.Password); err != nil || q.Name == "" {
+		return err
+	}
+	return check.Name(q.Name)
+}
+
+// repeatOf returns the rule for an existing connection of the device. A client with the
+// device's own token displaces the earlier connection, which must be its own and has
+// ended unnoticed.
+func (u *Requests) repeatOf(q proto.LoginRequest) string {
+	switch {
+	case q.Token != "":
+		return proto.RepeatReplace
+	case q.Repeat != "":
+		return q.Repeat
+	}
+	return u.cfg.Repeat
+}
+
+// ticket makes the ticket and the token. The session's number is a time of the store's
+// clock in ms. The token expires TokenLife after it.
+func (u *Requests) ticket(account record.Account, device string, place placement.Place) (*proto.LoginAnswer, error) {
+	ticket, err := u.cfg.Issuer.Ticket(token.Ticket{
+		User: account.User, Name: account.Name, Device: device, Number: place.Number, Displaces: place.Displaces,
+		Node: place.Member.ID, Expires: u.cfg.Now().Add(token.TicketLife),
+	})
+	if err != nil {
+		return nil, err
+	}
+	pass, err := u.cfg.Issuer.Token(token.Token{
+		User: account.User, Name: account.Name, Device: device, Number: place.Number,
+		Expires: time.UnixMilli(place.Number).Add(token.TokenLife),
+	})
+	if err != nil {
+		return nil, err
+	}
+	at := place.Member.ClientAddress()
+	return &proto.LoginAnswer{
+		User: account.User, Name: account.Name, Device: device, Number: place.Number,
+		Node:   proto.Node{ID: place.Member.ID, Address: at.HostPort, TLS: at.TLS, Path: at.Path},
+		Ticket: ticket, Token: pass, PingSeconds: u.cfg.PingSeconds,
+	}, nil
+}

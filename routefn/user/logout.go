@@ -1,0 +1,57 @@
+package user
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Logout is POST /v1/logout. It logs out the named device of the caller, or the calling
+// device if none is named. It kicks the device's session. Before it answers, the
+// device's token and its unused tickets become void for every route.
+//
+// If the store lost the account, Logout restores it. Otherwise the next request with
+// the token would restore it, without the logout.
+func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.LogoutRequest) (proto.LogoutAnswer, error) {
+	if q.Device != "" && !check.ValidDevice(q.Device) {
+		return proto.LogoutAnswer{}, check.Device(q.Device)
+	}
+	device, pass := cmp.Or(q.Device, caller.Device), identity.PassOf(caller)
+	return proto.LogoutAnswer{}, u.orRestored(ctx, caller, func() error {
+		return u.LogoutDevice(ctx, caller.User, device, &pass)
+	})
+}
+
+// orRestored runs something that makes tokens void. If the store lost the caller's account,
+// orRestored restores the account and runs it again. Without an account there is nothing
+// to do, which is no error.
+func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func() error) error {
+	err := run()
+	if errors.Is(err, record.ErrNoUser) {
+		if _, err = u.cfg.Accounts.NamedOrRestored(ctx, caller.User, caller.Name); err == nil {
+			err = run()
+		}
+	}
+	if identity.IsNone(err) {
+		err = nil
+	}
+	return err
+}
+
+// LogoutDevice logs out a device and kicks its session. The store judges the pass, unless
+// it is nil.
+func (u *Requests) LogoutDevice(ctx context.Context, user int64, device string, by *record.Pass) error {
+	live, err := u.cfg.Store.Logout(ctx, user, device, by)
+	if live != nil {
+		out := u.cfg.Pusher.Begin()
+		defer out.Send()
+		out.Kick(user, *live, proto.LoggedOut)
+	}
+	return err
+}

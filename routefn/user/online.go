@@ -1,0 +1,33 @@
+package user
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// Online is GET /v1/online: a page of the users that are connected, by ascending id.
+func (u *Requests) Online(ctx context.Context, _ token.Token, q url.Values) (proto.OnlineAnswer, error) {
+	page, err := check.ParsePage(q)
+	if err != nil {
+		return proto.OnlineAnswer{}, err
+	}
+	if err := u.cfg.Store.Judge(ctx); err != nil { // judges the token, because no other operation of the store does
+		return proto.OnlineAnswer{}, err
+	}
+	return u.OnlinePage(ctx, page)
+}
+
+// OnlinePage returns what Online does, for a caller whose token was judged already.
+func (u *Requests) OnlinePage(ctx context.Context, page check.Page) (proto.OnlineAnswer, error) {
+	view, err := u.cfg.Members(ctx)
+	if err != nil {
+		return proto.OnlineAnswer{}, err
+	}
+	answer, missed := u.cfg.Nodes.Online(ctx, view.Members(), page)
+	u.cfg.Missed.Add(float64(missed))
+	return answer, nil
+}

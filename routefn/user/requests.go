@@ -1,0 +1,52 @@
+package user
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/ring"
+	"github.com/cim-go/cim/routefn/delayed"
+	"github.com/cim-go/cim/routefn/dispatch"
+	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/nodes"
+	"github.com/cim-go/cim/routefn/placement"
+	"github.com/cim-go/cim/routefn/push"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// Timing learns how long the store takes, by which load shedding is ruled.
+type Timing interface {
+	Answered(took time.Duration)
+}
+
+// Counter counts nodes that are missing in a list of online users.
+type Counter interface{ Add(float64) }
+
+// Config configures Requests. All fields are required.
+type Config struct {
+	Store    *record.Store
+	Accounts *identity.Accounts
+	Issuer   *token.Issuer
+	Placer   *placement.Placer
+	Dispatch *dispatch.Dispatcher
+	Pusher   *push.Pusher
+	Nodes    *nodes.Client
+	Members  func(context.Context) (*ring.View, error) // errors are *proto.Error
+	Waker    *delayed.Waker
+	Timing   Timing
+	Missed   Counter
+
+	Repeat      string // of logins that name none: proto.RepeatReplace or proto.RepeatReject
+	MaxText     int    // bytes
+	PingSeconds int    // is sent to clients
+	Now         func() time.Time
+	Log         *slog.Logger
+}
+
+// Requests are those of clients. Make them with New; they are safe for concurrent use.
+type Requests struct{ cfg Config }
+
+// New returns Requests.
+func New(c Config) *Requests { return &Requests{c} }

@@ -1,0 +1,31 @@
+package user
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// User is GET /v1/user: the account with an id or with a name.
+func (u *Requests) User(ctx context.Context, _ token.Token, q url.Values) (proto.User, error) {
+	id, name := q.Get("id"), q.Get("name")
+	if (id == "") == (name == "") {
+		return proto.User{}, check.Invalid("Ask for an id or for a name.")
+	}
+	var user int64
+	if id != "" {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil || !check.ValidUser(n) {
+			return proto.User{}, check.Invalid("The id is not a user id.")
+		}
+		user = n
+	} else if err := check.Name(name); err != nil {
+		return proto.User{}, err
+	}
+	account, err := u.cfg.Accounts.Named(ctx, user, name)
+	return proto.User{User: account.User, Name: account.Name}, err
+}
