@@ -4,21 +4,21 @@ import "context"
 
 type placeKey struct{}
 
-// place is that of an admitted request.
+// place is what an admitted request takes up: one place in a Limiter, of a class.
 type place struct {
 	limiter *Limiter
 	class   Class
 }
 
-// WithPlace returns a context of a request of the class that was admitted.
+// WithPlace returns ctx with the place of an admitted request of class c, for Aside.
 func (l *Limiter) WithPlace(ctx context.Context, c Class) context.Context {
 	return context.WithValue(ctx, placeKey{}, place{l, c})
 }
 
-// Aside gives the place of ctx's request to others while the request waits for something
-// that is not the store. The caller must call back before it calls the store again, and
-// before it returns. back never waits: the place is taken again beyond any limit. Without
-// a place in ctx both do nothing.
+// Aside gives the place of ctx's request to others while the request waits for
+// something that is not the store. The caller must call the returned function before it
+// calls the store again, and before it returns. That function never waits: it takes the
+// place again even above the limit. If ctx has no place, both functions do nothing.
 func Aside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(place)
 	if !ok {
@@ -28,7 +28,8 @@ func Aside(ctx context.Context) (back func()) {
 	return func() { p.limiter.move(p.class, 1) }
 }
 
-// move changes how many requests of a class are in flight. It counts none as served.
+// move adds by to the number of requests of class c in flight. Unlike Leave, it counts
+// no request as served.
 func (l *Limiter) move(c Class, by int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A request that steps aside holds nobody up, and has its place again when it is back.
+// A request that steps aside takes no place from others. Afterwards it has its place
+// again.
 func TestRequestAsideHoldsNoPlace(t *testing.T) {
 	l := New(Config{Most: 64, Target: time.Second})
 	ctx := l.WithPlace(t.Context(), Normal)

@@ -21,16 +21,16 @@
 //     (congestion window validation, RFC 7661). Until most answers are late for the first
 //     time, the limit begins low and doubles (slow start, RFC 5681).
 //   - If fewer than half are in time, there is a standing queue in front of the store,
-//     which one slow answer would not show. CoDel (RFC 8289) uses the delay that persists
-//     for the same reason. Then the limit becomes 0.9 λ·target, where λ is the rate of
-//     requests that leave. By Little's law, L = λW (J. D. C. Little, 1961), requests that
-//     take W each are L = λW at a time. The store is busy, so it does not serve more than
-//     λ. With λ·target requests in flight each takes the target. The factor 0.9 lets the
-//     queue drain.
+//     which one slow answer would not show. For the same reason CoDel (RFC 8289) looks
+//     at the delay that persists. Then the limit becomes 0.9 λ·target, where λ is the
+//     rate of requests that leave. Little's law (J. D. C. Little, 1961) says L = λW: if
+//     λ requests per second take the time W each, L of them are in flight. The store is
+//     busy, so it does not serve more than λ. With λ·target requests in flight each
+//     takes the target. The factor 0.9 lets the queue drain.
 //
 // So one decrease sets the right limit from any value. Several routes on one store
-// converge in the same way and do not know of each other. Each gets the rate that the
-// store serves for it.
+// converge in the same way and do not know of each other. Each gets the rate at which
+// the store serves it.
 //
 // # Classes
 //
@@ -46,29 +46,30 @@
 //
 // After an outage all clients log in at once, and have much to read. If a route refused
 // requests at random, it would refuse some of them for ever, and the store would idle
-// while all clients wait. So logins and old pages wait in a queue, of the same length as
-// the absolute maximum in flight.
+// while all clients wait. So logins and old pages wait in a queue. It is as long as the
+// absolute maximum of requests in flight.
 //
-// A request whose wait ends in vain gets a time to retry at. Each gets another time, at
-// one and a half times the rate at which the class was served in the latest seconds. So
-// no request waits because the rate was estimated too low. A request that comes too
-// early waits in the queue, before those that were refused less often. A client therefore
-// retries once or twice, for any number of clients.
+// A request whose wait ends in vain gets a time at which to retry. Each gets another
+// one. These times follow each other one and a half times as fast as the class was
+// served in the latest seconds. So the store does not idle if that rate was estimated
+// too low. A request that comes too early waits in the queue, before those that were
+// refused less often. A client therefore retries once or twice, for any number of
+// clients.
 //
-// Messages wait, too, if their senders do not retry, as CIM's clients. They wait for a
-// short time, and in a quarter of the queue at most.
+// Messages of CIM's clients wait, too, because these clients do not retry. They wait
+// for a short time, and in a quarter of the queue at most.
 //
 // # Logins in progress
 //
-// After a login a client opens its connection. The node reports that together with other
-// openings, in one request that makes many calls to the store. Each opening takes the
-// place of one request in the queue.
+// After a login a client opens its connection. The node reports that together with
+// other openings, in one request that makes many calls to the store. Each opening takes
+// the place of one login or old page.
 //
-// While the store is so slow that the limit is at its minimum, no request of the queue is
-// admitted beside a report. Between two reports, few more are admitted than the first one
-// has opened. A report calls the store several times in sequence, and each of these calls
-// would wait for all other requests. Otherwise users would log in whose openings take
-// longer than their clients wait.
+// While the store is so slow that the limit is at its minimum, no login and no old page
+// is admitted beside a report. Between two reports, few more are admitted than the
+// first report had openings. The reason is that a report calls the store several times
+// in sequence, and that each call waits behind all other requests. If there were more
+// of these, users would log in whose openings take longer than their clients wait.
 //
 // Several nodes that report all their sessions, as after a loss, leave no pause between
 // two reports. After four seconds of that, logins are admitted beside them.

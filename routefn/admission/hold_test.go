@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// waiting has n requests of a class wait, and returns how many were let in.
+// waiting starts n requests of class c that wait. The result counts those that were let
+// in.
 func waiting(t *testing.T, l *Limiter, c Class, n int) (in *atomic.Int64) {
 	in = new(atomic.Int64)
 	for range n {
@@ -22,7 +23,7 @@ func waiting(t *testing.T, l *Limiter, c Class, n int) (in *atomic.Int64) {
 	return in
 }
 
-// slow returns a Limiter of a store that is as slow as can be told.
+// slow returns a Limiter whose limit is at its minimum, as for a very slow store.
 func slow(most int) *Limiter {
 	l := New(Config{Most: most, Target: target})
 	l.limit = floor
@@ -49,7 +50,7 @@ func TestFastStoreHasRoomForLoginsBesideAReport(t *testing.T) {
 	})
 }
 
-// With a slow store those in line are let in as openings are confirmed.
+// While the store is slow, waiting logins are let in only as openings end.
 func TestSlowStoreIsGivenAsManyLoginsAsItOpens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := slow(4096)
@@ -100,7 +101,7 @@ func TestHoldingChangesNothingWhereNothingIsLimited(t *testing.T) {
 	}
 }
 
-// A queued message over HTTP is not behind logins that wait for openings.
+// A message over HTTP in the queue does not stay behind logins that wait for a report.
 func TestMessagesPassLoginsThatWaitForOpenings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := slow(4096)
@@ -123,7 +124,8 @@ func TestMessagesPassLoginsThatWaitForOpenings(t *testing.T) {
 	})
 }
 
-// Several nodes that report all they hold, as after a loss, do so without a pause.
+// After a loss, several nodes report all their sessions, without a pause between
+// reports.
 func TestReportsWithoutAPauseLockNobodyOut(t *testing.T) {
 	for name, limiter := range map[string]func() *Limiter{
 		"slow store": func() *Limiter { return slow(4096) },

@@ -3,26 +3,28 @@ package admission
 import "time"
 
 const (
-	// interval is the shortest window. At 100 answers per second it has ten of them.
+	// interval is the shortest time between two changes of the limit. A store that
+	// gives 100 answers per second gives ten of them in it.
 	interval = 100 * time.Millisecond
-	// first is the first limit. It doubles in each window until the store is late for the
-	// first time, as in TCP's slow start. So it reaches the default maximum after 600
-	// ms. During this time, even a store that serves 200 requests per second gets only
-	// as many as it can serve within one time-out.
+	// first is the limit at the start. It doubles in each window until the store is
+	// late for the first time, as in TCP's slow start. So it reaches the default
+	// maximum after 600 ms. During this time, even a store that serves 200 requests per
+	// second gets only as many as it can serve within one time-out.
 	first = 64
 	// floor is the smallest limit. A node has at most four requests with messages in
 	// flight, so a few nodes are always served.
 	floor = 32
-	// always is how many requests of class Normal are admitted although other classes use
-	// the whole limit. That happens after the limit has decreased.
+	// always is how many requests of class Normal are admitted even if other classes
+	// use up the limit, as they may after the limit has decreased.
 	always = floor / 2
-	// While the store is slow, a report with n openings is followed by n + more queued
-	// requests.
+	// more is how many logins and old pages are admitted beyond those that were
+	// reported. While the store is slow, a report with n openings is followed by n +
+	// more of them.
 	more = 4
-	// After a report, the next one is expected within lasting. A node retries a failed
-	// report after at most 4 s.
+	// lasting is the time in which the next report is expected after a report. A node
+	// retries a failed report after at most 4 s.
 	lasting = 4 * time.Second
-	// step is the additive increase per window, which is 1,000 in six seconds.
+	// step is by how much the limit grows per window. That makes 1,000 in six seconds.
 	step = 16
 )
 
@@ -39,11 +41,13 @@ const (
 	classes
 )
 
-// yields reports whether requests of the class wait for openings. See Limiter.Hold.
+// yields reports whether requests of class c wait while a report holds their places.
+// See Limiter.Hold.
 func (c Class) yields() bool { return c == Login || c == Backlog }
 
-// room returns the bound for a class. A request of the class is admitted while fewer
-// requests than that are in flight, those of all classes together.
+// room returns the bound for class c. A request of the class is admitted while fewer
+// requests than that, of all classes together, are in flight. limit is the present
+// limit, and most the absolute maximum.
 func room(c Class, limit, most int) int {
 	switch c {
 	case Backlog:
@@ -63,8 +67,8 @@ func room(c Class, limit, most int) int {
 type window struct {
 	took    time.Duration
 	left    int // requests that ended
-	peak    int // of the requests in flight
-	answers int // of the store
+	peak    int // the most requests that were in flight at a time
+	answers int // answers of the store
 	late    int // answers that took longer than the target
 }
 

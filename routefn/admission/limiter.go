@@ -13,8 +13,8 @@ type Verdict uint8
 // The verdicts. The zero Verdict is Admitted.
 const (
 	Admitted Verdict = iota
-	Slow             // refused: the store answers too slowly for more of its class
-	Full             // refused: the absolute maximum for its class is in flight
+	Slow             // refused: the store answers too slowly for one more of the class
+	Full             // refused: the absolute maximum for the class is in flight
 )
 
 // Config of a Limiter.
@@ -73,7 +73,7 @@ func (l *Limiter) enterLocked(c Class) Verdict {
 		return v
 	}
 	if len(l.waiting) > 0 && l.waiting[0].class >= c && (c.yields() || l.held == 0) {
-		return Slow // the queue is served first, unless it waits for openings
+		return Slow // the queue is served first, unless it waits for a report
 	}
 	l.admitLocked(c)
 	return Admitted
@@ -114,10 +114,11 @@ func (l *Limiter) admitLocked(c Class) {
 	l.window.peak = max(l.window.peak, l.inFlight)
 }
 
-// Wait does what Enter does, for a request that may wait in the queue. Within a class,
-// requests that were refused more often come first, and then those that came first. Wait
-// blocks for up to patience, or until ctx ends. If it refuses the request, it also
-// returns when to retry. Later requests get a later time.
+// Wait does what Enter does, for a request that may wait in the queue. refused is how
+// often the request was refused before. Within a class, the request that was refused
+// most often comes first, and the oldest one among equals. Wait blocks until patience
+// is over or ctx ends. If it refuses the request, it also returns when to retry. Later
+// requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)
@@ -180,14 +181,15 @@ func (l *Limiter) queueLocked(w *waiter) {
 	l.waiting = slices.Insert(l.waiting, i, w)
 }
 
-// behindLocked reports whether credit limits logins and old pages. It does if the limit is
-// at its minimum and openings are expected.
+// behindLocked reports whether logins and old pages are admitted only as far as the
+// credit goes. That is so if the limit is at its minimum, and a report is being served
+// or is expected soon.
 func (l *Limiter) behindLocked() bool {
 	return l.most >= 0 && l.limit <= floor && (l.held > 0 || time.Now().Before(l.lasts))
 }
 
-// heldLocked returns how many places count as held. It is 0 if reports have followed
-// each other without a pause for longer than lasting. Otherwise no user could log in
+// heldLocked returns how many places count as held. The number is 0 if reports have
+// followed each other without a pause for longer than lasting. So users can log in
 // while several nodes report all their sessions.
 func (l *Limiter) heldLocked() int {
 	if time.Since(l.since) >= lasting {
@@ -196,8 +198,9 @@ func (l *Limiter) heldLocked() int {
 	return l.held
 }
 
-// nextLocked admits requests of the queue in their order while there is room. Messages
-// may overtake requests that wait for openings.
+// nextLocked admits requests of the queue in their order while there is room. While a
+// report holds places (Hold), messages may overtake the logins and old pages that wait
+// for it.
 func (l *Limiter) nextLocked() {
 	var held Class // class of the requests that were overtaken
 	stay := l.waiting[:0]
@@ -238,10 +241,10 @@ func (l *Limiter) Leave(c Class) {
 // is called. It is for a request in flight that makes n calls to the store. Logins and
 // old pages must wait for these calls.
 //
-// While the store is slow, Hold takes all their places. After release, n of them and a
-// few more may be admitted, until the next Hold or for the time lasting. If Holds
-// follow each other without a pause for longer than lasting, they take no places, and
-// only this effect remains.
+// While the store is slow, Hold takes all their places. After release, n logins and old
+// pages and a few more may be admitted, until the next Hold, or until the time lasting
+// is over. If Holds follow each other without a pause for longer than that, they take
+// no places. Then only the bound on admissions after release is left.
 func (l *Limiter) Hold(n int) (release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -303,8 +306,8 @@ func (l *Limiter) Waiting() int {
 	return len(l.waiting)
 }
 
-// Limit returns how many requests may be in flight. Below that, one more of the class is
-// admitted. It is negative if there is no limit.
+// Limit returns the number of requests in flight below which one more of class c is
+// admitted. The number is negative if there is no limit.
 func (l *Limiter) Limit(c Class) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -63,8 +63,8 @@ func TestLimitStaysBetweenFloorAndMaximum(t *testing.T) {
 	})
 }
 
-// However many messages and logins come, and however slow the store is, what
-// keeps the cluster true is let in.
+// Requests that keep the cluster consistent are let in, for any number of messages and
+// logins, and however slow the store is.
 func TestCriticalRequestsHaveRoomThatOthersCannotTake(t *testing.T) {
 	l := New(Config{Most: 80, Target: target})
 	fill := func(c Class) (n int, why Verdict) {
@@ -104,8 +104,8 @@ func TestLimiterThatIsOffRefusesNothing(t *testing.T) {
 	})
 }
 
-// store does one thing at a time, each in a millisecond, first come first served:
-// a thousand a second.
+// store serves one request at a time, in the order in which they come. Each takes a
+// millisecond, so it serves a thousand a second.
 type store struct {
 	each time.Duration // zero: a millisecond
 	mu   sync.Mutex
@@ -186,8 +186,9 @@ func TestStoreIsKeptBusyAndNotMore(t *testing.T) {
 	})
 }
 
-// Two thousand come at once to a store that serves 40 of them a second. Each gets in
-// within little more than the store needs, and is told to come again twice at most.
+// Two thousand come at once to a store that serves 40 of them a second. Each gets in,
+// within little more time than the store needs for all. Each is told to come again
+// twice at most.
 func TestCrowdGetsInAndIsToldTwiceAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const crowd = 2000
@@ -238,7 +239,7 @@ func TestCrowdGetsInAndIsToldTwiceAtMost(t *testing.T) {
 			})
 		}
 		connected := 0
-		for ctx.Err() == nil { // and who is connected has room all the time
+		for ctx.Err() == nil { // and connected users have room all the time
 			if l.Enter(Normal) == Admitted {
 				connected++
 				l.Leave(Normal)
@@ -258,7 +259,8 @@ func TestCrowdGetsInAndIsToldTwiceAtMost(t *testing.T) {
 	})
 }
 
-// In line, logins are before old pages, and who was refused more often is before others.
+// In the queue, logins are before old pages. Within a class, a request that was refused
+// more often is before others.
 func TestLineIsInTheOrderOfClassAndRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Most: 4096, Target: target})
@@ -306,8 +308,8 @@ func TestWaitEndsWithItsContextAndItsPatience(t *testing.T) {
 	})
 }
 
-// Messages that wait take a quarter of the line: logins find a place behind any number
-// of them, and are before them.
+// Messages that wait take a quarter of the queue at most. So logins find a place
+// however many messages wait, and they are served before the messages.
 func TestMessagesInLineCrowdNoLoginOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{Most: 64, Target: target})

@@ -6,13 +6,15 @@ import (
 )
 
 const (
-	// memory is the time constant of the average of a class's rate.
+	// memory is the time constant over which the rate of a class is averaged.
 	memory = 2 * time.Second
-	// slowestRate is the smallest rate per second that is assumed. A class that was not
-	// served lately may be served at any time.
+	// slowestRate is the lowest rate, in requests per second, from which retry times
+	// are computed. A class that was not served lately has a measured rate near zero,
+	// but may be served soon.
 	slowestRate = 10
-	// Retries are scheduled faster than the rate by the factor early. They then wait in
-	// the queue, and the store does not idle if the rate was estimated too low.
+	// early is the factor by which retries are scheduled faster than the measured rate.
+	// So some of them wait in the queue, and the store does not idle if the rate was
+	// estimated too low.
 	early = 1.5
 	// soonest and latest bound the time until a retry.
 	soonest = time.Second
@@ -22,9 +24,9 @@ const (
 // line assigns retry times to the refused requests of a class. Each gets a different
 // time, so that requests which came together do not retry together.
 type line struct {
-	rate float64   // served requests per second at the time at
-	at   time.Time // when the last one was served
-	next time.Time // the earliest time that was not assigned yet
+	rate float64   // requests served per second, as measured when at was set
+	at   time.Time // when the last request was served
+	next time.Time // the earliest retry time that was not assigned yet
 }
 
 // served counts a request that has left.
@@ -41,7 +43,8 @@ func (l *line) rateAt(now time.Time) float64 {
 	return l.rate * math.Exp(-now.Sub(l.at).Seconds()/memory.Seconds())
 }
 
-// slot returns the time until the next refused request's retry.
+// slot assigns a retry time to one refused request, and returns how long that is from
+// now.
 func (l *line) slot(now time.Time) time.Duration {
 	each := time.Duration(float64(time.Second) / (early * max(slowestRate, l.rateAt(now))))
 	if first := now.Add(soonest); l.next.Before(first) {
