@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ErrClosed is returned after Close or Logout.
+// ErrClosed is returned after Close or Logout, unless the client had stopped before for
+// another reason.
 var ErrClosed = errors.New("the client is closed")
 
 // Client is one account on one device, connected. Its methods may be called
@@ -38,6 +39,7 @@ type Client struct {
 	self     User
 	state    State
 	err      error // why the client stopped; nil while it runs
+	closed   bool  // Close was called: nothing more goes to the history
 	events   []Event
 	happened bell // rung for every event
 	arrived  bell // rung for every delivery

@@ -50,9 +50,12 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 // return an error. The caller must close the history, after this. Closing twice is
 // fine. The error is always nil.
 func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.stop(ErrClosed)
 	c.wg.Wait()
-	c.delivering.Lock() // nothing is kept after Close has returned
+	c.delivering.Lock() // waits for a write to the history that has begun
 	defer c.delivering.Unlock()
 	return nil
 }

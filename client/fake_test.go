@@ -134,7 +134,11 @@ func (k *cluster) store(log int64, text string) proto.Message {
 func (k *cluster) push(m proto.Message) { k.tell(m.Frame()) }
 
 // say stores and pushes.
-func (k *cluster) say(log int64, text string) { k.push(k.store(log, text)) }
+func (k *cluster) say(log int64, text string) proto.Message {
+	m := k.store(log, text)
+	k.push(m)
+	return m
+}
 
 func (k *cluster) tell(f *proto.Frame) {
 	for _, s := range k.sessions() {

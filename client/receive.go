@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -15,9 +14,9 @@ type Message = proto.Message
 // Receive returns the next message, after writing it to the history. It blocks
 // until there is one or ctx ends.
 //
-// First it returns all messages that had arrived. Then, after Close, it returns
-// ErrClosed, or the reason if the client stopped for another one. After an error of the
-// history no message is lost, and the next call tries again.
+// If the client stops by itself, Receive first returns the messages that had arrived,
+// and then the reason, which is Err. After Close it returns Err at once. After an error
+// of the history no message is lost, and the next call tries again.
 func (c *Client) Receive(ctx context.Context) (Message, error) {
 	for {
 		c.mu.Lock()
@@ -54,33 +53,30 @@ func (c *Client) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	}
 }
 
-// keepOwn writes to the history the messages at the front of the queue that are not
-// shown, such as own ones. Receive reports a failure.
+// keepOwn writes entries from the front of the queue to the history, until one that
+// must be shown. A failure is logged here, and the next Receive tries again.
 func (c *Client) keepOwn() {
-	if _, err := c.deliver(false); err != nil && !errors.Is(err, ErrClosed) {
+	if _, err := c.deliver(false); err != nil {
 		c.cfg.Logger.Error("sent message not written to the history", "err", err)
 	}
 }
 
-// deliver writes the front of the queue to the history, up to and including a
-// message to show, and returns that message. Without show it stops before that
-// message. It returns nil if there is none.
+// deliver writes the front of the queue to the history, up to and including the first
+// message that must be shown, and returns that message. If show is false, deliver stops
+// before that message. It returns nil if there is no such message, and after Close.
 func (c *Client) deliver(show bool) (*Message, error) {
 	c.delivering.Lock()
 	defer c.delivering.Unlock()
 	for {
 		c.mu.Lock()
-		closed := errors.Is(c.err, ErrClosed)
+		closed := c.closed
 		var d delivery
 		waiting := len(c.in.queue) > 0
 		if waiting {
 			d = c.in.queue[0]
 		}
 		c.mu.Unlock()
-		if closed {
-			return nil, ErrClosed
-		}
-		if !waiting {
+		if closed || !waiting {
 			return nil, nil
 		}
 		repeated := d.message != nil && c.cfg.History.Has(d.message.Key())
