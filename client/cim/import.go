@@ -15,6 +15,7 @@ import (
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 	"github.com/cim-go/cim/routefn/migrate"
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -144,7 +145,7 @@ func (im *importing) read(ctx context.Context, cfg migrate.Config, to record.Con
 	// A regular file can be read twice. It is checked as a whole first, so that a
 	// mistake is reported before anything is written.
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		if err := migrate.Check(f); err != nil {
+		if err := format.Check(f); err != nil {
 			return migrate.Result{}, fmt.Errorf("%s: %w; nothing was imported", im.file, err)
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -92,7 +93,7 @@ func (c *fromCIM) meet(ctx context.Context, users []int64) error {
 			reason := fmt.Sprintf("CIM has two accounts of that name, and finds %d by it", acc.Owner)
 			c.meetAs(acc.User, person{name: acc.Name, bad: reason})
 			c.Accounts.Left++
-			c.Left(Left{Kind: kindAccount, User: acc.User, Name: acc.Name, Reason: reason})
+			c.Left(Left{Kind: format.KindAccount, User: acc.User, Name: acc.Name, Reason: reason})
 		default:
 			list = append(list, acc.Account)
 		}
@@ -183,7 +184,7 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 		for i, id := range p.ids {
 			m := messages[i]
 			if reason := c.refuses(p.user, m); reason != "" {
-				c.leave(Left{Kind: kindMessage, User: p.user, ID: id, Reason: reason})
+				c.leave(Left{Kind: format.KindMessage, User: p.user, ID: id, Reason: reason})
 				continue
 			}
 			load.add(record.Backlog{User: p.user}, m.Message)

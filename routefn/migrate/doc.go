@@ -1,7 +1,7 @@
 // Package migrate imports accounts, groups and messages into a store, and exports them.
 // It imports from the Redis of CIM's own, Java routes ([FromCIM]) and from JSON lines
-// ([FromLines]), and exports to JSON lines ([Export]). client/cim/IMPORT.md describes
-// the commands and the lines for operators.
+// ([FromLines]), and exports to JSON lines ([Export]). Package format has the lines and their reader.
+// client/cim/IMPORT.md describes the commands and the lines for operators.
 //
 // # DESIGN
 //

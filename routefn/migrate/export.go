@@ -12,6 +12,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -55,7 +56,7 @@ type exporter struct {
 }
 
 func (e *exporter) run(ctx context.Context) error {
-	if err := e.out.Encode(header{Kind: kindHeader, Version: Version, Ends: true}); err != nil {
+	if err := e.out.Encode(format.Header{Kind: format.KindHeader, Version: format.Version, Ends: true}); err != nil {
 		return err
 	}
 	users, err := e.Store.Users(ctx)
@@ -84,7 +85,7 @@ func (e *exporter) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.out.Encode(endLine{Kind: kindEnd, Records: e.records})
+	return e.out.Encode(format.End{Kind: format.KindEnd, Records: e.records})
 }
 
 func (e *exporter) write(value any) error {
@@ -101,7 +102,7 @@ func (e *exporter) accounts(ctx context.Context, users []int64) error {
 		if errs[i] != nil {
 			return errs[i]
 		}
-		l := accountLine{Kind: kindAccount, User: acc.User, Name: acc.Name}
+		l := format.Account{Kind: format.KindAccount, User: acc.User, Name: acc.Name}
 		if e.Credentials {
 			l.Credential = acc.Credential
 		}
@@ -129,7 +130,7 @@ func (e *exporter) group(ctx context.Context, group int64) error {
 	if err != nil || m.Total == 0 || g.Creator == 0 {
 		return err
 	}
-	if err := e.write(groupLine{Kind: kindGroup, Group: group, Name: g.Name, Creator: g.Creator, Request: g.Request}); err != nil {
+	if err := e.write(format.Group{Kind: format.KindGroup, Group: group, Name: g.Name, Creator: g.Creator, Request: g.Request}); err != nil {
 		return err
 	}
 	e.Groups.New++
@@ -138,7 +139,7 @@ func (e *exporter) group(ctx context.Context, group int64) error {
 		return err
 	}
 	for _, user := range removed {
-		if err := e.write(memberLine{Kind: kindRemoved, Group: group, User: user}); err != nil {
+		if err := e.write(format.Member{Kind: format.KindRemoved, Group: group, User: user}); err != nil {
 			return err
 		}
 		e.Members.New++
@@ -179,7 +180,7 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 				joined = joined[1:]
 			case proto.Kind_TEXT:
 				if e.Members.New > members {
-					err = e.message(messageLine{From: from, FromName: entry.FromName, Group: group, ID: id, Time: entry.Time, Text: entry.Text})
+					err = e.message(format.Message{From: from, FromName: entry.FromName, Group: group, ID: id, Time: entry.Time, Text: entry.Text})
 				}
 			}
 			if err != nil {
@@ -192,7 +193,7 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 
 func (e *exporter) member(group, user int64) error {
 	e.Members.New++
-	return e.write(memberLine{Kind: kindMember, Group: group, User: user})
+	return e.write(format.Member{Kind: format.KindMember, Group: group, User: user})
 }
 
 // members writes those who joined behind one entry, up to another.
@@ -241,7 +242,7 @@ func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p rec
 
 func (e *exporter) everyone(ctx context.Context) error {
 	return e.log(ctx, record.LogPart{After: proto.Position{Log: proto.Everyone}}, func(p record.Pulled, _ int64) error {
-		return e.texts(p, func(m *messageLine, _ *proto.Entry) bool {
+		return e.texts(p, func(m *format.Message, _ *proto.Entry) bool {
 			m.Group = proto.Everyone
 			return true
 		})
@@ -275,7 +276,7 @@ func (e *exporter) inboxes(ctx context.Context, users []int64) error {
 }
 
 func (e *exporter) inbox(user int64, p record.Pulled) error {
-	return e.texts(p, func(m *messageLine, entry *proto.Entry) bool {
+	return e.texts(p, func(m *format.Message, entry *proto.Entry) bool {
 		if m.To, m.Confirm = entry.To, entry.Confirm; m.To != user {
 			m.In = user
 		}
@@ -284,13 +285,13 @@ func (e *exporter) inbox(user int64, p record.Pulled) error {
 }
 
 // texts writes the messages of a piece of a log for which fill returns true.
-func (e *exporter) texts(p record.Pulled, fill func(*messageLine, *proto.Entry) bool) error {
+func (e *exporter) texts(p record.Pulled, fill func(*format.Message, *proto.Entry) bool) error {
 	for _, s := range p.Entries {
 		entry, from, id, err := open(s)
 		if err != nil {
 			return err
 		}
-		m := messageLine{From: from, FromName: entry.FromName, ID: id, Time: entry.Time, Text: entry.Text}
+		m := format.Message{From: from, FromName: entry.FromName, ID: id, Time: entry.Time, Text: entry.Text}
 		if entry.Kind == proto.Kind_TEXT && fill(&m, entry) {
 			if err := e.message(m); err != nil {
 				return err
@@ -300,9 +301,9 @@ func (e *exporter) texts(p record.Pulled, fill func(*messageLine, *proto.Entry) 
 	return nil
 }
 
-func (e *exporter) message(m messageLine) error {
+func (e *exporter) message(m format.Message) error {
 	e.Messages.New++
-	m.Kind = kindMessage
+	m.Kind = format.KindMessage
 	return e.write(m)
 }
 

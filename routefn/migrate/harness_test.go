@@ -15,11 +15,14 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto/wait"
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/migrate/javacim"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
+
+const header = `{"kind":"cim","version":1}`
 
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "30"); err != nil { // each fills two stores
@@ -98,7 +101,7 @@ func importLines(t testing.TB, cfg Config, lines ...string) (Result, []string) {
 	t.Helper()
 	var left []string
 	cfg.Left = func(l Left) { left = append(left, l.String()) }
-	r, err := FromLines(t.Context(), cfg, strings.NewReader(headerText+"\n"+strings.Join(lines, "\n")))
+	r, err := FromLines(t.Context(), cfg, strings.NewReader(header+"\n"+strings.Join(lines, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +248,7 @@ func killed(t *testing.T, run func(ctx context.Context, cfg Config) error) {
 		}
 		want, size = export(t, dial(t, target.URL()), true), whole.sent.Load()-begin
 	}
-	if !strings.Contains(want, kindMessage) {
+	if !strings.Contains(want, format.KindMessage) {
 		t.Fatal("nothing was imported")
 	}
 	for k := range int64(points) {

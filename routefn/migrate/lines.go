@@ -12,24 +12,12 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Check reads all lines and returns the first error. It writes nothing and uses no
-// store.
-func Check(r io.Reader) error {
-	in, err := newReader(r)
-	for err == nil {
-		_, err = in.next()
-	}
-	if err == io.EOF {
-		return nil
-	}
-	return err
-}
-
 // FromLines imports JSON lines. It stops at the first line that cannot be read. Then
-// its error wraps ErrLine and names the line, and all lines before it are imported. The
+// its error wraps format.ErrLine and names the line, and all lines before it are imported. The
 // Result counts all that was done, also if there is an error. To continue, call it
 // again from the first line. It blocks until all is done or ctx ends.
 func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
@@ -37,7 +25,7 @@ func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	in, err := newReader(r)
+	in, err := format.NewReader(r)
 	if err != nil {
 		return Result{}, err
 	}
@@ -50,13 +38,13 @@ type fromLines struct {
 	*importer
 	groups map[int64]string // the reason why a group is left out; empty for a group that a dry run would make
 
-	lines []line // not imported yet, of one kind
+	lines []format.Line // not imported yet, of one kind
 	bytes int
 }
 
-func (f *fromLines) run(ctx context.Context, in *reader) error {
+func (f *fromLines) run(ctx context.Context, in *format.Reader) error {
 	for {
-		l, err := in.next()
+		l, err := in.Next()
 		if err != nil {
 			if flushErr := f.flush(ctx); flushErr != nil {
 				return flushErr
@@ -72,18 +60,18 @@ func (f *fromLines) run(ctx context.Context, in *reader) error {
 			}
 		}
 		f.lines = append(f.lines, l)
-		if m, ok := l.value.(*messageLine); ok {
+		if m, ok := l.Value.(*format.Message); ok {
 			f.bytes += len(m.Text)
 		}
 	}
 }
 
 // follows reports whether a line may be imported in one step with the one before it.
-func follows(before, l line) bool {
-	if a, ok := before.value.(*memberLine); ok && l.kind == before.kind {
-		return a.Group == l.value.(*memberLine).Group
+func follows(before, l format.Line) bool {
+	if a, ok := before.Value.(*format.Member); ok && l.Kind == before.Kind {
+		return a.Group == l.Value.(*format.Member).Group
 	}
-	return l.kind == before.kind
+	return l.Kind == before.Kind
 }
 
 // flush imports the lines that were read.
@@ -93,24 +81,24 @@ func (f *fromLines) flush(ctx context.Context) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	switch lines[0].kind {
-	case kindAccount:
+	switch lines[0].Kind {
+	case format.KindAccount:
 		return f.accountLines(ctx, lines)
-	case kindGroup:
+	case format.KindGroup:
 		return f.groupLines(ctx, lines)
-	case kindMember, kindRemoved:
+	case format.KindMember, format.KindRemoved:
 		return f.memberLines(ctx, lines)
 	default:
 		return f.messageLines(ctx, lines)
 	}
 }
 
-func (f *fromLines) accountLines(ctx context.Context, lines []line) error {
+func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error {
 	list, numbers := make([]record.Account, len(lines)), make([]int64, len(lines))
 	passwords := make(map[int]string)
 	for i, l := range lines {
-		a := l.value.(*accountLine)
-		list[i], numbers[i] = record.Account{User: a.User, Name: a.Name, Credential: a.Credential}, l.number
+		a := l.Value.(*format.Account)
+		list[i], numbers[i] = record.Account{User: a.User, Name: a.Name, Credential: a.Credential}, l.Number
 		if a.Password != "" {
 			passwords[i] = a.Password
 		}
@@ -189,10 +177,10 @@ func (f *fromLines) meet(ctx context.Context, users map[int64]bool) error {
 	})
 }
 
-func (f *fromLines) groupLines(ctx context.Context, lines []line) error {
+func (f *fromLines) groupLines(ctx context.Context, lines []format.Line) error {
 	users := make(map[int64]bool)
 	for _, l := range lines {
-		users[l.value.(*groupLine).Creator] = true
+		users[l.Value.(*format.Group).Creator] = true
 	}
 	if err := f.meet(ctx, users); err != nil {
 		return err
@@ -206,8 +194,8 @@ func (f *fromLines) groupLines(ctx context.Context, lines []line) error {
 	return nil
 }
 
-func (f *fromLines) groupLine(ctx context.Context, l line) error {
-	g := l.value.(*groupLine)
+func (f *fromLines) groupLine(ctx context.Context, l format.Line) error {
+	g := l.Value.(*format.Group)
 	bad := ""
 	if creator := f.people[g.Creator]; creator.bad != "" {
 		bad = fmt.Sprintf("its creator %d is left out: %s", g.Creator, creator.bad)
@@ -235,7 +223,7 @@ func (f *fromLines) groupLine(ctx context.Context, l line) error {
 	}
 	if bad != "" {
 		f.Groups.Left++
-		f.Left(Left{Kind: kindGroup, Group: g.Group, Name: g.Name, Line: l.number, Reason: bad})
+		f.Left(Left{Kind: format.KindGroup, Group: g.Group, Name: g.Name, Line: l.Number, Reason: bad})
 	}
 	if bad != "" || f.Dry {
 		f.groups[g.Group] = bad
@@ -244,19 +232,19 @@ func (f *fromLines) groupLine(ctx context.Context, l line) error {
 }
 
 // memberLines imports lines of one kind and group.
-func (f *fromLines) memberLines(ctx context.Context, lines []line) error {
+func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error {
 	users := make(map[int64]bool)
 	for _, l := range lines {
-		users[l.value.(*memberLine).User] = true
+		users[l.Value.(*format.Member).User] = true
 	}
 	if err := f.meet(ctx, users); err != nil {
 		return err
 	}
-	group := lines[0].value.(*memberLine).Group
+	group := lines[0].Value.(*format.Member).Group
 	var list []record.Account
-	var of []line
+	var of []format.Line
 	for _, l := range lines {
-		user := l.value.(*memberLine).User
+		user := l.Value.(*format.Member).User
 		switch who, bad := f.people[user], f.groups[group]; {
 		case bad != "":
 			f.leaveMember(l, "the group is left out: "+bad)
@@ -267,7 +255,7 @@ func (f *fromLines) memberLines(ctx context.Context, lines []line) error {
 		}
 	}
 	enter := f.Store.ImportMembers
-	if lines[0].kind == kindRemoved {
+	if lines[0].Kind == format.KindRemoved {
 		enter = f.Store.ImportRemoved
 	}
 	var answers []record.ImportedMember
@@ -304,16 +292,16 @@ func (f *fromLines) memberLines(ctx context.Context, lines []line) error {
 	return nil
 }
 
-func (f *fromLines) leaveMember(l line, reason string) {
-	m := l.value.(*memberLine)
+func (f *fromLines) leaveMember(l format.Line, reason string) {
+	m := l.Value.(*format.Member)
 	f.Members.Left++
-	f.Left(Left{Kind: l.kind, User: m.User, Group: m.Group, Line: l.number, Reason: reason})
+	f.Left(Left{Kind: l.Kind, User: m.User, Group: m.Group, Line: l.Number, Reason: reason})
 }
 
-func (f *fromLines) messageLines(ctx context.Context, lines []line) error {
+func (f *fromLines) messageLines(ctx context.Context, lines []format.Line) error {
 	users := make(map[int64]bool)
 	for _, l := range lines {
-		m := l.value.(*messageLine)
+		m := l.Value.(*format.Message)
 		users[m.From] = true
 		if m.Group == 0 {
 			users[cmp.Or(m.In, m.To)] = true
@@ -327,7 +315,7 @@ func (f *fromLines) messageLines(ctx context.Context, lines []line) error {
 	}
 	var load load
 	for _, l := range lines {
-		m := l.value.(*messageLine)
+		m := l.Value.(*format.Message)
 		out := record.Message{
 			From: m.From, FromName: cmp.Or(m.FromName, f.people[m.From].name), ID: m.ID,
 			To: m.To, Group: m.Group, Text: m.Text, Time: m.Time, Confirm: m.Confirm,
@@ -337,7 +325,7 @@ func (f *fromLines) messageLines(ctx context.Context, lines []line) error {
 			to.User = cmp.Or(m.In, m.To)
 		}
 		if reason := f.refuses(to, out); reason != "" {
-			f.leave(Left{Kind: kindMessage, User: to.User, Group: m.Group, ID: m.ID, Line: l.number, Reason: reason})
+			f.leave(Left{Kind: format.KindMessage, User: to.User, Group: m.Group, ID: m.ID, Line: l.Number, Reason: reason})
 			continue
 		}
 		load.add(to, out)
@@ -347,9 +335,9 @@ func (f *fromLines) messageLines(ctx context.Context, lines []line) error {
 
 // planned is for a dry run. It looks up each group that the lines name and that was not
 // imported before. If the group does not exist, its messages are left out.
-func (f *fromLines) planned(ctx context.Context, lines []line) error {
+func (f *fromLines) planned(ctx context.Context, lines []format.Line) error {
 	for _, l := range lines {
-		group := l.value.(*messageLine).Group
+		group := l.Value.(*format.Message).Group
 		if _, met := f.groups[group]; met || !f.Dry || group <= proto.Everyone {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -79,7 +80,7 @@ func (l Left) String() string {
 		s += fmt.Sprintf(" %d of group %d", l.User, l.Group)
 	case l.Group != 0:
 		s += fmt.Sprintf(" of group %d", l.Group)
-	case l.Kind == kindAccount:
+	case l.Kind == format.KindAccount:
 		s += fmt.Sprintf(" %d", l.User)
 	default:
 		s += fmt.Sprintf(" for %d", l.User)
@@ -96,6 +97,8 @@ const (
 	stepCount = 2_000           // messages or lines at a time
 	pause     = time.Second / 2 // before a retry, if the store did not answer
 	known     = 200_000         // people who are remembered
+
+	kindMessages = "messages" // in Left: several messages
 )
 
 // importer is one import on its way.
@@ -221,7 +224,7 @@ func (im *importer) accounts(ctx context.Context, list []record.Account, lines [
 	for i, acc := range list {
 		if who[i].bad != "" {
 			im.Accounts.Left++
-			im.Left(Left{Kind: kindAccount, User: acc.User, Name: acc.Name, Line: lineOf(lines, i), Reason: who[i].bad})
+			im.Left(Left{Kind: format.KindAccount, User: acc.User, Name: acc.Name, Line: lineOf(lines, i), Reason: who[i].bad})
 		}
 		im.meetAs(acc.User, who[i])
 	}
