@@ -21,7 +21,7 @@ const (
 )
 
 // classOf decides how soon a use case is refused when the route is overloaded. Health
-// checks and metrics are never refused, because they are not admitted here.
+// checks and metrics are never refused, because they do not pass admission.
 func classOf(useCase string) admission.Class {
 	switch useCase {
 	case "send", "schedule", "cim-group", "cim-private":
@@ -40,11 +40,11 @@ type manner struct {
 	refused int  // how often the caller was refused before
 	backlog bool // it reads an old page of a log
 
-	again time.Duration // set if it is refused: when its turn comes; zero: at random
+	again time.Duration // after a refusal: the time until a retry has its turn; zero: the caller retries at random
 }
 
-// mannerOf reads the headers of a request. With a false claim of many refusals, a
-// caller only overtakes other callers of its class that were refused. It takes nothing
+// mannerOf reads these headers of a request. A caller may lie about how often it was
+// refused. Then it only overtakes refused callers of its own class, and takes nothing
 // from connected users.
 func mannerOf(r *http.Request) *manner {
 	m := new(manner)
@@ -58,15 +58,16 @@ func mannerOf(r *http.Request) *manner {
 const (
 	// mostRefusals is the highest number of refusals that counts.
 	mostRefusals = 9
-	// patience is how long a request waits in line. It is less than the 10 s after which
-	// clients give up. A request that was refused before waits for proto.RefusedPatience.
+	// patience is how long a request waits in the queue. It is less than the 10 s after
+	// which clients give up. A request that was refused before waits for
+	// proto.RefusedPatience.
 	patience = 5 * time.Second
 	// cimPatience is the same for messages of CIM's clients, which wait 3 s in all and
 	// do not retry, see compat.MessageTimeout.
 	cimPatience = 1500 * time.Millisecond
 )
 
-// patienceOf returns how long a request waits in line; zero: not at all.
+// patienceOf returns how long a request waits in the queue; zero: not at all.
 func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration {
 	switch {
 	case useCase == "cim-group" || useCase == "cim-private":
@@ -80,8 +81,8 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 	}
 }
 
-// admitted runs a use case unless the route is overloaded. Logins, old pages and messages
-// of CIM's clients wait in line first.
+// admitted runs a use case unless the route is overloaded. Logins, old pages and
+// messages of CIM's clients wait in the queue first.
 func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	class := classOf(useCase)
 	if m.backlog && useCase == "pull" {
@@ -98,7 +99,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 		return nil, proto.Err(proto.Overloaded, "")
 	}
 	defer rt.admission.Leave(class)
-	if useCase == "login" || useCase == "register" { // which step aside while passwords are hashed
+	if useCase == "login" || useCase == "register" { // these step aside while passwords are hashed
 		ctx = rt.admission.WithPlace(ctx, class)
 	}
 	return run(ctx)

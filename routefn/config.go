@@ -22,13 +22,13 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Auth is the proof that a login needs.
+// Auth says what a login must prove.
 type Auth uint8
 
 // The modes. The zero Auth is the safe one.
 const (
 	AuthPassword Auth = iota // name and password, or a token
-	AuthOpen                 // a name is enough and is believed; CIM's clients need it
+	AuthOpen                 // a name alone is believed; CIM's clients need this mode
 )
 
 // Config configures a Route. Store, Members, Issuer and ServiceToken are required.
@@ -36,50 +36,51 @@ const (
 type Config struct {
 	Store   *record.Store
 	Members func(context.Context) (*ring.View, error) // the current members; called for every login
-	// Heard is called for each node that calls, with the host:port of its internal
-	// HTTP. The members can be fetched from there. Heard must not block. It may be nil.
+	// Heard is called whenever a node calls, with the host:port of the node's internal
+	// HTTP, from which the members can be fetched. Heard must not block. It may be nil.
 	Heard  func(node string)
-	Keys   *ring.Keys // seals the members that are served; nil: a cluster without a key
+	Keys   *ring.Keys // seal the members that are served; nil: a cluster without a key
 	Issuer *token.Issuer
-	// Watch is keyed if the keys of Issuer are kept in the store. Then the route stores
-	// them again after the store has lost them, or takes over the store's keys. Watch
-	// is nil if the keys are configured.
+	// Watch is nil if the keys of Issuer are configured. Otherwise they are kept in the
+	// store, and Watch must be keyed (record.Store.Watch). Then the route stores the
+	// keys again after the store has lost them, or takes over the store's keys.
 	Watch *record.Watch
-	Name  string // of this process, for logs and metrics of others; "route"
+	Name  string // name of this process, which others log and count; "route"
 
-	// ServiceToken is borne by requests of nodes and by requests to them.
+	// ServiceToken is the token in requests from nodes, and in requests to nodes.
 	ServiceToken string
-	OtherTokens  []string // that nodes may also bear while the cluster key is being changed
+	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
 
 	Auth      Auth
 	Policy    ring.Policy
-	Repeat    string // of logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
-	CIMRepeat string // the same for CIM's clients; default proto.RepeatReject, as CIM does
+	Repeat    string // rule for logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
+	CIMRepeat string // rule for CIM's clients; default proto.RepeatReject, as CIM has it
 
 	MaxText     int   // bytes of a message's text; proto.MaxText
-	MaxBody     int64 // bytes of a client's request; as many as MaxText may take in JSON, and 256 KiB at least
+	MaxBody     int64 // bytes of a client's request; default: what MaxText bytes may take in JSON, and 256 KiB at least
 	PingSeconds int   // is sent to clients; 10
 
-	// MaxInFlight is how many requests are served at a time. Beyond it, and earlier if
-	// the store takes longer than StoreTarget, requests are refused, see package
-	// admission. The default is 4096. Below zero none is refused, for a platform that
-	// bounds the requests itself, as for a function.
+	// MaxInFlight is how many requests are served at a time; default 4096. Further
+	// requests are refused. If the store takes longer than StoreTarget, requests are
+	// refused earlier, see package admission. If MaxInFlight is negative, none is
+	// refused. That is for platforms that bound the requests themselves, as for a
+	// function.
 	MaxInFlight int
 	StoreTarget time.Duration // 100 ms, which no user notices
 
-	// PerAddress is how many requests of one address, without a valid token, may be
-	// sending their bodies at a time; 0: any number. Proxies may name the addresses of
-	// their clients.
+	// PerAddress bounds the requests from one address, without a valid token, whose
+	// bodies are arriving at a time; 0: no bound. Proxies are believed when they name
+	// the addresses of their clients.
 	PerAddress int
 	Proxies    sourceip.Proxies
 	// Accounts bounds wrong passwords and registrations; zero: nothing is bounded.
 	Accounts identity.Limits
 
-	// PlainHop makes every push an HTTP request, and offers no streams to nodes. It is
-	// for a function of a cloud, which is frozen between requests.
+	// PlainHop makes every push an HTTP request, and offers nodes no streams. It is for
+	// a function, which is frozen between requests.
 	PlainHop   bool
-	HTTP       *http.Client // towards nodes; one that keeps connections, uses no proxy, and has NodeTLS
-	NodeTLS    *tls.Config  // towards nodes whose address begins with https://; the system's authorities
+	HTTP       *http.Client // client for calls to nodes; default: one that keeps connections, uses no proxy, and has NodeTLS
+	NodeTLS    *tls.Config  // for nodes whose address begins with https://; default: the system's authorities
 	Now        func() time.Time
 	Logger     *slog.Logger          // silent
 	Registerer prometheus.Registerer // no metrics
@@ -107,7 +108,8 @@ func (c *Config) check() error {
 		return errors.New("repeat logins are either replaced or rejected")
 	}
 	c.MaxText = cmp.Or(c.MaxText, proto.MaxText)
-	// JSON may spend six bytes on one; the rest of a request is a few names.
+	// JSON may take six bytes for one byte of text. The rest of a request is a few
+	// names.
 	c.MaxBody = cmp.Or(c.MaxBody, max(256<<10, 6*int64(c.MaxText)+4096))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 4096)
 	c.StoreTarget = cmp.Or(c.StoreTarget, 100*time.Millisecond)
@@ -118,7 +120,7 @@ func (c *Config) check() error {
 	}
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{Transport: transport(c.NodeTLS), CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the service token is for that node alone
+			return http.ErrUseLastResponse // the service token must not follow a redirect to another server
 		}}
 	}
 	if c.Now == nil {
@@ -130,8 +132,9 @@ func (c *Config) check() error {
 	return nil
 }
 
-// transport keeps a few connections to every node: one for pushes, the others for calls
-// that do not wait behind one. Nodes are in the same network, so it uses no proxy.
+// transport keeps a few connections to every node: one for pushes, and others for calls
+// that should not wait behind a push. Nodes are in the same network, so it uses no
+// proxy.
 func transport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: nodes.Timeout, KeepAlive: 15 * time.Second}).DialContext,

@@ -1,29 +1,32 @@
-// Package routefn is the frame of a route: it registers users, logs them in, stores what
-// they send and has it pushed to the nodes that hold the receivers.
+// Package routefn is a route. A route registers users, logs them in, stores what they
+// send, and has it pushed to the nodes that hold the receivers. This package is the
+// frame around the requests, which are in the packages below it.
 //
-// A [Route] keeps nothing that matters. Accounts, sessions and messages are in the store
-// (package record), members come from the ring, and connections belong to nodes. Any
-// number of routes may run, and a client or a node may call a different one every time. A
-// route may be a server or a function of a cloud, which is frozen between requests.
+// A [Route] keeps nothing that matters. Accounts, sessions and messages are in the
+// store (package record), the members of the cluster come from the ring, and
+// connections belong to nodes. Any number of routes may run, and a client or a node may
+// call a different one every time. A route may be a server or a function of a cloud,
+// which is frozen between requests.
 //
 // # Layout
 //
 // A request is one method in the package of its caller. The method takes the decoded
-// request and returns the answer, and knows nothing of HTTP. The frame decodes, finds out
-// who calls, sheds load, counts, gives errors their codes and writes the answer. Code
-// that several callers need is a package below them. So the imports run one way, from
-// the frame to the requests by caller, to the packages that they share, to record.
+// request and returns the answer, and knows nothing of HTTP. The frame decodes the
+// request, finds out who calls, sheds load, counts, gives errors their codes and writes
+// the answer. Code that the requests of several callers need is in packages of its own.
+// So imports run one way: from the frame to the packages of requests, from these to the
+// packages that they share, and from these to record.
 //
 //	table.go        all requests: name, path, method, use case
 //	handlers.go     who calls, and in which format: clients, CIM's clients
 //	nodecall.go     nodes call by HTTP, by stream, or as functions (Direct)
 //	serve.go        every request passes here; admit.go sheds load (package admission)
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
-//	new.go          makes all parts; route.go lists them; config.go, metrics.go
+//	new.go          makes all parts, which route.go lists; config.go, metrics.go
 //	failurelog.go   how often the log warns that requests fail
 //
-//	user      requests of clients           group     those about groups
-//	node      requests of nodes             compat    those of CIM's clients
+//	user      requests of clients           group     requests of clients about groups
+//	node      requests of nodes             compat    requests of CIM's clients
 //
 //	identity    who calls: tokens, passwords, proofs of sessions, restored accounts
 //	placement   on which node a login lands
@@ -37,24 +40,40 @@
 //
 // # Where things are
 //
-//   - A request is added by a method in user, group, node or compat, and a line in
-//     table.go. A client's request also needs its path in proto/paths.go, its bodies in
-//     proto/http.go, and a method of package client. Its class is Normal unless classOf
-//     in admit.go names another one, for requests that are refused earlier or later.
-//   - A login is sent to a node by placement/placement.go (Place), which asks
-//     ring/pick.go (Pick). While a node drains, node/move.go picks the next node.
+// A path that begins with ../ is outside of this folder.
+//
+//   - To add a request, write a method in user, group, node or compat, and a line in
+//     table.go. The line names a function of handlers.go or nodecall.go that says who
+//     may call: fromCaller (a token and a body), fromQuery (a token and a query),
+//     fromAnybody (no token), fromUnjudged (the method has the token judged), fromCIM
+//     or fromNode. Add the name to the comment of Route.Only. Overload refuses the
+//     request as one of class Normal, unless classOf in admit.go names another class.
+//   - A client's request also needs its path in ../proto/paths.go, its bodies in
+//     ../proto/http.go, and a method of package client. A node's request also needs its
+//     path in ../proto/paths.go, its bodies in ../proto/hop.proto, a method of Direct in
+//     nodecall.go, and a method in ../node/routes/calls.go.
+//   - A login is sent to a node by placement/placement.go (Place), which asks ../ring/pick.go
+//     (Pick). The flag -policy of cim-route sets how. nodes/contacts.go knows which nodes
+//     cannot be reached, and ../ring/view.go how much load a node may have. While a node
+//     drains, node/move.go picks the next node.
 //   - A session is fenced by its number, in the store: record/lua/open.lua and close.lua.
 //     record.Store.OpenSessions and CloseSessions run them; node/open.go and
-//     node/report.go call these. A ticket displaces only the session that it names:
-//     placement issues the number, user/login.go the ticket.
-//   - A session is ended by user/sessions.go, in the store by record/lua/revoke.lua.
+//     node/report.go call these. placement/placement.go issues the number of a session, and
+//     user/login.go its ticket, which names the session that it may displace.
+//   - A user ends sessions by user/sessions.go, and in the store by record/lua/revoke.lua.
 //     SESSIONS.md is the page about it.
 //   - A repeated message is recognised in three places. The node marks messages that may
-//     be repetitions (folder node/forward, ids.go). The store searches for these
-//     (record/repeat.go). A reader drops an entry that it has already (proto/order).
-//   - A push is not retried. After a failure push drops what waits for the node, and has
-//     it reconcile (push/queue.go, node/report/reconcile.go).
-//   - A delayed message is sent when a node asks for due work: node/delayed, delayed.
+//     be repetitions (../node/forward/ids.go). The store searches for the marked ones
+//     (record/repeat.go). If a message was stored twice nevertheless, a client shows it
+//     once, because its history has the key: ../client/receive.go (deliver), for CIM's
+//     clients ../node/cim/catchup.go (has), in the browser web/page/history.js (has). An
+//     entry that is pushed twice is dropped by ../proto/order.
+//   - A push is never retried. If it fails, push/pusher.go (fail) drops all that waits for
+//     the node. The next push asks the node to reconcile: ../node/deliver.go and
+//     ../node/report/reconcile.go.
+//   - A delayed message takes four steps. A node asks for due work (../node/delayed).
+//     node/fire.go takes that request. delayed/due.go sends what is due. record/fire.go
+//     takes the messages from the store before, and removes them after.
 //   - An error gets its code in failure. A lost account is restored in
 //     identity/restore.go.
 //
@@ -66,8 +85,8 @@
 //
 // # Goroutines
 //
-// Those of push (one per node for which something is queued) and of the streams outlive a
-// request. [Route.Flush] waits for the pushes that are queued so far. [Route.Close] ends
+// Two kinds outlive a request: those of push, one per node for which something is queued,
+// and those of the streams. [Route.Flush] waits for the pushes that are queued so far. [Route.Close] ends
 // all of them. If a push fails, the node finds by reconciliation what it missed: the log
 // is the truth.
 package routefn

@@ -9,20 +9,20 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// warnEvery is how often the log warns that requests still fail.
+// warnEvery is the time between two warnings in the log that requests fail.
 const warnEvery = time.Minute
 
 // failureLog lets one failed request per minute be logged as a warning. If the store or
-// another server is away, all requests fail, and in a function an operator sees only
+// another server is away, all requests fail. The operator of a function then sees only
 // the log. The zero failureLog is ready.
 type failureLog struct {
 	mu     sync.Mutex
 	warned time.Time
 }
 
-// due reports whether to warn of an error with a code now. It ignores errors of callers
-// who left. It compares wall clock times, because the monotonic clock may stand still
-// while a function is frozen.
+// due reports whether to warn now of the error err, which has the code code. It ignores
+// errors of callers who have left. It compares wall clock times, because the monotonic
+// clock may stand still while a function is frozen.
 func (f *failureLog) due(code proto.Code, err error, now time.Time) bool {
 	if code != proto.Unavailable && code != proto.Unknown || errors.Is(err, context.Canceled) {
 		return false

@@ -17,7 +17,7 @@ import (
 // Each function here makes a handler of a use case, for one kind of callers. It decodes
 // the request, finds out who calls, and answers in the caller's format.
 
-// fromAnybody is for clients without a token. The use case gets their address by
+// fromAnybody is for clients without a token. The use case gets the client's address by
 // sourceip.Client.
 func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
@@ -32,8 +32,8 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 }
 
 // fromCaller is for clients with a token and a body. The store judges the token in the
-// first operation of the request, before anything changes, see record.WithPass. If the
-// caller's account was lost, the answer asks for a repetition.
+// request's first operation, before anything changes, see record.WithPass. If the store
+// lost the caller's account, the answer asks the client to repeat the request.
 func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
@@ -53,7 +53,7 @@ func withClient(h handler) handler {
 	}
 }
 
-// fromQuery is fromCaller for requests with a query and no body.
+// fromQuery is like fromCaller, for requests with a query and no body.
 func fromQuery[A any](run func(context.Context, token.Token, url.Values) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
@@ -73,8 +73,8 @@ func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string
 	})
 }
 
-// fromUnjudged is fromCaller for a use case that judges the token and restores a lost
-// account by itself.
+// fromUnjudged is like fromCaller, for a use case that itself has the token judged and
+// restores a lost account.
 func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {
@@ -91,9 +91,9 @@ func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)
 	}
 }
 
-// fromCIM is for CIM's clients, in open mode only, because they prove nothing. In another
-// mode the path does not exist, however it was mounted. The use case gets the address by
-// sourceip.Client.
+// fromCIM is for CIM's clients, which prove nothing. So it serves in open mode only. In
+// any other mode it answers as if the path did not exist. The use case gets the
+// client's address by sourceip.Client.
 func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, r, name, compat.Format, func(ctx context.Context) (any, error) {
@@ -108,8 +108,8 @@ func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	})
 }
 
-// messageFromCIM is fromCIM for messages. If a message is refused for good, its sender
-// also gets the reason on its connection.
+// messageFromCIM is like fromCIM, for messages. If a message is refused for good, the
+// sender's connection gets the reason, too.
 func messageFromCIM(run func(context.Context, compat.MessageRequest) (any, error)) handler {
 	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), compat.MessageTimeout)

@@ -18,7 +18,7 @@ func (rt *Route) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-// withoutReason answers with the status of a check alone.
+// withoutReason makes a health check answer without its reason: only its status stays.
 func withoutReason(check http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { check(&statusOnly{ResponseWriter: w}, r) }
 }
@@ -50,9 +50,9 @@ func (s *statusOnly) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// serveReady serves GET /readyz: 200 while the store answers and the members are known,
-// else 503 and which of them is missing. By it a route that serves nothing else checks the
-// store, too.
+// serveReady serves GET /readyz. It answers 200 while the store answers and the members
+// are known. Otherwise it answers 503 and says which of the two is missing. It also
+// checks the store for a loss, even if the route serves nothing else.
 func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

@@ -12,9 +12,9 @@ import (
 
 const (
 	// bodyTime is how long a client may take to send a body. A body usually has some
-	// hundred bytes, and Config.MaxBody at most.
+	// hundred bytes. It has Config.MaxBody bytes at most.
 	bodyTime = 10 * time.Second
-	// nodeBodyTime is the same for a node, which may send body.MaxNode bytes.
+	// nodeBodyTime is the same for a node, whose body may have body.MaxNode bytes.
 	nodeBodyTime = 30 * time.Second
 )
 
@@ -38,8 +38,8 @@ func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) bool 
 
 // readBody reads a body that is not too large for its caller. A request without a valid
 // token counts against its address until its body has arrived. The error has the code
-// Overloaded if an address has too many of these, or Unavailable if the body took too
-// long.
+// Overloaded if too many such requests of the address are still sending. It has the
+// code Unavailable if the body took too long.
 func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) *proto.Error {
 	if q.streamed != nil {
 		if rt.checkServiceToken(r) != nil {
@@ -51,7 +51,7 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) *pr
 		return body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 	}
 	control := http.NewResponseController(w)
-	evict := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) } // it has taken too long
+	evict := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) } // the body takes too long, and its place is needed
 	place, ok := rt.strangers.Enter(rt.cfg.Proxies.Client(r), time.Now(), evict)
 	if !ok {
 		rt.metrics.crowded.Inc()

@@ -12,7 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/body"
 )
 
-// coded sets the code Unavailable for errors of the source of members.
+// coded wraps members, the source of members, so that its errors have the code
+// Unavailable.
 func coded(members func(context.Context) (*ring.View, error)) func(context.Context) (*ring.View, error) {
 	return func(ctx context.Context) (*ring.View, error) {
 		view, err := members(ctx)
@@ -24,8 +25,8 @@ func coded(members func(context.Context) (*ring.View, error)) func(context.Conte
 }
 
 // serveMembers serves GET /v1/members. The answer has the members that this route
-// knows, each with its sealed form, in the format of package ring/seed. The ETag does
-// not depend on their loads.
+// knows, sealed one by one, in the format of package ring/seed. The ETag does not
+// depend on the members' loads.
 func serveMembers(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 	f := body.Format{Fail: body.Fail, Answer: func(w http.ResponseWriter, answer any) {
 		writeMembers(w, answer.(*ring.View), rt.cfg.Keys, strings.Join(r.Header.Values("If-None-Match"), ","))
@@ -37,7 +38,7 @@ func writeMembers(w http.ResponseWriter, view *ring.View, keys *ring.Keys, have 
 	etag := `"` + view.ETag() + `"`
 	w.Header().Set("ETag", etag)
 	w.Header().Set("Cache-Control", "no-cache") // a cache must revalidate it
-	if strings.Contains(have, etag) {           // one of several
+	if strings.Contains(have, etag) {           // the header may list several tags
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// commonCodes are the codes whose counters exist before their first request, because
-// alerts are likely to use them.
+// commonCodes are the codes whose counters exist, at zero, before the first such
+// request, because alerts are likely to use them.
 var commonCodes = []string{
 	proto.OK.String(), proto.Invalid.String(), proto.Unauthorized.String(), proto.Unavailable.String(),
 	proto.Unknown.String(), proto.Overloaded.String(), "panic",
@@ -140,7 +140,7 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 	return m, nil
 }
 
-// admissionGauges show the limiter's present state.
+// admissionGauges returns gauges of the limiter's present state.
 func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
 	gauges := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cim_route_in_flight", Help: "Requests being served.",
@@ -167,7 +167,7 @@ func (m *metrics) served(useCase, code string, took time.Duration) {
 	m.seconds.WithLabelValues(useCase).Observe(took.Seconds())
 }
 
-// expect makes the metrics of a use case that exist before its first request.
+// expect makes the metrics of a use case at zero, before its first request.
 func (m *metrics) expect(useCase string) {
 	m.seconds.WithLabelValues(useCase)
 	for _, code := range commonCodes {

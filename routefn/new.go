@@ -94,13 +94,13 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	})
 }
 
-// Flush blocks until every push that was queued before the call was answered or dropped,
-// or until ctx is done, whose error it returns. A function calls it before it answers,
-// because it is frozen afterwards.
+// Flush blocks until every push that was queued before the call was answered or
+// dropped. If ctx ends earlier, Flush returns the error of ctx. A function calls Flush
+// before it answers, because it is frozen afterwards.
 func (rt *Route) Flush(ctx context.Context) error { return rt.pusher.Flush(ctx) }
 
-// Close ends the streams of nodes, takes no more pushes and blocks until the queued
-// ones are done. A node that hangs delays it by 300 ms at most. The store stays open,
+// Close ends the streams of nodes, takes no more pushes, and blocks until the queued
+// pushes are done. A node that hangs delays it by 300 ms at most. The store stays open,
 // because its owner closes it. Close may be called twice.
 func (rt *Route) Close() {
 	rt.streams.Close()
@@ -108,12 +108,13 @@ func (rt *Route) Close() {
 	rt.nodes.Close()
 }
 
-// Near is for a node in the same process. Pushes to the node at address become calls of
-// push. Near must be called before the route serves.
+// Near is for a node in the same process: pushes to the node at address become calls of
+// the function push. Near must be called before the route serves.
 func (rt *Route) Near(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	rt.nodes.SetNear(address, push)
 }
 
-// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config for every
-// request and stream from now on. Open streams stay open. The token must not be empty.
+// SetServiceTokens replaces Config.ServiceToken by token, and Config.OtherTokens by
+// others, for every request and stream from now on. Open streams stay open. The token
+// must not be empty.
 func (rt *Route) SetServiceTokens(token string, others ...string) { rt.tokens.Set(token, others...) }

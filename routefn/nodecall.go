@@ -20,15 +20,15 @@ import (
 	"github.com/cim-go/cim/routefn/identity"
 )
 
-// A nodeRequest is a body of hop.proto.
+// A nodeRequest is the body of a node's request, as hop.proto defines it.
 type nodeRequest[T any] interface {
 	*T
 	pb.Message
 	GetOrigin() *proto.Origin
 }
 
-// fromNode makes a use case a request that nodes can make. Nodes make it over HTTP, on
-// a stream, or by a method of Direct, with the same result.
+// fromNode turns a use case into a request that nodes can send. Nodes send it over
+// HTTP, on a stream, or by a method of Direct, with the same result.
 func fromNode[T any, Q nodeRequest[T], A pb.Message](name, path string, run func(context.Context, Q) (A, error)) request {
 	return request{
 		name: name, methods: post, path: path,
@@ -66,7 +66,8 @@ func answerNode[T any, Q nodeRequest[T], A pb.Message](ctx context.Context, rt *
 	return run(ctx, q)
 }
 
-// checkOrigin checks how a node names itself. Pushes for its sessions go to its address.
+// checkOrigin checks the name, boot and address by which a node introduces itself.
+// Pushes for the node's sessions go to that address.
 func checkOrigin(o *proto.Origin) error {
 	if o.GetNode() == "" || o.GetBoot() == 0 {
 		return check.Invalid("The origin has no node or no boot.")
@@ -98,8 +99,8 @@ func serveKeys(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveStream serves GET /node/stream: the requests of a node over one connection. It
-// returns when the stream ends, at the latest when the route is closed.
+// serveStream serves GET /node/stream: one connection that carries the requests of a
+// node. It returns when the stream ends, at the latest when the route is closed.
 func (rt *Route) serveStream(w http.ResponseWriter, r *http.Request) {
 	if err := rt.checkServiceToken(r); err != nil {
 		e := rt.codes.Of(err)
@@ -138,10 +139,10 @@ func failStreamed(dst []byte, failed *proto.Error) ([]byte, int, time.Duration) 
 }
 
 // Direct answers a node in the same process by function calls. Its errors are
-// *proto.Error, like those that a node reads from an answer.
+// *proto.Error, as a node also gets them from an HTTP answer.
 type Direct struct{ rt *Route }
 
-// Direct returns the route as a node in the same process calls it.
+// Direct returns the calls of the route for a node in the same process.
 func (rt *Route) Direct() Direct { return Direct{rt} }
 
 func direct[T any, Q nodeRequest[T], A pb.Message](ctx context.Context, rt *Route, name string, q Q, run func(context.Context, Q) (A, error)) (answer A, err error) {
@@ -182,7 +183,7 @@ func (d Direct) Fire(ctx context.Context, q *proto.FireRequest) (*proto.FireAnsw
 	return direct(ctx, d.rt, nodeFire, q, d.rt.node.Fire)
 }
 
-// TicketKeys is GET /node/keys.
+// TicketKeys is GET /node/keys: the public keys that verify tickets.
 func (d Direct) TicketKeys() []ed25519.PublicKey {
 	return d.rt.cfg.Issuer.Public()
 }

@@ -21,18 +21,18 @@ import (
 
 // Route serves all requests. Make it with New; it is safe for concurrent use.
 type Route struct {
-	cfg Config // as New completed it; read only
+	cfg Config // completed by New, and read only
 
 	// The frame around every request.
 	metrics   *metrics
 	admission *admission.Limiter
-	strangers *sourceip.Limiter // of requests without a token whose bodies are coming; nil: no limit
+	strangers *sourceip.Limiter // of requests without a token whose bodies are arriving; nil: no limit
 	failures  failureLog
 	codes     *failure.Codes
 	tokens    nodes.Tokens
 	streams   *stream.Server
 
-	// These outlive a request.
+	// These parts keep something from one request to the next.
 	check    *storecheck.Checker
 	accounts *identity.Accounts
 	nodes    *nodes.Client
@@ -44,23 +44,24 @@ type Route struct {
 	node   *node.Requests
 	compat *compat.Requests
 
-	requests []request               // all of the above: see table
-	streamed map[string]streamedCall // those that a stream carries, by path; read only
+	requests []request               // all kinds of requests: see table
+	streamed map[string]streamedCall // requests that a stream carries, by path; read only
 }
 
-// A request is one kind of request. It has the name for Only and the metrics, the
-// method and path, and the handler.
+// A request is one kind of request: its name, which Only and the metrics use, its
+// methods and path, and its handler.
 type request struct {
 	name     string
 	methods  []string
 	path     string
 	handler  handler
-	streamed streamedCall // of requests of nodes
+	streamed streamedCall // only for requests of nodes
 }
 
 type (
-	// A handler serves the requests that the metrics know by name.
+	// A handler serves one kind of request. The metrics call it name.
 	handler func(rt *Route, name string, w http.ResponseWriter, r *http.Request)
-	// A streamedCall serves a request that came on a stream, and returns a protobuf message.
+	// A streamedCall serves a request that came on a stream. Its first result is a
+	// protobuf message.
 	streamedCall func(ctx context.Context, rt *Route, encoded []byte) (any, *proto.Error)
 )

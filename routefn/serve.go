@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/failure"
 )
 
-// serve runs one use case and writes its answer or its error.
+// serve runs one use case and writes its answer or its error, in the format f.
 func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f body.Format, run func(context.Context) (any, error)) {
 	m := mannerOf(r)
 	answer, failed := rt.carryOut(r.Context(), useCase, m, run)
@@ -29,9 +29,9 @@ func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f
 	f.Answer(w, answer)
 }
 
-// carryOut runs one use case, if load shedding admits it. It counts the request, gives an
-// error its code, and turns a panic into failure.Panicked. If a check of the store is
-// due, it runs beside the use case.
+// carryOut runs one use case if load shedding admits it. It counts the request, gives
+// an error its code, and turns a panic into failure.Panicked. If a check of the store
+// is due, the check runs beside the use case.
 func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (answer any, failed *proto.Error) {
 	defer rt.check.Beside()()
 	start := time.Now()

@@ -18,9 +18,9 @@ var (
 	getOrPost = []string{http.MethodGet, http.MethodPost}
 )
 
-// table lists all requests. Their names are also those in the metrics. To add one, see
-// "Where things are" in doc.go. Its class is Normal unless classOf in admit.go names
-// another one.
+// table lists all requests. The metrics use the same names. "Where things are" in
+// doc.go says how to add a request. The class of a request is Normal unless classOf in
+// admit.go names another one.
 func (rt *Route) table() []request {
 	u, g, n, c := rt.user, rt.group, rt.node, rt.compat
 	return []request{
@@ -64,7 +64,8 @@ func (rt *Route) table() []request {
 	}
 }
 
-// forCIM reports whether the request trusts a user id, which only open mode does.
+// forCIM reports whether the request is one of CIM's clients. Such a request believes
+// the user id that the caller claims, so only open mode serves it.
 func (q request) forCIM() bool { return strings.HasPrefix(q.name, "cim-") }
 
 // Handler serves every request that the mode allows, the health checks, and streams unless
@@ -80,8 +81,8 @@ func (rt *Route) Handler() http.Handler {
 	return mux
 }
 
-// ForClients serves what clients need, and the health checks without a reason. Serve
-// Internal at another address.
+// ForClients serves the requests of clients, and the health checks without their
+// reasons. It is for a route that serves Internal at another address.
 func (rt *Route) ForClients() http.Handler {
 	mux := rt.mount(slices.DeleteFunc(slices.Clone(rt.requests), func(q request) bool {
 		return q.internal() || q.forCIM() && rt.cfg.Auth != AuthOpen
@@ -90,7 +91,7 @@ func (rt *Route) ForClients() http.Handler {
 	return mux
 }
 
-// Internal serves what nodes and operators need: the calls of nodes, the members, and the
+// Internal serves nodes and operators: the requests of nodes, the members, and the
 // health checks.
 func (rt *Route) Internal() http.Handler {
 	mux := rt.mount(slices.DeleteFunc(slices.Clone(rt.requests), func(q request) bool { return !q.internal() }))
@@ -101,14 +102,17 @@ func (rt *Route) Internal() http.Handler {
 	return mux
 }
 
-// Only serves the named requests at their usual paths, and the health checks, for a
-// function of a cloud that has one or a few. Names are those in the metrics. Clients'
-// requests are register, login, logout, sessions, sessions-end, password, send, pull, ack, delivered, online, user,
-// members, schedule, scheduled and cancel. Those about groups are groups, group-create,
-// group-join, group-leave, group-add, group-remove and group-members. Those of nodes
-// are node-report, node-send, node-reconcile, node-pull, node-move, node-fire and
-// node-keys. In open mode, CIM's are cim-register, cim-login, cim-offline, cim-group,
-// cim-private, cim-online and cim-fetch.
+// Only serves the named requests at their usual paths, and the health checks. It is for
+// a function that serves one request or a few. The names are the names in the metrics.
+// An unknown name is an error.
+//
+// Clients have register, login, logout, sessions, sessions-end, password, send, pull,
+// ack, delivered, online, user, schedule, scheduled and cancel. For groups they have
+// groups, group-create, group-join, group-leave, group-add, group-remove and
+// group-members. Nodes and operators have members, node-report, node-send,
+// node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in
+// open mode only, cim-register, cim-login, cim-offline, cim-group, cim-private,
+// cim-online and cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]request, 0, len(names))
 	for _, name := range names {
@@ -126,7 +130,7 @@ func (rt *Route) Only(names ...string) (http.Handler, error) {
 	return mux, nil
 }
 
-// internal reports whether only nodes and operators make the request.
+// internal reports whether only nodes and operators send the request.
 func (q request) internal() bool {
 	return q.path == proto.PathMembers || strings.HasPrefix(q.path, "/node/")
 }
