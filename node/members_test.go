@@ -48,6 +48,7 @@ func TestNothingFallsBetweenTheLeaseAndTheAnswer(t *testing.T) {
 		if f := p.next(t); f.Cmd != proto.Command_LOGIN_ANSWER || len(f.Newest) != 1 || f.Newest[0].Number != 3 {
 			t.Fatalf("login was answered with %v", f)
 		}
+		synctest.Wait() // the answer is written before the session is open
 		c.pushes(items[2])
 		gets(t, p, "3")
 	})
