@@ -8,36 +8,37 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keysKept is how many keys wait for the next acknowledgement. If there are more,
-// the oldest is dropped. Its sender gets no mark, and may look it up (WasDelivered).
+// keysKept is how many keys wait for the next acknowledgement. If there are more, the
+// oldest key is dropped. Then the sender of that message gets no delivery mark, and may
+// ask by WasDelivered.
 const keysKept = 10 * proto.MaxShown
 
 // acks has the positions that were shown and are not acknowledged yet. The client's mu
 // guards it.
 type acks struct {
 	shown map[int64]proto.Position // by log
-	keys  []string                 // of messages whose senders want to know
+	keys  []string                 // of messages whose senders want a delivery mark
 	dirty bool
-	told  time.Time // the latest frame
+	told  time.Time // time of the latest frame
 }
 
-// show records that the message at the position was shown. It reports whether that is
-// the first one since the latest acknowledgement.
+// show records that the message at the position was shown. It reports whether this
+// message is the first since the latest acknowledgement.
 func (a *acks) show(at proto.Position) (first bool) {
 	a.shown[at.Log] = at
 	first, a.dirty = !a.dirty, true
 	return first
 }
 
-// confirm queues the key of a message that was just shown, for the delivery mark to its
-// sender.
+// confirm queues the key of a message that was just shown. From the key, the sender
+// gets its delivery mark.
 func (a *acks) confirm(key string) {
 	a.keys = append(a.keys, key)
 	a.keys = a.keys[max(0, len(a.keys)-keysKept):]
 }
 
-// again makes everything be acknowledged once more, for a node that may not have the
-// earlier acknowledgements.
+// again makes the next frame acknowledge all logs once more, because a new node may not
+// have the earlier acknowledgements.
 func (a *acks) again() { a.dirty = len(a.shown) > 0 }
 
 func (a *acks) due() (time.Time, bool) {
@@ -59,8 +60,8 @@ func (a *acks) takeAt(now time.Time) *proto.Frame {
 	return f
 }
 
-// take returns a frame that acknowledges what was shown, or nil if that was
-// acknowledged. Keys for which it has no room are left for the next frame.
+// take returns a frame that acknowledges all that was shown, or nil if nothing is new.
+// Keys for which the frame has no room are left for the next one.
 func (a *acks) take() *proto.Frame {
 	if !a.dirty {
 		return nil

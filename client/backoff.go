@@ -14,27 +14,27 @@ import (
 const (
 	shortestDelay = 500 * time.Millisecond
 	longestDelay  = 30 * time.Second
-	// atOnce is how often in a row a client retries without a pause after a refusal
-	// that asks for that. A node that refuses all clients at once must not be flooded
-	// with retries.
+	// atOnce is how often in a row a client retries without a pause, if the refusals
+	// allow that. There is a limit because a node that refuses all clients at once must
+	// not be flooded with retries.
 	atOnce = 2
-	// settled is how long a connection must have lived for its end to count as the
-	// first of a row.
+	// settled is the least age of a connection at its end for the client to count
+	// failures from zero again.
 	settled = 5 * time.Second
 
 	avoidFor = 30 * time.Second
-	avoidMax = 16 // as many as a login may have
+	avoidMax = 16 // a login may name this many
 )
 
-// nextDelay returns the pause before try n, from 0, of a row of failures.
+// nextDelay returns the pause after n failures in a row, not counting the latest one.
 func nextDelay(n int) time.Duration {
 	return retry.Delay(n, shortestDelay, longestDelay, rand.Float64())
 }
 
-// retryDelay returns the pause after err, when n tries in a row have failed before.
-// It returns false if the client must not retry. If a route named a delay, the
-// pause is that long or up to a second longer. Many clients get the same number of
-// whole seconds, and this spreads them.
+// retryDelay returns the pause after err, if n tries in a row had failed before it. It
+// returns false if the client must not retry. If a route named a delay, the pause is
+// that delay plus up to a second at random. That spreads the many clients that got the
+// same number of whole seconds.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {
@@ -53,9 +53,9 @@ func retryDelay(err error, n int) (time.Duration, bool) {
 	}
 }
 
-// retryOf returns what to do after err. A connection that broke without a reason is
-// tried again at once, at another node. A route that did not answer is tried later.
-// An address that is no route is not tried again.
+// retryOf returns what to do after err. After a connection that broke without a reason,
+// the client tries another node at once. It tries later if no route answered, and never
+// again if no address is a route.
 func retryOf(err error) proto.Retry {
 	var code *proto.Error
 	switch {
@@ -81,7 +81,7 @@ func nodeFailed(err error) bool {
 	}
 }
 
-// pause waits for d, or returns false when ctx ends.
+// pause waits for the duration d and returns true, or returns false when ctx ends.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -93,7 +93,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// fatalError is a trouble on this machine that a retry does not change.
+// fatalError is an error of this machine that a retry does not change, such as one of
+// the history.
 type fatalError struct{ err error }
 
 func (e *fatalError) Error() string { return e.err.Error() }

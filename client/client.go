@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrClosed is returned after Close or Logout, unless the client had stopped before for
-// another reason.
+// ErrClosed is returned after Close or Logout. If the client had stopped for another
+// reason before, that reason is returned instead.
 var ErrClosed = errors.New("the client is closed")
 
 // Client is one account on one device, connected. Its methods may be called
@@ -20,7 +20,7 @@ type Client struct {
 	cfg     Config
 	account account
 	cancel  context.CancelFunc
-	slots   chan struct{} // one taken by each message in the outbox
+	slots   chan struct{} // each message in the outbox takes one
 	wake    chan struct{} // of size 1: there may be something to write
 	pull    chan struct{} // of size 1: there may be something to read from the route
 	ready   chan struct{} // closed at the first live connection
@@ -29,10 +29,10 @@ type Client struct {
 
 	// Owned by the goroutine that keeps the connection.
 	avoid   avoidList
-	since   time.Time // of the present connection, or the latest
+	since   time.Time // when the present or latest connection began
 	refused int       // how many logins in a row were asked to retry
 
-	delivering sync.Mutex // held from taking a delivery to having kept it
+	delivering sync.Mutex // held from reading the front of the queue until it is in the history
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -41,12 +41,12 @@ type Client struct {
 	err      error // why the client stopped; nil while it runs
 	closed   bool  // Close was called: nothing more goes to the history
 	events   []Event
-	happened bell // rung for every event
-	arrived  bell // rung for every delivery
+	happened bell // rings for every event
+	arrived  bell // rings for every delivery
 	in       inbox
 	out      outbox
 	acks     acks
-	marks    []mark // the latest ones that were reported
+	marks    []mark // the latest delivery marks that were reported
 }
 
 // Self returns the account.
@@ -59,8 +59,8 @@ func (c *Client) Self() User {
 // Device returns the device's name.
 func (c *Client) Device() string { return c.cfg.Device }
 
-// Token returns the route's latest token of this device. For some days, Connect needs
-// no password with it. Protect it like a password.
+// Token returns the latest token that a route gave this device. For some days, Connect
+// accepts it in place of a password. Protect it like a password.
 func (c *Client) Token() string { return c.account.routes.bearer() }
 
 // Err returns why the client stopped, or nil while it runs.
@@ -78,9 +78,8 @@ func (c *Client) State() State {
 }
 
 // Event returns the next event, oldest first. It blocks until there is one. After
-// Stopped it returns the reason as an error. If nobody reads them, the latest 64
-// events are kept, and the latest 1,024 of Delivered. Each event goes to one
-// caller.
+// Stopped it returns the reason as an error. Each event goes to one caller. While
+// nobody reads, it keeps the latest 1,024 Delivered and the latest 64 other events.
 func (c *Client) Event(ctx context.Context) (Event, error) {
 	for {
 		c.mu.Lock()
@@ -115,8 +114,8 @@ func (c *Client) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// tellLocked adds an event. If there are too many of its kind (marks or others),
-// the oldest is dropped.
+// tellLocked adds an event. Marks and other events have a limit each. If the event
+// exceeds its limit, tellLocked drops the oldest mark, or the oldest other event.
 func (c *Client) tellLocked(e Event) {
 	most, same := eventsKept, func(other Event) bool { return !isMark(other) }
 	if isMark(e) {
@@ -136,8 +135,8 @@ func (c *Client) tellLocked(e Event) {
 	c.happened.ring()
 }
 
-// stop makes err the reason why the client ends, unless there is a reason already,
-// and ends all goroutines.
+// stop ends all goroutines. err becomes the reason why the client stopped, unless there
+// is a reason already.
 func (c *Client) stop(err error) {
 	c.mu.Lock()
 	if c.err == nil {

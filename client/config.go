@@ -21,8 +21,8 @@ import (
 type Transport int
 
 const (
-	TCP       Transport = iota // length-delimited frames; where a node is behind a proxy for WebSockets, as WebSocket
-	WebSocket                  // one frame a binary message, for networks that let only HTTP pass
+	TCP       Transport = iota // length-delimited frames; WebSocket is used all the same if the node is behind a proxy for it
+	WebSocket                  // one frame per binary message, for networks that let only HTTP pass
 )
 
 // Config names the account and the routes. It needs Routes and one of Name, User and
@@ -34,28 +34,30 @@ type Config struct {
 	// route in open mode creates the account again if its store has lost it.
 	Name     string
 	User     int64
-	Password string // where the route wants one
-	Token    string // of an earlier login (see Client.Token): tried before the password
+	Password string // needed if the route checks passwords
+	Token    string // from an earlier login (see Client.Token); it is tried before the password
 
-	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go".
-	// A device has one live connection. A second one displaces the first.
+	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go". A
+	// device has one live connection.
 	Device string
-	// Repeat is proto.RepeatReplace, proto.RepeatReject, or empty for the route's
-	// default.
+	// Repeat decides what a login does while this device is connected.
+	// proto.RepeatReplace ends the older connection, and proto.RepeatReject refuses the
+	// login. Empty: the route's default.
 	Repeat string
 
 	Transport Transport
-	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. The server name is the node's.
-	// RootCAs are the authorities that certificates of routes and nodes may come from, for
-	// a cluster with an authority of its own. It does not count where HTTP or the RootCAs
-	// of TLS are set. nil: the system's.
+	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. If ServerName is empty, it is the host of the node's address.
+	// RootCAs has the authorities that may sign certificates of routes and nodes, for a
+	// cluster with an authority of its own. nil: the system's. If HTTP is set, calls to
+	// routes do not use RootCAs. If TLS.RootCAs is set, connections to nodes do not.
 	RootCAs *x509.CertPool
 	// History keeps the messages that were shown. If it is nil, messages after the
 	// device's acknowledged position are shown again in the next process.
 	History History
 
-	HTTP *http.Client // for routes; nil: http.DefaultClient. Needs no timeout of its own.
-	// Dial makes the connection to a node, without TLS; nil: TCP to its address.
+	HTTP *http.Client // calls the routes; nil: http.DefaultClient. It needs no timeout of its own.
+	// Dial makes the connection to a node, without TLS. nil: a TCP connection to the
+	// node's address.
 	Dial   func(ctx context.Context, node proto.Node) (net.Conn, error)
 	Logger *slog.Logger // nil: silent
 }
@@ -70,21 +72,21 @@ type History interface {
 	Append(at proto.Position, m *proto.Message) error
 	// Has reports whether a message with this key (proto.Key) was appended.
 	Has(key string) bool
-	// Positions returns positions of a log to resume from, the latest first and the
-	// earliest known last. It returns none for a log that was never read.
+	// Positions returns positions of a log from which reading can go on, the latest
+	// first and the earliest known last. It returns none for a log that was never read.
 	Positions(log int64) []proto.Position
 }
 
 const (
-	callTimeout      = 10 * time.Second // one request to one route
+	callTimeout      = 10 * time.Second // for one request to one route
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 15 * time.Second // for a frame of the node, which answers pings while it waits for a route
+	handshakeTimeout = 15 * time.Second // without any frame from the node, which answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
-	handshakeLongest = 75 * time.Second // a node with many logins to confirm gives up after a minute
-	writeTimeout     = 10 * time.Second // for at most writeChunk and a frame
+	handshakeLongest = 75 * time.Second // for the whole; a node with many logins to confirm gives up after a minute
+	writeTimeout     = 10 * time.Second // for one write, of at most writeChunk and one frame
 	pongTimeout      = 5 * time.Second
 	leaveTimeout     = time.Second // for the last acknowledgement at Close
-	handoverTimeout  = time.Second // for answers of the node that is left
+	handoverTimeout  = time.Second // for the old node's last answers
 	ackInterval      = 5 * time.Second
 	confirmInterval  = 100 * time.Millisecond // between acknowledgements that senders wait for
 	defaultPing      = 10 * time.Second
@@ -117,7 +119,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// trust puts RootCAs where connections to routes and nodes look for it.
+// trust copies RootCAs into HTTP and TLS, from which connections to routes and nodes
+// take it.
 func (c *Config) trust() {
 	if c.RootCAs == nil {
 		return

@@ -9,10 +9,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Connect logs in and blocks until the first connection is live. It retries while
-// that may help. It returns an error if ctx ends before that, or at once for a
-// reason that a retry cannot change; such an error wraps a *proto.Error. ctx bounds
-// only Connect itself.
+// Connect logs in and blocks until the first connection is live. It retries while that
+// may help. It returns an error if ctx ends first. If a retry cannot change a failure,
+// Connect returns it at once; it wraps a *proto.Error if a route or node refused. The
+// end of ctx does not end a Client that Connect has returned.
 func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -45,10 +45,10 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	return nil, fmt.Errorf("connect: %w", err)
 }
 
-// Close acknowledges what was shown, closes the connection and waits until
-// everything the client started has ended, some seconds at most. Sends that wait
-// return an error. The caller must close the history, after this. Closing twice is
-// fine. The error is always nil.
+// Close acknowledges all that was shown, closes the connection, and waits until all
+// goroutines of the client have ended, some seconds at most. Sends that wait return an
+// error. After Close has returned, nothing is written to the history, and the caller
+// must close it. Closing twice is fine. The error is always nil.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -60,8 +60,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Logout ends the device's session and makes its token void. Then it closes the client,
-// even if no route could be reached.
+// Logout ends the device's session and makes its token void. Then it closes the client.
+// If no route could be reached, it closes the client all the same and returns the
+// error.
 func (c *Client) Logout(ctx context.Context) error {
 	var out proto.LogoutAnswer
 	err := c.account.routes.call(ctx, http.MethodPost, proto.PathLogout, proto.LogoutRequest{}, &out)

@@ -12,13 +12,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// DeliveryState is whether a message was shown to its receiver.
+// DeliveryState says whether a message was shown to its receiver.
 type DeliveryState = proto.DeliveredAnswer
 
-// WasDelivered reports whether a device of the receiver (to) has shown the private
-// message with this id, which this account sent. It works with and without
-// Outgoing.Confirm. The result is unknown if the message is not among the latest 1,000
-// of the receiver's log.
+// WasDelivered reports whether a device of the user to has shown the private message
+// id, which this account sent to that user. It works with and without Outgoing.Confirm.
+// The result is unknown if the message is not among the latest 1,000 of the receiver's
+// log.
 func (c *Client) WasDelivered(ctx context.Context, to int64, id string) (DeliveryState, error) {
 	return c.account.wasDelivered(ctx, to, id)
 }
@@ -37,8 +37,8 @@ func (a *account) wasDelivered(ctx context.Context, to int64, id string) (Delive
 	return state, nil
 }
 
-// delivered reports a mark to the application, unless it did so before. Several devices
-// of the receiver may send one.
+// delivered reports a delivery mark to the application, unless it did so before. A
+// message can have several marks, one from each device of the receiver.
 func (c *Client) delivered(f *proto.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,7 +6,8 @@
 // or a route that is away. It stops only for reasons that a retry cannot change:
 // another connection of the same device took over, the device was logged out, the
 // password is wrong. A Sender holds no connection and sends over HTTP, for functions
-// and scripts.
+// and scripts. A server of an application is a user like any other, mostly with a
+// Sender: there is no API for servers.
 //
 // # Where is what
 //
@@ -20,25 +21,25 @@
 //	a log is followed                    follow.go, with proto/order
 //	a gap is read                        pull.go
 //	a message is kept and shown          receive.go, deliver; package history
+//	a repeated message is dropped        receive.go, deliver, which asks History.Has
 //	an acknowledgement                   acks.go
 //	calls to routes                      route.go
 //
 // # Receiving
 //
 // Receive, or the iterator Messages, returns messages in the order of each log:
-// the user's inbox, and one log for each group. A message is returned only after
-// it was written, with its position, to the History, and one that the history has
-// is not returned again. A gap is read from the route. Between two logs there is
-// no order.
+// the user's inbox, and one log for each group. A message is returned only after it was
+// written, with its position, to the History. A message that the History has already is
+// not returned again. A gap is read from the route. Between two logs there is no order.
 //
 // This client's own messages are written to the history at their places and are not
-// returned. Messages that the same user sends from other devices are returned, with the
-// own user as From. So are those that an earlier process of this device sent and had no
-// time to write to the history.
+// returned. Messages that the same user sends from other devices are returned, with
+// that user as From. So are messages that an earlier process of this device sent, if it
+// ended before it wrote them to the history.
 //
-// While an application does not receive, 1,024 messages wait in memory and the rest in
-// their logs. Each message that it sends meanwhile costs its id; a program that never
-// receives should be a Sender.
+// While an application does not receive, 1,024 messages wait in memory, and the others
+// stay in their logs. For each message that it sends meanwhile, the client keeps the id
+// in memory. So a program that never receives should use a Sender.
 //
 // Joinings and leavings of a group stand in its log and are received as messages
 // without a text: see Message.Kind. A user is shown the messages of a group that were
@@ -46,30 +47,29 @@
 //
 // # Sending
 //
-// Send returns when the message is stored in every log to which it belongs. It is sent
-// again, with the same id, until a route accepts or refuses it. The id makes a
-// repetition harmless. Another message with an id that its user has used before is
-// refused with proto.IDReused. Only reuse within five minutes is noticed. Messages that
-// one goroutine sends stand in their logs in that order. Enqueue does not wait for the
-// answer, so more than one message can be in flight.
+// Send returns when the message is stored in every log to which it belongs. The message
+// is sent again, with the same id, until a route accepts or refuses it. The id makes a
+// repetition harmless. If a user sends another message with an id that it has used
+// within the last five minutes, that message is refused with proto.IDReused. Messages
+// that one goroutine sends stand in their logs in that order. Enqueue does not wait for
+// the answer, so more than one message can be in flight.
 //
-// With Outgoing.Confirm set, the event Delivered reports when a private message was
-// shown to its receiver, if this client is connected then. WasDelivered returns it at
-// any time. A client that shows such a message acknowledges it at once.
+// With Outgoing.Confirm set, the event Delivered comes when a private message was shown
+// to its receiver, if this client is connected then. WasDelivered answers at any time
+// whether it was shown. A client that shows such a message acknowledges it at once.
 //
 // ScheduleAt and ScheduleAfter leave a message with the servers, which send it when
 // it is due. Until then CancelScheduled takes it back.
 //
 // # Goroutines
 //
-// A Client always has two: one keeps the connection, and one reads gaps. While it is
-// connected, a third reads the connection. A move to another node has two more until
-// it is done. All of them end when the client stops by itself. Close waits for them. A
-// Sender has none.
+// A Client always has two goroutines: one keeps the connection, and one reads gaps.
+// While it is connected, a third reads from the connection. A move to another node
+// needs two more until it is done. All of them end when the client stops by itself.
+// Close waits for them. A Sender has none.
 //
 // # Locks
 //
-// Client.delivering is held while a message goes to the history, with Client.mu
-// taken and released inside, and never the other way round. Under Client.mu nothing
-// blocks.
+// Client.delivering is held while a message goes to the history. Client.mu is taken and
+// released under it, never the other way round. Under Client.mu nothing blocks.
 package client

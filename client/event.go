@@ -17,26 +17,26 @@ type Event interface {
 // Connected reports that the client has a live connection.
 type Connected struct {
 	Node  proto.Node
-	Moved bool // a node that is leaving handed the connection over to this one
+	Moved bool // the previous node, which is leaving, handed the connection over to this one
 }
 
 // Disconnected reports that a connection was lost, or that a try to make one failed.
 type Disconnected struct {
-	Node    proto.Node // that was lost or not reached; zero: the route chose none
+	Node    proto.Node // the node that was lost or not reached; zero: the route chose none
 	Err     error
 	RetryIn time.Duration // until the next try
 }
 
-// Trimmed reports that messages were removed from a log before this client could read
-// them, because the log keeps messages for a limited time.
+// Trimmed reports that this client missed messages of a log. The log keeps messages for
+// a limited time, and the client came too late.
 type Trimmed struct {
 	Log      int64 // proto.Inbox or a group
-	From, To int64 // their numbers, both included
+	From, To int64 // the first and last number that is missing
 }
 
 // Stopped is the last event. The client does not connect again.
 type Stopped struct {
-	Err error // ErrClosed after Close or Logout, else an error that a retry cannot change
+	Err error // ErrClosed after Close or Logout, otherwise an error that a retry cannot change
 }
 
 func (Connected) event()    {}
@@ -65,15 +65,16 @@ func (e Trimmed) String() string {
 
 func (e Stopped) String() string { return fmt.Sprintf("stopped: %v", e.Err) }
 
-// Delivered reports that the first device of the receiver has shown a message with
-// Outgoing.Confirm. It comes to the sender's connected devices only. It may be lost,
-// and may come before Send returns: see WasDelivered.
+// Delivered reports that a message with Outgoing.Confirm was shown on a device of its
+// receiver, the first one that did so. Only connected devices of the sender get the
+// event. It may come before Send returns. It may also be lost: then ask by
+// WasDelivered.
 //
-// The user To sent this mark, and may have made up the ID. So it concerns one of
-// your messages only if you sent that ID to this user.
+// Check ID before you rely on the event: the receiver To sent it and may have made up
+// the ID. It concerns one of your messages only if you sent that ID to this user.
 type Delivered struct {
-	ID   string // of the message
-	To   int64  // who was shown it
+	ID   string // the message's id
+	To   int64  // the receiver
 	Time time.Time
 }
 
@@ -83,17 +84,17 @@ func (e Delivered) String() string { return fmt.Sprintf("message %s was shown to
 
 // State is the state of the client at one moment.
 type State struct {
-	Node    proto.Node // the connection's; zero while there is none
-	Err     error      // why there is none, or why the client stopped
-	Stopped bool       // it does not come back
+	Node    proto.Node // the connected node; zero while there is no connection
+	Err     error      // why there is no connection, or why the client stopped
+	Stopped bool       // the client does not connect again
 }
 
 // Connected reports whether there is a live connection.
 func (s State) Connected() bool { return s.Node != proto.Node{} }
 
 const (
-	eventsKept = 64   // events that wait to be read, beside Delivered; then the oldest is dropped
-	marksKept  = 1024 // the same of Delivered; as many are recognised when they are repeated
+	eventsKept = 64   // how many events wait to be read, not counting Delivered
+	marksKept  = 1024 // how many Delivered wait to be read, and how many are recognised when they are repeated
 )
 
 func isMark(e Event) bool {
@@ -101,13 +102,13 @@ func isMark(e Event) bool {
 	return ok
 }
 
-// mark names a delivery.
+// mark identifies a delivery mark: the receiver has shown the message with this id.
 type mark struct {
 	id string
 	to int64
 }
 
-// bell wakes all who wait. A mutex guards it.
+// bell wakes all goroutines that wait for it. The client's mu guards it.
 type bell struct{ ch chan struct{} }
 
 // wait returns a channel that the next ring closes.

@@ -8,8 +8,9 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// learn takes the ends of logs from a node. It starts to follow each log that it does
-// not follow yet, from the history's position, or else from the cursor.
+// learn handles newest, the ends of logs that a node has reported. It starts to follow
+// each log that is not followed yet, from the history's position. A log that the
+// history does not have is followed from its cursor.
 func (c *Client) learn(newest, cursors []proto.Position) {
 	for _, end := range newest {
 		i := slices.IndexFunc(cursors, func(p proto.Position) bool { return p.Log == end.Log })
@@ -23,9 +24,9 @@ func (c *Client) learn(newest, cursors []proto.Position) {
 	poke(c.pull)
 }
 
-// finish reads groups that the user has left. Such a group is missing from the
-// login answer, although this device follows it or has a cursor in it. It is read to
-// its end, because the user may read the entries before the leaving.
+// finish marks groups that the user has left for reading. Such a group is missing from
+// newest, the ends in the login answer, although this device follows it or has a cursor
+// in it. It is read to the leaving, because the user may read all entries before that.
 func (c *Client) finish(newest, cursors []proto.Position) {
 	named := make(map[int64]bool, len(newest))
 	for _, end := range newest {
@@ -54,10 +55,10 @@ func (c *Client) observe(end proto.Position) {
 	}
 }
 
-// take handles a message that was pushed.
+// take handles a pushed message.
 func (c *Client) take(m *proto.Message) {
 	before := proto.Position{Log: m.At.Log, Epoch: m.At.Epoch, Number: m.At.Number - 1, Key: m.Prev}
-	if c.ownJoining(m) { // there is nothing for this user before it
+	if c.ownJoining(m) { // the user may read nothing before their joining
 		c.follow(m.At.Log, before, before)
 	}
 	c.follow(m.At.Log, proto.Position{}, before)
@@ -66,10 +67,11 @@ func (c *Client) take(m *proto.Message) {
 	c.pushLocked(m)
 }
 
-// follow starts to follow a log, unless it is followed already. It starts at the end of
-// the history, or else at the device's acknowledged position. A log that was never read
-// is read from its oldest message. A group's log is read from the user's joining,
-// because the route returns nothing before that. The log of everyone begins at end.
+// follow starts to follow a log, unless it is followed already. It starts after the
+// last position in the history. If the history has none, it starts after cursor, the
+// device's acknowledged position. If there is no cursor either, it starts at the log's
+// oldest message that the route returns, which in a group is the user's joining. But
+// the log of everyone then starts after the position end.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]
@@ -85,7 +87,7 @@ func (c *Client) follow(log int64, cursor, end proto.Position) {
 	}
 	start := order.Start(places(kept), cursor.Place(), end.Place(), log == proto.Everyone)
 	c.in.logs[log] = &followed{Follower: order.New[delivery](start...)}
-	if len(kept) == 0 && len(start) > 0 { // the next process goes on from here
+	if len(kept) == 0 && len(start) > 0 { // so that the next process starts here, too
 		c.queueLocked(append(c.in.queue, delivery{at: proto.At(log, start[0])}))
 	}
 }
@@ -99,10 +101,10 @@ func (c *Client) ownJoining(m *proto.Message) bool {
 func (c *Client) pushLocked(m *proto.Message) {
 	f, ok := c.in.logs[m.At.Log]
 	if !ok {
-		return // the answer to a send into a log that the node has not reported yet
+		return // m answers a send into a log that the node has not reported yet
 	}
 	if c.in.room() == 0 {
-		f.Doubt() // read it when there is room
+		f.Doubt() // the log is read when there is room
 		return
 	}
 	c.queueLocked(f.Push(c.in.queue, c.entryLocked(m)))
@@ -111,12 +113,13 @@ func (c *Client) pushLocked(m *proto.Message) {
 	}
 }
 
-// ownLocked reports whether this client sent the message, so that it is not shown.
+// ownLocked reports whether this client sent the message. If so, it is not shown.
 func (c *Client) ownLocked(m proto.Message) bool {
 	return m.From == c.self.User && c.in.sent[m.ID]
 }
 
-// queueLocked replaces the queue by longer, which has the queue's entries first.
+// queueLocked replaces the queue by the list longer, which begins with the queue's
+// entries.
 func (c *Client) queueLocked(longer []delivery) {
 	if len(longer) > len(c.in.queue) {
 		c.in.queue = longer
@@ -134,8 +137,8 @@ func (c *Client) entryLocked(m *proto.Message) order.Entry[delivery] {
 	return order.Entry[delivery]{At: d.at.Place(), Prev: m.Prev, Size: len(m.Text), Item: d}
 }
 
-// entriesLocked returns a page's messages, and after them the last entry that the route
-// read.
+// entriesLocked returns a page's messages, and then an entry without a message at the
+// position Through, up to which the route has read.
 func (c *Client) entriesLocked(page *proto.PulledMessages) []order.Entry[delivery] {
 	list := make([]order.Entry[delivery], 0, len(page.Messages)+1)
 	for i := range page.Messages {

@@ -16,17 +16,18 @@ import (
 // Group is a group that the user belongs to.
 type Group = proto.Group
 
-// CreatedGroup is a new group, and the invited users who are not members of it.
+// CreatedGroup is a new group. It names the invited users who could not be made
+// members.
 type CreatedGroup = proto.CreatedGroup
 
 // MembersPage is one page of a group's members, by ascending id.
 type MembersPage = proto.GroupMembersAnswer
 
-// CreateGroup makes a group of the user and of at most proto.MaxInvited members, who
-// belong to it at once. The name may be empty and need not be unique. CreateGroup
-// blocks until a route answers. It repeats the request under the same id, so one call
-// makes at most one group. If ctx ends first, the group may exist all the same, and
-// Groups lists it.
+// CreateGroup makes a group. The user and members, at most proto.MaxInvited other
+// users, belong to it at once. The name may be empty and need not be unique.
+// CreateGroup blocks until a route answers. It repeats the request under the same id,
+// so one call makes at most one group. If ctx ends first, the group may exist all the
+// same, and Groups lists it.
 func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64) (CreatedGroup, error) {
 	in := proto.CreateGroup{ID: rand.Text(), Name: name, Members: members}
 	for row := 0; ; row++ {
@@ -43,10 +44,10 @@ func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64)
 }
 
 // JoinGroup makes the user a member of a group. Every user who knows its id may join,
-// unless they were removed from it. The client then receives the later messages,
-// beginning with the joining itself, a Message of the kind proto.Kind_JOIN. Joining
-// again changes nothing. The error has the code proto.UnknownGroup if there is no such
-// group, or proto.Removed if the user was removed.
+// unless they were removed from it. The first message that the client then receives
+// from the group is the joining itself, of the kind proto.Kind_JOIN. Joining again
+// changes nothing. The error has the code proto.UnknownGroup if there is no such group,
+// or proto.Removed if the user was removed.
 func (c *Client) JoinGroup(ctx context.Context, group int64) error {
 	var out proto.JoinedGroup
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupJoin, proto.JoinGroup{Group: group}, &out); err != nil {
@@ -66,8 +67,8 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group that this one made, even after
-// they were removed. Adding again changes nothing. The error has the code
+// AddMember makes another user a member of a group that this user made, even after that
+// member was removed. Adding again changes nothing. The error has the code
 // proto.NotCreator if somebody else made the group.
 func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	var out proto.AddedMember
@@ -77,10 +78,10 @@ func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	return nil
 }
 
-// RemoveMember ends the membership of another user in a group that this one made,
-// as if they had left it. They cannot join again unless they are added. All members
-// see it as a Message of the kind proto.Kind_LEAVE with By set. It is the last one
-// that the removed user sees. Removing again changes nothing. The error has the
+// RemoveMember ends the membership of another user in a group that this user made. The
+// removed user can only be added again, and cannot join. All members receive the
+// removal as a Message of the kind proto.Kind_LEAVE with By set. It is the last message
+// that the removed user receives. Removing again changes nothing. The error has the
 // code proto.NotCreator if somebody else made the group.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
@@ -100,8 +101,8 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	return out.Groups, nil
 }
 
-// GroupMembers returns a group's members by ascending id. It reads a page at a time
-// from the route, as the members are taken. An error ends the iteration. It has the
+// GroupMembers returns a group's members by ascending id. It reads a page from the
+// route when the iteration gets there. An error ends the iteration. The error has the
 // code proto.NotMember if the caller is no member.
 func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
@@ -110,8 +111,8 @@ func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, 
 	})
 }
 
-// GroupMembersPage returns at most limit members of a group with ids above after.
-// A limit of zero is the route's choice.
+// GroupMembersPage returns at most limit members of a group, those with ids above the
+// id after. If limit is zero, the route chooses one.
 func (c *Client) GroupMembersPage(ctx context.Context, group, after int64, limit int) (MembersPage, error) {
 	q := url.Values{"group": {strconv.FormatInt(group, 10)}}
 	if after > 0 {

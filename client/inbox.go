@@ -24,18 +24,18 @@ func (in *inbox) room() int { return max(0, queueMax-len(in.queue)) }
 // delivery is an entry of a log on its way to the application.
 type delivery struct {
 	at      proto.Position
-	message *proto.Message // nil: nothing to show there, only the position moves
+	message *proto.Message // nil: there is nothing to show, and only the position is kept
 	own     bool           // sent by this client: kept, not shown
 }
 
 // followed is a log that the client follows. The client's mu guards it.
 type followed struct {
 	*order.Follower[delivery]
-	since time.Time // when it began to lack something, or was last read; zero: it lacks nothing
+	since time.Time // when the log began to lack entries, from which due counts; zero: it lacks none, or due starts anew
 }
 
-// due returns when to read the log next, and the zero time for at once. It returns
-// false if there is no need.
+// due returns when to read the log next; the zero time means at once. It returns false
+// if the log lacks nothing.
 func (f *followed) due(now time.Time) (at time.Time, ok bool) {
 	ms, ok := f.Due()
 	switch {
@@ -54,7 +54,7 @@ func (f *followed) due(now time.Time) (at time.Time, ok bool) {
 // that was received.
 func (f *followed) behind() int64 { return f.Furthest().Number - f.Last().Number }
 
-// places returns positions of one log, without it.
+// places converts positions of one log to places, which do not name the log.
 func places(positions []proto.Position) []order.Place {
 	list := make([]order.Place, len(positions))
 	for i, p := range positions {

@@ -16,20 +16,20 @@ type link struct {
 	wire     wire
 	ping     time.Duration
 	start    time.Time
-	redirect chan *proto.Frame // of size 1: the node to which a redirect leads
+	redirect chan *proto.Frame // of size 1: a redirect from the node
 	dead     chan struct{}     // closed when the reader has ended
 
 	triedToMove bool // a hand-over failed; owned by serve
 
-	heard atomic.Int64 // latest frame, as time.Duration since start
+	heard atomic.Int64 // when the latest frame came, as a time.Duration since start
 
 	cause error // why the reader ended; read it after dead is closed
 }
 
 func (l *link) heardAt() time.Time { return l.start.Add(time.Duration(l.heard.Load())) }
 
-// enter connects to node, sends the ticket, and waits for the answer. It learns
-// from the answer where the logs end, and starts the reader.
+// enter connects to node, sends the ticket, and waits for the answer. The answer says
+// where the logs end, and enter starts to follow them. It also starts the reader.
 func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*link, error) {
 	w, err := c.cfg.dial(ctx, node)
 	if err != nil {
@@ -54,9 +54,9 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 	return l, nil
 }
 
-// handshake sends the ticket and returns the login answer. To end a read that waits
-// too long, close the wire. A node to which many clients came at once answers pings
-// until the client's turn comes.
+// handshake sends the ticket and returns the login answer. It closes the wire if ctx
+// ends, if the node sends nothing for handshakeTimeout, or after handshakeLongest. A
+// node to which many clients came at once answers pings until the client's turn comes.
 func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLongest)
 	defer cancel()
@@ -86,8 +86,9 @@ func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error)
 	}
 }
 
-// pingUntil pings every handshakePing until stop is called, which waits for its
-// end. If a write fails, the reading fails, too.
+// pingUntil sends a ping every handshakePing, in a goroutine that ends when stop is
+// called. stop waits for that end. It reports no failed write, because the read then
+// fails, too.
 func pingUntil(w wire) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -139,7 +140,7 @@ func (c *Client) handle(l *link, f *proto.Frame) error {
 	case proto.Command_REDIRECT:
 		select {
 		case l.redirect <- f:
-		default: // it is on its way already
+		default: // an earlier redirect is still to be handled
 		}
 	case proto.Command_KICK:
 		return proto.Err(proto.Code(f.Code), f.ReqMsg)
@@ -149,5 +150,5 @@ func (c *Client) handle(l *link, f *proto.Frame) error {
 			c.answered(f)
 		}
 	}
-	return nil // a ping's answer, or of a newer node: nothing to do
+	return nil // nothing to do: a ping's answer, or a frame that only newer clients know
 }

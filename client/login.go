@@ -13,9 +13,10 @@ import (
 // User is an account: its id and name.
 type User = proto.User
 
-// Register makes an account and returns it. Of cfg it reads Routes, Name,
-// Password, HTTP and RootCAs. An account that exists with the same password is returned;
-// with another password the error has the code proto.NameTaken.
+// Register makes an account and returns it. Of cfg it reads Routes, Name, Password,
+// HTTP and RootCAs. If there is an account of this name with the same password,
+// Register returns that. If its password is another one, the error has the code
+// proto.NameTaken.
 func Register(ctx context.Context, cfg Config) (User, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -30,15 +31,15 @@ func Register(ctx context.Context, cfg Config) (User, error) {
 	return User(a), nil
 }
 
-// account logs in and calls routes as the user who is logged in.
+// account logs in, and calls routes with the token of the login.
 type account struct {
 	cfg    Config
 	routes *routes
 }
 
-// login gets a node and a ticket from a route. It uses the token while the route
-// accepts it, and then the password. It keeps the new token. refused is how often in a
-// row the route asked the client to retry.
+// login gets a node and a ticket from a route. If there is a token, it uses that. If
+// the route refuses the token, it uses the password. It keeps the new token. refused is
+// how often in a row the route asked the client to retry.
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	in := proto.LoginRequest{Token: a.routes.bearer(), Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
 	if in.Token == "" {
@@ -59,19 +60,19 @@ func (a *account) login(ctx context.Context, avoid []string, refused int) (proto
 
 func (a *account) hasName() bool { return a.cfg.Name != "" || a.cfg.User != 0 }
 
-// call is callAs for a first try.
+// call is callAs with the zero manner.
 func (a *account) call(ctx context.Context, method, path string, in, out any) error {
 	return a.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// mostLogins is how often one call logs in because its token was refused.
+// mostLogins is how often callAs logs in, at most, because its token was refused.
 const mostLogins = 2
 
 // callAs calls a path that needs a token. If routes no longer accept the token, it logs
 // in for another one. That is safe, because a login displaces no connection until its
-// ticket is used. Only the refusal of a login is final. If routes let the account in
-// and refuse the new token, they do not agree on their keys yet. Then the error has the
-// code Unavailable.
+// ticket is used. The code Unauthorized is returned only if the login was refused. If
+// routes let the account in but refuse the new token, they do not agree on their keys
+// yet. Then the error has the code Unavailable, so that the caller retries.
 func (a *account) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	for logins := 0; ; logins++ {
 		used := a.routes.bearer()
@@ -82,7 +83,7 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 		case logins == mostLogins:
 			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)
 		}
-		if now := a.routes.bearer(); now == used || now == "" { // it is empty while another call's login is under way
+		if now := a.routes.bearer(); now == used || now == "" { // the token is empty while another call's login is under way
 			if _, again := a.login(ctx, nil, 0); again != nil {
 				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // the error of the login decides whether to retry
 			}
@@ -90,10 +91,10 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 	}
 }
 
-// insist posts a request that may be repeated, until a route accepts or refuses it,
-// or ctx ends. If ctx ends, the error wraps ErrOutcomeUnknown. It also does so if the
-// last answer came from no route and an earlier try may have reached one. in returns
-// the body of each try.
+// insist posts a request again and again until a route accepts or refuses it, or ctx
+// ends. The function in returns the body of each try. If ctx ends, the error wraps
+// ErrOutcomeUnknown. The error also does so if the last answer came from no route and
+// an earlier try may have reached one.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

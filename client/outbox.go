@@ -7,9 +7,9 @@ import (
 
 const (
 	// window is how many messages may be unanswered on a connection. With a round trip
-	// of 10 ms, that allows 25,000 per second.
+	// of 10 ms, that allows 25,000 messages per second.
 	window = 256
-	// outboxMax is how many messages may be enqueued; then Enqueue blocks.
+	// outboxMax is how many messages the outbox holds. If it is full, Enqueue blocks.
 	outboxMax = 1024
 	// longestHold bounds the pause after a refusal. It can be short, because the node
 	// has tried for seconds before it refuses.
@@ -20,17 +20,17 @@ const (
 // which they were enqueued and are written. The client's mu guards it.
 type outbox struct {
 	list   []*Pending
-	flying int       // of list, those written to the present connection and unanswered
-	held   bool      // one was refused for now, so nothing is written until all are answered
-	retry  time.Time // while held, the time of the next write
-	row    int       // refusals for now, in a row
+	flying int       // how many of list are written to the present connection and unanswered
+	held   bool      // a message was refused for now, so nothing is written until all are answered
+	retry  time.Time // the earliest time of the next write, while held is set
+	row    int       // how many times in a row messages were refused for now
 }
 
 // add puts p behind all others. If p repeats a message that was given up and has no
-// answer yet, it takes that message's place and waits for the answer. It is not written
-// again on this connection. A node that refuses messages takes a repetition as a sign
-// that the sender knows of the refusal. So it would accept later messages before the
-// refused ones.
+// answer yet, it takes that message's place and waits for the answer. p is not written
+// again on this connection, for the sake of the order. A node that refuses messages
+// concludes from a repetition that the sender knows of the refusal. So it would accept
+// later messages before the refused ones.
 func (o *outbox) add(p *Pending) {
 	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
 	if i < 0 {
@@ -42,8 +42,9 @@ func (o *outbox) add(p *Pending) {
 }
 
 // next returns the messages to write now, in order. After a refusal the first one is
-// marked as Heard, which means that the client has read all answers. The node accepts
-// no message before that one. Refused messages go first, unless they were given up.
+// marked as Heard, which means that the client has read all answers. Until that message
+// comes, the node refuses all. Refused messages go before later ones, unless they were
+// given up.
 func (o *outbox) next(now time.Time) []*Pending {
 	heard := o.held
 	if o.held && (o.flying > 0 || now.Before(o.retry)) {
@@ -65,8 +66,8 @@ func (o *outbox) next(now time.Time) []*Pending {
 	return out
 }
 
-// due returns the time from which next may have something to send. It returns false
-// if only an event can change that.
+// due returns the time from which next may have messages to write. It returns false if
+// that depends on an event and not on time.
 func (o *outbox) due() (time.Time, bool) {
 	return o.retry, o.held && o.flying == 0 && len(o.list) > 0
 }
@@ -93,9 +94,9 @@ func (o *outbox) remove(p *Pending) {
 	o.row = 0
 }
 
-// refuse keeps a message that was refused for now, unless its sender has given it up.
-// The messages after it wait for it. Later ones wait until all answers have come. So a
-// sender's order is kept.
+// refuse keeps p, which was refused for now, to be written again, unless its sender has
+// given it up. Nothing is written until all messages in flight are answered. The next
+// write then begins with the first refused message, so the order is kept.
 func (o *outbox) refuse(p *Pending, err error, now time.Time) {
 	p.flying = false
 	o.flying--

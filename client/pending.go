@@ -12,26 +12,26 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// ErrOutcomeUnknown is in the error of a send that ended before a route had
-// answered whether the message is stored. The client does not send it again by
-// itself. It is safe to send it again with the same id. If it was accepted, Receive
-// returns its copy with the own user as From. If the client read that copy before it
-// gave up the send, it is in the history already.
+// ErrOutcomeUnknown is in the error of a send that ended before a route answered, so
+// the message may be stored or not. The client does not send it again by itself. The
+// caller may send it again with the same id. If the message was stored, Receive returns
+// the user's own copy, with that user as From. If the client read that copy before the
+// send ended, the copy is in the history and is not returned.
 var ErrOutcomeUnknown = errors.New("whether the message was accepted is not known")
 
-// Receipt confirms that a message is stored. It has its id, its time, and the position
-// of the sender's own copy.
+// Receipt confirms that a message is stored. It has the message's id, its time, and the
+// position of the sender's own copy.
 type Receipt = proto.SendReceipt
 
 // Outgoing is a message to send: to a user or to a group, not both.
 type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. Another message's is refused with proto.IDReused
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. An id that another message had is refused with proto.IDReused
 	To    int64
-	Group int64 // proto.Everyone or another
+	Group int64 // proto.Everyone or a group's id
 	Text  string
 
-	// Confirm requests an event Delivered when a private message was shown to its
-	// receiver. A message to oneself is never confirmed.
+	// Confirm requests the event Delivered, which comes when the receiver of a private
+	// message was shown it. A message to oneself is never confirmed.
 	Confirm bool
 }
 
@@ -68,10 +68,10 @@ type Pending struct {
 	client *Client
 
 	// Guarded by Client.mu.
-	written   bool // to any connection; a later write is a repetition
-	flying    bool // written to the present connection, not answered
-	heard     bool // and to be marked as Heard: all answers before it were read
-	abandoned bool // its sender has given it up: not written again
+	written   bool // once at least, to any connection; a later write is a repetition
+	flying    bool // written to the present connection and not answered
+	heard     bool // the frame is marked as Heard: the client has read all answers
+	abandoned bool // its sender has given it up, so it is not written again
 
 	done    chan struct{} // closed when receipt and err are set
 	receipt Receipt
@@ -81,8 +81,8 @@ type Pending struct {
 // ID returns the message's id.
 func (p *Pending) ID() string { return p.out.ID }
 
-// frameLocked returns the frame to write. From the second time on it is marked as a
-// repetition.
+// frameLocked returns the frame to write. From its second call on, the frame is marked
+// as a repetition.
 func (p *Pending) frameLocked() *proto.Frame {
 	f := p.out.frame(p.written)
 	f.Heard = p.heard
@@ -96,10 +96,11 @@ func (p *Pending) finishLocked(r Receipt, err error) {
 		p.err = fmt.Errorf("send %s: %w", p.out.ID, err)
 	}
 	close(p.done)
-	<-p.client.slots // p's own
+	<-p.client.slots // give back p's slot
 }
 
-// failLocked finishes a message that was given up.
+// failLocked finishes a message without an answer. If the message was written, the
+// error wraps ErrOutcomeUnknown.
 func (p *Pending) failLocked(err error) {
 	if p.written {
 		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)

@@ -11,12 +11,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Page is one page of who is connected, by ascending id.
+// Page is one page of the connected users, by ascending id.
 type Page = proto.OnlineAnswer
 
 // Online returns the users who are connected and whose name begins with prefix, by
-// ascending id. It reads a page at a time from the route, as the users are taken.
-// An error ends the iteration. Users who come or go meanwhile may be missed.
+// ascending id. It reads a page from the route when the iteration gets there. An error
+// ends the iteration. Users who come or go meanwhile may be missed.
 func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.OnlinePage(ctx, prefix, after, 0)
@@ -24,8 +24,8 @@ func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, erro
 	})
 }
 
-// OnlinePage returns at most limit users who are connected, with ids above after
-// and names that begin with prefix. A limit of zero is the route's choice.
+// OnlinePage returns at most limit connected users whose ids are above the id after and
+// whose names begin with prefix. If limit is zero, the route chooses one.
 func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, limit int) (Page, error) {
 	q := url.Values{}
 	if prefix != "" {

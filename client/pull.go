@@ -9,11 +9,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// pullPage is how many messages are read at a time.
+// pullPage is how many messages one call to a route reads.
 const pullPage = 200
 
-// pullGaps reads entries that were not pushed from the route, one log at a time, until
-// ctx ends.
+// pullGaps reads from the route the entries that were not pushed, one log at a time,
+// until ctx ends.
 func (c *Client) pullGaps(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -39,8 +39,8 @@ func (c *Client) pullGaps(ctx context.Context) {
 	}
 }
 
-// pullPaced reads a page and pauses after a failure. row counts the failures in a
-// row. It returns false if reading has to stop.
+// pullPaced reads a page of the log. After a failure it pauses. *row counts the
+// failures in a row. It returns false if reading has to stop.
 func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 	err := c.pullOnce(ctx, log, *row)
 	if ctx.Err() != nil {
@@ -63,16 +63,15 @@ func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 	return pause(ctx, delay)
 }
 
-// nextGap returns the log to read next, and when. due is false while no entry is
-// missing, while the queue is more than half full, or while the client is not logged
-// in.
+// nextGap returns which log to read next, and when. due is false while no entry is
+// missing, and while the queue is more than half full.
 func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.in.room() < queueMax/2 {
 		return 0, time.Time{}, false
 	}
-	var behind int64 // a log with many old pages is not before one that lacks a few entries
+	var behind int64 // of logs that are due at the same time, the one that lacks fewest entries goes first
 	now := time.Now()
 	for l, f := range c.in.logs {
 		if t, ok := f.due(now); ok && (!due || t.Before(at) || t.Equal(at) && f.behind() < behind) {
@@ -82,8 +81,8 @@ func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	return log, at, due
 }
 
-// pullOnce reads one page after the last entry of a log. row is the number of
-// failures in a row before it.
+// pullOnce reads the page that follows the last entry of a log. row is how many reads
+// in a row have failed before.
 func (c *Client) pullOnce(ctx context.Context, log int64, row int) error {
 	c.mu.Lock()
 	f := c.in.logs[log]
@@ -112,8 +111,8 @@ func (c *Client) pullOnce(ctx context.Context, log int64, row int) error {
 	return nil
 }
 
-// diverged makes the log be read again from an earlier position, which both the history
-// and the log may know.
+// diverged makes the next read start at an earlier position of the history, one that
+// the log may have, too.
 func (c *Client) diverged(f *followed, log int64) error {
 	known := places(c.cfg.History.Positions(log))
 	c.mu.Lock()
@@ -124,7 +123,7 @@ func (c *Client) diverged(f *followed, log int64) error {
 	return nil
 }
 
-// forget stops following a log that the user does not belong to any more.
+// forget stops following the log of a group that the user does not belong to any more.
 func (c *Client) forget(f *followed, log int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,9 +139,10 @@ func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*pro
 	return page, c.account.callAs(ctx, m, http.MethodPost, proto.PathPull, in, page)
 }
 
-// received takes in a page that was read after a position.
+// received handles the page that follows the position after.
 func (c *Client) received(f *followed, after proto.Position, page *proto.PulledMessages) error {
-	// A user who joined again may not read the messages between.
+	// A user who left and joined again may not read the messages between, so these are
+	// not reported as trimmed.
 	rejoined := len(page.Messages) > 0 && c.ownJoining(&page.Messages[0])
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +154,9 @@ func (c *Client) received(f *followed, after proto.Position, page *proto.PulledM
 	return err
 }
 
-// trimmed returns the numbers that were removed behind a position before they
-// could be read. A log that is read from its beginning has missed nothing.
+// trimmed returns the range of numbers that follow the position after and were removed
+// from the log before this page was read. If after is the beginning of the log, nothing
+// counts as missed.
 func trimmed(after proto.Position, page *proto.PulledMessages) (from, to int64, ok bool) {
 	return after.Number + 1, page.Oldest - 1, after.Number > 0 && page.Oldest > after.Number+1
 }

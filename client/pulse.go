@@ -2,17 +2,17 @@ package client
 
 import "time"
 
-// pulse decides when to ping and when a connection counts as dead. It pings when
-// nothing was written, or nothing was received, for the interval. The second case
-// matters for a node that stands still while the client keeps sending.
+// pulse decides when to ping and when a connection counts as dead. It pings if nothing
+// was written for the interval, or if nothing was received. The second rule finds a
+// node that stands still while the client keeps sending.
 type pulse struct {
 	interval time.Duration
-	wrote    time.Time // latest write
+	wrote    time.Time // time of the latest write
 	pinged   time.Time // time of the ping after which no frame came; zero: none
 }
 
-// beat takes the time of the latest frame. It returns whether a ping is due, whether
-// the connection is dead, and when to call beat again.
+// beat returns whether a ping is due, whether the connection is dead, and when to call
+// beat again. heard is when the latest frame came.
 func (p *pulse) beat(heard, now time.Time) (ping, dead bool, next time.Time) {
 	if !p.pinged.IsZero() && !heard.Before(p.pinged) {
 		p.pinged = time.Time{}

@@ -8,11 +8,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Message is a message as an application sees it.
+// Message is a message of a log, with its position.
 type Message = proto.Message
 
-// Receive returns the next message, after writing it to the history. It blocks
-// until there is one or ctx ends.
+// Receive writes the next message to the history and returns it. It blocks until there
+// is one or ctx ends.
 //
 // If the client stops by itself, Receive first returns the messages that had arrived,
 // and then the reason, which is Err. After Close it returns Err at once. After an error
@@ -39,9 +39,9 @@ func (c *Client) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// Messages returns the messages as they come, each as Receive does. The iteration ends
-// with a zero Message and an error. The error is the end of ctx, the reason why the
-// client stopped, or a failure of the history.
+// Messages iterates over what Receive returns. The iteration ends with a zero Message
+// and an error. The error is the end of ctx, the reason why the client stopped, or a
+// failure of the history.
 func (c *Client) Messages(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		for {
@@ -105,11 +105,11 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in.queue[0] = delivery{} // let go of the text
+	c.in.queue[0] = delivery{} // so that the text can be collected
 	c.in.queue = c.in.queue[1:]
 	switch {
 	case d.message != nil && d.message.Kind == proto.Kind_LEAVE && d.message.From == c.self.User:
-		delete(c.acks.shown, d.at.Log) // it has no cursor any more
+		delete(c.acks.shown, d.at.Log) // a group that the user left has no cursor
 	case c.acks.show(d.at):
 		poke(c.wake)
 	}
@@ -126,7 +126,7 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	return nil
 }
 
-// toConfirmLocked reports whether the sender of the shown message wants a delivery
+// toConfirmLocked reports whether the sender of m, which was shown, wants a delivery
 // mark.
 func (c *Client) toConfirmLocked(m *Message) bool {
 	return m != nil && m.Confirm && m.Kind == proto.Kind_TEXT && m.Group == 0 && m.From != c.self.User

@@ -18,7 +18,7 @@ import (
 )
 
 // maxAnswer bounds a route's answer in bytes. It allows a page of pullPage messages of
-// the largest size, with most bytes escaped as six.
+// the largest size, even if most bytes of the texts are escaped as six bytes.
 const maxAnswer = 96 << 20
 
 // ErrNoRoute is in the error when no route answered.
@@ -82,11 +82,11 @@ func (r *routes) setPassword(password string) {
 	r.password = password
 }
 
-// manner says how a route should treat a request when it has too much to do. The
-// zero manner is that of a first try.
+// manner tells a route how urgent a request is, for when the route has too much to do.
+// The zero manner is that of a first try.
 type manner struct {
-	refused int  // how often it was asked to retry
-	backlog bool // it reads an old page, of which there are more
+	refused int  // how often in a row a route asked the client to retry it
+	backlog bool // it reads an old page, and more pages follow
 }
 
 // timeout is how long the request may take at one route.
@@ -97,14 +97,15 @@ func (m manner) timeout() time.Duration {
 	return callTimeout
 }
 
-// call is callAs for a first try.
+// call is callAs with the zero manner.
 func (r *routes) call(ctx context.Context, method, path string, in, out any) error {
 	return r.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// callAs calls the route in use. If that does not answer, it calls each of the
-// others once. in is sent as JSON unless it is nil. The error wraps a *proto.Error
-// if a route answered, and else ErrNotRoute, ErrNoRoute or ctx's error.
+// callAs calls the route in use. If that does not answer, it calls each of the others
+// once. It sends the value in as JSON unless that is nil, and reads the answer into
+// out. If a route refused, the error wraps a *proto.Error. Otherwise it wraps
+// ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -125,7 +126,7 @@ func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, 
 		}
 		if refused := new(codeError); errors.As(err, &refused) {
 			if refused.code.Code == proto.Unavailable {
-				r.leave(i) // perhaps only this route cannot reach the store, so the next call goes to another one
+				r.leave(i) // the next call goes to another route, in case only this one cannot reach the store
 			}
 			return fmt.Errorf("call %s: %w", path, refused)
 		}
@@ -154,7 +155,7 @@ func (r *routes) leave(i int) {
 	}
 }
 
-// ask makes one request. The error is a *codeError if a route answered.
+// ask makes one request. The error is a *codeError if a route refused.
 func (r *routes) ask(ctx context.Context, m manner, method, url string, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout())
 	defer cancel()
@@ -249,7 +250,7 @@ func withoutMoves(c *http.Client) *http.Client {
 			return http.ErrUseLastResponse
 		case c.CheckRedirect != nil:
 			return c.CheckRedirect(next, via)
-		case len(via) >= 10: // as package http has it
+		case len(via) >= 10: // the limit of package http
 			return errors.New("stopped after 10 redirects")
 		}
 		return nil

@@ -32,9 +32,9 @@ func (c *Client) run(ctx context.Context) {
 	}
 }
 
-// delayAfter is retryDelay for a client that runs. It differs in one case: a client
-// that has been connected retries after ErrNotRoute, because the network may have
-// changed. A client that was never connected stops.
+// delayAfter is retryDelay with one difference: a client that has been connected
+// retries after ErrNotRoute, because the network may have changed. A client that was
+// never connected stops, because its configuration is probably wrong.
 func (c *Client) delayAfter(err error, row int) (time.Duration, bool) {
 	select {
 	case <-c.ready:
@@ -46,9 +46,9 @@ func (c *Client) delayAfter(err error, row int) (time.Duration, bool) {
 	return retryDelay(err, row)
 }
 
-// live logs in, connects, and serves the connection. If the client is moved, it serves
-// the new connection, and so on until one is lost. It returns the last node and the
-// reason.
+// live logs in, connects, and serves the connection. If the client is moved to another
+// node, live serves the new connection, and so on until one is lost. It returns the
+// last node and the reason for the loss.
 func (c *Client) live(ctx context.Context) (proto.Node, error) {
 	l, node, err := c.open(ctx)
 	moved := false
@@ -82,7 +82,8 @@ func (c *Client) open(ctx context.Context) (*link, proto.Node, error) {
 	return l, answer.Node, err
 }
 
-// bind learns who the account is, once, and makes sure that the history is its.
+// bind sets self at the first login, and makes sure that the history belongs to that
+// account.
 func (c *Client) bind(self User) error {
 	if c.Self() == self {
 		return nil
@@ -96,7 +97,7 @@ func (c *Client) bind(self User) error {
 	return nil
 }
 
-// connected notes the live connection. A closed client stays closed.
+// connected records that there is a live connection, unless the client has stopped.
 func (c *Client) connected(node proto.Node, moved bool) {
 	c.since = time.Now()
 	c.cfg.Logger.Info("connected", "node", node.ID, "moved", moved)

@@ -15,19 +15,19 @@ import (
 // Scheduled is the state of a delayed message.
 type Scheduled = proto.Scheduled
 
-// ScheduledPage is one page of a user's delayed messages. The first page also has
-// those that were dropped lately.
+// ScheduledPage is one page of a user's delayed messages. The first page also has the
+// messages that were dropped lately.
 type ScheduledPage = proto.ScheduledAnswer
 
 // ScheduleAt makes the servers send m at the given time of the store's clock, within a
 // second, whether or not this client is connected then. at may be up to proto.MaxAhead
 // in the future. A time in the past day means now. When m is sent, Receive returns it
-// on all devices of the user, under m.ID or, if that is empty, the id in the answer. If
-// it cannot be sent then, ScheduledPage returns the reason.
+// on all devices of the user. Its id is m.ID or, if that is empty, the id in the
+// answer. If m cannot be sent at that time, ScheduledPage returns the reason.
 //
-// It retries while that may help. If an earlier try succeeded, the answer describes
-// that message. The error wraps ErrOutcomeUnknown if ctx ends first, and is a
-// *proto.Error if m is refused.
+// ScheduleAt retries while that may help. If an earlier try succeeded, the answer
+// describes the message of that try. The error wraps ErrOutcomeUnknown if ctx ends
+// first, and is a *proto.Error if m is refused.
 func (c *Client) ScheduleAt(ctx context.Context, m Outgoing, at time.Time) (Scheduled, error) {
 	return c.account.schedule(ctx, m, atTime(at))
 }
@@ -47,9 +47,8 @@ func (c *Client) CancelScheduled(ctx context.Context, id string) error {
 }
 
 // Scheduled returns the user's delayed messages that were not sent yet, the
-// earliest due first. It reads a page at a time from the route, as the messages are
-// taken. An error ends the iteration. Messages that are sent meanwhile may be
-// missed.
+// earliest due first. It reads a page from the route when the iteration gets there. An
+// error ends the iteration. Messages that are sent meanwhile may be missed.
 func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	return pages(func(after string) ([]Scheduled, string, error) {
 		page, err := c.ScheduledPage(ctx, after, 0)
@@ -57,9 +56,9 @@ func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	})
 }
 
-// ScheduledPage returns at most limit of the user's delayed messages. It begins
-// after the place that an earlier page had as its Next, or with the first message
-// if after is empty. If limit is zero, the route chooses one.
+// ScheduledPage returns at most limit of the user's delayed messages. after is the
+// field Next of the page before, or empty for the first page. If limit is zero, the
+// route chooses one.
 func (c *Client) ScheduledPage(ctx context.Context, after string, limit int) (ScheduledPage, error) {
 	q := url.Values{}
 	if after != "" {
@@ -90,15 +89,16 @@ func (s *Sender) CancelScheduled(ctx context.Context, id string) error {
 	return s.account.cancel(ctx, id)
 }
 
-// A due sets when a message is due in a request that is about to be made.
+// A due writes into a request when its message is due. It is called just before each
+// try.
 type due func(*proto.ScheduleMessage)
 
 func atTime(at time.Time) due {
 	return func(q *proto.ScheduleMessage) { q.At = max(1, at.UnixMilli()) }
 }
 
-// afterDelay counts the delay from this call. So a request that is repeated later has a
-// shorter delay.
+// afterDelay counts the delay from the call of afterDelay. So a later try has a shorter
+// delay in its request.
 func afterDelay(delay time.Duration) due {
 	start := time.Now()
 	return func(q *proto.ScheduleMessage) { q.After = max(1, (delay - time.Since(start)).Milliseconds()) }

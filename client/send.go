@@ -15,12 +15,12 @@ func (c *Client) Send(ctx context.Context, user int64, text string) (Receipt, er
 	return c.SendMessage(ctx, Outgoing{To: user, Text: text})
 }
 
-// SendEveryone sends a message to all users. It waits and fails as Send does.
+// SendEveryone sends a message to all users. It blocks, retries and fails like Send.
 func (c *Client) SendEveryone(ctx context.Context, text string) (Receipt, error) {
 	return c.SendMessage(ctx, Outgoing{Group: proto.Everyone, Text: text})
 }
 
-// SendMessage sends m. It waits and fails as Send does.
+// SendMessage sends m. It blocks, retries and fails like Send.
 func (c *Client) SendMessage(ctx context.Context, m Outgoing) (Receipt, error) {
 	p, err := c.Enqueue(ctx, m)
 	if err != nil {
@@ -34,8 +34,9 @@ func (c *Client) SendMessage(ctx context.Context, m Outgoing) (Receipt, error) {
 }
 
 // Enqueue puts m behind all messages that were enqueued before, and does not wait for
-// the answer. If m repeats a message that was given up and is still on its way, it
-// takes that message's place. Enqueue blocks while 1,024 messages wait, until ctx ends.
+// the answer. If m repeats a message that was given up and is still on its way, m takes
+// that message's place. If 1,024 messages wait, Enqueue blocks until there is room or
+// ctx ends.
 func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -73,14 +74,14 @@ func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 	}
 }
 
-// abandon gives up a message for which its sender does not wait any more. If it was
-// never written, it is certainly not sent. Otherwise it stays until its connection
-// answers or ends.
+// abandon gives up a message whose sender has stopped waiting. If the message is not in
+// flight, it leaves the outbox and is not sent any more. Otherwise it stays until the
+// node answers or the connection ends.
 func (c *Client) abandon(p *Pending, cause error) (Receipt, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
-	case <-p.done: // the answer was faster
+	case <-p.done: // the answer came first
 		return p.receipt, p.err
 	default:
 	}
@@ -122,7 +123,7 @@ func (c *Client) answered(f *proto.Frame) {
 	}
 }
 
-// refusedLocked keeps a message that may be tried again, and finishes any other.
+// refusedLocked keeps a refused message that may be sent again. It finishes any other.
 func (c *Client) refusedLocked(p *Pending, err *proto.Error) {
 	if err.Code.Retry() != proto.RetryNever {
 		c.out.refuse(p, err, time.Now())

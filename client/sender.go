@@ -22,16 +22,16 @@ type Sender struct {
 // conversation is the receiver of messages: a user or a group.
 type conversation struct{ to, group int64 }
 
-// turn allows one message of a conversation in flight. So a sender's order holds even
-// if one route is slower than another.
+// turn lets only one message of a conversation be in flight. So messages keep their
+// order even if one route is slower than another.
 type turn struct {
 	busy    chan struct{} // of size 1: full while a message is in flight
-	waiting int           // who holds or wants it; guarded by Sender.mu
+	waiting int           // how many calls hold the turn or wait for it; guarded by Sender.mu
 }
 
 // NewSender logs in and returns a Sender. It ignores the fields History, Transport,
-// TLS and Dial of cfg. It tries once. An error that wraps a *proto.Error came from
-// a route.
+// TLS and Dial of cfg. It does not retry. If a route refused, the error wraps a
+// *proto.Error.
 func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *Sender) Self() User { return s.self }
 // Send sends m and blocks until it is stored or refused, or until ctx ends. It
 // retries while that may help. If ctx ends, the error wraps ErrOutcomeUnknown if
 // the message may be stored. If an error wraps ErrNotRoute and not
-// ErrOutcomeUnknown, the message is not stored. Messages of one conversation go one
-// after another.
+// ErrOutcomeUnknown, the message is not stored. Messages to one receiver go one after
+// another.
 func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -76,7 +76,8 @@ func (s *Sender) post(ctx context.Context, m Outgoing) (Receipt, error) {
 	return r, nil
 }
 
-// enter waits until no other message of the conversation is in flight. leave ends that.
+// enter waits until no other message of the conversation is in flight, or until ctx
+// ends. The caller must call leave, which lets the next message go.
 func (s *Sender) enter(ctx context.Context, c conversation) (leave func(), err error) {
 	s.mu.Lock()
 	t, ok := s.conversations[c]

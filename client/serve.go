@@ -77,10 +77,10 @@ func outcome(moving chan move, cause error) (*link, error) {
 	}
 }
 
-// ended returns the error with which the connection ended. After a failed hand-over,
-// the new node may have opened the session, so that it displaced this connection,
-// although its answer was lost. In this case the code Replaced does not stop the
-// client, and the next login decides.
+// ended returns the error with which the connection ended. If a hand-over failed, it
+// removes the code Replaced, which would stop the client. The new node may have opened
+// the session, and so displaced this connection, although its answer was lost. The next
+// login shows whether another connection took over.
 func (l *link) ended(cause error) error {
 	if l.triedToMove && codeOf(cause) == proto.Replaced {
 		return fmt.Errorf("after a move that failed: %v", cause)
@@ -88,8 +88,8 @@ func (l *link) ended(cause error) error {
 	return cause
 }
 
-// reason returns why a connection ended after a write to it failed. The node's last
-// frame, if there is one, is still on its way to the reader.
+// reason returns why a connection ended after a write to it failed. It waits for the
+// reader, because the node's last frame may still come and have a code.
 func (l *link) reason(failure error) error {
 	timer := time.NewTimer(leaveTimeout)
 	defer timer.Stop()
@@ -103,8 +103,8 @@ func (l *link) reason(failure error) error {
 	return failure
 }
 
-// write sends the frames that are due now. due is the time of the next ones, unless an
-// event brings some earlier.
+// write sends the frames that are due now. due is when the next frames are due, unless
+// an event brings some earlier.
 func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	now := time.Now()
 	ping, dead, due := pulse.beat(l.heardAt(), now)
@@ -127,7 +127,7 @@ func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	return due, nil
 }
 
-// collect returns the frames to write now, and the time of the next ones. A zero time
+// collect returns the frames to write now, and when the next ones are due. A zero due
 // means that only an event brings more.
 func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
 	c.mu.Lock()
@@ -155,7 +155,7 @@ func (c *Client) move(ctx context.Context, f *proto.Frame) chan move {
 	c.wg.Go(func() {
 		next, err := c.enter(ctx, node, f.Ticket)
 		if err != nil {
-			err = fmt.Errorf("move: %v", err) // without its code: a login gets another ticket
+			err = fmt.Errorf("move: %v", err) // err's code is dropped, because a refused ticket must not stop the client
 		}
 		done <- move{next, err}
 	})
@@ -192,8 +192,8 @@ func (c *Client) unanswered() bool {
 	return c.out.flying > 0
 }
 
-// part closes a connection, waits for its reader, and takes back the messages that
-// it left unanswered.
+// part closes a connection, waits for its reader to end, and marks the unanswered
+// messages to be written again on the next connection.
 func (c *Client) part(l *link) {
 	l.wire.close()
 	<-l.dead
@@ -203,7 +203,7 @@ func (c *Client) part(l *link) {
 	poke(c.wake)
 }
 
-// bow acknowledges the shown messages, before the connection is closed.
+// bow acknowledges the shown messages. It is called before the connection is closed.
 func (c *Client) bow(l *link) {
 	c.mu.Lock()
 	ack := c.acks.take()

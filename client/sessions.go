@@ -8,11 +8,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// DeviceSession is a device of the user that is logged in.
+// DeviceSession is the session of one device of the user.
 type DeviceSession = proto.DeviceSession
 
-// Sessions returns the sessions of the user's devices, this one's among them. Connected
-// ones come first, then the latest login.
+// Sessions returns the sessions of the user's devices, this device included. Connected
+// devices come first, and then the devices by their latest login, newest first.
 func (c *Client) Sessions(ctx context.Context) ([]DeviceSession, error) {
 	var out proto.SessionsAnswer
 	if err := c.account.call(ctx, http.MethodGet, proto.PathSessions, nil, &out); err != nil {
@@ -21,10 +21,11 @@ func (c *Client) Sessions(ctx context.Context) ([]DeviceSession, error) {
 	return out.Sessions, nil
 }
 
-// EndSession ends the session of a device of the user. Its token counts no more when this
-// returns, and its connection is closed with the code proto.SessionEnded. A program there
-// that knows the password may log in again: then change the password. Ending
-// again changes nothing, and a device without a session is no error.
+// EndSession ends the session of a device of the user. When it returns, the device's
+// token is invalid. The device's connection is closed with the code proto.SessionEnded.
+// A program on that device that knows the password can log in again. To prevent that,
+// change the password. Ending again changes nothing, and a device without a session is
+// no error.
 func (c *Client) EndSession(ctx context.Context, device string) error {
 	return c.endSessions(ctx, proto.EndSessions{Device: device})
 }

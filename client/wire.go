@@ -20,20 +20,22 @@ import (
 // frames of clients, because a node adds names and positions.
 const maxFrame = 4 * proto.MaxFrame
 
-// writeChunk is how many bytes of frames go out in one system call.
+// writeChunk is how many bytes of frames are collected for one system call. The last
+// frame may exceed it.
 const writeChunk = 64 << 10
 
 // wire carries frames to and from one node. One goroutine reads and one writes. Any
 // goroutine may call close, which ends both.
 type wire interface {
 	read() (*proto.Frame, error)
-	// write sends the frames in order, many in one system call if possible. It
-	// fails if no byte is sent for writeTimeout.
+	// write sends the frames in order, with few system calls. It fails if a system call
+	// takes longer than writeTimeout.
 	write(frames ...*proto.Frame) error
 	close()
 }
 
-// dial connects to a node. Its error has no code, because the node was not reached.
+// dial connects to a node, within dialTimeout. Its error has no code, because no node
+// has answered.
 func (c Config) dial(ctx context.Context, node proto.Node) (wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -68,7 +70,8 @@ func handshakeTLS(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn
 	return secure, nil
 }
 
-// tlsFor returns the TLS configuration with the node's name to verify.
+// tlsFor returns the TLS configuration for a node. Unless Config.TLS has a server name,
+// the host of the node's address is verified.
 func (c Config) tlsFor(node proto.Node) *tls.Config {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.TLS != nil {
