@@ -15,13 +15,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// MaxNode bounds a request of a node, in bytes. It has room for some thousand messages
-// that waited while no route was reachable.
+// MaxNode bounds a node's request, in bytes. A request of that size has room for some
+// thousand messages that waited while no route was reachable.
 const MaxNode = 16 << 20
 
-// ReadJSON decodes a client's body into q, strictly. The error is Invalid for another
-// content type, an unknown field, a second value, or bytes that are not UTF-8. It is
-// TooLarge for more than limit bytes.
+// ReadJSON decodes a client's body into q, strictly. It returns Invalid for another
+// content type, an unknown field, a second value, or bytes that are not UTF-8. It
+// returns TooLarge for more than limit bytes.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
 	if err := checkContentType(r, "application/json"); err != nil {
 		return err
@@ -42,7 +42,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error 
 }
 
 // ReadLenient decodes a CIM client's body into q. It skips unknown fields and ignores
-// the content type, as CIM does. Errors are those of ReadJSON.
+// the content type, as CIM does. It returns the same errors as ReadJSON.
 func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
 	body, err := readText(w, r, limit)
 	if err != nil {
@@ -54,7 +54,7 @@ func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) err
 	return nil
 }
 
-// ReadProtobuf decodes a node's body of at most MaxNode bytes into q. Errors are
+// ReadProtobuf decodes a node's body of at most MaxNode bytes into q. It returns
 // Invalid or TooLarge.
 func ReadProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error {
 	if err := checkContentType(r, proto.ContentProtobuf); err != nil {
@@ -67,7 +67,7 @@ func ReadProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error {
 	return Unmarshal(body, q)
 }
 
-// Unmarshal decodes a protobuf body into q. The error is Invalid.
+// Unmarshal decodes a protobuf body into q. It returns Invalid for any other body.
 func Unmarshal(body []byte, q pb.Message) error {
 	if err := pb.Unmarshal(body, q); err != nil {
 		return proto.Err(proto.Invalid, "The body is not the protobuf message that is expected.")
@@ -75,8 +75,8 @@ func Unmarshal(body []byte, q pb.Message) error {
 	return nil
 }
 
-// checkContentType refuses a body whose header names another type. A body without the
-// header is accepted if its bytes can be decoded.
+// checkContentType refuses a body whose header names another type than want. It does
+// not refuse a body without the header, because decoding judges that.
 func checkContentType(r *http.Request, want string) error {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
@@ -88,7 +88,7 @@ func checkContentType(r *http.Request, want string) error {
 	return nil
 }
 
-// readText does what read does, for text. It refuses bytes that are not UTF-8, because
+// readText does what read does, but refuses bytes that are not UTF-8. Otherwise
 // encoding/json would replace such bytes by U+FFFD, and the stored text would differ
 // from the sent one.
 func readText(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
@@ -102,8 +102,8 @@ func readText(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return body, nil
 }
 
-// read reads a body of at most limit bytes. If the body claims to be longer, it reads
-// nothing.
+// read reads a body of at most limit bytes. If the request's header announces more,
+// read reads nothing.
 func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, proto.Err(proto.TooLarge, "")

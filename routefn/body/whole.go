@@ -12,32 +12,34 @@ import (
 )
 
 // Whole reads a request's body into memory, so that later steps never wait for the
-// client. It reads limit bytes and at most one more, by which the body's reader finds
-// that it is too large. If the body takes longer than within, Whole returns an error
-// with the code Unavailable. Its buffer grows with the bytes that arrive, not with the
-// length that the client announced. If a body ends early, its reader refuses it.
+// client. It blocks until the body has arrived, or for the duration within. If the body
+// takes longer, it returns an error with the code Unavailable.
+//
+// Whole reads at most limit+1 bytes. The last one shows the functions that decode the
+// body that it is too large. They also refuse a body that ended early. The buffer grows
+// with the bytes that arrive, not with the length that the client announced.
 func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) *proto.Error {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ContentLength > limit {
 		return nil
 	}
 	control := http.NewResponseController(w)
 	if control.SetReadDeadline(time.Now().Add(within)) == nil {
-		// Otherwise the deadline would end the request's context.
+		// If the deadline stayed, it would end the request's context.
 		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
 	b, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		w.Header().Set("Connection", "close") // the rest may still come
+		w.Header().Set("Connection", "close") // the rest of the body may still come
 		return proto.Err(proto.Unavailable, "The body took too long.")
 	}
 	r.Body = &whole{Reader: bytes.NewReader(b), err: err, body: r.Body}
 	return nil
 }
 
-// whole is a body that was read, and how that ended.
+// whole is a body that was read into memory, and how the reading ended.
 type whole struct {
 	*bytes.Reader
-	err  error // nil: in order
+	err  error // nil: the body is complete
 	body io.Closer
 }
 

@@ -13,13 +13,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A Format writes the answers and the errors of one kind of callers.
+// A Format writes answers and errors in the form that one kind of callers reads.
 type Format struct {
 	Answer func(w http.ResponseWriter, answer any)
 	Fail   func(w http.ResponseWriter, status int, err *proto.Error)
 }
 
-// The formats of clients and of nodes. Nodes get their errors as JSON, too.
+// JSON is the format for clients, and Protobuf the one for nodes. Nodes also get errors
+// as JSON.
 var (
 	JSON     = Format{Answer: writeJSON, Fail: Fail}
 	Protobuf = Format{Answer: WriteProtobuf, Fail: Fail}
@@ -27,8 +28,8 @@ var (
 
 func writeJSON(w http.ResponseWriter, answer any) { WriteJSON(w, http.StatusOK, answer) }
 
-// WriteJSON answers with the status and with answer as JSON. It panics if answer
-// cannot be encoded, because all answers are types of this project.
+// WriteJSON answers with the status, and with the value answer as JSON. All answers are
+// types of this project, so it panics if one cannot be encoded.
 func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	b, err := json.Marshal(answer)
 	if err != nil {
@@ -37,7 +38,7 @@ func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	Write(w, status, "application/json", b)
 }
 
-// WriteProtobuf answers 200 with answer, which is a protobuf message.
+// WriteProtobuf answers 200 with the value answer, which must be a protobuf message.
 func WriteProtobuf(w http.ResponseWriter, answer any) {
 	b, err := pb.Marshal(answer.(pb.Message))
 	if err != nil {
@@ -46,8 +47,8 @@ func WriteProtobuf(w http.ResponseWriter, answer any) {
 	Write(w, http.StatusOK, proto.ContentProtobuf, b)
 }
 
-// Write answers with the status and the bytes. It sets Retry-After where the status
-// allows a retry and the caller has not set it.
+// Write answers with the status and the bytes. If the status allows a retry, it sets
+// Retry-After, unless w has that header already.
 func Write(w http.ResponseWriter, status int, contentType string, b []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -57,7 +58,7 @@ func Write(w http.ResponseWriter, status int, contentType string, b []byte) {
 		h.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // it fails only if the caller has left
+	_, _ = w.Write(b) // it fails only if the client has left
 }
 
 // Fail answers with the status and the error as JSON.
@@ -65,20 +66,20 @@ func Fail(w http.ResponseWriter, status int, err *proto.Error) {
 	WriteJSON(w, status, ErrorAnswer(err))
 }
 
-// ErrorAnswer returns the error as callers read it.
+// ErrorAnswer returns the error in the form in which clients and nodes read it.
 func ErrorAnswer(err *proto.Error) proto.ErrorAnswer {
 	return proto.ErrorAnswer{Code: err.Code, Name: err.Code.String(), Message: err.Error()}
 }
 
-// A caller without a place in line must retry after 1 to 3 s, at random, so that
-// callers that came together do not retry together.
+// A refused caller that was assigned no retry time retries after 1 to 3 s, at random.
+// So callers that came together do not retry together.
 const (
 	leastRetryAfter = 1 // seconds, the unit of the header
 	mostRetryAfter  = 3
 )
 
 // RetryAfter returns how long a caller should wait before it retries a request that got
-// the status. It is in whole seconds, or zero if a retry would not help.
+// the status. The time is in whole seconds. It is zero if a retry would not help.
 func RetryAfter(status int) time.Duration {
 	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return 0

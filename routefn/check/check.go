@@ -17,13 +17,13 @@ const (
 	maxName     = 64                  // characters
 	maxDevice   = 32                  // bytes
 	maxPassword = 256                 // bytes
-	maxCursors  = proto.MaxGroups + 2 // positions in one acknowledgement: of all logs of a user
+	maxCursors  = proto.MaxGroups + 2 // positions in one acknowledgement: one for each log of a user
 )
 
-// Invalid returns an error with the code Invalid and a sentence for the caller.
+// Invalid returns an error with the code Invalid. message is a sentence for the caller.
 func Invalid(message string) error { return proto.Err(proto.Invalid, message) }
 
-// Name returns an error unless an account or a group can have the name.
+// Name returns an error if name cannot be the name of an account or a group.
 func Name(name string) error {
 	n := utf8.RuneCountInString(name)
 	if n == 0 || n > maxName {
@@ -38,7 +38,8 @@ func Name(name string) error {
 	return nil
 }
 
-// Password returns an error if the password is longer than any account's.
+// Password returns an error if the password is longer than an account's password may
+// be.
 func Password(password string) error {
 	if len(password) > maxPassword {
 		return Invalid("A password has 1 to 256 bytes.")
@@ -46,7 +47,7 @@ func Password(password string) error {
 	return nil
 }
 
-// NewPassword returns an error unless an account can have the password.
+// NewPassword returns an error if the password cannot be the password of an account.
 func NewPassword(password string) error {
 	if password == "" {
 		return Invalid("A password has 1 to 256 bytes.")
@@ -54,8 +55,8 @@ func NewPassword(password string) error {
 	return Password(password)
 }
 
-// Device returns an error unless a client can log in with the device. It also refuses
-// the device of CIM's connections, which no ticket opens.
+// Device returns an error if no client can log in with the device. That includes the
+// device of CIM's connections, which open without a ticket.
 func Device(device string) error {
 	if !ValidDevice(device) {
 		return Invalid("A device has 1 to 32 of the characters a-z 0-9 - _ and dot.")
@@ -66,7 +67,7 @@ func Device(device string) error {
 	return nil
 }
 
-// ValidDevice reports whether a session can have the device.
+// ValidDevice reports whether device can be the device of a session.
 func ValidDevice(device string) bool {
 	return device != "" && len(device) <= maxDevice && !strings.ContainsFunc(device, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
@@ -77,10 +78,11 @@ func ValidDevice(device string) bool {
 // connected.
 func ValidRepeat(s string) bool { return s == proto.RepeatReplace || s == proto.RepeatReject }
 
-// ValidUser reports whether the number can be a user's id.
+// ValidUser reports whether the number user can be a user's id.
 func ValidUser(user int64) bool { return user > 0 && user <= proto.MaxUser }
 
-// Group returns an error unless users can join and leave the group.
+// Group returns an error if the number group is no id, or is the group of everyone,
+// which nobody joins or leaves.
 func Group(group int64) error {
 	switch {
 	case !validGroup(group):
@@ -93,9 +95,9 @@ func Group(group int64) error {
 
 func validGroup(group int64) bool { return group > 0 && group <= proto.MaxUser }
 
-// Message returns an error unless the message can be stored. A text has at most maxText
-// bytes. A user may send a message to themselves, as a note to their other devices.
-// Only a private message can be confirmed.
+// Message returns an error if the message cannot be stored. Its text may have maxText
+// bytes. Users may send messages to themselves, as notes to their other devices. Only a
+// private message can be confirmed.
 func Message(m *record.Message, maxText int) error {
 	switch {
 	case !proto.ValidID(m.ID):
@@ -124,7 +126,8 @@ func text(text string, most int) error {
 	return nil
 }
 
-// Ack returns an error unless a session with the number can acknowledge the cursors.
+// Ack returns an error if the number cannot be a session's, or if one acknowledgement
+// cannot have these cursors.
 func Ack(number int64, cursors []proto.Position) error {
 	if number <= 0 {
 		return Invalid("An acknowledgement needs the session's number.")
@@ -140,8 +143,8 @@ func Ack(number int64, cursors []proto.Position) error {
 	return nil
 }
 
-// Pull returns an error unless a log can be read from the position, at most limit
-// entries at a time.
+// Pull returns an error if no log can be read from the position after, or if a page
+// cannot have limit entries.
 func Pull(after proto.Position, limit int) error {
 	switch {
 	case limit < 0 || limit > proto.MaxPull:

@@ -6,17 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxPage is the most users in a page, defaultPage how many one has by default.
+// MaxPage is the largest number of users in a page. A page has defaultPage users if the
+// caller names no limit.
 const (
 	MaxPage     = 1000
 	defaultPage = 100
 )
 
-// A Page names some users of a list that is sorted by id.
+// A Page selects a part of a list of users that is sorted by id.
 type Page struct {
-	After  int64  // the id before the first one
-	Limit  int    // how many at most
-	Prefix string // of their names
+	After  int64  // the page has users with higher ids than this one
+	Limit  int    // how many users at most
+	Prefix string // only users whose names begin with it; empty: all
 }
 
 // ParsePage reads a page from the query of a request.
@@ -39,7 +40,7 @@ func ParsePage(q url.Values) (Page, error) {
 	return p, nil
 }
 
-// Values is the query that ParsePage reads the page from.
+// Values returns the query from which ParsePage would read this page.
 func (p Page) Values() url.Values {
 	v := url.Values{"after": {strconv.FormatInt(p.After, 10)}, "limit": {strconv.Itoa(p.Limit)}}
 	if p.Prefix != "" {

@@ -3,9 +3,9 @@
 // # One in flight, the rest forms the next
 //
 // Five other places have the same idea: node/report.Sessions, node/forward's queue,
-// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream. One
-// type for them was considered and is not worth it. They share about ten lines each, to
-// append and to begin the next round. All else differs, under the same lock:
+// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream.
+// One type for all of them is not worth it. They share about ten lines each, which
+// append and begin the next round. The rest differs, and runs under the same lock:
 //
 //	place            runs on                what waits               after a failure
 //	report.Sessions  one goroutine for good merged by session        the same again
@@ -17,35 +17,36 @@
 //	stream writer    the caller that finds  bytes                    the connection ends
 //	                 no one writing
 //
-// A shared type that only appends and takes would fit the Pusher and the writers. It would
-// need its lock lent to both, for the memory of failures and for withdrawals.
+// A shared type that only appends and takes would fit the Pusher and the writers of
+// record. But both would have to use its lock: the Pusher to remember failures, the
+// writers to withdraw calls.
 package coalesce
 
 import "sync"
 
 // Calls runs at most one call at a time. Callers that come during a call share the next
-// one. So a thousand callers cost little more than one, and every result is of a call
-// that began after its caller came. The zero Calls is ready.
+// one. So a thousand callers cost little more than one. Each caller gets the result of
+// a call that began after the caller came. The zero Calls is ready.
 //
 // It differs from golang.org/x/sync/singleflight, whose callers share the call that is
 // under way. The result of that call may be older than their request.
 type Calls[T any] struct {
 	mu   sync.Mutex
-	next *call[T]      // wanted and not begun; nil: none
-	last chan struct{} // closed when the call that was wanted last is over; nil: there was none
+	next *call[T]      // the call that has not begun; nil: nobody waits for one
+	last chan struct{} // closed when the latest call is over; nil: there was none
 }
 
 // A call is a call whose result several callers wait for.
 type call[T any] struct {
-	before <-chan struct{} // closed when it may begin; nil: at once
+	before <-chan struct{} // closed when the call may begin; nil: at once
 	over   chan struct{}   // closed when result and err are set
 	result T
 	err    error
 }
 
-// Do returns the result of run, or of the run of a caller that shares the call. It
-// blocks until the current call and then the next one have ended. All runs of one Calls
-// must do the same.
+// Do calls run, or shares the next call of another caller's run, and returns the
+// result. It blocks until the current call and then the next one have ended. All
+// functions that are passed to one Calls must do the same.
 func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	mine, first := c.join()
 	if !first {
@@ -61,7 +62,7 @@ func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	return mine.result, mine.err
 }
 
-// join returns the next call, and whether the caller has to run it.
+// join returns the next call. first says that the caller has to run it.
 func (c *Calls[T]) join() (next *call[T], first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,7 +73,7 @@ func (c *Calls[T]) join() (next *call[T], first bool) {
 	return c.next, first
 }
 
-// begin closes the next call for joining.
+// begin makes the next call the current one, which no more callers can join.
 func (c *Calls[T]) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

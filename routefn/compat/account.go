@@ -15,13 +15,14 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// User is an account in CIM's words, in requests and answers.
+// User is an account as CIM's requests and answers have it.
 type User struct {
 	UserID   int64  `json:"userId"`
 	UserName string `json:"userName"`
 }
 
-// Register is POST /registerAccount. A name that exists answers with its id.
+// Register is POST /registerAccount. If the name has an account, the answer has that
+// account's id.
 func (c *Requests) Register(ctx context.Context, q User) (User, error) {
 	account, err := c.cfg.Accounts.Register(ctx, proto.RegisterRequest{Name: q.UserName})
 	if err != nil {
@@ -30,15 +31,15 @@ func (c *Requests) Register(ctx context.Context, q User) (User, error) {
 	return User{UserID: account.User, UserName: account.Name}, nil
 }
 
-// Server is where a CIM client is to connect.
+// Server is the node to which a CIM client shall connect.
 type Server struct {
 	IP            string `json:"ip"`
 	CIMServerPort int    `json:"cimServerPort"`
 	HTTPPort      int    `json:"httpPort"`
 }
 
-// Login is POST /login. It names a node and changes nothing. The connection gets its
-// number when it opens.
+// Login is POST /login. It answers with a node, and makes no session. The connection
+// gets its session's number when it opens.
 func (c *Requests) Login(ctx context.Context, q User) (Server, error) {
 	if q.UserName == "" {
 		return Server{}, identity.ErrMismatch
@@ -61,7 +62,8 @@ func (c *Requests) Login(ctx context.Context, q User) (Server, error) {
 	return serverOf(place)
 }
 
-// serverOf splits a member's addresses as CIM has them.
+// serverOf returns the addresses of place's member in CIM's form: one host and two
+// ports.
 func serverOf(place placement.Place) (Server, error) {
 	host, client, err := hostPort(place.Member.ClientAddress().HostPort)
 	if err != nil {
@@ -92,11 +94,12 @@ type Offline struct {
 	UserID int64 `json:"userId"`
 }
 
-// Offline is POST /offLine. It closes the session of the user's device cim, and no other.
-// CIM's request has no number that fences it, so it closes the connection of that
-// device that is live, even a newer one. The record and the connection end together. If
-// a late request closed a newer connection, its client connects again. A late report of
-// a node is fenced, and closes nothing.
+// Offline is POST /offLine. It closes the live session of the user's device cim, in the
+// store and at its node. It closes no other device's.
+//
+// CIM's request has no session number, so nothing fences it. A late request may close a
+// newer connection than it meant. The client of that connection then connects again. A
+// node's report of a closed connection has a number, so it closes nothing newer.
 func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 	if !check.ValidUser(q.UserID) {
 		return nil, check.Invalid("The userId is not a user id.")

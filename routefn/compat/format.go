@@ -14,12 +14,12 @@ const (
 	codeInvalid  = "3000"
 	codeRepeat   = "5000"
 	codeLimited  = "6000"
-	codeOffline  = "7000" // the message is kept
+	codeOffline  = "7000" // the receiver has no connection; the message is kept
 	codeNoServer = "7100"
 	codeMismatch = "9100"
 )
 
-// envelope is every answer of CIM's.
+// envelope is the form of all of CIM's answers.
 type envelope struct {
 	Code     string  `json:"code"`
 	Message  string  `json:"message"`
@@ -27,9 +27,9 @@ type envelope struct {
 	DataBody any     `json:"dataBody"`
 }
 
-// Format answers 200 for every request that was understood and handled, as CIM does,
-// with the outcome in the envelope. Only a request that may succeed later gets another
-// status, because CIM's clients take 200 to mean that it was handled.
+// Format answers 200 for every request that was understood and handled, as CIM does.
+// The outcome is in the envelope. A request that may succeed later gets another status,
+// because CIM's clients take 200 to mean that it was handled.
 var Format = body.Format{
 	Answer: func(w http.ResponseWriter, answer any) {
 		if e, whole := answer.(envelope); whole {
@@ -47,9 +47,10 @@ var Format = body.Format{
 	},
 }
 
-// MessageFormat is Format for messages. CIM's SDK takes every answer of status 200
-// except 7000 for success, and reports a failing status to its user. So a message that
-// is not accepted for now (CIM's code 6000) gets a failing status.
+// MessageFormat is the Format of answers to messages. CIM's SDK takes every answer of
+// status 200 for success, unless its code is 7000. It reports any other status to its
+// user. So a message that is not accepted for now, which is CIM's code 6000, gets
+// another status.
 var MessageFormat = body.Format{
 	Answer: Format.Answer,
 	Fail: func(w http.ResponseWriter, status int, err *proto.Error) {
@@ -61,10 +62,10 @@ var MessageFormat = body.Format{
 	},
 }
 
-// codeOf translates a code of this project, and reports whether CIM has one for it. A
-// code that allows a retry, such as 4101, stays as it is, because CIM has none for it
-// and its clients look at the status. An unknown user is an invalid argument, where CIM
-// itself would answer that all is well.
+// codeOf translates the code c of this project to CIM's. handled reports whether CIM
+// has a code for it. A code that allows a retry, such as 4101, stays as it is, because
+// CIM has none for it, and CIM's clients look at the status. An unknown user becomes an
+// invalid argument. CIM itself would answer that all is well.
 func codeOf(c proto.Code) (code string, handled bool) {
 	switch c {
 	case proto.Rejected:

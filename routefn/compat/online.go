@@ -6,7 +6,7 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Online is GET and POST /onlineUser: all users who are connected, at once.
+// Online is GET and POST /onlineUser: all connected users, in one answer.
 func (c *Requests) Online(ctx context.Context, _ struct{}) ([]User, error) {
 	users := []User{}
 	for page := (check.Page{Limit: check.MaxPage}); ; {
@@ -29,9 +29,9 @@ type Fetch struct {
 	ReceiveUserID int64 `json:"receiveUserId"`
 }
 
-// Fetch is POST /fetchOfflineMsgs. It makes the node of the user's connection fetch the
-// missed messages, because the connection has to deliver them. Without a connection it
-// does nothing.
+// Fetch is POST /fetchOfflineMsgs. It makes the user's node fetch the messages that the
+// user missed and write them to the user's connection. Without a connection it does
+// nothing.
 func (c *Requests) Fetch(ctx context.Context, q Fetch) (any, error) {
 	if !check.ValidUser(q.ReceiveUserID) {
 		return nil, check.Invalid("The receiveUserId is not a user id.")

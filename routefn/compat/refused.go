@@ -16,10 +16,11 @@ import (
 	"github.com/cim-go/cim/routefn/failure"
 )
 
-// Refused makes the node write a line to the sender's connection, with the reason why a
-// message was refused for good. The line is stored nowhere and comes at most once. A
-// sender without a connection gets only the code. Refused looks up the sender's session
-// in the store, which an accepted message does not need. It returns the error.
+// Refused handles err, the error of the message q. If the message was refused for good,
+// the node writes a line with the reason to the sender's connection. The line is stored
+// nowhere and comes at most once. A sender without a connection gets only the code of
+// the answer. To find the connection, Refused reads the sender's session in the store.
+// It returns the error to answer with.
 func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) error {
 	if failure.MayRetry(err) {
 		return err
@@ -41,8 +42,8 @@ func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) err
 	return failed
 }
 
-// notice is the line that the sender reads. It names the message, because the sender may
-// have sent several.
+// notice returns the line that the sender reads, with the reason why. It quotes the
+// beginning of the message, because the sender may have sent several.
 func (q MessageRequest) notice(why *proto.Error) string {
 	var b strings.Builder
 	b.WriteString("Your message")
@@ -56,7 +57,7 @@ func (q MessageRequest) notice(why *proto.Error) string {
 	return b.String()
 }
 
-// mostBeginning is how many characters of a text the notice quotes.
+// mostBeginning is how many characters of a message the notice quotes at most.
 const mostBeginning = 20
 
 // beginning returns the first characters of a text, in one line.
@@ -72,11 +73,12 @@ func beginning(text string) string {
 	return strings.Join(strings.Fields(strings.ToValidUTF8(cut, string(utf8.RuneError))), " ")
 }
 
-// mostUnread is how much of an oversized body is searched for its sender, in bytes.
+// mostUnread bounds the part of an oversized body that is searched for the sender, in
+// bytes.
 const mostUnread = 4 << 20
 
-// ReadMessage reads a message of CIM's. If it is too large, ReadMessage searches it for
-// its sender and returns the sender with the error.
+// ReadMessage reads a message of CIM's. If it is too large, ReadMessage returns the
+// error, and q has only the sender.
 func (c *Requests) ReadMessage(w http.ResponseWriter, r *http.Request) (q MessageRequest, err error) {
 	err = body.ReadLenient(w, r, c.cfg.MaxBody, &q)
 	if errors.Is(err, proto.Err(proto.TooLarge, "")) {
@@ -85,15 +87,15 @@ func (c *Requests) ReadMessage(w http.ResponseWriter, r *http.Request) (q Messag
 	return q, err
 }
 
-// senderField is the field of a body that names the sender. A quote inside a JSON string
-// has a backslash before it, so no text matches.
+// senderField matches the field of a body that names the sender. It matches nothing
+// within a text, because a quote in a JSON string has a backslash before it.
 var senderField = regexp.MustCompile(`"userId"\s{0,8}:\s{0,8}([0-9]{1,16})\s{0,8}[,}]`)
 
-// senderLength is more than any match of senderField has, in bytes.
+// senderLength is above the length of every match of senderField, in bytes.
 const senderLength = 64
 
-// senderIn returns the sender of a body, or zero if it names none. It keeps no more than
-// 32 KiB of it.
+// senderIn returns the sender that the body r names, or zero. It keeps at most 32 KiB
+// of the body in memory.
 func senderIn(r io.Reader) int64 {
 	part := make([]byte, 0, 32<<10)
 	for {

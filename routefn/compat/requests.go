@@ -31,7 +31,7 @@ type Config struct {
 	Pusher   *push.Pusher
 	Users    *user.Requests
 
-	Repeat  string // of logins: proto.RepeatReplace or proto.RepeatReject
+	Repeat  string // rule for repeated logins: proto.RepeatReplace or proto.RepeatReject
 	MaxText int    // bytes
 	MaxBody int64  // bytes
 	Log     *slog.Logger

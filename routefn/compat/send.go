@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// MessageTimeout bounds the time for a message of CIM's, including its time in
-	// line. CIM's client ignores answers after 3 s.
+	// MessageTimeout bounds the time for a message of CIM's, including its time in the
+	// queue. CIM's client ignores answers after 3 s.
 	MessageTimeout = 2500 * time.Millisecond
-	// maxTexts bounds the texts of one request.
+	// maxTexts bounds the number of texts in one request.
 	maxTexts = 100
 )
 
-// MessageRequest is the body that CIM's clients send. Usually one of Msg and BatchMsg is
-// set. If both are, Msg goes first.
+// MessageRequest is the body that CIM's clients send. It usually has either Msg or
+// BatchMsg. If it has both, Msg is the first message.
 type MessageRequest struct {
 	UserID        int64    `json:"userId"`
 	ReceiveUserID int64    `json:"receiveUserId"`
@@ -42,8 +42,8 @@ func (c *Requests) SendToAll(ctx context.Context, q MessageRequest) (any, error)
 	return nil, err
 }
 
-// SendToOne is POST /p2pRoute. It sends one or several messages, in their order, to one
-// user. The code 7000 means that the user has no connection, and that the messages are
+// SendToOne is POST /p2pRoute. It sends one or several messages to one user, in their
+// order. The answer has the code 7000 if that user has no connection. The messages are
 // kept.
 func (c *Requests) SendToOne(ctx context.Context, q MessageRequest) (any, error) {
 	stored, err := c.send(ctx, q.UserID, q.ReceiveUserID, 0, q.texts())
@@ -56,7 +56,7 @@ func (c *Requests) SendToOne(ctx context.Context, q MessageRequest) (any, error)
 	return nil, nil
 }
 
-// send stores texts under ids that the route makes.
+// send stores and pushes the texts of a user, under ids that it makes.
 func (c *Requests) send(ctx context.Context, user, to, group int64, texts []string) ([]record.Appended, error) {
 	if len(texts) > maxTexts {
 		return nil, check.Invalid("A batch has at most 100 messages.")
@@ -85,9 +85,9 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 	return c.cfg.Dispatch.Send(ctx, by, messages)
 }
 
-// leaveOut excludes the sender's own connection from a group's message, because CIM's
-// client shows every message that arrives. A group's message is pushed to nodes and not
-// to sessions, so the connection is excluded by its number.
+// leaveOut sets by.Number, so that a group's message is not pushed to the sender's own
+// connection. CIM's client would show it. The number is needed because a group's
+// message is pushed to nodes, and not to single sessions.
 func (c *Requests) leaveOut(ctx context.Context, by *push.Origin) error {
 	own, err := c.session(ctx, by.User)
 	if own != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Observer counts. Its methods must not block.
+// Observer counts delayed messages and other jobs. Its methods must not block.
 type Observer interface {
-	DelayedOver(code proto.Code, late time.Duration) // sent, or dropped with a code
-	DelayedLeft()                                    // a try failed and is repeated
+	DelayedOver(code proto.Code, late time.Duration) // a message was sent (OK), or dropped with the code
+	DelayedLeft()                                    // sending a message failed, and is tried again
 	WorkEnded(kind record.Kind, verdict record.Verdict)
 }
 
@@ -31,20 +31,20 @@ type Config struct {
 }
 
 const (
-	// A node calls again after AskLatest if nothing is due earlier. A message that was
-	// scheduled meanwhile, and for which no node could be woken, is late by up to that
-	// time.
+	// AskLatest is the time after which a node asks for due work again if nothing is
+	// due earlier. A message that was scheduled meanwhile is late by up to that time if
+	// no node could be woken.
 	AskLatest = 30 * time.Second
-	// askAgain is the time until the next call if a due message cannot be sent now,
-	// because another route has the shard or the store failed.
+	// askAgain is the time until the node's next call if a due message cannot be sent
+	// now. Another route may have its shard, or the store failed.
 	askAgain = 900 * time.Millisecond
-	// askSoonest is the least time until the next call, so that messages that are due
+	// askSoonest is the least time until the node's next call. So messages that are due
 	// in close succession are sent together.
 	askSoonest = 200 * time.Millisecond
 )
 
-// nextAsk returns the time until a node should call again, if the next message is due
-// in wait. A negative wait means that there is none.
+// nextAsk returns the time until a node should call again. wait is the time until the
+// next message is due, or negative if there is none.
 func nextAsk(wait time.Duration) time.Duration {
 	if wait < 0 {
 		return AskLatest

@@ -1,16 +1,16 @@
-// Package delayed sends the delayed messages that are due, and does what else waits in
+// Package delayed sends the delayed messages that are due, and does the other jobs of
 // the store's work queue.
 //
-// A route may be a function, so it has no goroutine of its own for this. Nodes ask routes
-// for due work (package node). Each answer says when to ask again, within 30 s
+// A route may be a function, so it has no goroutine of its own for this. Nodes ask
+// routes for due work (package node). Each answer says when to ask again, within 30 s
 // (sender.go). If a message becomes due earlier, some nodes are told to ask earlier
-// (waker.go). In one process at most one such request does work, and those that come
-// meanwhile share the next one.
+// (waker.go). In one process one such request works at a time. Requests that come
+// meanwhile share the next run.
 //
-// The delayed messages are in shards. A route leases a shard, sends what is due in it, in
-// order, and gives it back. If a message cannot be stored, it stays due, together with
-// all messages behind it for the same log (due.go). Other work of the queue is done in
-// the time that is left (worker.go): so far, the removal of old texts.
+// The delayed messages are in shards. A route leases a shard, sends the due messages in
+// it, in order, and gives it back. If a message cannot be stored, it stays due,
+// together with all messages behind it for the same log (due.go). After that it does
+// other jobs of the queue (worker.go): so far, the removal of old texts.
 //
 // The package starts no goroutines.
 package delayed

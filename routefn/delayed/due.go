@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A logOf names a log that a message goes to.
+// A logOf names a log to which a message goes: a group's, or a user's inbox.
 type logOf struct{ user, group int64 }
 
 func logsOf(m *record.Message) [2]logOf {
@@ -22,16 +22,16 @@ func logsOf(m *record.Message) [2]logOf {
 }
 
 // A dueBatch sends the messages that are due in one shard. If a message cannot be
-// stored, it stays due, and so does every later one for the same logs, because it would
-// overtake it. All others are sent.
+// stored, it stays due. Later messages for the same logs then stay due, too, so that
+// none overtakes it. All others are sent.
 type dueBatch struct {
 	cfg    *Config
 	failed map[logOf]bool
-	left   int // how many of those that are due stay so, from the first
+	left   int // how many messages at the beginning of the shard stay due
 }
 
-// send sends one batch and returns how many were sent. After an error it is unknown which
-// messages are still due, and the dueBatch must not be used again.
+// send sends the messages taken and returns how many it sent. After an error it is
+// unknown which messages are still due, and the dueBatch must not be used again.
 func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, err error) {
 	var tried []record.Delayed
 	var messages []record.Message
@@ -50,7 +50,7 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	defer out.Send()
 	var done []record.Finishing
 	for i, a := range b.cfg.Dispatch.Append(ctx, messages) {
-		if a.Err == nil { // pushed to all devices of the user who scheduled it, too
+		if a.Err == nil { // all devices of the user who scheduled it get it, too
 			out.Deliver(push.Origin{User: tried[i].From}, &a)
 		}
 		if code, over := b.settle(ctx, &tried[i], &a); over {
@@ -70,13 +70,14 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	return sent, nil
 }
 
-// settle reports whether a message is over: stored, or dropped with a code.
+// settle reports whether a message need not be tried again: it was stored (OK), or it
+// is dropped with the code.
 func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
 	switch {
 	case a.Err == nil:
 		return proto.OK, true
 	case b.lacksSender(ctx, d, a):
-		return proto.OK, true // its receiver has it, by reconciliation
+		return proto.OK, true // its receiver gets it by reconciliation
 	case failure.MayRetry(a.Err):
 		for _, log := range logsOf(&d.Message) {
 			b.failed[log] = true
@@ -92,7 +93,7 @@ func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appe
 
 // lacksSender reports whether the message is in its receiver's log while its sender's
 // account is lost for good. If the account can be restored, lacksSender restores it,
-// because no other request may need it.
+// because perhaps no other request ever would.
 func (b *dueBatch) lacksSender(ctx context.Context, d *record.Delayed, a *record.Appended) bool {
 	if !errors.Is(a.Err, record.ErrUnknown) || !errors.Is(a.Err, record.ErrNoUser) {
 		return false

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// takeBatch bounds the messages that are taken at a time. They are stored within
-	// some 10 ms.
+	// takeBatch bounds the messages that are taken at a time. It takes some 10 ms to
+	// store as many.
 	takeBatch = 100
-	// sendTime bounds one round over all shards. The next round sends the rest.
+	// sendTime bounds one round over all shards. The next run sends the rest.
 	sendTime = time.Second
-	// runTimeout bounds one run if the store does not answer. It ends before the node
-	// gives up its request, and long before a lease expires.
+	// runTimeout bounds one run if the store does not answer. It is shorter than the
+	// node waits for its answer, and much shorter than a lease.
 	runTimeout = 2500 * time.Millisecond
 )
 
@@ -35,9 +35,10 @@ func New(c Config) *Sender {
 	return &Sender{cfg: c, worker: worker{store: c.Store, log: c.Log, observer: c.Observer}}
 }
 
-// Run sends the messages that are due, then does other due work, and returns the time
-// until the next call. It continues when ctx is cancelled, so that no shard stays
-// leased, and takes 2.5 s at most. Callers that come during a run share the next one.
+// Run sends the messages that are due, then does other due work. It returns the time
+// until the node should call again. It blocks for 2.5 s at most, and goes on when ctx
+// is cancelled, so that no shard stays leased. Callers that come during a run share the
+// next one.
 func (s *Sender) Run(ctx context.Context) (next time.Duration, err error) {
 	ctx = context.WithoutCancel(ctx)
 	return s.runs.Do(func() (time.Duration, error) { return s.run(ctx) })
@@ -56,7 +57,8 @@ func (s *Sender) run(ctx context.Context) (time.Duration, error) {
 	return next, nil
 }
 
-// sendDue sends the messages that are due and returns the time until the next call.
+// sendDue sends the messages that are due and returns the time until the node should
+// call again.
 func (s *Sender) sendDue(ctx context.Context) (time.Duration, error) {
 	due, next, err := s.cfg.Store.Shards(ctx)
 	if err != nil || len(due) == 0 {
@@ -74,8 +76,9 @@ func (s *Sender) sendDue(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// sendShards sends the due messages of shards, as far as sendTime allows. It reports
-// whether it sent anything. Several routes begin at different shards.
+// sendShards sends the messages of the shards due, until sendTime is over. It reports
+// whether it sent anything. It takes the shards in random order, so that several routes
+// begin at different ones.
 func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 	end := time.Now().Add(sendTime)
 	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
@@ -91,8 +94,8 @@ func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 	return sent
 }
 
-// sendShard sends the due messages of one shard, in order, until the time end. It
-// reports whether it sent anything.
+// sendShard sends the due messages of one shard, in order, and begins no batch after
+// end. It reports whether it sent anything.
 func (s *Sender) sendShard(ctx context.Context, shard int, holder string, end time.Time) (sent bool) {
 	b := dueBatch{cfg: &s.cfg, failed: make(map[logOf]bool)}
 	for {

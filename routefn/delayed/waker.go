@@ -13,17 +13,17 @@ import (
 
 const (
 	// wokenNodes is how many nodes are woken for a delayed message that is due before
-	// their next call. If one dies, another one makes the call.
+	// their next call. If one of them dies, another one still calls.
 	wokenNodes = 3
-	// wakeTimeout bounds the waking. It is enough for three rounds of nodes that do not
-	// answer.
+	// wakeTimeout bounds the time for waking nodes. It is enough for three rounds of
+	// nodes that do not answer.
 	wakeTimeout = time.Second
 )
 
 // Counter counts delayed messages for which no node could be woken.
 type Counter interface{ Inc() }
 
-// A Waker notifies nodes when to ask for due work. All fields are required.
+// A Waker tells nodes when to ask for due work. All fields are required.
 type Waker struct {
 	Members func(context.Context) (*ring.View, error)
 	Nodes   *nodes.Client
@@ -31,11 +31,12 @@ type Waker struct {
 	Log     *slog.Logger
 }
 
-// Wake makes some nodes ask for due work after wait. If wait is longer than AskLatest
-// it does nothing, because nodes then call in time by themselves. Call it before the
-// answer to the message's sender, so that the message is sent in time even if this
-// process ends afterwards. If no node can be reached, the message is late by AskLatest
-// at most.
+// Wake makes some nodes ask for due work when the duration wait is over. If wait is
+// longer than AskLatest, Wake does nothing, because nodes then call in time by
+// themselves. If no node can be reached, the message is late by AskLatest at most.
+//
+// Call Wake before the message's sender gets the answer. Then the message is sent in
+// time even if this process ends afterwards.
 func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	if wait > AskLatest {
 		return
@@ -59,9 +60,9 @@ func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// WakeAll makes all nodes call at once. The answer shows them that the store lost
-// something, and they report the sessions that they hold. If the members are unknown,
-// nodes call within AskLatest.
+// WakeAll makes all nodes ask for due work now. The answer tells them that the store
+// lost something, and they report the sessions that they hold. If the members are
+// unknown, WakeAll does nothing, and the nodes call within AskLatest.
 func (w *Waker) WakeAll(ctx context.Context) {
 	view, err := w.Members(ctx)
 	if err != nil {
@@ -74,7 +75,7 @@ func (w *Waker) WakeAll(ctx context.Context) {
 	}
 }
 
-// wakeable returns the members in random order, those that are about to leave last.
+// wakeable returns the members in random order, but draining ones last.
 func wakeable(members []ring.Member) []ring.Member {
 	list := slices.Clone(members)
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })

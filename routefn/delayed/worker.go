@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// workBatch and workTime bound the other work of one run. A message that becomes
-	// due meanwhile is late by up to workTime.
+	// workBatch bounds the jobs that are taken at a time, and workTime the time for
+	// jobs in one run. A message that becomes due meanwhile is late by up to workTime.
 	workBatch = 100
 	workTime  = 200 * time.Millisecond
 )
@@ -23,18 +23,18 @@ type workObserver interface {
 	WorkEnded(kind record.Kind, verdict record.Verdict)
 }
 
-// A worker does the jobs in the store's work queue other than delayed messages, a few
+// A worker does the jobs in the store's work queue that are not delayed messages, a few
 // per run. One goroutine at a time uses it, see Sender.Run.
 type worker struct {
 	store    *record.Store
 	log      *slog.Logger
 	observer workObserver
 
-	notBefore time.Time // nothing is due earlier
+	notBefore time.Time // no job is due earlier
 }
 
-// do works for workTime at most, and reports whether more is due. A job that fails is
-// repeated in a later run, within AskLatest.
+// do works for workTime at most, and reports whether more jobs are due. If the store
+// fails, it logs that, and a later run goes on.
 func (w *worker) do(ctx context.Context) (more bool) {
 	if time.Now().Before(w.notBefore) {
 		return false
@@ -55,9 +55,10 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 	return w.jobs(ctx, record.Sweeps, w.store.Sweep)
 }
 
-// jobs does jobs of one kind. more reports whether the time was too short for all.
-// Otherwise next is the time until more are due, or negative if no job waits. Several
-// routes begin at different shards.
+// jobs does the due jobs of one kind, by calls of the function do. more reports whether
+// workTime was too short for all of them. Otherwise next is the time until more are
+// due, or negative if no job waits. It takes the shards in random order, so that
+// several routes begin at different ones.
 func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Context, []record.Job) []record.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {
@@ -87,12 +88,13 @@ func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Con
 		}
 	}
 	if due, next, err = w.store.Due(ctx, kind); len(due) > 0 {
-		next = askAgain // another route does them
+		next = askAgain // another route has these jobs
 	}
 	return false, next, err
 }
 
-// end ends jobs, counts them and logs those that failed too often.
+// end tells the store how jobs ended, counts them, and logs those that failed too
+// often.
 func (w *worker) end(ctx context.Context, kind record.Kind, shard int, endings []record.Ending) error {
 	verdicts, err := w.store.EndJobs(ctx, kind, shard, endings)
 	for i, v := range verdicts {

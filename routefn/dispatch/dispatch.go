@@ -1,5 +1,5 @@
-// Package dispatch stores messages and has them pushed. Messages of clients, nodes, CIM's
-// clients and delayed ones all take this way.
+// Package dispatch stores messages and has them pushed. All messages pass here: those
+// of clients, of nodes and of CIM's clients, and delayed ones.
 package dispatch
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Timing learns how long the store takes, by which load shedding is ruled.
+// Timing is told how long the store takes. Load shedding depends on it.
 type Timing interface {
 	Answered(took time.Duration)
 }
@@ -30,7 +30,8 @@ func New(store *record.Store, pusher *push.Pusher, timing Timing, now func() tim
 	return &Dispatcher{store, pusher, timing, now, log}
 }
 
-// A Sender is the user who sends, and by which device or connection.
+// A Sender is the user who sends, with the device or connection by which the message
+// came.
 type Sender struct {
 	push.Origin
 	Name string
@@ -45,8 +46,8 @@ func (d *Dispatcher) Append(ctx context.Context, messages []record.Message) []re
 	return stored
 }
 
-// Send stores one sender's messages in their order and pushes those that were stored. It
-// returns the first error.
+// Send stores one sender's messages in their order, and pushes those that were stored.
+// It returns one answer per message, and the first error among them.
 func (d *Dispatcher) Send(ctx context.Context, by Sender, messages []record.Message) ([]record.Appended, error) {
 	for i := range messages {
 		messages[i].From, messages[i].FromName = by.User, by.Name

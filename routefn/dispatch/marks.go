@@ -8,20 +8,20 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Shown has the keys of messages that a user claims to have been shown, and whose
-// senders want delivery marks.
+// Shown has the keys of messages of which a device of a user reports that it showed
+// them. Their senders want delivery marks.
 type Shown struct {
 	User int64
 	Keys []string
 }
 
-// Confirm pushes delivery marks to the connections that the senders have at this moment.
-// It is best effort: a lost mark is not reported, because the receiver's cursor is
+// Confirm pushes delivery marks to the connections that the senders have at this
+// moment. A mark may be lost without a trace: only the receiver's cursor is
 // authoritative.
 //
 // Confirm does not check that the user received the messages, because that would cost a
-// search of the log per key. A mark names only that user. So a user can only forge
-// marks of their own.
+// search of the log per key. A mark says only that this user was shown the message. So
+// users can forge marks about themselves, and about nobody else.
 func (d *Dispatcher) Confirm(ctx context.Context, list ...Shown) {
 	marks, senders := d.marks(list)
 	if len(senders) == 0 {
@@ -38,7 +38,7 @@ func (d *Dispatcher) Confirm(ctx context.Context, list ...Shown) {
 	}
 }
 
-// marks returns the marks by the sender to whom they go, and the senders.
+// marks returns the marks for each sender, and the senders.
 func (d *Dispatcher) marks(list []Shown) (marks map[int64][]*proto.Delivered, senders []int64) {
 	marks = make(map[int64][]*proto.Delivered)
 	now := d.now().UnixMilli()
@@ -53,8 +53,8 @@ func (d *Dispatcher) marks(list []Shown) (marks map[int64][]*proto.Delivered, se
 	return marks, senders
 }
 
-// bySender returns the ids in the keys by sender. It leaves out malformed keys and the
-// user's own messages.
+// bySender returns the ids of the shown messages for each sender. It leaves out
+// malformed keys and the user's own messages.
 func (s Shown) bySender() map[int64][]string {
 	ids := make(map[int64][]string)
 	for _, key := range s.Keys[:min(len(s.Keys), proto.MaxShown)] {

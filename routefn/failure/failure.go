@@ -52,8 +52,9 @@ type Codes struct {
 // New returns a Codes. log gets the errors that have no code.
 func New(store StoreState, log *slog.Logger) *Codes { return &Codes{store, log} }
 
-// Of returns the error with the code that callers see. Only the text of a *proto.Error
-// reaches them. An unexpected error is logged here and becomes Unavailable.
+// Of returns the error that callers see in place of err. If err is a *proto.Error, it
+// is that one, with its text. Any other error gets a code and no text. An unexpected
+// error is logged here, and gets the code Unavailable.
 func (c *Codes) Of(err error) *proto.Error {
 	if e, ok := errors.AsType[*proto.Error](err); ok {
 		return e
@@ -72,7 +73,7 @@ func (c *Codes) Of(err error) *proto.Error {
 	return proto.Err(proto.Unavailable, "")
 }
 
-// Absent returns e, an error about something that does not exist. If the store may have
+// Absent returns e, which says that something does not exist. But if the store may have
 // lost it a moment ago, Absent returns an error with the code Unavailable, so that the
 // caller retries.
 func (c *Codes) Absent(e *proto.Error) *proto.Error {
@@ -88,11 +89,11 @@ func MayRetry(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Panicked is the answer of a use case that panicked. Its code is Unknown, because
-// something may have been stored before the panic.
+// Panicked is the error with which a use case that panicked is answered. Its code is
+// Unknown, because something may have been stored before the panic.
 var Panicked = proto.Err(proto.Unknown, "")
 
-// Status returns the HTTP status of an error. It differs for Panicked, so that
+// Status returns the HTTP status of an error. Panicked has a status of its own, so that
 // operators can distinguish a panic from a store that does not answer.
 func Status(e *proto.Error) int {
 	if e == Panicked {

@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Later is a refusal that names the time after which a repetition may succeed.
+// Later is a refusal with the time after which the request may be repeated.
 type Later struct {
 	Refusal *proto.Error
 	After   time.Duration
@@ -19,8 +19,8 @@ func (l *Later) Error() string { return l.Refusal.Error() }
 // Unwrap returns the refusal.
 func (l *Later) Unwrap() error { return l.Refusal }
 
-// After returns after what time the request that failed with err may be repeated. Zero
-// stands for an error that does not say so.
+// After returns the time after which the request that failed with err may be repeated.
+// It returns zero if err does not say.
 func After(err error) time.Duration {
 	if l, ok := errors.AsType[*Later](err); ok {
 		return l.After

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// change makes one user join or leave, and pushes the consequences.
+// change makes one user join or leave a group, and pushes what follows from it.
 func (g *Requests) change(ctx context.Context, change record.Change) error {
 	c := g.Store.ChangeGroups(ctx, []record.Change{change})[0]
 	out := g.Pusher.Begin()
@@ -23,7 +23,8 @@ func (g *Requests) change(ctx context.Context, change record.Change) error {
 	return c.Err
 }
 
-// changeOther adds another user to a group of the caller's making, or removes one.
+// changeOther adds another user to a group that the caller made, or removes one if
+// leave is set.
 func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
 	if err := check.Group(group); err != nil {
 		return err

@@ -14,9 +14,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Create is POST /v1/groups/create. It makes a group of the caller and of the users
-// that the caller invites. Only the creator may add and remove others later. All other
-// users join by themselves, by the group's id.
+// Create is POST /v1/groups/create. It makes a group whose members are the caller and
+// the users that the caller invites. Later only its creator may add and remove others.
+// Any user who knows the group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
 		if err := check.Name(q.Name); err != nil {
@@ -34,7 +34,7 @@ func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.Creat
 	return g.create(ctx, group, caller.Name, invited)
 }
 
-// invited returns the accounts of the users, each once, without the caller's.
+// invited returns the accounts of users, each once, and leaves out the caller's own.
 func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]record.Account, error) {
 	if len(users) > proto.MaxInvited {
 		return nil, check.Invalid(fmt.Sprintf("A group is created with at most %d members; others join by its id.", proto.MaxInvited))
@@ -57,8 +57,9 @@ func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]
 	return accounts, nil
 }
 
-// create returns an error only while the group has no members, because then it hardly
-// exists. It does not undo the effects of an earlier try of the request.
+// create returns an error if the group could not be made or its creator not added.
+// After that the group exists, and users who could not be invited are in Missing. If
+// the request is repeated, members who have left since the first try stay away.
 func (g *Requests) create(ctx context.Context, group record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
 	id, err := g.Store.CreateGroup(ctx, group)
 	if err != nil {

@@ -2,8 +2,9 @@
 // of [Requests] that takes the caller and the decoded request and returns the answer.
 // GROUPS.md in package routefn says what a user may do.
 //
-// All changes of memberships end in change.go, which pushes what follows from them: the
-// entry in the group's log, and to the user's own connections that their groups changed.
+// All changes of memberships go through change.go. It pushes what follows from them:
+// the new entry in the group's log, and to the user's own connections the news that
+// their groups changed.
 //
 // Errors are *proto.Error, or those of package record, which package failure gives their
 // codes. The package starts no goroutines.

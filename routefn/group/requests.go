@@ -8,7 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Requests are those about groups. All fields are required; it is safe for concurrent use.
+// Requests has the requests of clients about groups. All fields are required. It is
+// safe for concurrent use.
 type Requests struct {
 	Store  *record.Store
 	Pusher *push.Pusher

@@ -1,5 +1,5 @@
-// Package placement picks the node on which a device lands, and the number of the session
-// that it gets there.
+// Package placement picks the node to which a login is sent, and issues the number of
+// the session that the device gets there.
 package placement
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Timing learns how long the store takes, by which load shedding is ruled.
+// Timing is told how long the store takes. Load shedding depends on it.
 type Timing interface {
 	Answered(took time.Duration)
 }
@@ -33,7 +33,7 @@ type Config struct {
 // A Placer places sessions on nodes. Make it with New; it is safe for concurrent use.
 type Placer struct {
 	cfg    Config
-	served atomic.Bool   // a serving node was seen: see serving
+	served atomic.Bool   // this route has seen a serving node: see serving
 	turn   atomic.Uint64 // counts placements, from a random start: see ring.Pick
 }
 
@@ -44,25 +44,26 @@ func New(c Config) *Placer {
 	return p
 }
 
-// MaxAvoid is the most nodes that a request may exclude.
+// MaxAvoid is the most nodes that a login may ask to avoid.
 const MaxAvoid = 16
 
-// A Place is where a login is sent.
+// A Place is the node to which a login is sent, and what its ticket says.
 type Place struct {
 	Member    ring.Member
 	Number    int64 // of the session
-	Displaces int64 // the number that its ticket may displace; token.Any: every one
+	Displaces int64 // the number of the session that its ticket may displace; token.Any: any session of the device
 }
 
-// Place issues the next number of a device and picks a node for it that is not in
-// avoid. The error has the code NoNode, or Rejected if the device is connected and
-// repeat rejects that. For a void token it is record.ErrVoid.
+// Place issues the next number of the device of who, and picks a node for it. It picks
+// a node of the list avoid only if there is no other. It returns an error with the code
+// NoNode, or with the code Rejected if repeat is proto.RepeatReject and the device is
+// connected. It returns record.ErrVoid if the token of who is void.
 func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, repeat string) (Place, error) {
 	view, err := p.serving(ctx)
 	if err != nil {
 		return Place{}, err
 	}
-	if view.Ring().Len() == 0 { // before a number is issued in vain
+	if view.Ring().Len() == 0 { // so that no number is issued in vain
 		return Place{}, proto.Err(proto.NoNode, "")
 	}
 	begun := time.Now()
@@ -81,10 +82,10 @@ func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, 
 	return Place{Member: member, Number: issued.Number, Displaces: displaces}, nil
 }
 
-// mayDisplace returns the number that a rejecting login may displace. That is a
-// recorded session whose connection is gone, so that a crash locks no device out. If
-// the connection is there, the error has the code Rejected. A session that opens in
-// between has another number and is safe.
+// mayDisplace is for a login that must not displace a connected device. It returns the
+// number of the recorded session live if its connection is gone, so that a crash locks
+// no device out. If the connection is there, the error has the code Rejected. A session
+// that opens in between has another number, so it cannot be displaced.
 func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Session) (int64, error) {
 	if live == nil {
 		return 0, nil
@@ -95,12 +96,13 @@ func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Sessi
 	return live.Number, nil
 }
 
-// pickTimeout is how long a placement may take for nodes that do not answer.
+// pickTimeout bounds how long Pick waits for nodes that do not answer.
 const pickTimeout = 2 * nodes.Timeout
 
 // Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list
 // of members for some seconds. Only the users of these nodes go elsewhere. Pick never
-// returns members in gone. If no other member is reachable, it picks as if all were.
+// returns a member of the list gone. If no other member is reachable, it picks as if
+// all were. last is the node where the device was last.
 func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
 	defer cancel()
@@ -111,7 +113,7 @@ func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last str
 		if member, ok = ring.Pick(view, user, last, around, turn, p.cfg.Policy); !ok {
 			return first, false
 		}
-		if slices.Contains(around, member.ID) { // better one to avoid than one that is gone
+		if slices.Contains(around, member.ID) { // a node of avoid is better than one that is gone
 			member, _ = ring.Pick(view, user, last, gone, turn, p.cfg.Policy)
 		}
 		if slices.Contains(gone, member.ID) {
@@ -127,15 +129,15 @@ func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last str
 	}
 }
 
-// Routes and nodes often start together. Until a route has seen the first serving node, a
-// login waits instead of failing.
+// Routes and nodes often start together. So until a route has seen a serving node, a
+// login waits for up to firstNodeTimeout. It looks for a node once in firstNodeEvery.
 const (
 	firstNodeTimeout = 5 * time.Second
 	firstNodeEvery   = 50 * time.Millisecond
 )
 
-// serving returns the current members. If none of them serves, and none ever did as far as
-// the route knows, it waits for the first one, firstNodeTimeout at most.
+// serving returns the current members. If none of them serves, and the route has never
+// seen one that did, it waits for the first one, for firstNodeTimeout at most.
 func (p *Placer) serving(ctx context.Context) (*ring.View, error) {
 	for end := time.Now().Add(firstNodeTimeout); ; {
 		view, err := p.cfg.Members(ctx)

@@ -7,25 +7,27 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A Batch queues the items of one use case for nodes. Only Send may block.
+// A Batch queues items for nodes on behalf of one use case. Of its methods, only Send
+// may block.
 type Batch struct{ to *Pusher }
 
-// Begin returns the Batch of a use case, which must call Send at its end.
+// Begin returns a Batch for a use case. The use case must call Send at its end.
 func (p *Pusher) Begin() Batch { return Batch{p} }
 
-// Send has everything sent that was queued. It blocks only for a node in this process.
+// Send starts the sending of everything that is queued. It blocks only while it calls a
+// node in this process.
 func (b Batch) Send() { b.to.start() }
 
 // Origin is the connection or device by which a message came. The message is not pushed
-// to it, because the answer to its request has the position.
+// back to it, because it gets the message's position in the answer.
 type Origin struct {
 	User   int64
 	Device string
 	Number int64 // of the connection; zero if the message came over HTTP
 }
 
-// is reports whether the message came by the user's session s, or over HTTP from its
-// device.
+// is reports whether the message came by the session s of the user, or over HTTP from
+// the device of s.
 func (o Origin) is(s record.Session) bool {
 	if o.Number != 0 {
 		return o.Number == s.Number
@@ -33,9 +35,10 @@ func (o Origin) is(s record.Session) bool {
 	return o.Device == s.Device
 }
 
-// Deliver queues a stored message, one item per node and log. A private message goes to
-// the nodes that hold sessions of the receiver or other sessions of the sender. A
-// group's message goes to the nodes that hold members.
+// Deliver queues the stored message a, one item per node and log. A private message
+// goes to the nodes that hold sessions of the receiver or other sessions of the sender.
+// A group's message goes to the nodes that hold members of the group. No item is for
+// the origin from.
 func (b Batch) Deliver(from Origin, a *record.Appended) {
 	for _, c := range a.Copies {
 		if c.User == 0 {
@@ -44,7 +47,8 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 			}
 			continue
 		}
-		// Numbers of two users may be equal: only the sender's own is left out.
+		// Two users may have equal numbers. So a number is left out of the sender's own
+		// copy only.
 		var except int64
 		if c.User == from.User {
 			except = from.Number
@@ -57,10 +61,10 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 	}
 }
 
-// Announce queues the consequences of a change of a group. If an entry was appended, it
-// goes to the nodes that hold members. The nodes that hold the user are asked to fetch
-// the user's groups again. They also get the entry by which the user left, because only
-// it shows the group to a node that never learned of the joining.
+// Announce queues what follows from a change of a group. If the change appended an
+// entry, the entry goes to the nodes that hold members. The nodes that hold the user
+// are told to fetch the user's groups again. They also get the user's leaving. A node
+// that never learned of the joining finds out about the group from this entry alone.
 func (b Batch) Announce(c *record.Changed) {
 	if c.Earlier != nil {
 		b.Announce(c.Earlier)
@@ -79,7 +83,7 @@ func (b Batch) Announce(c *record.Changed) {
 	}
 }
 
-// Mark queues a delivery mark for a user's sessions. CIM's clients get none.
+// Mark queues delivery marks for a user's sessions, except those of CIM's clients.
 func (b Batch) Mark(user int64, sessions []record.Session, marks []*proto.Delivered) {
 	for at, held := range byNode(sessions, func(s record.Session) bool { return s.Device == proto.CIMDevice }) {
 		for _, d := range marks {
@@ -88,32 +92,34 @@ func (b Batch) Mark(user int64, sessions []record.Session, marks []*proto.Delive
 	}
 }
 
-// Nudge makes the node of a session check that it holds the session, and fetch the
-// entries that the session missed. If notice is not empty, the node writes it to the
-// connection.
+// Nudge makes the node of session s check that it holds the session, and fetch the
+// entries that the session missed. If notice is not empty, the node writes the text
+// notice to the connection.
 func (b Batch) Nudge(user int64, s record.Session, notice string) {
 	b.to.enqueueItem(s.Addr, s.Boot, &proto.PushItem{User: user, Numbers: []int64{s.Number}, Notice: notice}, []record.Session{s})
 }
 
-// Kick has the node of a session close the connection with a code.
+// Kick makes the node of session s close its connection with the code.
 func (b Batch) Kick(user int64, s record.Session, code proto.Code) {
 	kick := &proto.Kick{User: user, Device: s.Device, Number: s.Number, Code: int32(code)}
 	b.to.enqueue(s.Addr, push{boot: s.Boot, kick: kick, size: overhead})
 }
 
-// enqueueItem queues one item for the node at address. sessions are the sessions that
-// the item names. Those that the node does not hold are closed.
+// enqueueItem queues one item for the node at address. The item names the numbers of
+// sessions. If the node answers that it does not hold one of them, that session is
+// closed in the store.
 func (p *Pusher) enqueueItem(address string, boot uint64, item *proto.PushItem, sessions []record.Session) {
 	p.enqueue(address, push{boot: boot, item: item, sessions: sessions, size: pushSize(item)})
 }
 
-// A nodeAt is one life of the process at an address.
+// A nodeAt is one process at an address: the node since its latest start.
 type nodeAt struct {
 	address string
 	boot    uint64
 }
 
-// byNode groups sessions by the node that holds them, without those to leave out.
+// byNode groups sessions by the node that holds them. It drops the sessions for which
+// leaveOut returns true.
 func byNode(sessions []record.Session, leaveOut func(record.Session) bool) map[nodeAt][]record.Session {
 	nodes := make(map[nodeAt][]record.Session, 1)
 	for _, s := range sessions {

@@ -1,8 +1,9 @@
-// Package push sends nodes what their connections must know: entries of logs, delivery
-// marks, and which connections to close. It knows neither the use cases nor the metrics.
+// Package push sends items to nodes: entries of logs and delivery marks for their
+// connections, and the connections to close. It knows neither the use cases nor the
+// metrics.
 //
-// A use case calls [Pusher.Begin], queues what it has by the methods of the [Batch], and
-// sends it by [Batch.Send], which it defers where it begins:
+// A use case calls [Pusher.Begin], queues items by the methods of the [Batch], and
+// sends them by [Batch.Send], which it defers at the beginning:
 //
 //	out := pusher.Begin()
 //	defer out.Send()
@@ -12,12 +13,14 @@
 // queued during a request form the next one. So an idle system pushes at once, a busy
 // one pushes in large batches, and no timer is needed.
 //
-// A push is never retried. If a node fails one, or is too slow for its queue, the rest of
-// the queue is dropped and counted. For a second nothing is sent to that node. The next
-// request then asks it to reconcile, by which it finds everything: the log is the truth.
+// A push is never retried. If a push fails, all that waits for the node is dropped and
+// counted (pusher.go, fail), and for a second nothing is queued for the node. If the
+// queue of a slow node is full, further items are dropped. After either, the next
+// request asks the node to reconcile (queue.go, reconcile). By that the node finds
+// everything that it missed: the log is the truth.
 //
 // Goroutines: one per node for which something is queued, until its queue is empty, and
-// one per answer of a node in this process that names lost sessions. Flush waits for what
-// is queued so far, Close for all of it. Locks: the mutex of the Pusher guards all
-// queues, and nothing is called while it is held but the Observer.
+// one per answer of a node in this process that names lost sessions. Flush waits for
+// the pushes that are queued so far, and Close for all pushes. Locks: the mutex of the
+// Pusher guards all queues. While it is held, only the Observer is called.
 package push

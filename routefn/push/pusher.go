@@ -12,42 +12,44 @@ import (
 
 // Nodes sends requests to nodes.
 type Nodes interface {
-	// Push sends q to the node at address, with a time limit of its own. The answer has
-	// a result per item.
+	// Push sends the request q to the node at address, with a time limit of its own.
+	// The answer has a result per item.
 	Push(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error)
 	// IsNear reports whether the node at address is in this process, so that Push is a
 	// function call that does not wait.
 	IsNear(address string) bool
 }
 
-// Sessions closes the sessions that a node does not hold.
+// Sessions closes sessions in the store that their node does not hold.
 type Sessions interface {
 	CloseSessions(ctx context.Context, closings []record.Closing) []error
 }
 
-// Observer counts. Its methods must not block and may be called with locks held.
+// Observer counts pushes. Its methods must not block, because they may be called with
+// locks held.
 type Observer interface {
 	Pushes(outcome Outcome, n int)
 	PushRequest(pushes int, took time.Duration) // a request to a node was answered or failed
 	SessionsGone(n int)
 }
 
-// A Pusher sends to nodes the items that use cases queue for them. Make it with New. It
-// is safe for concurrent use.
+// A Pusher has a queue of items for each node, and sends them. Make it with New. It is
+// safe for concurrent use.
 //
-// A goroutine sends to a node while its queue is not empty. A node in this process is
-// called by the use case itself. That call does not wait, and needs no goroutine.
+// A goroutine sends to a node while the node's queue is not empty. If the node is in
+// this process, the use case itself calls it. That call does not wait, so it needs no
+// goroutine.
 type Pusher struct {
 	nodes    Nodes
 	sessions Sessions
 	observer Observer
 	now      func() time.Time
 	log      *slog.Logger
-	senders  sync.WaitGroup // added to under mu, while something is queued
+	senders  sync.WaitGroup // mu is held at Add, and something is queued then
 
 	mu     sync.Mutex
-	queues map[string]*queue // by address; those that are not empty or remember a failure
-	due    []string          // queues that are not empty and on which no goroutine works
+	queues map[string]*queue // by address; only queues that are not empty or remember a failure
+	due    []string          // addresses of queues that are not empty and on which no goroutine works
 	closed bool
 }
 
@@ -80,7 +82,8 @@ func (p *Pusher) enqueue(address string, next push) {
 	}
 }
 
-// start has all queues sent that are due. It blocks only for a node in this process.
+// start starts the sending of all queues in due. It blocks only while it calls a node
+// in this process.
 func (p *Pusher) start() {
 	p.mu.Lock()
 	due := p.due
@@ -103,7 +106,8 @@ func (p *Pusher) drain(address string) {
 	}
 }
 
-// step sends a queue's next request and reports whether the queue has more.
+// step sends the next request of the queue for address. It reports whether the queue
+// has more.
 func (p *Pusher) step(address string) (more bool) {
 	p.mu.Lock()
 	q := p.queues[address]
@@ -122,7 +126,8 @@ func (p *Pusher) step(address string) (more bool) {
 	return false
 }
 
-// send sends one request. After a failure it returns what it dropped behind it.
+// send sends the request r of the queue q. After a failure it returns the pushes that
+// it dropped from q.
 func (p *Pusher) send(address string, q *queue, r request) []push {
 	if len(r.pushes) == 0 {
 		return nil
@@ -141,8 +146,8 @@ func (p *Pusher) send(address string, q *queue, r request) []push {
 	return nil
 }
 
-// fail pauses a queue after a failure and returns the pushes that were in it. It also
-// forgets the failures of other nodes that are long past.
+// fail pauses a queue after a failure, empties it, and returns the pushes that were in
+// it. It also forgets other nodes' failures that are long past.
 func (p *Pusher) fail(q *queue) []push {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,8 +162,9 @@ func (p *Pusher) fail(q *queue) []push {
 	return dropped
 }
 
-// closeGone closes sessions that the node at address does not hold. For a node in this
-// process a goroutine does so, because the use case must not wait for the store.
+// closeGone closes sessions in the store that the node at address does not hold. For a
+// node in this process a goroutine does that, because the use case must not wait for
+// the store.
 func (p *Pusher) closeGone(address string, closings []record.Closing) {
 	if len(closings) == 0 {
 		return
@@ -168,7 +174,7 @@ func (p *Pusher) closeGone(address string, closings []record.Closing) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		for i, err := range p.sessions.CloseSessions(ctx, closings) {
-			if err != nil { // the next push finds it again
+			if err != nil { // the next push finds that again
 				p.log.Debug("session that is gone stays open", "user", closings[i].User, "err", err)
 			}
 		}
@@ -180,8 +186,8 @@ func (p *Pusher) closeGone(address string, closings []record.Closing) {
 	end()
 }
 
-// Flush blocks until every push that was queued before the call was answered or dropped,
-// or until ctx is done, whose error it returns.
+// Flush blocks until every push that was queued before the call was answered or
+// dropped. If ctx ends earlier, Flush returns the error of ctx.
 func (p *Pusher) Flush(ctx context.Context) error {
 	p.start()
 	for _, reached := range p.markers() {
@@ -194,7 +200,8 @@ func (p *Pusher) Flush(ctx context.Context) error {
 	return nil
 }
 
-// markers queues a marker in each queue that is being sent.
+// markers queues a marker in each queue that is being sent. The channel of a marker is
+// closed when all pushes before it were handled.
 func (p *Pusher) markers() []chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,8 +216,8 @@ func (p *Pusher) markers() []chan struct{} {
 	return markers
 }
 
-// Close refuses further pushes and blocks until those that are queued were answered or
-// dropped. That takes 300 ms at most for a node that hangs. Close may be called twice.
+// Close refuses further pushes and blocks until the queued pushes were answered or
+// dropped. A node that hangs delays that by 300 ms at most. Close may be called twice.
 func (p *Pusher) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// maxQueued bounds the queue for one node, in bytes. It is far more than a node
-	// takes in the 300 ms of one push. Reconciliation finds the entries that had no
-	// room.
+	// maxQueued bounds the queue for one node, in bytes. It is far more than a node can
+	// take in the 300 ms of one push. The node finds entries that had no room in the
+	// queue by reconciliation.
 	maxQueued = 8 << 20
 	// maxRequest bounds one request, in bytes, so that a node can receive and answer it
 	// within 300 ms.
 	maxRequest = 1 << 20
-	// overhead is the size in bytes of a push beside its encoded entry.
+	// overhead is what counts for a push in addition to its encoded item, in bytes.
 	overhead = 64
-	// pauseAfterFailure is how long a node that failed a push is sent nothing.
+	// pauseAfterFailure is how long nothing is queued for a node after a failed push.
 	pauseAfterFailure = time.Second
 	// rememberFailure is how long an idle queue remembers that its node must reconcile.
 	// Nodes reconcile on their own within 30 s.
@@ -33,20 +33,20 @@ type Outcome string
 // The outcomes. Each push has one.
 const (
 	Done      Outcome = "done"       // the node answered
-	Failed    Outcome = "failed"     // it did not answer, or not in time
-	LeftAlone Outcome = "left-alone" // it failed less than a second ago
-	Overflow  Outcome = "overflow"   // too much waited for it
+	Failed    Outcome = "failed"     // the node did not answer in time
+	LeftAlone Outcome = "left-alone" // the node failed another push a moment ago
+	Overflow  Outcome = "overflow"   // too much waited for the node
 	Closed    Outcome = "closed"     // the Pusher was closed
 )
 
-// A push is an item or a kick for a node. A push with neither is a marker. Its channel is
+// A push is an item or a kick for a node, or a marker. The channel of a marker is
 // closed when all pushes before it were handled.
 type push struct {
 	boot     uint64
 	item     *proto.PushItem
-	sessions []record.Session // of the item's numbers
+	sessions []record.Session // the sessions whose numbers the item has
 	kick     *proto.Kick
-	reached  chan struct{} // of a marker; see Pusher.Flush
+	reached  chan struct{} // only of a marker; see Pusher.Flush
 	size     int           // bytes
 }
 
@@ -57,12 +57,12 @@ func pushSize(item *proto.PushItem) int { return overhead + pb.Size(item) }
 type queue struct {
 	pushes    []push
 	size      int       // bytes
-	sending   bool      // it is due, or a goroutine works on it
-	reconcile bool      // something was dropped that the node does not know of
+	sending   bool      // it is in Pusher.due, or a goroutine works on it
+	reconcile bool      // a push was dropped, and the node was not asked to reconcile since
 	failed    time.Time // when a push failed last
 }
 
-// add queues a push, or returns why it is dropped.
+// add queues the push next. If it drops next, it returns why.
 func (q *queue) add(next push, now time.Time) Outcome {
 	if q.paused(now) {
 		return LeftAlone
@@ -81,7 +81,8 @@ func (q *queue) paused(now time.Time) bool {
 	return !q.failed.IsZero() && now.Sub(q.failed) < pauseAfterFailure && !now.Before(q.failed)
 }
 
-// remembers reports whether an empty queue has a failure to remember.
+// remembers reports whether an empty queue must be kept, because a push to its node
+// failed.
 func (q *queue) remembers(now time.Time) bool {
 	return q.paused(now) || q.reconcile && now.Sub(q.failed) < rememberFailure
 }
@@ -94,8 +95,8 @@ func (q *queue) fail(now time.Time) []push {
 	return dropped
 }
 
-// take removes the pushes of the next request from the queue. They are for one boot, in
-// their order, of at most maxRequest bytes, together with the markers among them.
+// take removes the next request from the queue: pushes for one boot, in their order, of
+// maxRequest bytes at most, and the markers between them.
 func (q *queue) take() request {
 	r := request{reconcile: q.reconcile}
 	size, n := 0, 0
@@ -118,20 +119,19 @@ func (q *queue) take() request {
 		q.pushes = nil // free the array
 	}
 	if len(r.pushes) > 0 {
-		q.reconcile = false // this request has it; a failure sets it again
+		q.reconcile = false // this request asks the node to reconcile; if it fails, the queue is asked again
 	}
 	return r
 }
 
-// A request has the pushes that go to a node in one request.
+// A request has the pushes that go to a node together.
 type request struct {
 	pushes    []push
 	markers   []push
 	reconcile bool
 }
 
-// done wakes the callers of Flush that wait for the request, or for pushes that were
-// dropped behind it.
+// done wakes the callers of Flush that wait for the request or for the dropped pushes.
 func (r request) done(dropped []push) {
 	for _, m := range append(r.markers, dropped...) {
 		if m.reached != nil {
@@ -151,7 +151,7 @@ func countPushes(list []push) int {
 	return n
 }
 
-// message is the request as it is sent.
+// message returns the request in the form that is sent.
 func (r request) message() *proto.PushRequest {
 	m := &proto.PushRequest{Boot: r.pushes[0].boot, Reconcile: r.reconcile}
 	for _, next := range r.pushes {
@@ -164,9 +164,10 @@ func (r request) message() *proto.PushRequest {
 	return m
 }
 
-// gone returns the sessions that the node does not hold according to its answer, which
-// has a result per item. A number that the request did not name is ignored. If another
-// boot answers, the sessions are lost with their node.
+// gone returns the sessions of the request that the node does not hold according to its
+// answer, which has a result per item. It ignores numbers that the request did not
+// name. If another boot answers, the closings say that the sessions were lost with
+// their node.
 func (r request) gone(answer *proto.PushAnswer) []record.Closing {
 	var closings []record.Closing
 	lost := answer.Boot != 0 && answer.Boot != r.pushes[0].boot

@@ -11,8 +11,8 @@ import (
 )
 
 // Ack is POST /v1/ack. It moves the cursors of the caller's device forward, and sends
-// delivery marks to the senders who want them. The session's number fences it, so an
-// acknowledgement of an earlier connection changes nothing and is no error.
+// delivery marks to the senders who want them. An acknowledgement with the number of an
+// earlier session changes nothing, and is no error.
 func (u *Requests) Ack(ctx context.Context, caller token.Token, q proto.AckPositions) (proto.AckAnswer, error) {
 	if err := check.Ack(q.Number, q.Cursors); err != nil {
 		return proto.AckAnswer{}, err

@@ -11,9 +11,9 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Delivered is GET /v1/delivered. It reports whether the cursor of a device of the
-// receiver has passed a private message of the caller. It is authoritative, for
-// messages with and without delivery marks.
+// Delivered is GET /v1/delivered. It is about a private message that the caller sent.
+// It reports whether any device of the receiver has a cursor at or behind the message.
+// This is authoritative, and the message need not ask for delivery marks.
 func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Values) (proto.DeliveredAnswer, error) {
 	id := q.Get("id")
 	if !proto.ValidID(id) {
@@ -26,8 +26,8 @@ func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Valu
 	return u.delivered(ctx, to, proto.Key(caller.User, id))
 }
 
-// delivered searches for the key before it reads the cursors, so that it counts a
-// cursor that moves in between.
+// delivered searches user's inbox for the message with the key. It reads the cursors
+// after that, so that a cursor that moves in between counts.
 func (u *Requests) delivered(ctx context.Context, user int64, key string) (proto.DeliveredAnswer, error) {
 	at, err := u.cfg.Store.Find(ctx, user, key)
 	if err != nil || at.Number == 0 {
@@ -40,8 +40,9 @@ func (u *Requests) delivered(ctx context.Context, user int64, key string) (proto
 	return proto.DeliveredAnswer{Found: true, Delivered: passed(devices, at)}, nil
 }
 
-// passed reports whether the cursor of any device is at or behind a position of the inbox.
-// A cursor of another epoch belongs to an inbox that was lost.
+// passed reports whether any device has its cursor of the inbox at the position at, or
+// behind it. A cursor of another epoch does not count, because it belongs to an inbox
+// that was lost.
 func passed(devices map[string][]proto.Position, at proto.Position) bool {
 	for _, cursors := range devices {
 		if slices.ContainsFunc(cursors, func(c proto.Position) bool {

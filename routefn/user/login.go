@@ -13,8 +13,8 @@ import (
 )
 
 // Login is POST /v1/login. It authenticates the caller, picks a node and answers with a
-// ticket for it. It changes only the last issued number. So a login that is lost,
-// repeated or never used displaces no connection.
+// ticket for it. In the store it changes only the number that was issued last. So a
+// login whose answer is lost, or whose ticket is never used, displaces no connection.
 func (u *Requests) Login(ctx context.Context, q proto.LoginRequest) (*proto.LoginAnswer, error) {
 	if err := checkLogin(q); err != nil {
 		return nil, err
@@ -60,9 +60,9 @@ func checkLogin(q proto.LoginRequest) error {
 	return check.Name(q.Name)
 }
 
-// repeatOf returns the rule for an existing connection of the device. A client with the
-// device's own token displaces the earlier connection, which must be its own and has
-// ended unnoticed.
+// repeatOf returns the rule for a connection that the device has already. A login with
+// the device's own token may displace it, because it is the same device, whose earlier
+// connection has ended unnoticed.
 func (u *Requests) repeatOf(q proto.LoginRequest) string {
 	switch {
 	case q.Token != "":
@@ -73,8 +73,8 @@ func (u *Requests) repeatOf(q proto.LoginRequest) string {
 	return u.cfg.Repeat
 }
 
-// ticket makes the ticket and the token. The session's number is a time of the store's
-// clock in ms. The token expires TokenLife after it.
+// ticket makes the answer, with the ticket and the token. place.Number is a time by the
+// store's clock, in ms. The token expires TokenLife after that.
 func (u *Requests) ticket(account record.Account, device string, place placement.Place) (*proto.LoginAnswer, error) {
 	ticket, err := u.cfg.Issuer.Ticket(token.Ticket{
 		User: account.User, Name: account.Name, Device: device, Number: place.Number, Displaces: place.Displaces,

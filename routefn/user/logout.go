@@ -12,12 +12,13 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Logout is POST /v1/logout. It logs out the named device of the caller, or the calling
-// device if none is named. It kicks the device's session. Before it answers, the
-// device's token and its unused tickets become void for every route.
+// Logout is POST /v1/logout. It logs out a device of the caller: the device that the
+// request names, or else the calling one. It kicks the device's session. When the
+// answer is there, the device's token and its unused tickets are void for every route.
 //
-// If the store lost the account, Logout restores it. Otherwise the next request with
-// the token would restore it, without the logout.
+// If the store lost the account, Logout restores the account first. If it did not, the
+// next request with the token would restore the account, and the device would not be
+// logged out.
 func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.LogoutRequest) (proto.LogoutAnswer, error) {
 	if q.Device != "" && !check.ValidDevice(q.Device) {
 		return proto.LogoutAnswer{}, check.Device(q.Device)
@@ -28,9 +29,9 @@ func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.Logou
 	})
 }
 
-// orRestored runs something that makes tokens void. If the store lost the caller's account,
-// orRestored restores the account and runs it again. Without an account there is nothing
-// to do, which is no error.
+// orRestored calls run, which makes tokens void. If the store lost the caller's
+// account, orRestored restores the account and calls run again. If the account cannot
+// be restored, there is nothing to make void, and that is no error.
 func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func() error) error {
 	err := run()
 	if errors.Is(err, record.ErrNoUser) {
@@ -44,8 +45,8 @@ func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func(
 	return err
 }
 
-// LogoutDevice logs out a device and kicks its session. The store judges the pass, unless
-// it is nil.
+// LogoutDevice logs out a device and kicks its session. by is the pass of the caller's
+// token, which the store judges; nil: nothing is judged.
 func (u *Requests) LogoutDevice(ctx context.Context, user int64, device string, by *record.Pass) error {
 	live, err := u.cfg.Store.Logout(ctx, user, device, by)
 	if live != nil {

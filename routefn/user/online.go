@@ -15,13 +15,13 @@ func (u *Requests) Online(ctx context.Context, _ token.Token, q url.Values) (pro
 	if err != nil {
 		return proto.OnlineAnswer{}, err
 	}
-	if err := u.cfg.Store.Judge(ctx); err != nil { // judges the token, because no other operation of the store does
+	if err := u.cfg.Store.Judge(ctx); err != nil { // no other operation of this request has the store judge the token
 		return proto.OnlineAnswer{}, err
 	}
 	return u.OnlinePage(ctx, page)
 }
 
-// OnlinePage returns what Online does, for a caller whose token was judged already.
+// OnlinePage returns a page of the connected users, as Online does. It judges no token.
 func (u *Requests) OnlinePage(ctx context.Context, page check.Page) (proto.OnlineAnswer, error) {
 	view, err := u.cfg.Members(ctx)
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// ChangePassword is POST /v1/password: it changes the caller's password and ends all other
-// sessions. If the second step fails, a repetition does it.
+// ChangePassword is POST /v1/password. It changes the caller's password, and then ends
+// all sessions but the caller's own. If the second step fails, a repetition of the
+// request does it.
 func (u *Requests) ChangePassword(ctx context.Context, caller token.Token, q proto.ChangePassword) (proto.ChangePasswordAnswer, error) {
-	if err := u.cfg.Store.Judge(ctx); err != nil { // before anything is hashed
+	if err := u.cfg.Store.Judge(ctx); err != nil { // judges the token before anything is hashed
 		return proto.ChangePasswordAnswer{}, err
 	}
 	if err := u.cfg.Accounts.ChangePassword(ctx, caller.User, caller.Name, q.Old, q.New); err != nil {

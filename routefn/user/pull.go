@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Pull is POST /v1/pull. It returns the messages of the caller's inbox, or of a group,
-// after a position. An unreadable entry is logged and skipped.
+// Pull is POST /v1/pull. It returns the messages that follow a position in the caller's
+// inbox or in the log of a group. An unreadable entry is logged and skipped.
 func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMessages) (*proto.PulledMessages, error) {
 	if err := check.Pull(q.After, q.Limit); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Timing learns how long the store takes, by which load shedding is ruled.
+// Timing is told how long the store takes. Load shedding depends on it.
 type Timing interface {
 	Answered(took time.Duration)
 }
@@ -38,14 +38,15 @@ type Config struct {
 	Timing   Timing
 	Missed   Counter
 
-	Repeat      string // of logins that name none: proto.RepeatReplace or proto.RepeatReject
+	Repeat      string // rule for logins that name none: proto.RepeatReplace or proto.RepeatReject
 	MaxText     int    // bytes
 	PingSeconds int    // is sent to clients
 	Now         func() time.Time
 	Log         *slog.Logger
 }
 
-// Requests are those of clients. Make them with New; they are safe for concurrent use.
+// Requests has the requests of clients. Make it with New; it is safe for concurrent
+// use.
 type Requests struct{ cfg Config }
 
 // New returns Requests.

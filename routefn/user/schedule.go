@@ -10,8 +10,8 @@ import (
 )
 
 // Schedule is POST /v1/schedule. It stores a message that is to be sent later, and
-// answers with its state. A repeated request has the same id, and schedules nothing
-// more.
+// answers with the message's state. A repeated request has the same id, and schedules
+// nothing more.
 func (u *Requests) Schedule(ctx context.Context, caller token.Token, q proto.ScheduleMessage) (proto.Scheduled, error) {
 	m := record.Message{
 		From: caller.User, FromName: caller.Name, ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Confirm: q.Confirm,
@@ -32,9 +32,9 @@ func (u *Requests) Schedule(ctx context.Context, caller token.Token, q proto.Sch
 	return proto.Scheduled{ID: q.ID, State: s.State, Due: s.Due, Code: s.Code}, err
 }
 
-// checkReceiver refuses a message that could not be sent now, so that its sender
-// notices a mistake at once. The message is checked again when it is due, and only that
-// check decides.
+// checkReceiver refuses a message that could not be sent if it were due now. So its
+// sender notices a mistake at once. The message is checked again when it is due, and
+// only that check decides.
 func (u *Requests) checkReceiver(ctx context.Context, m *record.Message) error {
 	switch m.Group {
 	case 0:

@@ -13,12 +13,12 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// maxScheduledPage is the most messages in a page. Each may have a text of the largest
-// size.
+// maxScheduledPage is the largest number of messages in a page. Each message may have a
+// text of the largest size.
 const maxScheduledPage = 100
 
 // Scheduled is GET /v1/scheduled. It returns a page of the caller's delayed messages
-// that were not sent yet. The first page also has those that were dropped.
+// that were not sent yet. The first page also has the messages that were dropped.
 func (u *Requests) Scheduled(ctx context.Context, caller token.Token, q url.Values) (*proto.ScheduledAnswer, error) {
 	after, limit, err := parseScheduledPage(q)
 	if err != nil {

@@ -27,8 +27,9 @@ func (u *Requests) Sessions(ctx context.Context, caller token.Token, _ url.Value
 	return answer, nil
 }
 
-// EndSessions is POST /v1/sessions/end: it ends one session of the caller, all others, or
-// all. When the answer is there, their tokens and unused tickets are void for every route.
+// EndSessions is POST /v1/sessions/end. It ends one session of the caller, all but the
+// calling device's, or all. When the answer is there, the tokens and unused tickets of
+// these sessions are void for every route.
 func (u *Requests) EndSessions(ctx context.Context, caller token.Token, q proto.EndSessions) (proto.EndSessionsAnswer, error) {
 	end, err := endingOf(caller, q)
 	if err != nil {
@@ -61,8 +62,8 @@ func endingOf(caller token.Token, q proto.EndSessions) (record.Revoking, error) 
 	}
 }
 
-// end ends sessions and has their connections closed. The store judges the pass, unless it
-// is nil.
+// end ends the sessions that q selects, and kicks them. by is the pass of the caller's
+// token, which the store judges; nil: nothing is judged.
 func (u *Requests) end(ctx context.Context, user int64, q record.Revoking, by *record.Pass) error {
 	live, err := u.cfg.Store.EndSessions(ctx, user, q, by)
 	if len(live) > 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// User is GET /v1/user: the account with an id or with a name.
+// User is GET /v1/user: the account that has the id, or the name.
 func (u *Requests) User(ctx context.Context, _ token.Token, q url.Values) (proto.User, error) {
 	id, name := q.Get("id"), q.Get("name")
 	if (id == "") == (name == "") {

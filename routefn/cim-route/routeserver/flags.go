@@ -35,23 +35,23 @@ type Flags struct {
 	StoreTarget time.Duration
 
 	Guard    process.Guard
-	TLS      process.TLS // registered by the program, which loads it
-	Internal string      // address of the internal listener, Same or empty
-	NodeCA   string      // file; towards nodes
+	TLS      process.TLS // its flags are registered, and its files loaded, by the program
+	Internal string      // address of the internal listener; Same or empty: there is none
+	NodeCA   string      // file with the authorities for calls to nodes
 
 	PlainHop bool
 	Embedded bool
 	FailFast bool
 
-	// Only names the handlers that are served. If it is nil, all are, with the page for
-	// browsers and the metrics. Register has no flag for it.
+	// Only lists the names of the handlers to serve. If it is nil, all handlers are
+	// served, with the page for browsers and the metrics. Register has no flag for it.
 	Only []string
 
-	strangers int // of one address; 0: any number
+	strangers int // bound on requests of one address that are sending their bodies; 0: none
 	accounts  identity.Limits
-	name      string // of the process, for people
-	function  bool   // frozen between requests: see adapt
-	oneByOne  bool   // a function with one request at a time
+	name      string // name of the process, for people to read
+	function  bool   // the route is frozen between requests: see adapt
+	oneByOne  bool   // the function gets one request at a time
 }
 
 // Register registers the flags on fs.
@@ -79,8 +79,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
 }
 
-// RegisterStore registers the flags that name the store and set its retention, for
-// programs that serve no handlers.
+// RegisterStore registers only the flags that name the store and set its retention. It
+// is for programs that serve no handlers.
 func (f *Flags) RegisterStore(fs *flag.FlagSet) {
 	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
 		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it. rediss takes ?ca=FILE&cert=FILE&key=FILE&server_name=NAME")
@@ -120,8 +120,8 @@ func (f *Flags) replicas() (int, error) {
 	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", process.ErrUsage, f.Ack)
 }
 
-// accountLimits returns how often passwords are tried and accounts are made. In open mode
-// nothing is bounded where only this machine can connect.
+// accountLimits returns the limits on wrong passwords and registrations. In open mode,
+// a route that listens on loopback has none.
 func (f *Flags) accountLimits(loopback bool) identity.Limits {
 	if f.Auth == "open" && loopback {
 		return identity.Limits{}
@@ -155,12 +155,13 @@ func (f *Flags) check() error {
 	return f.checkKept()
 }
 
-// Same is the value of -internal-listen for one listener that other machines reach.
+// Same is the value of -internal-listen that says: there is one listener, for clients
+// and for nodes, although other machines reach it.
 const Same = "same"
 
-// CheckListen checks the address of the listener for clients, and that of the internal one.
-// keyed says that there is a cluster key. name is the flag of listen. Errors wrap
-// process.ErrUsage.
+// CheckListen checks listen, the address for clients, and Internal, the address for
+// nodes. keyed says that there is a cluster key. name is the flag that listen comes
+// from, for errors. Errors wrap process.ErrUsage.
 func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	internal := f.Internal
 	switch {
@@ -181,7 +182,8 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	return nil
 }
 
-// InternalAt returns the address of an internal listener of its own, or nothing.
+// InternalAt returns the address of the internal listener, or nothing if there is no
+// such listener.
 func (f *Flags) InternalAt() string {
 	if f.Internal == Same {
 		return ""
@@ -198,7 +200,7 @@ func (f *Flags) checkKept() error {
 	return nil
 }
 
-// source is where the members come from.
+// source is what the flag -ring says: where the members come from.
 type source struct {
 	kind  string   // "seed" or "zk"
 	addrs []string // host:port

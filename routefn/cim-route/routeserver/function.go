@@ -38,7 +38,7 @@ func (o *options) serveLambda(ctx context.Context) error {
 	return nil
 }
 
-// serveFunction serves HTTP at the platform's address, until ctx ends.
+// serveFunction serves HTTP at the address listen, until ctx ends.
 func (o *options) serveFunction(ctx context.Context, listen string) error {
 	f, err := o.newFunction(place{function: true})
 	if err != nil {
@@ -52,9 +52,9 @@ func (o *options) serveFunction(ctx context.Context, listen string) error {
 	return process.Serve(ctx, listener, f)
 }
 
-// Function returns the route as a function for a platform that has its own HTTP server.
-// args and the environment are those of Run. The handler needs no closing, because it
-// lives as long as the process.
+// Function returns the handler of a function, for a platform that has its own HTTP
+// server. It reads args and the environment as Run does. The handler needs no closing,
+// because it lives as long as the process.
 func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -63,20 +63,20 @@ func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	return o.newFunction(place{function: true})
 }
 
-// A function is a route that is made by the first request for which all secrets and the
-// store are available. If a secret or the store is missing, the function logs that once
-// in a while, and answers every request 503. If it exited instead, the platform would
+// A function is a route that the first request makes, as soon as all secrets and the
+// store are available. While one of them is missing, the function logs that every few
+// minutes, and answers every request 503. If it exited instead, the platform would
 // start it again for each request, and the caller would get no answer.
 //
-// It does not answer a request before all pushes of the request are done, because it
-// may be frozen after the answer.
+// It answers a request only after all pushes of the request are done, because it may be
+// frozen after the answer.
 type function struct {
 	start func(context.Context) (*Server, error)
 	log   *slog.Logger
 	made  atomic.Pointer[Server]
-	turn  chan struct{} // capacity 1: the goroutine that has put a token in it makes the route
+	turn  chan struct{} // a lock of capacity 1: the goroutine that has put a value in it makes the route
 
-	told time.Time // when the last missing thing was logged; owned by the caller that has the turn
+	told time.Time // when it was last logged that something is missing; guarded by turn
 }
 
 func (o *options) newFunction(at place) (*function, error) {
@@ -88,9 +88,9 @@ func (o *options) newFunction(at place) (*function, error) {
 	return &function{start: o.startFunction, log: o.log, turn: make(chan struct{}, 1)}, nil
 }
 
-// startFunction makes the route with the secrets and the store that are available now.
-// Unlike a server's, its callers may come from anywhere, whatever address it listens
-// on.
+// startFunction makes the route, or returns which secret or store is missing. A
+// function may be called from anywhere, whatever address it listens on. So it needs a
+// cluster key, which a server on loopback does not.
 func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: a function needs -cluster-key", process.ErrUsage)
 	}
-	registry := prometheus.NewRegistry() // it is not served, see makeHandler
+	registry := prometheus.NewRegistry() // the metrics are not served, see makeHandler
 	cluster := ring.NewKeys(keys...)
 	members, err := o.followSeeds(cluster, registry)
 	if err != nil {
@@ -110,13 +110,14 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	return assemble(ctx, &o.Flags, members, cluster, o.log, registry)
 }
 
-// ServeHTTP serves the route's handlers, and the liveness check always.
+// ServeHTTP serves the route's handlers. It answers the liveness check even if there is
+// no route yet.
 func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, err := f.started(r.Context())
 	switch {
 	case err == nil:
 		s.handler.ServeHTTP(w, r)
-		_ = s.route.Flush(r.Context()) // reconciliation finds late pushes
+		_ = s.route.Flush(r.Context()) // if it fails, nodes find the entries by reconciliation
 	case r.URL.Path == proto.PathHealth:
 		_, _ = io.WriteString(w, "ok\n")
 	default:
@@ -125,7 +126,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // started returns the route, and makes it if there is none yet. One caller at a time
-// tries to, and the others wait for it.
+// tries to make it, and the others wait for that caller.
 func (f *function) started(ctx context.Context) (*Server, error) {
 	if s := f.made.Load(); s != nil {
 		return s, nil
@@ -149,11 +150,11 @@ func (f *function) started(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// tellEvery is how often a missing secret or store is logged.
+// tellEvery is the time between two log lines about a missing secret or store.
 const tellEvery = 5 * time.Minute
 
 func (f *function) tell(err error) {
-	now := time.Now().Round(0) // without the monotonic clock, which may stand still in a freeze
+	now := time.Now().Round(0) // without the monotonic clock, which may stand still while the function is frozen
 	if !f.told.IsZero() && now.Sub(f.told) < tellEvery {
 		return
 	}
@@ -174,7 +175,7 @@ func (f *function) close() {
 	}
 }
 
-// failFunction answers for the adapter.
+// failFunction is the lambda.Config.Fail of a route.
 func failFunction(w http.ResponseWriter, status int) {
 	failed := proto.Err(proto.Unknown, "") // after a panic: something may have been stored
 	if status == http.StatusRequestEntityTooLarge {

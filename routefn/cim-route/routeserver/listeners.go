@@ -10,14 +10,15 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// Listeners are where a route is reached, as they were opened: without TLS and bounds.
+// Listeners are the open listeners of a route, before TLS and bounds are put around
+// them.
 type Listeners struct {
 	clients  net.Listener
-	internal net.Listener // nil: clients has everything
+	internal net.Listener // nil: the listener clients takes all requests
 }
 
-// Listen opens the listeners of a route. name is the flag of address, which is that for
-// clients.
+// Listen opens the listeners of a route. address is where clients connect. name is the
+// flag that address comes from, for errors.
 func (f *Flags) Listen(name, address string) (*Listeners, error) {
 	clients, err := process.Listen(name, address, false)
 	if err != nil {
@@ -32,7 +33,7 @@ func (f *Flags) Listen(name, address string) (*Listeners, error) {
 	return l, nil
 }
 
-// all returns the listeners with TLS, if there are certificates.
+// all returns the listeners, with TLS if there are certificates.
 func (l *Listeners) all(t *process.TLS) []net.Listener {
 	list := []net.Listener{t.ListenClients(l.clients)}
 	if l.internal != nil {
@@ -55,7 +56,8 @@ func (l *Listeners) Close() error {
 	return errs
 }
 
-// nodeTLS returns the configuration towards nodes whose address is https.
+// nodeTLS returns the TLS configuration for calls to nodes whose addresses begin with
+// https://.
 func (f *Flags) nodeTLS() (*tls.Config, error) {
 	config, err := tlsfile.Client(f.NodeCA)
 	if err != nil {

@@ -25,15 +25,15 @@ import (
 // options are all settings of cim-route.
 type options struct {
 	Flags
-	listen   string // empty: the platform's address
+	listen   string // flag; empty: the platform's address
 	function bool
 	members  source
-	stale    time.Duration // how old answers of seeds may be
+	stale    time.Duration // up to this age the last known members are used if no seed answers
 	zkRoot   string
 	key      string
-	profile  process.Profile // of a server; a function has nothing that runs beside requests
+	profile  process.Profile // only in a server; nothing runs beside the requests of a function
 	log      *slog.Logger
-	logging  process.Log // the flags of log
+	logging  process.Log // flags that configure log
 }
 
 // defaultListen is the address of a route if neither a flag nor a platform sets one.
@@ -78,8 +78,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	return &o, o.check()
 }
 
-// Run runs a route until ctx ends, and then until the requests in flight are done. It
-// blocks. An error that wraps process.ErrUsage means that the flags are wrong.
+// Run runs a route. It blocks until ctx ends and the requests in flight are done. An
+// error that wraps process.ErrUsage means that the flags are wrong.
 func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -98,8 +98,9 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 }
 
-// serve runs a server. It starts once all keys and the store are available, and then
-// follows the members. From then on, hangup makes it read its keys again.
+// serve runs a server. It waits until all keys and the store are available, and then
+// follows the members and serves. From then on, the signal behind hangup makes it read
+// its keys and certificates again.
 func (o *options) serve(ctx context.Context, listen string, hangup *process.Hangup[*options]) error {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {
@@ -154,13 +155,14 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	return group.Wait()
 }
 
-// Members is where a route learns the members from.
+// Members is the source from which a route learns the members.
 type Members struct {
 	View  func(context.Context) (*ring.View, error) // the current ones
 	Heard func(node string)                         // see routefn.Config; may be nil
 }
 
-// follow returns the source of the members, and a function that must run meanwhile.
+// follow returns the source of the members, and a function that must run as long as the
+// source is used. That function blocks until its context ends or it fails.
 func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (Members, func(context.Context) error, error) {
 	if o.members.kind == "seed" {
 		members, err := o.followSeeds(keys, registry)

@@ -24,26 +24,27 @@ import (
 	"github.com/cim-go/cim/routefn/web"
 )
 
-// Server is a route with its store and its listener.
+// Server is a route with its store and its listeners.
 type Server struct {
 	log       *slog.Logger
 	listeners *Listeners // nil in a function
 	clients   net.Listener
-	handler   http.Handler                    // for clients, and for all if there is no internal listener
-	strict    func(http.Handler) http.Handler // for handler, over TLS
-	within    net.Listener                    // internal; nil: there is none
+	handler   http.Handler                    // for clients; without an internal listener, for all callers
+	strict    func(http.Handler) http.Handler // wraps handler, for TLS
+	within    net.Listener                    // the internal listener; nil: there is none
 	internal  http.Handler
 	route     *routefn.Route
 	routeKey  *process.KeyFlag
 	store     *record.Store
-	embedded  *embedded.Server // nil unless the store is in this process
+	embedded  *embedded.Server // the store, if it is in this process, or nil
 }
 
-// storeTime bounds how long the store may take to answer at the start.
+// storeTime is how long the store may take to answer at the start.
 const storeTime = 5 * time.Second
 
-// Assemble opens the store and makes the handlers. It takes the listeners over. Run
-// must be called on the Server to serve and to close both.
+// Assemble opens the store and makes the handlers. It takes over the listeners, and
+// closes them if it fails. Call Run on the Server to serve. When Run returns, it has
+// closed the listeners and the store.
 func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, listeners.Close())
@@ -71,7 +72,8 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	return s, nil
 }
 
-// assemble opens the store and makes the handlers: a Server without a listener.
+// assemble opens the store and makes the handlers. The Server that it returns has no
+// listener.
 func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	s := &Server{log: logger}
 	if err := s.openStore(ctx, f, registry); err != nil {
@@ -89,9 +91,10 @@ func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, l
 	return s, nil
 }
 
-// AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile
-// health checks on the listeners and more are answered, which are not closed. It returns
-// at once with -fail-fast, and with an error if the store answers and is not fit.
+// AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile it
+// answers health checks on listeners and on more, and leaves these open. With
+// -fail-fast it returns at once. If the store answers and cannot be used, it returns an
+// error.
 func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Listeners, more ...net.Listener) error {
 	if err := f.check(); err != nil {
 		return err
@@ -115,7 +118,7 @@ func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Lis
 }
 
 // StoreConfig returns the configuration of the store that the flags of RegisterStore
-// name. It refuses an embedded store, which would be an empty one in this process.
+// name. It refuses -redis embedded, which would start an empty store in this process.
 func (f *Flags) StoreConfig() (record.Config, error) {
 	if f.Redis == "embedded" {
 		return record.Config{}, fmt.Errorf("%w: -redis embedded: want the URL of a store that is there", process.ErrUsage)
@@ -201,8 +204,8 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 	return err
 }
 
-// makeHandler mounts the handlers that are configured. A function serves no metrics,
-// because the figures of one instance are useless and everybody could read them.
+// makeHandler mounts the configured handlers. A function serves no metrics, because one
+// instance's numbers are useless and everybody could read them.
 func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	apart := f.InternalAt() != "" && !f.function
@@ -237,8 +240,9 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	return nil
 }
 
-// issuer uses the configured route keys, or else those that routes keep in the store.
-// In the second case all routes agree without configuration, and the Watch keeps it so.
+// issuer returns an issuer with the configured route keys. If none are configured, it
+// takes the keys that routes keep in the store, and returns a Watch. All routes then
+// have the same keys without configuration, and the Watch keeps it so.
 func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *record.Watch, error) {
 	keys, err := process.Keys("route-key", value)
 	if err != nil {
@@ -261,7 +265,7 @@ func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *reco
 // Addr returns the address that the route listens on.
 func (s *Server) Addr() string { return s.clients.Addr().String() }
 
-// Run serves until ctx ends, then closes everything. It blocks.
+// Run serves until ctx ends, then closes everything. It blocks until that is done.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
 	s.log.Info("route starts", "http", s.Addr())
@@ -290,9 +294,9 @@ func (s *Server) close() {
 	}
 }
 
-// ReadAgain takes over the route keys from f, which may have changed. After an error,
-// which names the flag, the present keys stay in use. It must not be called
-// concurrently.
+// ReadAgain reads the route keys that f names, which may have changed, and uses them
+// from now on. After an error, which names the flag, the present keys stay in use.
+// ReadAgain must not be called concurrently.
 func (s *Server) ReadAgain(f *Flags) error { return s.routeKey.Again(f.Key) }
 
 // Route returns the route, for a node in the same process. It is closed by Run.
