@@ -11,11 +11,11 @@ import (
 
 const https = "https://"
 
-// HostPort returns the host:port of an address of internal HTTP, and whether it speaks
+// HostPort splits http, a member's field HTTP, into host:port and whether that speaks
 // TLS.
 func HostPort(http string) (address string, secure bool) { return strings.CutPrefix(http, https) }
 
-// BaseURL returns the URL of an address of internal HTTP, without a slash at its end.
+// BaseURL returns the URL of http, a member's field HTTP, without a slash at its end.
 func BaseURL(http string) string {
 	if _, secure := HostPort(http); secure {
 		return http
@@ -27,7 +27,7 @@ func BaseURL(http string) string {
 type ClientAddress struct {
 	HostPort string
 	TLS      bool
-	Path     string // of a WebSocket, which is then the only way; empty: TCP, or a WebSocket at the usual path
+	Path     string // if set, only a WebSocket at this path connects; empty: TCP, or a WebSocket at the usual path
 }
 
 // ClientAddress returns how clients reach the member.
@@ -39,7 +39,8 @@ func (m Member) ClientAddress() ClientAddress {
 	return ClientAddress{HostPort: u.Host, TLS: u.Scheme == "wss", Path: u.EscapedPath()}
 }
 
-// parseClient returns the URL in a client address, or nil if that is host:port.
+// parseClient parses s, a member's field Client. It returns nil if s is host:port and
+// not a URL.
 func parseClient(s string) (*url.URL, error) {
 	if !strings.Contains(s, "://") {
 		return nil, checkHostPort("client address", s)

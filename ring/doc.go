@@ -1,6 +1,7 @@
 // Package ring assigns users to nodes. It has the members of the cluster and the
-// consistent-hash ring over the members that serve. A pure function, Pick (pick.go), picks
-// a node for a user, and picks the same node again next time.
+// consistent-hash ring over the members that serve. A pure function, Pick (pick.go),
+// picks a node for a user. As long as the members stay the same, it mostly picks the
+// same node again.
 //
 // Everything here is a value. A [Ring] and a [View] never change their answers, a
 // [Member] is copied, and nothing does I/O or starts a goroutine. [Table] holds the
@@ -37,11 +38,11 @@
 //   - The owner of the next arc is unrelated to the owner of this one. So the users of a
 //     full member spread over all others, and do not overload one neighbour.
 //
-// To divide the arcs costs B(ln B + 0.58) claims, 3.4 million whatever the number of
-// members (the coupon collector's problem). The first lookup in a ring does it, outside
-// the lock of any table. So 300 joins without a lookup between them divide one ring; see
-// BenchmarkJoins. Every later lookup reads one entry of the table; see BenchmarkNew and
-// BenchmarkOwner.
+// Dividing the arcs costs B(ln B + 0.58) claims (the coupon collector's problem). That
+// is 3.4 million claims for any number of members. The first lookup in a ring does it,
+// outside the lock of any table. So 300 joins without a lookup between them divide one
+// ring; see BenchmarkJoins. Every later lookup reads one entry of the table; see
+// BenchmarkNew and BenchmarkOwner.
 //
 // Folder peers compares the ring with other libraries. At 1,000 members a lookup takes
 // 9 ns here and 330 to 3,000 ns there. The fullest of 1,000 members has as many users as

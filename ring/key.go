@@ -42,7 +42,7 @@ type Keys struct {
 	changed chan struct{} // guarded by mu; closed by the next Set; nil if there is no waiter
 }
 
-// keySet holds the keys between two calls of Set, the primary key first.
+// keySet is one set of keys, the primary key first. It never changes: Set replaces it.
 type keySet struct {
 	cluster [][]byte
 	member  []Key
@@ -104,7 +104,8 @@ func (k *Keys) Seal(m Member) []byte {
 	return Seal(m, nil)
 }
 
-// Open returns the member in b if any of the keys sealed it. Errors are those of Open.
+// Open returns the member in b if any of the keys sealed it. Its errors are those of
+// the function Open.
 func (k *Keys) Open(b []byte) (Member, error) { return Open(b, k.now().member...) }
 
 func (k *Keys) now() *keySet {

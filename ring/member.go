@@ -59,7 +59,7 @@ func (s *State) UnmarshalText(text []byte) error {
 type Member struct {
 	ID     string // 1 to MaxID printable ASCII bytes without space : / and comma; unique in the cluster
 	Boot   uint64 // random, new at every start; only compared for equality
-	Client string // as clients reach it: host:port, TCP and WebSocket; or the URL of a WebSocket, wss://host:port/path
+	Client string // address for clients: host:port, for TCP and WebSocket; or the URL of a WebSocket, wss://host:port/path
 	TLS    bool   // Client is host:port and speaks TLS
 	HTTP   string // host:port of the internal HTTP, after https:// if others shall call it over TLS
 	Gossip string // host:port of gossip, or empty

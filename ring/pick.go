@@ -11,10 +11,10 @@ type Policy uint8
 
 // The policies. The zero Policy is the default.
 const (
-	HashLoop Policy = iota // the owner, else the last member, else round robin
+	HashLoop Policy = iota // the owner, else the member of the last session, else round robin
 	Hash                   // the owner, else the next candidate on the ring
 	Loop                   // round robin
-	Random                 // pseudo-random, from i
+	Random                 // pseudo-random, computed from Pick's argument i
 )
 
 var policyNames = [...]string{HashLoop: "hash+loop", Hash: "hash", Loop: "loop", Random: "random"}
@@ -54,7 +54,7 @@ func Pick(v *View, user int64, last string, avoid []string, i uint64, p Policy) 
 	if v.ring.Len() == 0 {
 		return Member{}, false
 	}
-	var buf [8]int32 // few clients fail to reach more nodes than this
+	var buf [8]int32 // few clients have more nodes to avoid
 	c := v.candidates(v.indices(buf[:0], avoid))
 	return v.serve(c.pick(v.ring, user, last, i, p)), true
 }
@@ -76,8 +76,8 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates are the ring indices in from that are not in without. Both are ascending,
-// and without is a proper subset of from.
+// candidates is a set of ring indices: the list from, less the list without. Both lists
+// are ascending. The second has only indices of the first, and not all of them.
 type candidates struct {
 	from, without []int32
 }
@@ -100,8 +100,8 @@ func exclude(from, avoid []int32) candidates {
 	})}
 }
 
-// indices appends to buf the ring indices of the ids that serve, in ascending order and
-// without duplicates.
+// indices appends to buf the ring indices of the serving members among ids, in
+// ascending order and without duplicates.
 func (v *View) indices(buf []int32, ids []string) []int32 {
 	for _, id := range ids {
 		if i, ok := v.ring.index[id]; ok {

@@ -89,13 +89,13 @@ func newClaimant(m Member) claimant {
 	return c
 }
 
-// claim returns the owner of every arc: the member that claims it at the earliest time.
-// At equal times the first member in ring order wins.
+// claim returns the owner of every arc: the member that claims the arc first. If
+// several claim it at the same time, the first of them in ring order wins.
 //
 // Time is divided into windows of about arcs/8 claims. Within a window each member makes
-// all its claims in one go, and the earliest wins. Arcs of earlier windows are final. A
-// bitmap of them fits the first-level cache and rejects the many late claims. The width
-// of a window changes the cost only.
+// all its claims in one go, and the earliest wins. Arcs claimed in earlier windows are
+// final. A bitmap of these arcs fits the first-level cache and rejects the many late
+// claims. The width of a window changes only the cost.
 //
 // The race detector does not instrument claim, because that would make it ten times
 // slower. It shares no memory with other goroutines.
@@ -148,8 +148,8 @@ func (r *Ring) Owner(user int64) (id string, ok bool) {
 	return r.ids[r.owners()[arcOf(user)]], true
 }
 
-// next returns the index of the first owner that accept takes, going through all arcs
-// from user's own arc on. It returns -1 if accept takes none.
+// next goes through all arcs, beginning with the arc of user. It returns the index of
+// the first owner for which accept returns true, or -1 if there is none.
 func (r *Ring) next(user int64, accept func(int32) bool) int32 {
 	if r.Len() == 0 {
 		return -1

@@ -99,8 +99,9 @@ func Open(b []byte, keys ...Key) (Member, error) {
 	return m, nil
 }
 
-// verify returns b without its MAC, and whether its MAC, or the lack of one, fits keys.
-// Open calls it before decoding, so that untrusted bytes are not decoded.
+// verify returns b without its MAC. ok is true if one of keys made the MAC, or if there
+// are neither keys nor a MAC. Open calls it first, so that untrusted bytes are not
+// decoded.
 func verify(b []byte, keys []Key) (body []byte, ok bool) {
 	sealed, keyed := b[1]&flagMAC != 0, false
 	for _, key := range keys {
@@ -138,14 +139,15 @@ func decodeMember(b []byte) (m Member, ok bool) {
 // Sealed is a member in JSON, for HTTP and ZooKeeper. It has the member's fields for
 // people, and the sealed bytes in base64. Programs read the sealed bytes only.
 type Sealed struct {
-	member Member // written for people; not read
+	member Member // written for people and never read
 	bytes  []byte
 }
 
 // Sealed returns m sealed with the primary key, for JSON.
 func (k *Keys) Sealed(m Member) Sealed { return Sealed{member: m, bytes: k.Seal(m)} }
 
-// Open returns the member if one of the keys sealed it. Errors are those of Open.
+// Open returns the member if one of the keys sealed it. Errors are those of the
+// function Open.
 func (s Sealed) Open(k *Keys) (Member, error) { return k.Open(s.bytes) }
 
 // MarshalJSON writes the fields and the sealed bytes.

@@ -37,8 +37,8 @@ func (t *Table) Watch() (*View, <-chan struct{}) {
 }
 
 // Set replaces the current view by a view of members. Every call of Current after Set
-// has returned gets it. Set does nothing if the members are equal. It does not keep
-// members.
+// has returned gets the new view. Set does nothing if the members are the same as
+// before. It does not keep the slice.
 //
 // The view has a new ring only if the ids or weights of serving members differ. The
 // first lookup in the new ring divides its arcs. So in a burst of changes, only views

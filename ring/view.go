@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// C bounds the load of an open member to C times the mean, by weight. It is c = 1 +
-// epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam
-// 2016). With a smaller C, more users would not get their owner, for little gain.
+// C bounds the load of an open member: at most C times the mean load, by weight. C is c
+// = 1 + epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup,
+// Zadimoghaddam 2016). With a smaller C, more users would not get their owner, for
+// little gain.
 const C = float64(boundNum) / boundDen
 
 const boundNum, boundDen = 5, 4
@@ -98,8 +99,9 @@ func (v *View) published() (loads []uint64, hidden uint64) {
 	return loads, hidden
 }
 
-// WithLoads returns the view with exact loads instead of the published ones: users by
-// member id. A member that is not in loads has the load 0.
+// WithLoads returns the view with exact loads instead of the published ones. loads has
+// the number of users of each member, by member id. A member that is missing there has
+// the load 0.
 func (v *View) WithLoads(loads map[string]int64) *View {
 	exact := make([]uint64, len(v.at))
 	for i := range exact {

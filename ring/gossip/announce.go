@@ -8,8 +8,8 @@ import (
 )
 
 // SetLoad sets this node's load in eighths of its capacity, rounded down. A negative
-// load is 0. This node's table gets it at once. The others get it if it has changed, at
-// most once per ring.LoadInterval. SetLoad does not block.
+// load is 0. This node's table gets the load at once. The other nodes get a changed
+// load, at most one per ring.LoadInterval. SetLoad does not block.
 func (g *Gossip) SetLoad(eighths int) {
 	eighths = min(max(eighths, 0), ring.MaxLoad)
 	g.mu.Lock()
@@ -53,7 +53,8 @@ func (g *Gossip) announce() {
 	g.setAnnouncing(false)
 }
 
-// setAnnouncing says whether NotifyAlive may be called for our own announcement.
+// setAnnouncing is told when our own announcement begins and ends. Between them, a
+// NotifyAlive about us may be that announcement, and confirms nothing.
 func (g *Gossip) setAnnouncing(announcing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

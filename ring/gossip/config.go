@@ -41,8 +41,8 @@ type Config struct {
 	// further seeds at the next start. Empty: no file.
 	Remember string
 
-	Bootstrap bool // ready without any other member: the first node of a new cluster
-	Expect    int  // if above 0: ready when so many members are known, or another one serves
+	Bootstrap bool // ready without any other member, as the first node of a new cluster must be
+	Expect    int  // if above 0: ready when this many members are known, or when another member serves
 
 	Logger     *slog.Logger          // nil: no logs
 	Registerer prometheus.Registerer // nil: no metrics are registered
@@ -53,7 +53,7 @@ type Config struct {
 	backoffFirst time.Duration                                                     // 1 s
 	reclaim      time.Duration                                                     // 1 s; after it, a dead node's name is free
 	forgetDead   time.Duration                                                     // 30 s; after it, memberlist sends no gossip to a dead node
-	settled      time.Duration                                                     // 30 s; rings are compared after they were unchanged for it
+	settled      time.Duration                                                     // 30 s; only rings that were unchanged for so long are compared
 	loadEvery    func(members int) time.Duration                                   // ring.LoadInterval
 	wrap         func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport // none
 }
@@ -150,21 +150,21 @@ func timing(c *memberlist.Config) {
 	c.ProbeTimeout = 200 * time.Millisecond
 	c.SuspicionMult = 2
 	c.AwarenessMaxMultiplier = 2
-	// If a node restarts and no node joins it, the others learn its new boot by a
-	// push/pull only. This is half of memberlist's default.
+	// This is half of memberlist's default. If no other node joins a restarted node,
+	// only a push/pull tells the others its new boot.
 	c.PushPullInterval = 15 * time.Second
-	// For each of dialing, sending and receiving in a push/pull.
+	// Bounds each of three steps of a push/pull: dialing, sending and receiving.
 	c.TCPTimeout = 2 * time.Second
 }
 
-// memberlistConfig returns memberlist's configuration, with transport t.
+// memberlistConfig returns memberlist's configuration for the transport t.
 func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise netip.AddrPort) (*memberlist.Config, error) {
 	c := memberlist.DefaultLANConfig()
 	timing(c)
 	c.Name = g.cfg.Self.ID
 	c.Label = g.cfg.Cluster
 	c.Transport = t
-	c.BindPort = int(advertise.Port()) // the default port of addresses to join
+	c.BindPort = int(advertise.Port()) // memberlist takes it for addresses without a port
 	c.AdvertiseAddr, c.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
 	c.DeadNodeReclaimTime = g.cfg.reclaim
 	c.GossipToTheDeadTime = g.cfg.forgetDead
@@ -181,9 +181,10 @@ func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise net
 	return c, nil
 }
 
-// listen binds both sockets and returns the transport and the advertised address.
+// listen binds the TCP and the UDP socket, and returns the transport and the advertised
+// address.
 func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, netip.AddrPort, error) {
-	bind := netip.MustParseAddrPort(g.cfg.Bind) // check has parsed it
+	bind := netip.MustParseAddrPort(g.cfg.Bind) // withDefaults has parsed it
 	nc := &memberlist.NetTransportConfig{
 		BindAddrs: []string{bind.Addr().String()},
 		BindPort:  int(bind.Port()),

@@ -108,7 +108,8 @@ func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	signal(g.dirty)
 }
 
-// NotifyConflict handles a second address for a name. memberlist keeps the first one.
+// NotifyConflict handles a second address for a name. memberlist keeps the first
+// address.
 func (d *delegate) NotifyConflict(existing, other *memberlist.Node) {
 	g := d.g
 	if existing.Name != g.cfg.Self.ID {

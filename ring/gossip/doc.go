@@ -29,26 +29,28 @@
 // conflict only to a delegate, and Join succeeds for the second node. So a node is not
 // ready before another one has confirmed that it lives at its address.
 //
-// If others have another address for its name, the node joins that address itself. If
-// a node answers there under the same name with another boot, the younger of the two
-// ends with ErrNameTaken. It does not broadcast that it leaves, because the others would
-// take that for the older node. If no node answers, the address is that of a crashed
-// node. Then this node joins again every second until the others know that.
+// If others have another address for its name, the node joins that address itself. If a
+// node answers there under the same name with another boot, the younger of the two
+// nodes ends with ErrNameTaken. It does not broadcast that it leaves, because the
+// others would think that the older node leaves. If no node answers, the address is
+// that of a crashed node. Then this node joins again every second until the others know
+// that.
 //
 // # Staying together
 //
 // memberlist forgets a dead node, and so it forgets the other side of a long network
 // split. Two nodes that start at the same time with each other as seed may both find no
-// member. So a node without members tries its seeds again and again. A node with members
-// tries one address every ten seconds that belongs to no member it sees. Such an address
-// is a seed, resolved again, a member of the last day, or one that Config.More returns.
+// member. So a node without members tries its seeds again and again. A node with
+// members tries every ten seconds one address that is not that of a known member. Such
+// an address comes from a seed, which is resolved again, from the members of the last
+// day, or from Config.More.
 //
 // # Goroutines and locks
 //
-// Run has two goroutines of its own beside memberlist's. One publishes and one joins; a
-// round of joining has up to three more. Run ends them all. But a push/pull that
-// memberlist has begun may outlive Run by a few seconds.
+// Run has two goroutines of its own, and memberlist has others. One publishes, and one
+// joins. A round of joining starts up to three more. Run ends them all. But a push/pull
+// that memberlist has begun may outlive Run by a few seconds.
 //
-// memberlist calls the delegates under its node lock, and they take mu. So no method
-// calls memberlist while it holds mu. announceMu is taken before both.
+// memberlist calls the delegate's methods under its node lock, and these take mu. So no
+// method calls memberlist while it holds mu. announceMu is taken before both.
 package gossip

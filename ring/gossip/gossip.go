@@ -42,7 +42,7 @@ type Gossip struct {
 	loaded    chan struct{} // cap 1: the load has changed and was not announced
 	doubted   chan struct{} // cap 1: another node may have our name
 
-	// Set by Run before memberlist starts or before listening is closed.
+	// Set by Run, before memberlist starts or before Run closes the channel listening.
 	stop    context.CancelCauseFunc
 	started time.Time
 	list    *memberlist.Memberlist
@@ -54,8 +54,8 @@ type Gossip struct {
 	// Guarded by mu.
 	mu         sync.Mutex
 	self       ring.Member
-	peers      map[string]peer // all other living members, by id
-	seen       seenMembers     // of the last day, for the next start
+	peers      map[string]peer // the other living members, by id
+	seen       seenMembers     // members of the last day, for the next start
 	ready      bool            // never goes back to false
 	doubt      string          // gossip address of another node with our name, or empty
 	accepted   bool            // another node has confirmed that we live at our address
@@ -74,8 +74,9 @@ type peer struct {
 	addr   netip.AddrPort
 }
 
-// New returns a Gossip that has not started. It returns an error if c is invalid, which
-// wraps ErrNoKey or ring.ErrInvalid where one of them is the cause.
+// New returns a Gossip that has not started. It returns an error if c is invalid. The
+// error wraps ErrNoKey if gossip needs a cluster key, and ring.ErrInvalid if c.Self is
+// invalid.
 func New(c Config) (*Gossip, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -120,7 +121,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 	err := context.Cause(ctx)
 	failed := errors.Is(err, ErrNameTaken) || errors.Is(err, ErrWrongKey)
 	if !failed {
-		// After ErrNameTaken the others would think that the node which keeps the name leaves.
+		// Not after ErrNameTaken: the others would think that the node which keeps the name leaves.
 		if err := g.list.Leave(leaveTimeout); err != nil {
 			g.log.Warn("gossip leave not sent", "err", err)
 		}
@@ -170,7 +171,7 @@ func ownAddresses(advertise netip.AddrPort, bind string) []netip.AddrPort {
 	if !b.Addr().IsUnspecified() {
 		return append(own, b)
 	}
-	addrs, _ := net.InterfaceAddrs() // after an error only the advertised address is known
+	addrs, _ := net.InterfaceAddrs() // after an error only the advertised address and bind's are known
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
 			own = append(own, netip.AddrPortFrom(p.Addr().Unmap(), b.Port()))
@@ -206,8 +207,8 @@ func (g *Gossip) Self() ring.Member {
 //     knows no other member.
 //
 // A node that knows other members also needs a confirmation by one of them that it
-// lives at its address. Without one, they may take another node for it, which is alive
-// or has crashed.
+// lives at its address. Until then the others may know another node under its name,
+// alive or crashed.
 func (g *Gossip) Ready() (ok bool, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -89,8 +89,8 @@ func (j *joiner) report(err error, tried int) {
 	j.log.Debug("no member found", "tried", tried, "err", err)
 }
 
-// rejoin joins one random address of all that is not in live, the addresses of the
-// living members.
+// rejoin joins one random address from the list all. It skips addresses in live, which
+// are those of the living members.
 func (j *joiner) rejoin(all []netip.AddrPort, live map[netip.AddrPort]bool) {
 	unseen := slices.DeleteFunc(all, func(a netip.AddrPort) bool { return live[a] })
 	if len(unseen) == 0 {

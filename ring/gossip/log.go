@@ -17,8 +17,8 @@ const (
 )
 
 // newLogger returns a logger for memberlist. memberlist's errors are faults of the
-// network or of a peer, so they are warnings here. After ten warnings in a minute, and
-// for events that this package logs itself, lines have the level debug.
+// network or of a peer, so they are warnings here. Lines have the level debug after ten
+// warnings in a minute, and if they are about events that this package logs itself.
 func newLogger(to *slog.Logger) *log.Logger {
 	return log.New(&logWriter{log: to}, "", 0)
 }

@@ -17,8 +17,8 @@ const (
 	maxRemembered = 4096             // members; enough for a cluster of 1,000 that is replaced three times a day
 )
 
-// seenMembers has the time at which each gossip address was last that of a member. The
-// file contains it as JSON.
+// seenMembers has the gossip addresses of members, each with the time when a member
+// last had it. The file contains this map as JSON.
 type seenMembers map[netip.AddrPort]time.Time
 
 // loadSeen reads the file. It returns no error, because the remembered members are only
@@ -35,7 +35,7 @@ func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("remembered members not read", "err", err)
 	}
-	if seen == nil { // the file has null
+	if seen == nil { // the file contains only null
 		seen = make(seenMembers)
 	}
 	seen.forget(now)
@@ -76,8 +76,8 @@ func (g *Gossip) remembered() []netip.AddrPort {
 }
 
 // remember stores the living members' addresses and writes the file if they have
-// changed. Without a file it keeps them for this process: after a network split they
-// lead to the other side.
+// changed. Without a file it keeps the addresses for this process, because after a
+// network split they lead to the other side.
 func (g *Gossip) remember(now time.Time) {
 	g.mu.Lock()
 	changed := g.seen.forget(now)

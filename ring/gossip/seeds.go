@@ -155,9 +155,9 @@ func (g *Gossip) lookup(ctx context.Context, host string) ([]string, error) {
 	return ips, err
 }
 
-// candidates returns the addresses at which members may be, without this node's own, and
-// the set of those that come from Config.Seeds. err has the errors of the seeds that do
-// not resolve.
+// candidates returns in all the addresses at which members may be, without this node's
+// own. seeds is the set of the addresses that come from Config.Seeds. err has the
+// errors of the seeds that do not resolve.
 func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds map[netip.AddrPort]bool, err error) {
 	seeds = make(map[netip.AddrPort]bool)
 	for _, s := range g.cfg.Seeds {
@@ -177,8 +177,8 @@ func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds ma
 	return g.others(all), seeds, err
 }
 
-// moreAddrs returns the addresses from Config.More, and stores in first whether there
-// are none.
+// moreAddrs returns the addresses from Config.More. If More answers that there are
+// none, this node may be the first of its cluster, and moreAddrs sets g.first.
 func (g *Gossip) moreAddrs(ctx context.Context) (addrs []netip.AddrPort, err error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
@@ -196,7 +196,8 @@ func (g *Gossip) moreAddrs(ctx context.Context) (addrs []netip.AddrPort, err err
 	return addrs, err
 }
 
-// others returns the addresses of all without duplicates and without this node's own.
+// others returns the addresses in the list all, without duplicates and without this
+// node's own. It changes the list.
 func (g *Gossip) others(all []netip.AddrPort) []netip.AddrPort {
 	slices.SortFunc(all, netip.AddrPort.Compare)
 	all = slices.Compact(all)

@@ -103,10 +103,11 @@ func (g *Gossip) resolveName(other exchange) {
 	g.clearDoubt()
 }
 
-// outranks reports whether the other of two nodes with one name keeps it. A ready node
-// outranks one that is not. Else the older one keeps the name. Each side has a slightly
-// outdated uptime of the other, so the boots decide if the uptimes are close. At most
-// one of the two gives up. If neither does, the next exchange decides again.
+// outranks reports whether the other of two nodes with one name keeps the name. A ready
+// node outranks one that is not. If both or neither are ready, the older node keeps the
+// name. Each side has a slightly outdated uptime of the other. So if the uptimes are
+// close, the boots decide. At most one of the two gives up. If neither does, the next
+// exchange decides again.
 func outranks(other, self exchange) bool {
 	if other.ready != self.ready {
 		return other.ready
@@ -133,8 +134,9 @@ func (g *Gossip) noteRing(sig uint64) {
 	}
 }
 
-// compareRings logs and counts a lasting difference between the two rings. Both must
-// have been unchanged for 30 s, in which gossip reaches all members many times.
+// compareRings logs and counts a lasting difference between this node's ring and the
+// peer's. Both must have been unchanged for 30 s, in which gossip reaches all members
+// many times.
 func (g *Gossip) compareRings(e exchange) {
 	g.mu.Lock()
 	differ := e.sig != g.ringSig && min(e.sigAge, time.Since(g.ringAge)) >= g.cfg.settled

@@ -7,13 +7,13 @@ import (
 )
 
 // Timers are the settings of memberlist that decide how fast a change reaches all
-// members. Models of clusters that are too large for a test use them.
+// members. They are exported for models of clusters that are too large for a test.
 type Timers struct {
 	Gossip     time.Duration // between two rounds
-	Fanout     int           // members that get a packet in a round
-	Retransmit int           // packets per change and member, per digit of the number of members
+	Fanout     int           // how many members get a packet in a round
+	Retransmit int           // how many packets each member sends about a change, per digit of the number of members
 	Probe      time.Duration // between two probes of a member
-	Suspicion  int           // probe intervals until a suspect is dead, per max(1, log10(members))
+	Suspicion  int           // how many probe intervals until a suspect is dead, per max(1, log10(members))
 	PushPull   time.Duration // between two exchanges of the whole state
 }
 

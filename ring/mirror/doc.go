@@ -19,10 +19,11 @@
 // find it. To move, a node writes the new entry before it deletes the old one. Where
 // the access rights are for the root only, a node that takes no users has no entry.
 //
-// CIM reads the name only. It takes both ports to be at that ip, so a node's client and
-// HTTP addresses should have the same host. CIM cannot read an IPv6 address. The data is
-// a [ring.Sealed] in JSON, which only our processes read. A child without it is a CIM
-// server or a forgery. The follower counts those and does not take them for members.
+// CIM reads the name only. It expects both ports at this ip, so a node's client and
+// HTTP addresses should have the same host. CIM cannot read an IPv6 address. The data
+// is a [ring.Sealed] in JSON, which only our processes read. A child without it is a
+// CIM server or a forgery. The follower counts those and does not take them for
+// members.
 //
 // # Workarounds for go-zookeeper
 //

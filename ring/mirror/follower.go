@@ -25,7 +25,7 @@ type Follower struct {
 	cfg   Config
 	table *ring.Table
 	gauge *prometheus.GaugeVec // children by kind
-	first chan struct{}        // the first sync closes it
+	first chan struct{}        // closed by the first sync
 
 	// Owned by Run.
 	session  int64
@@ -124,8 +124,8 @@ func (f *Follower) Gossips(ctx context.Context) ([]string, error) {
 	return addrs, nil
 }
 
-// event stores which watches have fired, also by a lost session. The next sync sets
-// them again.
+// event records that a watch has fired. A lost session makes all watches fire. The next
+// sync sets them again.
 func (f *Follower) event(e zk.Event) {
 	if e.Path == "" {
 		return
@@ -149,13 +149,14 @@ func (f *Follower) changed() <-chan struct{} { return nil }
 // watch may have been lost with a connection.
 func (f *Follower) reread() { f.checked = time.Time{} }
 
-// readAtMost bounds how often one sync reads, if entries come while it reads.
+// readAtMost is how often one sync reads at most. It reads again if entries come
+// meanwhile.
 const readAtMost = 3
 
-// sync reads the changed entries, or all entries once a minute, and writes the table. If
-// an entry moves to the root while sync reads, it may miss the entry in both places.
-// ZooKeeper sends a watch's event before it answers a later request. So sync reads again
-// if the root's watch has fired.
+// sync reads the changed entries, or all entries once a minute, and writes the table.
+// If an entry moves to the root while sync reads, sync may miss the entry in both
+// places. So it reads again if the root's watch has fired meanwhile. That is known by
+// then, because ZooKeeper sends a watch's event before it answers a later request.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	now := time.Now()
 	all := f.session != conn.SessionID() || now.Sub(f.checked) >= checkEvery
@@ -190,14 +191,16 @@ func (f *Follower) take() map[string]bool {
 	return fired
 }
 
-// changedMeanwhile reports whether the root's children have changed since take.
+// changedMeanwhile reports whether the root's children have changed since the last call
+// of take.
 func (f *Follower) changedMeanwhile() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.fired[f.cfg.Root]
 }
 
-// read updates f.children. It reads the entries whose watch has fired, or all entries.
+// read updates f.children. It reads the entries in fired, whose watches have fired, or
+// all entries if all is true.
 func (f *Follower) read(conn *zk.Conn, fired map[string]bool, all bool) error {
 	var nodes []string
 	for _, dir := range []string{f.cfg.Root, f.cfg.standby()} {
@@ -228,7 +231,8 @@ func (f *Follower) read(conn *zk.Conn, fired map[string]bool, all bool) error {
 	return nil
 }
 
-// list returns the paths of the directory's children.
+// list returns the paths of the children of dir. It asks ZooKeeper if dir has no watch
+// yet, or if all is true.
 func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, err error) {
 	if f.listed[dir] && !all {
 		for node := range f.children {
@@ -262,7 +266,8 @@ func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, er
 	return nodes, nil
 }
 
-// look reads an entry, and sets a watch on it if c has none.
+// look reads the entry at the path node. c is what was known of it. If c has no watch,
+// look sets one.
 func (f *Follower) look(conn *zk.Conn, node string, c child) (child, error) {
 	var (
 		data []byte
@@ -301,7 +306,7 @@ func open(data []byte, keys *ring.Keys) (ring.Member, error) {
 }
 
 // publish writes the members into the table. A node that restarted at another address
-// has two entries until its old session ends. Then the younger entry counts.
+// has two entries until its old session ends. Of these, the younger one counts.
 func (f *Follower) publish() {
 	count := make(map[string]int)
 	newest := make(map[string]child)

@@ -31,8 +31,8 @@ type Publisher struct {
 	stored  ring.Member     // the member in our entry, if written
 	written bool            // our entry exists in session
 	session int64           // the session of the last sync
-	at      time.Time       // when the entry was last written
-	checked time.Time       // when the entry was last read
+	at      time.Time       // time of the last write of the entry
+	checked time.Time       // time of the last read of the entry
 	watched bool            // our entry has a watch
 	dir     string          // the entry's directory: the root, or standby
 	moved   bool            // the other directory has no entry of ours
@@ -74,7 +74,7 @@ func Name(m ring.Member) string {
 	return m.ClientAddress().HostPort + ":" + httpPort
 }
 
-// event stores that the publisher's only watch has fired or is lost.
+// event records that the publisher's only watch has fired or is lost.
 func (p *Publisher) event(e zk.Event) {
 	if e.Path != "" {
 		p.fired.Store(true)
@@ -88,14 +88,14 @@ func (p *Publisher) away() {
 
 func (p *Publisher) changed() <-chan struct{} { return p.next }
 
-// reread makes the next sync write the entry again, for readers with only the new key, or
-// because its watch may have been lost with a connection.
+// reread makes the next sync write the entry again. After a rotation some readers have
+// only the new key. After a lost connection the entry's watch may be lost, too.
 func (p *Publisher) reread() { p.written = false }
 
-// sync writes this node's entry if it is missing or differs.
+// sync writes this node's entry if it is missing or outdated.
 func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
 	var view *ring.View
-	view, p.next = p.table.Watch() // before self is read, so that no change is missed
+	view, p.next = p.table.Watch() // called before p.self, so that no change is missed
 	self := p.self()
 	p.checkSession(conn.SessionID())
 	p.chooseDir(self)
@@ -123,8 +123,8 @@ func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
 	return askEvery, nil
 }
 
-// chooseDir sets the entry's directory: the root while CIM's routes may send users to
-// this node, else the one beside it.
+// chooseDir sets the entry's directory. It is the root while CIM's routes may send
+// users to this node, and otherwise the standby directory beside it.
 func (p *Publisher) chooseDir(self ring.Member) {
 	takes := self.State == ring.Serving
 	if p.cfg.Takes != nil {
@@ -139,8 +139,9 @@ func (p *Publisher) chooseDir(self ring.Member) {
 	}
 }
 
-// withdraw leaves the node without an entry. It has no right to write beside the root,
-// and from an entry under the root CIM's routes would send users to it.
+// withdraw leaves the node without an entry, because it has no right to write beside
+// the root. sync then deletes the entry under the root. Otherwise CIM's routes would
+// send users to this node.
 func (p *Publisher) withdraw(self ring.Member) (done bool) {
 	if !p.refused {
 		p.cfg.Logger.Warn("no right to write beside the root in ZooKeeper: this node has no entry while it takes no users", "path", p.dir)
@@ -180,9 +181,9 @@ func (p *Publisher) checkSession(session int64) {
 	}
 }
 
-// wait returns how long the stored entry may stay as it is. If it equals self, that is
-// until the next check. If only the load differs, that is until the next load may be
-// written. Otherwise it is 0.
+// wait returns how long the stored entry may stay as it is. If the entry equals self,
+// that is until the next check. If only the load differs, that is until the next load
+// may be written. Otherwise it is 0.
 func (p *Publisher) wait(self ring.Member, members int) time.Duration {
 	check := checkEvery - time.Since(p.checked)
 	if self == p.stored {
@@ -244,7 +245,8 @@ func (p *Publisher) create(conn *zk.Conn, node string, data []byte) error {
 	return err
 }
 
-// isOurs reports whether data is of this node, from an earlier session or boot.
+// isOurs reports whether data is an entry of this node, from an earlier session or
+// boot.
 func (p *Publisher) isOurs(data []byte) bool {
 	m, err := open(data, p.cfg.Keys)
 	return err == nil && m.ID == p.self().ID
@@ -260,7 +262,8 @@ func replace(conn *zk.Conn, node string, data []byte, version int32) error {
 }
 
 // waitFor logs once that another node has an entry in our place. If that node is dead,
-// the entry goes when its session ends. If it is alive, two nodes have one address.
+// its entry disappears when its session ends. If it is alive, two nodes have one
+// address.
 func (p *Publisher) waitFor(node string) {
 	if !p.waiting {
 		p.waiting = true

@@ -50,14 +50,15 @@ func parseServer(server string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// names is a zk.HostProvider that keeps the servers' names. go-zookeeper's own resolves
-// all names at the start, and fails if one of them has no address. On some platforms a
-// name exists only while its server runs, so that happens when a server is down.
+// names is a zk.HostProvider that keeps the servers' names and not their addresses. The
+// HostProvider of go-zookeeper resolves all names at the start, and fails if one of
+// them has no address. That happens if a server is down, on platforms where a name
+// exists only while its server runs.
 type names struct {
 	mu      sync.Mutex // go-zookeeper does not document which goroutines call
 	servers []string
 	next    int
-	tried   int // servers since the last connection
+	tried   int // how many servers were tried since the last connection
 }
 
 // Init implements zk.HostProvider. It shuffles the servers, so that clients spread over
@@ -71,7 +72,8 @@ func (n *names) Init(servers []string) error {
 // Len implements zk.HostProvider.
 func (n *names) Len() int { return len(n.servers) }
 
-// Next implements zk.HostProvider. If retryStart is true, the client pauses first.
+// Next implements zk.HostProvider. If it returns true, the client pauses before it
+// connects.
 func (n *names) Next() (server string, retryStart bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,8 +84,8 @@ func (n *names) Next() (server string, retryStart bool) {
 	return server, retryStart
 }
 
-// Connected implements zk.HostProvider. The server counts as tried. So there is a pause
-// if it is the only one and its connection is lost at once.
+// Connected implements zk.HostProvider. The connected server counts as tried. So if it
+// is the only server and the connection is lost at once, there is a pause.
 func (n *names) Connected() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -93,9 +95,9 @@ func (n *names) Connected() {
 // resolveTime bounds a name's resolution.
 const resolveTime = 3 * time.Second
 
-// dialAny connects to a random one of the server's current addresses. A fixed choice
-// could always be a server that takes connections and no sessions. It blocks for up to
-// 3 s for the name, and then for up to timeout.
+// dialAny connects to one of the server's current addresses at random. With a fixed
+// choice it might always reach a server that takes connections but no sessions. It
+// blocks for up to 3 s for the name, and then for up to timeout.
 func dialAny(dial zk.Dialer, network, server string, timeout time.Duration) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {

@@ -84,12 +84,12 @@ type worker interface {
 	// block.
 	event(zk.Event)
 	// sync brings both sides in sync. It is called when there is a session and one side
-	// may have changed. It returns after how long to call it again without a change.
+	// may have changed. It returns when to call it again, if nothing changes before.
 	sync(*zk.Conn) (again time.Duration, err error)
 	// away is called instead of sync when there is no session.
 	away()
-	// changed returns a channel that is closed when this process has changed since the
-	// last call of sync or away. It is nil if this process does not change.
+	// changed returns a channel that is closed at the first change on this side after
+	// the last call of sync or away. It is nil for a worker that only reads.
 	changed() <-chan struct{}
 	// reread makes the next sync read and write everything again. It is called when the
 	// keys have changed, and when a lost connection is back.
@@ -127,10 +127,10 @@ type session struct {
 	woken  chan struct{}   // cap 1: the worker got an event
 
 	mu     sync.Mutex
-	socket net.Conn  // guarded by mu; the last one
+	socket net.Conn  // guarded by mu; of the latest connection
 	closed bool      // guarded by mu
-	joins  int       // guarded by mu; how many connections have had the session
-	joined time.Time // guarded by mu; since when the last of them has it
+	joins  int       // guarded by mu; how many connections have had the session so far
+	joined time.Time // guarded by mu; when the latest connection got the session
 }
 
 func (c Config) connect(w worker) (*session, error) {
@@ -191,12 +191,13 @@ func (s *session) setSocket(conn net.Conn) error {
 }
 
 // rewatchTime is the pause between a connection that takes over a session and the first
-// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again, from
-// the last change that it has read. It reads that without a lock. A reply that comes
-// first moves it, and then the server takes the changes before it for known.
+// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again. It
+// names the last change that it knows, and the server reports only later ones. It reads
+// the number of that change without a lock. A reply that comes before raises the
+// number, and then changes are missed.
 const rewatchTime = 200 * time.Millisecond
 
-// join notes that a connection has the session now.
+// join records that another connection has the session now.
 func (s *session) join() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +205,8 @@ func (s *session) join() {
 	s.joined = time.Now()
 }
 
-// rejoined returns how many connections took over the session from another one, and how
-// long requests over the last of them must wait.
+// rejoined returns how many connections took over the session from an earlier one, and
+// how long requests over the latest connection must wait.
 func (s *session) rejoined() (times int, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,7 +238,7 @@ func (s *session) serve(ctx context.Context, c Config, w worker) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	rekeyed := c.Keys.Changed()
-	reread := 0 // takeovers of the session after which everything was read again
+	reread := 0 // how many takeovers of the session were followed by a reread
 	for last := time.Now(); ; {
 		select {
 		case <-rekeyed:

@@ -32,7 +32,7 @@ type Config struct {
 	Client *http.Client
 
 	Fresh    time.Duration // View makes no request while its answer is younger; 0 is 1.5 s
-	MaxStale time.Duration // without an answer, View returns an older one for so long; 0 is 60 s
+	MaxStale time.Duration // the largest age of members that View returns while no node answers; 0 is 60 s
 	Timeout  time.Duration // per node; 0 is 1 s
 
 	Logger     *slog.Logger          // nil: no logs
@@ -47,7 +47,7 @@ type Client struct {
 	// Set by New.
 	cfg     Config
 	metrics *metrics
-	sem     chan struct{} // cap 1: full while a caller makes requests
+	sem     chan struct{} // cap 1: full while a goroutine makes requests
 	table   *ring.Table   // makes the views; the holder of sem writes it
 
 	// Owned by the holder of sem.
@@ -60,7 +60,7 @@ type Client struct {
 	// Guarded by mu.
 	mu       sync.Mutex
 	view     *ring.View         // nil before the first answer
-	answered instant            // when the request for view was made
+	answered instant            // when the request was made whose answer is view
 	tried    instant            // when the last request was made, with or without an answer
 	callers  map[string]instant // internal HTTP of nodes that have called, and when they last did
 }
@@ -101,14 +101,15 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// View returns the members that a node knew at most Fresh ago. If no node answers, it
-// returns the last view until that is MaxStale old, and then an error that wraps
-// ErrStale.
+// View returns the members as a node knew them, at most Config.Fresh ago. If no node
+// answers, View returns the last answer until that is older than Config.MaxStale. Then
+// it returns an error that wraps ErrStale.
 //
-// One caller at a time makes requests and waits for the answer. The others get the last
-// view meanwhile, or wait if that is stale. The caller tries the node that answered last,
-// then the other members, the seeds, and the members and callers of the last day. It
-// tries for up to two Timeouts if there is a view that is not stale, else until ctx ends.
+// One goroutine at a time makes requests and waits for the answer. The others get the
+// last view meanwhile, or wait if that is stale. Nodes are tried in this order: the
+// node that answered last, the other members, the seeds, and the members and callers of
+// the last day. If there is a view that is not stale, they are tried for up to two
+// Config.Timeout, otherwise until ctx ends.
 func (c *Client) View(ctx context.Context) (*ring.View, error) {
 	view, fresh := c.current()
 	if fresh {
@@ -127,7 +128,7 @@ func (c *Client) View(ctx context.Context) (*ring.View, error) {
 		}
 	}
 	defer func() { <-c.sem }()
-	if view, fresh = c.current(); fresh { // another caller got it while this one waited
+	if view, fresh = c.current(); fresh { // another goroutine got it while this one waited
 		return view, nil
 	}
 	err := c.refresh(ctx, view != nil)
@@ -158,7 +159,7 @@ func (c *Client) refresh(ctx context.Context, haveView bool) error {
 		ctx, cancel = context.WithTimeout(ctx, 2*c.cfg.Timeout)
 		defer cancel()
 	}
-	var err error // of the last one
+	var err error // of the last node
 	for _, node := range c.candidates() {
 		var members []ring.Member
 		var etag string
@@ -167,7 +168,7 @@ func (c *Client) refresh(ctx context.Context, haveView bool) error {
 			c.accept(node, etag, members, begun)
 			return nil
 		}
-		if ctx.Err() != nil { // not the node's fault
+		if ctx.Err() != nil { // the node is not to blame
 			break
 		}
 		c.metrics.requests.WithLabelValues("failed").Inc()
@@ -186,17 +187,19 @@ func (c *Client) refresh(ctx context.Context, haveView bool) error {
 	return err
 }
 
-// The client remembers members for a day. Suppose that all nodes are replaced while they
-// are split from each other. The node that the client uses may then know only itself.
-// When it leaves and the seeds are gone, only the remembered members are left.
+// The client remembers members for a day, for this case: all nodes are replaced while a
+// network split separates them. The node that the client uses may then know only
+// itself. When that node leaves and the seeds are gone, only the remembered members are
+// left.
 const (
 	remember  = 24 * time.Hour
 	mostKnown = 1000 // remembered members, and as many callers
 )
 
 // Heard stores that a node has called this process. node is the host:port of its
-// internal HTTP. The client tries callers if no other node answers: while a process is
-// frozen, all members that it knows may be replaced. Heard does not block.
+// internal HTTP. The client tries callers if no other node answers, because all members
+// that it knows may have been replaced while this process was frozen. Heard does not
+// block.
 func (c *Client) Heard(node string) {
 	now := c.cfg.now()
 	c.mu.Lock()

@@ -3,7 +3,8 @@ package seed
 import "time"
 
 // An instant is a time by two clocks. The monotonic clock may stop while a function is
-// frozen, and the wall clock may be set back. So an age is the larger of the two.
+// frozen, and the wall clock may be set back. So the age of an instant is the larger
+// one of its two ages.
 type instant struct {
 	mono time.Duration // since the process started
 	wall time.Time

@@ -68,13 +68,15 @@ func (c *Client) read(resp *http.Response) (members []ring.Member, etag string, 
 	}
 	c.metrics.requests.WithLabelValues("changed").Inc()
 	if len(members) < len(sealed) {
-		// Without an ETag the next answer has a body again. Some members are missing here.
+		// Some members are missing. So no ETag is kept, and the next answer has a body
+		// again.
 		return members, "", nil
 	}
 	return c.loads(members, resp, etag), etag, nil
 }
 
-// loads returns members with the loads in resp's header, or unchanged if that is invalid.
+// loads returns members with the loads in resp's header. If the header is invalid, it
+// returns them unchanged.
 func (c *Client) loads(members []ring.Member, resp *http.Response, etag string) []ring.Member {
 	members, err := withLoads(members, resp.Header.Get(loadsHeader), etag, c.cfg.Keys)
 	if err != nil {

@@ -2,8 +2,8 @@ package zktest
 
 import "syscall"
 
-// dieWithParent has the kernel end the child when this process is gone, however
-// it went.
+// dieWithParent makes the kernel kill the child when this process has ended, for
+// whatever reason.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

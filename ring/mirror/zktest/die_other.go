@@ -4,5 +4,6 @@ package zktest
 
 import "syscall"
 
-// dieWithParent returns nothing: only Linux ends a child with its parent.
+// dieWithParent returns nil, because only Linux can end a child together with its
+// parent.
 func dieWithParent() *syscall.SysProcAttr { return nil }
