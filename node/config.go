@@ -22,7 +22,7 @@ import (
 // meaning.
 type Config struct {
 	ID      string // the member's id, which tickets name
-	Boot    uint64 // random, made at this start; pushes name it
+	Boot    uint64 // random, made at every start; pushes name it
 	Address string // host:port of the internal port as routes reach it; empty: that of Internal
 
 	Clients  net.Listener // TCP and WebSocket; Run closes it
@@ -31,9 +31,9 @@ type Config struct {
 	Sessions routes.Sessions // the routes; see routes.Client
 	Messages routes.Messages // the routes, most often the same value
 
-	Verifier     *token.Verifier // of tickets
-	ServiceToken string          // a request of a route bears it; not empty unless CIM.Open
-	OtherTokens  []string        // a request may bear these, too, while the cluster key is being changed
+	Verifier     *token.Verifier // verifies tickets
+	ServiceToken string          // requests of routes carry it; required unless CIM.Open is set
+	OtherTokens  []string        // requests may carry these, too, while the cluster key is being changed
 
 	Port     Port
 	Limits   Limits
@@ -44,7 +44,8 @@ type Config struct {
 	// Load is called with the used eighths of Limits.Capacity when they change, at most
 	// once per second. If it is nil, nothing is called. It must not block.
 	Load func(eighths int)
-	// Ready returns why the program should get no work yet; nil: nothing keeps it.
+	// Ready returns why the program should get no work yet, or nil. If Ready is nil,
+	// the program is always ready.
 	Ready   func() error
 	Members http.Handler // served at proto.PathRing; nil: 404
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
@@ -61,21 +62,21 @@ type Port struct {
 	TLSOnly bool        // refuse connections without TLS; needs TLS
 	Origins []string    // of web pages; see link.Config
 
-	PerAddress int              // connections without a valid ticket; see link.Config
+	PerAddress int              // how many connections without a valid ticket one address may have; see link.Config
 	Proxies    sourceip.Proxies // see link.Config
 }
 
 // Limits bound what a node holds.
 type Limits struct {
-	Capacity     int // logins at a time, above which a login is refused as proto.Full; 0: no limit
+	Capacity     int // how many logged-in connections the node holds; a further login is refused as proto.Full; 0: no limit
 	MaxFrame     int // bytes; 0: proto.MaxFrame
 	OutboxBytes  int // per connection; 0: 256 KiB
-	BacklogBytes int // of messages that wait for a route, all connections together; 0: 64 MiB
+	BacklogBytes int // of all messages that wait for a route; 0: 64 MiB
 }
 
 // Timeouts are how long a node waits, and how often it does something.
 type Timeouts struct {
-	PingEvery time.Duration // clients ping this often, whole seconds; 0: 10 s. One silent for 3.3 times that is closed
+	PingEvery time.Duration // how often clients ping, in whole seconds; 0: 10 s. A client that is silent for 3.3 times that is closed
 	Open      time.Duration // for a route to confirm a connection; 0: 10 s
 	Send      time.Duration // for a route to store a message, until its sender gets Unknown; 0: 10 s
 	Call      time.Duration // of one request to a route; 0: 3 s
@@ -85,7 +86,7 @@ type Timeouts struct {
 
 // Drain sets how a node leaves.
 type Drain struct {
-	Rate    int           // clients that are sent away per second; 0: 500
+	Rate    int           // how many clients are sent away per second; 0: 500
 	Timeout time.Duration // not counting while no route answers; 0: 300 s
 	// Elsewhere reports whether another member takes users or soon will. If none does,
 	// or if Elsewhere is nil, a drain closes the connections at once.
@@ -94,7 +95,7 @@ type Drain struct {
 
 // CIM sets how a node serves CIM's clients and routes.
 type CIM struct {
-	Open bool // CIM connections and CIM's push come in, without tickets
+	Open bool // CIM connections are accepted without tickets, and CIM's push without a token
 	// Offline reports to CIM's own routes that a user's CIM connection ended, and
 	// blocks until one has answered or ctx ends (cim.Routes). It is nil if there are no
 	// such routes. After an error the call is repeated, unless the user is back.

@@ -16,7 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// deliverer carries out the pushes of routes and the findings of reconciliation.
+// deliverer carries out the pushes of routes, and the differences that reconciliation
+// finds.
 type deliverer struct {
 	boot       uint64
 	hub        *hub.Hub[*session]
@@ -36,11 +37,11 @@ func (d *deliverer) Push(r *proto.PushRequest) *proto.PushAnswer {
 	defer d.links.Cork()()
 	answer := &proto.PushAnswer{Items: make([]*proto.PushResult, len(r.Items)), Boot: d.boot}
 	mine := r.Boot == d.boot
-	var touched []*groups.Sequencer[*session] // each group's log goes out in one piece
+	var touched []*groups.Sequencer[*session] // Send is called once for each, after all entries are queued
 	for i, item := range r.Items {
 		answer.Items[i] = &proto.PushResult{}
 		switch {
-		case !mine: // for an earlier life of this node, of which nothing is here
+		case !mine: // the push is for an earlier run of this node, whose sessions have all gone
 			answer.Items[i].Gone = item.Numbers
 		case item.User == 0:
 			if at := d.pushGroup(item); at != nil {
@@ -75,18 +76,20 @@ func (d *deliverer) Push(r *proto.PushRequest) *proto.PushAnswer {
 	return answer
 }
 
-// pushUser delivers an entry of a user's inbox, or only looks which sessions are here.
+// pushUser delivers an entry of a user's inbox. Without an entry it only looks which
+// sessions are here.
 func (d *deliverer) pushUser(item *proto.PushItem) (gone []int64) {
 	return d.count(d.hub.Deliver(item.User, item.Numbers, item.Except, d.packet(item.Stored)))
 }
 
-// count counts sessions that are not here.
+// count adds the sessions in gone to the metric of sessions that are not here, and
+// returns gone.
 func (d *deliverer) count(gone []int64) []int64 {
 	d.gone.Add(float64(len(gone)))
 	return gone
 }
 
-// pushDelivered delivers marks for messages that were shown. Marks are dropped for
+// pushDelivered sends delivery marks to the sessions of the sender. It drops marks for
 // sessions that lag or are not open yet.
 func (d *deliverer) pushDelivered(item *proto.PushItem) (gone []int64) {
 	for _, id := range item.Delivered.Ids {
@@ -96,9 +99,10 @@ func (d *deliverer) pushDelivered(item *proto.PushItem) (gone []int64) {
 	return d.count(d.hub.Deliver(item.User, item.Numbers, 0, nil))
 }
 
-// reopen opens sessions again whose user has other groups now. If the user left a group,
-// the node may never have learned that they had joined it. So the sessions that are not
-// its members here get the place of the leaving, and fetch the log up to it.
+// reopen has routes open the sessions of a user again whose list of groups has changed.
+// If the user left a group, the node may never have learned that they had joined it. So
+// sessions that are not members of the group here get the place of the leaving, and
+// fetch the log up to that.
 func (d *deliverer) reopen(item *proto.PushItem) (gone []int64) {
 	leaving := d.packet(item.Stored)
 	var outside []int64
@@ -148,8 +152,8 @@ func (d *deliverer) packet(stored *proto.Stored) *link.Packet {
 	return link.NewPacket(message.Frame())
 }
 
-// pushNotice writes a line of the system to the CIM connections of a user, whose clients
-// understand no other answer. The line is in no log.
+// pushNotice writes a line in the name of the system to the CIM connections of a user,
+// because their clients understand no other answer. The line is in no log.
 func (d *deliverer) pushNotice(item *proto.PushItem) (gone []int64) {
 	for _, s := range d.hub.Sessions(item.User, item.Numbers) {
 		if s.catchUp != nil {
@@ -181,7 +185,7 @@ func (d *deliverer) Settle(difference *proto.Difference) {
 	d.differences.WithLabelValues(difference.Verdict.String()).Inc()
 	s, ok := d.hub.Find(difference.User, difference.Device, difference.Number)
 	if !ok {
-		return // closed since the request was made
+		return // the session was closed since the request was made
 	}
 	switch difference.Verdict {
 	case proto.Verdict_DISPLACED:

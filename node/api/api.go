@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	maxPush    = 16 << 20 // bytes of a push
-	maxCIMPush = 1 << 20  // bytes of CIM's push
+	maxPush    = 16 << 20 // bytes in a push
+	maxCIMPush = 1 << 20  // bytes in CIM's push
 	maxPage    = 1000     // users in one page
 )
 
@@ -38,9 +38,10 @@ type Node interface {
 	cim.Connections
 }
 
-// Users are those who are online.
+// Users knows the users who are online.
 type Users interface {
-	// Online returns up to limit users above after whose name begins with prefix.
+	// Online returns up to limit users whose ids are above the id after and whose names
+	// begin with prefix.
 	Online(after int64, limit int, prefix string) []proto.User
 	Users() int
 }
@@ -58,19 +59,19 @@ type Config struct {
 	Node     Node
 	Users    Users
 	Drainer  Drainer
-	Open     bool     // CIM's push comes in
-	Tokens   []string // a request must bear one of these; none: every request comes in
+	Open     bool     // CIM's push is accepted, without a token
+	Tokens   []string // a request must carry one of these; none: every request is accepted
 
 	Members http.Handler // served at proto.PathRing; nil: 404
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
-	Ready   func() error // why the program should get no work yet; nil: nothing keeps it
+	Ready   func() error // returns why the program should get no work yet; nil: it is always ready
 }
 
 // Server serves the internal port. Make it with New.
 type Server struct {
 	config  Config
 	tokens  atomic.Pointer[[]string]
-	streams *stream.Server // of routes that push
+	streams *stream.Server // routes push over them
 }
 
 // New starts nothing.
@@ -111,7 +112,7 @@ func (h *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Handler returns what the port serves.
+// Handler returns the handler of all requests to the port.
 func (h *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+proto.PathPush, h.service(h.servePush))
@@ -136,7 +137,7 @@ func (h *Server) Handler() http.Handler {
 	return mux
 }
 
-// service serves only requests that bear a service token.
+// service calls next only for requests that carry a service token.
 func (h *Server) service(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.shows(r.Header.Get("Authorization")) {
@@ -147,13 +148,15 @@ func (h *Server) service(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// SetTokens replaces Config.Tokens. Streams that are open stay. An empty token is none.
+// SetTokens replaces Config.Tokens. Streams that are open stay open. Empty tokens are
+// left out.
 func (h *Server) SetTokens(all ...string) {
 	tokens := slices.DeleteFunc(slices.Clone(all), func(t string) bool { return t == "" })
 	h.tokens.Store(&tokens)
 }
 
-// shows reports whether a header bears one of the tokens, or whether none is needed.
+// shows reports whether the value of an Authorization header has one of the tokens. It
+// returns true if no token is needed.
 func (h *Server) shows(header string) bool {
 	tokens := *h.tokens.Load()
 	good := 0
@@ -217,7 +220,7 @@ func (h *Server) serveOnline(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// number parses a query's value; an empty one is the default.
+// number parses s, a value in a query. If s is empty, it returns def.
 func number(s string, def int64) (int64, error) {
 	if s == "" {
 		return def, nil
@@ -257,7 +260,8 @@ func (h *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ready\n")
 }
 
-// readBody reads at most limit bytes and answers the request itself if it cannot.
+// readBody reads a body of at most limit bytes. If it cannot, it refuses the request
+// and returns false.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {

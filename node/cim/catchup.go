@@ -21,7 +21,7 @@ import (
 type Session interface {
 	report.Acker
 	User() int64
-	// Gone reports whether the connection takes nothing more.
+	// Gone reports whether the connection has ended.
 	Gone() bool
 }
 
@@ -30,7 +30,7 @@ type Puller interface {
 	Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnswer, error)
 }
 
-// Reports takes what a session has acknowledged. See report.Sessions.
+// Reports sends routes what sessions have acknowledged. See report.Sessions.
 type Reports interface {
 	Acked(s report.Acker, cursors []*proto.Mark, shown []string)
 	Ended(s report.Acker, cursors []*proto.Mark)
@@ -40,10 +40,10 @@ type Reports interface {
 // Config of all CatchUps of a node. All fields are required.
 type Config struct {
 	Puller  Puller
-	Queue   *pull.Queue // of pulls
+	Queue   *pull.Queue // runs the pulls
 	Reports Reports
 
-	Failed prometheus.Counter // pulls that failed
+	Failed prometheus.Counter // counts pulls that failed
 	Logger *slog.Logger
 }
 
@@ -68,22 +68,21 @@ const (
 	// keptShown is how many shown places of a log are kept. They keep entries from
 	// being shown twice, and the log can be followed from any of them.
 	keptShown = order.Kept
-	// A pull begins only if at most pullRoom bytes wait in the outbox.
+	// A pull begins only if less than pullRoom bytes wait in the outbox.
 	pullRoom = 64 << 10
 	// pullRetry is the pause after a pull that failed, or whose messages the link did not
 	// take.
 	pullRetry = time.Second
 )
 
-// clientLog is a log of the connection. Its history has the places of the messages that
-// were written.
+// clientLog is one log of the connection.
 type clientLog struct {
 	follower *order.Follower[proto.Message]
-	last     proto.Position // written to the link
-	acked    proto.Position // the cursor
-	shown    []order.Place  // the latest that were written or passed over, newest last
-	read     time.Time      // when a page came last
-	later    time.Time      // no pull before that
+	last     proto.Position // of the last entry that was written to the link
+	acked    proto.Position // the client's cursor, as it was reported to routes
+	shown    []order.Place  // the latest places that were written or passed over, newest last
+	read     time.Time      // when the last page came
+	later    time.Time      // no pull before this time
 }
 
 // move records that the log was written up to a place.
@@ -98,7 +97,8 @@ func (l *clientLog) move(to proto.Position) {
 	l.shown = append(l.shown, to.Place())
 }
 
-// has reports whether a message was shown lately, at whatever place.
+// has reports whether a message with this key was shown lately, at whatever place. So a
+// message that is stored at two places is shown once.
 func (l *clientLog) has(key string) bool {
 	return slices.ContainsFunc(l.shown, func(at order.Place) bool { return at.Key == key })
 }
@@ -110,23 +110,24 @@ func (l *clientLog) known() []order.Place {
 	return known
 }
 
-// due reports whether to pull. When an entry comes early, the log is pulled at once. If
-// the pull finds nothing, it is repeated after a while.
+// due reports whether to pull the log now. When an entry comes early, the log is pulled
+// at once. If that pull finds nothing, the next one comes after a while.
 func (l *clientLog) due(now time.Time) bool {
 	ms, due := l.follower.Due()
 	vain := ms > order.EarlyWait && now.Before(l.read.Add(time.Duration(ms)*time.Millisecond))
 	return due && !vain && !now.Before(l.later)
 }
 
-// again follows the log again from the last written entry, after the link took no
-// further entry.
+// again makes the log be read again after the last written entry. It is called when the
+// link has refused an entry.
 func (l *clientLog) again() {
 	l.follower = order.New[proto.Message](l.known()...)
 	l.follower.Doubt()
 	l.later = time.Now().Add(pullRetry)
 }
 
-// NewCatchUp returns the CatchUp of a session and its link. Start begins it.
+// NewCatchUp returns the CatchUp of the session s and its link. It does nothing before
+// Start.
 func NewCatchUp(c *Config, s Session, l *link.Link) *CatchUp {
 	f := &CatchUp{config: c, session: s, link: l}
 	for i, log := range []int64{proto.Inbox, proto.Everyone} {
@@ -146,9 +147,10 @@ func (f *CatchUp) log(id int64) *clientLog {
 	return nil
 }
 
-// Start begins at the cursors and pulls the entries up to newest. Without a cursor the
-// inbox begins at its oldest entry. The log of everyone begins at the end that the
-// route found, and the first ping makes that the cursor.
+// Start follows both logs from their cursors on, and pulls the entries up to newest.
+// Without a cursor, the inbox is read from its oldest entry on, and the log of everyone
+// from its place in ends. The first ping makes that place the cursor. ends has the ends
+// of the logs that the route found, and newest these or later places.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {
@@ -179,8 +181,8 @@ func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 // Status is the state of a CatchUp, of the inbox and of everyone.
 type Status struct {
 	Written [2]proto.Position // how far the logs were written
-	Proven  [2]proto.Position // how far the client would acknowledge them by a ping now
-	Early   [2]int64          // entries between Written and the furthest that came
+	Proven  [2]proto.Position // how far a ping would move the cursors now
+	Early   [2]int64          // how many entries lie between Written and the furthest one that came
 }
 
 // Status returns the state, for tests and diagnosis.
@@ -210,7 +212,7 @@ func (f *CatchUp) Push(p *link.Packet) {
 	switch l := f.log(m.At.Log); {
 	case l == nil:
 	case !f.started, l.follower.Lacks() && f.link.Queued() >= pullRoom:
-		l.follower.Doubt() // there is no room for it to wait
+		l.follower.Doubt() // there is no room for m to wait, so it is pulled later
 	default:
 		e := order.Entry[proto.Message]{At: m.At.Place(), Prev: m.Prev, Size: len(m.Text), Item: m}
 		f.writeLocked(l, l.follower.Push(make([]proto.Message, 0, 1), e))
@@ -231,7 +233,7 @@ func (f *CatchUp) writeLocked(l *clientLog, ready []proto.Message) {
 	}
 }
 
-// Observe takes the end of a log.
+// Observe is told the end of a log.
 func (f *CatchUp) Observe(newest proto.Position) {
 	f.mu.Lock()
 	switch l := f.log(newest.Log); {
@@ -245,7 +247,7 @@ func (f *CatchUp) Observe(newest proto.Position) {
 	f.catchUp()
 }
 
-// catchUp queues a pull if one is needed. Tick continues what it could not do.
+// catchUp queues a pull if one is due. Tick calls it again and again.
 func (f *CatchUp) catchUp() {
 	f.mu.Lock()
 	start := f.started && !f.pulling && f.dueLocked(time.Now()) != nil
@@ -258,8 +260,8 @@ func (f *CatchUp) catchUp() {
 	}
 }
 
-// dueLocked returns a log that is to be pulled now and for whose messages the link has
-// room. It returns nil if there is none.
+// dueLocked returns a log that is due, if the link has room for its messages. It
+// returns nil if there is none.
 func (f *CatchUp) dueLocked(now time.Time) *clientLog {
 	for i := range f.logs {
 		if l := &f.logs[i]; l.due(now) && f.link.Queued() < pullRoom {
@@ -285,8 +287,8 @@ func (f *CatchUp) Pull(ctx context.Context) {
 	}
 }
 
-// nextPull returns a log to pull, and the place after which to pull. If there is none, it
-// ends the pull.
+// nextPull returns a log to pull, and the place after which to read. If no log is due,
+// it returns nil and the pull is over.
 func (f *CatchUp) nextPull() (l *clientLog, after proto.Position) {
 	gone := f.session.Gone()
 	f.mu.Lock()

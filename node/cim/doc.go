@@ -3,19 +3,21 @@
 // A CIM client cannot put its logs in order and acknowledges nothing. CatchUp does both
 // for one connection. It follows the logs and pulls missing entries at once (catchup.go,
 // page.go). It writes entries as CIM's frames (frames.go). It finds out by pings and by
-// the end of the connection what the client has read (receipt.go). Its history has the
-// latest places that it has shown. It shows none of their messages again. When the store
-// lost a tail, it continues from the last of these places that the log still knows.
-// Notice writes a line of the system (notice.go).
+// the end of the connection what the client has read (receipt.go). It remembers the
+// latest places that it has shown, and shows none of their messages again. When the
+// store has lost a tail, it continues from the last of these places that the log still
+// has. Notice writes a line in the name of the system (notice.go).
 //
-// CIM's own routes, written in Java, push messages (push.go), and Offline calls them when
-// a user has gone (offline.go), by Routes (routes.go).
+// CIM's own routes, written in Java, push messages to the node (push.go). When a user
+// has gone, Offline reports that to them (offline.go), with the client Routes
+// (routes.go).
 //
 // # Goroutines and locks
 //
-// A CatchUp has none. It works on the goroutines that push, read and tick, and pulls in
-// package pull. Offline.Run has eight, which it waits for.
+// A CatchUp has no goroutine. It works on the goroutines that push, read and tick, and
+// its pulls run in package pull. Offline.Run has eight, and waits for their end.
 //
-// CatchUp.mu guards its logs. The link's lock nests in it, so that frames keep their
-// order. Nothing else is called under it. Offline.mu guards its pause and its log lines.
+// CatchUp.mu guards its logs. The link's lock is taken under it, so that frames keep
+// their order. Nothing else is called under it. Offline.mu guards the pause and the log
+// lines of Offline.
 package cim

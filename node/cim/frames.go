@@ -6,17 +6,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Properties of CIM's pushes. Its client fails on a push without the receiver.
+// Names of the properties of CIM's pushes. CIM's client fails on a push without the
+// receiver.
 const (
 	propertySender     = "sendUserId"
 	propertySenderName = "sendUserName"
 	propertyReceiver   = "receiveUserId"
 )
 
-// maxRun is the most bytes of text in one OFFLINE frame.
+// maxRun bounds the text in one OFFLINE frame, in bytes.
 const maxRun = 32 << 10
 
-// cimLive returns CIM's push of one message.
+// cimLive returns the frame with which CIM pushes one message.
 func cimLive(m proto.Message, receiver int64) *proto.Frame {
 	return &proto.Frame{
 		Cmd: proto.Command_MESSAGE, RequestId: receiver, ReqMsg: m.Text, Properties: cimProperties(m, receiver),
@@ -31,10 +32,10 @@ func cimProperties(m proto.Message, receiver int64) map[string]string {
 	}
 }
 
-// run is a frame of messages that waited, and the place of the last one.
+// run is a frame of messages that waited, with their places.
 type run struct {
 	frame  *proto.Frame     // nil: there is nothing to show
-	places []proto.Position // of its messages and of those that it passes over
+	places []proto.Position // of the messages in frame and of those that are not shown
 }
 
 // cimRuns returns the OFFLINE frames of waiting messages. There is one frame for each

@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// systemName is what a CIM client shows as the sender of a notice. Its number is zero,
-// which no user has.
+// systemName is the name of the sender of a notice in a CIM client. The sender's id is
+// zero, which no user has.
 const systemName = "system"
 
 // A connection gets at most mostNotices within noticesTime. In open mode a stranger may
@@ -21,11 +21,11 @@ const (
 
 // notices counts the notices of a connection. CatchUp.mu guards it.
 type notices struct {
-	since time.Time // of the first one that is counted
+	since time.Time // when the first counted notice was written
 	count int
 }
 
-// take reports whether one more may be written.
+// take counts one more notice and reports whether it may be written.
 func (s *notices) take(now time.Time) bool {
 	if now.Sub(s.since) >= noticesTime {
 		*s = notices{since: now}
@@ -34,8 +34,8 @@ func (s *notices) take(now time.Time) bool {
 	return s.count <= mostNotices
 }
 
-// Notice writes a line of the system. The line comes once or not at all. It is dropped if
-// there were too many lately, or while the connection lags.
+// Notice writes a line in the name of the system. The line comes once or not at all. It
+// is dropped if there were too many lately, or while the connection lags.
 func (f *CatchUp) Notice(line string, now time.Time) {
 	f.mu.Lock()
 	write := f.started && f.notices.take(now)

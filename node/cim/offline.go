@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	offlineWorkers = 8       // calls at a time
-	maxOffline     = 1 << 16 // users whose end is to be reported
+	offlineWorkers = 8       // how many calls run at a time
+	maxOffline     = 1 << 16 // how many users may wait for their report
 	offlineTime    = 3 * time.Second
-	offlineAsk     = time.Second      // for a route of ours to answer whether the user is elsewhere
-	offlineGiveUp  = 30 * time.Second // after the connection ended
-	offlineTell    = 10 * time.Second // between two lines of the log
-	// offlineLast is how long a message may be on its way from a route of CIM's that
-	// sent it before the call.
+	offlineAsk     = time.Second      // bounds the call that asks a route of ours whether the user is elsewhere
+	offlineGiveUp  = 30 * time.Second // a report is dropped this long after the connection ended
+	offlineTell    = 10 * time.Second // between two lines of the log about dropped reports
+	// offlineLast is the pause between the report and the end of the connection. A
+	// message that CIM's route has sent before the report arrives in that time.
 	offlineLast = 250 * time.Millisecond
 )
 
@@ -33,18 +33,18 @@ type Hub interface {
 	Has(user int64, device string) bool
 }
 
-// Records compares sessions with the records of the routes.
+// Records compares sessions of this node with the store, by a route.
 type Records interface {
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 }
 
-// Leaving is a session that is to end. Its methods do not block.
+// Leaving is a session that will be ended. Its methods do not block.
 type Leaving interface {
 	// Open reports whether the session is open.
 	Open() bool
-	// Announce notes that CIM's own routes know that it ends.
+	// Announce records that CIM's own routes know that the session ends.
 	Announce()
-	// GoAway closes its connection.
+	// GoAway closes the session's connection.
 	GoAway()
 }
 
@@ -62,38 +62,40 @@ type OfflineConfig struct {
 }
 
 // Offline reports to CIM's own routes that users have gone, as CIM's server does. Until
-// such a report, a route keeps the user's record and treats each login as a repeated
-// one. An Offline is safe for concurrent use. A nil Offline has no routes to call.
+// such a report, a route of CIM keeps its record of the user and takes each login for a
+// repeated one. An Offline is safe for concurrent use. A nil Offline has no routes to
+// call.
 //
-// A call carries no number that fences it. It deletes every record that CIM's route has
-// of the user. So it is made at once, and tried only while no newer CIM connection of
-// the user is known, here or in the store. One race remains. A user may have logged in
-// at CIM's route while the connection has not reached a node yet.
+// A call names only the user and no session, and deletes every record that CIM's route
+// has of the user. A late call would delete the record of a newer login. So it is made
+// at once, and only while no newer CIM connection of the user is known, here or in the
+// store. One case remains: the user has logged in at CIM's route, and the new
+// connection has not reached a node yet.
 //
 // All workers share one pause after a failure, because the route failed and not the user.
 type Offline struct {
 	config OfflineConfig
 	queue  chan departed
 	ended  *prometheus.CounterVec // by outcome
-	left   atomic.Int64           // queued, or a report is under way
+	left   atomic.Int64           // how many users are queued or being reported
 
 	mu      sync.Mutex
 	retries routes.Backoff
-	rest    time.Time // no call before
-	dropped int       // since the last line of the log about that
-	told    time.Time // when that was written
+	rest    time.Time // no call before this time
+	dropped int       // how many reports were dropped since the last line of the log about that
+	told    time.Time // when that line was written
 }
 
-// departed is a user whose CIM connection ended, or is to end.
+// departed is a user whose CIM connection has ended or will be ended.
 type departed struct {
 	user    int64
 	name    string
-	number  int64 // of the session; zero: no route gave it one
+	number  int64 // the session's; zero: no route gave it one
 	at      time.Time
-	leaving Leaving // it is to end; nil: it has
+	leaving Leaving // the session that will be ended; nil: it has ended
 }
 
-// NewOffline starts nothing. It returns nil if there is nothing to call.
+// NewOffline returns an Offline, or nil if c.Call is nil. It starts nothing.
 func NewOffline(c OfflineConfig) *Offline {
 	ended := promauto.With(c.Registerer).NewCounterVec(prometheus.CounterOpts{
 		Name: "cim_node_cim_offline_total",
@@ -108,8 +110,8 @@ func NewOffline(c OfflineConfig) *Offline {
 	return &Offline{config: c, ended: ended, queue: make(chan departed, maxOffline), retries: routes.Backoff{Most: time.Second}}
 }
 
-// Add queues a report to CIM's routes that the user's connection ended. Number is the
-// session's, or zero if no route gave it one. Add never blocks.
+// Add queues a report to CIM's routes that the user's connection has ended. number is
+// that of the session, or zero if no route gave it one. Add never blocks.
 func (o *Offline) Add(user int64, name string, number int64) {
 	if o == nil {
 		return
@@ -118,10 +120,10 @@ func (o *Offline) Add(user int64, name string, number int64) {
 	o.push(departed{user: user, name: name, number: number, at: time.Now()})
 }
 
-// Leave reports to CIM's routes that a user goes, and then ends the user's connection.
-// Messages that the routes accept before the report are shown to the client, and they
-// keep later ones. If a route does not answer, the connection ends after offlineTime,
-// and the report is repeated. Leave never blocks.
+// Leave queues a report to CIM's routes that a user goes, and a moment after it ends
+// the user's connection. So messages that the routes accept before the report still
+// reach the client. The routes keep later messages themselves. If no route answers, the
+// connection ends after offlineTime, and the report is repeated. Leave never blocks.
 func (o *Offline) Leave(s Leaving, user int64, name string) {
 	if o == nil {
 		s.GoAway()
@@ -186,7 +188,7 @@ func (o *Offline) work(ctx context.Context) {
 // tell makes one try, and queues the user again if it failed.
 func (o *Offline) tell(ctx context.Context, d departed) {
 	switch {
-	case d.leaving != nil && !d.leaving.Open(): // it has ended, and its end is reported elsewhere
+	case d.leaving != nil && !d.leaving.Open(): // the session has ended, and Add reports that
 		o.left.Add(-1)
 		return
 	case time.Since(d.at) > offlineGiveUp:
@@ -215,7 +217,7 @@ func (o *Offline) tell(ctx context.Context, d departed) {
 			d.leaving.Announce()
 			time.AfterFunc(offlineLast, d.leaving.GoAway)
 		}
-	case d.leaving != nil: // its end is reported again
+	case d.leaving != nil: // Add reports the end of the session again
 		o.left.Add(-1)
 	case ctx.Err() != nil:
 		o.drop("the node ends", err)
@@ -227,10 +229,10 @@ func (o *Offline) tell(ctx context.Context, d departed) {
 	}
 }
 
-// back reports whether a newer CIM connection of the user is known. The request looks
-// up the next number in the store, as if this node held it. If the store does not know
-// that number, there is no newer connection. While no route of ours answers, only the
-// connections here count.
+// back reports whether a newer CIM connection of the user is known. It asks a route to
+// compare the session number that follows d's with the store, as if this node held it.
+// If the store does not know that number, there is no newer connection. While no route
+// of ours answers, only the connections here count.
 func (o *Offline) back(ctx context.Context, d departed) bool {
 	if o.config.Hub.Has(d.user, proto.CIMDevice) {
 		return true

@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// pullOnce reads the entries after a position and writes them.
+// pullOnce reads the page of the log that follows the position after, and writes its
+// entries to the link.
 func (f *CatchUp) pullOnce(ctx context.Context, l *clientLog, after proto.Position) (err error) {
 	answer, err := f.ask(ctx, after)
 	var entries []order.Entry[proto.Message]
@@ -36,8 +37,8 @@ func (f *CatchUp) pullOnce(ctx context.Context, l *clientLog, after proto.Positi
 	return err
 }
 
-// messagesOf returns the messages of an answer. After them comes the last place that
-// the route read, as a message that is not shown.
+// messagesOf returns the messages of an answer, and then a message that is not shown,
+// for the last place that the route has read.
 func messagesOf(answer *proto.PullAnswer) ([]order.Entry[proto.Message], error) {
 	if code := proto.Code(answer.Code); code != proto.OK && code != proto.Diverged {
 		return nil, proto.Err(code, "")

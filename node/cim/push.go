@@ -16,7 +16,8 @@ const (
 	codeOffline = "7000"
 )
 
-// pushRequest is the message that an unmodified CIM route sends to a node for a client.
+// pushRequest is the body with which an unmodified CIM route has a node write a message
+// to a client.
 type pushRequest struct {
 	UserID     int64             `json:"userId"`
 	Msg        string            `json:"msg"`
@@ -32,16 +33,17 @@ type envelope struct {
 	DataBody any     `json:"dataBody"`
 }
 
-// Connections are those of the node's users.
+// Connections has the connections of this node.
 type Connections interface {
 	// CIM returns the links of a user's CIM connections.
 	CIM(user int64) []*link.Link
 }
 
-// Push writes a message of CIM's route to the user's CIM connections, and returns the
-// JSON value to answer with. Body is what the route posted. The message is in no log, and
-// comes once or not at all, as CIM's do. Unlike CIM's answer, this one reports if the
-// user is not here, or if no connection takes the message.
+// Push writes a message of CIM's route to the user's CIM connections. body is the body
+// of the route's request, and the result is the JSON value to answer with. The message
+// is in no log, and comes once or not at all, like all of CIM's. Unlike CIM's answer,
+// this one says whether the user is not here, or whether no connection took the
+// message.
 func Push(body []byte, c Connections) any {
 	var request pushRequest
 	if json.Unmarshal(body, &request) != nil {
@@ -58,7 +60,7 @@ func Push(body []byte, c Connections) any {
 	}
 }
 
-// offer reports whether one of the links took the packet.
+// offer offers the packet to all links and reports whether one of them took it.
 func offer(links []*link.Link, p *link.Packet) bool {
 	taken := false
 	for _, l := range links {

@@ -7,57 +7,59 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// CIM's client acknowledges nothing, so a feed has to find out what the client has read.
-// An acknowledgement of the peer's TCP proves nothing, because the system sends it even
-// for a process that stands still and is killed later. The window of the peer's TCP
-// proves nothing either, because on Linux some unread kilobytes do not make it smaller.
-// Two events do prove it.
+// CIM's client acknowledges nothing, so a CatchUp has to find out what the client has
+// read. An acknowledgement of the peer's TCP proves nothing, because the system sends
+// it even for a process that stands still and is killed later. The window of the peer's
+// TCP proves nothing either, because on Linux some unread kilobytes do not make it
+// smaller. Two events do prove it.
 //
-// The first is a byte from the client, which sends a ping every 10 s. One goroutine of
-// the client reads and pings. So the byte proves that the client has read all that its
-// TCP had acknowledged a moment before. Once a second a feed notes what is
-// acknowledged. It does so only if no bytes of the client wait to be read here, because
-// those could be older.
+// The first event is a byte from the client, which sends a ping every 10 s. One thread
+// of the client both reads and pings. So the byte proves that the client has read all
+// that its TCP had acknowledged a moment before. Once a second a CatchUp notes how much
+// is acknowledged. It does so only if no bytes of the client wait to be read here,
+// because the client may have sent those before it read.
 //
-// The second is the end of the connection, if the client ended it and did not reset it
-// (link.Handler). A process that is killed with unread bytes resets it. A client that has
-// not closed its socket yet may still reset it. The link finds that out with one more
-// frame. This proof needs no ping. It holds for a client that closes, that is killed, or
-// that answers when a route or a drain closes the connection.
+// The second event is the end of the connection, if the client ended it and did not
+// reset it (link.Handler). A process that is killed with unread bytes resets it. A
+// client that has ended its sending half may still reset the connection. The link finds
+// that out by sending one more frame. This proof needs no ping. It holds for a client
+// that closes, that is killed, or that answers when a route or a drain closes the
+// connection.
 //
-// A node that is killed can prove nothing any more. So once per second it also reports
-// which bytes the peer's TCP has, because a live client will read them. A route uses
-// this report as the cursor only if the node dies before it reports the end of the
-// connection (routefn/node/received.go).
+// A node that is killed can prove nothing any more. So once per second a node also
+// reports up to which place the peer's TCP has received the logs, because a live client
+// will read them. A route makes this place the cursor only if the node dies before it
+// reports the end of the connection (routefn/node/received.go).
 
-// noteAge is how old a note must be when a byte comes from the client. A client that was
-// interrupted between reading and pinging has read nothing since.
+// noteAge is how old a note must be for a byte from the client to prove it. The client
+// may have been interrupted between reading and pinging, and so have read nothing
+// since.
 const noteAge = 250 * time.Millisecond
 
-// lookAgain is the time after a tick at which a feed checks whether the bytes that were
-// on their way have arrived. The tick alone would not do, because in a busy connection
-// some bytes are always on their way.
+// lookAgain is the time after a tick at which a CatchUp checks whether the bytes that
+// were on their way at the tick have arrived. Ticks alone would not show that, because
+// at each tick of a busy connection some bytes are on their way.
 const lookAgain = 300 * time.Millisecond
 
-// places has the positions that were reached in the two logs of a feed.
+// places has one position in each of the two logs of a CatchUp.
 type places [2]proto.Position
 
-// receipt has what a feed knows about the bytes that its peer's TCP has.
+// receipt is what a CatchUp knows about the bytes that its client's TCP has received.
 type receipt struct {
-	proven  places    // acknowledged at the tick before the last, or noteAge ago
-	acked   places    // acknowledged at the last tick at which nothing of the peer's was unread
-	at      time.Time // of the last tick
-	has     places    // acknowledged when it was looked last
-	written places    // the socket has taken them at given
-	given   uint64    // bytes; 0: nothing is waited for
-	news    bool      // has moved since it was reported
+	proven  places    // what a byte from the client proves now: acked of the tick before the last, or acked if that is noteAge old
+	acked   places    // has of the last tick at which no bytes of the client were unread here
+	at      time.Time // when the last tick was
+	has     places    // what the client's TCP is known to have acknowledged
+	written places    // what the socket had taken when it had taken given bytes
+	given   uint64    // the count of bytes whose acknowledgement is waited for; 0: none
+	news    bool      // the field has was changed since it was reported
 }
 
 func (r *receipt) start(at places) { *r = receipt{proven: at, acked: at, has: at} }
 
-// note records the state at a tick. reached is how far the feed wrote. all reports
-// whether the socket has taken all of that. p is the socket's progress, read
-// afterwards.
+// note records the state at a tick. reached is how far the CatchUp has written. all
+// says whether the socket has taken all of that. p is the socket's progress, which was
+// read afterwards.
 func (r *receipt) note(now time.Time, reached places, all bool, p link.Progress) {
 	r.proven, r.at = r.acked, now
 	r.look(p)
@@ -72,7 +74,8 @@ func (r *receipt) note(now time.Time, reached places, all bool, p link.Progress)
 	}
 }
 
-// look records whether the peer's TCP has the bytes for which the feed waited.
+// look checks whether the client's TCP has acknowledged the bytes for which receipt
+// waits. If so, it updates has.
 func (r *receipt) look(p link.Progress) {
 	if r.given > 0 && p.Acked >= r.given {
 		r.hold(r.written)
@@ -84,7 +87,7 @@ func (r *receipt) hold(at places) {
 	r.has, r.given = at, 0
 }
 
-// heard returns how far the client must have read, given that a byte has come from it.
+// heard returns how far the client must have read, because a byte has come from it now.
 func (r *receipt) heard(now time.Time) places {
 	if now.Sub(r.at) >= noteAge {
 		r.proven = r.acked
@@ -101,10 +104,10 @@ func (f *CatchUp) Tick(now time.Time) {
 	quiet := reached == f.receipt.proven && reached == f.receipt.acked && reached == f.receipt.has
 	f.mu.Unlock()
 	if !quiet {
-		all := f.link.Queued() == 0 // read last, so all up to reached was written before
+		all := f.link.Queued() == 0 // read after reached, which was written before
 		p, known := f.link.Progress()
 		f.mu.Lock()
-		f.receipt.note(now, reached, all, p) // where it is not known, the bytes that the socket took count
+		f.receipt.note(now, reached, all, p) // if the progress is not known, bytes that the socket took count as acknowledged
 		waits := f.receipt.given > 0
 		f.mu.Unlock()
 		if known {
@@ -130,7 +133,8 @@ func (f *CatchUp) lookAgain() {
 	f.tellReceived()
 }
 
-// tellReceived reports the places that the peer's TCP has, if they are new.
+// tellReceived reports to routes up to which places the client's TCP has received the
+// logs, if that is new.
 func (f *CatchUp) tellReceived() {
 	f.mu.Lock()
 	has := f.receipt.has
@@ -149,7 +153,7 @@ func (f *CatchUp) tellReceived() {
 	f.config.Reports.Received(f.session, marks)
 }
 
-// Heard is called when a byte came from the client. It acknowledges the messages that
+// Heard is called when bytes came from the client. It acknowledges the messages that
 // the client has read by then. The cursors move at most once per second.
 func (f *CatchUp) Heard() {
 	f.mu.Lock()
@@ -158,7 +162,8 @@ func (f *CatchUp) Heard() {
 	f.config.Reports.Acked(f.session, cursors, nil)
 }
 
-// Ended acknowledges everything if the peer had read it when it ended the connection.
+// Ended is called when the connection has ended. If read is true, the client had read
+// everything, and Ended acknowledges it.
 func (f *CatchUp) Ended(read bool) {
 	if !read {
 		return
@@ -169,7 +174,7 @@ func (f *CatchUp) Ended(read bool) {
 	f.config.Reports.Ended(f.session, cursors)
 }
 
-// moveLocked moves the cursors and returns those that were elsewhere.
+// moveLocked moves the cursors and returns those that have changed.
 func (f *CatchUp) moveLocked(to places) (cursors []*proto.Mark) {
 	for i := range f.logs {
 		if l := &f.logs[i]; to[i] != l.acked {

@@ -18,7 +18,7 @@ import (
 // pathCIMOffline is the path of the report to CIM's routes that a user has gone.
 const pathCIMOffline = "/offLine"
 
-// maxCIMAnswer is the most bytes of an answer of CIM's route.
+// maxCIMAnswer bounds an answer of CIM's route, in bytes.
 const maxCIMAnswer = 64 << 10
 
 // Routes calls CIM's own routes, which are written in Java. It is safe for concurrent
@@ -26,7 +26,7 @@ const maxCIMAnswer = 64 << 10
 type Routes struct {
 	urls   []string
 	client *http.Client
-	at     atomic.Uint32 // counts failures: the URL in use
+	at     atomic.Uint32 // how many calls have failed; modulo the number of URLs, the index of the one in use
 }
 
 // NewRoutes checks the base URLs and connects to nothing. Calls go to one route until
@@ -54,8 +54,8 @@ func NewRoutes(urls ...string) (*Routes, error) {
 	return c, nil
 }
 
-// Offline reports to one of the routes that the user has gone, as CIM's server does,
-// and blocks until it has answered or ctx ends. After an error the next call goes to
+// Offline reports to one of the routes that the user has gone, as CIM's server does. It
+// blocks until the route has answered or ctx ends. After an error the next call goes to
 // the next route.
 func (c *Routes) Offline(ctx context.Context, user int64, name string) error {
 	at := c.at.Load()
@@ -105,5 +105,5 @@ func (c *Routes) offline(ctx context.Context, base string, user int64, name stri
 	return nil
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (c *Routes) Close() { c.client.CloseIdleConnections() }

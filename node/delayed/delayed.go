@@ -3,7 +3,7 @@
 // A route runs only while it answers, so it cannot wait for a time. Nodes wait instead.
 // Every node calls a route when something is due. Which node does so first does not
 // matter, and the routes send each message once. Each answer tells the node when to call
-// next. A push tells it if something becomes due earlier.
+// next. If a message becomes due earlier, a route tells the node by a push.
 //
 // Schedule.Run is one goroutine, which ends with its context. One mutex guards the time
 // of the next call. Nothing is called under it.
@@ -22,7 +22,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The bounds of the time that a route may name for the next call.
+// The earliest and the latest time to the next call, whatever the route answers.
 const (
 	soonest = 50 * time.Millisecond
 	latest  = 30 * time.Second
@@ -31,29 +31,29 @@ const (
 const (
 	// longestPause is the longest pause while no route answers.
 	longestPause = time.Second
-	// Nodes that got the same time call within spread of it. The first call sends all
-	// messages that are due.
+	// Nodes that got the same time for the next call spread their calls over this
+	// duration. The first of these calls sends all messages that are due.
 	spread = 250 * time.Millisecond
 )
 
 // Poller calls a route.
 type Poller interface {
-	// Poll makes a route send the delayed messages that are due. The answer has the
-	// time of the next call.
+	// Poll makes a route send the delayed messages that are due. The answer says when
+	// to call next. If keys is true, Poll only reads the keys of tickets.
 	Poll(ctx context.Context, keys bool) (*proto.FireAnswer, error)
 }
 
 // Config of a Schedule. All fields are required.
 type Config struct {
 	Poller Poller
-	Failed prometheus.Counter // calls without an answer
+	Failed prometheus.Counter // counts calls without an answer
 	Logger *slog.Logger
 }
 
 // Schedule calls a route when delayed messages are due. It is safe for concurrent use.
 type Schedule struct {
 	config Config
-	wake   chan struct{} // holds one: at is sooner than it was
+	wake   chan struct{} // of size 1: the time of the next call is earlier than before
 
 	mu sync.Mutex
 	at time.Time // of the next call
@@ -65,17 +65,17 @@ func New(c Config) *Schedule {
 	return &Schedule{config: c, wake: make(chan struct{}, 1), at: time.Now().Add(rand.N(time.Second))}
 }
 
-// Due handles the notice of a route that something is due in so many ms.
+// Due handles the notice of a route that a message is due in ms milliseconds.
 func (s *Schedule) Due(ms int64) {
 	s.sooner(time.Duration(min(ms, latest.Milliseconds())) * time.Millisecond)
 }
 
-// Soon lets the node call a route within a second. Call it when members have gone,
-// because perhaps only they knew of some messages.
+// Soon makes the node call a route within a second. It is called when members have
+// gone, because perhaps only they knew of some messages.
 func (s *Schedule) Soon() { s.sooner(rand.N(time.Second - spread)) }
 
-// sooner moves the next call to wait from now, plus a random part of spread, unless it
-// comes before that.
+// sooner sets the time of the next call to now plus wait plus a random part of spread.
+// If the next call is earlier already, sooner changes nothing.
 func (s *Schedule) sooner(wait time.Duration) {
 	at := time.Now().Add(wait + rand.N(spread))
 	s.mu.Lock()
@@ -100,7 +100,8 @@ func (s *Schedule) next() time.Time {
 	return s.at
 }
 
-// begin makes way for the next time. Every time that is named from now on counts.
+// begin sets the time of the next call to the latest possible one. It is called before
+// a call, so that sooner takes any time that is named during the call.
 func (s *Schedule) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 const (
 	// noticeTime is the time from the beginning of a drain to its first step, and the
 	// least time that a drain takes. Routes read the members every 1.5 s, so by then
-	// they know of the drain. From then on they send no new users here. They send the
-	// users of this node to the nodes that own them without it.
+	// they know of the drain. From then on they send no users here. They send the users
+	// of this node to the nodes that own these users when this node is gone.
 	noticeTime = 2 * time.Second
 	stepEvery  = 100 * time.Millisecond
 	logEvery   = 5 * time.Second
@@ -26,17 +26,17 @@ const (
 
 // Session is a client's connection. Its methods do not block.
 type Session interface {
-	// LeavesAt reports whether the session is open and to be sent away now.
+	// LeavesAt reports whether the session is open and due to be sent away.
 	LeavesAt(now time.Time) bool
 	// MoveItem returns the data with which a route moves the session. It returns nil for
 	// a CIM connection, which cannot be moved.
 	MoveItem() *proto.MoveItem
-	// Depart records when the session is to be sent away again. If there is a ticket (to
-	// is not nil), it redirects the client.
+	// Depart records when the session is to be sent away again. If there is a ticket,
+	// which means that to is not nil, it redirects the client.
 	Depart(again time.Time, to *proto.Moved)
 }
 
-// Sessions are those of the node, in hub.Shards parts.
+// Sessions has the sessions of the node, in hub.Shards parts.
 type Sessions[S any] interface {
 	Entries() int
 	PeersIn(shard int, list []S) []S
@@ -54,7 +54,7 @@ type Reconciler interface {
 
 // Closer closes CIM connections.
 type Closer[S any] interface {
-	// Leave closes a connection when CIM's own routes, if any, know that it ends.
+	// Leave closes a connection. If there are routes of CIM, it tells them first.
 	Leave(s S)
 }
 
@@ -65,10 +65,10 @@ type Config[S Session] struct {
 	Reconciler Reconciler
 	CIM        Closer[S]
 	Elsewhere  func() bool   // reports whether another member takes users; nil: none ever does
-	Rate       int           // clients that are sent away per second
+	Rate       int           // how many clients are sent away per second
 	Timeout    time.Duration // of a drain, not counting while no route answers
 
-	Failed     prometheus.Counter    // requests without an answer
+	Failed     prometheus.Counter    // counts requests without an answer
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger
 }
@@ -84,14 +84,14 @@ type Drainer[S Session] struct {
 
 	movedCount  atomic.Int64
 	closedCount atomic.Int64
-	waiting     atomic.Pointer[string] // why nothing moves; nil: it does
+	waiting     atomic.Pointer[string] // why no client can be moved now; nil: clients are moved
 
 	// Owned by Run.
-	budget  float64        // clients that may be sent away now
+	budget  float64        // how many clients may be sent away now
 	refill  time.Time      // when budget was last added to
-	shard   int            // of the hub, where the next step looks first
+	shard   int            // the part of the hub where the next step begins
 	rest    time.Time      // no client is sent away before this
-	retries routes.Backoff // of steps that no route answered
+	retries routes.Backoff // the pause after steps that no route answered
 }
 
 // New starts nothing.
@@ -146,7 +146,8 @@ func (d *Drainer[S]) Status() proto.DrainStatus {
 	return s
 }
 
-// Left counts a session that has closed with a code.
+// Left is called when a session has closed, with its Departure and its code. It counts
+// the session if it had been moved.
 func (d *Drainer[S]) Left(way *Departure, code proto.Code) {
 	if way.moved(code) {
 		d.moved.Inc()
@@ -168,15 +169,15 @@ func (d *Drainer[S]) Run(ctx context.Context) {
 	d.config.Logger.Info("drain ends", "moved", s.Moved, "closed", s.Closed, "left", s.Held, "dur", time.Since(start), "reason", why)
 }
 
-// empty returns why there is no more to do.
+// empty sends sessions away until the drain is over. It returns why it is over.
 func (d *Drainer[S]) empty(ctx context.Context) (why string) {
 	ticks := time.NewTicker(stepEvery)
 	defer ticks.Stop()
 	start := time.Now()
 	last, logged := start, start
 	d.refill = start.Add(noticeTime)
-	var spent time.Duration // of the time that a drain has
-	answered := true        // by a route, at the last request
+	var spent time.Duration // how much of config.Timeout has passed
+	answered := true        // a route answered the last request
 	for {
 		now := time.Now()
 		if answered {

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// moveTime is how long a client has to follow a redirect, before it is sent
-	// elsewhere. It may wait 5 s for the connection and 15 s for the login answer.
+	// moveTime is how long a client has to follow a redirect before it gets another
+	// one. The client may wait 5 s for the connection and 15 s for the login answer.
 	moveTime = 20 * time.Second
-	// refusedTime is the pause before a client is sent away again that got no ticket.
+	// refusedTime is the pause before another try for a client that got no ticket.
 	refusedTime = time.Second
 	// restTime is the pause before the hub is searched again when all clients have been
 	// sent away.
@@ -22,9 +22,9 @@ const (
 )
 
 // step sends as many clients away as the rate allows. It reports whether a route
-// answered, or returns answered if none was needed. Clients without a ticket stay. CIM
-// connections stay while no route answers, because their clients need a route to come
-// back.
+// answered. If it made no request, it returns its argument answered. Clients without a
+// ticket stay. CIM connections stay while no route answers, because their clients need
+// a route to come back.
 func (d *Drainer[S]) step(ctx context.Context, now time.Time, answered bool) bool {
 	most := d.allowed(now)
 	if most == 0 || now.Before(d.rest) {
@@ -46,8 +46,9 @@ func (d *Drainer[S]) step(ctx context.Context, now time.Time, answered bool) boo
 	return refused(err)
 }
 
-// allowed returns how many clients may go now. An unused budget is kept for one step and
-// one client only, so that a tick that comes early costs nothing.
+// allowed returns how many clients may be sent away now. Of an unused budget it keeps
+// only as much as one step adds, and one client more. So a tick that comes early wastes
+// nothing.
 func (d *Drainer[S]) allowed(now time.Time) int {
 	rate := float64(d.config.Rate)
 	d.budget += rate * max(0, now.Sub(d.refill).Seconds())
@@ -56,14 +57,14 @@ func (d *Drainer[S]) allowed(now time.Time) int {
 	return int(d.budget)
 }
 
-// pick returns open sessions that are to be sent away now.
+// pick returns open sessions that are due to be sent away. most limits their number.
 func (d *Drainer[S]) pick(now time.Time, most int) []S {
 	var picked, peers []S
 	for range hub.Shards {
 		peers = d.config.Sessions.PeersIn(d.shard, peers[:0])
 		for _, s := range peers {
 			if len(picked) == most {
-				return picked // the rest of this shard comes next
+				return picked // the next step begins with the rest of this shard
 			}
 			if s.LeavesAt(now) {
 				picked = append(picked, s)
@@ -116,9 +117,9 @@ func (d *Drainer[S]) call(ctx context.Context, request *proto.MoveRequest) (*pro
 	return answer, nil
 }
 
-// redirect sends one client to the node of its ticket. A client that got no ticket is
-// tried again after refusedTime. If a route does not know its session, reconciliation
-// closes it, or opens it again, by then.
+// redirect sends one client to the node of its ticket. If the client got no ticket,
+// another try follows after refusedTime. If the reason is that the route does not know
+// the session, reconciliation closes the session or opens it again before that.
 func (d *Drainer[S]) redirect(s S, user int64, m *proto.Moved) {
 	if code := proto.Code(m.Code); code != proto.OK {
 		s.Depart(time.Now().Add(refusedTime), nil)
@@ -131,7 +132,7 @@ func (d *Drainer[S]) redirect(s S, user int64, m *proto.Moved) {
 	s.Depart(time.Now().Add(moveTime), m)
 }
 
-// wait records why no client moves, and logs it once.
+// wait records why no client can be moved, and logs that once.
 func (d *Drainer[S]) wait(err error) {
 	d.config.Failed.Inc()
 	why := err.Error()
@@ -141,7 +142,7 @@ func (d *Drainer[S]) wait(err error) {
 }
 
 // refused reports whether the error is a route's answer that waiting does not change.
-// There are three such answers. No other node serves, the cluster key is wrong, or the
+// There are three such answers: no other node serves, the cluster key is wrong, or the
 // route is too old to know moves. An unavailable store is not among them.
 func refused(err error) bool {
 	e, ok := errors.AsType[*proto.Error](err)

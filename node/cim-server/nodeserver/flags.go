@@ -181,7 +181,8 @@ func (f *flags) checkZooKeeper() error {
 	return nil
 }
 
-// onAll reports whether a listener on address has all addresses of this machine.
+// onAll reports whether a listener at this address listens on all addresses of the
+// machine.
 func onAll(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -191,7 +192,8 @@ func onAll(address string) bool {
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
-// defaultID names a node by its host and the port that clients use.
+// defaultID returns a node's default id: the machine's host name and the port for
+// clients.
 func defaultID(port string) (string, error) {
 	host, err := os.Hostname()
 	if err != nil || host == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keysAgain is the pause before the routes are called again for the keys of tickets,
-// until one of them answers.
+// keysAgain is the pause between two rounds of calls to all routes for the keys of
+// tickets. The rounds end when one route has answered.
 const keysAgain = 250 * time.Millisecond
 
 // fetchFirstKeys fetches the public keys of tickets from the routes, and returns when
@@ -41,7 +41,7 @@ func (s *server) fetchFirstKeys(ctx context.Context) error {
 	return nil
 }
 
-// fetchKeys calls one route after another.
+// fetchKeys fetches the keys from one route after another until one answers.
 func (s *server) fetchKeys(ctx context.Context, client *http.Client) error {
 	var failures error
 	for _, base := range s.flags.routes {

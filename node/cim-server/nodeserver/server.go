@@ -75,24 +75,24 @@ type server struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	secret   *process.KeyFlag // the cluster keys as they are given; none: loopback only
-	keys     *ring.Keys       // the same, shared by all that use them
+	keys     *ring.Keys       // the same keys, shared by all parts that use them
 	table    *ring.Table
 	verifier *token.Verifier
-	routeTLS *tls.Config // towards routes
+	routeTLS *tls.Config // for calls to routes
 	gossip   *gossip.Gossip
 	mirror   *mirror.Publisher // nil without ZooKeeper
 	mirrored *mirror.Follower  // nil without ZooKeeper
 	node     *node.Node
 	route    *routeserver.Server // nil unless -with-route
 
-	routes    *routes.Client // nil with it
+	routes    *routes.Client // nil if route is not
 	cimRoutes *cim.Routes    // nil without -cim-route-url
 
-	keysMissing atomic.Pointer[error] // why no route returned keys, the last time
+	keysMissing atomic.Pointer[error] // why the latest call to the routes returned no keys
 }
 
-// assemble opens the listeners and wires the parts, in the order in which they
-// need each other. It starts nothing.
+// assemble opens the listeners and wires the parts, each after the parts that it needs.
+// It starts nothing.
 func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.Logger) (*server, error) {
 	secrets, err := process.Keys("cluster-key", f.clusterKey)
 	if err != nil {
@@ -108,7 +108,7 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	s.secret = &process.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger}
 	s.verifier = token.NewVerifier()
 
-	// On one machine without a key, a second node makes room for itself.
+	// Without a key all nodes run on one machine. There a second node takes free ports.
 	roam := func(name string) bool { return len(secrets) == 0 && !set[name] }
 	clients, err := process.Listen("listen", f.listen, roam("listen"))
 	if err != nil {
@@ -139,7 +139,7 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	return s, nil
 }
 
-// member is how others know this node.
+// member returns this node as the other members know it.
 func (s *server) member(clients, internal net.Listener) (ring.Member, error) {
 	f := s.flags
 	http, err := reachable("http", internal, f.advertise)
@@ -193,8 +193,9 @@ func (s *server) assembleGossip(self ring.Member, at string) error {
 	return nil
 }
 
-// assembleMirror makes both directions: this node is published in ZooKeeper, and the
-// other nodes there are seeds of gossip. Only gossip decides which nodes are members.
+// assembleMirror makes the publisher, which writes this node into ZooKeeper, and the
+// follower, which reads other nodes from there as seeds of gossip. Only gossip decides
+// which nodes are members.
 func (s *server) assembleMirror(c mirror.Config) (err error) {
 	c.Takes = s.takesCIM
 	s.mirror, err = mirror.NewPublisher(c, func() ring.Member { return s.gossip.Self() }, s.table)
@@ -205,7 +206,8 @@ func (s *server) assembleMirror(c mirror.Config) (err error) {
 	return err
 }
 
-// assembleRoute waits for the store, while health checks on internal are answered.
+// assembleRoute makes the route of this process. It blocks until the store answers.
+// Meanwhile health checks at the listener internal are answered.
 func (s *server) assembleRoute(ctx context.Context, internal net.Listener) error {
 	f := s.flags
 	if !f.withRoute {
@@ -264,7 +266,8 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	return err
 }
 
-// wayToRoutes is function calls if a route is in this process.
+// wayToRoutes returns how the node calls routes: by function calls if a route is in
+// this process, otherwise by a routes.Client.
 func (s *server) wayToRoutes() (routes.Sessions, routes.Messages, error) {
 	if s.route != nil {
 		direct := s.route.Route().Direct()
@@ -278,9 +281,9 @@ func (s *server) wayToRoutes() (routes.Sessions, routes.Messages, error) {
 	return client, client, err
 }
 
-// useKeys changes the cluster keys. Gossip listens.
+// useKeys changes the cluster keys. It must be called after gossip listens.
 func (s *server) useKeys(keys ...[]byte) error {
-	if err := s.gossip.Rotate(keys...); err != nil { // which sets s.keys
+	if err := s.gossip.Rotate(keys...); err != nil { // Rotate also sets s.keys
 		return err
 	}
 	show, accept := s.keys.ServiceTokens()
@@ -293,7 +296,8 @@ func (s *server) useKeys(keys ...[]byte) error {
 	return nil
 }
 
-// readAgain has hangup change the keys, from when gossip listens.
+// readAgain waits until gossip listens. From then on, a SIGHUP (hangup) changes the
+// keys, also those of a route in this process.
 func (s *server) readAgain(ctx context.Context, hangup *process.Hangup[*flags]) error {
 	select {
 	case <-ctx.Done():
@@ -307,8 +311,8 @@ func (s *server) readAgain(ctx context.Context, hangup *process.Hangup[*flags]) 
 	return nil
 }
 
-// run starts the parts and blocks until all have ended. When ctx ends, the node
-// drains first; gossip, ZooKeeper and the route stay until it has.
+// run starts the parts and blocks until all have ended. When ctx ends, the node drains
+// first. Gossip, ZooKeeper and the route run until the drain is over.
 func (s *server) run(ctx context.Context, hangup *process.Hangup[*flags]) error {
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	parts, stopParts := context.WithCancel(failed)

@@ -10,11 +10,11 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// stateEvery is how soon a node that became ready takes users.
+// stateEvery is how often waitReady checks whether the node is ready.
 const stateEvery = 50 * time.Millisecond
 
 // keepState publishes the state Serving once the node is ready, and Draining when it
-// begins to drain. It returns after that, or when parts ends.
+// begins to drain. Then it returns. It returns earlier if the context parts ends.
 func (s *server) keepState(parts context.Context) error {
 	if s.waitReady(parts) {
 		s.gossip.SetState(ring.Serving)
@@ -45,7 +45,7 @@ func (s *server) waitReady(parts context.Context) bool {
 	return true
 }
 
-// ready returns why the node should get no users yet.
+// ready returns why the node should get no users yet, or nil.
 func (s *server) ready() error {
 	if ok, reason := s.gossip.Ready(); !ok {
 		return errors.New(reason)
@@ -60,16 +60,17 @@ func (s *server) ready() error {
 	return nil
 }
 
-// errNeedsRoute is returned if there are only CIM's own routes, which have no keys of
-// tickets. A node needs one of our routes.
+// errNeedsRoute means that no route of ours has answered. CIM's own routes are not
+// enough, because they have no keys of tickets.
 var errNeedsRoute = errors.New("needs a cim-route: no route has returned the key that verifies tickets")
 
-// After routesAway without an answer of any of our routes, the node takes no users of
-// CIM's routes. A route that is restarted is back before that.
+// After routesAway without an answer from any route of ours, the node counts as cut off
+// from routes. Until one answers, it is not ready and CIM's routes send it no users. A
+// restarted route is back sooner.
 const routesAway = 15 * time.Second
 
-// readyNow returns why the node should get no users. Besides what ready checks, it fails
-// if no route has answered for routesAway.
+// readyNow returns why the node should get no users now, or nil. It checks what ready
+// checks, and whether the node is cut off from routes.
 func (s *server) readyNow() error {
 	if err := s.ready(); err != nil {
 		return err
@@ -83,13 +84,14 @@ func (s *server) readyNow() error {
 	return nil
 }
 
-// takesCIM reports whether CIM's routes may send users here. They know only the node's
-// name in ZooKeeper.
+// takesCIM reports whether CIM's routes may send users here. If not, the node's entry
+// leaves the folder in ZooKeeper that they read.
 func (s *server) takesCIM() bool {
 	return s.gossip.Self().State == ring.Serving && s.readyNow() == nil
 }
 
-// watchRoutes logs once that all routes have gone, and once that one is back.
+// watchRoutes logs once that the node is cut off from routes, and once that a route
+// answers again.
 func (s *server) watchRoutes(parts context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -100,7 +102,7 @@ func (s *server) watchRoutes(parts context.Context) error {
 			return nil
 		}
 		if s.ready() != nil {
-			continue // AwaitReady reports that
+			continue // AwaitReady logs that
 		}
 		err := s.readyNow()
 		switch now := err != nil; {
@@ -113,7 +115,7 @@ func (s *server) watchRoutes(parts context.Context) error {
 	}
 }
 
-// elsewhere reports whether another member takes users, or will.
+// elsewhere reports whether another member takes users, or will do so.
 func (s *server) elsewhere() bool {
 	return slices.ContainsFunc(s.table.Current().Members(), func(m ring.Member) bool {
 		return m.ID != s.flags.id && m.State != ring.Draining
@@ -121,8 +123,9 @@ func (s *server) elsewhere() bool {
 }
 
 // watchOthers starts a reconciliation when the node sees other members again after it
-// saw none. They, and routes with them, may have removed it meanwhile. When a member is
-// gone, it has a route send the delayed messages that are due, because perhaps only
+// saw none: it may have been cut off from them. The others may have taken it for dead
+// meanwhile, and routes may have given up its sessions. Whenever a member is gone,
+// watchOthers has a route send the delayed messages that are due, because perhaps only
 // that member knew of some.
 func (s *server) watchOthers(parts context.Context) error {
 	seen := new(ring.View)
@@ -143,7 +146,8 @@ func (s *server) watchOthers(parts context.Context) error {
 	}
 }
 
-// anyGone reports whether a member of before, in that life of it, is not in after.
+// anyGone reports whether a member of the view before is missing in the view after, or
+// has been restarted.
 func anyGone(before, after *ring.View) bool {
 	return slices.ContainsFunc(before.Members(), func(m ring.Member) bool {
 		now, ok := after.Member(m.ID)

@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// loadTLS reads the certificates, and returns the configuration towards routes.
+// loadTLS reads the certificates, and returns the configuration for calls to routes.
 func (f *flags) loadTLS(log *slog.Logger) (*tls.Config, error) {
 	if err := f.tls.Load(log); err != nil {
 		return nil, err
@@ -24,8 +24,8 @@ func (f *flags) loadTLS(log *slog.Logger) (*tls.Config, error) {
 	return config, nil
 }
 
-// parseClientAt returns what -advertise-client says in the form of a member: host:port, or
-// the URL of a WebSocket with its port and its path.
+// parseClientAt converts the value of -advertise-client to the form of
+// ring.Member.Client: host:port, or the URL of a WebSocket with its port and its path.
 func parseClientAt(value string) (string, error) {
 	wrong := fmt.Errorf("%w: -advertise-client %q: want host:port, or wss://host:port/path", process.ErrUsage, value)
 	if _, _, err := net.SplitHostPort(value); err == nil {
