@@ -12,16 +12,18 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Keyring knows whether the route has all keys.
+// Keyring knows whether the route has all keys of tokens.
 type Keyring interface {
-	// Settled reports whether all keys are known that any route makes tokens with.
+	// Settled reports whether this route knows every key with which any route makes
+	// tokens.
 	Settled() bool
 }
 
 // Counter counts restored accounts.
 type Counter interface{ Inc() }
 
-// Observer counts what becomes of passwords and registrations.
+// Observer counts passwords that were hashed, and passwords and registrations that were
+// refused.
 type Observer interface {
 	PasswordHashed(waited time.Duration)
 	PasswordRefused(why Reason)
@@ -35,7 +37,7 @@ type Config struct {
 	Codes    *failure.Codes
 	Restored Counter
 	Observer Observer
-	Open     bool // a name is enough to log in
+	Open     bool // open mode: a name is enough to log in
 	Limits   Limits
 }
 
@@ -45,7 +47,8 @@ type Accounts struct {
 	passwords *passwords
 }
 
-// New returns Accounts for the number of processors that Go uses now.
+// New returns Accounts. It hashes passwords on half of the processors that Go uses when
+// New is called.
 func New(c Config) *Accounts { return &Accounts{cfg: c, passwords: newPasswords(c.Observer)} }
 
 // IsNone reports whether err means that there is no such account.
@@ -56,8 +59,8 @@ func IsNone(err error) bool {
 // ErrMismatch is returned for an id and a name of different accounts.
 var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
 
-// Named returns the account with the id and the name. One of them may be zero. It
-// returns record.ErrNoUser, ErrMismatch or the store's error.
+// Named returns the account with the id user and the name. One of the two may be zero.
+// The error is record.ErrNoUser, ErrMismatch, or another one of the store.
 func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
 	if user == 0 {
 		return a.cfg.Store.AccountByName(ctx, name)

@@ -9,11 +9,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// ChangePassword gives the account another password, if old is its password. A repetition
-// whose first try succeeded finds next to be the password, and returns nil. A wrong
-// password counts like that of a login. The error has the code WrongPassword, Invalid, or
-// Overloaded, or it is the store's. Sessions are the caller's to end, after this: see
-// Unchanged.
+// ChangePassword sets the password of an account to next if its password is old. It
+// also returns nil if the password is next already, so it may be repeated. A wrong
+// password counts like a wrong one at a login. The error has the code WrongPassword,
+// Invalid or Overloaded, or it is the store's. The caller must end the account's
+// sessions after this: see Unchanged.
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if a.cfg.Open {
 		return check.Invalid("There are no passwords in open mode.")
@@ -35,7 +35,8 @@ func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, ne
 			return err
 		}
 	}
-	// Another request was faster, perhaps the caller's own.
+	// The password is not old, or not any more. Perhaps this request was carried out
+	// before.
 	if shown, same, err = a.compare(ctx, user, name, next); err != nil {
 		return err
 	}
@@ -54,10 +55,10 @@ func (a *Accounts) setPassword(ctx context.Context, shown *record.Tried, passwor
 	return a.cfg.Store.SetCredential(ctx, shown.Account, credential)
 }
 
-// Unchanged returns an error with the code WrongPassword if a login showed a password that
-// was changed since. The login calls it after its number was issued. A change sets the
-// password first and ends sessions then. So a login by the old password either finds it
-// changed, or has a number that the change makes void.
+// Unchanged returns an error with the code WrongPassword if a login showed a password
+// that was changed since. The login calls it after it got its number. A change first
+// sets the password and then ends sessions. So a login by the old password either finds
+// here that the password was changed, or it has a number that the change makes void.
 func (a *Accounts) Unchanged(ctx context.Context, p Proven) error {
 	if p.Shown == nil {
 		return nil

@@ -11,22 +11,25 @@ import (
 )
 
 // Limits bound how often passwords are tried and accounts are made. They hold for all
-// routes together, because the store counts. The zero Limits bound nothing. An address is
-// a block of sourceip.
+// routes together, because the store counts. The zero Limits bound nothing. What counts
+// as one address is a block: see sourceip.Block.
 type Limits struct {
-	// Strangers bounds the wrong passwords for one account from all addresses from which
-	// nobody logged in to it.
+	// Strangers bounds the wrong passwords for one account that come from strange
+	// addresses, all together. An address is strange if nobody has logged in to the
+	// account from it.
 	Strangers record.Rate
-	// Known bounds the wrong passwords for one account from one address from which
-	// somebody logged in to it. Beyond it the address counts as a stranger's.
+	// Known bounds the wrong passwords for one account from one known address, from
+	// which somebody has logged in to the account. Beyond the bound, the address counts
+	// as strange.
 	Known record.Rate
-	// Address bounds the wrong passwords from one address that is a stranger's.
+	// Address bounds the wrong passwords from one address for all accounts to which it
+	// is strange.
 	Address record.Rate
 	// Registrations bounds the accounts that are made from one address.
 	Registrations record.Rate
 }
 
-// DefaultLimits are those where strangers can connect.
+// DefaultLimits returns the limits for a route to which strangers can connect.
 func DefaultLimits() Limits {
 	return Limits{
 		Strangers:     record.Rate{Burst: 10, Every: time.Minute},
@@ -36,7 +39,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Reason says why a password was not compared, or an account not made.
+// Reason says why a password was not compared or an account was not made.
 type Reason string
 
 // The reasons.
@@ -52,7 +55,8 @@ func Reasons() []Reason {
 	return []Reason{TooManyForAccount, TooManyFromAddress, TooManyRegistrations, NoTurn}
 }
 
-// refusals are what callers read. They are the same for an account that does not exist.
+// refusals are the errors that callers get. A caller gets the same one for an account
+// that does not exist.
 var refusals = map[Reason]*proto.Error{
 	TooManyForAccount:    proto.Err(proto.Overloaded, "There were too many wrong passwords for this account. Try again later."),
 	TooManyFromAddress:   proto.Err(proto.Overloaded, "There were too many wrong passwords from your address. Try again later."),
@@ -64,10 +68,10 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 	return &failure.Later{Refusal: refusals[why], After: wait}
 }
 
-// compare reports whether the password is that of the account with the id, the name, or
-// both. An account that does not exist costs as much as one that does. The caller settles
-// a password that is right. The error has the code Overloaded if the limits do not allow
-// to compare it, or if too many wait for their turn.
+// compare reports whether the password is right for the account with the id user, the
+// name, or both. If there is no such account, it takes as long. If the password is
+// right, the caller must settle shown. The error has the code Overloaded if the limits
+// do not allow to compare the password, or if too many passwords wait to be hashed.
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *record.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, record.Trying{
@@ -93,19 +97,21 @@ func (a *Accounts) compare(ctx context.Context, user int64, name, password strin
 	return shown, same, err
 }
 
-// Settle settles the password of a login that failed after it was found right.
+// Settle settles the password of a login whose password was right and that failed
+// afterwards.
 func (a *Accounts) Settle(ctx context.Context, p Proven) { a.cfg.Store.Settle(ctx, p.Shown, true) }
 
-// LoggedIn has the account know the address of a login whose token was found valid. A
-// password tells that by itself.
+// LoggedIn makes the address of a login known to its account, if the login showed a
+// token. The token must have been judged valid. For a login with a password, settling
+// has done that already.
 func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
 	if p.Pass != nil && !a.cfg.Open {
 		a.cfg.Store.Met(ctx, p.Account.Name, a.address(ctx))
 	}
 }
 
-// takeRegistration counts a registration and returns how many count against the address,
-// or why there may be no more.
+// takeRegistration counts a registration against the caller's address. It returns how
+// many count, or the error of a refusal if there are too many.
 func (a *Accounts) takeRegistration(ctx context.Context) (out int, err error) {
 	if a.cfg.Limits.Registrations.Burst == 0 {
 		return 0, nil
@@ -123,16 +129,17 @@ func (a *Accounts) giveRegistration(ctx context.Context) {
 	}
 }
 
-// strange returns the claim of a caller whom the account does not know. count is how much
-// counts against the caller's address.
+// strange returns the claim of a caller whose address is strange to the account. count
+// is how many wrong passwords or registrations count against that address.
 func (a *Accounts) strange(ctx context.Context, count int) claim {
 	return claim{party: party{name: block(ctx)}, level: count}
 }
 
-// block returns the addresses that count as one with the caller's.
+// block returns the block of addresses, as text, that counts as one address with the
+// caller's: see sourceip.Block.
 func block(ctx context.Context) string { return sourceip.Block(sourceip.Client(ctx)).String() }
 
-// address returns the caller's address as the store keeps it.
+// address returns the caller's address in the form that the store keeps: digests.
 func (a *Accounts) address(ctx context.Context) record.Address {
 	return a.cfg.Issuer.Digests("address " + block(ctx))
 }

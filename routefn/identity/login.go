@@ -9,16 +9,17 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Proven is the account of a login that showed what the mode demands.
+// Proven is the account of a login that has shown what the mode demands.
 type Proven struct {
 	Account record.Account
-	Pass    *record.Pass  // of the token, which is not judged yet; nil: none was shown
-	Shown   *record.Tried // of the password, which is not settled yet; nil: none was shown
+	Pass    *record.Pass  // pass of the token that was shown, not judged yet; nil: none was shown
+	Shown   *record.Tried // try of the password that was shown, not settled yet; nil: none was shown
 }
 
-// Authenticate returns the account of a login that shows what the mode demands: a token,
-// a name and a password, or a name. The caller issues a number with what it returns and
-// calls LoggedIn. If it has no number to issue, it calls Settle.
+// Authenticate returns the account of a login that shows what the mode demands: a
+// token, a name and a password, or a name. The caller then issues a number with the
+// Pass or Shown of the result, and calls LoggedIn. If it issues no number, it calls
+// Settle instead.
 func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	if q.Token != "" {
 		account, pass, err := a.ofToken(ctx, q)
@@ -40,9 +41,10 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 	return Proven{Account: shown.Account, Shown: shown}, nil
 }
 
-// ofToken checks that the token is for the login's device, and for the account as it is
-// now, because a token outlives a store that came back empty. The store judges with the
-// pass whether the token is still valid, in the step that issues a number.
+// ofToken returns the account of the login's token, and the token's pass. It checks
+// that the token is for the login's device and for this account. The account may be
+// gone, because a token outlives a store that came back empty. Whether the token is
+// still valid is judged by the store, in the step that issues a number.
 func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
 	t, err := a.verify(q.Token)
 	if err != nil {
@@ -62,8 +64,8 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Ac
 	return account, &pass, err
 }
 
-// Register makes an account. If the name has an account with the same password, it
-// returns that one.
+// Register makes an account. If the name has an account already, and the password is
+// right for it, Register returns that account.
 func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	if err := check.Name(q.Name); err != nil {
 		return record.Account{}, err
@@ -84,8 +86,8 @@ func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (recor
 	}
 }
 
-// registerNew makes an account for a name that had none a moment ago. Only accounts that
-// were made count against the limit of the address.
+// registerNew makes an account for a name that had none a moment ago. If it makes none,
+// it takes back that the registration was counted against the address.
 func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	out, err := a.takeRegistration(ctx)
 	if err != nil {
@@ -98,10 +100,11 @@ func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (re
 	if err != nil || created || a.cfg.Open {
 		return account, err
 	}
-	return a.same(ctx, q) // another request was faster, perhaps the caller's own
+	return a.same(ctx, q) // another request has made the account, perhaps the caller's own
 }
 
-// create makes an account. out registrations of its address count.
+// create makes an account. out is how many registrations count against the caller's
+// address.
 func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int) (account record.Account, created bool, err error) {
 	credential := ""
 	if !a.cfg.Open {
@@ -116,8 +119,8 @@ func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int)
 	return account, created, err
 }
 
-// same returns the account of the name if the password is its own. A wrong password counts
-// like that of a login.
+// same returns the account of the name if the password is right for it. A wrong
+// password counts like a wrong one at a login.
 func (a *Accounts) same(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	shown, same, err := a.compare(ctx, 0, q.Name, q.Password)
 	if err != nil {

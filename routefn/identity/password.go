@@ -16,7 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/admission"
 )
 
-// The cost of a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
+// The cost of hashing a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
 // passes, one lane. A stored credential names its own cost, so that a higher cost here
 // leaves old credentials valid.
 const (
@@ -32,10 +32,10 @@ const (
 type passwords struct {
 	turns    *turns
 	observer Observer
-	unknown  credential // what the password of an unknown user is compared with
+	unknown  credential // a password for an account that does not exist is compared with this
 }
 
-// newPasswords counts the processors that Go uses now.
+// newPasswords returns passwords for the number of processors that Go uses now.
 func newPasswords(o Observer) *passwords {
 	return &passwords{
 		turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2)), observer: o,
@@ -43,15 +43,15 @@ func newPasswords(o Observer) *passwords {
 	}
 }
 
-// hash returns the credential of a password in the PHC string format. It blocks until it
-// is the password's turn. The error has the code Overloaded, or is that of ctx.
+// hash returns the credential of a password in the PHC string format. It blocks until
+// the password has its turn. The error has the code Overloaded, or is the error of ctx.
 func (p *passwords) hash(ctx context.Context, by claim, password string) (credential string, err error) {
 	err = p.inTurn(ctx, by, func() { credential = newCredential(password).String() })
 	return credential, err
 }
 
-// inTurn runs f, which hashes a password, when it is its turn. Meanwhile the request gives
-// the place that it has at the store to others.
+// inTurn waits for a turn and runs f, which hashes a password. Until f has returned,
+// the request's place in load shedding is free for others.
 func (p *passwords) inTurn(ctx context.Context, by claim, f func()) error {
 	defer admission.Aside(ctx)()
 	begun := time.Now()
@@ -74,9 +74,10 @@ func newCredential(password string) credential {
 	return c
 }
 
-// verify reports whether the password belongs to the credential. An empty or malformed
-// credential belongs to no password. verify spends the same time on it, because the time
-// would otherwise show who has an account. Errors are those of hash.
+// verify reports whether the password is right for the credential stored. For an empty
+// or malformed credential no password is right. verify takes the same time then,
+// because a shorter time would show that there is no account. It returns the same
+// errors as hash.
 func (p *passwords) verify(ctx context.Context, by claim, stored, password string) (same bool, err error) {
 	c, known := parseCredential(stored)
 	if !known {
@@ -89,7 +90,7 @@ func (p *passwords) verify(ctx context.Context, by claim, stored, password strin
 	return same && known, err
 }
 
-// A credential is a hashed password with what it was hashed with.
+// A credential is a hashed password, with the salt and the cost that were used.
 type credential struct {
 	memory, passes uint32
 	lanes          uint8
@@ -107,7 +108,8 @@ func (c credential) String() string {
 		b64.EncodeToString(c.salt), b64.EncodeToString(c.hash))
 }
 
-// parseCredential reads what String returns. It refuses costs that no route could pay.
+// parseCredential reads the format of String. It refuses costs that are too high for a
+// route.
 func parseCredential(s string) (credential, bool) {
 	var c credential
 	var version int
@@ -131,9 +133,9 @@ func cutDecoded(s string) (salt, hash []byte, ok bool) {
 	return salt, hash, errSalt == nil && errHash == nil
 }
 
-// HashPassword returns a password's credential, in the form in which accounts keep it. It
-// takes some 20 ms of a processor and 19 MiB. Nothing bounds how many run at once, so it
-// is for programs that make accounts, not for requests.
+// HashPassword returns a password's credential, in the form in which accounts keep it.
+// It takes a processor some 20 ms, and 19 MiB. Nothing bounds how many calls run at
+// once. So it is for programs that make accounts, and not for requests.
 func HashPassword(password string) string { return newCredential(password).String() }
 
 // ValidCredential reports whether a password can be compared with the credential.

@@ -10,15 +10,15 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// errRestored asks a caller to repeat a request. The caller's own account was lost, and
-// has just been restored. The code is Unknown because the message may already be in the
-// receiver's log.
+// errRestored asks a caller to repeat a request, because the caller's own account was
+// lost and has just been restored. The code is Unknown because the request's message
+// may be in the receiver's log already.
 var errRestored = proto.Err(proto.Unknown, "The account was lost and is made again. Repeat the request.")
 
 // restore makes an account again that the store has lost. It returns nil if the account
-// is there now. It returns lost, the error that showed the loss, if the account must not
-// be made. If the store fails, restore returns its error, and the account does not
-// count as absent.
+// is there now. lost is the error that showed the loss. restore returns lost if the
+// account must not be made. If the store fails, restore returns the store's error,
+// which does not say that the account is absent.
 func (a *Accounts) restore(ctx context.Context, lost error, user int64, name string) error {
 	if !a.cfg.Open || check.Name(name) != nil || !check.ValidUser(user) {
 		return lost
@@ -33,8 +33,8 @@ func (a *Accounts) restore(ctx context.Context, lost error, user int64, name str
 	return err
 }
 
-// NamedOrRestored returns the account as Named does. It restores an account that is
-// absent.
+// NamedOrRestored returns the account as Named does. If the account is absent, it
+// restores the account first.
 func (a *Accounts) NamedOrRestored(ctx context.Context, user int64, name string) (record.Account, error) {
 	account, err := a.Named(ctx, user, name)
 	if !IsNone(err) {
@@ -46,9 +46,10 @@ func (a *Accounts) NamedOrRestored(ctx context.Context, user int64, name string)
 	return record.Account{User: user, Name: name}, nil
 }
 
-// RestoreOwn restores the caller's own account if the caller's request failed with err
-// because that account was lost. Then it returns nil. Otherwise it returns err, or the
-// reason why the account was not restored.
+// RestoreOwn handles err, the error of a caller's request. If the request failed
+// because the caller's own account was lost, RestoreOwn restores the account and
+// returns nil. Otherwise it returns err, or the error that kept it from restoring the
+// account.
 func (a *Accounts) RestoreOwn(ctx context.Context, err error, user int64, name string) error {
 	if !errors.Is(err, record.ErrNoUser) {
 		return err
@@ -59,10 +60,11 @@ func (a *Accounts) RestoreOwn(ctx context.Context, err error, user int64, name s
 	return a.restore(ctx, err, user, name)
 }
 
-// OrRepeat returns err. If err came from the loss of the caller's own account, it
-// returns an error with the code Unknown instead, because the request may have been
-// carried out in part. It does so even if the store is not able to restore the account
-// at the moment.
+// OrRepeat returns the error with which to answer a request that failed with err. That
+// is err, unless the request failed because the caller's own account was lost. Then
+// OrRepeat restores the account. It returns an error with the code Unknown, because the
+// request may have been carried out in part. It returns that error even if the store
+// cannot restore the account at the moment.
 func (a *Accounts) OrRepeat(ctx context.Context, err error, user int64, name string) error {
 	if errors.Is(err, record.ErrNoUser) && !errors.Is(a.RestoreOwn(ctx, err, user, name), record.ErrNoUser) {
 		return errRestored

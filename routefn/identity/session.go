@@ -5,9 +5,9 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Session returns an error unless the session's ticket was used at the node. The
-// session's proof must be made by a route for this user, device, number and node. A CIM
-// connection has no ticket. It is accepted in open mode only.
+// Session returns an error if the session s is not proved to be at the node. A route
+// must have made its proof, for this user, device, number and node. A CIM connection
+// has no ticket and no proof. It is accepted in open mode only.
 func (a *Accounts) Session(s *proto.Session, node string) error {
 	if !check.ValidUser(s.GetUser()) || !check.ValidDevice(s.GetDevice()) || s.GetNumber() < 0 {
 		return check.Invalid("The session is malformed.")

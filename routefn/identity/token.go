@@ -19,17 +19,17 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(secret)
 }
 
-// Caller returns the token that the request bears. The error has the code Unauthorized, or
-// Unavailable while another route may know the token's key. The store judges whether
-// the token is still valid, see PassOf.
+// Caller returns the content of the token in the request. The error has the code
+// Unauthorized, or Unavailable if this route may still learn the token's key from
+// another route. The store judges whether the token is still valid, see PassOf.
 func (a *Accounts) Caller(r *http.Request) (token.Token, error) { return a.verify(Bearer(r)) }
 
-// PassOf returns what the store needs to judge a token.
+// PassOf returns the part of a token by which the store judges it.
 func PassOf(t token.Token) record.Pass {
 	return record.Pass{User: t.User, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()}
 }
 
-// verify returns the content of a token. Errors are those of Caller.
+// verify returns the content of the token s. It returns the same errors as Caller.
 func (a *Accounts) verify(s string) (token.Token, error) {
 	t, err := a.cfg.Issuer.VerifyToken(s)
 	settled := true

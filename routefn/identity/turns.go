@@ -10,29 +10,32 @@ import (
 )
 
 const (
-	// hashPatience is how long a password waits for its turn. A client waits for 10 s in
-	// all, of which a login may have spent 5 s before.
+	// hashPatience is how long a password waits for its turn. A client waits for 10 s
+	// in all, and a login may have waited for 5 s of these before.
 	hashPatience = 4 * time.Second
-	// mostWaiting is how many passwords wait in each lane. With a hash in 25 ms and one
-	// core, 160 have their turn in hashPatience.
+	// mostWaiting is how many passwords may wait in each lane. If hashing takes 25 ms,
+	// one core gives 160 of them a turn within hashPatience.
 	mostWaiting = 256
-	// knownInRow is how many passwords of known addresses go before one of a stranger who
-	// waits. So a user who logs in without end keeps no stranger out.
+	// knownInRow is how many passwords from known addresses in a row go before a
+	// waiting one from a strange address. So a user who logs in again and again keeps
+	// no stranger out.
 	knownInRow = 3
 )
 
-// errNoTurn is the answer to a password that is not hashed because too many are.
+// errNoTurn is the error for a password that is not hashed because too many wait.
 var errNoTurn = proto.Err(proto.Overloaded, "")
 
-// turns decides which password is hashed next. It has two lanes: one for addresses from
-// which the account was logged in to before, which goes first, and one for strangers.
+// turns decides which password is hashed next. It has two lanes. The first lane is for
+// known addresses, from which somebody has logged in to the account before. The other
+// one is for strange addresses.
 //
-// In a lane the password with the lowest level is next, and then the one that came first.
-// The level of a stranger is how many wrong passwords count against its address, plus how
-// many other passwords of its address wait or are hashed. So a guesser waits behind all
-// who are none, and 64 passwords of one address take no more turns than one of another.
-// The level in the other lane is how many other passwords of the account wait or are
-// hashed. If a lane is full, the last one in it is refused.
+// In a lane the password with the lowest level is next, and among equals the one that
+// came first. In the lane of strange addresses, the level is how many wrong passwords
+// count against the address, plus how many other passwords from that address wait or
+// are being hashed. So somebody who guesses waits behind all who do not, and 64
+// passwords from one address get no more turns than one from another. In the lane of
+// known addresses, the level is how many other passwords for the account wait or are
+// being hashed. If a lane is full, its last password is refused.
 //
 // turns has no goroutine. It is safe for concurrent use.
 type turns struct {
@@ -40,34 +43,36 @@ type turns struct {
 
 	mu      sync.Mutex
 	running int // cores in use
-	row     int // turns of known addresses while strangers waited
+	row     int // turns in a row that known addresses had while strange ones waited
 	known   []*waiter
 	others  []*waiter
-	present map[party]int // passwords that wait or are hashed
+	present map[party]int // passwords that wait or are being hashed
 }
 
-// party is an account in the lane of known addresses, or an address in the other one.
+// party is what passwords are counted by: an account in the lane of known addresses, an
+// address in the other lane.
 type party struct {
 	known bool
 	name  string
 }
 
-// claim is what a password's place depends on.
+// claim has all that decides a password's place in its lane.
 type claim struct {
 	party
 	level int
-	cores int // that hashing takes; zero: one
+	cores int // cores that hashing takes; zero: one
 }
 
 type waiter struct {
 	claim
-	turn chan bool // gets true for a turn, false for a refusal; holds one
+	turn chan bool // gets true for a turn, false for a refusal; has a buffer of one
 }
 
 func newTurns(cores int) *turns { return &turns{cores: cores, present: make(map[party]int)} }
 
-// enter blocks until the password has its turn, 4 s at most. After nil the caller must
-// call leave with the same claim. The error is errNoTurn, or that of ctx.
+// enter blocks until the password has its turn, 4 s at most. If it returns nil, the
+// caller must call leave with the same claim. The error is errNoTurn, or the error of
+// ctx.
 func (t *turns) enter(ctx context.Context, c claim) error {
 	w := t.queue(c)
 	timer := time.NewTimer(hashPatience)
@@ -92,7 +97,8 @@ func (t *turns) verdict(c claim, ok bool) error {
 	return errNoTurn
 }
 
-// abandon gives a wait up with err, unless the turn came meanwhile.
+// abandon takes w out of its lane and returns err, unless its turn or its refusal came
+// meanwhile.
 func (t *turns) abandon(w *waiter, err error) error {
 	t.mu.Lock()
 	lane := t.laneOf(w.known)
@@ -109,7 +115,7 @@ func (t *turns) abandon(w *waiter, err error) error {
 	return t.verdict(w.claim, <-w.turn)
 }
 
-// queue puts a password into its lane, and gives out the turns that are free.
+// queue puts a password into its lane, and gives out free turns.
 func (t *turns) queue(c claim) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -153,7 +159,7 @@ func (t *turns) laneOf(known bool) *[]*waiter {
 	return &t.others
 }
 
-// nextLocked gives out turns while there are cores for the next one.
+// nextLocked gives out turns while there are enough free cores for the next password.
 func (t *turns) nextLocked() {
 	for len(t.known)+len(t.others) > 0 {
 		known := len(t.known) > 0 && (t.row < knownInRow || len(t.others) == 0)
