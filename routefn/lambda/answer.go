@@ -8,10 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// answer is an http.ResponseWriter that keeps what is written.
+// answer is an http.ResponseWriter that keeps the status, the header and the body in
+// memory.
 type answer struct {
 	header http.Header
-	sent   http.Header // as it was at WriteHeader; nil before
+	sent   http.Header // a copy of header, made by WriteHeader; nil before
 	status int
 	body   bytes.Buffer
 }
@@ -21,7 +22,8 @@ func newAnswer() *answer { return &answer{header: make(http.Header)} }
 // Header returns the header; changes after WriteHeader are not sent.
 func (a *answer) Header() http.Header { return a.header }
 
-// WriteHeader fixes status and header, the first time. 1xx are not carried.
+// WriteHeader fixes status and header when it is first called. It ignores a status
+// below 200.
 func (a *answer) WriteHeader(status int) {
 	if a.sent != nil || status < 200 {
 		return
@@ -35,8 +37,8 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-// begin sends the header if the handler did not. The status is 200, and the content
-// type is guessed from the first bytes, as net/http does.
+// begin calls WriteHeader if the handler did not. The status is then 200, and the
+// content type is guessed from the first bytes, as net/http does.
 func (a *answer) begin(b []byte) {
 	if a.sent != nil {
 		return
@@ -47,8 +49,8 @@ func (a *answer) begin(b []byte) {
 	a.WriteHeader(http.StatusOK)
 }
 
-// fields returns the header fields to send. It leaves out those of a single connection
-// and those that the front end sets.
+// fields returns the header fields to send. It leaves out fields that concern one
+// connection, and fields that the front end sets.
 func (a *answer) fields() http.Header {
 	a.begin(nil)
 	for _, name := range []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Content-Length"} {
@@ -57,7 +59,8 @@ func (a *answer) fields() http.Header {
 	return a.sent
 }
 
-// encoded returns the body as JSON can carry it.
+// encoded returns the body in a form that JSON can carry: as it is if it is UTF-8, or
+// in base64.
 func (a *answer) encoded() (body string, isBase64 bool) {
 	b := a.body.Bytes()
 	if utf8.Valid(b) {
@@ -66,7 +69,7 @@ func (a *answer) encoded() (body string, isBase64 bool) {
 	return base64.StdEncoding.EncodeToString(b), true
 }
 
-// joined returns the fields with values of one name joined by commas.
+// joined returns the fields, with the values of each field joined by commas.
 func joined(fields http.Header) map[string]string {
 	m := make(map[string]string, len(fields))
 	for name, values := range fields {

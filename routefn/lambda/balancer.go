@@ -16,8 +16,8 @@ import (
 // from a function.
 const mostOfBalancer = 1 << 20
 
-// balancer returns the front end of an Application Load Balancer. Its target group may
-// have multi-value headers. Then its answers must have them, too.
+// balancer returns the front end of an Application Load Balancer. If the event in
+// payload has multi-value headers, the answer must have them, too.
 func balancer(payload []byte) (front, error) {
 	var e struct {
 		MultiValueHeaders json.RawMessage `json:"multiValueHeaders"`
@@ -53,7 +53,8 @@ func balancerRequest(ctx context.Context, payload []byte) (*http.Request, error)
 	}.request(ctx)
 }
 
-// balancerQuery writes the query again. Its names and values are still escaped.
+// balancerQuery puts the query together. Names and values in the event are still
+// escaped.
 func balancerQuery(e events.ALBTargetGroupRequest) string {
 	values := e.MultiValueQueryStringParameters
 	if values == nil {
@@ -71,8 +72,8 @@ func balancerQuery(e events.ALBTargetGroupRequest) string {
 	return strings.Join(pairs, "&")
 }
 
-// lastOf returns the address that the balancer itself wrote. The client may have made
-// up those before it.
+// lastOf returns the last address of the header X-Forwarded-For, which the balancer
+// itself wrote. The client may have made up the addresses before it.
 func lastOf(forwarded []string) string {
 	all := strings.Join(forwarded, ",")
 	return strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])

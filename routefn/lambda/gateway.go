@@ -9,11 +9,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// defaultStage is a stage that stands in no path, and the only one of a URL.
+// defaultStage is the stage that paths do not begin with. Function URLs have no other
+// stage.
 const defaultStage = "$default"
 
-// gateway is API Gateway's HTTP API with payload 2.0. It is also function URLs, which
-// have the same events without a stage.
+// gateway is the front end of API Gateway's HTTP API with payload 2.0. It also is the
+// front end of function URLs, which have the same events without a stage.
 var gateway = front{
 	request: gatewayRequest,
 	answer:  gatewayAnswer,
@@ -39,7 +40,7 @@ func gatewayRequest(ctx context.Context, payload []byte) (*http.Request, error) 
 	}.request(ctx)
 }
 
-// withoutStage takes the stage off a path that begins with it.
+// withoutStage returns path without the stage that it begins with.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == defaultStage {
 		return path

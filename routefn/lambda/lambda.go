@@ -18,19 +18,19 @@ var ErrEvent = errors.New("event is neither an HTTP request of payload 2.0 nor o
 type Config struct {
 	Handler http.Handler
 
-	// Margin is the part of an invocation's time that is kept for sending the answer.
-	// Zero means 200 ms. It is never more than half of the time that is left.
+	// Margin is the part of an invocation's time that is reserved for sending the
+	// answer. Zero means 200 ms. At most half of the time that is left is reserved.
 	Margin time.Duration
 
-	// Fail writes an answer that does not come from Handler, with status 500 after a
-	// panic or 413 for an answer that is too large. If Fail is nil, the answer is a
+	// Fail writes the answer if Handler cannot. The status is 500 after a panic of
+	// Handler, or 413 if Handler's answer is too large. If Fail is nil, the answer is a
 	// line of text.
 	Fail func(w http.ResponseWriter, status int)
 
 	Logger *slog.Logger // nil: silent
 }
 
-// Function is a handler as Lambda calls it. It is safe for concurrent use.
+// Function calls a handler for Lambda's events. It is safe for concurrent use.
 type Function struct{ cfg Config }
 
 // New returns a Function.
@@ -50,16 +50,17 @@ func New(c Config) (*Function, error) {
 	return &Function{cfg: c}, nil
 }
 
-// A front is one of the front ends: how it writes requests and reads answers.
+// A front is one of the front ends: how its events become requests, and the form in
+// which it reads answers.
 type front struct {
 	request func(ctx context.Context, payload []byte) (*http.Request, error)
 	answer  func(a *answer) any
-	most    int // bytes of an encoded answer
+	most    int // the largest answer, in encoded bytes
 }
 
-// Invoke answers one event. It blocks until the handler has answered, which ought
-// to be soon after its context ends. If the payload is no event for a handler, nothing
-// is done and the error wraps ErrEvent.
+// Invoke answers one event. It blocks until the handler has answered. A handler should
+// do so soon after its context ends. If the payload is not an HTTP request, the handler
+// is not called and the error wraps ErrEvent.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	from, err := frontOf(payload)
 	if err != nil {
@@ -106,7 +107,7 @@ func frontOf(payload []byte) (front, error) {
 	return front{}, ErrEvent
 }
 
-// bound takes the margin off what is left of ctx.
+// bound returns a context that ends before ctx does, by the margin.
 func (f *Function) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -116,8 +117,8 @@ func (f *Function) bound(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithDeadline(ctx, deadline.Add(-margin))
 }
 
-// serve runs the handler. It answers 500 after a panic. net/http would close the
-// connection, but here there is none.
+// serve runs the handler. If the handler panics, serve answers 500. net/http would
+// close the connection instead, but here is no connection.
 func (f *Function) serve(r *http.Request) (a *answer) {
 	defer func() {
 		v := recover()

@@ -11,18 +11,18 @@ import (
 	"net/url"
 )
 
-// call is a request in the form of the front ends.
+// call is a request as the events of all front ends have it.
 type call struct {
 	method   string
-	path     string // as it was written, or unescaped: front ends differ
-	query    string // as it was written
+	path     string // escaped or not: front ends differ
+	query    string // still escaped
 	header   http.Header
 	body     string
 	isBase64 bool
 	peer     string // address of the client, without a port
 }
 
-// request builds the request that a server would have read.
+// request builds the request as a server would have read it from a connection.
 func (c call) request(ctx context.Context) (*http.Request, error) {
 	body := []byte(c.body)
 	if c.isBase64 {
@@ -43,14 +43,15 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	}
 	r.Host = c.header.Get("Host")
 	c.header.Del("Host")
-	c.header.Del("Content-Length") // of what the front end read, which may have been base64
+	c.header.Del("Content-Length") // the length that the front end read, perhaps of base64
 	c.header.Del("Transfer-Encoding")
 	r.Header = c.header
 	r.RemoteAddr = net.JoinHostPort(c.peer, "0")
 	return r, nil
 }
 
-// location reads a path that may be escaped or not.
+// location returns the URL of a path, which may be escaped or not, and an escaped
+// query.
 func location(path, query string) *url.URL {
 	if path == "" {
 		path = "/"

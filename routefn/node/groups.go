@@ -8,15 +8,16 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// entries collects the groups that a report has the node enter, each group once.
+// entries collects the groups that a node has to enter by a report, each group once.
 type entries struct {
 	groups []record.Entering
-	at     map[int64]int // of a group, in groups
-	items  [][]int       // of each group: the report's items that name it, one per user
+	at     map[int64]int // index of a group's id in groups
+	items  [][]int       // for each of groups: the report's items that name it, one per user
 }
 
-// add adds a group that the node has to enter for a user, for an item of the report.
-// known is the end of the group's log that the node knows, if any.
+// add adds a group that the node has to enter for a user. The report names it in the
+// item with the index item. known is the end of the group's log that the node knows, or
+// zero.
 func (e *entries) add(group, user int64, item int, known proto.Position) {
 	if e.at == nil {
 		e.at = make(map[int64]int)
@@ -34,9 +35,10 @@ func (e *entries) add(group, user int64, item int, known proto.Position) {
 	}
 }
 
-// reportEntered enters the node for groups of sessions that were opened before. The
-// node must repeat a group that fails for now. The other groups are done and need no
-// repetition, so a slow store makes progress.
+// reportEntered enters the node for groups of sessions that were opened before. If a
+// group fails for now, its answer has it in Later, and the node repeats that group. The
+// other groups are done and need no repetition, so there is progress even with a slow
+// store.
 func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []*proto.Entered {
 	answers := make([]*proto.Entered, len(q.Entering))
 	var asked entries
@@ -65,7 +67,7 @@ func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []
 			switch {
 			case failure.MayRetry(e.Err):
 				a.Later = append(a.Later, asked.groups[k].Group)
-			case e.Err != nil || e.Joined[j] == 0: // not a member
+			case e.Err != nil || e.Joined[j] == 0: // the user is not a member
 			case e.Held:
 				a.Held = append(a.Held, asked.groups[k].Group)
 			default:
@@ -77,10 +79,9 @@ func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []
 }
 
 // enterAll is for a node of an earlier release, which does not enter groups itself. It
-// enters the node for the groups of all openings, and returns the newest positions of
-// the user's groups per opening. If a group fails for now, its openings get the error,
-// because their users would otherwise miss the group's next messages. CIM's clients
-// follow no groups.
+// enters the node for the groups of all openings. For each opening it returns the ends
+// of the user's groups. If a group fails for now, its openings get the error. Otherwise
+// their users would miss the group's next messages. CIM's clients follow no groups.
 func (n *Requests) enterAll(ctx context.Context, lease record.Lease, openings []record.Opening, opened []record.Opened) [][]proto.Position {
 	newest := make([][]proto.Position, len(opened))
 	var asked entries

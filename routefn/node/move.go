@@ -12,9 +12,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Move is POST /node/move. It returns tickets for other nodes, for the connections of a
-// node that drains. Each ticket displaces the session for which it was made and no
-// other, so that a device that has connected again meanwhile keeps its connection. As
+// Move is POST /node/move. A node that drains calls it for its connections, and gets a
+// ticket to another node for each. A ticket displaces only the session for which it was
+// made. So a device that has connected again meanwhile keeps its newer connection. As
 // with a login, nothing changes until a ticket is used.
 func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
 	if len(q.Items) > proto.MaxMove {
@@ -24,12 +24,12 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	if err != nil {
 		return nil, err
 	}
-	if !servesBeside(view, q.Origin.Node) { // before numbers are issued in vain
+	if !servesBeside(view, q.Origin.Node) { // so that no numbers are issued in vain
 		return nil, proto.Err(proto.NoNode, "")
 	}
 	answer := &proto.MoveAnswer{Items: make([]*proto.Moved, len(q.Items))}
 	var list []record.Issuing
-	var places []int // of each among the request's items
+	var places []int // the index of each in q.Items
 	for i, item := range q.Items {
 		if err := n.checkMove(item, q.Origin.Node); err != nil {
 			answer.Items[i] = &proto.Moved{Code: int32(n.cfg.Codes.Of(err).Code)}
@@ -49,7 +49,7 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	return answer, nil
 }
 
-// servesBeside reports whether a node other than this one takes users.
+// servesBeside reports whether any other node than the given one takes users.
 func servesBeside(view *ring.View, node string) bool {
 	return slices.ContainsFunc(view.Members(), func(m ring.Member) bool {
 		return m.State == ring.Serving && m.ID != node
@@ -64,9 +64,10 @@ func (n *Requests) checkMove(item *proto.MoveItem, node string) error {
 	return n.cfg.Accounts.Session(s, node)
 }
 
-// moved makes the ticket for a session if it is the live one of its device. If it is
-// not, it was logged out, displaced, or forgotten by a store that failed over.
-// Reconciliation reports to the node which of these happened.
+// moved makes the ticket for the session of item, if it is the live session of its
+// device. If it is not, it was logged out or displaced, or a store that failed over
+// forgot it. The node learns from reconciliation which of these happened. issued and
+// err are the result of issuing a number, and from is the node that drains.
 func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveItem, from string, issued record.Issued, err error) (*proto.Moved, error) {
 	s := item.Session
 	switch {

@@ -15,14 +15,14 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// accountsAtATime bounds the accounts that one report looks up at a time.
+// accountsAtATime bounds how many accounts one report looks up at a time.
 const accountsAtATime = 16
 
-// reportOpened makes the admissible connections live. Before it answers, it enters the
-// node for the group of everyone, in the step that reads the newest number. So a
-// message is either counted in that number or pushed to this node. A node that enters
-// groups itself gets the list of them (see reportEntered). For other nodes they are
-// entered here.
+// reportOpened makes the sessions live that are admissible. First it enters the node
+// for the group of everyone, in one step with reading the newest number of the group's
+// log. So each message to everyone is either counted in that number or pushed to this
+// node. The groups of a user are either listed in the answer, for a node that then
+// enters them itself (reportEntered), or entered here.
 func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
 	b := n.admissible(ctx, q, answer)
@@ -38,7 +38,7 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 	newest := []proto.Position{everyone.Newest}
 	answer.Groups = proto.Marks(newest)
 	for i := range b.list {
-		b.list[i].Start = everyone.Newest // for devices that are new to everyone
+		b.list[i].Start = everyone.Newest // where devices begin that have no cursor in everyone's log
 	}
 	opened := n.open(ctx, b)
 	groups := make([][]proto.Position, len(opened))
@@ -55,16 +55,17 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 	return answer, nil
 }
 
-// openings are those of a report that go to the store. The slices have the same length.
+// openings are the openings of a report that go to the store. The slices have the same
+// length.
 type openings struct {
 	list   []record.Opening
-	places []int    // among the report's openings
-	again  []bool   // a CIM connection that was reported before
+	places []int    // the index of each in the report
+	again  []bool   // it is a CIM connection that was reported before
 	names  []string // of the users
 }
 
-// admissible returns the openings whose sessions are proved. Those of CIM connections
-// must also pass checkCIM. It answers the others with their errors.
+// admissible returns the openings whose sessions are proved. CIM connections must also
+// pass checkCIM. The other openings get their errors in answer.
 func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answer *proto.ReportAnswer) openings {
 	errs := make([]error, len(q.Opened))
 	var g errgroup.Group
@@ -94,9 +95,9 @@ func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answe
 	return b
 }
 
-// checkCIM checks a connection that proves nothing. Its id and name must match an
-// account. An account that does not exist is made with them, because a CIM route may
-// have registered its user. Such a route keeps accounts in another form.
+// checkCIM checks a CIM connection, which proves nothing. Its id and name must belong
+// to one account. If there is no such account, checkCIM makes it, because a route of
+// CIM's may have registered the user. Such a route keeps its accounts in another form.
 func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	if check.Name(s.Name) != nil {
 		return identity.ErrMismatch
@@ -112,21 +113,22 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	return err
 }
 
-// clockError is how wrong the store's clock may have been, as in a virtual machine that
-// was frozen. lostSince allows for it.
+// clockError is how far the store's clock may have been off, for example in a virtual
+// machine that was frozen. lostSince allows for it.
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user
-// registered. A user's id is the time of the registration in ms, for CIM's users, too.
-// If the store does not answer, no account is made either.
+// registered. The id of a user is the time of the registration in ms, also in CIM. If
+// the store does not answer, the result does not matter, because then no account can be
+// made.
 func (n *Requests) lostSince(user int64) bool {
 	_ = n.cfg.Check.Fresh()
 	lost, _ := n.cfg.Check.Lost()
 	return lost > 0 && user < lost+clockError.Milliseconds()
 }
 
-// opening returns an opening in the form of the store. The route, not the node, decides
-// which sessions a CIM connection displaces.
+// opening returns the opening o in the store's form. For a CIM connection, the route
+// decides which sessions it displaces, and not the node.
 func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Opening {
 	s := o.GetSession()
 	displaces := o.GetDisplaces()
@@ -146,7 +148,8 @@ func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Openin
 	}
 }
 
-// open opens sessions and kicks those that they displace and those that are too many.
+// open opens sessions, and kicks the sessions that they displace and those of devices
+// beyond the bound.
 func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	out := n.cfg.Pusher.Begin()
 	defer out.Send()
@@ -168,11 +171,11 @@ func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	return opened
 }
 
-// displacedCode returns the code with which a displaced connection is closed. It is
-// Replaced, or SessionUnknown if the store lost data lately and the newer opening is a
-// repeated report. After a loss, the newer connection may have the lower number, so a
-// repeated report does not show which connection is newer. With SessionUnknown the client
-// that is still there logs in again and displaces the other.
+// displacedCode returns the code with which the connection is closed that by displaced.
+// Usually it is Replaced. It is SessionUnknown if the store lost data lately and by is
+// a repeated report. Both connections are then reported again, in any order, so it is
+// unknown which one still has a client. With SessionUnknown that client logs in again
+// and displaces the other connection.
 func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	if _, recently := n.cfg.Check.Lost(); recently && by.Within == 0 {
 		return proto.SessionUnknown
@@ -180,8 +183,8 @@ func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	return proto.Replaced
 }
 
-// openRestored handles openings that were refused because their account was lost. It
-// restores the account, for which the ticket was made, and repeats the opening.
+// openRestored repeats openings that were refused because their account was lost.
+// Before that it restores the account.
 func (n *Requests) openRestored(ctx context.Context, b openings, opened []record.Opened) {
 	var again []record.Opening
 	var places []int
@@ -196,11 +199,12 @@ func (n *Requests) openRestored(ctx context.Context, b openings, opened []record
 	n.reopen(ctx, again, places, opened)
 }
 
-// openInPlaceOfGone repeats openings of CIM connections that were refused because their
-// device counts as connected, if that connection is gone. It asks the nodes of these
-// connections, all at once. A repeated opening may be refused because of a connection
-// at its own node. That is the same connection, whose first answer was lost together
-// with its number.
+// openInPlaceOfGone is for openings of CIM connections that were refused because their
+// device counts as connected. It asks the nodes of the earlier connections, all at
+// once. If an earlier connection is gone, it repeats the opening in its place. If the
+// earlier connection is at the same node, and the opening was reported before, then
+// both are the same connection. The answer to its first report was lost, and its number
+// with it.
 func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []record.Opened) {
 	var g errgroup.Group
 	g.SetLimit(nodes.AtATime)
@@ -231,7 +235,8 @@ func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []r
 	n.reopen(ctx, again, places, opened)
 }
 
-// reopen opens sessions again and puts the results at their places.
+// reopen opens the sessions again, and puts the result of each into opened, at its
+// index in places.
 func (n *Requests) reopen(ctx context.Context, again []record.Opening, places []int, opened []record.Opened) {
 	if len(again) == 0 {
 		return
@@ -252,7 +257,7 @@ func (n *Requests) openedAnswer(o record.Opened, groups []proto.Position) *proto
 	}
 	e := n.cfg.Codes.Of(o.Err)
 	if _, recently := n.cfg.Check.Lost(); errors.Is(o.Err, record.ErrSuperseded) && o.Displaced != nil && !recently {
-		e = proto.Err(proto.Replaced, "") // not only closed: a newer connection is there
+		e = proto.Err(proto.Replaced, "") // the device has a newer connection
 	}
 	return &proto.Opened{Code: int32(e.Code), Number: o.Number, Message: e.Error()}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Pull is POST /node/pull. It returns the entries of a log after a position. It is for
-// a connection that cannot pull itself, or for all of a group's members at a node.
-// Errors are in the answer's code, because they concern one connection and not the
-// node.
+// Pull is POST /node/pull. It returns the entries of a log after a position. The node
+// pulls for a connection that cannot pull itself, or for all members of a group that
+// are at the node. An error concerns one connection and not the node, so it is in the
+// code of the answer.
 func (n *Requests) Pull(ctx context.Context, q *proto.PullRequest) (*proto.PullAnswer, error) {
 	after := q.GetAfter().Position()
 	err := n.cfg.Accounts.Session(q.GetSession(), q.Origin.Node)

@@ -10,19 +10,19 @@ import (
 )
 
 // A CIM client acknowledges nothing. Its node finds out, sometimes late, which messages
-// the client has read. It also reports which ones the client's TCP has received. A live
-// client will read those, too. A client that is killed will not, but then its node
-// notices that and reports the end. So the received messages count only if the node
-// died first.
+// the client has read. The node also reports which messages the client's TCP has
+// received. A client that lives will read these, too. A client that is killed will not,
+// but its node notices that and reports the end of the connection. So received messages
+// count as read only if the node died before it could report.
 //
 // A node that answers, even slowly, will still report the end. A node that cannot be
-// reached may be paused or cut off, and may have noticed that its client was killed.
-// Then the unproven messages are shown to the client again, because that is better than
-// a loss.
+// reached may be paused or cut off, and may have seen its client being killed. Then the
+// received messages are shown to the client again, because that is better than a loss.
 
-// countReceived decides about the messages that earlier CIM connections received, if no
-// node reported the end of the connection. If a decision cannot be stored, its opening
-// fails, and is repeated.
+// countReceived is for openings whose user had an earlier CIM connection, of which no
+// node reported the end. It decides whether the messages count that the earlier
+// connection received. If the decision cannot be stored, the opening gets the error,
+// and its node repeats it.
 func (n *Requests) countReceived(ctx context.Context, b openings, opened []record.Opened) {
 	var places []int
 	var lives []nodes.Life
@@ -53,7 +53,9 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 	}
 }
 
-// further returns the cursors, moved to where Store.Ack moves them for one that has ended.
+// further returns the cursors after moving them forward to the positions to. It follows
+// the rules of Store.Ack for a session that has ended. inbox is the end of the user's
+// inbox.
 func further(cursors, to []proto.Position, inbox proto.Position) []proto.Position {
 	cursors = slices.Clone(cursors)
 	for _, p := range to {

@@ -10,7 +10,8 @@ import (
 )
 
 // Reconcile is POST /node/reconcile. It compares the connections that a node holds with
-// the store, and returns the differences.
+// the sessions in the store, and returns the differences. It also renews the node's
+// leases of groups.
 func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
 	answer := new(proto.ReconcileAnswer)
 	lease := leaseOf(q.Origin)
@@ -43,8 +44,9 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 	return answer, nil
 }
 
-// renew renews the leases of groups. To get an expired lease again, the node must
-// repeat the opening of a member's session, which proves that it has a member.
+// renew renews the node's leases of groups. A lease that has expired is reported in
+// answer.Lapsed. To get it again, the node must repeat the opening of a member's
+// session, which proves that it has a member.
 func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64, answer *proto.ReconcileAnswer) error {
 	for i, e := range n.cfg.Store.RenewNode(ctx, lease, groups) {
 		switch {
@@ -59,10 +61,13 @@ func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64
 	return nil
 }
 
-// difference returns a difference in the form for the node. In the mode that rejects
-// repeated logins, a connection that the store forgot was the first one. So it may log
-// in again and displace the connection that was admitted meanwhile. For a while after a
-// loss of the store, every displaced connection may, see displacedCode.
+// difference returns the difference d in the form for the node. Its code tells the
+// client of the connection whether to log in again.
+//
+// If repeated logins are rejected, and the store forgot a connection, that connection
+// was there first. So its client may log in again and displace the connection that was
+// admitted meanwhile. For a while after a loss of the store, the clients of all
+// displaced connections may: see displacedCode.
 func (n *Requests) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {

@@ -13,15 +13,16 @@ import (
 
 // Report is POST /node/report. It records the events of a node's connections.
 //
-// Cursors go first, because a closed number moves none any more, unless a CIM client was
-// seen to have read all when its connection ended. The rest needs no order, because a
-// number goes from issued to open to closed and never back. So an opening that comes
-// after its own closing is refused, in this batch or in a late one, and a closing
-// touches no other number than its own.
+// Cursors go first, because a session whose number is closed moves no cursors any more.
+// Only a CIM session may, if the node saw that the client had read all when its
+// connection ended. Openings and closings need no order, because a number goes from
+// issued to open to closed and never back. So an opening that comes after its own
+// closing is refused, in this report or in a late one. A closing touches no other
+// number than its own.
 //
-// An error concerns the whole batch. The node reports the batch again, in smaller
-// parts, and all of it may be repeated. An error of one opening, or of one group that
-// is entered, is in its answer, and the others are done.
+// If Report returns an error, the node reports everything again, in smaller parts, and
+// repeating is harmless. If one opening fails, or the entering of one group, its item
+// of the answer has the error. The others are done.
 func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	if err := n.reportAcked(ctx, q); err != nil {
 		return nil, err
@@ -80,8 +81,8 @@ func (n *Requests) reportClosed(ctx context.Context, q *proto.ReportRequest) err
 	return firstToRetry(n.cfg.Store.CloseSessions(ctx, closings))
 }
 
-// proven reports whether a node may report on a session. If not, its report is skipped
-// without an answer, because a repetition would not help.
+// proven reports whether the node o may report on the session s. If it may not, the
+// item is skipped and gets no answer, because a repetition would not help.
 func (n *Requests) proven(s *proto.Session, o *proto.Origin) bool {
 	err := n.cfg.Accounts.Session(s, o.GetNode())
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/cim-go/cim/routefn/storecheck"
 )
 
-// Counter counts sessions for which a node proved nothing.
+// Counter counts reports of nodes on sessions that are not proved to be theirs.
 type Counter interface{ Inc() }
 
 // Config configures Requests. All fields are required.
@@ -42,14 +42,14 @@ type Config struct {
 	Unproven  Counter
 
 	Name      string // of this process
-	Repeat    string // of logins: proto.RepeatReplace or proto.RepeatReject
-	CIMRepeat string // the same for CIM's clients
+	Repeat    string // rule for repeated logins: proto.RepeatReplace or proto.RepeatReject
+	CIMRepeat string // the rule for CIM's clients
 	MaxText   int    // bytes
 	Now       func() time.Time
 	Log       *slog.Logger
 }
 
-// Requests are those of nodes. Make them with New; they are safe for concurrent use.
+// Requests has the requests of nodes. Make it with New; it is safe for concurrent use.
 type Requests struct{ cfg Config }
 
 // New returns Requests.

@@ -13,11 +13,11 @@ import (
 // Send is POST /node/send. It stores the messages that a node's connections sent since
 // its last request. Each has its own answer.
 //
-// A sender's order holds, because the store takes all messages of a batch for one log,
-// in their order, or none of them. So a message that fails and may be retried fails
-// together with all that follow it into that log. A node has one batch in flight. It
-// puts failed messages first into the next one, marked as repetitions. Messages that
-// the store may have lost with the end of its logs are also sent again first, see
+// A sender's messages keep their order. The store takes all messages of a request that
+// go to one log, in their order, or none of them. So if a message fails and may be
+// retried, all that follow it into that log fail, too. A node has one such request in
+// flight. In the next one the failed messages come first, marked as repetitions.
+// Messages that the store may have lost with the end of its logs also come first: see
 // unseenLoss.
 func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendAnswer, error) {
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
@@ -59,11 +59,12 @@ func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendA
 	return answer, nil
 }
 
-// unseenLoss returns the time of the latest loss of the store that the node does not
-// know, in ms by the store's clock, or zero. It looks for a loss only if the request
-// repeats messages, as requests do after an outage. Messages that were stored before
-// these may be lost, and their answers may not have reached the senders. While the
-// store does not show a loss, there is none.
+// unseenLoss returns the time of the latest loss of the store if the node does not know
+// of it yet, in ms by the store's clock. Otherwise it returns zero.
+//
+// It matters only if the request repeats messages, as requests do after an outage.
+// Earlier messages, which were stored before the loss, may then be lost, and must be
+// sent again before these. If the store does not answer, unseenLoss returns zero.
 func (n *Requests) unseenLoss(q *proto.SendRequest) int64 {
 	again := slices.ContainsFunc(q.Items, func(item *proto.SendItem) bool { return item.GetAgain() })
 	if q.Lost == nil || !again || n.cfg.Check.Fresh() != nil {
