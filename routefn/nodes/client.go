@@ -26,29 +26,30 @@ import (
 )
 
 // Timeout is how long a node may take for any answer. A healthy node answers within 2
-// ms. No caller waits longer for an unhealthy one.
+// ms.
 const Timeout = 300 * time.Millisecond
 
-// maxAnswer bounds a node's answer, in bytes: a page of users, or a result per item of a
-// push.
+// maxAnswer bounds a node's answer, in bytes. An answer is a page of users, or has a
+// result per item of a push.
 const maxAnswer = 4 << 20
 
 // Config configures a Client. HTTP, Tokens and Log are required.
 type Config struct {
-	HTTP   *http.Client // also for nodes that speak TLS
-	TLS    *tls.Config  // of streams to those; nil: the system's authorities
+	HTTP   *http.Client // for all requests, with or without TLS
+	TLS    *tls.Config  // for streams to nodes that speak TLS; nil: the system's authorities
 	Tokens *Tokens
 	Log    *slog.Logger
 	Plain  bool // use no streams
 }
 
-// Client calls nodes. Make it with New; it is safe for concurrent use. Addresses come
-// from records and members, which only holders of the cluster's keys can write.
+// Client calls nodes. Make it with New; it is safe for concurrent use. It trusts the
+// addresses that it is given: they come from sessions in the store and from members,
+// which only holders of the cluster's keys can write.
 type Client struct {
 	// Set by New and SetNear.
 	cfg    Config
 	nearAt string
-	near   func(*proto.PushRequest) *proto.PushAnswer // nil: no node is in this process
+	near   func(*proto.PushRequest) *proto.PushAnswer // calls the node in this process; nil: there is none
 
 	contacts contacts
 
@@ -68,8 +69,8 @@ func New(c Config) *Client {
 	return &Client{cfg: c, contacts: contacts{log: c.Log}, streams: make(map[string]*nodeStream)}
 }
 
-// SetNear replaces pushes to the node at address by calls of push. It must be called
-// before all other methods.
+// SetNear makes pushes to the node at address calls of the function push. It must be
+// called before all other methods.
 func (n *Client) SetNear(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	n.nearAt, n.near = address, push
 }
@@ -77,8 +78,8 @@ func (n *Client) SetNear(address string, push func(*proto.PushRequest) *proto.Pu
 // IsNear reports whether the node at address is in this process.
 func (n *Client) IsNear(address string) bool { return n.near != nil && address == n.nearAt }
 
-// Push sends q to the node at address and returns its answer, which has a result per
-// item. It blocks for Timeout at most.
+// Push sends the request q to the node at address. It returns the node's answer, which
+// has a result per item. It blocks for Timeout at most.
 func (n *Client) Push(ctx context.Context, address string, q *proto.PushRequest) (*proto.PushAnswer, error) {
 	if n.IsNear(address) {
 		return n.near(q), nil
@@ -101,7 +102,8 @@ func (n *Client) Push(ctx context.Context, address string, q *proto.PushRequest)
 	return answer, nil
 }
 
-// post sends a push by the stream to the node, or as an HTTP request if it offers none.
+// post sends a push on the stream to the node at address, or as an HTTP request if the
+// node offers no stream.
 func (n *Client) post(ctx context.Context, address string, body []byte) ([]byte, error) {
 	if to := n.stream(address); to != nil {
 		ctx, cancel := context.WithTimeout(ctx, Timeout)
@@ -121,7 +123,7 @@ func (n *Client) post(ctx context.Context, address string, body []byte) ([]byte,
 	return n.do(ctx, http.MethodPost, address, proto.PathPush, body)
 }
 
-// stream returns the stream to a node, or nil if there is none to be used.
+// stream returns the stream to the node at address, or nil if no stream may be used.
 func (n *Client) stream(address string) *nodeStream {
 	if n.cfg.Plain {
 		return nil
@@ -137,7 +139,7 @@ func (n *Client) stream(address string) *nodeStream {
 		header := func() http.Header { return http.Header{"Authorization": {n.cfg.Tokens.bearer()}} }
 		dial, err := stream.Dialer(ring.BaseURL(address)+proto.PathPushStream, header, (&net.Dialer{Timeout: Timeout}).DialContext, n.cfg.TLS)
 		if err != nil {
-			return nil // a malformed address: the request reports it
+			return nil // the address is malformed; the HTTP request will return the error
 		}
 		s = &nodeStream{Client: stream.NewClient(stream.ClientConfig{
 			Dial: dial, MaxAnswer: maxAnswer, WriteTimeout: Timeout,
@@ -148,7 +150,7 @@ func (n *Client) stream(address string) *nodeStream {
 	return s
 }
 
-// forgetLocked closes streams that were unused for forgetAfter. The caller holds mu.
+// forgetLocked closes streams that were not used for forgetAfter. The caller holds mu.
 func (n *Client) forgetLocked(now time.Time) {
 	for address, s := range n.streams {
 		if now.Sub(s.used) > forgetAfter {
@@ -158,7 +160,7 @@ func (n *Client) forgetLocked(now time.Time) {
 	}
 }
 
-// Close closes all streams and takes no more calls by them. Close twice is fine.
+// Close closes all streams, and no stream is used from then on. Close twice is fine.
 func (n *Client) Close() {
 	n.mu.Lock()
 	n.closed = true
@@ -169,8 +171,9 @@ func (n *Client) Close() {
 	}
 }
 
-// Holds asks the node of a session whether it holds the connection. If the node does
-// not answer, Holds returns false. The request does not wait behind queued pushes.
+// Holds asks the node of session s whether it holds the session's connection. If the
+// node does not answer, Holds returns false. The question does not wait behind queued
+// pushes.
 func (n *Client) Holds(ctx context.Context, user int64, s record.Session) bool {
 	answer, err := n.Push(ctx, s.Addr, &proto.PushRequest{
 		Boot: s.Boot, Items: []*proto.PushItem{{User: user, Numbers: []int64{s.Number}}},

@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// ProbeEvery is how long an answer of a node without a stream is trusted. It is
-	// also the pause before an unreachable node is tried again.
+	// ProbeEvery is how long a node without a stream counts as reachable after it took
+	// a connection. It is also the pause before an unreachable node is tried again.
 	ProbeEvery = time.Second
-	// maxLate is how many tries in a row may time out before a node counts as
-	// unreachable. A node that is slow once keeps its users.
+	// maxLate is how many tries in a row must time out before a node counts as
+	// unreachable. So a node that is slow once keeps its users.
 	maxLate = 2
-	// lateTogether is the most time between two tries in a row.
+	// lateTogether is the longest time between two timeouts that count as in a row.
 	lateTogether = 10 * time.Second
 )
 
-// forgetAfter is how long an unused stream or contact is kept, because nodes come and go. A
-// stream's connection ends before.
+// forgetAfter is how long an unused stream or contact is kept. Nodes come and go, so
+// neither is kept for ever. The connection of an unused stream ends before that.
 const forgetAfter = 10 * time.Minute
 
 // contacts remembers which nodes can be reached. The zero contacts is ready.
 //
-// A refused connection, or one without a route to the host, makes a node unreachable at
-// once. Two timeouts in a row do so, too. The end of a connection does not, and the
-// node is tried again.
+// A node counts as unreachable at once if it refuses a connection, or if there is no
+// network route to its host. It also does after two timeouts in a row. If a connection
+// only ends, the node is tried again.
 type contacts struct {
 	log *slog.Logger // nil is silent
 
@@ -38,22 +38,22 @@ type contacts struct {
 	nodes map[string]*contact // by address
 }
 
-// contact has what the route knows of one node. Times are the wall clock's, because the
-// monotonic clock of a frozen process may stand still.
+// contact is what the route knows of one node. Its times are by the wall clock, because
+// the monotonic clock of a frozen process may stand still.
 type contact struct {
-	down    time.Time // when it was found unreachable; zero: it is reachable
-	seen    time.Time // when it answered, if it has no stream
+	down    time.Time // when the node was found unreachable; zero: it is reachable
+	seen    time.Time // when the node last took a connection; only of a node without a stream
 	late    int       // tries in a row that timed out
-	lateAt  time.Time // when the last of them did
+	lateAt  time.Time // when the last of these timed out
 	probing bool      // a try is under way
 }
 
-// within reports whether then is less than d before now.
+// within reports whether the time then lies before now, by less than d.
 func within(now, then time.Time, d time.Duration) bool {
 	return !then.IsZero() && now.Sub(then) < d && !now.Before(then)
 }
 
-// definite reports whether the error proves that no node is there.
+// definite reports whether err proves that no node is at the address.
 func definite(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
@@ -67,8 +67,9 @@ func timedOut(err error) bool {
 // wallClock returns the time without the monotonic clock.
 func wallClock() time.Time { return time.Now().Round(0) }
 
-// mayAsk reports whether the caller may call the node. An unreachable node is tried
-// once a second, by one caller.
+// mayAsk reports whether the caller may call the node at address. If so, the caller
+// must call asked afterwards. An unreachable node is tried once a second, by one
+// caller.
 func (c *contacts) mayAsk(address string) bool {
 	now := wallClock()
 	c.mu.Lock()
@@ -84,7 +85,7 @@ func (c *contacts) mayAsk(address string) bool {
 	return true
 }
 
-// asked ends a call that mayAsk allowed.
+// asked tells that a call has ended that mayAsk allowed.
 func (c *contacts) asked(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +94,8 @@ func (c *contacts) asked(address string) {
 	}
 }
 
-// note records the result of a try that began at begun, and reports whether the node
-// counts as reachable.
+// note records err, the result of a try to reach the node at address. begun is when the
+// try began. note reports whether the node counts as reachable now.
 func (c *contacts) note(address string, begun time.Time, err error) bool {
 	now := wallClock()
 	c.mu.Lock()
@@ -114,7 +115,7 @@ func (c *contacts) note(address string, begun time.Time, err error) bool {
 	case definite(err):
 		c.lostLocked(known, address, now, err)
 		return false
-	case begun.Before(known.lateAt): // several callers waited for one try
+	case begun.Before(known.lateAt): // several callers waited for one try, which counts once
 	case within(now, known.lateAt, lateTogether):
 		known.late, known.lateAt = known.late+1, now
 	default:
@@ -127,7 +128,7 @@ func (c *contacts) note(address string, begun time.Time, err error) bool {
 	return true
 }
 
-// lostLocked makes a node unreachable. The caller holds mu.
+// lostLocked marks a node as unreachable. The caller holds mu.
 func (c *contacts) lostLocked(known *contact, address string, now time.Time, err error) {
 	if known.down.IsZero() {
 		c.report(slog.LevelWarn, "node is unreachable: logins go to others", address, err)
@@ -146,8 +147,8 @@ func (c *contacts) report(level slog.Level, what, address string, err error) {
 	c.log.Log(context.Background(), level, what, args...)
 }
 
-// getLocked returns the contact of an address, and forgets old contacts. The caller
-// holds mu.
+// getLocked returns the contact of an address. If it makes a new contact, it also
+// forgets old ones. The caller holds mu.
 func (c *contacts) getLocked(address string, now time.Time) *contact {
 	if c.nodes == nil {
 		c.nodes = make(map[string]*contact)
@@ -166,7 +167,8 @@ func (c *contacts) getLocked(address string, now time.Time) *contact {
 	return known
 }
 
-// failed records that another call to the node failed.
+// failed records a failed call that mayAsk was not asked about. It counts only if the
+// error proves that no node is there.
 func (c *contacts) failed(address string, err error) {
 	if definite(err) {
 		c.note(address, wallClock(), err)

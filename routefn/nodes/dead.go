@@ -16,20 +16,21 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Life is one life of a node: the process with this boot, at this address.
+// Life is one life of a node: the process that has this boot, at this address.
 type Life struct {
 	Addr string
 	Boot uint64
 }
 
-// deadPause is the pause after a connection to a node broke. A process that ends closes its
-// connections first, and its listener soon after.
+// deadPause is the pause before another try if a connection to a node broke. A process
+// that ends first closes its connections, and soon after its listener. The next try
+// then finds that.
 const deadPause = 20 * time.Millisecond
 
-// Dead returns those of the lives that have certainly ended, because their address
-// refuses a connection or another boot answers there. A node that is slow, cut off or
-// of an earlier release does not count. It calls each node once, all at once, and
-// blocks for Timeout at most.
+// Dead returns the lives that have certainly ended: their address refuses connections,
+// or another boot answers there. A node that is slow, cut off or of an earlier release
+// does not count as dead. Dead asks about all lives at once, and blocks for Timeout at
+// most.
 func (n *Client) Dead(ctx context.Context, lives []Life) map[Life]bool {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -56,8 +57,8 @@ func (n *Client) Dead(ctx context.Context, lives []Life) map[Life]bool {
 	return dead
 }
 
-// isDead calls the node until it answers or refuses, or ctx ends. It sends a request of its
-// own, because the end of a stream proves nothing.
+// isDead calls the node until it answers or refuses, or ctx ends. It does not use the
+// stream to the node, because the end of a stream proves nothing.
 func (n *Client) isDead(ctx context.Context, l Life) bool {
 	for ctx.Err() == nil {
 		answer, err := n.pushNothing(ctx, l)
@@ -67,7 +68,7 @@ func (n *Client) isDead(ctx context.Context, l Life) bool {
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return true
 		}
-		if _, broke := errors.AsType[*url.Error](err); !broke { // something answers
+		if _, broke := errors.AsType[*url.Error](err); !broke { // something answers there
 			return false
 		}
 		select {

@@ -1,9 +1,10 @@
-// Package nodes calls nodes: it pushes to them, asks which users they hold, wakes them,
-// and knows which of them can be reached. It queues nothing, see package push for that.
+// Package nodes calls nodes. It pushes to them, asks which users they hold, wakes them,
+// and knows which of them can be reached. It queues nothing: package push does.
 //
-// A node is called over a stream, or by HTTP requests if it offers none or the route is a
-// function. A node in the same process is a function call. All calls have 300 ms.
+// A node is called on a stream. If the node offers no stream, or the route is a
+// function, it is called by HTTP requests. A node in the same process is called by a
+// function. Each call takes 300 ms at most.
 //
-// Goroutines: those of the streams (package proto/stream), until Close. Locks: Client.mu
-// and contacts.mu are never held together.
+// Goroutines: the streams have some (package proto/stream), until Close. Locks:
+// Client.mu and contacts.mu are never held together.
 package nodes

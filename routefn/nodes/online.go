@@ -11,13 +11,13 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// AtATime bounds the nodes that one request calls at a time. So a cluster of a thousand
-// nodes takes as long as sixteen answers in a row.
+// AtATime bounds the nodes that are called at a time on behalf of one request. So a
+// cluster of a thousand nodes takes as long as sixteen answers in a row.
 const AtATime = 64
 
 // Online returns a page of the users that the members hold, by ascending id. It asks
-// draining members, too. A node that does not answer in time is left out and counted in
-// missed, because an incomplete list is better than none.
+// serving and draining members. missed is the number of nodes that did not answer in
+// time. Their users are left out, because an incomplete list is better than none.
 func (n *Client) Online(ctx context.Context, members []ring.Member, page check.Page) (answer proto.OnlineAnswer, missed int) {
 	var (
 		mu    sync.Mutex
@@ -47,10 +47,10 @@ func (n *Client) Online(ctx context.Context, members []ring.Member, page check.P
 	return mergePages(pages, page.Limit), missed
 }
 
-// mergePages merges pages that begin after the same id into one of at most limit users.
-// A node may return fewer users than requested although it has more. Then users with
-// higher ids than the last one of such a page wait for the next page, because otherwise
-// some users would be skipped.
+// mergePages merges pages that begin after the same id into one page of at most limit
+// users. A node may return fewer users than requested although it has more. Then the
+// merged page ends at that node's last user. If it went on, the reader would skip the
+// rest of that node's users.
 func mergePages(pages []proto.OnlineAnswer, limit int) proto.OnlineAnswer {
 	merged := proto.OnlineAnswer{Users: []proto.User{}}
 	horizon := proto.MaxUser

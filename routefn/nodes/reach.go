@@ -10,8 +10,9 @@ import (
 )
 
 // Reachable reports whether users can be sent to the node at address. The stream to the
-// node shows that, or a connection that is made once per second. Reachable blocks for
-// Timeout at most, and hardly at all if the node is healthy.
+// node shows that. If the node offers no stream, a connection shows it that is made
+// once per second. Reachable blocks for Timeout at most, and hardly at all if the node
+// is healthy.
 func (n *Client) Reachable(ctx context.Context, address string) bool {
 	if n.IsNear(address) {
 		return true
@@ -23,7 +24,7 @@ func (n *Client) Reachable(ctx context.Context, address string) bool {
 	for again := false; ; again = true {
 		begun := wallClock()
 		err := n.touch(ctx, address)
-		if errors.Is(ctx.Err(), context.Canceled) { // the caller's own end
+		if errors.Is(ctx.Err(), context.Canceled) { // the caller gave up, which says nothing about the node
 			return true
 		}
 		if err == nil || again || definite(err) || timedOut(err) {
@@ -32,7 +33,8 @@ func (n *Client) Reachable(ctx context.Context, address string) bool {
 	}
 }
 
-// touch checks the stream to the node, or makes a connection and closes it.
+// touch connects the stream to the node, or else makes a connection and closes it. It
+// returns nil if the node can be reached.
 func (n *Client) touch(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()

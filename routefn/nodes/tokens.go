@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Tokens are the service tokens between nodes and routes. Requests are sent with the
-// first one, and all of them are accepted. Call Set first. Tokens is safe for
-// concurrent use.
+// Tokens are the service tokens between nodes and routes. Requests to nodes have the
+// first token. Requests of nodes may have any of them. Call Set before all other
+// methods. Tokens is safe for concurrent use.
 type Tokens struct{ now atomic.Pointer[[]string] }
 
 // Set replaces all tokens.
@@ -20,7 +20,8 @@ func (t *Tokens) Set(token string, others ...string) {
 // bearer returns the Authorization header of a request to a node.
 func (t *Tokens) bearer() string { return "Bearer " + (*t.now.Load())[0] }
 
-// Accept reports whether a request that shows the token comes from a node or a route.
+// Accept reports whether the token shown is one of the tokens, so that its request
+// comes from a node or a route.
 func (t *Tokens) Accept(shown string) bool {
 	good := false
 	for _, token := range *t.now.Load() {
@@ -29,7 +30,8 @@ func (t *Tokens) Accept(shown string) bool {
 	return good
 }
 
-// equal takes the same time for every a, whatever its length.
+// equal reports whether a and b are equal. The time that it takes does not tell how
+// much of a is right.
 func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Wake makes members ask a route for due work after the time in, which is at least 1
-// ms. It calls all of them at once, blocks for Timeout at most, and returns how many
-// answered.
+// Wake makes members ask a route for due work when the duration in is over, and in 1 ms
+// at the earliest. It calls all members at once, blocks for Timeout at most, and
+// returns how many answered.
 func (n *Client) Wake(ctx context.Context, members []ring.Member, in time.Duration) int {
 	var answered atomic.Int32
 	var all sync.WaitGroup

@@ -1,7 +1,7 @@
-// Package routetest is a suite that every way of running a route has to pass. A route
-// may be a server, a function behind a front end of a cloud, or a program on any
-// platform that speaks HTTP. The suite makes HTTP calls and nothing else, so it works
-// for each of them.
+// Package routetest has tests that a route must pass however it is run. It may run as a
+// server, as a function behind a front end of a cloud, or as a program on any platform
+// that speaks HTTP. The tests make HTTP calls and nothing else, so they work for each
+// of these.
 package routetest
 
 import (
@@ -20,10 +20,11 @@ import (
 // ClusterKey is the key of every World.
 const ClusterKey = "a cluster key of the tests"
 
-// World has the servers that a route needs. These are an empty store, and a member to
-// which logins go. No node runs there, because the suite connects to none.
+// World has the servers that a route needs: an empty store, and a server that lists one
+// node, to which logins are sent. No node runs at that address, because the tests
+// connect to none.
 type World struct {
-	Members *httptest.Server // serves the members; closed with the test
+	Members *httptest.Server // serves the list of members; closed with the test
 
 	store, seed string
 }
@@ -45,21 +46,22 @@ func NewWorld(t testing.TB) *World {
 	return &World{Members: members, store: store.URL(), seed: strings.TrimPrefix(members.URL, "http://")}
 }
 
-// Args are the flags of a route in the World.
+// Args returns the flags of a route in the World.
 func (w *World) Args() []string {
 	return []string{
 		"-redis", w.store, "-allow-embedded", "-auth", "open", "-cluster-key", ClusterKey, "-ring", "seed:" + w.seed,
 	}
 }
 
-// Env is the same for a route that is configured by its environment.
+// Env returns the same settings as environment variables.
 func (w *World) Env() []string {
 	return []string{
 		"CIM_REDIS=" + w.store, "CIM_ALLOW_EMBEDDED=true", "CIM_AUTH=open", "CIM_CLUSTER_KEY=" + ClusterKey, "CIM_RING=seed:" + w.seed,
 	}
 }
 
-// AwaitReady blocks until the route at base is ready, or fails the test.
+// AwaitReady blocks until the route at the URL base is ready. If that takes two
+// minutes, it fails the test.
 func AwaitReady(t testing.TB, base string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

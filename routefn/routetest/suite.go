@@ -14,11 +14,11 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// text must arrive unchanged.
+// text is a message that must arrive unchanged.
 const text = "ü <b>&amp;</b> \u2028 🍕 \"quoted\" \x00 end"
 
-// Suite runs the calls against the route at base. name distinguishes the users of
-// several runs in the same World.
+// Suite runs the tests against the route at the URL base. They register a user with the
+// given name, so each run in one World needs another name.
 func Suite(t *testing.T, base, name string) {
 	s := &suite{base: base, name: name}
 	t.Run("bad requests", s.refuses)
@@ -29,7 +29,7 @@ func Suite(t *testing.T, base, name string) {
 
 type suite struct{ base, name string }
 
-// call is one request. A body that is no string or []byte is sent as JSON.
+// call is one request. A body that is neither a string nor a []byte is sent as JSON.
 type call struct {
 	method, path string
 	body         any
@@ -79,7 +79,7 @@ func (s *suite) do(t *testing.T, c call) answer {
 	return answer{response.StatusCode, response.Header, b}
 }
 
-// decode checks the status and reads the answer.
+// decode checks that the status is want, and decodes the answer into the variable into.
 func (a answer) decode(t *testing.T, want int, into any) {
 	t.Helper()
 	if a.status != want {
@@ -128,7 +128,7 @@ func (s *suite) refuses(t *testing.T) {
 	}
 }
 
-// message registers, logs in, sends, and reads it again.
+// message registers a user, logs in, sends a message, and reads it again.
 func (s *suite) message(t *testing.T) {
 	var account proto.RegisterAnswer
 	s.do(t, call{"POST", proto.PathRegister, proto.RegisterRequest{Name: s.name}, nil}).decode(t, 200, &account)
@@ -175,7 +175,7 @@ func (s *suite) members(t *testing.T) {
 	}
 }
 
-// nodes speak protobuf, which is no text.
+// nodes makes requests of a node. Their bodies are protobuf, which is not text.
 func (s *suite) nodes(t *testing.T) {
 	service := bearer(ring.ServiceToken([]byte(ClusterKey)))
 	var keys struct{ Keys []string }

@@ -13,39 +13,41 @@ import (
 )
 
 const (
-	// lookEvery is how often a route that serves anything looks at the store.
+	// lookEvery is the time between two looks at the store while the route serves
+	// requests.
 	lookEvery = time.Second
-	// lookSoonest is the least time between two looks. It bounds the load on the store
-	// by callers with forged tokens.
+	// lookSoonest is the least time between two looks. It bounds the load that callers
+	// with forged tokens put on the store.
 	lookSoonest = 100 * time.Millisecond
-	// lookTimeout bounds a look, and with it how long a request waits for one.
+	// lookTimeout bounds a look, and thereby how long a request waits for one.
 	lookTimeout = 500 * time.Millisecond
 )
 
 // Config configures a Checker. All fields but Watch are required.
 type Config struct {
 	Store  *record.Store
-	Watch  *record.Watch // keyed if the issuer's keys are the store's; nil: they are not
-	Issuer *token.Issuer // whose keys are replaced if those in the store differ
-	Clocks *skew.Clocks  // are shown the store's clock
+	Watch  *record.Watch // a keyed Watch if the store keeps the issuer's keys; nil: they are configured
+	Issuer *token.Issuer // gets the store's keys if they differ from its own
+	Clocks *skew.Clocks  // compare the store's clock with this one
 	OnLoss func(context.Context)
 	Now    func() time.Time
 	Log    *slog.Logger
 }
 
-// Checker watches the store for a loss. Make it with New; it is safe for concurrent use.
+// Checker notices when the store has lost data. Make it with New; it is safe for
+// concurrent use.
 type Checker struct {
 	cfg   Config
 	watch *record.Watch
-	keyed bool // the keys are the store's
+	keyed bool // the store keeps the issuer's keys
 
 	looks coalesce.Calls[struct{}]
 
 	mu     sync.Mutex
 	tried  time.Time // when the latest look began
-	looked time.Time // when the latest look began that succeeded
-	made   string    // the first of the issuer's keys, in hexadecimal; empty before the first look
-	keys   int       // how many the issuer has
+	looked time.Time // when the latest successful look began
+	made   string    // the issuer's first key, in hexadecimal; empty before the first look
+	keys   int       // how many keys the issuer has
 }
 
 // New returns a Checker. It does not call the store.
@@ -57,8 +59,9 @@ func New(c Config) *Checker {
 	return k
 }
 
-// Beside starts a look, if one is due, that runs beside a request. The request must call
-// wait before it answers.
+// Beside starts a look if one is due. The look runs beside the caller's request. The
+// request must call the returned function before it answers. That function blocks until
+// the look is done.
 func (k *Checker) Beside() (wait func()) {
 	k.mu.Lock()
 	due := time.Since(k.tried) >= lookEvery
@@ -72,7 +75,7 @@ func (k *Checker) Beside() (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = k.Look() // a caller that needs the result looks again
+		_ = k.Look() // its error does not matter: a caller that needs the result looks again
 	}()
 	return func() { <-done }
 }
@@ -84,7 +87,8 @@ func (k *Checker) Look() error {
 	return err
 }
 
-// Fresh is Look, unless a look succeeded within the last 100 ms.
+// Fresh does what Look does, but returns nil at once if a look succeeded within the
+// last 100 ms.
 func (k *Checker) Fresh() error {
 	k.mu.Lock()
 	fresh := time.Since(k.looked) < lookSoonest
@@ -132,7 +136,7 @@ func (k *Checker) compareClocks() {
 	}
 }
 
-// take passes the keys that the look found to the issuer.
+// take gives the issuer the keys that the look found.
 func (k *Checker) take() error {
 	keys := k.watch.Keys()
 	k.mu.Lock()
@@ -150,15 +154,17 @@ func (k *Checker) take() error {
 	return nil
 }
 
-// Keyed reports whether the route's keys are those that the store keeps.
+// Keyed reports whether the store keeps the route's keys. Otherwise they are
+// configured.
 func (k *Checker) Keyed() bool { return k.keyed }
 
-// Lost returns the time at which the store last lost something, in ms by its clock, or
-// zero. recently is true for 35 s after that, while the data are being restored.
+// Lost returns the time of the latest loss, in ms by the store's clock, or zero.
+// recently is true for 35 s after a loss, while the data are being restored.
 func (k *Checker) Lost() (at int64, recently bool) { return k.watch.Lost() }
 
-// Certain reports whether missing data are really absent. It is false while they may
-// still be restored. Then callers must retry instead of being refused for good.
+// Certain reports whether something that the store does not have really does not exist.
+// It returns false while lost data may still be restored. Then callers must be told to
+// retry, and not be refused for good.
 func (k *Checker) Certain() bool {
 	if k.Fresh() != nil {
 		return false
@@ -167,6 +173,6 @@ func (k *Checker) Certain() bool {
 	return !recently
 }
 
-// Settled reports whether the issuer has every key that any route uses. That is always
-// so for configured keys.
+// Settled reports whether the issuer has every key that any route uses. It always
+// returns true if the keys are configured.
 func (k *Checker) Settled() bool { return !k.keyed || k.Fresh() == nil && k.watch.Settled() }

@@ -1,11 +1,13 @@
-// Package storecheck notices when the store has lost data, because it came back empty or
-// older, and keeps the route's keys equal to the store's, which all routes share.
+// Package storecheck notices when the store has lost data because it came back empty,
+// or in an older state. It also keeps the route's keys equal to the keys in the store,
+// which all routes share.
 //
-// A route has no time of its own, so a Checker looks at the store beside the requests
-// that it serves, once a second. A look puts the route key back that the store lost, or
-// takes over the one that another route stored. The first route that finds a loss calls
-// Config.OnLoss. For 35 s after a loss nothing counts as certainly absent.
+// A function runs only while it serves requests. So a Checker looks at the store beside
+// requests, once a second. If the store has lost the route key, a look puts it back. If
+// another route has stored another key, the look takes that one over. The first route
+// that finds a loss calls Config.OnLoss. For 35 s after a loss, [Checker.Certain] is
+// false.
 //
-// Goroutines: one for the time of a look, and the request beside which it runs waits for
-// it. Locks: Checker.mu, under which only the issuer's keys are set.
+// Goroutines: one for the time of a look; the request beside which it runs waits for
+// it. Locks: Checker.mu; while it is held, only the issuer's keys are set.
 package storecheck
