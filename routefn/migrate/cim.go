@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	receivers = 50    // their lists are read at a time
+	receivers = 50    // users whose lists are read at a time
 	page      = 1_000 // messages of one list that are read at a time
 	fetched   = 2_000 // messages that are in memory at a time
 )
 
-// FromCIM imports accounts, and the messages that wait for their receivers, from the
-// Redis of CIM's own routes. It reads CIM's keys and changes none, so that both may be
-// the same database. The Result counts all that was done, also if there is an error. To
-// continue, call FromCIM again. It blocks until all is done or ctx ends. The ids of all
-// accounts are in memory, eight bytes each.
+// FromCIM imports accounts from the Redis of CIM's own routes, and the messages there
+// that wait for their receivers. It changes none of CIM's keys, so source and cfg.Store
+// may be one database. It blocks until all is done or ctx ends. If there is an error,
+// the Result counts all that was done before, and another call continues. The ids of
+// all accounts are in memory, eight bytes each.
 func FromCIM(ctx context.Context, cfg Config, source *record.CIM) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *fromCIM) run(ctx context.Context) error {
 	return nil
 }
 
-// meet imports the accounts of users who were not met lately.
+// meet imports the accounts of those users whom the importer does not remember.
 func (c *fromCIM) meet(ctx context.Context, users []int64) error {
 	var strangers []int64
 	for _, user := range users {
@@ -101,13 +101,13 @@ func (c *fromCIM) meet(ctx context.Context, users []int64) error {
 	return c.accounts(ctx, list, nil)
 }
 
-// part is a piece of somebody's list.
+// part is a part of the list of messages that wait for a user.
 type part struct {
 	user int64
 	ids  []string
 }
 
-// lists imports the messages that wait for some users.
+// lists imports the messages that wait for the given users.
 func (c *fromCIM) lists(ctx context.Context, users []int64) error {
 	if err := c.meet(ctx, users); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (c *fromCIM) lists(ctx context.Context, users []int64) error {
 	return c.take(ctx, parts)
 }
 
-// take imports messages, each user's in order.
+// take imports the messages of parts. The messages of each user stay in order.
 func (c *fromCIM) take(ctx context.Context, parts []part) error {
 	var ids []string
 	for _, p := range parts {
@@ -199,7 +199,8 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 	return c.unload(ctx, &load)
 }
 
-// refuses returns why a message of a user's list is left out; empty: it is not.
+// refuses returns the reason to leave out a message of a user's list; empty: there is
+// none.
 func (c *fromCIM) refuses(user int64, m record.CIMMessage) string {
 	switch sender := c.people[m.From]; {
 	case m.Err != nil:

@@ -1,17 +1,18 @@
 // Package migrate imports accounts, groups and messages into a store, and exports them.
-// It imports from the Redis of CIM's own, Java routes ([FromCIM]) and from JSON lines
-// ([FromLines]), and exports to JSON lines ([Export]). Package format has the lines and their reader.
-// client/cim/IMPORT.md describes the commands and the lines for operators.
+// It imports from the Redis of CIM's own routes, which are written in Java ([FromCIM]),
+// and from JSON lines ([FromLines]). It exports to JSON lines ([Export]). Package
+// format has the lines and their reader. client/cim/IMPORT.md describes the commands
+// and the lines for operators.
 //
 // # DESIGN
 //
 // An import that was killed starts again from the beginning and skips everything that
 // exists already. So no progress has to be recorded. An account exists if its name and
-// its id point at each other, and a member if the group's slot has them. A message
+// its id point at each other. A membership exists if the group's slot has it. A message
 // exists if it stands in the log, or in the list of messages that were imported into
-// the log. The step that stores a message also adds it to that list (see import.lua). A
-// second run, however late, adds only data that the source received since, and several
-// sources do not disturb each other.
+// the log. The step that stores a message also adds it to that list (see import.lua).
+// So a second run, however late, adds only data that the source received since. Imports
+// from several sources do not disturb each other.
 //
 // An account whose id or name belongs to another account is left out and reported,
 // together with the messages that it wrote and that wait for it. So no message is shown

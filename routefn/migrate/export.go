@@ -22,7 +22,7 @@ const inboxes = 100
 // ExportConfig selects the data to export.
 type ExportConfig struct {
 	Store       *record.Store
-	Credentials bool // the hashes of passwords, too
+	Credentials bool // export the hashes of passwords, too
 
 	Progress func(Result) // gets the progress; may be nil
 }
@@ -30,10 +30,10 @@ type ExportConfig struct {
 // Export writes the accounts, groups and messages of a store as JSON lines. The
 // accounts come first, by their ids. Then comes each group, with its members at the
 // places where they joined, and the messages that they may read. Then come the messages
-// to everyone, and each inbox. Export reads while others write, and their writes may be
-// in the export or not. It blocks until all is written or ctx ends. The ids of all
-// accounts are in memory, eight bytes each. An export that was cut short lacks the last
-// line.
+// to everyone, and each inbox. If others write to the store meanwhile, the export may
+// have their writes or not. Export blocks until all is written or ctx ends. An export
+// that was cut short lacks the last line. The ids of all accounts are in memory, eight
+// bytes each.
 func Export(ctx context.Context, cfg ExportConfig, w io.Writer) (Result, error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	e := &exporter{ExportConfig: cfg, out: json.NewEncoder(buffered)}
@@ -118,9 +118,8 @@ func (e *exporter) accounts(ctx context.Context, users []int64) error {
 	return nil
 }
 
-// group writes a group that has members. It writes the removed users, and the members
-// in the order in which they joined. It writes the messages between, from the first one
-// that a member may read.
+// group writes a group that has members: first the users who were removed from it, and
+// then its log.
 func (e *exporter) group(ctx context.Context, group int64) error {
 	g, err := e.Store.GroupRecord(ctx, group)
 	if err != nil {
@@ -147,12 +146,13 @@ func (e *exporter) group(ctx context.Context, group int64) error {
 	return e.groupLog(ctx, group)
 }
 
-// groupLog writes the log of a group, with its present members where they joined.
-// Members whose joining was trimmed come at the beginning of the log.
+// groupLog writes the messages of a group that a present member may read. Each present
+// member stands between them, where it joined. Members whose joining was trimmed from
+// the log come first.
 func (e *exporter) groupLog(ctx context.Context, group int64) error {
 	members := e.Members.New
 	return e.log(ctx, record.LogPart{After: proto.Position{Log: group}}, func(p record.Pulled, after int64) error {
-		if first := p.Oldest - 1; first > after { // the entries between were trimmed
+		if first := p.Oldest - 1; first > after { // the entries between these numbers were trimmed
 			if err := e.members(ctx, group, after, first); err != nil {
 				return err
 			}
@@ -196,7 +196,8 @@ func (e *exporter) member(group, user int64) error {
 	return e.write(format.Member{Kind: format.KindMember, Group: group, User: user})
 }
 
-// members writes those who joined behind one entry, up to another.
+// members writes the members of a group whose joining has a number above after, and not
+// above to.
 func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	for last := int64(0); ; {
 		m, err := e.Store.MembersAfter(ctx, group, last, step)
@@ -218,8 +219,8 @@ func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	}
 }
 
-// log reads a log to its end in pieces. It calls page for each piece, with the number
-// up to which the log was read before.
+// log reads a log to its end in pieces. It calls the function page for each piece p.
+// after is the number up to which the log was read before.
 func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p record.Pulled, after int64) error) error {
 	for {
 		list, err := e.Store.ReadLogs(ctx, []record.LogPart{part})
@@ -284,7 +285,8 @@ func (e *exporter) inbox(user int64, p record.Pulled) error {
 	})
 }
 
-// texts writes the messages of a piece of a log for which fill returns true.
+// texts writes the messages of p, a piece of a log, for which fill returns true. fill
+// completes the line.
 func (e *exporter) texts(p record.Pulled, fill func(*format.Message, *proto.Entry) bool) error {
 	for _, s := range p.Entries {
 		entry, from, id, err := open(s)

@@ -17,9 +17,9 @@ import (
 )
 
 // FromLines imports JSON lines. It stops at the first line that cannot be read. Then
-// its error wraps format.ErrLine and names the line, and all lines before it are imported. The
-// Result counts all that was done, also if there is an error. To continue, call it
-// again from the first line. It blocks until all is done or ctx ends.
+// its error wraps format.ErrLine and names the line, and all lines before it are
+// imported. It blocks until all is done or ctx ends. If there is an error, the Result
+// counts all that was done before. To continue, call FromLines again with all lines.
 func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
@@ -36,9 +36,9 @@ func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 
 type fromLines struct {
 	*importer
-	groups map[int64]string // the reason why a group is left out; empty for a group that a dry run would make
+	groups map[int64]string // for each group that is left out, the reason; empty for a group that a dry run would make
 
-	lines []format.Line // not imported yet, of one kind
+	lines []format.Line // read and not imported yet, all of one kind
 	bytes int
 }
 
@@ -109,8 +109,9 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 	return f.accounts(ctx, list, numbers)
 }
 
-// hash sets the credentials of accounts that need one, from their passwords. Each takes
-// a processor some 20 ms.
+// hash sets the credential of each account in list that has a password and needs a
+// credential. passwords has the passwords by the index in list. Each one takes a
+// processor some 20 ms.
 func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords map[int]string) error {
 	if len(passwords) == 0 {
 		return nil
@@ -150,7 +151,7 @@ func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords m
 	return ctx.Err()
 }
 
-// meet finds out who of users has an account.
+// meet finds out which of users have accounts, and remembers that.
 func (f *fromLines) meet(ctx context.Context, users map[int64]bool) error {
 	var ids []int64
 	for user := range users {
@@ -231,7 +232,7 @@ func (f *fromLines) groupLine(ctx context.Context, l format.Line) error {
 	return nil
 }
 
-// memberLines imports lines of one kind and group.
+// memberLines imports lines about members, all of one kind and one group.
 func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error {
 	users := make(map[int64]bool)
 	for _, l := range lines {
@@ -333,8 +334,8 @@ func (f *fromLines) messageLines(ctx context.Context, lines []format.Line) error
 	return f.unload(ctx, &load)
 }
 
-// planned is for a dry run. It looks up each group that the lines name and that was not
-// imported before. If the group does not exist, its messages are left out.
+// planned is for a dry run. It looks up the groups that the lines name, unless the run
+// has met them before. If a group does not exist, its messages are left out.
 func (f *fromLines) planned(ctx context.Context, lines []format.Line) error {
 	for _, l := range lines {
 		group := l.Value.(*format.Message).Group
@@ -355,7 +356,7 @@ func (f *fromLines) planned(ctx context.Context, lines []format.Line) error {
 	return nil
 }
 
-// refuses returns why a message is left out; empty: it is not.
+// refuses returns the reason to leave out a message; empty: there is none.
 func (f *fromLines) refuses(to record.Backlog, m record.Message) string {
 	var reasons []string
 	for _, part := range [][2]string{

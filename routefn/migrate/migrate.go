@@ -18,13 +18,13 @@ type Config struct {
 	Store *record.Store
 	Dry   bool // write nothing
 
-	MaxText   int           // bytes; zero: proto.MaxText, as routes have it
+	MaxText   int           // bytes; zero: proto.MaxText, the default of routes
 	KeepAge   time.Duration // older messages are left out; zero: 14 days
 	KeepCount int64         // messages that a log keeps; zero: 10,000
-	Patience  time.Duration // for a store that does not answer; zero: 30 s
+	Patience  time.Duration // how long to wait for a store that does not answer; zero: 30 s
 
-	Left     func(Left)   // gets all that is left out; may be nil
-	Progress func(Result) // gets the progress after each step; may be nil
+	Left     func(Left)   // is called for everything that is left out; may be nil
+	Progress func(Result) // is called after each step with the counts so far; may be nil
 }
 
 // Count has the results for one kind of data.
@@ -34,19 +34,19 @@ type Count struct {
 	Left int64 `json:"left"`  // left out
 }
 
-// Result has what an import did so far, or what an export wrote.
+// Result counts what an import has done so far, or what an export has written.
 type Result struct {
 	Accounts Count `json:"accounts"`
 	Groups   Count `json:"groups"`
-	Members  Count `json:"members"` // with those who were removed from groups
+	Members  Count `json:"members"` // including users who were removed from groups
 	Messages Count `json:"messages"`
 
-	Passwords int64 `json:"passwords"` // accounts that were there without one, and have got one
+	Passwords int64 `json:"passwords"` // existing accounts without a password that have got one
 	Locked    int64 `json:"locked"`    // accounts without a password, which cannot be logged in to in password mode
-	Long      int64 `json:"long"`      // logs that have more messages than are kept: the oldest are about to go
+	Long      int64 `json:"long"`      // logs with more messages than are kept; their oldest ones will go
 }
 
-// Lefts returns how many things were left out.
+// Lefts returns how many accounts, groups, members and messages were left out.
 func (r Result) Lefts() int64 {
 	return r.Accounts.Left + r.Groups.Left + r.Members.Left + r.Messages.Left
 }
@@ -54,8 +54,8 @@ func (r Result) Lefts() int64 {
 // Left is something that was left out.
 type Left struct {
 	Kind   string `json:"kind"`            // account, group, member, message, messages
-	User   int64  `json:"user,omitempty"`  // the account, the member, or whose inbox
-	Group  int64  `json:"group,omitempty"` // the group, or whose log
+	User   int64  `json:"user,omitempty"`  // the account, the member, or the owner of the inbox
+	Group  int64  `json:"group,omitempty"` // the group, or the owner of the log
 	Name   string `json:"name,omitempty"`  // of the account
 	ID     string `json:"id,omitempty"`    // of the message
 	Line   int64  `json:"line,omitempty"`  // of the file
@@ -63,7 +63,7 @@ type Left struct {
 	Reason string `json:"reason"`
 }
 
-// String returns it in one line.
+// String returns a line of text that describes l.
 func (l Left) String() string {
 	s := l.Kind
 	if l.Line > 0 {
@@ -92,22 +92,22 @@ func (l Left) String() string {
 }
 
 const (
-	step      = 500             // accounts and members at a time
+	step      = 500             // accounts or members at a time
 	stepTexts = 1 << 20         // bytes of messages at a time
 	stepCount = 2_000           // messages or lines at a time
 	pause     = time.Second / 2 // before a retry, if the store did not answer
-	known     = 200_000         // people who are remembered
+	known     = 200_000         // how many people are remembered
 
 	kindMessages = "messages" // in Left: several messages
 )
 
-// importer is one import on its way.
+// importer is an import that is running.
 type importer struct {
 	Config
 	Result
-	now    int64            // ms, when it began
-	people map[int64]person // who were met lately
-	listed bool             // all accounts were counted once
+	now    int64            // when the import began, in ms by the store's clock
+	people map[int64]person // people who are remembered
+	listed bool             // all accounts are counted already
 }
 
 func newImporter(ctx context.Context, c Config) (*importer, error) {
@@ -129,7 +129,7 @@ func newImporter(ctx context.Context, c Config) (*importer, error) {
 	return im, err
 }
 
-// again calls f, and repeats the call while the store does not answer, for at most
+// again calls f. While the store does not answer, it repeats the call, for at most
 // Patience. It must be harmless to repeat f.
 func (im *importer) again(ctx context.Context, f func() error) error {
 	for end := time.Now().Add(im.Patience); ; {
@@ -147,12 +147,12 @@ func (im *importer) again(ctx context.Context, f func() error) error {
 // person is a user from whom or to whom messages may be imported.
 type person struct {
 	name string
-	bad  string // why they may not be imported; empty if they may
+	bad  string // why messages from or to the user are not imported; empty: they are
 }
 
 // meetAs remembers a user, and forgets others if there are too many. It never forgets a
 // user who was left out, because the store may have another user under that id. In a
-// dry run it forgets nobody, because the store has none of them.
+// dry run it forgets nobody, because nobody was imported.
 func (im *importer) meetAs(user int64, who person) {
 	if len(im.people) >= known && !im.Dry {
 		for id, other := range im.people {
@@ -164,7 +164,8 @@ func (im *importer) meetAs(user int64, who person) {
 	im.people[user] = who
 }
 
-// checkAccount returns why an account cannot be one of ours; empty: it can.
+// checkAccount returns the reason why an account cannot be imported; empty: there is
+// none.
 func checkAccount(user int64, name string) string {
 	if user <= 0 || user > proto.MaxUser {
 		return fmt.Sprintf("its id is none: ids are 1 to %d", proto.MaxUser)
@@ -175,8 +176,8 @@ func checkAccount(user int64, name string) string {
 	return ""
 }
 
-// accounts imports accounts, and notes which of them may receive messages. lines has
-// their line numbers in a file, or is nil if there is no file.
+// accounts imports the accounts of list, and remembers their users. lines has the
+// number of each one's line, or is nil if the source is no file.
 func (im *importer) accounts(ctx context.Context, list []record.Account, lines []int64) error {
 	who := make([]person, len(list))
 	var todo []record.Account
@@ -206,7 +207,7 @@ func (im *importer) accounts(ctx context.Context, list []record.Account, lines [
 		case record.ImportNew:
 			im.Accounts.New++
 		case record.ImportThere:
-			if im.listed { // met, and forgotten
+			if im.listed { // the user was counted before, and forgotten
 				continue
 			}
 			im.Accounts.Had++
@@ -239,7 +240,8 @@ func lineOf(lines []int64, i int) int64 {
 	return 0
 }
 
-// clash returns the reason why an account cannot be imported.
+// clash returns the reason why the account acc cannot be imported, beside the account
+// other that is here.
 func clash(acc, other record.Account) string {
 	if other.User == acc.User {
 		return fmt.Sprintf("the id belongs to %q here", other.Name)
@@ -247,7 +249,7 @@ func clash(acc, other record.Account) string {
 	return fmt.Sprintf("the name belongs to %d here", other.User)
 }
 
-// checkMessage returns why a message is not imported; empty: it is.
+// checkMessage returns the reason not to import a message; empty: there is none.
 func (im *importer) checkMessage(m record.Message) string {
 	switch {
 	case len(m.Text) > im.MaxText:
@@ -258,7 +260,7 @@ func (im *importer) checkMessage(m record.Message) string {
 	return ""
 }
 
-// load is messages on their way, by their logs.
+// load has messages that will be imported in one step, by their logs.
 type load struct {
 	logs  []record.Backlog
 	of    map[[2]int64]int
@@ -266,7 +268,7 @@ type load struct {
 	count int
 }
 
-// add puts a message behind those of the log that to names.
+// add adds a message to the log of to, behind the messages that are there.
 func (l *load) add(to record.Backlog, m record.Message) {
 	key := [2]int64{to.User, to.Group}
 	i, ok := l.of[key]
@@ -284,8 +286,8 @@ func (l *load) add(to record.Backlog, m record.Message) {
 
 func (l *load) full() bool { return l.count >= stepCount || l.bytes >= stepTexts }
 
-// unload imports the messages, each log's in order, and counts them. It leaves out
-// messages that a log does not take.
+// unload imports the messages of l, those of each log in order, and counts them. It
+// leaves out messages that a log does not take.
 func (im *importer) unload(ctx context.Context, l *load) error {
 	logs := l.logs
 	*l = load{}
@@ -335,7 +337,7 @@ func (im *importer) refused(b record.Backlog, err error) {
 	im.leave(Left{Kind: kindMessages, User: b.User, Group: b.Group, Count: int64(len(b.Messages)), Reason: reason})
 }
 
-// leave leaves messages out.
+// leave counts and reports messages that are left out.
 func (im *importer) leave(l Left) {
 	im.Messages.Left += max(l.Count, 1)
 	im.Left(l)

@@ -3,7 +3,7 @@
 // importer and the exporter of package migrate use it. client/cim/IMPORT.md describes
 // the lines for operators.
 //
-// The first line is a header. If it announces an end line, a file without one was cut
-// off. A field that is not known is an error, because an importer that passes over it
+// The first line is a header. If it announces an end line and the file has none, the
+// file was cut off. An unknown field is an error, because an importer that ignores it
 // would lose data.
 package format

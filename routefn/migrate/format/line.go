@@ -8,7 +8,7 @@ import (
 	"github.com/cim-go/cim/routefn/identity"
 )
 
-// Kinds of lines.
+// The kinds of lines.
 const (
 	KindHeader  = "cim"
 	KindAccount = "account"
@@ -22,7 +22,7 @@ const (
 // Version is the version of the lines that are written and read.
 const Version = 1
 
-// ErrLine is in the error for a malformed line.
+// ErrLine is wrapped by the error for a malformed line.
 var ErrLine = errors.New("not a line of the format")
 
 // Header is the first line. If Ends is set, the last line is an End.
@@ -42,7 +42,8 @@ type Account struct {
 	Password   string `json:"password,omitempty"`
 }
 
-// Group is a group. Request is the id of the request that made it, "import" if empty.
+// Group is a group. Request is the id of the request that made the group; an empty one
+// becomes "import".
 type Group struct {
 	Kind    string `json:"kind"`
 	Group   int64  `json:"group"`
@@ -51,16 +52,17 @@ type Group struct {
 	Request string `json:"request,omitempty"`
 }
 
-// Member is a user who joined a group, or was removed from it, as Kind says. Joinings
-// stand between the messages of the group, at their place in its log.
+// Member is a user who joined a group (KindMember), or who was removed from it
+// (KindRemoved). A joining stands between messages of the group, where it is in the
+// group's log.
 type Member struct {
 	Kind  string `json:"kind"`
 	Group int64  `json:"group"`
 	User  int64  `json:"user"`
 }
 
-// Message is a message to a user (To), or to a group (Group). In is the user whose inbox
-// it is in, To if zero. Time is in Unix milliseconds.
+// Message is a message to the user To, or to the group Group. In is the user whose
+// inbox has the message; zero: To's. Time is in Unix milliseconds.
 type Message struct {
 	Kind     string `json:"kind"`
 	From     int64  `json:"from"`
@@ -80,8 +82,8 @@ type End struct {
 	Records int64  `json:"records"`
 }
 
-// Line is a line that was read. Number counts from 1. Value is a pointer to one of the
-// types above, as Kind says.
+// Line is a line that was read. Number counts from 1. Value points to one of the types
+// above; Kind says to which.
 type Line struct {
 	Number int64
 	Kind   string

@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine is how long a line may be in bytes: a text of 64 KiB may take six times that.
+// maxLine is how many bytes a line may have. A text of 64 KiB may take six times as
+// many in JSON.
 const maxLine = 4 << 20
 
 // Check reads all lines and returns the first error, which wraps ErrLine if a line is
@@ -29,7 +30,7 @@ func Check(r io.Reader) error {
 // Reader reads the lines of a file, and checks each without a store.
 type Reader struct {
 	in      *bufio.Reader
-	number  int64 // of the last line
+	number  int64 // number of the latest line
 	records int64
 	header  Header
 	ended   bool
@@ -56,12 +57,13 @@ func NewReader(r io.Reader) (*Reader, error) {
 
 const headerText = `{"kind":"cim","version":1}`
 
-// bad adds the number of the line to an error.
+// bad adds the number of the latest line to an error, and wraps ErrLine.
 func (r *Reader) bad(err error) error {
 	return fmt.Errorf("line %d: %w: %w", max(r.number, 1), ErrLine, err)
 }
 
-// line returns the next line that is not empty, without its end, until the next call.
+// line returns the next line that is not empty, without its line break. The bytes are
+// valid until the next call.
 func (r *Reader) line() ([]byte, error) {
 	for {
 		var b []byte
@@ -87,9 +89,9 @@ func (r *Reader) line() ([]byte, error) {
 	}
 }
 
-// Next returns the next record, or io.EOF after the last one. If the first line
-// announces an end line and there is none, the file was cut off, and Next returns an
-// error that wraps ErrLine.
+// Next returns the next record, or io.EOF after the last one. If the header announces
+// an end line and the file has none, Next returns an error that wraps ErrLine at the
+// end, because the file was cut off.
 func (r *Reader) Next() (Line, error) {
 	b, err := r.line()
 	if err == io.EOF && r.header.Ends && !r.ended {
@@ -117,7 +119,7 @@ func (r *Reader) Next() (Line, error) {
 	return l, nil
 }
 
-// parse parses a line and checks it without the store.
+// parse parses a line, and checks all that can be checked without the store.
 func parse(b []byte) (Line, error) {
 	var k struct {
 		Kind string `json:"kind"`
@@ -149,7 +151,7 @@ func parse(b []byte) (Line, error) {
 	return l, nil
 }
 
-// decode reads one JSON object, and refuses fields that are not known.
+// decode decodes one JSON object into the variable value. It refuses unknown fields.
 func decode(b []byte, value any) error {
 	if !utf8.Valid(b) {
 		return errors.New("it is not UTF-8")

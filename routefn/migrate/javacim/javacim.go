@@ -1,5 +1,5 @@
-// Package javacim writes what CIM's own, Java routes keep in Redis, as the commands that
-// they would have sent. It is for tests of imports.
+// Package javacim makes the Redis commands by which CIM's own routes, which are written
+// in Java, would have stored data. It is for tests of imports.
 package javacim
 
 import (
@@ -9,22 +9,23 @@ import (
 	"time"
 )
 
-// Data is what CIM's Redis is to hold.
+// Data collects the commands that fill CIM's Redis.
 type Data struct {
 	Commands [][]any
 	sequence int64
 }
 
-// Account registers an account.
+// Account adds an account.
 func (d *Data) Account(user int64, name string) {
 	d.Set(fmt.Sprint("cim-account:", user), name)
 	d.Set(name, fmt.Sprint("cim-account:", user))
 }
 
-// Set sets a string.
+// Set adds a key with a string.
 func (d *Data) Set(key, value string) { d.Commands = append(d.Commands, []any{"set", key, value}) }
 
-// Waits leaves a message to wait for its receiver, and returns CIM's id for it.
+// Waits adds a message that waits for its receiver to. at is when it was sent. It
+// returns the message's id.
 func (d *Data) Waits(from int64, name string, to int64, text string, at time.Time) int64 {
 	d.sequence++
 	id := (at.UnixMilli()-1622505600000)<<22 | 1<<12 | d.sequence%4096
@@ -32,14 +33,14 @@ func (d *Data) Waits(from int64, name string, to int64, text string, at time.Tim
 	return id
 }
 
-// WaitsAs is Waits with the id.
+// WaitsAs is like Waits, for a message whose id is given.
 func (d *Data) WaitsAs(id, from int64, name string, to int64, text string, at time.Time) {
 	message, _ := json.Marshal(map[string]any{ // never fails
 		"messageId": id, "receiveUserId": to, "content": text, "messageType": 0, "status": 0,
 		"createdAt":  at.Format("2006-01-02T15:04:05.999999999"),
 		"properties": map[string]string{"sendUserId": strconv.FormatInt(from, 10), "sendUserName": name, "receiveUserId": strconv.FormatInt(to, 10)},
 	})
-	// The value is a string for CIM's serializer, which makes JSON of it once more.
+	// CIM gives the JSON text to a serializer, which encodes it as a JSON string.
 	value, _ := json.Marshal(string(message))
 	key := fmt.Sprint("offline:msg:", id)
 	d.Commands = append(d.Commands,
@@ -47,7 +48,8 @@ func (d *Data) WaitsAs(id, from int64, name string, to int64, text string, at ti
 		[]any{"rpush", fmt.Sprint("offline:msg:user:", to), strconv.FormatInt(id, 10)})
 }
 
-// Delivered removes messages as CIM does once their receiver has fetched them.
+// Delivered adds the removal of messages, as CIM removes them once their receiver has
+// fetched them.
 func (d *Data) Delivered(to int64, ids ...int64) {
 	for _, id := range ids {
 		d.Commands = append(d.Commands,
