@@ -3,6 +3,7 @@ module github.com/cim-go/cim
 go 1.26.0
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/bufbuild/protocompile v0.14.1

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
 // The second run has another folder for its output and for its temporary files,
@@ -24,7 +26,7 @@ func TestTwoRunsGiveTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		runs[i] = make(map[string][]byte)
-		for _, name := range []string{"cim-route_linux_amd64.zip", "SHA256SUMS"} {
+		for _, name := range []string{"cim-route_linux_amd64.zip", bomOfRoute, "SHA256SUMS"} {
 			b, err := os.ReadFile(filepath.Join(out, name))
 			if err != nil {
 				t.Fatal(err)
@@ -39,9 +41,45 @@ func TestTwoRunsGiveTheSameBytes(t *testing.T) {
 	}
 	packed := runs[0]["cim-route_linux_amd64.zip"]
 	checkZip(t, packed)
-	want := fmt.Sprintf("%x  cim-route_linux_amd64.zip\n", sha256.Sum256(packed))
+	checkBill(t, runs[0][bomOfRoute])
+	want := fmt.Sprintf("%x  cim-route_linux_amd64.zip\n%x  %s\n", sha256.Sum256(packed), sha256.Sum256(runs[0][bomOfRoute]), bomOfRoute)
 	if got := string(runs[0]["SHA256SUMS"]); got != want {
 		t.Errorf("SHA256SUMS is %q, want %q", got, want)
+	}
+}
+
+const bomOfRoute = "cim-route_linux_amd64.cdx.json"
+
+// checkBill holds the bill of materials against what NOTICE says of a route.
+func checkBill(t *testing.T, text []byte) {
+	t.Helper()
+	var b cdx.BOM
+	if err := cdx.NewBOMDecoder(bytes.NewReader(text), cdx.BOMFileFormatJSON).Decode(&b); err != nil {
+		t.Fatal(err)
+	}
+	listed := make(map[string]cdx.Component)
+	for _, c := range *b.Components {
+		listed[c.Name] = c
+	}
+	notice, err := os.ReadFile("NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range listed {
+		if name != "std" && !bytes.Contains(notice, []byte("  "+name+"\n")) {
+			t.Errorf("NOTICE has no %s", name)
+		}
+		if c.Version == "" || c.PackageURL == "" {
+			t.Errorf("%s has the version %q and the URL %q", name, c.Version, c.PackageURL)
+		}
+	}
+	for _, name := range []string{"std", "github.com/redis/go-redis/v9", "golang.org/x/crypto", "google.golang.org/protobuf"} {
+		if _, ok := listed[name]; !ok {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+	if b.Metadata.Component.Name != "cim-route" || b.Metadata.Timestamp != "" || b.SerialNumber != "" {
+		t.Errorf("metadata: %+v, %q", b.Metadata, b.SerialNumber)
 	}
 }
 

@@ -41,7 +41,7 @@ func main() {
 	}
 }
 
-// run writes the zips and their sums into out.
+// run writes the zips, their bills of materials and the sums of both into out.
 func run(ctx context.Context, out string, arches []string, only string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -53,11 +53,19 @@ func run(ctx context.Context, out string, arches []string, only string) error {
 				continue
 			}
 			name := fmt.Sprintf("%s_linux_%s.zip", p.name, arch)
-			sum, err := p.pack(ctx, arch, filepath.Join(out, name))
+			packed, parts, err := p.pack(ctx, arch)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			fmt.Fprintf(&sums, "%x  %s\n", sum, name)
+			for _, f := range []struct {
+				name string
+				body []byte
+			}{{name, packed}, {strings.TrimSuffix(name, ".zip") + ".cdx.json", parts}} {
+				if err := os.WriteFile(filepath.Join(out, f.name), f.body, 0o644); err != nil {
+					return err
+				}
+				fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(f.body), f.name)
+			}
 		}
 	}
 	if sums.Len() == 0 {
@@ -66,26 +74,26 @@ func run(ctx context.Context, out string, arches []string, only string) error {
 	return os.WriteFile(filepath.Join(out, "SHA256SUMS"), sums.Bytes(), 0o644)
 }
 
-// pack builds p and writes it as a zip, whose sum it returns.
-func (p program) pack(ctx context.Context, arch, path string) (sum [sha256.Size]byte, err error) {
+// pack builds p and returns it as a zip, with its bill of materials.
+func (p program) pack(ctx context.Context, arch string) (packed, parts []byte, err error) {
 	dir, err := os.MkdirTemp("", "cim-dist-")
 	if err != nil {
-		return sum, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
 	built := filepath.Join(dir, p.file)
 	if err := p.build(ctx, arch, built); err != nil {
-		return sum, err
+		return nil, nil, err
 	}
 	b, err := os.ReadFile(built)
 	if err != nil {
-		return sum, err
+		return nil, nil, err
 	}
-	packed, err := zipped(p.file, b)
-	if err != nil {
-		return sum, err
+	if parts, err = bill(p.name, b); err != nil {
+		return nil, nil, err
 	}
-	return sha256.Sum256(packed), os.WriteFile(path, packed, 0o644)
+	packed, err = zipped(p.file, b)
+	return packed, parts, err
 }
 
 // build compiles p without anything of this machine: no paths, no state of the
