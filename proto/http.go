@@ -3,7 +3,8 @@ package proto
 import "time"
 
 // RegisterRequest makes an account. A name has 1 to 64 characters, no leading or trailing
-// space, and no control characters.
+// space, and no characters that nobody sees. It is stored in Unicode's normal form C. It is
+// no number, and does not look like a reserved name (admin, system, ...) or like a mark.
 type RegisterRequest struct {
 	Name     string `json:"name"`
 	Password string `json:"password,omitempty"` // required in password mode, ignored in open mode

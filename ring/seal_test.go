@@ -195,3 +195,26 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Members come as JSON from ZooKeeper, from nodes and from routes, and strangers may have
+// written it. A member that is taken has its MAC.
+func FuzzSealedJSON(f *testing.F) {
+	keys := NewKeys([]byte(cluster))
+	for _, s := range []Sealed{keys.Sealed(goldenMember), NewKeys().Sealed(goldenMember)} {
+		b, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(`{"sealed":""}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s Sealed
+		if json.Unmarshal(b, &s) != nil {
+			return
+		}
+		if m, err := s.Open(keys); err == nil && !bytes.Equal(Seal(m, MemberKey(cluster)), s.bytes) {
+			t.Errorf("%s opens as %+v, which seals otherwise", b, m)
+		}
+	})
+}

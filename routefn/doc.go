@@ -36,6 +36,7 @@
 //	nodes       calls nodes, and knows which can be reached
 //	storecheck  whether the store lost data; the route keys
 //	failure     the codes of errors
+//	naming      which names new accounts and groups may have
 //	check, body, coalesce   judge input; read and write bodies; share calls
 //
 // # Where things are

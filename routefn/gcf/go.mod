@@ -6,7 +6,10 @@ replace github.com/cim-go/cim => ../..
 
 require github.com/cim-go/cim v0.0.0
 
-require github.com/pires/go-proxyproto v0.15.0 // indirect
+require (
+	github.com/pires/go-proxyproto v0.15.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
 
 require (
 	cloud.google.com/go/functions v1.19.3 // indirect
@@ -34,7 +37,7 @@ require (
 	go.uber.org/multierr v1.1.0 // indirect
 	go.uber.org/zap v1.10.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
-	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

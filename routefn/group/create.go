@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -19,9 +20,11 @@ import (
 // Any user who knows the group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
-		if err := check.Name(q.Name); err != nil {
+		name, err := naming.Group(q.Name)
+		if err != nil {
 			return nil, err
 		}
+		q.Name = name
 	}
 	if q.ID != "" && !proto.ValidID(q.ID) {
 		return nil, check.Invalid("The id of a request has 1 to 64 printable ASCII characters without spaces.")

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -17,6 +18,8 @@ type Keyring interface {
 	// Settled reports whether this route knows every key with which any route makes
 	// tokens.
 	Settled() bool
+	// Certain reports whether the store has lost nothing a moment ago.
+	Certain() bool
 }
 
 // Counter counts restored accounts.
@@ -59,11 +62,16 @@ func IsNone(err error) bool {
 // ErrMismatch is returned for an id and a name of different accounts.
 var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
 
-// Named returns the account with the id user and the name. One of the two may be zero.
-// The error is record.ErrNoUser, ErrMismatch, or another one of the store.
+// Named returns the account with the id user and the name. One of the two may be zero. It
+// looks for the name as it is written, and then for its normal form, in which new names
+// are stored. The error is record.ErrNoUser, ErrMismatch, or another one of the store.
 func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
 	if user == 0 {
-		return a.cfg.Store.AccountByName(ctx, name)
+		account, err := a.cfg.Store.AccountByName(ctx, name)
+		if normal := naming.Normal(name); errors.Is(err, record.ErrNoUser) && normal != name {
+			return a.cfg.Store.AccountByName(ctx, normal)
+		}
+		return account, err
 	}
 	if !check.ValidUser(user) {
 		return record.Account{}, record.ErrNoUser
@@ -72,7 +80,7 @@ func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.A
 	if err != nil {
 		return record.Account{}, err
 	}
-	if name != "" && account.Name != name {
+	if name != "" && account.Name != name && account.Name != naming.Normal(name) {
 		return record.Account{}, ErrMismatch
 	}
 	return account, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -26,10 +27,14 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 		return Proven{Account: account, Pass: pass}, err
 	}
 	if a.cfg.Open {
-		account, err := a.NamedOrRestored(ctx, q.User, q.Name)
+		account, err := a.byName(ctx, q.User, q.Name)
 		return Proven{Account: account}, err
 	}
-	shown, same, err := a.compare(ctx, q.User, q.Name, q.Password)
+	name, err := a.spelled(ctx, q.Name)
+	if err != nil {
+		return Proven{}, err
+	}
+	shown, same, err := a.compare(ctx, q.User, name, q.Password)
 	switch {
 	case err != nil:
 		return Proven{}, err
@@ -39,6 +44,38 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 		return Proven{}, proto.Err(proto.WrongPassword, "")
 	}
 	return Proven{Account: shown.Account, Shown: shown}, nil
+}
+
+// byName returns the account of a login that proves nothing. It restores an account that
+// is absent, under the name that a new account would have. While the store may have lost
+// the account, the name stays as it is written, because it may be older than the rules.
+func (a *Accounts) byName(ctx context.Context, user int64, name string) (record.Account, error) {
+	account, err := a.Named(ctx, user, name)
+	if !IsNone(err) {
+		return account, err
+	}
+	switch normal, refused := naming.Account(name); {
+	case refused == nil && normal == name, !a.cfg.Keys.Certain():
+		return a.NamedOrRestored(ctx, user, name)
+	case refused != nil:
+		return record.Account{}, err
+	default:
+		return a.NamedOrRestored(ctx, user, normal)
+	}
+}
+
+// spelled returns the name of the account that a name stands for: as it is written, or in
+// normal form. It asks the store only for a name that is not in normal form.
+func (a *Accounts) spelled(ctx context.Context, name string) (string, error) {
+	normal := naming.Normal(name)
+	if normal == name {
+		return name, nil
+	}
+	account, err := a.Named(ctx, 0, name)
+	if errors.Is(err, record.ErrNoUser) {
+		return normal, nil
+	}
+	return account.Name, err
 }
 
 // ofToken returns the account of the login's token, and the token's pass. It checks
@@ -53,7 +90,7 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Ac
 	if t.Device != q.Device {
 		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another device.")
 	}
-	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name {
+	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name && naming.Normal(q.Name) != t.Name {
 		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
 	account, err := a.NamedOrRestored(ctx, t.User, t.Name)
@@ -65,7 +102,8 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Ac
 }
 
 // Register makes an account. If the name has an account already, and the password is
-// right for it, Register returns that account.
+// right for it, Register returns that account. Package
+// naming says which names new accounts have. Names of accounts that exist stay valid.
 func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	if err := check.Name(q.Name); err != nil {
 		return record.Account{}, err
@@ -75,15 +113,18 @@ func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (recor
 			return record.Account{}, err
 		}
 	}
-	account, err := a.cfg.Store.AccountByName(ctx, q.Name)
+	account, err := a.Named(ctx, 0, q.Name)
 	switch {
 	case errors.Is(err, record.ErrNoUser):
+		if q.Name, err = naming.Account(q.Name); err != nil {
+			return record.Account{}, err
+		}
 		return a.registerNew(ctx, q)
 	case err != nil || a.cfg.Open:
 		return account, err
-	default:
-		return a.same(ctx, q)
 	}
+	q.Name = account.Name
+	return a.same(ctx, q)
 }
 
 // registerNew makes an account for a name that had none a moment ago. If it makes none,

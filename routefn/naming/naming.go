@@ -1,0 +1,121 @@
+package naming
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/cim-go/cim/routefn/check"
+)
+
+// Normal returns the name in normal form C, in which new names are stored.
+func Normal(name string) string { return norm.NFC.String(name) }
+
+// Account returns the name that a new account has if its user chooses name, or why it
+// cannot be chosen.
+func Account(name string) (string, error) {
+	name = Normal(name)
+	if err := shape(name); err != nil {
+		return "", err
+	}
+	if looksLikeID(name) {
+		return "", check.Invalid("A name does not look like a number.")
+	}
+	return name, reserved(name)
+}
+
+// Group is Account for groups, whose ids people also write with a g in front.
+func Group(name string) (string, error) {
+	name = Normal(name)
+	if err := shape(name); err != nil {
+		return "", err
+	}
+	id := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(norm.NFKC.String(name)), "g"), "roup ")
+	if looksLikeID(name) || looksLikeID(id) {
+		return "", check.Invalid("A name does not look like a number.")
+	}
+	return name, reserved(name)
+}
+
+// shape refuses names by their characters.
+func shape(name string) error {
+	if err := check.Name(name); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !visible(r) }) {
+		return check.Invalid("A name has no invisible characters.")
+	}
+	if err := marks(name); err != nil {
+		return err
+	}
+	return punctuation(name)
+}
+
+// ideographicSpace is the space of Chinese and Japanese input methods.
+const ideographicSpace = '\u3000'
+
+// brailleBlank is a braille pattern without dots.
+const brailleBlank = '\u2800'
+
+// visible reports whether a character shows something of its own, or is one of the two
+// spaces that people type. Variation selectors are left to marks.
+func visible(r rune) bool {
+	switch {
+	case r == ideographicSpace, unicode.Is(unicode.Variation_Selector, r):
+		return true
+	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), r == brailleBlank, r == unicode.ReplacementChar:
+		return false
+	}
+	return unicode.IsPrint(r)
+}
+
+// mostMarks is how many combining marks one character may bear. Vietnamese and the
+// Indic scripts take three.
+const mostMarks = 4
+
+// emojiStyle asks for the coloured form of the symbol before it. Keyboards add it.
+const emojiStyle = '\ufe0f'
+
+// marks refuses combining marks that belong to no character, or that pile up, and
+// selectors of variants, which nobody sees. After a symbol, that of emoji is fine.
+func marks(name string) error {
+	before, run := rune(-1), 0
+	for _, r := range name {
+		switch {
+		case r == emojiStyle && unicode.Is(unicode.So, before):
+		case unicode.Is(unicode.Variation_Selector, r):
+			return check.Invalid("A name has no invisible characters.")
+		case !unicode.Is(unicode.M, r):
+			run = 0
+		default:
+			if run++; run > mostMarks || before < 0 || unicode.IsSpace(before) {
+				return check.Invalid("A name has at most four marks on one character, and none alone.")
+			}
+		}
+		before = r
+	}
+	return nil
+}
+
+// first are characters by which the terminal and the page begin what is no name: a group,
+// a command, a notice, an error, a prompt, a conversation, a delivery mark.
+const first = "#:;*!>[]{}<|✓✔☑✅【】〔〕〖〗"
+
+// punctuation refuses names that look like a mark, or like somebody's line.
+func punctuation(name string) error {
+	var prototype []rune
+	for _, r := range name {
+		prototype = append(prototype, onlyOne(r))
+	}
+	text := string(prototype)
+	switch {
+	case strings.ContainsRune(first, prototype[0]):
+		return check.Invalid("A name begins with a letter, a digit or a symbol that marks nothing here.")
+	case strings.HasSuffix(text, ":"), strings.Contains(text, ": "), strings.Contains(text, " :"), strings.Contains(text, ";;"):
+		return check.Invalid("A name does not end with a colon, and has none beside a space, nor two semicolons.")
+	case strings.Contains(text, "  "):
+		return check.Invalid("A name has no two spaces in a row.")
+	}
+	return nil
+}
