@@ -62,6 +62,7 @@ func TestClientsBodiesAreBounded(t *testing.T) {
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, proto.PathRegister, strings.NewReader(huge))
+	r.Header.Set("Content-Type", "application/json")
 	r.ContentLength = -1 // says nothing about its length
 	answer := httptest.NewRecorder()
 	w.route.Handler().ServeHTTP(answer, r)
@@ -81,6 +82,36 @@ func TestAnotherContentTypeIsRefused(t *testing.T) {
 	} {
 		if status, _, b := w.call(http.MethodPost, proto.PathRegister, "", contentType, `{"name":"alice"}`); status != want {
 			t.Errorf("%q: %d, %s", contentType, status, b)
+		}
+	}
+}
+
+// A page can have a browser send a body without a type, and a browser says that it is one.
+func TestBrowsersSayThatTheySendJSON(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Auth = AuthOpen })
+	for _, path := range []string{proto.PathRegister, "/registerAccount"} {
+		for header, value := range map[string]string{"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "same-origin"} {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"name":"alice"}`))
+			r.Header.Set(header, value)
+			answer := httptest.NewRecorder()
+			w.route.Handler().ServeHTTP(answer, r)
+			if !strings.Contains(answer.Body.String(), "content type") {
+				t.Errorf("%s with %s: %d %s", path, header, answer.Code, answer.Body)
+			}
+		}
+	}
+}
+
+// CIM's clients send JSON. A program that sends no type at all is understood, as before.
+func TestCIMPathsTakeJSONOnly(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Auth = AuthOpen })
+	for contentType, want := range map[string]string{
+		"": "9000", "application/json": "9000", "application/json; charset=utf-8": "9000",
+		"text/plain": "3000", "application/x-www-form-urlencoded": "3000", "multipart/form-data; boundary=x": "3000",
+	} {
+		_, _, b := w.call(http.MethodPost, "/registerAccount", "", contentType, `{"userName":"alice"}`)
+		if got := cimCodeOf(t, string(b)); got != want {
+			t.Errorf("%q: %s, %s", contentType, got, b)
 		}
 	}
 }
@@ -120,7 +151,9 @@ func TestOnlyServesWhatItWasAskedFor(t *testing.T) {
 	}
 	for path, want := range map[string]int{proto.PathRegister: 200, "/onlineUser": 200, proto.PathLogin: 404, proto.PathHealth: 404} {
 		answer := httptest.NewRecorder()
-		h.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"name":"alice"}`)))
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"name":"alice"}`))
+		r.Header.Set("Content-Type", "application/json")
+		h.ServeHTTP(answer, r)
 		if path == proto.PathHealth {
 			want = http.StatusMethodNotAllowed
 		}

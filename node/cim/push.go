@@ -76,7 +76,7 @@ func (p *pushRequest) frame() (*proto.Frame, bool) {
 	cmd, ok := proto.Command_value[p.Cmd]
 	live := proto.Command(cmd) == proto.Command_MESSAGE
 	waited := proto.Command(cmd) == proto.Command_OFFLINE
-	if !ok || !live && !waited || p.UserID < 1 || p.Msg == "" && len(p.BatchMsg) == 0 {
+	if !ok || !live && !waited || p.UserID < 1 || p.UserID > proto.MaxUser || p.Msg == "" && len(p.BatchMsg) == 0 {
 		return nil, false
 	}
 	f := &proto.Frame{

@@ -19,11 +19,13 @@ import (
 // thousand messages that waited while no route was reachable.
 const MaxNode = 16 << 20
 
+const contentJSON = "application/json"
+
 // ReadJSON decodes a client's body into q, strictly. It returns Invalid for another
-// content type, an unknown field, a second value, or bytes that are not UTF-8. It
-// returns TooLarge for more than limit bytes.
+// content type, an unknown field, a second value, bytes that are not UTF-8, or a number
+// beyond proto.MaxNumber. It returns TooLarge for more than limit bytes.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
-	if err := checkContentType(r, "application/json"); err != nil {
+	if err := checkJSON(r); err != nil {
 		return err
 	}
 	body, err := readText(w, r, limit)
@@ -38,12 +40,15 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error 
 	if _, err := d.Token(); err != io.EOF {
 		return proto.Err(proto.Invalid, "The body has more than one JSON value.")
 	}
-	return nil
+	return checkNumbers(q)
 }
 
-// ReadLenient decodes a CIM client's body into q. It skips unknown fields and ignores
-// the content type, as CIM does. It returns the same errors as ReadJSON.
+// ReadLenient decodes a CIM client's body into q. It skips unknown fields, as CIM does.
+// CIM's clients send the content type of JSON. It returns the same errors as ReadJSON.
 func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
+	if err := checkJSON(r); err != nil {
+		return err
+	}
 	body, err := readText(w, r, limit)
 	if err != nil {
 		return err
@@ -51,14 +56,16 @@ func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) err
 	if err := json.Unmarshal(body, q); err != nil {
 		return jsonError(err)
 	}
-	return nil
+	return checkNumbers(q)
 }
 
 // ReadProtobuf decodes a node's body of at most MaxNode bytes into q. It returns
 // Invalid or TooLarge.
 func ReadProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error {
-	if err := checkContentType(r, proto.ContentProtobuf); err != nil {
-		return err
+	if r.Header.Get("Content-Type") != "" { // without it the body is judged by its bytes
+		if err := checkContentType(r, proto.ContentProtobuf); err != nil {
+			return err
+		}
 	}
 	body, err := read(w, r, MaxNode)
 	if err != nil {
@@ -75,14 +82,20 @@ func Unmarshal(body []byte, q pb.Message) error {
 	return nil
 }
 
-// checkContentType refuses a body whose header names another type than want. It does
-// not refuse a body without the header, because decoding judges that.
-func checkContentType(r *http.Request, want string) error {
-	header := r.Header.Get("Content-Type")
-	if header == "" {
+// checkJSON refuses a body whose header names another type than JSON. A page of another
+// site cannot name JSON without a preflight. Programs may leave the header out. A browser
+// may not, because a page can have it send a body without a type.
+func checkJSON(r *http.Request) error {
+	header := r.Header
+	if header.Get("Content-Type") == "" && header.Get("Origin") == "" && header.Get("Sec-Fetch-Site") == "" {
 		return nil
 	}
-	if got, _, err := mime.ParseMediaType(header); err != nil || got != want {
+	return checkContentType(r, contentJSON)
+}
+
+// checkContentType refuses a body whose header names another type, or none.
+func checkContentType(r *http.Request, want string) error {
+	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		return proto.Err(proto.Invalid, "The content type must be "+want+".")
 	}
 	return nil

@@ -21,7 +21,9 @@ func FuzzStrictBody(f *testing.F) {
 	f.Add(``)
 	f.Fuzz(func(t *testing.T, sent string) {
 		var q proto.SendMessage
-		err := ReadJSON(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(sent)), 1000, &q)
+		r := httptest.NewRequest("POST", "/", strings.NewReader(sent))
+		r.Header.Set("Content-Type", "application/json")
+		err := ReadJSON(httptest.NewRecorder(), r, 1000, &q)
 		if err != nil {
 			if e, ok := errors.AsType[*proto.Error](err); !ok || e.Code.Retry() != proto.RetryNever {
 				t.Fatalf("refused with %v", err)
@@ -29,6 +31,32 @@ func FuzzStrictBody(f *testing.F) {
 			return
 		}
 		if len(sent) > 1000 || !utf8.ValidString(sent) || !utf8.ValidString(q.Text) {
+			t.Fatalf("took %q", sent)
+		}
+	})
+}
+
+// The same for CIM's clients, whose bodies are read leniently. No number is one that Redis
+// cannot compute with.
+func FuzzLenientBody(f *testing.F) {
+	f.Add(`{"userId":1,"receiveUserId":2,"msg":"hi","batchMsg":["a"],"timeStamp":99999999999999999999}`)
+	f.Add(`{"userId":9007199254740992}`)
+	f.Add(`{"userId":1}{}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, sent string) {
+		var q struct {
+			UserID   int64    `json:"userId"`
+			Msg      string   `json:"msg"`
+			BatchMsg []string `json:"batchMsg"`
+		}
+		err := ReadLenient(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(sent)), 1000, &q)
+		if err != nil {
+			if e, ok := errors.AsType[*proto.Error](err); !ok || e.Code.Retry() != proto.RetryNever {
+				t.Fatalf("refused with %v", err)
+			}
+			return
+		}
+		if len(sent) > 1000 || !utf8.ValidString(q.Msg) || !proto.ExactNumber(q.UserID) {
 			t.Fatalf("took %q", sent)
 		}
 	})

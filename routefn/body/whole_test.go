@@ -65,10 +65,10 @@ func TestWholeReadsABodyOrRefusesIt(t *testing.T) {
 	const limit = 1000
 	address := serveWhole(t, limit, 200*time.Millisecond)
 	head := func(length int) string {
-		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", length)
+		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", length)
 	}
 	text := func(n int) string { return `{"Text":"` + strings.Repeat("x", n) + `"}` }
-	chunks := "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	chunks := "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for name, c := range map[string]struct {
 		request string
 		end     bool

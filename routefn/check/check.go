@@ -129,14 +129,14 @@ func text(text string, most int) error {
 // Ack returns an error if the number cannot be a session's, or if one acknowledgement
 // cannot have these cursors.
 func Ack(number int64, cursors []proto.Position) error {
-	if number <= 0 {
+	if number <= 0 || number > proto.MaxNumber {
 		return Invalid("An acknowledgement needs the session's number.")
 	}
 	if len(cursors) == 0 || len(cursors) > maxCursors {
 		return Invalid("An acknowledgement has a position, and at most one for each log.")
 	}
 	for _, c := range cursors {
-		if c.Log < 0 || c.Number <= 0 {
+		if !inLog(c) || c.Number == 0 {
 			return Invalid("A position's log is not negative, and its number is positive.")
 		}
 	}
@@ -149,8 +149,13 @@ func Pull(after proto.Position, limit int) error {
 	switch {
 	case limit < 0 || limit > proto.MaxPull:
 		return Invalid("A pull is limited to 500 messages.")
-	case after.Log < 0 || after.Number < 0:
-		return Invalid("The position is negative.")
+	case !inLog(after):
+		return Invalid("The position is negative, or beyond all logs.")
 	}
 	return nil
+}
+
+// inLog reports whether a log could have the position.
+func inLog(p proto.Position) bool {
+	return p.Log >= 0 && p.Log <= proto.MaxNumber && p.Number >= 0 && p.Number <= proto.MaxNumber
 }

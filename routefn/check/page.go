@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/cim-go/cim/proto"
 )
 
 // MaxPage is the largest number of users in a page. A page has defaultPage users if the
@@ -25,7 +27,7 @@ func ParsePage(q url.Values) (Page, error) {
 	p := Page{Limit: defaultPage, Prefix: q.Get("prefix")}
 	var err error
 	if s := q.Get("after"); s != "" {
-		if p.After, err = strconv.ParseInt(s, 10, 64); err != nil || p.After < 0 {
+		if p.After, err = proto.ParseNumber(s); err != nil || p.After < 0 {
 			return Page{}, Invalid("The id to begin after is not a user id.")
 		}
 	}

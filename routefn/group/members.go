@@ -3,7 +3,6 @@ package group
 import (
 	"context"
 	"net/url"
-	"strconv"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -17,7 +16,7 @@ func (g *Requests) Members(ctx context.Context, caller token.Token, q url.Values
 	if err != nil {
 		return nil, err
 	}
-	group, err := strconv.ParseInt(q.Get("group"), 10, 64)
+	group, err := proto.ParseNumber(q.Get("group"))
 	if err != nil {
 		return nil, check.Invalid("The group is not a group id.")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -19,7 +18,7 @@ func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Valu
 	if !proto.ValidID(id) {
 		return proto.DeliveredAnswer{}, check.Invalid("The id is not the id of a message.")
 	}
-	to, err := strconv.ParseInt(q.Get("to"), 10, 64)
+	to, err := proto.ParseNumber(q.Get("to"))
 	if err != nil || !check.ValidUser(to) {
 		return proto.DeliveredAnswer{}, check.Invalid("The receiver is not a user id.")
 	}

@@ -50,7 +50,7 @@ func parseScheduledPage(q url.Values) (after record.ScheduledAt, limit int, err 
 	if s := q.Get("after"); s != "" {
 		due, id, _ := strings.Cut(s, ":")
 		after.ID = id
-		if after.Due, err = strconv.ParseInt(due, 10, 64); err != nil || after.Due < 0 || !proto.ValidID(id) {
+		if after.Due, err = proto.ParseNumber(due); err != nil || after.Due < 0 || !proto.ValidID(id) {
 			return after, 0, check.Invalid("The place to begin after is not one that a page named.")
 		}
 	}

@@ -3,7 +3,6 @@ package user
 import (
 	"context"
 	"net/url"
-	"strconv"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
@@ -18,7 +17,7 @@ func (u *Requests) User(ctx context.Context, _ token.Token, q url.Values) (proto
 	}
 	var user int64
 	if id != "" {
-		n, err := strconv.ParseInt(id, 10, 64)
+		n, err := proto.ParseNumber(id)
 		if err != nil || !check.ValidUser(n) {
 			return proto.User{}, check.Invalid("The id is not a user id.")
 		}
