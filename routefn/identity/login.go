@@ -102,8 +102,8 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Ac
 }
 
 // Register makes an account. If the name has an account already, and the password is
-// right for it, Register returns that account. Package
-// naming says which names new accounts have. Names of accounts that exist stay valid.
+// right for it, Register returns that account. Package naming says which names new
+// accounts have. Names of accounts that exist stay valid.
 func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	if err := check.Name(q.Name); err != nil {
 		return record.Account{}, err

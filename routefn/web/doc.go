@@ -12,10 +12,14 @@
 // in the storage. Any tab may add such an entry, and the connected tab sends the
 // message.
 //
+// The storage is for one user at a time. A logout removes everything from it, in all
+// tabs, as does the end of the session from another device. The page also removes what
+// it cannot read and what belongs to another user, with a notice.
+//
 // These are the modules in page/, from the network to the screen. api.js calls the
-// route. link.js is one connection. history.js keeps the shown and the unsent messages.
-// order.js puts a log in order. chat.js reads, sends and reconnects. view.js draws the
-// document. groups.js has the dialogs about groups. main.js connects them. Tests run
-// them in Node. order.js passes the cases of proto/vectors, as package proto/order
-// does.
+// route. link.js is one connection. store.js is the browser's storage, and history.js
+// keeps the shown and the unsent messages there. order.js puts a log in order. chat.js
+// reads, sends and reconnects. view.js draws the document. groups.js has the dialogs
+// about groups. main.js connects them. Tests run them in Node. order.js passes the cases
+// of proto/vectors, as package proto/order does.
 package web

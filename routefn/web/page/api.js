@@ -14,7 +14,7 @@ export function retryOf(code) {
   return "later";
 }
 
-export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, unknownGroup: 4213, notMember: 4214, notFound: 4216 };
+export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, unknownGroup: 4213, notMember: 4214, notFound: 4216, sessionEnded: 4225 };
 
 // A status of 4xx is for good, but for these.
 const forGood = (status) => status >= 400 && status < 500 && ![408, 425, 429].includes(status);

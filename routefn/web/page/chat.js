@@ -354,12 +354,18 @@ export class Chat {
     this.sendNext();
   }
 
+  // leave logs out. Nothing is shown or kept any more from when it is called.
   async leave() {
+    this.stop();
+    await api.logout(this.session.token);
+  }
+
+  // stop ends the chat without a logout.
+  stop() {
     this.stopped = true;
-    try {
-      await api.logout(this.session.token);
-    } finally {
-      this.link?.close();
-    }
+    clearTimeout(this.ackTimer);
+    this.unfollow();
+    this.link?.close();
+    this.history.close();
   }
 }

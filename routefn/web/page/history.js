@@ -5,6 +5,8 @@
 // that one writes it; each message that waits to be sent has an entry of its own, so
 // that any tab may add one and none can overwrite another's.
 
+import { browserStorage, isHistory, isKept } from "./store.js";
+
 const kept = 500; // messages a conversation
 const recent = 64; // positions of a log to go on from after its tail was lost
 const chunks = 32, perChunk = 2048; // marks of messages whose texts were let go: 65,536
@@ -30,14 +32,14 @@ const markLength = 11;
 
 const parse = (text) => {
   try {
-    return JSON.parse(text) ?? {};
+    return JSON.parse(text);
   } catch {
-    return {}; // unreadable is as good as empty: everything can be pulled again
+    return undefined;
   }
 };
 
 export class History {
-  constructor(user, storage = localStorage) {
+  constructor(user, storage = browserStorage()) {
     this.user = user;
     this.storage = storage;
     this.entry = "cim.history." + user;
@@ -48,11 +50,12 @@ export class History {
     this.positions = {}; // how far each log was shown
     this.talks = {};
     this.outbox = []; // in the order in which they were typed
+    this.dropped = false; // whether something was not readable
     this.load();
   }
 
   load() {
-    const stored = parse(this.storage.getItem(this.entry));
+    const stored = this.read(this.entry, isHistory) ?? {};
     const open = this.talks; // a conversation may be on the screen before anybody wrote
     this.talks = stored.talks ?? {};
     for (const [name, talk] of Object.entries(open)) this.talk(name, talk.title);
@@ -62,6 +65,18 @@ export class History {
     this.loadMarks();
     for (const m of stored.outbox ?? []) this.put(m); // as it was written before they had entries of their own
     this.adopt();
+  }
+
+  // read returns what an entry has, or nothing. It drops one that is not as it should be: unreadable is as good as
+  // empty, because everything can be pulled again.
+  read(entry, fits) {
+    const text = this.storage.getItem(entry);
+    if (text === null) return undefined;
+    const value = parse(text);
+    if (fits(value)) return value;
+    this.storage.removeItem(entry);
+    this.dropped = true;
+    return undefined;
   }
 
   // hold makes this tab the one that writes, and reads what another one wrote until
@@ -76,8 +91,13 @@ export class History {
     return true;
   }
 
+  // close has nothing written any more.
+  close() {
+    this.closed = true;
+  }
+
   holds() {
-    return this.storage.getItem(this.holder) === JSON.stringify(this.tab);
+    return !this.closed && this.storage.getItem(this.holder) === JSON.stringify(this.tab);
   }
 
   // trail returns the latest positions of a log, newest first, and behind them the
@@ -161,7 +181,7 @@ export class History {
     const marks = new Set();
     for (let i = 0; i < chunks; i++) {
       const [number, text] = (this.storage.getItem(this.faded + i) ?? "").split(":");
-      if (!text || i === slot) continue;
+      if (!text || i === slot || !Number.isSafeInteger(Number(number))) continue;
       each({ number: Number(number), text });
       for (let at = 0; at < text.length; at += markLength) marks.add(text.slice(at, at + markLength));
     }
@@ -206,6 +226,7 @@ export class History {
   }
 
   write(entry, value) {
+    if (this.closed) return false;
     try {
       this.storage.setItem(entry, JSON.stringify(value));
       return true;
@@ -226,7 +247,8 @@ export class History {
     this.outbox = this.outbox.filter((m) => !m.kept);
     const entries = Array.from({ length: this.storage.length }, (_, i) => this.storage.key(i));
     for (const entry of entries.filter((e) => e.startsWith(this.waiting))) {
-      const stored = parse(this.storage.getItem(entry));
+      const stored = this.read(entry, isKept);
+      if (!stored) continue;
       const m = mine.get(stored.id) ?? stored;
       m.kept = true;
       if (this.has(keyOf(m))) this.storage.removeItem(entry);

@@ -4,11 +4,12 @@ import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import * as groups from "./groups.js";
 import { History } from "./history.js";
+import { loggedOut, Store } from "./store.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const onlineEvery = 10_000; // ms
-const remembered = "cim.session";
+const store = new Store();
 
 let chat = null;
 let mine = new Map(); // the user's groups, by their conversations
@@ -18,25 +19,19 @@ const dialogs = groups.wire(() => chat.session, async (group, name) => {
   await refreshGroups();
 });
 
-// One browser is one device: a second tab takes the connection over.
-function device() {
-  let name = localStorage.getItem("cim.device");
-  if (!name) {
-    name = "web-" + Array.from(crypto.getRandomValues(new Uint8Array(6)), (b) => b.toString(16).padStart(2, "0")).join("");
-    localStorage.setItem("cim.device", name);
-  }
-  return name;
-}
-
 function begin(session, answer) {
-  const history = new History(session.user);
+  const others = store.keepOnly(session.user);
+  const history = new History(session.user, store.storage);
+  if (history.dropped) view.notify("What this browser had kept could not be read, and was removed. It is read from the server again.");
+  else if (others) view.notify("What this browser had kept for another user was removed.");
   history.talk("everyone", "Everyone");
   chat = new Chat(session, history, {
     changed: redraw,
     regrouped: refreshGroups,
     state: (kind, text) => {
+      if (chat?.session !== session) return; // of a chat that was left
       view.showState(kind, text);
-      localStorage.setItem(remembered, JSON.stringify(session)); // a login renews the token
+      store.remember(session); // a login renews the token
       if (kind === "good") {
         refreshOnline();
         refreshGroups();
@@ -47,7 +42,9 @@ function begin(session, answer) {
         view.showState("bad", "This account is open in another tab. Reload to use it here.");
         return;
       }
-      end(code === api.codes.loggedOut ? "" : "Please log in again.");
+      if (code === api.codes.loggedOut) forget("");
+      else if (code === api.codes.sessionEnded) forget("This session was ended. Please log in again.");
+      else end("Please log in again.");
     },
   });
   view.showRoom(session.name);
@@ -57,10 +54,18 @@ function begin(session, answer) {
 }
 
 function end(message) {
-  localStorage.removeItem(remembered);
+  store.forgetSession();
   chat = null;
   dialogs.close();
   view.showDoor(message);
+}
+
+// forget ends the chat and leaves nothing of it: the next person at this browser finds nothing.
+function forget(message) {
+  chat.stop();
+  end(message);
+  view.clear();
+  store.wipe();
 }
 
 // refreshGroups asks for the user's groups: their conversations are there before
@@ -76,6 +81,7 @@ async function refreshGroups() {
 }
 
 function redraw() {
+  if (!chat) return; // what comes late, after a logout
   view.showTalks(chat.history, chat.current, open);
   view.showMessages(chat.history, chat.current, chat.session.user);
   $("open-members").hidden = !mine.has(chat.current);
@@ -102,7 +108,7 @@ async function enter(create) {
   $("enter").disabled = $("create").disabled = true;
   try {
     if (create) await api.register(name, password);
-    const answer = await api.login({ name, password, device: device() });
+    const answer = await api.login({ name, password, device: store.device() });
     begin({ user: answer.user, name: answer.name, device: answer.device, token: answer.token }, answer);
   } catch (err) {
     view.showDoor(err.message);
@@ -117,8 +123,9 @@ $("login").onsubmit = (event) => {
 };
 $("create").onclick = () => $("login").reportValidity() && enter(true);
 $("leave").onclick = async () => {
-  const leaving = chat;
-  end("");
+  const leaving = chat, unsent = leaving.history.outbox.length;
+  if (unsent && !confirm(`${unsent} of your messages were not sent yet. Log out and drop them?`)) return;
+  forget("");
   await leaving.leave().catch(() => {}); // the session ends by itself when the socket does
 };
 $("compose").onsubmit = (event) => {
@@ -142,11 +149,17 @@ document.addEventListener("visibilitychange", () => {
   refreshOnline();
 });
 
-// What another tab of this user typed, or sent.
+// Another tab logged out; or typed something, or sent it.
 addEventListener("storage", (event) => {
+  if (chat && loggedOut(event)) {
+    chat.stop();
+    end("");
+    view.clear();
+    return;
+  }
   if (chat && event.key?.startsWith(chat.history.waiting)) chat.adopt();
 });
 
-const session = JSON.parse(localStorage.getItem(remembered) ?? "null");
+const { session, dropped } = store.session();
 if (session) begin(session);
-else view.showDoor();
+else view.showDoor(dropped ? "What this browser had kept could not be read, and was removed. Please log in again." : "");

@@ -32,6 +32,23 @@ export function showState(kind, text) {
   $("state").textContent = text;
 }
 
+// notify shows a notice until the user closes it.
+export function notify(text) {
+  $("notice-text").textContent = text;
+  $("notice").hidden = false;
+}
+$("close-notice").onclick = () => ($("notice").hidden = true);
+
+// clear takes what was shown off the document.
+export function clear() {
+  for (const id of ["messages", "conversations", "online", "member-list"]) $(id).replaceChildren();
+  for (const id of ["title", "me", "total", "members-title", "group-number"]) $(id).textContent = "";
+  for (const id of ["text", "prefix", "name", "password", "group-name", "group-id", "member-name"]) $(id).value = "";
+  document.title = "CIM";
+  [shown, first, count] = [null, "", 0];
+  $("notice").hidden = true;
+}
+
 function personButton(title, talk, current, unread, open) {
   const button = element("button");
   button.type = "button";

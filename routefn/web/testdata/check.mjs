@@ -7,6 +7,7 @@ install();
 const { codes } = await import("../page/api.js");
 const { Chat } = await import("../page/chat.js");
 const { History } = await import("../page/history.js");
+const { browserStorage, loggedOut, Memory, Store } = await import("../page/store.js");
 
 const alice = 42, bob = 7;
 const epoch = "000000000000000a";
@@ -210,6 +211,106 @@ claims["a text that no node takes is refused before it ends the connection, and 
   chat.say(String(bob), '"'.repeat(65_535));
   assert.deepEqual(l.sent.filter((f) => f.cmd === "send").map((f) => f.text.length), [65_535]);
   assert.match(chat.history.outbox[0].failed, /too long/);
+};
+
+const session = { user: alice, name: "alice", device: "web-1", token: "t" };
+const kept = (storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i)).sort();
+
+claims["nothing is kept after leaving, whatever comes late"] = async () => {
+  const storage = new Storage(), store = new Store(storage);
+  storage.setItem("other.app", "stays");
+  store.device();
+  store.remember(session);
+  new History(bob, storage).enqueue({ id: "b", from: bob, to: alice, text: "of a user before", time: 1 });
+  const history = tab(storage), chat = chatOf(history);
+  const l = connect(chat);
+  chat.receive(entry(1, "m1"));
+  chat.say(String(bob), "unsent");
+  assert.ok(kept(storage).length >= 6, kept(storage));
+  let loggedOutWith;
+  route.answer = async (path) => {
+    loggedOutWith = path;
+    return answered({});
+  };
+  store.wipe();
+  await chat.leave();
+  chat.receive({ ...entry(2, "m2"), prev: "7:m1" });
+  accept(chat, l.sent.find((f) => f.cmd === "send"), 3);
+  chat.delivered({ id: "x", to: bob });
+  await clock.pass(60_000);
+  assert.match(loggedOutWith, /logout/);
+  assert.deepEqual(kept(storage), ["other.app"]);
+};
+
+claims["a session that is none is dropped with all that was kept, and said so"] = async () => {
+  const bad = ["", "{", "null", "[]", "5", '"alice"', "{}", JSON.stringify({ ...session, user: "42" }), JSON.stringify({ ...session, user: 2 ** 60 }),
+    JSON.stringify({ ...session, device: "../x" }), JSON.stringify({ ...session, token: "" }), JSON.stringify({ ...session, name: 5 })];
+  for (const text of bad) {
+    const storage = new Storage(), store = new Store(storage);
+    storage.setItem("cim.session", text);
+    storage.setItem("cim.history." + alice, "{}");
+    storage.setItem("other.app", "stays");
+    assert.deepEqual(store.session(), { session: null, dropped: true }, text);
+    assert.deepEqual(kept(storage), ["other.app"], text);
+    assert.deepEqual(store.session(), { session: null, dropped: false }, text);
+  }
+  const store = new Store(new Storage());
+  store.remember({ ...session, more: "is left out" });
+  assert.deepEqual(store.session(), { session, dropped: false });
+};
+
+claims["a history that is none is dropped, and said so"] = async () => {
+  const talk = { title: "bob", unread: 0, messages: [{ id: "1", from: bob, text: "hi", time: 1 }] };
+  const bad = ["{", "5", "[]", '{"talks":5}', '{"talks":{"7":null}}', '{"talks":{"7":{"messages":5}}}', '{"talks":{"7":{"messages":[null]}}}', '{"positions":[]}',
+    '{"positions":{"0":{"log":0,"number":"5","epoch":"a"}}}', '{"trails":{"0":5}}', '{"outbox":{}}', JSON.stringify({ talks: { 7: { ...talk, title: {} } } })];
+  for (const text of bad) {
+    const storage = new Storage();
+    storage.setItem("cim.history." + alice, text);
+    const history = tab(storage);
+    assert.ok(history.dropped, text);
+    assert.deepEqual([history.talks, history.positions, kept(storage)], [{}, {}, []], text);
+  }
+  const storage = new Storage();
+  storage.setItem("cim.history." + alice, JSON.stringify({ talks: { 7: talk }, positions: { 0: { log: 0, epoch, number: 1 } } }));
+  storage.setItem("cim.outbox.42.x", "{}");
+  storage.setItem("cim.outbox.42.y", JSON.stringify({ id: "y", from: alice, to: bob, text: "unsent", time: 1 }));
+  const history = tab(storage);
+  assert.ok(history.dropped);
+  assert.deepEqual(texts(history), ["unsent"]);
+  assert.equal(history.talks[7].messages.length, 1);
+  assert.equal(tab(storage).dropped, false);
+};
+
+claims["what was kept for another user goes when one logs in"] = async () => {
+  const storage = new Storage(), store = new Store(storage);
+  for (const user of [alice, bob]) {
+    const history = new History(user, storage);
+    history.hold();
+    history.talk("everyone", "Everyone");
+    history.save();
+  }
+  assert.equal(store.keepOnly(alice), true);
+  assert.deepEqual(kept(storage), ["cim.history.42", "cim.holder.42"]);
+  assert.equal(store.keepOnly(alice), false);
+};
+
+claims["a browser that keeps nothing still has a page"] = async () => {
+  for (const from of [() => { throw new Error("SecurityError"); }, () => undefined, () => null]) {
+    const storage = browserStorage(from);
+    assert.ok(storage instanceof Memory);
+    const store = new Store(storage);
+    store.remember(session);
+    assert.equal(store.session().session.user, alice);
+    assert.match(store.device(), /^web-[0-9a-f]{12}$/);
+  }
+  const full = new Store(new Storage(0));
+  full.remember(session);
+  assert.match(full.device(), /^web-/);
+};
+
+claims["another tab's logout is noticed"] = async () => {
+  assert.ok(loggedOut({ key: "cim.session", newValue: null }) && loggedOut({ key: null, newValue: null }));
+  assert.ok(!loggedOut({ key: "cim.session", newValue: "{}" }) && !loggedOut({ key: "cim.outbox.42.x", newValue: null }));
 };
 
 let failed = 0;

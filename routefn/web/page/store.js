@@ -1,0 +1,106 @@
+// What the page keeps in the browser: everything under "cim.", for one user at a time.
+
+const ours = "cim.";
+const session = "cim.session";
+const deviceKey = "cim.device";
+
+// A Memory keeps what the browser refuses to keep, until the page is closed.
+export class Memory {
+  #entries = new Map();
+  get length() { return this.#entries.size; }
+  key(i) { return [...this.#entries.keys()][i] ?? null; }
+  getItem(k) { return this.#entries.get(k) ?? null; }
+  setItem(k, v) { this.#entries.set(k, String(v)); }
+  removeItem(k) { this.#entries.delete(k); }
+}
+
+// browserStorage returns the browser's storage, or a Memory where there is none: the user may forbid it.
+export function browserStorage(from = () => globalThis.localStorage) {
+  try {
+    const storage = from();
+    storage.getItem(session);
+    return storage;
+  } catch {
+    return new Memory();
+  }
+}
+
+const isText = (v, most) => typeof v === "string" && v !== "" && v.length <= most;
+const isSession = (s) =>
+  Number.isSafeInteger(s?.user) && s.user > 0 && isText(s.name, 256) && isText(s.token, 4096) && /^[a-z0-9._-]{1,32}$/.test(s.device);
+
+export class Store {
+  constructor(storage = browserStorage()) {
+    this.storage = storage;
+  }
+
+  // session returns who was logged in, or nothing. What is no session is dropped, with all that was kept beside it.
+  session() {
+    const text = this.storage.getItem(session);
+    if (text === null) return { session: null, dropped: false };
+    try {
+      const s = JSON.parse(text);
+      if (isSession(s)) return { session: { user: s.user, name: s.name, device: s.device, token: s.token }, dropped: false };
+    } catch {
+      // no JSON
+    }
+    this.wipe();
+    return { session: null, dropped: true };
+  }
+
+  remember(s) {
+    try {
+      this.storage.setItem(session, JSON.stringify(s));
+    } catch {
+      // full: the next load asks for the password
+    }
+  }
+
+  forgetSession() {
+    this.storage.removeItem(session);
+  }
+
+  // One browser is one device: a second tab takes the connection over.
+  device() {
+    const known = this.storage.getItem(deviceKey);
+    if (known && /^[a-z0-9._-]{1,32}$/.test(known)) return known;
+    const name = "web-" + Array.from(crypto.getRandomValues(new Uint8Array(6)), (b) => b.toString(16).padStart(2, "0")).join("");
+    try {
+      this.storage.setItem(deviceKey, name);
+    } catch {
+      // full: the next load is another device
+    }
+    return name;
+  }
+
+  // keepOnly drops what was kept for other users, and returns whether there was anything: the next person at this browser must not find it.
+  keepOnly(user) {
+    return this.#drop((rest) => /^(history|holder|outbox|marks)\.\d+(\.|$)/.test(rest) && rest.split(".")[1] !== String(user));
+  }
+
+  // wipe drops everything.
+  wipe() {
+    this.#drop(() => true);
+  }
+
+  #drop(chosen) {
+    const keys = Array.from({ length: this.storage.length }, (_, i) => this.storage.key(i));
+    const gone = keys.filter((k) => k?.startsWith(ours) && chosen(k.slice(ours.length)));
+    for (const k of gone) this.storage.removeItem(k);
+    return gone.length > 0;
+  }
+}
+
+// loggedOut reports whether an event of the storage says that another tab logged out.
+export const loggedOut = (event) => event.key === null || (event.key === session && event.newValue === null);
+
+const isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
+const all = (v, each) => v === undefined || (isObject(v) && Object.values(v).every(each));
+const isPlace = (p) => isObject(p) && Number.isSafeInteger(p.log) && Number.isSafeInteger(p.number) && typeof p.epoch === "string";
+export const isKept = (m) => isObject(m) && typeof m.id === "string" && Number.isSafeInteger(m.from ?? 0) && typeof (m.text ?? "") === "string" && Number.isFinite(m.time);
+const isTalk = (t) => isObject(t) && Array.isArray(t.messages) && t.messages.every(isKept) && typeof (t.title ?? "") === "string" && Number.isSafeInteger(t.unread ?? 0);
+
+// isHistory reports whether an object has the shape of a history, so that reading it cannot fail.
+export const isHistory = (h) =>
+  isObject(h) && all(h.talks, isTalk) && all(h.positions, isPlace) && all(h.trails, (t) => Array.isArray(t) && t.every(isPlace)) &&
+  (h.outbox === undefined || (Array.isArray(h.outbox) && h.outbox.every(isKept)));
