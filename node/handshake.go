@@ -46,9 +46,8 @@ func (s *session) login(f *proto.Frame) {
 }
 
 // Judge implements tickets.Login. If no known key verifies the ticket, the ticket may
-// still be valid. It is refused for good only if settled, which means that a route has
-// confirmed that there are no other keys. Otherwise the refusal asks the client to
-// retry.
+// still be valid. So the refusal asks the client to retry. Only if settled is true is
+// it final: a route has confirmed that there are no other keys.
 func (s *session) Judge(f *proto.Frame, settled bool) {
 	who, refused := s.node.tickets.Identify(f, s.link.Plain())
 	switch {
@@ -85,7 +84,7 @@ func (s *session) enter(who tickets.Identity) {
 	s.mu.Unlock()
 
 	n.hub.Enter(&s.entry, who.Number)
-	if s.at() == closed { // and left before it entered
+	if s.at() == closed { // it was closed before Enter, and nobody has called Leave for it
 		n.hub.Leave(&s.entry)
 		s.neverEntered(who)
 		return
@@ -94,7 +93,7 @@ func (s *session) enter(who tickets.Identity) {
 }
 
 // neverEntered reports to CIM's routes that a user whom they sent here has no
-// connection.
+// connection here.
 func (s *session) neverEntered(who tickets.Identity) {
 	if who.CIM {
 		s.node.offline.Add(who.User, who.Name, 0)
@@ -111,7 +110,7 @@ func (s *session) Opening() *proto.Opening {
 	again := s.asked && s.number == 0
 	s.asked = true
 	first, displaces := s.phase == pending, s.displaces
-	if !first { // it was confirmed before, and a record that forgot it knows no better one
+	if !first { // the session was confirmed before; if the store has lost it, no other session has more right
 		displaces = token.Any
 	}
 	// The opening and the session are one allocation. A proto.Session has the size of a
@@ -122,7 +121,8 @@ func (s *session) Opening() *proto.Opening {
 	}
 	o := &made.opening
 	o.Session, o.Displaces, o.Again, o.First = &made.session, displaces, again, first
-	// If CIM's own routes let users in, a device that connects has left its old connection.
+	// If CIM's own routes log users in, a device that connects here has left its old
+	// connection.
 	o.Replaces = s.catchUp != nil && s.node.config.CIM.Offline != nil
 	s.describe(o.Session, s.number)
 	return o
@@ -136,7 +136,8 @@ func (s *session) Opened(a *proto.Opened) report.Next {
 	case code == proto.OK:
 		s.confirm(a)
 	case code.Retry() == proto.RetryLater:
-		// Tick gives up a pending session. Reconciliation finds an open one again.
+		// The route has failed. Tick gives up a pending session, and reconciliation
+		// finds an open one.
 		if s.at() == pending {
 			return report.Again
 		}
@@ -168,23 +169,23 @@ func (s *session) confirm(a *proto.Opened) {
 	case pending:
 		s.node.metrics.handshake.Observe(took.Seconds())
 		s.welcome(a)
-	case open: // the store had lost it and has it again, or there are other groups
+	case open: // the store had lost the session and has it again, or the user's groups have changed
 		s.know(a.Newest)
 		newest, left := s.follow(a)
 		s.Push(groups.Newest(append(newest, left...)...))
 	case closed:
-		if s.catchUp != nil { // its number was not known when it closed
+		if s.catchUp != nil { // a CIM session had no number yet when it closed
 			s.node.reports.Closed(s, s.proto(a.Number))
 		}
 	}
 }
 
 // welcome answers the login and lets the hub send to the session. The answer is queued
-// before any push. The places of entries that came while the session was pending follow
-// it.
+// before any push. After it come the places of entries that were pushed while the
+// session was pending.
 func (s *session) welcome(a *proto.Opened) {
 	s.know(a.Newest)
-	newest, _ := s.follow(a) // of groups that it does not name, a device reads what it lacks
+	newest, _ := s.follow(a) // a device also reads the groups that newest does not name, if it lacks entries there
 	missed := s.node.hub.Missed(&s.entry)
 	for _, mark := range missed {
 		newest = link.Raise(newest, mark)
@@ -195,13 +196,13 @@ func (s *session) welcome(a *proto.Opened) {
 		s.catchUp.Start(a.Cursors, a.Newest, newest)
 	}
 	promotion, ok := s.node.hub.Open(&s.entry, a.Number)
-	if !ok { // a newer one of the device was confirmed first, or this one has gone
+	if !ok { // a newer session of the device was confirmed first, or this one has gone
 		s.evict(proto.Replaced)
 		return
 	}
 	for _, old := range promotion.Displaced {
 		code := proto.Replaced
-		if old.Current().GetNumber() > a.Number { // the store lost it, and numbers mean nothing: it may come back
+		if old.Current().GetNumber() > a.Number { // the store had lost the old session, so its number does not make it newer; its client may come back
 			code = proto.SessionUnknown
 		}
 		old.link.Close(code, "")
@@ -214,13 +215,12 @@ func (s *session) welcome(a *proto.Opened) {
 }
 
 // follow makes the session a member of the groups in a route's answer. A CIM connection
-// becomes a member of the group of everyone only. follow returns the places up to which
-// the session has to fetch its logs. Later entries are sent to it.
+// becomes a member of the group of everyone only. newest has the places up to which the
+// session has to fetch its logs. Later entries are sent to it.
 //
-// If the user left a group and the sequencer has not come to that entry, the session
-// has to fetch the rest of the group's log. left has the groups that the user left
-// after the route read them. The sequencer may have sent the leaving while the session
-// was not yet a member in the hub.
+// left has places in groups that the user left after the route read the list. The
+// sequencer may have sent the entry about the leaving before the session was a member
+// in the hub. So the session has to fetch the rest of these logs, up to these places.
 func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 	for _, mark := range a.Newest {
 		if mark.Log != proto.Inbox {
@@ -249,7 +249,8 @@ func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 }
 
 // join makes the session a member of the groups in a route's answer, and removes it
-// from all others. It does not get the entries up to the place that the route read.
+// from all others. Of each group it is sent only the entries after the place in the
+// answer.
 func (s *session) join(a *proto.Opened) {
 	var ids []int64
 	for _, mark := range a.Newest {
@@ -270,8 +271,8 @@ func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packe
 	})
 }
 
-// know notes the newest place of the user's inbox that the client learns. Groups are
-// not noted, because all members who are here get the groups' places from the node.
+// know records the newest place of the user's inbox of which the client learns. Places
+// of groups are not recorded, because a node tells them to all members who are here.
 func (s *session) know(newest []*proto.Mark) {
 	for _, mark := range newest {
 		s.node.hub.Know(&s.entry, mark)

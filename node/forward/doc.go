@@ -6,20 +6,20 @@
 // state of a connection that sends: its back-pressure and the messages that it must send
 // again.
 //
-// Three things keep the promise that each message is stored once and in order. A message
-// whose outcome is unknown goes first in the next request, and later ones of its
-// connection wait behind it. After a message was answered Unknown, the queue takes
-// nothing else of its connection until the client has shown that it read the answer
-// (refusals). And a message whose id may not be new is marked, so that a route looks for
-// it (ids.go).
+// Three things keep the promise that each message is stored once and in order. First, a
+// message whose outcome is unknown goes first in the next request, and later messages
+// of its connection wait behind it. Second, after a message was answered Unknown, the
+// queue accepts nothing else from its connection until the client has shown that it
+// read the answer (refusals). Third, a message whose id may not be new is marked, so
+// that a route looks for it (ids.go).
 //
 // # Goroutines and locks
 //
-// Forwarder.Run has one goroutine for each queue and returns when ctx ends. Messages that
-// wait then are dropped without an answer, and their clients send them again elsewhere.
-// Send runs on the connection's reader and never waits for a route.
+// Forwarder.Run has one goroutine for each queue and returns when ctx ends. Messages
+// that still wait are dropped without an answer, and their clients send them again
+// elsewhere. Send runs on the connection's reader and never waits for a route.
 //
-// A queue's mu guards what has come since the queue looked last. A Sender's mu guards
-// its back-pressure, and the link's lock nests in it, so that the last decision about
-// reading wins. Nothing else is called under either.
+// A queue's mu guards the messages that have come since the queue looked last. A
+// Sender's mu guards its back-pressure. The link's lock is taken under it, so that the
+// last decision about reading wins. Nothing else is called under either.
 package forward

@@ -13,7 +13,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// queueCount is how many requests are in flight at most.
+// queueCount is how many queues there are, and so how many requests are in flight at
+// most.
 const queueCount = 4
 
 // Route stores messages. See routes.Messages for what an error means.
@@ -23,7 +24,8 @@ type Route interface {
 
 // Reconciler knows whether the process may have stood still.
 type Reconciler interface {
-	// Sure reports whether the node may act on what it holds.
+	// Sure reports whether the node may rely on the connections that it holds. It may
+	// not after the process stood still, until it has reconciled.
 	Sure(now time.Time) bool
 	// Hurry starts a reconciliation of everything. It does not block.
 	Hurry()
@@ -31,7 +33,7 @@ type Reconciler interface {
 
 // Links corks the connections.
 type Links interface {
-	// Cork holds back writes to all connections until uncork is called.
+	// Cork holds back writes to all connections until the caller calls uncork.
 	Cork() (uncork func())
 }
 
@@ -41,10 +43,10 @@ type Config struct {
 	Reconciler   Reconciler
 	Links        Links
 	Timeout      time.Duration // from a message's arrival until its sender gets Unknown
-	BacklogBytes int           // of messages that wait, all connections together, before each may have one only
+	BacklogBytes int           // of all messages that wait; above it, each connection may have only one
 
-	Items      prometheus.Observer   // messages of one request
-	Failed     prometheus.Counter    // requests without an answer
+	Items      prometheus.Observer   // gets the number of messages in each request
+	Failed     prometheus.Counter    // counts requests without an answer
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger
 }
@@ -53,7 +55,7 @@ type Config struct {
 type Forwarder struct {
 	config  Config
 	queues  [queueCount]*queue
-	backlog atomic.Int64 // bytes of messages that wait
+	backlog atomic.Int64 // bytes of all messages that wait
 	used    usedIDs
 	time    storeTime
 	lost    atomic.Int64 // when the store last lost something, ms since 1970; zero: never
@@ -83,8 +85,8 @@ func New(c Config) *Forwarder {
 // Backlog returns how many bytes of messages wait for a route.
 func (f *Forwarder) Backlog() int64 { return f.backlog.Load() }
 
-// StoreLost takes the time at which the store last lost something, in ms since 1970, as
-// a route reports it. Zero means never. If the time is new, all messages that wait are
+// StoreLost is told when the store last lost something, as a route reports it. at is in
+// ms since 1970; zero means never. If the time is new, all messages that wait are
 // answered Unknown, and the node reconciles.
 func (f *Forwarder) StoreLost(at int64) {
 	if at == 0 || f.lost.Swap(at) == at {

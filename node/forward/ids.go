@@ -12,9 +12,9 @@ import (
 // minutes of 100 messages per second.
 const idsKept = 1 << 15
 
-// usedIDs has the ids of messages that came to this node lately, by user and over any
-// connection. It has two generations. When the young one is full it becomes the old one.
-// The zero usedIDs is empty.
+// usedIDs has the ids of messages that users lately sent to this node, over whatever
+// connection. It has two generations. When the young one is full it becomes the old
+// one. The zero usedIDs is empty.
 type usedIDs struct {
 	mu         sync.Mutex
 	young, old map[uint64]struct{} // hashes of user and id
@@ -40,18 +40,18 @@ func (u *usedIDs) add(user int64, id string) bool {
 }
 
 // novelty decides which messages to mark as repetitions (Again), although their client
-// calls them first tries. A route stores a first try without a search for its id. So
+// did not mark them. A route stores an unmarked message without a search for its id. So
 // every message that may not be new is marked.
 //
-// A message is marked if its id is known on this node. All messages of a connection are
-// marked until a route has searched for one and found none. They are marked again after
-// a search found one. This is so because a client that was installed anew may count
-// from 1 again, at another node.
+// A message is marked if its id is known on this node. But the client may have used the
+// id at another node, for example if it was installed anew and counts from 1 again. So
+// all messages of a connection are marked until a route has searched for the id of one
+// and not found it. They are marked again after a route has found one.
 type novelty struct {
-	shown atomic.Bool // the last message that was searched for was new; set by the queue
+	shown atomic.Bool // a route did not find the last id for which it searched; set by the queue
 }
 
-// learn reads the result of a message that a route searched for.
+// learn is given the result of a message that was marked.
 func (n *novelty) learn(r *proto.SendResult) {
 	switch {
 	case r.Repeated || proto.Code(r.Code) == proto.IDReused:

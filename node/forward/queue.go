@@ -12,24 +12,24 @@ import (
 )
 
 const (
-	// longestPause is short, because while the messages of one log fail, those of other
-	// logs wait, too.
+	// longestPause bounds the pause after failed requests. It is short, because
+	// messages for other logs wait with those that fail.
 	longestPause = 250 * time.Millisecond
 
-	// After the process stood still, a queue checks every unsurePause whether the node
-	// has reconciled.
+	// If the process stood still, a queue checks every unsurePause whether the node has
+	// reconciled.
 	unsurePause = 20 * time.Millisecond
 )
 
-// message is one on its way to a route.
+// message is a message of a client on its way to a route.
 type message struct {
 	from  *Sender
 	item  *proto.SendItem
 	since time.Time
-	heard bool // its client had read all answers when it wrote this
+	heard bool // its client had read all answers before it wrote this message
 
 	// Owned by the queue.
-	unknown bool // it was in a request whose outcome for it is unknown
+	unknown bool // a request with it may have stored it
 	done    bool // its client was answered
 }
 
@@ -41,26 +41,27 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // queue forwards the messages of some connections. One request is in flight, and the
 // messages that come meanwhile form the next one.
 //
-// A message whose outcome is unknown goes first in the next request, marked again. Later
-// messages of its connection wait behind it. After Config.Timeout the client gets
-// Unknown. So does every later message of that connection until the client resends one of
-// them. Otherwise messages that the client wrote before it read the answer would overtake
-// that message. See refusals.
+// A message whose outcome is unknown goes first in the next request, and is marked as a
+// repetition. Later messages of its connection wait behind it. After Config.Timeout the
+// message is answered Unknown. So is every later message of that connection, until the
+// client sends one of them again. Otherwise messages that the client wrote before it
+// read the answer would overtake the first one. See refusals.
 //
-// An overloaded route refuses a request before it stores anything. The same messages go
-// again, unmarked, when the route wants them. Sender.owe bounds the messages that wait.
+// An overloaded route refuses a request before it stores anything. The same messages
+// are sent again at the time that the route names, without a mark. Sender.owe bounds
+// the messages that wait.
 //
-// After the process stood still, all messages wait until the node has reconciled. A
-// client that left this node meanwhile may have sent the same messages elsewhere, and
-// more after them.
+// After the process stood still, all messages wait until the node has reconciled. The
+// reason is that a client may have left this node meanwhile. It may have sent the same
+// messages elsewhere, and more after them.
 //
 // When the store has lost something, all messages that wait are answered Unknown, too.
-// Messages that clients sent before may be lost, although they have the answers. A client
-// whose connection is half open does not learn that here, and sends them again elsewhere.
-// No waiting message may be stored ahead of those.
+// Earlier messages, which were answered, may be lost. Some of those answers may not
+// have reached their clients, if a connection is half open. Such a client sends the
+// messages again elsewhere, and no waiting message may be stored before them.
 type queue struct {
 	forwarder *Forwarder
-	wake      chan struct{} // holds one
+	wake      chan struct{} // of size 1: came is not empty, or lost is set
 	lost      atomic.Bool   // the store has lost something since run looked
 
 	mu   sync.Mutex
@@ -69,7 +70,7 @@ type queue struct {
 	// Owned by run.
 	waiting []*message // in the order in which they came
 	pause   routes.Backoff
-	resting time.Time // no request before this
+	resting time.Time // no request before this time
 }
 
 func newQueue(f *Forwarder) *queue {
@@ -110,8 +111,8 @@ func (q *queue) run(ctx context.Context) {
 	}
 }
 
-// nextEvent returns when a resting queue has something to do: make the next request, or
-// answer Unknown to the message that has waited longest.
+// nextEvent returns when a resting queue next has something to do. It makes the next
+// request, or answers Unknown to the message that has waited longest.
 func (q *queue) nextEvent() time.Time {
 	expires := q.waiting[0].since.Add(q.forwarder.config.Timeout)
 	if expires.Before(q.resting) {
@@ -128,8 +129,8 @@ func (q *queue) try(ctx context.Context, messages []*message) {
 	q.pause.Reset()
 }
 
-// collect takes the new messages, except those whose client must first repeat a refused
-// one.
+// collect moves the new messages to waiting. It refuses those whose client must first
+// repeat a refused one.
 func (q *queue) collect() {
 	q.mu.Lock()
 	came := slices.Clone(q.came)
@@ -152,8 +153,8 @@ func (q *queue) collect() {
 
 // expire answers Unknown to messages that have waited too long, and to all if the store
 // lost something. It drops the messages of connections that have gone, because a client
-// sends them again on its next connection. A message that was stored from there must
-// not be stored once more from here.
+// sends them again on its next connection. If they came from both connections, they
+// might be stored twice.
 func (q *queue) expire(now time.Time) {
 	late, lost := make(map[*Sender]bool), q.lost.Swap(false)
 	q.keep(func(m *message) bool {
@@ -171,7 +172,8 @@ func (q *queue) expire(now time.Time) {
 	})
 }
 
-// keep drops the waiting messages that f does not want, and preserves the order.
+// keep drops the waiting messages for which f returns false. The others keep their
+// order.
 func (q *queue) keep(f func(*message) bool) {
 	kept := q.waiting[:0]
 	for _, m := range q.waiting {
@@ -183,7 +185,8 @@ func (q *queue) keep(f func(*message) bool) {
 	q.waiting = kept
 }
 
-// settle answers a message that leaves the queue.
+// settle answers a message that leaves the queue. If the client must send it again,
+// settle adds it to the refusals of its connection.
 func (q *queue) settle(m *message, r *proto.SendResult) {
 	if code := proto.Code(r.Code); code != proto.OK && code.Retry() != proto.RetryNever {
 		if m.from.refused == nil {

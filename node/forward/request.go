@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	maxItems = 256     // of one request
-	maxBytes = 1 << 20 // of their texts and ids
+	maxItems = 256     // in one request
+	maxBytes = 1 << 20 // bytes of the texts and ids in one request
 )
 
 // selection collects the messages of one request.
 type selection struct {
 	messages []*message
 	size     int
-	later    map[*Sender]bool // their next messages must not go yet
+	later    map[*Sender]bool // connections whose next messages must wait
 }
 
 // add takes the message if it fits. If it does not fit, add also leaves out the later
@@ -54,11 +54,11 @@ func nextRequest(waiting []*message) []*message {
 	return s.messages
 }
 
-// errNothingSettled means that a route answered and could store nothing.
+// errNothingSettled means that a route answered, but could store no message now.
 var errNothingSettled = errors.New("route stored nothing for now")
 
-// request makes one request and settles the messages that the answer decides. A non-nil
-// error means that no message was settled, and that the caller must wait before the
+// request makes one request and settles the messages whose outcome the answer tells. An
+// error means that it settled no message, and that the caller must pause before the
 // next request.
 func (q *queue) request(ctx context.Context, messages []*message) error {
 	f := q.forwarder
@@ -91,7 +91,7 @@ func (q *queue) request(ctx context.Context, messages []*message) error {
 	return err
 }
 
-// call makes one request. It returns an answer with one item for each message.
+// call makes one request. The answer that it returns has one item for each message.
 func (f *Forwarder) call(ctx context.Context, messages []*message) (*proto.SendAnswer, error) {
 	f.config.Items.Observe(float64(len(messages)))
 	lost := f.lost.Load()

@@ -9,18 +9,20 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The backlog of one connection at which its link is no longer read.
+// If the backlog of one connection reaches one of these limits, its link is not read
+// any more.
 const (
 	maxUnanswered      = 64
 	maxUnansweredBytes = 256 << 10
 )
 
 const (
-	// maxRefused is how many ids of a connection's refused messages are kept, the
-	// latest ones. A client has fewer messages in flight.
+	// maxRefused is how many ids of refused messages are kept for a connection. They
+	// are the latest ones. A client has fewer messages in flight.
 	maxRefused = 1024
-	// signTime is how long a client may send after its first refusal without showing that
-	// it read a refusal. Messages that were on their way are read within that time.
+	// signTime is how long after its first refusal a client may send without showing
+	// that it has read a refusal. Messages that were on their way then arrive within
+	// that time.
 	signTime = 3 * time.Second
 )
 
@@ -28,7 +30,7 @@ const (
 type Connection interface {
 	// Answer sends the outcome of a message to the client.
 	Answer(id string, r *proto.SendResult)
-	// Gone reports whether the connection takes nothing more.
+	// Gone reports whether the connection has ended.
 	Gone() bool
 }
 
@@ -38,17 +40,17 @@ type Sender struct {
 	queue     *queue
 	conn      Connection
 	link      *link.Link
-	session   *proto.Session // as routes know it; never changed
+	session   *proto.Session // the session as routes know it; never changed
 
 	novelty novelty
 
 	// Owned by the queue.
-	refused *refusals // nil: nothing has to be sent again
+	refused *refusals // nil: the client need not send anything again
 
 	mu         sync.Mutex
-	unanswered int  // messages at the queue
-	bytes      int  // of their texts and ids
-	held       bool // the link does not read
+	unanswered int  // how many messages are in the queue
+	bytes      int  // of the texts and ids of these messages
+	held       bool // the link is not read
 }
 
 // NewSender returns the Sender of a connection that sends for the first time. The
@@ -58,7 +60,7 @@ func (f *Forwarder) NewSender(conn Connection, l *link.Link, session *proto.Sess
 }
 
 // Send forwards a SEND frame of an open session. It does not wait for the outcome.
-// Calls come from the link's reader, one at a time.
+// Only the link's reader calls it.
 func (s *Sender) Send(f *proto.Frame) {
 	if code := sendable(f); code != proto.OK {
 		s.answer(f.Id, &proto.SendResult{Code: int32(code)})
@@ -82,18 +84,18 @@ func sendable(f *proto.Frame) proto.Code {
 	return proto.OK
 }
 
-// answer counts an outcome and sends it to the client.
+// answer counts the outcome of a message and sends it to the client.
 func (s *Sender) answer(id string, r *proto.SendResult) {
 	s.forwarder.answers.WithLabelValues(proto.Code(r.Code).String()).Inc()
 	s.conn.Answer(id, r)
 }
 
-// owe changes the connection's backlog. Too much of it stops the reading of the link,
-// which is the back-pressure towards the client.
+// owe adds to the connection's backlog, or subtracts from it. If the backlog is too
+// large, the link is not read any more. That is the back-pressure towards the client.
 //
-// If all connections together have too much, each may have one message in the backlog,
-// beside those that its reader has read already. So the answer to a connection's last
-// message resumes its reading, and no other event has to.
+// If the backlog of all connections together is too large, a link is read only while
+// its connection has no message in the backlog. So the answer to its last message
+// resumes the reading, and no other event is needed for that.
 func (s *Sender) owe(messages, bytes int) {
 	all := s.forwarder.backlog.Add(int64(bytes))
 	s.mu.Lock()
@@ -114,17 +116,17 @@ func (s *Sender) owe(messages, bytes int) {
 // ones.
 type refusals struct {
 	ids   []string  // the latest maxRefused, oldest first
-	first time.Time // when the first one was answered
+	first time.Time // when the first of them was refused
 }
 
-// known reports whether a message shows that its client has read the answers. Either
-// the message is marked so (Heard), or it is one of the refused messages.
+// known reports whether m shows that its client has read the answers. Either m is
+// marked so (Heard), or m is one of the refused messages.
 func (r *refusals) known(m *message) bool { return m.heard || slices.Contains(r.ids, m.item.Id) }
 
-// deaf reports whether a client has sent for longer than signTime without showing that it
-// read a refusal. Otherwise all its messages would be refused for ever. Its next
-// connection starts afresh, and no message of this connection can arrive after those of
-// the next one.
+// deaf reports whether a client has sent for longer than signTime without showing that
+// it read a refusal. Then its connection is closed, because all its messages would be
+// refused for ever. Its next connection begins without refusals, and no message of this
+// connection can arrive after those of the next one.
 func (r *refusals) deaf(m *message) bool { return m.since.Sub(r.first) > signTime }
 
 func (r *refusals) add(id string) {

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// triedMembers is how many members' sessions one pull tries. The user of the first may
-// have left.
+// triedMembers is how many sessions of members one pull tries. There is more than one
+// because the user of the first may have left the group.
 const triedMembers = 3
 
 // Pull fetches missing entries and sends them. It implements pull.Job.
@@ -23,7 +23,7 @@ func (s *Sequencer[P]) Pull(ctx context.Context) {
 	err := s.pullAll(ctx)
 	wait := pullWait
 	switch {
-	case errors.Is(err, order.ErrNoProgress): // later
+	case errors.Is(err, order.ErrNoProgress): // the entries may come later
 		wait = pullRetry
 	case err != nil:
 		wait = pullRetry
@@ -66,7 +66,8 @@ func (s *Sequencer[P]) pullAll(ctx context.Context) error {
 	return nil
 }
 
-// page reads a page as one of the members who are here. It returns nil if there is none.
+// page reads a page on behalf of one of the members who are here. It returns nil if no
+// member is here.
 func (s *Sequencer[P]) page(ctx context.Context, after *proto.Mark) (*proto.PullAnswer, error) {
 	var refused error
 	for _, member := range s.config.Hub.Members(s.group, triedMembers) {
@@ -77,7 +78,7 @@ func (s *Sequencer[P]) page(ctx context.Context, after *proto.Mark) (*proto.Pull
 		switch code := proto.Code(answer.Code); code {
 		case proto.OK, proto.Diverged:
 			return answer, nil
-		case proto.NotMember, proto.UnknownGroup: // the user left, and the entry of the leaving has not come
+		case proto.NotMember, proto.UnknownGroup: // the user has left, but the entry about that has not come yet
 			member.Reopen()
 			refused = proto.Err(code, "")
 		default:
@@ -87,7 +88,7 @@ func (s *Sequencer[P]) page(ctx context.Context, after *proto.Mark) (*proto.Pull
 	return nil, refused
 }
 
-// skip forgets missing entries, because only pending sessions could get them. These
+// skip gives up missing entries, because no open session of a member is here. Pending
 // sessions get the log's end instead.
 func (s *Sequencer[P]) skip() {
 	s.mu.Lock()
@@ -99,7 +100,8 @@ func (s *Sequencer[P]) skip() {
 	}
 }
 
-// announceLocked queues the log's end for the members, who fetch what is before it.
+// announceLocked queues the log's end for the members, who then fetch the entries
+// before it.
 func (s *Sequencer[P]) announceLocked() {
 	end := s.lastLocked()
 	s.ready = append(s.ready, hub.Post{Packet: Newest(end), Mark: end})
@@ -107,9 +109,10 @@ func (s *Sequencer[P]) announceLocked() {
 
 // restart continues at the end of a log that lost its tail and uses its numbers again.
 // A node does not know where the loss began, nor which users left or joined since. So
-// every member gets the log's end and fetches the entries that it lacks. It is a member
-// again when a route confirms it. Users who left do the same, because the log may have
-// lost their leaving, too.
+// every session of a member gets the log's end and fetches the entries that it lacks.
+// It is removed from the group until a route confirms that its user is a member.
+// Sessions of users who left get the end, too, because the log may have lost the
+// leaving.
 func (s *Sequencer[P]) restart(newest *proto.Mark) error {
 	if newest == nil {
 		return proto.Err(proto.Diverged, "")
@@ -133,7 +136,7 @@ func (s *Sequencer[P]) restart(newest *proto.Mark) error {
 	return nil
 }
 
-// fill takes a page and reports whether there is more.
+// fill queues the entries of a page. It reports whether there are more pages.
 func (s *Sequencer[P]) fill(answer *proto.PullAnswer) (more bool, err error) {
 	entries := make([]order.Entry[hub.Post], 0, len(answer.Entries)+1)
 	for _, stored := range answer.Entries {
@@ -146,7 +149,7 @@ func (s *Sequencer[P]) fill(answer *proto.PullAnswer) (more bool, err error) {
 		entries = append(entries, order.Entry[hub.Post]{At: p.Mark.Place(), Item: p})
 	}
 	through := answer.Through
-	if through == nil && len(entries) == 0 { // of a route of an earlier release
+	if through == nil && len(entries) == 0 { // the route is of an earlier release
 		through = answer.Newest
 	}
 	if through.GetNumber() > 0 {
@@ -155,6 +158,6 @@ func (s *Sequencer[P]) fill(answer *proto.PullAnswer) (more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ready, err = s.follower.Page(s.ready, entries, answer.Newest.Place())
-	s.ready = slices.DeleteFunc(s.ready, func(p hub.Post) bool { return p.Packet == nil }) // through
+	s.ready = slices.DeleteFunc(s.ready, func(p hub.Post) bool { return p.Packet == nil }) // through has no packet
 	return err == nil && s.follower.More(), err
 }

@@ -18,13 +18,14 @@ import (
 type Member interface {
 	comparable
 	hub.Peer
-	// Reopen has a route look at the session and its groups again. It does not block.
+	// Reopen makes a route check the session and its groups again. It does not block.
 	Reopen()
 }
 
 // Puller reads the logs of the routes.
 type Puller[P any] interface {
-	// Pull reads the page after a mark as a member who may read it.
+	// Pull reads the page of the log that follows the mark after. It reads on behalf of
+	// the member as, who must be allowed to.
 	Pull(ctx context.Context, as P, after *proto.Mark) (*proto.PullAnswer, error)
 }
 
@@ -37,11 +38,11 @@ type Process interface {
 type Config[P Member] struct {
 	Hub     *hub.Hub[P]
 	Puller  Puller[P]
-	Queue   *pull.Queue // of pulls
+	Queue   *pull.Queue // runs the pulls
 	Process Process
 
-	Gaps   prometheus.Counter // times that entries were missing and pulled
-	Failed prometheus.Counter // pulls that failed
+	Gaps   prometheus.Counter // counts pulls of missing entries
+	Failed prometheus.Counter // counts pulls that failed
 	Logger *slog.Logger
 }
 
@@ -75,8 +76,9 @@ func (g *Groups[P]) Of(group int64) *Sequencer[P] {
 // Sequencer.held.
 func (g *Groups[P]) Held(group int64, now time.Time) *proto.Mark { return g.Of(group).held(now) }
 
-// Leased handles a route's answer that a log ends at a mark, and that the node has a
-// lease of the group since the request left.
+// Leased handles a route's answer that gives the node a lease of a group, whose log
+// ends at the mark end. left is when the request left the node. The lease counts from
+// then on.
 func (g *Groups[P]) Leased(end *proto.Mark, left time.Time) {
 	s := g.Of(end.Log)
 	s.Observe(end)
@@ -84,7 +86,7 @@ func (g *Groups[P]) Leased(end *proto.Mark, left time.Time) {
 }
 
 // Lapsed handles a route's answer that the node no longer has a lease of the group. It
-// reopens one member, by which the node gets a new lease.
+// has a route open the session of one member again, which gives the node a new lease.
 func (g *Groups[P]) Lapsed(group int64) {
 	g.Of(group).leasedAt(time.Time{})
 	for _, member := range g.config.Hub.Members(group, 1) {
@@ -92,7 +94,7 @@ func (g *Groups[P]) Lapsed(group int64) {
 	}
 }
 
-// Sweep forgets the sequencers that are not needed any more.
+// Sweep removes the sequencers that are not needed any more.
 func (g *Groups[P]) Sweep(now time.Time) {
 	g.mu.Lock()
 	all := make([]*Sequencer[P], 0, len(g.list))

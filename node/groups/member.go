@@ -5,10 +5,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Reached returns the place up to which a session that opens must fetch the log. That
-// is known or a later place. Later entries are sent to the session. According to a
-// route, its user was a member when the log ended at known. The session must be in the
-// hub already. Reached returns false if the user has left since.
+// Reached returns the place up to which a session that opens must fetch the log. Later
+// entries are sent to the session. known is where the log ended when a route found the
+// user to be a member. The result is known or a later place. Reached returns false if
+// the user has left since. The session must be in the hub already.
 func (s *Sequencer[P]) Reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,8 +23,8 @@ func (s *Sequencer[P]) Reached(user int64, known *proto.Mark) (*proto.Mark, bool
 	return known, true
 }
 
-// Beyond returns a place after the entries that were sent. A session that is no member
-// any more has to fetch the log up to there.
+// Beyond returns a place after all entries that were sent. A session that is no member
+// any more fetches the log up to this place.
 func (s *Sequencer[P]) Beyond() *proto.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,15 +35,15 @@ func (s *Sequencer[P]) Beyond() *proto.Mark {
 	return &proto.Mark{Log: s.group, Epoch: last.Epoch, Number: last.Number + 1}
 }
 
-// Spare suppresses entries up to known for a session that fetches them itself. Entries
-// that were not sent yet may be older than the joining of its user. When the session
-// fetches the log, a route leaves those out. Call Spare before the session is a member
-// in the hub.
+// Spare suppresses the entries up to the mark known for a session that fetches them
+// itself. Some of them may be older than the joining of its user. A route leaves those
+// out when the session fetches the log. Call Spare before the session is a member in
+// the hub.
 func (s *Sequencer[P]) Spare(member P, known *proto.Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.sending && len(s.ready) == 0 && s.follower != nil && !further(s.follower.Last(), known.Place()) {
-		return // all of it was sent
+		return // all entries up to known were sent before
 	}
 	if s.spared == nil {
 		s.spared = make(map[P]*proto.Mark)
@@ -62,7 +62,8 @@ func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
 	return s.spared[member]
 }
 
-// sentLocked forgets the members for which the entries that are sent now were suppressed.
+// sentLocked ends the suppression for members whose known is not after at, because the
+// entries up to at have been sent.
 func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
 	for member, known := range s.spared {
 		if !link.Newer(at, known) {

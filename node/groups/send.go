@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	maxPieceEntries = 64        // in one piece
-	maxPiece        = 128 << 10 // bytes of their texts, so that a piece fits into an outbox
+	maxPieceEntries = 64        // most entries in one piece
+	maxPiece        = 128 << 10 // most bytes of texts in one piece, so that it fits into an outbox
 	keptLeavers     = 64
 )
 
-// leaver is a user who left, by the entry of that number.
+// leaver is a user who left the group, and the number of the entry about that.
 type leaver struct{ user, number int64 }
 
-// Send sends the entries that are ready, unless another goroutine does that.
+// Send sends the entries that are ready. If another goroutine is in Send, that one
+// sends them.
 func (s *Sequencer[P]) Send() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +57,8 @@ func textSize(p hub.Post) int { return len(p.Packet.Frame().ReqMsg) }
 
 func kind(p hub.Post) proto.Kind { return p.Packet.Frame().Kind }
 
-// noteLocked remembers the users who left, before the hub does. A session that enters the
-// hub later finds its user here.
+// noteLocked records who leaves by the entry p, before the hub does. So Reached finds
+// the user for a session that enters the hub meanwhile.
 func (s *Sequencer[P]) noteLocked(p hub.Post) {
 	f := p.Packet.Frame()
 	switch f.Kind {
@@ -70,8 +71,9 @@ func (s *Sequencer[P]) noteLocked(p hub.Post) {
 	}
 }
 
-// send sends the entries of a piece that clients are shown to the members who are here.
-// A user who joins or leaves with the piece gets it, too.
+// send sends a piece to the members who are here. It leaves out entries that clients
+// are not shown. A user who joins or leaves by an entry of the piece gets that entry,
+// too.
 func (s *Sequencer[P]) send(piece []hub.Post) {
 	first, last := piece[0].Packet.Frame(), piece[len(piece)-1].Packet.Frame()
 	if first.Kind == proto.Kind_JOIN {

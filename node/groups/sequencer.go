@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// pullWait is the least time before a pull, because missing entries may be on their
-	// way.
+	// pullWait is the least time to wait before a pull, because missing entries may be
+	// on their way.
 	pullWait  = order.EarlyWait * time.Millisecond
-	pullRetry = time.Second // after a pull that did not help
-	// A route's answer with an end of the log far behind the pushed entries counts as
-	// late, and not as a loss, for up to lateAnswer.
+	pullRetry = time.Second // pause after a pull that brought nothing new
+	// A route's answer may say that the log ends far before the last pushed entry.
+	// Within lateAnswer of that push the answer counts as late, and not as a loss.
 	lateAnswer = 10 * time.Second
-	// idleTime is longer than a lease. After it, no entry of a group without members
-	// comes any more.
+	// idleTime is how long a group without members here must be silent to be removed.
+	// It is longer than a lease, so no entry comes any more.
 	idleTime = 3 * time.Minute
-	// leaseSure is how long the node relies on a lease after its last renewal. Renewals
-	// come every 30 s, and a lease ends after two minutes.
+	// leaseSure is how long after its last renewal the node relies on a lease. It
+	// renews leases every 30 s, and they end after two minutes.
 	leaseSure = time.Minute
 )
 
@@ -36,22 +36,22 @@ type Sequencer[P Member] struct {
 
 	mu       sync.Mutex
 	follower *order.Follower[hub.Post] // stands at the entry that was queued last; nil: no place of the log is known yet
-	last     *proto.Mark               // where it stood when Last was last called
-	ready    []hub.Post                // queued, in order
+	last     *proto.Mark               // the result of the latest call of lastLocked
+	ready    []hub.Post                // entries to send, in order
 	sending  bool                      // a goroutine is in Send
-	timer    *time.Timer               // for the next pull; nil: never needed
+	timer    *time.Timer               // fires for the next pull; nil: none was needed yet
 	due      time.Time                 // when the timer fires; zero: it does not run
 	pulling  bool                      // a pull is queued or running
-	left     []leaver                  // the latest ones
-	heard    time.Time                 // when a route last sent something of the group
-	moved    time.Time                 // when a push was queued last
-	leased   time.Time                 // when the request for the last lease left; zero: there is none
+	left     []leaver                  // the users who left, only the latest ones
+	heard    time.Time                 // when a route last told something about the group
+	moved    time.Time                 // when a pushed entry was last put into ready
+	leased   time.Time                 // when the request for the latest lease left; zero: there is no lease
 
-	spared map[P]*proto.Mark // by member: up to where it fetches the log itself
-	spares atomic.Int32      // how many; read without mu
+	spared map[P]*proto.Mark // up to which place a member fetches the log itself
+	spares atomic.Int32      // length of spared; read without mu
 }
 
-// Push takes an entry that a route pushed. The caller must call Send afterwards.
+// Push queues an entry that a route pushed. The caller must call Send afterwards.
 func (s *Sequencer[P]) Push(p hub.Post) {
 	nobody := !s.config.Hub.HasMembers(s.group)
 	e := order.Entry[hub.Post]{At: p.Mark.Place(), Prev: p.Packet.Frame().Prev, Size: textSize(p), Item: p}
@@ -71,7 +71,7 @@ func (s *Sequencer[P]) Push(p hub.Post) {
 	s.waitLocked(now, pullWait)
 }
 
-// Observe takes the log's end from a route's answer.
+// Observe is told the log's end from a route's answer.
 func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	nobody := !s.config.Hub.HasMembers(s.group)
 	end, now := newest.Place(), time.Now()
@@ -84,8 +84,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked lets the log begin at a place if no place of it is known, or if no
-// member here could get the missing entries. It reports whether it did.
+// beginsLocked makes the sequencer continue at the place at, if it knows no place of
+// the log yet, or if nobody is true: no member here lacks the entries before. It
+// reports whether it did so.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:
@@ -98,11 +99,12 @@ func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	return true
 }
 
-// further reports whether a place is beyond another, or in another epoch.
+// further reports whether the place at is after the place from, or in another epoch.
 func further(from, at order.Place) bool { return at.Epoch != from.Epoch || at.Number > from.Number }
 
-// overtookLocked reports whether the pushed entries are far beyond the end in a route's
-// answer. If the log did lose that many entries, its next push does not fit.
+// overtookLocked reports whether end, from a route's answer, is to be ignored because
+// pushes have overtaken the answer. They have come far beyond end. If the log did lose
+// that many entries, its next push does not fit, which shows the loss.
 func (s *Sequencer[P]) overtookLocked(end order.Place, now time.Time) bool {
 	last := s.follower.Last()
 	return end.Epoch == last.Epoch && end.Number < last.Number-order.Kept && now.Sub(s.moved) < lateAnswer
@@ -110,10 +112,10 @@ func (s *Sequencer[P]) overtookLocked(end order.Place, now time.Time) bool {
 
 // Status is the state of a Sequencer.
 type Status struct {
-	Last   *proto.Mark // where the log was queued up to; nil: no place of it is known. It must not be changed
-	Early  int64       // entries between Last and the furthest that came
-	Lacks  bool        // something is missing
-	Spared int         // members that fetch a part of the log themselves
+	Last   *proto.Mark // up to where the log was queued; nil: no place of it is known. It must not be changed
+	Early  int64       // how many entries lie between Last and the furthest one that came
+	Lacks  bool        // entries are missing
+	Spared int         // how many members fetch a part of the log themselves
 }
 
 // Status returns the state, for tests and diagnosis.
@@ -138,8 +140,8 @@ func (s *Sequencer[P]) lastLocked() *proto.Mark {
 	return s.last
 }
 
-// leasedAt records that a route gave or renewed a lease of the group. The request left at
-// the given time. Zero means that there is no lease any more.
+// leasedAt records that a route gave or renewed a lease of the group. left is when the
+// request left the node. A zero left means that there is no lease any more.
 func (s *Sequencer[P]) leasedAt(left time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +149,8 @@ func (s *Sequencer[P]) leasedAt(left time.Time) {
 }
 
 // held returns the end of the log if the node holds a fresh lease and knows of no
-// missing entry. All later entries are then pushed to it. Otherwise, and while the
-// process may have stood still, held returns nil.
+// missing entry. All later entries are then pushed to the node. Otherwise held returns
+// nil. It also does so while the process may have stood still.
 func (s *Sequencer[P]) held(now time.Time) *proto.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,15 +161,16 @@ func (s *Sequencer[P]) held(now time.Time) *proto.Mark {
 	return s.lastLocked()
 }
 
-// idle reports whether no route has sent anything for so long that no entry will come
-// any more.
+// idle reports whether no route has told anything about the group for so long that no
+// entry will come any more.
 func (s *Sequencer[P]) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return now.Sub(s.heard) > idleTime
 }
 
-// waitLocked queues a pull for the time when one is due, but after d at the earliest.
+// waitLocked starts the timer for a pull if one is due at some time. The timer fires
+// after the duration d at the earliest.
 func (s *Sequencer[P]) waitLocked(now time.Time, d time.Duration) {
 	ms, due := s.follower.Due()
 	if !due || s.pulling {

@@ -7,10 +7,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Deliver pushes a packet to the user's open sessions of the given numbers, except the
-// one that sent it (except; zero: none). Pending sessions remember its place. Deliver
-// returns the numbers that have no session here. With a nil packet it does nothing
-// else.
+// Deliver pushes the packet p to those of the user's open sessions that have one of the
+// numbers. It leaves out the session with the number except, which has sent the
+// message; zero: there is none. For pending sessions the hub remembers the packet's
+// place. Deliver returns the numbers that have no session here. If p is nil, it does
+// nothing else.
 func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet) (gone []int64) {
 	var few [4]P
 	peers := few[:0]
@@ -32,8 +33,8 @@ func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet
 	return gone
 }
 
-// has reports whether a session is here. A pending CIM connection does not know its
-// number yet, so it may be any session.
+// has reports whether the session with this number is here, or may be. A pending CIM
+// connection does not know its number yet, so it may be any session.
 func (u user[P]) has(number int64) bool {
 	for e := u.first; e != nil; e = e.next {
 		if e.number == number || e.number == 0 && !e.open.Load() {
@@ -56,8 +57,8 @@ func (s *shard[P]) receivers(peers []P, u user[P], numbers []int64, except int64
 	return peers
 }
 
-// miss remembers for a pending entry the places of posts that it was not sent, unless the
-// entry has left.
+// miss remembers places for the pending entry e, because their posts were not sent to
+// it. It does nothing if e has left.
 func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 	if !e.here {
 		return
@@ -67,8 +68,8 @@ func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 	}
 }
 
-// know records places that were sent to the connection, with their entry or in a
-// NEWEST. They do not count for another device of the user, which may have missed that
+// know records places that were sent to this connection, each with its message or in a
+// NEWEST. They say nothing about other devices of the user, which may have missed that
 // push.
 func (e *Entry[P]) know(marks ...*proto.Mark) {
 	for _, mark := range marks {

@@ -7,17 +7,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Post is an entry of a group's log on its way.
+// Post is a message of a group's log, or another frame for a group, on its way.
 type Post struct {
 	Packet *link.Packet
-	Mark   *proto.Mark // its place, or the one that it reports
-	Except int64       // number of its sender's session that has it already; zero: none has
+	Mark   *proto.Mark // the message's place, or the place that the frame reports
+	Except int64       // number of the sender's session, which has the message already; zero: none has it
 }
 
-// Group pushes posts in their order to the open connections of a group's members. Pending
-// ones remember their places. A session gets neither its own posts nor the posts up to
-// the place that spared returns for it. All users who are here belong to the group of
-// everyone, and spared is not called for it. Group does not keep posts.
+// Group pushes posts, in their order, to the open connections of a group's members. For
+// pending connections the hub remembers the places. A session gets neither its own
+// posts nor the posts up to the place that spared returns for it. All users who are
+// here belong to the group of everyone, for which spared is not called. Group does not
+// keep the slice.
 func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	if len(posts) == 0 {
 		return
@@ -84,14 +85,15 @@ func (h *Hub[P]) everyone(f *fanOut) {
 	h.scratch.Put(scratch)
 }
 
-// fanOut has posts on their way to many connections. Most get all of them, as one batch.
+// fanOut has posts on their way to many connections. Most connections get all of the
+// posts, as one batch.
 type fanOut struct {
 	posts   []Post
 	batch   *link.Batch
-	senders []int64 // the users who have a session that is not sent everything
+	senders []int64 // the users who have a session that sent one of the posts
 }
 
-// partial is a connection that gets some of them.
+// partial is a connection that gets only some of the posts.
 type partial[P Peer] struct {
 	peer  P
 	posts []Post
@@ -110,8 +112,8 @@ func newFanOut(posts []Post) *fanOut {
 	return f
 }
 
-// rest returns the posts that a user's session did not send and that are after a place,
-// if there is one.
+// rest returns the posts for one session of a user. It leaves out the posts that this
+// session sent. If upTo is not nil, it also leaves out the posts up to that place.
 func (f *fanOut) rest(user, number int64, upTo *proto.Mark) (posts []Post) {
 	for _, p := range f.posts {
 		sent := p.Except != 0 && p.Except == number && p.Packet.Frame().From == user
@@ -136,7 +138,8 @@ func (h *Hub[P]) number(e *Entry[P]) int64 {
 	return e.number
 }
 
-// opened reports whether the entry is open. If it is not, it remembers the places.
+// opened reports whether the entry is open. If it is not, the hub remembers the places
+// of posts for it.
 func (h *Hub[P]) opened(e *Entry[P], posts []Post) bool {
 	s := h.shard(e.user)
 	s.mu.Lock()

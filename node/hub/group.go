@@ -8,7 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// groupShard has the entries of members. A group is there while it has one.
+// groupShard has the entries of groups' members. A group is in the map while it has a
+// member.
 type groupShard[P Peer] struct {
 	mu      sync.Mutex
 	entries map[int64][]*Entry[P]
@@ -16,10 +17,10 @@ type groupShard[P Peer] struct {
 
 func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
 
-// SetGroups makes e a member of these groups and of no others, everyone aside. The
-// version is the list's, for reconciliation. SetGroups returns the groups that e leaves
-// by this call, including those that Dissolve took e out of before. It does nothing if
-// e has left.
+// SetGroups makes e a member of these groups and of no others, except the group of
+// everyone. version is that of the list, and reconciliation compares it. SetGroups
+// returns the groups that e leaves by this call. They include groups from which
+// Dissolve has removed e before. It does nothing if e has left the hub.
 func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -48,9 +49,9 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []
 	return ended
 }
 
-// FollowNone makes e a member of the group of everyone only, whatever groups its user
-// joins, because CIM's clients show group messages as if they were private. The version
-// is that of SetGroups.
+// FollowNone makes e a member only of the group of everyone, whatever groups its user
+// joins. It is for CIM's clients, which would show group messages as if they were
+// private. version is as in SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -58,8 +59,8 @@ func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	e.version = version
 }
 
-// Join makes the user's entries members of a group, but only those whose groups are
-// known.
+// Join makes the entries of the user id members of a group. It skips entries whose
+// groups are not known yet.
 func (h *Hub[P]) Join(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
@@ -72,7 +73,8 @@ func (h *Hub[P]) Join(id, group int64) {
 	}
 }
 
-// Belongs reports whether e is a member of a group, everyone aside.
+// Belongs reports whether e is a member of a group, which must not be the group of
+// everyone.
 func (h *Hub[P]) Belongs(e *Entry[P], group int64) bool {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -80,7 +82,7 @@ func (h *Hub[P]) Belongs(e *Entry[P], group int64) bool {
 	return slices.Contains(e.groups, group)
 }
 
-// Quit ends the membership of all entries of the user.
+// Quit ends the membership of all entries of the user id in a group.
 func (h *Hub[P]) Quit(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
@@ -93,7 +95,7 @@ func (h *Hub[P]) Quit(id, group int64) {
 	}
 }
 
-// into adds the entry to the group's. The lock of the entry's shard is held.
+// into adds e to the group's entries. The caller holds the lock of e's shard.
 func (h *Hub[P]) into(group int64, e *Entry[P]) {
 	g := h.group(group)
 	g.mu.Lock()
@@ -101,7 +103,7 @@ func (h *Hub[P]) into(group int64, e *Entry[P]) {
 	g.entries[group] = append(g.entries[group], e)
 }
 
-// outOf removes the entry from the group's. The lock of the entry's shard is held.
+// outOf removes e from the group's entries. The caller holds the lock of e's shard.
 func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 	g := h.group(group)
 	g.mu.Lock()
@@ -118,8 +120,8 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 	}
 }
 
-// Dissolve removes all connections from the group and returns them. They stay out until
-// SetGroups makes them members again. All users stay in the group of everyone.
+// Dissolve removes all connections from the group and returns them. They stay outside
+// until SetGroups makes them members again. For the group of everyone it does nothing.
 func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 	g := h.group(group)
 	g.mu.Lock()
@@ -139,7 +141,7 @@ func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 	return peers
 }
 
-// HasMembers reports whether a member of the group is here, open or not.
+// HasMembers reports whether a connection of a member is here, open or pending.
 func (h *Hub[P]) HasMembers(group int64) bool {
 	if group == proto.Everyone {
 		return h.Entries() > 0
@@ -150,8 +152,8 @@ func (h *Hub[P]) HasMembers(group int64) bool {
 	return len(g.entries[group]) > 0
 }
 
-// Members returns up to n open connections of a group's members, from a random
-// place on.
+// Members returns up to n open connections of a group's members, beginning at a random
+// one.
 func (h *Hub[P]) Members(group int64, n int) []P {
 	if group == proto.Everyone {
 		return h.anybody(n)
@@ -186,8 +188,8 @@ func (h *Hub[P]) anybody(n int) (peers []P) {
 	return peers
 }
 
-// Groups appends the groups of a shard that have members here. Shards run from 0
-// to Shards-1.
+// Groups appends to list the groups of a shard that have members here. Shards run from
+// 0 to Shards-1.
 func (h *Hub[P]) Groups(shard int, list []int64) []int64 {
 	g := &h.groups[shard]
 	g.mu.Lock()
@@ -198,7 +200,8 @@ func (h *Hub[P]) Groups(shard int, list []int64) []int64 {
 	return list
 }
 
-// Sessions returns the user's connections of the given numbers, open or not.
+// Sessions returns the connections of the user id that have one of the numbers, open or
+// pending.
 func (h *Hub[P]) Sessions(id int64, numbers []int64) []P {
 	s := h.shard(id)
 	s.mu.Lock()

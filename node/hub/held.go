@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Know notes a place of the user's inbox that this connection knows.
+// Know records a place of the user's inbox that this connection knows.
 func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -17,8 +17,8 @@ func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
 	e.know(mark)
 }
 
-// Held appends the open sessions of the shard's users, for reconciliation. Shards run
-// from 0 to Shards-1.
+// Held appends to list the open sessions of the shard's users, for reconciliation.
+// Shards run from 0 to Shards-1.
 func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	s := &h.shards[shard]
 	s.mu.Lock()
@@ -33,7 +33,7 @@ func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	return list
 }
 
-// PeersIn appends the open connections of the shard's users.
+// PeersIn appends to list the open connections of the shard's users.
 func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 	s := &h.shards[shard]
 	s.mu.Lock()
@@ -48,7 +48,7 @@ func (h *Hub[P]) PeersIn(shard int, list []P) []P {
 	return list
 }
 
-// Has reports whether a connection of the user's device is here, open or not.
+// Has reports whether a connection of the user's device is here, open or pending.
 func (h *Hub[P]) Has(id int64, device string) bool {
 	s := h.shard(id)
 	s.mu.Lock()
@@ -61,9 +61,9 @@ func (h *Hub[P]) Has(id int64, device string) bool {
 	return false
 }
 
-// Online returns up to limit users with an open connection whose id is above
-// after and whose name begins with prefix, by ascending id. It looks at every
-// user once.
+// Online returns up to limit users with an open connection, by ascending id. It returns
+// only users whose ids are above the id after and whose names begin with prefix. It
+// looks at every user once.
 func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 	if limit <= 0 {
 		return nil
@@ -109,7 +109,8 @@ func (b *byID) Pop() any {
 	return last
 }
 
-// keep adds a user and drops the largest one above limit.
+// keep adds a user. If there are more than limit users then, it drops the one with the
+// largest id.
 func (b *byID) keep(u proto.User, limit int) {
 	heap.Push(b, u)
 	if len(*b) > limit {

@@ -10,21 +10,22 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Shards is the number of parts that Held goes through.
+// Shards is the number of parts of a hub. Held, Groups and PeersIn return one part at a
+// time.
 const Shards = 64
 
 // Peer is the connection of an entry. Its methods must not block.
 type Peer interface {
 	Push(p *link.Packet)
-	PushAll(b *link.Batch) // Push for each packet of the batch; none is a DELIVERED
+	PushAll(b *link.Batch) // pushes all packets of the batch, none of which is a DELIVERED
 }
 
-// Entry is one connection of a user's device. Every idle connection has one. So its
-// owner may embed it, and its fields are as small as possible.
+// Entry is one connection of a user's device. As every idle connection has one, its
+// fields are as small as possible, and its owner may embed it.
 type Entry[P Peer] struct {
 	// Set by Identify, read by all.
 	user  int64
-	label string // device, NUL, name: one string takes less than two
+	label string // device, NUL, name: one string takes less memory than two
 	peer  P
 
 	open atomic.Bool // written under the shard's mu
@@ -32,17 +33,17 @@ type Entry[P Peer] struct {
 	// Guarded by the shard's mu once entered.
 	here    bool
 	told    bool      // its groups are known
-	heard   bool      // it got an entry or a place of the user's inbox
-	later   bool      // a higher number of the device was here when it came
-	next    *Entry[P] // of the same user
-	number  int64     // the session's; zero while a CIM connection waits for its own
-	version int64     // of the list of groups from a route
-	inbox   reached   // the newest place of the user's inbox that was sent to it, if any
+	heard   bool      // inbox is set
+	later   bool      // an entry of the device with a higher number was here when this one entered
+	next    *Entry[P] // the next entry of the same user
+	number  int64     // the session's; zero while a CIM connection waits for its number
+	version int64     // version of the list of groups that a route has returned
+	inbox   reached   // the newest place of the user's inbox that was sent to the connection
 	groups  []int64
 }
 
-// Identify sets the user and the device of the connection, before it enters. A device
-// has no NUL in its name.
+// Identify sets the user and the device of the connection. It must be called before
+// Enter. The name of a device has no NUL.
 func (e *Entry[P]) Identify(user int64, name, device string, peer P) {
 	e.user, e.label, e.peer = user, device+"\x00"+name, peer
 }
@@ -62,14 +63,15 @@ func (e *Entry[P]) Device() string {
 	return device
 }
 
-// reached is where a mark of an inbox stands, in less than half of its memory.
+// reached is the place of a mark in an inbox. It takes less than half of a mark's
+// memory.
 type reached struct {
 	epoch  uint64
 	number int64
 	key    string
 }
 
-// Hub is safe for concurrent use. Make it with New.
+// Hub has the connections of a node. It is safe for concurrent use. Make it with New.
 type Hub[P Peer] struct {
 	shards  [Shards]shard[P]
 	groups  [Shards]groupShard[P]
@@ -82,11 +84,11 @@ type Hub[P Peer] struct {
 type shard[P Peer] struct {
 	mu     sync.Mutex
 	users  map[int64]user[P]           // those who have an entry
-	missed map[*Entry[P]][]*proto.Mark // newest places of entries that came for pending connections
+	missed map[*Entry[P]][]*proto.Mark // newest places of messages that came for pending connections
 	apart  map[*Entry[P]][]int64       // groups that Dissolve took entries out of, until SetGroups
 }
 
-// user has a list of entries, most often of one. Nobody has none.
+// user has a list of a user's entries, most often only one, never none.
 type user[P Peer] struct{ first *Entry[P] }
 
 // New returns an empty hub.
@@ -103,7 +105,8 @@ func New[P Peer]() *Hub[P] {
 	return h
 }
 
-// shard spreads ids that are often given in sequence.
+// shard returns the shard of the user id. It spreads ids, which are often given in
+// sequence.
 func (h *Hub[P]) shard(id int64) *shard[P] { return &h.shards[spread(id)] }
 
 func spread(id int64) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 >> 58 }
@@ -126,7 +129,8 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	h.entries.Add(1)
 }
 
-// Missed returns the places of the packets that came while e was pending.
+// Missed returns the newest places in the logs of which packets came for e while it was
+// pending.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -134,20 +138,20 @@ func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	return slices.Clone(s.missed[e])
 }
 
-// Promotion is what an opening changed.
+// Promotion is the result of an opening.
 type Promotion[P Peer] struct {
-	Displaced []P           // connections of the device that are no longer here
-	Missed    []*proto.Mark // places of entries that came while it was pending
+	Displaced []P           // connections of the device that Open has removed
+	Missed    []*proto.Mark // newest places of messages that came while the connection was pending
 }
 
 // Open makes a pending entry open under the session's number, which a CIM connection
-// learns only now. It removes the device's other entries of the same number (a ticket
-// that was used again) and of lower numbers. But a pending entry of a lower number stays
-// if it came after e.
+// learns only now. It removes the device's other entries of lower numbers, and those of
+// the same number, which come from a ticket that was used again. But it leaves a
+// pending entry that came after e.
 //
 // Open returns false and does nothing if e has left, or if a later entry of the device
-// with a higher number is open. If the entry with the higher number came before e, Open
-// removes it, because the store accepted e only after it had lost that number.
+// with a higher number is open. If an entry with a higher number came before e, Open
+// removes that entry. The store has accepted e, so it must have lost that number.
 func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	var p Promotion[P]
 	s := h.shard(e.user)
@@ -171,7 +175,7 @@ func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	return p, true
 }
 
-// open reports whether one of the entries is.
+// open reports whether one of the entries is open.
 func (u user[P]) open() bool {
 	for e := u.first; e != nil; e = e.next {
 		if e.open.Load() {
@@ -181,7 +185,7 @@ func (u user[P]) open() bool {
 	return false
 }
 
-// above reports whether an entry of the device has a higher number, open or not.
+// above reports whether an entry of the device, open or pending, has a higher number.
 func (u user[P]) above(device string, number int64) bool {
 	for e := u.first; e != nil; e = e.next {
 		if e.Device() == device && e.number > number {
@@ -191,7 +195,7 @@ func (u user[P]) above(device string, number int64) bool {
 	return false
 }
 
-// newerThan reports whether an open entry of e's device has a higher number.
+// newerThan reports whether another open entry of e's device has a number above number.
 func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	for other := u.first; other != nil; other = other.next {
 		if other != e && other.Device() == e.Device() && other.open.Load() && other.number > number {
@@ -201,14 +205,16 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 	return false
 }
 
-// displacedBy returns the device's other entries up to e's number. If e came later than
-// an entry with a higher number, it returns all open ones. A pending CIM entry without a
-// number is newer than all. A pending entry that came after e stays, even if its number
-// is lower or, for a ticket that was used again, the same. After a loss of the store,
-// numbers do not show which is newer. A route decides that when it opens the entry.
+// displacedBy returns the entries of e's device that the opening of e displaces. These
+// are the other entries with numbers up to e's. If e came later than an entry with a
+// higher number, they include all open ones. Two kinds of entries stay. One is a
+// pending CIM entry without a number, which counts as newer. The other is a pending
+// entry that came after e did. Its number may be lower, or the same if a ticket was
+// used again. The reason is that numbers do not show which entry is newer after the
+// store has lost something. A route decides that when it opens that entry.
 func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
-	after := true // the list has the latest first
+	after := true // true before e, because the list has the latest entry first
 	for other := u.first; other != nil; other = other.next {
 		if other == e {
 			after = false
@@ -272,7 +278,8 @@ func (u user[P]) find(device string, number int64) *Entry[P] {
 	return nil
 }
 
-// Find returns the connection of a session; ok is false if it is not here.
+// Find returns the connection of the session with this number. It returns false if it
+// is not here.
 func (h *Hub[P]) Find(id int64, device string, number int64) (peer P, ok bool) {
 	s := h.shard(id)
 	s.mu.Lock()
