@@ -14,6 +14,7 @@
 //	a connection is kept                 run.go, run; serve.go, serve
 //	the pause before a retry             backoff.go, retryDelay; run.go, delayAfter
 //	a node is chosen                     login.go, login; backoff.go, avoidList
+//	a silent node is given up            pulse.go, beat
 //	a move to another node               serve.go, move
 //	a frame from the node is handled     link.go, handle
 //	a message is sent                    send.go; its order and its retries: outbox.go

@@ -1,13 +1,16 @@
 // Package routes is a node's way to the routes.
 //
-// Calls (calls.go) is what the other packages of a node use: one method for each call of
-// hop.proto, with the node's name and a timeout. Client (client.go) carries the calls
-// over HTTP or over streams. A route in the same process takes its place. Backoff
-// (backoff.go) is the pause after a failed call, and Until and Untouched read the error.
+// Calls (calls.go) is what the other packages of a node use: one method for each call
+// of hop.proto. It adds the node's name and a timeout. Client (client.go) carries the
+// calls over HTTP or over streams. If a route is in the same process, that route takes
+// the place of the Client. Backoff (backoff.go) computes the pause after a failed call.
+// From the error of a call, Until returns the time that the route named for a retry.
+// Untouched reports whether the route did nothing.
 //
-// Nothing here repeats a call. Only the packages that make calls know which ones may be
-// repeated: everything but a Send, which is repeated under its id.
+// Nothing here repeats a call. The packages that make the calls do so. They may repeat
+// every call as it is, except a Send. Package forward repeats the messages of a Send
+// under their ids, and marks them as repetitions.
 //
-// There are no goroutines but those of the streams (package stream), which Client.Close
-// ends. Client has one mutex, held for a few assignments.
+// The only goroutines are those of the streams (package stream), which Client.Close
+// ends. Client has one mutex, which is held only for a few assignments.
 package routes
