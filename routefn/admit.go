@@ -94,7 +94,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 	} else {
 		verdict = rt.admission.Enter(class)
 	}
-	rt.metrics.judged(class, verdict)
+	rt.metrics.Judged(class, verdict)
 	if verdict != admission.Admitted {
 		return nil, proto.Err(proto.Overloaded, "")
 	}

@@ -81,7 +81,7 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 		t.Error(err)
 	}
 	for verdict, want := range map[string]float64{"full": 2, "slow": 0, "admitted": 0} {
-		if got := testutil.ToFloat64(w.route.metrics.admissions.WithLabelValues("sheddable", verdict)); got != want {
+		if got := testutil.ToFloat64(w.route.metrics.Admissions.WithLabelValues("sheddable", verdict)); got != want {
 			t.Errorf("%v messages were %s, want %v", got, verdict, want)
 		}
 	}
@@ -123,7 +123,7 @@ func TestSlowStoreHasMessagesRefused(t *testing.T) {
 	if code != proto.Overloaded {
 		t.Fatalf("a thousand messages, and the last was answered %v", code)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.admissions.WithLabelValues("sheddable", "slow")); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.Admissions.WithLabelValues("sheddable", "slow")); n != 1 {
 		t.Errorf("%v messages were refused because of the store", n)
 	}
 }

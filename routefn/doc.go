@@ -22,7 +22,7 @@
 //	nodecall.go     nodes call by HTTP, by stream, or as functions (Direct)
 //	serve.go        every request passes here; admit.go sheds load (package admission)
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
-//	new.go          makes all parts, which route.go lists; config.go, metrics.go
+//	new.go          makes all parts, which route.go lists; config.go
 //	failurelog.go   how often the log warns that requests fail
 //
 //	user      requests of clients           group     requests of clients about groups
@@ -38,6 +38,7 @@
 //	failure     the codes of errors
 //	naming      which names new accounts and groups may have
 //	check, body, coalesce   judge input; read and write bodies; share calls
+//	metrics     what a route counts and times
 //
 // # Where things are
 //

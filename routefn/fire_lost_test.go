@@ -88,7 +88,7 @@ func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
 		return len(w.pull(carol.Token, proto.Position{}).Messages) > 0
 	})
 	w.wantInbox(carol.Token, "d")
-	if left := testutil.ToFloat64(w.route.metrics.delayedLeft); left != times*batch {
+	if left := testutil.ToFloat64(w.route.metrics.DelayedRetried); left != times*batch {
 		t.Errorf("%v were tried and left in %v rounds, want the first batch only", left, times)
 	}
 	if page := w.scheduled(alice.Token, "?limit=1"); len(page.Messages) != 1 || page.Messages[0].State != proto.StateFiring {

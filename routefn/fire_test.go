@@ -102,7 +102,7 @@ func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
 			t.Errorf("%s on %s was pushed it %d times", c.Name, c.Device, pushed[c.Number])
 		}
 	}
-	if n := testutil.ToFloat64(w.route.metrics.delayedSent); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.DelayedSent); n != 1 {
 		t.Errorf("%v are counted", n)
 	}
 	if again := w.schedule(phone.Token, proto.ScheduleMessage{ID: "m1", To: bob.User, Text: "hi", After: 1}); again.State != proto.StateSent {
@@ -238,7 +238,7 @@ func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
 	if len(list.Messages) != 0 || len(list.Dropped) != 1 || list.Dropped[0].ID != "too-late" || list.Dropped[0].Code != proto.NotMember {
 		t.Errorf("alice is told %+v", list)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.delayedDropped.WithLabelValues("not-member")); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.DelayedDropped.WithLabelValues("not-member")); n != 1 {
 		t.Errorf("%v are counted", n)
 	}
 }
@@ -360,7 +360,7 @@ func TestNodesThatAnswerAreToldWhatIsDueSoon(t *testing.T) {
 	if took := time.Since(begun); took > wait.Slack*3*time.Second {
 		t.Errorf("it took %v to find that no node can be told", took)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.delayedUntold); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.DelayedUntold); n != 1 {
 		t.Errorf("%v are counted as untold", n)
 	}
 }

@@ -31,7 +31,7 @@ func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) bool 
 	if failed.Code == proto.Unavailable {
 		status = http.StatusRequestTimeout
 	}
-	rt.metrics.served(q.name, failed.Code.String(), time.Since(begun))
+	rt.metrics.Served(q.name, failed.Code.String(), time.Since(begun))
 	body.Fail(w, status, failed)
 	return false
 }
@@ -54,7 +54,7 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) *pr
 	evict := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) } // the body takes too long, and its place is needed
 	place, ok := rt.strangers.Enter(rt.cfg.Proxies.Client(r), time.Now(), evict)
 	if !ok {
-		rt.metrics.crowded.Inc()
+		rt.metrics.Crowded.Inc()
 		return proto.Err(proto.Overloaded, "")
 	}
 	defer func() {

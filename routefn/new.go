@@ -15,6 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/group"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/metrics"
 	"github.com/cim-go/cim/routefn/node"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/placement"
@@ -31,7 +32,7 @@ func New(c Config) (*Route, error) {
 	}
 	c.Members = coded(c.Members)
 	limiter := admission.New(admission.Config{Most: c.MaxInFlight, Target: c.StoreTarget})
-	m, err := newMetrics(c.Registerer, limiter)
+	m, err := metrics.New(c.Registerer, limiter)
 	if err != nil {
 		return nil, err
 	}
@@ -43,20 +44,20 @@ func New(c Config) (*Route, error) {
 	rt.tokens.Set(c.ServiceToken, c.OtherTokens...)
 	rt.nodes = nodes.New(nodes.Config{HTTP: c.HTTP, TLS: c.NodeTLS, Tokens: &rt.tokens, Log: c.Logger, Plain: c.PlainHop})
 	rt.pusher = push.New(rt.nodes, c.Store, m, c.Now, c.Logger)
-	waker := &delayed.Waker{Members: c.Members, Nodes: rt.nodes, Untold: m.delayedUntold, Log: c.Logger}
+	waker := &delayed.Waker{Members: c.Members, Nodes: rt.nodes, Untold: m.DelayedUntold, Log: c.Logger}
 	rt.check = storecheck.New(storecheck.Config{
 		Store: c.Store, Watch: c.Watch, Issuer: c.Issuer, Clocks: clocks, OnLoss: waker.WakeAll, Now: c.Now, Log: c.Logger,
 	})
 	rt.codes = failure.New(rt.check, c.Logger)
 	rt.accounts = identity.New(identity.Config{
-		Store: c.Store, Keys: rt.check, Issuer: c.Issuer, Codes: rt.codes, Restored: m.adopted, Observer: m,
+		Store: c.Store, Keys: rt.check, Issuer: c.Issuer, Codes: rt.codes, Restored: m.Adopted, Observer: m,
 		Open: c.Auth == AuthOpen, Limits: c.Accounts,
 	})
 	rt.makeRequests(clocks, waker)
 	rt.requests = rt.table()
 	rt.streamed = make(map[string]streamedCall)
 	for _, q := range rt.requests {
-		m.expect(q.name)
+		m.Expect(q.name)
 		if q.streamed != nil {
 			rt.streamed[q.path] = q.streamed
 		}
@@ -77,14 +78,14 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	})
 	rt.user = user.New(user.Config{
 		Store: c.Store, Accounts: rt.accounts, Issuer: c.Issuer, Placer: placer, Dispatch: dispatcher, Pusher: rt.pusher,
-		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.onlineMissed,
+		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.OnlineMissed,
 		Repeat: c.Repeat, MaxText: c.MaxText, PingSeconds: c.PingSeconds, Now: c.Now, Log: c.Logger,
 	})
 	rt.group = &group.Requests{Store: c.Store, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
 	rt.node = node.New(node.Config{
 		Store: c.Store, Check: rt.check, Accounts: rt.accounts, Issuer: c.Issuer, Codes: rt.codes, Placer: placer,
 		Dispatch: dispatcher, Delayed: due, Pusher: rt.pusher, Nodes: rt.nodes, Members: c.Members, Admission: rt.admission,
-		Clocks: clocks, Unproven: m.unproven,
+		Clocks: clocks, Unproven: m.Unproven,
 		Name: c.Name, Repeat: c.Repeat, CIMRepeat: c.CIMRepeat, MaxText: c.MaxText, Now: c.Now, Log: c.Logger,
 	})
 	rt.compat = compat.New(compat.Config{

@@ -51,7 +51,7 @@ func TestOnlineLeavesASilentNodeOut(t *testing.T) {
 	if took := time.Since(start); took > wait.Slack*3*nodes.Timeout {
 		t.Fatalf("waited %v for a node that does not answer", took)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.onlineMissed); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.OnlineMissed); n != 1 {
 		t.Fatalf("counted %v nodes left out", n)
 	}
 }

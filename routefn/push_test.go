@@ -19,7 +19,7 @@ func TestGoneSessionIsClosed(t *testing.T) {
 	if got := w.live(bob.User, "phone"); got != 0 {
 		t.Fatalf("live is %d, and the node said that it is gone", got)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.gone); n != 1 {
+	if n := testutil.ToFloat64(w.route.metrics.Gone); n != 1 {
 		t.Fatalf("counted %v", n)
 	}
 }
@@ -54,7 +54,7 @@ func TestPausedNodeDelaysNobody(t *testing.T) {
 	if got := w.live(bob.User, "phone"); got != bob.Number {
 		t.Fatal("a paused node's session was closed")
 	}
-	if failed := testutil.ToFloat64(w.route.metrics.outcomes.WithLabelValues(string(push.Failed))); failed == 0 {
+	if failed := testutil.ToFloat64(w.route.metrics.Outcomes.WithLabelValues(string(push.Failed))); failed == 0 {
 		t.Fatal("no push failed")
 	}
 	bob.node.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/group"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/metrics"
 	"github.com/cim-go/cim/routefn/node"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/push"
@@ -24,7 +25,7 @@ type Route struct {
 	cfg Config // completed by New, and read only
 
 	// The frame around every request.
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	admission *admission.Limiter
 	strangers *sourceip.Limiter // of requests without a token whose bodies are arriving; nil: no limit
 	failures  failureLog

@@ -44,7 +44,7 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run fu
 			rt.cfg.Logger.Error("use case panicked", "use_case", useCase, "err", fmt.Sprint(v), "stack", string(debug.Stack()))
 			answer, failed = nil, failure.Panicked
 		}
-		rt.metrics.served(useCase, code, time.Since(start))
+		rt.metrics.Served(useCase, code, time.Since(start))
 	}()
 	answer, err := rt.admitted(ctx, useCase, m, run)
 	if err != nil {

@@ -283,7 +283,7 @@ func TestReportWithoutProofClosesAndMovesNothing(t *testing.T) {
 	if got := cursorOf(w.connect("alice", "phone").opened, proto.Inbox); got != (proto.Position{}) {
 		t.Fatalf("cursor moved to %+v", got)
 	}
-	if n := testutil.ToFloat64(w.route.metrics.unproven); n != 4 {
+	if n := testutil.ToFloat64(w.route.metrics.Unproven); n != 4 {
 		t.Fatalf("counted %v", n)
 	}
 }

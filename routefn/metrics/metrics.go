@@ -1,4 +1,4 @@
-package routefn
+package metrics
 
 import (
 	"fmt"
@@ -19,24 +19,26 @@ var commonCodes = []string{
 	proto.Unknown.String(), proto.Overloaded.String(), "panic",
 }
 
-type metrics struct {
-	requests     *prometheus.CounterVec
+// Metrics counts and times what a route does. Make it with New. It is safe for concurrent
+// use.
+type Metrics struct {
+	Requests     *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
-	outcomes     *prometheus.CounterVec
+	Outcomes     *prometheus.CounterVec
 	pushBatch    prometheus.Histogram
 	pushSeconds  prometheus.Histogram
-	gone         prometheus.Counter
-	crowded      prometheus.Counter
-	unproven     prometheus.Counter
-	adopted      prometheus.Counter
-	onlineMissed prometheus.Counter
-	admissions   *prometheus.CounterVec
+	Gone         prometheus.Counter
+	Crowded      prometheus.Counter
+	Unproven     prometheus.Counter
+	Adopted      prometheus.Counter
+	OnlineMissed prometheus.Counter
+	Admissions   *prometheus.CounterVec
 
-	delayedSent    prometheus.Counter
+	DelayedSent    prometheus.Counter
 	delayedLate    prometheus.Histogram
-	delayedLeft    prometheus.Counter
-	delayedUntold  prometheus.Counter
-	delayedDropped *prometheus.CounterVec
+	DelayedRetried prometheus.Counter
+	DelayedUntold  prometheus.Counter
+	DelayedDropped *prometheus.CounterVec
 
 	work *prometheus.CounterVec
 
@@ -53,16 +55,16 @@ var (
 	}
 )
 
-// newMetrics makes the metrics and registers them with r unless r is nil.
-func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, error) {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+// New makes the metrics and registers them with r unless r is nil.
+func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) {
+	m := &Metrics{
+		Requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_requests_total", Help: "Requests answered, by use case and code.",
 		}, []string{"use_case", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cim_route_request_seconds", Help: "Time to answer a request.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"use_case"}),
-		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_pushes_total", Help: "Items and kicks for nodes, by what became of them.",
 		}, []string{"outcome"}),
 		pushBatch: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -71,40 +73,40 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		pushSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cim_route_push_seconds", Help: "Time a node takes for a push request.", Buckets: prometheus.ExponentialBuckets(0.00025, 2, 12),
 		}),
-		gone: prometheus.NewCounter(prometheus.CounterOpts{
+		Gone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_sessions_gone_total", Help: "Sessions closed because their node does not hold them.",
 		}),
-		crowded: prometheus.NewCounter(prometheus.CounterOpts{
+		Crowded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_crowded_total",
 			Help: "Requests without a token refused because too many of their address were sending their bodies.",
 		}),
-		adopted: prometheus.NewCounter(prometheus.CounterOpts{
+		Adopted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_adopted_accounts_total", Help: "Accounts made again, with their ids, after the store had lost them.",
 		}),
-		unproven: prometheus.NewCounter(prometheus.CounterOpts{
+		Unproven: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_unproven_sessions_total", Help: "Reports of nodes passed over because the session's ticket did not come to them.",
 		}),
-		onlineMissed: prometheus.NewCounter(prometheus.CounterOpts{
+		OnlineMissed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_online_nodes_missed_total", Help: "Nodes left out of a list of online users because they did not answer.",
 		}),
-		admissions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Admissions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_admissions_total",
 			Help: "Requests by class and verdict: admitted, refused because the store is slow, refused because the route is full.",
 		}, []string{"class", "verdict"}),
-		delayedSent: prometheus.NewCounter(prometheus.CounterOpts{
+		DelayedSent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_delayed_sent_total", Help: "Delayed messages sent.",
 		}),
 		delayedLate: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cim_route_delayed_late_seconds", Help: "How long delayed messages had been due when they were sent, by the store's clock.",
 			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 11, 30, 60, 300}, // 11 s: after a death in the middle
 		}),
-		delayedLeft: prometheus.NewCounter(prometheus.CounterOpts{
+		DelayedRetried: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_delayed_left_total", Help: "Tries to send a delayed message that failed and are repeated.",
 		}),
-		delayedUntold: prometheus.NewCounter(prometheus.CounterOpts{
+		DelayedUntold: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_delayed_untold_total", Help: "Delayed messages scheduled for soon that no node could be told of, so that they may be late by half a minute.",
 		}),
-		delayedDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+		DelayedDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cim_route_delayed_dropped_total", Help: "Delayed messages that could not be sent when they were due, by code.",
 		}, []string{"code"}),
 	}
@@ -115,23 +117,23 @@ func newMetrics(r prometheus.Registerer, limiter *admission.Limiter) (*metrics, 
 		m.work.WithLabelValues(string(record.Sweeps), string(verdict))
 	}
 	for _, code := range []proto.Code{proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.Invalid} {
-		m.delayedDropped.WithLabelValues(code.String())
+		m.DelayedDropped.WithLabelValues(code.String())
 	}
 	for _, class := range classNames {
 		for _, verdict := range verdictNames {
-			m.admissions.WithLabelValues(class, verdict)
+			m.Admissions.WithLabelValues(class, verdict)
 		}
 	}
 	for _, o := range []push.Outcome{push.Done, push.Failed, push.LeftAlone, push.Overflow, push.Closed} {
-		m.outcomes.WithLabelValues(string(o))
+		m.Outcomes.WithLabelValues(string(o))
 	}
 	m.passwords = newPasswordMetrics()
 	if r == nil {
 		return m, nil
 	}
 	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused,
-		m.requests, m.seconds, m.outcomes, m.pushBatch, m.pushSeconds, m.gone, m.crowded, m.unproven, m.adopted, m.onlineMissed, m.admissions,
-		m.delayedSent, m.delayedLate, m.delayedLeft, m.delayedUntold, m.delayedDropped, m.work)
+		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.Unproven, m.Adopted, m.OnlineMissed, m.Admissions,
+		m.DelayedSent, m.delayedLate, m.DelayedRetried, m.DelayedUntold, m.DelayedDropped, m.work)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the route: %w", err)
@@ -156,53 +158,53 @@ func admissionGauges(limiter *admission.Limiter) []prometheus.Collector {
 	return gauges
 }
 
-// judged counts the decisions of load shedding.
-func (m *metrics) judged(class admission.Class, verdict admission.Verdict) {
-	m.admissions.WithLabelValues(classNames[class], verdictNames[verdict]).Inc()
+// Judged counts the decisions of load shedding.
+func (m *Metrics) Judged(class admission.Class, verdict admission.Verdict) {
+	m.Admissions.WithLabelValues(classNames[class], verdictNames[verdict]).Inc()
 }
 
-// served counts a request and its time.
-func (m *metrics) served(useCase, code string, took time.Duration) {
-	m.requests.WithLabelValues(useCase, code).Inc()
+// Served counts a request and its time.
+func (m *Metrics) Served(useCase, code string, took time.Duration) {
+	m.Requests.WithLabelValues(useCase, code).Inc()
 	m.seconds.WithLabelValues(useCase).Observe(took.Seconds())
 }
 
-// expect makes the metrics of a use case at zero, before its first request.
-func (m *metrics) expect(useCase string) {
+// Expect makes the metrics of a use case at zero, before its first request.
+func (m *Metrics) Expect(useCase string) {
 	m.seconds.WithLabelValues(useCase)
 	for _, code := range commonCodes {
-		m.requests.WithLabelValues(useCase, code)
+		m.Requests.WithLabelValues(useCase, code)
 	}
 }
 
 // Pushes implements push.Observer.
-func (m *metrics) Pushes(o push.Outcome, n int) {
-	m.outcomes.WithLabelValues(string(o)).Add(float64(n))
+func (m *Metrics) Pushes(o push.Outcome, n int) {
+	m.Outcomes.WithLabelValues(string(o)).Add(float64(n))
 }
 
 // PushRequest implements push.Observer.
-func (m *metrics) PushRequest(pushes int, took time.Duration) {
+func (m *Metrics) PushRequest(pushes int, took time.Duration) {
 	m.pushBatch.Observe(float64(pushes))
 	m.pushSeconds.Observe(took.Seconds())
 }
 
 // SessionsGone implements push.Observer.
-func (m *metrics) SessionsGone(n int) { m.gone.Add(float64(n)) }
+func (m *Metrics) SessionsGone(n int) { m.Gone.Add(float64(n)) }
 
 // DelayedOver implements delayed.Observer.
-func (m *metrics) DelayedOver(code proto.Code, late time.Duration) {
+func (m *Metrics) DelayedOver(code proto.Code, late time.Duration) {
 	if code != proto.OK {
-		m.delayedDropped.WithLabelValues(code.String()).Inc()
+		m.DelayedDropped.WithLabelValues(code.String()).Inc()
 		return
 	}
-	m.delayedSent.Inc()
+	m.DelayedSent.Inc()
 	m.delayedLate.Observe(late.Seconds())
 }
 
 // DelayedLeft implements delayed.Observer.
-func (m *metrics) DelayedLeft() { m.delayedLeft.Inc() }
+func (m *Metrics) DelayedLeft() { m.DelayedRetried.Inc() }
 
 // WorkEnded implements delayed.Observer.
-func (m *metrics) WorkEnded(kind record.Kind, verdict record.Verdict) {
+func (m *Metrics) WorkEnded(kind record.Kind, verdict record.Verdict) {
 	m.work.WithLabelValues(string(kind), string(verdict)).Inc()
 }

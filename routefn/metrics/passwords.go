@@ -1,4 +1,4 @@
-package routefn
+package metrics
 
 import (
 	"time"
@@ -31,11 +31,11 @@ func newPasswordMetrics() passwordMetrics {
 }
 
 // PasswordHashed implements identity.Observer.
-func (m *metrics) PasswordHashed(waited time.Duration) {
+func (m *Metrics) PasswordHashed(waited time.Duration) {
 	m.passwords.hashWait.Observe(waited.Seconds())
 }
 
 // PasswordRefused implements identity.Observer.
-func (m *metrics) PasswordRefused(why identity.Reason) {
+func (m *Metrics) PasswordRefused(why identity.Reason) {
 	m.passwords.refused.WithLabelValues(string(why)).Inc()
 }
