@@ -14,6 +14,7 @@ import (
 
 	gproto "google.golang.org/protobuf/proto"
 
+	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -252,7 +253,7 @@ func framing() (list []sample) {
 	}
 	body := binaryMessage("hi")
 	size := byte(len(body))
-	unmasked := appendMessage(nil, opBinary, body)
+	unmasked := ws.AppendMessage(nil, opBinary, body)
 	return append(list,
 		sample{name: "1 an empty binary message", sent: clientFrame(bitFin|opBinary, nil), frames: []string{""}},
 		sample{name: "1 an empty text message", json: true, sent: clientFrame(bitFin|opText, nil), answers: badFrame},
@@ -262,8 +263,8 @@ func framing() (list []sample) {
 		sample{name: "1 a length of 2 bytes in 8", sent: long(bitMask|127, 0, 0, 0, 0, 0, 0, 1, 0), answers: badFrame},
 		sample{name: "1 a length with the highest bit", sent: long(bitMask|127, 0x80, 0, 0, 0, 0, 1, 0, 0), answers: badFrame},
 		sample{name: "1 no mask", sent: unmasked, answers: badFrame},
-		sample{name: "1 no mask on a ping", sent: appendMessage(nil, opPing, nil), answers: badFrame},
-		sample{name: "1 no mask on a close", sent: appendClose(nil, 1000, ""), answers: badFrame},
+		sample{name: "1 no mask on a ping", sent: ws.AppendMessage(nil, opPing, nil), answers: badFrame},
+		sample{name: "1 no mask on a close", sent: ws.AppendClose(nil, 1000, ""), answers: badFrame},
 		sample{name: "1 three messages in one write", sent: bytes.Repeat(clientFrame(bitFin|opBinary, body), 3), frames: []string{"hi", "hi", "hi"}},
 	)
 }

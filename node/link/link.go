@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -254,7 +255,7 @@ func (l *Link) end(code proto.Code) (from state, wrote bool) {
 func goodbye(as form, ours bool, code proto.Code, sentence string) []byte {
 	switch {
 	case as != formTCP:
-		return appendClose(nil, uint16(code), sentence)
+		return ws.AppendClose(nil, uint16(code), sentence)
 	case !ours:
 		return nil
 	}

@@ -3,6 +3,7 @@ package link
 import (
 	"sync"
 
+	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -80,7 +81,7 @@ func encode(f *proto.Frame, as form) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return appendMessage(nil, opText, text), nil
+		return ws.AppendMessage(nil, ws.Text, text), nil
 	case formBinary:
 		framed, err := proto.AppendFrame(nil, f)
 		if err != nil {
@@ -90,7 +91,7 @@ func encode(f *proto.Frame, as form) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return appendMessage(nil, opBinary, body), nil
+		return ws.AppendMessage(nil, ws.Binary, body), nil
 	default:
 		return proto.AppendFrame(nil, f)
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 	gproto "google.golang.org/protobuf/proto"
 
+	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -168,44 +168,29 @@ func TestWebSocketRefusals(t *testing.T) {
 	})
 }
 
+// The bits of a frame's first two bytes and the opcodes, as RFC 6455 (section 5.2) has them.
+const (
+	bitFin     = 0x80
+	bitMask    = 0x80
+	opContinue = ws.Continue
+	opText     = ws.Text
+	opBinary   = ws.Binary
+	opClose    = ws.Close
+	opPing     = ws.Ping
+	opPong     = ws.Pong
+	maxControl = 125 // bytes of a control frame's payload
+)
+
 // clientFrame is a masked frame.
 func clientFrame(first byte, payload []byte) []byte {
-	b := appendMessage(nil, 0, payload)
+	b := ws.AppendMessage(nil, 0, payload)
 	head := len(b) - len(payload)
 	mask := [4]byte{1, 2, 3, 4}
 	out := append([]byte{first}, b[1:head]...)
 	out[1] |= bitMask
 	out = append(out, mask[:]...)
-	unmask(b[head:], mask, 0)
+	ws.Unmask(b[head:], mask, 0)
 	return append(out, b[head:]...)
-}
-
-// The byte at i of a payload belongs to byte i mod 4 of the mask: RFC 6455, section 5.3.
-func TestUnmaskGoesByTheBytesPlaceInThePayload(t *testing.T) {
-	mask := [4]byte{0x37, 0xfa, 0x21, 0x3d}
-	for size := range 40 {
-		for offset := range 9 {
-			got, want := make([]byte, size+1), make([]byte, size+1)
-			for i := range size {
-				got[i], want[i] = byte(i), byte(i)^mask[(offset+i)%4]
-			}
-			if unmask(got[:size], mask, offset); !bytes.Equal(got, want) {
-				t.Errorf("%d bytes at %d: % x, want % x", size, offset, got, want)
-			}
-		}
-	}
-}
-
-func BenchmarkUnmask(b *testing.B) {
-	for _, size := range []int{30, 300, 64 << 10} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			payload := make([]byte, size)
-			b.SetBytes(int64(size))
-			for b.Loop() {
-				unmask(payload, [4]byte{1, 2, 3, 4}, 1)
-			}
-		})
-	}
 }
 
 func TestWebSocketFragmentsAndControlFramesBetween(t *testing.T) {
@@ -224,7 +209,7 @@ func TestWebSocketFragmentsAndControlFramesBetween(t *testing.T) {
 
 func TestWebSocketBreaches(t *testing.T) {
 	body := encodeBinary(t, ourLogin)
-	unmasked := appendMessage(nil, opBinary, body)
+	unmasked := ws.AppendMessage(nil, opBinary, body)
 	longForm := append([]byte{bitFin | opBinary, bitMask | 126, 0, 5, 0, 0, 0, 0}, 1, 2, 3, 4, 5)
 	for name, c := range map[string]struct {
 		stream []byte

@@ -1,34 +1,29 @@
-package link
+package ws
 
 import "github.com/cim-go/cim/proto"
 
-// messenger cuts a byte stream into WebSocket messages, one frame of ours each,
-// and answers control frames. Between messages it keeps nothing. While a message is
-// incomplete, a fragments takes its place.
-type messenger struct {
-	json bool // messages are text, else binary
+// Receiver gets what an Assembler has put together. If a method returns an error, Take
+// returns it at once.
+type Receiver interface {
+	// Most returns how many bytes the peer's next message may have.
+	Most() int
+	// Message gets a whole message. text is that of the Assembler. The bytes are valid
+	// until the method returns.
+	Message(payload []byte, text bool) error
+	// Control gets a control frame: Close, Ping or Pong. The payload of a Close is
+	// valid: nothing, or a code and a reason.
+	Control(op byte, payload []byte) error
 }
 
-func (m messenger) push(l *Link, b []byte) error {
-	begun := fragments{json: m.json}
-	if err := begun.take(l, b); err != nil {
-		return err
-	}
-	if !begun.nothing() {
-		kept := begun
-		l.in = &kept
-	}
-	return nil
-}
-
-// fragments is the state of a messenger that has only a part of a message between two
-// reads. It has the bytes so far of a header, of a control frame, or of a message's
-// fragments.
-type fragments struct {
-	json bool
+// Assembler cuts a stream of bytes into messages and control frames. It keeps the bytes
+// so far of a header, of a control frame, or of a message's fragments. If it is Empty,
+// it may be thrown away, and a new one takes the next bytes. It is for one goroutine at
+// a time.
+type Assembler struct {
+	Text bool // messages are text, else binary
 
 	head   []byte // part of a header; empty while a payload is read
-	now    header // the frame whose payload is read
+	now    Header // the frame whose payload is read
 	left   int    // bytes of it that have not come
 	inside bool   // a header was read, its payload is not complete
 
@@ -37,24 +32,18 @@ type fragments struct {
 	begun   bool   // a fragment of a message came, the last did not
 }
 
-func (m *fragments) push(l *Link, b []byte) error {
-	err := m.take(l, b)
-	if err == nil && m.nothing() {
-		l.in = messenger{json: m.json}
-	}
-	return err
-}
+// Empty reports whether the next byte begins a frame and a message.
+func (m *Assembler) Empty() bool { return !m.inside && !m.begun && len(m.head) == 0 }
 
-// nothing reports whether the next byte begins a frame and a message.
-func (m *fragments) nothing() bool { return !m.inside && !m.begun && len(m.head) == 0 }
-
-func (m *fragments) take(l *Link, b []byte) error {
+// Take takes bytes that came, and may change them. It hands on each message and control
+// frame that is complete. Its error is that of the receiver, or a *proto.Error.
+func (m *Assembler) Take(to Receiver, b []byte) error {
 	for len(b) > 0 || m.inside && m.left == 0 {
 		var err error
 		if m.inside {
-			b, err = m.payload(l, b)
+			b, err = m.payload(to, b)
 		} else {
-			b, err = m.begin(l, b)
+			b, err = m.begin(to, b)
 		}
 		if err != nil {
 			return err
@@ -64,14 +53,14 @@ func (m *fragments) take(l *Link, b []byte) error {
 }
 
 // begin reads a header.
-func (m *fragments) begin(l *Link, b []byte) ([]byte, error) {
+func (m *Assembler) begin(to Receiver, b []byte) ([]byte, error) {
 	had := len(m.head)
 	look := b
 	if had > 0 {
 		m.head = append(m.head, b[:min(len(b), maxHeader)]...)
 		look = m.head
 	}
-	h, taken, err := parseHeader(look, l.mostFrame())
+	h, taken, err := ParseHeader(look, to.Most())
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +71,10 @@ func (m *fragments) begin(l *Link, b []byte) ([]byte, error) {
 		return nil, nil
 	}
 	m.head = m.head[:0]
-	if err := m.fits(l, h); err != nil {
+	if err := m.fits(to, h); err != nil {
 		return nil, err
 	}
-	m.now, m.left, m.inside = h, h.length, true
+	m.now, m.left, m.inside = h, h.Length, true
 	return b[taken-had:], nil
 }
 
@@ -93,19 +82,19 @@ func (m *fragments) begin(l *Link, b []byte) ([]byte, error) {
 const maxHeader = 14
 
 // fits checks the frame against the message that it begins or goes on with.
-func (m *fragments) fits(l *Link, h header) error {
-	want := byte(opBinary)
-	if m.json {
-		want = opText
+func (m *Assembler) fits(to Receiver, h Header) error {
+	want := byte(Binary)
+	if m.Text {
+		want = Text
 	}
-	switch h.op {
-	case opClose, opPing, opPong:
+	switch h.Op {
+	case Close, Ping, Pong:
 		return nil
-	case opContinue:
+	case Continue:
 		if !m.begun {
 			return proto.Err(proto.BadFrame, "")
 		}
-		if len(m.content)+h.length > l.mostFrame() {
+		if len(m.content)+h.Length > to.Most() {
 			return proto.Err(proto.FrameTooLong, "")
 		}
 		return nil
@@ -121,17 +110,17 @@ func (m *fragments) fits(l *Link, h header) error {
 
 // payload reads the part of the current frame that b has. A message that is in b as a
 // whole is decoded in place.
-func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
+func (m *Assembler) payload(to Receiver, b []byte) ([]byte, error) {
 	n := min(m.left, len(b))
 	part, rest := b[:n], b[n:]
-	unmask(part, m.now.mask, m.now.length-m.left)
+	Unmask(part, m.now.Mask, m.now.Length-m.left)
 	m.left -= n
 	switch {
-	case m.now.op&isControl != 0:
+	case m.now.Op&isControl != 0:
 		m.control = append(m.control, part...)
-	case m.left == 0 && m.now.fin && len(m.content) == 0:
+	case m.left == 0 && m.now.Fin && len(m.content) == 0:
 		m.inside, m.begun = false, false
-		return rest, l.frame(part, m.json)
+		return rest, to.Message(part, m.Text)
 	default:
 		m.content = append(m.content, part...)
 	}
@@ -139,36 +128,19 @@ func (m *fragments) payload(l *Link, b []byte) ([]byte, error) {
 		return rest, nil
 	}
 	m.inside = false
-	if m.now.op&isControl != 0 {
+	if m.now.Op&isControl != 0 {
 		payload := m.control
 		m.control = nil
-		return rest, m.answer(l, payload)
+		if m.now.Op == Close && !validClose(payload) {
+			return nil, proto.Err(proto.BadFrame, "")
+		}
+		return rest, to.Control(m.now.Op, payload)
 	}
-	m.begun = !m.now.fin
+	m.begun = !m.now.Fin
 	if m.begun {
 		return rest, nil
 	}
 	whole := m.content
 	m.content = nil
-	return rest, l.frame(whole, m.json)
-}
-
-// answer answers a control frame. A ping gets its pong, and a valid close gets the same
-// code.
-func (m *fragments) answer(l *Link, payload []byte) error {
-	switch m.now.op {
-	case opPing:
-		l.mu.Lock()
-		if l.state == stateOpen {
-			l.addLocked(appendMessage(nil, opPong, payload), soon)
-		}
-		l.mu.Unlock()
-	case opClose:
-		if !validClose(payload) {
-			return proto.Err(proto.BadFrame, "")
-		}
-		code := payload[:min(2, len(payload))]
-		l.closeWith(proto.OK, func() []byte { return appendMessage(nil, opClose, code) })
-	}
-	return nil
+	return rest, to.Message(whole, m.Text)
 }

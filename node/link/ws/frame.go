@@ -1,4 +1,4 @@
-package link
+package ws
 
 import (
 	"encoding/binary"
@@ -8,14 +8,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Opcodes of RFC 6455, section 5.2.
+// Opcodes of frames: RFC 6455, section 5.2.
 const (
-	opContinue = 0x0
-	opText     = 0x1
-	opBinary   = 0x2
-	opClose    = 0x8
-	opPing     = 0x9
-	opPong     = 0xA
+	Continue = 0x0
+	Text     = 0x1
+	Binary   = 0x2
+	Close    = 0x8
+	Ping     = 0x9
+	Pong     = 0xA
 )
 
 const (
@@ -26,22 +26,23 @@ const (
 	maxControl = 125 // bytes of a control frame's payload
 )
 
-// header is the head of a WebSocket frame.
-type header struct {
-	fin    bool
-	op     byte
-	length int
-	mask   [4]byte
+// Header is the head of a frame.
+type Header struct {
+	Fin    bool
+	Op     byte
+	Length int // bytes of the payload
+	Mask   [4]byte
 }
 
-// parseHeader reads a client's frame header. If taken is zero and there is no error,
+// ParseHeader reads a client's frame header. If taken is zero and there is no error,
 // more bytes are needed. A client's frame is masked, uses no extension, and states its
-// length in the shortest form.
-func parseHeader(b []byte, limit int) (h header, taken int, err error) {
+// length in the shortest form. The error is a *proto.Error with the code BadFrame, or
+// FrameTooLong if the payload has more than limit bytes.
+func ParseHeader(b []byte, limit int) (h Header, taken int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
 	}
-	h = header{fin: b[0]&bitFin != 0, op: b[0] & 0x0f}
+	h = Header{Fin: b[0]&bitFin != 0, Op: b[0] & 0x0f}
 	if b[0]&bitsRSV != 0 || b[1]&bitMask == 0 {
 		return h, 0, proto.Err(proto.BadFrame, "")
 	}
@@ -51,15 +52,15 @@ func parseHeader(b []byte, limit int) (h header, taken int, err error) {
 		return h, 0, proto.Err(proto.BadFrame, "")
 	case n == 0:
 		return h, 0, nil
-	case h.op&isControl != 0 && (length > maxControl || !h.fin):
+	case h.Op&isControl != 0 && (length > maxControl || !h.Fin):
 		return h, 0, proto.Err(proto.BadFrame, "")
 	case length > uint64(limit):
 		return h, 0, proto.Err(proto.FrameTooLong, "")
 	case len(b) < n+4:
 		return h, 0, nil
 	}
-	h.length = int(length)
-	copy(h.mask[:], b[n:])
+	h.Length = int(length)
+	copy(h.Mask[:], b[n:])
 	return h, n + 4, nil
 }
 
@@ -84,9 +85,9 @@ func payloadLength(b []byte) (length uint64, at int, ok bool) {
 	}
 }
 
-// unmask applies the mask to b, which begins at offset in the payload. It takes eight
+// Unmask applies the mask to b, which begins at offset in the payload. It takes eight
 // bytes at a time. One byte at a time took five times as long for 300 bytes.
-func unmask(b []byte, mask [4]byte, offset int) {
+func Unmask(b []byte, mask [4]byte, offset int) {
 	key := bits.RotateLeft32(binary.LittleEndian.Uint32(mask[:]), -8*(offset&3))
 	for wide := uint64(key)<<32 | uint64(key); len(b) >= 8; b = b[8:] {
 		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
@@ -96,8 +97,8 @@ func unmask(b []byte, mask [4]byte, offset int) {
 	}
 }
 
-// appendMessage appends a whole unfragmented message of ours.
-func appendMessage(b []byte, op byte, payload []byte) []byte {
+// AppendMessage appends a whole message of a server, unfragmented and without a mask.
+func AppendMessage(b []byte, op byte, payload []byte) []byte {
 	b = append(b, bitFin|op)
 	switch n := len(payload); {
 	case n <= maxControl:
@@ -130,11 +131,11 @@ func mayClose(code uint16) bool {
 	return code >= 3000 && code <= 4999
 }
 
-// appendClose appends a close frame with as much of the sentence as fits.
-func appendClose(b []byte, code uint16, sentence string) []byte {
+// AppendClose appends a close frame with as much of the sentence as fits.
+func AppendClose(b []byte, code uint16, sentence string) []byte {
 	for len(sentence) > maxControl-2 {
 		_, last := utf8.DecodeLastRuneInString(sentence)
 		sentence = sentence[:len(sentence)-last]
 	}
-	return appendMessage(b, opClose, append(binary.BigEndian.AppendUint16(nil, code), sentence...))
+	return AppendMessage(b, Close, append(binary.BigEndian.AppendUint16(nil, code), sentence...))
 }

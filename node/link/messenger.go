@@ -1,0 +1,61 @@
+package link
+
+import (
+	"github.com/cim-go/cim/node/link/ws"
+	"github.com/cim-go/cim/proto"
+)
+
+// messenger cuts a byte stream into WebSocket messages, one frame of ours each. Between
+// messages it keeps nothing. While a message is incomplete, a fragments takes its
+// place.
+type messenger struct {
+	json bool // messages are text, else binary
+}
+
+func (m messenger) push(l *Link, b []byte) error {
+	begun := fragments{ws.Assembler{Text: m.json}}
+	if err := begun.Take(socketOf{l}, b); err != nil {
+		return err
+	}
+	if !begun.Empty() {
+		kept := begun
+		l.in = &kept
+	}
+	return nil
+}
+
+// fragments is the state of a messenger that has only a part of a message between two
+// reads.
+type fragments struct{ ws.Assembler }
+
+func (m *fragments) push(l *Link, b []byte) error {
+	err := m.Take(socketOf{l}, b)
+	if err == nil && m.Empty() {
+		l.in = messenger{json: m.Text}
+	}
+	return err
+}
+
+// socketOf is a link as the receiver of WebSocket messages.
+type socketOf struct{ l *Link }
+
+func (s socketOf) Most() int { return s.l.mostFrame() }
+
+func (s socketOf) Message(payload []byte, text bool) error { return s.l.frame(payload, text) }
+
+// Control answers a control frame. A ping gets its pong, and a close gets the same code.
+func (s socketOf) Control(op byte, payload []byte) error {
+	l := s.l
+	switch op {
+	case ws.Ping:
+		l.mu.Lock()
+		if l.state == stateOpen {
+			l.addLocked(ws.AppendMessage(nil, ws.Pong, payload), soon)
+		}
+		l.mu.Unlock()
+	case ws.Close:
+		code := payload[:min(2, len(payload))]
+		l.closeWith(proto.OK, func() []byte { return ws.AppendMessage(nil, ws.Close, code) })
+	}
+	return nil
+}
