@@ -1,11 +1,11 @@
 package link
 
-// agenda has the links that a loop has to write, in two lines. soon has the links with
-// frames of their own, and later has the others. The lines take turns, so neither waits
-// until the other is empty.
+// agenda has the links that a loop has to write, in two lines. The line for the turn
+// soon has links with frames of their own, and the line for the turn later has the
+// others. The lines take turns, so neither waits until the other is empty.
 type agenda struct {
-	lines [2]line // soon and later; a link stands in one of them, once
-	last  turn    // whose turn it was
+	lines [2]line // by turn, soon and later; a link stands in at most one, once
+	last  turn    // the line from which the last link came
 }
 
 func (a *agenda) add(l *Link, t turn) { a.of(t).push(l) }
@@ -28,16 +28,16 @@ func (a *agenda) next() *Link {
 	return a.of(a.last).pop()
 }
 
-// line is links, first in, first out.
+// line is a queue of links, first in, first out.
 type line struct {
 	links []*Link
-	head  int // index of the first
+	head  int // index of the first link
 }
 
 func (q *line) len() int { return len(q.links) - q.head }
 
 func (q *line) push(l *Link) {
-	if q.head > 0 && len(q.links) == cap(q.links) { // it never ran empty
+	if q.head > 0 && len(q.links) == cap(q.links) { // move the links to the front
 		n := copy(q.links, q.links[q.head:])
 		clear(q.links[n:])
 		q.links, q.head = q.links[:n], 0
@@ -45,7 +45,7 @@ func (q *line) push(l *Link) {
 	q.links = append(q.links, l)
 }
 
-// pop returns nil if there is none.
+// pop removes and returns the first link, or nil if there is none.
 func (q *line) pop() *Link {
 	if q.len() == 0 {
 		return nil

@@ -15,21 +15,22 @@ type Batch struct {
 	turn    turn
 	forms   [forms]struct {
 		once  sync.Once
-		bytes []byte // nil: a packet has no such form
+		bytes []byte // nil: one of the packets cannot be encoded in this form
 	}
 }
 
-// count is how many packets of a batch have a command.
+// count says how many packets of a batch have the same command.
 type count struct {
 	cmd proto.Command
 	n   int
 }
 
-// NewBatch takes over the slice. The caller must not change it any more.
+// NewBatch makes a batch of packets. The slice belongs to the batch afterwards, and the
+// caller must not change it.
 func NewBatch(packets []*Packet) *Batch {
 	b := &Batch{packets: packets, turn: later}
 	for _, p := range packets {
-		b.turn = b.turn && p.turn() // soon if one of them is
+		b.turn = b.turn && p.turn() // soon if one packet is soon
 		b.count(p.frame.Cmd)
 	}
 	return b
@@ -48,7 +49,7 @@ func (b *Batch) count(cmd proto.Command) {
 // Packets returns the batch's packets. The caller must not change the slice.
 func (b *Batch) Packets() []*Packet { return b.packets }
 
-// encoded returns the bytes of the whole batch on the wire, which all links share. It
+// encoded returns the encoded frames of the whole batch, which all links share. It
 // returns nil if the packets must be sent one by one.
 func (b *Batch) encoded(f form) []byte {
 	e := &b.forms[f]
@@ -70,8 +71,8 @@ func (b *Batch) encoded(f form) []byte {
 	return e.bytes
 }
 
-// SendAll is Send for each packet of a batch. If the link has room for all of them, it
-// costs no more than one Send.
+// SendAll does what Send does for each packet of a batch. If the link has room for all
+// of them, that costs no more than one Send.
 func (l *Link) SendAll(b *Batch) {
 	l.mu.Lock()
 	whole := l.queueBatchLocked(b)

@@ -14,24 +14,25 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// Config of a Server. Zero values stand for the defaults named.
+// Config of a Server. A zero value stands for the default that the field's comment
+// names.
 type Config struct {
 	// Accept returns the owner of a new link. Required. It must not block and
 	// must not use the link before it returns.
 	Accept func(*Link) Handler
 
 	MaxFrame     int           // bytes of an encoded frame; 0: proto.MaxFrame
-	OutboxBytes  int           // waiting to be written, per link; 0: 256 KiB
-	MaxLinks     int           // above it a new connection is closed at once; 0: no limit
-	LoginTimeout time.Duration // until the first frame, while many links have sent none; 0: 5 s
-	LoginQuiet   time.Duration // until the first frame, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
-	LoginSlots   int           // links without a first frame; a quarter of them is many; 0: 1024
-	PerAddress   int           // links of one address that have not proved who they are; 0: no limit
-	SilentAfter  time.Duration // without a byte from a peer that logged in; 0: 33 s
-	StallTimeout time.Duration // of one write of at most 16 KiB; 0: 30 s
-	Linger       time.Duration // from the goodbye to the end of a link; 0: 3 s
+	OutboxBytes  int           // bytes that may wait to be written, per link; 0: 256 KiB
+	MaxLinks     int           // if there are so many, a new connection is closed at once; 0: no limit
+	LoginTimeout time.Duration // to the first frame, while many links have sent none; 0: 5 s
+	LoginQuiet   time.Duration // to the first frame, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
+	LoginSlots   int           // from a quarter of this on, links that have sent no frame are many; 0: 1024
+	PerAddress   int           // how many links one address may have that have not proved who they are; 0: no limit
+	SilentAfter  time.Duration // a logged-in peer that sends nothing for so long is closed; 0: 33 s
+	StallTimeout time.Duration // how long one write of at most 16 KiB may take; 0: 30 s
+	Linger       time.Duration // how long a link may last after Close; 0: 3 s
 
-	// Engine is what reads and writes the sockets; 0: EngineAuto.
+	// Engine selects the engine that reads and writes the sockets; 0: EngineAuto.
 	Engine Engine
 
 	// TLS makes the port speak TLS too. nil: plain only.
@@ -40,15 +41,16 @@ type Config struct {
 	// It needs TLS.
 	TLSOnly bool
 
-	// Proxies may name the address of the client for which they connect. They do so by a
-	// PROXY header (version 1 or 2) before everything else, or by X-Forwarded-For in the
-	// request of a WebSocket. A proxy itself does not count against PerAddress.
+	// Proxies has the proxies that may name the address of the client for which they
+	// connect. They do so by a PROXY header (version 1 or 2) before everything else, or
+	// by X-Forwarded-For in the request of a WebSocket. A proxy itself does not count
+	// against PerAddress.
 	Proxies sourceip.Proxies
 
 	// Origins are the browsers' origins that may connect, as they write them:
-	// "https://chat.example.org". Empty: any. That is safe, because a page of another
-	// site gains nothing from its visitor's browser. A link is accepted for a ticket in
-	// its first frame, and never for a cookie or an address.
+	// "https://chat.example.org". Empty: any. That is safe, because a link is accepted
+	// for the ticket in its first frame, and never for a cookie or an address. So the
+	// browser of a visitor gives the page of another site no rights.
 	Origins []string
 
 	Logger     *slog.Logger          // nil: silent
@@ -59,8 +61,8 @@ type Config struct {
 type Engine uint8
 
 const (
-	EngineAuto     Engine = iota // epoll where there is one and the listener is TCP's, else portable
-	EnginePortable               // a goroutine a link
+	EngineAuto     Engine = iota // epoll if the system has it and the listener is TCP's, else portable
+	EnginePortable               // a goroutine for each link
 	EngineEpoll                  // a few loops for all links; Linux only
 )
 
@@ -79,8 +81,7 @@ func (e *Engine) Set(name string) error {
 	return nil
 }
 
-// sweepEvery is how often all links are checked. The time limits above are exact to
-// this.
+// sweepEvery is how often all links are checked. Config's time limits are that exact.
 const sweepEvery = time.Second
 
 func (c Config) withDefaults() Config {

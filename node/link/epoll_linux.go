@@ -21,9 +21,9 @@ const hasEpoll = true
 type epoll struct {
 	server *Server
 	ln     *net.TCPListener
-	copied *os.File // of the listener's descriptor, because a net.Listener cannot be polled
+	copied *os.File // a copy of the listener's descriptor, because a net.Listener cannot be polled
 	raw    syscall.RawConn
-	try    func(fd uintptr) bool // e.attempt, made once
+	try    func(fd uintptr) bool // e.attempt, bound once so that a call allocates nothing
 
 	links   table
 	loops   []*loop
@@ -31,8 +31,8 @@ type epoll struct {
 	corks   corks
 
 	// Owned by accept.
-	next int // loop of the next link
-	fd   int // accepted
+	next int // index of the loop that gets the next link
+	fd   int // the accepted socket
 	from netip.Addr
 	fail error
 }
@@ -64,8 +64,8 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	return e, nil
 }
 
-// setOptions sets the options that package net sets. A socket could inherit them from
-// the listener, but not if it connected before the listener had them.
+// setOptions sets the options that package net sets. The socket does not inherit them
+// from the listener if it connected before the listener had them.
 func setOptions(fd int) error {
 	for _, o := range []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
@@ -113,7 +113,7 @@ func (e *epoll) attempt(fd uintptr) bool {
 	}
 }
 
-// addrOf returns the IP address of a socket's end.
+// addrOf returns the IP address in a socket address.
 func addrOf(a unix.Sockaddr) netip.Addr {
 	switch a := a.(type) {
 	case *unix.SockaddrInet4:
@@ -141,7 +141,7 @@ func (e *epoll) end() {
 // soon as it was closed. So an event carries the link's id, too, and counts only if that
 // link still has the number.
 type table struct {
-	mu    sync.Mutex // of growing
+	mu    sync.Mutex // held to add a page
 	pages [tablePages]atomic.Pointer[page]
 }
 
@@ -164,7 +164,7 @@ func (t *table) place(fd int) *atomic.Pointer[Link] {
 	return &p.Load()[fd%pageLinks]
 }
 
-// find returns the link that an event is for, or nil if that has ended.
+// find returns the link of an event, or nil if that link has ended.
 func (t *table) find(ev *unix.EpollEvent) *Link {
 	l := t.place(int(ev.Fd)).Load()
 	if l == nil || int32(l.id) != ev.Pad {
@@ -173,9 +173,9 @@ func (t *table) find(ev *unix.EpollEvent) *Link {
 	return l
 }
 
-// event returns the event that epoll is to report for a link's descriptor.
-func event(l *Link, fd int, of uint32) *unix.EpollEvent {
-	return &unix.EpollEvent{Events: of, Fd: int32(fd), Pad: int32(l.id)}
+// event returns the registration of a link's descriptor at epoll, for these events.
+func event(l *Link, fd int, events uint32) *unix.EpollEvent {
+	return &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: int32(l.id)}
 }
 
 // errNoRoom is returned for a descriptor beyond the table.

@@ -6,7 +6,7 @@ import "net"
 
 const hasEpoll = false
 
-// poll is nothing where there is no epoll.
+// poll is empty on systems without epoll.
 type poll struct{}
 
 func newEpoll(*Server, *net.TCPListener) (engine, error) { panic("there is no epoll") }

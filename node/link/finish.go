@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// After the end of a peer's sending, a reset counts for resetAfter. It shows that
-	// the peer closed its socket with unread bytes. A program that closes in two steps,
-	// as Java's do, mostly takes some milliseconds for them.
+	// A reset within resetAfter of the end of a peer's sending shows that the peer
+	// closed its socket with unread bytes. A program that closes in two steps, like
+	// those in Java, mostly takes some milliseconds for them.
 	resetAfter = 200 * time.Millisecond
 	// answerIn is how long to wait for the answer to one more frame, which shows
 	// whether the socket was closed. answerEvery is how often to check for it.
@@ -28,8 +28,8 @@ var lastFrame = sync.OnceValue(func() []byte {
 // Progress is what the system knows about the two directions of a link's socket.
 type Progress struct {
 	Given  uint64 // bytes that the socket has taken
-	Acked  uint64 // of those, acknowledged by the peer's TCP, perhaps before its process read them
-	Unread bool   // the peer sent something that was not read here yet
+	Acked  uint64 // how many of these the peer's TCP has acknowledged; its process may not have read them yet
+	Unread bool   // bytes of the peer were not read here yet
 }
 
 // Progress returns how far the socket has come. It returns false if the connection has
@@ -42,23 +42,24 @@ func (l *Link) Progress() (p Progress, ok bool) {
 	return p, used && ok
 }
 
-// socket is a copy of a descriptor. It keeps a connection after its link has closed it.
+// socket is a copy of a descriptor. It keeps the connection open after its link has
+// closed it.
 type socket int
 
 const (
 	unknown socket = -1 - iota // the system has no copy of the socket, or no way to read its state
-	piped                      // there is no descriptor, and the peer has read all that was written
+	piped                      // a connection without a descriptor, whose peer has read all that was written
 )
 
-// finish ends a link whose peer has ended its sending. If the owner wants to know, finish
-// tells it whether the peer has read everything.
+// finish ends a link whose peer has ended its sending. If the owner's Ending returned a
+// function, finish calls it with whether the peer has read everything.
 func (l *Link) finish() {
 	tell := l.handler.Ending()
 	if tell == nil {
 		l.abort(proto.OK)
 		return
 	}
-	l.server.writers.Add(1) // the link itself ends before
+	l.server.writers.Add(1) // the link ends before this is done, and Run must wait for it
 	l.mu.Lock()
 	w := l.wire
 	l.mu.Unlock()

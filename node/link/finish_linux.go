@@ -38,12 +38,12 @@ func (s socket) close() {
 	}
 }
 
-// hasRead reports whether the peer, which has ended its sending, has read everything that
-// it was sent. This is so if its TCP has acknowledged everything and it did not reset the
-// connection. Linux and others reset it when a socket is closed, or its process is
-// killed, with unread bytes. A peer that got our goodbye before it ended its sending
-// has read everything for sure. Any other peer may still be about to close the socket,
-// and then sure is false.
+// hasRead reports whether the peer, which has ended its sending, has read everything
+// that it was sent. It has, if its TCP has acknowledged everything and it did not reset
+// the connection. Linux and other systems reset a connection when its socket is closed
+// with unread bytes, or its process is killed. If the peer got our goodbye before it
+// ended its sending, that is sure. Any other peer may not have closed its socket yet,
+// and may still reset the connection. For such a peer, sure is false.
 func (s socket) hasRead(saidGoodbye bool) (read, sure bool) {
 	failed, err := unix.GetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {
@@ -60,8 +60,9 @@ func (s socket) hasRead(saidGoodbye bool) (read, sure bool) {
 }
 
 // isClosed reports whether the peer, which has ended its sending, has closed its socket.
-// If it has, its system answers bytes with a reset. If its program stands still before
-// the close, its system takes the bytes. isClosed blocks for answerIn at most.
+// isClosed sends it bytes and waits for the answer, for answerIn at most. If the socket
+// is closed, the peer's system answers with a reset. If the program stands still before
+// it closes the socket, its system acknowledges the bytes.
 func (s socket) isClosed(bytes []byte) bool {
 	before, all := s.state()
 	if !all || before.State != unix.BPF_TCP_CLOSE_WAIT {
@@ -73,7 +74,7 @@ func (s socket) isClosed(bytes []byte) bool {
 	for end := time.Now().Add(answerIn); time.Now().Before(end); time.Sleep(answerEvery) {
 		info, _ := s.state()
 		switch {
-		case info.Bytes_acked != before.Bytes_acked: // and perhaps closed after that
+		case info.Bytes_acked != before.Bytes_acked: // the socket was open then; it may have been closed since
 			return false
 		case info.State != unix.BPF_TCP_CLOSE_WAIT:
 			return info.State == unix.BPF_TCP_CLOSE

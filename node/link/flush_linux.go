@@ -23,20 +23,21 @@ func (p *loop) flush(l *Link, t turn) {
 	}
 }
 
-// corks delays the waking of writers. A cork lasts as long as a caller queues packets.
-// At its end, the caller writes all frames that corks held back, or wakes a writer.
+// corks delays the waking of writers while callers queue packets. When a caller ends
+// its cork, it writes all frames that were held back, or wakes a writer.
 type corks struct {
-	open atomic.Int32 // how many there are
-	owed atomic.Bool  // a writer was not woken
+	open atomic.Int32 // how many corks there are
+	owed atomic.Bool  // a writer has to be woken at the end of a cork
 }
 
-// defers reports whether the waking of a writer was put off.
+// defers reports whether a writer need not be woken now, because the end of a cork will
+// do so.
 func (g *corks) defers() bool {
 	if g.open.Load() == 0 {
 		return false
 	}
 	g.owed.Store(true)
-	return g.open.Load() > 0 // if not, the last cork may have looked before owed was set
+	return g.open.Load() > 0 // if no cork is open any more, the last one may have ended before owed was set
 }
 
 // cork implements engine.
@@ -69,7 +70,7 @@ func (p *loop) write() {
 	}
 }
 
-// next waits for a link to write. Nil: the loop has ended.
+// next waits for a link to write. It returns nil if the loop has ended.
 func (p *loop) next() *Link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +116,7 @@ func (p *loop) resume() {
 	chunks.Put(buf)
 }
 
-// send writes a chunk of what a link has.
+// send writes at most a chunk of a link's frames.
 func (p *loop) send(l *Link, buf *[chunk]byte) {
 	l.mu.Lock()
 	if l.poll.fd == none || l.state == stateClosed {
@@ -151,16 +152,16 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	}
 }
 
-// sentLocked decides how to go on after a write of which the socket took n bytes.
-func (p *loop) sentLocked(l *Link, n, of int) {
-	l.wroteLocked(n, of)
+// sentLocked decides how to go on after the socket took n of the offered bytes.
+func (p *loop) sentLocked(l *Link, n, offered int) {
+	l.wroteLocked(n, offered)
 	switch {
-	case n < of:
+	case n < offered:
 		l.poll.blocked = true
 		p.watchLocked(l, l.poll.watched|watchOut)
 	case l.out.idle():
 		p.restLocked(l)
-	default: // after the others
+	default: // write the rest after the other links
 		p.flush(l, later)
 	}
 }
@@ -174,7 +175,7 @@ func (p *loop) restLocked(l *Link) {
 	}
 }
 
-// unblock goes on writing to a socket that takes bytes again.
+// unblock continues the writing to a socket that takes bytes again.
 func (p *loop) unblock(l *Link) {
 	l.mu.Lock()
 	p.watchLocked(l, l.poll.watched&^watchOut)

@@ -8,7 +8,7 @@ import (
 )
 
 // framer cuts a byte stream into length-prefixed frames. Between frames it keeps
-// nothing. While a frame is incomplete, a partial takes its place.
+// nothing. While a frame is incomplete, a value of the type partial takes its place.
 type framer struct{}
 
 func (framer) push(l *Link, b []byte) error {
@@ -19,8 +19,8 @@ func (framer) push(l *Link, b []byte) error {
 	return err
 }
 
-// partial is a framer that has the beginning of a frame. It allocates for the bytes
-// that have arrived, not for the announced length. So a peer cannot make us allocate by
+// partial is a framer that has the beginning of a frame. It allocates memory for the
+// bytes that have arrived, not for the announced length. So a peer gets no memory by
 // announcing a long frame.
 type partial struct {
 	part []byte
@@ -34,13 +34,14 @@ func (p *partial) push(l *Link, b []byte) error {
 		return err
 	case len(rest) == 0:
 		l.in = framer{}
-	case len(rest) < len(p.part): // of another frame, which must not keep this one
+	case len(rest) < len(p.part): // rest belongs to another frame: copy it, so that the bytes of this frame can be freed
 		p.part = bytes.Clone(rest)
 	}
 	return nil
 }
 
-// frames hands on the frames that b begins with and returns the rest.
+// frames decodes all complete frames at the beginning of b and hands them to the owner.
+// It returns the rest of b.
 func (l *Link) frames(b []byte) (rest []byte, err error) {
 	for len(b) > 0 {
 		body, taken, err := proto.Split(b, l.mostFrame())
@@ -58,8 +59,8 @@ func (l *Link) frames(b []byte) (rest []byte, err error) {
 	return b, nil
 }
 
-// maxFirst is the most bytes of the first frame, a login, which takes some hundred. A
-// peer that has not logged in takes no memory for more.
+// maxFirst bounds the first frame in bytes. It is a login, which has some hundred
+// bytes. So a peer that has not logged in gets no memory for a long frame.
 const maxFirst = 16 << 10
 
 // mostFrame is how many bytes the peer's next frame may have.
@@ -88,7 +89,7 @@ func (l *Link) frame(body []byte, json bool) error {
 	return nil
 }
 
-// Idle connections send mostly pings, so all of them share this one.
+// Idle connections send mostly pings, so all links share one decoded ping.
 var (
 	ping     = &proto.Frame{Cmd: proto.Command_PING}
 	pingBody = func() string {
@@ -96,11 +97,11 @@ var (
 		if err != nil {
 			panic(err) // a programmer's mistake
 		}
-		return string(b[1:]) // behind its length
+		return string(b[1:]) // without its length
 	}()
 )
 
-// decode returns a frame that nobody may change.
+// decode decodes a message. The frame may be shared, so nobody may change it.
 func decode(body []byte, json bool) (*proto.Frame, error) {
 	if !json && string(body) == pingBody {
 		return ping, nil

@@ -12,25 +12,25 @@ import (
 
 // Handler owns a link. Its methods are called without any lock held.
 type Handler interface {
-	// Handle gets the next frame, which may be kept and must not be changed. Frames come
-	// one at a time, in order. The first is a LOGIN_REQUEST. While Handle runs, the link
-	// does not read. With the epoll engine no other link of its loop reads either. So
-	// Handle must not wait for the network or for another link.
+	// Handle is called with the next frame, which may be kept and must not be changed.
+	// Frames come one at a time, in order. The first is a LOGIN_REQUEST. While Handle
+	// runs, the link is not read. With the epoll engine the other links of its loop are
+	// not read either. So Handle must not wait for the network or for another link.
 	Handle(f *proto.Frame)
 	// Tick is called about once a second while the link is open.
 	Tick(now time.Time)
-	// Closed is called once, when the link stops taking packets: with the code
-	// given to Close, or proto.OK when the peer went. It may be called from within
-	// Close. Waiting packets may still be written.
+	// Closed is called once, when the link stops taking packets. The code is the one
+	// given to Close, or proto.OK if the peer ended the connection. Closed may be
+	// called from within Close. Waiting packets may still be written.
 	Closed(code proto.Code)
-	// Ending is called when the peer has ended its sending, before Closed unless the link
-	// was closing. The function that it returns is called once, soon after Closed and
-	// perhaps on another goroutine. read reports whether the peer had read everything
-	// that it was sent. Ending may return nil.
+	// Ending is called when the peer has ended its sending. It is called before Closed,
+	// unless the link was closing. The function that it returns is called once, soon
+	// after Closed and perhaps on another goroutine. Its argument read says whether the
+	// peer had read everything that it was sent. Ending may return nil.
 	Ending() (tell func(read bool))
 }
 
-// state of a link; it only grows.
+// state is the state of a link. It only grows.
 type state uint8
 
 const (
@@ -54,12 +54,12 @@ type Link struct {
 	// time of the peer's last byte. At the end, it is the time when closing began.
 	since atomic.Int64
 
-	late int32 // bytes that came after Close; owned by the reader
+	late int32 // how many bytes came after Close; owned by the reader
 	slot int32 // place in the server's list; guarded by the list's mu
-	in   input // where bytes go; owned by the reader
+	in   input // takes the bytes that are read; owned by the reader
 
 	mu       sync.Mutex
-	poll     poll // what the epoll engine knows of it
+	poll     poll // the epoll engine's state of the link
 	form     form
 	ours     bool // the peer understands our goodbye
 	state    state
@@ -74,26 +74,26 @@ type Link struct {
 type turn bool
 
 const (
-	soon  turn = false // it has something of its own: an answer, a private message
+	soon  turn = false // it has a frame of its own: an answer, a private message
 	later turn = true  // it has frames of a group, or more frames after its turn
 )
 
 // wire carries the bytes of links: one of the two engines. Its methods do not
 // block.
 type wire interface {
-	// flush is called once Link.writing was set, if there are bytes to write or the
-	// sending half is to be closed. An engine may ignore the turn. It is called under
-	// the link's mu.
+	// flush writes the link's frames soon, or closes the sending half. It is called
+	// under the link's mu, after Link.writing was set. An engine may ignore the turn.
 	flush(l *Link, t turn)
-	// listen is called when the link may be read again. Under the link's mu.
+	// listen makes the link be read again. It is called under the link's mu.
 	listen(l *Link)
 	// shut closes the socket of a link whose state is closed. It may be called more
 	// than once.
 	shut(l *Link)
-	// control calls f with the socket's descriptor. False: there is none any more.
+	// control calls f with the socket's descriptor. It returns false if there is none
+	// any more.
 	control(l *Link, f func(fd int)) bool
-	// keep returns a copy of the socket of a link that is about to end, for the goroutine
-	// that reads it.
+	// keep returns a copy of the socket of a link that is about to end. Only the
+	// goroutine that reads the link may call it.
 	keep(l *Link) socket
 	// peer returns the peer's address.
 	peer(l *Link) net.Addr
@@ -124,9 +124,9 @@ func (l *Link) Queued() int {
 	return l.out.bytes()
 }
 
-// Send queues the packet and returns at once. On a link that lags, a message with a place
-// in a log is not queued. The peer gets its place later. A link that is closing drops
-// everything.
+// Send queues the packet and returns at once. If the link lags, a message with a place
+// in a log is not queued, and the peer gets only its place, later. A link that is
+// closing drops everything.
 func (l *Link) Send(p *Packet) {
 	l.mu.Lock()
 	dropped := l.queueLocked(p)
@@ -135,8 +135,8 @@ func (l *Link) Send(p *Packet) {
 }
 
 // Offer queues the packet unless the link lags or is closing, and reports whether it did.
-// It is for peers that do not understand NEWEST. The caller has to offer a refused packet
-// again.
+// It is for peers that do not understand NEWEST. If Offer returns false, the caller has
+// to offer the packet again.
 func (l *Link) Offer(p *Packet) bool {
 	l.mu.Lock()
 	b, err := p.encoded(l.form)
@@ -151,7 +151,7 @@ func (l *Link) Offer(p *Packet) bool {
 	return ok
 }
 
-// queueLocked returns why the packet was not queued.
+// queueLocked queues the packet, or returns why it did not.
 func (l *Link) queueLocked(p *Packet) dropReason {
 	if l.state != stateOpen {
 		return dropClosed
@@ -182,7 +182,8 @@ func (l *Link) startLocked(t turn) {
 	l.wire.flush(l, t)
 }
 
-// Hold stops the reading after the frames that were read already, or lets it continue.
+// Hold(true) stops the reading of the link, after the frames that were read already.
+// Hold(false) lets it continue.
 func (l *Link) Hold(on bool) {
 	l.mu.Lock()
 	l.held = on
@@ -190,20 +191,21 @@ func (l *Link) Hold(on bool) {
 	l.mu.Unlock()
 }
 
-// mayReadLocked reports whether the link takes bytes from its peer.
+// mayReadLocked reports whether the link may be read now.
 func (l *Link) mayReadLocked() bool {
 	return l.state != stateOpen || !l.held && !l.out.full()
 }
 
-// resumeLocked reads on if that is allowed now.
+// resumeLocked makes the link be read again if that is allowed now.
 func (l *Link) resumeLocked() {
 	if l.mayReadLocked() {
 		l.wire.listen(l)
 	}
 }
 
-// Close ends the link. It writes what waits, and then a goodbye with the code and a
-// sentence for people (empty: the code's own). Only the first call counts.
+// Close ends the link. It lets the waiting frames be written, and then a goodbye with
+// the code and a sentence for people. An empty sentence stands for the code's own. Only
+// the first call counts.
 func (l *Link) Close(code proto.Code, sentence string) {
 	if sentence == "" {
 		sentence = code.Text()
@@ -211,7 +213,8 @@ func (l *Link) Close(code proto.Code, sentence string) {
 	l.closeWith(code, func() []byte { return goodbye(l.form, l.ours, code, sentence) })
 }
 
-// closeWith is Close with the last bytes to write, made under mu.
+// closeWith does what Close does. The function last is called under mu and returns the
+// last bytes to write.
 func (l *Link) closeWith(code proto.Code, last func() []byte) {
 	l.mu.Lock()
 	if l.state != stateOpen {
@@ -223,18 +226,19 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 	}
 	l.state = stateClosing
 	l.since.Store(l.server.clock.Load())
-	l.startLocked(soon) // also with nothing to write: it closes the sending half
+	l.startLocked(soon) // even if there is nothing to write, because the writer closes the sending half
 	l.resumeLocked()
 	l.mu.Unlock()
 	l.server.metrics.closed(code)
 	l.handler.Closed(code)
 }
 
-// abort closes the socket now. The code counts if the link was open.
+// abort closes the socket at once. The code is for Handler.Closed, if the link was
+// open.
 func (l *Link) abort(code proto.Code) { l.end(code) }
 
-// end does what abort does. It also returns the link's state before, and whether
-// nothing waited to be written.
+// end does what abort does. It also returns the state of the link before the call, and
+// whether everything had been written.
 func (l *Link) end(code proto.Code) (from state, wrote bool) {
 	l.mu.Lock()
 	from, wrote = l.state, l.out.idle()
@@ -251,7 +255,8 @@ func (l *Link) end(code proto.Code) (from state, wrote bool) {
 	return from, wrote
 }
 
-// goodbye returns the last frame for a peer that understands it, else nil.
+// goodbye returns the last frame, in the form as, or nil if the peer does not
+// understand it.
 func goodbye(as form, ours bool, code proto.Code, sentence string) []byte {
 	switch {
 	case as != formTCP:

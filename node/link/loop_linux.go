@@ -22,7 +22,7 @@ type poll struct {
 	fd      int32
 	pins    uint8
 	watched uint8 // the events that epoll is to report: watchIn, watchOut
-	blocked bool  // the socket takes no bytes, and epoll reports when it does
+	blocked bool  // the socket takes no bytes now; epoll reports when it takes some again
 }
 
 const none = -1
@@ -32,18 +32,18 @@ const (
 	watchOut             // the socket takes bytes again
 )
 
-// loop reads its links in one goroutine and writes them in another, each with
-// one buffer for all.
+// loop reads its links in one goroutine and writes them in another. Each goroutine has
+// one buffer for all links.
 type loop struct {
 	engine *epoll
-	fd     int      // of epoll
-	file   *os.File // has fd; itself polled by Go's runtime, so that waiting costs no thread
+	fd     int      // the epoll descriptor
+	file   *os.File // has fd, and is polled by Go's runtime, so that waiting costs no thread
 	raw    syscall.RawConn
-	ready  func(fd uintptr) bool // l.poll, made once
+	ready  func(fd uintptr) bool // p.wait, bound once so that a call allocates nothing
 
 	// Owned by read.
 	events [128]unix.EpollEvent
-	n      int // of events
+	n      int // how many events there are
 	in     [chunk]byte
 
 	// Owned by write.
@@ -54,7 +54,7 @@ type loop struct {
 	agenda agenda
 	asleep bool // write waits for wake
 	ended  bool
-	wake   chan struct{} // holds one
+	wake   chan struct{} // of size 1
 }
 
 func newLoop(e *epoll) (*loop, error) {
@@ -62,7 +62,7 @@ func newLoop(e *epoll) (*loop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // for os.NewFile to poll it
+	if err := unix.SetNonblock(fd, true); err != nil { // or os.NewFile would not poll it
 		_ = unix.Close(fd)
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (p *loop) end() {
 	_ = p.file.Close()
 }
 
-// adopt makes a link of a socket accepted from an address.
+// adopt makes a link of the socket fd, which was accepted from the address from.
 func (p *loop) adopt(fd int, from netip.Addr) {
 	if fd >= pageLinks*tablePages {
 		_ = unix.Close(fd)
@@ -140,8 +140,8 @@ func (p *loop) read() {
 	}
 }
 
-// wait reports whether there are events. When there are none, Go's runtime waits
-// for the epoll descriptor, which is readable when there are some.
+// wait reads the events and reports whether there are any. If not, Go's runtime waits
+// until the epoll descriptor is readable, and calls wait again.
 func (p *loop) wait(fd uintptr) bool {
 	for {
 		n, err := tryWait(int(fd), p.events[:])
@@ -215,8 +215,8 @@ func (p *loop) shut(l *Link) {
 	}
 }
 
-// closeLocked closes the descriptor of a link that has ended, if nobody uses it,
-// and reports whether it did. Closing takes it out of epoll.
+// closeLocked closes the descriptor of a link that has ended, if nobody uses it, and
+// reports whether it did so. Closing also removes the descriptor from epoll.
 func (p *loop) closeLocked(l *Link) bool {
 	if l.state != stateClosed || l.poll.pins > 0 || l.poll.fd == none {
 		return false
@@ -269,11 +269,11 @@ func (p *loop) watchLocked(l *Link, want uint8) {
 	}
 	fd := int(l.poll.fd)
 	l.poll.watched = want
-	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, event(l, fd, events)) // it is there, and needs no memory
+	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, event(l, fd, events)) // it cannot fail: the descriptor is in epoll, and no memory is needed
 }
 
-// listen implements wire. The link was not read until now, so the peer's silence begins
-// now.
+// listen implements wire. The link was not read meanwhile, so the peer's silence counts
+// from now on.
 func (p *loop) listen(l *Link) {
 	if l.poll.watched&watchIn == 0 {
 		l.since.Store(l.server.clock.Load())
@@ -298,9 +298,9 @@ func (p *loop) peer(l *Link) net.Addr {
 }
 
 // handOver gives a link whose peer speaks TLS to the portable engine. If a goroutine
-// writes to the link, or the system has no descriptor left, it returns false and changes
-// nothing. If it returns true, the link is no longer pinned and no longer belongs to this
-// loop.
+// writes to the link, or the system has no descriptor left, handOver returns false and
+// changes nothing. If it returns true, the link is no longer pinned and no longer
+// belongs to this loop.
 func (p *loop) handOver(l *Link, fd int) bool {
 	conn, err := connOf(fd)
 	if err != nil {
@@ -311,7 +311,7 @@ func (p *loop) handOver(l *Link, fd int) bool {
 	alone := l.poll.pins == 1 && !l.writing
 	if alone {
 		l.poll.pins = 0
-		_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // closing does not, as there is a copy
+		_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // closing would not remove it, because there is a copy
 		p.dropLocked(l)
 	}
 	l.mu.Unlock()
@@ -319,7 +319,7 @@ func (p *loop) handOver(l *Link, fd int) bool {
 		return true
 	}
 	_ = conn.Close()
-	if alone { // it was closed just now
+	if alone { // the link was closed meanwhile
 		l.abort(proto.OK)
 		p.engine.server.left(l)
 	}

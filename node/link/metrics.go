@@ -13,27 +13,27 @@ type dropReason int
 const (
 	kept        dropReason = iota
 	dropClosed             // the link was closing
-	dropLagging            // its queue was full; NEWEST reports the place
+	dropLagging            // the link's queue was full; NEWEST reports the place
 	dropEncode             // the frame cannot be encoded: a bug
 	dropReasons
 )
 
 var dropNames = [dropReasons]string{kept: "", dropClosed: "closed", dropLagging: "lagging", dropEncode: "encode"}
 
-// metrics of a Server. The ones of the hot path are looked up once.
+// metrics are those of a Server. The metrics of the hot path are looked up once.
 type metrics struct {
 	in, out [commands]prometheus.Counter
 	drops   [dropReasons]prometheus.Counter
 	closes  map[proto.Code]prometheus.Counter
-	others  prometheus.Counter // closes with a code we do not know
+	others  prometheus.Counter // counts closings with a code that this process does not know
 	refused prometheus.Counter
 	crowded prometheus.Counter
 	links   *prometheus.GaugeVec
 	waiting prometheus.Gauge
 }
 
-// commands bounds the commands that are counted under their name; zero collects
-// the others. Command 0, the login, is counted at 1 and so on.
+// commands is the number of counters by command. Counter 0 counts commands without a
+// name. Command 0, the login, has counter 1, and so on.
 const commands = int(proto.Command_DELIVERED) + 2
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -113,7 +113,7 @@ var (
 	phaseNames     = [...]string{"connecting", "open", "lagging", "closing"}
 )
 
-// census counts links during a sweep.
+// census has the counts of links that a sweep makes.
 type census struct {
 	links  [forms][len(phaseNames)]int
 	queued int

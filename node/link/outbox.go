@@ -8,21 +8,21 @@ import (
 )
 
 // queue holds encoded frames that wait to be written, first in, first out, and the state
-// of their writing. It comes from a pool and goes back when it is empty, so that an idle
-// link has none.
+// of their writing. It comes from a pool and goes back there when it is empty, so an
+// idle link has none.
 type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
-	done   int // bytes of that frame that were taken
-	urgent int // index behind the last frame that was put before others
+	done   int // how many bytes of that frame the socket has taken
+	urgent int // index after the last frame that pushNext put before others
 
-	newest []*proto.Mark // places that were not queued, newest of each log
-	bytes  int           // that wait
-	limit  int           // of bytes
+	newest []*proto.Mark // the newest places of frames that were not queued, one of each log
+	bytes  int           // how many bytes wait
+	limit  int           // how many bytes may wait
 
-	since   int64 // when the first of the next chunk bytes was to be written, in the sweep's ms; 0: nothing is
-	taken   int32 // how many the socket took of them
-	lagging bool  // bytes went over limit and are not yet down to half of it
+	since   int64 // when the write of the next chunk began, in the sweep's ms; 0: nothing is being written
+	taken   int32 // how many bytes of that chunk the socket has taken
+	lagging bool  // bytes exceeded limit, and are not down to half of it yet
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -38,16 +38,16 @@ func (q *queue) push(b []byte) {
 	q.frames = append(q.frames, b)
 }
 
-// shift moves the waiting frames to the front, so that a queue that never gets empty does
-// not grow.
+// shift moves the waiting frames to the front of the slice, so that the slice of a
+// queue that is never empty does not grow.
 func (q *queue) shift() {
 	n := copy(q.frames, q.frames[q.head:])
 	clear(q.frames[n:])
 	q.frames, q.urgent, q.head = q.frames[:n], max(0, q.urgent-q.head), 0
 }
 
-// pushNext puts b before every frame of which nothing was taken yet, but after those that
-// pushNext put there before.
+// pushNext puts b before every frame whose writing has not begun, but after the frames
+// that pushNext put there before.
 func (q *queue) pushNext(b []byte) {
 	i := q.head
 	if q.done > 0 {
@@ -58,9 +58,9 @@ func (q *queue) pushNext(b []byte) {
 	q.urgent = i + 1
 }
 
-// peek returns the bytes to write next, up to the capacity of dst, which is empty. It
-// copies them into dst. But if they are all of one frame, it returns a part of that
-// frame.
+// peek returns the bytes to write next, at most as many as dst has capacity. If all of
+// them belong to one frame, it returns a slice of that frame. Otherwise it copies them
+// into dst, which is empty.
 func (q *queue) peek(dst []byte) []byte {
 	done := q.done
 	if first := q.frames[q.head][done:]; len(q.frames) == q.head+1 || len(first) >= cap(dst) {
@@ -78,7 +78,7 @@ func (q *queue) peek(dst []byte) []byte {
 	return dst
 }
 
-// take removes the next n bytes.
+// take removes the first n bytes of the queue.
 func (q *queue) take(n int) {
 	for n > 0 {
 		left := len(q.frames[q.head]) - q.done
@@ -103,7 +103,7 @@ func (q *queue) release() {
 	queues.Put(q)
 }
 
-// outbox has what a link has to write. The link's mu guards it.
+// outbox has the bytes that a link has to write. The link's mu guards it.
 type outbox struct {
 	waiting *queue // nil while nothing waits
 }
@@ -119,8 +119,8 @@ func (o *outbox) add(b []byte, limit int) {
 	o.waiting.bytes += len(b)
 }
 
-// takes reports whether size more bytes fit, of frames that a client can fetch later. If
-// they do not fit, the outbox begins to lag.
+// takes is for frames that a client can fetch later. It reports whether size more bytes
+// fit. If they do not fit, the outbox begins to lag.
 func (o *outbox) takes(size int) bool {
 	q := o.waiting
 	if q == nil {
@@ -142,8 +142,8 @@ func (o *outbox) fits(size, limit int) bool {
 	return !q.lagging && q.bytes+size <= q.limit
 }
 
-// missed records the place of a frame that takes refused. So an outbox that missed one is
-// not empty.
+// missed records the place of a frame for which takes returned false. An outbox that
+// missed a place is not idle.
 func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = Raise(o.waiting.newest, mark) }
 
 // full reports whether the link must stop reading, because its owner may have to answer
@@ -152,10 +152,10 @@ func (o *outbox) full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
 
-// lagging reports whether takes refuses frames because of those that waited before.
+// lagging reports whether takes returns false whatever the size.
 func (o *outbox) lagging() bool { return o.waiting != nil && o.waiting.lagging }
 
-// bytes returns how many wait.
+// bytes returns how many bytes wait.
 func (o *outbox) bytes() int {
 	if o.waiting == nil {
 		return 0
@@ -163,10 +163,10 @@ func (o *outbox) bytes() int {
 	return o.waiting.bytes
 }
 
-// next returns the bytes to write next, up to the capacity of dst. dst is empty, and the
-// result may be in it. If nothing waits, the result is empty. A NEWEST frame for missed
-// places goes first. The caller must not change the bytes, and reports with wrote how
-// many the socket took. The time is in the sweep's ms.
+// next returns the bytes to write next, at most as many as dst has capacity. dst is
+// empty, and the result may use its memory. If nothing waits, the result is empty. A
+// NEWEST frame for missed places goes first. The caller must not change the bytes, and
+// must call wrote afterwards. now is in the sweep's ms.
 func (o *outbox) next(dst []byte, as form, now int64) []byte {
 	q := o.waiting
 	if q == nil {
@@ -186,7 +186,7 @@ func (q *queue) sayNewest(as form) {
 	b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: q.newest}, as)
 	q.newest = nil
 	if err != nil {
-		return // a key that is not UTF-8 cannot have been decoded in the first place
+		return // it cannot happen: only a key that is not UTF-8 fails, and such a key cannot be decoded
 	}
 	q.pushNext(b)
 	q.bytes += len(b)
@@ -195,17 +195,17 @@ func (q *queue) sayNewest(as form) {
 // idle reports whether next would return nothing.
 func (o *outbox) idle() bool { return o.waiting == nil }
 
-// wrote records that the socket took n of the bytes that next returned. A socket that
-// took them all does not stall, even if they were few.
-func (o *outbox) wrote(n, of int) {
+// wrote records that the socket took n of the offered bytes, which next had returned. A
+// socket that took them all does not stall, even if they were few.
+func (o *outbox) wrote(n, offered int) {
 	q := o.waiting
 	if q == nil {
-		return // drop came between
+		return // drop was called meanwhile
 	}
 	q.take(n)
 	q.bytes -= n
 	q.taken += int32(n)
-	if n == of || q.taken >= chunk {
+	if n == offered || q.taken >= chunk {
 		q.since, q.taken = 0, 0
 	}
 	if q.bytes <= q.limit/2 {
@@ -226,12 +226,12 @@ func (o *outbox) stalled() int64 {
 	return o.waiting.since
 }
 
-// forgive makes now the beginning of a write that is not done.
+// forgive counts the time of an unfinished write from now on.
 func (o *outbox) forgive(now int64) {
 	if o.stalled() > 0 {
 		o.waiting.since = now
 	}
 }
 
-// drop forgets what waits.
+// drop discards everything that waits.
 func (o *outbox) drop() { o.waiting = nil }

@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// form is how a frame is written on a link.
+// form is the way in which a frame is encoded on a link.
 type form uint8
 
 const (
@@ -28,7 +28,7 @@ type Packet struct {
 	}
 }
 
-// NewPacket takes over the frame, which must not be changed any more.
+// NewPacket makes a packet of the frame, which must not be changed any more.
 func NewPacket(f *proto.Frame) *Packet { return &Packet{frame: f} }
 
 // Frame returns the packet's frame, which must not be changed.
@@ -67,7 +67,7 @@ func (p *Packet) Marks() []*proto.Mark {
 	return nil
 }
 
-// encoded returns the bytes that go on the wire, shared by all links.
+// encoded returns the encoded frame. All links share the bytes.
 func (p *Packet) encoded(f form) ([]byte, error) {
 	e := &p.forms[f]
 	e.once.Do(func() { e.bytes, e.err = encode(p.frame, f) })
@@ -97,8 +97,9 @@ func encode(f *proto.Frame, as form) ([]byte, error) {
 	}
 }
 
-// Raise returns marks with m in it, if m is newer than the mark of its log: a
-// larger number, or another epoch (an older epoch never comes back).
+// Raise puts m into marks, which has one mark of each log, if m is newer than the mark
+// of its log there. It returns the list. m is newer if it has a larger number or
+// another epoch, because an older epoch never comes back.
 func Raise(marks []*proto.Mark, m *proto.Mark) []*proto.Mark {
 	for i, have := range marks {
 		if have.Log != m.Log {
@@ -112,7 +113,8 @@ func Raise(marks []*proto.Mark, m *proto.Mark) []*proto.Mark {
 	return append(marks, m)
 }
 
-// Newer reports whether m goes further than have, a mark of the same log or nil.
+// Newer reports whether m is newer than the mark have of the same log, which may be
+// nil.
 func Newer(have, m *proto.Mark) bool {
 	return have == nil || m.Epoch != have.Epoch || m.Number > have.Number
 }

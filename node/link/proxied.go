@@ -12,7 +12,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// errCrowded ends a link without a goodbye: its address has too many already.
+// errCrowded ends a link without a goodbye, because its address has too many links
+// already.
 var errCrowded = errors.New("too many connections of one address that have not logged in")
 
 // The PROXY protocol begins with one of these (HAProxy's proxy-protocol.txt, sections
@@ -21,12 +22,12 @@ var errCrowded = errors.New("too many connections of one address that have not l
 var startsProxy = [][]byte{[]byte("PROXY "), []byte("\r\n\r\n\x00\r\nQUIT\n")}
 
 const (
-	maxProxyV1 = 107       // bytes, with its line end; section 2.1
+	maxProxyV1 = 107       // bytes, including the line end; section 2.1
 	headV2     = 16        // bytes before the addresses; section 2.2
 	maxProxyV2 = 4<<10 - 1 // bytes; addresses take 36, and proxies add little
 )
 
-// proxied is the start of a link that comes from a proxy: a PROXY header may stand
+// proxied is the input of a link that comes from a proxy. A PROXY header may stand
 // before everything else.
 type proxied struct {
 	next input
@@ -74,9 +75,9 @@ func atMost(most, n int) (int, error) {
 	return n, nil
 }
 
-// named takes the first n bytes, a PROXY header, and continues with the rest. If the
-// header names no client (UNKNOWN, LOCAL), the link is one of the proxy itself, as for
-// a health check.
+// named reads a PROXY header from the first n bytes, and continues with the rest. If
+// the header names no client (UNKNOWN, LOCAL), the link is one of the proxy itself, for
+// example a health check.
 func (p *proxied) named(l *Link, n int) error {
 	h, err := proxyproto.Read(bufio.NewReader(bytes.NewReader(p.head[:n])))
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxLate is how many bytes are read and thrown away after Close, in the hope
-// that the peer reads our goodbye meanwhile.
+// maxLate bounds the bytes that are read and discarded after Close. They are read so
+// that the peer can read our goodbye meanwhile.
 const maxLate = 1 << 20
 
-// receive takes bytes that came, and may change them. An error ends the link. After
-// errTLS, the engine has to put TLS under it.
+// receive handles the bytes that came, and may change them. An error ends the link,
+// except errTLS, after which the engine has to put TLS under the link.
 func (l *Link) receive(b []byte) error {
 	if !l.isOpen() {
 		return l.discard(len(b))
@@ -30,7 +30,8 @@ func (l *Link) receive(b []byte) error {
 	return nil
 }
 
-// discard throws away what comes after Close.
+// discard counts n bytes that came after Close. It returns an error if they are too
+// many.
 func (l *Link) discard(n int) error {
 	l.late += int32(n)
 	if l.late > maxLate {

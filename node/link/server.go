@@ -24,9 +24,9 @@ type Server struct {
 	list    list
 	nextID  atomic.Uint64
 	start   time.Time
-	every   time.Duration // from sweep to sweep
+	every   time.Duration // between two sweeps
 	clock   atomic.Int64  // ms since start, advanced by the sweep
-	silent  atomic.Int64  // links that have sent no first frame, also those that say goodbye
+	silent  atomic.Int64  // how many links have sent no first frame, also of those that are closing
 
 	strangers strangers
 
@@ -37,18 +37,18 @@ type Server struct {
 
 // engine accepts the connections of a listener and carries their links.
 type engine interface {
-	// accept blocks until it has made a link of the next connection. The error
-	// is one of the listener's.
+	// accept blocks until it has made a link of the next connection. It returns the
+	// errors of the listener.
 	accept() error
 	// cork implements Server.Cork.
 	cork() (uncork func())
 	// stop closes the listener, which ends accept.
 	stop()
-	// end releases everything, when no link is left.
+	// end releases everything. It is called when no link is left.
 	end()
 }
 
-// NewServer fills the defaults and starts nothing.
+// NewServer returns a Server with the defaults filled in. It starts nothing.
 func NewServer(c Config) (*Server, error) {
 	if c.Accept == nil {
 		return nil, errors.New("link: no Accept")
@@ -94,15 +94,16 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	e.stop()
 	accepting.Wait()
 	s.list.each(func(l *Link) { l.Close(proto.GoingAway, "") })
-	s.links.Wait() // the sweep aborts what lingers
+	s.links.Wait() // the sweep aborts links that linger
 	s.writers.Wait()
 	close(ended)
 	sweeping.Wait()
 	return failed
 }
 
-// engine returns the engine for the connections of ln. A listener in memory, or one that
-// wraps the connections that it accepts, has no descriptors to poll.
+// engine returns the engine for the connections of ln. Only connections of TCP have
+// descriptors to poll. Those of a listener in memory, and those that a listener wraps,
+// do not.
 func (s *Server) engine(ln net.Listener) (engine, error) {
 	tcp, ok := ln.(*net.TCPListener)
 	switch {
@@ -115,7 +116,8 @@ func (s *Server) engine(ln net.Listener) (engine, error) {
 	return &portable{server: s, ln: ln}, nil
 }
 
-// accept returns nil when ctx has ended.
+// accept accepts connections until ctx ends, and then returns nil. It returns an error
+// if the listener is closed.
 func (s *Server) accept(ctx context.Context, e engine) error {
 	for failures := 0; ; {
 		err := e.accept()
@@ -126,7 +128,7 @@ func (s *Server) accept(ctx context.Context, e engine) error {
 			return nil
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed):
 			return fmt.Errorf("accept links: %w", err)
-		default: // out of descriptors, or the peer was gone before we came
+		default: // there are no descriptors left, or the peer has gone already
 			pause := retry.Delay(failures, 5*time.Millisecond, time.Second, 1)
 			failures++
 			s.config.Logger.Warn("accept failed", "err", err, "dur", pause)
@@ -140,8 +142,8 @@ func (s *Server) accept(ctx context.Context, e engine) error {
 }
 
 // Cork holds back writes to idle links until uncork is called. An owner calls it before
-// it queues more than one packet to many links, so that all packets for a link go out in
-// one write. The owner must not wait for anything in between.
+// it queues packets to many links, so that all packets for a link go out in one write.
+// The owner must not wait for anything before it calls uncork.
 func (s *Server) Cork() (uncork func()) {
 	if e := s.running.Load(); e != nil {
 		return (*e).cork()
@@ -149,8 +151,8 @@ func (s *Server) Cork() (uncork func()) {
 	return func() {}
 }
 
-// refuses reports whether the number of links has reached its limit, and if so counts
-// that the next one is refused.
+// refuses reports whether the number of links has reached its limit, so that the next
+// one must be refused. If so, it counts the refusal.
 func (s *Server) refuses() bool {
 	full := s.config.MaxLinks > 0 && s.list.len() >= s.config.MaxLinks
 	if full {
@@ -159,8 +161,8 @@ func (s *Server) refuses() bool {
 	return full
 }
 
-// newLink returns a link from an address. The caller sets its wire and adds it to the
-// list.
+// newLink returns a new link of a peer with the address from. The caller sets its wire
+// and then calls admit.
 func (s *Server) newLink(from netip.Addr) *Link {
 	l := &Link{server: s, id: s.nextID.Add(1)}
 	l.since.Store(s.clock.Load())
@@ -171,8 +173,8 @@ func (s *Server) newLink(from netip.Addr) *Link {
 	return l
 }
 
-// admit connects a link with its owner. From then on it may be used. The engine calls
-// left when it has ended.
+// admit gives a link its owner and adds it to the list. From then on the link may be
+// used. The engine calls left when the link has ended.
 func (s *Server) admit(l *Link) {
 	l.handler = s.config.Accept(l)
 	s.links.Add(1)
@@ -180,7 +182,8 @@ func (s *Server) admit(l *Link) {
 	s.list.add(l)
 }
 
-// left is the end of a link: nothing reads, writes or calls it any more.
+// left removes a link that has ended: no goroutine reads it, writes it or calls it any
+// more.
 func (s *Server) left(l *Link) {
 	l.mu.Lock()
 	silent := !l.loggedIn
@@ -197,7 +200,7 @@ func (s *Server) left(l *Link) {
 // closing.
 func (s *Server) Len() int { return s.list.len() }
 
-// list holds all links. A shard's lock is held for appending and copying only.
+// list has all links. A shard's lock is held only to add, remove or copy links.
 type list struct {
 	count  atomic.Int64
 	shards [64]struct {
@@ -229,8 +232,8 @@ func (s *list) remove(l *Link) {
 	s.count.Add(-1)
 }
 
-// each calls f for every link that is in the list during the whole call. No lock is
-// held meanwhile.
+// each calls f for every link that is in the list during the whole call, and perhaps
+// for others. No lock is held while f runs.
 func (s *list) each(f func(*Link)) {
 	var copied []*Link
 	for i := range s.shards {

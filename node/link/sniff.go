@@ -8,10 +8,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// input is a state of the push parser. It takes bytes as they come and keeps a copy of
-// an incomplete part. It may change b, and does not retain it. An error that is a
-// *proto.Error closes the link with its code. Inputs belong to the reader; one that
-// keeps nothing is shared by all links.
+// input is a state of the push parser. push takes bytes as they come and keeps a copy
+// of an incomplete part. It may change b, and does not retain it. An error that is a
+// *proto.Error closes the link with its code. Only the reader uses a link's input.
+// Links share an input that keeps nothing.
 type input interface {
 	push(l *Link, b []byte) error
 }
@@ -34,8 +34,8 @@ var startsHTTP = [][]byte{
 // are field 8, which CIM's message does not have. 'O' is no type. 'P' and 'U' are field
 // 10, and the bytes of HTTP that follow them do not fit it.
 type sniffer struct {
-	tls  bool // TLS may come
-	only bool // and nothing else
+	tls  bool // TLS is allowed
+	only bool // only TLS is allowed
 	head []byte
 }
 
@@ -67,8 +67,9 @@ func (s *sniffer) push(l *Link, b []byte) error {
 	return l.in.push(l, s.head)
 }
 
-// refuser reads the first frame of a plain peer where only TLS is taken. Its ticket is not
-// looked at: only a peer of ours understands the refusal.
+// refuser reads the first frame of a plain peer where only TLS is allowed, and refuses
+// the link. It does not check the ticket. It only looks whether there is one: without a
+// ticket, the peer is not ours and does not understand the refusal.
 type refuser struct {
 	part []byte
 }
@@ -92,7 +93,8 @@ func (r *refuser) push(l *Link, b []byte) error {
 	return proto.Err(proto.NeedsTLS, "")
 }
 
-// begins reports whether b begins with the pattern, as far as b goes.
+// begins reports whether b begins with the pattern. If b is shorter, it compares as
+// many bytes as b has.
 func begins(b, pattern []byte) bool {
 	n := min(len(b), len(pattern))
 	return bytes.Equal(b[:n], pattern[:n])

@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// socketSource reads a socket without holding a buffer while it waits. It takes one
-// from the pool for each attempt, and returns it if there were no bytes.
+// socketSource reads a socket without holding a buffer while it waits. For each attempt
+// it takes a buffer from the pool, and puts it back if there were no bytes.
 type socketSource struct {
 	raw  syscall.RawConn
-	try  func(fd uintptr) bool // s.attempt, made once
+	try  func(fd uintptr) bool // s.attempt, bound once so that a call allocates nothing
 	buf  *[chunk]byte
 	n    int
 	fail error
@@ -25,7 +25,7 @@ func newSource(conn net.Conn) source {
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return &plainSource{conn: conn} // closed already, as its Read will report
+		return &plainSource{conn: conn} // the connection is closed, which its Read will report
 	}
 	s := &socketSource{raw: raw}
 	s.try = s.attempt
@@ -46,7 +46,7 @@ func (s *socketSource) next() ([]byte, error) {
 	return s.buf[:s.n], nil
 }
 
-// attempt reports whether the wait is over.
+// attempt tries to read, and reports whether the wait for bytes is over.
 func (s *socketSource) attempt(fd uintptr) bool {
 	s.buf = chunks.Get().(*[chunk]byte)
 	for {

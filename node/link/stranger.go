@@ -16,16 +16,16 @@ type strangers struct {
 	limiter *sourceip.Limiter
 
 	mu sync.Mutex
-	of map[uint64]stranger // by the link's id
+	of map[uint64]stranger // by id of the link
 }
 
 type stranger struct {
 	from  netip.Addr      // the peer, or the client that a proxy named
-	place *sourceip.Place // nil: a proxy, which does not count
+	place *sourceip.Place // nil: from is a proxy, which does not count
 }
 
 // meet counts a link against the address from. The link is new, or its proxy has just
-// named its client. It reports false if there are too many from there.
+// named its client. meet returns false if there are too many links of this address.
 func (s *Server) meet(l *Link, from netip.Addr) bool {
 	if s.strangers.limiter == nil {
 		return true
@@ -52,7 +52,8 @@ func (s *strangers) put(id uint64, met stranger) {
 	s.of[id] = met
 }
 
-// leave forgets a link that has proved who its peer is, or has ended.
+// leave stops counting a link, because its peer has proved who it is or the link has
+// ended.
 func (s *strangers) leave(id uint64) {
 	s.mu.Lock()
 	met := s.of[id]
@@ -71,7 +72,7 @@ func (s *strangers) from(id uint64) netip.Addr {
 // its address. A second call does nothing.
 func (l *Link) Proved() { l.server.strangers.leave(l.id) }
 
-// behind counts a link against the client that a proxy named. An error ends the link.
+// behind counts a link against the client that its proxy named. An error ends the link.
 func (l *Link) behind(client netip.Addr) error {
 	l.server.strangers.leave(l.id)
 	if !l.server.meet(l, client) {

@@ -39,7 +39,7 @@ func (p *portable) accept() error {
 	return nil
 }
 
-// cork has nothing to hold back: each link has a writer of its own.
+// cork does nothing, because each link has a writer of its own.
 func (p *portable) cork() (uncork func()) { return func() {} }
 
 func (p *portable) stop() { _ = p.ln.Close() }
@@ -52,9 +52,9 @@ type stream struct {
 	raw    net.Conn // the accepted socket; closing it ends every read and write
 	conn   net.Conn // raw, or TLS over it
 	source source
-	start  func() // s.write, made once so that starting a writer allocates nothing
+	start  func() // s.write, bound once so that starting a writer allocates nothing
 
-	resume chan struct{} // made by a reader that waits; guarded by the link's mu
+	resume chan struct{} // closed when a waiting reader may go on; nil: none waits; guarded by the link's mu
 }
 
 func newStream(l *Link, conn net.Conn) *stream {
@@ -63,15 +63,15 @@ func newStream(l *Link, conn net.Conn) *stream {
 	return s
 }
 
-// source waits for bytes of a connection. The slice that next returns is valid, and may
-// be changed, until done is called. There is at most one such slice at a time.
+// source waits for bytes of a connection. The caller may use and change the slice that
+// next returns until it calls done. It has at most one such slice at a time.
 type source interface {
 	next() ([]byte, error)
 	done()
 }
 
-// read is the reader goroutine: it feeds the link until the connection ends. If the
-// link speaks TLS, another reader goroutine takes over.
+// read is the reader goroutine. It passes bytes to the link until the connection ends.
+// If the link speaks TLS, another reader goroutine takes over.
 func (s *stream) read() {
 	l := s.link
 	for {
@@ -154,8 +154,8 @@ func (s *stream) keep(l *Link) socket {
 func (s *stream) shut(*Link)          { _ = s.raw.Close() }
 func (s *stream) peer(*Link) net.Addr { return s.raw.RemoteAddr() }
 
-// secure puts TLS between the socket and a link whose first bytes are TLS. It reports
-// false for a link that has ended or was written to.
+// secure puts TLS between the socket raw and a link whose first bytes are TLS. It
+// returns false if the link has ended or is being written.
 func (l *Link) secure(raw net.Conn) bool {
 	head := l.in.(*sniffer).head
 	conn := tls.Server(&replay{Conn: raw, head: head}, l.server.config.TLS)
@@ -176,11 +176,12 @@ func (l *Link) secure(raw net.Conn) bool {
 // new goroutine to read the link, because the handshake has left this one with a large
 // stack.
 func (s *stream) shake(conn *tls.Conn) {
-	_ = conn.Handshake() // the first read returns its error
+	_ = conn.Handshake() // the first read returns its error, too
 	go s.read()
 }
 
-// replay is a connection some of whose bytes were read already.
+// replay is a connection whose first bytes, head, were read before. Read returns them
+// first.
 type replay struct {
 	net.Conn
 	head []byte
@@ -205,7 +206,7 @@ type plainSource struct {
 func (s *plainSource) next() ([]byte, error) {
 	n, err := s.conn.Read(s.buf[:])
 	if n > 0 {
-		return s.buf[:n], nil // an error comes again
+		return s.buf[:n], nil // the next read returns the error again
 	}
 	return nil, err
 }

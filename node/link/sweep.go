@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// If a sweep is late by pauseIs, the process must have stood still. Bytes may wait in
-// the sockets that were not read meanwhile. So after such a pause, silence is not
-// judged until the next sweep.
+// If a sweep is late by pauseIs, the process must have stood still. Bytes that came
+// meanwhile may still wait in the sockets. So after such a pause, all time limits begin
+// again.
 const pauseIs = 5 * time.Second
 
 func (s *Server) sweepUntil(ended <-chan struct{}) {
@@ -24,7 +24,7 @@ func (s *Server) sweepUntil(ended <-chan struct{}) {
 	}
 }
 
-// sweep looks over all links once.
+// sweep checks all links once.
 func (s *Server) sweep(now time.Time) {
 	last := s.clock.Load()
 	ms := now.Sub(s.start).Milliseconds()
@@ -41,7 +41,7 @@ func (s *Server) sweep(now time.Time) {
 	s.metrics.hold(&held)
 }
 
-// sweep closes a link that has used up its time.
+// sweep closes the link if it has exceeded a time limit. Otherwise it calls Tick.
 func (l *Link) sweep(now time.Time, ms int64) {
 	c := &l.server.config
 	switch v := l.verdict(ms, c); {
@@ -58,10 +58,10 @@ func (l *Link) sweep(now time.Time, ms int64) {
 
 type verdict struct {
 	code  proto.Code
-	abort bool // there is no peer to send a goodbye to
+	abort bool // close at once, because no goodbye would reach the peer
 }
 
-// verdict returns the error with which the sweep closes the link, or nil.
+// verdict returns how the sweep must close the link, or nil if it must not.
 func (l *Link) verdict(ms int64, c *Config) *verdict {
 	over := func(since int64, d time.Duration) bool { return ms-since > d.Milliseconds() }
 	l.mu.Lock()
@@ -84,8 +84,8 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	return nil
 }
 
-// loginTime is how long a link may take to its first frame. Each sweep applies it anew.
-// So a link that came while few links waited has less time once many wait.
+// loginTime returns how long a link may take to its first frame. Each sweep asks again,
+// so a link that came while few links waited has less time once many wait.
 func (s *Server) loginTime() time.Duration {
 	if 4*s.silent.Load() < int64(s.config.LoginSlots) {
 		return s.config.LoginQuiet
@@ -93,7 +93,7 @@ func (s *Server) loginTime() time.Duration {
 	return s.config.LoginTimeout
 }
 
-// forgive restarts the link's clocks after a pause of ours.
+// forgive restarts the link's time limits after this process stood still.
 func (l *Link) forgive(ms int64) {
 	l.since.Store(ms)
 	l.mu.Lock()

@@ -7,14 +7,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// chunk is the most bytes that one system call writes or reads. It also bounds how slow a
-// socket may be: a socket that takes fewer bytes than this within Config.StallTimeout is
-// closed.
+// chunk bounds the bytes that one system call writes or reads. It also decides how slow
+// a socket may be: a socket that takes fewer bytes than this within Config.StallTimeout
+// is closed.
 const chunk = 16 << 10
 
 var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 
-// write is the writer goroutine of a stream. It ends when nothing waits.
+// write is the writer goroutine of a stream. It ends when nothing waits to be written.
 func (s *stream) write() {
 	l := s.link
 	defer l.server.writers.Done()
@@ -41,8 +41,8 @@ func (s *stream) write() {
 }
 
 // nextWrite returns the bytes to write. If there are none, the writer must end. It
-// counts as ended already, so another one may start. last then reports whether the
-// goodbye was written.
+// counts as ended at once, so another one may start. last is then true if the goodbye
+// was written.
 func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	l := s.link
 	l.mu.Lock()
@@ -54,24 +54,25 @@ func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	return nil, l.state == stateClosing
 }
 
-// nextLocked returns the bytes to write next. It copies small frames into one buffer,
-// which for the sizes of chat is cheaper than a vector of them.
+// nextLocked returns the bytes to write next. It copies small frames into one buffer.
+// For frames of the size of chat messages, that is cheaper than a system call with a
+// list of buffers.
 func (l *Link) nextLocked(buf *[chunk]byte) []byte {
 	return l.out.next(buf[:0], l.form, l.server.clock.Load())
 }
 
-// wroteLocked notes that the socket took n bytes of those it was offered.
-func (l *Link) wroteLocked(n, of int) {
+// wroteLocked records that the socket took n bytes of those that were offered to it.
+func (l *Link) wroteLocked(n, offered int) {
 	wasFull := l.out.full()
-	l.out.wrote(n, of)
+	l.out.wrote(n, offered)
 	if wasFull {
 		l.resumeLocked()
 	}
 }
 
 // closeSending ends the sending half of a connection, and leaves the other half open so
-// that the peer can still read the goodbye. Where there is no such half (in memory, or
-// before a TLS handshake), it closes the connection.
+// that the peer can still read the goodbye. If the connection has no such half (in
+// memory, or before a TLS handshake), closeSending closes it.
 func closeSending(conn net.Conn) {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if ok && half.CloseWrite() == nil {
