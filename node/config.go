@@ -52,15 +52,15 @@ type Config struct {
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
-	Now        func() time.Time      // clients get this time, and it is compared with the routes' clocks; nil: time.Now
+	Now        func() time.Time      // returns the time that clients get and with which the routes' clocks are compared; nil: time.Now
 }
 
-// Port is the port of the clients.
+// Port sets how the port for clients behaves.
 type Port struct {
 	Engine  link.Engine // 0: link.EngineAuto
 	TLS     *tls.Config // nil: plain only
 	TLSOnly bool        // refuse connections without TLS; needs TLS
-	Origins []string    // of web pages; see link.Config
+	Origins []string    // origins of web pages that may connect; see link.Config
 
 	PerAddress int              // how many connections without a valid ticket one address may have; see link.Config
 	Proxies    sourceip.Proxies // see link.Config
@@ -74,13 +74,13 @@ type Limits struct {
 	BacklogBytes int // of all messages that wait for a route; 0: 64 MiB
 }
 
-// Timeouts are how long a node waits, and how often it does something.
+// Timeouts say how long a node waits for something, and how often it does something.
 type Timeouts struct {
 	PingEvery time.Duration // how often clients ping, in whole seconds; 0: 10 s. A client that is silent for 3.3 times that is closed
-	Open      time.Duration // for a route to confirm a connection; 0: 10 s
-	Send      time.Duration // for a route to store a message, until its sender gets Unknown; 0: 10 s
-	Call      time.Duration // of one request to a route; 0: 3 s
-	Reconcile time.Duration // to reconcile everything once; 0: 30 s
+	Open      time.Duration // for a route's confirmation of a connection; 0: 10 s
+	Send      time.Duration // after it, the sender of a message that no route has stored gets Unknown; 0: 10 s
+	Call      time.Duration // for one request to a route; 0: 3 s
+	Reconcile time.Duration // in which everything is reconciled once; 0: 30 s
 	Stop      time.Duration // from the end of Run's context until Run returns; 0: 10 s
 }
 
@@ -178,7 +178,8 @@ func (c *Config) link(accept func(*link.Link) link.Handler) link.Config {
 		Registerer:  c.Registerer,
 	}
 	if c.Limits.Capacity > 0 {
-		// Room for connections that are refused as Full or have not logged in yet.
+		// This leaves room for connections that are refused as Full or have not logged
+		// in yet.
 		lc.LoginSlots = c.Limits.Capacity/8 + 1024
 		lc.MaxLinks = c.Limits.Capacity + lc.LoginSlots
 	}

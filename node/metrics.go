@@ -7,7 +7,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// metrics of a Node; those of its connections are package link's.
+// metrics has the metrics of a Node, except those of its connections, which package
+// link has.
 type metrics struct {
 	handshake       prometheus.Histogram
 	pushed          prometheus.Counter
@@ -16,7 +17,7 @@ type metrics struct {
 	marksDropped    prometheus.Counter
 	gaps            prometheus.Counter
 	batch           *prometheus.HistogramVec // by call
-	calls           *prometheus.CounterVec   // failed, by call
+	calls           *prometheus.CounterVec   // failed calls, by call
 	differences     *prometheus.CounterVec   // by verdict
 }
 

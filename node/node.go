@@ -45,14 +45,15 @@ type Node struct {
 	delayed    *delayed.Schedule
 	tickets    *tickets.Checker
 	drainer    *drain.Drainer[*session]
-	catchUps   cim.Config   // of CIM connections
-	offline    *cim.Offline // nil: there are no routes of CIM's to call
+	catchUps   cim.Config   // the configuration of every CatchUp
+	offline    *cim.Offline // nil: there are no routes of CIM to call
 	internal   *api.Server
 	groups     *groups.Groups[*session]
 	deliverer  *deliverer
 }
 
-// New checks the configuration, fills its defaults, and starts nothing.
+// New makes a node. It checks the configuration, fills its defaults, and starts
+// nothing.
 func New(c Config) (*Node, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
@@ -137,47 +138,51 @@ func (n *Node) Connections() int { return n.hub.Entries() }
 // Users returns how many users have a confirmed connection.
 func (n *Node) Users() int { return n.hub.Users() }
 
-// Push delivers what a route has for this node. It does not wait for sockets. It keeps
-// parts of the request, which must not be changed afterwards. It is POST /push for a
-// route in the same process.
+// Push delivers what a route has for this node. A route in the same process calls it in
+// place of POST /push. It does not wait for sockets. It keeps parts of the request,
+// which must not be changed afterwards.
 func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer { return n.deliverer.Push(r) }
 
 // Reconcile starts a reconciliation of everything now, instead of within
-// Timeouts.Reconcile. Call it when others may have removed the node from the members.
+// Timeouts.Reconcile. Call it when other nodes may have removed this one from the
+// members.
 func (n *Node) Reconcile() { n.reconciler.Hurry() }
 
-// Drain makes the node leave. It moves its users to other nodes, at most Drain.Rate per
-// second, and Run returns when none is left. Connections that are left after
-// Drain.Timeout, or at once if there is no other node, are closed with proto.GoingAway.
-// Drain does not block. Calling it again does nothing. To cut a drain short, end Run's
-// context.
+// Drain makes the node leave. It moves its users to other nodes, at most Drain.Rate of
+// Config per second, and Run returns when none is left. Connections that remain after
+// Drain.Timeout are closed with proto.GoingAway. If there is no other node, all
+// connections are closed at once. Drain does not block. Calling it again does nothing.
+// To cut a drain short, end Run's context.
 func (n *Node) Drain() { n.drainer.Start() }
 
 // Draining returns a channel that is closed once Drain was called, by the program or by
 // an operator over HTTP.
 func (n *Node) Draining() <-chan struct{} { return n.drainer.Started() }
 
-// AskToFire makes the node call a route within a second for delayed messages that are
-// due. Call it when members have gone, because perhaps only they knew of some messages.
+// AskToFire makes the node call a route within a second, which sends the delayed
+// messages that are due. Call it when members have gone, because perhaps only they knew
+// of some messages.
 func (n *Node) AskToFire() { n.delayed.Soon() }
 
-// Handler returns what the internal port serves. Run serves it. A program may mount it
-// elsewhere, too.
+// Handler returns the handler of the internal port. Run serves it. A program may mount
+// it elsewhere, too.
 func (n *Node) Handler() http.Handler { return n.internal.Handler() }
 
-// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config. From now on a
-// request must bear one of these. Streams that are open stay. An empty token is none.
+// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config. From then
+// on a request must carry one of these. Streams that are open stay open. Empty tokens
+// are left out.
 func (n *Node) SetServiceTokens(token string, others ...string) {
 	n.internal.SetTokens(append([]string{token}, others...)...)
 }
 
-// Run serves until ctx ends, a drain is over, or a listener fails. Then it accepts nothing
-// more, closes every connection that is left with GoingAway, reports them closed, and
+// Run serves until ctx ends, a drain is over, or a listener fails. Then it accepts no
+// more connections, closes the remaining ones with GoingAway, reports them closed, and
 // returns within Timeouts.Stop. The error is nil unless a listener failed.
 func (n *Node) Run(ctx context.Context) error {
 	serving, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	// The workers of connections end after them.
+	// The workers of connections end after the connections, so they get a context of
+	// their own.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var workers, reporting sync.WaitGroup
@@ -204,7 +209,8 @@ func (n *Node) Run(ctx context.Context) error {
 	err := n.links.Run(serving, n.config.Clients)
 	n.log.Info("node stops")
 
-	// The links took at most four seconds. The rest is for the last reports.
+	// The links took at most four seconds. The rest of Timeouts.Stop is for the last
+	// reports.
 	bound := time.AfterFunc(n.config.Timeouts.Stop/2, stop)
 	defer bound.Stop()
 	close(ended)
@@ -217,7 +223,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// watchLoad calls Config.Load with the load in eighths of the capacity, each time that it
+// watchLoad calls Config.Load with the load in eighths of the capacity, whenever that
 // changes. It returns when ctx ends.
 func (n *Node) watchLoad(ctx context.Context) {
 	if n.config.Load == nil || n.config.Limits.Capacity == 0 {

@@ -16,28 +16,29 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// phase of a session; it only grows.
+// phase is the phase of a session. It only grows.
 type phase uint8
 
 const (
 	connecting phase = iota // no login yet
-	pending                 // the login was verified, no route has confirmed it
-	open                    // the live connection of its device, as far as the node knows
-	closed                  // the link takes nothing more
+	pending                 // the ticket was verified, and no route has confirmed the session yet
+	open                    // confirmed: the live connection of its device, as far as the node knows
+	closed                  // the link takes no more packets
 )
 
-// session is a connection and the user's device that it belongs to. It is the handler
-// of its link and the peer of its entry in the hub. Every idle connection has one.
+// session is a connection and the user's device to which it belongs. It is the handler
+// of its link and the peer of its entry in the hub. There is one for every idle
+// connection, so it is small.
 type session struct {
 	// Set at the start, read by all.
 	node *Node
 	link *link.Link
 
-	// Set by login before the phase is pending, read by all after that.
-	entry     hub.Entry[*session]   // its user and device
-	displaces int64                 // the number that the ticket names
-	proof     [token.ProofSize]byte // for routes, with the values of the ticket
-	catchUp   *cim.CatchUp          // of a CIM connection, else nil
+	// Set by enter before the phase is pending, read by all after that.
+	entry     hub.Entry[*session]   // the user and the device
+	displaces int64                 // the number of the session that the ticket may displace
+	proof     [token.ProofSize]byte // proves to routes that the ticket with these values came to this node
+	catchUp   *cim.CatchUp          // nil unless this is a CIM connection
 
 	// Owned by the read loop, made with the first message.
 	sender *forward.Sender
@@ -45,11 +46,11 @@ type session struct {
 	mu         sync.Mutex
 	phase      phase
 	unverified bool             // the login waits for the keys of tickets
-	silent     bool             // it was closed for its silence
-	asked      bool             // an opening left for a route, so a closing must follow
-	since      time.Duration    // accepted; then its ticket waits for a key; then logged in; from the node's start
-	number     int64            // the session's; a CIM connection learns it at opening
-	departure  *drain.Departure // from a node that drains; nil: not asked to go
+	silent     bool             // it was closed because the client was silent
+	asked      bool             // an opening was sent to a route, so a closing must follow
+	since      time.Duration    // from the node's start: when it was accepted, then when its ticket began to wait for a key, then when it logged in
+	number     int64            // the session's number; a CIM connection learns it at its opening
+	departure  *drain.Departure // its redirection by a drain; nil: there is none
 }
 
 func (s *session) at() phase {
@@ -90,8 +91,8 @@ func (s *session) User() int64 { return s.entry.User() }
 // Gone implements forward.Connection, report.Opener and cim.Session.
 func (s *session) Gone() bool { return s.at() == closed }
 
-// Answer implements forward.Connection. The sender's own copy is not pushed to this
-// connection, which learns its place from the answer.
+// Answer implements forward.Connection. The sender's own copy of the message is not
+// pushed to this connection. The client learns the place of the copy from the answer.
 func (s *session) Answer(id string, r *proto.SendResult) {
 	code := proto.Code(r.Code)
 	if at := r.At; at != nil && code == proto.OK {
@@ -131,7 +132,7 @@ func (s *session) Tick(now time.Time) {
 	s.mu.Unlock()
 	switch {
 	case unverified && waited > s.node.config.Timeouts.Open:
-		s.link.Close(proto.Unavailable, "") // no route returns the keys; another node may have them
+		s.link.Close(proto.Unavailable, "") // no route returned the keys; another node may have them
 	case waits && s.late(now, waited):
 		s.link.Close(proto.NotOpened, "")
 	case opened && s.catchUp != nil:
@@ -139,12 +140,13 @@ func (s *session) Tick(now time.Time) {
 	}
 }
 
-// A session waits for queuedAtMost times Timeouts.Open at most, if others are being
-// confirmed meanwhile. It waits that long because a new connection would be at the end
-// of the line again.
+// While routes confirm other sessions, a session waits for its confirmation for up to
+// queuedAtMost times Timeouts.Open. The wait is so long because a new connection would
+// stand at the end of the line again.
 const queuedAtMost = 6
 
-// late reports whether the session has waited too long for its confirmation.
+// late reports whether the session, which has waited for the time waited, is to be
+// given up.
 func (s *session) late(now time.Time, waited time.Duration) bool {
 	most := s.node.config.Timeouts.Open
 	stuck := s.node.reports.Stuck(now)
@@ -155,7 +157,7 @@ func (s *session) late(now time.Time, waited time.Duration) bool {
 func (s *session) Push(p *link.Packet) {
 	switch cmd := p.Frame().Cmd; {
 	case s.catchUp == nil && cmd == proto.Command_DELIVERED:
-		if !s.link.Offer(p) { // dropped if the link lags
+		if !s.link.Offer(p) { // a mark is dropped if the link lags
 			s.node.metrics.marksDropped.Inc()
 		}
 	case s.catchUp == nil:
@@ -186,7 +188,7 @@ func (s *session) tell(mark *proto.Mark) { s.Push(groups.Newest(mark)) }
 // Reopen implements groups.Member.
 func (s *session) Reopen() { s.node.reports.Open(s) }
 
-// reader reads logs as sessions.
+// reader pulls pages of logs on behalf of sessions.
 type reader struct{ calls *routes.Calls }
 
 // Pull implements groups.Puller.
@@ -194,17 +196,18 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 	return r.calls.Pull(ctx, &proto.PullRequest{Session: s.Current(), After: after, Limit: proto.MaxPull})
 }
 
-// evict closes a session that a route calls closed or displaced. There is nothing to
-// report.
+// evict closes a session that a route calls closed or displaced. It reports nothing,
+// because the routes know.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	s.link.Close(code, "")
 }
 
-// Closed implements link.Handler. It reports a number closed only if no other
-// connection has it. A ticket may be used twice, and a closed number stays closed. The
-// number of a CIM connection is always its own. Its report shows routes that this node
-// was alive when the connection ended.
+// Closed implements link.Handler. It reports the session's number as closed only if no
+// other connection here has it. A ticket may be used twice, and a closed number stays
+// closed for ever. A CIM connection never shares its number, so its end is always
+// reported. The report also shows routes that this node was alive when the connection
+// ended.
 func (s *session) Closed(code proto.Code) {
 	s.mu.Lock()
 	was, asked, number, way := s.phase, s.asked, s.number, s.departure
@@ -218,7 +221,7 @@ func (s *session) Closed(code proto.Code) {
 	last := s.node.hub.Leave(&s.entry)
 	if s.catchUp != nil && !way.Announced() {
 		newest := number
-		if code == proto.LoggedOut { // which voids later numbers, too: the store does not know whether there is one
+		if code == proto.LoggedOut { // a logout voids later numbers, too, so the store does not know whether there is a newer session
 			newest = 0
 		}
 		s.node.offline.Add(s.entry.User(), s.entry.Name(), newest)
@@ -228,9 +231,9 @@ func (s *session) Closed(code proto.Code) {
 	}
 }
 
-// Ending implements link.Handler. A CIM client acknowledges nothing. The end of its
-// connection shows what it has read. If the node closed the connection because the
-// client was silent, the end shows nothing. The client's process may have stopped
+// Ending implements link.Handler. A CIM client acknowledges nothing, and the end of its
+// connection shows what it has read. But if the node closed the connection because the
+// client was silent, the end shows nothing: the client's process may have stopped
 // before it read some bytes.
 func (s *session) Ending() (ended func(read bool)) {
 	s.mu.Lock()
@@ -249,7 +252,7 @@ func (s *session) proto(number int64) *proto.Session {
 	return p
 }
 
-// describe fills in the session as routes know it.
+// describe fills p with the session as routes know it.
 func (s *session) describe(p *proto.Session, number int64) {
 	p.User, p.Name, p.Device, p.Number = s.entry.User(), s.entry.Name(), s.entry.Device(), number
 	if s.catchUp == nil {

@@ -1,5 +1,6 @@
-// Package pull runs the pulls of a node, a few at a time and in the order in which they
-// were asked for. Groups (package groups) and CIM connections pull what they miss.
+// Package pull runs the pulls of a node, a few at a time, in the order in which they
+// were queued. Groups (package groups) and CIM connections pull the entries that they
+// miss.
 //
 // Queue.Run has eight goroutines and returns when ctx ends. One mutex guards the queue.
 // Nothing is called under it.
@@ -10,20 +11,21 @@ import (
 	"sync"
 )
 
-// workers is how many pulls run at a time. They keep a route busy, and do not overload
-// it when all CIM clients come back at once.
+// workers is how many pulls run at a time. They are enough to keep a route busy, and do
+// not overload it when all CIM clients come back at once.
 const workers = 8
 
-// Job is what pulls when its turn comes.
+// Job is a group or a CIM connection that needs a pull.
 type Job interface {
-	// Pull blocks until it is done, or until ctx ends.
+	// Pull is called when the job's turn comes. It blocks until the pull is done, or
+	// until ctx ends.
 	Pull(ctx context.Context)
 }
 
 // Queue is a queue of pulls. It is safe for concurrent use. Make it with New.
 //
-// It has no bound of its own. But each job is in it at most once, and the number of
-// jobs is bounded by the connections and their groups.
+// Its length has no bound of its own. But its users add each job at most once, so it is
+// not longer than the number of connections and their groups.
 type Queue struct {
 	mu    sync.Mutex
 	ready *sync.Cond
@@ -66,7 +68,7 @@ func (q *Queue) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// next waits for the next job. nil means that the queue has ended.
+// next waits for the next job. It returns nil if the queue has ended.
 func (q *Queue) next() Job {
 	q.mu.Lock()
 	defer q.mu.Unlock()

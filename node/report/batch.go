@@ -6,7 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// report is a request with the sessions that its parts belong to.
+// report is a request, with the sessions to which its parts belong.
 type report struct {
 	request *proto.ReportRequest
 	opened  []Opener // one for each opening
@@ -15,7 +15,7 @@ type report struct {
 	closed  []closing
 }
 
-// items is how many operations of the store a report is, in openings.
+// items returns how much work of the store a report is, counted in openings.
 func (b *report) items() int {
 	groups := 0
 	for _, a := range b.asked {
@@ -24,7 +24,7 @@ func (b *report) items() int {
 	return max(len(b.request.Opened), len(b.request.Closed), len(b.request.Acked), groups/groupsPerOpening)
 }
 
-// take returns the next report, or nil.
+// take returns the next report, or nil if nothing waits.
 func (r *Sessions) take() *report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,13 +51,14 @@ func (r *Sessions) take() *report {
 	if len(b.request.Opened)+len(b.request.Entering)+len(b.request.Closed)+len(b.request.Acked) > 0 {
 		return b
 	}
-	if len(r.openings) > 0 { // all openings that were looked at had gone
+	if len(r.openings) > 0 { // the sessions of the first openings have all gone
 		r.rouse()
 	}
 	return nil
 }
 
-// takeAckingLocked adds what the session acknowledged, if anything.
+// takeAckingLocked moves the acknowledgements of the session s, if there are any, to
+// the report.
 func (r *Sessions) takeAckingLocked(b *report, s Acker) {
 	a := r.ackings[s]
 	if a == nil {
@@ -70,8 +71,8 @@ func (r *Sessions) takeAckingLocked(b *report, s Acker) {
 	b.acked = append(b.acked, s)
 }
 
-// takeOpeningsLocked adds openings, unless too many groups of earlier openings still
-// have to be entered. Sessions are confirmed in the order in which they came.
+// takeOpeningsLocked moves openings to the report, in the order in which they came. It
+// moves none while too many groups of earlier openings have to be entered.
 func (r *Sessions) takeOpeningsLocked(b *report) {
 	if r.waitingLocked() > 2*r.size*groupsPerOpening {
 		return
@@ -79,7 +80,7 @@ func (r *Sessions) takeOpeningsLocked(b *report) {
 	n := min(len(r.openings), r.size)
 	for i, s := range r.openings[:n] {
 		if slices.Contains(r.openings[:i], s) {
-			continue // it was opened for several reasons
+			continue // the session was queued twice
 		}
 		if opening := s.Opening(); opening != nil {
 			b.request.Opened = append(b.request.Opened, opening)
@@ -87,7 +88,7 @@ func (r *Sessions) takeOpeningsLocked(b *report) {
 		}
 	}
 	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
-		r.openings = nil // many come at once, and then none for long
+		r.openings = nil // free the memory: many openings come at once, and then none for long
 	}
 }
 
@@ -98,7 +99,7 @@ func (r *Sessions) idle() bool {
 	return len(r.openings)+len(r.entering)+len(r.closings)+len(r.ackings) == 0
 }
 
-// putBack queues the parts of a report that failed, before the newer ones.
+// putBack queues the parts of a failed report again, before newer ones.
 func (r *Sessions) putBack(b *report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

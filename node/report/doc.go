@@ -1,19 +1,23 @@
 // Package report keeps the routes' records of this node's sessions true.
 //
 // Sessions (sessions.go) reports connections that open and close, and what devices
-// acknowledged. A session of a user with groups is confirmed after its groups were
-// entered (entering.go). Reports are hints: Reconciler (reconcile.go) compares everything
-// that the node holds with the records, in steps, and so finds what a report missed.
+// acknowledged. If its user has groups, a session is confirmed after its groups were
+// entered (entering.go). A report may be lost. So Reconciler (reconcile.go) compares
+// everything that the node holds with the records, in steps, and finds what the reports
+// missed.
 //
-// A report is made until a route takes it, because its parts may be repeated. One is in
-// flight, and what happens meanwhile forms the next one.
+// A report is repeated until a route takes it, because all of its parts may be
+// repeated. One report is in flight, and everything that happens meanwhile forms the
+// next one.
 //
 // # Goroutines and locks
 //
-// Sessions.Run and Reconciler.Run are one goroutine each. Sessions.Run ends when the node
-// has closed its connections and nothing waits, Reconciler.Run with its context.
+// Sessions.Run and Reconciler.Run are one goroutine each. Sessions.Run ends when the
+// node has closed its connections and nothing waits. Reconciler.Run ends with its
+// context.
 //
-// Sessions.mu guards what waits. The locks of a session and of a group nest in it,
-// because a report says what is true at its making (Opener.Opening, Groups.Held). The
-// outcomes of a report are handed out without it.
+// Sessions.mu guards everything that waits. The locks of a session and of a group are
+// taken under it, because a report says what is true when it is made (Opener.Opening,
+// Groups.Held). When a report was answered, sessions and groups are called without the
+// lock.
 package report

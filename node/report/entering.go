@@ -8,31 +8,32 @@ import (
 )
 
 // groupsPerOpening is how many groups a report may enter for each opening that it may
-// have. For the largest report that is 2,048. If all are new, they take some 10 ms in
-// the route's store.
+// have. So the largest report enters 2,048 groups. If all of them are new, they take
+// the store some 10 ms.
 const groupsPerOpening = 4
 
-// entering is a session that a route opened, and the groups of its user that were not
-// entered yet. It is confirmed when none is left. Groups that were entered stay so. The
-// next user of a group finds it held, even if this session is gone by then.
+// entering is a session that a route opened, with the groups of its user that were not
+// entered yet. To enter a group means to get a lease of it and the end of its log. The
+// session is confirmed when no group is left. The node keeps the leases even if this
+// session has gone by then, so the next session has less to enter.
 type entering struct {
 	session Opener
-	of      *proto.Session // as routes know it
+	of      *proto.Session // the session as routes know it
 	answer  *proto.Opened
 	groups  []int64
 }
 
-// asked is the part of an entering that is in a report.
+// asked is the part of an entering that one report has.
 type asked struct {
 	*entering
-	groups []int64               // all of them
-	known  map[int64]*proto.Mark // of those that the node holds
+	groups []int64               // all groups of this part
+	known  map[int64]*proto.Mark // the log's end of each group that the node holds
 	ask    *proto.Entering
 }
 
-// enter queues the session's groups. After all of them were entered, the session is
-// confirmed. A later answer to an opening of the session replaces an earlier one, whose
-// list of groups is older.
+// enter queues the groups in a, the answer to the opening of s. After all of them were
+// entered, the session is confirmed. A later answer replaces an earlier one, because
+// its list of groups is newer.
 func (r *Sessions) enter(s Opener, of *proto.Session, a *proto.Opened) {
 	groups := a.Groups
 	a.Groups = nil
@@ -47,7 +48,7 @@ func (r *Sessions) removeEnteringLocked(s Opener) {
 }
 
 // takeGroupsLocked returns at most n groups to enter next, of the sessions that have
-// waited longest. It forgets sessions that have gone.
+// waited longest. It removes sessions that have gone.
 func (r *Sessions) takeGroupsLocked(n int) (list []asked) {
 	r.entering = slices.DeleteFunc(r.entering, func(e *entering) bool { return e.session.Gone() })
 	now := time.Now()
@@ -71,7 +72,7 @@ func (r *Sessions) takeGroupsLocked(n int) (list []asked) {
 	return list
 }
 
-// waitingLocked returns how many groups are to be entered.
+// waitingLocked returns how many groups wait to be entered.
 func (r *Sessions) waitingLocked() (n int) {
 	for _, e := range r.entering {
 		n += len(e.groups)
@@ -79,16 +80,16 @@ func (r *Sessions) waitingLocked() (n int) {
 	return n
 }
 
-// forget takes the session out of those whose groups are entered.
+// forget removes the session and its groups from r.entering.
 func (r *Sessions) forget(s Opener) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.removeEnteringLocked(s)
 }
 
-// entered handles a route's answer to a part of the groups, which was sent at the time
-// left. It confirms the session if no group is left. It returns how many groups have to
-// be entered again.
+// entered handles a, a route's answer for one part of a session's groups. left is when
+// the request left the node. If no group remains, it confirms the session. It returns
+// how many groups have to be entered again.
 func (r *Sessions) entered(part asked, a *proto.Entered, left time.Time) (later int) {
 	s := part.session
 	if code := proto.Code(a.Code); code != proto.OK {

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	reconcileSteps = 30   // of one cycle; a step is a few shards of the hub
-	maxHeld        = 1000 // sessions in one request
-	// If a tick is late by stillTime, or a step takes that long and fails, the process
+	reconcileSteps = 30   // steps of one cycle; a step is a few shards of the hub
+	maxHeld        = 1000 // most sessions in one request, and most groups
+	// If a step comes late by stillTime, or takes that long and fails, the process
 	// stood still.
 	stillTime = 5 * time.Second
 )
 
-// NewWatch returns the watch of a Reconciler that goes through everything once in the
-// time every. After each step, the Reconciler records there that the process runs.
+// NewWatch returns the watch for a Reconciler whose cycle takes the time every. After
+// each step, the Reconciler records in the watch that the process runs.
 func NewWatch(every time.Duration) *standstill.Watch {
 	return standstill.New(every/reconcileSteps + stillTime)
 }
 
-// Records compares sessions with the records of the routes.
+// Records compares sessions of this node with the store, by a route.
 type Records interface {
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 }
 
-// Holder holds the node's sessions and groups, in hub.Shards parts.
+// Holder has the node's sessions and groups, in hub.Shards parts.
 type Holder interface {
 	Held(shard int, list []*proto.Held) []*proto.Held
 	Groups(shard int, list []int64) []int64
@@ -41,15 +41,16 @@ type Holder interface {
 
 // Leases handles the routes' answers about the node's groups.
 type Leases interface {
-	// Leased handles an answer that a log ends at a mark. The request left at a time.
+	// Leased handles an answer that renews the lease of a group, whose log ends at the
+	// mark end. left is when the request left the node.
 	Leased(end *proto.Mark, left time.Time)
-	// Lapsed handles an answer that the node has no lease of the group.
+	// Lapsed handles an answer that the node has no lease of the group any more.
 	Lapsed(group int64)
-	// Sweep forgets groups that are not needed any more.
+	// Sweep removes groups that are not needed any more.
 	Sweep(now time.Time)
 }
 
-// Settler acts on a session whose record at the routes differs.
+// Settler acts on a session that differs from its record in the store.
 type Settler interface {
 	Settle(d *proto.Difference)
 }
@@ -60,18 +61,18 @@ type ReconcilerConfig struct {
 	Holder  Holder
 	Leases  Leases
 	Settler Settler
-	Watch   *standstill.Watch // of NewWatch
-	Every   time.Duration     // to go through everything once
+	Watch   *standstill.Watch // from NewWatch
+	Every   time.Duration     // how long one cycle through everything takes
 
-	Failed prometheus.Counter // requests without an answer
+	Failed prometheus.Counter // counts requests without an answer
 	Logger *slog.Logger
 }
 
-// Reconciler compares everything that the node holds with the routes' records, one step
-// in each thirtieth of ReconcilerConfig.Every. It is safe for concurrent use.
+// Reconciler compares everything that the node holds with the store. A cycle takes
+// ReconcilerConfig.Every and has 30 steps. It is safe for concurrent use.
 type Reconciler struct {
 	config ReconcilerConfig
-	now    chan struct{} // holds one: go through everything at once
+	now    chan struct{} // of size 1: do all steps at once
 
 	// Owned by Run.
 	step int
@@ -82,9 +83,10 @@ func NewReconciler(c ReconcilerConfig) *Reconciler {
 	return &Reconciler{config: c, now: make(chan struct{}, 1)}
 }
 
-// Sure reports whether the node may act on the state that it has. If the process may have
-// stood still, its clients may have gone to other nodes, and sent again there the
-// messages that wait here. Then the node has to reconcile first.
+// Sure reports whether the node may rely on the connections that it holds. It may not
+// if the process may have stood still. Clients may have gone to other nodes meanwhile,
+// and have sent the messages that wait here again. Then the node has to reconcile
+// first.
 func (r *Reconciler) Sure(now time.Time) bool { return r.config.Watch.Sure(now) }
 
 // Hurry starts a reconciliation of everything. It does not block.
@@ -95,9 +97,8 @@ func (r *Reconciler) Hurry() {
 	}
 }
 
-// Run reconciles until ctx ends. A tick that comes late by stillTime, or a step that
-// takes that long and fails, shows that the process stood still. Then other nodes may
-// have taken over its users.
+// Run reconciles until ctx ends. If the process stood still (see stillTime), it does
+// all steps at once, because other nodes may have taken over its users.
 func (r *Reconciler) Run(ctx context.Context) {
 	ticks := time.NewTicker(r.config.Every / reconcileSteps)
 	defer ticks.Stop()
@@ -124,10 +125,10 @@ func (r *Reconciler) Run(ctx context.Context) {
 	}
 }
 
-// round does the next step, or all of them. If no route answers a step, round returns the
-// error, and the next round does that step again.
+// round does the next step, or all steps if all is true. If no route answers a step,
+// round returns the error, and the next round repeats that step.
 func (r *Reconciler) round(ctx context.Context, all bool) error {
-	sure, still := r.Sure(time.Now()), true // still: every step was short
+	sure, still := r.Sure(time.Now()), true // still: no step took longer than stillTime
 	steps := 1
 	if all {
 		steps, r.step = reconcileSteps, 0
@@ -175,7 +176,7 @@ func (r *Reconciler) doStep(ctx context.Context, step int) error {
 	return nil
 }
 
-// compare makes one request and acts on the answer.
+// compare makes one request and acts on each difference in the answer.
 func (r *Reconciler) compare(ctx context.Context, request *proto.ReconcileRequest) error {
 	left := time.Now()
 	answer, err := r.config.Records.Reconcile(ctx, request)

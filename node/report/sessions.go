@@ -17,34 +17,34 @@ import (
 )
 
 const (
-	maxReport   = 512     // openings, closings or ackings in one report
-	firstReport = 64      // until routes have shown how fast they answer
-	maxClosings = 1 << 16 // that wait for a route; reconciliation finds those that are dropped
+	maxReport   = 512     // most openings, closings or ackings in one report
+	firstReport = 64      // the size before routes have shown how fast they answer
+	maxClosings = 1 << 16 // most closings that wait for a route; reconciliation finds those that are dropped
 )
 
-// Opener is a session that a route opens. Its methods do not block.
+// Opener is a session that a route has to open. Its methods do not block.
 type Opener interface {
-	// Opening returns the item of a report that opens the session, or nil if it is too
-	// late.
+	// Opening returns the item of a report that opens the session, or nil if the
+	// session has ended.
 	Opening() *proto.Opening
-	// Opened takes a route's answer, which the session may keep, and returns the next
-	// step. Once the groups of the answer were entered, Opened is called again with an
-	// answer without groups.
+	// Opened handles a route's answer, which the session may keep, and returns what to
+	// do next. If that is Enter, Opened is called again once the groups of the answer
+	// were entered, with an answer without groups.
 	Opened(a *proto.Opened) Next
 	// Gone reports whether the session is closed.
 	Gone() bool
 }
 
-// Next is what to do with a session after the answer to its opening.
+// Next says what to do with a session after the answer to its opening.
 type Next int
 
 const (
-	Settled Next = iota // nothing
+	Settled Next = iota // there is nothing to do
 	Again               // report the opening again
 	Enter               // enter the groups of the answer first
 )
 
-// Acker is a session that acknowledges. It is comparable.
+// Acker is a session that acknowledges messages. It must be comparable.
 type Acker interface {
 	// Current returns the session as routes know it. It does not block.
 	Current() *proto.Session
@@ -57,9 +57,11 @@ type Route interface {
 
 // Groups knows where the logs of groups end.
 type Groups interface {
-	// Held returns the end of a log, or nil if only a route knows it.
+	// Held returns the end of a group's log if the node holds the group, and otherwise
+	// nil.
 	Held(group int64, now time.Time) *proto.Mark
-	// Leased takes an answer that a log ends at a mark, to a request that left at a time.
+	// Leased handles an answer that gives the node a lease of a group, whose log ends
+	// at the mark end. left is when the request left the node.
 	Leased(end *proto.Mark, left time.Time)
 }
 
@@ -67,54 +69,55 @@ type Groups interface {
 type Config struct {
 	Route   Route
 	Groups  Groups
-	Timeout time.Duration // of one report
+	Timeout time.Duration // for one report
 
-	Items           prometheus.Observer // parts of one report
-	Failed          prometheus.Counter  // reports without an answer
-	ClosingsDropped prometheus.Counter  // closings for which there was no room
-	MarksDropped    prometheus.Counter  // delivery marks for which there was no room
+	Items           prometheus.Observer // gets the number of parts of each report
+	Failed          prometheus.Counter  // counts reports without an answer
+	ClosingsDropped prometheus.Counter  // counts closings for which there was no room
+	MarksDropped    prometheus.Counter  // counts delivery marks for which there was no room
 	Logger          *slog.Logger
 }
 
-// Sessions reports to routes what happens to sessions. A report that failed is made
-// again until a route takes it. It is safe for concurrent use. Make it with NewSessions.
+// Sessions reports to routes what happens to sessions. It repeats a failed report until
+// a route takes it. It is safe for concurrent use. Make it with NewSessions.
 //
 // The size of reports adapts to the routes. After a report that failed or was slow, the
-// next one is half as large. After a fast one it may be twice as large. So a slow or
-// busy store gets reports that it can finish, and does not have to repeat work.
+// next one is half as large. After a fast report, the next one may be twice as large.
+// So a slow or busy store gets reports that it can finish in time, and no work is
+// repeated.
 //
 // An opening has two steps. A route makes the session live and answers with the groups of
-// its user. Then the node enters these groups, in parts (entering.go). For groups that
-// it holds, it sends the log's end that it knows, and a route only looks up whether the
-// user is a member.
+// its user. Then the node enters these groups, in parts (entering.go). For a group that
+// the node holds, it sends the log's end, and a route only looks up whether the user is
+// a member.
 type Sessions struct {
 	config Config
 	begun  time.Time
 	wake   chan struct{} // holds one
 
-	progressed atomic.Int64 // when an opening or a group was last answered, since begun
+	progressed atomic.Int64 // when an opening or a group was last answered, as a time.Duration since begun
 
 	mu       sync.Mutex
-	size     int // of the next report, up to maxReport
+	size     int // size of the next report, up to maxReport
 	openings []Opener
-	entering []*entering // in the order in which they were opened
+	entering []*entering // sessions whose groups are to be entered, in the order in which they were opened
 	closings []closing
 	ackings  map[Acker]*acking
-	asking   []Acker // whose acking is in flight
+	asking   []Acker // sessions whose acking is in flight
 }
 
-// closing is a number that is not open any more.
+// closing is a session number that is not open any more.
 type closing struct {
 	of    *proto.Session
-	acked Acker // whose acking goes with it or before it; nil: it had none
+	acked Acker // the session whose acking must go with it or before it; nil: there is none
 }
 
-// acking has what a device was shown since the last report.
+// acking has what a device has acknowledged since the last report.
 type acking struct {
-	cursors  []*proto.Mark // the newest of each log
-	received []*proto.Mark // beyond these, by the system of a CIM client
+	cursors  []*proto.Mark // the newest cursor of each log
+	received []*proto.Mark // places up to which the TCP of a CIM client has received the logs
 	shown    []string      // keys of messages whose senders want a delivery mark
-	ended    bool          // the device was seen to read all that and to end its connection
+	ended    bool          // the client has read everything up to cursors and ended its connection
 }
 
 // NewSessions starts nothing.
@@ -124,12 +127,12 @@ func NewSessions(c Config) *Sessions {
 	}
 }
 
-// Stuck returns the time for which no route has answered an opening.
+// Stuck returns for how long no route has answered an opening.
 func (r *Sessions) Stuck(now time.Time) time.Duration {
 	return now.Sub(r.begun) - time.Duration(r.progressed.Load())
 }
 
-// Open queues the opening of the session.
+// Open queues the opening of the session s.
 func (r *Sessions) Open(s Opener) {
 	r.mu.Lock()
 	r.openings = append(r.openings, s)
@@ -137,9 +140,9 @@ func (r *Sessions) Open(s Opener) {
 	r.rouse()
 }
 
-// Closed queues the closing of a number of the session. A closed number moves no
-// cursor. So the session's acknowledgements are reported before the closing, or with
-// it.
+// Closed queues the report that the number of the session is closed; of is the session
+// as routes know it. The store takes no cursors from a closed number. So the session's
+// acknowledgements are reported before the closing, or with it.
 func (r *Sessions) Closed(s Acker, of *proto.Session) {
 	c := closing{of: of}
 	r.mu.Lock()
@@ -158,21 +161,22 @@ func (r *Sessions) Closed(s Acker, of *proto.Session) {
 	r.rouse()
 }
 
-// Acked queues the cursors that the device moved, and the keys (shown) of messages whose
-// senders want delivery marks. The newest cursor of each log is reported, and the first
-// proto.MaxShown keys. A mark may be lost, and a client may invent keys.
+// Acked queues the cursors that the device moved. shown has the keys of messages whose
+// senders want delivery marks. Only the newest cursor of each log is reported, and only
+// the first proto.MaxShown keys. A mark may be lost, and a client may invent keys.
 func (r *Sessions) Acked(s Acker, cursors []*proto.Mark, shown []string) {
 	r.acking(s, &acking{cursors: cursors, shown: shown})
 }
 
-// Ended queues the cursors of a CIM connection whose client has read everything and ended
-// it. They are reported even if its number is closed by now.
+// Ended queues the cursors of a CIM connection whose client has read everything and
+// then ended the connection. They are reported even if the session's number is closed
+// by then.
 func (r *Sessions) Ended(s Acker, cursors []*proto.Mark) {
 	r.acking(s, &acking{cursors: cursors, ended: true})
 }
 
-// Received queues the positions that the TCP of a CIM client has acknowledged. They
-// move no cursor while this node lives.
+// Received queues the places through which the TCP of a CIM client has acknowledged the
+// logs. They move no cursor while this node lives.
 func (r *Sessions) Received(s Acker, through []*proto.Mark) {
 	r.acking(s, &acking{received: through})
 }
@@ -193,7 +197,7 @@ func (r *Sessions) acking(s Acker, more *acking) {
 	r.rouse()
 }
 
-// add merges in what came later. It returns how many keys had no room.
+// add merges later acknowledgements into a. It returns how many keys had no room.
 func (a *acking) add(more *acking) (dropped int) {
 	for _, mark := range more.cursors {
 		if len(a.cursors) < maxReport {
@@ -240,7 +244,7 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 		r.resize(b.items(), time.Since(begun), err)
 		if err != nil {
 			r.config.Failed.Inc()
-			if !failing { // once, not twice a second
+			if !failing { // log it once, not twice a second
 				r.config.Logger.Warn("report failed", "err", err)
 			}
 			r.putBack(b)
@@ -254,19 +258,19 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 	}
 }
 
-// resize sets the size of the next report, after a report with this number of items.
+// resize sets the size of the next report, after a report with items parts that took
+// the time took.
 func (r *Sessions) resize(items int, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.size = nextSize(r.size, items, took, r.config.Timeout, routes.Untouched(err), err != nil)
 }
 
-// nextSize returns the size of the next report. The size is halved after a report that
-// failed, or that took more than half of the timeout. The size can grow only if the
-// report used at least half of it. It doubles after less than a sixth of the timeout,
-// and grows by a quarter after less than a third. With a slow store most of the time
-// goes to waiting for others, however small the report is. If a route refused before it
-// did anything, the size does not change.
+// nextSize returns the size of the next report, from the size and the outcome of the
+// last one. The size is halved if the report failed, or took more than half of the
+// timeout. It can grow only if the report used at least half of it. It doubles if the
+// report took less than a sixth of the timeout, and grows by a quarter if it took less
+// than a third. If a route refused before it did anything, the size does not change.
 func nextSize(size, items int, took, timeout time.Duration, untouched, failed bool) int {
 	switch {
 	case untouched:
@@ -282,7 +286,7 @@ func nextSize(size, items int, took, timeout time.Duration, untouched, failed bo
 	}
 }
 
-// report sends b and acts on the answer. It reports whether some openings have to be
+// report sends b and acts on the answer. It returns true if some openings have to be
 // reported again.
 func (r *Sessions) report(ctx context.Context, b *report) (again bool, err error) {
 	r.config.Items.Observe(
@@ -316,8 +320,8 @@ func (r *Sessions) report(ctx context.Context, b *report) (again bool, err error
 }
 
 // enteredAll handles a route's answers for groups, and reports whether there was
-// progress. A route of an earlier release ignores them, and answers with all groups
-// when a session is opened again.
+// progress. A route of an earlier release does not answer for groups. It then answers
+// with all groups when the session is opened again.
 func (r *Sessions) enteredAll(b *report, answers []*proto.Entered, left time.Time) (progress bool) {
 	if len(answers) != len(b.asked) {
 		for _, part := range b.asked {

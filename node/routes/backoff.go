@@ -9,18 +9,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// laterError is the refusal of a route that named a time to retry.
+// laterError is a route's refusal with a time to retry.
 type laterError struct {
 	why       *proto.Error
 	until     time.Time
-	untouched bool // nothing of the request was done
+	untouched bool // the route did nothing of the request
 }
 
 func (e *laterError) Error() string { return e.why.Error() }
 func (e *laterError) Unwrap() error { return e.why }
 
-// Until returns the time before which the route that caused err wants no repetition. It
-// is zero if the route named none.
+// Until returns the time before which the call that returned err should not be
+// repeated. It is zero if the route named none.
 func Until(err error) time.Time {
 	if later, ok := errors.AsType[*laterError](err); ok {
 		return later.until
@@ -28,8 +28,9 @@ func Until(err error) time.Time {
 	return time.Time{}
 }
 
-// Untouched reports whether nothing of the request that caused err was done. An
-// overloaded route refuses a request before it starts on it.
+// Untouched reports whether the route did nothing of the request whose call returned
+// err. This is so for an overloaded route, which refuses a request before it starts on
+// it.
 func Untouched(err error) bool {
 	if later, ok := errors.AsType[*laterError](err); ok {
 		return later.untouched
@@ -38,8 +39,8 @@ func Untouched(err error) bool {
 	return ok && why.Code == proto.Overloaded
 }
 
-// Later returns the refusal of a route that did nothing and wants no repetition before
-// the time until.
+// Later returns the error for a route that refused because of why, did nothing, and
+// wants no repetition before the time until.
 func Later(why *proto.Error, until time.Time) error {
 	return &laterError{why: why, until: until, untouched: true}
 }
@@ -49,13 +50,15 @@ const firstStep = 50 * time.Millisecond
 
 // Backoff is the pause between tries of one goroutine. Its step doubles from firstStep
 // up to Most. Each pause is a random time between half a step and a whole step, so that
-// nodes do not retry at the same moment. If a route named a time, it is added.
+// nodes do not retry at the same moment. If a route named a time, the pause begins at
+// that time.
 type Backoff struct {
 	Most time.Duration // the longest step; positive
-	step time.Duration // zero: the last try succeeded
+	step time.Duration // the last step; zero: the last try succeeded
 }
 
-// Next returns when to try again after err. nil stands for a try that changed nothing.
+// Next returns when to try again after err. A nil err stands for a try that was
+// answered and changed nothing.
 func (b *Backoff) Next(err error) time.Time {
 	b.step = min(max(2*b.step, firstStep), b.Most)
 	from := time.Now()
@@ -65,7 +68,7 @@ func (b *Backoff) Next(err error) time.Time {
 	return from.Add(b.step/2 + rand.N(b.step/2))
 }
 
-// Wait blocks until the next try, or until ctx ends.
+// Wait blocks until Next, or until ctx ends.
 func (b *Backoff) Wait(ctx context.Context, err error) { Sleep(ctx, b.Next(err)) }
 
 // Reset makes the next pause short again.
@@ -74,7 +77,7 @@ func (b *Backoff) Reset() { b.step = 0 }
 // Failing reports whether Next was called since the last Reset.
 func (b *Backoff) Failing() bool { return b.step > 0 }
 
-// Sleep blocks until a time, or until ctx ends.
+// Sleep blocks until the time until, or until ctx ends.
 func Sleep(ctx context.Context, until time.Time) {
 	t := time.NewTimer(time.Until(until))
 	defer t.Stop()

@@ -7,18 +7,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Sessions are the calls of hop.proto about connections.
+// Sessions has the calls of hop.proto that are about connections.
 //
-// Implementations of Sessions and Messages are safe for concurrent use, respect ctx, and
-// never repeat a Send on their own. An error means that the outcome of every item is
-// unknown, unless Untouched reports that nothing was done.
+// Implementations of Sessions and Messages are safe for concurrent use, return when ctx
+// ends, and never repeat a Send on their own. After an error the outcome of every item
+// is unknown, unless Untouched reports that nothing was done.
 type Sessions interface {
 	Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error)
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 	Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error)
 }
 
-// Messages are the calls of hop.proto about messages.
+// Messages has the calls of hop.proto that are about messages.
 type Messages interface {
 	Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error)
 	Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnswer, error)
@@ -30,8 +30,8 @@ type Messages interface {
 type Calls struct {
 	Sessions Sessions
 	Messages Messages
-	Origin   *proto.Origin // the node
-	Timeout  time.Duration // of one call; positive
+	Origin   *proto.Origin // this node
+	Timeout  time.Duration // for one call; positive
 }
 
 // Report reports sessions that opened or closed, and what devices acknowledged.
@@ -42,7 +42,7 @@ func (c *Calls) Report(ctx context.Context, r *proto.ReportRequest) (*proto.Repo
 	return c.Sessions.Report(ctx, r)
 }
 
-// Reconcile compares what the node holds with the records of the routes.
+// Reconcile compares what the node holds with the store.
 func (c *Calls) Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -58,7 +58,7 @@ func (c *Calls) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnsw
 	return c.Sessions.Move(ctx, r)
 }
 
-// Send has messages stored.
+// Send makes a route store messages.
 func (c *Calls) Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -74,7 +74,8 @@ func (c *Calls) Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnsw
 	return c.Messages.Pull(ctx, r)
 }
 
-// Fire has delayed messages sent that are due, or only reads the keys of tickets.
+// Fire makes a route send the delayed messages that are due. With FireRequest.Keys it
+// only reads the keys of tickets.
 func (c *Calls) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

@@ -23,44 +23,44 @@ import (
 	"github.com/cim-go/cim/proto/stream"
 )
 
-// maxAnswer is the largest answer of a route that is read, in bytes.
+// maxAnswer bounds a route's answer, in bytes.
 const maxAnswer = 16 << 20
 
-// maxRetryAfter is the longest Retry-After that is obeyed. None of our routes names a
-// longer one.
+// maxRetryAfter bounds a route's Retry-After. None of our routes names a longer one.
 const maxRetryAfter = time.Minute
 
 // Config names the routes.
 type Config struct {
-	URLs         []string          // base URLs; one is kept until it fails, then the next is tried
+	URLs         []string          // base URLs; one is used until it fails, then the next
 	ServiceToken string            // sent as the bearer token; empty: none
 	Transport    http.RoundTripper // nil: a keep-alive transport of its own, and streams
-	PlainHop     bool              // no streams: every call is an HTTP request
-	TLS          *tls.Config       // towards https URLs, also of streams, unless Transport is set; nil: the system's authorities
+	PlainHop     bool              // makes every call an HTTP request, and no streams
+	TLS          *tls.Config       // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
 }
 
-// Client calls routes over HTTP, by a stream to each route that offers one. It
+// Client calls routes over HTTP, or over a stream if the route offers one. It
 // implements Sessions and Messages. It never repeats a request that may have left,
-// because only its callers know which ones may be repeated. Only their context bounds a
-// call. It is safe for concurrent use.
+// because only its callers know which requests may be repeated. A call has no timeout
+// but the caller's context. Client is safe for concurrent use.
 //
-// If a route named a time to retry, the same call does not go to it before that time,
-// but to a route that named none. If all routes named one, the call fails at once, with
-// the earliest of these times (Until).
+// If a route named a time to retry, calls of the same path go to other routes before
+// that time. If all routes named one, such a call fails at once, with the earliest of
+// these times (Until).
 type Client struct {
 	urls    []string
-	bearer  atomic.Pointer[string] // of the Authorization header; empty: there is none
+	bearer  atomic.Pointer[string] // value of the Authorization header; empty: there is none
 	client  *http.Client
-	streams map[string]*stream.Client // by URL; none for one behind a proxy
+	streams map[string]*stream.Client // by URL; a URL behind a proxy has none
 
-	silent atomic.Int64 // since when no route of ours has answered, ns since 1970; zero: the last call was answered
+	silent atomic.Int64 // when calls began to fail without an answer of a route of ours, in ns since 1970; zero: the last call was answered
 
 	mu     sync.Mutex
 	at     int                      // index of the URL in use
-	closed map[endpoint]*laterError // endpoints whose route named a time to retry
+	closed map[endpoint]*laterError // the endpoints for which a route named a time to retry
 }
 
-// endpoint is one call of one route. A route that takes no messages now may take reports.
+// endpoint is one path of one route. Each has its own time to retry, because a route
+// that refuses messages may still take reports.
 type endpoint struct{ url, path string }
 
 var (
@@ -68,7 +68,7 @@ var (
 	_ Messages = (*Client)(nil)
 )
 
-// NewClient checks the URLs and connects to nothing.
+// NewClient returns a Client. It checks the URLs and connects to nothing.
 func NewClient(config Config) (*Client, error) {
 	if len(config.URLs) == 0 {
 		return nil, errors.New("routes: no route URL")
@@ -90,20 +90,20 @@ func NewClient(config Config) (*Client, error) {
 		transport = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
-			MaxIdleConnsPerHost: 16, // forwarding, reports, reconciliation, and some pulls
+			MaxIdleConnsPerHost: 16, // for forwarding, reports, reconciliation, and some pulls at the same time
 			IdleConnTimeout:     time.Minute,
 			TLSClientConfig:     config.TLS,
 			ForceAttemptHTTP2:   true,
 		}
 	}
 	c.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the token is meant for this route alone
+		return http.ErrUseLastResponse // follow no redirect: the token is only for this route
 	}}
 	return c, nil
 }
 
 // SetServiceToken replaces the token of Config for all later requests and streams.
-// Streams that are open stay.
+// Streams that are open stay open.
 func (c *Client) SetServiceToken(token string) {
 	if token != "" {
 		token = "Bearer " + token
@@ -140,7 +140,7 @@ func (c *Client) openStreams(config *tls.Config) {
 	}
 }
 
-// Close ends the streams; calls go on as plain requests.
+// Close ends the streams. Calls that run, and later ones, go on as plain requests.
 func (c *Client) Close() {
 	for _, s := range c.streams {
 		s.Close()
@@ -184,8 +184,9 @@ func (c *Client) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAns
 	return answer, c.call(ctx, proto.PathNodeFire, r, answer)
 }
 
-// call makes one request to the URL in use, or to the next one that may be called.
-// After a failure the next call goes to the URL behind it.
+// call makes one request to the URL in use. If that may not be called now, it takes the
+// next URL that may. After a failure the next call goes to the URL after the one that
+// failed.
 func (c *Client) call(ctx context.Context, path string, request, answer gproto.Message) error {
 	body, err := gproto.Marshal(request)
 	if err != nil {
@@ -204,7 +205,8 @@ func (c *Client) call(ctx context.Context, path string, request, answer gproto.M
 	return nil
 }
 
-// noteAnswer notes whether a route of ours answered. A refusal counts as an answer.
+// noteAnswer records, from the error of a call, whether a route of ours answered. A
+// refusal counts as an answer.
 func (c *Client) noteAnswer(err error) {
 	if _, ours := errors.AsType[*proto.Error](err); err == nil || ours {
 		c.silent.Store(0)
@@ -241,7 +243,8 @@ func (c *Client) pick(path string) (string, *laterError) {
 	return "", &laterError{why: first.why, until: first.until, untouched: true}
 }
 
-// failed moves on from the URL, unless another call did already.
+// failed records a failed call. The next call goes to the URL after base, unless
+// another failed call has already moved on from base.
 func (c *Client) failed(base, path string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -303,7 +306,7 @@ func (c *Client) post(ctx context.Context, to string, body []byte) (*stream.Answ
 	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, nil
 }
 
-// refusal returns the error that a route's answer other than 200 carries.
+// refusal returns the error in a route's answer with a status other than 200.
 func refusal(got *stream.Answer) error {
 	var answer proto.ErrorAnswer
 	if err := json.Unmarshal(got.Body, &answer); err != nil || answer.Code == proto.OK {

@@ -15,7 +15,7 @@ type Firer interface {
 	Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error)
 }
 
-// Losses takes when the store last lost something, in ms since 1970; zero: never.
+// Losses is told when the store last lost something, in ms since 1970; zero: never.
 type Losses interface {
 	StoreLost(at int64)
 }
@@ -32,8 +32,9 @@ type Poller struct {
 	Logger   *slog.Logger
 }
 
-// Poll lets a route send the delayed messages that are due. With keys it only reads the
-// keys of tickets. It blocks until a route has answered or the call has failed.
+// Poll makes a route send the delayed messages that are due. If keys is true, it only
+// reads the keys of tickets. It blocks until a route has answered or the call has
+// failed.
 func (p *Poller) Poll(ctx context.Context, keys bool) (*proto.FireAnswer, error) {
 	left := p.Now()
 	answer, err := p.Route.Fire(ctx, &proto.FireRequest{Keys: keys, Time: left.UnixMilli()})

@@ -14,7 +14,8 @@ import (
 
 // Poller calls a route.
 type Poller interface {
-	// Poll reads the keys of tickets, with keys set, and takes them over.
+	// Poll, with keys true, reads the keys of tickets from a route and makes the
+	// verifier use them.
 	Poll(ctx context.Context, keys bool) (*proto.FireAnswer, error)
 }
 
@@ -22,17 +23,17 @@ type Poller interface {
 type Config struct {
 	Node     string // the node's id, which a ticket must name
 	Verifier *token.Verifier
-	Open     bool // CIM connections come in without tickets
+	Open     bool // CIM connections may log in without tickets
 
 	Poller Poller
-	Failed prometheus.Counter // calls for keys without an answer
+	Failed prometheus.Counter // counts calls for keys without an answer
 	Logger *slog.Logger
 }
 
 // Checker judges logins. It is safe for concurrent use. Make it with New.
 type Checker struct {
 	config Config
-	wake   chan struct{} // holds one
+	wake   chan struct{} // of size 1: a login waits
 
 	mu      sync.Mutex
 	waiting []unverified
@@ -41,14 +42,14 @@ type Checker struct {
 // New starts nothing.
 func New(c Config) *Checker { return &Checker{config: c, wake: make(chan struct{}, 1)} }
 
-// Identity is the user and the device of a connection.
+// Identity says whose connection it is: the user, the device, and values of the ticket.
 type Identity struct {
 	User      int64
 	Name      string
 	Device    string
-	Number    int64 // of the session; zero: a route will choose one
+	Number    int64 // the session's; zero: a route will choose one
 	Displaces int64
-	Proof     [token.ProofSize]byte // none of a CIM connection
+	Proof     [token.ProofSize]byte // a CIM connection has none
 	CIM       bool
 }
 
@@ -57,7 +58,8 @@ type Identity struct {
 var ErrUnknownKey = proto.Err(proto.BadTicket, "")
 
 // Identify checks a login. If it has a ticket, the ticket alone decides. Only a CIM
-// client may log in without one, in open mode and over CIM's own framing (plain).
+// client may log in without one, and only in open mode and over CIM's own framing,
+// which plain says.
 func (c *Checker) Identify(f *proto.Frame, plain bool) (Identity, *proto.Error) {
 	if f.Ticket != "" {
 		return c.byTicket(f.Ticket)
@@ -74,8 +76,9 @@ func (c *Checker) Identify(f *proto.Frame, plain bool) (Identity, *proto.Error) 
 	}, nil
 }
 
-// byTicket ignores when the ticket expires. The store checks that when it opens the
-// session, by the same clock from which the ticket has its number.
+// byTicket checks a login with a ticket. It ignores when the ticket expires. The store
+// checks that when it opens the session, by the same clock from which the ticket's
+// number comes.
 func (c *Checker) byTicket(ticket string) (Identity, *proto.Error) {
 	if !c.config.Verifier.Ready() { // the node has just started, and no route has answered yet
 		return Identity{}, proto.Err(proto.Unavailable, "")

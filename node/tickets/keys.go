@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// keysSoonest is the least time between two calls for keys. A stranger with forged
-	// tickets causes no more calls than that.
+	// keysSoonest is the least time between two calls for keys. It bounds the calls
+	// that a stranger with forged tickets can cause.
 	keysSoonest = 250 * time.Millisecond
 	// maxUnverified is how many logins wait for the keys. Others are refused as
 	// Unavailable and come back later.
@@ -19,19 +19,20 @@ const (
 
 // Login is a login that waits for the keys.
 type Login interface {
-	// Judge checks the login again, once the keys were read. settled is false if no
-	// route answered, or if the answering route was not sure that it knows all keys.
+	// Judge checks the login again after the keys were read. settled is false if no
+	// route answered, or if the route was not sure that it knows all keys.
 	Judge(f *proto.Frame, settled bool)
 }
 
-// unverified is a login whose ticket no key verifies.
+// unverified is a login with a ticket that no known key verifies.
 type unverified struct {
 	login Login
 	frame *proto.Frame
 }
 
-// Wait queues the login. It is judged after the next call for keys. One call serves all
-// logins that came before it. Wait returns false if there is no room, and does not block.
+// Wait queues the login, which is judged after the next call for keys. One call serves
+// all logins that were queued before it. Wait returns false if there is no room, and
+// does not block.
 func (c *Checker) Wait(l Login, f *proto.Frame) bool {
 	c.mu.Lock()
 	room := len(c.waiting) < maxUnverified
