@@ -5,11 +5,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// messenger cuts a byte stream into WebSocket messages, one frame of ours each. Between
-// messages it keeps nothing. While a message is incomplete, a fragments takes its
-// place.
+// messenger cuts a byte stream into WebSocket messages, each of which has one frame of
+// ours. Between messages it keeps nothing. While a message is incomplete, a value of
+// the type fragments takes its place.
 type messenger struct {
-	json bool // messages are text, else binary
+	json bool // messages are text with JSON; otherwise they are binary
 }
 
 func (m messenger) push(l *Link, b []byte) error {
@@ -24,8 +24,7 @@ func (m messenger) push(l *Link, b []byte) error {
 	return nil
 }
 
-// fragments is the state of a messenger that has only a part of a message between two
-// reads.
+// fragments is a messenger that has only a part of a message.
 type fragments struct{ ws.Assembler }
 
 func (m *fragments) push(l *Link, b []byte) error {
@@ -36,14 +35,14 @@ func (m *fragments) push(l *Link, b []byte) error {
 	return err
 }
 
-// socketOf is a link as the receiver of WebSocket messages.
+// socketOf makes a link the receiver of WebSocket messages. It implements ws.Receiver.
 type socketOf struct{ l *Link }
 
 func (s socketOf) Most() int { return s.l.mostFrame() }
 
 func (s socketOf) Message(payload []byte, text bool) error { return s.l.frame(payload, text) }
 
-// Control answers a control frame. A ping gets its pong, and a close gets the same code.
+// Control answers a ping with a pong, and a close with a close of the same code.
 func (s socketOf) Control(op byte, payload []byte) error {
 	l := s.l
 	switch op {

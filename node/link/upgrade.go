@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxHead is the most bytes of a WebSocket request's head.
+// maxHead bounds the head of a WebSocket request, in bytes.
 const maxHead = 8 << 10
 
 // upgrader collects the head of an HTTP request and answers the WebSocket
@@ -20,7 +20,7 @@ type upgrader struct {
 }
 
 func (u *upgrader) push(l *Link, b []byte) error {
-	// The end may lie across two pushes.
+	// The end of the head may come in two pushes.
 	from := max(0, len(u.head)-3)
 	u.head = append(u.head, b...)
 	end := bytes.Index(u.head[from:], []byte("\r\n\r\n"))
@@ -44,7 +44,7 @@ func (u *upgrader) push(l *Link, b []byte) error {
 	return l.reject(http.StatusMethodNotAllowed, proto.NotFound)
 }
 
-// upgrade judges the request and handles the bytes after it.
+// upgrade accepts or rejects the request, and handles the bytes after it.
 func (l *Link) upgrade(r *http.Request, rest []byte) error {
 	switch {
 	case r.URL.Path != proto.PathSocket:
@@ -96,7 +96,7 @@ func (l *Link) accept(answer []byte, protocol string) {
 	l.mu.Unlock()
 }
 
-// reject answers with a status and closes.
+// reject answers with an HTTP status and closes the link with the code.
 func (l *Link) reject(status int, code proto.Code) error {
 	text := http.StatusText(status)
 	if code == proto.NeedsTLS {
@@ -108,7 +108,7 @@ func (l *Link) reject(status int, code proto.Code) error {
 }
 
 // mayCome reports whether a page of the origin may connect. Peers that are not browsers
-// send no origin.
+// send no origin, and may connect.
 func mayCome(allowed []string, origin string) bool {
 	return len(allowed) == 0 || origin == "" || slices.Contains(allowed, origin)
 }

@@ -2,41 +2,42 @@ package ws
 
 import "github.com/cim-go/cim/proto"
 
-// Receiver gets what an Assembler has put together. If a method returns an error, Take
-// returns it at once.
+// Receiver gets the messages and control frames of an Assembler. If a method returns an
+// error, Take returns it at once.
 type Receiver interface {
 	// Most returns how many bytes the peer's next message may have.
 	Most() int
-	// Message gets a whole message. text is that of the Assembler. The bytes are valid
-	// until the method returns.
+	// Message gets a whole message. text is the Assembler's field Text. The bytes are
+	// valid until the method returns.
 	Message(payload []byte, text bool) error
-	// Control gets a control frame: Close, Ping or Pong. The payload of a Close is
-	// valid: nothing, or a code and a reason.
+	// Control gets a control frame; op is Close, Ping or Pong. The payload of a Close
+	// was checked: it is empty, or a code and a reason.
 	Control(op byte, payload []byte) error
 }
 
 // Assembler cuts a stream of bytes into messages and control frames. It keeps the bytes
-// so far of a header, of a control frame, or of a message's fragments. If it is Empty,
-// it may be thrown away, and a new one takes the next bytes. It is for one goroutine at
-// a time.
+// of a header, of a control frame, or of a message's fragments that have come so far.
+// If Empty returns true, it keeps nothing, and a new Assembler may take the next bytes.
+// It is for one goroutine at a time.
 type Assembler struct {
-	Text bool // messages are text, else binary
+	Text bool // messages are text; otherwise they are binary
 
 	head   []byte // part of a header; empty while a payload is read
 	now    Header // the frame whose payload is read
-	left   int    // bytes of it that have not come
-	inside bool   // a header was read, its payload is not complete
+	left   int    // how many bytes of that payload have not come
+	inside bool   // a header was read, and its payload is not complete
 
 	control []byte // payload of the control frame that is read
 	content []byte // payloads of the message so far
-	begun   bool   // a fragment of a message came, the last did not
+	begun   bool   // a fragment of a message came, but not the last one
 }
 
 // Empty reports whether the next byte begins a frame and a message.
 func (m *Assembler) Empty() bool { return !m.inside && !m.begun && len(m.head) == 0 }
 
-// Take takes bytes that came, and may change them. It hands on each message and control
-// frame that is complete. Its error is that of the receiver, or a *proto.Error.
+// Take handles the bytes b that came, and may change them. It calls the receiver to for
+// each message and control frame that is complete. Its error is that of the receiver,
+// or a *proto.Error.
 func (m *Assembler) Take(to Receiver, b []byte) error {
 	for len(b) > 0 || m.inside && m.left == 0 {
 		var err error
@@ -78,10 +79,11 @@ func (m *Assembler) begin(to Receiver, b []byte) ([]byte, error) {
 	return b[taken-had:], nil
 }
 
-// maxHeader is the most bytes of a client's frame header.
+// maxHeader is the length of the longest frame header of a client.
 const maxHeader = 14
 
-// fits checks the frame against the message that it begins or goes on with.
+// fits checks whether the frame with the header h may come now, in the message so far.
+// It returns an error if the frame's type is wrong, or the message would be too long.
 func (m *Assembler) fits(to Receiver, h Header) error {
 	want := byte(Binary)
 	if m.Text {
@@ -108,8 +110,8 @@ func (m *Assembler) fits(to Receiver, h Header) error {
 	}
 }
 
-// payload reads the part of the current frame that b has. A message that is in b as a
-// whole is decoded in place.
+// payload reads the part of the current payload that b has, and returns the rest of b.
+// If b has a whole message, that is decoded in place.
 func (m *Assembler) payload(to Receiver, b []byte) ([]byte, error) {
 	n := min(m.left, len(b))
 	part, rest := b[:n], b[n:]

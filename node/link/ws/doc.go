@@ -18,7 +18,7 @@
 // in classes 1 to 7, 9 and 10. Of 301 cases 294 pass, and 3 are informational. The
 // other 4 (6.4.1 to 6.4.4) pass as non-strict, since invalid UTF-8 is found at the end
 // of a message. The suite expects close codes 1002, 1007 and 1009 where a node sends
-// proto's BadFrame and FrameTooLong; the copy mapped them. A client needs those: their
-// range says whether to come back. conformance_test.go of package link has 398 cases by
-// the same classes.
+// proto's BadFrame and FrameTooLong; the copy mapped them. Our clients need proto's
+// codes, because the range of a code says whether to come back. conformance_test.go of
+// package link has 398 cases by the same classes.
 package ws

@@ -23,7 +23,7 @@ const (
 	bitsRSV    = 0x70
 	bitMask    = 0x80
 	isControl  = 0x08
-	maxControl = 125 // bytes of a control frame's payload
+	maxControl = 125 // most bytes of a control frame's payload
 )
 
 // Header is the head of a frame.
@@ -34,10 +34,11 @@ type Header struct {
 	Mask   [4]byte
 }
 
-// ParseHeader reads a client's frame header. If taken is zero and there is no error,
-// more bytes are needed. A client's frame is masked, uses no extension, and states its
-// length in the shortest form. The error is a *proto.Error with the code BadFrame, or
-// FrameTooLong if the payload has more than limit bytes.
+// ParseHeader reads a client's frame header from the beginning of b. taken is its
+// length; zero without an error means that more bytes are needed. A client's frame must
+// be masked, use no extension, and state its length in the shortest form. The error is
+// a *proto.Error with the code BadFrame, or FrameTooLong if the payload has more than
+// limit bytes.
 func ParseHeader(b []byte, limit int) (h Header, taken int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
@@ -64,7 +65,7 @@ func ParseHeader(b []byte, limit int) (h Header, taken int, err error) {
 	return h, n + 4, nil
 }
 
-// payloadLength returns the length, and the offset at which the mask begins. The offset
+// payloadLength returns the length of the payload, and in at the offset of the mask. at
 // is zero if the header is incomplete.
 func payloadLength(b []byte) (length uint64, at int, ok bool) {
 	switch short := b[1] &^ bitMask; {
@@ -85,8 +86,8 @@ func payloadLength(b []byte) (length uint64, at int, ok bool) {
 	}
 }
 
-// Unmask applies the mask to b, which begins at offset in the payload. It takes eight
-// bytes at a time. One byte at a time took five times as long for 300 bytes.
+// Unmask applies the mask to b, which begins at this offset of the payload. It works on
+// eight bytes at a time. One byte at a time took five times as long for 300 bytes.
 func Unmask(b []byte, mask [4]byte, offset int) {
 	key := bits.RotateLeft32(binary.LittleEndian.Uint32(mask[:]), -8*(offset&3))
 	for wide := uint64(key)<<32 | uint64(key); len(b) >= 8; b = b[8:] {
@@ -97,7 +98,7 @@ func Unmask(b []byte, mask [4]byte, offset int) {
 	}
 }
 
-// AppendMessage appends a whole message of a server, unfragmented and without a mask.
+// AppendMessage appends a message of a server in one frame, without a mask.
 func AppendMessage(b []byte, op byte, payload []byte) []byte {
 	b = append(b, bitFin|op)
 	switch n := len(payload); {
@@ -111,8 +112,8 @@ func AppendMessage(b []byte, op byte, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// validClose reports whether a close frame may have this payload: nothing, or a code
-// and a reason in UTF-8 (RFC 6455, section 5.5.1).
+// validClose reports whether a close frame may have this payload. It must be empty, or
+// a code and a reason in UTF-8 (RFC 6455, section 5.5.1).
 func validClose(payload []byte) bool {
 	if len(payload) < 2 {
 		return len(payload) == 0
@@ -120,9 +121,9 @@ func validClose(payload []byte) bool {
 	return mayClose(binary.BigEndian.Uint16(payload)) && utf8.Valid(payload[2:])
 }
 
-// mayClose reports whether a peer may send the code. The other codes are reserved,
-// never sent, or not assigned (RFC 6455, section 7.4; 1012 to 1014 were registered
-// later).
+// mayClose reports whether a peer may send the code in a close frame. The other codes
+// are reserved, must never be sent, or are not assigned (RFC 6455, section 7.4; 1012 to
+// 1014 were registered later).
 func mayClose(code uint16) bool {
 	switch {
 	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014:

@@ -17,9 +17,9 @@ func Asked(r *http.Request) bool {
 }
 
 // Accept returns the answer that opens the WebSocket, and the first of the client's
-// subprotocols that is known (RFC 6455, section 4.2.2). The subprotocol is empty if the
-// client names none. Accept returns false if the client's key is malformed, or if the
-// client names only subprotocols that are not known.
+// subprotocols that is in known (RFC 6455, section 4.2.2). The subprotocol is empty if
+// the client names none. Accept returns false if the client's key is malformed, or if
+// the client names only subprotocols that are not in known.
 func Accept(r *http.Request, known ...string) (answer []byte, protocol string, ok bool) {
 	key := r.Header.Get("Sec-WebSocket-Key")
 	if !isNonce(key) {
@@ -35,7 +35,8 @@ func Accept(r *http.Request, known ...string) (answer []byte, protocol string, o
 	return append(answer, "\r\n"...), protocol, true
 }
 
-// Refuse returns the answer to a request that gets no WebSocket. Its body is the text.
+// Refuse returns the HTTP answer with the status and the text as its body, to a request
+// that gets no WebSocket.
 func Refuse(status int, text string) []byte {
 	connection := "Connection: close\r\n"
 	switch status {
@@ -53,7 +54,7 @@ func isNonce(key string) bool {
 	if len(key) != base64.StdEncoding.EncodedLen(16) {
 		return false
 	}
-	var nonce [18]byte // the most bytes that so many characters may have
+	var nonce [18]byte // room for the most bytes that 24 characters of base64 may have
 	n, err := base64.StdEncoding.Decode(nonce[:], []byte(key))
 	return err == nil && n == 16
 }
@@ -64,9 +65,9 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// choose returns the first of the client's subprotocols that is known. If the client
-// names none, it returns an empty one. If the client names only others, it returns
-// false.
+// choose returns the first of the client's subprotocols that is in known. If the client
+// names no subprotocol, it returns an empty one. If the client names only others, it
+// returns false.
 func choose(h http.Header, known []string) (protocol string, ok bool) {
 	asked := tokens(h, "Sec-WebSocket-Protocol")
 	for _, p := range asked {
@@ -81,7 +82,7 @@ func hasToken(h http.Header, name, token string) bool {
 	return slices.ContainsFunc(tokens(h, name), func(t string) bool { return strings.EqualFold(t, token) })
 }
 
-// tokens returns the comma-separated values of all headers of a name.
+// tokens returns the comma-separated values of all headers with this name.
 func tokens(h http.Header, name string) []string {
 	var list []string
 	for _, line := range h.Values(name) {
