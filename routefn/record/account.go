@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// storedAccount is the JSON of a name's key.
+// storedAccount is an account in the form of JSON in which the key of its name has it.
 type storedAccount struct {
 	User       int64  `json:"id"`
 	Credential string `json:"credential,omitempty"`
@@ -22,16 +22,16 @@ func (s *Store) AccountByName(ctx context.Context, name string) (Account, error)
 	return accounts[0], errs[0]
 }
 
-// AccountByID returns an account, or ErrNoUser. An id counts only if the account of
-// its name has that id.
+// AccountByID returns an account, or ErrNoUser. The id is also nobody's if the account
+// of its name has another id.
 func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
 	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]
 }
 
-// AccountsByID does what AccountByID does for many ids, with one error per id. It takes
-// two round trips. The first reads the names of the ids. The second reads the accounts
-// of these names, which must have the same ids.
+// AccountsByID does what AccountByID does for many users, with one error each. It takes
+// two round trips. The first one reads the name of each id. The second one reads the
+// accounts of these names. Their ids must be the requested ones.
 func (s *Store) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
 	keys := make([]string, len(users))
 	for i, user := range users {

@@ -7,17 +7,17 @@ import (
 
 // Append stores messages and returns one Appended per message.
 //
-// A private message is stored in the receiver's inbox and then in the sender's own. If
-// both are the same, it is stored once. A group's message is stored in the group's log,
-// if its sender is a member at that moment. In every log, messages stand in the order
-// of this call. The messages for one log are one transaction, so all of them are stored
-// there, or none.
+// A private message is stored in the receiver's inbox and then in the sender's. A
+// message to oneself is stored once. A group's message is stored in the group's log, if
+// its sender is a member at that moment. In every log, messages have the order of this
+// call. All messages of a call for one log are stored in one transaction, so all of
+// them are stored there, or none.
 //
-// A batch of first-time messages to inboxes that this Store has seen takes one round
-// trip on a single server. Otherwise the senders' own copies are sent once the
-// receivers' are stored. Messages marked Again are first searched for in each of their
-// logs, and stored where they are missing. One more round trip checks that their ids do
-// not stand for other messages, see claim.
+// On a single server, a call takes one round trip if no message is marked Again and
+// this Store has seen all the inboxes. Otherwise the senders' own copies are sent after
+// the receivers' copies are stored. A message marked Again is first searched for in
+// each of its logs, and stored where it is missing. One more round trip checks that its
+// id does not stand for another message, see claim.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.now(ctx)
@@ -38,7 +38,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...))
 	} else {
 		s.store(ctx, receivers)
-		s.store(ctx, batchesOf(drafts, ownCopy)) // of those that got this far
+		s.store(ctx, batchesOf(drafts, ownCopy)) // only of drafts without an error
 	}
 	for i, d := range drafts {
 		answers[i] = d.answer()
@@ -47,9 +47,10 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	return answers
 }
 
-// oneTrip reports whether receivers' and senders' copies may go out together. This
-// needs one server that executes them in order. It also needs receivers that surely
-// exist, because the sender must get no copy of a message without a receiver.
+// oneTrip reports whether receivers' and senders' copies may be sent in one pipeline.
+// There must be one server, which executes them in order. The receivers must be known
+// to exist, because the sender must get no copy of a message whose receiver does not
+// exist.
 func (s *Store) oneTrip(receivers []*batch) bool {
 	if !s.topology.single() {
 		return false

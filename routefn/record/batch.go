@@ -9,17 +9,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// batch has the entries that one call appends to one log, in order, all or nothing.
+// batch has the drafts that one call appends to one log, in order. All are stored, or
+// none.
 type batch struct {
 	log    logRef
-	which  int // which copy of its drafts
+	which  int // receiverCopy or ownCopy: which copy of its drafts goes to the log
 	again  bool
 	drafts []*draft
 	op     *op
 }
 
-// batchesOf groups the copies of drafts by their logs, in the same order. It leaves
-// out drafts that failed already.
+// batchesOf groups the copies of one kind by their logs, in the order of drafts. It
+// leaves out drafts that have failed already.
 func batchesOf(drafts []*draft, which int) []*batch {
 	var batches []*batch
 	of := make(map[logRef]*batch, len(drafts))
@@ -40,9 +41,9 @@ func batchesOf(drafts []*draft, which int) []*batch {
 	return batches
 }
 
-// store appends batches, in order on one server, and trims logs that have grown. A
-// batch is a plain transaction if it has nothing to search for and no membership to
-// check, because that takes the store half the time of a script.
+// store appends batches, in their order on one server, and trims logs that have grown.
+// A batch becomes a plain transaction if there is nothing to search for and no
+// membership to check. That takes the store half the time of a script.
 func (s *Store) store(ctx context.Context, batches []*batch) {
 	ops := make([]*op, len(batches))
 	for i, b := range batches {
@@ -66,7 +67,8 @@ func (s *Store) store(ctx context.Context, batches []*batch) {
 	s.trim(ctx, grown)
 }
 
-// stored remembers the facts about its log in the answer to a stored batch.
+// stored remembers what the answer to a stored batch says about its log: that it
+// exists, and how far replicas have it.
 func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
 		s.inboxes.put(b.log.user, struct{}{})
@@ -74,12 +76,12 @@ func (s *Store) stored(b *batch) {
 	if s.writers == nil {
 		return
 	}
-	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // not one that was refused
+	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // nil if that draft was refused
 		s.haveReplicas(b.log, c.Stored.At.Position())
 	}
 }
 
-// storeMissing makes the logs that do not exist and appends to them.
+// storeMissing makes the logs that did not exist, and appends to them.
 func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	var logs []logRef
 	var ops []*op
@@ -115,9 +117,9 @@ func (b *batch) missing() bool {
 	return integer(b.op.reply[0]) == 0
 }
 
-// transaction appends to a list that exists. It uses MULTI, so that no trim can come
-// between the append and the reading of base. Otherwise two entries could get the
-// same number.
+// transaction returns the op that appends to the list if the list exists. It uses
+// MULTI, because two entries could get the same number if a trim came between the
+// append and the reading of base.
 func (b *batch) transaction() *op {
 	push := make([]any, 0, 2+len(b.drafts))
 	push = append(push, "rpushx", b.log.list())
@@ -132,12 +134,12 @@ func (b *batch) transaction() *op {
 	return writeTo(b.log.list(), steps...)
 }
 
-// scripted reports whether the batch needs a script, because a plain transaction does
-// not suffice.
+// scripted reports whether the batch needs a script.
 func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 
-// script appends the messages whose senders may send them. It looks first for those
-// that may be stored already.
+// script returns the op that appends by append.lua. The script first searches for the
+// messages that may be stored already. In a group's log it appends only messages of
+// members.
 func (b *batch) script() *op {
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
 	args := make([]any, 0, 4+4*len(b.drafts))
@@ -160,7 +162,8 @@ func (b *batch) script() *op {
 	return b.log.script(appendScript, args...)
 }
 
-// settle sets the copy or the error of each draft, and reports which.
+// settle sets the copy or the error of each draft. It returns false if the whole batch
+// failed.
 func (b *batch) settle() bool {
 	err := b.op.err
 	switch {
@@ -231,7 +234,7 @@ func (b *batch) settleScript() error {
 	return nil
 }
 
-// template is the part of a Copy that is the same for the whole batch.
+// template returns a Copy with the fields that are the same for the whole batch.
 func (b *batch) template(watchers string, now int64) Copy {
 	if b.log.user == 0 {
 		return Copy{Nodes: parseLeases(watchers, now)}
@@ -251,7 +254,7 @@ func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, p
 func (b *batch) grown() bool {
 	var first, last int64
 	for _, d := range b.drafts {
-		if c := d.copy[b.which]; c != nil { // not one that was refused
+		if c := d.copy[b.which]; c != nil { // nil if that draft was refused
 			if first == 0 {
 				first = c.Stored.At.Number
 			}

@@ -8,14 +8,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// changeChunk bounds a pipeline of ChangeGroups. A change takes some 20 us, so others
-// wait for the store for 10 ms at most.
+// changeChunk bounds a pipeline of ChangeGroups. A change takes some 20 us, so other
+// callers wait for 10 ms at most.
 const changeChunk = 500
 
 // ChangeGroups makes users join or leave groups, and returns one Changed per change. A
 // call must not have two changes of the same user and group.
 //
-// The user and the group are in different slots, so a change takes several scripts:
+// A user and a group are in different slots, so a change takes several scripts:
 //
 //	slot of the user                      slot of the group
 //
@@ -27,10 +27,10 @@ const changeChunk = 500
 //	                                      4  sweep.lua deletes the group
 //	                                         a minute later
 //
-// A process that dies in between leaves the intent. The next change of this user and
-// group finds it in step 1, and OpenSessions finds it in open.lua. They carry it out
-// first. The intent's version fences it, so a step that runs late or twice changes
-// nothing.
+// If a process dies in between, the intent stays. The next change of this user and
+// group finds it in step 1, and OpenSessions finds it by open.lua. Either carries the
+// intent out first. Each step names the intent's version, so a step that runs late or
+// twice changes nothing.
 func (s *Store) ChangeGroups(ctx context.Context, changes []Change) []Changed {
 	answers := make([]Changed, 0, len(changes))
 	for chunk := range slices.Chunk(changes, changeChunk) {
@@ -66,9 +66,10 @@ func (c Change) check() error {
 	return checkNames(c.Name)
 }
 
-// permitted returns the indices of the changes that may be tried. Only a group's
-// creator may change another user's membership, so permitted looks the creator up.
-// The creator never changes, so this may happen before anything is written.
+// permitted returns those indices of todo whose changes may be tried. The others get an
+// error in answers. Only the creator of a group may change another user's membership,
+// so permitted looks the creator up. A group never gets another creator, so it may do
+// that before anything is written.
 func (s *Store) permitted(ctx context.Context, changes []Change, answers []Changed, todo []int) []int {
 	creators := make(map[int64]*op)
 	var ops []*op
@@ -97,9 +98,9 @@ func (s *Store) permitted(ctx context.Context, changes []Change, answers []Chang
 	})
 }
 
-// change carries out the changes at the indices todo. If another intent had to be
-// carried out before a change, the index of that change is in blocked, and the caller
-// tries it again.
+// change carries out the changes whose indices are in todo. If another intent had to be
+// carried out before a change, that change was not tried. Then its index is in blocked,
+// and the caller tries it again.
 func (s *Store) change(ctx context.Context, changes []Change, answers []Changed, todo []int) (blocked []int) {
 	if len(todo) == 0 {
 		return nil

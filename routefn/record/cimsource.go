@@ -21,20 +21,20 @@ import (
 //	offline:msg:user:USER   list: ids of the messages that wait for the user, oldest first
 //	offline:msg:ID          the message, JSON, mostly within a JSON string; days to live
 //
-// Login states and routes, cim-route:USER and login-status, are of no use to us. It is safe
-// for concurrent use, and blocks as a Store does.
+// The keys cim-route:USER and login-status, about present connections, are not read. A
+// CIM is safe for concurrent use, and blocks as a Store does.
 type CIM struct{ store *Store }
 
 const (
 	cimAccounts  = "cim-account:"
 	cimWaiting   = "offline:msg:user:"
 	cimMessages  = "offline:msg:"
-	cimEpoch     = 1622505600000 // ms since 1970, of CIM's message ids
-	cimTimeShift = 22            // bits of them that are no time
+	cimEpoch     = 1622505600000 // ms since 1970, from which CIM's message ids count
+	cimTimeShift = 22            // lowest bits of a message id, which are not time
 )
 
-// DialCIM connects to the Redis of CIM. It uses only the fields of cfg for the
-// connection. The caller closes the CIM.
+// DialCIM connects to the Redis of CIM. It uses only those fields of cfg that concern
+// the connection. The caller closes the CIM.
 func DialCIM(ctx context.Context, cfg Config) (*CIM, error) {
 	s, err := newStore(cfg.withDefaults())
 	if err != nil {
@@ -62,10 +62,10 @@ func (c *CIM) ids(ctx context.Context, prefix string) ([]int64, error) {
 // CIMAccount is an account of CIM. If it has no name, it does not exist.
 type CIMAccount struct {
 	Account
-	Owner int64 // the user whom CIM finds by that name; zero: none
+	Owner int64 // the user whom CIM finds by the name; zero: none
 }
 
-// Accounts returns the accounts with ids, in their order.
+// Accounts returns the accounts of users, in the same order.
 func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error) {
 	keys := make([]string, len(users))
 	for i, user := range users {
@@ -113,12 +113,12 @@ func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
 	return values, nil
 }
 
-// wrongType reports whether a key has another type than expected.
+// wrongType reports whether err is the server's answer that a key has another type.
 func wrongType(err error) bool { return answered(err) && strings.Contains(err.Error(), "WRONGTYPE ") }
 
-// Waiting returns the ids of messages that wait for each of the users. It returns at
-// most limit ids per user, and begins at the index from of the user's list. CIM removes
-// messages that it has delivered from the heads of lists.
+// Waiting returns, for each of users, the ids of messages that wait for that user. from
+// is the index in the user's list at which it begins. It returns at most limit ids per
+// user. Meanwhile CIM may remove delivered messages from the beginning of a list.
 func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
 	for chunk := range slices.Chunk(users, maxPipeline) {
@@ -146,22 +146,22 @@ func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]
 }
 
 var (
-	// ErrGone means that a message has expired in CIM, or that CIM has delivered it
+	// ErrGone means that a message has expired in CIM, or was delivered there
 	// meanwhile.
 	ErrGone = errors.New("CIM does not have it any more: it has expired there, or was delivered")
-	// ErrUnreadable means that a message cannot be decoded, and so not imported.
+	// ErrUnreadable means that a message cannot be decoded. So it cannot be imported.
 	ErrUnreadable = errors.New("it cannot be read")
 )
 
-// CIMMessage is a message that waits in CIM, or the reason why it cannot be read:
-// ErrGone or ErrUnreadable. Its Time is the time in CIM's id.
+// CIMMessage is a message that waits in CIM. If it cannot be read, Err is ErrGone or
+// ErrUnreadable. Its Time is the time that is part of its id in CIM.
 type CIMMessage struct {
 	Err error
 	Message
 }
 
-// Messages returns messages by their ids in CIM. If a call is repeated, they get the
-// same ids.
+// Messages returns the messages with the given ids in CIM. The ID of a Message is made
+// of its id in CIM, so it is the same in every call.
 func (c *CIM) Messages(ctx context.Context, ids []string) ([]CIMMessage, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -217,9 +217,9 @@ func parseCIMMessage(id, value string) (m Message, err error) {
 	}, nil
 }
 
-// cimTime returns when a message was stored, in ms since 1970. It uses the time in
-// CIM's id. If there is none, it uses the written time, which has no time zone. It
-// returns 0 if both fail.
+// cimTime returns when a message was stored in CIM, in ms since 1970. It takes the time
+// from the message's id. If the id has none, it takes the text created, which has no
+// time zone. It returns 0 if that fails, too.
 func cimTime(id int64, created json.RawMessage) int64 {
 	if ms := id>>cimTimeShift + cimEpoch; id>>cimTimeShift > 0 && ms < time.Now().Add(24*time.Hour).UnixMilli() {
 		return ms

@@ -9,41 +9,47 @@ import (
 )
 
 const (
-	// If a reading is older than hearEvery, in ms, the next pipeline to the server
-	// brings another. So a jump of the server's clock is noticed after that time.
+	// hearEvery is how old the reading of a server's clock may be, in ms, before the
+	// next pipeline to that server reads the clock again. So a jump of the clock is
+	// noticed after that time.
 	hearEvery = 1_000
 	// heardLongest is the age in ms up to which a reading counts. Clocks drift by
 	// 6 ms in a minute at 100 ppm, which is worse than most.
 	heardLongest = 60_000
-	// slowest is how long an answer that brings a reading may take, in ms. The
-	// reading is wrong by at most half of that.
+	// slowest is how long an answer with a reading may take, in ms. If it takes longer,
+	// the reading is dropped. A reading is wrong by at most half of the time that its
+	// answer takes.
 	slowest = 2_000
-	// If the two clocks of the process differ by stoodStill, in ms, one of them stood
-	// still or was set. Then no reading counts any more.
+	// stoodStill is by how many ms the monotonic clock and the wall clock of the
+	// process may drift apart. If they differ by more, one of them stood still or was
+	// set. Then no earlier reading counts.
 	stoodStill = 1_000
 )
 
-// clock has the time of the store. Every stored time and every decision by age uses
-// it. So routes whose own clocks differ, or are set, use the same time.
+// clock knows the time of the store. Every stored time is this time, and every decision
+// about age uses it. So all routes use the same time, even if their own clocks differ
+// or are set.
 //
-// The servers send their time in pipelines that are sent anyway, once a second. In
+// Once a second, a pipeline that is sent anyway also reads the time of its server. In
 // between, clock adds the monotonic time of the process. In a Cluster it uses the
-// median of the masters, so that one wrong master does not matter. The wall clock of
-// the process has one use only. It shows that the monotonic clock stood still, as
-// that of a frozen function does. Then the servers' time is read again.
+// median of the masters' times, so that one wrong master does not matter. It uses the
+// wall clock of the process only to notice that the monotonic clock stood still, as in
+// a frozen function. Then the servers' time is read again.
 type clock struct {
 	wall  func() time.Time
 	begun time.Time
 
 	mu    sync.Mutex
 	heard map[*redis.Client]reading
-	asked map[*redis.Client]moment // readings on their way
+	asked map[*redis.Client]moment // when a pipeline was sent that reads the server's clock
 }
 
-// moment is a moment on both clocks of the process, in ms since they began.
+// moment is the time on both clocks of the process: mono in ms since the clock was
+// made, wall in ms since 1970.
 type moment struct{ mono, wall int64 }
 
-// reading is what a server's clock showed, in ms since 1970, and when.
+// reading is what a server's clock showed, in ms since 1970, and the moment at which it
+// did.
 type reading struct {
 	shown int64
 	at    moment
@@ -57,15 +63,16 @@ func (c *clock) moment() moment {
 	return moment{mono: time.Since(c.begun).Milliseconds(), wall: c.wall().UnixMilli()}
 }
 
-// within reports whether the reading is younger than age, in ms, and nothing
-// happened to the clocks of the process since.
+// within reports whether the reading counts: it is younger than age, in ms, and since
+// then no clock of the process stood still or was set.
 func (r reading) within(age int64, now moment) bool {
 	mono, wall := now.mono-r.at.mono, now.wall-r.at.wall
 	return mono < age && max(mono-wall, wall-mono) <= stoodStill
 }
 
-// due reports whether the caller's pipeline to a server should bring a reading. One
-// pipeline a second does, however many are sent at once.
+// due reports whether the caller's pipeline to the server of client should read the
+// server's clock. It returns true once a second, however many pipelines are sent at
+// once.
 func (c *clock) due(client *redis.Client, now moment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,8 +86,8 @@ func (c *clock) due(client *redis.Client, now moment) bool {
 	return true
 }
 
-// hear stores a server's answer to TIME. asked and received are the moments before and
-// after the call.
+// hear stores a server's answer to TIME. asked is the moment before the pipeline was
+// sent, and received the moment after the answer.
 func (c *clock) hear(client *redis.Client, answer any, asked, received moment) {
 	shown, took := clockMs(answer), received.mono-asked.mono
 	c.mu.Lock()
@@ -92,7 +99,7 @@ func (c *clock) hear(client *redis.Client, answer any, asked, received moment) {
 	c.heard[client] = reading{shown: shown - took/2, at: asked}
 }
 
-// at returns the time of the store at a moment, or false if no reading counts.
+// at returns the time of the store at the moment now, or false if no reading counts.
 func (c *clock) at(now moment) (int64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,44 +16,45 @@ type Config struct {
 	//	redis+sentinel://host:26379,host2:26379/mymaster?db=0
 	//	redis+cluster://host:7000,host2:7001   rediss+cluster:// for TLS
 	//
-	// With TLS it may have the options ca, cert and key, which are files, and server_name.
+	// With TLS, a URL may have the options ca, cert and key, which are names of files,
+	// and server_name.
 	URL string
-	// Password is the user's password, if it is not in the URL. If Password is empty,
-	// the URL's password is used.
+	// Password is used in place of the password in URL, unless it is empty.
 	Password string
 
-	PoolSize    int           // connections per server at most; zero: 10 per CPU
-	MinIdle     int           // idle connections kept a server; zero: none
+	PoolSize    int           // the most connections to one server; zero: 10 per CPU
+	MinIdle     int           // idle connections that are kept to each server; zero: none
 	DialTimeout time.Duration // zero: 1 s
-	ReadTimeout time.Duration // of a read or a write; zero: 2 s. A context's earlier deadline wins
-	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 5 min
+	ReadTimeout time.Duration // for one read or one write; zero: 2 s. A context may end it earlier
+	MaxIdleTime time.Duration // after this time an idle connection is closed; zero: 5 min
 
-	// ProbeIdle is the pause after which a connection is probed before it is used again.
-	// Connections of a function die unnoticed while it is frozen. Zero: never. See
-	// probedConn.
+	// ProbeIdle is how long a connection may be unused before it is probed at its next
+	// use; zero: it is never probed. It is for functions, whose connections die
+	// unnoticed while they are frozen. See probedConn.
 	ProbeIdle time.Duration
 
 	// Replicas is how many replicas must have a message before it is accepted or shown
-	// to any reader. With zero, the primary alone is enough. If fewer replicas have it
-	// within ReplicaTimeout, its outcome is unknown.
+	// to any reader; zero: the primary alone is enough. If fewer replicas have it
+	// within ReplicaTimeout, the sender gets ErrUnknown.
 	Replicas       int
-	ReplicaTimeout time.Duration // less than ReadTimeout; zero: half of it
+	ReplicaTimeout time.Duration // must be less than ReadTimeout; zero: half of it
 
 	Retention Retention
-	Devices   int // of a user that are known; zero: 32
+	Devices   int // the most devices of one user; zero: 32
 
 	// AllowEmbedded accepts a store that does not report its eviction policy, such as
 	// that of package embedded. It is for tests and for a cluster on one machine.
 	AllowEmbedded bool
 
-	// Now is the wall clock of the process; nil means time.Now. No stored time comes
-	// from it. It shows that the process stood still (clock). It protects entries that
-	// are too old only by the store's clock (trim). Account ids start with it.
+	// Now is the wall clock of the process; nil: time.Now. No time that is stored in a
+	// log comes from it. It shows that the process stood still (clock). An entry is
+	// removed for its age only if this clock agrees (trim). The search for a new
+	// account's id begins with it.
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
 
-	generation *generation // of the connections; made by withDefaults
+	generation *generation // which connections are in use; made by withDefaults
 }
 
 // withDefaults sets the fields that are zero.
@@ -75,7 +76,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what would make every append fail.
+// check returns an error for settings with which no append could succeed.
 func (c Config) check() error {
 	switch {
 	case c.Devices < 1:

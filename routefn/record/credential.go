@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// SetCredential gives an account another credential, if it still has the one with which
-// acc was read. Otherwise it returns ErrChanged. Further errors are ErrNoUser,
-// ErrUnavailable and ErrUnknown. When it has returned nil and Config.Replicas is set, that
-// many replicas have it.
+// SetCredential replaces the credential of an account. acc is the account as it was
+// read before. If its credential was changed since, SetCredential returns ErrChanged.
+// Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. If it returns nil,
+// Config.Replicas have the new credential.
 func (s *Store) SetCredential(ctx context.Context, acc Account, credential string) error {
 	key := nameKey(acc.Name)
 	values, errs := s.values(ctx, []string{key})

@@ -8,17 +8,19 @@ import (
 )
 
 const (
-	// One step of tidying reads about tidyFields fields of a user's hash. 256 fields
-	// take a real server a third of a millisecond.
+	// tidyFields is about how many fields of a user's hash one step of tidy reads. 256
+	// fields take a real server a third of a millisecond.
 	tidyFields = 256
-	// tidySteps bounds the steps of one call: 16,000 fields. The next one goes on.
+	// tidySteps bounds the steps of one call, to some 16,000 fields. The next call goes
+	// on.
 	tidySteps = 64
 )
 
-// tidy reduces inboxes to Config.Devices devices, in steps. A step is one pipeline for
-// all inboxes. The answers to ops show which inboxes need it. Those of an earlier
-// version need it once. If it fails, the next opening does it. The sessions that it
-// ends are added to the answers. of[j] is the index of the opening of ops[j].
+// tidy forgets devices of inboxes that have more than Config.Devices, in steps. A step
+// is one pipeline for all inboxes. The answer to an op shows whether its inbox needs
+// that. An inbox of an earlier version does, once. If tidy fails, it logs that, and the
+// next opening tries again. It adds the sessions that it ends to answers. of[j] is the
+// index of the opening of ops[j].
 func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
 	var todo []int // openings
 	for j, o := range ops {
@@ -49,8 +51,8 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 }
 
 // Cursors returns the cursors of each of a user's devices, one position per log. It
-// leaves out a device that never acknowledged anything. The empty name stands for a
-// device that was forgotten. Config.Devices bounds the size of the answer.
+// leaves out devices that never acknowledged anything. The cursors under the empty name
+// are those of forgotten devices. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	o := logRef{user: user}.hashScript(cursorsScript, s.devices)
 	o.write = false

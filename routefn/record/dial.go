@@ -10,9 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Dial connects to the store and checks it. The store must answer, give its user the
-// rights that are needed, and evict nothing when its memory is full. If replicas are
-// configured, it must have WAIT. The caller closes the Store.
+// Dial connects to the store and checks it. The store must answer. Its user must have
+// all the rights in needed. It must not evict keys when its memory is full. If
+// Config.Replicas is set, it must have WAIT. The caller closes the Store.
 func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s, err := newStore(cfg)
@@ -28,8 +28,9 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// check refuses a server that evicts keys, because it would silently lose logs and
-// sessions one by one. It reads INFO, because managed Redis has no CONFIG.
+// check checks every master for Dial. A server that evicts keys is refused, because it
+// would silently lose logs and sessions one by one. check reads INFO for that, because
+// managed Redis has no CONFIG.
 func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 	return s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
 		if err := c.Ping(ctx).Err(); err != nil {
@@ -57,8 +58,8 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 	})
 }
 
-// checkReplicas refuses a server that has no WAIT or does not report its replicas,
-// such as the embedded one. It logs a warning if there are too few replicas now.
+// checkReplicas refuses a server that has no WAIT or does not report its replicas, such
+// as the embedded store. If the server has too few replicas now, it logs a warning.
 func (s *Store) checkReplicas(ctx context.Context, c *redis.Client) error {
 	if s.writers == nil {
 		return nil
@@ -81,8 +82,8 @@ func (s *Store) checkReplicas(ctx context.Context, c *redis.Client) error {
 	return nil
 }
 
-// checkPersistence logs a warning if the primary may come back empty, or without the
-// writes since its last snapshot. Its replicas would then copy that state.
+// checkPersistence logs a warning if a primary that restarts may come back empty, or
+// without the writes since its last snapshot. Its replicas would then copy that state.
 func (s *Store) checkPersistence(ctx context.Context, c *redis.Client) error {
 	info, err := c.Info(ctx, "persistence").Result()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A draft has a receiver's copy. It also has the sender's own copy, unless it is a
-// group's message or a message to oneself.
+// These are the copies of a draft. A private message has both, unless it is a message
+// to oneself. A group's message has only the first one, in the group's log.
 const (
 	receiverCopy = iota
 	ownCopy
@@ -21,19 +21,19 @@ const (
 type draft struct {
 	*Message
 	key    string
-	stored []byte // the encoded entry; if one log already has the message, that log's bytes, so that all copies are equal
-	at     int64  // time of the entry
+	stored []byte // the encoded entry; if one log has the message already, the bytes from there, so that all copies are equal
+	at     int64  // time of the entry, in ms by the store's clock
 	logs   [copies]logRef
 	copy   [copies]*Copy
 	err    [copies]error
 
-	claimed  bool // its id stood for nothing before
-	repeated bool // it was found
+	claimed  bool // its id stood for no message before
+	repeated bool // the message was found in a log
 }
 
-// newDraft encodes a message. A delayed message has the time at which it was taken to
-// be fired, any other message the time now. If the message cannot be stored, the draft
-// has an error already.
+// newDraft encodes a message. now is the time of its entry. A delayed message instead
+// has the time at which it was taken to be fired. If the message cannot be stored, the
+// draft has an error already.
 func newDraft(m *Message, now int64) *draft {
 	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now}
 	if m.taken {
@@ -64,8 +64,8 @@ func newDraft(m *Message, now int64) *draft {
 	return d
 }
 
-// found uses the entry that an earlier try wrote. It sets ErrIDReused if the entry is
-// another message.
+// found makes the draft use the entry stored, which an earlier try wrote. It returns
+// ErrIDReused if that entry is another message.
 func (d *draft) found(stored []byte) error {
 	_, encoded, err := proto.SplitStored(stored)
 	if err != nil {
@@ -75,7 +75,7 @@ func (d *draft) found(stored []byte) error {
 	if err != nil {
 		return err
 	}
-	if e.GetKind() == proto.Kind_EXPIRED { // its content is not known any more
+	if e.GetKind() == proto.Kind_EXPIRED { // its text is not known any more
 		d.at, d.repeated = e.GetTime(), true
 		return nil
 	}
@@ -86,9 +86,9 @@ func (d *draft) found(stored []byte) error {
 	return nil
 }
 
-// answer combines the results of both copies. If a message may be in some log and is
-// not in all of its logs, the error is ErrUnknown, because the next try must search for
-// it.
+// answer combines the results of both copies. If the message may be in one of its logs
+// and is not in all of them, the error is ErrUnknown, because the next try must search
+// for the message.
 func (d *draft) answer() Appended {
 	answer := Appended{Time: d.at, Repeated: d.repeated}
 	touched := false
@@ -114,16 +114,16 @@ func (d *draft) answer() Appended {
 	return Appended{Err: answer.Err}
 }
 
-// same reports whether two messages under one id count as the same one: they have the
-// same receiver or group, and the same text. Other fields may differ. The values of the
-// first message then count, such as the due time of a delayed message and whether its
-// sender wants a mark. The answer has these values.
+// same reports whether m and the entry e, which have one id, count as the same message.
+// They do if they have the same receiver or group, and the same text. Other fields may
+// differ, such as the time at which a delayed message is due. Then the values of the
+// entry count, and the sender's answer has them.
 func (m *Message) same(e *proto.Entry) bool {
 	return e.GetKind() == proto.Kind_TEXT && m.To == e.GetTo() && m.Group == e.GetGroup() && m.Text == e.GetText()
 }
 
-// content returns a hash of a message's receiver and text, which a claim stores.
-// Messages with the same content count as the same message.
+// content returns a hash of the message's receiver or group and its text. A claim
+// stores it. Messages of one id with equal content count as the same message.
 func (m *Message) content() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
 	return hex.EncodeToString(sum[:8])

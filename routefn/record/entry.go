@@ -9,13 +9,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keyOf returns the key of an entry as stored. It is empty if there is no entry.
+// keyOf returns the key of the entry stored, or an empty key if stored is empty.
 func keyOf(stored string) string {
 	key, _, _ := strings.Cut(stored, "\n")
 	return key
 }
 
-// storedAt returns an entry with its position. It shares stored's memory.
+// storedAt decodes the entry stored, which is at the position at, behind an entry with
+// the key prev. The result shares memory with stored.
 func storedAt(at proto.Position, prev string, stored []byte) (*proto.Stored, error) {
 	key, entry, err := proto.SplitStored(stored)
 	if err != nil {
@@ -36,12 +37,12 @@ func decodeEntry(encoded []byte) (*proto.Entry, error) {
 // genesisKey is the key of the first entry of every log.
 const genesisKey = "0:genesis"
 
-// isGenesis reports whether an entry is the first one, which makes a list exist. No
-// sender has the number zero.
+// isGenesis reports whether an entry is the first one of its log, which makes the list
+// exist. Its key is no message's, because no user has the id zero.
 func isGenesis(key string) bool { return key == genesisKey }
 
-// isExpired reports whether an entry has lost its text and keeps only its place: see
-// sweep.lua. It is shorter than any entry with a text.
+// isExpired reports whether an encoded entry has lost its text and keeps only its
+// place: see sweep.lua. Such an entry has at most 16 bytes.
 func isExpired(encoded []byte) bool {
 	if len(encoded) > 16 {
 		return false

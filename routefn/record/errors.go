@@ -12,21 +12,21 @@ import (
 // errUnsent marks an op that failed before a byte of it was written.
 var errUnsent = errors.New("command was not sent")
 
-// errSlow is in the error of ops that were not sent, because the server took too long
-// for earlier ones.
+// errSlow is wrapped by the error of ops that were not sent because the server took too
+// long for earlier ones.
 var errSlow = fmt.Errorf("%w: the store is too slow for all of it", errUnsent)
 
-// refusals are the beginnings of answers by which a server says that it did not
-// execute a command. A proxy may put "ERR " before them.
+// refusals are the beginnings of error answers that mean: the server did not execute
+// the command. A proxy may put "ERR " before them.
 var refusals = []string{
 	"ASK ", "BUSY ", "CLUSTERDOWN ", "EXECABORT ", "LOADING ", "MASTERDOWN ", "MISCONF ",
 	"MOVED ", "NOAUTH ", "NOPERM ", "NOREPLICAS ", "NOSCRIPT ", "OOM ", "READONLY ", "TRYAGAIN ", "WRONGPASS ",
-	"max number of clients", // the library cuts "ERR " off
+	"max number of clients", // Redis puts "ERR " before it, which the library cuts off
 }
 
-// classify turns what the Redis library returned into the errors of this package:
-// ErrUnavailable when the operation was certainly not executed or only read, else
-// ErrUnknown. Other errors stay as they are.
+// classify turns an error of the Redis library into one of this package. It is
+// ErrUnavailable if the operation certainly was not executed or only reads (write is
+// false). Otherwise it is ErrUnknown. Errors of this package stay as they are.
 func classify(err error, write bool) error {
 	switch {
 	case err == nil, errors.Is(err, ErrNoUser), errors.Is(err, ErrNoGroup), errors.Is(err, ErrNotMember), errors.Is(err, ErrUnavailable):
@@ -44,15 +44,15 @@ func refused(err error) bool {
 		return false
 	}
 	for _, prefix := range refusals {
-		if redis.HasErrorPrefix(err, prefix) { // also behind the "ERR " of a proxy
+		if redis.HasErrorPrefix(err, prefix) { // HasErrorPrefix also finds it behind "ERR "
 			return true
 		}
 	}
 	return readOnly(err)
 }
 
-// refuses reports whether a server answered that it does not admit its user, or that
-// the user lacks a right.
+// refuses reports whether a server answered that it does not accept the user's name or
+// password, or that the user lacks a right.
 func refuses(err error) bool {
 	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH "} {
 		if redis.HasErrorPrefix(err, prefix) {
@@ -62,8 +62,8 @@ func refuses(err error) bool {
 	return answered(err) && strings.Contains(err.Error(), "NOPERM ") // also within EXECABORT
 }
 
-// readOnly reports whether a server, or a proxy in its words, answered that it takes
-// no writes, as a primary does that became a replica.
+// readOnly reports whether a server answered that it takes no writes. A primary answers
+// so after it became a replica. A proxy may use other words.
 func readOnly(err error) bool {
 	if !answered(err) {
 		return false
@@ -72,21 +72,21 @@ func readOnly(err error) bool {
 	return strings.Contains(answer, "readonly") || strings.Contains(answer, "read only") || strings.Contains(answer, "read-only")
 }
 
-// answered reports whether the error is a server's answer, not a connection's
-// failure.
+// answered reports whether the error is an answer of a server, and not the failure of a
+// connection.
 func answered(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
 }
 
-// unsent reports whether the failure came before a connection was had.
+// unsent reports whether the op failed before anything was sent.
 func unsent(err error) bool {
 	var failed *net.OpError
 	return errors.Is(err, errUnsent) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) ||
 		errors.As(err, &failed) && failed.Op == "dial"
 }
 
-// class names a classified error for metrics.
+// class returns the name of an error's class, for metrics.
 func class(err error) string {
 	if errors.Is(err, ErrUnknown) {
 		return "unknown"

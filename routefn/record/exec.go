@@ -12,17 +12,18 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// A slot that moves is refused while one of its keys moves. Six rounds wait
-// 20+40+80+160+320 ms, without jitter: see package retry.
+// An op is sent in maxRounds rounds at most. A server refuses it while one of its keys
+// moves to another server. Between six rounds the Store waits for 20+40+80+160+320 ms,
+// without jitter: see package retry.
 const (
 	maxRounds    = 6
 	firstPause   = 20 * time.Millisecond
 	longestPause = firstPause << (maxRounds - 1)
 )
 
-// maxPipeline is how many ops one pipeline has. A script takes a server 15 to 40 us, so
-// others wait for it for 20 ms at most. A server ten times as slow answers well within
-// Config.ReadTimeout.
+// maxPipeline is how many ops one pipeline has at most. A script takes a server 15 to
+// 40 us, so a full pipeline makes other callers wait for 20 ms at most. A server ten
+// times as slow still answers well within Config.ReadTimeout.
 const maxPipeline = 500
 
 // execFunc sends ops to a server in one pipeline and sets the reply or error of each.
@@ -45,7 +46,7 @@ func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) 
 		if wait {
 			pauses++
 		}
-		if !slices.ContainsFunc(todo, (*op).foundDead) { // which happens once a connection
+		if !slices.ContainsFunc(todo, (*op).foundDead) { // that is not counted, because it happens at most once per connection
 			rounds++
 		}
 	}
@@ -58,7 +59,8 @@ func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) 
 	s.metrics.observe(name, start, ops)
 }
 
-// repeatable returns the ops that another round may help.
+// repeatable returns the ops that should be sent in another round. If wait is true, the
+// caller must pause before.
 func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait bool) {
 	for _, o := range ops {
 		repeat, later := o.mayRepeat(ctx, s.topology)
@@ -70,7 +72,7 @@ func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait boo
 	return todo, wait
 }
 
-// round sends each op once.
+// round sends each op once, to all servers at once, and blocks until all are answered.
 func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
 	if err := ctx.Err(); err != nil {
 		for _, o := range ops {
@@ -123,7 +125,7 @@ func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
 }
 
 // exec sends ops in one pipeline. If the last reading of the server's clock is too old,
-// the pipeline also brings a new one.
+// the pipeline also reads the clock.
 func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	size := 1
 	for _, o := range ops {
@@ -147,7 +149,7 @@ func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	}
 }
 
-// sleep waits for d, or returns false when ctx ends.
+// sleep blocks for the duration d. If ctx ends earlier, it returns false.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,17 +13,19 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// exportBytes bounds the answer of one read of a log, which may have one more entry.
+// exportBytes bounds one read of a log, in bytes. The answer may exceed it by one
+// entry.
 const exportBytes = 64 << 10
 
-// Users returns the ids of all accounts, in ascending order. It also returns ids that
-// are reserved without an account. It takes eight bytes of memory each, and reads the
-// keys of all masters.
+// Users returns the ids of all accounts, in ascending order. It also returns reserved
+// ids that have no account. It looks at all keys of all masters, and takes eight bytes
+// of memory per id.
 func (s *Store) Users(ctx context.Context) ([]int64, error) {
 	return s.idsOf(ctx, "cim:id:*", func(key string) (int64, bool) { return idIn(key, "cim:id:", "") })
 }
 
-// AllGroups returns the ids of all groups but everyone, as Users does.
+// AllGroups returns the ids of all groups but the group of everyone, in ascending
+// order, at the same costs as Users.
 func (s *Store) AllGroups(ctx context.Context) ([]int64, error) {
 	return s.idsOf(ctx, "cim:{g*}:h", func(key string) (int64, bool) {
 		id, ok := idIn(key, "cim:{g", "}:h")
@@ -31,7 +33,8 @@ func (s *Store) AllGroups(ctx context.Context) ([]int64, error) {
 	})
 }
 
-// idIn reads a positive number between two parts of a key.
+// idIn returns the positive number that stands in key between the texts before and
+// after.
 func idIn(key, before, after string) (int64, bool) {
 	rest, ok := strings.CutPrefix(key, before)
 	digits, ok2 := strings.CutSuffix(rest, after)
@@ -39,7 +42,8 @@ func idIn(key, before, after string) (int64, bool) {
 	return id, ok && ok2 && err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
 }
 
-// idsOf returns the ids in the keys that match a pattern, each once.
+// idsOf returns the ids in the keys that match a pattern, each once and in ascending
+// order. The function id reads the id in a key.
 func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (int64, bool)) ([]int64, error) {
 	var mu sync.Mutex
 	var ids []int64
@@ -67,17 +71,17 @@ func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (
 	return slices.Compact(ids), nil
 }
 
-// LogPart names a piece of a log: the entries after After. The log is User's inbox
-// or, if User is zero, that of After's group.
+// LogPart names a piece of a log: the entries behind the position After. The log is the
+// inbox of User, or the log of the group After.Log if User is zero.
 type LogPart struct {
 	User  int64
 	After proto.Position
 }
 
-// ReadLogs reads logs as Pull does, and returns one Pulled each, with at most
-// proto.MaxPull entries or some 64 KiB. It reads the whole log of a group, without a
-// check of membership. It also reads entries that replicas may not have yet. A log
-// that does not exist is empty, and is not made.
+// ReadLogs reads pieces of logs, and returns one Pulled each, with at most
+// proto.MaxPull entries and some 64 KiB. Unlike Pull, it checks no membership, reads a
+// group's whole log, and also returns entries that replicas may not have yet. A log
+// that does not exist counts as empty, and is not made.
 func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error) {
 	list := make([]Pulled, 0, len(parts))
 	for chunk := range slices.Chunk(parts, maxPipeline) {
@@ -114,7 +118,7 @@ func (p LogPart) log() logRef {
 }
 
 // JoinedAt returns, for each user, the number of the entry by which they joined a
-// group. It is zero for users who are no members.
+// group. The number is zero for users who are not members.
 func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]int64, error) {
 	fields, err := s.memberships(ctx, group, users)
 	if err != nil {
@@ -127,8 +131,9 @@ func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]i
 	return joined, nil
 }
 
-// MembersAfter returns up to limit members with ids above after. Unlike Members, it
-// does not check that the caller may see them.
+// MembersAfter returns the members of a group whose ids are above after, by ascending
+// id and at most limit of them. Unlike Members, it does not check that the caller may
+// see them.
 func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
 	o := readOf(l.members(),
@@ -141,8 +146,8 @@ func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int)
 	return membersIn(o.reply[0], o.reply[1]), nil
 }
 
-// RemovedFrom returns the ids of users who were removed from a group, in ascending
-// order. They may join again only if they are added.
+// RemovedFrom returns the ids of users whom the creator removed from a group, in
+// ascending order. They may join again only if the creator adds them.
 func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 	var users []int64
 	hash := logRef{group: group}.hash()

@@ -13,16 +13,17 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 	return s.Due(ctx, Messages)
 }
 
-// Take takes at most limit messages of a shard that are due, in their order. It skips
-// the first skip of them. It takes or renews the lease of the shard for holder, and for
-// ten seconds no other holder can take messages. A taken message can no longer be
-// cancelled. Until it is finished, every holder of the lease takes it again with the
-// same Time. So Append can find it, however late, because it searches back to that
-// time. Time is by the store's clock, as in all logs, and not by that of the shard's
-// own server.
+// Take takes due messages of a shard, in their order. It skips the number skip of them,
+// and takes limit at most. It takes or renews the lease of the shard for holder. For
+// ten seconds no other holder can take messages of the shard.
+//
+// A taken message can no longer be cancelled. Until it is finished, it is taken again
+// by every later call, with the same Time. Append searches for a repetition back to
+// that Time, so it finds the message, however late. Time is by the store's clock, as in
+// all logs, and not by the clock of the shard's own server.
 //
 // Taken messages have Again set. If none is due, Take releases the lease. It returns
-// ErrHeld while another holder has the lease, ErrUnavailable or ErrUnknown.
+// ErrHeld while another holder has the lease, and further ErrUnavailable or ErrUnknown.
 func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -35,21 +36,21 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit 
 	var list []Delayed
 	for _, j := range jobs {
 		d := newDelayed(j.Key, j.Due, j.taken, j.Payload)
-		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(shardTime-d.Due)*time.Millisecond, true // Due is by that clock, too
+		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(shardTime-d.Due)*time.Millisecond, true // Due is by the shard's clock, too
 		list = append(list, d)
 	}
 	return list, nil
 }
 
-// Release ends the lease of a shard if holder has it.
+// Release ends the lease of a shard if the holder has it.
 func (s *Store) Release(ctx context.Context, shard int, holder string) error {
 	_, err := s.Take(ctx, shard, holder, 0, 0)
 	return err
 }
 
-// Finish removes messages that Take returned. A message that is in its logs has the
-// code OK. A message that is dropped has the code of the reason. The errors are
-// ErrUnavailable and ErrUnknown; repeating is harmless.
+// Finish removes messages that Take returned, and records how they ended. The code of a
+// Finishing is OK if the message is in its logs, and otherwise the reason why it is
+// dropped. The errors are ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	errs := make([]error, len(list))
 	ops := make([]*op, len(list))
@@ -65,8 +66,8 @@ func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	return errs
 }
 
-// newDelayed reads a message as the store keeps it. If the message cannot be decoded,
-// only its key is left, and Append refuses it.
+// newDelayed decodes a delayed message. If entry cannot be decoded, only the key is
+// set, and Append refuses the message.
 func newDelayed(key string, due, taken int64, entry string) Delayed {
 	d := Delayed{Due: due, key: key}
 	d.From, d.ID, _ = proto.ParseKey(key)

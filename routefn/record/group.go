@@ -13,11 +13,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// CreateGroup makes a group without members and returns its id. If the same request of
-// the same creator has made it already, it returns that group's id. A group that no
-// user joins within a minute is deleted, and a repetition makes it anew. CreateGroup
-// returns ErrNoGroup if the request's group has ended within the last day, so that a
-// late repetition does not bring it back.
+// CreateGroup makes a group without members and returns its id. If a group was made
+// already by the same creator and request, it returns that group's id. A group that no
+// user joins within a minute is deleted, and a repetition makes it anew. If the group
+// of the request has ended within the last day, CreateGroup returns ErrNoGroup, so that
+// a late repetition does not bring it back.
 func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
@@ -58,18 +58,18 @@ func (g NewGroup) check() error {
 	return checkNames(g.Name)
 }
 
-// id returns the group's id at a try, for the case that the ids of earlier tries belong
-// to other groups. It is computed from the request, so that a repetition finds the
-// group in any slot without another record. It is spread over all numbers, because a
-// user who knows it may join.
+// id returns the id of the group. If that id belongs to another group, the next try
+// gives another id. An id is computed from the request, so a repetition finds the group
+// without any record of requests. Ids are spread over all numbers, because any user who
+// knows an id may join.
 func (g NewGroup) id(try int) int64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", g.Creator, g.ID, try))
 	const first = proto.Everyone + 1
 	return first + int64(binary.BigEndian.Uint64(sum[:])>>1)%(proto.MaxUser-first+1)
 }
 
-// Groups returns the groups that a user belongs to, by ascending id, without
-// everyone. It leaves out a group that is in the user's list but does not have the
+// Groups returns the groups to which a user belongs, by ascending id, without the group
+// of everyone. It leaves out groups that are in the user's list and do not have the
 // user as a member.
 func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	hash := logRef{user: user}.hash()
@@ -98,8 +98,9 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	return groups, nil
 }
 
-// Members returns at most limit members of a group whose ids are above after. It
-// returns ErrNotMember unless user is one of them, and ErrNoGroup.
+// Members returns the members of a group whose ids are above after, by ascending id and
+// at most limit of them. It returns ErrNotMember if user is not a member, or
+// ErrNoGroup.
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
 	o := readOf(l.hash(),
@@ -119,7 +120,7 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 	return membersIn(o.reply[1], o.reply[2]), nil
 }
 
-// membersIn reads answers to ZCARD and ZRANGEBYSCORE.
+// membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
 func membersIn(total, page any) Members {
 	m := Members{Total: integer(total)}
 	pairs, _ := page.([]any)
@@ -131,14 +132,16 @@ func membersIn(total, page any) Members {
 	return m
 }
 
-// memberField is the field of a group's hash with the membership of a user.
+// memberField returns the name of the field of a group's hash that has the membership
+// of a user.
 func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
 
-// belongs reads that field, "joined left version removed".
+// belongs reports whether the user belongs to the group. membership is the value of
+// memberField: "joined left version removed".
 func belongs(membership string) bool { return joinedAt(membership) > 0 }
 
-// joinedAt returns the number of the entry by which a member joined, or zero for a
-// user who is no member.
+// joinedAt returns the number of the entry by which the user joined, or zero if the
+// user is not a member. membership is the value of memberField.
 func joinedAt(membership string) int64 {
 	f := strings.Fields(membership)
 	if len(f) != 4 || integer(f[1]) != 0 {

@@ -7,39 +7,42 @@ import (
 	"slices"
 )
 
-// importChunk is how many accounts, groups or logs one pipeline of an import handles.
+// importChunk is how many accounts or logs one pipeline of an import handles at most.
 const importChunk = maxPipeline / 2
 
 // ImportState is the result of an import.
 type ImportState int
 
 const (
-	// ImportNew means that it did not exist: it was made, or would be without dry.
+	// ImportNew means that the object did not exist. It was made, or would be if this
+	// were not a dry run.
 	ImportNew ImportState = iota + 1
-	// ImportThere means that it existed already.
+	// ImportThere means that the object existed already.
 	ImportThere
-	// ImportClash means that something else is in its place. Nothing was changed.
+	// ImportClash means that its id or name belongs to another object. Nothing was
+	// changed.
 	ImportClash
 )
 
-// ImportedAccount is the answer to one account. Err is nil, ErrUnavailable, ErrUnknown or
-// ErrInvalid; repeating is harmless.
+// ImportedAccount is the answer for one account. Err is nil, ErrUnavailable, ErrUnknown
+// or ErrInvalid; repeating is harmless.
 type ImportedAccount struct {
 	Err    error
 	State  ImportState
-	Other  Account // with ImportClash: the account that has the id or the name
-	Given  bool    // it was there without a credential, and has got one
-	Locked bool    // it has no credential now
+	Other  Account // with ImportClash: the other account, which has the id or the name
+	Given  bool    // the account existed without a credential, and has got one
+	Locked bool    // the account has no credential now
 
 	was string // the value of the name's key
 }
 
-// ImportAccounts makes accounts under the ids and names that they have elsewhere, and
-// returns one ImportedAccount each. If an account with the same id and name exists,
-// it is ImportThere. It gets the credential only if it has none. If the id or the name
-// belongs to another account, the result is ImportClash. With dry nothing is written.
+// ImportAccounts makes accounts with the ids and names that they have elsewhere, and
+// returns one ImportedAccount each. If an account with the same id and name exists, the
+// State is ImportThere, and the account gets the credential only if it has none. If the
+// id or the name belongs to another account, the State is ImportClash. If dry is set,
+// nothing is written.
 //
-// An account is made as in Register, so that no registration gets its id.
+// An account is made in the same steps as by Register, so no registration gets its id.
 func (s *Store) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
 	answers := make([]ImportedAccount, 0, len(accounts))
 	for chunk := range slices.Chunk(accounts, importChunk) {
@@ -89,7 +92,7 @@ func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool
 	return answers
 }
 
-// lookAtAccounts returns the states of accounts.
+// lookAtAccounts reads which of the accounts exist, and sets the State of each.
 func (s *Store) lookAtAccounts(ctx context.Context, accounts []Account) []ImportedAccount {
 	ops := make([]*op, 0, 2*len(accounts))
 	for _, acc := range accounts {
@@ -131,7 +134,7 @@ func lookedAt(acc Account, id, name *op) ImportedAccount {
 	return a
 }
 
-// makeAccounts makes those of the accounts at the places todo that are not there.
+// makeAccounts makes the accounts at the indices in todo that do not exist yet.
 func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int) {
 	todo = slices.DeleteFunc(slices.Clone(todo), func(i int) bool { return answers[i].State != ImportNew })
 	todo = s.setAll(ctx, answers, todo, func(i int) (string, any, error) {
@@ -151,7 +154,7 @@ func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []
 		switch {
 		case now.Err != nil:
 			answers[i].Err = now.Err
-		case now.State == ImportClash: // another caller was faster
+		case now.State == ImportClash: // another caller has taken the id or the name meanwhile
 			answers[i] = now
 		case now.State == ImportNew:
 			answers[i].Err = fmt.Errorf("%w: it was not made", ErrUnavailable)
@@ -164,8 +167,8 @@ func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []
 	}
 }
 
-// setAll sets a key for each place in todo, unless the key exists, and returns the
-// places for which the store answered.
+// setAll sets one key for each index in todo, unless the key exists. entry returns the
+// key and its value. setAll returns the indices for which the store answered.
 func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
 	var ops []*op
 	var of []int
@@ -184,7 +187,7 @@ func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []in
 	return done
 }
 
-// giveCredentials stores the credentials of existing accounts that have none.
+// giveCredentials stores the given credentials of existing accounts that have none.
 func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int, dry bool) {
 	var ops []*op
 	var of []int

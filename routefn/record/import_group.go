@@ -8,12 +8,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// GroupRecord is a group as it is imported and exported.
+// GroupRecord has the data of a group that are imported and exported.
 type GroupRecord struct {
 	Group   int64
 	Name    string // may be empty
 	Creator int64
-	Request string // id of the creator's request that made it; see NewGroup
+	Request string // id of the request by which the creator made it; see NewGroup
 }
 
 func (g GroupRecord) check() error {
@@ -23,11 +23,11 @@ func (g GroupRecord) check() error {
 	return NewGroup{Creator: g.Creator, ID: g.Request, Name: g.Name}.check()
 }
 
-// ImportGroup makes a group under the id that it has elsewhere, without members. A
-// group that nobody joins within a minute is deleted. It returns ImportThere if the
-// same creator and request made the group already, and ImportClash if the id belongs
-// to another group. It returns ErrNoGroup if that very group has ended within the
-// last day. With dry nothing is written.
+// ImportGroup makes a group with the id that it has elsewhere, without members. A group
+// that nobody joins within a minute is deleted. ImportGroup returns ImportThere if the
+// same creator and request made the group already, and ImportClash if the id belongs to
+// another group. It returns ErrNoGroup if the same group has ended within the last day.
+// If dry is set, nothing is written.
 func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (ImportState, error) {
 	state, err := s.importGroup(ctx, g, dry)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 	return ImportClash, nil
 }
 
-// GroupRecord returns a group. If it has no creator, the group does not exist.
+// GroupRecord returns a group. If the result has no creator, the group does not exist.
 func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
 	hash := logRef{group: group}.hash()
 	o := readOf(hash, []any{"hmget", hash, "creator", "request", "name"})
@@ -87,14 +87,15 @@ func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, erro
 	return GroupRecord{Group: group, Creator: integer(f[0]), Request: text(f[1]), Name: text(f[2])}, nil
 }
 
-// ImportedMember is the answer to one member. Its errors are those of Changed.Err.
+// ImportedMember is the answer for one member. Err has the values that Changed.Err has.
 type ImportedMember struct {
 	Err   error
 	State ImportState // ImportThere: the user belongs, belonged once, or was removed
 }
 
-// ImportMembers makes users members of a group, in order, if they were never members.
-// With dry nothing is written. Repeating it is harmless.
+// ImportMembers makes users members of a group, in their order. It passes over users
+// who are members or once were. If dry is set, nothing is written. Repeating it is
+// harmless.
 func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	had, err := s.memberships(ctx, group, users)
@@ -120,9 +121,9 @@ func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account,
 	return answers
 }
 
-// ImportRemoved records that users were removed from a group. They join again only if
-// they are added. Present and former members stay as they are. With dry nothing is
-// written.
+// ImportRemoved records that users were removed from a group, so that they can join
+// only if the creator adds them. Nothing changes for present and former members. If dry
+// is set, nothing is written.
 func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	g, err := s.GroupRecord(ctx, group)
@@ -157,11 +158,12 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 	return answers
 }
 
-// removedMember is the membership of a user who was removed and never joined: see
+// removedMember is the membership of a user who was removed and never joined here: see
 // member.lua.
 const removedMember = "0 0 0 1"
 
-// memberships returns the fields of users in the hash of a group; empty: there is none.
+// memberships returns the membership of each user, as the hash of the group has it;
+// empty: there is none.
 func (s *Store) memberships(ctx context.Context, group int64, users []Account) ([]string, error) {
 	fields := make([]string, len(users))
 	if len(users) == 0 {

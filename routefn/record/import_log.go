@@ -9,9 +9,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Backlog has the messages that are imported into one log: the inbox of a user, or
-// the log of a group. The Time of a message is in ms since 1970. Zero, or a time in the
-// future, means now. Sent and Again are ignored.
+// Backlog has the messages that are imported into one log: the inbox of a user, or the
+// log of a group. The Time of a message is in ms since 1970. A Time that is zero, or in
+// the future, means now. Sent and Again are ignored.
 type Backlog struct {
 	User, Group int64
 	Messages    []Message
@@ -20,27 +20,29 @@ type Backlog struct {
 func (b *Backlog) log() logRef { return logRef{user: b.User, group: b.Group} }
 
 // Backlogged is the answer to one Backlog. Err is nil, ErrNoUser, ErrNoGroup,
-// ErrInvalid, ErrUnavailable or ErrUnknown, or ErrNotMember if the group has no
-// members. Repeating is harmless.
+// ErrNotMember if the group has no members, ErrInvalid, ErrUnavailable or ErrUnknown.
+// Repeating is harmless.
 type Backlogged struct {
 	Err    error
-	Added  []bool // for each message whether it was appended, or would be; others were there
-	Length int64  // of the log by then
+	Added  []bool // for each message: it was appended, or would be without dry; false: the log had it
+	Length int64  // number of entries in the log after that
 }
 
-// importMark stands for a message that was imported into a log.
+// importMark returns the eight bytes that record the import of the message with this
+// key.
 func importMark(key string) []byte {
 	sum := sha256.Sum256([]byte(key))
 	return sum[:8]
 }
 
-// ImportMessages appends messages that were accepted elsewhere to the given logs only.
-// It returns one Backlogged per log. A message goes into a log once, however late it is
-// repeated, because the keys of imported messages are kept with the log. Nothing is
-// pushed. Connected users get the messages at the next reconciliation. With dry nothing
-// is written.
+// ImportMessages appends messages that were accepted elsewhere, each to the given log
+// only. It returns one Backlogged per log. However late a call is repeated, a log gets
+// each message once, because hashes of the keys of imported messages are kept with the
+// log. Nothing is pushed. Connected users get the messages at the next reconciliation.
+// If dry is set, nothing is written.
 //
-// All messages of one log are one step, so all of them are stored there, or none.
+// All messages of one Backlog are appended in one step, so all of them are stored, or
+// none.
 func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
 	answers := make([]Backlogged, 0, len(logs))
 	for chunk := range slices.Chunk(logs, importChunk) {
@@ -68,7 +70,7 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 	if dry {
 		s.run(ctx, "append", ops...)
 	} else {
-		s.onLogsBy(ctx, s.accept, "append", refs, ops, false) // a log is new if a killed import had not come to it
+		s.onLogsBy(ctx, s.accept, "append", refs, ops, false) // false: a log that does not exist was not lost, but never made
 	}
 	var sweeps []Job
 	for j, o := range ops {
@@ -92,7 +94,7 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 	return answers
 }
 
-// op returns the op that appends the messages, and the time of the oldest message.
+// op returns the op that appends the messages, and the time of the oldest one.
 func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
 	l, oldest := b.log(), now
 	args := []any{dry, nil, nil}
@@ -101,7 +103,7 @@ func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
 			m.Time = now
 		}
 		oldest = min(oldest, m.Time)
-		m.taken = true // its time stays
+		m.taken = true // so that it keeps its time
 		d := newDraft(&m, now)
 		if err := d.err[receiverCopy]; err != nil {
 			return nil, 0, err
@@ -122,7 +124,7 @@ func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
 	return o, oldest, nil
 }
 
-// backlogged reads the answer of import.lua.
+// backlogged reads the answer of import.lua about that many messages.
 func backlogged(o *op, messages int) Backlogged {
 	if o.err != nil {
 		return Backlogged{Err: o.err}

@@ -11,15 +11,15 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// intent is a Change that is written down in the user's hash.
+// intent is a Change that is recorded in the user's hash, until it is carried out.
 type intent struct {
 	Change
 	version int64
-	of      int // whose answer it is
+	of      int // index of the change or opening to whose answer it belongs
 }
 
-// parseIntent reads "group join|once|leave version by name". It returns false if the
-// line has another form.
+// parseIntent reads a line "group join|once|leave version by name". It returns false if
+// the line has another form.
 func parseIntent(user int64, line string) (intent, bool) {
 	f := strings.SplitN(line, "\t", 5)
 	if len(f) != 5 {
@@ -29,7 +29,7 @@ func parseIntent(user int64, line string) (intent, bool) {
 	return intent{Change: c, version: integer(f[2])}, true
 }
 
-// word returns the name of the change in the scripts.
+// word returns the kind of the change, as the scripts name it.
 func (c Change) word() string {
 	switch {
 	case c.Leave:
@@ -41,16 +41,16 @@ func (c Change) word() string {
 	}
 }
 
-// own reports whether the user requests the change of their own membership.
+// own reports whether the change was requested by the user whose membership it changes.
 func (c Change) own() bool { return c.By == 0 || c.By == c.User }
 
-// does reports whether the intent does what the change requests.
+// does reports whether carrying out the intent does what c requests.
 func (in intent) does(c Change) bool {
 	return in.word() == c.word() && (in.own() && c.own() || in.By == c.By)
 }
 
-// key returns the key of the entry for the intent. It does not depend on which
-// process carries the intent out.
+// key returns the key of the entry by which the intent is carried out. It is the same
+// in each process that carries the intent out.
 func (in intent) key() string {
 	return proto.Key(in.User, in.word()+"-"+strconv.FormatInt(in.version, 10))
 }
@@ -62,11 +62,12 @@ func (in intent) kind() proto.Kind {
 	return proto.Kind_JOIN
 }
 
-// declined reports whether the group's slot answered that it changes nothing.
+// declined reports whether err means that the group refused the change for good.
 func declined(err error) bool { return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) }
 
-// intend stores the intents of the changes and returns them. If an earlier change of
-// the same user and group left an intent behind, it returns that one instead.
+// intend stores an intent for each change whose index is in todo, and returns the
+// intents. If an earlier change of the same user and group has left an intent, it
+// returns that one instead.
 func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed, todo []int) []intent {
 	logs, ops := make([]logRef, len(todo)), make([]*op, len(todo))
 	for j, i := range todo {
@@ -96,8 +97,8 @@ func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed,
 	return intents
 }
 
-// finish carries intents out, first in the groups' slots and then in the users'. If a
-// group's slot did not answer, the intent stays.
+// finish carries intents out, first in the slots of the groups and then in the slots of
+// the users. If the slot of a group does not answer, the intent stays.
 func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	answers := make([]Changed, len(intents))
 	ops := make([]*op, len(intents))
@@ -130,7 +131,8 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	return answers
 }
 
-// decide returns the op that lets the group's slot decide.
+// decide returns the op by which the group's slot decides about the intent
+// (change.lua).
 func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -171,7 +173,7 @@ func (c *Changed) decided(in intent, o *op) {
 		return
 	}
 	l := logRef{group: in.Group}
-	entry, _ := o.args[4].([]byte) // the entry that decide passed
+	entry, _ := o.args[4].([]byte) // the entry, as decide has passed it
 	stored, err := storedAt(l.position(parseEpoch(text(r[3])), number, ""), text(r[4]), entry)
 	if err != nil {
 		c.Err = err
@@ -180,8 +182,8 @@ func (c *Changed) decided(in intent, o *op) {
 	c.Copy = &Copy{Stored: stored, Nodes: parseLeases(text(r[5]), integer(r[6]))}
 }
 
-// settled reads the answer of settle.lua. If it failed, the group's decision still
-// stands, and the next call that finds the intent settles it.
+// settled reads the answer of settle.lua. If the script failed, the group's decision
+// stands all the same. The intent stays, and the next call that finds it settles it.
 func (c *Changed) settled(o *op) {
 	if o.err != nil {
 		c.Err = errors.Join(c.Err, o.err)
@@ -201,9 +203,9 @@ func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
 	s.trim(ctx, grown)
 }
 
-// finishOf finishes the joinings and leavings that the users of accepted openings
-// left unfinished. An intent that fails stays for the next call. The opening succeeds
-// all the same.
+// finishOf carries out the intents that are left of the users of accepted openings. If
+// that fails, the intent stays for the next call, and the opening succeeds all the
+// same.
 func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
 	var intents []intent
 	for j, o := range ops {

@@ -6,18 +6,17 @@ import (
 	"fmt"
 )
 
-// IssueNumber takes the next session number for a login of user's device. The number
-// is above every number that the user got on any device, and not below the store's
-// clock in ms. The number displaces nothing by itself, and need not be used.
-// IssueNumber returns ErrNoUser for a user without an account, and ErrVoid for a Pass
-// that is void.
+// IssueNumber issues the next session number for a login of a device. The number is
+// above every number that the user got for any device, and not below the store's clock
+// in ms. It displaces no session until it is opened, and need not be used. IssueNumber
+// returns ErrNoUser for a user without an account, and ErrVoid if q.Pass is void.
 func (s *Store) IssueNumber(ctx context.Context, q Issuing) (Issued, error) {
 	issued, errs := s.IssueNumbers(ctx, []Issuing{q})
 	return issued[0], errs[0]
 }
 
-// args are the arguments of issue.lua about a login. A network that would break a line of
-// the list is left out.
+// args returns the arguments of issue.lua about the login. It leaves out a network that
+// would break a line of the list of logins.
 func (q *Login) args() []any {
 	if q == nil {
 		return []any{false, "", loginsKept}
@@ -29,8 +28,8 @@ func (q *Login) args() []any {
 	return []any{true, network, loginsKept}
 }
 
-// IssueNumbers does what IssueNumber does for many, in one pipeline. Both results
-// have one element for each of list.
+// IssueNumbers does what IssueNumber does for each element of list, in one pipeline.
+// Both results have one element for each.
 func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []error) {
 	issued, errs := make([]Issued, len(list)), make([]error, len(list))
 	var logs []logRef

@@ -13,25 +13,25 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// leaseTime is how long a group's messages are pushed to a node after it entered. Nodes
-// renew within 30 s.
+// leaseTime is how long a group's messages are pushed to a node after the node has
+// entered. Nodes renew their leases within 30 s.
 const leaseTime = 2 * time.Minute
 
 // joinedField is the field of a group's hash with the time of the latest joining, in ms
 // of the store's clock. See append.lua.
 const joinedField = "joined"
 
-// EnterNode gives a node a lease of groups, so that their messages are pushed to it for
-// two minutes. It returns each group's newest position, and which of the given users
-// are members. Each message is either at or before that position, or is pushed to the
-// node.
+// EnterNode gives a node a lease of each group, so that the group's messages are pushed
+// to the node for two minutes. It returns the newest position of each group, and which
+// of the given users are members. So each message of the group is either not behind
+// that position, or is pushed to the node.
 //
-// It first looks up the memberships, which costs 1 us of Redis per group. If none of
-// the users is a member of a group, it answers ErrNotMember and writes nothing. So
-// nothing is pushed to a node without members. The group of everyone has all users as
-// members. It also writes nothing for a group that the node already holds
-// (Entering.Known). For each other group it runs one transaction (4 to 7 us), which
-// writes the lease and reads the answer.
+// EnterNode first looks up the memberships, which costs Redis 1 us per group. If none
+// of the users is a member of the group, the answer is ErrNotMember, and the node gets
+// no lease. So nothing is pushed to a node without members. All users are members of
+// the group of everyone. For a group that the node holds already (Entering.Known),
+// EnterNode writes nothing either. For each other group it runs one transaction (4 to 7
+// us), which writes the lease and reads the answer.
 func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) []Entered {
 	answers := make([]Entered, len(groups))
 	if err := checkNames(lease.Node, lease.Addr); err != nil {
@@ -53,7 +53,7 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 			continue
 		}
 		o := g.enter(lease, clockMs(clocks[i].reply[0]))
-		if g.Group == proto.Everyone { // newcomers may begin at the number that is answered
+		if g.Group == proto.Everyone { // newcomers may begin behind the position that is answered
 			o.steps = append(o.steps, []any{"hset", o.key, joinedField, clockMs(clocks[i].reply[0])})
 		}
 		ops, of = append(ops, o), append(of, i)
@@ -70,8 +70,9 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 	return explain(answers, lease, groups, nil)
 }
 
-// tellEntered checks that replicas have the newest positions before they are returned,
-// see tell. Positions that came from the node itself (Held) are not checked.
+// tellEntered runs tell on the newest positions in answers. A position that replicas
+// lack is replaced by an earlier one that they have. Positions that came from the node
+// itself (Held) stay.
 func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []Entered) {
 	var list []telling
 	for i := range answers {
@@ -82,16 +83,15 @@ func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []En
 	s.tell(ctx, list)
 }
 
-// enterMade makes the log of everyone, if it does not exist yet, and repeats the
-// entering.
+// enterMade makes the log of everyone, and repeats the entering o.
 func (s *Store) enterMade(ctx context.Context, o *op) {
 	if o.err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}}, true)[0]; o.err == nil {
 		s.run(ctx, "enter", o)
 	}
 }
 
-// explain wraps each error with what was tried. If err is not nil, it becomes the error
-// of all answers.
+// explain adds to each error what was tried. If err is not nil, it becomes the error of
+// all answers.
 func explain(answers []Entered, lease Lease, groups []Entering, err error) []Entered {
 	for i := range answers {
 		if err != nil {
@@ -106,8 +106,8 @@ func explain(answers []Entered, lease Lease, groups []Entering, err error) []Ent
 
 func (g Entering) log() logRef { return logRef{group: g.Group} }
 
-// fields are those of the group's hash that entering reads: epoch, base, and the
-// membership of each user.
+// fields returns the HMGET by which EnterNode reads the group's hash: epoch, base, and
+// the membership of each user.
 func (g Entering) fields() []any {
 	step := make([]any, 0, 4+len(g.Users))
 	step = append(step, "hmget", g.log().hash(), "epoch", "base")
@@ -117,11 +117,11 @@ func (g Entering) fields() []any {
 	return step
 }
 
-// look returns an op that reads which users belong to the group. All belong to
-// everyone.
+// look returns the op that reads which users belong to the group.
 func (g Entering) look() *op { return readOf(g.log().hash(), g.fields()) }
 
-// judge reads the answer to look. enough is true if the group need not be entered.
+// judge reads o, the answer to look. enough is true if e is the answer already, and the
+// transaction of enter is not needed.
 func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if o.err != nil {
 		return Entered{Err: o.err}, true
@@ -141,17 +141,18 @@ func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if last == 0 {
 		return Entered{Err: ErrNotMember}, true
 	}
-	// A user who joined behind the node's position must not be shown the entries
-	// between. So the transaction is needed, which answers with a position that
-	// includes the joining.
+	// A user may have joined behind the position that the node knows. That user must
+	// not be shown the entries between the two. So the transaction is needed, whose
+	// position includes the joining.
 	if g.Known.Number > 0 && g.Known.Epoch == epoch && last <= g.Known.Number {
 		return Entered{Newest: g.Known, Joined: joined, Held: true}, true
 	}
 	return Entered{}, false
 }
 
-// members reads the epoch, which is zero if there is no log. For each user it reads
-// the number by which they joined, which is zero if they are no member.
+// members reads head, the answer to fields. epoch is zero if there is no log. joined
+// has, for each user, the number of the entry of the joining, or zero if the user is
+// not a member.
 func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	if len(head) != 2+len(g.Users) {
 		return 0, nil
@@ -163,9 +164,10 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	return parseEpoch(text(head[0])), joined
 }
 
-// enter returns the transaction that enters the node, at a time in ms of the store's
-// clock. It writes the lease first. So entries after it are pushed to the node, and
-// entries before it are within the number that is read.
+// enter returns the transaction that gives a node a lease of the group. now is in ms by
+// the store's clock. It writes the lease and reads the log's end in one step. So later
+// entries are pushed to the node, and earlier ones are not behind the end that it
+// reads.
 func (g Entering) enter(lease Lease, now int64) *op {
 	l := g.log()
 	return writeTo(l.hash(),
@@ -179,7 +181,7 @@ func leaseValue(l Lease, end int64) string {
 	return bootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
 }
 
-// lost reports whether the group's log did not exist.
+// lost reports whether o, the answer to enter, shows that the group has no log.
 func (g Entering) lost(o *op) bool {
 	if o.err != nil {
 		return false
@@ -189,7 +191,7 @@ func (g Entering) lost(o *op) bool {
 	return epoch == 0 || integer(o.reply[2]) == 0
 }
 
-// entered reads the answer to enter.
+// entered reads o, the answer to enter.
 func (g Entering) entered(o *op) Entered {
 	switch {
 	case o.err != nil:
@@ -207,9 +209,9 @@ func (g Entering) entered(o *op) Entered {
 	}
 }
 
-// RenewNode renews the leases that a node has, for two minutes, and returns the
-// newest positions. Err is ErrNotMember if the node has no lease of a group, or
-// ErrNoGroup. Expired leases of other nodes are removed.
+// RenewNode renews the leases that a node has of groups, for two minutes, and returns
+// the groups' newest positions. Err is ErrNotMember if the node has no lease of the
+// group, or ErrNoGroup. RenewNode also removes expired leases of other nodes.
 func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []Entered {
 	answers := make([]Entered, len(groups))
 	entering, looks := make([]Entering, len(groups)), make([]*op, len(groups))
@@ -239,19 +241,19 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 	for j, o := range ops {
 		answers[of[j]] = entering[of[j]].entered(o)
 	}
-	s.run(ctx, "drop", drops...) // leases that could not be removed are removed the next time
+	s.run(ctx, "drop", drops...) // if that fails, the next renewal removes them
 	s.tellEntered(ctx, entering, answers)
 	return explain(answers, lease, entering, nil)
 }
 
-// readLeases returns an op that reads the leases of a group: the hash of them, and
-// the text that routes of earlier releases write.
+// readLeases returns an op that reads the leases of a group: the hash of leases, and
+// the text of leases that routes of earlier releases write.
 func (l logRef) readLeases() *op {
 	return readOf(l.hash(), []any{"hgetall", l.leases()}, []any{"hget", l.hash(), textOfLeases})
 }
 
-// holds reports whether a node has a lease. A lease that has run out and was not
-// removed counts, too.
+// holds reports whether o, the answer to readLeases, has a lease of the node. A lease
+// that has run out and was not removed yet counts, too.
 func holds(o *op, lease Lease) bool {
 	for l := range leasesIn(leaseLines(text(o.reply[1]), o.reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {
@@ -261,8 +263,8 @@ func holds(o *op, lease Lease) bool {
 	return false
 }
 
-// dropExpired returns the ops that remove expired leases, unless they are renewed
-// meanwhile.
+// dropExpired returns the ops that remove the expired leases in o, the answer to
+// readLeases. A lease that is renewed meanwhile stays.
 func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 	var expired []any
 	fields, _ := o.reply[0].([]any)
@@ -281,13 +283,14 @@ func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 	return drops
 }
 
-// dropFrom returns an op that removes fields of a hash, each given with its value.
+// dropFrom returns an op that removes fields of a hash if they still have the given
+// values. fields has names and values in turn.
 func dropFrom(hash string, fields ...any) *op {
 	return &op{key: hash, script: dropScript, keys: []string{hash}, args: fields, write: true}
 }
 
-// runTimed runs ops, and reads the clock of each server that they go to. It returns
-// an answer to TIME, or its error, for each op.
+// runTimed runs ops, and also reads the clock of each server to which they go. For each
+// op it returns an op with the answer of that server to TIME, or with an error.
 func (s *Store) runTimed(ctx context.Context, name string, ops []*op) []*op {
 	clocks := make([]*op, len(ops))
 	all := slices.Clone(ops)

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// loginsKept is how many logins are listed of devices that never connected, such as
-// scripts that send over HTTP. Devices that connected are as many as Config.Devices.
+// loginsKept is how many devices that never connected are listed, such as scripts that
+// send over HTTP. Of devices that connected, all are listed, at most Config.Devices.
 const loginsKept = 8
 
-// Logins returns the sessions of a user's devices: those that are connected, and those
-// whose last login was less than life ago and counts. Connected ones come first, then
-// the latest login. There are at most Config.Devices and eight. It returns ErrNoUser for a
-// user who has no log, which a login makes.
+// Logins returns the sessions of a user's devices. A device has one if it is connected,
+// or if its last login counts and is younger than the duration life. Connected devices
+// come first, then the latest logins. There are at most Config.Devices and eight.
+// Logins returns ErrNoUser for a user without a log, which the first login makes.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
 	o := logRef{user: user}.hashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
 	o.write = false
@@ -34,17 +34,18 @@ func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]D
 	return list, nil
 }
 
-// EndSessions ends sessions of a user, and makes all numbers, tickets and tokens void that
-// their devices got until then. When it has returned nil, they are void on every route,
-// and with Config.Replicas on that many replicas. It returns the sessions that were live.
+// EndSessions ends the sessions of a user that q selects. All numbers, tickets and
+// tokens that their devices got until then become void. When EndSessions has returned
+// nil, they are void for every route, and Config.Replicas have recorded that. It
+// returns those sessions that were live.
 //
-// The pass is the caller's; nil means that the caller shows none, as an operator. A
-// caller whose own session ends may repeat the call, without an error and without effect.
-// If its pass counts for another reason no more, the error is ErrVoid. Further errors are
-// ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating it is harmless.
+// by is the pass of the caller; nil: the caller needs none, as an operator. A caller
+// whose own session was ended by the call may repeat it, without an error and without
+// effect. If the pass is void for another reason, the error is ErrVoid. Further errors
+// are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
 //
-// Devices that never connected end together, because nothing is kept about each of them:
-// if one of them is ended, all are, but for the caller's.
+// The sessions of all devices that never connected end together, except the caller's,
+// because nothing is kept about a single one of them.
 func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pass) ([]Session, error) {
 	names := make([]string, 0, 2)
 	for _, name := range []string{q.Device, q.Spared} {
@@ -74,11 +75,11 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	}
 }
 
-// ends reports whether the device's session is one of those that end.
+// ends reports whether q selects the session of the device.
 func (q Revoking) ends(device string) bool {
 	return q.Device == device || q.Device == "" && q.Spared != device
 }
 
-// fieldsOf is how many fields the hash of an inbox has at most, if the next opening has
-// nothing to tidy: see open.lua.
+// fieldsOf returns how many fields the hash of an inbox with that many devices may have
+// before the next opening tidies it: see open.lua.
 func fieldsOf(devices int) int { return 3*devices + 24 }

@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// Logout ends the live session of a user's device. It also makes void all numbers,
-// tickets and tokens that the device got until then. Once it has returned nil, they are
-// void for every route, and with Config.Replicas that many replicas have this. It
-// returns the session that was live, or nil.
+// Logout ends the live session of a user's device. All numbers, tickets and tokens that
+// the device got until then become void. When Logout has returned without an error,
+// they are void for every route, and Config.Replicas have recorded that. It returns the
+// session that was live, or nil.
 //
-// by is the caller's pass, or nil if there is none. A device whose pass is void may log
-// itself out again, without an error and without effect. If it would log out another
-// device of the user, the error is ErrVoid or ErrExpired. Further errors are ErrNoUser,
-// ErrInvalid, ErrUnavailable and ErrUnknown; repeating it is harmless.
+// by is the pass of the caller; nil: the caller needs none. A device whose pass is void
+// may log itself out again, without an error and without effect. If it wants to log out
+// another device of the user, the error is ErrVoid. Further errors are ErrNoUser,
+// ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
 	if err := checkNames(device); err != nil {
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)

@@ -15,8 +15,8 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*o
 	s.onLogsBy(ctx, s.run, name, logs, ops, true)
 }
 
-// onLogsBy is onLogs with run, which is Store.run or Store.accept, and with again of
-// makeLogs.
+// onLogsBy does what onLogs does, by the function run, which is Store.run or
+// Store.accept. again is passed to makeLogs.
 func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op, again bool) {
 	run(ctx, name, ops...)
 	var missing []logRef
@@ -39,17 +39,18 @@ func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, 
 	}
 	run(ctx, name, ready...)
 	for _, o := range ready {
-		if o.noLog() { // lost again: a failover is going on
+		if o.noLog() { // the log was lost again: a failover is going on
 			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)
 		}
 	}
 }
 
-// makeLogs makes the logs that do not exist, with a genesis entry and a new epoch. An
-// inbox is made only for a user with an account. A group's log is made only by
-// CreateGroup, except that of everyone. With again, the logs existed before, and an
-// inbox records that, see Opening.Start. It returns one error per log, which is nil,
-// ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown. A repetition is harmless.
+// makeLogs makes the logs that do not exist, with a genesis entry and a new epoch. It
+// makes an inbox only for a user with an account. Of groups, it makes only the log of
+// everyone: CreateGroup makes the others. If again is set, the logs have existed before
+// and were lost. An inbox then records that, see Opening.Start. makeLogs returns one
+// error per log, which is nil, ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown.
+// Repeating it is harmless.
 func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error {
 	errs := s.haveAccounts(ctx, logs)
 	genesis, err := s.genesis(ctx)
@@ -77,12 +78,12 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error
 	return errs
 }
 
-// againTime is how long an inbox counts as made again after a loss. By then, retention
-// by age has removed the entries from right after the loss, unless it is set to more
-// than the life of tokens.
+// againTime is how long an inbox counts as made again after a loss. After that time,
+// retention by age has removed the entries that came right after the loss, unless
+// Retention.Age is above againTime.
 const againTime = 31 * 24 * time.Hour
 
-// genesis returns the first entry of a log as stored.
+// genesis returns the first entry of a new log, encoded.
 func (s *Store) genesis(ctx context.Context) ([]byte, error) {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -91,8 +92,8 @@ func (s *Store) genesis(ctx context.Context) ([]byte, error) {
 	return proto.EncodeStored(genesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
 }
 
-// haveAccounts returns ErrNoUser for each inbox of a user without an account, and
-// ErrNoGroup for groups.
+// haveAccounts returns an error for each log that must not be made: ErrNoUser for the
+// inbox of a user without an account, ErrNoGroup for a group other than everyone.
 func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
 	errs := make([]error, len(logs))
 	var users []int64

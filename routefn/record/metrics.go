@@ -7,18 +7,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// operations are the labels of the metrics, one a kind of call to the store.
+// operations are the values of the label op, one for each kind of call to the store.
 var operations = []string{
 	"account", "ack", "append", "cancel", "change", "claim", "clock", "close", "create", "cursors", "drop", "due", "end", "enter", "find", "finish", "groups", "intend",
 	"issue", "key", "logout", "look", "make", "members", "open", "pull", "put", "reconcile", "register", "schedule", "scheduled", "sessions", "settle", "sweep",
 	"take", "tidy", "token", "tried", "trim", "try",
 }
 
-// storeBuckets are in seconds. 0.1 ms is one round trip on one machine, and 3 s is
-// longer than the read timeout.
+// storeBuckets are buckets in seconds, from one round trip on one machine, 0.1 ms, to
+// more than the default of Config.ReadTimeout.
 var storeBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3}
 
-// metrics of a Store. A nil registerer leaves them unregistered, not unset.
+// metrics has the metrics of a Store. All are set, even if they are not registered.
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
@@ -65,7 +65,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// observe records one call and the failures among its operations.
+// observe counts one call, and those of its operations that failed.
 func (m *metrics) observe(name string, start time.Time, ops []*op) {
 	m.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
 	for _, o := range ops {

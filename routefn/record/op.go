@@ -8,25 +8,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// op is one atomic step on the keys of one slot: a command, a transaction of
-// several, or a script. The makers below fill the first group; Store.run fills
-// the rest.
+// op is one atomic step on the keys of one slot: a command, a transaction of several
+// commands, or a script. The functions that make an op fill the first group of fields.
+// Store.run fills the others.
 type op struct {
 	key    string // chooses the server
-	write  bool   // an answer that does not come leaves the outcome unknown
+	write  bool   // it changes something, so without an answer its outcome is unknown
 	steps  [][]any
 	script *script
 	keys   []string
-	args   []any // a bool is '1' or '0' to a script
+	args   []any // a script gets a bool as '1' or '0'
 
 	reply []any // one answer per step, or the script's table
 	err   error // nil, ErrUnavailable or ErrUnknown once run returns
 
-	to     *redis.Client // set by a redirect
-	asking bool          // the redirect is for this time only
-	full   bool          // send the script's source: its server does not know it
-	again  bool          // a read that was repeated once
-	cmds   []redis.Cmder // while in flight, and of a transaction after that
+	to     *redis.Client // the server to which a redirect has sent the op; nil: the one that has key
+	asking bool          // the redirect is for this op only (ASK)
+	full   bool          // send the script's source, because the server does not know its hash
+	again  bool          // it only reads, and was repeated once already
+	cmds   []redis.Cmder // commands of the op while it is in flight; a transaction keeps them after that
 }
 
 // readOf returns an op that reads key with one or several commands, atomically.
@@ -36,11 +36,12 @@ func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps}
 // several commands, atomically.
 func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
 
-// These are sent with every transaction and with many pipelines, and are made once.
+// These commands go with every transaction and with many pipelines, so they are made
+// only once.
 var asking, multi, execute, askTime = []any{"asking"}, []any{"multi"}, []any{"exec"}, []any{"time"}
 
-// enqueue puts the op's commands into a pipeline. A transaction is written out
-// as MULTI and EXEC so that many of them fit into one pipeline.
+// enqueue puts the op's commands into a pipeline. It writes MULTI and EXEC itself, so
+// that one pipeline can have many transactions.
 func (o *op) enqueue(ctx context.Context, p *pipeline) {
 	begin := len(p.cmds)
 	if o.asking {
@@ -52,7 +53,7 @@ func (o *op) enqueue(ctx context.Context, p *pipeline) {
 	case len(o.steps) == 1:
 		p.add(ctx, o.steps[0])
 	case !o.write && !o.asking && len(o.cmds) == len(o.steps)+2:
-		for _, cmd := range o.cmds { // made before; an answer replaces the last, a broken connection no error
+		for _, cmd := range o.cmds { // the commands of an earlier use: answers replace old values, but an old error must be removed
 			cmd.SetErr(nil)
 			p.cmds = append(p.cmds, cmd)
 		}
@@ -66,8 +67,8 @@ func (o *op) enqueue(ctx context.Context, p *pipeline) {
 	o.cmds = p.cmds[begin:]
 }
 
-// pipeline has commands that are sent together. The pipeline of the library would
-// store them a second time.
+// pipeline has commands that are sent together. The library's own pipeline would copy
+// them.
 type pipeline struct{ cmds []redis.Cmder }
 
 func (p *pipeline) add(ctx context.Context, args []any) {
@@ -78,8 +79,8 @@ func (p *pipeline) add(ctx context.Context, args []any) {
 // or its error.
 func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
 	all := client.Pipeline()
-	_ = all.BatchProcess(ctx, p.cmds...) // only queues
-	_, _ = all.Exec(ctx)                 // its error is that of one of the commands
+	_ = all.BatchProcess(ctx, p.cmds...) // it only queues the commands
+	_, _ = all.Exec(ctx)                 // its error is also in one of the commands
 }
 
 // take reads the answers from the executed pipeline.
@@ -112,8 +113,8 @@ func (o *op) take() {
 	}
 }
 
-// firstError returns the reason why a transaction was aborted, which is the error of
-// the command that could not be queued.
+// firstError returns the reason why a transaction was aborted: the error of the command
+// that could not be queued. If there is none, it returns abort.
 func (o *op) firstError(abort error) error {
 	for _, cmd := range o.cmds {
 		if err := cmd.Err(); err != nil {
@@ -123,10 +124,10 @@ func (o *op) firstError(abort error) error {
 	return abort
 }
 
-// mayRepeat prepares the op for another round if that is safe and may help. There are
-// three such cases. The server did not execute the op and named a remedy. The
-// connection was dead before the op was sent. The op only reads and its connection
-// died. If wait is true, the caller must pause before the next round.
+// mayRepeat reports whether the op should be sent in another round, and prepares it for
+// that. It is repeated in three cases. The server did not execute the op and said what
+// helps. The connection was dead before the op was sent. The op only reads, and its
+// connection died. If wait is true, the caller must pause before the next round.
 func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 	if o.err == nil || errors.Is(o.err, errSlow) {
 		return false, false
@@ -142,10 +143,10 @@ func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 	case verb == "MOVED" || verb == "ASK":
 		o.to, o.asking = t.redirected(ctx, addr), verb == "ASK"
 		return true, false
-	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // the slot is on its way
+	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // its slot is being moved to another server
 		o.to, o.asking = nil, false
 		return true, true
-	case o.foundDead(): // each time with one connection less: it ends
+	case o.foundDead(): // each such round uses up one dead connection, so there is an end
 		return true, false
 	case !o.write && !o.again && !answered(o.err) && ctx.Err() == nil:
 		o.again = true
@@ -154,12 +155,12 @@ func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 	return false, false
 }
 
-// foundDead reports whether the connection was dead before the op was sent.
+// foundDead reports whether the op was not sent because its connection was dead.
 func (o *op) foundDead() bool { return errors.Is(o.err, errDead) }
 
-// byScript turns an op that reads in a transaction into a script. While its memory is
-// full, Redis 7.0 refuses all commands in a transaction, but allows scripts that only
-// read. A script takes several times as long.
+// byScript makes an op that reads in a transaction read by a script instead. While its
+// memory is full, Redis 7.0 refuses all commands in a transaction, but allows scripts
+// that only read. A script takes several times as long as a transaction.
 func (o *op) byScript() {
 	o.script = readScript
 	for _, step := range o.steps {
@@ -169,8 +170,9 @@ func (o *op) byScript() {
 	}
 }
 
-// redirect reads the verb and the address from an answer such as "MOVED 3999
-// 127.0.0.1:6381". A proxy may put "ERR" before it.
+// redirect returns the first word and the address of an error such as "MOVED 3999
+// 127.0.0.1:6381". A proxy may put "ERR" before it. For any other error, both are
+// empty.
 func redirect(err error) (verb, addr string) {
 	if !answered(err) {
 		return "", ""
@@ -182,7 +184,7 @@ func redirect(err error) (verb, addr string) {
 	return words[0], words[2]
 }
 
-// noLog reports whether a script answered that its log does not exist.
+// noLog reports whether the op's script answered that its log does not exist.
 func (o *op) noLog() bool { return o.err == nil && text(o.reply[0]) == "nolog" }
 
 func fail(ops []*op, err error) {

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// args are the arguments of scripts that judge a pass of a device they know.
+// args returns the arguments by which a script judges the pass. The script has the
+// device as another argument.
 func (p *Pass) args() []any {
 	if p == nil {
 		return []any{"", ""}
@@ -21,7 +22,7 @@ func (p *Pass) op() *op {
 	return o
 }
 
-// refusalOf returns the error that a script's answer about a pass stands for, or nil.
+// refusalOf returns ErrVoid if the op's script answered that the pass is void, or nil.
 func refusalOf(o *op) error {
 	if o.err != nil {
 		return nil
@@ -39,21 +40,22 @@ type judgedPass struct {
 
 	mu     sync.Mutex
 	judged bool
-	err    error // of a pass that was judged
+	err    error // the result, if judged is set
 }
 
 type passKey struct{}
 
 // WithPass returns a context for calls that need a valid pass. If the pass is void,
-// these calls do nothing and return ErrVoid. The pass is judged once. That happens
-// together with the first command if it only reads, or before the first command that
-// writes. Later calls with the context rely on the result. See also Judge.
+// these calls change nothing and return ErrVoid. The pass is judged once, at the first
+// call with the context. If that call only reads, both go together in one pipeline. If
+// it writes, the pass is judged before. Later calls with the context rely on the
+// result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
 	return context.WithValue(ctx, passKey{}, &judgedPass{Pass: p})
 }
 
-// Judge returns ErrVoid if the context has a pass that is void. It is for a caller that
-// needs nothing else from the store. It also returns the store's errors.
+// Judge returns ErrVoid if the context has a pass and the pass is void, or the store's
+// error. It is for a request that needs nothing else from the store.
 func (s *Store) Judge(ctx context.Context) error {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	if p == nil {
@@ -66,8 +68,9 @@ func (s *Store) Judge(ctx context.Context) error {
 	return nil
 }
 
-// judge uses run to send the op that judges the pass, unless the pass was judged
-// before. If the store does not answer, the pass stays unjudged.
+// judge returns the verdict on the pass, nil or ErrVoid. If the pass was not judged
+// before, it has the function run send the op that judges it. If the store does not
+// answer, judge returns its error, and the pass stays unjudged.
 func (p *judgedPass) judge(run func(*op)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// errDead means that the connection had died while it was idle. Nothing was sent on
-// it.
+// errDead means that a connection died while nobody used it. Nothing was sent on it.
 var errDead = fmt.Errorf("%w: connection died while it was idle", errUnsent)
 
-// probeTimeout is how long a server has to answer a probe. A live server answers in a
-// millisecond. A connection that a gateway on the way has dropped never answers.
+// probeTimeout is how long a server may take to answer a probe. A live server answers
+// in a millisecond. If a gateway on the way has dropped the connection, no answer ever
+// comes.
 const probeTimeout = 300 * time.Millisecond
 
 var (
@@ -23,14 +23,14 @@ var (
 	alive = []byte("+PONG\r\n")
 )
 
-// probedConn is a connection that is probed before it is used after a pause, such as
-// the freeze of a function. The server, or a gateway on the way, may have dropped it
-// meanwhile.
+// probedConn is a connection that is probed before its first use after a pause, such as
+// the freeze of a function. During the pause, the server or a gateway on the way may
+// have dropped it.
 //
-// If a write on a dead connection fails, it is not safe to repeat it, because the
-// server may have received it. With a probe, only the probe is lost. Nothing of the
-// caller has been sent then, so all of it may be sent on another connection, see
-// mayRepeat.
+// Without the probe, a write on a dead connection would fail, and it would not be safe
+// to repeat it, because the server may have received it. With the probe, only the probe
+// is lost. The caller's commands were not sent, so they may be sent on another
+// connection, see mayRepeat.
 //
 // The pause is measured by the wall clock, because a frozen function's monotonic
 // clock may stand still.
@@ -39,11 +39,12 @@ type probedConn struct {
 	idle time.Duration
 
 	used    atomic.Int64 // wall clock of the last read or write, in nanoseconds
-	owed    atomic.Bool  // something was written that no read has answered yet
-	reading atomic.Bool  // a caller waits in Read, as a subscriber does, and will notice the end
+	owed    atomic.Bool  // something was written, and no answer was read since
+	reading atomic.Bool  // a caller waits in Read, as a subscriber does, and will notice if the connection ends
 }
 
-// probeDialer returns a dial function whose connections are probed.
+// probeDialer returns a dial function whose connections are probed after idle without
+// use.
 func probeDialer(dial func(context.Context, string, string) (net.Conn, error), idle time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -58,13 +59,13 @@ func probeDialer(dial func(context.Context, string, string) (net.Conn, error), i
 
 func (p *probedConn) touch() { p.used.Store(time.Now().UnixNano()) }
 
-// rested reports whether the connection must be probed.
+// rested reports whether the connection was unused for so long that it must be probed.
 func (p *probedConn) rested() bool {
 	pause := time.Duration(time.Now().UnixNano() - p.used.Load())
 	return (pause >= p.idle || pause < 0) && !p.owed.Load() && !p.reading.Load()
 }
 
-// Read reads answers.
+// Read reads from the connection, and notes the time.
 func (p *probedConn) Read(b []byte) (int, error) {
 	p.reading.Store(true)
 	n, err := p.Conn.Read(b)
@@ -74,8 +75,9 @@ func (p *probedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write probes the connection if it has rested, and then writes. If the probe gets no
-// answer, the error wraps errDead.
+// Write writes to the connection, and notes the time. If the connection has rested, it
+// probes it before. If the probe gets no answer, it writes nothing, and the error wraps
+// errDead.
 func (p *probedConn) Write(b []byte) (int, error) {
 	if p.rested() {
 		if err := p.probe(); err != nil {
@@ -88,7 +90,7 @@ func (p *probedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// probe sends a PING and reads its answer. It removes its deadline afterwards.
+// probe sends a PING and reads the answer.
 func (p *probedConn) probe() error {
 	if err := p.Conn.SetReadDeadline(time.Now().Add(probeTimeout)); err != nil {
 		return err

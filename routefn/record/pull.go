@@ -9,39 +9,39 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// readsAgain bounds how often a log is read again because it was trimmed during the
-// read.
+// readsAgain bounds how often Pull reads a log because it was trimmed since the reading
+// before.
 const readsAgain = 3
 
-// pullBytes bounds a pull's answer, which may have one more entry. MaxPull texts of
-// 64 KiB would be too much for a phone and for Redis.
+// pullBytes bounds a pull, in bytes. The answer may exceed it by one entry. MaxPull
+// texts of 64 KiB would be too much for a phone and for Redis.
 const pullBytes = 1 << 20
 
-// Pull reads at most limit entries after a position, of user's inbox or of the group
-// that the position names. A limit that is not between 1 and proto.MaxPull stands for
-// proto.MaxPull. With number zero, or with a position that was trimmed, the read begins
-// at the oldest entry. An answer with fewer entries than limit need not reach the log's
-// end. The end is reached if Through is Newest.
+// Pull returns the entries behind the position after, limit at most. They come from the
+// user's inbox, or from the log of the group after.Log. A limit that is not between 1
+// and proto.MaxPull stands for proto.MaxPull. If after.Number is zero, or the position
+// was trimmed, the answer begins with the oldest entry. An answer with fewer entries
+// than limit need not reach the log's end. The end is reached if Through is Newest.
 //
-// In a group's log, users may read the entries of their own membership. Earlier entries
-// are left out as if they were trimmed, and so are all entries behind their leaving.
-// The error is ErrNotMember for a user who has read the leaving already, or who never
-// was a member.
+// Of a group's log, users may read the entries from their joining to their leaving.
+// Earlier entries are left out as if they were trimmed. Later entries are left out,
+// too. The error is ErrNotMember for a user who has read the own leaving already, or
+// who never was a member.
 //
-// It returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not in
-// the log. That means another epoch, a number above the newest, or another key at the
+// Pull returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not
+// in the log: the log has another epoch, a lower newest number, or another key at that
 // number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
 //
-// With Config.Replicas, all returned entries are on that many replicas. While replicas
-// are away, a log seems to end at the last entry that they are known to have. It is
-// unavailable if no such entry is known.
+// Config.Replicas have all returned entries. While replicas are away, a log seems to
+// end at the last entry that they are known to have. If no such entry is known, the
+// error is ErrUnavailable.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false)
 }
 
-// PullForAll reads a log for all members of a group at a node. The user is one of
-// them. Unlike Pull, it also returns entries before the user's joining. Like Pull, it
-// returns none after the leaving.
+// PullForAll reads a group's log for all its members at a node, of whom the user is
+// one. Unlike Pull, it also returns entries before the user's joining. Like Pull, it
+// returns none after the user's leaving.
 func (s *Store) PullForAll(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, true)
 }
@@ -77,7 +77,8 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 	return Pulled{}, fmt.Errorf("pull log %s: %w: %w", l.tag(), ErrUnavailable, errGone)
 }
 
-// read reads a piece of a log from its server, whether replicas have it or not.
+// read reads a piece of the log l, whether replicas have it or not. args are further
+// arguments of pull.lua.
 func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args ...any) (Pulled, error) {
 	o := l.script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
 	o.write = false
@@ -91,7 +92,7 @@ func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args .
 	return l.pulled(o.reply, after)
 }
 
-// logOf returns the log that a position's Log means to a user.
+// logOf returns the log that log, the Log of a position, means for the user.
 func logOf(user, log int64) (logRef, error) {
 	switch {
 	case log == proto.Inbox && user > 0:
@@ -135,9 +136,9 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 	return p, nil
 }
 
-// Find returns the position of the entry with a key in a user's inbox. It searches
-// the latest 1,000 entries. It returns the zero Position if there is none. The error
-// is ErrUnavailable.
+// Find returns the position of the entry with the given key in a user's inbox. It
+// searches the latest 1,000 entries. If none has the key, it returns the zero Position.
+// The error is ErrUnavailable.
 func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
 	l := logRef{user: user}
 	o := l.script(placeScript, key)
@@ -156,7 +157,7 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 	return at, nil
 }
 
-// newTail returns an op for tail.
+// newTail returns an op that tail can prepare.
 func newTail() *op {
 	return readOf("",
 		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents", "floor"},
@@ -164,10 +165,11 @@ func newTail() *op {
 		[]any{"lindex", "", -1})
 }
 
-// tail prepares o, which newTail made, to read the end of the log. The answer has
-// epoch, base, live, a further field, the version of the groups, the intents and the
-// floor of the hash. Then come the length and the newest entry. This is read twice per
-// minute for every user, so o may be reused from another log.
+// tail prepares the op o, which newTail has made, to read the end of the log. The
+// answer has seven fields of the hash: epoch, base, live, the field with the given
+// name, version, intents and floor. Then come the length of the list and the newest
+// entry. This is read twice per minute for every user. So an op may be used for one log
+// after another.
 func (l logRef) tail(o *op, field string) {
 	key := l.list()
 	list := any(key)
@@ -176,10 +178,11 @@ func (l logRef) tail(o *op, field string) {
 	*o = op{key: key, steps: o.steps, cmds: o.cmds}
 }
 
-// tailFields is how many fields of the hash tail reads.
+// tailFields is how many fields of the hash an op of tail reads.
 const tailFields = 7
 
-// newest reads the position from an answer to tail. It is zero if there is no log.
+// newest returns the position of the newest entry from o, the answer to tail. Its
+// number is zero if there is no log.
 func (l logRef) newest(o *op) proto.Position {
 	head, _ := o.reply[0].([]any)
 	length := integer(o.reply[1])

@@ -8,64 +8,65 @@ import (
 	"time"
 )
 
-// Kind is the kind of work of a job. Each kind has its own shards, so that many jobs of
-// one kind do not delay those of another.
+// Kind is the kind of a job. Each kind has shards of its own, so that many jobs of one
+// kind do not delay jobs of another.
 type Kind string
 
 const (
-	// Messages are delayed messages, see Schedule. Unlike other jobs, they may be
-	// cancelled, and their sender may look up how they ended.
+	// Messages is the kind of delayed messages, see Schedule. Unlike other jobs, they
+	// may be cancelled, and their sender may look up how they ended.
 	Messages Kind = "message"
-	// Sweeps bring logs within their retention, see Sweep.
+	// Sweeps is the kind of jobs that bring logs within their retention, see Sweep.
 	Sweeps Kind = "sweep"
 )
 
 const (
-	// failuresMost is how often in a row a job fails before it is a dead letter. With
-	// the pauses below that takes some six hours.
+	// failuresMost is how often in a row a job may fail before it is a dead letter.
+	// With the pauses below, that takes some six hours.
 	failuresMost = 12
-	// firstFailure is the pause after the first failure; it doubles with each.
+	// firstFailure is the pause after the first failure. The pause doubles with each
+	// further one, up to longestFailure.
 	firstFailure   = 10 * time.Second
 	longestFailure = time.Hour
 )
 
-// lookAgain is the pause before a shard that did not answer is looked at again.
+// lookAgain is after what time Due should be called again if a shard did not answer.
 const lookAgain = time.Second
 
-// Job is work that is due at a time. It is done at least once. If the process that
-// took it dies before it ended it, another process takes it again.
+// Job is work that is due at a time. It is done at least once: if the process that took
+// the job dies before it has called EndJobs, another process takes the job again.
 type Job struct {
 	Kind     Kind
 	Key      string // the object of the work; at most one job of a kind and key waits
 	Due      int64  // ms since 1970, by the clock of its shard
-	Payload  string // how far it has come, if it takes several times; empty at first
-	Failures int    // so far, in a row
+	Payload  string // how far the work has come, if it is done in several parts; empty at first
+	Failures int    // how often in a row it has failed so far
 
-	taken int64 // see takeScript; zero: it was not marked
+	taken int64 // the mark of take; zero: it has none
 }
 
 // Verdict is the result of a job that was taken.
 type Verdict string
 
-// A job that failed is tried again after a pause, and is a dead letter after too many
-// failures in a row. A job that was brought forward while it was being done keeps its
-// new time.
+// The verdicts. A job that was brought forward while it was being done keeps its new
+// time, and its verdict becomes Left.
 const (
 	Done   Verdict = "done"
-	Again  Verdict = "again" // at Due, with Payload
+	Again  Verdict = "again" // the job is to be done again at Due, with Payload
 	Failed Verdict = "failed"
-	Dead   Verdict = "dead" // only EndJobs returns it, for a job that failed
-	Left   Verdict = "left" // only EndJobs returns it
+	Dead   Verdict = "dead" // only returned by EndJobs: the job has failed too often in a row
+	Left   Verdict = "left" // only returned by EndJobs: the job was changed or ended since it was taken, so nothing was done to it
 )
 
 // Ending is how a job ended.
 type Ending struct {
 	Job
 	Verdict Verdict
-	was     int64 // Due, as it was taken
+	was     int64 // Due when the job was taken
 }
 
-// End returns how j ended. With Again, its Due and Payload may be set afterwards.
+// End returns an Ending that says how j ended. If v is Again, the caller may then
+// change Due and Payload in the Ending.
 func (j Job) End(v Verdict) Ending { return Ending{Job: j, Verdict: v, was: j.Due} }
 
 // queueRef names the jobs of one kind in one shard.
@@ -74,8 +75,8 @@ type queueRef struct {
 	shard shardRef
 }
 
-// key returns a key of the queue. The keys of messages contain no kind, because the
-// first version made them so.
+// key returns the key of the queue that ends with name. The keys of delayed messages do
+// not contain the kind, because the first version had no kinds.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
 		return q.shard.key(name)
@@ -88,10 +89,10 @@ func (q queueRef) jobs() string  { return q.key("m") }
 func (q queueRef) lease() string { return q.key("lease") }
 func (q queueRef) dead() string  { return q.key("dead") }
 
-// Due returns the shards in which jobs of a kind are due, in no order, and how soon
-// others are due. next is negative if no job waits. Due only reads, with one small
+// Due returns the shards in which jobs of a kind are due. next is the time until a job
+// in another shard is due, or negative if there is none. Due only reads, with one small
 // command per shard. It leaves out shards that do not answer, and then next is at most
-// a second. If none answers, the error is ErrUnavailable.
+// a second. If no shard answers, the error is ErrUnavailable.
 func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
 	firsts, clocks := make([]*op, shards), make([]*op, shards)
 	for i := range shards {
@@ -130,26 +131,28 @@ func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 	return due, next, nil
 }
 
-// TakeJobs takes at most limit jobs of a shard that are due, in their order. It takes
-// or renews the shard's lease for holder, and for ten seconds no other holder can take
-// jobs. A taken job is taken again until EndJobs ends it. With limit zero, or if no job
-// is due, the lease is released.
+// TakeJobs takes due jobs of a shard, in their order and at most limit of them. It
+// takes or renews the shard's lease for the holder. For ten seconds no other holder can
+// take jobs of the shard. Each call takes the same jobs again, until EndJobs ends them.
+// If limit is zero, or no job is due, TakeJobs releases the lease.
 //
-// It returns ErrHeld while another holder has the lease, ErrUnavailable or ErrUnknown.
+// It returns ErrHeld while another holder has the lease, and further ErrUnavailable or
+// ErrUnknown.
 func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
 	jobs, _, err := s.take(ctx, queueRef{kind, shardRef(shard)}, holder, 0, limit, "")
 	return jobs, err
 }
 
-// take takes jobs that are due, after the first skip of them, and returns the shard's
-// clock. If mark is a time in ms, it is stored with each job that has no mark yet.
+// take takes due jobs. It skips the number skip of them, and takes limit at most.
+// shardTime is the time by the shard's clock. If mark is a time in ms, it is stored
+// with each taken job that has no mark yet.
 func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op{
 		key: q.due(), script: takeScript, keys: []string{q.due(), q.jobs(), q.lease()},
 		args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, write: true,
 	}
 	if q.kind == Messages && limit > 0 {
-		s.accept(ctx, "take", o) // a message that is shown cannot be cancelled any more
+		s.accept(ctx, "take", o) // replicas must know that these messages can no longer be cancelled
 	} else {
 		s.run(ctx, "take", o)
 	}
@@ -169,9 +172,10 @@ func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit
 	return jobs, integer(o.reply[1]), nil
 }
 
-// EndJobs ends taken jobs of one kind and shard, and returns the result of each. That
-// is the caller's Verdict, unless the Store had a reason for another. The errors are
-// ErrUnavailable and ErrUnknown, after which the jobs are done once more.
+// EndJobs ends taken jobs of one kind and shard. It returns a Verdict for each, which
+// differs from the caller's if the job has failed too often (Dead) or was brought
+// forward (Left). The errors are ErrUnavailable and ErrUnknown. After an error the jobs
+// are done once more.
 func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending) ([]Verdict, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -193,9 +197,9 @@ func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 	return verdicts, nil
 }
 
-// DeadJobs returns the dead letters of a kind, at most limit per shard, the oldest
-// first. Due is the time at which the job became a dead letter. A job that is queued
-// again is no dead letter any more.
+// DeadJobs returns the dead letters of a kind, at most limit per shard, and the oldest
+// ones of a shard first. Due is the time at which the job became a dead letter. A job
+// that is queued again is not a dead letter any more.
 func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
 	ops := make([]*op, shards)
 	for i := range ops {
@@ -215,10 +219,10 @@ func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 	return list, nil
 }
 
-// putJobs queues jobs of one kind and returns one error per job: nil, ErrUnavailable or
-// ErrUnknown. If a job waits already, it keeps its time. With sooner it gets the
-// earlier of both times. A dead letter of the same key is removed. Repeating is
-// harmless.
+// putJobs queues jobs of one kind, and returns one error per job: nil, ErrUnavailable
+// or ErrUnknown. The function shard chooses the shard of a job. If a job with the same
+// key waits already, it keeps its time. But if sooner is set, it gets the earlier of
+// both times. A dead letter with the same key is removed. Repeating is harmless.
 func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(Job) shardRef, sooner bool) []error {
 	how := "nx"
 	if sooner {

@@ -2,13 +2,14 @@ package record
 
 import "sync"
 
-// recentSize bounds one generation of recent. In both generations, 64,000 users of some
-// 16 bytes each take a few MB, and as many positions take some 20 MB.
+// recentSize bounds each of the two generations of recent. Together they have up to
+// 128,000 keys. With users as keys and no values that takes a few MB, with positions as
+// values some 20 MB.
 const recentSize = 64_000
 
-// recent is a cache of values for very many keys. It drops values that were not read or
-// put for long. It has two generations. When the young one is full it becomes the old
-// one. The zero recent is empty.
+// recent is a cache for very many keys. It drops values that were not read or put for
+// long. For that it has two generations. When the young one is full, it replaces the
+// old one. The zero recent is empty.
 type recent[K comparable, V any] struct {
 	mu         sync.Mutex
 	young, old map[K]V
@@ -39,7 +40,7 @@ func (r *recent[K, V]) drop(key K) {
 	delete(r.old, key)
 }
 
-// get returns the value of a key, and whether there is one.
+// get returns the value of a key. The bool says whether there is one.
 func (r *recent[K, V]) get(key K) (V, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

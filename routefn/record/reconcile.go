@@ -10,21 +10,21 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call reuse the same
-// ops. A longer pipeline would make more garbage. A shorter one would not help, because
-// others wait for the store for half a millisecond at most.
+// reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call use the same
+// ops, one after the other. With longer pipelines there would be more garbage. With
+// shorter ones nothing is won, because other callers wait for half a millisecond at
+// most.
 const reconcileChunk = 64
 
-// Reconcile compares the connections that a node holds with the store, and returns the
-// differences, in the order of held. It only reads.
+// Reconcile compares the connections that a node holds with the sessions in the store.
+// It returns the differences, in the order of held. It only reads.
 //
-// A connection is DISPLACED when its number is closed or a higher one is live,
-// or the same one at another node. It is UNKNOWN when it should be live and is not.
-// Then its number is above all that the store knows of its device, or the store has the
-// number with another boot. It is DISPLACED, too, when its device was forgotten. It has
-// other GROUPS when the user's list of groups is not the one that the node has, or when
-// a joining or leaving of the user is unfinished. It is BEHIND when its inbox does not
-// end at the node's position.
+// The verdicts are these. DISPLACED: the number of the connection is closed, a higher
+// number of the device is live, the same number is live at another node, or the device
+// was forgotten. UNKNOWN: the connection should be live and is not. Its number is above
+// all numbers of the device in the store, or the store has it with another boot.
+// GROUPS: the user's list of groups differs from the node's, or a joining or leaving of
+// the user is unfinished. BEHIND: the user's inbox does not end at the node's position.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
 	var list []Difference
 	all := make([]*op, min(len(held), reconcileChunk))
@@ -50,9 +50,9 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 	return s.tellBehind(ctx, list)
 }
 
-// markEnded finds out which of the displaced connections were ended on purpose. There are
-// few, so they take a pipeline of their own. If the store does not answer, they only close
-// for another reason.
+// markEnded sets Ended for the displaced connections that were ended on purpose. They
+// are few, so it asks about them in another pipeline. If the store does not answer,
+// Ended stays false, and these connections close with another code.
 func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	var ops []*op
 	var of []int
@@ -71,9 +71,9 @@ func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	}
 }
 
-// tellBehind checks that replicas have the ends of inboxes before they are answered:
-// see tell. It leaves out connections that are behind only by entries that replicas
-// do not have yet.
+// tellBehind runs tell on the ends of inboxes in list. An end that replicas lack is
+// replaced by an earlier one that they have. It removes connections that are behind
+// only by entries that replicas do not have yet.
 func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference, error) {
 	ends, errs := make([]proto.Position, len(list)), make([]error, len(list))
 	var tell []telling
@@ -98,7 +98,8 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	return told, nil
 }
 
-// differenceOf judges one connection by the answer to tail.
+// differenceOf compares the connection h with o, the answer to tail. The connection is
+// at the given node, in the life boot.
 func differenceOf(h Held, o *op, node string, boot uint64) Difference {
 	head, _ := o.reply[0].([]any)
 	if len(head) != tailFields {
@@ -133,7 +134,9 @@ func differenceOf(h Held, o *op, node string, boot uint64) Difference {
 	return d
 }
 
-// verdictOf compares a number with the record of its device.
+// verdictOf compares the number of a connection with the record of its device: live is
+// its live session, and closed its highest closed number. node and boot are the
+// connection's.
 func verdictOf(number int64, live Session, closed int64, node string, boot uint64) proto.Verdict {
 	switch {
 	case number <= closed || live.Number > number:

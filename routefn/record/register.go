@@ -10,14 +10,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// idTries bounds the search for a free id. With steps of 8 on average, a hundred
-// tries pass some 800 registrations in the same moment.
+// idTries bounds the search for a free id. The steps are 8 on average, so a hundred
+// tries find one even if the next 800 ids are taken.
 const idTries = 100
 
-// Register makes an account. If the name has an account already, it returns that one
-// with created false and no error, and the caller compares credentials. Setting the
-// name's key commits the account. The id is reserved before, so that no two names
-// share one.
+// Register makes an account. If the name has an account already, Register returns that
+// account, with created false and no error. The caller then compares credentials. First
+// the id is reserved, so that no two names share one. Then setting the name's key
+// commits the account.
 func (s *Store) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
 	acc, err = s.AccountByName(ctx, name)
 	if !errors.Is(err, ErrNoUser) {
@@ -34,10 +34,10 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 	return acc, acc.User == user, nil
 }
 
-// Adopt makes an account with a given id and name. The account existed in CIM, or here
-// before the store was lost. With again it existed here, and its devices get
+// Adopt makes an account with a given id and name, which existed in CIM, or here before
+// the store lost it. If again is set, it existed here, and its devices get
 // Opening.Start. Adopt returns ErrNameTaken if the id or the name belongs to another
-// account, and nil if this account exists.
+// account. It returns nil if this account exists.
 func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := writeTo(key, []any{"set", key, name, "nx"})
@@ -64,9 +64,10 @@ func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) 
 	return nil
 }
 
-// claimName commits an account whose id is reserved, with its log. It returns the
-// account that has the name. If another caller was faster, that is another account, and
-// the reserved id stays unused. With again the account existed here before.
+// claimName commits an account whose id is reserved, and makes its log. It returns the
+// account that has the name then. If another caller was faster, that is another
+// account, and the reserved id stays unused. If again is set, the account existed here
+// before.
 func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
 	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
 	if err != nil {
@@ -87,8 +88,9 @@ func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account
 	return acc, nil
 }
 
-// reserveID reserves a free id near the clock's milliseconds. After a crash or a lost
-// race an id may have no account. It stays reserved and takes 100 bytes.
+// reserveID reserves a free id. It begins with the present time of this process, in ms.
+// After a crash, or if another caller was faster, a reserved id has no account. It
+// stays reserved and takes 100 bytes.
 func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
 	user := s.clock.wall().UnixMilli()
 	for range idTries {

@@ -10,35 +10,37 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// lookBack is how far back a repeated message is searched for. It is bounded because
-// senders over HTTP mark every message, so most searches find nothing. A script takes
-// 0.5 us for each entry that it reads. If a sender repeats a message later, perhaps
-// after a restart of the application, it is stored twice. Readers drop the second one
-// by its key.
+// lookBack is how far back a repeated message is searched for. It is short because
+// senders over HTTP mark every message, so most searches find nothing, and a script
+// takes 0.5 us for each entry that it reads. If a sender repeats a message later,
+// perhaps after its application has restarted, the message is stored twice. Clients
+// show it once, because their history has its key.
 const lookBack = 5 * time.Minute
 
-// A first try is stored only within firstTryLife, in ms, after a node forwarded it. A
-// node gives up a request after 3 s and sends it again with every message marked Again.
-// So a later first try comes from a route that was paused. It would be stored twice,
-// perhaps after the joining of a user who must not see it.
+// firstTryLife is how long after its sending by a node a first try may be stored, in
+// ms. A node gives up a request after 3 s and sends it again with every message marked
+// Again. So a first try that comes later is from a route that was paused, and its
+// message may be stored already. It would be stored twice, perhaps after the joining of
+// a user who must not see it.
 //
-// The clock of a group's own server counts, too. In a Cluster it may differ from the
-// store's clock by more than this. Then each message there is refused once, and
-// accepted when it is repeated.
+// For a group, the clock of its server is compared, too (append.lua). In a Cluster that
+// clock may differ from the store's by more than firstTryLife. Then each message of the
+// group is refused once, and accepted when it is repeated.
 const firstTryLife = 5_000
 
-// errLate is the error of a message that was not stored because it came too late. A
+// errLate is the error of a first try that was not stored because it came too late. A
 // repetition succeeds.
 var errLate = fmt.Errorf("%w: it comes too long after it was sent", ErrUnavailable)
 
-// late reports whether the message comes too late. A time far in the future counts as
-// late, too, because the clock has jumped back since then.
+// late reports whether the message comes too late to be stored as a first try. It also
+// returns true if Sent is far in the future, because then the store's clock has jumped
+// back since.
 func (m *Message) late(now int64) bool {
 	return m.Sent != 0 && (now-m.Sent > firstTryLife || m.Sent-now > firstTryLife)
 }
 
-// refuseLate refuses first tries that come too late, together with all messages of the
-// same request, because no later message may overtake an earlier one.
+// refuseLate refuses first tries that come too late. It also refuses all other messages
+// of the same request, because no later message may overtake an earlier one.
 func refuseLate(drafts []*draft, now int64) {
 	if !slices.ContainsFunc(drafts, func(d *draft) bool { return !d.Again && d.late(now) }) {
 		return
@@ -50,13 +52,14 @@ func refuseLate(drafts []*draft, now int64) {
 	}
 }
 
-// claim checks that each id of a draft marked Again stands for no other message, as
-// far as it can find out. It searches the sender's own log, within lookBack and 1,000
-// entries. It searches the claims of the sender's ids within lookBack, for all
-// receivers. It searches the sender's pending delayed messages. The log that a draft
-// goes to is searched when it is appended. A draft whose id is taken gets ErrIDReused.
+// claim checks that the id of each draft marked Again stands for no other message, as
+// far as it can find out. It searches in three places: the sender's inbox, within
+// lookBack and 1,000 entries; the claims of the sender's ids within lookBack, for
+// messages to all receivers; and the sender's pending delayed messages. A draft whose
+// id stands for another message gets ErrIDReused. The log to which a draft goes is
+// searched later, when the draft is appended.
 //
-// If a search fails, all drafts of the sender get ErrUnavailable, because none may
+// If a search fails, all drafts of that sender get ErrUnavailable, because none may
 // overtake another.
 func (s *Store) claim(ctx context.Context, drafts []*draft) {
 	if !slices.ContainsFunc(drafts, func(d *draft) bool { return d.Again }) {
@@ -91,7 +94,7 @@ func (s *Store) claim(ctx context.Context, drafts []*draft) {
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, ErrUnknown) { // it is in no log
+		if errors.Is(err, ErrUnknown) { // no draft is in any log yet
 			err = fmt.Errorf("%w: %s", ErrUnavailable, err.Error())
 		}
 		for _, d := range drafts {
@@ -102,8 +105,8 @@ func (s *Store) claim(ctx context.Context, drafts []*draft) {
 	}
 }
 
-// refuseTwins refuses a draft if an earlier draft of the same call has its id and
-// another content.
+// refuseTwins refuses a draft marked Again if an earlier draft of the same call has the
+// same id and another content.
 func refuseTwins(drafts []*draft) {
 	first := make(map[string]*draft, len(drafts))
 	for _, d := range drafts {
@@ -116,7 +119,8 @@ func refuseTwins(drafts []*draft) {
 	}
 }
 
-// claim has the drafts of one sender that may be repetitions.
+// claim has the drafts of one sender that may be repetitions, and the two ops that
+// check their ids.
 type claim struct {
 	from          int64
 	drafts        []*draft
@@ -125,7 +129,7 @@ type claim struct {
 
 func claimKey(from int64, id string) string { return logRef{user: from}.key("i:" + id) }
 
-// script claims the ids in the slot of the sender's log.
+// script returns the op that claims the ids, in the slot of the sender's inbox.
 func (c *claim) script() *op {
 	since := c.drafts[0].at
 	l := logRef{user: c.from}
@@ -139,7 +143,7 @@ func (c *claim) script() *op {
 	return o
 }
 
-// read reads the pending delayed messages with the ids.
+// read returns the op that reads the sender's pending delayed messages with these ids.
 func (c *claim) read() *op {
 	messages := shardOf(c.from).messages()
 	get := []any{"hmget", messages}
@@ -149,8 +153,8 @@ func (c *claim) read() *op {
 	return readOf(messages, get)
 }
 
-// settle sets ErrIDReused for drafts whose id stands for another message, and notes
-// which ids were free.
+// settle reads the answers. It sets ErrIDReused for drafts whose id stands for another
+// message, and claimed for drafts whose id stood for none.
 func (c *claim) settle() error {
 	pending, _ := c.pending.reply[0].([]any)
 	if len(c.take.reply) != 2*len(c.drafts) || len(pending) != len(c.drafts) {
@@ -173,16 +177,17 @@ func (c *claim) settle() error {
 	return nil
 }
 
-// repeats reports whether an encoded entry is the same message as the draft. It is also
-// true if there is no entry, or if it cannot be decoded, because then there is no
+// repeats reports whether the entry encoded is the same message as the draft. It also
+// returns true if encoded is empty or cannot be decoded, because then there is no
 // reason to refuse the draft.
 func (d *draft) repeats(encoded []byte) bool {
 	e, err := decodeEntry(encoded)
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 
-// release deletes the claims of drafts that were refused for good, because no message
-// has their ids. Claims that cannot be deleted expire.
+// release deletes the claims of drafts that were refused for good, so that their ids
+// can be used. errOf returns the error of the draft with the index i. If deleting
+// fails, the claims expire.
 func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op
 	for i, d := range drafts {

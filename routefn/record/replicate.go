@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// maxBatch is how many ops go out before one WAIT. A call is never split, so a
-	// batch may have more. A thousand scripts take a server some 80 ms.
+	// maxBatch is about how many ops are sent with one WAIT. A call is never split, so
+	// a batch may have more. A thousand scripts take a server some 80 ms.
 	maxBatch = 1000
-	// maxWaiting is how many ops may wait for one master, which are some seconds of
-	// work. The route holds their calls in memory anyway. The bound is reached when
-	// replicas are away and every batch times out.
+	// maxWaiting is how many ops may wait for one master. That is some seconds of work.
+	// The bound is reached when replicas are away and every batch times out. The ops
+	// take little memory, because the route holds their calls anyway.
 	maxWaiting = 16 * maxBatch
 )
 
-// errTooFew means that too few replicas have a write in time. The primary has it.
+// errTooFew means that too few replicas had a write in time. The primary has it.
 var errTooFew = errors.New("too few replicas")
 
-// writers send ops that must reach replicas, and wait until they have. There is one
+// writers send ops that must reach replicas, and wait until the ops have. There is one
 // writer per master. It sends one batch at a time, in one pipeline on one connection,
 // with one WAIT at its end. Calls that arrive meanwhile form the next batch.
 //
-// There is one batch at a time because WAIT blocks its connection. If each call had a
-// WAIT, they would hold every connection of the pool while a replica is slow, and
-// logins and pulls would find none.
+// The reason for one batch at a time is that WAIT blocks its connection. If each call
+// had a WAIT of its own, they would hold all connections of the pool while a replica is
+// slow. Then logins and pulls would find none.
 //
-// A writer lives, with its one goroutine, for as long as there is work. A batch belongs
-// to no single call, so it ends with the timeouts of Config, not with a context.
+// A writer has one goroutine, and both exist only while there is work. A batch belongs
+// to many calls, so the timeouts of Config end it, and no context does.
 type writers struct {
 	replicas int
 	timeout  time.Duration // of WAIT
@@ -44,7 +44,7 @@ type writers struct {
 
 	mu     sync.Mutex
 	closed bool
-	of     map[*redis.Client]*writer // those that have work
+	of     map[*redis.Client]*writer // only writers that have work
 }
 
 // writer has the calls that wait for one master. It is guarded by the mutex of
@@ -52,14 +52,14 @@ type writers struct {
 type writer struct {
 	client  *redis.Client
 	waiting []*call
-	ops     int // of waiting
+	ops     int // how many ops waiting has
 }
 
-// call has the ops that one caller sends, in order. They are copies, so that the
-// caller may return before they are answered.
+// call has the ops of one caller, in order. They are copies, so that the caller may
+// return before they are answered.
 type call struct {
 	ops  []*op
-	done chan struct{} // closed when they are
+	done chan struct{} // closed when the ops are answered
 }
 
 // newWriters returns nil if no replicas are configured.
@@ -73,8 +73,8 @@ func newWriters(cfg Config, m *metrics) *writers {
 	}
 }
 
-// exec queues ops for the writer of a master and blocks until they are answered or
-// ctx ends. Ops that were not sent by then are never sent.
+// exec queues ops for the writer of the master client, and blocks until they are
+// answered or ctx ends. Ops that were not sent when ctx ends are never sent.
 func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	c := &call{ops: make([]*op, len(ops)), done: make(chan struct{})}
 	for i, o := range ops {
@@ -99,7 +99,8 @@ func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	}
 }
 
-// enqueue queues a call for the master's writer, and starts one if there is none.
+// enqueue queues a call for the writer of a master, and starts the writer if there is
+// none.
 func (w *writers) enqueue(client *redis.Client, c *call) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +121,8 @@ func (w *writers) enqueue(client *redis.Client, c *call) error {
 	return nil
 }
 
-// withdraw removes a call from the queue and reports whether it still waited.
+// withdraw removes a call from its queue. It reports whether the call still waited
+// there.
 func (w *writers) withdraw(client *redis.Client, c *call) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,8 +146,8 @@ func (w *writers) drain(q *writer) {
 	}
 }
 
-// next removes whole calls with about maxBatch ops from the queue. If the queue is
-// empty, it ends the writer and returns none.
+// next removes calls from the queue of q, with about maxBatch ops together, and returns
+// them. If the queue is empty, it ends the writer and returns no call.
 func (w *writers) next(q *writer) []*call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +165,7 @@ func (w *writers) next(q *writer) []*call {
 	return batch
 }
 
-// send executes a batch and waits for replicas, in one pipeline.
+// send sends a batch and its WAIT in one pipeline, and blocks until all are answered.
 func (w *writers) send(client *redis.Client, batch []*call) {
 	ctx, start := context.Background(), time.Now()
 	var p pipeline
@@ -199,9 +201,9 @@ func opsOf(batch []*call) iter.Seq[*op] {
 	}
 }
 
-// short returns an error if the batch is not known to be on enough replicas, or nil.
-// An error of WAIT, such as that of a primary which became a replica meanwhile, is
-// not wrapped, because it refused only the WAIT.
+// short returns nil if enough replicas have the batch. have and err are the answer to
+// WAIT. It does not wrap err, because err says only that WAIT was refused, for example
+// by a primary that became a replica. The writes before may have been executed.
 func (w *writers) short(have int64, err error) error {
 	switch {
 	case err != nil:
@@ -212,8 +214,8 @@ func (w *writers) short(have int64, err error) error {
 	return nil
 }
 
-// close blocks until all goroutines have ended. The caller closes the connections
-// before.
+// close takes no more calls, and blocks until all goroutines have ended. The caller
+// must close the connections before.
 func (w *writers) close() {
 	w.mu.Lock()
 	w.closed = true

@@ -6,13 +6,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// text returns an answer as a string. It is empty for nil.
+// text returns an answer as a string. It returns an empty string for nil.
 func text(reply any) string {
 	s, _ := reply.(string)
 	return s
 }
 
-// integer reads a number from an answer. It is zero for nil and if the answer is no
+// integer reads a number from an answer. It returns zero if the answer is nil or no
 // number.
 func integer(reply any) int64 {
 	switch v := reply.(type) {
@@ -35,7 +35,7 @@ func parseEpoch(s string) proto.Epoch {
 	return proto.Epoch(n)
 }
 
-// clockMs reads the answer of TIME, seconds and microseconds, in ms.
+// clockMs reads the answer to TIME, which has seconds and microseconds, and returns ms.
 func clockMs(reply any) int64 {
 	r, _ := reply.([]any)
 	if len(r) != 2 {
@@ -50,8 +50,8 @@ type scored struct {
 	score  float64
 }
 
-// scoredList reads an answer WITHSCORES, which has pairs in RESP3, and is flat in
-// RESP2.
+// scoredList reads an answer to a command WITHSCORES. It is a list of pairs in RESP3,
+// and a flat list in RESP2.
 func scoredList(reply any) []scored {
 	members, _ := reply.([]any)
 	var list []scored

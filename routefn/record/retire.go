@@ -10,16 +10,16 @@ import (
 )
 
 // retireEvery bounds how often connections are retired. A server may be read-only for
-// long, and must not get new connections for each write that it refuses.
+// long. Without the bound it would get new connections for each write that it refuses.
 const retireEvery = time.Second
 
-// A generation marks connections of a Store as old. They are retired when their server
-// turns out to be read-only, because by the same name or proxy, new connections may
-// reach the primary. The library retires a connection by itself only if the answer
-// begins with READONLY and is the first of its pipeline.
+// A generation knows which connections of a Store are too old to be used. When a server
+// answers that it is read-only, all connections are retired. New connections by the
+// same name or proxy may then reach the primary. The library does that by itself only
+// if the answer begins with READONLY and is the first of its pipeline.
 type generation struct {
 	number  atomic.Int64
-	retired atomic.Int64 // when the last one ended, in ms; zero: never
+	retired atomic.Int64 // when connections were last retired, in ms since 1970; zero: never
 }
 
 // retire retires all connections that exist now.
@@ -30,7 +30,8 @@ func (g *generation) retire() {
 	}
 }
 
-// aged makes the connections of a dialer end with their generation.
+// aged returns a dial function whose connections cannot be used any more once they are
+// retired.
 func (g *generation) aged(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		a := &aging{generation: g, born: g.number.Load()}
@@ -47,30 +48,30 @@ func (g *generation) aged(dial dialFunc) dialFunc {
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// aging is a connection of a generation.
+// aging is a connection that can be retired. born is the number of its generation.
 type aging struct {
 	net.Conn
 	generation *generation
 	born       int64
-	owed       atomic.Bool // something was written that no read has answered yet
+	owed       atomic.Bool // something was written, and no answer was read since
 }
 
-// agingSocket is an aging connection whose socket the library can inspect, to see
-// whether it was closed.
+// agingSocket is an aging connection of which the library can see whether the peer has
+// closed it.
 type agingSocket struct {
 	*aging
 	syscall.Conn
 }
 
-// Read reads answers.
+// Read reads from the connection.
 func (a *aging) Read(b []byte) (int, error) {
 	n, err := a.Conn.Read(b)
 	a.owed.Store(false)
 	return n, err
 }
 
-// Write writes. If the generation is over, it writes nothing and returns an error
-// that wraps errDead.
+// Write writes to the connection. If the connection was retired, Write writes nothing,
+// and returns an error that wraps errDead.
 func (a *aging) Write(b []byte) (int, error) {
 	if !a.owed.Load() && a.born != a.generation.number.Load() {
 		return 0, fmt.Errorf("%w: its server was read-only", errDead)

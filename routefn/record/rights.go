@@ -8,13 +8,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// probeKey stands for all keys: its name is like theirs, and it is never written.
+// probeKey stands for all keys in needed. Its name begins as theirs, and nothing is
+// ever written to it.
 const probeKey = "cim:{probe}"
 
-// needed are the commands that a Store sends or its scripts call, each with valid
-// arguments. The user of Config needs them all, on the keys cim:*, beside PING, INFO,
-// MULTI, EXEC and DISCARD. Config.Replicas needs WAIT; a Cluster needs CLUSTER SLOTS
-// (or SHARDS), COMMAND, READONLY and ASKING. To Redis:
+// needed lists the commands that a Store sends or its scripts call, each with valid
+// arguments. The store's user needs the right to all of them, on the keys cim:*. It
+// also needs PING, INFO, MULTI, EXEC and DISCARD, with Config.Replicas WAIT, and in a
+// Cluster CLUSTER SLOTS (or SHARDS), COMMAND, READONLY and ASKING. The command that
+// gives a user these rights:
 //
 //	ACL SETUSER cim on >PASSWORD ~cim:* +@all -@dangerous +info
 var needed = [][]any{
@@ -29,11 +31,11 @@ var needed = [][]any{
 	{"time"}, {"eval", "return 1", 1, probeKey}, {"evalsha", readScript.hash, 1, probeKey},
 }
 
-// checkRights returns an error that wraps ErrUnfit and names the commands that the
-// store's user may not use. It queues all of them in a transaction, because a server
-// checks rights when it queues a command. Then it discards the transaction, so nothing
-// is executed. It uses a connection of its own and closes it, so that a refusal leaves
-// nothing behind.
+// checkRights returns an error that names the commands of needed that the store's user
+// may not use, or nil. It queues all commands in a transaction, because a server checks
+// rights when it queues a command. Then it discards the transaction, so nothing is
+// executed. It makes a connection for that and closes it, so that no connection stays
+// in a transaction.
 func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	options := *c.Options()
 	options.PoolSize, options.MinIdleConns = 1, 0
@@ -41,8 +43,8 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	defer client.Close()
 	conn := client.Conn()
 	defer conn.Close()
-	// Each transaction is one pipeline, because a connection inside a transaction
-	// cannot be probed.
+	// Each transaction is sent in one pipeline. Between two pipelines the connection
+	// may be probed, and a probe inside a transaction would fail.
 	queue := conn.Pipeline()
 	empty := []*redis.Cmd{queue.Do(ctx, "multi"), queue.Do(ctx, "exec")}
 	_, _ = queue.Exec(ctx)
@@ -60,7 +62,7 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 		answers = append(answers, queue.Do(ctx, "wait", 0, 1))
 	}
 	answers = append(answers, queue.Do(ctx, "discard"))
-	_, _ = queue.Exec(ctx) // its error is that of one of them
+	_, _ = queue.Exec(ctx) // its error is also in one of the answers
 	var refused []string
 	var first error
 	for _, answer := range answers {

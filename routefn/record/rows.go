@@ -10,16 +10,15 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The hash of a log keeps its small tables as text, with a line per row and a tab
-// between fields. So a send reads the table that it needs with the same HMGET as epoch
-// and base. The scripts write the tables, and this file reads them.
+// The hash of a log has small tables. Each table is a text in one field of the hash,
+// with a line per row and tabs within a line. So a send reads the table that it needs
+// by the same HMGET as epoch and base. The scripts write the tables, and this file
+// reads them.
 
-// maxName bounds the length of the name of a device or a node, and of an address, in
-// a row.
+// maxName bounds the length of names of devices and nodes, and of addresses, in bytes.
 const maxName = 256
 
-// checkNames returns ErrInvalid for a name that is empty, too long, or would break a
-// line.
+// checkNames returns ErrInvalid if a name is empty, is too long, or would break a line.
 func checkNames(names ...string) error {
 	for _, name := range names {
 		if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
@@ -29,7 +28,8 @@ func checkNames(names ...string) error {
 	return nil
 }
 
-// bootText is sixteen hex digits: Lua's numbers cannot hold 64 bits.
+// bootText returns a boot as sixteen hex digits, because Lua's numbers cannot hold 64
+// bits.
 func bootText(boot uint64) string { return fmt.Sprintf("%016x", boot) }
 
 func parseBoot(s string) uint64 {
@@ -40,8 +40,8 @@ func parseBoot(s string) uint64 {
 	return boot
 }
 
-// parseSession reads "device number boot node addr". It returns nil if the line has
-// another form.
+// parseSession reads a line "device number boot node addr". It returns nil if the line
+// has another form.
 func parseSession(line string) *Session {
 	if s, ok := sessionIn(line); ok {
 		return &s
@@ -90,7 +90,8 @@ func parseCursors(lines string) []proto.Position {
 	return list
 }
 
-// parseReceived reads what ack.lua keeps: a line of a session, then lines of cursors.
+// parseReceived reads the field recv:DEVICE, which ack.lua writes: a line with a
+// session, then lines with positions.
 func parseReceived(lines string) *Received {
 	line, cursors, _ := strings.Cut(lines, "\n")
 	if s, ok := sessionIn(line); ok {
@@ -99,15 +100,16 @@ func parseReceived(lines string) *Received {
 	return nil
 }
 
-// A lease is a field of the hash of leases in the group's slot. The field's name is the
-// node's id. Its value is the boot, the address and the end in ms of the store's clock,
-// with tabs between them. The hash always has noNode too, which is no lease. While a
-// slot moves, Redis refuses a transaction if one of its keys does not exist.
+// noNode is a field that the hash of leases of a group always has. Every other field of
+// the hash is a lease. Its name is the id of the node. Its value is the boot, the
+// address, and the end in ms by the store's clock, with tabs between them. noNode is no
+// lease: it keeps the hash existing, because Redis refuses a transaction while its slot
+// moves if one of its keys does not exist.
 const noNode = ""
 
-// parseLeases reads lines of "node boot addr end". It keeps those whose end, in ms of
-// the store's clock, is after now. If a node has two lines, the one that ends later
-// counts.
+// parseLeases reads lines "node boot addr end". It returns the leases whose end is
+// after now, in ms by the store's clock. If a node has two leases, the one that ends
+// later counts.
 func parseLeases(lines string, now int64) []Lease {
 	var list []Lease
 	var ends []int64
@@ -126,7 +128,7 @@ func parseLeases(lines string, now int64) []Lease {
 	return list
 }
 
-// leasesIn yields leases and their ends.
+// leasesIn yields each lease in lines, with its end.
 func leasesIn(lines string) iter.Seq2[Lease, int64] {
 	return func(yield func(Lease, int64) bool) {
 		for line := range strings.SplitSeq(lines, "\n") {
@@ -138,8 +140,8 @@ func leasesIn(lines string) iter.Seq2[Lease, int64] {
 	}
 }
 
-// leaseLines adds the hash of leases, as HGETALL answers it, to lines of leases. It
-// is lease.lua for transactions.
+// leaseLines returns lines with more lines behind them: one for each field of the hash
+// of leases. fields is the answer to HGETALL. lease.lua does the same in scripts.
 func leaseLines(lines string, fields any) string {
 	pairs, _ := fields.([]any)
 	var all strings.Builder
@@ -150,8 +152,8 @@ func leaseLines(lines string, fields any) string {
 	return all.String()
 }
 
-// ackArgs returns ARGV of ack.lua. Cursors come from clients, so each is checked
-// before it is written.
+// ackArgs returns ARGV of ack.lua. Cursors come from clients, so ackArgs checks each
+// one, and returns ErrInvalid for a malformed one.
 func ackArgs(a Acking) ([]any, error) {
 	if err := checkNames(a.Device); err != nil {
 		return nil, err

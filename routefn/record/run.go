@@ -2,20 +2,20 @@ package record
 
 import "context"
 
-// run executes ops, in pipelines of at most maxPipeline ops per server, on all servers
-// at once. It blocks until all are answered or ctx ends. On one server they are
-// executed in order. Each op then has its reply or its error. After a failed pipeline,
-// or half of Config.ReadTimeout, a server gets no further one. The ops that were not
-// sent are ErrUnavailable.
+// run sends ops, to all servers at once, in pipelines of at most maxPipeline ops. It
+// blocks until all ops are answered or ctx ends. Each op then has its reply or its
+// error. One server executes its ops in their order. If a pipeline to a server fails,
+// or after half of Config.ReadTimeout, that server gets no further pipeline. Ops that
+// were not sent get ErrUnavailable.
 func (s *Store) run(ctx context.Context, name string, ops ...*op) {
 	s.runJudged(ctx, s.exec, name, ops)
 }
 
-// accept does what run does, for writes that are acknowledged to a sender. With
-// Config.Replicas, an op succeeds only when that many replicas have all that its
-// server had executed until then. Each op must write, even if its work turns out to be
-// done already. This is so because WAIT answers for the last write of the connection,
-// and means nothing if there was none.
+// accept does what run does, for writes that are acknowledged to a sender. An op
+// succeeds only when Config.Replicas have everything that its server had executed
+// before and with the op. Each op must write, even if its work turns out to be done
+// already. The reason is that WAIT answers for the last write of its connection, and
+// means nothing if there was none.
 func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
 	by := s.exec
 	if s.writers != nil {
@@ -24,7 +24,8 @@ func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
 	s.runJudged(ctx, by, name, ops)
 }
 
-// runJudged does what runBy does for a call whose context may have a pass.
+// runJudged does what runBy does. If the context has a pass that was not judged yet, it
+// has the pass judged, see WithPass.
 func (s *Store) runJudged(ctx context.Context, by execFunc, name string, ops []*op) {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	if p == nil || len(ops) == 0 {

@@ -10,26 +10,27 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A message whose time is up to longestPast ago is due at once. That allows a late
-// repetition, but not a time in seconds instead of milliseconds, which would be in
-// January 1970.
+// longestPast is how far in the past the time of a delayed message may be. Such a
+// message is due at once. So a late repetition is taken, but a time in seconds instead
+// of ms, which would be in January 1970, is refused.
 const longestPast = 24 * time.Hour
 
-// Schedule stores a message that is to be sent when it is due. By the store's clock,
-// that is at m.At, or m.After from now. If the sender has scheduled a message with the
-// same id, Schedule stores nothing and returns the state of that message, until a day
-// after it ended. If the id stands for a message with other content, Schedule refuses
-// it, see claim. For a message that ended, it does so for five minutes only.
+// Schedule stores a message that is to be sent when it is due: at m.At, or m.After from
+// now, by the store's clock. If the sender has scheduled a message with the same id,
+// Schedule stores nothing and returns the state of that message, until a day after it
+// has ended. If the id stands for a message with other content, the error is
+// ErrIDReused, see claim. That is found for five minutes after the other message has
+// ended.
 //
-// Like an appended message, it is accepted when Config.Replicas have it. The same holds
-// for a cancellation.
+// Like an appended message, a delayed message is accepted when Config.Replicas have it.
+// The same holds for a cancellation.
 //
 // Messages of one user that are due in the same millisecond are fired in the order in
 // which they were scheduled.
 //
 // The errors are ErrInvalid, also for a time that is too far off, ErrNoGroup,
-// ErrTooMany and ErrIDReused. After ErrUnavailable and ErrUnknown, repeating is
-// harmless. The receiver is looked up only when the message fires.
+// ErrTooMany, ErrIDReused, ErrUnavailable and ErrUnknown. After the last two, repeating
+// is harmless. The receiver is looked up only when the message is due.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -45,7 +46,7 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	return a, err
 }
 
-// schedule stores a message whose id stands for it.
+// schedule stores a message after claim has found its id free.
 func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled, error) {
 	entry, err := pb.Marshal(&proto.Entry{
 		FromName: m.FromName, To: m.To, Group: m.Group, Text: m.Text, Confirm: m.Confirm,
@@ -75,14 +76,14 @@ func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled
 	}
 }
 
-// These numbers are the reasons why a delayed message ended, as the store keeps them. A
-// larger number is the code with which it was dropped.
+// The store keeps the reason why a delayed message ended as one of these numbers. A
+// larger number is the proto.Code with which the message was dropped.
 const (
 	whyFired     = 0
 	whyCancelled = 1
 )
 
-// ended returns the outcome of a message.
+// ended returns the state of a message that ended at the time at, for the reason why.
 func ended(at, why int64) Scheduled {
 	switch why {
 	case whyFired:
@@ -94,10 +95,10 @@ func ended(at, why int64) Scheduled {
 	}
 }
 
-// Cancel cancels a delayed message. Cancelling again is no error. It returns ErrTooLate
-// once a route has begun to fire it, and ErrNotScheduled for an id that the store does
-// not know. Further errors are ErrUnavailable and ErrUnknown, after which repeating is
-// harmless.
+// Cancel cancels a delayed message. Cancelling it again is no error. It returns
+// ErrTooLate if a route has begun to send the message, and ErrNotScheduled if the store
+// does not know the id. Further errors are ErrUnavailable and ErrUnknown, after which
+// repeating is harmless.
 func (s *Store) Cancel(ctx context.Context, user int64, id string) error {
 	key := proto.Key(user, id)
 	o := shardOf(user).script(cancelScript, user, key, id)

@@ -8,11 +8,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Scheduled returns at most limit delayed messages of a user that were not sent yet, in
-// the order in which they are due. They begin behind the message that after names, or
-// with the first one if after is zero. If next is zero, these are the last. A message
-// that ends during the call is left out. If the message that after names has ended,
-// messages that are due in the same millisecond come again.
+// Scheduled returns a page of a user's delayed messages that were not sent yet, limit
+// at most, in the order in which they are due. The page begins behind the message that
+// after names, or with the first message if after is zero. next names the last message
+// of the page, or is zero if no more follow. Scheduled leaves out a message that ends
+// during the call. If the message that after names has ended meanwhile, messages that
+// are due in the same millisecond may come again.
 func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, limit int) (list []Delayed, next ScheduledAt, err error) {
 	r := shardOf(user)
 	o := readOf(r.pending(user), []any{"zrangebyscore", r.pending(user), after.Due, "+inf", "withscores"})
@@ -33,7 +34,7 @@ func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, li
 	return list, next, err
 }
 
-// delayed reads the messages of a page.
+// delayed reads the messages whose ids and times are in page.
 func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []scored) ([]Delayed, error) {
 	read := []any{"hmget", r.messages()}
 	for _, m := range page {
@@ -61,8 +62,8 @@ func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []scor
 	return list, nil
 }
 
-// Dropped returns the outcomes of a user's delayed messages that were dropped lately.
-// They were not sent, although the user did not cancel them. The latest is the first.
+// Dropped returns the outcomes of a user's delayed messages that were dropped lately,
+// the latest first. They were not sent, although the user did not cancel them.
 func (s *Store) Dropped(ctx context.Context, user int64) ([]Outcome, error) {
 	key := shardOf(user).outcomes(user)
 	o := readOf(key, []any{"zrevrange", key, 0, -1, "withscores"})
@@ -80,5 +81,6 @@ func (s *Store) Dropped(ctx context.Context, user int64) ([]Outcome, error) {
 	return list, nil
 }
 
-// takenField is the field of a shard's messages with the time at which one was taken.
+// takenField returns the name of the field that has the time at which the message with
+// the key was first taken.
 func takenField(key string) string { return key + " f" }

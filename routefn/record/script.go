@@ -9,8 +9,8 @@ import (
 //go:embed lua/*.lua
 var lua embed.FS
 
-// script is a Lua script that runs inside the store. Each file in lua documents
-// its KEYS, ARGV and answer.
+// script is a Lua script that runs inside the store. Each file in the folder lua
+// documents its KEYS, ARGV and answer.
 type script struct {
 	source string
 	hash   string
@@ -59,8 +59,9 @@ var (
 	countScript = load("clock", "bucket", "count")
 )
 
-// load joins files to one script. All but the last are preludes. It panics if a file
-// does not exist, which is a mistake of this package.
+// load makes one script of several files. The last one is the script. The others define
+// functions for it. load panics if a file does not exist, because that is a mistake of
+// this package.
 func load(names ...string) *script {
 	var source []byte
 	for _, name := range names {
@@ -74,8 +75,8 @@ func load(names ...string) *script {
 	return &script{source: string(source), hash: hex.EncodeToString(sum[:])}
 }
 
-// command returns the command that runs the script. It has the hash, or the source,
-// which the server then remembers.
+// command returns the command that runs the script. It names the script by its hash. If
+// full is set, it has the source instead, which the server then remembers.
 func (s *script) command(full bool, keys []string, args []any) []any {
 	cmd := make([]any, 0, 3+len(keys)+len(args))
 	if full {

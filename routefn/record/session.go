@@ -7,18 +7,19 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// OpenSessions makes numbers the live sessions of their devices, in one pipeline and in
-// order, and returns one Opened per opening.
+// OpenSessions makes each opening the live session of its device, in one pipeline and
+// in order. It returns one Opened per opening.
 //
-// An opening is accepted when its number is above the device's live and closed ones and
-// it may displace the live one. It is also accepted when it repeats the live one from
-// the same node, which may have another boot by then. The number that it displaces is
-// closed for good. Each opening is one script in the slot of the user's log, and so is
-// atomic across processes. Unfinished joinings and leavings of the users are finished.
+// An opening is accepted if its number is above the device's live and closed numbers,
+// and if it may displace the live session. It is also accepted if it has the live
+// number and comes from the same node, which may have another boot by then. The number
+// that it displaces is closed for good. Each opening is one script in the slot of the
+// user's inbox, and so is atomic across processes. OpenSessions also carries out
+// intents that are left of the users: see ChangeGroups.
 //
-// A user has at most Config.Devices devices. One more device makes the Store forget
-// the one that was offline longest. If all are connected, it forgets the one that has
-// been connected longest, and ends its session: see Opened.Ended.
+// A user has at most Config.Devices devices. If one more opens a session, the Store
+// forgets the device that was offline longest. If all are connected, it forgets the one
+// that has been connected longest, and ends its session: see Opened.Ended.
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logRef
@@ -53,8 +54,8 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	return answers
 }
 
-// tellOpened checks that replicas have the ends of inboxes before they are returned,
-// see tell.
+// tellOpened runs tell on the ends of inboxes in answers. An end that replicas lack is
+// replaced by an earlier one that they have.
 func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Opened) {
 	var list []telling
 	for i := range answers {
@@ -94,9 +95,10 @@ func opened(l logRef, o *op) Opened {
 	return answer
 }
 
-// CloseSessions closes numbers for good, in one pipeline. It is no error if a number is
-// not live any more, was closed before or was never opened. Then no other session
-// changes. The errors are ErrUnavailable or ErrUnknown; repeating is harmless.
+// CloseSessions closes numbers for good, in one pipeline. It touches no session with
+// another number. It is no error if a number is not live any more, was closed before,
+// or was never opened. The errors are ErrUnavailable, ErrUnknown and ErrInvalid;
+// repeating is harmless.
 func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	errs := make([]error, len(closings))
 	var ops []*op
@@ -120,7 +122,8 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	return errs
 }
 
-// Sessions returns the live sessions of a user's devices; none is no error.
+// Sessions returns the live sessions of a user's devices. If there are none, that is no
+// error.
 func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 	lists, err := s.SessionsOf(ctx, []int64{user})
 	if err != nil {
@@ -129,9 +132,9 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 	return lists[0], nil
 }
 
-// SessionsOf does what Sessions does for several users, in one pipeline and in their
-// order. It returns the first error. The lists of users that could not be read are
-// empty.
+// SessionsOf does what Sessions does for several users, in one pipeline. It returns one
+// list per user, and the first error. If a user's sessions could not be read, that list
+// is empty.
 func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
 	ops := make([]*op, len(users))
 	for i, user := range users {
@@ -151,10 +154,10 @@ func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Sessio
 	return lists, err
 }
 
-// Ack moves cursors forward, in one pipeline. It skips some cursors without an error:
-// those that do not go forward, those of a closed number, and those of a group without
-// the user. The errors are ErrUnavailable, ErrUnknown and ErrInvalid; repeating is
-// harmless.
+// Ack moves cursors forward, in one pipeline. Without an error it skips cursors that
+// would not go forward, cursors of a closed number, and cursors of groups to which the
+// user does not belong. The errors are ErrUnavailable, ErrUnknown and ErrInvalid;
+// repeating is harmless.
 func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	errs := make([]error, len(ackings))
 	var ops []*op

@@ -9,30 +9,31 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// With Config.Replicas, nothing of a log is shown before that many replicas have it. A
-// message that only the primary had when it died would be stored again behind another.
-// A reader who was shown it before would then have another order than everybody else.
-// See "Replicas" in the package's doc.
+// No entry of a log is shown before Config.Replicas have it. The reason is this case:
+// the primary dies, and no replica has the last message. The sender repeats the
+// message, and it is stored behind another one. A reader who was shown it before would
+// now have another order than everybody else. See "Replicas" in the package's doc.
 
-// errGone means that the entries that were read are no longer in their log. The log
-// was trimmed, or another primary took over that never had them.
+// errGone means that entries that were read are not in their log any more. The log was
+// trimmed, or another primary took over that never had them.
 var errGone = errors.New("what was read is gone")
 
-// showing has the entries of one log that are about to be shown.
+// showing has the entries of one log that are about to be returned to a reader.
 type showing struct {
 	log     logRef
-	newest  proto.Position  // returned as the log's end; a zero one is skipped
+	newest  proto.Position  // returned as the log's end; zero: there is nothing to show
 	entries []*proto.Stored // in order, without a gap
 }
 
-// show blocks until Config.Replicas have the given entries, and returns one error per
-// entry. After errGone the log must be read again. ErrUnavailable wraps errTooFew if
-// replicas are away.
+// show blocks until Config.Replicas have the entries in list, and returns one error per
+// element. If it is errGone, the log must be read again. If replicas are away, the
+// error is ErrUnavailable and wraps errTooFew.
 //
-// A script searches once more for entries that are not known to be replicated, and also
-// writes. It shares one WAIT with all ops that go to its master at the time. It does
-// not matter from which server the entries were read. The script's server has the
-// replicas, and must have the entries at the same places.
+// Entries that are known to be replicated need nothing. For the others, show sends a
+// script to the log's master (stand.lua). The script searches for the entries once
+// more, at the same positions, and writes something. It shares one WAIT with all ops
+// that go to that master at the time. So it does not matter from which server the
+// entries were read.
 func (s *Store) show(ctx context.Context, list []showing) []error {
 	errs := make([]error, len(list))
 	if s.writers == nil {
@@ -62,8 +63,8 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 	return errs
 }
 
-// stands returns an op that searches for the entries that replicas are not known to
-// have.
+// stands returns the op that searches for the entries behind had. had is the last
+// position that replicas are known to have.
 func (sh showing) stands(had proto.Position) *op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -78,25 +79,26 @@ func (sh showing) stands(had proto.Position) *op {
 	return sh.log.script(standScript, args...)
 }
 
-// haveReplicas notes how far replicas are known to have a log.
+// haveReplicas remembers that replicas have the log l up to the position at.
 func (s *Store) haveReplicas(l logRef, at proto.Position) {
 	had, _ := s.replicated.get(l)
 	if had.Epoch != at.Epoch || had.Number <= at.Number {
-		at.Key = strings.Clone(at.Key) // it may be a piece of a whole entry
+		at.Key = strings.Clone(at.Key) // the key may share memory with a whole entry
 		s.replicated.put(l, at)
 	}
 }
 
-// telling is the end of a log on its way into an answer.
+// telling is the end of a log that is about to be returned.
 type telling struct {
 	log logRef
 	end *proto.Position
-	err *error // the reason why it must not be returned
+	err *error // gets the reason why the end must not be returned
 }
 
-// tell does what show does, but for ends of logs. If replicas are away, it replaces an
-// end with the last position that they are known to have, without an error. Later
-// entries are pushed when they are accepted, or found by the next reconciliation.
+// tell does what show does, for ends of logs. If replicas are away, it replaces an end
+// by the last position that they are known to have, and that is no error. If they are
+// known to have nothing, it sets the error. Later entries are pushed when they are
+// accepted, or found by the next reconciliation.
 func (s *Store) tell(ctx context.Context, list []telling) {
 	shown := make([]showing, len(list))
 	for i, t := range list {
@@ -113,9 +115,9 @@ func (s *Store) tell(ctx context.Context, list []telling) {
 	}
 }
 
-// unshown wraps the reason why entries that were read must not be shown. It counts as
-// ErrUnavailable and never as ErrUnknown, even if the write that waited for replicas
-// is unknown.
+// unshown wraps the reason why entries that were read must not be shown. It is
+// ErrUnavailable, and never ErrUnknown, even if the outcome of the script that should
+// wait for replicas is unknown.
 type unshown struct{ why error }
 
 func (u unshown) Error() string { return "it is not shown: " + u.why.Error() }
@@ -125,9 +127,9 @@ func (u unshown) Is(target error) bool {
 	return target == ErrUnavailable || target != ErrUnknown && errors.Is(u.why, target)
 }
 
-// upTo removes the entries after the last one that replicas are known to have. It
-// reports whether the remaining page is a valid answer to a reader who has read up to
-// after.
+// upTo removes the entries behind had, the last position that replicas are known to
+// have. It returns false if the rest is not a valid answer for a reader who has read up
+// to after.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false
