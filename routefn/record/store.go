@@ -15,39 +15,40 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The library writes to standard error by itself, at each dial that fails. Its messages
-// come back as errors too.
+// Without this, the library writes to standard error at each dial that fails. The same
+// texts also come back as errors.
 func init() { redis.SetLogger(new(logging.VoidLogger)) }
 
 // Store stores all data of routes in Redis. It is safe for concurrent use. A call
-// blocks no longer than its context and the timeouts of Config allow. A call that
-// waits for replicas may leave a goroutine behind when its context ends. Close waits
-// for these goroutines. The library keeps a few more for its connections.
+// blocks until its context ends or the timeouts of Config are over, at the latest. If
+// its context ends while it waits for replicas, a goroutine goes on with the batch.
+// Close waits for these goroutines. The library has a few more for its connections.
 type Store struct {
 	topology  topology
 	retention Retention
-	devices   int // that are known of a user
+	devices   int // the most devices of one user
 	clock     *clock
 	log       *slog.Logger
 	metrics   *metrics
-	embedded  bool          // it may be one that ends with its routes
-	patience  time.Duration // of run with a server, before it gives up the rest
-	writers   *writers      // nil: the primary's own copy is enough
+	embedded  bool          // the store may be an embedded one, which ends with its routes
+	patience  time.Duration // how long run sends pipelines to one server before it gives up the rest
+	writers   *writers      // nil: replicas need not have a message
 
-	// inboxes has the inboxes that are known to exist, so that a message and its
-	// sender's own copy may go out in one round trip. If the store has lost one of
-	// them, only the order between two logs suffers.
+	// inboxes has the users whose inboxes are known to exist. So both copies of a
+	// message may be sent in one round trip. If the store has lost such an inbox, the
+	// sender's copy may be stored before the receiver's, which does no other harm.
 	inboxes recent[int64, struct{}]
-	// met has the accounts and addresses of Met, by hash. To forget one costs a call.
+	// met has hashes of pairs of an account and an address for which Met has called the
+	// store. If one is forgotten, Met calls once more.
 	met recent[[sha256.Size]byte, struct{}]
-	// replicated has how far Config.Replicas are known to have a log.
+	// replicated has the position up to which Config.Replicas are known to have a log.
 	replicated recent[logRef, proto.Position]
 
-	// generation is that of the connections of topology.
+	// generation retires the connections of topology.
 	generation *generation
 }
 
-// newStore returns a Store without dialling.
+// newStore returns a Store. It makes no connection.
 func newStore(cfg Config) (*Store, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -78,14 +79,14 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Ping returns nil if a master answers. In a Cluster one is enough, because users on
-// other masters are still served.
+// Ping returns nil if at least one master answers. In a Cluster one is enough, because
+// its users can be served.
 func (s *Store) Ping(ctx context.Context) error {
 	var mu sync.Mutex
 	var answers int
 	err := s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := c.Ping(ctx).Err()
-		for errors.Is(err, errDead) { // each time with one connection less
+		for errors.Is(err, errDead) { // each such error uses up one dead connection
 			err = c.Ping(ctx).Err()
 		}
 		mu.Lock()

@@ -15,25 +15,26 @@ import (
 )
 
 const (
-	// groupRest is how long a group is kept without members. A connected former member has
-	// read the end by then, since nodes reconcile twice a minute.
+	// groupRest is how long a group without members is kept. By then, former members
+	// who are connected have read the end of its log, because nodes reconcile twice a
+	// minute.
 	groupRest = time.Minute
-	// endedFor is how long the store remembers which request made a group that has
-	// ended.
+	// endedFor is how long the store remembers the request that made a group, after the
+	// group has ended.
 	endedFor = 24 * time.Hour
-	// A log is swept at most sweepParts times within Retention.Age. With the default
-	// age, that is once per day for a busy log. So an entry is kept for at most a day
-	// more than its age.
+	// sweepParts is how often a log is swept within Retention.Age at most. With the
+	// default age, a busy log is swept once per day. So an entry is kept for at most a
+	// day more than its age.
 	sweepParts = 14
 
-	// sweepAgain is when to try again if the server of a log is away.
+	// sweepAgain is the time until another try if the server of a log is away.
 	sweepAgain = time.Minute
 
 	// allLogs is the key of the job that finds logs without a job: those of an
 	// earlier version, and those whose jobs were lost in a failover.
 	allLogs = "all"
-	// listFor and listCount bound one step of that search. The store takes half a
-	// millisecond to list so many keys.
+	// listFor bounds one step of that search, and listCount the keys of one SCAN. The
+	// store takes half a millisecond to list that many keys.
 	listFor   = 50 * time.Millisecond
 	listCount = 1000
 )
@@ -44,8 +45,8 @@ func sweepShard(j Job) shardRef {
 	return shardOf(l.user + l.group)
 }
 
-// parseTag reads what logRef.tag returns. It returns false if the tag has another
-// form.
+// parseTag returns the log that has the given tag, see logRef.tag. It returns false if
+// the tag has another form.
 func parseTag(tag string) (logRef, bool) {
 	digits, group := strings.CutPrefix(tag, "g")
 	n, err := strconv.ParseInt(digits, 10, 64)
@@ -59,9 +60,10 @@ func parseTag(tag string) (logRef, bool) {
 	}
 }
 
-// sweepLater schedules sweeps for logs that are about to be made, ms from now, unless
-// their sweep is scheduled already. A log always has this job, so later writes to it
-// need no further step. Errors go to the entries of errs that have none yet.
+// sweepLater schedules sweeps for logs that are about to be made, in ms milliseconds,
+// unless their sweeps are scheduled already. From then on a log always has this job, so
+// writes to the log need not schedule anything. sweepLater skips a log that has an
+// error in errs, and puts new errors there.
 func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms int64) {
 	now, err := s.now(ctx)
 	var jobs []Job
@@ -79,8 +81,9 @@ func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms 
 	}
 }
 
-// endEmpty schedules a sweep for each group whose last member has just left. If the
-// schedule is lost, the group's regular sweep deletes it later.
+// endEmpty schedules a sweep for each group whose last member has just left, according
+// to ops, the answers of change.lua. If that fails, the group's regular sweep deletes
+// the group later.
 func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
 	var jobs []Job
 	for i, a := range answers {
@@ -95,9 +98,9 @@ func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
 	}
 }
 
-// KeepSweeping schedules the search for logs without a job: those of an earlier
-// version, and those whose jobs the store has lost. A caller that takes Sweeps calls
-// it now and then.
+// KeepSweeping schedules the search for logs without a job: logs of an earlier version,
+// and logs whose jobs the store has lost. A caller that takes jobs of the kind Sweeps
+// must call it now and then.
 func (s *Store) KeepSweeping(ctx context.Context) error {
 	now, err := s.now(ctx)
 	if err != nil {
@@ -106,10 +109,11 @@ func (s *Store) KeepSweeping(ctx context.Context) error {
 	return s.putJobs(ctx, Sweeps, []Job{{Key: allLogs, Due: now}}, sweepShard, false)[0]
 }
 
-// Sweep does jobs of the kind Sweeps. It shortens a log to its retention by age, even
-// if there are no writes to it. If the newest entry is too old, only its key, number
-// and time remain. A group that has had no members for a minute is deleted. Each log is
-// swept again when its oldest entry is too old.
+// Sweep does jobs of the kind Sweeps, and returns how each one ended. It shortens logs
+// to their retention, even if nobody writes to them. If the newest entry of a log is
+// too old, only its key, number and time remain. A group that has had no members for a
+// minute is deleted. The next sweep of a log is due when its oldest entry will be too
+// old.
 func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 	endings := make([]Ending, len(jobs))
 	var logs []logRef
@@ -135,14 +139,15 @@ func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 	return endings
 }
 
-// swept has the time at which a log is to be swept again, or records that it is gone.
+// swept is the result of sweeping one log. due is when the log must be swept again. The
+// verdict is Done if the log is gone.
 type swept struct {
 	verdict Verdict
 	due     int64
 }
 
-// sweep sweeps logs, in one pipeline per server. A second pipeline is for groups, and
-// for logs of which only the newest entry is left.
+// sweep sweeps logs: all of them by trim.lua, and then by sweep.lua groups, and logs of
+// which only the newest entry is left.
 func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	list := make([]swept, len(logs))
 	now, err := s.now(ctx)
@@ -182,7 +187,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 			trims[i] = o
 		case text(o.reply[0]) == "gone":
 			list[i] = swept{verdict: Done}
-		case text(o.reply[1]) == "0" && integer(trims[i].reply[2]) == 1: // nothing in it gets too old
+		case text(o.reply[1]) == "0" && integer(trims[i].reply[2]) == 1: // no entry in it can get too old
 			list[i] = swept{Again, now + s.retention.Age}
 		}
 		if o.err == nil && text(o.reply[0]) == "ok" && text(o.reply[2]) == "1" {
@@ -193,7 +198,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		if o.err != nil {
 			s.log.Warn("log was not swept", "key", o.key, "err", o.err)
 			list[i] = swept{verdict: Failed}
-			if errors.Is(o.err, ErrUnavailable) { // which is no fault of the log
+			if errors.Is(o.err, ErrUnavailable) { // the server is away, which is not the log's fault
 				list[i] = swept{Again, now + sweepAgain.Milliseconds()}
 			}
 		}
@@ -201,9 +206,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	return list
 }
 
-// sweptAt returns when a log is to be swept again. That depends on the time of its
-// oldest entry and on how many entries it has just lost. It is now if one sweep could
-// not remove more.
+// sweptAt returns when a log must be swept again. oldest is the time of its oldest
+// entry, and lost is how many entries this sweep has removed. If one sweep cannot
+// remove more than that, the log must be swept again now.
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {
@@ -212,8 +217,9 @@ func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	return swept{Again, min(max(oldest+age+1, now+age/sweepParts), now+age)}
 }
 
-// findLogs continues the search for logs without a job, some thousand keys at a time.
-// It starts over Retention.Age after it reached the end. No request waits for it.
+// findLogs does one step of the search for logs without a job, over some thousand keys.
+// Retention.Age after the search has reached the end, it starts over. No request waits
+// for it.
 func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	e := j.End(Again)
 	now, err := s.now(ctx)
@@ -232,12 +238,13 @@ func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	return e
 }
 
-// searched is the place behind the last key of the last server.
+// searched is the place of a search that has reached the end.
 const searched = "end"
 
-// search continues from a place and returns the place that it reached. A place is "hash
-// of the masters, number of the master, cursor". If the masters have changed since, by
-// a failover or because there are more, it starts over.
+// search continues the search at place, and returns the place that it has reached. A
+// place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
+// of a master, and the cursor of its SCAN. If the hash has changed, because of a
+// failover or more masters, the search starts over.
 func (s *Store) search(ctx context.Context, place string, now int64) (string, error) {
 	masters, err := s.masters(ctx)
 	if err != nil {
@@ -273,7 +280,8 @@ func (s *Store) search(ctx context.Context, place string, now int64) (string, er
 	return fmt.Sprintf("%s %d %d", which, i, cursor), nil
 }
 
-// found schedules a sweep now for each log that has none scheduled.
+// found schedules a sweep now for each log among keys, unless the log has one
+// scheduled.
 func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	var jobs []Job
 	for _, key := range keys {
@@ -290,7 +298,7 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	return nil
 }
 
-// masters returns the clients of all masters, by their addresses.
+// masters returns the clients of all masters, in the order of their addresses.
 func (s *Store) masters(ctx context.Context) ([]*redis.Client, error) {
 	var mu sync.Mutex
 	var list []*redis.Client

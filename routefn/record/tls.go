@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// Options of a store's URL. All but the first need TLS.
+// These are the options of a store's URL. All but db need TLS.
 const (
 	optionDB         = "db"
 	optionCA         = "ca"          // file: authorities that the servers' certificates may come from
@@ -23,8 +23,8 @@ const (
 
 var errOptionPair = errors.New("store URL has one of the options cert and key, which go together")
 
-// checkOptions refuses options that are unknown, that come twice, or that need TLS. Its
-// errors do not have the values, which may be secret.
+// checkOptions refuses options that are unknown or come twice. If secure is not set, it
+// refuses options that need TLS. Its errors do not quote values, which may be secret.
 func checkOptions(options url.Values, secure bool) error {
 	known := []string{optionDB, optionCA, optionCert, optionKey, optionServerName}
 	for _, name := range slices.Sorted(maps.Keys(options)) {
@@ -40,8 +40,9 @@ func checkOptions(options url.Values, secure bool) error {
 	return nil
 }
 
-// storeTLS reads the files that the options name. The certificate for the servers is read
-// again when its files change.
+// storeTLS returns the TLS configuration that the options describe. It reads the files
+// that they name. When the files of the client's certificate change, they are read
+// again.
 func storeTLS(options url.Values) (*tls.Config, error) {
 	config, err := tlsfile.Client(options.Get(optionCA))
 	if err != nil {

@@ -13,20 +13,20 @@ import (
 
 // topology knows which server holds a key.
 type topology interface {
-	// master returns the client of the server that holds key. Its error means
-	// that nothing was sent.
+	// master returns the client of the server that holds key. After an error nothing
+	// was sent.
 	master(ctx context.Context, key string) (*redis.Client, error)
-	// redirected returns the client of a server that another one named in a redirect.
-	// It also records that the map of keys to servers is outdated.
+	// redirected returns the client of the server at addr, which another server named
+	// in a redirect. It also notes that the map of keys to servers is outdated.
 	redirected(ctx context.Context, addr string) *redis.Client
-	// each calls f for every master, perhaps at once, and returns the first error.
+	// each calls f for every master, perhaps concurrently, and returns the first error.
 	each(ctx context.Context, f func(context.Context, *redis.Client) error) error
 	// single reports whether every key is on one server.
 	single() bool
 	Close() error
 }
 
-// server is the topology of one server, or to the master that Sentinel names.
+// server is the topology of one server, or of the master that Sentinel names.
 type server struct{ *redis.Client }
 
 func (s server) master(context.Context, string) (*redis.Client, error) { return s.Client, nil }
@@ -36,9 +36,9 @@ func (s server) each(ctx context.Context, f func(context.Context, *redis.Client)
 	return f(ctx, s.Client)
 }
 
-// dialing marks failures while the library searches for the primary. The answers and
-// failures of Sentinel look like those of the store, but nothing was sent to the
-// store.
+// dialing is a hook that makes every failed dial an errUnsent. While the library
+// searches for the primary, it gets answers and errors of Sentinel. They look like
+// those of the store, but nothing was sent to the store.
 type dialing struct{}
 
 // DialHook implements redis.Hook.
@@ -46,9 +46,9 @@ func (dialing) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
 		if err != nil {
-			// The new error has only the text of err. If it wrapped a server's answer,
-			// such as Sentinel's "nil" for an unknown name, the library would take that
-			// for the answer to a pipeline and report no error.
+			// The new error has only the text of err, and does not wrap err. Otherwise
+			// the library could take err, such as Sentinel's "nil" for an unknown name,
+			// for the answer to a pipeline, and report no error.
 			return nil, fmt.Errorf("%w: %v", errUnsent, err)
 		}
 		return conn, nil
@@ -93,8 +93,8 @@ func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
 	return client
 }
 
-// masterAt returns the library's client of a master, or nil if the library has none.
-// So there is one pool of connections to a master.
+// masterAt returns the library's client of the master at addr, or nil if the library
+// has none. Using that client avoids a second pool of connections to the master.
 func (c *cluster) masterAt(ctx context.Context, addr string) *redis.Client {
 	var found atomic.Pointer[redis.Client]
 	_ = c.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {

@@ -5,21 +5,22 @@ import (
 )
 
 // A log is trimmed each time that it has grown by trimEvery entries. So it may have
-// that many above its retention.
+// that many entries more than Retention.Count.
 const trimEvery = 64
 
-// trimLook bounds how many entries one trim reads for their age. 1,000 take a real
-// server about a millisecond.
+// trimLook bounds how many entries one trim reads to find their age. 1,000 entries take
+// a real server about a millisecond.
 const trimLook = 1024
 
-// trim shortens logs to their retention. If a trim fails, the log is trimmed the next
-// time, and its new messages are stored all the same.
+// trim shortens logs to their retention. If that fails, it logs a warning, and the log
+// is trimmed the next time. The messages that made the log grow are stored anyway.
 //
-// An entry is too old only if three clocks agree: that of the log's server, that of the
-// store, and the wall clock of this process. So one wrong clock never drops an entry
-// early. If a clock is behind, a later trim drops the entry. Entries that were written
-// while the store's clock was behind have their written time, unless an older entry
-// with a right time stands before them.
+// An entry is removed for its age only if three clocks agree that it is too old: the
+// clock of the log's server, the time of the store, and the wall clock of this process.
+// So one wrong clock never removes an entry early. If a clock is behind, a later trim
+// removes the entry. An entry that was written while the store's clock was behind has
+// too early a time. Unless an entry with a right time stands before it, it is removed
+// early.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
 	ops := make([]*op, len(logs))
 	other := s.clock.earliest()

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// knownAddresses is how many addresses an account knows, and knownTime for how long
-	// after the latest login from there.
+	// An account knows the latest knownAddresses addresses from which somebody logged
+	// in to it, each for knownTime after the latest login from there.
 	knownAddresses = 8
 	knownTime      = 90 * 24 * time.Hour
 )
 
 // Rate is how often something may happen: Burst times at once, and then once in Every,
-// by the store's clock. Burst 0 is without limit.
+// by the store's clock. If Burst is 0, there is no limit.
 type Rate struct {
 	Burst int
 	Every time.Duration
@@ -28,40 +28,40 @@ type Rate struct {
 
 func (r Rate) args() []any { return []any{r.Every.Milliseconds(), r.Burst} }
 
-// Address is a caller's address in the form in which the store keeps it: keyed digests, so
-// that nobody reads the address from the store. The first one is stored. The others were
-// made with older keys and are recognised.
+// Address is a caller's address in the form in which the store keeps it: keyed digests,
+// so that nobody can read the address from the store. The first digest is stored. The
+// others are made with older keys, and are recognised.
 type Address []string
 
 // Trying is a password that somebody shows for an account.
 type Trying struct {
-	User int64   // or zero
-	Name string  // or empty, but not both
-	From Address // not empty
+	User int64   // zero: only the name is given
+	Name string  // empty: only the id is given
+	From Address // has one digest at least
 
-	Strangers Rate // of wrong passwords for the account, from all addresses that it does not know
-	Known     Rate // of wrong passwords for the account, from one address that it knows
-	Address   Rate // of wrong passwords from one address that the account does not know
+	Strangers Rate // limit on wrong passwords for the account, from all addresses together that it does not know
+	Known     Rate // limit on wrong passwords for the account, from one address that it knows
+	Address   Rate // limit on wrong passwords from the address, if the account does not know it
 }
 
-// Tried is the answer to Trying. Unless it was Refused, a wrong password has been counted
-// already. Settle, or IssueNumber with Issuing.Shown, takes that back.
+// Tried is the answer to Trying. Unless Refused is set, the password is counted as a
+// wrong one already. Settle, or IssueNumber with Issuing.Shown, takes that back.
 type Tried struct {
-	Account Account       // zero: there is none with that id and name
-	Subject string        // the same for each try at this account, if there is one
-	Known   bool          // somebody logged in to the account from the address before
-	Out     int           // wrong passwords that count against the address, this one included
-	Refused Refused       // why the password must not be compared
-	Wait    time.Duration // until one more may be, if it was refused
+	Account Account       // zero: no account has that id and name
+	Subject string        // names the account; the same for each try at it, even if it does not exist
+	Known   bool          // the account knows the address
+	Out     int           // how many wrong passwords count against the address, this one included
+	Refused Refused       // the limit for which the password must not be compared; empty: it may be
+	Wait    time.Duration // if it was refused: the time until one more may be compared
 
 	trying  Trying
-	key     string // of what is known of tries at the account
-	taken   string // where a token was taken from: "known", "stranger", or ""
-	counted bool   // one was taken from the bucket of the address
+	key     string // key that counts the tries at the account
+	taken   string // bucket from which this try has taken: "known", "stranger", or "" for none
+	counted bool   // this try has taken from the bucket of the address
 	settled bool
 }
 
-// Refused says which limit a try was beyond.
+// Refused names the limit that a try has exceeded.
 type Refused string
 
 // The limits.
@@ -70,18 +70,21 @@ const (
 	RefusedAddress Refused = "address" // Trying.Address
 )
 
-// tryKey returns the key of what is known of tries at an account. It has a hash of the
-// name, which may be that of no account.
+// tryKey returns the key that counts the tries at an account, and has the addresses
+// that it knows. The key has a hash of the account's name. There need not be such an
+// account.
 func tryKey(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
 	return "cim:{p" + hex.EncodeToString(sum[:16]) + "}:try"
 }
 
-// bucket returns the key of what an address may do.
+// bucket returns the key that counts what comes from the address. what is "try" or
+// "reg".
 func (a Address) bucket(what string) string { return "cim:{a" + a[0] + "}:" + what }
 
-// at returns the digests of an address for one account. They differ between accounts, so
-// that the store does not show who shares an address.
+// at returns the digests of the address for the account with the given tryKey. They
+// differ from account to account, so the store does not show which accounts share an
+// address.
 func (a Address) at(key string) []any {
 	digests := make([]any, len(a))
 	for i, digest := range a {
@@ -91,13 +94,12 @@ func (a Address) at(key string) []any {
 	return digests
 }
 
-// Try returns the account whose password somebody is about to show, and counts a wrong
-// password against the limits, before it is compared. So the limits hold for any number of
-// routes that compare at the same time. An account that does not exist is counted like one
-// that does, in the same number of steps. If the account knows the address, the limits of
-// others do not matter.
+// Try returns the account for which somebody shows a password. It counts the password
+// as a wrong one, before it is compared. So the limits hold for any number of routes
+// that compare at the same time. An account that does not exist is counted in the same
+// way and in as many steps. If the account knows the address, only Trying.Known counts.
 //
-// The error is ErrUnavailable. A wrong password may then have been counted.
+// The error is ErrUnavailable. The password may then have been counted all the same.
 func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	subject := q.Name
 	if subject == "" {
@@ -105,7 +107,7 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 		if errs[0] != nil && !errors.Is(errs[0], ErrNoUser) {
 			return nil, fmt.Errorf("account of %d: %w", q.User, errs[0])
 		}
-		subject = cmp.Or(names[0], "\x00"+strconv.FormatInt(q.User, 10)) // which is no name
+		subject = cmp.Or(names[0], "\x00"+strconv.FormatInt(q.User, 10)) // no name begins with this byte
 	}
 	t := &Tried{Subject: subject, trying: q, key: tryKey(subject)}
 	read := readOf(nameKey(subject), []any{"get", nameKey(subject)})
@@ -126,7 +128,8 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn takes in the answers to a try.
+// learn fills in t from the answers to a try: read has the account, try the verdict of
+// try.lua, and count that of count.lua.
 func (t *Tried) learn(read, try, count *op) error {
 	if read.reply[0] != nil {
 		var acc storedAccount
@@ -150,15 +153,15 @@ func (t *Tried) learn(read, try, count *op) error {
 	return nil
 }
 
-// Settle takes back that a password was counted as wrong, because it was right, or was
-// never compared. If it was right, the account knows the address from now on. The end of
-// ctx does not stop it. A failure is not reported: the password then counts like a wrong
-// one.
+// Settle takes back that the password of a try was counted as wrong, because it was
+// right, or was never compared. If right is set, the account knows the address from now
+// on. The end of ctx does not stop Settle. It reports no failure: then the password
+// counts as a wrong one.
 func (s *Store) Settle(ctx context.Context, t *Tried, right bool) {
 	s.run(context.WithoutCancel(ctx), "tried", t.settle(right)...)
 }
 
-// settle returns the ops that settle a try. It returns them once. t may be nil.
+// settle returns the ops that settle a try. A second call returns none. t may be nil.
 func (t *Tried) settle(right bool) []*op {
 	if t == nil || t.settled {
 		return nil
@@ -178,9 +181,9 @@ func (t *Tried) settle(right bool) []*op {
 	return ops
 }
 
-// Met has the account of a name know an address, because its user registered it from
-// there, or showed a token. It calls the store once a day for an account and an address. A
-// failure is not reported: the next call tries again.
+// Met makes the account of a name know the address from. Its user has registered the
+// account from there, or has shown a token. Met calls the store only once a day for the
+// same account and address. It reports no failure: the next call tries again.
 func (s *Store) Met(ctx context.Context, name string, from Address) {
 	day := s.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))
@@ -194,9 +197,9 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 	}
 }
 
-// TakeRegistration counts a registration from an address. If there were too many, it
-// returns in what time one more is allowed. out is how many count at present. The error is
-// ErrUnavailable.
+// TakeRegistration counts a registration from an address. If there were too many, wait
+// is the time until one more is allowed. out is the number of registrations that count
+// now. The error is ErrUnavailable.
 func (s *Store) TakeRegistration(ctx context.Context, from Address, limit Rate) (out int, wait time.Duration, err error) {
 	o := countOp(from.bucket("reg"), limit, true)
 	s.run(ctx, "try", o)
@@ -209,8 +212,8 @@ func (s *Store) TakeRegistration(ctx context.Context, from Address, limit Rate) 
 	return int(integer(o.reply[1])), wait, nil
 }
 
-// GiveRegistration takes back that a registration was counted, because it made no account.
-// A failure is not reported.
+// GiveRegistration takes back that a registration was counted, because no account was
+// made. It reports no failure.
 func (s *Store) GiveRegistration(ctx context.Context, from Address, limit Rate) {
 	s.run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), limit, false))
 }
