@@ -57,7 +57,7 @@ type Config struct {
 	CIMRepeat string // rule for CIM's clients; default proto.RepeatReject, as CIM has it
 
 	MaxText     int   // bytes of a message's text; proto.MaxText
-	MaxBody     int64 // bytes of a client's request; default: what MaxText bytes may take in JSON, and 256 KiB at least
+	MaxBody     int64 // bytes of a client's request; default: as many as MaxText bytes may take in JSON, and 256 KiB at least
 	PingSeconds int   // is sent to clients; 10
 
 	// MaxInFlight is how many requests are served at a time; default 4096. Further

@@ -11,8 +11,8 @@ import (
 )
 
 // Limits bound how often passwords are tried and accounts are made. They hold for all
-// routes together, because the store counts. The zero Limits bound nothing. What counts
-// as one address is a block: see sourceip.Block.
+// routes together, because the store counts. The zero Limits bound nothing. A block of
+// addresses counts as one address: see sourceip.Block.
 type Limits struct {
 	// Strangers bounds the wrong passwords for one account that come from strange
 	// addresses, all together. An address is strange if nobody has logged in to the

@@ -29,8 +29,8 @@ const pullBytes = 1 << 20
 // who never was a member.
 //
 // Pull returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not
-// in the log: the log has another epoch, a lower newest number, or another key at that
-// number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
+// in the log. Then the log has another epoch, a lower newest number, or another key at
+// that number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
 //
 // Config.Replicas have all returned entries. While replicas are away, a log seems to
 // end at the last entry that they are known to have. If no such entry is known, the

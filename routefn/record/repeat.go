@@ -53,11 +53,11 @@ func refuseLate(drafts []*draft, now int64) {
 }
 
 // claim checks that the id of each draft marked Again stands for no other message, as
-// far as it can find out. It searches in three places: the sender's inbox, within
-// lookBack and 1,000 entries; the claims of the sender's ids within lookBack, for
-// messages to all receivers; and the sender's pending delayed messages. A draft whose
-// id stands for another message gets ErrIDReused. The log to which a draft goes is
-// searched later, when the draft is appended.
+// far as it can find out. It searches in three places. The first is the sender's inbox,
+// within lookBack and 1,000 entries. The second is the claims of the sender's ids
+// within lookBack, for messages to any receiver. The third is the sender's pending
+// delayed messages. A draft whose id stands for another message gets ErrIDReused. The
+// log to which a draft goes is searched later, when the draft is appended.
 //
 // If a search fails, all drafts of that sender get ErrUnavailable, because none may
 // overtake another.

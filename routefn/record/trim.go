@@ -15,12 +15,12 @@ const trimLook = 1024
 // trim shortens logs to their retention. If that fails, it logs a warning, and the log
 // is trimmed the next time. The messages that made the log grow are stored anyway.
 //
-// An entry is removed for its age only if three clocks agree that it is too old: the
-// clock of the log's server, the time of the store, and the wall clock of this process.
-// So one wrong clock never removes an entry early. If a clock is behind, a later trim
-// removes the entry. An entry that was written while the store's clock was behind has
-// too early a time. Unless an entry with a right time stands before it, it is removed
-// early.
+// An entry is removed for its age only if three clocks agree that it is too old. These
+// are the clock of the log's server, the time of the store, and the wall clock of this
+// process. So one wrong clock never removes an entry early. If a clock is behind, a
+// later trim removes the entry. An entry that was written while the store's clock was
+// behind has too early a time. Unless an entry with a right time stands before it, it
+// is removed early.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
 	ops := make([]*op, len(logs))
 	other := s.clock.earliest()

@@ -8,58 +8,60 @@ import (
 )
 
 var (
-	// ErrUnavailable is returned when the store did not answer and certainly wrote
-	// nothing. The caller may simply try again.
+	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
+	// The caller may simply try again.
 	ErrUnavailable = errors.New("store is not available")
-	// ErrUnfit is in the error of Dial when the store answers but its configuration is
-	// wrong, such as the user's rights, the password or the eviction policy. Waiting
-	// does not help.
+	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used,
+	// because of its user's rights, the password or the eviction policy. Waiting does
+	// not help.
 	ErrUnfit = errors.New("store is not fit")
-	// ErrUnknown is returned when a write was sent and no answer came. The write may
-	// have happened or not. The next try must search for its result first.
+	// ErrUnknown is returned if a write was sent and no answer came. The write may have
+	// been executed or not. The next try must first search for its result.
 	ErrUnknown = errors.New("outcome of the write is unknown")
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = errors.New("no such user")
 	// ErrNoGroup is returned for a group that does not exist.
 	ErrNoGroup = errors.New("no such group")
-	// ErrNotMember is returned to a user who does not belong to the group.
+	// ErrNotMember is returned if the user does not belong to the group.
 	ErrNotMember = errors.New("not a member of the group")
-	// ErrNotCreator is returned to a user who changes the membership of another one
-	// and did not make the group.
+	// ErrNotCreator is returned if a user wants to change another user's membership and
+	// did not create the group.
 	ErrNotCreator = errors.New("not the creator of the group")
-	// ErrRemoved is returned to a user who tries to join a group after its creator
-	// removed them from it.
+	// ErrRemoved is returned if a user wants to join a group whose creator has removed
+	// them.
 	ErrRemoved = errors.New("removed from the group")
-	// ErrTooManyGroups is returned to a user who has proto.MaxGroups already.
+	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
+	// already.
 	ErrTooManyGroups = errors.New("user has too many groups")
-	// ErrNameTaken is returned by Adopt when the id or the name belongs to another
+	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
 	// account. Register does not return it, because its caller compares credentials.
 	ErrNameTaken = errors.New("name is taken")
-	// ErrChanged is returned by SetCredential for an account that was changed since it was
+	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
 	ErrChanged = errors.New("account was changed meanwhile")
-	// ErrInvalid is returned for what cannot be stored as it is: an id that is no
+	// ErrInvalid is returned for an argument that cannot be stored: an id that is no
 	// id, a text that is not UTF-8, a name with control characters.
 	ErrInvalid = errors.New("argument is not valid")
-	// ErrIDReused is returned for a message whose id its sender has used for another
-	// one, with another receiver or another text. The earlier message stays.
+	// ErrIDReused is returned for a message if its sender has used its id for another
+	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
-	// ErrSuperseded is returned for a session number that is not above the
-	// device's live and closed ones.
+	// ErrSuperseded is returned for a session number that is not above the device's
+	// live and closed numbers.
 	ErrSuperseded = errors.New("session number is superseded")
 	// ErrExpired is returned for a session number that was issued too long ago, by the
 	// store's clock, to be opened now.
 	ErrExpired = errors.New("session number has expired")
-	// ErrVoid is returned for a Pass that is void, because its device has logged out
-	// since, or because it has expired by the store's clock.
+	// ErrVoid is returned for a Pass that does not count any more, because its device
+	// was logged out since, or because it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
-	// ErrDisplacesOther is returned by Open when a connection is live that the new
-	// one may not displace.
+	// ErrDisplacesOther is returned by OpenSessions if a session of the device is live
+	// that the new one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
-	// ErrTooMany is returned by Schedule for a user who has as many delayed messages
-	// pending as allowed.
+	// ErrTooMany is returned by Schedule if the user has proto.MaxScheduled delayed
+	// messages pending already.
 	ErrTooMany = errors.New("too many messages are pending")
-	// ErrTooLate is returned by Cancel for a message that is being sent or was.
+	// ErrTooLate is returned by Cancel for a message that is being sent, or was sent or
+	// dropped.
 	ErrTooLate = errors.New("message is being sent")
 	// ErrNotScheduled is returned by Cancel for an id that is not known.
 	ErrNotScheduled = errors.New("no such delayed message")
@@ -76,74 +78,75 @@ type Account struct {
 	Credential string // how the route checks the password; empty in open mode
 }
 
-// Session is the live connection of one device: the login and route record.
+// Session is the record of the live connection of one device: which node holds it.
 type Session struct {
 	Device string
-	Number int64  // the fencing token
+	Number int64  // increases with each session of the device; fences late requests of earlier ones
 	Node   string // member id
 	Boot   uint64
 	Addr   string // host:port of the node's internal HTTP
 }
 
-// Pass has the values of a device's token that the store judges.
+// Pass has the fields of a device's token by which the store judges the token.
 type Pass struct {
 	User    int64
 	Device  string
-	Number  int64 // of the login that it came with; zero: of a token from before it had one
+	Number  int64 // number of the login that made the token; zero: an earlier version made it
 	Expires int64 // ms since 1970, by the store's clock
 }
 
-// Issuing is a device that requests a number.
+// Issuing is a request for a session number.
 type Issuing struct {
 	User   int64
 	Device string
-	Pass   *Pass  // of the same user and device, judged in the same step; nil: none is shown
-	Shown  *Tried // the right password, settled in the same round trip; nil: none, or it is settled
-	Login  *Login // that the number is for, to be listed by Logins; nil: a connection that moves
+	Pass   *Pass  // pass of the same user and device, judged in the same step; nil: no token was shown
+	Shown  *Tried // try of the right password, settled in the same round trip; nil: none was shown, or it is settled already
+	Login  *Login // the login that needs the number, which Logins will list; nil: a connection moves to another node
 }
 
-// Login is where a login came from.
+// Login says where a login came from.
 type Login struct {
 	Network string // see sourceip.Network; may be empty
 }
 
-// DeviceSession is what a user sees of a device that is logged in.
+// DeviceSession describes a device that is logged in, for its user.
 type DeviceSession struct {
 	Device    string
 	Connected bool
-	Since     int64  // ms since 1970: connected, or disconnected; zero: never connected
-	Number    int64  // of the last login: the store's clock then, in ms, or above it
-	Network   string // that it came from; empty: not known
+	Since     int64  // ms since 1970: since when it is connected, or offline; zero: it never connected
+	Number    int64  // number of the last login: the store's clock at that time, in ms, or above it
+	Network   string // network from which that login came; empty: not known
 }
 
-// Revoking says whose sessions end.
+// Revoking selects the sessions of a user that end.
 type Revoking struct {
-	Device string // empty: those of all devices
-	Spared string // of all devices, the one whose session stays; empty: none
+	Device string // only the session of this device; empty: those of all devices
+	Spared string // if all end, the device whose session stays; empty: none stays
 }
 
 // Issued is the result of IssueNumber.
 type Issued struct {
 	Number   int64
-	Live     *Session // of the same device; nil: none
-	LastNode string   // where the user's last session opened; empty: never
+	Live     *Session // live session of the same device; nil: there is none
+	LastNode string   // node where the user's last session opened; empty: none ever did
 }
 
-// Opening makes a number live.
+// Opening is a request to make a number the live session of a device.
 type Opening struct {
 	User      int64
-	Number    int64 // zero: take one (a CIM connection)
-	Displaces int64 // the number up to which it may displace; -1 any; 0 none
-	Session         // Device, Node, Boot and Addr; its Number is not read
+	Number    int64 // zero: a CIM connection, for which a number is issued
+	Displaces int64 // it may displace a live session with this number or a lower one; -1: any; 0: none
+	Session         // Device, Node, Boot and Addr are used, and Number is not
 
-	// Within is how long after its issue a number may be opened, by the store's
-	// clock. Zero means without limit. That is for connections that were open before.
+	// Within is how long after its issue the number may be opened, by the store's
+	// clock. Zero means without limit, for connections that were open before.
 	Within time.Duration
 
-	// Start is the first cursor of a device in a group in which it has none. If Start
-	// is zero, it gets no cursor. A new device is not shown earlier messages. If the
-	// store lost the inbox lately, a device that was there before begins at the group's
-	// first entry, because all of it may have come since.
+	// Start is the cursor that the device gets in the group Start.Log, if it has none
+	// there, so that a new device is not shown earlier messages. If Start is zero, the
+	// device gets no cursor. If the store lost the inbox lately, the device gets a
+	// cursor at the group's first entry instead. It may be an old device, to which all
+	// entries are new.
 	Start proto.Position
 }
 
@@ -153,22 +156,22 @@ type Opening struct {
 type Opened struct {
 	Err       error
 	Number    int64
-	Displaced *Session         // which one was live, or with an error is; nil: none, or this one
+	Displaced *Session         // the session that was live before, or with an error still is; nil: there was none, or it was this one
 	Newest    proto.Position   // end of the user's inbox
-	Cursors   []proto.Position // how far this device acknowledged, a position a log
-	Groups    []int64          // the user's own list; the groups decide, see EnterNode
-	Version   int64            // of that list
-	Ended     []Session        // live ones of devices that had to be forgotten for this one
-	Finished  []Changed        // joinings and leavings that were left unfinished
-	Received  *Received        // by an earlier connection whose end was not reported; nil: nothing
+	Cursors   []proto.Position // up to where this device has acknowledged, one position per log
+	Groups    []int64          // groups in the user's list; the groups themselves decide who belongs, see EnterNode
+	Version   int64            // version of that list
+	Ended     []Session        // live sessions of devices that had to be forgotten because of this one
+	Finished  []Changed        // joinings and leavings that were left unfinished, and were carried out now
+	Received  *Received        // what an earlier connection received whose end was not reported; nil: nothing
 }
 
-// Received has the positions that a device's TCP acknowledged, but that the device may
-// not have read. They count as read if the node of the session died before it reported
-// how the connection ended, see Acking.
+// Received has positions that the TCP of a device has acknowledged. The device may not
+// have read up to there. The entries count as read if the node of the session died
+// before it reported how the connection ended, see Acking.
 type Received struct {
 	Session Session
-	Through []proto.Position // a position a log
+	Through []proto.Position // one position per log
 }
 
 // Closing closes a number for good.
@@ -176,20 +179,20 @@ type Closing struct {
 	User   int64
 	Device string
 	Number int64
-	Lost   bool // its node died with it, and the received positions stay for the next opening
+	Lost   bool // the node of the session died, so the received positions stay for the next opening
 }
 
 // Acking moves cursors forward.
 type Acking struct {
 	User    int64
 	Device  string
-	Number  int64 // fences: ignored unless it is the device's live one or above the closed ones
+	Number  int64 // number of the session; if it is closed, nothing moves, unless Ended is set
 	Cursors []proto.Position
-	Ended   bool // the positions that the connection had read when it ended are known, so its number may be closed
+	Ended   bool // the connection has ended, and Cursors is all that it had read; its number may be closed
 
-	// Received has the positions beyond the cursors that the device's TCP acknowledged.
-	// They are kept until the session is closed or has Ended, and only for the live
-	// session.
+	// Received has positions beyond Cursors that the TCP of the device has
+	// acknowledged. They are kept for the live session only, until it is closed or an
+	// Acking of it has Ended.
 	Received []proto.Position
 }
 
@@ -198,39 +201,40 @@ type Message struct {
 	From     int64
 	FromName string
 	ID       string
-	To       int64 // receiving user, or
-	Group    int64 // receiving group
+	To       int64 // the user who receives it; zero: a group does
+	Group    int64 // the group that receives it; zero: a user does
 	Text     string
-	Time     int64 // ms since 1970, for messages from Take; others get the store's time instead
-	Sent     int64 // ms by the store's clock, when it was handed on to be stored; zero: not known. See firstTryLife
-	Again    bool  // may have been stored before: look for (From, ID) first
+	Time     int64 // ms since 1970; only used for messages from Take and for imports, others get the store's time
+	Sent     int64 // when it was sent on to be stored, in ms by the store's clock; zero: not known. See firstTryLife
+	Again    bool  // the message may be stored already, so search for its From and ID first
 	Confirm  bool  // the sender wants to know when it was shown
 
-	taken bool // to be fired, at Time by the store's clock
+	taken bool // the message keeps its Time: Take has returned it, or it is imported
 }
 
-// Appended is the answer to one Message. Err is nil if it is stored in all its logs.
-// With ErrUnavailable it is in no log, and with ErrUnknown it may be in some. The other
-// errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused and ErrInvalid.
+// Appended is the answer to one Message. Err is nil if the message is stored in all its
+// logs. With ErrUnavailable it is in no log, and with ErrUnknown it may be in some. The
+// other errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused and ErrInvalid.
 type Appended struct {
 	Err      error
-	Time     int64  // of the entry that stands in the log, which an earlier try may have written
-	Repeated bool   // an earlier try wrote it, in one log at least
-	Copies   []Copy // receiver's first, then the sender's own; a group's message has one
+	Time     int64  // time of the entry, which an earlier try may have written
+	Repeated bool   // an earlier try has written the entry, to at least one log
+	Copies   []Copy // the receiver's copy, then the sender's own, if there are two
 }
 
 // Own returns the copy whose position the sender gets: the last one.
 func (a *Appended) Own() *Copy { return &a.Copies[len(a.Copies)-1] }
 
-// Copy is the message in one log, and where it is pushed to.
+// Copy is a message in one log, with the sessions or nodes to which it must be pushed.
 type Copy struct {
-	User     int64 // whose inbox; zero for a group's log
+	User     int64 // the owner of the inbox; zero: a group's log
 	Stored   *proto.Stored
-	Sessions []Session // inbox: the live sessions of the user; shared, read only
-	Nodes    []Lease   // group: nodes that hold members; shared, read only
+	Sessions []Session // of an inbox: the live sessions of the user; shared by copies, read only
+	Nodes    []Lease   // of a group: the nodes that hold members; shared by copies, read only
 }
 
-// Lease records that a node has members of a group.
+// Lease records that a node holds members of a group, so that the group's messages are
+// pushed to it.
 type Lease struct {
 	Node string
 	Boot uint64
@@ -240,18 +244,18 @@ type Lease struct {
 // NewGroup is a request for a new group.
 type NewGroup struct {
 	Creator int64
-	ID      string // of the request: the same one of the same creator gets the same group; see proto.ValidID
+	ID      string // id of the request, see proto.ValidID: the same id and creator give the same group
 	Name    string // may be empty
 }
 
-// Change is a request that a user joins a group, or leaves it.
+// Change is a request to make a user join a group, or leave it.
 type Change struct {
 	User  int64
-	Name  string // of the user
+	Name  string // name of the user
 	Group int64
 	Leave bool
-	By    int64 // the caller: the user (or zero), or the group's creator
-	Once  bool  // the user joins only if they never did, so a repetition brings no user back who left
+	By    int64 // the caller: the group's creator, or the user; zero: the user
+	Once  bool  // the user joins only if they never did before, so a repetition does not bring back a user who has left
 }
 
 // Changed is the answer to one Change. Err is nil, ErrNoUser, ErrNoGroup,
@@ -261,33 +265,33 @@ type Changed struct {
 	Err      error
 	User     int64
 	Group    int64
-	Member   bool      // the user belongs now
-	Copy     *Copy     // the entry that this call appended, even if Err is set; nil: none
-	Sessions []Session // the user's live sessions, which must learn of the new list, if it has changed; read only
-	Version  int64     // of the list; zero with an error
-	Earlier  *Changed  // an unfinished change that was carried out before; nil: none
+	Member   bool      // the user belongs to the group now
+	Copy     *Copy     // the entry that this call has appended, even if Err is set; nil: none
+	Sessions []Session // if the user's list of groups has changed, the user's live sessions, which must learn of that; read only
+	Version  int64     // version of that list; zero with an error
+	Earlier  *Changed  // another, unfinished change that this call has carried out first; nil: none
 }
 
-// Entering is a request to enter a node for a group.
+// Entering is a request to give a node a lease of a group.
 type Entering struct {
 	Group int64
-	Users []int64        // at the node; for everyone: none
-	Known proto.Position // where the node, which holds a lease, has the log end; zero: it holds none
+	Users []int64        // members who are at the node; none for the group of everyone
+	Known proto.Position // the end of the log, as a node knows it that holds a lease; zero: it holds none
 }
 
 // Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if none
-// of the users is a member, ErrInvalid, ErrUnavailable or ErrUnknown. If it is not
-// nil, the node was not entered.
+// of the users is a member, ErrInvalid, ErrUnavailable or ErrUnknown. With an error,
+// the node has got no lease.
 type Entered struct {
 	Err    error
 	Newest proto.Position
-	Joined []int64 // for each user the number of the entry of the joining; zero: no member
-	Held   bool    // Newest is the node's own position, because it was not entered again and need not be
+	Joined []int64 // for each user, the number of the entry of the joining; zero: the user is no member
+	Held   bool    // Newest is Entering.Known: the node holds a lease already, and nothing was written
 }
 
 // Members is one page of a group's members.
 type Members struct {
-	Users []Account // by ascending id; without credentials
+	Users []Account // by ascending id, without credentials
 	Total int64
 }
 
@@ -302,82 +306,84 @@ type Group struct {
 // Pulled is a piece of a log.
 type Pulled struct {
 	Epoch   proto.Epoch
-	Oldest  int64 // number of the oldest entry kept
+	Oldest  int64 // number of the oldest entry that is kept
 	Newest  proto.Position
 	Entries []*proto.Stored // without genesis entries
-	Through proto.Position  // last entry looked at
+	Through proto.Position  // the last entry that was read, even if it is not in Entries
 }
 
-// Held is a connection that a node reports that it has.
+// Held is a connection that a node holds, as the node reports it.
 type Held struct {
 	User   int64
 	Device string
 	Number int64
-	Newest proto.Position // highest inbox position the node knows; zero: none
+	Newest proto.Position // highest position in the inbox that the node knows; zero: none
 
-	Version int64 // of the user's list of groups, as the node has it
+	Version int64 // version of the user's list of groups that the node has
 }
 
 // Difference is a difference between a node's connection and the store.
 type Difference struct {
 	Held    Held
 	Verdict proto.Verdict
-	Newest  proto.Position // with BEHIND
+	Newest  proto.Position // end of the inbox; only with BEHIND
 
 	Ended     bool // with DISPLACED: the device was logged out, or its session was ended
 	Forgotten bool // with DISPLACED: other devices of the user took this one's place
-	Passed    bool // with DISPLACED: a later one is live and never displaced this one, which a failover forgot
+	Passed    bool // with DISPLACED: a later session is live, which did not displace this one, because a failover had forgotten it
 }
 
-// Retention bounds a log. The newest entry always stays, without its text if it is
-// too old.
+// Retention bounds a log. The newest entry always stays. If it is too old, it stays
+// without its text.
 type Retention struct {
-	Count int   // entries kept at most; zero: 10,000
-	Age   int64 // ms an entry is kept at most; zero: 14 days
+	Count int   // how many entries are kept at most; zero: 10,000
+	Age   int64 // how long an entry is kept at most, in ms; zero: 14 days
 }
 
-// Scheduling is a message to be sent later. Its Time and Again are ignored.
+// Scheduling is a message to be sent later. The Time and Again of the message are
+// ignored.
 type Scheduling struct {
 	Message
-	At    int64 // ms since 1970 when it is due, or
-	After int64 // ms from now
+	At    int64 // when it is due, in ms since 1970; zero: After counts
+	After int64 // in how many ms it is due; zero: At counts
 }
 
 // Scheduled is the state of a delayed message.
 type Scheduled struct {
 	State string     // proto.StatePending and its like
-	Due   int64      // ms by the store's clock: when it is due, or when it ended
-	Code  proto.Code // with StateDropped: why
+	Due   int64      // when it is due, or when it ended, in ms by the store's clock
+	Code  proto.Code // with StateDropped: the reason
 
-	Wait time.Duration // of one that has not ended: until it is due, by the store's clock; negative: it is
+	Wait time.Duration // if it has not ended: the time until it is due; negative: it is due
 }
 
-// ScheduledAt is a place in the list of a user's pending messages.
+// ScheduledAt names a place in the list of a user's pending messages: behind the
+// message with this time and id.
 type ScheduledAt struct {
 	Due int64
 	ID  string
 }
 
-// Delayed is a message that waits. Its Time is the time at which it was first taken to
-// be fired, in ms by the store's clock, or zero before that.
+// Delayed is a delayed message. Its Time is when it was first taken to be sent, in ms
+// by the store's clock, or zero before that.
 type Delayed struct {
 	Message
 	Due   int64 // ms by the store's clock
 	State string
-	Late  time.Duration // of one that was taken: how long it was due by then
+	Late  time.Duration // if it was taken: for how long it had been due
 
-	key string // as the store has it
+	key string // key of the message in its shard
 }
 
-// Finishing is the result of a message that was taken.
+// Finishing says how a message ended that was taken.
 type Finishing struct {
 	Delayed
-	Code proto.Code // OK: it is in its logs
+	Code proto.Code // OK: it is in its logs; otherwise the reason why it is dropped
 }
 
-// Outcome has the reason why a delayed message was not sent.
+// Outcome says why a delayed message was dropped.
 type Outcome struct {
 	ID   string
-	Time int64 // ms since 1970, to the second
+	Time int64 // when it was dropped, in ms since 1970, exact to a second
 	Code proto.Code
 }

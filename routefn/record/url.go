@@ -17,7 +17,7 @@ import (
 type endpoint struct {
 	kind           string // redis, redis+sentinel or redis+cluster
 	hosts          []string
-	master         string // Sentinel's name of the master
+	master         string // name by which Sentinels know the master
 	db             int
 	user, password string
 	tls            *tls.Config
@@ -25,8 +25,8 @@ type endpoint struct {
 
 var errOptions = errors.New("store URL has options that cannot be parsed: want ?NAME=VALUE&NAME=VALUE")
 
-// parseURL reads a store's URL. Its errors never contain the URL, which may have
-// a password.
+// parseURL parses a store's URL. Its errors never quote the URL, which may have a
+// password.
 func parseURL(raw string) (*endpoint, error) {
 	u, err := parseHosts(raw)
 	if err != nil {
@@ -37,7 +37,7 @@ func parseURL(raw string) (*endpoint, error) {
 	e.password, _ = u.User.Password()
 	options, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, errOptions // err may quote a part of it
+		return nil, errOptions // err may quote a part of the URL
 	}
 	secure := strings.HasPrefix(u.Scheme, "rediss")
 	if err := checkOptions(options, secure); err != nil {
@@ -78,9 +78,9 @@ func parseURL(raw string) (*endpoint, error) {
 	return e, nil
 }
 
-// parseHosts parses a URL whose authority may list several hosts. net/url refuses
-// such a list if the hosts have ports. So parseHosts parses the URL with the first host
-// only, and then puts the list back.
+// parseHosts parses a URL that may have several hosts, separated by commas. net/url
+// refuses that if the hosts have ports. So parseHosts parses the URL with the first
+// host only, and then puts all hosts into the result.
 func parseHosts(raw string) (*url.URL, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
@@ -108,7 +108,7 @@ func withPort(host, port string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
-// open returns the topology of the endpoint, without dialling. The retries of the
+// open returns the topology of the endpoint. It makes no connection. The retries of the
 // library are off everywhere, because op.go decides what may be repeated.
 func (e *endpoint) open(cfg Config) topology {
 	switch e.kind {
@@ -127,9 +127,9 @@ func (e *endpoint) open(cfg Config) topology {
 	}
 }
 
-// noPool prevents the library from making a second pool of connections to each
-// server, for pipelines. This package sends only pipelines. Config.PoolSize would not
-// bound that pool, and Config.MinIdle would fill the unused one.
+// noPool keeps the library from making a second pool of connections to each server,
+// only for pipelines. This package sends nothing but pipelines. So Config.PoolSize
+// would bound, and Config.MinIdle would fill, the other pool, which is not used.
 const noPool = -1
 
 func (e *endpoint) options(addr string, cfg Config) *redis.Options {
@@ -166,6 +166,6 @@ func (e *endpoint) clusterOptions(cfg Config) *redis.ClusterOptions {
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
-		ClusterStateReloadInterval: 2 * time.Second, // how long a master that died is tried, at most
+		ClusterStateReloadInterval: 2 * time.Second, // how long a dead master is tried at most
 	}
 }

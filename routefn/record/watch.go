@@ -12,56 +12,59 @@ import (
 )
 
 const (
-	// routeKey names the secret that all routes share unless one is configured. It is
-	// a string, cim:{key}, without a time to live. A route that finds none stores the
-	// one that it had.
+	// routeKey is the key of the secret that all routes share unless secrets are
+	// configured. A route that finds no secret there stores the one that it knows.
 	routeKey = "cim:{key}"
-	// knownKeys names the hash with the history of the secret, see key.lua.
+	// knownKeys is the key of the hash with the history of the secret, see key.lua.
 	knownKeys = routeKey + ":known"
-	// routeKeyBytes is the strength of that secret.
+	// routeKeyBytes is the length of that secret.
 	routeKeyBytes = 32
 
-	// marks is how many marks there are, strings cim:{sN}:mark. They are spread over
-	// the slots, so that each master of a Cluster is likely to have some. They show if
-	// a master comes back empty or older.
+	// marks is how many marks there are: strings with the time at which they were
+	// written. If a mark is gone or has gone back, its master came back empty or older.
+	// Marks are spread over the slots, so that each master of a Cluster is likely to
+	// have some.
 	marks = 16
-	// markEvery is the age from which on a mark is moved, in ms by the store's clock.
+	// markEvery is how old a mark gets before it is moved to the present time, in ms by
+	// the store's clock.
 	markEvery = 10_000
-	// If a mark has gone back by markBack or more, its server came back older. A
-	// failover loses less. It does no harm if a server's clock is set back by more.
+	// markBack is by how many ms a mark must have gone back before its server counts as
+	// older. A failover loses less. If a server's clock is set back by more, a loss is
+	// reported for nothing, which does no harm.
 	markBack = 5_000
 
-	// SettleTime is how long after a loss the missing data may still come back. Nodes
-	// read the keys and report their sessions within 30 s.
+	// SettleTime is how long after a loss the lost data may still come back. Nodes read
+	// the keys and report their sessions within 30 s.
 	SettleTime = 35 * time.Second
 )
 
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 
-// Watch checks whether the store has lost something. It checks the keys that routes
-// share, and marks that were written to the store. It is safe for concurrent use.
+// Watch notices if the store has lost something. For that it looks at the keys that
+// routes share, and at marks in the store. It is safe for concurrent use.
 type Watch struct {
 	s     *Store
 	keyed bool
 
 	mu   sync.Mutex
-	at   time.Time    // of the latest look
-	seen [marks]int64 // the marks, as they were seen last; zero: never
-	keys []string     // in hexadecimal, the one to make things with first
-	lost fresh        // of the latest loss
-	made fresh        // of the key that was made because there was none
+	at   time.Time    // when the latest look began
+	seen [marks]int64 // the marks at the latest look; zero: it did not see the mark
+	keys []string     // keys in hexadecimal; new tokens are made with the first one
+	lost fresh        // when the latest loss was found
+	made fresh        // when a route made a key because there was none
 }
 
-// fresh is a moment that the store keeps, with the time until which it counts as
-// recent.
+// fresh is a time that the store keeps, with the end of the period in which it counts
+// as recent.
 type fresh struct {
 	at    int64     // ms by the store's clock; zero: never
-	until time.Time // by the clock of this process, which does not jump; zero: it is long ago
+	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn takes at, the time that a look has read. The look began at asked, when the
-// store's clock was at now. If at has changed since an earlier look, it is recent, even
-// if the store's clock was set meanwhile. The first look can only compare at with now.
+// learn takes over the time at, which a look has read in the store. asked is when the
+// look began, and now is the store's clock at that look. If at differs from the last
+// look, it counts as recent, even if the store's clock was set meanwhile. The first
+// look has nothing to compare with. It computes the age of at from now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at
@@ -76,16 +79,16 @@ func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 
 func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
-// Watch returns a Watch that has not looked yet. With keyed, it also reads and restores
-// the route key in the store.
+// Watch returns a Watch that has not looked yet. If keyed is set, its looks also read
+// and restore the route key in the store.
 func (s *Store) Watch(keyed bool) *Watch {
 	return &Watch{s: s, keyed: keyed}
 }
 
-// Look checks the store once. It makes the route key if there is none. If the store
-// has lost the key, it stores the one it knows. If the store has another key, it uses
-// that one: see Keys. It reports whether this call was the first of all routes to
-// find a loss. If the store fails, Look returns its error and changes nothing.
+// Look looks at the store once. If the store has no route key, Look stores the one that
+// it knows, or else a new one. If the store has another key, Look takes that one over:
+// see Keys. found is true if this look is the first one of all routes that finds a
+// loss. If the store fails, Look returns its error and changes nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
 	ops, shown := w.s.readMarks()
@@ -108,9 +111,9 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	return text(answer.reply[5]) == "1", w.take(answer, asked)
 }
 
-// readMarks returns ops that read the marks. It is one op if one server has all of
-// them. After they were run, shown returns a mark, or false if its server did not
-// answer.
+// readMarks returns ops that read the marks: one op, if one server has all of them.
+// After the ops were run, the function shown returns the mark i, or false if its server
+// did not answer.
 func (s *Store) readMarks() (ops []*op, shown func(i int) (int64, bool)) {
 	if s.topology.single() {
 		get := []any{"mget"}
@@ -153,8 +156,9 @@ func (w *Watch) keyOp(keys []string, lost bool) *op {
 	return &op{key: routeKey, script: keyScript, keys: []string{routeKey, knownKeys}, args: args, write: true}
 }
 
-// compare reports whether a mark is gone or has gone back. It returns the keys of
-// marks that are old, and remembers the marks as they are.
+// compare compares the marks with the latest look, and remembers them. The function
+// mark returns the mark i. lost reports whether any is gone or has gone back. old has
+// the keys of marks that must be moved.
 func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, old []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -172,8 +176,8 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 	return lost, old
 }
 
-// moveMarks moves the marks with these keys. On one server it moves all at once. If a
-// move fails, the mark is moved after the next look.
+// moveMarks moves the marks with the keys old to the present time, on one server by one
+// op. If that fails, they are moved after the next look.
 func (s *Store) moveMarks(ctx context.Context, old []string) {
 	each := 1
 	if s.topology.single() {
@@ -210,7 +214,7 @@ func (w *Watch) take(o *op, asked time.Time) error {
 	w.at = asked
 	w.lost.learn(lost, now, first, asked)
 	w.made.learn(since, now, first, asked)
-	for _, key := range w.keys { // the keys that this process has used count as long as it lives
+	for _, key := range w.keys { // a key that this process has used counts as long as the process lives
 		if len(keys) > 0 && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
@@ -220,37 +224,37 @@ func (w *Watch) take(o *op, asked time.Time) error {
 }
 
 // Keys returns the route keys that the latest look found, in hexadecimal. New tokens
-// and the like are made with the first one. Those made with any of the keys are
-// valid. It is empty unless the Watch is keyed.
+// and tickets are made with the first key. Tokens and tickets that were made with any
+// of the keys are valid. If the Watch is not keyed, there are none.
 func (w *Watch) Keys() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.keys)
 }
 
-// RouteKeys returns Keys as bytes.
+// RouteKeys returns the keys of Keys, decoded.
 func (w *Watch) RouteKeys() [][]byte {
 	var list [][]byte
 	for _, key := range w.Keys() {
-		b, _ := hex.DecodeString(key) // looked at by take
+		b, _ := hex.DecodeString(key) // take has checked it
 		list = append(list, b)
 	}
 	return list
 }
 
-// Lost returns the time at which the store last lost something, in ms by its clock, or
-// zero for never. It also reports whether that is less than SettleTime ago, so that
-// lost data may still come back.
+// Lost returns the time when the latest loss was found, in ms by the store's clock, or
+// zero if there was none. recently reports whether that is less than SettleTime ago, so
+// that lost data may still come back.
 func (w *Watch) Lost() (when int64, recently bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lost.at, w.lost.recent()
 }
 
-// Settled reports whether the keys are those that all routes know. For SettleTime after
-// a loss, or after the store had no key, they are not. Another route may have used a
-// key that it has not stored yet. A store for one machine ends with its routes, so that
-// its first key is settled at once.
+// Settled reports whether Keys has every key that any route uses. It returns false for
+// SettleTime after a loss, or after a route had to make a key. Another route may then
+// have used a key that it has not stored yet. An embedded store ends with its routes,
+// so its first key is settled at once.
 func (w *Watch) Settled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,7 +1,7 @@
-// Package embedded is a store inside the process: a Redis look-alike on a TCP
-// address of this machine, for tests and for a cluster on one machine. It is
-// some twenty times slower at scripts than a server of its own and keeps nothing
-// when it closes.
+// Package embedded is a store inside the process: a look-alike of Redis that listens on
+// a TCP address of this machine. It is for tests, and for a cluster on one machine. It
+// runs scripts some twenty times slower than a Redis server, and its data are lost when
+// it closes.
 package embedded
 
 import (
@@ -11,14 +11,15 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// Server is a running store. It has a goroutine for its listener and one for
-// each connection, all of which Close ends.
+// Server is a running store. It has a goroutine for its listener and one for each
+// connection. Close ends all of them.
 type Server struct {
 	mini *miniredis.Miniredis
 }
 
-// Start listens on addr, which is host:port of the loopback interface. Port 0 takes a
-// free one. Other interfaces are refused, because the server has no password.
+// Start starts a store that listens on addr, the host:port of a loopback address. Port
+// 0 stands for a free port. Other addresses are refused, because the server has no
+// password.
 func Start(addr string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -31,14 +32,14 @@ func Start(addr string) (*Server, error) {
 	if err := mini.StartAddr(addr); err != nil {
 		return nil, fmt.Errorf("start embedded store: %w", err)
 	}
-	mini.ClockTTL(true) // off, keys with a time to live would stay for ever
+	mini.ClockTTL(true) // without it, keys with a time to live would stay for ever
 	return &Server{mini: mini}, nil
 }
 
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.mini.Addr() }
 
-// URL returns the address for record.Config. AllowEmbedded must be set beside it.
+// URL returns the URL for record.Config, in which AllowEmbedded must be set, too.
 func (s *Server) URL() string { return "redis://" + s.Addr() }
 
 // Close ends all connections and deletes the stored data. It may be called twice.
