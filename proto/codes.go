@@ -26,12 +26,12 @@ const (
 
 // Retry later: the same request may succeed after a pause.
 //
-// A client must resend a message that a node answers with Unknown before it sends others.
-// Until then the node answers Unknown to every message of the connection, because a later
-// message would overtake the first one. A client that drops all these messages instead
-// sets heard in its next SEND, after it has the answer to each SEND. If a client does
-// neither for three seconds and still sends, the node closes the connection with
-// Unavailable.
+// If a node answers a message with Unknown, the client must send it again before it
+// sends others. Until then the node answers Unknown to every message of the connection,
+// because a later message would overtake the first one. A client may drop all these
+// messages instead. Then it waits until each SEND is answered, and sets heard in its
+// next SEND. If a client does neither for three seconds and still sends, the node
+// closes the connection with Unavailable.
 const (
 	Full        Code = 4100 // the node is above its capacity; avoid it
 	Unavailable Code = 4101 // the store, the route or the node behind it does not answer
@@ -72,17 +72,18 @@ const (
 	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
 )
 
-// Retry is what a client does after a code.
+// Retry says what a client has to do after a code.
 type Retry int
 
 const (
 	RetryNow   Retry = iota // log in again at once, and avoid the node that failed
-	RetryLater              // wait first
+	RetryLater              // retry after a pause
 	RetryNever              // tell the user
 )
 
-// Retry returns what a client does, from the code's range alone. Codes outside of all
-// ranges come from a broken peer and give RetryLater. Check for OK first.
+// Retry returns what a client has to do after the code, from the code's range alone. A
+// code outside of all ranges comes from a broken peer and gives RetryLater. Check for
+// OK before.
 func (c Code) Retry() Retry {
 	switch {
 	case c >= 4000 && c < 4100:
@@ -97,7 +98,7 @@ func (c Code) Retry() Retry {
 // facts are the properties of a code.
 type facts struct {
 	name   string // stable, for logs and metrics
-	status int    // HTTP
+	status int    // of HTTP
 	text   string // a sentence for people
 }
 

@@ -12,16 +12,16 @@
 //
 // There is no magic number and no version. The frame is compatible with CIM's, and a CIM
 // client may connect to the same port. Fields 1 to 5 and commands 0 to 3 are CIM's. Our
-// own start at 16. A peer skips unknown fields. A length above the limit (MaxFrame by
-// default) ends the connection before the message is read.
+// own fields and commands start at 16. A peer skips unknown fields. A length above the
+// limit (MaxFrame by default) ends the connection before the message is read.
 //
 // On the same port, at PathSocket, a WebSocket carries the same message without the
 // length, because WebSocket has its own. The subprotocol selects the form. With
 // SubprotocolBinary a binary message is one Frame in proto3. With SubprotocolJSON, for
 // browsers, a text message is one Frame in JSON (see AppendJSON). In JSON, ids and
-// numbers are JSON numbers, which is the reason for MaxUser. An epoch has 64 bits, so it
-// is hex digits. An unknown field is an error there, because it is more likely a mistake
-// than a later version.
+// numbers are JSON numbers, which is the reason for MaxUser. An epoch has 64 bits, so
+// it is written in hex digits. In JSON an unknown field is an error, because it is more
+// likely a mistake than a later version.
 //
 // # Commands
 //
@@ -40,14 +40,14 @@
 //	OFFLINE        node    to CIM clients only: messages that came while they were offline
 //
 // Between LOGIN_REQUEST and LOGIN_ANSWER the node sends nothing but a KICK. A CIM
-// connection gets MESSAGE, PING and OFFLINE only. The properties of its MESSAGE have the
-// sender.
+// connection gets MESSAGE, PING and OFFLINE only. Its MESSAGE has the sender in
+// properties.
 //
 // # Keys and positions
 //
-// A message has two names. The sender gives it a key, which is the sender and an id. The
-// key is unique for ever, so a repetition is recognised by it. The store gives an entry
-// a position when it appends it: log, epoch, number and key.
+// A message has two names. The sender gives it a key, which consists of the sender and
+// an id. The key is unique for ever, so a repetition is recognised by it. The store
+// gives an entry a position when it appends it: log, epoch, number and key.
 //
 // Numbers are dense, so a reader can see a gap. A log gets a new epoch when it begins
 // again, so that its new numbers differ from the old ones. A store that has lost the
@@ -58,23 +58,24 @@
 //
 // The sender of a private message may request a delivery mark (confirm). When a device
 // of the receiver has shown the message, it acknowledges at once, with the message's key.
-// The route then pushes a DELIVERED to the sender's current connections. The first device
-// is enough. A mark is not stored, may be lost, and may come more than once. The cursor
-// is authoritative, and PathDelivered returns whether it has passed the message.
+// The route then pushes a DELIVERED to the sender's current connections. One device of
+// the receiver is enough. A mark is not stored, may be lost, and may come more than
+// once. The cursor is authoritative, and PathDelivered returns whether it has passed
+// the message.
 //
-// A mark is a claim of the receiver. It has the user who gave it and no other user, so a
-// user can give false marks only for themselves. The client that gets a mark must compare
-// To with the user to whom it sent that id. Messages to a group and to oneself have no
+// A mark is only a claim of the receiver. It names the user who gave it, so a user can
+// give false marks only in their own name. The client that gets a mark must compare To
+// with the user to whom it sent that id. Messages to a group and to oneself have no
 // marks. CIM's clients neither give nor get marks; their cursors move as usual.
 //
 // # Groups
 //
-// A group has its own log. If a user joins or leaves, that is an entry of this log, with
-// that user as its sender and that kind. So it has a place in the log's order. For a
-// reader of the log, the sender is a member from the JOIN on and until the LEAVE. A
-// reader without a position begins at number zero, and the route answers from the
-// reader's own JOIN on. The creator of a group may add and remove others, which the
-// entries record. All others join and leave by themselves.
+// A group has its own log. If a user joins or leaves, the log gets an entry of the kind
+// JOIN or LEAVE, with that user as its sender. So a joining has a place in the log's
+// order. For a reader of the log, the sender is a member from the JOIN until the LEAVE.
+// A reader without a position begins at number zero, and the route answers from the
+// reader's own JOIN on. The creator of a group may add and remove others, and such an
+// entry says so. All others join and leave by themselves.
 //
 // # Codes
 //

@@ -17,9 +17,9 @@ const MaxID = 64
 // "42:4f3a...". It is unique for ever, and positions are not.
 func Key(from int64, id string) string { return strconv.FormatInt(from, 10) + ":" + id }
 
-// ParseKey is the inverse of Key. A sender in another form, such as "+42" or "042", is
-// an error, so that keys may be compared as strings. It does not check the id. Its errors
-// do not quote the key, which may come from an untrusted peer.
+// ParseKey is the inverse of Key. It returns an error for a sender in another form,
+// such as "+42" or "042", so that keys may be compared as strings. It does not check
+// the id. Its errors do not quote the key, which may come from an untrusted peer.
 func ParseKey(key string) (from int64, id string, err error) {
 	sender, id, ok := strings.Cut(key, ":")
 	if !ok {

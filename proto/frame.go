@@ -13,7 +13,7 @@ import (
 //
 // CIM has no limit: neither its frame decoder (Netty's ProtobufVarint32FrameDecoder) nor
 // its route checks a length, and texts of 60,000 bytes and more arrive. Without a limit
-// one sender could fill every queue. This one is the largest length of 16 bits.
+// one sender could fill every queue. This limit is the largest number of 16 bits.
 const MaxText = 1<<16 - 1
 
 // MaxFrame is the default limit of an encoded frame in bytes, without its length prefix.
@@ -28,7 +28,8 @@ const CIMDevice = "cim"
 // Everyone is the group that every user belongs to.
 const Everyone int64 = 1
 
-// MaxUser is the largest user id: browsers read ids as JSON numbers.
+// MaxUser is the largest user id. Browsers read ids as JSON numbers, which are exact up
+// to it.
 const MaxUser int64 = 1<<53 - 1
 
 var (
@@ -41,8 +42,8 @@ var (
 )
 
 // AppendFrame appends the frame with its varint32 length prefix to b and returns the
-// extended slice. The only error is a text that is not UTF-8, and then b is unchanged. It
-// checks no limit, which the reader does.
+// extended slice. It returns an error only for a text that is not UTF-8, and then b is
+// unchanged. It checks no limit, because the reader does that.
 func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 	size := proto.Size(f)
 	out := binary.AppendUvarint(b, uint64(size))
@@ -54,13 +55,13 @@ func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 }
 
 // Split returns the first frame of b, without its prefix, and the number of bytes that it
-// takes in b. The body shares b's memory. Zero bytes and no error mean that b is too
-// short. Split checks the length before the body is there. The limit is in bytes and not
-// negative. Errors are ErrBadFrame and ErrFrameTooLong.
+// takes in b. The body shares b's memory. If taken is zero and there is no error, more
+// bytes are needed. Split checks the length before the body has come. limit is in bytes
+// and not negative. Errors are ErrBadFrame and ErrFrameTooLong.
 //
-// A prefix of more than five bytes is ErrBadFrame. A prefix may be longer than its number
-// needs, as everywhere in protobuf. The single byte 0x00 is an empty frame, which decodes
-// as a CIM login of user 0. The caller must refuse that.
+// A prefix of more than five bytes gives ErrBadFrame. A prefix may have more bytes than
+// its number needs, as everywhere in protobuf. The single byte 0x00 is an empty frame,
+// which decodes as a CIM login of user 0. The caller must refuse that.
 func Split(b []byte, limit int) (body []byte, taken int, err error) {
 	size, n := binary.Uvarint(b)
 	switch {
@@ -77,8 +78,8 @@ func Split(b []byte, limit int) (body []byte, taken int, err error) {
 	return b[n:end:end], end, nil
 }
 
-// Unmarshal decodes one message without its prefix, and replaces f by it. The frame
-// shares no memory with b. The error wraps ErrBadFrame.
+// Unmarshal decodes one message without its prefix into f, and replaces everything in
+// f. The frame shares no memory with b. The error wraps ErrBadFrame.
 //
 // A decoded frame may need more memory than b. A hostile frame of empty texts or marks
 // needs 40 times as much (TestDecodedFrameIsBounded).

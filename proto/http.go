@@ -17,8 +17,8 @@ type RegisterAnswer struct {
 	Name string `json:"name"`
 }
 
-// LoginRequest logs a device in. It has a Token, or else Name or User, with Password
-// where the mode requires one.
+// LoginRequest logs a device in. It has a Token, or otherwise a Name or a User, with a
+// Password if the route's mode requires one.
 type LoginRequest struct {
 	User     int64    `json:"user,omitempty"`
 	Name     string   `json:"name,omitempty"`
@@ -40,11 +40,11 @@ type LoginAnswer struct {
 	User        int64  `json:"user"`
 	Name        string `json:"name"`
 	Device      string `json:"device"`
-	Number      int64  `json:"number"` // of the session that the ticket opens
+	Number      int64  `json:"number"` // number of the session that the ticket opens
 	Node        Node   `json:"node"`
-	Ticket      string `json:"ticket"`      // for that node, valid for two minutes
-	Token       string `json:"token"`       // for the route, valid for days, instead of the password
-	PingSeconds int    `json:"pingSeconds"` // send a ping when nothing was written for so long
+	Ticket      string `json:"ticket"`      // admits the device at that node; valid for two minutes
+	Token       string `json:"token"`       // replaces the password at the route; valid for days
+	PingSeconds int    `json:"pingSeconds"` // send a ping after you have written nothing for so long
 }
 
 // Node is a node's address for clients.
@@ -52,7 +52,7 @@ type Node struct {
 	ID      string `json:"id"`
 	Address string `json:"address"` // host:port, TCP and WebSocket
 	TLS     bool   `json:"tls,omitempty"`
-	Path    string `json:"path,omitempty"` // of a WebSocket, which is then the only way to connect; empty: TCP, or a WebSocket at PathSocket
+	Path    string `json:"path,omitempty"` // if set, only a WebSocket at this path connects; empty: TCP, or a WebSocket at PathSocket
 }
 
 // LogoutRequest logs a device out. Its connection is closed. When the answer comes, its
@@ -71,31 +71,32 @@ type SessionsAnswer struct {
 	Sessions []DeviceSession `json:"sessions"`
 }
 
-// DeviceSession is what one device may do since its login: connect, and call the route.
+// DeviceSession describes the session of one device. From its login on, the device may
+// connect and call the route.
 type DeviceSession struct {
 	Device    string `json:"device"`
 	Connected bool   `json:"connected"`
-	Since     int64  `json:"since,omitempty"`   // ms since 1970: connected, or disconnected; zero: never connected
+	Since     int64  `json:"since,omitempty"`   // ms since 1970, when it connected or disconnected last; zero: it never connected
 	Login     int64  `json:"login"`             // ms since 1970, of the last login
-	Network   string `json:"network,omitempty"` // from which it came: the /24 of IPv4, the /48 of IPv6
-	Own       bool   `json:"own,omitempty"`     // it is the caller's
+	Network   string `json:"network,omitempty"` // network from which the device came: the /24 of IPv4, the /48 of IPv6
+	Own       bool   `json:"own,omitempty"`     // it is the caller's session
 }
 
-// EndSessions ends sessions. It has one of Device, Others and All. Their connections are
-// closed with the code SessionEnded. When the answer comes, their tokens and unused
-// tickets are invalid at every route. It may be repeated. A device without a session is no
-// error.
+// EndSessions ends sessions. It has one of Device, Others and All. The connections of
+// these sessions are closed with the code SessionEnded. When the answer comes, their
+// tokens and unused tickets are invalid at every route. The request may be repeated. A
+// device without a session is no error.
 type EndSessions struct {
 	Device string `json:"device,omitempty"`
-	Others bool   `json:"others,omitempty"` // all but the caller's
-	All    bool   `json:"all,omitempty"`    // the caller's, too
+	Others bool   `json:"others,omitempty"` // all sessions but the caller's
+	All    bool   `json:"all,omitempty"`    // all sessions, including the caller's
 }
 
 // EndSessionsAnswer is empty.
 type EndSessionsAnswer struct{}
 
 // ChangePassword changes the caller's password and ends the sessions of all other devices.
-// It may be repeated: it then finds the new password.
+// It may be repeated, although the old password is then wrong.
 type ChangePassword struct {
 	Old string `json:"old"`
 	New string `json:"new"` // 1 to 256 bytes
@@ -104,8 +105,8 @@ type ChangePassword struct {
 // ChangePasswordAnswer is empty.
 type ChangePasswordAnswer struct{}
 
-// SendMessage sends a text to a user or to a group. Every request over HTTP may be a
-// repetition, so the route looks up the id first.
+// SendMessage sends a text to a user or to a group. It may be repeated with the same
+// id, because the route looks up every id that comes over HTTP.
 type SendMessage struct {
 	ID    string `json:"id"` // see ValidID
 	To    int64  `json:"to,omitempty"`
@@ -119,13 +120,14 @@ type SendMessage struct {
 type SendReceipt struct {
 	ID   string   `json:"id"`
 	Time int64    `json:"time"`           // ms since 1970
-	At   Position `json:"at"`             // of the sender's own copy, or of the group's entry
+	At   Position `json:"at"`             // position of the sender's own copy, or of the group's entry
 	Prev string   `json:"prev,omitempty"` // key of the entry before it
 }
 
 // ScheduleMessage sends a message later, at a time or after a delay, by the store's
-// clock. A repetition with the same id schedules nothing. Its answer has the state of the
-// first one, until a day after that was sent, dropped or cancelled.
+// clock. A repetition with the same id schedules nothing. Its answer has the state of
+// the message that was scheduled first. That state is kept until a day after the
+// message was sent, dropped or cancelled.
 type ScheduleMessage struct {
 	ID    string `json:"id"` // see ValidID; also the id of the message when it is sent
 	To    int64  `json:"to,omitempty"`
@@ -134,7 +136,7 @@ type ScheduleMessage struct {
 	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; up to a day ago means now
 	After int64  `json:"after,omitempty"` // ms from now, instead of At
 
-	Confirm bool `json:"confirm,omitempty"` // as SendMessage's
+	Confirm bool `json:"confirm,omitempty"` // as in SendMessage
 }
 
 const (
@@ -158,9 +160,9 @@ const (
 type Scheduled struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
-	Due   int64  `json:"due"`            // ms since 1970; after it was sent, dropped or cancelled: the time of that
+	Due   int64  `json:"due"`            // ms since 1970; once it was sent, dropped or cancelled, the time when that happened
 	Code  Code   `json:"code,omitempty"` // why it was dropped
-	To    int64  `json:"to,omitempty"`   // as scheduled, only while it is pending or firing
+	To    int64  `json:"to,omitempty"`   // the receiver, only while it is pending or firing
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text,omitempty"`
 }
@@ -183,20 +185,20 @@ type CancelAnswer struct{}
 
 // PullMessages reads a log after a position.
 type PullMessages struct {
-	After Position `json:"after"` // in After.Log; number zero: from the oldest entry
+	After Position `json:"after"` // names the log, too; number zero: from the oldest entry
 	Limit int      `json:"limit"` // at most MaxPull; zero: MaxPull
 }
 
 // MaxPull is the largest number of messages in an answer.
 const MaxPull = 500
 
-// PulledMessages are the messages after a position, oldest first.
+// PulledMessages has the messages after a position, oldest first.
 type PulledMessages struct {
 	Epoch    Epoch     `json:"epoch"`
-	Oldest   int64     `json:"oldest"` // number of the oldest entry; earlier ones were trimmed
+	Oldest   int64     `json:"oldest"` // number of the oldest entry in the log; earlier ones were trimmed
 	Newest   Position  `json:"newest"`
 	Messages []Message `json:"messages"`
-	Through  Position  `json:"through"` // the last entry that was read, also if it is never shown
+	Through  Position  `json:"through"` // position of the last entry that was read, even if that is never shown
 }
 
 // AckPositions moves the cursors of the token's device forward.
@@ -229,7 +231,7 @@ type User struct {
 type OnlineAnswer struct {
 	Users []User `json:"users"`
 	Next  int64  `json:"next,omitempty"` // ?after= of the next page; zero: there is none
-	Total int64  `json:"total"`          // connected users, summed over the nodes
+	Total int64  `json:"total"`          // how many users are connected, summed over the nodes
 }
 
 // MaxMove is the largest number of sessions in a MoveRequest.
@@ -251,18 +253,18 @@ const (
 )
 
 // CreateGroup makes a group whose first member is the caller. A repetition with the same
-// ID, at any time, returns the same group and adds members that are missing. It does not
-// add members again who have left.
+// ID, at any time, returns the same group and adds members that are missing. It does
+// not add again those members who have left.
 type CreateGroup struct {
 	ID      string  `json:"id,omitempty"`      // of the request, unique for the caller and hard to guess, see ValidID; empty: each request makes a group
-	Name    string  `json:"name,omitempty"`    // as an account's, or empty
+	Name    string  `json:"name,omitempty"`    // has the form of an account's name, or is empty
 	Members []int64 `json:"members,omitempty"` // users who become members at once, at most MaxInvited
 }
 
 // CreatedGroup has the id of the new group.
 type CreatedGroup struct {
 	Group   int64   `json:"group"`
-	Missing []int64 `json:"missing,omitempty"` // requested members who are in MaxGroups groups or could not be added; they may join
+	Missing []int64 `json:"missing,omitempty"` // requested members who were not added, for example because they are in MaxGroups groups; they may join
 }
 
 // JoinGroup makes the caller a member. Every user who knows a group's id may join it,
@@ -295,9 +297,9 @@ type AddMember struct {
 // AddedMember is empty.
 type AddedMember struct{}
 
-// RemoveMember ends another user's membership, as LeaveGroup does. The user cannot join
-// until the creator adds them again. Only the group's creator may call it. To remove a
-// user who is not a member changes nothing.
+// RemoveMember ends another user's membership. The user cannot join again until the
+// creator adds them. Only the group's creator may call it. To remove a user who is not
+// a member changes nothing.
 type RemoveMember struct {
 	Group int64 `json:"group"`
 	User  int64 `json:"user"`

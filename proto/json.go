@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// jsonFrame is the JSON form of a Frame. It has the same fields, with names as usual in
-// JavaScript, except for those that only CIM uses. The fields of a message are beside the
-// command, without nesting. Zero fields are omitted.
+// jsonFrame is the JSON form of a Frame. It has the fields of a Frame except those that
+// only CIM uses, with names as usual in JavaScript. The fields of a message stand
+// beside the command, without nesting. Zero fields are omitted.
 type jsonFrame struct {
 	Cmd         string     `json:"cmd"`
 	Ticket      string     `json:"ticket,omitempty"`
@@ -41,9 +41,9 @@ type jsonFrame struct {
 	Heard       bool       `json:"heard,omitempty"`
 }
 
-// AppendJSON appends the frame's JSON form to b and returns the extended slice. It omits
-// fields that only CIM uses, so do not send their commands to a JSON peer. A command
-// without a name is an error, and then b is unchanged.
+// AppendJSON appends the frame's JSON form to b and returns the extended slice. It
+// omits fields that only CIM uses, so do not send CIM's commands to a JSON peer. For a
+// command without a name it returns an error, and b is unchanged.
 func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 	name, ok := commandNames[f.Cmd]
 	if !ok {
@@ -73,16 +73,16 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// UnmarshalJSON decodes the JSON form and replaces f by it. Errors wrap ErrBadFrame, and
-// then f is unchanged. An unknown field, a field of another type, a second value, an
-// unknown command, and bytes that are not UTF-8 are errors.
+// UnmarshalJSON decodes the JSON form into f, and replaces everything in f. Errors wrap
+// ErrBadFrame, and then f is unchanged. An unknown field, a field of another type, a
+// second value, an unknown command, and bytes that are not UTF-8 are errors.
 //
 // encoding/json is lenient in three ways, which is harmless because no other program
 // reads these bytes. A field's name may have any case. Repeated fields may be merged. An
 // unpaired surrogate escape becomes U+FFFD, as when a browser encodes UTF-8.
 //
-// Numbers are 64-bit integers. The caller checks that ids are at most MaxUser, as for the
-// binary form.
+// Numbers are 64-bit integers. As with the binary form, the caller checks that ids are
+// at most MaxUser.
 func (f *Frame) UnmarshalJSON(b []byte) error {
 	if !utf8.Valid(b) { // encoding/json would replace invalid bytes without an error
 		return fmt.Errorf("%w: JSON is not UTF-8", ErrBadFrame)

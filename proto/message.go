@@ -11,8 +11,8 @@ type Message struct {
 	Text     string   `json:"text"`
 	Time     int64    `json:"time"`           // ms since 1970, when a route stored it
 	Kind     Kind     `json:"kind,omitempty"` // 2: the sender joined the group, 3: the sender left it; there is no text
-	By       int64    `json:"by,omitempty"`   // with these kinds: the user who added or removed the sender; zero: the sender
-	At       Position `json:"at"`             // in the reader's log
+	By       int64    `json:"by,omitempty"`   // with kinds 2 and 3: the user who added or removed the sender; zero: the sender did it
+	At       Position `json:"at"`             // position in the reader's log
 	Prev     string   `json:"prev,omitempty"` // key of the entry before it in that log
 
 	Confirm bool `json:"confirm,omitempty"` // the sender requests a delivery mark
@@ -25,10 +25,10 @@ func (m Message) Key() string { return Key(m.From, m.ID) }
 // that only the log needs, or entries of a kind that a later version adds.
 func (k Kind) Shown() bool { return k == Kind_TEXT || k == Kind_JOIN || k == Kind_LEAVE }
 
-// Frame returns the push of the message to one of our clients.
+// Frame returns the frame that pushes the message to one of our clients.
 func (m Message) Frame() *Frame {
 	at := m.At.Mark()
-	at.Key = "" // it is From and Id
+	at.Key = "" // the key follows from From and Id
 	return &Frame{
 		Cmd: Command_MESSAGE, Id: m.ID, From: m.From, FromName: m.FromName, To: m.To, Group: m.Group,
 		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By, Confirm: m.Confirm,

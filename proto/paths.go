@@ -77,15 +77,15 @@ const (
 
 // Request headers for an overloaded route. Without them a request counts as a first try.
 const (
-	// HeaderRefused has how often the route refused this request before, which is a
-	// login or a read of a log. The route then serves it before others. The client waits
-	// RefusedPatience longer for the answer than usual.
+	// HeaderRefused has how often the route refused this request before. It is for
+	// logins and reads of a log. The route serves such a request before others. The
+	// client waits RefusedPatience longer for the answer than usual.
 	HeaderRefused = "Cim-Refused"
-	// HeaderPriority is that of RFC 9218. PriorityBacklog means that the request reads
-	// one of several old pages of a log.
+	// HeaderPriority is the header of RFC 9218. Its value PriorityBacklog means that
+	// the request reads an old page of a log, and that more pages follow.
 	HeaderPriority  = "Priority"
 	PriorityBacklog = "u=6"
 )
 
-// RefusedPatience is how long a route queues a request that it refused before.
+// RefusedPatience is how long a route lets a request wait that it has refused before.
 const RefusedPatience = 20 * time.Second

@@ -13,8 +13,8 @@ import (
 const Inbox int64 = 0
 
 // Epoch is a random name that a log gets when it begins. If a log is lost and begins
-// again, its new numbers differ from the old ones by the epoch. In JSON it is sixteen hex
-// digits, because a number has less than 64 bits in browsers.
+// again, its epoch shows that its numbers are not the old ones. In JSON it is written
+// as sixteen hex digits, because a number has less than 64 bits in browsers.
 type Epoch uint64
 
 // MarshalJSON writes sixteen hex digits in quotes.
@@ -66,12 +66,12 @@ func At(log int64, p order.Place) Position {
 	return Position{Log: log, Epoch: Epoch(p.Epoch), Number: p.Number, Key: p.Key}
 }
 
-// Place returns the position in its log.
+// Place returns the position without the log.
 func (p Position) Place() order.Place {
 	return order.Place{Epoch: uint64(p.Epoch), Number: p.Number, Key: p.Key}
 }
 
-// Place returns the mark's position in its log. It is the zero Place for a nil mark.
+// Place returns the mark's place in its log. It is the zero Place for a nil mark.
 func (m *Mark) Place() order.Place {
 	return order.Place{Epoch: m.GetEpoch(), Number: m.GetNumber(), Key: m.GetKey()}
 }

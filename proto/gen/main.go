@@ -86,8 +86,8 @@ func generate(dir string) ([]*pluginpb.CodeGeneratorResponse_File, error) {
 	return response.GetFile(), nil
 }
 
-// compilerVersion is what the header of a generated file says compiled it. The
-// suffix says that it was not protoc.
+// compilerVersion returns the compiler's version for the headers of generated files.
+// Its suffix says that the compiler was not protoc.
 func compilerVersion() (*pluginpb.Version, error) {
 	const module = "github.com/bufbuild/protocompile"
 	info, ok := debug.ReadBuildInfo()
@@ -107,8 +107,8 @@ func compilerVersion() (*pluginpb.Version, error) {
 	return nil, fmt.Errorf("find compiler version: %s is not built in", module)
 }
 
-// write makes content the file's, or with check only compares. A file that is
-// right already keeps its time.
+// write writes content to the file, or only compares if check is true. It does not
+// touch a file that has this content already.
 func write(name, content string, check bool) error {
 	old, err := os.ReadFile(name)
 	if err == nil && bytes.Equal(old, []byte(content)) {

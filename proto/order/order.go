@@ -7,13 +7,13 @@ import (
 
 const (
 	// EarlyWait is how long, in milliseconds, an early entry waits for the missing one.
-	// Pushes of two routes overtake each other by less.
+	// If two routes push entries in the wrong order, the second comes sooner than that.
 	EarlyWait = 50
-	// LongestWait, in milliseconds, bounds the wait, which doubles while pages do not
-	// fill the gap. That happens if a replica is behind.
+	// LongestWait, in milliseconds, bounds that wait. The wait doubles each time a page
+	// does not fill the gap, which happens if a replica is behind.
 	LongestWait = 5000
-	// MaxEarly is how many entries may wait for a missing one, and MaxEarlySize how many
-	// bytes they may hold. Further entries are read from a page.
+	// MaxEarly is how many early entries may wait, and MaxEarlySize how many bytes they
+	// may have together. Further entries are read from a page.
 	MaxEarly     = 256
 	MaxEarlySize = 1 << 20
 	// Kept is the smallest number of latest places that are kept. They distinguish a
@@ -21,7 +21,8 @@ const (
 	Kept = 64
 )
 
-// ErrNoProgress is returned by Page if the log has more entries and the page has none.
+// ErrNoProgress is returned by Page if the log has further entries and the page has
+// none of them.
 var ErrNoProgress = errors.New("the page has none of the log's further entries")
 
 // Entry is an entry of a log. Item belongs to the caller.
@@ -36,27 +37,27 @@ type Entry[T any] struct {
 // for concurrent use.
 type Follower[T any] struct {
 	last  Place
-	kept  []Place            // the latest ones, oldest first
-	early map[int64]Entry[T] // by number, all above last; nil: never needed
+	kept  []Place            // the latest places, oldest first
+	early map[int64]Entry[T] // by number, all of them above last; nil: none has come early yet
 	size  int                // bytes of the early entries
 
-	end   Place // the furthest end that was observed; it matters while it is beyond last
+	end   Place // the furthest end that was observed; it counts only while it is beyond last
 	doubt bool  // an entry or an end does not fit
-	vain  int   // consecutive pages after which early entries still waited
+	vain  int   // how many pages in a row did not fill the gap before an early entry
 
 	asked  bool    // a page is being read
-	behind Place   // the page begins after it
-	heard  int     // number of pushes and ends
-	before int     // heard at the last Ask
-	points []Place // places to resume at, the next one first; empty: not resuming
+	behind Place   // the page begins after this place
+	heard  int     // how many pushes and ends came
+	before int     // the value of heard at the last Ask
+	points []Place // after a loss, the places to try next, the next one first; empty: no loss is being resolved
 }
 
-// New returns a Follower at the first of the places, which are newest first. Without
-// places it is before the oldest entry.
+// New returns a Follower that continues after the first of the known places, which are
+// newest first. Without places it is before the oldest entry.
 func New[T any](known ...Place) *Follower[T] {
 	f := new(Follower[T])
 	for _, at := range slices.Backward(known) {
-		f.forget(at.Epoch, at.Number) // the log has lost the later places
+		f.forget(at.Epoch, at.Number) // at is newer, so the log had lost these places
 		f.last = at
 		f.keep(at)
 	}
@@ -66,7 +67,7 @@ func New[T any](known ...Place) *Follower[T] {
 // Last returns the place of the last entry that was taken.
 func (f *Follower[T]) Last() Place { return f.last }
 
-// Push handles an entry that was pushed. It appends to ready the items that come next in
+// Push handles an entry that was pushed. It appends to ready the items that are next in
 // order.
 func (f *Follower[T]) Push(ready []T, e Entry[T]) []T {
 	f.heard++
@@ -77,10 +78,10 @@ func (f *Follower[T]) Push(ready []T, e Entry[T]) []T {
 		return f.drain(ready)
 	case f.beyond(e.At) && e.At.Number > f.last.Number+1 && f.room(e):
 		f.wait(e)
-	case f.stands(e.At): // repeated
+	case f.stands(e.At): // a repetition
 	default:
-		// It has another epoch, the number of another entry, or another entry before it.
-		// Or too many entries wait.
+		// The entry has another epoch, the number of another entry, or another entry
+		// before it. Or too many entries wait.
 		f.doubt = true
 	}
 	return ready
@@ -95,14 +96,14 @@ func (f *Follower[T]) Observe(end Place) {
 		if end.Epoch != f.end.Epoch || end.Number > f.end.Number {
 			f.end = end
 		}
-		f.doubt = f.doubt || f.asked // the page may be older
+		f.doubt = f.doubt || f.asked // the page may have been read before this end
 	default:
 		f.doubt = true
 	}
 }
 
-// Due returns in how many milliseconds to read a page. It returns false while nothing is
-// missing or a page is being read.
+// Due returns after how many milliseconds to read a page. It returns false while no
+// entry is missing, or while a page is being read.
 func (f *Follower[T]) Due() (ms int, ok bool) {
 	switch {
 	case f.asked:
@@ -137,13 +138,14 @@ func (f *Follower[T]) Furthest() Place {
 	return furthest
 }
 
-// Doubt makes the log due, because the caller knows that entries are missing.
+// Doubt makes Due return a time of zero, because the caller knows that entries are
+// missing.
 func (f *Follower[T]) Doubt() { f.doubt = true }
 
-// Failed ends a page that could not be read.
+// Failed reports that the page could not be read.
 func (f *Follower[T]) Failed() { f.asked, f.doubt = false, true }
 
-// Ask begins a page and returns the place after which to read it.
+// Ask begins the reading of a page. It returns the place after which to read.
 func (f *Follower[T]) Ask() Place {
 	f.asked, f.doubt, f.before = true, false, f.heard
 	f.behind = f.last
@@ -153,20 +155,21 @@ func (f *Follower[T]) Ask() Place {
 	return f.behind
 }
 
-// Page ends a page. It takes the entries after the place that Ask returned, and the log's
-// end when they were read. It appends to ready the items that come next in order. Missing
-// numbers between the entries were trimmed or are not shown. The last entry may be the
-// last one that the route read, with an Item that shows nothing.
+// Page handles the page that was read: the entries after the place that Ask returned,
+// and the log's end at that time. It appends to ready the items that are next in order.
+// Numbers that are missing between the entries were trimmed or are never shown. The
+// last element of entries may stand for the last entry that the route has read, with an
+// Item that shows nothing.
 //
-// Entries that were pushed while the page was read may be lost again, and the page may
-// have others in their place. Then Page drops the rest of the page, and the log is due
-// again.
+// Entries that were pushed while the page was read may contradict the page, because the
+// log has lost one or the other. Then Page drops the rest of the page, and the log is
+// due again.
 //
 // After ErrNoProgress the log is still due. The caller must wait before it reads a page
 // again.
 func (f *Follower[T]) Page(ready []T, entries []Entry[T], end Place) ([]T, error) {
 	f.asked = false
-	f.end = end // the page's end replaces one that was observed before
+	f.end = end // replaces an end that was observed before
 	if len(f.points) > 0 {
 		f.rewind(f.points[0])
 	}
@@ -190,10 +193,11 @@ func (f *Follower[T]) Page(ready []T, entries []Entry[T], end Place) ([]T, error
 	return ready, nil
 }
 
-// Diverged ends a page that could not be read because the log does not have the place
-// that Ask returned. known are the known places, newest first. The next Ask returns an
-// earlier one of them, with growing distances, and at last the beginning. Diverged
-// returns false if the beginning has failed, too.
+// Diverged reports that the page could not be read because the log does not have the
+// place that Ask returned. known has the places that the caller knows, newest first.
+// The next calls of Ask return earlier ones of them, with growing distances, and at
+// last the beginning. Diverged returns false if the log does not even have the
+// beginning.
 func (f *Follower[T]) Diverged(known []Place) bool {
 	f.Failed()
 	if len(f.points) == 0 {
@@ -204,22 +208,24 @@ func (f *Follower[T]) Diverged(known []Place) bool {
 	return len(f.points) > 0
 }
 
-// Refused ends a page that the route refused because the user has no right to the log. It
-// returns false if an entry or an end came since Ask. Then the log is due once more.
+// Refused reports that the route refused the page because the user has no right to the
+// log. It returns false if an entry or an end came since Ask. Then the log is due once
+// more.
 func (f *Follower[T]) Refused() bool {
 	f.asked = false
 	f.doubt = f.doubt || f.heard != f.before
 	return f.heard == f.before
 }
 
-// Skip continues after a place, as if all entries up to it had been taken.
+// Skip makes the Follower continue after the place to, as if all entries up to it had
+// been taken.
 func (f *Follower[T]) Skip(to Place) {
 	f.asked, f.doubt, f.points = false, false, nil
 	f.dropAll()
 	f.take(to)
 }
 
-// rewind goes back to a place, because the store has lost the entries after it.
+// rewind goes back to the place to, because the store has lost the entries after it.
 func (f *Follower[T]) rewind(to Place) {
 	f.points = nil
 	f.last = to
@@ -227,7 +233,7 @@ func (f *Follower[T]) rewind(to Place) {
 	f.forget(to.Epoch, to.Number+1)
 	if len(f.early) > 0 {
 		f.dropAll()
-		f.doubt = true // they may be newer than the page
+		f.doubt = true // the dropped early entries may be newer than the page
 	}
 }
 
@@ -254,7 +260,7 @@ func (f *Follower[T]) wait(e Entry[T]) {
 	f.size += e.Size
 }
 
-// drop drops the early entry of a number, if there is one.
+// drop drops the early entry with this number, if there is one.
 func (f *Follower[T]) drop(number int64) {
 	f.size -= f.early[number].Size
 	delete(f.early, number)
@@ -266,7 +272,7 @@ func (f *Follower[T]) dropAll() {
 	f.size = 0
 }
 
-// drain takes the early entries that follow the last one, and drops the early entries
+// drain takes the early entries that follow the last entry. It drops the early entries
 // that are not beyond it.
 func (f *Follower[T]) drain(ready []T) []T {
 	if len(f.early) == 0 {
@@ -286,8 +292,8 @@ func (f *Follower[T]) drain(ready []T) []T {
 	return ready
 }
 
-// follows reports whether the entry is the next one after the last. If the last one's key
-// is unknown, as for some cursors, only the numbers are compared.
+// follows reports whether e is the next entry after the last one. If the key of the
+// last one is unknown, as for some cursors, only the numbers are compared.
 func (f *Follower[T]) follows(e Entry[T]) bool {
 	return e.At.Number == f.last.Number+1 && f.beyond(e.At) &&
 		(f.last.Key == "" || e.Prev == f.last.Key)

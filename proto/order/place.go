@@ -6,12 +6,14 @@ import "slices"
 type Place struct {
 	Epoch  uint64
 	Number int64
-	Key    string // of the entry; empty: unknown
+	Key    string // key of the entry; empty: unknown
 }
 
-// Start returns the places at which to start to follow a log, newest first. They are the
-// places that the device has kept. Without any, it is the device's cursor, else the log's
-// end if fromEnd is set. No place means the oldest entry that the device may read.
+// Start returns the places with which to begin to follow a log, newest first, for New.
+// They are the places in kept, which the device has stored. If there are none, it is
+// cursor, that of the device. If there is no cursor either, it is end, the log's end,
+// but only if fromEnd is true. An empty result stands for the oldest entry that the
+// device may read.
 func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	switch {
 	case len(kept) > 0:
@@ -24,10 +26,10 @@ func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	return nil
 }
 
-// resumePoints returns the places to resume at after a log has lost its tail. They are
-// known places, newest first, and each distance is twice the one before. So a long loss
-// takes few tries, and the entries that are read twice are at most as many as were lost.
-// The last two are the earliest known place and the beginning.
+// resumePoints returns the places to try, in this order, after a log has lost its tail
+// with the place lost. They are known places, newest first, and each distance is twice
+// the one before. So a long loss needs few tries, and not more entries are read twice
+// than were lost. The last two are the earliest known place and the beginning.
 func resumePoints(lost Place, known []Place) (points []Place) {
 	known = slices.DeleteFunc(slices.Clone(known), func(at Place) bool { return at == lost })
 	for i, step := 0, 1; i < len(known); i, step = i+step, 2*step {

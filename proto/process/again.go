@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// KeyFlag is a flag with keys, as Keys reads them, which may change while the program
-// runs.
+// KeyFlag is a flag whose value names keys, in the form of Keys. The keys may change
+// while the program runs.
 type KeyFlag struct {
 	Name string
 	Now  [][]byte                   // the keys in use
-	Use  func(keys ...[]byte) error // replaces the keys; after an error the keys of Now are in use
+	Use  func(keys ...[]byte) error // replaces the keys in use; after an error the keys in Now are still in use
 	Log  *slog.Logger
 }
 
@@ -22,9 +22,9 @@ type KeyFlag struct {
 // and the source of its keys depend on that choice, which is made at its start.
 var errRestart = errors.New("a change between no key and some key needs a restart")
 
-// Again reads the keys from value again, and uses them if they have changed. Errors have
-// the flag's name, and then the keys in use are unchanged. It blocks as Keys does. It is
-// not safe for concurrent use.
+// Again reads the keys that the flag's value names again, and uses them if they have
+// changed. After an error, which has the flag's name, the keys in use are unchanged. It
+// blocks like Keys. It is not safe for concurrent use.
 func (k *KeyFlag) Again(value string) error {
 	keys, err := Keys(k.Name, value)
 	switch {
@@ -46,7 +46,8 @@ func (k *KeyFlag) Again(value string) error {
 	return nil
 }
 
-// elsewhere reports whether a secret's value is the place of the secret.
+// elsewhere reports whether value names the place of a secret and is not the secret
+// itself.
 func elsewhere(value string) bool {
 	return strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "secretsmanager:")
 }

@@ -19,13 +19,14 @@ const (
 	awaitEvery = 250 * time.Millisecond // between two tries
 	tellAfter  = 2 * time.Second        // shorter waits are not logged
 	tellEvery  = 10 * time.Second
-	failAfter  = 10 * time.Second // of -fail-fast
+	failAfter  = 10 * time.Second // the patience of -fail-fast
 )
 
-// Await calls try until it succeeds, returns again=false, or ctx ends. It blocks until
-// then. Every 10 s it logs what it waits for and the last error. Meanwhile it serves
-// health checks on the listeners, which report that the process lives and is not ready.
-// It does not close the listeners.
+// Await calls try until it succeeds, until it returns false for again, or until ctx
+// ends. It blocks until then. Every 10 s it logs the last error and the text what,
+// which names the thing that it waits for. Meanwhile it serves health checks on the
+// listeners, which report that the process lives and is not ready. It does not close
+// the listeners.
 func Await(ctx context.Context, log *slog.Logger, what string, listeners []net.Listener, try func(context.Context) (again bool, err error)) error {
 	again, err := try(ctx)
 	if err == nil || !again {
@@ -53,8 +54,8 @@ func Await(ctx context.Context, log *slog.Logger, what string, listeners []net.L
 }
 
 // AwaitReady calls ready until it returns nil, or ctx ends. It blocks until then. Every
-// 10 s it logs what it waits for and the last error. With failFast it returns an error
-// after ten seconds.
+// 10 s it logs the last error and the text what, as in Await. If failFast is true, it
+// returns an error after ten seconds.
 func AwaitReady(ctx context.Context, log *slog.Logger, what string, failFast bool, ready func(context.Context) error) error {
 	t := newTeller(log, what)
 	for {
@@ -113,7 +114,7 @@ func hold(ctx context.Context, l net.Listener, what string) {
 		_, _ = w.Write(answer)
 	})
 	lent := &lent{Listener: l}
-	_ = Serve(ctx, lent, handler) // it ends with ctx
+	_ = Serve(ctx, lent, handler) // it returns when ctx ends
 	if d, ok := l.(deadliner); ok {
 		_ = d.SetDeadline(time.Time{})
 	}

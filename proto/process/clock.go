@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// clockFile is the variable that names the file of a wrong clock. It is for tests
-// alone: cim verify sets it for the nodes and routes that it starts.
+// clockFile is the environment variable that names the file of a wrong clock. It is
+// only for tests: cim verify sets it for the nodes and routes that it starts.
 const clockFile = "CIM_TEST_CLOCK"
 
-// Clock returns the clock from which a program reads the time of day: the machine's.
+// Clock returns the clock from which a program reads the time of day. It is the
+// machine's clock.
 //
 // If CIM_TEST_CLOCK names a file, the clock is wrong by the duration in that file,
 // such as -150s. Each call reads the file, so a test can make the clock jump. If the

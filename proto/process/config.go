@@ -17,8 +17,8 @@ import (
 	"github.com/cim-go/cim/proto/process/secretsmanager"
 )
 
-// ErrUsage is wrapped by errors of the flags. The program prints the error in one line
-// and exits with 2. flag.ErrHelp is not wrapped.
+// ErrUsage is wrapped by errors about flags. The program prints such an error in one
+// line and exits with 2. flag.ErrHelp does not wrap it.
 var ErrUsage = errors.New("wrong usage")
 
 // Parse sets the flags of fs from args, from the environment (CIM_LISTEN for -listen) and
@@ -32,9 +32,10 @@ func Parse(fs *flag.FlagSet, args []string) error {
 	return err
 }
 
-// ParseWords is Parse for a command with arguments, which it returns. Arguments may be
-// before, between and after the flags. After "--" everything is an argument. usage has
-// the arguments' names for -h, and is empty if the command has no arguments.
+// ParseWords does what Parse does for a command with arguments, and returns the
+// arguments. They may stand before, between and after the flags. After "--" everything
+// is an argument. usage has the names of the arguments for -h. It is empty if the
+// command has none.
 func ParseWords(fs *flag.FlagSet, usage string, args []string) (words []string, err error) {
 	if fs.Lookup("config") == nil {
 		fs.String("config", "", "`file` with one \"flag value\" a line; flags and environment win over it")
@@ -60,7 +61,7 @@ func ParseWords(fs *flag.FlagSet, usage string, args []string) (words []string, 
 	return words, nil
 }
 
-// split divides args into flags, with their values, and the rest.
+// split divides args into the flags with their values, and the other words.
 func split(fs *flag.FlagSet, args []string) (flags, words []string) {
 	for len(args) > 0 {
 		arg := args[0]
@@ -86,7 +87,7 @@ func split(fs *flag.FlagSet, args []string) (flags, words []string) {
 	return flags, words
 }
 
-// Log has a program's flags for its log.
+// Log has the flags of a program that are about its log.
 type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // text, json
@@ -125,15 +126,15 @@ func (l *Log) SetLevel(name string) error {
 	return nil
 }
 
-// minSecret is the shortest key in bytes that is accepted.
+// minSecret is the length in bytes of the shortest key that is accepted.
 const minSecret = 16
 
 // secretTime bounds the time to read a secret from AWS.
 const secretTime = 3 * time.Second
 
-// Keys returns the keys of a secret, one per line. During a rotation there are two. The
-// first key is used to sign and encrypt, and all keys are accepted. Each has at least 16
-// bytes. Sources and errors are those of Secret.
+// Keys reads a secret as Secret does, and returns its lines as keys. During a rotation
+// there are two keys. The first key is used to sign and encrypt, and all keys are
+// accepted. Each must have at least 16 bytes.
 func Keys(name, value string) ([][]byte, error) {
 	text, err := Secret(name, value)
 	if err != nil {
@@ -153,10 +154,11 @@ func Keys(name, value string) ([][]byte, error) {
 	return keys, nil
 }
 
-// Secret returns the bytes of a secret. It reads "file:PATH" from a file, and
-// "secretsmanager:ARN" from AWS Secrets Manager, which blocks for at most 3 s. It removes
-// white space around the content. Any other value is the secret itself. An empty value
-// gives an empty secret and no error. Secret does not check the length.
+// Secret returns the secret that value names. For "file:PATH" it reads the file. For
+// "secretsmanager:ARN" it asks AWS Secrets Manager, which blocks for at most 3 s. In
+// both cases it removes white space around the content. Any other value is the secret
+// itself. An empty value gives an empty secret and no error. Secret does not check the
+// length. Errors have the flag's name.
 func Secret(name, value string) ([]byte, error) {
 	if arn, ok := strings.CutPrefix(value, "secretsmanager:"); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), secretTime)
@@ -179,8 +181,8 @@ func Secret(name, value string) ([]byte, error) {
 	return []byte(value), nil
 }
 
-// Loopback reports whether only this machine can reach a listener on address.
-// An address without a host listens everywhere.
+// Loopback reports whether only this machine can reach a listener on address. A
+// listener on an address without a host can be reached from everywhere.
 func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

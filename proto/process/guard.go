@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// Guard is how much a program takes of strangers, and whom it believes about their
-// addresses.
+// Guard says how much a program accepts from strangers, and which proxies it believes
+// about the addresses of clients.
 type Guard struct {
 	// PerAddress is how many connections, and how many requests whose bodies are still
 	// coming, one address may have without a valid ticket or token. 0: DefaultPerAddress,
@@ -24,8 +24,8 @@ type Guard struct {
 	crowded atomic.Int64
 }
 
-// DefaultPerAddress is how many connections strangers at one address may have where
-// other machines can connect.
+// DefaultPerAddress is how many connections strangers at one address may have, if other
+// machines can connect.
 const DefaultPerAddress = 256
 
 // Flags registers the flags of a Guard on fs.
@@ -36,8 +36,8 @@ func (g *Guard) Flags(fs *flag.FlagSet) {
 		"`addresses` or CIDR blocks, with commas between, of proxies in front: what they say of a client's address\nis believed (PROXY protocol, X-Forwarded-For)")
 }
 
-// Most returns how many connections strangers at one address may have at a listener on
-// address; 0: any number.
+// Most returns how many connections the strangers at one address may have to a listener
+// on address. 0 means any number.
 func (g *Guard) Most(address string) int {
 	switch {
 	case g.PerAddress > 0:
@@ -52,9 +52,9 @@ func (g *Guard) Most(address string) int {
 func (g *Guard) Crowded() int64 { return g.crowded.Load() }
 
 // Listen returns a listener for HTTP with the limits of g. It closes connections beyond
-// the limits, and accepts the PROXY protocol from proxies. With Serve, a request's
-// context has the place of its connection, which sourceip.Proved returns. Closing it
-// closes ln.
+// the limits, and accepts the PROXY protocol from proxies. If Serve serves it, the
+// context of a request has the place that its connection holds, and sourceip.Proved
+// gives that place back. Closing the listener closes ln.
 func (g *Guard) Listen(ln net.Listener) net.Listener {
 	l := &guardedListener{Listener: ln, guard: g, limiter: sourceip.NewLimiter(g.Most(ln.Addr().String()))}
 	if len(g.Proxies) == 0 {
@@ -78,8 +78,8 @@ type guardedListener struct {
 	limiter *sourceip.Limiter
 }
 
-// Accept implements net.Listener. A proxy's connections are not counted: they carry many
-// clients' requests.
+// Accept implements net.Listener. It does not count the connections of proxies, because
+// one such connection carries requests of many clients.
 func (l *guardedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -110,7 +110,8 @@ func (c *guardedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// withConn lets the requests of a connection know its place, and whether it speaks TLS.
+// withConn returns the context for the requests of a connection. It has the
+// connection's place, and whether the connection speaks TLS.
 func withConn(ctx context.Context, conn net.Conn) context.Context {
 	ctx, conn = withSecure(ctx, conn)
 	if p, ok := conn.(*proxyproto.Conn); ok {

@@ -3,5 +3,5 @@ package process
 import "syscall"
 
 // errInUse is WSAEADDRINUSE of winerror.h. No system call of Windows returns
-// syscall.EADDRINUSE, which is a number that package syscall made up.
+// syscall.EADDRINUSE, because package syscall has invented that number.
 const errInUse = syscall.Errno(10048)

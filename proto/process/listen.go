@@ -13,9 +13,9 @@ import (
 // Listen listens on a TCP address. Its errors name the flag and the address in one
 // line.
 //
-// With roam, Listen takes any free port if the port of address is in use. This is for a
-// second node on a machine where the first node has the default ports. It is not for a
-// listener that others must find at a known address.
+// If roam is true and the port of address is in use, Listen takes any free port. This
+// is for a second node on a machine where the first node has the default ports. It is
+// not for a listener that others must find at a known address.
 func Listen(flag, address string, roam bool) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err == nil {
@@ -46,12 +46,13 @@ func Port(address net.Addr) string {
 // headTime is how long a client may take to send a request's head.
 const headTime = 5 * time.Second
 
-// stopTime is how long requests in flight may take after a server has begun to stop.
+// stopTime is how long requests in flight may still take after a server has begun to
+// stop.
 const stopTime = 10 * time.Second
 
 // Serve serves HTTP on listener until ctx ends. Then it waits for the requests in flight,
-// closes the listener and returns nil. It cuts requests off that take longer than ten
-// seconds then, so that no client keeps a program from stopping.
+// closes the listener and returns nil. If a request takes longer than ten seconds more,
+// Serve cuts it off, so that no client keeps a program from stopping.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -72,7 +73,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		stopped <- err
 	})
 	err := server.Serve(listener)
-	if cancel() { // it failed before ctx ended
+	if cancel() { // the server failed before ctx ended
 		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 	}
 	return <-stopped

@@ -16,16 +16,16 @@ const (
 	ExitOK    = 0
 	ExitError = 1 // the program failed
 	ExitUsage = 2 // the flags are wrong
-	ExitParts = 3 // the program has done a part of its work
+	ExitParts = 3 // the program has done only a part of its work
 )
 
-// ErrParts is wrapped by the error of a program that has done a part of its work. The
-// program exits with 3.
+// ErrParts is wrapped by the error of a program that has done only a part of its work.
+// The program exits with 3.
 var ErrParts = errors.New("not all of it was done")
 
-// Main runs a program and returns its exit status. At SIGINT or SIGTERM the context of run
-// ends, and run should stop gracefully. A second signal kills the process. Main prints an
-// error in one line on stderr.
+// Main calls the function run and returns the exit status of the program. At SIGINT or
+// SIGTERM the context of run ends, and run should stop gracefully. A second signal
+// kills the process. If run returns an error, Main prints it in one line on stderr.
 func Main(name string, run func(ctx context.Context, args []string, stderr io.Writer) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -33,7 +33,7 @@ func Main(name string, run func(ctx context.Context, args []string, stderr io.Wr
 	return Status(name, run(ctx, os.Args[1:], os.Stderr), os.Stderr)
 }
 
-// Status prints err in one line on stderr and returns its exit status.
+// Status prints err in one line on stderr and returns the exit status for it.
 func Status(name string, err error, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):

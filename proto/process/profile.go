@@ -9,9 +9,10 @@ import (
 	"net/http/pprof"
 )
 
-// Profile serves the profiles of the running program to operators.
+// Profile serves the profiles of package pprof about the running program, for
+// operators.
 type Profile struct {
-	Address string // host:port on this machine only; empty: none
+	Address string // host:port that only this machine can reach; empty: no profiles
 }
 
 // Flags registers the flag of Profile on fs.

@@ -15,18 +15,19 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// TLS has the flags of a program's listeners that may speak TLS: that of clients, and the
-// internal one of nodes, routes and operators.
+// TLS has the flags of a program's listeners that may speak TLS: the listener for
+// clients, and the internal listener for nodes, routes and operators.
 type TLS struct {
 	Cert, Key                 string // files for clients
-	InternalCert, InternalKey string // files of the internal listener
+	InternalCert, InternalKey string // files for the internal listener
 	Only                      bool
 	HSTS                      time.Duration
 
 	clients, internal *tlsfile.Pair // nil without files; set by Load
 }
 
-// Flags registers the flags of TLS on fs. internal says what the internal listener is.
+// Flags registers the flags of TLS on fs. internal is a text that names the internal
+// listener for -h.
 func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
 	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` for clients, read again when it changes")
 	fs.StringVar(&t.Key, "tls-key", "", "key `file` of -tls-cert")
@@ -36,8 +37,9 @@ func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
 	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "for how `long` browsers shall use no plain connection to this host after one over TLS; 0: they are not told")
 }
 
-// Check returns the first mistake in the flags, wrapping ErrUsage. internal is the flag and
-// the address of the internal listener; an empty address is none.
+// Check returns the first mistake in the flags, wrapping ErrUsage. flag is the name of
+// the flag for the internal listener, and internal its address. If internal is empty,
+// there is no such listener.
 func (t *TLS) Check(flag, internal string) error {
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
@@ -75,8 +77,8 @@ func (t *TLS) Load(log *slog.Logger) error {
 	return nil
 }
 
-// Reload reads the files again now, as at SIGHUP. After an error the certificates are
-// those before.
+// Reload reads the files again now. It is for SIGHUP. After an error the earlier
+// certificates stay in use.
 func (t *TLS) Reload() error {
 	var errs error
 	for name, pair := range map[string]*tlsfile.Pair{"tls-cert": t.clients, "internal-tls-cert": t.internal} {
@@ -98,11 +100,12 @@ func (t *TLS) Clients() *tls.Config {
 	return t.clients.Server()
 }
 
-// ListenClients returns ln with TLS for clients, if there is a certificate. ln takes HTTP.
+// ListenClients returns a listener of HTTP over ln that speaks TLS with clients, or ln
+// if there is no certificate.
 func (t *TLS) ListenClients(ln net.Listener) net.Listener { return t.listen(ln, t.clients) }
 
-// ListenInternal returns ln with TLS for nodes, routes and operators, if there is a
-// certificate for them. ln takes HTTP.
+// ListenInternal returns a listener of HTTP over ln that speaks TLS with nodes, routes
+// and operators, or ln if there is no certificate for them.
 func (t *TLS) ListenInternal(ln net.Listener) net.Listener { return t.listen(ln, t.internal) }
 
 func (t *TLS) listen(ln net.Listener, pair *tlsfile.Pair) net.Listener {
@@ -112,8 +115,8 @@ func (t *TLS) listen(ln net.Listener, pair *tlsfile.Pair) net.Listener {
 	return tlsfile.Listen(ln, pair.Server(), t.Only)
 }
 
-// Strict returns next with the header Strict-Transport-Security (RFC 6797) in answers over
-// TLS. Serve must serve it.
+// Strict returns a handler that calls next, and adds the header
+// Strict-Transport-Security (RFC 6797) to answers over TLS. Serve must serve it.
 func (t *TLS) Strict(next http.Handler) http.Handler {
 	if t.HSTS == 0 {
 		return next
@@ -130,8 +133,8 @@ func (t *TLS) Strict(next http.Handler) http.Handler {
 // secureKey is the key of a request's connection in its context.
 type secureKey struct{}
 
-// withSecure lets the requests of a connection know whether it speaks TLS, and returns
-// the connection below.
+// withSecure returns the context for the requests of a connection, which says whether
+// it speaks TLS. It also returns the accepted connection below.
 func withSecure(ctx context.Context, conn net.Conn) (context.Context, net.Conn) {
 	if c, ok := conn.(*tlsfile.Conn); ok {
 		return context.WithValue(ctx, secureKey{}, c), c.Raw()

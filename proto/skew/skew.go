@@ -1,6 +1,6 @@
-// Package skew measures the difference between the clocks of other processes and the own
-// one. The system decides nothing by these clocks. But people read their times in logs
-// and messages, so a wrong clock gets a warning.
+// Package skew measures how far the clocks of other processes differ from the own
+// clock. The system decides nothing by these clocks. But people read their times in
+// logs and messages, so a wrong clock causes a warning.
 package skew
 
 import (
@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// A difference above much is logged once for each peer. It is logged again only after
-	// it was below little.
+	// A difference above the constant much is logged once for each peer. It is logged
+	// again only after it was below the constant little.
 	much, little = 10 * time.Second, 5 * time.Second
 	// mostPeers bounds the labels of the metric. Further peers are not compared.
 	mostPeers = 64
-	// longest is the longest time of an answer whose clock is compared.
+	// If a call takes more than longest, the clock in its answer is not compared.
 	longest = 5 * time.Second
 )
 
@@ -29,7 +29,7 @@ type Clocks struct {
 	log        *slog.Logger
 
 	mu    sync.Mutex
-	wrong map[string]bool // by peer: a warning was logged, and the clock is still wrong
+	wrong map[string]bool // the peers about which a warning was logged and whose clocks are still wrong
 }
 
 // New returns Clocks without peers. If r is nil, the metric is not registered. Several
@@ -56,11 +56,11 @@ func New(r prometheus.Registerer, log *slog.Logger) (*Clocks, error) {
 }
 
 // Saw compares a peer's clock with the own wall clock. shown is the peer's time in ms
-// since 1970, and asked and answered are the own times before and after it was read. The
-// difference is the smallest one that explains these times.
+// since 1970. asked and answered are the own times before and after the call that
+// returned it. Saw takes the smallest difference that explains these times.
 func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	if took := answered.Round(0).Sub(asked.Round(0)); shown == 0 || peer == "" || took < 0 || took > longest {
-		return // the answer took too long, or the own clock was set meanwhile
+		return // the call took too long, or the own clock was set meanwhile
 	}
 	d := difference(shown, asked.UnixMilli(), answered.UnixMilli())
 	c.mu.Lock()
@@ -78,8 +78,9 @@ func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	}
 }
 
-// difference returns how far a peer's clock (shown) is outside the time of its call, in
-// ms: negative before asked, positive after answered, 0 between.
+// difference returns how far shown, the time of a peer's clock, is outside the time of
+// the call. It is negative if shown is before asked, positive if it is after answered,
+// and otherwise 0. The arguments are in ms.
 func difference(shown, asked, answered int64) time.Duration {
 	return time.Duration(min(shown-asked, 0)+max(shown-answered, 0)) * time.Millisecond
 }

@@ -5,9 +5,10 @@ import (
 	"net/netip"
 )
 
-// Block returns the addresses that count as one with a: a itself for IPv4, the /64
-// for IPv6. An IPv4 address inside an IPv6 one counts as IPv4. The zone is dropped.
-// The zero Addr has the zero Prefix, which counts as one block like any other.
+// Block returns the block of addresses that count as one address with a. For IPv4 it is
+// a itself, and for IPv6 its /64. An IPv4 address inside an IPv6 one counts as IPv4.
+// The zone is dropped. The zero Addr has the zero Prefix, which counts as one block
+// like any other.
 func Block(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32
@@ -21,9 +22,9 @@ func Block(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// Network returns the network of an address for a list that people read: the /24 of
-// IPv4, the /48 of IPv6. It shows where a device was, and not which customer it was. It
-// is empty for the zero Addr.
+// Network returns the network of an address, for a list that people read. It is the /24
+// of IPv4, or the /48 of IPv6. It shows roughly where a device was, and not which
+// customer of a provider it was. It is empty for the zero Addr.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if !a.IsValid() {
@@ -33,12 +34,12 @@ func Network(a netip.Addr) string {
 	if a.Is6() {
 		bits = 48
 	}
-	p, _ := a.Prefix(bits) // an error is one of bits
+	p, _ := a.Prefix(bits) // it fails only for wrong bits
 	return p.String()
 }
 
-// Addr returns the IP address of a connection's end, or the zero Addr if it has none:
-// that of a pipe, or of a Unix socket.
+// Addr returns the IP address in a, an end of a connection. It is the zero Addr if
+// there is none, as for a pipe or a Unix socket.
 func Addr(a net.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:

@@ -7,13 +7,13 @@ import (
 
 type placeKey struct{}
 
-// WithPlace returns a context of what came over a connection that holds a place.
+// WithPlace returns the context for requests over a connection that holds the place p.
 func WithPlace(ctx context.Context, p *Place) context.Context {
 	return context.WithValue(ctx, placeKey{}, p)
 }
 
-// Proved frees the place that the connection of ctx takes in its address's limit, if it
-// takes one, because the peer has proved who it is. A second call does nothing.
+// Proved is called when the peer of a request has proved who it is. It gives back the
+// place that the connection of ctx holds, if it holds one. A second call does nothing.
 func Proved(ctx context.Context) {
 	p, _ := ctx.Value(placeKey{}).(*Place)
 	p.Leave()
@@ -21,12 +21,12 @@ func Proved(ctx context.Context) {
 
 type clientKey struct{}
 
-// WithClient returns a context of a request that came from a.
+// WithClient returns the context for a request that came from the address a.
 func WithClient(ctx context.Context, a netip.Addr) context.Context {
 	return context.WithValue(ctx, clientKey{}, a)
 }
 
-// Client returns the address of WithClient, or the zero Addr.
+// Client returns the address that WithClient put into ctx, or the zero Addr.
 func Client(ctx context.Context) netip.Addr {
 	a, _ := ctx.Value(clientKey{}).(netip.Addr)
 	return a

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// patience is how long a held place is safe from those who come after it. An honest
-// client proves itself within a round trip or two. If a client holds a place for
-// longer, it may only be slow, but its place can be taken.
+// patience is how long a held place cannot be taken away. An honest client proves who
+// it is within a round trip or two. A client that takes longer may only be slow, but
+// its place can be taken away.
 const patience = time.Second
 
 // Limiter bounds how many places each block of addresses holds at once. The nil
-// Limiter bounds nothing. It is safe for concurrent use, and costs memory for what is
-// held alone.
+// Limiter bounds nothing. It is safe for concurrent use, and needs memory only for the
+// held places.
 type Limiter struct {
 	max int
 
 	mu     sync.Mutex
-	blocks map[netip.Prefix]*list.List // of *Place, oldest first; none is empty
+	blocks map[netip.Prefix]*list.List // lists of *Place, oldest first; no list is empty
 }
 
-// NewLimiter returns a Limiter of max places per block. With max below one it
-// returns nil.
+// NewLimiter returns a Limiter of max places per block. If max is below one, it returns
+// nil.
 func NewLimiter(max int) *Limiter {
 	if max < 1 {
 		return nil
@@ -31,20 +31,21 @@ func NewLimiter(max int) *Limiter {
 	return &Limiter{max: max, blocks: make(map[netip.Prefix]*list.List)}
 }
 
-// Place is a place that Enter returned. The nil Place is one of a nil Limiter.
+// Place is a place that Enter returned. A nil Limiter has nil Places.
 type Place struct {
 	limiter *Limiter
 	block   netip.Prefix
 	since   time.Time
 	evict   func()
-	at      *list.Element // nil: given back; guarded by the limiter's mu
+	at      *list.Element // nil: given back or taken away; guarded by the limiter's mu
 }
 
-// Enter takes a place for a at the time now. If all places of a's block are taken,
-// Enter takes the oldest one away if it was held for a second or longer. It calls that
-// place's evict on this goroutine and without a lock; evict must not block. So a peer
-// that holds places and proves nothing keeps nobody else at its address out. If all
-// places are younger, Enter reports false.
+// Enter takes a place for the address a. now is the present time. If all places of a's
+// block are held, Enter takes the oldest place away, but only if it was held for a
+// second or longer. It then calls the evict of that place, on this goroutine and
+// without a lock; evict must not block. So a peer that holds places and proves nothing
+// does not keep others at its address out. If all places are younger, Enter returns
+// false.
 func (l *Limiter) Enter(a netip.Addr, now time.Time, evict func()) (*Place, bool) {
 	if l == nil {
 		return nil, true
@@ -60,7 +61,7 @@ func (l *Limiter) Enter(a netip.Addr, now time.Time, evict func()) (*Place, bool
 	return p, true
 }
 
-// enter returns the place that p took away, if any.
+// enter takes a place for p. It returns the place that was taken away for that, or nil.
 func (l *Limiter) enter(p *Place) (old *Place, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,8 +83,8 @@ func (l *Limiter) enter(p *Place) (old *Place, ok bool) {
 	return old, true
 }
 
-// Leave returns the place. It is called when its holder has proved who it is, or has
-// ended. A second call, or one for a place that was taken away, does nothing.
+// Leave gives the place back. It is called when the holder has proved who it is, or has
+// ended. It does nothing if the place was given back or taken away before.
 func (p *Place) Leave() {
 	if p == nil {
 		return

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of proxies in front of a program. The program believes
-// them, and nobody else, about the addresses of their clients. The zero value is none.
-// It is a flag.Value: addresses and CIDR blocks with commas between.
+// Proxies has the addresses of proxies in front of a program. The program believes only
+// them when they name the address of a client. The zero value has none. It is a
+// flag.Value: addresses and CIDR blocks, separated by commas.
 type Proxies []netip.Prefix
 
 // String implements flag.Value.
@@ -24,7 +24,7 @@ func (p *Proxies) String() string {
 	return b.String()
 }
 
-// Set implements flag.Value. The empty text is none.
+// Set implements flag.Value. The empty text stands for no proxies.
 func (p *Proxies) Set(text string) error {
 	var blocks Proxies
 	for part := range strings.SplitSeq(text, ",") {
@@ -46,7 +46,7 @@ func (p *Proxies) Set(text string) error {
 	return nil
 }
 
-// Trust reports whether a is a proxy's.
+// Trust reports whether a is the address of a proxy.
 func (p Proxies) Trust(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	for _, block := range p {
@@ -57,11 +57,11 @@ func (p Proxies) Trust(a netip.Addr) bool {
 	return false
 }
 
-// Client returns the address that a request came from. Without a proxy it is the
-// peer's. If the peer is a proxy, it is the last address in X-Forwarded-For that is no
-// proxy's. Each proxy appends the address of its own peer; anybody may have written
-// the entries before those. If an entry is no address, the search ends at the proxy
-// that let it through.
+// Client returns the address from which a request came. If the peer is no proxy, that
+// is the peer's address. If it is one, Client goes through X-Forwarded-For from the
+// end, and returns the first address that is not of a proxy. Each proxy appends the
+// address of its own peer, and earlier entries may be forged. If an entry is no
+// address, Client returns the address of the proxy that passed it on.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -85,7 +85,7 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return from
 }
 
-// forwarded reads one entry of X-Forwarded-For; some proxies write a port, too.
+// forwarded reads one entry of X-Forwarded-For. Some proxies write a port, too.
 func forwarded(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)
 	if ap, err := netip.ParseAddrPort(text); err == nil {

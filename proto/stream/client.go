@@ -23,9 +23,9 @@ type ClientConfig struct {
 	Dial      func(ctx context.Context) (net.Conn, error) // required; see Dialer
 	MaxAnswer int                                         // bytes of one answer's body; 0: 16 MiB
 
-	WriteTimeout time.Duration // after a write of this length the connection is closed; 0: 5 s
-	IdleTimeout  time.Duration // after it, a connection without calls is closed; 0: 90 s
-	MaxAge       time.Duration // after it, plus or minus a fifth, calls use a new connection; 0: 5 min
+	WriteTimeout time.Duration // if a write takes longer, the connection is closed; 0: 5 s
+	IdleTimeout  time.Duration // a connection without calls is closed after this time; 0: 90 s
+	MaxAge       time.Duration // calls use a new connection after this time, plus or minus a fifth; 0: 5 min
 	// Again is how long calls return ErrRefused without a new request; 0: 1 min. A
 	// server that offers no streams seldom begins to offer them.
 	Again time.Duration
@@ -61,14 +61,15 @@ type Client struct {
 	mu      sync.Mutex
 	conn    *conn         // takes new calls; nil: none
 	dialing chan struct{} // closed when the dial in progress has ended; nil: no dial is in progress
-	lastErr error         // of the last dial
-	refused time.Time     // until then, calls return ErrRefused
+	lastErr error         // error of the last dial
+	refused time.Time     // until this time, calls return ErrRefused
 	closed  bool
 	alive   map[*conn]bool // open connections, also those that take no new calls
 	readers sync.WaitGroup
 }
 
-// NewClient returns a client that connects at its first call. It panics without Dial.
+// NewClient returns a client that connects at its first call. It panics if c.Dial is
+// nil.
 func NewClient(c ClientConfig) *Client {
 	if c.Dial == nil {
 		panic("stream: no Dial")
@@ -90,14 +91,15 @@ func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, e
 			return nil, err
 		}
 		answer, err := conn.call(ctx, path, body)
-		if !errors.Is(err, errRetired) { // else the connection has not taken the call
+		if !errors.Is(err, errRetired) { // after errRetired another connection has to take the call
 			return answer, err
 		}
 	}
 }
 
 // Connect opens a connection if there is none, and blocks until it is open or ctx ends.
-// It does not test an open one: a process that has ended has closed its connections.
+// It does not test an open connection, because a process that has ended has closed its
+// connections.
 func (c *Client) Connect(ctx context.Context) error {
 	_, err := c.connected(ctx)
 	return err

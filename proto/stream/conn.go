@@ -16,16 +16,16 @@ type conn struct {
 	// Set by newConn.
 	raw    net.Conn
 	config *ClientConfig
-	old    time.Time // from then on it takes no new calls
+	old    time.Time // from this time on it takes no new calls
 	out    writer
 
 	mu      sync.Mutex
-	calls   map[uint64]*call // without an answer yet
+	calls   map[uint64]*call // calls without an answer yet, by id
 	last    uint64           // id of the latest call
 	used    time.Time        // when the latest call began
-	heard   uint64           // id of the latest call when the last answer came
+	heard   uint64           // the value of last when the last answer came
 	retired bool             // takes no new calls, and closes after its last call
-	err     error            // why it has ended
+	err     error            // why the connection has ended
 }
 
 // call ends once, by its answer or by the end of its connection.
@@ -87,9 +87,9 @@ func (c *conn) send(ctx context.Context, id uint64, path string, body []byte) {
 	c.out.send(appendCall(head[:0], id, left, path), body)
 }
 
-// abandon removes a call. If its deadline has passed and no answer came since it began,
-// the peer is probably gone. Then abandon closes the connection, so that other calls do
-// not wait for it.
+// abandon removes a call. If late is true, the call's deadline has passed. If no answer
+// of any call has come since the call began, the peer is probably gone. Then abandon
+// closes the connection, so that other calls do not wait for the peer.
 func (c *conn) abandon(id uint64, late bool) {
 	c.mu.Lock()
 	delete(c.calls, id)
@@ -150,7 +150,7 @@ func (c *conn) read() {
 	}
 }
 
-// readOne reads one answer. It waits for its first byte for at most IdleTimeout.
+// readOne reads one answer. It waits for the first byte for at most IdleTimeout.
 func (c *conn) readOne(r *bufio.Reader) error {
 	if r.Buffered() == 0 {
 		_ = c.raw.SetReadDeadline(time.Now().Add(c.config.IdleTimeout))

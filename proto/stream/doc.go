@@ -46,9 +46,8 @@
 //
 // A Client has one goroutine per open connection, which reads. A Server has the goroutine
 // of the HTTP request, which reads, one per call in progress, and up to four that wait
-// for the next call. Both bound the number of calls in flight and the size of a frame,
-// because a frame is read into memory.
+// for the next call. Client and Server bound the number of calls in flight and the size
+// of a frame, because a frame is read into memory.
 //
-// Of the packages below proto only stream, tlsfile and process do I/O. A Client and a Server
-// only use connections that their callers open.
+// A Client and a Server use only connections that their callers open.
 package stream

@@ -18,7 +18,7 @@ const maxHead = 4*binary.MaxVarintLen64 + maxPath
 
 const maxPath = 255 // bytes
 
-// appendCall appends the fields of a call before its body.
+// appendCall appends the fields of a call that precede its body.
 func appendCall(b []byte, id, timeLeft uint64, path string) []byte {
 	b = binary.AppendUvarint(b, id)
 	b = binary.AppendUvarint(b, timeLeft)
@@ -38,7 +38,7 @@ func appendAnswer(b []byte, id uint64, status int, retryAfter uint64) []byte {
 // fields reads the fields of a frame one after another.
 type fields struct {
 	rest []byte
-	bad  bool // a field could not be read
+	bad  bool // one of the fields could not be read
 }
 
 func (f *fields) number() uint64 {
@@ -96,7 +96,7 @@ func readFrame(r *bufio.Reader, limit int) (*[]byte, error) {
 // step bounds how much memory is allocated before the bytes of a frame have come.
 const step = 64 << 10
 
-// fill reads n bytes and appends them to b, which grows as they come.
+// fill reads n bytes and appends them to b. b grows as the bytes come.
 func fill(r *bufio.Reader, b []byte, n int) ([]byte, error) {
 	for n > 0 {
 		part := min(n, max(step, cap(b)-len(b)))

@@ -11,23 +11,25 @@ import (
 	"time"
 )
 
-// Handler carries out one call. The body is valid until it returns. It appends the answer
-// to dst and returns it with the status, and how long the caller should wait before a
-// retry (zero: no wait). ctx ends at the caller's deadline or with the stream.
+// Handler carries out one call. body is valid until the Handler returns. The Handler
+// appends the answer to dst and returns the result, a status of HTTP, and how long the
+// caller should wait before a retry (zero: no wait). ctx ends at the caller's deadline
+// or with the stream.
 type Handler func(ctx context.Context, path string, body, dst []byte) (answer []byte, status int, retryAfter time.Duration)
 
 // ServerConfig configures a Server.
 type ServerConfig struct {
 	Handle  Handler // required
 	MaxBody int     // bytes of one call's body; 0: 16 MiB
-	// MaxCalls is the largest number of calls in progress per stream; 0: 64. The server
-	// reads no further calls until one has ended. With 1, the reading goroutine carries
-	// out the calls, without their deadlines. This is for a Handle that does not block.
+	// MaxCalls is the largest number of calls in progress per stream; 0: 64. If so many
+	// are in progress, the server reads no further calls until one has ended. If
+	// MaxCalls is 1, the reading goroutine carries out the calls, without their
+	// deadlines. This is for a Handle that does not block.
 	MaxCalls int
 }
 
-// leave is how long a server still reads after it has announced its shutdown, for calls
-// that were sent before the caller got the announcement.
+// leave is how long a server still reads after it has announced its shutdown. So it
+// gets the calls that were sent before the caller got the announcement.
 const leave = time.Second
 
 // answerTimeout bounds one write to a caller.
@@ -44,7 +46,7 @@ type Server struct {
 	streams sync.WaitGroup
 }
 
-// NewServer returns a server. It panics without a Handle.
+// NewServer returns a server. It panics if c.Handle is nil.
 func NewServer(c ServerConfig) *Server {
 	if c.Handle == nil {
 		panic("stream: no Handle")
@@ -79,7 +81,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Close announces the shutdown on all streams and blocks until their calls have ended.
-// That takes a second and as long as the last calls.
+// That takes a second, and then as long as the last calls take.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.ended = true

@@ -10,7 +10,7 @@ const keptWorkers = 4
 // small call.
 type workers struct {
 	room    chan struct{} // has one element per call in progress
-	work    chan func()   // received by goroutines that wait
+	work    chan func()   // the waiting goroutines receive from it
 	idle    chan struct{} // has one element per goroutine that waits
 	running sync.WaitGroup
 }
@@ -19,8 +19,8 @@ func newWorkers(most int) *workers {
 	return &workers{make(chan struct{}, most), make(chan func()), make(chan struct{}, keptWorkers), sync.WaitGroup{}}
 }
 
-// do starts call in a goroutine. It blocks while the largest number of calls is in
-// progress. One goroutine calls do and end.
+// do runs the function call in a goroutine. It blocks while the largest number of calls
+// is in progress. Only one goroutine may call do and end.
 func (w *workers) do(call func()) {
 	w.room <- struct{}{}
 	select {
@@ -39,7 +39,7 @@ func (w *workers) run(call func()) {
 		default:
 			return
 		}
-		call = <-w.work // nil after end
+		call = <-w.work // nil after the call of end
 		<-w.idle
 	}
 }

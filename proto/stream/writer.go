@@ -20,9 +20,10 @@ type writer struct {
 	failed  bool
 }
 
-// send writes one frame, or appends it if another goroutine writes. It blocks for as long
-// as its goroutine writes, also for frames of others. After a failed write the connection
-// is closed, so that its reader ends.
+// send writes one frame. If another goroutine is writing, send only appends the frame
+// and returns. Otherwise it blocks while it writes, including the frames that others
+// append meanwhile. After a failed write the connection is closed, so that its reader
+// ends.
 func (w *writer) send(head, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,7 +50,8 @@ func (w *writer) send(head, body []byte) {
 	w.writing = false
 }
 
-// write closes the connection if it fails, because part of a frame may be written.
+// write writes b. If that fails, it closes the connection, because only a part of a
+// frame may be written.
 func (w *writer) write(b []byte) error {
 	err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
 	if err == nil {

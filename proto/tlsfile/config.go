@@ -8,8 +8,9 @@ import (
 	"os"
 )
 
-// suites are those of TLS 1.2 that are accepted. Go's default also has suites with CBC,
-// which have been attacked again and again. TLS 1.3 has no others.
+// suites has the suites of TLS 1.2 that are accepted. Go's default also has suites with
+// CBC, which have been attacked again and again. TLS 1.3 has no suites that must be
+// left out.
 var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -27,8 +28,9 @@ func (p *Pair) Server() *tls.Config {
 	}
 }
 
-// Client returns the configuration of a client that trusts the authorities in the file ca
-// alone. An empty ca stands for those of the system. The file is read now, and not again.
+// Client returns the configuration of a client that trusts only the authorities in the
+// file ca. If ca is empty, it trusts those of the system. The file is read now, and not
+// again.
 func Client(ca string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites}
 	if ca == "" {

@@ -19,21 +19,23 @@ import (
 const startTLS = 0x16
 
 const (
-	refuseTime = time.Second // that a plain caller has for reading why it is refused
-	maxLate    = 256 << 10   // bytes of it that are thrown away meanwhile
+	refuseTime = time.Second // how long a plain caller may take to read why it is refused
+	maxLate    = 256 << 10   // how many bytes of the caller are discarded meanwhile
 )
 
 // errPlain ends a plain connection to a listener that takes TLS only.
 var errPlain = errors.New("connection is not TLS")
 
-// Listen returns a listener of HTTP whose connections speak TLS or plain, by their first
-// byte. With only, plain ones are refused before anything more of them is read, by an
-// answer with the code NeedsTLS. Its connections are *Conn. Closing it closes ln.
+// Listen returns a listener of HTTP over ln. The first byte of a connection decides
+// whether it speaks TLS or plain HTTP. If only is true, plain connections are refused
+// before more of them is read, by an answer with the code NeedsTLS. The accepted
+// connections are of the type *Conn. Closing the listener closes ln.
 func Listen(ln net.Listener, config *tls.Config, only bool) net.Listener {
 	return &listener{Listener: ln, config: config, only: only}
 }
 
-// refusal is an answer of HTTP/1.1 in the form of our servers' refusals.
+// refusal returns the HTTP/1.1 answer to a plain connection where only TLS is allowed.
+// Its body is an ErrorAnswer, as in other refusals of our servers.
 var refusal = sync.OnceValue(func() []byte {
 	failed := proto.ErrorAnswer{Code: proto.NeedsTLS, Name: proto.NeedsTLS.String(), Message: proto.NeedsTLS.Text()}
 	body, err := json.Marshal(failed)
@@ -68,16 +70,16 @@ func (l *listener) SetDeadline(t time.Time) error {
 	return errors.ErrUnsupported
 }
 
-// Conn is a connection that speaks TLS or not. Its first Read decides, and blocks for the
-// handshake, which the read deadline bounds.
+// Conn is a connection that speaks TLS or plain HTTP. Its first Read finds out which.
+// It blocks for the TLS handshake, which the read deadline bounds.
 type Conn struct {
-	net.Conn // the accepted one
+	net.Conn // the accepted connection
 	listener *listener
 
 	once   sync.Once
 	secure bool                     // set by once
 	err    error                    // set by once
-	spoken atomic.Pointer[net.Conn] // what is read and written; set by once, nil before and after an error
+	spoken atomic.Pointer[net.Conn] // the connection that is read and written, with TLS or without; set by once, nil before that and after an error
 }
 
 // Raw returns the accepted connection.
@@ -96,7 +98,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return (*c.spoken.Load()).Read(p)
 }
 
-// Write implements net.Conn. A server of HTTP writes after it has read.
+// Write implements net.Conn. Before the first Read it would wait for a byte of the
+// peer, but a server of HTTP always reads first.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.once.Do(c.begin)
 	if c.err != nil {
@@ -113,7 +116,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// begin reads the first byte and decides.
+// begin reads the first byte and decides whether the connection speaks TLS.
 func (c *Conn) begin() {
 	first := make([]byte, 1)
 	if _, c.err = io.ReadFull(c.Conn, first); c.err != nil {
@@ -133,8 +136,8 @@ func (c *Conn) begin() {
 	}
 }
 
-// refuse answers a plain caller. It reads on for a moment, because closing a socket with
-// unread bytes would take the answer away.
+// refuse answers a plain caller. It reads on for a moment, because if a socket is
+// closed with unread bytes, the caller may lose the answer.
 func (c *Conn) refuse() {
 	_ = c.Conn.SetDeadline(time.Now().Add(refuseTime))
 	if _, err := c.Conn.Write(refusal()); err != nil {
@@ -146,7 +149,8 @@ func (c *Conn) refuse() {
 	_, _ = io.CopyN(io.Discard, c.Conn, maxLate)
 }
 
-// replay is a connection of which a byte was read already.
+// replay is a connection whose first byte was read before. Read returns that byte
+// first.
 type replay struct {
 	net.Conn
 	head []byte

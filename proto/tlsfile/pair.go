@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// lookEvery bounds how often the files are looked at: once a second, not once a
-// handshake.
+// lookEvery bounds how often the files are read: at most once a second, and not at
+// every handshake.
 const lookEvery = time.Second
 
 // Pair is a certificate and its key, each in a file. It is read again when the content of
@@ -24,20 +24,20 @@ type Pair struct {
 	// Guarded by mu.
 	mu     sync.Mutex
 	loaded *tls.Certificate
-	from   content // of the files that loaded was made of
+	from   content // content of the files from which loaded was made
 	looked time.Time
-	logged string // what is wrong with the files now, as the log has it
+	logged string // the last error about the files that was logged
 }
 
-// content is that of both files.
+// content is the content of both files.
 type content struct{ cert, key []byte }
 
 func (c content) equal(other content) bool {
 	return bytes.Equal(c.cert, other.cert) && bytes.Equal(c.key, other.key)
 }
 
-// Load reads the files. The error says which of them is missing, or why they do not belong
-// together. A nil log is silent.
+// Load reads the files. The error says which of them is missing, or why they do not
+// belong together. If log is nil, nothing is logged.
 func Load(cert, key string, log *slog.Logger) (*Pair, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -49,7 +49,7 @@ func Load(cert, key string, log *slog.Logger) (*Pair, error) {
 	return p, nil
 }
 
-// Reload reads the files now. After an error the certificate is the one before.
+// Reload reads the files now. After an error the earlier certificate stays in use.
 func (p *Pair) Reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,8 +58,8 @@ func (p *Pair) Reload() error {
 }
 
 // current returns the certificate. It reads the files if it did not in the last second.
-// Files that cannot be read or do not belong together, as in the middle of being replaced,
-// leave the certificate that is loaded, and are logged once.
+// If they cannot be read or do not belong together, for example while they are being
+// replaced, the loaded certificate stays in use, and the error is logged once.
 func (p *Pair) current() *tls.Certificate {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package token issues and verifies a user's credentials: a ticket for one node, a proof
-// for that node's reports about the user, and a token for the route. It does no I/O, has
-// no clock and no state but keys.
+// for that node's reports about the user, and a token for the route. It does no I/O,
+// has no clock, and has no state but keys.
 //
 // Four keys are derived from one route key, which only routes have:
 //
@@ -12,12 +12,12 @@
 //     connected to it, and only as that node.
 //   - A token is a MAC over user, device, number and expiry. No node ever gets one. It
 //     replaces the password at a reconnect.
-//   - A digest is a MAC over what routes must recognise and do not keep in the clear, such
-//     as an address.
+//   - A digest is a MAC over a value that routes must recognise but do not store in the
+//     clear, such as an address.
 //
-// This package checks only which key made a credential. The store decides whether it is
-// still valid: it expires by the store's clock, which gave it its number, and is invalid
-// after its device has logged out. So a wrong clock of a route or a node admits or
-// excludes no user. Tokens from before tokens had a number are valid until their device
-// logs out.
+// This package checks only which key made a credential. The store decides whether the
+// credential is still valid. It expires by the store's clock, from which its number
+// comes, and is invalid after its device has logged out. So if the clock of a route or
+// a node is wrong, no user is admitted or excluded by that. Tokens from before tokens
+// had a number are valid until their device logs out.
 package token

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// maker makes MACs with one key. A route checks one per message. Most of the cost is to
-// set up the key, so maker reuses hashes that are set up.
+// maker makes MACs with one key. A route checks one MAC per message. Most of the cost
+// is the set-up of the key, so maker reuses hashes with the key set up.
 type maker struct {
 	ready sync.Pool // of hash.Hash
 }

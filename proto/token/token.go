@@ -19,8 +19,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Lifetimes of tickets and tokens. A ticket lasts for a slow handshake, and a token for
-// a holiday. The store checks both by its own clock when it reads the user's record.
+// Lifetimes of tickets and tokens. A ticket lasts long enough for a slow handshake, and
+// a token long enough for a holiday. The store checks both by its own clock when it
+// reads the user's record.
 const (
 	TicketLife = 2 * time.Minute
 	TokenLife  = 30 * 24 * time.Hour
@@ -42,38 +43,38 @@ var (
 const ProofSize = macSize
 
 const (
-	macSize  = 16   // bytes of HMAC-SHA256 that are used
-	maxInput = 2048 // characters; the longest name, device and node give about 800
+	macSize  = 16   // how many bytes of an HMAC-SHA256 are used
+	maxInput = 2048 // characters of a ticket or token; with the longest name, device and node they have about 800
 )
 
-// Ticket admits one connection at one node. Its time has milliseconds.
+// Ticket admits one connection at one node. Its time is exact to milliseconds.
 type Ticket struct {
 	User      int64
 	Name      string
 	Device    string
-	Number    int64 // the session's fencing token, which contains the time of issue
-	Displaces int64 // the only number that it may displace, or Any; 0: no session may be live
+	Number    int64 // the session's number, which fences it and contains the time of issue
+	Displaces int64 // the number of the only session that it may displace, or Any; 0: no session may be live
 	Node      string
 	Expires   time.Time // for nodes of earlier versions, which check it by their own clock
 	Proof     []byte    // ProofSize bytes, set by Issuer.Ticket
 }
 
-// Token lets one device call the route. Its time has milliseconds.
+// Token lets one device call the route. Its time is exact to milliseconds.
 type Token struct {
 	User    int64
 	Name    string
 	Device  string
-	Number  int64     // of the login that returned it; zero: from before tokens had a number
+	Number  int64     // number of the login that returned it; zero: from before tokens had a number
 	Expires time.Time // by the store's clock
 }
 
 // Issuer makes and checks tickets, proofs and tokens. Only routes have one. It is safe
 // for concurrent use.
 type Issuer struct {
-	keys atomic.Pointer[[]*derived] // never empty; the first one makes, all of them check
+	keys atomic.Pointer[[]*derived] // never empty; the first one makes credentials, and all of them check
 }
 
-// derived has the keys that are derived from one route key.
+// derived has the four keys that are derived from one route key.
 type derived struct {
 	private ed25519.PrivateKey
 	proof   *maker
@@ -143,8 +144,8 @@ func (i *Issuer) Ticket(t Ticket) (string, error) {
 	return text(append(body, ed25519.Sign((*i.keys.Load())[0].private, body)...)), nil
 }
 
-// Proof returns the MAC that a node sends with its reports. It does not expire. It is
-// valid for its number and its node only.
+// Proof returns the MAC that a node sends with its reports about a connection. It does
+// not expire. It is valid only for these values.
 func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
 	return (*i.keys.Load())[0].proofOf(user, name, device, number, node)
 }
@@ -160,8 +161,8 @@ func (k *derived) proofOf(user int64, name, device string, number int64, node st
 	return k.proof.mac(b)
 }
 
-// CheckProof returns nil if Proof made proof for these values with one of the keys, and
-// else ErrInvalid.
+// CheckProof returns nil if Proof made this proof for the same values with one of the
+// keys. Otherwise it returns ErrInvalid.
 func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
 	for _, k := range *i.keys.Load() {
 		if hmac.Equal(proof, k.proofOf(user, name, device, number, node)) {
@@ -201,9 +202,9 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires)}, nil
 }
 
-// Digests returns a MAC of s by each route key, as hexadecimal text. The first one is that
-// of the key that makes credentials. It is for what routes must recognise and nobody may
-// read from the store.
+// Digests returns a MAC of s for each route key, as hexadecimal text. The first MAC is
+// by the key that makes credentials. Digests are for values that routes must recognise,
+// and that nobody may read from the store.
 func (i *Issuer) Digests(s string) []string {
 	var list []string
 	for _, k := range *i.keys.Load() {
@@ -227,15 +228,16 @@ type learnedKey struct {
 }
 
 const (
-	// keepKey is how long a key stays after a route last returned it. Clients still have
-	// tickets of this key, and another route may return it again.
+	// keepKey is how long a key stays after a route last returned it. Clients may still
+	// have tickets of this key, and another route may return it again.
 	keepKey = TicketLife + time.Minute
-	// mostKeys bounds the number of keys, because a ticket may be checked with each.
+	// mostKeys bounds the number of keys, because a ticket may have to be checked with
+	// each of them.
 	mostKeys = 8
 )
 
-// NewVerifier takes the routes' public keys: one, or two while the route key is rotated.
-// Without a key it refuses every ticket until Set or Learn.
+// NewVerifier returns a Verifier with the routes' public keys: one, or two while the
+// route key is rotated. Without a key it refuses every ticket until Set or Learn.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
 	v := new(Verifier)
 	v.Set(keys...)
@@ -262,7 +264,7 @@ func (v *Verifier) Learn(public [][]byte, now time.Time) error {
 	for _, key := range keys {
 		list = append(list, learnedKey{key, now})
 	}
-	for _, key := range *v.keys.Load() { // adds the keys of Set
+	for _, key := range *v.keys.Load() { // this includes the keys of Set
 		if !slices.ContainsFunc(v.learned, func(t learnedKey) bool { return t.key.Equal(key) }) {
 			v.learned = append(v.learned, learnedKey{key, now})
 		}
@@ -292,8 +294,8 @@ func (v *Verifier) Set(keys ...ed25519.PublicKey) {
 func (v *Verifier) Ready() bool { return len(*v.keys.Load()) > 0 }
 
 // Ticket returns the ticket's fields, or ErrInvalid or ErrUnknownKey. The caller checks
-// whether it is for this node, and the store whether it has expired. It costs up to one
-// signature check of 40 us per key; see BenchmarkVerifyTicket.
+// whether the ticket is for this node, and the store checks whether it has expired. The
+// call costs up to one signature check of 40 us per key; see BenchmarkVerifyTicket.
 func (v *Verifier) Ticket(s string) (Ticket, error) {
 	b, err := bytesOf(s)
 	if err != nil || len(b) < ed25519.SignatureSize {
@@ -324,8 +326,9 @@ func (v *Verifier) signed(body, signature []byte) bool {
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// bytesOf is the inverse of text. It accepts no other form, so that a ticket has only one.
-// Strict refuses extra bits in the last character. base64 would skip line ends.
+// bytesOf is the inverse of text. It accepts no other form, so that a ticket has only
+// one. So it refuses extra bits in the last character (Strict), and line ends, which
+// base64 would skip.
 func bytesOf(s string) ([]byte, error) {
 	if len(s) > maxInput || strings.ContainsAny(s, "\r\n") {
 		return nil, ErrInvalid

@@ -25,7 +25,8 @@ type Case struct {
 	Steps []Step
 }
 
-// Step is one input and the outputs that it must cause. Empty fields are unused.
+// Step is one input and the outputs that it must cause. A step uses only the fields
+// that are not empty.
 type Step struct {
 	Login   *Login
 	Push    *Entry
@@ -90,7 +91,8 @@ func (e *Entry) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// Of returns the cases for a follower. It fails the test if they cannot be read.
+// Of returns the cases for the follower with this name. It fails the test if they
+// cannot be read.
 func Of(t testing.TB, follower string) (list []Case) {
 	t.Helper()
 	names, err := files.ReadDir(".")

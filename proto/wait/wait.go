@@ -18,7 +18,8 @@ const Limit = 2 * time.Minute
 // every is the time between two calls of a condition.
 const every = 5 * time.Millisecond
 
-// Until blocks until ok returns true, and fails the test after Limit with what.
+// Until blocks until ok returns true. If that takes longer than Limit, the test fails
+// with the text what.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(Limit); !ok(); time.Sleep(every) {
@@ -43,8 +44,8 @@ const Slack = 3
 const round = 20 * time.Millisecond
 
 // Within blocks until ok returns true and returns how long that took. It fails the test
-// if that takes much longer than the promise. It counts its rounds instead of the time,
-// because its rounds also take longer when the machine is busy.
+// with the text what if that takes much longer than promise. It counts its rounds
+// instead of the time, because its rounds also take longer when the machine is busy.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()

@@ -1,9 +1,9 @@
-// Package secretsmanager reads secrets from AWS Secrets Manager: one signed request,
-// without the SDK, which would weigh more than the rest of a function.
+// Package secretsmanager reads secrets from AWS Secrets Manager. It makes one signed
+// request, without AWS's SDK, which would be larger than the rest of a function.
 //
-// Credentials are those of the environment, where Lambda puts the role's:
-// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. They are read anew
-// each time, and the region is the secret's own. AWS_ENDPOINT_URL_SECRETS_MANAGER
+// Credentials come from the environment, where Lambda puts those of the function's
+// role: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. They are read anew
+// each time. The region is that in the secret's ARN. AWS_ENDPOINT_URL_SECRETS_MANAGER
 // names another endpoint, as for AWS' tools.
 package secretsmanager
 
@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// maxAnswer is what a secret may have, 64 KiB, with what stands around it.
+// maxAnswer bounds an answer in bytes. A secret may have 64 KiB, and the answer has
+// other fields, too.
 const maxAnswer = 128 << 10
 
-// Read returns the current value of the secret with an ARN. Errors never contain
-// the value.
+// Read returns the current value of the secret arn. Errors never contain the value.
 func Read(ctx context.Context, arn string) (string, error) {
 	request, err := newRequest(ctx, arn)
 	if err != nil {
@@ -80,7 +80,7 @@ func newRequest(ctx context.Context, arn string) (*http.Request, error) {
 	return request, nil
 }
 
-// reason is the reason for the failure in AWS's answer.
+// reason returns the reason for the failure that AWS's answer names.
 func reason(body []byte) string {
 	var said struct {
 		Type    string `json:"__type"`

@@ -12,11 +12,11 @@ import (
 
 type credentials struct {
 	id, secret string
-	token      string // of temporary credentials; else empty
+	token      string // the token of temporary credentials; otherwise empty
 }
 
-// sign signs a request for "/" without a query, with all headers that it has:
-// AWS Signature Version 4.
+// sign signs a request for "/" without a query by AWS Signature Version 4. It signs all
+// headers that the request has.
 func sign(r *http.Request, body []byte, keys credentials, region, service string, now time.Time) {
 	at := now.UTC().Format("20060102T150405Z")
 	r.Header.Set("X-Amz-Date", at)

@@ -1,6 +1,7 @@
-// Package localca makes certificates for processes on one machine: an authority that is
-// thrown away, and certificates that it signs. Tests use it, and clusters that cim up and
-// cim verify start. It is not for servers that strangers reach: its keys are never renewed.
+// Package localca makes certificates for processes on one machine: an authority for one
+// run, and certificates that it signs. It is for tests, and for the clusters that cim
+// up and cim verify start. It is not for servers that strangers reach, because its keys
+// are never renewed.
 package localca
 
 import (
@@ -21,16 +22,16 @@ import (
 // life is how long certificates are valid, from an hour ago on.
 const life = 30 * 24 * time.Hour
 
-// CA is an authority with its certificate in a file. Its key is in memory alone.
+// CA is an authority with its certificate in a file. Its key is only in memory.
 type CA struct {
-	File string // path of its certificate, for whoever is to trust it
+	File string // path of its certificate, for processes that have to trust it
 
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority whose files are in dir, which must be there.
+// New makes an authority whose files are in the folder dir, which must exist.
 func New(dir string) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -50,9 +51,10 @@ func New(dir string) (*CA, error) {
 	return ca, writePEM(ca.File, "CERTIFICATE", der)
 }
 
-// Issue makes a certificate for names, which may be addresses of IP, and its key, in the
-// files NAME.pem and NAME.key of the authority's folder. Files that are there are replaced.
-// A server may show the certificate, and so may a client.
+// Issue makes a certificate for names, which may be IP addresses, and a key. It writes
+// them to the files NAME.pem and NAME.key in the authority's folder, where NAME is
+// name, and replaces files that exist. The certificate is valid for a server and for a
+// client.
 func (ca *CA) Issue(name string, names ...string) (cert, key string, err error) {
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
