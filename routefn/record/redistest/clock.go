@@ -17,20 +17,21 @@ import (
 //go:embed clock/offset.c
 var offsetSource string
 
-// ErrNoClock is returned where the clock of a server cannot be set, because that needs
-// Linux and a C compiler.
+// ErrNoClock is returned if this machine has no Linux or no C compiler, which a Clock
+// needs.
 var ErrNoClock = errors.New("a clock that can be set needs Linux and a C compiler (cc)")
 
-// Clock is the wall clock of the servers that are started with it. A preloaded library
-// replaces the system's functions for that. It is our own, because libfaketime does not
-// work with the allocator of Debian's redis-server.
+// Clock is a wall clock for servers, which a test can set. A server that is started
+// with it preloads a library that replaces the system's functions for the time. The
+// library is our own, because libfaketime does not work with the allocator of Debian's
+// redis-server.
 type Clock struct {
 	library string
-	offset  *os.File // 8 bytes, seconds, in the machine's order
+	offset  *os.File // 8 bytes: seconds, in the machine's byte order
 }
 
-// NewClock makes a clock with the right time, and puts its files into dir. The caller
-// closes it.
+// NewClock makes a clock that shows the right time, and puts its files into dir. The
+// caller closes it.
 func NewClock(ctx context.Context, dir string) (*Clock, error) {
 	cc, err := exec.LookPath("cc")
 	if err != nil || runtime.GOOS != "linux" {
@@ -54,7 +55,7 @@ func NewClock(ctx context.Context, dir string) (*Clock, error) {
 	return c, nil
 }
 
-// Set makes the clock go wrong by offset, in whole seconds, from now on.
+// Set makes the clock wrong by offset, in whole seconds, from now on.
 func (c *Clock) Set(offset time.Duration) error {
 	seconds := uint64(int64(offset / time.Second))
 	if _, err := c.offset.WriteAt(binary.NativeEndian.AppendUint64(nil, seconds), 0); err != nil {
@@ -63,11 +64,11 @@ func (c *Clock) Set(offset time.Duration) error {
 	return nil
 }
 
-// Close releases the clock's file. Servers keep theirs.
+// Close closes the clock's file. Running servers keep their clock.
 func (c *Clock) Close() error { return c.offset.Close() }
 
-// environment returns the variables that give the clock to a process, or none without a
-// clock.
+// environment returns the variables that give the clock to a process. If c is nil,
+// there are none.
 func (c *Clock) environment() []string {
 	if c == nil {
 		return nil

@@ -20,23 +20,23 @@ const slots = 16384
 // Cluster is a running Redis Cluster. Its methods are for one goroutine at a
 // time.
 type Cluster struct {
-	Servers []*Server // those that began as masters first
+	Servers []*Server // first the servers that began as masters, then those that began as replicas
 }
 
-// NewCluster starts n masters without replicas below dir and gives each an equal share
-// of the slots. It blocks until each of them reports that the cluster is up, at most
-// ten seconds. The caller stops it.
+// NewCluster starts n masters without replicas, with their files below dir, and gives
+// each an equal share of the slots. It blocks until each of them reports that the
+// cluster is up, for two minutes at most. The caller stops it.
 func NewCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir}, n, 0)
 }
 
-// NewReplicatedCluster starts n masters as NewCluster does, each with a replica,
-// which takes over when its master is gone. All keep an append-only file.
+// NewReplicatedCluster does what NewCluster does, and gives each master a replica,
+// which takes over when its master is gone. All servers have append-only files.
 func NewReplicatedCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir, Persist: true}, n, n)
 }
 
-// NewSecureCluster is NewReplicatedCluster over TLS; a nil tls is plain.
+// NewSecureCluster does what NewReplicatedCluster does, with TLS, unless tls is nil.
 func NewSecureCluster(ctx context.Context, dir string, n int, tls *TLS) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir, Persist: true, TLS: tls}, n, n)
 }
@@ -66,8 +66,9 @@ func newCluster(ctx context.Context, cfg Config, masters, replicas int) (*Cluste
 	return c, nil
 }
 
-// member starts one server of a cluster. Its bus has a free port of its own: by
-// default it is the client's plus 10,000, which may be none.
+// member starts one server of a cluster, and returns the port of its cluster bus. It
+// chooses that port, because the default, the port for clients plus 10,000, may not
+// exist.
 func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make directory of member: %w", err)
@@ -92,7 +93,8 @@ func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 	return nil, 0, err
 }
 
-// join gives out the slots, introduces every member to the first, and waits.
+// join gives the slots to the masters, introduces every member to the first one, and
+// waits until each sees all of them.
 func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 	clients := make([]*redis.Client, len(c.Servers))
 	for i, s := range c.Servers {
@@ -120,7 +122,8 @@ func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 	return await(ctx, func() error { return allWell(ctx, clients) })
 }
 
-// replicate makes the members behind the masters their replicas, in turn.
+// replicate makes the other members replicas of the masters, one each, and waits until
+// they have caught up.
 func (c *Cluster) replicate(ctx context.Context, masters int) error {
 	for i, replica := range c.Servers[masters:] {
 		id, err := c.Servers[i].ask(ctx, "cluster", "myid").Text()
@@ -171,9 +174,8 @@ func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
 	return masters, nil
 }
 
-// Lose kills a master and returns it. It chooses the master by number among the present
-// ones. The replica does not receive what the master wrote in the time behind before
-// its death.
+// Lose kills a master and returns it. number chooses among the present masters. The
+// replica of the master gets none of the writes of the last behind before the kill.
 func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {
@@ -197,8 +199,8 @@ func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*
 	return master, master.lose(ctx, replicas, behind)
 }
 
-// Rejoin starts a lost master again once its replica has taken over. It blocks until
-// the server has caught up as a replica of that one.
+// Rejoin starts a lost master again after its replica has taken over. It blocks until
+// the server has caught up as a replica of the new master.
 func (c *Cluster) Rejoin(ctx context.Context, lost *Server) error {
 	others := slices.DeleteFunc(slices.Clone(c.Servers), func(s *Server) bool { return s == lost })
 	err := within(ctx, electTime, func(ctx context.Context) error {
@@ -214,12 +216,12 @@ func (c *Cluster) Rejoin(ctx context.Context, lost *Server) error {
 	return lost.rejoin(ctx)
 }
 
-// URL returns the addresses as record.Config takes them.
+// URL returns the URL of the cluster for record.Config.
 func (c *Cluster) URL() string {
 	return c.Servers[0].tls.url("redis+cluster", addresses(c.Servers), "")
 }
 
-// Stop stops every member, see Server.Stop.
+// Stop stops all members, see Server.Stop.
 func (c *Cluster) Stop() {
 	for _, s := range c.Servers {
 		s.Stop()

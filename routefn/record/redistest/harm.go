@@ -8,17 +8,17 @@ import (
 	"path/filepath"
 )
 
-// Fill makes the server behave as if its memory were full. It refuses commands that
-// need memory with OOM until it is drained again.
+// Fill makes the server behave as if its memory were full. Until Drain, it answers OOM
+// to commands that need memory.
 func (s *Server) Fill(ctx context.Context) error { return s.set(ctx, "maxmemory", "1") }
 
 // Drain undoes Fill.
 func (s *Server) Drain(ctx context.Context) error { return s.set(ctx, "maxmemory", "0") }
 
-// lacking is more replicas than there are.
+// lacking is a number of replicas that no test has.
 const lacking = "99"
 
-// Lack makes the server refuse writes with NOREPLICAS until Suffice.
+// Lack makes the server answer NOREPLICAS to writes, until Suffice.
 func (s *Server) Lack(ctx context.Context) error {
 	return s.set(ctx, "min-replicas-to-write", lacking)
 }
@@ -33,8 +33,8 @@ func (s *Server) set(ctx context.Context, name, value string) error {
 	return nil
 }
 
-// Demote makes a single server the replica of a server that does not exist. It keeps
-// its data, answers reads, and refuses writes with READONLY until Promote.
+// Demote makes the server the replica of a server that does not exist. Until Promote,
+// it keeps its data, answers reads, and answers READONLY to writes.
 func (s *Server) Demote(ctx context.Context) error {
 	ports, err := freePorts(1)
 	if err == nil {
@@ -57,11 +57,11 @@ func (s *Server) Promote(ctx context.Context) error {
 // ErrKeepsNothing is returned for a server without Config.Persist.
 var ErrKeepsNothing = errors.New("the server keeps nothing")
 
-// appendOnly is the folder of the append-only file, in the server's.
+// appendOnly is the folder of the append-only file, in the server's folder.
 const appendOnly = "appendonlydir"
 
 // Backup copies the persisted data of a running server to dir, like a snapshot of its
-// disk. The copy may end in the middle of a command, which is then lost.
+// disk. If the copy ends in the middle of a command, that command is not in it.
 func (s *Server) Backup(dir string) error {
 	from := filepath.Join(s.dir, appendOnly)
 	if err := os.RemoveAll(dir); err != nil {
@@ -73,8 +73,9 @@ func (s *Server) Backup(dir string) error {
 	return nil
 }
 
-// Lose kills the server and replaces its persisted data with the copy of Backup in dir.
-// If dir is empty, the data are deleted. Restart starts the server with the new data.
+// Lose kills the server, and replaces its persisted data by the copy that Backup has
+// made in dir. If dir is empty, it only deletes the data. Restart starts the server
+// with the new data.
 func (s *Server) Lose(dir string) error {
 	if !s.persists {
 		return ErrKeepsNothing

@@ -8,8 +8,8 @@ import (
 // loaded is how many commands Load sends at a time.
 const loaded = 1000
 
-// Load makes the server execute commands, for data that another program would have
-// written. It stops at the first command that fails.
+// Load makes the server execute commands, to fill it with data that another program
+// would have written. It stops at the first command that fails.
 func (s *Server) Load(ctx context.Context, commands [][]any) error {
 	client := s.client()
 	defer client.Close()

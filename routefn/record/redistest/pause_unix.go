@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// pause stops a process in its tracks until resume.
+// pause makes a process stand still until resume.
 func pause(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
 
 func resume(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

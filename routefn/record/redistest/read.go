@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Hashes returns the hashes of the server whose keys match a pattern, and its clock.
-// It reads key by key, so that others need not wait for the server.
+// Hashes returns the hashes whose keys match a pattern, by key, and the server's clock.
+// It reads them one by one, so that other callers of the server need not wait.
 func (s *Server) Hashes(ctx context.Context, pattern string) (hashes map[string]map[string]string, clock time.Time, err error) {
 	client := s.client()
 	defer client.Close()
@@ -28,5 +28,5 @@ func (s *Server) Hashes(ctx context.Context, pattern string) (hashes map[string]
 	return hashes, clock, nil
 }
 
-// scanned is how many keys are looked at in one step.
+// scanned is how many keys one SCAN looks at.
 const scanned = 1000

@@ -21,23 +21,23 @@ import (
 var ErrNotInstalled = errors.New("redis-server is not installed: install it, or use the embedded store or a server that runs already")
 
 const (
-	startTime = time.Minute      // until a server answers: one that ends by itself fails at once
-	pingTime  = time.Second      // until one question is answered
-	stopTime  = 20 * time.Second // after Stop, until the server is killed
-	tries     = 5                // ports tried: another process may take a free one first
+	startTime = time.Minute      // how long a server may take to answer at its start; if it ends by itself, that fails at once
+	pingTime  = time.Second      // how long one answer may take
+	stopTime  = 20 * time.Second // how long a server may take to end after Stop, before it is killed
+	tries     = 5                // how many ports are tried, because another process may take a free port first
 )
 
 // Config of one server.
 type Config struct {
 	Program string   // path of a server program compatible with redis-server, such as valkey-server; empty: redis-server
-	Dir     string   // working directory, made if need be; its log goes there
+	Dir     string   // working directory, with the log; made if it does not exist
 	Port    int      // zero: a free one
-	Persist bool     // keep an append-only file in Dir; else nothing is kept
+	Persist bool     // keep the data in an append-only file in Dir; false: data end with the process
 	Args    []string // further arguments of redis-server, such as "--maxmemory-policy", "allkeys-lru"
-	Clock   *Clock   // nil: the machine's
-	TLS     *TLS     // nil: plain
+	Clock   *Clock   // nil: the machine's clock
+	TLS     *TLS     // nil: no TLS
 
-	sentinel string // path of its configuration; empty: it is no Sentinel
+	sentinel string // path of a Sentinel's configuration; empty: it is no Sentinel
 }
 
 // Server is a redis-server that was started. Its methods are for one goroutine
@@ -49,10 +49,10 @@ type Server struct {
 	clock    *Clock
 	tls      *TLS
 	log      string // path
-	dir      string // of its data
+	dir      string // folder of the data
 	persists bool
 
-	// Of the present or latest process.
+	// These belong to the present or latest process.
 	process *os.Process
 	done    chan struct{} // closed when the process has ended
 }
@@ -106,9 +106,9 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Restart stops the server if it runs, and starts it again at its address with its
-// persisted data. It blocks until the server has loaded them and answers, at most a
-// minute. ctx bounds only the start.
+// Restart stops the server if it runs, and starts it again at the same address, with
+// its persisted data. It blocks until the server has loaded the data and answers, at
+// most a minute. ctx bounds only the start.
 func (s *Server) Restart(ctx context.Context) error {
 	s.Stop()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -135,7 +135,7 @@ func (s *Server) run(ctx context.Context) error {
 }
 
 func arguments(cfg Config, port int, log string) []string {
-	if cfg.sentinel != "" { // it keeps no data, and knows no word of that
+	if cfg.sentinel != "" { // a Sentinel has no data, and no options about data
 		args := []string{cfg.sentinel, "--sentinel", "--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log}
 		return append(args, cfg.TLS.ports(port)...)
 	}
@@ -150,8 +150,8 @@ func arguments(cfg Config, port int, log string) []string {
 	return append(args, cfg.Args...)
 }
 
-// launch starts the process and waits for it in a goroutine with a thread of its own,
-// because the kernel ends the child with the thread that started it.
+// launch starts the process, and waits for its end in a goroutine. The goroutine keeps
+// its thread, because the kernel ends a process with the thread that started it.
 func (s *Server) launch(cmd *exec.Cmd) error {
 	started, done := make(chan error), make(chan struct{})
 	go func() {
@@ -160,7 +160,7 @@ func (s *Server) launch(cmd *exec.Cmd) error {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
+			_ = cmd.Wait() // its log tells how it ended
 			close(done)
 		}
 	}()
@@ -171,7 +171,7 @@ func (s *Server) launch(cmd *exec.Cmd) error {
 	return nil
 }
 
-// awaitAnswer blocks until the server answers, ends, or ctx does.
+// awaitAnswer blocks until the server answers, the server ends, or ctx ends.
 func (s *Server) awaitAnswer(ctx context.Context) error {
 	return await(ctx, func() error {
 		select {
@@ -183,8 +183,8 @@ func (s *Server) awaitAnswer(ctx context.Context) error {
 	})
 }
 
-// ping asks whoever listens on the server's address for a sign of life, and returns nil
-// if it is the server with that process id: the port may be another's.
+// ping returns nil if the server with process id pid answers at the server's address.
+// Another program may have taken the port.
 func (s *Server) ping(ctx context.Context, pid int) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
@@ -215,10 +215,10 @@ func (s *Server) ping(ctx context.Context, pid int) error {
 	return errors.New("it does not tell its process")
 }
 
-// errEnded is returned when the process ended by itself.
+// errEnded means that the process has ended by itself.
 var errEnded = errors.New("it ended at once")
 
-// await calls ready until it returns nil or errEnded, or ctx ends.
+// await calls ready every 20 ms until it returns nil or errEnded, or ctx ends.
 func await(ctx context.Context, ready func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -238,15 +238,15 @@ func await(ctx context.Context, ready func() error) error {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.addr }
 
-// URL returns the address as record.Config takes it.
+// URL returns the URL of the server for record.Config.
 func (s *Server) URL() string { return s.tls.url("redis", s.addr, "") }
 
 // PID returns the process id.
 func (s *Server) PID() int { return s.process.Pid }
 
-// Stop makes the server save and end, and blocks until it has. After 20 seconds it
-// kills the server. Where the system has no signals it kills it at once. A second call
-// does nothing.
+// Stop makes the server save its data and end, and blocks until it has ended. After 20
+// seconds, Stop kills the server. If the system has no signals, it kills the server at
+// once. A second call does nothing.
 func (s *Server) Stop() {
 	if s.process.Signal(syscall.SIGTERM) != nil { // it has ended, or there are no signals
 		s.Kill()
@@ -288,13 +288,13 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close() // after the loop: the next must be another
+		defer l.Close() // only after the loop, so that the next port is another one
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
 }
 
-// lastLine returns the end of a file, or nothing.
+// lastLine returns the last line of a file, or nothing if it cannot be read.
 func lastLine(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// askTime is how long a server may take to answer. On an overloaded machine, the one
-// second of a ping was too short.
+// askTime is how long a server may take to answer. It is longer than pingTime, which
+// was too short on an overloaded machine.
 const askTime = 5 * time.Second
 
-// ask sends one command over a connection of its own.
+// ask sends one command over a new connection.
 func (s *Server) ask(ctx context.Context, args ...any) *redis.Cmd {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -30,8 +30,8 @@ func (s *Server) client() *redis.Client {
 	})
 }
 
-// Cut closes all clients' connections. Commands that the server executes at that moment
-// take effect, and their answers are lost.
+// Cut closes the connections of all clients. Commands that the server is executing take
+// effect, and their answers are lost.
 func (s *Server) Cut(ctx context.Context) error {
 	if err := s.ask(ctx, "client", "kill", "type", "normal").Err(); err != nil {
 		return fmt.Errorf("cut connections of clients: %w", err)
@@ -39,10 +39,10 @@ func (s *Server) Cut(ctx context.Context) error {
 	return nil
 }
 
-// errPrimary is returned when a server is no replica.
+// errPrimary means that a server is not a replica.
 var errPrimary = errors.New("it is no replica")
 
-// follows returns nil if the server is a replica that has caught up once.
+// follows returns nil if the server is a replica and has caught up with its primary.
 func (s *Server) follows(ctx context.Context) error {
 	info, err := s.ask(ctx, "info", "replication").Text()
 	switch {
@@ -56,8 +56,8 @@ func (s *Server) follows(ctx context.Context) error {
 	return nil
 }
 
-// lose kills a primary. For the time behind before that, its replicas are paused and
-// lose their connections to it, so that they do not receive its writes.
+// lose kills a primary. For the duration behind before that, its replicas are paused
+// and cut off from it, so that they get none of its writes.
 func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Duration) error {
 	defer s.Kill()
 	if behind <= 0 {
@@ -68,7 +68,7 @@ func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Durat
 			return err
 		}
 		defer func() {
-			s.Kill() // before it can be reached again
+			s.Kill() // so that the replica cannot reach it any more
 			_ = replica.Resume()
 		}()
 	}
@@ -83,7 +83,7 @@ func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Durat
 	}
 }
 
-// rejoin starts a former primary and blocks until it is a replica.
+// rejoin starts a former primary, and blocks until it has caught up as a replica.
 func (s *Server) rejoin(ctx context.Context) error {
 	if err := s.Restart(ctx); err != nil {
 		return err
@@ -94,14 +94,14 @@ func (s *Server) rejoin(ctx context.Context) error {
 	return nil
 }
 
-// within calls ready until it returns nil, limit has passed, or ctx ends.
+// within calls ready until it returns nil, the duration limit is over, or ctx ends.
 func within(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return await(ctx, func() error { return ready(ctx) })
 }
 
-// addresses lists the servers for a URL.
+// addresses returns the addresses of servers, separated by commas.
 func addresses(servers []*Server) string {
 	var list []string
 	for _, s := range servers {

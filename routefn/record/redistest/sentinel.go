@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// masterName is what Sentinels call the primary.
+// masterName is the name by which Sentinels know the primary.
 const masterName = "cim"
 
 const (
 	sentinels = 3
-	// downAfter is how long a primary is silent before a Sentinel believes that it
-	// is down. All servers are local, but on a machine that is busy with tests a live
+	// downAfter is how long a primary must be silent before a Sentinel believes that it
+	// is down. All servers are on this machine, but while it is busy with tests, a live
 	// primary may seem dead. An unwanted promotion would lose the writes that the old
 	// primary gets meanwhile.
 	downAfter = 3 * time.Second
-	// electTime is how long a promotion may take. One that fails is tried again
-	// after twice failoverTimeout.
+	// electTime is how long a promotion may take. If a promotion fails, Sentinels try
+	// again after twice failoverTimeout.
 	electTime       = 30 * time.Second
 	failoverTimeout = 5 * time.Second
 )
@@ -32,17 +32,18 @@ const (
 // replica when the primary is gone. Its methods are for one goroutine at a time.
 type Sentinel struct {
 	tls       *TLS
-	servers   []*Server // the first began as the primary
+	servers   []*Server // the first one began as the primary
 	sentinels []*Server
 }
 
-// NewSentinel starts a primary, replicas with an append-only file each, and Sentinels,
-// below dir. It blocks until the Sentinels know all of them. The caller stops it.
+// NewSentinel starts a primary, replicas, and three Sentinels, with their files below
+// dir. All but the Sentinels have append-only files. It blocks until the Sentinels know
+// all servers. The caller stops it.
 func NewSentinel(ctx context.Context, dir string, replicas int) (*Sentinel, error) {
 	return NewSecureSentinel(ctx, dir, replicas, nil)
 }
 
-// NewSecureSentinel is NewSentinel over TLS; a nil tls is plain.
+// NewSecureSentinel does what NewSentinel does, with TLS, unless tls is nil.
 func NewSecureSentinel(ctx context.Context, dir string, replicas int, tls *TLS) (*Sentinel, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*startTime)
 	defer cancel()
@@ -84,11 +85,11 @@ func (s *Sentinel) start(ctx context.Context, dir string, replicas int) error {
 	return await(ctx, func() error { return s.complete(ctx, replicas) })
 }
 
-// quickSync returns the arguments of a server whose replicas are on the same machine.
-// By default a primary waits 5 s for more replicas before it sends its data.
+// quickSync returns arguments that make a primary send its data to a replica at once.
+// By default it waits 5 s for more replicas.
 func quickSync() []string { return []string{"--repl-diskless-sync-delay", "0"} }
 
-// watch starts a Sentinel of the primary at an address.
+// watch starts a Sentinel that watches the primary.
 func watch(ctx context.Context, dir string, primary *Server) (*Server, error) {
 	host, port, err := net.SplitHostPort(primary.addr)
 	if err != nil {
@@ -102,14 +103,14 @@ func watch(ctx context.Context, dir string, primary *Server) (*Server, error) {
 		fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, downAfter.Milliseconds()),
 		fmt.Sprintf("sentinel failover-timeout %s %d", masterName, failoverTimeout.Milliseconds()),
 	}
-	file := filepath.Join(dir, "sentinel.conf") // Sentinel writes to it what it learns
+	file := filepath.Join(dir, "sentinel.conf") // Sentinel stores in it what it learns
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("configure Sentinel: %w", err)
 	}
 	return Redis(ctx, Config{Dir: dir, TLS: primary.tls, sentinel: file})
 }
 
-// complete returns nil if each Sentinel knows the replicas and the others.
+// complete returns nil if each Sentinel knows all replicas and the other Sentinels.
 func (s *Sentinel) complete(ctx context.Context, replicas int) error {
 	for _, sentinel := range s.sentinels {
 		told, err := sentinel.ask(ctx, "sentinel", "master", masterName).Slice()
@@ -127,12 +128,12 @@ func (s *Sentinel) complete(ctx context.Context, replicas int) error {
 	return nil
 }
 
-// URL returns the Sentinels' addresses as record.Config takes them.
+// URL returns the URL of the Sentinels for record.Config.
 func (s *Sentinel) URL() string {
 	return s.tls.url("redis+sentinel", addresses(s.sentinels), "/"+masterName)
 }
 
-// Primary returns the server that most Sentinels take for the primary.
+// Primary returns the server that a majority of the Sentinels names as the primary.
 func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 	votes := make(map[string]int)
 	var failed error
@@ -152,7 +153,7 @@ func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 	return nil, fmt.Errorf("find primary: Sentinels do not agree on a primary: %w", failed)
 }
 
-// Lose kills the primary and returns it. For the time behind before that, its
+// Lose kills the primary and returns it. For the duration behind before that, its
 // replicas are cut off and get none of its writes.
 func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, error) {
 	primary, err := s.Primary(ctx)
@@ -168,8 +169,8 @@ func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, err
 	return primary, primary.lose(ctx, replicas, behind)
 }
 
-// Hold pauses the replicas until release is called. Their connections stay open, so
-// the primary sees them as slow.
+// Hold pauses the replicas until the returned function is called. Their connections
+// stay open, so to the primary they are only slow.
 func (s *Sentinel) Hold(ctx context.Context) (release func() error, err error) {
 	primary, err := s.Primary(ctx)
 	if err != nil {
@@ -195,8 +196,8 @@ func (s *Sentinel) Hold(ctx context.Context) (release func() error, err error) {
 	return release, nil
 }
 
-// Rejoin starts a lost server again once another is the primary. It blocks until the
-// server has caught up as a replica, for some ten seconds. Until a Sentinel
+// Rejoin starts a lost primary again after a replica was promoted. It blocks until the
+// server has caught up as a replica, which takes some ten seconds. Until a Sentinel
 // reconfigures it, the server acts as a primary.
 func (s *Sentinel) Rejoin(ctx context.Context, lost *Server) error {
 	err := within(ctx, electTime, func(ctx context.Context) error {
@@ -222,7 +223,7 @@ func (s *Sentinel) Forget(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops all, Sentinels first.
+// Stop stops all servers, the Sentinels first.
 func (s *Sentinel) Stop() {
 	for _, server := range append(s.sentinels, s.servers...) {
 		server.Stop()

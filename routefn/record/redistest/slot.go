@@ -12,13 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keyPause is the pause between keys, so that requests meet a slot of which only a part
-// has moved.
+// keyPause is the pause between two keys that are moved. So requests find slots of
+// which only a part has moved.
 const keyPause = 30 * time.Millisecond
 
-// MoveSlots moves slots that hold keys from one master to another until ctx ends. It
-// moves one slot after the other, key by key, and finishes the slot that is moving when
-// ctx ends. It chooses the masters by number, and returns how many slots it has moved.
+// MoveSlots moves slots that hold keys from one master to another, until all are moved
+// or ctx ends. It moves one slot after the other, key by key. When ctx ends, it still
+// finishes the slot that is moving. number chooses the two masters. MoveSlots returns
+// how many slots it has moved.
 func (c *Cluster) MoveSlots(ctx context.Context, number int) (moved int, err error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {
@@ -51,7 +52,7 @@ func (c *Cluster) MoveSlots(ctx context.Context, number int) (moved int, err err
 	return moved, nil
 }
 
-// mover takes slots from one master to another.
+// mover moves slots from the master from to the master to.
 type mover struct {
 	from, to     *redis.Client
 	fromID, toID string
@@ -70,7 +71,7 @@ func (m *mover) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// held returns the slots of the first master that hold keys.
+// held returns the slots of the master from that hold keys.
 func (m *mover) held(ctx context.Context) ([]int, error) {
 	nodes, err := m.from.ClusterNodes(ctx).Result()
 	if err != nil {
@@ -91,7 +92,7 @@ func (m *mover) held(ctx context.Context) ([]int, error) {
 			}
 			a, errA := strconv.Atoi(first)
 			b, errB := strconv.Atoi(last)
-			for slot := a; errA == nil && errB == nil && slot <= b; slot++ { // one that moves is written in another way
+			for slot := a; errA == nil && errB == nil && slot <= b; slot++ { // a slot that is moving already has another format and is skipped
 				own = append(own, slot)
 				counts[slot] = pipe.ClusterCountKeysInSlot(ctx, slot)
 			}
@@ -133,8 +134,8 @@ func (m *mover) move(ctx context.Context, slot int) error {
 		}
 		time.Sleep(keyPause)
 	}
-	// The new master must be first, because otherwise the old one may give up the slot
-	// before the new one takes it. The other masters would learn of it anyway.
+	// The new master must be told first. Otherwise the old one may give up the slot
+	// before the new one takes it. The other masters would learn of the move anyway.
 	if err := m.to.Do(ctx, "cluster", "setslot", slot, "node", m.toID).Err(); err != nil {
 		return err
 	}

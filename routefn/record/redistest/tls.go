@@ -13,16 +13,16 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
-// TLS is how servers speak TLS, to clients and among themselves, and nothing else. Make it
-// with NewTLS. A nil TLS is plain.
+// TLS makes servers speak TLS only, with clients and with each other. Make it with
+// NewTLS. A nil TLS stands for no TLS.
 type TLS struct {
-	ca, cert, key string // files; servers and clients show the same certificate
+	ca, cert, key string // names of files; servers and clients show the same certificate
 	config        *tls.Config
 	open          bool // clients need no certificate
 }
 
-// NewTLS makes a certificate of ca that servers have. With open, clients need none;
-// otherwise they show the same.
+// NewTLS makes a certificate of the authority ca, for the servers. If open is set,
+// clients need no certificate. Otherwise they show the same one.
 func NewTLS(ca *localca.CA, open bool) (*TLS, error) {
 	cert, key, err := ca.Issue("redis", "127.0.0.1", "localhost")
 	if err != nil {
@@ -40,7 +40,7 @@ func NewTLS(ca *localca.CA, open bool) (*TLS, error) {
 	return &TLS{ca: ca.File, cert: cert, key: key, config: config, open: open}, nil
 }
 
-// ports are the arguments that open a port.
+// ports returns the arguments that make a server listen on the port.
 func (t *TLS) ports(port int) []string {
 	if t == nil {
 		return []string{"--port", strconv.Itoa(port)}
@@ -55,7 +55,7 @@ func (t *TLS) ports(port int) []string {
 	}
 }
 
-// client returns the configuration of a client, or nil.
+// client returns the TLS configuration of a client, or nil.
 func (t *TLS) client() *tls.Config {
 	if t == nil {
 		return nil
@@ -70,7 +70,7 @@ func (t *TLS) dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&tls.Dialer{Config: t.config}).DialContext(ctx, "tcp", address)
 }
 
-// url returns the URL of a store as record.Config takes it.
+// url returns the URL of a store for record.Config, with the options for TLS.
 func (t *TLS) url(scheme, hosts, path string) string {
 	if t == nil {
 		return scheme + "://" + hosts + path
