@@ -1,16 +1,19 @@
 -- Moves the cursors of a device forward. A closed number moves nothing, unless its
--- connection was seen to read everything and to end. Nothing moves for a device that is not known: its opening is, as soon as it is repeated. Within
--- its epoch a cursor only goes forward, and never beyond the inbox's end. A
--- cursor of another epoch is taken when it is the inbox's own, or, for a group,
--- whose epoch is in another slot, when the number is the live one. Only cursors of
--- groups that the user belongs to are kept.
+-- connection has ended and all that it had read is known. Nothing moves for an unknown
+-- device; it is known again once its opening is repeated. Within one epoch a cursor
+-- only goes forward, and never beyond the end of the inbox. A cursor of another epoch
+-- replaces an old one of the inbox if it has the inbox's epoch. The epoch of a group is
+-- in another slot, so a cursor of a group with another epoch is taken if the number is
+-- the live one. Only cursors of groups to which the user belongs are kept.
 --
--- What the device received, but perhaps has not read, is kept beside the cursors, with its
--- session, until that ends. Only the live number may say it.
+-- Positions that the device has received, but perhaps not read, are kept beside the
+-- cursors, with the session, until the session ends. Only the live session may report
+-- them.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
--- ARGV[1] device, ARGV[2] number, ARGV[3] 1 if it ended so, ARGV[4] how many cursors it
--- moves, then four each: log, epoch, number, key; then the same of what it received
+-- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if its connection has ended and the
+-- cursors are all that it had read; ARGV[4] how many cursors follow, each as four
+-- values: log, epoch, number, key; then the received positions in the same form
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device

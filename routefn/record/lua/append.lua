@@ -1,29 +1,32 @@
--- Appends entries to a log in order; those that may be there already are looked
--- for first, from the tail: see find.lua. In a group's log only members' are
--- appended: the sender's membership is checked in the same step. A network may repeat
--- a first try, and its sender may have left in between. So what a former member sends
--- is looked for before it is refused.
+-- Appends entries to a log, in order. An entry that may be there already is searched
+-- for first, from the end of the log: see find.lua. In the log of a group it appends
+-- only entries of members, and checks the sender's membership in the same step. A
+-- network may deliver a first try twice, and its sender may have left the group in
+-- between. So the entry of a former member is searched for before it is refused.
 --
--- A first try that comes too long after it was sent is not stored, nor what came with
--- it: see firstTryLife. One that was sent before somebody joined last may have a
--- repetition that stands before the joining, so that it is looked for, too. Nodes know
--- the store's time within 2 s; without a time of sending, the minute after a joining
--- counts.
+-- A first try that comes too late after it was sent is not stored, and nothing of the
+-- same call is: see firstTryLife. If a user joined the group after a first try was
+-- sent, the repetition may stand before the joining, so the entry is searched for, too.
+-- Nodes know the store's time within 2 s. If the time of sending is not known, each
+-- first try within a minute after a joining is searched for.
 --
--- It always writes, if only what is there: who waits for replicas waits for the
--- last write of its connection, and what was found may be another's, on no
--- replica yet. A replica that has the later write has the earlier.
+-- The script always writes, even if only a value that is there already. The reason is
+-- that WAIT waits for the last write of its connection. An entry that was found may be
+-- another connection's write that no replica has yet. A replica that has the later
+-- write also has the earlier one.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases
--- ARGV[1] the hash's field to answer with: live or nodes, to which the leases are added
--- ARGV[2] how far back to look: a time in ms
--- ARGV[3] when all was sent, in ms, or 0 if that is not known or there is no first try;
--- ARGV[4] ms after which it comes too late
--- then four an entry: '1' to look for it first, its key, the entry as stored, the
--- sender who must be a member or ''
--- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the store's clock in ms, then three
--- an entry: number, key of the entry before, the entry that was found or ''}. The
--- number of what was refused is zero.
+-- ARGV[1] field of the hash to answer with: live, or nodes, to which the leases are
+-- added
+-- ARGV[2] time in ms back to which it searches
+-- ARGV[3] when the entries were sent, in ms; 0 if that is not known or there is no
+-- first try
+-- ARGV[4] how many ms after its sending a first try comes too late
+-- then four values for each entry: '1' to search for it first, its key, the entry as
+-- stored, the sender who must be a member or ''
+-- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, then
+-- three values for each entry: number, key of the entry before it, the entry that was
+-- found or ''}. The number of a refused entry is zero.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', ARGV[1], 'joined', 'imported')
 if length == 0 or not head[1] then return {'nolog'} end
@@ -38,7 +41,7 @@ local appended = false
 local watchers = head[3] or ''
 if KEYS[3] then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
 local answer = {'ok', head[1], watchers, now}
-local belongs, gone = {['']=true}, {} -- by sender: is a member; was one
+local belongs, gone = {['']=true}, {} -- for each sender: whether it is a member; whether it was one
 for i = 5, #ARGV, 4 do
   local place, before, found
   local from = ARGV[i + 3]

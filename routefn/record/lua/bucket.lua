@@ -1,11 +1,12 @@
--- Prelude: a bucket of tokens that gets one back in each interval. It is kept as one
--- number, the time in ms at which it is full again (the theoretical arrival time of GCRA,
--- ITU-T I.371). No number, or one in the past, is a full bucket.
+-- Prelude: a bucket of tokens that gets one token back in each interval. It is kept as
+-- one number: the time in ms at which it is full again (the theoretical arrival time of
+-- GCRA, ITU-T I.371). If there is no number, or it is in the past, the bucket is full.
 
--- Takes a token at the time now, from a bucket of most tokens that gets one back in every
--- ms. Returns the bucket's number after that, or nil and in how many ms there is a token.
--- most 0 is a bucket that never runs out. A number that is too high was made before the
--- clock was set back, and counts as that of an empty bucket.
+-- Takes a token from a bucket. full is the number of the bucket, or nil. most is how
+-- many tokens it holds, or 0 if it never runs out. It gets one back every so many ms.
+-- Returns the number after that, or nil and in how many ms there will be a token. A
+-- number that is too high was made before the clock was set back. It counts as an empty
+-- bucket.
 local function taken(full, now, every, most)
   if most <= 0 then return now end
   local empty = now + every * most
@@ -14,7 +15,8 @@ local function taken(full, now, every, most)
   return after
 end
 
--- Gives a token back. Returns the bucket's number after that, or nil if it is full.
+-- Gives a token back. Returns the bucket's number after that, or nil if the bucket is
+-- full.
 local function given(full, now, every)
   local after = tonumber(full or 0) - every
   return after > now and after or nil

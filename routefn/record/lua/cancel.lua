@@ -1,8 +1,8 @@
--- Takes a delayed message back, unless it was taken to be fired. Cancelling again
--- answers the same.
+-- Cancels a delayed message, unless it was taken to be fired. Cancelling it again gets
+-- the same answer.
 --
--- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of
--- the sender
+-- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the
+-- sender
 -- ARGV[1] key, ARGV[2] id
 -- Answers {'ok'}, {'late'} or {'none'}.
 local key, id = ARGV[1], ARGV[2]

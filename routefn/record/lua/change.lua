@@ -1,17 +1,18 @@
--- Carries an intent out in the group's slot, which decides who belongs: appends
--- the entry that says so and changes the membership with it. What is so already
--- appends nothing, and an intent that is not newer than what was carried out last
--- changes nothing, but writes what is there: see append.lua. Whoever was removed by
--- somebody else does not join unless added.
+-- Carries an intent out in the slot of the group, which decides who belongs to the
+-- group. It appends an entry about the change and changes the membership. If the user
+-- belongs already, or has left already, it appends nothing. An intent that is not newer
+-- than the one that was carried out last changes nothing, but the script still writes:
+-- see append.lua. A user whom the creator has removed does not join unless the creator
+-- adds them.
 --
--- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members,
--- KEYS[4] its leases
--- ARGV[1] user; ARGV[2] join, once, which is join for who never did, or leave;
--- ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
--- stored; ARGV[6] '1' if the user asks for it
--- Answers {'nolog'}, {'removed'}, or {'ok', '1' if the user belongs now or '0', number of
--- the entry or 0, epoch, key of the entry before, nodes, the store's clock in ms,
--- how many members the group has now}.
+-- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4]
+-- its leases
+-- ARGV[1] user; ARGV[2] 'join', 'leave', or 'once', which joins a user who never joined
+-- before; ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
+-- stored; ARGV[6] '1' if the user requested the change
+-- Answers {'nolog'}, {'removed'}, or {'ok', '1' if the user belongs now or '0', number
+-- of the entry or 0, epoch, key of the entry before it, leases of nodes, the server's
+-- clock in ms, how many members the group has now}.
 local field = 'm:' .. ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field)

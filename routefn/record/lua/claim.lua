@@ -1,10 +1,12 @@
--- Has ids of a sender stand for messages that may be repetitions, before these go into
--- any log. An id that was claimed, or stands in the sender's own log, stays what it is.
+-- Claims ids of a sender for messages that may be repetitions, before these go into any
+-- log. If an id is claimed for another message, or an entry of the sender's inbox has
+-- it, the script changes nothing.
 --
 -- KEYS[1] list, KEYS[2] hash of the sender's log, then the claim of each id
--- ARGV[1] how far back to look: a time in ms; ARGV[2] ms that a claim stands; then two
--- an id: the key of its message, and what it is to stand for
--- Answers two an id: what it stood for or '', the entry that was found or ''.
+-- ARGV[1] time in ms back to which it searches; ARGV[2] how many ms a claim lives; then
+-- two values for each id: the key of its message, and the content for which it shall
+-- stand Answers two values for each id: the content for which it stood or '', the entry
+-- that was found or ''.
 local length = redis.call('LLEN', KEYS[1])
 local since = lookFrom(tonumber(ARGV[1]), redis.call('HGET', KEYS[2], 'imported'))
 local answer = {}

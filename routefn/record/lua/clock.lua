@@ -1,4 +1,4 @@
--- Prelude: the clock of this server, in ms.
+-- Prelude: returns the clock of this server, in ms since 1970.
 
 local function clock()
   local now = redis.call('TIME')

@@ -1,14 +1,16 @@
--- Closes a session number for good. A late or a repeated call changes nothing. A
--- number of a device that was forgotten is closed with it. Whoever is given a number
--- next is given one above it: a store that came back older does not know that it gave
--- this one, and would call the next connection the older one.
+-- Closes a session number for good. A late or a repeated call changes nothing. The
+-- number of a forgotten device is closed already. The next number that is issued will
+-- be above this one, even if a store that came back older does not know that it has
+-- issued this one. Otherwise the next connection would count as the older one.
 --
--- What the number received does not count any more: its node saw it end, and told before
--- this what it had read. That of one that was lost with its node stays.
+-- Positions that the session received and perhaps did not read are removed: its node
+-- saw the end, and has reported before what was read. If the session was lost with its
+-- node, they stay.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device, ARGV[2] number, ARGV[3] how many devices are known, ARGV[4] 1 if it was lost
--- Answers {'ok'}; also where the user has no log.
+-- ARGV[1] device, ARGV[2] number, ARGV[3] the most devices that are known, ARGV[4] '1'
+-- if the session was lost with its node
+-- Answers {'ok'}, also if the user has no log.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'closed:' .. device
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', field, 'devices', 'floor', 'issued', 'recv:' .. device)

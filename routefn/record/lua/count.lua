@@ -1,9 +1,10 @@
 -- Takes a token from a bucket, or gives one back.
 --
--- KEYS[1] the bucket, a string; it ends when it is full
--- ARGV[1] in how many ms it gets a token back; ARGV[2] its tokens, 0 without end; ARGV[3]
--- '1' to take one, '0' to give one back
--- Answers {'ok', how many tokens are out}, or {'wait', how many are out, ms until there is one}.
+-- KEYS[1] the bucket, a string; the key ends when the bucket is full: see bucket.lua
+-- ARGV[1] in how many ms it gets a token back; ARGV[2] how many tokens it holds, 0 if
+-- it never runs out; ARGV[3] '1' to take a token, '0' to give one back
+-- Answers {'ok', how many tokens are taken now}, or {'wait', how many are taken, ms
+-- until there is one}.
 local now, every, most = clock(), tonumber(ARGV[1]), tonumber(ARGV[2])
 local full = redis.call('GET', KEYS[1])
 local after, wait

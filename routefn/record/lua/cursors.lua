@@ -1,11 +1,11 @@
--- Reads how far the devices of an inbox acknowledged. Reads only, and no more than the
--- devices that are listed; of an inbox of an earlier version, which lists none, all
--- fields if they are as few, else those of devices that are connected.
+-- Reads the cursors of the devices of an inbox. It changes nothing. It reads only
+-- devices that are listed. An inbox of an earlier version lists none. Then it reads all
+-- fields if they are few, and otherwise the connected devices.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] how many devices are known
--- Answers {'ok', then two a device: its name, its cursors}. The empty name is that of
--- those that were forgotten.
+-- ARGV[1] the most devices that are known
+-- Answers {'ok', then two values for each device: its name, its cursors}. The empty
+-- name stands for all forgotten devices.
 local limit = tonumber(ARGV[1])
 local head = redis.call('HMGET', KEYS[1], 'devices', 'live')
 local answer = {'ok'}

@@ -1,8 +1,8 @@
--- Prelude: the devices that the hash of a user's log knows, one line each: device TAB
--- the ms when it was last seen to come or to go. Needs live.lua.
+-- Prelude: the known devices in the hash of an inbox, one line each: device TAB the ms
+-- when it last connected or disconnected. Needs live.lua.
 
--- When each device was last seen, by name; nil of an inbox whose devices were never
--- listed.
+-- Returns a table of the devices in text: when each one was last seen, by name. Returns
+-- nil for an inbox whose devices were never listed.
 local function seenIn(text)
   if not text then return nil end
   local seen = {}
@@ -17,7 +17,7 @@ local function seenText(seen)
   return table.concat(lines, '\n')
 end
 
--- The numbers of live sessions by device.
+-- Returns a table of the live sessions: their numbers by device.
 local function connectedIn(live)
   local numbers = {}
   for name, number in string.gmatch(live or '', '([^\t\n]+)\t(%d+)[^\n]*') do numbers[name] = tonumber(number) end

@@ -1,14 +1,14 @@
--- Ends jobs that were taken. One that was brought forward since then is left: it has
--- to be done once more.
+-- Ends jobs that were taken. A job that was brought forward since then stays, because
+-- it must be done once more.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] dead letters of the shard
--- ARGV[1] failures after which a job is a dead letter, ARGV[2] ms from the first
--- failure to the next try, which double with each, ARGV[3] the longest of them; then
--- four a job: key, when it was due as it was taken, 'done', 'again' or 'failed', and
--- with 'again' when it is due next, with 'failed' why
--- and what it carries from now on, which 'done' drops
--- Answers {'ok', then for each job what became of it: 'done', 'again', 'failed', 'dead'
--- or 'left'}.
+-- ARGV[1] failures after which a job is a dead letter; ARGV[2] ms from the first
+-- failure to the next try, which double with each further one; ARGV[3] the longest of
+-- these pauses in ms; then five values for each job: key, when it was due when it was
+-- taken, 'done', 'again' or 'failed', and only used with 'again': when it is due next,
+-- and its payload, '' to keep the present one
+-- Answers {'ok', then for each job 'done', 'again', 'failed', 'dead' or 'left'}: see
+-- Verdict in queue.go.
 local answer = {'ok'}
 for i = 4, #ARGV, 5 do
   local key, verb, word = ARGV[i], ARGV[i + 2], ARGV[i + 3]

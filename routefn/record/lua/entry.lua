@@ -1,11 +1,13 @@
--- Prelude: reading stored entries, which are key, line feed, encoded Entry.
+-- Prelude: reads stored entries. A stored entry is a key, a line feed and an encoded
+-- Entry.
 
 local function keyOf(stored)
   if not stored then return '' end
   return string.match(stored, '^[^\n]*')
 end
 
--- A protobuf varint at i, and the place after it; nil if it is cut off.
+-- Returns the protobuf varint at i, and the place after it. Returns nil if the varint
+-- is cut off.
 local function varint(s, i)
   local value, scale = 0, 1
   while true do
@@ -18,8 +20,9 @@ local function varint(s, i)
   end
 end
 
--- The entry's field with a tag, a varint; nil if it has none or cannot be read.
--- Other fields are varints or have a length, and are passed over.
+-- Returns the varint in the field of the entry that has the tag wanted. Returns nil if
+-- there is no such field, or the entry cannot be read. It passes over other fields,
+-- which are varints or have a length.
 local function fieldOf(stored, wanted)
   local i = string.find(stored, '\n', 1, true)
   if not i then return nil end
@@ -40,7 +43,7 @@ local function fieldOf(stored, wanted)
   return nil
 end
 
--- The entry's time (field 4) in ms; nil if it has none.
+-- Returns the entry's time (field 4) in ms, or nil if it has none.
 local function timeOf(stored)
   return fieldOf(stored, 32)
 end

@@ -1,7 +1,7 @@
--- Prelude: the kind of stored entries, and what is left of one that expired. Needs
+-- Prelude: reads the kind of stored entries, and makes expired entries. Needs
 -- entry.lua.
 
--- The entry's kind (field 6, a varint), 0 if it has none: a message.
+-- Returns the entry's kind (field 6, a varint). 0, or no such field, is a message.
 local function kindOf(stored)
   return fieldOf(stored, 48) or 0
 end
@@ -16,7 +16,7 @@ local function varintOf(n)
   return table.concat(bytes)
 end
 
--- An encoded entry of the kind EXPIRED (4) that was written at a time in ms.
+-- Returns an encoded entry of the kind EXPIRED (4) with the given time in ms.
 local function expired(time)
   return '\32' .. varintOf(time) .. '\48\4'
 end

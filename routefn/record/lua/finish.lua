@@ -1,9 +1,10 @@
--- Removes a message that was fired or dropped. Again, or after another holder did
--- so, it changes nothing.
+-- Removes a message that was fired or dropped. If that was done before, it changes
+-- nothing.
 --
--- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of
--- the sender
--- ARGV[1] key, ARGV[2] id, ARGV[3] why: 0 fired, else the code it was dropped with
+-- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the
+-- sender
+-- ARGV[1] key, ARGV[2] id, ARGV[3] 0 if it was fired, otherwise the code with which it
+-- was dropped
 -- Answers {'ok'}.
 local key, id = ARGV[1], ARGV[2]
 if redis.call('ZREM', KEYS[1], key) == 0 then return {'ok'} end

@@ -1,12 +1,12 @@
--- Prelude: forgetting devices, in the hash of a user's log, the last of KEYS. Needs
--- live.lua and device.lua.
+-- Prelude: forgets devices, in the hash of an inbox, which is the last one of KEYS.
+-- Needs live.lua and device.lua.
 --
--- A device that is forgotten leaves three things in the hash, each the highest of all
--- such: floor, a number up to which the numbers of a device that is not known are
--- closed; out, up to which its tokens are void; and 'cur:', how far it read the inbox.
+-- Three fields of the hash have the highest value of all forgotten devices: floor, up
+-- to which the numbers of an unknown device are closed; out, up to which its tokens are
+-- void; and 'cur:', the furthest cursor of the inbox.
 
--- The further of two lines of cursors of the inbox, of which either may be missing or
--- of another epoch.
+-- Returns the further one of two cursors of the inbox. Each is a line, which may be
+-- missing or have another epoch.
 local function further(a, b, epoch)
   local function at(line)
     local of, n = string.match(line or '', '^0\t(%x+)\t(%d+)')
@@ -15,9 +15,10 @@ local function further(a, b, epoch)
   return at(b) > at(a) and b or a
 end
 
--- Which devices to forget, so that limit are left: those that were offline longest,
--- then those that have been connected longest; never the one to keep, and at most
--- most of them.
+-- Returns the devices to forget, so that at most limit are left. First come the devices
+-- that were offline longest, then those that have been connected longest. The device
+-- keep is never among them. It returns no more than most devices, and whether there are
+-- more to forget.
 local function surplus(seen, connected, limit, keep, most)
   local names = {}
   for name in pairs(seen) do
@@ -37,7 +38,8 @@ local function surplus(seen, connected, limit, keep, most)
   return list, count > most
 end
 
--- Removes devices from the hash and from seen. Returns a set of their names.
+-- Removes the devices with these names from the hash and from seen. Returns the names
+-- as a set.
 local function forget(names, seen, connected, epoch)
   local gone = {}
   if #names == 0 then return gone end
@@ -57,7 +59,8 @@ local function forget(names, seen, connected, epoch)
   return gone
 end
 
--- The lines of live sessions without those of devices that are gone, and those.
+-- Splits lines of live sessions: returns those of other devices, and those of devices
+-- in the set gone.
 local function part(lines, gone)
   local stay, leave = {}, {}
   for _, line in ipairs(lines) do

@@ -1,8 +1,9 @@
--- Prelude: the addresses from which an account was logged in to, one a line, the latest
--- first: digest SPACE ms of the login SPACE number of a bucket, see bucket.lua.
+-- Prelude: the addresses that an account knows, one line each, the latest first: digest
+-- SPACE ms of the latest login SPACE number of the address's bucket, see bucket.lua.
 
--- Returns the addresses that were seen within life ms, but for that of the digests, and
--- then that one, or nil.
+-- Returns the addresses in text that were seen within the last life ms. The first
+-- result has all but the address that has one of the digests. The second result is that
+-- address, or nil.
 local function addresses(text, now, life, digests)
   local others, mine = {}, nil
   for digest, seen, full in string.gmatch(text or '', '(%S+) (%d+) (%d+)') do
@@ -14,7 +15,8 @@ local function addresses(text, now, life, digests)
   return others, mine
 end
 
--- Returns the text of an address, if there is one, and up to most others.
+-- Returns the text of the address first, if it is not nil, and of others, with most
+-- lines at most.
 local function textOf(first, others, most)
   local lines = {}
   local function add(a)
@@ -25,7 +27,7 @@ local function textOf(first, others, most)
   return table.concat(lines, '\n')
 end
 
--- Returns ARGV from first on as a set.
+-- Returns a set of the ARGV from the index first on.
 local function setOf(first)
   local set = {}
   for i = first, #ARGV do set[ARGV[i]] = true end

@@ -1,7 +1,8 @@
--- Prelude: texts with a group a line. A user's groups have the group's id only;
--- the intents are group TAB what TAB version TAB who asks TAB the user's name.
+-- Prelude: texts with one line per group. A line of the field groups is the group's id.
+-- A line of the field intents is group TAB 'join', 'once' or 'leave' TAB version TAB id
+-- of the user who requested it TAB the user's name.
 
--- The line of a group, or nil, and all other lines.
+-- Returns the line of the group, or nil, and a list of all other lines.
 local function pick(text, group)
   local mine, others = nil, {}
   for line in string.gmatch(text or '', '[^\n]+') do

@@ -1,17 +1,17 @@
--- Appends messages that come from elsewhere to a log, in order, each once for ever: a
--- message that was imported before, or stands in the log by its key, is passed over.
--- What was imported is kept in the step that appends it, eight bytes a message. A
--- fresh log begins with its first message in time: its retention by age goes on from
--- there. Of another one find.lua is told that its times are not in order. It always
--- writes, if only what is there: see append.lua.
+-- Appends messages that come from elsewhere to a log, in order. It passes over a
+-- message that was imported before, or whose key is in the log. In the same step it
+-- records eight bytes for each message that it appends. If the log has no other
+-- entries, its genesis entry gets the time of the oldest message, so that retention by
+-- age counts from there. Otherwise it notes that times in the log are not in order, for
+-- find.lua. It always writes, even if only a value that is there: see append.lua.
 --
--- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] what was imported into it, KEYS[4] of a
--- group: its members
--- ARGV[1] '1' to change nothing; ARGV[2] the genesis entry as stored, with the time
--- of the oldest message, ARGV[3] that time in ms; then three a message: eight bytes
--- that stand for its key, the key, the entry as stored
--- Answers {'nolog'}, {'empty'} of a group that nobody belongs to, or {'ok', length of the
--- log, then '1' a message that was appended, or would be, and '0' for others}.
+-- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] record of the messages that were
+-- imported into it, KEYS[4] of a group: its members
+-- ARGV[1] '1' to change nothing; ARGV[2] the genesis entry as stored, with the time of
+-- the oldest message; ARGV[3] that time in ms; then three values for each message:
+-- eight bytes of a hash of its key, the key, the entry as stored
+-- Answers {'nolog'}, {'empty'} if the group has no members, or {'ok', length of the log
+-- after that, then for each message '1' if it was appended, or would be, or '0'}.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if length == 0 or not head[1] then return {'nolog'} end

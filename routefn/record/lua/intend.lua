@@ -1,9 +1,10 @@
--- Writes down that a user is about to join or to leave a group. An intent for the
--- group that nobody carried out is answered instead: it has to be finished first.
+-- Records the intent of a user to join or leave a group. If an earlier intent for the
+-- group was not carried out, it answers that one instead, which must be carried out
+-- first.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] group; ARGV[2] join, once or leave, see change.lua; ARGV[3] the user's
--- name; ARGV[4] groups a user may have; ARGV[5] who asks
+-- ARGV[1] group; ARGV[2] 'join', 'once' or 'leave', see change.lua; ARGV[3] the user's
+-- name; ARGV[4] the most groups of a user; ARGV[5] id of the user who requests it
 -- Answers {'nolog'}, {'full'}, or {'ok' or 'unfinished', the intent's line}.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'groups', 'intents', 'version')
 if not head[1] then return {'nolog'} end

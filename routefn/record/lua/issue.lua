@@ -1,12 +1,14 @@
--- Takes the next session number of a user. It is above that of the token, too: a store
--- that came back older does not know that it gave this one, and its clock may be behind it.
+-- Issues the next session number of a user. The number is also above the number of the
+-- token. A store that came back older may not know that it has issued that one, and its
+-- clock may be behind it.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device; ARGV[2] number, ARGV[3] expiry of the token that the device shows, or
--- ARGV[2] '' if it shows none; ARGV[4] 1 for a login, which is listed; ARGV[5] network that
--- it came from; ARGV[6] how many devices that never connected are listed
--- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok', number, the device's live session or '', node of
--- the user's last session or ''}.
+-- ARGV[1] device; ARGV[2] number and ARGV[3] expiry of the token that the device shows,
+-- ARGV[2] '' if it shows none; ARGV[4] '1' for a login, which is listed; ARGV[5]
+-- network from which the login came; ARGV[6] how many devices that never connected are
+-- listed
+-- Answers {'nolog'}, {'void' or 'expired'} if the token is that, or {'ok', number, the
+-- device's live session or '', node of the user's last session or ''}.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last', 'out:' .. ARGV[1], 'out', 'logins', 'devices')
 if not head[1] then return {'nolog'} end
 if ARGV[2] ~= '' then

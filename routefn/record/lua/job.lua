@@ -1,27 +1,28 @@
--- Prelude: jobs that wait for their time.
+-- Prelude: the scores and fields of jobs.
 
--- A whole number as digits: Lua itself writes large ones with an exponent.
+-- Returns a number, rounded down, as digits. Lua itself writes large numbers with an
+-- exponent.
 local function whole(n)
   return string.format('%.0f', math.floor(tonumber(n)))
 end
 
--- How far below its time a delayed message waits once it was taken, in ms: it stands in
--- one of its logs perhaps, so that it is due from then on, even if the store's clock
--- jumps back. What is left of a score has its fractions still.
+-- How far a taken message's score is below the time when it was due, in ms. Such a
+-- message may be in one of its logs already, so it must stay due even if the store's
+-- clock jumps back. The number is small enough that the fractions of a score are kept.
 local below = 2 ^ 42
 
--- When a job is due that waits at a score.
+-- Returns when the job with this score is due, in ms.
 local function timeAt(score)
   score = tonumber(score)
   return score < 0 and score + below or score
 end
 
--- The field of the shard's jobs that says when one was first taken.
+-- Returns the field that has the time when the job was first taken.
 local function taken(key)
   return key .. ' f'
 end
 
--- The field that says how often one failed in a row.
+-- Returns the field that has how often the job has failed in a row.
 local function failures(key)
   return key .. ' n'
 end
