@@ -1,14 +1,14 @@
--- Tells the keys that routes make tickets and tokens with, and makes the first if there is
+-- Answers the keys by which routes make tickets and tokens, and stores one if there is
 -- none.
 --
--- KEYS[1] the key, KEYS[2] hash of what is known of it: since, when a route made it anew;
--- lost, when a route saw that the store had lost something; and by each key that routes
--- made things with, when that was last known
--- ARGV[1] '1' if the caller saw that the store lost something; ARGV[2] the key to set if
--- there is none, '' to make none; ARGV[3] on the keys that the caller made things with,
--- the latest first
--- Answers {'ok', key or '', the store's clock, since or '0', lost or '0', '1' if this call
--- found the loss, then the other keys}.
+-- KEYS[1] the key, KEYS[2] hash with its history: since, when a route made a new key;
+-- lost, when a route last found a loss of the store; and for each key that routes have
+-- used, when that was last known
+-- ARGV[1] '1' if the caller has found a loss of the store; ARGV[2] the key to store if
+-- there is none, '' to store none; ARGV[3] and all further ones: the keys that the
+-- caller has used, the latest first
+-- Answers {'ok', key or '', the server's clock in ms, since or '0', lost or '0', '1' if
+-- this call has found a loss or '0', then the other keys}.
 local now = clock()
 local day = 24 * 3600 * 1000
 local current = ''
@@ -20,7 +20,7 @@ if ARGV[2] ~= '' then
     redis.call('SET', KEYS[1], current)
     if ARGV[3] then lost = true else redis.call('HSET', KEYS[2], 'since', digits(now)) end
   elseif ARGV[3] and ARGV[3] ~= current and redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0 then
-    lost = true -- somebody who knew nothing of the caller's key was faster to make one
+    lost = true -- a route that does not know the caller's key has stored another one
   end
   for i = 3, #ARGV do
     if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then redis.call('HSET', KEYS[2], ARGV[i], digits(now)) end
@@ -36,7 +36,7 @@ local all = redis.call('HGETALL', KEYS[2])
 for i = 1, #all, 2 do
   local key, seen = all[i], tonumber(all[i + 1])
   if key ~= 'since' and key ~= 'lost' and key ~= current then
-    if now - seen > 31 * day or #answer > 12 then -- nothing that it made lives so long
+    if now - seen > 31 * day or #answer > 12 then -- no ticket or token lives that long
       redis.call('HDEL', KEYS[2], key)
     else
       answer[#answer + 1] = key

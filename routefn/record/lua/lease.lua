@@ -1,7 +1,8 @@
--- Prelude: where a group is pushed to.
+-- Prelude: reads the leases of a group, which say to which nodes it is pushed.
 
--- The hash of leases, as HGETALL answers it, as lines behind those that routes of
--- earlier releases keep as text: node TAB boot TAB addr TAB end.
+-- Returns lines of leases: node TAB boot TAB addr TAB end. text has the lines that
+-- routes of earlier releases keep. Behind them come the leases in fields, the answer to
+-- HGETALL.
 local function leases(text, fields)
   local lines = {text or ''}
   for i = 1, #fields, 2 do lines[#lines + 1] = fields[i] .. '\t' .. fields[i + 1] end

@@ -1,7 +1,8 @@
--- Prelude: the text of a user's live sessions, one line a device:
--- device TAB number TAB boot TAB node TAB addr.
+-- Prelude: the text of a user's live sessions, one line per device: device TAB number
+-- TAB boot TAB node TAB addr.
 
--- The number and the line of device's session, and the lines of all others.
+-- Returns the number and the line of the device's session, nil and '' if there is none,
+-- and the lines of all other devices.
 local function split(live, device)
   local number, mine, others = nil, '', {}
   for line in string.gmatch(live or '', '[^\n]+') do
@@ -15,19 +16,19 @@ local function split(live, device)
   return number, mine, others
 end
 
--- The number of the session that received something, 0 if the text is of none: its line
--- and one for each log, as those of cursors.
+-- Returns the number of the session in a text of the field recv:DEVICE, or 0 if there
+-- is none. The text has the line of the session, and then one line per log, as cursors.
 local function receivedBy(text)
   return tonumber(string.match(text or '', '^[^\t]*\t(%d+)') or 0)
 end
 
--- A number as digits: Lua itself writes large ones with an exponent.
+-- Returns a number as digits. Lua itself writes large numbers with an exponent.
 local function digits(n)
   return string.format('%.0f', n)
 end
 
--- A number that this user was never given: above the last one, and not below
--- the store's clock, so that a failover that forgot the last one repeats none.
+-- Returns a number that this user never got: above the last one, and not below the
+-- clock. So no number is issued twice, even if a failover forgot the last one.
 local function nextNumber(issued)
   return math.max(tonumber(issued or 0) + 1, clock())
 end

@@ -1,5 +1,5 @@
--- Prelude: the last login of each device, in the hash of a user's log, one line a device:
--- device TAB number of the login TAB network that it came from. Needs live.lua.
+-- Prelude: the last login of each device, in the hash of an inbox, one line per device:
+-- device TAB number of the login TAB network from which it came. Needs live.lua.
 
 local function loginsIn(text)
   local logins = {}
@@ -19,8 +19,8 @@ local function loginsText(logins)
   return table.concat(lines, '\n')
 end
 
--- Drops the oldest logins of devices that are not known because they never connected, so
--- that most of them are left.
+-- Drops the oldest logins of unknown devices, which never connected, so that at most
+-- most of these logins are left.
 local function dropOldest(logins, seen, most)
   local names = {}
   for device in pairs(logins) do

@@ -1,13 +1,13 @@
--- Logs a device out: its live session ends, and every number, ticket and token that it
--- was given until now is void for good.
+-- Logs a device out. Its live session ends, and every number, ticket and token that it
+-- got until now becomes void for good.
 --
--- It always writes, if only what is there: see append.lua.
+-- It always writes, even if only a value that is there: see append.lua.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device; ARGV[2] device, ARGV[3] number, ARGV[4] expiry of the token of who
--- asks, or '' if nobody shows one
--- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok',
--- the session that was live or ''}.
+-- ARGV[1] device; ARGV[2] device, ARGV[3] number and ARGV[4] expiry of the caller's
+-- token, each '' if the caller shows none
+-- Answers {'nolog'}, {'void' or 'expired'} if the token is that, or {'ok', the session
+-- that was live or ''}.
 local device = ARGV[1]
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'closed:' .. device, 'cur:' .. device, 'out:' .. device, 'devices')
 if not head[1] then return {'nolog'} end
@@ -21,8 +21,8 @@ if ARGV[2] ~= '' then
     return {why}
   end
 end
--- The clock and the token, too: a failover may have forgotten the last number, and the
--- clock may be behind it.
+-- It is above the clock and the token's number, too. A failover may have forgotten the
+-- last number, and the clock may be behind it.
 local last = math.max(tonumber(head[2] or 0), tonumber(head[4] or 0), live or 0, clock(), tonumber(ARGV[3]) or 0)
 redis.call('HSET', KEYS[1], 'issued', digits(last))
 if live then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end

@@ -1,4 +1,4 @@
--- Moves the marks of a part of the store to the store's clock.
+-- Sets marks to the clock of their server.
 --
 -- KEYS the marks
 -- Answers {'ok'}.

@@ -1,7 +1,8 @@
--- Prelude: a user's field in the hash of a group's log, "joined left version
--- removed": the numbers of the entries by which they joined and left last, left being
--- zero while they belong, the version of the intent that was carried out last, and 1
--- if they may not join unless added, else 0.
+-- Prelude: the membership of a user, in the hash of a group's log: "joined left version
+-- removed". joined and left are the numbers of the entries by which the user last
+-- joined and left; left is zero while the user belongs to the group. version is the
+-- version of the intent that was carried out last. removed is 1 if the user may not
+-- join unless the creator adds them, and otherwise 0.
 
 local function membership(text)
   local joined, left, version, removed = string.match(text or '', '^(%d+) (%d+) (%d+) ([01])$')

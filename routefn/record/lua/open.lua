@@ -1,19 +1,19 @@
--- Makes a number the live session of a device.
+-- Makes a number the live session of a device, if it may be.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
--- ARGV[1] device; ARGV[2] number, 0 to take one; ARGV[3] the number up to which it may
--- displace, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr; ARGV[7] for how
--- many ms after it was issued the number may be opened, 0 for ever; ARGV[8] how many
--- devices are known: beyond that one is forgotten, see forget.lua; ARGV[9] for how many
--- ms an inbox that was made again counts as that; ARGV[10] log, ARGV[11] epoch, ARGV[12]
--- number and ARGV[13] key, if given: where the device's cursor of a group starts, unless
--- it has one; ARGV[14] the key of every log's first entry, where it starts if the inbox
--- was made again lately
--- Answers {'nolog'}, or {'ok', 'superseded', 'expired' or 'other', number, the session that
--- was or is in the way or '', epoch, base, length, key of the newest entry, the
--- device's cursors or '', the user's groups or '', their intents or '', version of the
--- groups, the live sessions of devices that were forgotten or '', '1' if tidy.lua has
--- something to do, what an earlier number received and nobody judged or ''}.
+-- ARGV[1] device; ARGV[2] number, 0 to issue one; ARGV[3] the number up to which it may
+-- displace a live session, -1 any, 0 none; ARGV[4] node; ARGV[5] boot; ARGV[6] addr;
+-- ARGV[7] how many ms after its issue the number may be opened, 0 for ever; ARGV[8] the
+-- most devices that are known, see forget.lua; ARGV[9] for how many ms an inbox counts
+-- as made again; ARGV[10] log, ARGV[11] epoch, ARGV[12] number and ARGV[13] key, if
+-- given: the cursor that the device gets in a group, unless it has one there; ARGV[14]
+-- key of every log's first entry, where that cursor is instead if the inbox was made
+-- again lately
+-- Answers {'nolog'}, or {'ok', 'superseded', 'expired' or 'other', number, the session
+-- that was or is live instead or '', epoch, base, length, key of the newest entry, the
+-- device's cursors or '', the user's groups or '', the user's intents or '', version of
+-- the groups, live sessions of devices that were forgotten or '', '1' if tidy.lua has
+-- something to do or '', and recv:DEVICE of an earlier number or ''}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
@@ -29,18 +29,19 @@ local void = voidTo(head[10], head[11], head[6])
 local number, displaces = tonumber(ARGV[2]), tonumber(ARGV[3])
 if number == 0 then number = nextNumber(issued) end
 
--- The live number again is the same connection, reported twice, or taken up
--- again by its node after a restart. Its ticket names one node, so that it
--- cannot be another's.
+-- If the number is live already, it is the same connection. Its node has reported it
+-- twice, or has taken it up again after a restart. Its ticket names one node, so no
+-- other node can have it.
 local again = live == number and string.match(mine, '^[^\t]*\t%d+\t[^\t]*\t([^\t]*)\t') == ARGV[4]
 local verdict = 'ok'
 if number <= math.max(closed, void or 0) or (live and number <= live and not again) then
   verdict = 'superseded'
 elseif not again and ARGV[7] ~= '0' and clock() - number > tonumber(ARGV[7]) then
-  verdict = 'expired' -- a number is the store's clock when it was issued, or above it
+  verdict = 'expired' -- a number is the clock when it was issued, or above it
 elseif live and not again and displaces ~= -1 and displaces < live then
-  -- A lower one than the ticket names had been displaced before the ticket was made,
-  -- and is live again because a failover forgot that.
+  -- A live number below the one that the ticket names was displaced before the ticket
+  -- was made. It is live again because a failover forgot that, so it may be displaced,
+  -- too.
   verdict = 'other'
 end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
@@ -52,7 +53,7 @@ if verdict ~= 'ok' then
 end
 
 local connected, now = connectedIn(head[3]), clock()
-for name in pairs(connected) do seen[name] = seen[name] or now end -- an earlier version lists none
+for name in pairs(connected) do seen[name] = seen[name] or now end -- an earlier version does not list devices
 seen[device] = now
 local names, more = surplus(seen, connected, limit, device, 8)
 local gone = forget(names, seen, connected, head[1])
@@ -60,7 +61,7 @@ local stay, leave = part(lines, gone)
 stay[#stay + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
 redis.call('HSET', KEYS[2], 'live', table.concat(stay, '\n'), 'last', ARGV[4],
   'issued', digits(math.max(issued, number)), 'devices', seenText(seen))
-if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- before it has a cursor
+if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- because it will have a cursor, and then out does not count for it
 if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
 if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, true) then
   local at, key = ARGV[12], ARGV[13]
@@ -70,8 +71,9 @@ if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, 
   redis.call('HSET', KEYS[2], 'cur:' .. device, answer[8])
 end
 
--- An inbox of an earlier version has devices that are not listed. So has one with more
--- fields than three a device and two dozen: a route of an earlier version is at work.
+-- An inbox of an earlier version has devices that are not listed. So has an inbox with
+-- more fields than three per device and two dozen: then a route of an earlier version
+-- is writing to it.
 local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 24
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''

@@ -1,6 +1,6 @@
--- Prelude: outcomes, in a sorted set of the sender's own, KEYS[4]. The score is
--- the second it happened times 10,000 and why: 0 fired, 1 cancelled, else the
--- code it was dropped with. The latest 1,000 are kept, for a day.
+-- Prelude: how a sender's delayed messages ended, in the sorted set KEYS[4]. A score is
+-- the time in seconds, times 10,000, plus the reason: 0 fired, 1 cancelled, otherwise
+-- the code with which the message was dropped. The latest 1,000 are kept, for a day.
 
 local function note(id, ms, why)
   redis.call('ZADD', KEYS[4], whole(math.floor(ms / 1000) * 10000 + why), id)
@@ -8,8 +8,8 @@ local function note(id, ms, why)
   redis.call('EXPIRE', KEYS[4], 86400)
 end
 
--- Why id ended and the ms it did so; nil if that is not known. It writes, for
--- those who wait for replicas: see append.lua.
+-- Returns the reason why the message id ended, and when, in ms. Returns nil if that is
+-- not known. It always writes: see append.lua.
 local function outcome(id)
   local score = tonumber(redis.call('ZSCORE', KEYS[4], id) or nil)
   if not score then return nil end

@@ -1,8 +1,9 @@
--- Finds where an entry stands, among the latest 1,000 of a log. Reads only.
+-- Finds the number of an entry, among the latest 1,000 of a log. It changes nothing.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] the entry's key
--- Answers {'nolog'} or {'ok', epoch, number}; number zero: it was not found.
+-- Answers {'nolog'} or {'ok', epoch, number}. If there is no such entry, the number is
+-- zero.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if length == 0 or not head[1] then return {'nolog'} end

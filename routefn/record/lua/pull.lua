@@ -1,23 +1,25 @@
--- Reads a piece of a log after a position. Reads only. Of a group's log a user may
--- read from the entry by which they joined to the one by which they left: to them the
--- rest is trimmed, or not written yet.
+-- Reads a piece of a log behind a position. It changes nothing. Of a group's log a user
+-- may read from the entry by which they joined to the one by which they left. For them
+-- it is as if earlier entries were trimmed, and later ones not written yet.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
--- ARGV[1] number of the position, 0 for the beginning; ARGV[2] its epoch;
--- ARGV[3] its key or ''; ARGV[4] entries at most; ARGV[5] bytes after which no
--- more are added; ARGV[6] the user who must be or have been a member, or '';
--- ARGV[7] '1' for a member to read what was before the joining, too
--- Answers {'nolog'}, {'stranger'} if there is nothing for them, or {'ok' or 'diverged', epoch, base, length, key of the
--- newest, number of the first entry answered, key of the entry before it, how many
--- entries from the log's beginning are not for them, then the entries as stored}.
+-- ARGV[1] number of the position, 0 for the beginning; ARGV[2] its epoch; ARGV[3] its
+-- key or ''; ARGV[4] the most entries; ARGV[5] bytes after which no more entries are
+-- added; ARGV[6] the user who must be or have been a member, or ''; ARGV[7] '1' if the
+-- user must be a member and may read earlier entries, too
+-- Answers {'nolog'}, {'stranger'} if the user may read nothing, or {'ok' or 'diverged',
+-- epoch, base, length, key of the newest entry, number of the first entry in the
+-- answer, key of the entry before it, number up to which entries are trimmed or not for
+-- the user, then the entries as stored}.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if length == 0 or not head[1] then return {'nolog'} end
 local base, after = tonumber(head[2] or 0), tonumber(ARGV[1])
-local first = base -- what the user may read begins behind it
+local first = base -- the user may read entries with higher numbers
 
--- Whether the position is in the log, as far as can be told. After a failover that lost
--- the end of the log it may be behind the entry by which they left, and in no log at all.
+-- Returns whether the position is in the log, as far as can be told. A failover may
+-- have lost the end of the log. Then the position may be behind the entry by which the
+-- user left, and not in the log.
 local function stands()
   if head[1] ~= ARGV[2] or after > base + redis.call('LLEN', KEYS[1]) then return false end
   local at = after > base and redis.call('LINDEX', KEYS[1], after - base - 1)

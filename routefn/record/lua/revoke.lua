@@ -1,14 +1,16 @@
--- Ends sessions: live ones end, and every number, ticket and token that their devices
--- were given until now is void for good. What logout.lua does for one device.
+-- Ends sessions of a user. Live sessions end, and every number, ticket and token that
+-- their devices got until now becomes void for good. It does for several devices what
+-- logout.lua does for one.
 --
--- It always writes, if only what is there: see append.lua.
+-- It always writes, even if only a value that is there: see append.lua.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device whose session ends, or '' for those of all devices; ARGV[2] device that
--- is spared, or ''; ARGV[3] device, ARGV[4] number, ARGV[5] expiry of the token of who asks,
--- or '' if nobody shows one; ARGV[6] how many fields the hash may have for a further one
--- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, or {'ok',
--- the sessions that were live and are not any more}.
+-- ARGV[1] device whose session ends, or '' for all devices; ARGV[2] device whose
+-- session stays, or ''; ARGV[3] device, ARGV[4] number and ARGV[5] expiry of the
+-- caller's token, each '' if the caller shows none; ARGV[6] if the hash has fewer
+-- fields than this, it may get one more
+-- Answers {'nolog'}, {'void' or 'expired'} if the token is that, or {'ok', the sessions
+-- that were live and have ended}.
 local function hasCursor(device) return redis.call('HEXISTS', KEYS[1], 'cur:' .. device) == 1 end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'devices', 'logins', 'import')
 if not head[1] then return {'nolog'} end
@@ -29,7 +31,7 @@ else
   for _, list in ipairs({connected, seen or {}, logins}) do
     for name in pairs(list) do gone[name] = true end
   end
-  if not seen or head[6] then -- of an earlier version, whose devices are not listed yet
+  if not seen or head[6] then -- an inbox of an earlier version, whose devices are not listed yet
     local fields = redis.call('HGETALL', KEYS[1])
     for i = 1, #fields, 2 do
       local name = string.match(fields[i], '^cur:(.+)$') or string.match(fields[i], '^out:(.+)$')
@@ -39,13 +41,13 @@ else
   gone[ARGV[2]] = nil
 end
 
--- See logout.lua for the numbers that last is above.
+-- logout.lua says why last is above all these numbers.
 local last, now = math.max(tonumber(head[2] or 0), clock(), tonumber(ARGV[4]) or 0), clock()
 for name in pairs(gone) do
   local closed = redis.call('HGET', KEYS[1], 'closed:' .. name)
   last = math.max(last, tonumber(closed or 0), connected[name] or 0)
 end
-local floor = ARGV[1] == '' -- what never connected has no field of its own
+local floor = ARGV[1] == '' -- devices that never connected have no fields of their own
 for name in pairs(gone) do
   if connected[name] or hasCursor(name) or redis.call('HEXISTS', KEYS[1], 'out:' .. name) == 1 then
     redis.call('HSET', KEYS[1], 'closed:' .. name, digits(last), 'out:' .. name, digits(last))
@@ -59,8 +61,9 @@ local stay, leave = part(lines, gone)
 redis.call('HSET', KEYS[1], 'issued', digits(last), 'live', table.concat(stay, '\n'))
 if seen then redis.call('HSET', KEYS[1], 'devices', seenText(seen)) end
 if floor then
-  -- The device that asks may be one of those that never connected. It is spared by a field
-  -- of its own, as long as that cannot be used to make any number of fields.
+  -- The caller's device may be one that never connected. If it is spared, it gets a
+  -- field of its own, unless the hash has too many fields: otherwise a caller could
+  -- make any number of them.
   local asks = ARGV[3]
   if asks ~= '' and not gone[asks] and redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) then
     local own = redis.call('HMGET', KEYS[1], 'out:' .. asks, 'out')

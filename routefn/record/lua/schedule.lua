@@ -1,17 +1,19 @@
--- Stores a message to be sent later. One with an id that is known changes
--- nothing, whatever else it says, but writes what is there: see append.lua.
+-- Stores a message to be sent later. If the sender has scheduled a message with this
+-- id, it changes nothing, whatever the message says, but still writes: see append.lua.
 --
--- Messages due in the same millisecond are given scores that differ by 1/1024 in
--- the order they come, so that they are fired in it; a score has room for that
--- until the year 2109. Beyond 1,024 of them their keys decide.
+-- Messages that are due in the same millisecond get scores that differ by 1/1024, in
+-- the order in which they come. So they are fired in that order. If there are more than
+-- 1,024 of them, their keys decide. The numbers of Redis are exact enough for that
+-- until the year 2109.
 --
--- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of
--- the sender
--- ARGV[1] key, ARGV[2] id, ARGV[3] ms since 1970 when it is due or 0, ARGV[4] ms
--- from now if so, ARGV[5] the entry, ARGV[6] most that a user may have pending,
--- ARGV[7] ms it may lie ahead, ARGV[8] ms it may lie back
--- Answers {'pending' or 'firing', when it is due, ms until then, the entry}, {'done', when that was, why},
--- {'range'} or {'many'}.
+-- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the
+-- sender
+-- ARGV[1] key; ARGV[2] id; ARGV[3] when it is due, in ms since 1970, or 0; ARGV[4] if
+-- that is 0, in how many ms it is due; ARGV[5] the entry; ARGV[6] the most messages
+-- that a user may have pending; ARGV[7] how many ms the time may lie ahead; ARGV[8] how
+-- many ms it may lie back
+-- Answers {'pending' or 'firing', when it is due, ms until then, the entry}, {'done',
+-- when it ended, why}, {'range'} if the time is too far off, or {'many'}.
 local key, id, ms = ARGV[1], ARGV[2], clock()
 local known = redis.call('ZSCORE', KEYS[1], key)
 if known then

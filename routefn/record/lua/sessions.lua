@@ -1,10 +1,11 @@
--- Lists the sessions of a user's devices: the live ones, and those whose last login still
+-- Lists the sessions of a user's devices: live ones, and those whose last login still
 -- counts. It changes nothing.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] for how many ms a login counts, ARGV[2] how many to list
--- Answers {'nolog'}, or {'ok', and for each session: device, '1' if it is live or '0', ms
--- since when, number of the last login, the network that it came from}, live ones first.
+-- Answers {'nolog'}, or {'ok', and for each session: device, '1' if it is live or '0',
+-- since when in ms, number of the last login, the network from which that came}, live
+-- ones first.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', 'devices', 'logins', 'out')
 if not head[1] then return {'nolog'} end
 local connected, seen, logins = connectedIn(head[2]), seenIn(head[3]) or {}, loginsIn(head[4])
@@ -24,7 +25,7 @@ local answer, now, most = {'ok'}, clock(), tonumber(ARGV[2])
 for i = 1, math.min(#names, most) do
   local name, login = names[i], logins[names[i]]
   local own = redis.call('HMGET', KEYS[1], 'out:' .. name, 'closed:' .. name)
-  local number = login and login.number or connected[name] or tonumber(own[2] or 0) -- an earlier version lists no login
+  local number = login and login.number or connected[name] or tonumber(own[2] or 0) -- an earlier version does not list logins
   local void = voidTo(own[1], head[5], redis.call('HEXISTS', KEYS[1], 'cur:' .. name) == 1)
   if connected[name] or number > (void or 0) and now - number < tonumber(ARGV[1]) then
     for _, value in ipairs({name, connected[name] and '1' or '0', digits(connected[name] or seen[name] or 0),

@@ -1,10 +1,12 @@
--- Enters what became of an intent into the user's list of groups, and forgets the
--- intent. Without the intent it was settled already, and nothing changes, but the
--- version is written as it is: see append.lua.
+-- Changes the user's list of groups as the group has decided about an intent, and
+-- removes the intent. If the intent is not there, it was settled already. Then nothing
+-- changes, but the script writes the version again: see append.lua.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] group, ARGV[2] version of the intent, ARGV[3] '1' if the user belongs
--- Answers {'ok', version of the list, the live sessions if the list has changed or ''}.
+-- ARGV[1] group, ARGV[2] version of the intent, ARGV[3] '1' if the user belongs to the
+-- group now
+-- Answers {'ok', version of the list, the user's live sessions if the list has changed,
+-- or ''}.
 local head = redis.call('HMGET', KEYS[1], 'intents', 'groups', 'version', 'live')
 local mine, intents = pick(head[1], ARGV[1])
 if not mine or not string.find(mine, '\t' .. ARGV[2] .. '\t', 1, true) then

@@ -1,17 +1,18 @@
--- Says whether entries that were read stand where they stood, and writes for those
--- who wait for replicas: see append.lua. What it writes changes nothing and takes no
--- memory, so that a full store does not refuse it: a time to live of 30 years, which
--- is taken back in the same step.
+-- Answers whether entries that were read are still at their places in the log. It
+-- always writes: see append.lua. It writes a time to live of 30 years, which it takes
+-- back in the same step. That changes nothing and needs no memory, so a full store does
+-- not refuse it.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
--- ARGV[1] epoch; ARGV[2] number and ARGV[3] key of the log's end; ARGV[4] number of
--- the first of the other entries, then their keys in order
+-- ARGV[1] epoch; ARGV[2] number and ARGV[3] key of the log's end; ARGV[4] number of the
+-- first entry, then the keys of the entries in order
 -- Answers {'ok'} or {'gone'}.
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if head[1] ~= ARGV[1] then return {'gone'} end
 local base = tonumber(head[2] or 0)
 
--- Whether entries with ARGV[from] to ARGV[to] for keys stand from a number on.
+-- Returns whether the entries from the given number on have the keys ARGV[from] to
+-- ARGV[to].
 local function stand(number, from, to)
   local place = tonumber(number) - base
   if place < 1 then return to < from end -- trimmed

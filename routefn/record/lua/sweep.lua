@@ -1,14 +1,14 @@
--- Finishes what trim.lua began with a log that nobody may be writing to: the newest
--- entry, which has to stay, loses its text when it is too old. A group that has had no
--- members for a while is deleted. Times are those of trim.lua.
+-- Goes on after trim.lua. If the newest entry of a log is too old, it loses its text
+-- and stays. A group that has had no members for a while is deleted. It compares times
+-- as trim.lua does.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of a group KEYS[3] members, KEYS[4] leases,
--- KEYS[5] what says that it has ended, KEYS[6] what was imported into it
--- ARGV[1] ms an entry is kept at most, ARGV[2] what the other clock shows, in ms,
--- ARGV[3] ms that a group stays without members, ARGV[4] ms for which it is known
--- that it has ended
--- Answers {'gone'}, or {'ok', '1' if the newest entry is one that will expire or '0', '1'
--- if it is a group without members or '0'}.
+-- KEYS[5] record that it has ended, KEYS[6] record of imported messages
+-- ARGV[1] how many ms an entry is kept at most, ARGV[2] the other clock, in ms, ARGV[3]
+-- how many ms a group without members is kept, ARGV[4] how many ms the record that it
+-- has ended is kept
+-- Answers {'gone'}, or {'ok', '1' if the newest entry has a text that can expire or
+-- '0', '1' if it is a group without members or '0'}.
 local length = redis.call('LLEN', KEYS[1])
 if length == 0 then return {'gone'} end
 local now = math.min(clock(), tonumber(ARGV[2]))

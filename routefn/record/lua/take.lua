@@ -1,21 +1,22 @@
--- Takes jobs that are due, in their order, under the lease of the shard. What an
--- earlier holder took and did not end is still due, so it comes first: a delayed message
--- even if the clock has jumped back. Taking none gives the lease back.
+-- Takes jobs that are due, in their order, under the lease of the shard. Jobs that an
+-- earlier holder took and did not end are still due, so they come first. For delayed
+-- messages that holds even if the clock has jumped back. If it takes no job, it
+-- releases the lease.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] lease of the shard
--- ARGV[1] holder, ARGV[2] ms the lease runs, ARGV[3] how many of the first to pass
--- over, ARGV[4] how many to take at most, ARGV[5] the time of the store in ms, to mark
--- what is taken with when it was first taken, or ''
+-- ARGV[1] holder; ARGV[2] how many ms the lease runs; ARGV[3] how many due jobs to
+-- skip; ARGV[4] how many to take at most; ARGV[5] the time of the store in ms, to
+-- record when each job was first taken, or ''
 -- Answers {'held'} while another holder has the lease, or {'ok', the shard's clock,
--- then five a job: key, when it was due, when it was first taken or '0', what it
--- carries, how often it failed}.
+-- then five values for each job: key, when it is due, when it was first taken or '0',
+-- payload, how often it has failed}.
 local holder = redis.call('GET', KEYS[3])
--- A lease that runs for longer than one can was given before the store's clock
--- jumped back. Its holder may be dead, and the shard would stand still for as long as
--- the jump.
+-- If the lease seems to run for longer than a lease can, the clock has jumped back
+-- since it was given. Its holder may be dead, and the shard would stand still for as
+-- long as the jump. So such a lease does not count.
 if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[3]) <= tonumber(ARGV[2]) then return {'held'} end
 local ms = clock()
--- (ms + 1 includes the fractions that keep messages of one ms in order.
+-- '(' and ms + 1 include the fractions of scores that keep messages of one ms in order.
 local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(ms + 1), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
 if #keys == 0 then
   if holder then redis.call('DEL', KEYS[3]) end

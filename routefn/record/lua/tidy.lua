@@ -1,10 +1,11 @@
--- Brings the devices of an inbox within their bound, a step at a time: those that its
--- hash has fields of and that are not listed yet, as those of an earlier version, are
--- listed, and those beyond the bound are forgotten.
+-- Brings the devices of an inbox within their bound, one step per call. It lists
+-- devices that have fields in the hash and are not listed, as in an inbox of an earlier
+-- version. It forgets the devices beyond the bound.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] devices to keep, ARGV[2] about how many fields to look at
--- Answers {'ok', '1' if there is more to do or '0', the live sessions that were ended}.
+-- ARGV[1] how many devices to keep, ARGV[2] about how many fields to look at
+-- Answers {'ok', '1' if there is more to do or '0', the live sessions that it has
+-- ended}.
 local limit, most = tonumber(ARGV[1]), tonumber(ARGV[2])
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', 'devices', 'import')
 if not head[1] then return {'ok', '0', ''} end

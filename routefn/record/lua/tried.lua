@@ -1,11 +1,13 @@
--- Gives the token of a password back that was right, or was never compared. If it was
--- right, its address is known from now on.
+-- Gives back the token that try.lua took for a password, because the password was
+-- right, or was never compared. If it was right, the account knows the address from now
+-- on.
 --
--- KEYS[1] hash of what is known of tries
--- ARGV[1] what try.lua answered, or '' if nothing was taken; ARGV[2] ms a token of the others'
--- bucket; ARGV[3] ms a token of the bucket of an address; ARGV[4] '1' if the password was
--- right; ARGV[5] for how many ms an address is known; ARGV[6] how many are; ARGV[7] on the
--- address's digests, the one to keep first
+-- KEYS[1] hash of the tries at the account
+-- ARGV[1] the answer of try.lua, or '' if nothing was taken; ARGV[2] ms per token of
+-- the bucket of strange addresses; ARGV[3] ms per token of the bucket of a known
+-- address; ARGV[4] '1' if the password was right; ARGV[5] for how many ms an address is
+-- known; ARGV[6] the most addresses that are known; ARGV[7] and all further ones: the
+-- digests of the address, of which the first is stored
 -- Answers {'ok'}.
 local now, life, most = clock(), tonumber(ARGV[5]), tonumber(ARGV[6])
 local head = redis.call('HMGET', KEYS[1], 'from', 'full')

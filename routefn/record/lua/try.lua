@@ -1,11 +1,11 @@
--- Takes a token for one password that somebody shows for an account: from the bucket of
--- the address if the account was logged in to from there, and has a token left, and else
--- from the one that all others share.
+-- Takes a token for one password that somebody shows for an account. If the account
+-- knows the address, and the address's own bucket has a token, it takes that one.
+-- Otherwise it takes one from the bucket that all strange addresses share.
 --
--- KEYS[1] hash of what is known of tries
--- ARGV[1] ms a token and ARGV[2] tokens of the others' bucket; ARGV[3] ms a token and
--- ARGV[4] tokens of the bucket of an address; ARGV[5] for how many ms an address is known;
--- ARGV[6] on the address's digests
+-- KEYS[1] hash of the tries at the account
+-- ARGV[1] ms per token and ARGV[2] tokens of the bucket of strange addresses; ARGV[3]
+-- ms per token and ARGV[4] tokens of the bucket of a known address; ARGV[5] for how
+-- many ms an address is known; ARGV[6] and all further ones: the digests of the address
 -- Answers {'known'}, {'stranger'}, or {'wait', ms until there is a token}.
 local now, life = clock(), tonumber(ARGV[5])
 local head = redis.call('HMGET', KEYS[1], 'from', 'full')
