@@ -28,8 +28,8 @@ func Aside(ctx context.Context) (back func()) {
 	return func() { p.limiter.move(p.class, 1) }
 }
 
-// move adds by to the number of requests of class c in flight. Unlike Leave, it counts
-// no request as served.
+// move changes the number of requests of class c in flight, by the number by. Unlike
+// Leave, it counts no request as served.
 func (l *Limiter) move(c Class, by int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

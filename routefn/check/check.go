@@ -143,8 +143,8 @@ func Ack(number int64, cursors []proto.Position) error {
 	return nil
 }
 
-// Pull returns an error if no log can be read from the position after, or if a page
-// cannot have limit entries.
+// Pull returns an error if after is not a position from which a log can be read, or if
+// a page cannot have limit entries.
 func Pull(after proto.Position, limit int) error {
 	switch {
 	case limit < 0 || limit > proto.MaxPull:

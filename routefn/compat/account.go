@@ -95,7 +95,7 @@ type Offline struct {
 }
 
 // Offline is POST /offLine. It closes the live session of the user's device cim, in the
-// store and at its node. It closes no other device's.
+// store and at its node. It closes no session of another device.
 //
 // CIM's request has no session number, so nothing fences it. A late request may close a
 // newer connection than it meant. The client of that connection then connects again. A

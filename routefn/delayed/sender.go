@@ -76,9 +76,9 @@ func (s *Sender) sendDue(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// sendShards sends the messages of the shards due, until sendTime is over. It reports
-// whether it sent anything. It takes the shards in random order, so that several routes
-// begin at different ones.
+// sendShards sends the due messages of the given shards, until sendTime is over. It
+// reports whether it has sent any. It takes the shards in random order, so that several
+// routes begin at different ones.
 func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 	end := time.Now().Add(sendTime)
 	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
@@ -94,8 +94,8 @@ func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 	return sent
 }
 
-// sendShard sends the due messages of one shard, in order, and begins no batch after
-// end. It reports whether it sent anything.
+// sendShard sends the due messages of one shard, in order. It begins no batch after the
+// time end. It reports whether it has sent any.
 func (s *Sender) sendShard(ctx context.Context, shard int, holder string, end time.Time) (sent bool) {
 	b := dueBatch{cfg: &s.cfg, failed: make(map[logOf]bool)}
 	for {

@@ -9,11 +9,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// ChangePassword sets the password of an account to next if its password is old. It
-// also returns nil if the password is next already, so it may be repeated. A wrong
-// password counts like a wrong one at a login. The error has the code WrongPassword,
-// Invalid or Overloaded, or it is the store's. The caller must end the account's
-// sessions after this: see Unchanged.
+// ChangePassword replaces the password of an account, which must be the text old, by
+// the text next. If the password equals next already, it returns nil, too. So it may be
+// repeated. A wrong password counts like a wrong one at a login. The error has the code
+// WrongPassword, Invalid or Overloaded, or it is the store's. The caller must end the
+// account's sessions after this: see Unchanged.
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if a.cfg.Open {
 		return check.Invalid("There are no passwords in open mode.")

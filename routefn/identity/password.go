@@ -74,9 +74,9 @@ func newCredential(password string) credential {
 	return c
 }
 
-// verify reports whether the password is right for the credential stored. For an empty
-// or malformed credential no password is right. verify takes the same time then,
-// because a shorter time would show that there is no account. It returns the same
+// verify reports whether the password is right for a credential, as the store has it.
+// For an empty or malformed credential no password is right. verify takes the same time
+// then, because a shorter time would show that there is no account. It returns the same
 // errors as hash.
 func (p *passwords) verify(ctx context.Context, by claim, stored, password string) (same bool, err error) {
 	c, known := parseCredential(stored)

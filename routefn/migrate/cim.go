@@ -146,7 +146,7 @@ func (c *fromCIM) lists(ctx context.Context, users []int64) error {
 	return c.take(ctx, parts)
 }
 
-// take imports the messages of parts. The messages of each user stay in order.
+// take imports the messages of these parts. The messages of each user stay in order.
 func (c *fromCIM) take(ctx context.Context, parts []part) error {
 	var ids []string
 	for _, p := range parts {

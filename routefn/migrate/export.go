@@ -196,8 +196,8 @@ func (e *exporter) member(group, user int64) error {
 	return e.write(format.Member{Kind: format.KindMember, Group: group, User: user})
 }
 
-// members writes the members of a group whose joining has a number above after, and not
-// above to.
+// members writes those members of a group whose joining has a number n with after < n
+// <= to.
 func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	for last := int64(0); ; {
 		m, err := e.Store.MembersAfter(ctx, group, last, step)

@@ -171,11 +171,11 @@ func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	return opened
 }
 
-// displacedCode returns the code with which the connection is closed that by displaced.
-// Usually it is Replaced. It is SessionUnknown if the store lost data lately and by is
-// a repeated report. Both connections are then reported again, in any order, so it is
-// unknown which one still has a client. With SessionUnknown that client logs in again
-// and displaces the other connection.
+// displacedCode returns the code with which a connection is closed after another
+// opening has displaced it. Usually it is Replaced. It is SessionUnknown if the store
+// lost data lately and that opening is a repeated report. Both connections are then
+// reported again, in any order, so it is unknown which one still has a client. With
+// SessionUnknown that client logs in again and displaces the other connection.
 func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	if _, recently := n.cfg.Check.Lost(); recently && by.Within == 0 {
 		return proto.SessionUnknown

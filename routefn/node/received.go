@@ -53,8 +53,8 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 	}
 }
 
-// further returns the cursors after moving them forward to the positions to. It follows
-// the rules of Store.Ack for a session that has ended. inbox is the end of the user's
+// further moves cursors forward to other positions, and returns them. It follows the
+// rules of Store.Ack for a session that has ended. inbox is the end of the user's
 // inbox.
 func further(cursors, to []proto.Position, inbox proto.Position) []proto.Position {
 	cursors = slices.Clone(cursors)

@@ -20,8 +20,8 @@ func (t *Tokens) Set(token string, others ...string) {
 // bearer returns the Authorization header of a request to a node.
 func (t *Tokens) bearer() string { return "Bearer " + (*t.now.Load())[0] }
 
-// Accept reports whether the token shown is one of the tokens, so that its request
-// comes from a node or a route.
+// Accept reports whether a request that shows this token comes from a node or a route.
+// It does if the token is one of t.
 func (t *Tokens) Accept(shown string) bool {
 	good := false
 	for _, token := range *t.now.Load() {

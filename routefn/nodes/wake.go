@@ -10,15 +10,15 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Wake makes members ask a route for due work when the duration in is over, and in 1 ms
-// at the earliest. It calls all members at once, blocks for Timeout at most, and
+// Wake makes members ask a route for due work when the duration wait is over, and in 1
+// ms at the earliest. It calls all members at once, blocks for Timeout at most, and
 // returns how many answered.
-func (n *Client) Wake(ctx context.Context, members []ring.Member, in time.Duration) int {
+func (n *Client) Wake(ctx context.Context, members []ring.Member, wait time.Duration) int {
 	var answered atomic.Int32
 	var all sync.WaitGroup
 	for _, m := range members {
 		all.Go(func() {
-			if _, err := n.Push(ctx, m.HTTP, &proto.PushRequest{Boot: m.Boot, Wake: max(1, in.Milliseconds())}); err == nil {
+			if _, err := n.Push(ctx, m.HTTP, &proto.PushRequest{Boot: m.Boot, Wake: max(1, wait.Milliseconds())}); err == nil {
 				answered.Add(1)
 			}
 		})

@@ -37,8 +37,8 @@ func (o Origin) is(s record.Session) bool {
 
 // Deliver queues the stored message a, one item per node and log. A private message
 // goes to the nodes that hold sessions of the receiver or other sessions of the sender.
-// A group's message goes to the nodes that hold members of the group. No item is for
-// the origin from.
+// A group's message goes to the nodes that hold members of the group. The message is
+// not pushed back to the connection or device from which it came.
 func (b Batch) Deliver(from Origin, a *record.Appended) {
 	for _, c := range a.Copies {
 		if c.User == 0 {

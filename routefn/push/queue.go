@@ -62,7 +62,7 @@ type queue struct {
 	failed    time.Time // when a push failed last
 }
 
-// add queues the push next. If it drops next, it returns why.
+// add queues a push. If it drops the push instead, it returns why.
 func (q *queue) add(next push, now time.Time) Outcome {
 	if q.paused(now) {
 		return LeftAlone

@@ -65,7 +65,7 @@ type CIMAccount struct {
 	Owner int64 // the user whom CIM finds by the name; zero: none
 }
 
-// Accounts returns the accounts of users, in the same order.
+// Accounts returns the accounts of the given users, in the same order.
 func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error) {
 	keys := make([]string, len(users))
 	for i, user := range users {

@@ -64,7 +64,7 @@ func newDraft(m *Message, now int64) *draft {
 	return d
 }
 
-// found makes the draft use the entry stored, which an earlier try wrote. It returns
+// found makes the draft use an entry that an earlier try has stored. It returns
 // ErrIDReused if that entry is another message.
 func (d *draft) found(stored []byte) error {
 	_, encoded, err := proto.SplitStored(stored)

@@ -9,14 +9,15 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keyOf returns the key of the entry stored, or an empty key if stored is empty.
+// keyOf returns the key of a stored entry. If there is no entry, stored is empty, and
+// so is the key.
 func keyOf(stored string) string {
 	key, _, _ := strings.Cut(stored, "\n")
 	return key
 }
 
-// storedAt decodes the entry stored, which is at the position at, behind an entry with
-// the key prev. The result shares memory with stored.
+// storedAt decodes a stored entry. at is its position, and prev is the key of the entry
+// before it. The result shares memory with stored.
 func storedAt(at proto.Position, prev string, stored []byte) (*proto.Stored, error) {
 	key, entry, err := proto.SplitStored(stored)
 	if err != nil {

@@ -33,8 +33,8 @@ func (s *Store) AllGroups(ctx context.Context) ([]int64, error) {
 	})
 }
 
-// idIn returns the positive number that stands in key between the texts before and
-// after.
+// idIn returns the positive number in a key. The key must consist of the text before,
+// the number, and the text after.
 func idIn(key, before, after string) (int64, bool) {
 	rest, ok := strings.CutPrefix(key, before)
 	digits, ok2 := strings.CutSuffix(rest, after)
@@ -131,9 +131,9 @@ func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]i
 	return joined, nil
 }
 
-// MembersAfter returns the members of a group whose ids are above after, by ascending
-// id and at most limit of them. Unlike Members, it does not check that the caller may
-// see them.
+// MembersAfter returns a page of a group's members, by ascending id: at most limit
+// users, whose ids are above after. Unlike Members, it does not check that the caller
+// may see them.
 func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
 	o := readOf(l.members(),

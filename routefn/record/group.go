@@ -98,8 +98,8 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	return groups, nil
 }
 
-// Members returns the members of a group whose ids are above after, by ascending id and
-// at most limit of them. It returns ErrNotMember if user is not a member, or
+// Members returns a page of a group's members, by ascending id: at most limit users,
+// whose ids are above after. It returns ErrNotMember if user is not a member, or
 // ErrNoGroup.
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}

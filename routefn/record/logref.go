@@ -20,7 +20,7 @@ func (l logRef) tag() string {
 	return "g" + strconv.FormatInt(l.group, 10)
 }
 
-// key returns the key of the log that ends with name. All keys of a log are in one
+// key returns a key of the log. name is its last part. All keys of a log are in one
 // slot.
 func (l logRef) key(name string) string { return "cim:{" + l.tag() + "}:" + name }
 

@@ -168,8 +168,8 @@ func newTail() *op {
 // tail prepares the op o, which newTail has made, to read the end of the log. The
 // answer has seven fields of the hash: epoch, base, live, the field with the given
 // name, version, intents and floor. Then come the length of the list and the newest
-// entry. This is read twice per minute for every user. So an op may be used for one log
-// after another.
+// entry. This is read twice per minute for every user. So one op is used for many logs,
+// one after the other.
 func (l logRef) tail(o *op, field string) {
 	key := l.list()
 	list := any(key)

@@ -30,7 +30,7 @@ const (
 	longestFailure = time.Hour
 )
 
-// lookAgain is after what time Due should be called again if a shard did not answer.
+// lookAgain is the longest time until the next call of Due if a shard did not answer.
 const lookAgain = time.Second
 
 // Job is work that is due at a time. It is done at least once: if the process that took
@@ -75,8 +75,8 @@ type queueRef struct {
 	shard shardRef
 }
 
-// key returns the key of the queue that ends with name. The keys of delayed messages do
-// not contain the kind, because the first version had no kinds.
+// key returns a key of the queue. name is its last part. The keys of delayed messages
+// do not contain the kind, because the first version had no kinds.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
 		return q.shard.key(name)

@@ -177,9 +177,9 @@ func (c *claim) settle() error {
 	return nil
 }
 
-// repeats reports whether the entry encoded is the same message as the draft. It also
-// returns true if encoded is empty or cannot be decoded, because then there is no
-// reason to refuse the draft.
+// repeats reports whether an encoded entry is the same message as the draft. It also
+// returns true if there is no entry, or if it cannot be decoded, because then there is
+// no reason to refuse the draft.
 func (d *draft) repeats(encoded []byte) bool {
 	e, err := decodeEntry(encoded)
 	return len(encoded) == 0 || err != nil || d.same(e)

@@ -83,7 +83,8 @@ const (
 	whyCancelled = 1
 )
 
-// ended returns the state of a message that ended at the time at, for the reason why.
+// ended returns the state of a message that has ended. at is when, in ms, and why is
+// the reason.
 func ended(at, why int64) Scheduled {
 	switch why {
 	case whyFired:

@@ -23,7 +23,7 @@ type shardRef int
 
 func shardOf(user int64) shardRef { return shardRef(user % shards) }
 
-// key returns the key of the shard that ends with name. All keys of a shard are in one
+// key returns a key of the shard. name is its last part. All keys of a shard are in one
 // slot.
 func (r shardRef) key(name string) string {
 	return "cim:{d" + strconv.Itoa(int(r)) + "}:" + name

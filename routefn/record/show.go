@@ -63,8 +63,8 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 	return errs
 }
 
-// stands returns the op that searches for the entries behind had. had is the last
-// position that replicas are known to have.
+// stands returns the op that searches for the entries that replicas are not known to
+// have. had is the last position that they are known to have.
 func (sh showing) stands(had proto.Position) *op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -79,7 +79,7 @@ func (sh showing) stands(had proto.Position) *op {
 	return sh.log.script(standScript, args...)
 }
 
-// haveReplicas remembers that replicas have the log l up to the position at.
+// haveReplicas remembers up to which position replicas have a log.
 func (s *Store) haveReplicas(l logRef, at proto.Position) {
 	had, _ := s.replicated.get(l)
 	if had.Epoch != at.Epoch || had.Number <= at.Number {
@@ -127,9 +127,9 @@ func (u unshown) Is(target error) bool {
 	return target == ErrUnavailable || target != ErrUnknown && errors.Is(u.why, target)
 }
 
-// upTo removes the entries behind had, the last position that replicas are known to
-// have. It returns false if the rest is not a valid answer for a reader who has read up
-// to after.
+// upTo removes the entries that replicas are not known to have. had is the last
+// position that they are known to have, and after is where the reader is. upTo returns
+// false if the rest is not a valid answer for that reader.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false

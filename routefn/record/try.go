@@ -128,8 +128,8 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn fills in t from the answers to a try: read has the account, try the verdict of
-// try.lua, and count that of count.lua.
+// learn sets t by the answers to a try. The op read has read the account, try has run
+// try.lua, and count has run count.lua.
 func (t *Tried) learn(read, try, count *op) error {
 	if read.reply[0] != nil {
 		var acc storedAccount
@@ -181,9 +181,9 @@ func (t *Tried) settle(right bool) []*op {
 	return ops
 }
 
-// Met makes the account of a name know the address from. Its user has registered the
-// account from there, or has shown a token. Met calls the store only once a day for the
-// same account and address. It reports no failure: the next call tries again.
+// Met makes the account of a name know an address, because its user has registered from
+// there, or has shown a token there. Met calls the store only once a day for the same
+// account and address. It reports no failure: the next call tries again.
 func (s *Store) Met(ctx context.Context, name string, from Address) {
 	day := s.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))

@@ -61,10 +61,10 @@ type fresh struct {
 	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn takes over the time at, which a look has read in the store. asked is when the
-// look began, and now is the store's clock at that look. If at differs from the last
-// look, it counts as recent, even if the store's clock was set meanwhile. The first
-// look has nothing to compare with. It computes the age of at from now.
+// learn takes over at, a time that a look has read in the store. asked is when the look
+// began, and now is the store's clock at that look. If at differs from the last look,
+// it counts as recent, even if the store's clock was set meanwhile. The first look has
+// nothing to compare with. It computes the age of at from now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at
@@ -176,8 +176,8 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 	return lost, old
 }
 
-// moveMarks moves the marks with the keys old to the present time, on one server by one
-// op. If that fails, they are moved after the next look.
+// moveMarks sets old marks, given by their keys, to the present time. On one server it
+// does so by one op. If that fails, they are set after the next look.
 func (s *Store) moveMarks(ctx context.Context, old []string) {
 	each := 1
 	if s.topology.single() {

@@ -92,9 +92,8 @@ func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, l
 }
 
 // AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile it
-// answers health checks on listeners and on more, and leaves these open. With
-// -fail-fast it returns at once. If the store answers and cannot be used, it returns an
-// error.
+// answers health checks on all these listeners, and leaves them open. With -fail-fast
+// it returns at once. If the store answers and cannot be used, it returns an error.
 func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Listeners, more ...net.Listener) error {
 	if err := f.check(); err != nil {
 		return err

@@ -24,8 +24,8 @@ func (d *Data) Account(user int64, name string) {
 // Set adds a key with a string.
 func (d *Data) Set(key, value string) { d.Commands = append(d.Commands, []any{"set", key, value}) }
 
-// Waits adds a message that waits for its receiver to. at is when it was sent. It
-// returns the message's id.
+// Waits adds a message that waits for its receiver, since the time at. It returns the
+// message's id.
 func (d *Data) Waits(from int64, name string, to int64, text string, at time.Time) int64 {
 	d.sequence++
 	id := (at.UnixMilli()-1622505600000)<<22 | 1<<12 | d.sequence%4096

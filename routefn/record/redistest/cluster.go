@@ -174,8 +174,9 @@ func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
 	return masters, nil
 }
 
-// Lose kills a master and returns it. number chooses among the present masters. The
-// replica of the master gets none of the writes of the last behind before the kill.
+// Lose kills a master and returns it. number chooses among the present masters. For the
+// duration behind before that, the replica of the master is cut off and gets none of
+// its writes.
 func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {
