@@ -98,7 +98,7 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 		}),
 		delayedLate: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cim_route_delayed_late_seconds", Help: "How long delayed messages had been due when they were sent, by the store's clock.",
-			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 11, 30, 60, 300}, // 11 s: after a death in the middle
+			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 11, 30, 60, 300}, // 11 s: after a route died while it was sending
 		}),
 		DelayedRetried: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_delayed_left_total", Help: "Tries to send a delayed message that failed and are repeated.",

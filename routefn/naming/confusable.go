@@ -12,21 +12,22 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// reservedNames are those by which the system, or people who run it, would be addressed,
-// and "you", as which the terminal shows its user. A name that looks like one of them is
-// refused, too.
+// reservedNames are names that users would take for the system or for the people who
+// run it. "you" is the name by which the terminal shows its own user. A name that looks
+// like one of these is refused, too.
 var reservedNames = []string{
 	"admin", "administrator", "system", "everyone", "moderator", "operator", "support", "root", "cim", "you",
 }
 
-// confusables has the characters that look like ASCII, a line each: the character's code
-// in hexadecimal and what it looks like. It is cut from Unicode's confusables.txt.
+// confusables has the characters that look like ASCII, one per line: the code of the
+// character in hexadecimal, and the ASCII text that it looks like. It is a part of
+// Unicode's confusables.txt.
 //
 //go:generate go run ./gen https://www.unicode.org/Public/17.0.0/security/confusables.txt
 //go:embed confusables.txt
 var confusables string
 
-// prototypes returns what each character of the table looks like.
+// prototypes returns, for each character in confusables, the text that it looks like.
 var prototypes = sync.OnceValue(func() map[rune]string {
 	table := make(map[rune]string, strings.Count(confusables, "\n"))
 	for line := range strings.Lines(confusables) {
@@ -40,7 +41,7 @@ var prototypes = sync.OnceValue(func() map[rune]string {
 	return table
 })
 
-// looksOf returns what a character looks like, in ASCII where it looks like that.
+// looksOf returns the ASCII text that a character looks like, or the character itself.
 func looksOf(r rune) string {
 	if looks, ok := prototypes()[r]; ok {
 		return looks
@@ -53,7 +54,7 @@ func looksOf(r rune) string {
 	return string(r)
 }
 
-// onlyOne is looksOf for a character that looks like a single one.
+// onlyOne returns the single ASCII character that r looks like, or r itself.
 func onlyOne(r rune) rune {
 	if unicode.IsSpace(r) {
 		return ' '
@@ -71,9 +72,9 @@ func onlyOne(r rune) rune {
 	return plain[0]
 }
 
-// skeleton returns the letters and digits that people read in a name. Names with the
-// same skeleton look alike: UTS 39, section 4, and beyond it case, accents, spaces and
-// punctuation do not count.
+// skeleton returns the letters and digits that people read in a name. Two names with
+// the same skeleton look alike. That is the skeleton of UTS 39, section 4, without
+// differences in case, accents, spaces and punctuation.
 func skeleton(name string) string {
 	var looks strings.Builder
 	for _, r := range norm.NFKD.String(name) {
@@ -87,8 +88,8 @@ func skeleton(name string) string {
 			b.WriteRune(r)
 		}
 	}
-	// The table has the capital I, the digit 1 and l as one, rn as m and vv as w. The rest
-	// follows from the case not counting.
+	// In the table, the capital I, the digit 1 and l look the same, and so do rn and m,
+	// and vv and w. alike does the same for the small i, because case does not count.
 	return alike.Replace(b.String())
 }
 
@@ -109,8 +110,9 @@ func reserved(name string) error {
 	return nil
 }
 
-// looksLikeID reports whether people may read a name as a number: it has a digit, and
-// else only digits, what looks like digits, and spaces.
+// looksLikeID reports whether people may read a name as a number. They may if it has a
+// digit, and if all its characters are digits, characters that look like digits, or
+// spaces.
 func looksLikeID(name string) bool {
 	digits := 0
 	for _, r := range norm.NFKC.String(name) {

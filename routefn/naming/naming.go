@@ -9,11 +9,12 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Normal returns the name in normal form C, in which new names are stored.
+// Normal returns the name in Unicode's normal form C. New names are stored in that
+// form.
 func Normal(name string) string { return norm.NFC.String(name) }
 
-// Account returns the name that a new account has if its user chooses name, or why it
-// cannot be chosen.
+// Account returns the name of a new account whose user has chosen name, in normal form.
+// If the name must not be chosen, it returns the reason as an error.
 func Account(name string) (string, error) {
 	name = Normal(name)
 	if err := shape(name); err != nil {
@@ -25,7 +26,8 @@ func Account(name string) (string, error) {
 	return name, reserved(name)
 }
 
-// Group is Account for groups, whose ids people also write with a g in front.
+// Group does what Account does, for the name of a group. It also refuses names that
+// look like an id with a g or "group" before it, as people write ids of groups.
 func Group(name string) (string, error) {
 	name = Normal(name)
 	if err := shape(name); err != nil {
@@ -38,7 +40,8 @@ func Group(name string) (string, error) {
 	return name, reserved(name)
 }
 
-// shape refuses names by their characters.
+// shape refuses a name for its characters: invisible ones, too many combining marks, or
+// punctuation as in a mark or a message.
 func shape(name string) error {
 	if err := check.Name(name); err != nil {
 		return err
@@ -58,8 +61,9 @@ const ideographicSpace = '\u3000'
 // brailleBlank is a braille pattern without dots.
 const brailleBlank = '\u2800'
 
-// visible reports whether a character shows something of its own, or is one of the two
-// spaces that people type. Variation selectors are left to marks.
+// visible reports whether people can see a character, or whether it is one of the two
+// spaces that they type. It also returns true for variation selectors, which marks
+// judges.
 func visible(r rune) bool {
 	switch {
 	case r == ideographicSpace, unicode.Is(unicode.Variation_Selector, r):
@@ -70,15 +74,16 @@ func visible(r rune) bool {
 	return unicode.IsPrint(r)
 }
 
-// mostMarks is how many combining marks one character may bear. Vietnamese and the
-// Indic scripts take three.
+// mostMarks is how many combining marks one character may have. Vietnamese and the
+// Indic scripts need three.
 const mostMarks = 4
 
-// emojiStyle asks for the coloured form of the symbol before it. Keyboards add it.
+// emojiStyle is a variation selector that asks for the coloured form of the symbol
+// before it. Keyboards add it.
 const emojiStyle = '\ufe0f'
 
-// marks refuses combining marks that belong to no character, or that pile up, and
-// selectors of variants, which nobody sees. After a symbol, that of emoji is fine.
+// marks refuses combining marks that belong to no character or are too many. It also
+// refuses variation selectors, which are invisible, except emojiStyle after a symbol.
 func marks(name string) error {
 	before, run := rune(-1), 0
 	for _, r := range name {
@@ -98,11 +103,13 @@ func marks(name string) error {
 	return nil
 }
 
-// first are characters by which the terminal and the page begin what is no name: a group,
-// a command, a notice, an error, a prompt, a conversation, a delivery mark.
+// first has the characters by which the terminal and the page begin things that are not
+// names: a group, a command, a notice, an error, a prompt, a conversation, a delivery
+// mark.
 const first = "#:;*!>[]{}<|✓✔☑✅【】〔〕〖〗"
 
-// punctuation refuses names that look like a mark, or like somebody's line.
+// punctuation refuses names that look like such a mark, or like the beginning of
+// somebody's message.
 func punctuation(name string) error {
 	var prototype []rune
 	for _, r := range name {

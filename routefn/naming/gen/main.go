@@ -59,7 +59,8 @@ func open(source string) (io.ReadCloser, error) {
 	return answer.Body, nil
 }
 
-// read returns what characters look like that look like ASCII, accents aside.
+// read returns a table of the characters that look like ASCII when accents are ignored,
+// each with the text that it looks like, and the version of Unicode's table.
 func read(in io.Reader) (table map[rune]string, version string, err error) {
 	table = make(map[rune]string)
 	lines := bufio.NewScanner(in)
@@ -99,7 +100,8 @@ func characters(field string) (list []rune, err error) {
 	return list, nil
 }
 
-// plain returns the characters without accents if they are ASCII, or nothing.
+// plain returns the characters without their accents. If any of them is not ASCII, it
+// returns nothing.
 func plain(list []rune) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(string(list)) {
