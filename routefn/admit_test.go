@@ -17,14 +17,14 @@ import (
 	"github.com/cim-go/cim/routefn/admission"
 )
 
-// fill takes all the room that a class has.
+// fill admits requests of the class until there is no room for one more.
 func (w *world) fill(c admission.Class) {
 	for w.route.admission.Enter(c) == admission.Admitted {
 	}
 }
 
-// Messages over HTTP fill the route; people still log in and read. Logins fill
-// what is left; nodes still report, and the health checks still answer.
+// While messages over HTTP fill the route, people still log in and read. While logins
+// fill the rest, nodes still report, and the health checks still answer.
 func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	w := newWorld(t, func(c *Config) { c.MaxInFlight, c.Registerer = 64, registry })
@@ -53,7 +53,7 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{}, nil); code != proto.Overloaded {
 		t.Errorf("pull: %v", code)
 	}
-	w.close(bob.node, bob.session) // fails the test unless it is a 200
+	w.close(bob.node, bob.session) // fails the test unless the status is 200
 	w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: alice.node.origin}, new(proto.ReconcileAnswer))
 	if code := w.get(proto.PathMembers, "", nil); code != proto.OK {
 		t.Errorf("members: %v", code)
@@ -87,8 +87,8 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 	}
 }
 
-// Every use case has the class that it is meant to have: a name that is written
-// wrong would be normal.
+// Every use case has the class that it should have. If classOf misspelt a name, that
+// use case would be of class Normal.
 func TestClassesOfTheUseCases(t *testing.T) {
 	w := newWorld(t, nil)
 	var names [admission.Critical + 1][]string
@@ -108,12 +108,12 @@ func TestClassesOfTheUseCases(t *testing.T) {
 	}
 }
 
-// A store that has become slow has fewer messages let in, though far fewer than
-// the maximum are in flight, and says so.
+// If the store has become slow, messages are refused with a reason, although far fewer
+// than the maximum are in flight.
 func TestSlowStoreHasMessagesRefused(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.StoreTarget = time.Nanosecond }) // no store is that fast
 	alice := w.connect("alice", "phone")
-	for range 50 { // fewer than are let in while the store has said nothing
+	for range 50 { // fewer than are let in before the store has answered anything
 		w.route.admission.Enter(admission.Normal)
 	}
 	var code proto.Code
@@ -136,8 +136,8 @@ func TestRouteWithoutALimitRefusesNothing(t *testing.T) {
 	w.register("alice")
 }
 
-// A login for which there is no room waits for its turn, and an old page behind it. A
-// caller that waited in vain gets a time to retry.
+// If there is no room for a login, it waits for its turn, and an old page waits behind
+// it. A caller that has waited in vain gets a time to retry.
 func TestLoginWaitsForItsTurnBeforeOldPages(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MaxInFlight = 64 })
 	alice := w.connect("alice", "phone")

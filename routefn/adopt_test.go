@@ -54,8 +54,8 @@ func replaceTo(body string, user int64) string {
 	return strings.ReplaceAll(body, "TO", strconv.FormatInt(user, 10))
 }
 
-// In open mode a login by id and name is good for an account that was lost, and by one of
-// the two it is not.
+// In open mode a login with id and name restores an account that was lost. With only
+// one of the two it does not.
 func TestLoginByIDAndNameFindsALostAccount(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.register("alice")
@@ -74,8 +74,9 @@ func TestLoginByIDAndNameFindsALostAccount(t *testing.T) {
 	}
 }
 
-// An account that the store does not let be made again, because it is full or does not
-// answer, is not called gone: its client would never come back.
+// If an account cannot be restored now, because the store is full or does not answer,
+// its client is not told that the account is gone. Otherwise the client would never
+// come back.
 func TestAccountThatCannotBeMadeAgainYetIsNotGone(t *testing.T) {
 	w := newWorld(t, nil)
 	const alice = 1700000000001

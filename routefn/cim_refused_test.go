@@ -15,7 +15,8 @@ import (
 	"github.com/cim-go/cim/routefn/compat"
 )
 
-// notices returns what the node is to show to CIM connections, once nothing is on its way.
+// notices waits for all pushes, and returns the lines that the node got for CIM
+// connections.
 func (w *world) notices(n *fakeNode) (list []*proto.PushItem) {
 	w.t.Helper()
 	w.flush()
@@ -66,8 +67,9 @@ func TestCIMSenderIsToldOnTheConnectionWhatIsRefusedForGood(t *testing.T) {
 	}
 }
 
-// No such line is sent for a message that is accepted, or that may succeed later. A
-// sender without a CIM connection, or one that uses our own calls, gets none either.
+// No such line is sent for a message that is accepted or that may succeed later. A
+// sender without a CIM connection gets none, and neither does a sender that uses our
+// own calls.
 func TestCIMSenderIsToldNothingElse(t *testing.T) {
 	w := newWorld(t, nil)
 	n := w.nodes["n1"]
@@ -99,7 +101,7 @@ func TestCIMSenderIsToldNothingElse(t *testing.T) {
 	}
 }
 
-// A message that comes while there is too much to do waits for its turn, and is taken.
+// A message that comes while the route is full waits for its turn, and is accepted.
 func TestCIMMessageWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MaxInFlight = 64 })
 	alice, bob := w.register("alice"), w.register("bob")
@@ -124,8 +126,8 @@ func TestCIMMessageWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-// CIM's client gives a call up after 3 s. What is not done before is ended, however
-// slow the store is.
+// CIM's client gives up a call after 3 s. The route ends the request before that,
+// however slow the store is.
 func TestCIMMessageIsAnsweredBeforeItsClientGivesUp(t *testing.T) {
 	const patienceOfCIM = 3 * time.Second
 	w := newWorld(t, nil)

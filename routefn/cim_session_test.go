@@ -17,7 +17,7 @@ func TestSecondCIMConnectionIsRejectedWhileTheFirstIsThere(t *testing.T) {
 	if o := w.report(n2, cimOpening(user, "alice"))[0]; proto.Code(o.Code) != proto.Rejected {
 		t.Fatalf("second connection: %v, want rejected", o)
 	}
-	n1.leave(first.Number) // it crashed, and nobody said goodbye
+	n1.leave(first.Number) // the node crashed, and nobody reported the end
 	o := w.report(n2, cimOpening(user, "alice"))[0]
 	if o.Code != 0 || w.live(user, proto.CIMDevice) != o.Number {
 		t.Fatalf("connection after the first is gone: %v", o)
@@ -131,8 +131,8 @@ func TestCIMConnectionOfAForeignAccountIsAdopted(t *testing.T) {
 	}
 }
 
-// A connection of CIM's has no number to be known by when the answer that gave it
-// one was lost.
+// If the first answer to a CIM connection's opening is lost, the node does not know its
+// number, and reports it again without one.
 func TestCIMConnectionDoesNotRejectItself(t *testing.T) {
 	w := newWorld(t, nil)
 	n1, n2 := w.nodes["n1"], w.nodes["n2"]
@@ -148,8 +148,9 @@ func TestCIMConnectionDoesNotRejectItself(t *testing.T) {
 	}
 }
 
-// CIM's own routes refuse repeated logins, and a node before them says so. The connection
-// that they let in displaces the one that was left, here or at another node.
+// CIM's own routes refuse repeated logins, and a node with such routes says so in its
+// report. A connection that they have let in displaces the earlier one, at this node or
+// at another.
 func TestCIMConnectionThatCIMsRouteLetInReplaces(t *testing.T) {
 	w := newWorld(t, nil)
 	user, first := w.connectCIM("alice", w.nodes["n1"])

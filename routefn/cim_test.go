@@ -15,7 +15,7 @@ import (
 
 func id(user int64) string { return strconv.FormatInt(user, 10) }
 
-// cim posts as CIM's client does and returns the answer's bytes.
+// cim sends a request as CIM's client does, and returns the body of the answer.
 func (w *world) cim(path, body string) string {
 	w.t.Helper()
 	status, _, b := w.call(http.MethodPost, path, "", "application/json; charset=UTF-8", body)

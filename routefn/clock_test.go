@@ -9,7 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A route compares its clock with the store's and with those of the nodes that ask it.
+// A route compares its clock with the store's clock and with the clocks of nodes that
+// call it.
 func TestRouteTellsHowFarClocksAreOff(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	const ahead = 15 * 24 * time.Hour

@@ -25,7 +25,7 @@ func (n *fakeNode) marks() (list []*proto.PushItem) {
 	return list
 }
 
-// showed has a node report that the connection's device was shown messages.
+// showed reports, as the connection's node does, that its device has shown messages.
 func (w *world) showed(c connection, session *proto.Session, keys ...string) {
 	w.t.Helper()
 	w.node(proto.PathNodeReport, &proto.ReportRequest{Origin: c.node.origin, Acked: []*proto.Acking{
@@ -41,7 +41,7 @@ func (w *world) marks() (list []*proto.PushItem) {
 func TestSenderIsToldThatHisMessageWasShown(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, laptop, bob := w.connect("alice", "phone"), w.connect("alice", "laptop"), w.connect("bob", "phone")
-	w.connectCIM("alice", w.nodes["n1"]) // understands no marks
+	w.connectCIM("alice", w.nodes["n1"]) // a CIM client, which understands no marks
 	w.showed(bob, bob.session, proto.Key(alice.User, "1"), proto.Key(alice.User, "2"))
 	var told []int64
 	for _, item := range w.marks() {
@@ -65,7 +65,7 @@ func TestSenderIsToldThatHisMessageWasShown(t *testing.T) {
 	}
 }
 
-// A user can make up what they were shown, and nothing of anybody else.
+// Users can make up that they were shown a message, but not that somebody else was.
 func TestMarkNamesHimWhoGaveIt(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -133,7 +133,7 @@ func TestWishForAMarkIsStoredWithTheMessage(t *testing.T) {
 	}
 }
 
-// pulled fires what is due until the inbox has n messages, and returns them.
+// pulled has due messages sent until the inbox has n messages, and returns these.
 func (w *world) pulled(token string, n int) []proto.Message {
 	w.t.Helper()
 	for {

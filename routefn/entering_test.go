@@ -7,7 +7,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// enterAt asks apart for groups of a connection and returns the answer.
+// enterAt enters the connection's node for groups in a separate request, and returns
+// the answer.
 func (w *world) enterAt(c connection, e *proto.Entering) *proto.Entered {
 	w.t.Helper()
 	var answer proto.ReportAnswer
@@ -18,9 +19,9 @@ func (w *world) enterAt(c connection, e *proto.Entering) *proto.Entered {
 	return answer.Entered[0]
 }
 
-// A node that asks for groups apart gets the list of them. It enters those that it
-// lacks, and gets only the memberships of the others. Nothing is pushed to it for a
-// user who is no member.
+// A node that enters groups by itself gets the list of a user's groups with the
+// opening. It enters the groups that it does not hold. Of groups that it holds it only
+// gets the memberships. Nothing is pushed to it for a user who is not a member.
 func TestNodeThatAsksApartIsToldOfItsGroups(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -39,7 +40,7 @@ func TestNodeThatAsksApartIsToldOfItsGroups(t *testing.T) {
 	}
 	w.say(alice.Token, g, "1")
 	w.flush()
-	if got := carol.node.entries(g); len(got) != 0 { // nobody has entered it yet
+	if got := carol.node.entries(g); len(got) != 0 { // no node has entered it yet
 		t.Errorf("the stranger's node was pushed %v", got)
 	}
 	a := w.enterAt(alice, &proto.Entering{Session: alice.session, Groups: []int64{g, other}})

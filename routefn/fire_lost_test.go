@@ -34,8 +34,9 @@ func (w *world) redisDo(words ...string) {
 	}
 }
 
-// Its sender comes back to nothing else after the store lost everything. It is sent, and
-// stands in both logs; where accounts are not made again, in its receiver's.
+// The store lost everything, and the sender makes no other request. The delayed message
+// is sent all the same. It is in both logs. If accounts are not restored, it is in the
+// receiver's log only.
 func TestDelayedMessageOfALostSenderIsSent(t *testing.T) {
 	for name, auth := range map[string]Auth{"open": AuthOpen, "password": AuthPassword} {
 		t.Run(name, func(t *testing.T) {
@@ -65,23 +66,23 @@ func TestDelayedMessageOfALostSenderIsSent(t *testing.T) {
 	}
 }
 
-// A log that cannot be written keeps back what is for it, in order, and nothing else.
+// If a log cannot be written, the messages for it wait, in order. All others are sent.
 func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
-	// Of alice's shard, or the rest goes by another way.
+	// dave must be in alice's shard, because other shards do not wait anyway.
 	dave := carol
 	for name := 0; dave.User%32 != alice.User%32 || dave.User == carol.User; name++ {
 		dave = w.connect(fmt.Sprint("dave", name), "phone")
 	}
-	const batch = 100 // what the route takes at a time
+	const batch = 100 // how many messages the route takes at a time
 	for i := range batch + 10 {
 		w.due(alice.Token, fmt.Sprint("m", i), bob.User, 0)
 	}
 	w.due(dave.Token, "d", carol.User, 0)
 	list := fmt.Sprintf("cim:{%d}:l", bob.User)
 	w.redisDo("SET", list, "no list")
-	times := 0.0 // more than one where a batch takes longer than there is time for all
+	times := 0.0 // above one if a run has no time for all batches
 	wait.Until(t, "carol has the message for her", func() bool {
 		w.fire()
 		times++
@@ -105,7 +106,7 @@ func TestBrokenLogHoldsBackItsOwnOnly(t *testing.T) {
 	w.wantInbox(bob.Token, want...)
 }
 
-// A caller who hangs up stops nothing in the middle.
+// If the caller hangs up, messages that were taken are still sent.
 func TestCallerWhoHangsUpStopsNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

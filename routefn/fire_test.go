@@ -40,7 +40,7 @@ func (w *world) due(token, id string, to, group int64) {
 	w.schedule(token, proto.ScheduleMessage{ID: id, To: to, Group: group, Text: id, At: time.Now().Add(-time.Second).UnixMilli()})
 }
 
-// fire asks as a node does.
+// fire asks for due work as a node does, and returns when to ask again.
 func (w *world) fire() time.Duration {
 	w.t.Helper()
 	var answer proto.FireAnswer
@@ -49,7 +49,7 @@ func (w *world) fire() time.Duration {
 	return time.Duration(answer.Next) * time.Millisecond
 }
 
-// wantInbox checks what stands in a user's log.
+// wantInbox checks the texts of the messages in a user's inbox.
 func (w *world) wantInbox(token string, want ...string) {
 	w.t.Helper()
 	var got []string
@@ -61,7 +61,7 @@ func (w *world) wantInbox(token string, want ...string) {
 	}
 }
 
-// clockSlack is by how many ms a route's reading of the store's clock may be off on a busy
+// clockSlack is by how many ms a route may read the store's clock wrongly on a busy
 // machine.
 const clockSlack = 1000
 
@@ -74,7 +74,7 @@ func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {
 		t.Fatalf("scheduled %+v", s)
 	}
 	next, early := w.fire(), len(w.pull(bob.Token, proto.Position{}).Messages)
-	if len(w.scheduled(phone.Token, "").Messages) > 0 && (next > 300*time.Millisecond || early > 0) { // else it was due by then
+	if len(w.scheduled(phone.Token, "").Messages) > 0 && (next > 300*time.Millisecond || early > 0) { // otherwise it has become due meanwhile
 		t.Errorf("ask again in %v for what is due in 300 ms, and bob has %d messages", next, early)
 	}
 	for len(w.scheduled(phone.Token, "").Messages) > 0 {
@@ -210,7 +210,8 @@ func TestOnlyTheSenderListsAndCancels(t *testing.T) {
 	}
 }
 
-// A user who has left a group by then sends nothing to it, and gets a refusal.
+// If the sender has left the group before the message is due, it is not sent, and the
+// sender is told that it was dropped.
 func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -243,7 +244,7 @@ func TestDelayedGroupMessageOfOneWhoLeftIsDropped(t *testing.T) {
 	}
 }
 
-// woken returns in how many ms each node was told to ask.
+// woken returns for each node the times in ms after which it was told to ask.
 func (w *world) woken() map[string][]int64 {
 	told := make(map[string][]int64)
 	for id, n := range w.nodes {
@@ -284,8 +285,8 @@ func TestNodesAreToldWhatIsDueSoon(t *testing.T) {
 	}
 }
 
-// Two routes on one store, at once and all the time, send each message once and
-// one sender's in their order.
+// Two routes on one store that send all the time send each message once, and the
+// messages of one sender in their order.
 func TestTwoRoutesSendOnceAndInOrder(t *testing.T) {
 	w := newWorld(t, nil)
 	cfg := w.route.cfg
@@ -336,7 +337,7 @@ func TestStrangersDoNotFire(t *testing.T) {
 	}
 }
 
-// Nodes that do not answer are made up for by others.
+// If some nodes do not answer, others are told instead.
 func TestNodesThatAnswerAreToldWhatIsDueSoon(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, id := range []string{"n3", "n4", "n5"} {

@@ -36,8 +36,8 @@ func (w *world) say(token string, group int64, id string) proto.SendReceipt {
 	return answer
 }
 
-// reopen reports a connection's opening again, as its node does when it is told
-// that there are other groups.
+// reopen reports a connection's opening again, as its node does when it learns that the
+// user's groups have changed.
 func (w *world) reopen(c connection) *proto.Opened {
 	w.t.Helper()
 	o := w.report(c.node, &proto.Opening{Session: c.session})[0]
@@ -122,7 +122,7 @@ func TestGroupIsCreatedJoinedListedAndLeft(t *testing.T) {
 	for _, m := range pulled.Messages {
 		kinds = append(kinds, m.Kind)
 	}
-	if !slices.Equal(kinds, []proto.Kind{proto.Kind_JOIN, proto.Kind_JOIN, proto.Kind_TEXT, proto.Kind_LEAVE}) { // bob's own, carol's
+	if !slices.Equal(kinds, []proto.Kind{proto.Kind_JOIN, proto.Kind_JOIN, proto.Kind_TEXT, proto.Kind_LEAVE}) { // bob's own joining, and carol's
 		t.Errorf("bob reads %+v", pulled.Messages)
 	}
 	for path, q := range map[string]any{
@@ -192,7 +192,7 @@ func TestGroupRequestsAreChecked(t *testing.T) {
 func TestJoiningReachesTheNodeThatHoldsTheUser(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
-	for i := 2; bob.node == alice.node; i++ { // a user lands where they belong, again and again
+	for i := 2; bob.node == alice.node; i++ { // the same user always lands on the same node
 		bob = w.connect(fmt.Sprint("bob", i), "phone")
 	}
 	g := w.createGroup(alice.Token, proto.CreateGroup{})
@@ -224,7 +224,8 @@ func TestJoiningReachesTheNodeThatHoldsTheUser(t *testing.T) {
 	}
 }
 
-// The answer to a request that made a group was lost, or came late.
+// The answer to a request that made a group is lost or late, and the request is
+// repeated.
 func TestRepeatedRequestMakesOneGroup(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -252,9 +253,10 @@ func TestRepeatedRequestMakesOneGroup(t *testing.T) {
 	}
 }
 
-// The node of a user who left may never have learned of the joining. It gets the place
-// of the leaving, so that the user's devices fetch the messages up to there. It gets no
-// place of a joining, which it learns when it opens the sessions again.
+// The node of a user who has left may never have learned of the joining. It gets the
+// position of the leaving, so that the user's devices fetch the messages up to there.
+// It gets no position of a joining, because it learns that when it opens the sessions
+// again.
 func TestNodeOfOneWhoLeftIsToldWhereTheLeavingStands(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -270,7 +272,7 @@ func TestNodeOfOneWhoLeftIsToldWhereTheLeavingStands(t *testing.T) {
 			told = append(told, item.Stored.GetAt().GetNumber())
 		}
 	}
-	if !slices.Equal(told, []int64{4}) { // behind the first entry of all logs, alice's joining and bob's
+	if !slices.Equal(told, []int64{4}) { // the genesis entry, alice's joining and bob's come before it
 		t.Errorf("bob's node was told of %v", told)
 	}
 }
@@ -318,8 +320,8 @@ func TestCreatorRemovesAndAddsMembers(t *testing.T) {
 	w.say(bob.Token, g, "back")
 }
 
-// A message is either in the number that the opening is answered with or pushed to
-// the node, whenever it is sent.
+// Whenever a message is sent, it is either counted in the position that the opening is
+// answered with, or pushed to the node.
 func TestNoMessageFallsBetweenOpeningAndPushing(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -373,7 +375,7 @@ func TestNodeSendsAndPullsForMembersOnly(t *testing.T) {
 		t.Errorf("bob's node pulls %v", a)
 	}
 	w.join(bob.Token, g)
-	a := pull(bob, &proto.Mark{Log: g}) // for all members there, also the entries before the joining
+	a := pull(bob, &proto.Mark{Log: g}) // for all members at the node, so entries before the joining are there, too
 	if a.Code != 0 || len(a.Entries) != 3 {
 		t.Errorf("bob's node pulls %v", a)
 	}
@@ -405,8 +407,8 @@ func TestReconciliationRenewsLeasesAndFindsOtherGroups(t *testing.T) {
 	}
 }
 
-// A route was paused with a first try in hand, another one stored its repetition, and
-// carol came before the first one went on.
+// A route was paused while it had a first try. Another route stored the repetition.
+// Carol joined before the first route went on.
 func TestNewcomerIsNotShownWhatAPausedRouteStoresTwice(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

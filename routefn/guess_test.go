@@ -31,7 +31,8 @@ type guarded struct {
 	metrics [2]*prometheus.Registry
 }
 
-// newGuarded starts them. They believe the loopback addresses about where callers are.
+// newGuarded starts the two routes. They believe callers on loopback about the
+// addresses of clients.
 func newGuarded(t *testing.T, change func(*Config)) *guarded {
 	t.Helper()
 	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir()})
@@ -65,8 +66,8 @@ func newGuarded(t *testing.T, change func(*Config)) *guarded {
 	return g
 }
 
-// from sends q from an address, to the one route or the other, and returns the code and
-// the seconds of Retry-After.
+// from sends q from an address, to the route with the number route. It returns the code
+// and the seconds in Retry-After.
 func (g *guarded) from(address string, route int, path string, q any) (proto.Code, int) {
 	g.t.Helper()
 	b, err := json.Marshal(q)
@@ -83,8 +84,8 @@ func (g *guarded) from(address string, route int, path string, q any) (proto.Cod
 	return g.decode(w.Code, w.Body.Bytes(), nil), after
 }
 
-// hashed returns how many passwords both routes have hashed, and how many they refused
-// for a reason.
+// hashed returns how many passwords both routes together have hashed, and how many they
+// have refused for the reason why.
 func (g *guarded) hashed(why identity.Reason) (hashed, refused int) {
 	g.t.Helper()
 	for _, r := range g.metrics {
@@ -110,8 +111,8 @@ func login(name, password string) proto.LoginRequest {
 	return proto.LoginRequest{Name: name, Password: password, Device: "phone"}
 }
 
-// A thousand addresses make ten guesses each, at two routes and under a name and an id. The
-// first ten are compared, and one a minute after that. The owner logs in all the while.
+// A thousand addresses make ten guesses each, at two routes, by name and by id. The
+// first ten guesses are compared, and then one per minute. Meanwhile the owner logs in.
 func TestGuessesFromManyAddressesAreFew(t *testing.T) {
 	g := newGuarded(t, nil)
 	var alice proto.RegisterAnswer
@@ -154,7 +155,8 @@ func TestGuessesFromManyAddressesAreFew(t *testing.T) {
 	}
 }
 
-// A name that does not exist is refused after as many guesses, with the same words.
+// Guesses at a name that does not exist are refused after as many tries, with the same
+// text.
 func TestRefusalsDoNotTellWhoExists(t *testing.T) {
 	g := newGuarded(t, nil)
 	g.from("127.1.0.1", 0, proto.PathRegister, proto.RegisterRequest{Name: "alice", Password: "secret"})
@@ -170,7 +172,7 @@ func TestRefusalsDoNotTellWhoExists(t *testing.T) {
 	}
 }
 
-// Registering a name again compares its password, so it shares the tries of logins.
+// Registering an existing name compares its password, so it counts like a login.
 func TestRegisteringIsNoSecondWayToGuess(t *testing.T) {
 	g := newGuarded(t, nil)
 	alice := proto.RegisterRequest{Name: "alice", Password: "secret"}
@@ -185,15 +187,14 @@ func TestRegisteringIsNoSecondWayToGuess(t *testing.T) {
 	if code, _ := g.from("127.3.0.1", 0, proto.PathLogin, login("alice", "guess")); code != proto.Overloaded {
 		t.Errorf("a guess by login after ten by registering: %v", code)
 	}
-	for range 3 { // her own client repeats what it sent
+	for range 3 { // alice's own client repeats its request
 		if code, _ := g.from("127.1.0.1", 1, proto.PathRegister, alice); code != proto.OK {
 			t.Errorf("alice registers again: %v", code)
 		}
 	}
 }
 
-// A login with a token has its address known. A
-// token that is void makes no address known.
+// A login with a token makes its address known. A void token does not.
 func TestTokenMakesAnAddressKnown(t *testing.T) {
 	g := newGuarded(t, nil)
 	g.post(proto.PathRegister, "", proto.RegisterRequest{Name: "alice", Password: "secret"}, nil)
@@ -218,8 +219,8 @@ func TestTokenMakesAnAddressKnown(t *testing.T) {
 	}
 }
 
-// One address guesses at many names. Alice, who registered there, logs in; a stranger does
-// from elsewhere.
+// One address guesses at many names. Alice, who has registered from there, can still
+// log in from there. Others can log in only from elsewhere.
 func TestGuesserIsBoundedByItsAddress(t *testing.T) {
 	g := newGuarded(t, func(c *Config) { c.Accounts.Address = record.Rate{Burst: 12, Every: time.Hour} })
 	g.from("127.1.0.1", 0, proto.PathRegister, proto.RegisterRequest{Name: "alice", Password: "secret"})
@@ -236,8 +237,8 @@ func TestGuesserIsBoundedByItsAddress(t *testing.T) {
 	}
 }
 
-// Addresses of one /64 make few accounts. Names that exist, and another address, are not
-// concerned.
+// The addresses of one /64 together make few accounts. Registering an existing name, or
+// from another address, is not bounded by that.
 func TestRegistrationsPerAddressAreBounded(t *testing.T) {
 	for name, auth := range map[string]Auth{"password": AuthPassword, "open": AuthOpen} {
 		t.Run(name, func(t *testing.T) {
@@ -264,10 +265,10 @@ func TestRegistrationsPerAddressAreBounded(t *testing.T) {
 	}
 }
 
-// 64 guessers at 64 addresses guess over connections of their own, each at names that do
-// not exist, without a pause. Alice, whose address is known, and bob, who comes from a new
-// address each time, log in ten times each. On a slow machine a password may have no turn
-// in time; then they come again, as clients do.
+// 64 guessers at 64 addresses guess without a pause, at names that do not exist, each
+// over its own connections. Alice, whose address is known, and bob, who comes from a
+// new address each time, log in ten times each. On a slow machine a password may get no
+// turn in time. Then they try again, as clients do.
 func TestLoginsSucceedBesideGuessers(t *testing.T) {
 	g := newGuarded(t, nil)
 	for _, name := range []string{"alice", "bob"} {

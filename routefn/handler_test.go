@@ -63,7 +63,7 @@ func TestClientsBodiesAreBounded(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodPost, proto.PathRegister, strings.NewReader(huge))
 	r.Header.Set("Content-Type", "application/json")
-	r.ContentLength = -1 // says nothing about its length
+	r.ContentLength = -1 // the request does not announce its length
 	answer := httptest.NewRecorder()
 	w.route.Handler().ServeHTTP(answer, r)
 	if answer.Code != http.StatusRequestEntityTooLarge {

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const serviceToken = "between ourselves"
 
-// world is a route with a store and nodes that play a script.
+// world is a route with a store and fake nodes.
 type world struct {
 	t      testing.TB
 	route  *Route
@@ -45,8 +45,8 @@ type world struct {
 	nodes  map[string]*fakeNode
 }
 
-// newWorld starts a route in open mode with the nodes n1 and n2, unless change
-// says otherwise.
+// newWorld starts a route in open mode, with the nodes n1 and n2. change may change its
+// configuration.
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	issuer, err := token.NewIssuer([]byte("a route key of the tests"))
@@ -87,7 +87,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	return w
 }
 
-// dial opens connections to the store, which the caller closes.
+// dial opens the store once more. The caller closes it.
 func (w *world) dial() *record.Store {
 	w.t.Helper()
 	store, err := record.Dial(w.t.Context(), record.Config{URL: w.redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond})
@@ -180,7 +180,7 @@ func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body.WriteProtobuf(w, n.take(&q))
 }
 
-// handle takes a push that came by a stream.
+// handle answers a push that came on a stream.
 func (n *fakeNode) handle(_ context.Context, _ string, body, dst []byte) ([]byte, int, time.Duration) {
 	defer n.busy()()
 	var q proto.PushRequest
@@ -194,8 +194,8 @@ func (n *fakeNode) handle(_ context.Context, _ string, body, dst []byte) ([]byte
 	return answer, http.StatusOK, 0
 }
 
-// busy counts a request, waits while the node is paused, and returns holding mu
-// what ends both.
+// busy counts a request and waits while the node is paused. It returns with mu held.
+// The returned function unlocks mu and ends the counting.
 func (n *fakeNode) busy() func() {
 	n.mu.Lock()
 	n.inFlight++
@@ -210,8 +210,7 @@ func (n *fakeNode) busy() func() {
 	return n.mu.Unlock
 }
 
-// take answers a push; only those that carry something are remembered, questions
-// are not.
+// take answers a push. It remembers the push, unless it is only a question.
 func (n *fakeNode) take(q *proto.PushRequest) *proto.PushAnswer {
 	n.pushed = append(n.pushed, q)
 	answer := &proto.PushAnswer{Boot: n.origin.Boot}
@@ -243,7 +242,8 @@ func (n *fakeNode) page(q url.Values) proto.OnlineAnswer {
 	return answer
 }
 
-// items returns the entries that were pushed, kicks the connections to be closed.
+// items returns the items that were pushed. kicks returns the connections that the node
+// was told to close.
 func (n *fakeNode) items() (list []*proto.PushItem) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -266,7 +266,8 @@ func (n *fakeNode) kicks() (list []*proto.Kick) {
 	return list
 }
 
-// call posts a JSON body and returns the status and the answer's body.
+// call sends a request with the body, and returns the status, the header and the body
+// of the answer.
 func (w *world) call(method, path, bearer, contentType, body string) (int, http.Header, []byte) {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, strings.NewReader(body))
@@ -291,8 +292,8 @@ func (w *world) call(method, path, bearer, contentType, body string) (int, http.
 	return response.StatusCode, response.Header, b
 }
 
-// post sends q as JSON and returns the code of the answer, which is decoded into
-// answer if it is OK.
+// post sends q as JSON and returns the code of the answer. If the code is OK, it
+// decodes the body into answer.
 func (w *world) post(path, bearer string, q, answer any) proto.Code {
 	w.t.Helper()
 	body, ok := q.(string)
@@ -335,8 +336,8 @@ func (w *world) decode(status int, b []byte, answer any) proto.Code {
 	return proto.OK
 }
 
-// node posts a protobuf body as a node does; it fails the test unless the answer
-// is a 200.
+// node sends q in protobuf, as a node does, and decodes the answer. It fails the test
+// unless the status is 200.
 func (w *world) node(path string, q, answer pb.Message) {
 	w.t.Helper()
 	body, err := pb.Marshal(q)
@@ -370,7 +371,8 @@ func (w *world) login(q proto.LoginRequest) proto.LoginAnswer {
 	return answer
 }
 
-// opening is what the node reports that the ticket of the login came to.
+// opening returns the opening that a node reports after the ticket of the login has
+// come to it.
 func (w *world) opening(l proto.LoginAnswer) *proto.Opening {
 	w.t.Helper()
 	ticket, err := token.NewVerifier(w.issuer.Public()...).Ticket(l.Ticket)
@@ -412,7 +414,7 @@ func (w *world) close(n *fakeNode, sessions ...*proto.Session) {
 	w.node(proto.PathNodeReport, q, new(proto.ReportAnswer))
 }
 
-// a connection of a user that is open at the node its ticket named.
+// connection is a user's open connection, at the node that its ticket named.
 type connection struct {
 	proto.LoginAnswer
 	session *proto.Session
@@ -420,7 +422,7 @@ type connection struct {
 	opened  *proto.Opened
 }
 
-// connect registers, logs in and opens.
+// connect registers a user, logs a device in and opens its session.
 func (w *world) connect(name, device string) connection {
 	w.t.Helper()
 	w.register(name)
@@ -433,7 +435,7 @@ func (w *world) connect(name, device string) connection {
 	return connection{LoginAnswer: l, session: o.Session, node: n, opened: opened}
 }
 
-// connectCIM registers and opens a connection of CIM's at n.
+// connectCIM registers a user and opens a CIM connection at the node n.
 func (w *world) connectCIM(name string, n *fakeNode) (user int64, opened *proto.Opened) {
 	w.t.Helper()
 	user = w.register(name)

@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A route notes where the nodes are that call it, and nobody who only pretends to be one.
+// A route tells Config.Heard the addresses of nodes that call it. It ignores a caller
+// that only claims to be a node.
 func TestNodesThatCallAreNoted(t *testing.T) {
 	var heard []string
 	w := newWorld(t, func(c *Config) { c.Heard = func(node string) { heard = append(heard, node) } })

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/proto/stream"
 )
 
-// ways are how a node reaches a route: each sends a request and returns the
-// refusal's code.
+// ways returns the three ways in which a node calls a route. Each function sends a
+// request and returns the answer, or the code of the refusal.
 func (w *world) ways() map[string]func(*proto.SendRequest) (*proto.SendAnswer, proto.Code) {
 	dial, err := stream.Dialer(w.server.URL+proto.PathNodeStream,
 		func() http.Header { return http.Header{"Authorization": {"Bearer " + serviceToken}} }, new(net.Dialer).DialContext, nil)
@@ -111,7 +111,8 @@ func TestPlainHopUsesRequestsOnly(t *testing.T) {
 	}
 }
 
-// A node that offers no streams, or something in between, is pushed to all the same.
+// If a node offers no streams, or something on the way does not let them through, it is
+// pushed to by HTTP.
 func TestNodeWithoutStreamsIsPushedTo(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

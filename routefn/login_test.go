@@ -166,7 +166,7 @@ func TestLoginWithoutAServingNodeTakesNoNumber(t *testing.T) {
 	}
 }
 
-// Route and nodes start together: the first login waits for the first node.
+// If a route and nodes start together, the first login waits for the first node.
 func TestLoginWaitsForTheFirstNode(t *testing.T) {
 	w := newWorld(t, nil)
 	w.register("alice")
@@ -187,7 +187,7 @@ func TestLoginWaitsForTheFirstNode(t *testing.T) {
 		t.Errorf("%v, want a node", code)
 	}
 	coming.Wait()
-	w.table.Set(nil) // later it is told at once
+	w.table.Set(nil) // later a login is refused at once
 	if code := w.post(proto.PathLogin, "", proto.LoginRequest{Name: "alice", Device: "phone"}, nil); code != proto.NoNode {
 		t.Errorf("%v, want no-node", code)
 	}

@@ -13,20 +13,20 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// The answer to a logout is the end: nothing is served any more for what the device was
-// given before, whoever logged it out and from where.
+// After the answer to a logout, no token or ticket that the device had got is served
+// any more. It does not matter which device asked, or at which route.
 func TestNothingIsServedAfterLogout(t *testing.T) {
 	w := newWorld(t, nil)
 	bob := w.register("bob")
 	alice := w.connect("alice", "phone")
 	group := strconv.FormatInt(w.createGroup(alice.Token, proto.CreateGroup{ID: "g1"}), 10)
-	// Of before tokens had a number.
+	// An earlier version made this token, without a number.
 	old, err := w.issuer.Token(token.Token{User: alice.User, Name: "alice", Device: "phone", Expires: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	to := strconv.FormatInt(bob, 10)
-	calls := map[string]string{ // of every use case that asks for a token, and how
+	calls := map[string]string{ // every use case that needs a token, with a body
 		proto.PathSend: `{"id":"m1","to":` + to + `,"text":"x"}`, proto.PathPull: `{}`,
 		proto.PathAck:    `{"number":` + strconv.FormatInt(alice.Number, 10) + `,"cursors":[{"log":0,"epoch":"1","number":1}]}`,
 		proto.PathOnline: "", proto.PathUser + "?id=" + to: "", proto.PathDelivered + "?id=m1&to=" + to: "",
@@ -100,13 +100,13 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 	}
 }
 
-// A device logs out after the store lost everything and before anybody came back: its
-// token would have made the account again, and does so no more.
+// A device logs out after the store lost everything and before any account was
+// restored. Its token would have restored the account, and must not do so later.
 func TestLogoutOfALostAccountVoidsItsToken(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
 	w.redisDo("FLUSHALL")
-	for range 2 { // again is no error
+	for range 2 { // repeating it is no error
 		if code := w.post(proto.PathLogout, alice.Token, proto.LogoutRequest{}, nil); code != proto.OK {
 			t.Fatalf("logout: %v", code)
 		}
@@ -125,7 +125,7 @@ func TestLogoutOfALostAccountVoidsItsToken(t *testing.T) {
 	}
 }
 
-// Where accounts are not made again, there is nothing to log out.
+// In password mode accounts are not restored, so there is nothing to log out.
 func TestLogoutOfALostAccountWithAPassword(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Auth = AuthPassword })
 	bearer, err := w.issuer.Token(token.Token{User: 1547028929407, Name: "alice", Device: "phone", Number: 1, Expires: time.Now().Add(time.Hour)})

@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// move asks for tickets for one connection, as its node does when it leaves.
+// move asks for a ticket for one connection, as its node does when it drains.
 func (w *world) move(c connection, avoid ...string) *proto.Moved {
 	w.t.Helper()
 	var answer proto.MoveAnswer
@@ -26,7 +26,7 @@ func (w *world) move(c connection, avoid ...string) *proto.Moved {
 	return answer.Items[0]
 }
 
-// use reports the ticket opened at the node it names.
+// use reports that the ticket was opened at the node that it names.
 func (w *world) use(m *proto.Moved) *proto.Opened {
 	w.t.Helper()
 	return w.report(w.nodes[m.Node], w.opening(proto.LoginAnswer{Ticket: m.Ticket}))[0]
@@ -56,8 +56,8 @@ func TestMovedSessionDisplacesTheOneItCameFrom(t *testing.T) {
 	}
 }
 
-// A device that connected by itself, while its node was asking for it, has a
-// newer connection than the one that the ticket is about.
+// A device connects again by itself while its node asks for a ticket. The ticket does
+// not displace the newer connection.
 func TestMoveDisplacesNoNewerConnection(t *testing.T) {
 	w := newWorld(t, nil)
 	old := w.connect("alice", "phone")

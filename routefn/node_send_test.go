@@ -7,8 +7,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Messages that a node forwards again are not stored before the node knows that the
-// store lost something. Messages before them may be lost, and are sent again.
+// The store lost something that the node does not know of yet. Messages that the node
+// sends again are refused until it knows, because it must first send earlier messages
+// again, which may be lost.
 func TestWhatIsHandedOnAgainWaitsUntilTheNodeHasHeardOfALoss(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -32,8 +33,8 @@ func TestWhatIsHandedOnAgainWaitsUntilTheNodeHasHeardOfALoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.redisDo("FLUSHALL")
-	alice, bob = w.connect("alice", "phone"), w.connect("bob", "phone") // as they were
-	time.Sleep(200 * time.Millisecond)                                  // so that the store is looked at again
+	alice, bob = w.connect("alice", "phone"), w.connect("bob", "phone") // the same users as before
+	time.Sleep(200 * time.Millisecond)                                  // so that the route looks at the store again
 	refused := hand("again", true, &none)
 	if code := proto.Code(refused.Items[0].Code); refused.Lost == 0 || code.Retry() != proto.RetryLater {
 		t.Errorf("a message that was handed on before is answered %v", refused)

@@ -88,8 +88,8 @@ func TestPasswordOfAnEndedSession(t *testing.T) {
 	w.login(proto.LoginRequest{Name: "alice", Password: firstPassword, Device: "phone"})
 }
 
-// A login that compared the old password before it was changed, and got its number after
-// the sessions had ended, is refused.
+// A login that compares the old password before it is changed, and gets its number
+// after the sessions have ended, is refused.
 func TestLoginThatOverlapsANewPassword(t *testing.T) {
 	w := newWorld(t, withPasswords)
 	desk := w.member("alice", "desk")

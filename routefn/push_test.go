@@ -47,10 +47,10 @@ func TestPausedNodeDelaysNobody(t *testing.T) {
 	for _, id := range []string{"1", "2", "3", "4", "5"} {
 		w.send(alice.Token, proto.SendMessage{ID: id, To: bob.User, Text: "hi"})
 	}
-	if took := time.Since(start); took > 5*nodes.Timeout { // what one after the other would wait
+	if took := time.Since(start); took > 5*nodes.Timeout { // the time if the sends waited for each other
 		t.Fatalf("five sends took %v with the nodes paused", took)
 	}
-	w.flush() // the push has its time, what waited behind it is dropped
+	w.flush() // the push times out, and the pushes behind it are dropped
 	if got := w.live(bob.User, "phone"); got != bob.Number {
 		t.Fatal("a paused node's session was closed")
 	}

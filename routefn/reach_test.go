@@ -14,7 +14,8 @@ import (
 	"github.com/cim-go/cim/routefn/nodes"
 )
 
-// ownedBy registers users until n of them belong to a node, and returns their names.
+// ownedBy registers users until n of them land on the node, and returns the names of
+// these.
 func (w *world) ownedBy(node string, n int) (names []string) {
 	w.t.Helper()
 	for i := 0; len(names) < n; i++ {
@@ -40,7 +41,7 @@ func (w *world) allLandOn(node string, names []string) {
 	}
 }
 
-// restart has the node answer again at its address.
+// restart makes the node answer again, at the same address.
 func (n *fakeNode) restart(t *testing.T) {
 	t.Helper()
 	var l net.Listener
@@ -56,7 +57,7 @@ func (n *fakeNode) restart(t *testing.T) {
 	n.server.Start()
 }
 
-// counted counts the connections that it takes.
+// counted is a listener that counts the connections that it takes.
 type counted struct {
 	net.Listener
 	accepted *atomic.Int64
@@ -70,8 +71,9 @@ func (c counted) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// For some seconds after a node was killed the members still list it. No login names it
-// meanwhile, nobody else is moved, and it gets its own back once it answers.
+// For some seconds after a node was killed, the members still list it. Meanwhile no
+// login names it, and the users of other nodes stay where they are. Once it answers
+// again, it gets its own users back.
 func TestLoginsNameNoNodeThatWasKilled(t *testing.T) {
 	for name, change := range map[string]func(*Config){"server": nil, "function": func(c *Config) { c.PlainHop = true }} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +83,7 @@ func TestLoginsNameNoNodeThatWasKilled(t *testing.T) {
 			w.allLandOn("n2", second)
 			dead := w.nodes["n1"]
 			dead.stop()
-			if name == "function" { // what it knows may be a second old
+			if name == "function" { // its knowledge about the node may be a second old
 				wait.Within(t, nodes.ProbeEvery, "the dead node is named no more", func() bool { return w.landsOn(first[0]) == "n2" })
 			}
 			w.allLandOn("n2", first)
@@ -94,13 +96,13 @@ func TestLoginsNameNoNodeThatWasKilled(t *testing.T) {
 	}
 }
 
-// A node that is slow, or stopped, refuses nobody: one time-out says nothing of it.
+// A node that is slow or paused keeps its users: a single timeout does not count.
 func TestOneTimeoutLosesNoUsers(t *testing.T) {
 	w := newWorld(t, nil)
 	users := w.ownedBy("n1", 1)
 	node := w.nodes["n1"]
 	node.stop()
-	slow, err := net.Listen("tcp", node.origin.Address) // takes connections and answers nothing
+	slow, err := net.Listen("tcp", node.origin.Address) // it takes connections and does not answer
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +117,8 @@ func TestOneTimeoutLosesNoUsers(t *testing.T) {
 	wait.Within(t, nodes.ProbeEvery, "the node that answers again is named", func() bool { return w.landsOn(users[0]) == "n1" })
 }
 
-// If none can be reached, the route may be what is cut off: it names the node it would
-// name otherwise.
+// If no node can be reached, perhaps the route is cut off. Then logins name the same
+// node as always.
 func TestLoginNamesTheOwnerWhenNoneCanBeReached(t *testing.T) {
 	w := newWorld(t, nil)
 	users := w.ownedBy("n1", 1)
@@ -126,7 +128,8 @@ func TestLoginNamesTheOwnerWhenNoneCanBeReached(t *testing.T) {
 	w.allLandOn("n1", users)
 }
 
-// A node that cannot be reached is better avoided than one that a client asked to avoid.
+// If one node cannot be reached and the client asks to avoid the other one, the login
+// names the other one.
 func TestNodeToAvoidIsBetterThanADeadOne(t *testing.T) {
 	w := newWorld(t, nil)
 	users := w.ownedBy("n2", 1)
@@ -159,7 +162,8 @@ func TestDrainMovesNobodyToADeadNode(t *testing.T) {
 	}
 }
 
-// Logins cost a node no connection each: the stream tells, or one connection a second.
+// A login does not cost the node a connection. The stream shows that the node can be
+// reached, or one connection per second does.
 func TestLoginsShareWhatTheyLearnOfANode(t *testing.T) {
 	for name, change := range map[string]func(*Config){"server": nil, "function": func(c *Config) { c.PlainHop = true }} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func TestReceivedCountsOnlyIfTheNodeDied(t *testing.T) {
 		"it knows the end, and has not told it": {func(f *fallen) {
 			f.node.leave(f.number)
 			f.w.send(f.sender, proto.SendMessage{ID: "2", To: f.user, Text: "are you there?"})
-			f.w.flush() // which has the number closed
+			f.w.flush() // by that the number is closed
 		}, false},
 		"it told the end, and was killed": {func(f *fallen) {
 			f.w.close(f.node, &proto.Session{User: f.user, Name: "bob", Device: proto.CIMDevice, Number: f.number})
@@ -43,7 +43,7 @@ func TestReceivedCountsOnlyIfTheNodeDied(t *testing.T) {
 			defer f.node.resume()
 			test.happens(f)
 			f.w.cim("/offLine", fmt.Sprintf(`{"userId":%d}`, f.user))
-			for _, again := range []bool{false, true} { // the first answer may be lost
+			for _, again := range []bool{false, true} { // once more, in case that the first answer is lost
 				opening := cimOpening(f.user, "bob")
 				opening.Again = again
 				begun := time.Now()
@@ -59,7 +59,8 @@ func TestReceivedCountsOnlyIfTheNodeDied(t *testing.T) {
 	}
 }
 
-// fallen is a CIM connection that received something, and whose node something befalls.
+// fallen is a CIM connection that has received a message, and at whose node something
+// happens.
 type fallen struct {
 	w        *world
 	node     *fakeNode
@@ -83,7 +84,7 @@ func newFallen(t *testing.T) *fallen {
 	return f
 }
 
-// beAnother makes the node another process at its address.
+// beAnother makes the node another process at the same address.
 func (n *fakeNode) beAnother() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

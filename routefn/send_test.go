@@ -93,7 +93,7 @@ func TestNoteToOneselfIsOneMessageForTheOtherDevices(t *testing.T) {
 func TestGroupMessageIsPushedOnceANode(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
-	for _, n := range w.nodes { // both hold members
+	for _, n := range w.nodes { // both nodes hold members
 		user := w.register("carol of " + n.origin.Node)
 		w.report(n, cimOpening(user, "carol of "+n.origin.Node))
 	}
@@ -151,7 +151,7 @@ func TestBadMessagesAreRefused(t *testing.T) {
 func TestTextOfEveryLengthUpToTheLimitIsTaken(t *testing.T) {
 	w := newWorld(t, nil)
 	alice := w.connect("alice", "phone")
-	// The worst that JSON can do to a text: six bytes for one.
+	// In this text, JSON takes six bytes for each byte, which is the most.
 	w.send(alice.Token, proto.SendMessage{ID: "1", To: alice.User, Text: strings.Repeat("\x01", proto.MaxText)})
 }
 
@@ -262,7 +262,7 @@ func TestNodeSendAnswersEachItemForItself(t *testing.T) {
 	w.flush()
 	for _, n := range w.nodes {
 		for _, item := range n.items() {
-			own := item.User != bob.User // alice's copy, or the group's
+			own := item.User != bob.User // an item with alice's copy, or with a group's message
 			if own && item.Except != alice.Number || slices.Contains(item.Numbers, alice.Number) {
 				t.Errorf("pushed to the connection it came by: %v", item)
 			}
@@ -315,8 +315,8 @@ func TestReconcileNamesWhatDiffers(t *testing.T) {
 	}
 }
 
-// An app that counts its messages from 1 after it was installed anew does not lose
-// what it sends without being told.
+// An app counts its messages from 1 again after it was installed anew. Its new messages
+// are not taken for the old ones without an error.
 func TestIDUsedAgainIsRefusedAndTheFirstStands(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")

@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// The rules of a session, each told as the story that made it.
+// These are tests of the rules for sessions.
 
 func TestUnusedLoginDisplacesNobody(t *testing.T) {
 	w := newWorld(t, nil)
@@ -56,8 +56,8 @@ func TestOtherDeviceIsNotDisplaced(t *testing.T) {
 	}
 }
 
-// A user who comes with ever more devices has the oldest connection ended, for good:
-// no two devices displace each other for ever.
+// If a user connects more and more devices, the oldest connection ends, and its client
+// is told not to come back. So no two devices displace each other for ever.
 func TestDeviceForWhichThereIsNoRoomIsToldSo(t *testing.T) {
 	w := newWorld(t, nil)
 	oldest := w.connect("alice", "device-0")
@@ -70,7 +70,7 @@ func TestDeviceForWhichThereIsNoRoomIsToldSo(t *testing.T) {
 		proto.Code(kicks[0].Code).Retry() != proto.RetryNever {
 		t.Fatalf("kicks of the oldest connection: %v", kicks)
 	}
-	// Its node missed that: reconciliation says it once more.
+	// If the node missed that, it learns it by reconciliation.
 	var answer proto.ReconcileAnswer
 	w.node(proto.PathNodeReconcile, &proto.ReconcileRequest{Origin: oldest.node.origin, Held: []*proto.Held{
 		{User: oldest.User, Device: "device-0", Number: oldest.Number},
@@ -171,7 +171,7 @@ func TestTicketOfRejectingLoginDisplacesOnlyWhatItNames(t *testing.T) {
 	w := newWorld(t, nil)
 	w.register("alice")
 	q := proto.LoginRequest{Name: "alice", Device: "phone", Repeat: proto.RepeatReject}
-	first, second := w.login(q), w.login(q) // nobody is there: both may come in
+	first, second := w.login(q), w.login(q) // the device is not connected, so both logins may get a ticket
 	if o := w.report(w.nodes[first.Node.ID], w.opening(first))[0]; o.Code != 0 {
 		t.Fatalf("the first to connect: %v", o)
 	}
@@ -183,8 +183,8 @@ func TestTicketOfRejectingLoginDisplacesOnlyWhatItNames(t *testing.T) {
 	}
 }
 
-// A failover forgets a connection, and another login of its device is let in. The one
-// that was there first may come back, unless repeated logins replace.
+// A failover forgets a connection, and another login of its device is admitted. Where
+// repeated logins are rejected, the first connection's client may come back.
 func TestConnectionThatAFailoverForgotMayComeBackWhereRepeatsAreRejected(t *testing.T) {
 	for repeat, want := range map[string]proto.Code{proto.RepeatReject: proto.SessionUnknown, proto.RepeatReplace: proto.OK} {
 		t.Run(repeat, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestPausedNodeLocksNobodyOut(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Repeat = proto.RepeatReject })
 	alice := w.connect("alice", "phone")
 	alice.node.pause()
-	w.login(proto.LoginRequest{Name: "alice", Device: "phone"}) // no answer in 300 ms means no
+	w.login(proto.LoginRequest{Name: "alice", Device: "phone"}) // if the node does not answer in 300 ms, the connection counts as gone
 }
 
 func TestTokenDisplacesItsOwnDevice(t *testing.T) {
@@ -309,8 +309,8 @@ func TestNewcomerStartsAtTheNewestOfEveryone(t *testing.T) {
 	}
 }
 
-// A device without a cursor is no newcomer if the store lost it, with what it had read:
-// it is shown all that was said to everyone since. That goes for CIM's, too.
+// A device whose cursor was lost with the store is not a newcomer. It is shown all
+// messages to everyone since the loss. The same holds for CIM's clients.
 func TestDeviceThatTheStoreLostStartsAtTheBeginningOfEveryone(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -403,8 +403,9 @@ func TestNodeIsToldToReportAgainWhenTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// A store that lost everything is told of two connections of a device by their nodes. It
-// cannot know which one has a client behind it, and sends neither away for good.
+// After the store lost everything, two nodes report a connection of one device each.
+// The store cannot know which one still has a client, so neither client is told not to
+// come back.
 func TestReportsAfterALossSendNobodyAwayForGood(t *testing.T) {
 	for _, latest := range []bool{true, false} {
 		t.Run(fmt.Sprint("the newer one last: ", latest), func(t *testing.T) {

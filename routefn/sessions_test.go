@@ -8,8 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// another starts a second route over the same store, with other connections to it, and
-// returns its address.
+// another starts a second route on the same store, with connections of its own.
 func (w *world) another() *world {
 	w.t.Helper()
 	c := w.route.cfg
@@ -56,8 +55,8 @@ func TestSessionsAreListed(t *testing.T) {
 	}
 }
 
-// Ended sessions are refused on every route at once, and their connections close with a
-// code that says so.
+// After sessions were ended, every route refuses them at once. Their connections are
+// closed with the code SessionEnded.
 func TestEndedSessionsAreRefused(t *testing.T) {
 	for name, end := range map[string]proto.EndSessions{
 		"one": {Device: "phone"}, "others": {Others: true}, "all": {All: true},
@@ -115,7 +114,7 @@ func TestEndingSessionsNeedsOneChoice(t *testing.T) {
 	}
 }
 
-// A kick that did not arrive is made up for by the reconciliation, with the same code.
+// If a kick did not arrive, reconciliation closes the connection with the same code.
 func TestNodeLearnsThatASessionEnded(t *testing.T) {
 	w := newWorld(t, nil)
 	phone, desk := w.connect("alice", "phone"), w.connect("alice", "desk")
@@ -131,7 +130,7 @@ func TestNodeLearnsThatASessionEnded(t *testing.T) {
 	}
 }
 
-// A token of an account that the store lost is void, too, before the account comes back.
+// A token can be made void even while the store has lost its account.
 func TestEndingSessionsOfALostAccount(t *testing.T) {
 	w := newWorld(t, nil)
 	phone, desk := w.connect("alice", "phone"), w.connect("alice", "desk")

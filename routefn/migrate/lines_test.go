@@ -235,7 +235,7 @@ func TestExportKeepsCredentialsToItself(t *testing.T) {
 	}
 }
 
-// A line that cannot be read is named. What stands before it is imported, and nothing
+// A line that cannot be read is named. All lines before it are imported, and none
 // behind it.
 func TestImportStopsAtABadLine(t *testing.T) {
 	for bad, why := range map[string]string{

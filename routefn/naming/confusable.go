@@ -88,8 +88,8 @@ func skeleton(name string) string {
 			b.WriteRune(r)
 		}
 	}
-	// In the table, the capital I, the digit 1 and l look the same, and so do rn and m,
-	// and vv and w. alike does the same for the small i, because case does not count.
+	// In the table, the digit 1, the capital I and the small l look the same, and so do
+	// m and rn, and w and vv. alike also maps the small i, because case does not count.
 	return alike.Replace(b.String())
 }
 

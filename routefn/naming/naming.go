@@ -104,8 +104,8 @@ func marks(name string) error {
 }
 
 // first has the characters by which the terminal and the page begin things that are not
-// names: a group, a command, a notice, an error, a prompt, a conversation, a delivery
-// mark.
+// names. These are groups, commands, notices, errors, prompts, conversations and
+// delivery marks.
 const first = "#:;*!>[]{}<|✓✔☑✅【】〔〕〖〗"
 
 // punctuation refuses names that look like such a mark, or like the beginning of

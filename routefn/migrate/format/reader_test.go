@@ -60,8 +60,8 @@ func TestNothingStandsBehindTheEnd(t *testing.T) {
 	}
 }
 
-// A record comes with its number in the file, and empty lines count. What a line lacks
-// has its default.
+// A record comes with its number in the file, and empty lines count. A field that a
+// line lacks has its default.
 func TestRecordsHaveTheNumbersOfTheirLines(t *testing.T) {
 	in, err := NewReader(strings.NewReader(headerText + "\n\n" + account + "\n" + `{"kind":"group","group":5,"creator":1}`))
 	if err != nil {
