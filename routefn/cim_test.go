@@ -88,7 +88,7 @@ func TestCIMAnswersAreThoseOfCIMByteForByte(t *testing.T) {
 
 func TestCIMListsOnlineUsersByGetToo(t *testing.T) {
 	w := newWorld(t, nil)
-	for i := range 2500 { // three pages
+	for i := range 2500 { // that is three pages
 		n := w.nodes["n"+strconv.Itoa(1+i%2)]
 		n.users = append(n.users, proto.User{User: int64(i + 1), Name: "u" + strconv.Itoa(i)})
 	}

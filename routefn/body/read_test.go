@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A body either decodes into text that is UTF-8 and as it was sent, or is refused with a
-// code that forbids to send it again.
+// A body is either decoded into the text that was sent, in UTF-8, or refused with a
+// code that forbids sending it again.
 func FuzzStrictBody(f *testing.F) {
 	f.Add(`{"id":"1","to":2,"text":"hi"}`)
 	f.Add(`{"id":"1","to":2,"text":"` + "\xff" + `"}`)
@@ -36,8 +36,8 @@ func FuzzStrictBody(f *testing.F) {
 	})
 }
 
-// The same for CIM's clients, whose bodies are read leniently. No number is one that Redis
-// cannot compute with.
+// The same holds for CIM's clients, whose bodies are read leniently. No number is too
+// large for Redis to compute with.
 func FuzzLenientBody(f *testing.F) {
 	f.Add(`{"userId":1,"receiveUserId":2,"msg":"hi","batchMsg":["a"],"timeStamp":99999999999999999999}`)
 	f.Add(`{"userId":9007199254740992}`)

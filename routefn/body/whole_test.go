@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// serveWhole serves requests of which Whole reads the bodies, and answers what came.
+// serveWhole starts a server that reads bodies by Whole and answers with their texts.
 func serveWhole(t *testing.T, limit int64, within time.Duration) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,8 +23,8 @@ func serveWhole(t *testing.T, limit int64, within time.Duration) string {
 			Fail(w, http.StatusRequestTimeout, failed)
 			return
 		}
-		time.Sleep(2 * within)                                  // the deadline of the body is none for the request
-		if r.Context().Err() != nil && r.URL.Path != "/early" { // whose client has gone
+		time.Sleep(2 * within)                                  // the body's deadline must not end the request
+		if r.Context().Err() != nil && r.URL.Path != "/early" { // the client of /early has gone
 			t.Error("the request was cancelled")
 		}
 		var q struct{ Text string }
@@ -39,7 +39,8 @@ func serveWhole(t *testing.T, limit int64, within time.Duration) string {
 	return s.Listener.Addr().String()
 }
 
-// ask sends a request as it is written and returns the answer and its text.
+// ask sends the bytes of a request, and returns the answer and its text. If end is set,
+// it then closes its side of the connection.
 func ask(t *testing.T, address, request string, end bool) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Callers that were refused together do not come again together.
+// Callers that were refused together do not all retry at the same time.
 func TestRetryAfterIsAtRandom(t *testing.T) {
 	seen := make(map[time.Duration]bool)
 	for range 200 {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Every cold start of the function loads all modules that are linked into the route.
-// Gossip is not among them. ZooKeeper's client costs a cold start nothing: 8 us and 50
-// kB of 15 MB.
+// Every cold start of a function loads all modules that are linked into the route. So
+// gossip must not be among them. ZooKeeper's client may be: it costs a cold start 8 us,
+// and 50 kB of 15 MB.
 func TestNothingElseIsLinked(t *testing.T) {
 	const golden = "testdata/modules.txt"
 	want, err := os.ReadFile(golden)

@@ -15,7 +15,7 @@ type ended map[record.Verdict]int
 
 func (e ended) WorkEnded(_ record.Kind, verdict record.Verdict) { e[verdict]++ }
 
-// Texts that are older than the store keeps them are removed by the runs for due work.
+// Runs for due work remove texts that are older than the retention of the store.
 func TestRunsRemoveOldTexts(t *testing.T) {
 	redis, err := embedded.Start("127.0.0.1:0")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/routetest"
 )
 
-// TestMain runs Google's framework instead of the tests where a port is given: in
-// the process that the test starts, and on a developer's machine.
+// TestMain runs Google's framework instead of the tests if a port is given. The test
+// starts such a process, and a developer may.
 func TestMain(m *testing.M) {
 	port := os.Getenv("GCF_TEST_PORT")
 	if port == "" {

@@ -17,8 +17,8 @@ func stranger(address string, level int) claim {
 }
 func owner(account string) claim { return claim{party: party{known: true, name: account}} }
 
-// line has passwords come while another one is hashed, in this order, and returns them as
-// they have their turns.
+// line queues passwords, in this order, while another one is hashed. It returns their
+// names in the order in which they get their turns.
 func line(t *testing.T, claims ...claim) string {
 	var order []string
 	synctest.Test(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func line(t *testing.T, claims ...claim) string {
 				if err := q.enter(t.Context(), c); err != nil {
 					t.Errorf("%+v: %v", c, err)
 				}
-				order = append(order, c.name) // by one at a time
+				order = append(order, c.name) // one goroutine at a time
 				q.leave(c)
 				done <- struct{}{}
 			}()
@@ -72,7 +72,8 @@ func TestTurnsAreFair(t *testing.T) {
 	}
 }
 
-// A flood fills a lane and keeps nobody out whose address is quiet.
+// A flood of passwords fills a lane. Addresses with few passwords still get their
+// turns.
 func TestFullLaneRefusesTheWorst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newTurns(1)
@@ -90,7 +91,7 @@ func TestFullLaneRefusesTheWorst(t *testing.T) {
 		if err := <-refused; !errors.Is(err, errNoTurn) || q.waiting() != mostWaiting {
 			t.Errorf("%v, and %d wait", err, q.waiting())
 		}
-		q.leave(stranger("busy", 0)) // a flooder's first was there before
+		q.leave(stranger("busy", 0)) // the first password of the flood came before
 		synctest.Wait()
 		q.leave(stranger("flood", 0))
 		synctest.Wait()
@@ -110,8 +111,8 @@ func TestFullLaneRefusesTheWorst(t *testing.T) {
 	})
 }
 
-// Nothing is lost whatever comes, leaves or gives up: no more cores than there are, and
-// nothing left at the end.
+// Whatever comes, leaves or gives up, no more cores are in use than there are, and
+// nothing is left at the end.
 func TestTurnsKeepCount(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		cores := rapid.IntRange(1, 3).Draw(r, "cores")
@@ -143,7 +144,7 @@ func TestTurnsKeepCount(t *testing.T) {
 	})
 }
 
-// end gives a wait up, or ends the turn if there was one.
+// end gives up a wait. If the password has got its turn, it ends the turn.
 func end(q *turns, w *waiter) {
 	if q.abandon(w, context.Canceled) == nil {
 		q.leave(w.claim)

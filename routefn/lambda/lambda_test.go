@@ -25,7 +25,7 @@ func event(t *testing.T, name string) []byte {
 	return b
 }
 
-// reply has the fields of all front ends' answers.
+// reply has the fields that the answers for any front end have.
 type reply struct {
 	StatusCode        int
 	StatusDescription string

@@ -20,7 +20,7 @@ const (
 	carol
 )
 
-// texts returns what stands in an inbox, "sender: text" each.
+// texts returns the messages in a user's inbox, each as "sender: text".
 func texts(t *testing.T, s *record.Store, user int64) []string {
 	t.Helper()
 	p, err := s.Pull(t.Context(), user, proto.Position{}, 0)
@@ -45,8 +45,9 @@ func want(t *testing.T, what string, got []string, lines ...string) {
 	}
 }
 
-// Accounts keep their ids, and what waited is there in order, with its senders, in the
-// very database that CIM uses, of whose keys none has changed.
+// The store is in the same database as CIM's data. Accounts keep their ids, and the
+// waiting messages are there in order, with their senders. None of CIM's keys has
+// changed.
 func TestImportOfCIMKeepsIDsOrderAndSenders(t *testing.T) {
 	server := redis(t)
 	var d javacim.Data
@@ -108,7 +109,7 @@ func TestImportOfCIMKeepsIDsOrderAndSenders(t *testing.T) {
 	}
 }
 
-// Between two imports CIM delivers what waits, and keeps what comes.
+// Between two imports, CIM delivers waiting messages and stores new ones.
 func TestSecondImportOfCIMTakesWhatIsNew(t *testing.T) {
 	java, server := redis(t), redis(t)
 	s, source := dial(t, server.URL()), cim(t, java)
@@ -123,7 +124,7 @@ func TestSecondImportOfCIMTakesWhatIsNew(t *testing.T) {
 
 	d.Delivered(bob, first, second)
 	d.Account(carol, "carol")
-	d.Waits(carol, "carol", bob, "three", at.Add(-time.Minute)) // of another route, whose clock is behind
+	d.Waits(carol, "carol", bob, "three", at.Add(-time.Minute)) // from another route, whose clock is behind
 	d.Waits(alice, "alice", bob, "four", at)
 	fill(t, java, &d)
 	for _, more := range []int64{2, 0} {
@@ -141,10 +142,10 @@ func TestSecondImportOfCIMTakesWhatIsNew(t *testing.T) {
 func TestImportOfCIMTellsWhatItLeavesOut(t *testing.T) {
 	java, server := redis(t), redis(t)
 	s, source := dial(t, server.URL()), cim(t, java)
-	if err := s.Adopt(t.Context(), bob, "mallory", false); err != nil { // the id of another one
+	if err := s.Adopt(t.Context(), bob, "mallory", false); err != nil { // here, bob's id is another account's
 		t.Fatal(err)
 	}
-	if err := s.Adopt(t.Context(), carol+100, "carol", false); err != nil { // the name of another one
+	if err := s.Adopt(t.Context(), carol+100, "carol", false); err != nil { // here, carol's name is another account's
 		t.Fatal(err)
 	}
 	var d javacim.Data
@@ -152,7 +153,7 @@ func TestImportOfCIMTellsWhatItLeavesOut(t *testing.T) {
 	for user, name := range map[int64]string{alice: "alice", bob: "bob", carol: "carol", erin: " erin", dave: "dave"} {
 		d.Account(user, name)
 	}
-	d.Set(fmt.Sprint("cim-account:", twin), "dave") // two that registered at once: CIM finds the other by the name
+	d.Set(fmt.Sprint("cim-account:", twin), "dave") // two users with one name registered at once, and CIM finds the other one by it
 	at := time.Now().Add(-time.Hour)
 	d.Waits(bob, "bob", alice, "from one who clashes", at)
 	d.Waits(alice, "alice", carol, "to one who clashes", at)
@@ -220,7 +221,7 @@ func TestImportOfCIMGoesThroughLongLists(t *testing.T) {
 	fill(t, java, &d)
 	r, left := importCIM(t, Config{Store: s, KeepCount: n}, source)
 	want(t, "left out", left)
-	if r.Messages.New != n || r.Long != 1 { // with the entry that the log begins with
+	if r.Messages.New != n || r.Long != 1 { // one more with the genesis entry
 		t.Errorf("imported %+v", r)
 	}
 	out := export(t, s, false)
@@ -258,7 +259,7 @@ func TestRegistrationsMeetNoImportedID(t *testing.T) {
 	s, source := fresh(t), cim(t, java)
 	var d javacim.Data
 	now := time.Now().UnixMilli()
-	for i := range int64(300) { // where the ids of the next seconds would begin
+	for i := range int64(300) { // ids that registrations of the next seconds would get
 		d.Account(now+40*i, fmt.Sprint("user", i))
 	}
 	fill(t, java, &d)

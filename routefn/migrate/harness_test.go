@@ -84,7 +84,8 @@ func cim(t *testing.T, s *redistest.Server) *record.CIM {
 	return c
 }
 
-// importCIM imports and returns what was left out, a line each.
+// importCIM imports from source. It returns the result, and one line for each thing
+// that was left out.
 func importCIM(t *testing.T, cfg Config, source *record.CIM) (Result, []string) {
 	t.Helper()
 	var left []string
@@ -96,7 +97,8 @@ func importCIM(t *testing.T, cfg Config, source *record.CIM) (Result, []string) 
 	return r, left
 }
 
-// importLines imports lines behind a header.
+// importLines imports a header and the given lines. It returns the result, and one line
+// for each thing that was left out.
 func importLines(t testing.TB, cfg Config, lines ...string) (Result, []string) {
 	t.Helper()
 	var left []string
@@ -117,7 +119,7 @@ func export(t testing.TB, s *record.Store, credentials bool) string {
 	return b.String()
 }
 
-// dump is what the store has, without what goes on by itself.
+// dump returns the contents of the store, without keys that change by themselves.
 func dump(t *testing.T, s *redistest.Server) map[string]string {
 	t.Helper()
 	d, err := s.Dump(wait.Context(t), "cim:*")
@@ -141,8 +143,8 @@ func same(t *testing.T, what string, got, want string) {
 	t.Fatalf("%s: %d lines, want %d", what, len(g), len(w))
 }
 
-// cutter is a way to a server that is cut once so many bytes went there, as if the
-// process had been killed.
+// cutter passes bytes to a server. After a given number of bytes it cuts all
+// connections, as if the process had been killed.
 type cutter struct {
 	net.Listener
 	target string
@@ -224,9 +226,9 @@ func (c *cutter) end() {
 	}
 }
 
-// killed cuts off the store at points spread over the whole import. Each time it goes
-// on with a store that works, and checks that the result is that of an import in one
-// piece.
+// killed runs an import many times, and cuts off the store at points that are spread
+// over the whole import. Each time it continues the import with a working store. It
+// checks that the result is the same as after an import in one piece.
 func killed(t *testing.T, run func(ctx context.Context, cfg Config) error) {
 	t.Helper()
 	const points = 20
@@ -238,7 +240,7 @@ func killed(t *testing.T, run func(ctx context.Context, cfg Config) error) {
 	}
 	var want string
 	var size int64
-	for range 2 { // the first time the server is told the scripts, too
+	for range 2 { // the first run also sends the scripts
 		empty()
 		whole := newCutter(t, target, 1<<60, func() {})
 		store := dial(t, whole.url())

@@ -39,7 +39,7 @@ func TestExportOfAnImportIsTheSame(t *testing.T) {
 	})
 }
 
-// build fills a store the way people do.
+// build fills a store with accounts, groups and messages, as users do.
 func build(t *testing.T, r *rapid.T, s *record.Store) {
 	var users []record.Account
 	var groups []int64
@@ -192,7 +192,7 @@ func TestSecondImportOfLinesChangesNothing(t *testing.T) {
 	if now := dump(t, server); !maps.Equal(now, before) {
 		t.Error("a second run changed the store")
 	}
-	// bob may not join again; the creator may add the user.
+	// bob may not join again, but the creator may add bob.
 	for i, by := range []int64{0, 1} {
 		a := s.ChangeGroups(t.Context(), []record.Change{{User: 2, Name: "bob", Group: 7, By: by}})[0]
 		if errors.Is(a.Err, record.ErrRemoved) != (i == 0) || a.Member != (i == 1) {
@@ -205,8 +205,8 @@ func TestSecondImportOfLinesChangesNothing(t *testing.T) {
 	}
 }
 
-// Without a password an account is nobody's in password mode, and one that has a password
-// keeps it.
+// In password mode nobody can log in to an account without a password, so it gets one.
+// An account that has a password keeps it.
 func TestImportGivesAPasswordToWhoHasNone(t *testing.T) {
 	s := fresh(t)
 	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice"}`)

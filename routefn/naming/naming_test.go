@@ -109,7 +109,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// The table is whole: a letter of each kind that is often used to pass for another.
+// The table is complete: it has letters of each kind that are often used for another.
 func TestTableHasWhatPassesForASCII(t *testing.T) {
 	if n := len(prototypes()); n < 2000 {
 		t.Errorf("the table has %d characters", n)

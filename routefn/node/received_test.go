@@ -6,7 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A connection received less than its cursor says, or something of a log that began anew.
+// The received position is behind the cursor, or of a log that began anew.
 func TestReceivedMovesNoCursorBack(t *testing.T) {
 	at := func(log, epoch, number int64) proto.Position {
 		return proto.Position{Log: log, Epoch: proto.Epoch(epoch), Number: number}

@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Walking the pages lists every user once and in order, whatever the nodes hold and
-// however few users they list at a time.
+// Reading page after page lists every user once and in order, whichever users the nodes
+// hold, and however few users they list at a time.
 func TestWalkingThePagesListsEverybodyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.SliceOfN(rapid.SliceOfDistinct(rapid.Int64Range(1, 60), rapid.ID[int64]), 0, 4).Draw(t, "held")

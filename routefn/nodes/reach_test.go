@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A push that is refused makes a node unreachable, however fresh what was known of it.
+// A push whose connection is refused makes a node unreachable, even if it was reachable
+// a moment ago.
 func TestRefusedPushIsEnough(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +46,7 @@ func TestTimeoutsCountOnlyIfNothingCameBetween(t *testing.T) {
 		}
 	}
 	begun := wallClock()
-	for range 5 { // five logins waited for one try
+	for range 5 { // five logins that waited for one try
 		c = contacts{}
 		for range 5 {
 			if !c.note("n", begun, late) {

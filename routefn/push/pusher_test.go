@@ -12,13 +12,14 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// The Pusher's rules, on a clock of their own and with nodes that are functions.
+// These tests check the Pusher's rules, with a fake clock and with nodes that are
+// functions.
 
-// scripted is a Pusher whose nodes answer as the test says.
+// scripted is a Pusher whose nodes answer as the test tells them.
 type scripted struct {
 	*Pusher
-	requests chan *proto.PushRequest // each as it begins
-	answers  chan error              // nil: all items are here
+	requests chan *proto.PushRequest // gets each request when it begins
+	answers  chan error              // answers of nodes; nil: the node holds all sessions
 
 	mu       sync.Mutex
 	outcomes map[Outcome]int
@@ -127,9 +128,9 @@ func TestWhatComesDuringACallOfTheNearNodeIsNotTheCallers(t *testing.T) {
 		go func() { s.start(); close(ended) }()
 		synctest.Wait()
 		s.pushTo("near", 1, 2)
-		s.start() // by another use case: the first one is at it
+		s.start() // another use case, while the first one sends
 		s.answers <- nil
-		<-ended // though the second push is not answered
+		<-ended // although the second push is not answered yet
 		s.answers <- nil
 		s.Close()
 		if n := len(s.requests); n != 2 {
@@ -164,7 +165,7 @@ func TestNodeThatFailedIsLeftAloneThenAskedToReconcile(t *testing.T) {
 		s := newScripted()
 		s.push(1, 1)
 		synctest.Wait()
-		s.push(1, 2) // waits behind it
+		s.push(1, 2) // it waits behind the first push
 		s.answers <- context.DeadlineExceeded
 		synctest.Wait()
 		s.push(1, 3)

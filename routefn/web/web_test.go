@@ -81,7 +81,7 @@ func TestOtherPathsAreNotThePage(t *testing.T) {
 	}
 }
 
-// A balancer may serve the page behind a prefix of its own.
+// A balancer may serve the page below a path of its own.
 func TestPageAsksBesideItself(t *testing.T) {
 	asked := regexp.MustCompile(`fetch\(([^,)]*)`)
 	seen := 0

@@ -21,7 +21,7 @@ import (
 
 const clusterKey = "a cluster key of the tests"
 
-// ask sends one request to a function, which has as long as Lambda's may have.
+// ask sends one request to a function, which may take as long as on Lambda.
 func ask(t *testing.T, f http.Handler, method, path, body string) (int, proto.ErrorAnswer) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -49,8 +49,8 @@ func newFunction(t *testing.T, log *bytes.Buffer, args ...string) *function {
 	return f
 }
 
-// nobody returns an address at which nobody listens, nor will before the test ends:
-// the port is taken.
+// nobody returns an address at which nobody listens or can listen before the test ends,
+// because the test holds the port.
 func nobody(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -79,8 +79,7 @@ func later(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// silent returns the address of a listener that takes connections and says
-// nothing.
+// silent returns the address of a listener that takes connections and answers nothing.
 func silent(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -44,8 +44,8 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// A route that starts before its store lives, is not ready, says for what it waits,
-// and serves when the store is there. Nothing of that is a warning.
+// A route starts before its store. Until the store is there, it is not ready and logs
+// for what it waits. Then it serves. It logs no warning.
 func TestRouteWaitsForItsStore(t *testing.T) {
 	at, store := free(t), free(t)
 	var log lines

@@ -14,8 +14,8 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// Strangers send heads and first bytes, and no more. A client at the same address is
-// served all the same, with and without a bound on connections.
+// Strangers send headers and the first bytes of bodies, and no more. A client at the
+// same address is served nevertheless, with and without a bound on connections.
 func TestUnfinishedBodiesKeepNobodyOut(t *testing.T) {
 	for _, perAddress := range []string{"256", "-1"} {
 		t.Run(perAddress, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestUnfinishedBodiesKeepNobodyOut(t *testing.T) {
 				path := []string{"login", "register", "send", "pull"}[i%4]
 				fmt.Fprintf(conn, "POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{", path)
 			}
-			time.Sleep(time.Second) // which is how long a place is safe
+			time.Sleep(time.Second) // after that time a place may be taken away
 			for i := range 10 {
 				r, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Post("http://"+at+"/v1/register",
 					"application/json", strings.NewReader(fmt.Sprintf(`{"name":"alice-%d"}`, i)))

@@ -32,7 +32,8 @@ func begin(t *testing.T, log io.Writer, args ...string) {
 	})
 }
 
-// authority makes certificates for 127.0.0.1, and a client that trusts them.
+// authority returns an authority that makes certificates for 127.0.0.1, and a client
+// that trusts it.
 func authority(t *testing.T) (*localca.CA, *http.Client) {
 	t.Helper()
 	ca, err := localca.New(t.TempDir())
@@ -115,7 +116,7 @@ func TestRouteWithTLSOnlyRefusesPlainRequests(t *testing.T) {
 	}
 }
 
-// SIGHUP has the files read at once. Without it they are read within a second.
+// After SIGHUP the files are read at once. Without it they are read within a second.
 func TestRouteServesTheNewCertificateAfterSIGHUP(t *testing.T) {
 	ca, client := authority(t)
 	cert, key := issue(t, ca, "route")

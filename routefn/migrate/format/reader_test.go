@@ -11,7 +11,7 @@ const account = `{"kind":"account","user":1,"name":"alice"}`
 
 func TestBadLineIsNamed(t *testing.T) {
 	for bad, why := range map[string]string{
-		``: "cut off", // the header says that there is an end
+		``: "cut off", // the header announces an end line
 		`{"kind":"account","user":1,"name":"alice"`:                                 "no JSON",
 		`{"kind":"robot","user":1}`:                                                 `kind "robot" is not known`,
 		`{"kind":"account","user":1,"name":"alice","age":7}`:                        `unknown field "age"`,
@@ -60,8 +60,8 @@ func TestNothingStandsBehindTheEnd(t *testing.T) {
 	}
 }
 
-// A record comes with its number in the file, and empty lines count. A field that a
-// line lacks has its default.
+// A record has the number of its line in the file, and empty lines count. A field that
+// a line lacks has its default.
 func TestRecordsHaveTheNumbersOfTheirLines(t *testing.T) {
 	in, err := NewReader(strings.NewReader(headerText + "\n\n" + account + "\n" + `{"kind":"group","group":5,"creator":1}`))
 	if err != nil {
