@@ -111,8 +111,8 @@ func TestFullLaneRefusesTheWorst(t *testing.T) {
 	})
 }
 
-// Whatever comes, leaves or gives up, no more cores are in use than there are, and
-// nothing is left at the end.
+// For any order of coming, leaving and giving up, no more cores are in use than there
+// are, and nothing is left at the end.
 func TestTurnsKeepCount(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		cores := rapid.IntRange(1, 3).Draw(r, "cores")

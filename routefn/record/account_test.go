@@ -35,7 +35,7 @@ func TestTakenNameAnswersItsAccount(t *testing.T) {
 func TestReservedIDIsNobody(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "alice")
-		user, err := s.reserveID(t.Context(), "alice") // a process that died before it took the name
+		user, err := s.reserveID(t.Context(), "alice") // as a process that dies before it takes the name
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestReservedIDIsNobody(t *testing.T) {
 func TestAdoptedAccountKeepsItsID(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		const user = 1547028929407
-		for range 2 { // the second time it is there
+		for range 2 { // the second time the account exists
 			if err := s.Adopt(t.Context(), user, "bob", false); err != nil {
 				t.Fatal(err)
 			}
@@ -68,8 +68,9 @@ func TestAdoptedAccountKeepsItsID(t *testing.T) {
 	})
 }
 
-// An inbox that is made again reports that to each device, as long as any entry from
-// right after the loss is kept. An inbox that is made for the first time does not.
+// After an inbox was made again, each device without a cursor begins at the beginning,
+// as long as entries from right after the loss are kept. After an inbox was made for
+// the first time, it does not.
 func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		const adopted, lost = 1547028929407, 1547028929408
@@ -109,7 +110,7 @@ func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
 	})
 }
 
-// A hundred clients register in one millisecond, four a name.
+// A hundred clients register in one millisecond, four for each name.
 func TestRegistrationRaceGivesUniqueIDs(t *testing.T) {
 	now := time.Now()
 	cfg := Config{Now: func() time.Time { return now }, PoolSize: 20}

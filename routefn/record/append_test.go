@@ -15,8 +15,8 @@ func private(from, to int64, id string) Message {
 	return Message{From: from, FromName: "alice", ID: id, To: to, Text: "text of " + id, Time: time.Now().UnixMilli()}
 }
 
-// backdate makes the message one that was taken to be fired so long ago, which is
-// the one kind that is stored under another time than that of its storing.
+// backdate makes the message one that Take returned so long ago. Only such a message is
+// stored with another time than the present.
 func (m *Message) backdate(d time.Duration) { m.Time, m.taken = time.Now().Add(-d).UnixMilli(), true }
 
 // stored appends messages that must all be accepted.
@@ -31,8 +31,8 @@ func stored(t testing.TB, s *Store, messages ...Message) []Appended {
 	return answers
 }
 
-// inbox returns the keys of a user's inbox and checks that its numbers are dense
-// and each entry names the one before it.
+// inbox returns the keys of a user's inbox. It checks that the numbers are dense, and
+// that each entry names the entry before it.
 func inbox(t testing.TB, s *Store, user int64) []string {
 	t.Helper()
 	return keysOf(t, s, user, proto.Inbox)
@@ -147,7 +147,7 @@ func TestBatchKeepsOrderWhenOneNeedsTheSlowPath(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
 		stored(t, s, private(alice, carol, "warm"), private(alice, bob, "warm2"))
-		lose(t, s, bob) // the store forgot bob's log and this process did not
+		lose(t, s, bob) // the store has lost bob's log, and this process does not know that
 		stored(t, s, private(alice, bob, "1"), private(alice, carol, "2"), private(alice, bob, "3"), private(carol, bob, "4"))
 
 		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 3), key(carol, 4))
@@ -204,7 +204,7 @@ func TestSentAgainIsFoundNotRepeated(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		first := stored(t, s, private(alice, bob, "1"))[0]
-		for i := range 90 { // past the first two chunks of the search
+		for i := range 90 { // more than the first two chunks of the search
 			stored(t, s, private(bob, alice, fmt.Sprint("x", i)))
 		}
 		m := private(alice, bob, "1")
@@ -231,7 +231,7 @@ func TestSentAgainCompletesWhatIsMissing(t *testing.T) {
 		m := private(alice, bob, "1")
 		before := time.Now().Add(-time.Second).UnixMilli()
 		half := batchesOf([]*draft{newDraft(&m, before)}, receiverCopy)
-		s.store(t.Context(), half) // a route that died after the receiver's copy
+		s.store(t.Context(), half) // as a route that dies after it has stored the receiver's copy
 		m.Again = true
 		a := stored(t, s, m)[0]
 		wantKeys(t, inbox(t, s, bob), key(alice, 1))
@@ -301,7 +301,8 @@ func TestHalfStoredIsUnknown(t *testing.T) {
 	}
 }
 
-// A message that its receiver has is not refused because the store lost its sender.
+// If the receiver has the message and the store has lost the sender, the message is not
+// refused for good.
 func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// One operation is one message of a batch of 100 between 1,000 users, 128 bytes
-// of text. cpu-us/msg is the server's own, both copies together.
+// One operation is one message of a batch of 100 among 1,000 users, with 128 bytes of
+// text. cpu-us/msg is the CPU time of the server for both copies.
 func BenchmarkAppendPrivate(b *testing.B) {
 	for name, again := range map[string]bool{"first": false, "again": true} {
 		b.Run(name, func(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 					b.Fatal(c.Err)
 				}
 			}
-			hash := logRef{group: g}.hash() // they joined long ago
+			hash := logRef{group: g}.hash() // as if they had joined long ago
 			s.run(b.Context(), "change", writeTo(hash, []any{"hset", hash, joinedField, 0}))
 			batch := make([]Message, 100)
 			before := serverCPU(b, s)
@@ -74,8 +74,9 @@ func BenchmarkAppendGroup(b *testing.B) {
 	}
 }
 
-// One operation is one message of a batch of 100 to everyone, ten batches a second
-// apart in time: while nobody comes, and while somebody comes all the time.
+// One operation is one message of a batch of 100 to everyone, at ten batches per
+// second. In one case no node enters the group meanwhile, in the other one nodes enter
+// all the time.
 func BenchmarkAppendEveryone(b *testing.B) {
 	for _, coming := range []bool{false, true} {
 		b.Run(fmt.Sprint("coming=", coming), func(b *testing.B) {
@@ -100,7 +101,7 @@ func BenchmarkAppendEveryone(b *testing.B) {
 	}
 }
 
-// One operation is one message, by callers that each wait for its answer.
+// One operation is one message. Each of the callers waits for its answer.
 func BenchmarkAppendLevel(b *testing.B) {
 	primary := newPrimary(b)
 	newReplica(b, primary.Addr())
@@ -202,8 +203,8 @@ func BenchmarkPull(b *testing.B) {
 	b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/op")
 }
 
-// One operation is the reconciliation of one connection, 500 at a time. Every
-// connection costs a route that much twice per minute.
+// One operation is the reconciliation of one connection, 500 in a call. A route does
+// that twice per minute for every connection.
 func BenchmarkReconcile(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL()})
 	flush(b, s)
@@ -288,7 +289,7 @@ func BenchmarkEnter(b *testing.B) {
 	}
 }
 
-// serverCPU returns the seconds that the server has worked.
+// serverCPU returns how many seconds of CPU time the server has used.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()
 	info, err := s.topology.(server).Info(b.Context(), "cpu").Result()
@@ -301,10 +302,10 @@ func serverCPU(b *testing.B, s *Store) float64 {
 	return user + system
 }
 
-// One operation is one request of a device with Config.Replicas at one, at another
+// One operation is one request of a device, with Config.Replicas at one, at another
 // route than the one that stored the new message. It is a pull of one message, a login,
-// or the reconciliation of a connection. A call has 500 of these, and all or none of
-// them have news. cpu-us/op is the primary's.
+// or the reconciliation of a connection. A call has 500 of these, and either all or
+// none of them have news. cpu-us/op is the CPU time of the primary.
 func BenchmarkReplicatedReads(b *testing.B) {
 	const users = 500
 	for name, news := range map[string]bool{"pull": true, "login": true, "reconcile": true, "reconcile-quiet": false} {

@@ -15,7 +15,7 @@ import (
 
 const day = 24 * time.Hour
 
-// wrongClocks are wall clocks of a process, by what is wrong with them.
+// wrongClocks returns wrong wall clocks for a process, by what is wrong with each.
 func wrongClocks() map[string]func() time.Time {
 	clocks := make(map[string]func() time.Time)
 	for _, off := range []time.Duration{-15 * day, -150 * time.Second, -2 * time.Second, 2 * time.Second, 125 * time.Second, 15 * day} {
@@ -28,8 +28,8 @@ func wrongClocks() map[string]func() time.Time {
 	return clocks
 }
 
-// wantRightTimes fails if bob's inbox does not have n entries, or one has a time that
-// is not of this test.
+// wantRightTimes fails if bob's inbox does not have n entries, or if one has a time
+// that is not between from and to.
 func wantRightTimes(t *testing.T, s *Store, bob int64, n int, from, to time.Time) {
 	t.Helper()
 	p, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
@@ -84,7 +84,7 @@ func withClock(t *testing.T) (*Store, *redistest.Clock) {
 	return dial(t, Config{URL: server.URL()}), clock
 }
 
-// The clock of the store itself jumps, back and forth.
+// The clock of the store's server jumps back and forth.
 func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
 	s, clock := withClock(t)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -104,8 +104,8 @@ func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
 	}
 }
 
-// The store's clock is half an hour ahead when one fires, and jumps back before the
-// message is in both logs: nobody waits for half of it.
+// The store's clock is half an hour ahead when a route takes a message. It jumps back
+// before the message is in both logs. The second copy does not wait for that half hour.
 func TestTakenMessageStaysDueWhenTheClockJumpsBack(t *testing.T) {
 	s, clock := withClock(t)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -137,8 +137,8 @@ func TestTakenMessageStaysDueWhenTheClockJumpsBack(t *testing.T) {
 	wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
 }
 
-// The routes that stored a message, what came after it, and its repetition have
-// clocks that differ by more than a search looks back.
+// Different routes store a message, later messages, and the repetition. Their clocks
+// differ by more than the time that a search goes back.
 func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
 	for name, clock := range wrongClocks() {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
 						return stored(t, s, m)[0].Copies[0].Stored
 					}
 					first := send(by[0], m)
-					for i := range 20 { // past the first chunk of the search
+					for i := range 20 { // more than the first chunk of the search
 						send(by[1], private(bob, alice, fmt.Sprintf("x%s%d", m.ID, i)))
 					}
 					m.Again = true
@@ -202,7 +202,7 @@ func TestClockOfTheStore(t *testing.T) {
 	want("its clock was set back", at(110, 7_010-3_600_000), 0, false)
 }
 
-// A process that stood still asks before it stores anything.
+// A process that stood still reads the store's clock before it stores anything.
 func TestFrozenProcessAsksForTheTime(t *testing.T) {
 	var frozen atomic.Int64 // ms by which the monotonic clock fell behind
 	now := func() time.Time { return time.Now().Add(time.Duration(frozen.Load()) * time.Millisecond) }

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// A slot moves to another master while messages are appended: first one key,
-// then both, then the slot itself.
+// A slot moves to another master while messages are appended. First one key of a log
+// moves, then the other, and then the slot itself.
 func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 	s := dial(t, Config{URL: backends.cluster.URL()})
 	flush(t, s)
@@ -35,18 +35,18 @@ func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 	m.begin(t)
 	send(false)
 	send(true)
-	m.migrate(t, m.log.hash()) // half of the log is there: both refuse
+	m.migrate(t, m.log.hash()) // one key of the log is there, so both masters refuse
 	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.list()) })
 	send(false)
-	send(true) // asked for over there
+	send(true) // the old master redirects by ASK
 	login(t, s, bob, "phone", "n1", 0)
 	m.end(t)
-	send(false) // moved
+	send(false) // the old master redirects by MOVED
 	send(true)
 	wantKeys(t, inbox(t, s, bob), append([]string{private(alice, bob, "warm").key()}, want...)...)
 }
 
-// move takes a log's slot from its master to another one.
+// move moves the slot of a log from its master to another one.
 type move struct {
 	log          logRef
 	slot         int64
@@ -108,7 +108,7 @@ func (m *move) end(t *testing.T) {
 	}
 }
 
-// back gives the slot back, empty, for the tests that follow.
+// back gives the slot back, without keys, for the next tests.
 func (m *move) back() {
 	ctx := context.Background()
 	m.to.FlushAll(ctx)

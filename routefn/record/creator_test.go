@@ -8,7 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// ask asks for one change, whatever becomes of it.
+// ask requests one change, which may fail.
 func ask(t testing.TB, s *Store, c Change) Changed {
 	t.Helper()
 	return s.ChangeGroups(t.Context(), []Change{c})[0]
@@ -33,7 +33,7 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 		if len(slices.Compact(ids)) != 3 {
 			t.Errorf("three requests made the groups %v", ids)
 		}
-		for late, other := range map[NewGroup]NewGroup{ // whose id comes first is another request's
+		for late, other := range map[NewGroup]NewGroup{ // the first id of late belongs to the group of other
 			{Creator: 7, ID: "r3"}: {Creator: 7, ID: "x"},
 			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
 		} {
@@ -112,7 +112,7 @@ func TestWhoWasRemovedIsOutUntilHeIsAdded(t *testing.T) {
 		if again := ask(t, s, remove); again.Err != nil || again.Copy != nil {
 			t.Errorf("removed again with %+v", again)
 		}
-		change(t, s, bob, g, true) // does not make it better
+		change(t, s, bob, g, true) // leaving changes nothing about the removal
 		for _, once := range []bool{false, true} {
 			c := ask(t, s, Change{User: bob.User, Name: "bob", Group: g, Once: once})
 			if want := ErrRemoved; c.Copy != nil || c.Member || !once && !errors.Is(c.Err, want) {
@@ -128,15 +128,15 @@ func TestWhoWasRemovedIsOutUntilHeIsAdded(t *testing.T) {
 		}
 		stored(t, s, toGroup(bob, g, "hi"))
 		change(t, s, bob, g, true)
-		change(t, s, bob, g, false) // bob left on purpose, and is free to come back
+		change(t, s, bob, g, false) // this time bob leaves without being removed, and may come back
 		if got := shownOf(t, s, alice.User, g); got != "+alice +bob -bob secret +bob hi -bob +bob" {
 			t.Errorf("alice reads %q", got)
 		}
 	})
 }
 
-// A member who leaves before being removed does not come back either. A user who never
-// was a member is not affected.
+// A member who leaves before being removed cannot join again either. A user who never
+// was a member can.
 func TestRemovalOfWhoDoesNotBelong(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
@@ -168,11 +168,12 @@ func TestRepeatedInvitationBringsNobodyBack(t *testing.T) {
 		if c := ask(t, s, invitation); c.Err != nil || c.Member || c.Copy != nil {
 			t.Errorf("having left: %+v", c)
 		}
-		change(t, s, bob, g, false) // and it keeps nobody out
+		change(t, s, bob, g, false) // the removal of a user who never was a member has no effect
 	})
 }
 
-// The removal is there as an intent, and perhaps in the group, when the route dies.
+// When the route dies, the removal is there as an intent, and in one case also in the
+// group.
 func TestUnfinishedRemovalIsFinishedByWhoeverMeetsIt(t *testing.T) {
 	for _, decided := range []bool{false, true} {
 		each(t, Config{}, func(t *testing.T, s *Store) {
@@ -195,7 +196,7 @@ func TestUnfinishedRemovalIsFinishedByWhoeverMeetsIt(t *testing.T) {
 	}
 }
 
-// A joining that will be refused stands in nobody's way.
+// The intent of a joining that is refused does not stay.
 func TestRefusedIntentIsForgotten(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := account(t, s, "alice"), account(t, s, "bob")

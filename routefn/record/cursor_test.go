@@ -59,7 +59,7 @@ func TestCursorsOnlyGoForward(t *testing.T) {
 			{group, session.Number, at[1], group},
 			{otherGroupEpoch, session.Number + 1, at[1], group},
 			{otherGroupEpoch, session.Number, at[1], otherGroupEpoch},
-			{at[2], session.Number - 1, at[2], otherGroupEpoch}, // not closed: a failover lost the record
+			{at[2], session.Number - 1, at[2], otherGroupEpoch}, // this number is not closed: a failover lost that
 		}
 		for i, step := range steps {
 			ack(t, s, bob, "phone", step.number, step.ack)
@@ -138,7 +138,7 @@ func TestConnectionThatEndedMovesItsCursors(t *testing.T) {
 	})
 }
 
-// A device that has no cursor of a group starts where its opening says, once.
+// If a device has no cursor of a group, its opening gives it one, once.
 func TestOpeningStartsACursor(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

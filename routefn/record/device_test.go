@@ -16,7 +16,7 @@ func connect(t testing.TB, s *Store, user int64, device, node string) Opened {
 	return open(t, s, user, device, node, issue(t, s, user, device).Number, -1)
 }
 
-// visit logs a device in, has it read the inbox up to at, and logs it out.
+// visit logs a device in, moves its cursors to at, and closes its session.
 func visit(t testing.TB, s *Store, user int64, device string, at ...proto.Position) Opened {
 	t.Helper()
 	o := connect(t, s, user, device, "n1")
@@ -60,7 +60,7 @@ func TestDeviceThatWasOfflineLongestIsForgotten(t *testing.T) {
 	each(t, Config{Devices: 3}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
 		at := stored(t, s, private(alice, alice, "1"))[0].Copies[0].Stored.At.Position()
-		phone := connect(t, s, alice, "phone", "n1") // oldest number, connected
+		phone := connect(t, s, alice, "phone", "n1") // the oldest number, and connected
 		ack(t, s, alice, "phone", phone.Number, at)
 		tick := func() {
 			for now := storeClock(t, s); storeClock(t, s) <= now; {
@@ -70,7 +70,7 @@ func TestDeviceThatWasOfflineLongestIsForgotten(t *testing.T) {
 		ack(t, s, alice, "laptop", long.Number, at)
 		visit(t, s, alice, "tablet", at)
 		tick()
-		closeSession(t, s, alice, "laptop", long.Number) // went after the tablet, though it came before
+		closeSession(t, s, alice, "laptop", long.Number) // it disconnects after the tablet, although it connected before
 		tick()
 		o := connect(t, s, alice, "tv", "n1")
 		if o.Err != nil || len(o.Ended) != 0 {
@@ -113,7 +113,7 @@ func TestOldestConnectionEndsWhenAllDevicesAreConnected(t *testing.T) {
 	})
 }
 
-// Reports about a device that were sent before it was forgotten may arrive after that.
+// Reports about a device may arrive after it was forgotten.
 func TestLateReportsOfAForgottenDeviceChangeNothing(t *testing.T) {
 	each(t, Config{Devices: 1}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -143,8 +143,8 @@ func TestLateReportsOfAForgottenDeviceChangeNothing(t *testing.T) {
 	})
 }
 
-// A number of a device that never came is closed before it is opened: that leaves no
-// more devices than any other.
+// Numbers of devices that never connect are closed. That makes no more fields than the
+// bound on devices allows.
 func TestClosingNumbersThatWereNeverOpenedLeavesABoundedHash(t *testing.T) {
 	each(t, Config{Devices: 2}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -166,8 +166,8 @@ func TestClosingNumbersThatWereNeverOpenedLeavesABoundedHash(t *testing.T) {
 	})
 }
 
-// earlier writes what an earlier version left of devices that went, and of ghosts,
-// whose nodes died.
+// earlier writes fields as an earlier version left them: of gone devices, and of
+// ghosts, whose nodes died.
 func earlier(t testing.TB, s *Store, user int64, gone, ghosts int) {
 	t.Helper()
 	hash := logRef{user: user}.hash()
@@ -192,7 +192,7 @@ func TestInboxOfAnEarlierVersionIsBroughtWithinBounds(t *testing.T) {
 		alice := register(t, s, "alice")
 		issue(t, s, alice, "phone") // makes the inbox
 		gone, ghosts := 3000, 600
-		if strings.HasSuffix(t.Name(), "embedded") { // its Lua takes no long lists, and its data are never of an earlier version
+		if strings.HasSuffix(t.Name(), "embedded") { // its Lua cannot handle long lists, and it never has data of an earlier version
 			gone, ghosts = 60, 60
 		}
 		earlier(t, s, alice, gone, ghosts)
@@ -209,13 +209,13 @@ func TestInboxOfAnEarlierVersionIsBroughtWithinBounds(t *testing.T) {
 	})
 }
 
-// The few devices of an inbox of an earlier version are those that it has now.
+// If an inbox of an earlier version has few devices, all of them stay known.
 func TestDevicesOfAnEarlierVersionStayKnown(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
 		issue(t, s, alice, "phone")
 		earlier(t, s, alice, 10, 1)
-		for range 2 { // before its user opens, and after
+		for range 2 { // before the user's next opening, and after it
 			got, err := s.Cursors(t.Context(), alice)
 			if err != nil || len(got) != 10 || len(got["web-3"]) != 1 {
 				t.Errorf("cursors are %+v, %v", got, err)

@@ -21,14 +21,14 @@ import (
 type proxy struct {
 	listener net.Listener
 	target   string              // guarded by mu
-	reword   func([]byte) []byte // of answers; nil: none. Guarded by mu
+	reword   func([]byte) []byte // changes answers; nil: passes them as they are. Guarded by mu
 	all      sync.WaitGroup
 
 	mu      sync.Mutex
 	conns   map[net.Conn]struct{}
-	victim  []byte // a connection that sends this is cut
-	deliver bool   // after the server has got it
-	seen    int    // how often it was sent
+	victim  []byte // if a connection sends this, it is cut
+	deliver bool   // cut it only after the server has got the bytes
+	seen    int    // how often the victim was sent
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -75,11 +75,11 @@ func (p *proxy) accept() {
 type leg struct {
 	client, server net.Conn
 	reword         func([]byte) []byte
-	muted          atomic.Bool   // answers are swallowed
-	answered       chan struct{} // closed when the first one was, or none will come
+	muted          atomic.Bool   // answers are not passed on
+	answered       chan struct{} // closed after the first answer, or when no more can come
 }
 
-// back passes answers on.
+// back passes answers from the server to the client.
 func (l *leg) back() {
 	defer l.client.Close()
 	defer close(l.answered)
@@ -99,8 +99,8 @@ func (l *leg) back() {
 	}
 }
 
-// forward passes requests on, and cuts the connection at the victim. A request
-// of the tests fits into one read.
+// forward passes requests from the client to the server, and cuts the connection at the
+// victim. Each request of the tests fits into one read.
 func (p *proxy) forward(l *leg) {
 	defer l.server.Close()
 	defer l.client.Close()
@@ -156,8 +156,9 @@ func (p *proxy) cut() {
 	}
 }
 
-// A write whose answer is lost is unknown, is repeated by nobody, and sending it
-// again leaves one entry, whether or not the first try got through.
+// If the answer to a write is lost, its outcome is unknown, and the Store does not
+// repeat it. If the caller sends it again, there is one entry, whether or not the first
+// try was executed.
 func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -184,8 +185,8 @@ func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 	}
 }
 
-// The second batch reuses the ops of the first. The answers to the first batch must not
-// count for the second.
+// The second batch uses the ops of the first one again. The answers to the first batch
+// must not count for the second.
 func TestReconcileWhoseSecondBatchIsNotAnsweredFails(t *testing.T) {
 	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -257,7 +258,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 }
 
 func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // connections are made, nobody reads
+	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections, and nobody reads from them
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,8 +280,8 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 	}
 }
 
-// A name or a proxy leads new connections to the new primary and leaves the old ones
-// where they are, at a replica now.
+// Behind a name or a proxy, new connections reach the new primary. Old ones stay at the
+// old primary, which is a replica now.
 func TestReadOnlyAnswerCostsTheConnections(t *testing.T) {
 	for name, words := range map[string]string{
 		"Redis": "-READONLY You can't", "a proxy": "-ERR READONLY You can't", "another": "-ERR cannot: read only replica, can't",
@@ -296,7 +297,7 @@ func TestReadOnlyAnswerCostsTheConnections(t *testing.T) {
 			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 20})
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			var many sync.WaitGroup
-			for i := range 20 { // more connections than rounds
+			for i := range 20 { // more connections than a call has rounds
 				many.Go(func() { _, _, _ = s.Register(t.Context(), fmt.Sprint("user-", i), "") })
 			}
 			many.Wait()
@@ -313,7 +314,7 @@ func TestReadOnlyAnswerCostsTheConnections(t *testing.T) {
 			if a := s.Append(t.Context(), []Message{private(alice, bob, "0")})[0]; !errors.Is(a.Err, ErrUnavailable) {
 				t.Errorf("a replica accepts: %+v", a)
 			}
-			stored(t, s, private(alice, bob, "1")) // at once, whichever connection was idle
+			stored(t, s, private(alice, bob, "1")) // at once, on any connection
 			for i := range 20 {
 				if _, created, err := s.Register(t.Context(), fmt.Sprint("later-", i), ""); err != nil || !created {
 					t.Errorf("register %d: %v", i, err)
@@ -340,8 +341,8 @@ func TestFullServerStoresNothing(t *testing.T) {
 	wantKeys(t, inbox(t, s, bob), key(alice, 1))
 }
 
-// Redis 7.0 refuses whatever is in a transaction while its memory is full; others
-// refuse writes alone.
+// While its memory is full, Redis 7.0 refuses every transaction. Other servers only
+// refuse writes.
 func TestFullServerIsReadOn(t *testing.T) {
 	s := dial(t, Config{URL: spawned(t).URL()})
 	alice, bob := account(t, s, "alice"), account(t, s, "bob")
@@ -355,7 +356,7 @@ func TestFullServerIsReadOn(t *testing.T) {
 	if err := s.topology.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // what was made for one call is used again
+	for range 2 { // the second call uses ops of the first one again
 		if groups, err := s.Groups(t.Context(), bob.User); err != nil || len(groups) != 1 || groups[0].Group != g || groups[0].Members != 2 {
 			t.Errorf("groups: %+v, %v", groups, err)
 		}

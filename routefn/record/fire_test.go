@@ -22,7 +22,7 @@ func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	return list
 }
 
-// appendAll does what a route does with what it took.
+// appendAll appends taken messages, as a route does.
 func appendAll(t testing.TB, s *Store, list []Delayed) {
 	t.Helper()
 	messages := make([]Message, len(list))
@@ -45,7 +45,7 @@ func finish(t testing.TB, s *Store, list []Delayed, code proto.Code) {
 	}
 }
 
-// fire takes, appends and finishes what is due of a user's shard.
+// fire takes the due messages of a user's shard, appends them and finishes them.
 func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	t.Helper()
 	list := take(t, s, user, holder)
@@ -54,7 +54,7 @@ func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	return list
 }
 
-// runFor lets the lease of a user's shard run for so long from now.
+// runFor makes the lease of a user's shard end after the duration rest.
 func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	t.Helper()
 	key := shardOf(user).lease()
@@ -65,7 +65,7 @@ func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	}
 }
 
-// die lets the lease of a user's shard run out, as ten seconds do.
+// die makes the lease of a user's shard end now.
 func die(t testing.TB, s *Store, user int64) {
 	t.Helper()
 	runFor(t, s, user, time.Millisecond)
@@ -115,7 +115,8 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 	})
 }
 
-// A user who cancels while others fire gets a true answer, whichever came first.
+// A user cancels a message while a route fires it. The answer is right, whichever came
+// first.
 func TestCancelAgainstFire(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -159,8 +160,8 @@ func TestCancelAgainstFire(t *testing.T) {
 	})
 }
 
-// Each row is where whoever fires dies. Another takes up what was left, in order,
-// when the lease has run out, and each log has the message once.
+// In each row, a route dies at another step of firing. When the lease has run out,
+// another route takes the rest, in order. Each log has each message once.
 func TestDeathInTheMiddleOfFiring(t *testing.T) {
 	for name, until := range map[string]func(*testing.T, *Store, []Delayed){
 		"after taking": func(*testing.T, *Store, []Delayed) {},
@@ -200,7 +201,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 	}
 }
 
-// One that was paused goes on where it was, after another has done its work.
+// A paused route goes on after another one has done its work.
 func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -254,8 +255,8 @@ func TestReleasedShardIsTakenAtOnce(t *testing.T) {
 	})
 }
 
-// A failover gives back what its replica had: the message as it was before it was
-// taken, or before it was removed. It is fired again and found in its logs.
+// After a failover, the message is as it was before it was taken, or before it was
+// removed. It is fired again, and found in its logs.
 func TestFailoverThatForgetsFiringFiresOnce(t *testing.T) {
 	for name, forgotten := range map[string]string{"that it was taken": "take", "that it was removed": "finish"} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +279,8 @@ func TestFailoverThatForgetsFiringFiresOnce(t *testing.T) {
 	}
 }
 
-// remember returns what brings the shard of a user back to what it is now.
+// remember returns a function that brings the shard of a user back to its present
+// state.
 func remember(t *testing.T, s *Store, user int64) func() {
 	t.Helper()
 	r := shardOf(user)
@@ -346,7 +348,7 @@ func (w without) master(ctx context.Context, key string) (*redis.Client, error) 
 	return w.topology.master(ctx, key)
 }
 
-// In a Cluster that has lost one master, what is due on the others is found.
+// If a Cluster has lost one master, due messages on the others are found.
 func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 	s := dial(t, Config{URL: backends.cluster.URL()})
 	flush(t, s)
@@ -355,7 +357,7 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 	there := s.topology
 	defer func() { s.topology = there }()
 	for name, c := range map[string]struct {
-		down bool // alice's shard; else all others
+		down bool // alice's shard is down; false: all others are
 		want []int
 	}{
 		"her own": {true, nil},

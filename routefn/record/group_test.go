@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// enter enters a node for a group and returns the answer, which must be good.
+// enter enters a node for a group and returns the answer, which must not be an error.
 func enter(t testing.TB, s *Store, lease Lease, group int64, users ...int64) Entered {
 	t.Helper()
 	e := s.EnterNode(t.Context(), lease, []Entering{{Group: group, Users: users}})[0]
@@ -85,7 +85,7 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 				t.Fatal(o.err)
 			}
 		}
-		for _, node := range []string{"n1", "n2", "n9"} { // n9 died, the others' leases ran out unnoticed
+		for _, node := range []string{"n1", "n2", "n9"} { // n9 died, and the leases of the others have expired
 			write(all.leases(), node, leaseValue(Lease{Boot: 3, Addr: node + ":8081"}, storeClock(t, s)-1))
 		}
 		wantNodes()
@@ -130,7 +130,7 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 		if e := s.RenewNode(t.Context(), n1, []int64{g})[0]; e.Err != nil || e.Newest.Number != 3 {
 			t.Errorf("renewed to %+v", e)
 		}
-		n1.Boot++ // started anew: the new lease counts, not the older line of the node
+		n1.Boot++ // the node has started again: its new lease counts, and not the older line
 		enter(t, s, n1, g, alice.User)
 		if c := stored(t, s, toGroup(alice, g, "2"))[0].Own(); !slices.Equal(c.Nodes, []Lease{n1, n2}) {
 			t.Errorf("pushed to %v", c.Nodes)
@@ -190,7 +190,7 @@ func TestPipelineIsBoundedAndASlowStoreAnswersInPart(t *testing.T) {
 	var sizes []int
 	slow := func(ctx context.Context, client *redis.Client, ops []*op) {
 		if sizes = append(sizes, len(ops)); len(sizes) == 2 {
-			s.patience = 0 // it has taken longer than that
+			s.patience = 0 // as if the first pipeline had taken too long
 		}
 		s.exec(ctx, client, ops)
 	}

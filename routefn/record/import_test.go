@@ -41,7 +41,7 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 				}
 			}
 		}
-		// Of what clashes nothing is left behind: the id of 5 is free.
+		// An account that clashes leaves nothing behind, so the id 5 is still free.
 		if err := s.Adopt(t.Context(), 5, "erin", false); err != nil {
 			t.Error(err)
 		}
@@ -59,7 +59,7 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 	})
 }
 
-// An id that is reserved, by an import that was killed, is taken up by the next.
+// An import that was killed has reserved an id. The next import makes the account.
 func TestImportGoesOnWithAReservedID(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		s.run(t.Context(), "register", writeTo(idKey(1), []any{"set", idKey(1), "alice"}))
@@ -72,7 +72,8 @@ func TestImportGoesOnWithAReservedID(t *testing.T) {
 	})
 }
 
-// A message is imported once, also when it was trimmed meanwhile, or came twice at a time.
+// A message is imported once, even if it was trimmed meanwhile, or is twice in one
+// call.
 func TestMessageIsImportedOnce(t *testing.T) {
 	each(t, Config{Retention: Retention{Count: 5}}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -101,8 +102,8 @@ func TestMessageIsImportedOnce(t *testing.T) {
 	})
 }
 
-// Imported messages have their own times, and their log is swept by these.
-// They stand behind messages that were accepted just now.
+// Imported messages have their own times, by which their log is swept, but they stand
+// behind messages that were accepted just now.
 func TestImportHidesNoMessageFromItsRepetition(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -155,7 +156,7 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 		if at := scoreOf(text(due.reply[0])); due.err != nil || at < float64(now) || at > float64(now+2*day) {
 			t.Errorf("the log is swept at %v, %v, want a day from now", at, due.err)
 		}
-		// In a day the old one goes, with what stands before it.
+		// A day later the old message is removed, with all entries before it.
 		later := s.retention.Age
 		s.retention.Age = 8 * day
 		s.Sweep(t.Context(), []Job{{Key: logRef{user: bob}.tag()}})
@@ -201,7 +202,7 @@ func TestGroupIsImportedWithItsMembers(t *testing.T) {
 			t.Errorf("removed from no group: %+v", r)
 		}
 		imported(t, s, Backlog{Group: 77, Messages: []Message{early}})
-		if got := keysOf(t, s, bob, 77); len(got) != 2 || got[1] != early.key() { // the user's joining, and that
+		if got := keysOf(t, s, bob, 77); len(got) != 2 || got[1] != early.key() { // the joining, and that message
 			t.Errorf("bob reads %v", got)
 		}
 		if c := s.ChangeGroups(t.Context(), []Change{{User: carol, Name: "carol", Group: 77}})[0]; !errors.Is(c.Err, ErrRemoved) {
@@ -219,7 +220,8 @@ func TestGroupIsImportedWithItsMembers(t *testing.T) {
 	})
 }
 
-// A group that has ended takes with it what says what was imported into it.
+// When a group is deleted, the record of messages that were imported into it is
+// deleted, too.
 func TestEndedGroupLeavesNoMarks(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

@@ -17,7 +17,7 @@ func TestRoutesOnOneStoreShareTheirKey(t *testing.T) {
 	})
 }
 
-// watch returns one that takes part in the key and has looked once.
+// watch returns a keyed Watch that has looked once.
 func watch(t testing.TB, s *Store) *Watch {
 	t.Helper()
 	w := s.Watch(true)
@@ -34,9 +34,9 @@ func look(t testing.TB, w *Watch) (found bool) {
 	return found
 }
 
-// A route that lives through the loss of a store puts back the keys that it knows. A
-// route that starts before that makes no difference. Afterwards all routes use the same
-// key, and know all keys.
+// A route that runs during a loss of the store puts back the keys that it knows, even
+// if another route has started meanwhile and stored a new key. Afterwards all routes
+// use the same key, and know all keys.
 func TestKeysOutliveTheStore(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		old := watch(t, s)
@@ -72,7 +72,7 @@ func TestKeysOutliveTheStore(t *testing.T) {
 	})
 }
 
-// A store that is an older one shows by its marks, whatever stands in its key.
+// Marks show that a store came back older, whatever its key is.
 func TestOlderStoreIsFound(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		w := s.Watch(false)
@@ -102,8 +102,9 @@ func TestOlderStoreIsFound(t *testing.T) {
 	})
 }
 
-// A loss is recent for whoever learns of it, though the store's clock jumps. Only a route
-// that starts has to believe the clock, as long as that is not before the loss.
+// A route that learns of a loss counts it as recent, even if the store's clock jumps.
+// Only a route that has just started must believe the clock, unless that shows a time
+// before the loss.
 func TestLossIsRecentWhateverTheStoresClockDoes(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		w := watch(t, s)

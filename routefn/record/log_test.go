@@ -48,14 +48,15 @@ func TestTrimDropsWhatIsTooOld(t *testing.T) {
 			old[i].backdate(2 * time.Hour)
 		}
 		l := logRef{user: bob}
-		// The genesis entry is young: it would keep all after it.
+		// The genesis entry is made old, because a young one would keep all entries
+		// behind it.
 		s.run(t.Context(), "append", writeTo(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
 		stored(t, s, old[:30]...)
 		stored(t, s, private(alice, bob, "young"))
 		s.trim(t.Context(), []logRef{l})
 		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "young"))
 
-		stored(t, s, old[30:]...) // all of it past a multiple of 64
+		stored(t, s, old[30:]...) // past the next multiple of trimEvery
 		if got := inbox(t, s, bob); len(got) != 71 {
 			t.Errorf("%d entries: an old one behind a young one stays until that goes", len(got))
 		}
@@ -163,15 +164,15 @@ func TestPullIsBounded(t *testing.T) {
 	})
 }
 
-// A log that is appended to, sent again to, trimmed and pulled from behaves like
-// a slice that forgets its head.
+// For any appends, repetitions, trims and pulls, a log behaves like a slice that loses
+// its first elements.
 func TestLogIsASliceThatForgetsItsHead(t *testing.T) {
 	users := 0
 	each(t, Config{Retention: Retention{Count: 5}}, func(t *testing.T, s *Store) {
 		rapid.Check(t, func(r *rapid.T) {
 			users++
 			alice, bob := register(t, s, fmt.Sprint("alice", users)), register(t, s, fmt.Sprint("bob", users))
-			keys, base := []string{genesisKey}, 0 // base: how many were trimmed
+			keys, base := []string{genesisKey}, 0 // base is how many were trimmed
 			r.Repeat(map[string]func(*rapid.T){
 				"append": func(r *rapid.T) {
 					batch := make([]Message, rapid.IntRange(1, 5).Draw(r, "n"))

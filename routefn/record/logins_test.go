@@ -56,10 +56,10 @@ func TestLoginsAreListed(t *testing.T) {
 		connectedAt(t, s, alice, "phone", phone)
 		tablet := loginFrom(t, s, alice, "tablet", "198.51.100.0/24")
 		connectedAt(t, s, alice, "tablet", tablet)
-		connected(t, s, alice, Session{Device: "tablet", Number: tablet}) // so that it has a field of its own
+		connected(t, s, alice, Session{Device: "tablet", Number: tablet}) // so that the device has a field of its own
 		closeSession(t, s, alice, "tablet", tablet)
 		script := loginFrom(t, s, alice, "script", "")
-		moved := issue(t, s, alice, "phone").Number // as a node that drains gets one
+		moved := issue(t, s, alice, "phone").Number // a number for a connection that moves to another node
 		connectedAt(t, s, alice, "phone", moved)
 		list := logins(t, other, alice)
 		if len(list) != 3 {
@@ -71,7 +71,8 @@ func TestLoginsAreListed(t *testing.T) {
 		if want := (DeviceSession{Device: "script", Number: script}); list[1] != want {
 			t.Errorf("never connected: %+v, want %+v", list[1], want)
 		}
-		// A second session in one millisecond has the number of the next one.
+		// If two sessions begin in one millisecond, the second one has the number of
+		// the next millisecond.
 		if l := list[2]; l.Device != "tablet" || l.Connected || l.Since < tablet-1 || l.Number != tablet || l.Network != "198.51.100.0/24" {
 			t.Errorf("disconnected: %+v", l)
 		}
@@ -134,8 +135,8 @@ func TestListOfLoginsIsBounded(t *testing.T) {
 	})
 }
 
-// One session is ended: its tokens and tickets are void on every route, and nobody
-// else's.
+// After one session was ended, its tokens and tickets are void on every route, and no
+// others are.
 func TestEndedSessionIsVoid(t *testing.T) {
 	eachTwo(t, Config{}, Config{}, func(t *testing.T, s, other *Store) {
 		alice := register(t, s, "alice")
@@ -164,7 +165,7 @@ func TestEndedSessionIsVoid(t *testing.T) {
 		}
 		wantSessions(t, other, alice, desk)
 		wantLogins(t, other, alice, "desk")
-		endSessions(t, s, alice, Revoking{Device: "phone"}, &by) // again changes nothing
+		endSessions(t, s, alice, Revoking{Device: "phone"}, &by) // repeating it changes nothing
 		endSessions(t, s, alice, Revoking{Device: "nosuch"}, &by)
 		connectedAt(t, s, alice, "phone", loginFrom(t, s, alice, "phone", ""))
 		wantLogins(t, other, alice, "phone", "desk")
@@ -172,7 +173,7 @@ func TestEndedSessionIsVoid(t *testing.T) {
 }
 
 func TestOtherSessionsEnd(t *testing.T) {
-	for _, never := range []bool{false, true} { // whether the one that asks never connected
+	for _, never := range []bool{false, true} { // never: the caller's device never connected
 		eachTwo(t, Config{}, Config{}, func(t *testing.T, s, other *Store) {
 			alice := register(t, s, "alice")
 			phone := login(t, s, alice, "phone", "n1", -1)
@@ -196,7 +197,7 @@ func TestOtherSessionsEnd(t *testing.T) {
 			if err := judged(t, other, by); err != nil {
 				t.Errorf("who asked: %v", err)
 			}
-			old := Pass{User: alice, Device: "own", Expires: 1 << 60} // of before tokens had numbers
+			old := Pass{User: alice, Device: "own", Expires: 1 << 60} // an earlier version made this token, without a number
 			if err := judged(t, other, old); err != nil {
 				t.Errorf("an old token of who asked: %v", err)
 			}
@@ -252,7 +253,8 @@ func TestOtherSessionsOfAnEarlierVersionEnd(t *testing.T) {
 	})
 }
 
-// A client that sends ever new names makes no more fields than a bound.
+// A client that sends more and more new names of devices makes a bounded number of
+// fields.
 func TestEndingSessionsLeavesABoundedHash(t *testing.T) {
 	each(t, Config{Devices: 4}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

@@ -18,8 +18,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// The stores that every story of the suite is told on. A machine without a
-// redis-server fails, it does not skip.
+// backends are the stores on which the tests run. On a machine without redis-server the
+// tests fail, and are not skipped.
 var backends struct {
 	embedded *embedded.Server
 	server   *redistest.Server
@@ -29,8 +29,8 @@ var backends struct {
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	// Each property runs on three stores, one of them slow at scripts: 40 rounds
-	// each take seconds, the default 100 half a minute. A flag still wins.
+	// Each property runs on three stores, of which one runs scripts slowly. 40 rounds
+	// take seconds, and the default of 100 half a minute. A flag overrides this.
 	if err := flag.Set("rapid.checks", "40"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -73,13 +73,13 @@ func startBackends(dir string) (err error) {
 	return err
 }
 
-// each runs a test on every kind of store, emptied first.
+// each runs a test on every kind of store, which it empties first.
 func each(t *testing.T, cfg Config, f func(*testing.T, *Store)) {
 	eachTwo(t, cfg, cfg, func(t *testing.T, s, _ *Store) { f(t, s) })
 }
 
-// eachTwo runs a test of two routes, which may be set up differently, on every kind
-// of store, emptied first.
+// eachTwo runs a test with two Stores, which may have different configurations, on
+// every kind of store, which it empties first.
 func eachTwo(t *testing.T, one, other Config, f func(t *testing.T, one, other *Store)) {
 	for name, url := range map[string]string{
 		"embedded": backends.embedded.URL(),
@@ -110,7 +110,7 @@ func dial(t testing.TB, cfg Config) *Store {
 	return s
 }
 
-// flush empties the store, as a primary that lost its disk comes back.
+// flush empties the store, as if the primary had lost its disk.
 func flush(t testing.TB, s *Store) {
 	t.Helper()
 	err := s.topology.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
@@ -133,5 +133,5 @@ func register(t testing.TB, s *Store, name string) int64 {
 	return acc.User
 }
 
-// eventually waits for a condition.
+// eventually blocks until a condition holds.
 var eventually = wait.Until

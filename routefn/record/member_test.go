@@ -31,7 +31,7 @@ func account(t testing.TB, s *Store, name string) Account {
 	return Account{User: register(t, s, name), Name: name}
 }
 
-// change joins or leaves, which must go well.
+// change makes the user join or leave, and fails the test if that is refused.
 func change(t testing.TB, s *Store, u Account, group int64, leave bool) Changed {
 	t.Helper()
 	c := s.ChangeGroups(t.Context(), []Change{{User: u.User, Name: u.Name, Group: group, Leave: leave}})[0]
@@ -45,7 +45,8 @@ func toGroup(from Account, group int64, id string) Message {
 	return Message{From: from.User, FromName: from.Name, Group: group, ID: id, Text: id, Time: 5}
 }
 
-// shownOf returns what a user reads of a group: texts, and "+name" and "-name".
+// shownOf returns what a user reads in the log of a group: texts, "+name" for a
+// joining, and "-name" for a leaving.
 func shownOf(t testing.TB, s *Store, user, group int64) string {
 	t.Helper()
 	p, err := s.Pull(t.Context(), user, proto.Position{Log: group}, 0)
@@ -133,7 +134,7 @@ func TestOnlyMembersSend(t *testing.T) {
 		change(t, s, bob, g, false)
 		stored(t, s, toGroup(bob, g, "yes"))
 		change(t, s, bob, g, true)
-		for _, again := range []bool{false, true} { // a network may repeat a first try, too
+		for _, again := range []bool{false, true} { // a network may deliver a first try twice, too
 			repeated := toGroup(bob, g, "yes")
 			repeated.Again = again
 			answers := s.Append(t.Context(), []Message{repeated, toGroup(bob, g, "late")})
@@ -202,7 +203,7 @@ func TestWhoLeftReadsNothingWrittenAfter(t *testing.T) {
 		if c := stored(t, s, toGroup(alice, g, "2"))[0].Own(); len(c.Nodes) != 0 {
 			t.Errorf("pushed to %v", c.Nodes)
 		}
-		change(t, s, bob, g, false) // what was said while bob was away stays unread
+		change(t, s, bob, g, false) // bob never reads messages that came while bob was not a member
 		if got := shownOf(t, s, bob.User, g); got != "+bob" {
 			t.Errorf("back again bob reads %q", got)
 		}
@@ -212,7 +213,7 @@ func TestWhoLeftReadsNothingWrittenAfter(t *testing.T) {
 	})
 }
 
-// An interrupted joining is there as an intent, and perhaps in the group.
+// An interrupted change is there as an intent, and in one case also in the group.
 func TestUnfinishedChangeIsFinishedByTheNextOne(t *testing.T) {
 	for name, leave := range map[string]bool{"join": false, "leave": true} {
 		for _, decided := range []bool{false, true} {
@@ -223,7 +224,7 @@ func TestUnfinishedChangeIsFinishedByTheNextOne(t *testing.T) {
 					change(t, s, bob, g, true)
 				}
 				interrupt(t, s, Change{User: bob.User, Name: "bob", Group: g, Leave: leave}, decided)
-				c := change(t, s, bob, g, !leave) // the opposite, so that both must happen
+				c := change(t, s, bob, g, !leave) // the opposite change, so that both must be carried out
 				if c.Earlier == nil || c.Earlier.Member == leave || (c.Earlier.Copy == nil) != decided || c.Copy == nil {
 					t.Errorf("%s, decided %v: %+v, earlier %+v", name, decided, c, c.Earlier)
 				}
@@ -237,7 +238,7 @@ func TestUnfinishedChangeIsFinishedByTheNextOne(t *testing.T) {
 				if got := listed(t, s, bob.User); (len(got) == 1) != leave {
 					t.Errorf("%s, decided %v: bob's groups are %v", name, decided, got)
 				}
-				// The interrupted one wakes up and goes on: nothing changes.
+				// The interrupted process goes on, and nothing changes.
 				before := shownOf(t, s, alice.User, g)
 				s.finish(t.Context(), []intent{{Change: Change{User: bob.User, Name: "bob", Group: g, Leave: leave}, version: 1}})
 				if got := shownOf(t, s, alice.User, g); got != before {
@@ -248,7 +249,8 @@ func TestUnfinishedChangeIsFinishedByTheNextOne(t *testing.T) {
 	}
 }
 
-// interrupt begins a change and stops behind its first step, or its second.
+// interrupt begins a change and stops after its first step, or, if decided is set,
+// after its second step.
 func interrupt(t *testing.T, s *Store, c Change, decided bool) {
 	t.Helper()
 	answers := make([]Changed, 1)
@@ -323,7 +325,7 @@ func TestChangesThatCannotBeAreRefused(t *testing.T) {
 		if got := s.ChangeGroups(t.Context(), []Change{{User: alice.User, Name: "alice", Group: g}})[0]; !errors.Is(got.Err, ErrTooManyGroups) {
 			t.Errorf("the %dth group: %v", proto.MaxGroups+1, got.Err)
 		}
-		if got := listed(t, s, alice.User); len(got) != 0 { // they know nothing of her
+		if got := listed(t, s, alice.User); len(got) != 0 { // the groups do not have alice as a member
 			t.Errorf("alice's groups are %v", got)
 		}
 		for want, id := range map[error]int64{ErrNotMember: g, ErrNoGroup: 4711} {
@@ -348,7 +350,7 @@ func TestLeaseIsRenewedOnlyWhereThereIsOne(t *testing.T) {
 				t.Errorf("renewed to %+v", e)
 			}
 		}
-		lease.Boot++ // the node started anew and holds nobody
+		lease.Boot++ // the node has started again and holds nobody
 		if e := s.RenewNode(t.Context(), lease, []int64{g})[0]; !errors.Is(e.Err, ErrNotMember) {
 			t.Errorf("renewed for another boot: %+v", e)
 		}
@@ -378,13 +380,14 @@ func TestCursorsAreKeptForOwnGroupsOnly(t *testing.T) {
 			t.Errorf("cursors are %v", got)
 		}
 		change(t, s, alice, g, true)
-		if got := ack(3); len(got) != 1 || got[0].Number != 2 { // nothing was to be written
+		if got := ack(3); len(got) != 1 || got[0].Number != 2 { // there was nothing to write
 			t.Errorf("having left, cursors are %v", got)
 		}
 	})
 }
 
-// crowd makes n accounts, faster than one at a time, and returns their joinings.
+// crowd makes n accounts at once, which is faster than one by one, and returns changes
+// by which they join the group.
 func crowd(t testing.TB, s *Store, group int64, n int) []Change {
 	t.Helper()
 	changes := make([]Change, n)
@@ -399,8 +402,8 @@ func crowd(t testing.TB, s *Store, group int64, n int) []Change {
 	return changes
 }
 
-// The cost of a send does not depend on the number of members, here ten thousand. They
-// are listed page by page.
+// A send to ten thousand members costs no more than a send to a few. The members are
+// listed page by page.
 func TestTenThousandMembers(t *testing.T) {
 	s := dial(t, Config{URL: backends.server.URL(), Retention: Retention{Count: 20_000}})
 	flush(t, s)

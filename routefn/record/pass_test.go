@@ -11,12 +11,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// passFor is what a login's token says that was given a number.
+// passFor returns the pass of the token that a login with this number got.
 func passFor(user int64, device string, number int64) Pass {
 	return Pass{User: user, Device: device, Number: number, Expires: number + time.Hour.Milliseconds()}
 }
 
-// judged says what the store says of a pass by itself.
+// judged returns the store's verdict on a pass.
 func judged(t testing.TB, s *Store, p Pass) error {
 	t.Helper()
 	return s.Judge(WithPass(t.Context(), p))
@@ -71,7 +71,7 @@ func TestLogoutVoidsWhatTheDeviceWasGiven(t *testing.T) {
 		if p, err := s.Pull(t.Context(), bob, proto.Position{}, 0); err != nil || len(p.Entries) != 0 {
 			t.Errorf("bob was sent %d messages, %v", len(p.Entries), err)
 		}
-		logout(t, s, alice, "phone", &before) // once more, of itself
+		logout(t, s, alice, "phone", &before) // the device logs itself out once more
 		if _, err := s.Logout(t.Context(), alice, "desk", &before); !errors.Is(err, ErrVoid) {
 			t.Errorf("a void token logs another device out: %v", err)
 		}
@@ -87,7 +87,7 @@ func TestLogoutVoidsWhatTheDeviceWasGiven(t *testing.T) {
 	})
 }
 
-// The store came back empty, with a clock that is behind what it gave before.
+// The store came back empty, and its clock is behind the numbers that it had issued.
 func TestLogoutVoidsATokenThatIsAheadOfTheClock(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -102,8 +102,8 @@ func TestLogoutVoidsATokenThatIsAheadOfTheClock(t *testing.T) {
 	})
 }
 
-// Names of devices cost nothing: those that never connected share one field, and what
-// it voided stays void when the device connects later.
+// Devices that never connected share one field, so any number of names can be logged
+// out. Tokens that became void by that stay void when the device connects later.
 func TestLogoutOfDevicesThatNeverConnectedIsBounded(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -132,7 +132,7 @@ func TestLogoutOfDevicesThatNeverConnectedIsBounded(t *testing.T) {
 	})
 }
 
-// connected gives a device the cursor that each has that ever connected.
+// connected gives a device a cursor, as each device has that was ever connected.
 func connected(t testing.TB, s *Store, user int64, live Session) {
 	t.Helper()
 	err := s.Ack(t.Context(), []Acking{{User: user, Device: live.Device, Number: live.Number, Cursors: []proto.Position{
@@ -143,8 +143,8 @@ func connected(t testing.TB, s *Store, user int64, live Session) {
 	}
 }
 
-// A number is opened by the clock that gave it: within its time, or again where it is
-// live, or for ever when its connection was open before.
+// Whether a number may still be opened depends on the store's clock. It may within its
+// time. After that it may if it is live already, or if its connection was open before.
 func TestNumbersExpireByTheStoresClock(t *testing.T) {
 	each(t, Config{Now: func() time.Time { return time.Now().Add(15 * 24 * time.Hour) }}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -189,7 +189,8 @@ func TestTokensExpireByTheStoresClock(t *testing.T) {
 	})
 }
 
-// A pass is judged in the pipeline of what only reads, and before what writes.
+// A pass is judged in the same pipeline as operations that only read, and before
+// operations that write.
 func TestPassRidesWithWhatOnlyReads(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := dial(t, Config{URL: backends.server.URL(), AllowEmbedded: true, Registerer: registry})

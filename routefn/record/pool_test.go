@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The library has a pool of its own for pipelines, which are what a Store sends.
+// A Store sends only pipelines, for which the library would make a second pool.
 func TestPoolBoundsAllConnectionsToAServer(t *testing.T) {
 	const most, idle = 4, 2
 	server := spawned(t)
@@ -26,7 +26,7 @@ func TestPoolBoundsAllConnectionsToAServer(t *testing.T) {
 					return
 				default:
 				}
-				_, _ = s.Sessions(t.Context(), bob) // waits for a connection, in vain perhaps
+				_, _ = s.Sessions(t.Context(), bob) // this waits for a connection, perhaps in vain
 				_ = s.Append(t.Context(), []Message{private(alice, bob, "x")})
 				_, _ = s.AccountByName(t.Context(), "alice")
 			}
@@ -43,7 +43,7 @@ func TestPoolBoundsAllConnectionsToAServer(t *testing.T) {
 	}
 }
 
-// connections returns how many a server has beside those of watch, which has one.
+// connections returns how many connections the server has, without the one of watch.
 func connections(t *testing.T, watch *redis.Client) int {
 	t.Helper()
 	list, err := watch.ClientList(t.Context()).Result()

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A write after a pause arrives once, although every connection of the pool died in the
-// pause. It need not be marked as a repetition.
+// All connections of the pool die during a pause. The next write arrives, once, without
+// being marked as a repetition.
 func TestWriteSurvivesConnectionsThatDiedIdle(t *testing.T) {
 	p := newProxy(t, backends.server.Addr())
 	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 2, ProbeIdle: time.Nanosecond})
@@ -68,7 +68,8 @@ func TestServerThatNeverAnswersAProbeIsDead(t *testing.T) {
 	})
 }
 
-// A probe between a request and its answer would take the answer for its own.
+// A connection must not be probed between a request and its answer, because the probe
+// would read that answer.
 func TestConnectionIsProbedOnlyAtRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, there := pipe(t)
@@ -88,7 +89,7 @@ func TestConnectionIsProbedOnlyAtRest(t *testing.T) {
 				}
 			}
 		}()
-		for range 2 { // the second is the rest of a request whose first part took long
+		for range 2 { // the second one is the rest of a request whose first part took long
 			if _, err := p.Write([]byte("set")); err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// errands are a kind of jobs of the tests' own.
+// errands is a kind of jobs for these tests.
 const errands Kind = "errand"
 
 func errand(t testing.TB, s *Store, key string, due int64, sooner bool) {
@@ -54,7 +54,7 @@ func TestJobIsTakenAgainUntilItIsEnded(t *testing.T) {
 		if _, err := s.TakeJobs(t.Context(), errands, 3, "two", 100); !errors.Is(err, ErrHeld) {
 			t.Errorf("another takes them, too: %v", err)
 		}
-		// One dies, and its lease runs out.
+		// Holder "one" dies, and its lease runs out.
 		lease := queueRef{errands, 3}.lease()
 		s.run(t.Context(), "take", writeTo(lease, []any{"del", lease}))
 		jobs := takeErrands(t, s, "two", "a", "b")
@@ -62,7 +62,7 @@ func TestJobIsTakenAgainUntilItIsEnded(t *testing.T) {
 		again := jobs[1].End(Again)
 		again.Due, again.Payload = 7, "half done"
 		endErrand(t, s, again, Again)
-		endErrand(t, s, jobs[0].End(Done), Left) // by the one that was slow
+		endErrand(t, s, jobs[0].End(Done), Left) // holder "one" was only slow
 		if jobs = takeErrands(t, s, "two", "b"); jobs[0].Payload != "half done" || jobs[0].Due != 7 {
 			t.Errorf("took %+v", jobs[0])
 		}
@@ -79,7 +79,7 @@ func TestJobIsTakenAgainUntilItIsEnded(t *testing.T) {
 	})
 }
 
-// Work that is added while a job is being done has to be done, too.
+// If a job is queued again while it is being done, it must be done once more.
 func TestJobThatIsBroughtForwardIsNotLost(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		errand(t, s, "a", 5, false)
@@ -87,8 +87,8 @@ func TestJobThatIsBroughtForwardIsNotLost(t *testing.T) {
 		errand(t, s, "a", 4, true)
 		endErrand(t, s, jobs[0].End(Done), Left)
 		takeErrands(t, s, "one", "a")
-		errand(t, s, "a", 3, false) // waits as it is
-		errand(t, s, "a", 9, true)  // not later
+		errand(t, s, "a", 3, false) // changes nothing, because the job waits
+		errand(t, s, "a", 9, true)  // does not make it due later
 		if jobs = takeErrands(t, s, "one", "a"); jobs[0].Due != 4 {
 			t.Errorf("due at %d", jobs[0].Due)
 		}
@@ -115,7 +115,7 @@ func TestJobThatFailsIsTriedAgainAndThenADeadLetter(t *testing.T) {
 			if err != nil || next > want+time.Second || next < want-time.Duration(storeClock(t, s)-before+1)*time.Millisecond {
 				t.Errorf("after %d failures the next is in %v, %v, want %v", n, next, err, want)
 			}
-			errand(t, s, "a", 1, true) // time goes by
+			errand(t, s, "a", 1, true) // as if time had passed
 		}
 		takeErrands(t, s, "one")
 		dead, err := s.DeadJobs(t.Context(), errands, 10)

@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The positions that a device received are kept with its live session until that is
-// known to have ended. Then the next opening gets them. It moves no cursor by itself.
+// The positions that a device received are kept with its live session until its end is
+// known. The next opening gets them. That alone moves no cursor.
 func TestReceivedIsHandedToTheNextOpening(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -38,11 +38,11 @@ func TestReceivedIsHandedToTheNextOpening(t *testing.T) {
 			t.Errorf("the same opening again: %+v", o)
 		}
 
-		if _, err := s.Logout(t.Context(), bob, "cim", nil); err != nil { // as CIM's client does first of all
+		if _, err := s.Logout(t.Context(), bob, "cim", nil); err != nil { // as CIM's client does before it disconnects
 			t.Fatal(err)
 		}
 		receive(first.Number, everyone)
-		for range 2 { // the first judgement was lost
+		for range 2 { // once more, in case that the first decision was lost
 			o := reopen()
 			got := o.Received
 			if got == nil || !slices.Equal(got.Through, []proto.Position{at, everyone}) || got.Session.Number != first.Number ||

@@ -64,7 +64,7 @@ func TestReconcileTellsWhatDiffers(t *testing.T) {
 	})
 }
 
-// Each batch of connections is asked for with the ops of the one before.
+// Each batch of connections uses the ops of the batch before.
 func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		var held []Held
@@ -94,7 +94,8 @@ func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
 	})
 }
 
-// inTheHash returns what brings the hash of a user's inbox back as it is now.
+// inTheHash returns a function that brings the hash of a user's inbox back to its
+// present state.
 func inTheHash(t *testing.T, s *Store, user int64) (restore func()) {
 	t.Helper()
 	hash := logRef{user: user}.hash()
@@ -114,8 +115,9 @@ func inTheHash(t *testing.T, s *Store, user int64) (restore func()) {
 	}
 }
 
-// A failover takes the record back to a connection that was displaced twice over. The
-// one that is live names the one between, and is live again by repeating itself.
+// After a failover, the store has a connection as live that two later ones have
+// displaced. The last one's ticket names the one in between. By repeating its opening,
+// the last one is live again.
 func TestFailoverToAnOlderRecordRejectsNoLiveConnection(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -132,8 +134,8 @@ func TestFailoverToAnOlderRecordRejectsNoLiveConnection(t *testing.T) {
 	})
 }
 
-// One that was let in after the failover did not displace the one that the record
-// forgot: reconciliation tells that from a displacement.
+// A failover forgot a connection, and another one was admitted after that. It did not
+// displace the first one. Reconciliation reports that differently from a displacement.
 func TestReconcileTellsTheForgottenFromTheDisplaced(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

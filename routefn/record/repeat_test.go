@@ -11,11 +11,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Every implementation that searches for repetitions has to pass this suite.
+// Every implementation that searches for repetitions must pass this suite.
 func TestRepeats(t *testing.T) { conformRepeats(t, each) }
 
-// conformRepeats tells the stories of messages whose ids come again, on every store
-// that on brings.
+// conformRepeats has tests of messages whose ids come again. It runs them by the
+// function on, on every kind of store.
 func conformRepeats(t *testing.T, on func(*testing.T, Config, func(*testing.T, *Store))) {
 	t.Run("an id stands for one message", func(t *testing.T) { on(t, Config{}, idStandsForOneMessage) })
 	t.Run("what ended long ago is not known", func(t *testing.T) { on(t, Config{}, windowEnds) })
@@ -25,7 +25,7 @@ func conformRepeats(t *testing.T, on func(*testing.T, Config, func(*testing.T, *
 	t.Run("two in one call", func(t *testing.T) { on(t, Config{}, twins) })
 }
 
-// cast is who plays in a story.
+// cast has the users and groups of a test.
 type cast struct {
 	*testing.T
 	s                 *Store
@@ -47,7 +47,7 @@ func newCast(t *testing.T, s *Store) *cast {
 	return c
 }
 
-// to returns a message of alice's to what a word names.
+// to returns a message from alice to the user or group that whom names.
 func (c *cast) to(whom, id, text string) Message {
 	m := private(c.alice, 0, id)
 	m.Text = text
@@ -68,9 +68,9 @@ func (c *cast) to(whom, id, text string) Message {
 	return m
 }
 
-// send sends a message in one of the ways there are: at a first try, again, as a
-// delayed one that stays pending, or as one that is fired. It returns where the
-// receiver's copy stands; zero: nowhere yet.
+// send sends a message in the way that how names: as a first try, as a repetition, as a
+// delayed message that stays pending, or as one that is fired. It returns the number of
+// the receiver's copy; zero: there is none yet.
 func (c *cast) send(how string, m Message) (int64, error) {
 	c.Helper()
 	switch how {
@@ -92,7 +92,7 @@ func (c *cast) send(how string, m Message) (int64, error) {
 	return a.Copies[0].Stored.At.Number, nil
 }
 
-// logs returns all that stands in all logs.
+// logs returns the entries of all logs as one text.
 func (c *cast) logs() string {
 	c.Helper()
 	var all []string
@@ -111,9 +111,9 @@ func (c *cast) logs() string {
 	return strings.Join(all, " ")
 }
 
-// inReach reports whether it is promised that a second message is seen to be another
-// one than the first, which had the id before. Only the log of a group knows of what
-// went there at a first try.
+// inReach reports whether the promise holds that the second message with an id is found
+// to be another one than the first message. A first try to a group leaves a trace only
+// in the log of that group.
 func inReach(first, whom, second, other string) bool {
 	group := whom == "club" || whom == "everyone"
 	return first != "first" || !group || whom == other && second == "again"
@@ -121,7 +121,7 @@ func inReach(first, whom, second, other string) bool {
 
 func idStandsForOneMessage(t *testing.T, s *Store) {
 	c := newCast(t, s)
-	if _, err := c.send("first", c.to("everyone", "warm", "warm")); err != nil { // or there is no log
+	if _, err := c.send("first", c.to("everyone", "warm", "warm")); err != nil { // makes the log of everyone
 		t.Fatal(err)
 	}
 	n := 0
@@ -137,7 +137,7 @@ func idStandsForOneMessage(t *testing.T, s *Store) {
 	}
 }
 
-// onceMore sends a message, and then others with its id.
+// onceMore sends a message, and then other messages with the same id.
 func (c *cast) onceMore(id, first, whom, second, other string) {
 	c.Helper()
 	story := fmt.Sprintf("%s to %s, then %s to %s", first, whom, second, other)
@@ -171,7 +171,7 @@ func windowEnds(t *testing.T, s *Store) {
 		m := c.to("bob", fmt.Sprint("m", i), "one")
 		m.backdate(time.Hour)
 		stored(t, s, m)
-		for j := range 20 { // past the first chunk of the search
+		for j := range 20 { // more than the first chunk of the search
 			between := private(c.alice, c.bob, fmt.Sprint(i, "x", j))
 			between.backdate(time.Hour)
 			stored(t, s, between)

@@ -26,10 +26,10 @@ func newServer(t testing.TB, program string) *redistest.Server {
 	return server
 }
 
-// newReplica starts a replica of the server at addr, and blocks until it is one.
+// newReplica starts a replica of the server at addr, and blocks until it has caught up.
 func newReplica(t testing.TB, addr string) *redistest.Server {
 	t.Helper()
-	replica := newPrimary(t) // if the primary dies
+	replica := newPrimary(t) // it may have to be a primary if the primary dies
 	follow(t, replica, addr)
 	return replica
 }
@@ -54,8 +54,8 @@ func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *St
 	})
 }
 
-// follow makes server a replica of the one at addr, and blocks until it has
-// what that one has.
+// follow makes server a replica of the server at addr, and blocks until it has caught
+// up.
 func follow(t testing.TB, server *redistest.Server, addr string) {
 	t.Helper()
 	host, port, _ := strings.Cut(addr, ":")
@@ -65,9 +65,9 @@ func follow(t testing.TB, server *redistest.Server, addr string) {
 	awaitReplica(t, addr)
 }
 
-// awaitReplica blocks until a write to the server at addr is on a replica. It
-// writes only once a replica is seen: before the first one, a server counts no
-// offset, and WAIT is content with any replica that comes.
+// awaitReplica blocks until a write to the server at addr is on a replica. It writes
+// only after the server has a replica. Before its first replica, a server does not
+// count offsets, and WAIT counts any replica that comes.
 func awaitReplica(t testing.TB, addr string) {
 	t.Helper()
 	c, n := clientOf(t, addr), 0
@@ -76,15 +76,15 @@ func awaitReplica(t testing.TB, addr string) {
 	})
 	eventually(t, "replica has what the primary has", func() bool {
 		p := c.Pipeline()
-		n++ // in a Cluster, until it is a key of this server
+		n++ // in a Cluster, until the key is in a slot of this server
 		set := p.Set(t.Context(), fmt.Sprint(n), "", 0)
 		wait := p.Do(t.Context(), "wait", 1, 100)
-		_, _ = p.Exec(t.Context()) // its error is that of one of them
+		_, _ = p.Exec(t.Context()) // its error is also in one of them
 		return set.Err() == nil && wait.Val() == int64(1)
 	})
 }
 
-// clientOf returns a client beside the Store's.
+// clientOf returns another client than the Store's.
 func clientOf(t testing.TB, addr string) *redis.Client {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true, MaxRetries: -1})
@@ -92,8 +92,8 @@ func clientOf(t testing.TB, addr string) *redis.Client {
 	return c
 }
 
-// pause stops the server's process in its tracks, and returns what lets it go on.
-// It goes on when the test ends, too: a stopped one cannot be asked to end.
+// pause makes the server's process stand still, and returns a function that lets it go
+// on. It also goes on when the test ends, because a paused process cannot be stopped.
 func pause(t testing.TB, server *redistest.Server) (resume func()) {
 	t.Helper()
 	if err := server.Pause(); err != nil {

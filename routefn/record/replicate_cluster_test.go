@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// newReplicatedCluster starts two masters with a replica each, in the order of
-// the masters.
+// newReplicatedCluster starts two masters with one replica each. It returns the
+// replicas in the order of their masters.
 func newReplicatedCluster(t *testing.T) (*redistest.Cluster, []*redistest.Server) {
 	t.Helper()
 	c, err := redistest.NewCluster(t.Context(), t.TempDir(), 2)
@@ -58,7 +58,7 @@ func newClusterReplica(t *testing.T, master *redistest.Server) *redistest.Server
 	return replica
 }
 
-// usersOn registers a user on each of two masters.
+// usersOn registers one user on each master.
 func usersOn(t *testing.T, s *Store, c *redistest.Cluster) []int64 {
 	t.Helper()
 	users := make([]int64, len(c.Servers))
@@ -77,8 +77,8 @@ func usersOn(t *testing.T, s *Store, c *redistest.Cluster) []int64 {
 	return users
 }
 
-// The replica of one master is away. Writes to the other master alone are accepted.
-// Then a slot moves from the one to the other while messages are appended.
+// The replica of one master is away. Only writes to the other master are accepted. Then
+// a slot moves from one to the other while messages are appended.
 func TestEachMasterHasItsOwnWriter(t *testing.T) {
 	c, replicas := newReplicatedCluster(t)
 	s := dial(t, Config{URL: c.URL(), Replicas: 1, ReplicaTimeout: longWait})

@@ -16,14 +16,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// shortWait is how long these tests let an append wait for a replica that they
-// have stopped, and longWait for one that will go on.
+// shortWait is how long an append waits in tests whose replica is paused for good, and
+// longWait in tests whose replica will go on.
 const (
 	shortWait = 250 * time.Millisecond
 	longWait  = 1900 * time.Millisecond
 )
 
-// replicated returns a Store that waits for one replica, which it has.
+// replicated returns a Store that waits for one replica, with its primary and that
+// replica.
 func replicated(t testing.TB, wait time.Duration) (s *Store, primary, replica *redistest.Server) {
 	t.Helper()
 	primary = newPrimary(t)
@@ -31,7 +32,7 @@ func replicated(t testing.TB, wait time.Duration) (s *Store, primary, replica *r
 	return dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: wait}), primary, replica
 }
 
-// wantUnknown appends a message that may have been stored.
+// wantUnknown appends a message, and fails the test unless its outcome is unknown.
 func wantUnknown(t *testing.T, s *Store, m Message) {
 	t.Helper()
 	if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrUnknown) || errors.Is(a.Err, ErrUnavailable) {
@@ -51,10 +52,10 @@ func TestAcceptedOnlyOnceAReplicaHasIt(t *testing.T) {
 		wantUnknown(t, s, m)
 		m.Again = true
 		wantUnknown(t, s, m)
-		if got := testutil.ToFloat64(s.metrics.unreplicated); got != 3 { // both copies, then the receiver's
+		if got := testutil.ToFloat64(s.metrics.unreplicated); got != 3 { // both copies of the first try, and the receiver's copy of the second
 			t.Errorf("%v appends are counted as unreplicated, want 3", got)
 		}
-		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that has not written the message
 		wantUnknown(t, other, m)
 		wantKeys(t, inbox(t, dial(t, Config{URL: primary.URL()}), bob), private(alice, bob, "warm").key(), m.key())
 
@@ -71,7 +72,7 @@ func TestAcceptedOnlyOnceAReplicaHasIt(t *testing.T) {
 }
 
 // WAIT answers for the last write of its connection. So a try that only finds a message
-// has to write, too.
+// must write, too.
 func TestFindingIsAWrite(t *testing.T) {
 	s := dial(t, Config{URL: backends.server.URL()})
 	flush(t, s)
@@ -118,7 +119,7 @@ func TestCarryingOutAgainIsAWrite(t *testing.T) {
 	}
 }
 
-// changes counts what the server had to tell its replicas.
+// changes returns how many changes the server has sent to its replicas.
 func changes(t *testing.T, s *Store) int {
 	t.Helper()
 	info, err := s.topology.(server).Info(t.Context(), "persistence").Result()
@@ -132,8 +133,8 @@ func changes(t *testing.T, s *Store) int {
 	return n
 }
 
-// Four senders write until the replica is cut off, and on for a while; then the
-// primary dies. The replica has all that was accepted, in each sender's order.
+// Four senders write. The replica is cut off, and a while later the primary dies. The
+// replica has all messages that were accepted, in each sender's order.
 func TestPromotedReplicaHasAllThatWasAccepted(t *testing.T) {
 	primary := newPrimary(t)
 	link := newProxy(t, primary.Addr())
@@ -186,8 +187,8 @@ func TestPromotedReplicaHasAllThatWasAccepted(t *testing.T) {
 	}
 }
 
-// A primary that has become a replica takes no write; one that becomes a replica
-// while an append waits leaves its outcome unknown.
+// A primary that has become a replica takes no write. If it becomes a replica while an
+// append waits, the outcome of the append is unknown.
 func TestDemotedPrimaryAcceptsNothing(t *testing.T) {
 	s, primary, replica := replicated(t, longWait)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -208,7 +209,7 @@ func TestDemotedPrimaryAcceptsNothing(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		m := private(alice, bob, "2")
 		m.Again = again
-		eventually(t, "it says that it takes no write", func() bool { // it may close the connection of the one that waited
+		eventually(t, "it says that it takes no write", func() bool { // it may also close the connection of the append that waited
 			a := s.Append(t.Context(), []Message{m})[0]
 			if a.Err == nil {
 				t.Fatal("it took a write")

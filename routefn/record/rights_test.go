@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A user with fewer rights than needed is told at the start, by the command.
+// If the store's user lacks rights, the error at the start names the commands.
 func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	server := spawned(t)
 	c := clientOf(t, server.Addr())
@@ -68,7 +68,7 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	}
 }
 
-// The start checks the rights for all commands that scripts call and that Go sends.
+// needed has all commands that scripts call and that Go code sends.
 func TestRightsOfAllCommandsAreProbed(t *testing.T) {
 	known := make(map[string]bool)
 	for _, command := range needed {
@@ -81,7 +81,7 @@ func TestRightsOfAllCommandsAreProbed(t *testing.T) {
 			}
 		}
 	}
-	// Go sends the commands that it spells out, and one by a method.
+	// Go code names the commands that it sends, except one, which is a method.
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// soon is in the past for the store by the time it is asked what is due.
+// soon returns a message that is due at once.
 func soon(from, to int64, id string) Scheduling {
 	return Scheduling{Message: private(from, to, id)}
 }
@@ -63,7 +63,8 @@ func TestRepeatedScheduleIsScheduledOnce(t *testing.T) {
 			t.Fatalf("pending are %v, %v", ids(list), err)
 		}
 
-		// The answer was lost, and the message sent before the sender asked again.
+		// The answer was lost, and the message was sent before the sender repeated the
+		// request.
 		scheduled(t, s, soon(alice, bob, "2"))
 		list := take(t, s, alice, "n1")
 		if again := scheduled(t, s, soon(alice, bob, "2"))[0]; again.State != proto.StateFiring {
@@ -75,7 +76,7 @@ func TestRepeatedScheduleIsScheduledOnce(t *testing.T) {
 		}
 		wantIDs(t, take(t, s, alice, "n1"))
 
-		// An id is its sender's own.
+		// Another sender may use the same id.
 		scheduled(t, s, soon(bob, alice, "2"))
 		wantIDs(t, take(t, s, bob, "n1"), "2")
 	})
@@ -89,7 +90,7 @@ func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
 		want := []string{"first"}
 		first := soon(alice, bob, "first")
 		list = append(list, first)
-		for i := range 30 { // ids in an order of their own
+		for i := range 30 { // the order of the ids differs from the order of scheduling
 			m := soon(alice, bob, fmt.Sprint("m", i*7%30))
 			list, want = append(list, m), append(want, m.ID)
 		}
@@ -97,7 +98,7 @@ func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
 			list[i].At = at + time.Hour.Milliseconds()
 		}
 		scheduled(t, s, list...)
-		for _, limit := range []int{4, 100} { // by pages and at once
+		for _, limit := range []int{4, 100} { // in pages, and all at once
 			got := []string{}
 			for after, first := (ScheduledAt{}), true; first || after != (ScheduledAt{}); first = false {
 				page, next, err := s.Scheduled(t.Context(), alice, after, limit)
@@ -115,7 +116,8 @@ func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
 	})
 }
 
-// moveDue makes what a user's shard has pending due earlier or later.
+// moveDue makes the pending messages of a user's shard due earlier or later, by the
+// duration by.
 func moveDue(t testing.TB, s *Store, user int64, by time.Duration) {
 	t.Helper()
 	r := shardOf(user)
@@ -208,7 +210,7 @@ func TestLimitsOfScheduling(t *testing.T) {
 		if _, err := s.Schedule(t.Context(), soon(alice, bob, "m")); !errors.Is(err, ErrTooMany) {
 			t.Errorf("one too many: %v", err)
 		}
-		scheduled(t, s, soon(bob, alice, "m")) // others may
+		scheduled(t, s, soon(bob, alice, "m")) // other users may still schedule
 	})
 }
 
@@ -255,13 +257,14 @@ func TestLostAnswerToScheduleIsUnknownAndHarmless(t *testing.T) {
 	}
 }
 
-// A sender is told that a message is scheduled, or taken back, once replicas know.
+// A sender is told that a message is scheduled or cancelled only after a replica has
+// that.
 func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
 	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, later(alice, bob, "cancelled"))
 		resume := pause(t, replica)
-		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that never wrote it
+		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: shortWait}) // a route that has not written the message
 		for _, route := range []*Store{s, s, other} {
 			if _, err := route.Schedule(t.Context(), later(alice, bob, "1")); !errors.Is(err, ErrUnknown) {
 				t.Errorf("schedule: %v", err)
@@ -284,8 +287,8 @@ func TestScheduledOnlyOnceAReplicaHasIt(t *testing.T) {
 	})
 }
 
-// A message whose taking no replica knows is not sent: its sender may still cancel
-// it at the replica that takes over.
+// A taken message is not sent before a replica knows that it was taken. Otherwise its
+// sender could still cancel it at a replica that takes over.
 func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
 	eachReplicated(t, shortWait, func(t *testing.T, s *Store, _, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// scripts are all there are.
+// scripts has all scripts.
 var scripts = map[string]*script{
 	"append": appendScript, "claim": claimScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
 	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "sessions": sessionsScript, "revoke": revokeScript, "cursors": cursorsScript, "tidy": tidyScript,
@@ -23,8 +23,8 @@ var (
 	givenKey   = regexp.MustCompile(`^KEYS\[([1-5]|i|#KEYS)\]$`)
 )
 
-// CIM's scripts made their keys inside, so that no Redis Cluster could know which
-// server to run them on. Every command of ours names a key that it was given.
+// A script must not make keys itself, because a Redis Cluster could not know on which
+// server to run it. So every command names a key that the script was given.
 func TestScriptsMakeNoKeys(t *testing.T) {
 	for name, s := range scripts {
 		calls := scriptCall.FindAllStringSubmatch(s.source, -1)

@@ -9,10 +9,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// While the primary is gone, nothing is accepted. Once Sentinel has promoted a replica,
-// the same Store goes on there with all that replicas had. Messages without an answer
-// are sent again and stand there once. Without any Sentinel a write fails with an error
-// that shows that nothing was sent.
+// While the primary is gone, nothing is accepted. After Sentinel has promoted a
+// replica, the same Store goes on there, with all that replicas had. Messages without
+// an answer are sent again, and are stored once. Without any Sentinel, the error of a
+// write shows that nothing was sent.
 func TestStoreFollowsTheSentinels(t *testing.T) {
 	group, err := redistest.NewSentinel(t.Context(), t.TempDir(), 2)
 	if err != nil {
@@ -49,9 +49,9 @@ func TestStoreFollowsTheSentinels(t *testing.T) {
 
 }
 
-// A Sentinel that does not know the primary, as after a reset, answers "nil", and
-// one that is gone does not answer. Neither may pass for an answer of the store:
-// nothing was sent.
+// A Sentinel that does not know the primary, as after a reset, answers "nil". A
+// Sentinel that is gone does not answer. Neither must count as an answer of the store,
+// because nothing was sent.
 func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 	group, err := redistest.NewSentinel(t.Context(), t.TempDir(), 0)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 	if err := group.Forget(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	primary.Kill() // with the connections that were open
+	primary.Kill() // its open connections die, too
 	if err := s.Ping(t.Context()); err == nil {
 		t.Fatal("a killed server answers")
 	}
@@ -88,7 +88,7 @@ func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 	fails("without Sentinels")
 }
 
-// waitReplicated blocks until all replicas have what was written.
+// waitReplicated blocks until all replicas have all writes.
 func waitReplicated(t *testing.T, s *Store) {
 	t.Helper()
 	n, err := s.topology.(server).Wait(t.Context(), 2, 5*time.Second).Result()

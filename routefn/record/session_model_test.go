@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Logins, reports and goodbyes may come in any order. A number always goes from issued
+// Logins, openings and closings may come in any order. A number always goes from issued
 // to open to closed and never back, and a ticket displaces only the sessions that it
 // may.
 func TestNumbersNeverGoBack(t *testing.T) {

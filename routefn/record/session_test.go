@@ -8,7 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// login issues a number and opens it, displacing what the number may.
+// login issues a number and opens it. The opening may displace sessions up to the
+// number displaces.
 func login(t testing.TB, s *Store, user int64, device, node string, displaces int64) Session {
 	t.Helper()
 	n := issue(t, s, user, device).Number
@@ -56,7 +57,7 @@ func wantSessions(t testing.TB, s *Store, user int64, want ...Session) {
 	}
 }
 
-// Of many numbers that are asked for at once each has its own outcome.
+// If many numbers are requested at once, each has its own result.
 func TestNumbersAreIssuedInOneGo(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -92,7 +93,7 @@ func TestLateCloseKeepsNewSession(t *testing.T) {
 		}
 		closeSession(t, s, alice, "phone", fresh.Number)
 		wantSessions(t, s, alice)
-		closeSession(t, s, alice, "phone", old.Number) // does not open what is closed
+		closeSession(t, s, alice, "phone", old.Number) // a late closing does not make the number usable again
 		if o := open(t, s, alice, "phone", "n2", fresh.Number, -1); !errors.Is(o.Err, ErrSuperseded) {
 			t.Errorf("closed number opens: %+v", o)
 		}
@@ -188,7 +189,7 @@ func TestNumberIsNotGivenTwiceAfterAFailover(t *testing.T) {
 		before := issue(t, s, alice, "phone").Number
 		hash := logRef{user: alice}.hash()
 		s.run(t.Context(), "issue", writeTo(hash, []any{"hdel", hash, "issued"}))
-		for storeClock(t, s) <= before { // a failover takes longer
+		for storeClock(t, s) <= before { // until the clock has moved on, because a failover takes longer than that
 			runtime.Gosched()
 		}
 		if after := issue(t, s, alice, "phone").Number; after <= before {

@@ -14,16 +14,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// reader is a device of bob's and how it is told of what is new.
+// reader is a device of bob's, with its session and its node's lease.
 type reader struct {
 	bob     int64
 	session Session
-	at      proto.Position // of its inbox
+	at      proto.Position // position in its inbox
 	lease   Lease
 }
 
-// reads are all that lead to a showing. Each returns the key of the newest entry that
-// it tells of; nothing if it tells of none.
+// reads has all methods by which entries are shown. Each returns the key of the newest
+// entry that it shows, or nothing.
 var reads = map[string]func(context.Context, *Store, reader) (string, error){
 	"pull": func(ctx context.Context, s *Store, r reader) (string, error) {
 		return lastOf(s.Pull(ctx, r.bob, proto.Position{}, 0))
@@ -76,8 +76,9 @@ func lastOf(p Pulled, err error) (string, error) {
 	return last, nil
 }
 
-// No read tells of what the primary alone has. A route that saw what was there
-// before goes on telling that; one that has just started says that it cannot.
+// No method shows an entry that only the primary has. A route that knows earlier
+// entries to be replicated still shows those. A route that has just started returns an
+// error.
 func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		const alice = 1
@@ -111,7 +112,7 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 			all.Wait()
 		}
 		wantAll("replica away, a route that was there before", s, func(name, got string, err error) bool {
-			if name == "find" { // that one entry, which no replica has
+			if name == "find" { // it asks for just the entry that no replica has
 				return errors.Is(err, ErrUnavailable)
 			}
 			if name == "pull of the rest" || name == "reconcile" {
@@ -120,7 +121,7 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 			return got == "1:old" && err == nil
 		})
 		wantAll("replica away, a route that has just started", fresh(), func(name, got string, err error) bool {
-			if name == "reconcile" { // nothing that may be told differs
+			if name == "reconcile" { // there is no difference that may be shown
 				return got == "" && err == nil
 			}
 			return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown)
@@ -128,7 +129,7 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 		resume()
 		for what, s := range map[string]*Store{"a route that was there before": s, "a route that has just started": fresh()} {
 			for name, read := range reads {
-				eventually(t, "with its replica there, "+what+" tells all by "+name, func() bool { // which may take longer than shortWait
+				eventually(t, "with its replica there, "+what+" tells all by "+name, func() bool { // this may take longer than shortWait
 					got, err := read(t.Context(), s, r)
 					return got == "1:new" && err == nil
 				})
@@ -138,14 +139,14 @@ func TestNothingIsShownBeforeAReplicaHasIt(t *testing.T) {
 }
 
 // Bob reads while m1 is on the primary alone, and the primary dies. The messages that
-// bob was shown stand in the log in the same order.
+// bob was shown are in the log, in the same order.
 func TestWhatWasShownKeepsItsPlaceWhenThePrimaryDies(t *testing.T) {
 	eachReplicated(t, shortWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
 		m0, m1, m2 := private(alice, bob, "0"), private(alice, bob, "1"), private(carol, bob, "2")
 		stored(t, s, m0)
 		c := clientOf(t, replica.Addr())
-		if err := c.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // it hears nothing more
+		if err := c.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // the replica gets no more writes
 			t.Fatal(err)
 		}
 		wantUnknown(t, s, m1)
@@ -195,7 +196,7 @@ func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
 		}
 		follow(t, primary, replica.Addr())
 		now := dial(t, Config{URL: replica.URL(), Replicas: 1, ReplicaTimeout: longWait})
-		stored(t, dial(t, Config{URL: replica.URL()}), private(carol, bob, "0"), m2) // m2 ends both logs, with one number
+		stored(t, dial(t, Config{URL: replica.URL()}), private(carol, bob, "0"), m2) // m2 is the last entry of both logs, with the same number
 		err = now.show(t.Context(), []showing{{log: l, newest: read.Newest, entries: read.Entries}})[0]
 		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errGone) {
 			t.Errorf("of the entries %v it says %v", keysIn(read), err)
@@ -203,9 +204,9 @@ func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
 	})
 }
 
-// All reads that come while one waits share the next WAIT. Entries that are known to be
-// replicated cost none. These are logs that a route has checked since their last entry,
-// and logs without news.
+// All reads that come while another one waits share the next WAIT. Entries that are
+// known to be replicated need no WAIT: the route has checked their log since its last
+// entry.
 func TestReadsUnderWayShareOneWait(t *testing.T) {
 	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, replica *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -231,10 +232,10 @@ func TestReadsUnderWayShareOneWait(t *testing.T) {
 		}
 		end := pull(s, proto.Position{})
 		pull(dial(t, Config{URL: primary.URL(), Replicas: 1}), end)
-		if got := waits(); got != "calls=1" { // which Dial tries out
+		if got := waits(); got != "calls=1" { // the one by which Dial tries it
 			t.Errorf("what is known took %s of WAIT", got)
 		}
-		pull(dial(t, Config{URL: primary.URL(), Replicas: 1}), proto.Position{}) // and the server knows the script
+		pull(dial(t, Config{URL: primary.URL(), Replicas: 1}), proto.Position{}) // so that the server knows the script
 		other := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: longWait})
 		waits()
 		resume, wait := busy(t, other, replica, 20, func(int) { pull(other, proto.Position{}) })
@@ -246,7 +247,7 @@ func TestReadsUnderWayShareOneWait(t *testing.T) {
 	})
 }
 
-// A full store, in which nothing new can be stored, goes on telling what is there.
+// A store whose memory is full takes no writes, and still shows its entries.
 func TestFullStoreWithReplicasIsRead(t *testing.T) {
 	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, _ *redistest.Server) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -261,7 +262,7 @@ func TestFullStoreWithReplicasIsRead(t *testing.T) {
 	})
 }
 
-// fill leaves a server no memory for anything new.
+// fill fills the memory of a server.
 func fill(t *testing.T, c *redis.Client) {
 	t.Helper()
 	if err := c.Set(t.Context(), "ballast", strings.Repeat("x", 8<<20), 0).Err(); err != nil {

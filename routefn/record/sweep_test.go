@@ -39,7 +39,7 @@ func workOff(t testing.TB, s *Store) (done int) {
 	}
 }
 
-// sweepsAt returns when a log is to be swept, in ms; zero: never.
+// sweepsAt returns when the sweep of a log is due, in ms; zero: never.
 func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 	t.Helper()
 	key := queueRef{Sweeps, sweepShard(Job{Key: l.tag()})}.due()
@@ -50,7 +50,7 @@ func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 	return int64(score(o.reply[0]))
 }
 
-// sweepNow brings forward what is to be swept of a log.
+// sweepNow makes the sweep of a log due now.
 func sweepNow(t testing.TB, s *Store, l logRef) {
 	t.Helper()
 	if err := s.putJobs(t.Context(), Sweeps, []Job{{Key: l.tag(), Due: 1}}, sweepShard, true)[0]; err != nil {
@@ -58,8 +58,8 @@ func sweepNow(t testing.TB, s *Store, l logRef) {
 	}
 }
 
-// rewrite replaces a log's entries by texts of so many days ago, behind the first one
-// that it was made with.
+// rewrite replaces the entries of a log, except the genesis entry, by texts that are so
+// many days old.
 func rewrite(t testing.TB, s *Store, l logRef, days ...int) {
 	t.Helper()
 	push := []any{"rpush", l.list()}
@@ -79,7 +79,7 @@ func rewrite(t testing.TB, s *Store, l logRef, days ...int) {
 	}
 }
 
-// contents returns a log as the store has it, in one string.
+// contents returns the stored entries of a log as one string.
 func contents(t testing.TB, s *Store, l logRef) string {
 	t.Helper()
 	o := readOf(l.list(), []any{"lrange", l.list(), 0, -1})
@@ -111,7 +111,8 @@ func TestQuietLogLosesWhatIsTooOld(t *testing.T) {
 		if strings.Contains(contents(t, s, l), "40 days ago") {
 			t.Error("texts of 40 days ago are still there")
 		}
-		// The oldest that is left is 10 days old and may stay for four more.
+		// The oldest entry that is left is 10 days old, and may stay for four more
+		// days.
 		left := time.Duration(sweepsAt(t, s, l)-storeClock(t, s)) * time.Millisecond
 		if left > 4*day+time.Minute || left < 4*day-time.Minute {
 			t.Errorf("swept again in %v", left)
@@ -119,7 +120,7 @@ func TestQuietLogLosesWhatIsTooOld(t *testing.T) {
 	})
 }
 
-// The newest entry has to stay for its key and its number. Its text has not.
+// The newest entry must stay because of its key and its number. Its text need not stay.
 func TestNewestEntryKeepsItsPlaceAndLosesItsText(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -158,7 +159,7 @@ func TestNewestEntryKeepsItsPlaceAndLosesItsText(t *testing.T) {
 	})
 }
 
-// An earlier version made logs that no job is there for, and a failover may forget one.
+// Logs of an earlier version have no jobs, and a failover may lose jobs.
 func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		const users = 50
@@ -177,7 +178,7 @@ func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := queueRef{Sweeps, sweepShard(Job{Key: allLogs})}.due()
-		eventually(t, "the search has come to its end", func() bool { // a shard's clock may be a moment behind
+		eventually(t, "the search has come to its end", func() bool { // the clock of a shard may be a little behind
 			workOff(t, s)
 			o := readOf(key, []any{"zscore", key, allLogs})
 			s.run(t.Context(), "due", o)
@@ -245,7 +246,7 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 		if e := s.EnterNode(t.Context(), Lease{Node: "n1", Boot: 7, Addr: "n1:1"}, []Entering{{Group: g, Users: []int64{bob.User}}})[0]; e.Err == nil {
 			t.Errorf("entered %+v", e)
 		}
-		// The request that made it may be repeated late.
+		// The request that made the group is repeated late.
 		if again, err := s.CreateGroup(t.Context(), request); !errors.Is(err, ErrNoGroup) {
 			t.Errorf("made again: %d, %v", again, err)
 		}
@@ -282,7 +283,7 @@ func ageLast(t testing.TB, s *Store, l logRef) {
 	}
 }
 
-// A request that made a group and died before anybody joined is repeated later.
+// A route made a group and died before anybody joined. The request is repeated later.
 func TestGroupThatNobodyJoinedIsDeletedAndMadeAnew(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := account(t, s, "alice")
@@ -311,8 +312,8 @@ func TestGroupThatNobodyJoinedIsDeletedAndMadeAnew(t *testing.T) {
 	})
 }
 
-// One operation is a log of a day's sweep of many: it has 64 entries, of which some
-// have become too old. cpu-us/log is the server's own.
+// One operation is the daily sweep of one log, among many. The log has 64 entries, of
+// which some have become too old. cpu-us/log is the CPU time of the server.
 func BenchmarkSweep(b *testing.B) {
 	s := dial(b, Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()})
 	flush(b, s)

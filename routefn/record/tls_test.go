@@ -12,7 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// secure makes what TLS servers need. With open they ask for no certificate.
+// secure returns a TLS for servers. If open is set, they ask clients for no
+// certificate.
 func secure(t *testing.T, open bool) *redistest.TLS {
 	t.Helper()
 	ca, err := localca.New(t.TempDir())
@@ -26,7 +27,8 @@ func secure(t *testing.T, open bool) *redistest.TLS {
 	return made
 }
 
-// changed returns a URL without one of its options, and with another if that has a value.
+// changed returns a URL with another value of an option, or without the option if value
+// is empty.
 func changed(t *testing.T, raw, option, value string) string {
 	t.Helper()
 	base, query, _ := strings.Cut(raw, "?")

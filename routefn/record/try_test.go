@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// guess shows a wrong password for the account of a name, from an address.
+// guess returns a try at the account of a name, from an address.
 func guess(name, from string) Trying {
 	return Trying{
 		Name: name, From: Address{from}, Strangers: Rate{10, time.Hour}, Known: Rate{3, time.Hour}, Address: Rate{20, time.Hour},
@@ -27,8 +27,8 @@ func try(t testing.TB, s *Store, q Trying) *Tried {
 	return tried
 }
 
-// Many strangers at two routes have ten tries at an account together, and as many at one
-// that does not exist.
+// Many strange addresses, at two routes, have ten tries at an account together. They
+// have as many at an account that does not exist.
 func TestStrangersShareTriesExactly(t *testing.T) {
 	patient := Config{ReadTimeout: time.Minute} // many scripts at once on a slow machine
 	eachTwo(t, patient, patient, func(t *testing.T, one, other *Store) {
@@ -64,7 +64,7 @@ func TestStrangersShareTriesExactly(t *testing.T) {
 	})
 }
 
-// An account that is there is answered with its credential if id and name are its own.
+// Try returns an account with its credential, if the id and the name are the account's.
 func TestTryFindsTheAccount(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -83,8 +83,8 @@ func TestTryFindsTheAccount(t *testing.T) {
 	})
 }
 
-// An address from which somebody logged in is served whatever strangers do, up to a bound
-// of its own, and under an older key of its digest.
+// A known address has tries of its own, whatever strangers do. It is also recognised by
+// a digest that was made with an older key.
 func TestKnownAddressHasTriesOfItsOwn(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "alice")
@@ -108,7 +108,7 @@ func TestKnownAddressHasTriesOfItsOwn(t *testing.T) {
 				t.Fatalf("known, wrong password %d: %+v", i, tried)
 			}
 			if i == 0 {
-				s.Settle(t.Context(), tried, true) // it was right
+				s.Settle(t.Context(), tried, true) // as if the password was right
 				tried = try(t, s, guess("alice", "new digest"))
 				if !tried.Known {
 					t.Fatal("the digest by the newer key was not stored")
@@ -146,8 +146,9 @@ func TestAccountKnowsFewAddresses(t *testing.T) {
 	})
 }
 
-// A guesser's address is refused at any account, one that is known at its own is not, and
-// a try that was never compared does not count anywhere.
+// An address with too many wrong passwords is refused at every account that does not
+// know it, and not at an account that does. A try that was never compared does not
+// count.
 func TestAddressHasFewWrongPasswords(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		s.Met(t.Context(), "alice", Address{"carrier"})
@@ -156,7 +157,7 @@ func TestAddressHasFewWrongPasswords(t *testing.T) {
 				t.Fatalf("guess %d: %+v", i, tried)
 			}
 		}
-		for i := range 15 { // more than an account has tries
+		for i := range 15 { // more tries than an account has
 			if tried := try(t, s, guess("bob", "carrier")); tried.Refused != RefusedAddress || tried.Wait <= 0 {
 				t.Fatalf("guess %d: %+v", 20+i, tried)
 			}
@@ -175,7 +176,7 @@ func TestAddressHasFewWrongPasswords(t *testing.T) {
 			}
 			s.Settle(t.Context(), tried, false)
 		}
-		if n := tryKeys(t, s); n != 22+2 { // 20 names, alice, bob, and two addresses; nothing of carol and of the third
+		if n := tryKeys(t, s); n != 22+2 { // 20 names, alice, bob, and two addresses; none for carol and for the third address
 			t.Errorf("%d keys are left", n)
 		}
 	})
@@ -198,7 +199,7 @@ func tryKeys(t *testing.T, s *Store) (n int) {
 	return n
 }
 
-// Tries come back one by one, and then nothing is left of them in the store.
+// Tries come back one by one. When all are back, the store has no key about them.
 func TestTriesComeBack(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		q := guess("alice", "a")
@@ -211,7 +212,7 @@ func TestTriesComeBack(t *testing.T) {
 	})
 }
 
-// A clock that was set back keeps nobody out for longer than an empty bucket does.
+// If the clock is set back, nobody must wait longer than for an empty bucket.
 func TestTriesSurviveAClockSetBack(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		key := tryKey("alice")
@@ -243,7 +244,7 @@ func TestRegistrationsOfAnAddressAreBounded(t *testing.T) {
 	})
 }
 
-// The right password of a login is settled where its number is issued.
+// The right password of a login is settled when the login's number is issued.
 func TestNumberSettlesThePassword(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

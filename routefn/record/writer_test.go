@@ -13,7 +13,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// busy lets one append wait for a replica that is paused, and puts n behind it.
+// busy pauses the replica, starts one append that waits for it, and queues n calls of
+// send behind that.
 func busy(t *testing.T, s *Store, replica *redistest.Server, n int, send func(i int)) (resume func(), wait func()) {
 	t.Helper()
 	client := s.topology.(server).Client
@@ -63,8 +64,8 @@ func TestWhatArrivesMeanwhileSharesOneWait(t *testing.T) {
 	})
 }
 
-// MONITOR tells by which connection each command came. Readers keep other
-// connections of the pool at hand.
+// MONITOR shows on which connection each command came. Other readers keep more
+// connections of the pool open.
 func TestWaitIsOnTheConnectionThatWrote(t *testing.T) {
 	s, primary, _ := replicated(t, longWait)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -105,7 +106,8 @@ func TestWaitIsOnTheConnectionThatWrote(t *testing.T) {
 	}
 }
 
-// monitor records the commands that a server gets. The lines end the recording.
+// monitor records the commands that a server gets. The function lines ends the
+// recording and returns them.
 func monitor(t *testing.T, server *redistest.Server) (lines func() []string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Addr())
@@ -117,7 +119,7 @@ func monitor(t *testing.T, server *redistest.Server) (lines func() []string) {
 		t.Fatal(err)
 	}
 	in := bufio.NewScanner(conn)
-	in.Scan() // its answer; later lines are recorded
+	in.Scan() // the answer to MONITOR; all later lines are commands
 	return func() []string {
 		if err := clientOf(t, server.Addr()).Echo(t.Context(), "enough").Err(); err != nil {
 			t.Fatal(err)
@@ -130,8 +132,8 @@ func monitor(t *testing.T, server *redistest.Server) (lines func() []string) {
 	}
 }
 
-// A caller who gives up leaves what was sent with an unknown outcome, and what was
-// not with none.
+// If a caller gives up, the outcome of ops that were sent is unknown, and other ops are
+// never sent.
 func TestWaitingAppendEndsWithItsContext(t *testing.T) {
 	s, _, replica := replicated(t, longWait)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")

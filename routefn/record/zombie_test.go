@@ -9,9 +9,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A route is paused with a first try in hand. Another one stores its repetition,
-// somebody joins, and the first one goes on: the newcomer is not shown what was written
-// before the newcomer came.
+// A route is paused while it has a first try. Another route stores the repetition, and
+// then somebody joins. Then the first route goes on. The newcomer is not shown the
+// message, which was sent before the joining.
 func TestNewcomerIsNotShownTheOld(t *testing.T) {
 	for name, ago := range map[string]int64{"unknown": 0, "known": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestNewcomerIsNotShownTheOld(t *testing.T) {
 				retry := paused
 				retry.Again = true
 				at := stored(t, s, retry)[0].Copies[0].Stored.At.Number
-				for i := range 20 { // past the first chunk of a search
+				for i := range 20 { // more than the first chunk of a search
 					stored(t, s, toGroup(alice, g, fmt.Sprint("x", i)))
 				}
 				change(t, s, bob, g, false)
@@ -46,8 +46,8 @@ func TestNewcomerIsNotShownTheOld(t *testing.T) {
 	}
 }
 
-// Of everyone's messages a newcomer is shown those after the node was entered for the newcomer's
-// first login.
+// A newcomer is shown the messages to everyone since the newcomer's node has entered
+// that group for the first login.
 func TestNewcomerOfEveryoneIsNotShownWhatWasStoredBefore(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
@@ -66,7 +66,7 @@ func TestNewcomerOfEveryoneIsNotShownWhatWasStoredBefore(t *testing.T) {
 }
 
 // A first try that arrives long after it was sent is not stored, because it was sent
-// again meanwhile. Messages that were written behind it are not stored either.
+// again meanwhile. Messages that were sent after it are not stored either.
 func TestFirstTryThatComesLateIsNotStored(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := Account{User: register(t, s, "alice"), Name: "alice"}
@@ -96,14 +96,15 @@ func TestFirstTryThatComesLateIsNotStored(t *testing.T) {
 	})
 }
 
-// The store itself looks at the time: a route may be paused after it did.
+// The script checks the time once more, because a route may be paused after its own
+// check.
 func TestRouteThatIsPausedBeforeItWritesIsLate(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := Account{User: register(t, s, "alice"), Name: "alice"}
 		g := group(t, s, alice)
 		m := toGroup(alice, g, "1")
 		m.Sent = time.Now().UnixMilli() - firstTryLife - 1
-		d := newDraft(&m, m.Sent) // it was in time then
+		d := newDraft(&m, m.Sent) // at that time it was not late
 		if s.store(t.Context(), batchesOf([]*draft{d}, receiverCopy)); !errors.Is(d.err[receiverCopy], ErrUnavailable) {
 			t.Errorf("error is %v", d.err[receiverCopy])
 		}

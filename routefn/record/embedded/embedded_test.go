@@ -26,7 +26,7 @@ func TestClockRunsAndKeysExpire(t *testing.T) {
 	if err := client.Set(t.Context(), "name", "alice", 20*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for { // until it is gone: without a clock, for ever
+	for { // until the key is gone; without ClockTTL that would take for ever
 		err := client.Get(t.Context(), "name").Err()
 		if errors.Is(err, redis.Nil) {
 			return

@@ -21,7 +21,7 @@ func TestClockOfAServerJumps(t *testing.T) {
 		if err := clock.Set(offset); err != nil {
 			t.Fatal(err)
 		}
-		// The first command may still have the time that its round of events began at.
+		// The first command may get the time at which the server's present loop began.
 		_ = s.ask(t.Context(), "ping").Err()
 		told, err := s.ask(t.Context(), "time").StringSlice()
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// A master dies and its replica takes over; slots move to another master with
-// all their keys.
+// A master dies and its replica takes over. Then slots move to another master, with all
+// their keys.
 func TestClusterKeepsItsKeys(t *testing.T) {
-	t.Parallel() // it mostly waits
+	t.Parallel() // the test mostly waits
 	ctx := t.Context()
 	c, err := NewReplicatedCluster(ctx, t.TempDir(), 3)
 	if err != nil {
@@ -29,8 +29,8 @@ func TestClusterKeepsItsKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A member that has not heard of the change answers CLUSTERDOWN, or not at all, or as
-	// the owner that it was: without the key. A key that stays away is lost.
+	// A member that does not know of a change yet answers CLUSTERDOWN, or not at all,
+	// or as the former owner, without the key. Only a key that stays away is lost.
 	all := func(when string) {
 		t.Helper()
 		for i := range keys {

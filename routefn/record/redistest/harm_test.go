@@ -10,7 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Each harm refuses writes in its own words, leaves reads alone, and ends.
+// Each kind of harm makes the server refuse writes with another error, leaves reads
+// alone, and can be undone.
 func TestHarmedServerRefusesWritesOnly(t *testing.T) {
 	s, err := Redis(t.Context(), Config{Dir: t.TempDir()})
 	if err != nil {
@@ -42,7 +43,7 @@ func TestHarmedServerRefusesWritesOnly(t *testing.T) {
 	}
 }
 
-// A server comes back older, with what a backup had, or empty.
+// A server comes back older, with the data of a backup, or empty.
 func TestServerComesBackOlderOrEmpty(t *testing.T) {
 	s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Persist: true, Args: []string{"--appendfsync", "always"}})
 	if err != nil {

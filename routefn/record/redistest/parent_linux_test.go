@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// The test starts itself again as a parent that dies without a word.
+// The test starts itself again, as a parent process that is killed.
 func TestServerEndsWithItsParent(t *testing.T) {
 	if dir := os.Getenv("SPAWN_PARENT_DIR"); dir != "" {
 		s, err := Redis(t.Context(), Config{Dir: dir})
@@ -40,8 +40,8 @@ func TestServerEndsWithItsParent(t *testing.T) {
 	wait.Until(t, "the process has ended with its parent", func() bool { return !alive(pid) })
 }
 
-// alive reports whether a process runs; one that has ended and waits to be
-// collected does not.
+// alive reports whether a process runs. A process that has ended and was not waited for
+// does not run.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -55,8 +55,8 @@ func TestPersistedDataSurvivesARestart(t *testing.T) {
 	}
 }
 
-// A server that writes its file before it answers loses nothing when it is
-// killed, and is found where it was.
+// A server that writes its file before it answers loses nothing when it is killed. It
+// comes back at the same address.
 func TestKilledServerComesBackWithWhatItAnswered(t *testing.T) {
 	s, err := Redis(t.Context(), Config{Dir: t.TempDir(), Persist: true, Args: []string{"--appendfsync", "always"}})
 	if err != nil {
@@ -77,8 +77,8 @@ func TestKilledServerComesBackWithWhatItAnswered(t *testing.T) {
 	}
 }
 
-// A server whose connections are cut keeps what it did in the same moment, and the
-// client that asked for it never learns so.
+// When the connections of a server are cut, the command that it is executing takes
+// effect, and its client gets no answer.
 func TestCutServerGoesOnAndItsAnswersAreLost(t *testing.T) {
 	s, err := Redis(t.Context(), Config{Dir: t.TempDir()})
 	if err != nil {
@@ -93,7 +93,7 @@ func TestCutServerGoesOnAndItsAnswersAreLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// More than the sockets hold, so that the last answer is still to be sent.
+	// These answers are more than the sockets hold, so the last one was not sent yet.
 	fmt.Fprint(conn, strings.Repeat("get page\r\n", 32)+"incr done\r\n")
 	err = await(t.Context(), func() error {
 		if n, err := s.ask(t.Context(), "incrby", "done", 0).Int(); err != nil || n == 0 {

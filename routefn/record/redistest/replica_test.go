@@ -13,8 +13,8 @@ var (
 	toldOffset = regexp.MustCompile(`slave\d+:.*,offset=(\d+)`)
 )
 
-// awaitReplicas blocks until all replicas have told their primaries that they
-// have what those have done so far.
+// awaitReplicas blocks until all replicas have reported to their primaries that they
+// have all writes so far.
 func awaitReplicas(t *testing.T, servers []*Server) {
 	t.Helper()
 	for _, s := range servers {

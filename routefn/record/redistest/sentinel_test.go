@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// A primary dies while its replicas are behind. The writes that they never received are
-// lost. One of them is promoted with all that they had, and the old primary becomes its
-// replica.
+// A primary dies while its replicas are behind, and the writes that they never received
+// are lost. One replica is promoted, with all that the replicas had. The old primary
+// becomes its replica.
 func TestLostPrimaryIsReplacedByAReplica(t *testing.T) {
-	t.Parallel() // it mostly waits
+	t.Parallel() // the test mostly waits
 	ctx := t.Context()
 	s, err := NewSentinel(ctx, t.TempDir(), 2)
 	if err != nil {
