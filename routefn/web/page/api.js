@@ -1,4 +1,5 @@
-// The route, over HTTP. A failure is thrown as a Refusal with the route's code.
+// Calls of the route, over HTTP. If a call fails, a Refusal with the route's code is
+// thrown.
 
 export class Refusal extends Error {
   constructor(code, message) {
@@ -7,7 +8,7 @@ export class Refusal extends Error {
   }
 }
 
-// What a code's range says: come back "now", "later" or "never".
+// retryOf returns when to come back after a code: "now", "later" or "never".
 export function retryOf(code) {
   if (code >= 4000 && code < 4100) return "now";
   if (code >= 4200 && code < 4300) return "never";
@@ -16,10 +17,10 @@ export function retryOf(code) {
 
 export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, unknownGroup: 4213, notMember: 4214, notFound: 4216, sessionEnded: 4225 };
 
-// A status of 4xx is for good, but for these.
+// A status of 4xx is final, except these.
 const forGood = (status) => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 
-const patience = 10_000; // ms for an answer of the route
+const patience = 10_000; // ms that a call waits for its answer
 
 async function call(method, path, token, body) {
   const headers = {};
@@ -27,7 +28,7 @@ async function call(method, path, token, body) {
   if (body) headers["Content-Type"] = "application/json";
   let response, answer;
   try {
-    response = await fetch("." + path, { // beside the page, which may be behind a prefix
+    response = await fetch("." + path, { // relative to the page, which may be below another path
       method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(patience),
     });
     answer = await response.json().catch((err) => {
@@ -46,7 +47,8 @@ async function call(method, path, token, body) {
 }
 
 export const register = (name, password) => call("POST", "/v1/register", "", { name, password });
-// A session that is going on outlasts whatever else answers for a while.
+// If another server answers for a while, its "not found" does not end a session that
+// exists.
 export const login = (request) => call("POST", "/v1/login", "", request).catch((err) => {
   throw request.token && err.code === codes.notFound ? new Refusal(codes.unavailable, err.message) : err;
 });

@@ -1,5 +1,6 @@
-// A chat: reading, sending, and coming back. It changes the history and tells the view by three calls: changed(), state(kind, text), and
-// regrouped() when the user joined or left a group.
+// A chat: it reads, sends and reconnects. It changes the history, and calls three
+// functions of the view: changed(), state(kind, text), and regrouped() after the user
+// has joined or left a group.
 
 import * as api from "./api.js";
 import { everyone, isShown, keyOf } from "./history.js";
@@ -7,15 +8,16 @@ import { Link } from "./link.js";
 import { Follower, start } from "./order.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
-const confirmPause = 100; // ms between two that senders wait for
-const confirmMax = 100; // messages that one of those confirms
-const longestPause = 15_000; // ms between two tries to come back
-const longestFrame = 2 * 65535 + 4096; // bytes, as nodes take them: one that is longer ends the connection
+const confirmPause = 100; // ms between two acknowledgements for which senders wait
+const confirmMax = 100; // messages that one of these confirms
+const longestPause = 15_000; // ms between two tries to reconnect
+const longestFrame = 2 * 65535 + 4096; // bytes; a node closes the connection after a longer frame
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 export const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
 
-// entriesOf returns a page's messages and, behind them, the last place it looked at.
+// entriesOf returns the messages of a page as entries, and behind them the last place
+// that the page has read.
 function entriesOf(page) {
   const entries = page.messages.map((m) => ({ at: { ...m.at, key: keyOf(m) }, message: m }));
   return page.through.number > 0 ? [...entries, { at: page.through }] : entries;
@@ -29,16 +31,16 @@ export class Chat {
     this.link = null;
     this.avoid = [];
     this.failures = 0;
-    this.logs = new Map(); // log -> {follower, failures, timer, at}: when to read is at, in ms
-    this.acked = 0; // when that was last done
+    this.logs = new Map(); // log -> {follower, failures, timer, at}; at is when to read, in ms
+    this.acked = 0; // when positions were last acknowledged
     this.toConfirm = []; // keys of messages that were shown and whose senders want to know
-    this.inFlight = new Map(); // the message on its way, by conversation
+    this.inFlight = new Map(); // the message that is being sent, by conversation
     this.stopped = false;
     this.current = "everyone";
   }
 
-  // run keeps a connection until stop, or until a code says not to come back.
-  // first is a login answer that was just got, or nothing.
+  // run keeps a connection until stop, or until a code says not to come back. first is
+  // the answer to a login that was just made, or nothing.
   async run(first) {
     for (let answer = first; !this.stopped; answer = null) {
       let code;
@@ -60,14 +62,15 @@ export class Chat {
     }
   }
 
-  // pauseAfter grows with the failures in a row and is drawn at random, so that
-  // the users of a node that died do not all come back at the same moment.
+  // pauseAfter returns a random pause, which grows with the failures in a row. So the
+  // users of a dead node do not all come back at the same moment.
   pauseAfter(code) {
     const most = api.retryOf(code) === "now" && this.failures <= 1 ? 500 : Math.min(longestPause, 500 * 2 ** this.failures);
     return Math.random() * most;
   }
 
-  // stay returns the code with which the connection to the answer's node ended.
+  // stay connects to the answer's node. It returns the code with which that connection
+  // has ended.
   async stay(answer) {
     this.failures++;
     const { code, opened } = await this.open(answer.node, answer.ticket);
@@ -94,7 +97,7 @@ export class Chat {
     });
   }
 
-  // take makes the link the one that is written to; an older one is left.
+  // take makes this link the one that is used from now on, and closes an older one.
   take(link, frame) {
     const old = this.link;
     this.link = link;
@@ -102,7 +105,7 @@ export class Chat {
     this.failures = 0;
     this.avoid = [];
     this.view.state("good", "Connected");
-    if (this.history.hold()) this.unfollow(); // another tab went further
+    if (this.history.hold()) this.unfollow(); // another tab had written the history
     this.learn(frame.newest ?? [], frame.cursors ?? []);
     this.finish(frame.newest ?? [], frame.cursors ?? []);
     this.inFlight.clear();
@@ -122,8 +125,9 @@ export class Chat {
     }
   }
 
-  // move opens the connection that a draining node asks for. Both are read until
-  // the new one is confirmed; if it fails, the old one goes on while it can.
+  // move opens the connection to which a draining node sends this client. Both
+  // connections are read until the new one is confirmed. If the new one fails, the old
+  // one goes on while it can.
   async move(link, node, ticket, done) {
     link.moved = true;
     const outcome = await this.open(node, ticket);
@@ -131,7 +135,7 @@ export class Chat {
     link.moved = false;
   }
 
-  // learn takes in where logs end, and follows those that are new to it.
+  // learn takes over the ends of logs, and follows logs that it did not follow yet.
   learn(newest, cursors) {
     for (const end of newest) this.mayLag(end, cursors.find((c) => c.log === end.log));
   }
@@ -142,8 +146,8 @@ export class Chat {
     this.readSoon(l);
   }
 
-  // finish reads groups to their end that a login answer names no more: the user left
-  // while nobody told it.
+  // finish reads to their end those groups that a login's answer does not name any
+  // more. The user has left them, and this page was not told.
   finish(newest, cursors) {
     const named = new Set(newest.map((p) => p.log));
     for (const c of cursors) {
@@ -154,7 +158,8 @@ export class Chat {
     }
   }
 
-  // follow returns what follows a log, from where the history, else the cursor, says.
+  // follow returns the state of a followed log. It begins at the position in the
+  // history, or else at the cursor.
   follow(log, cursor, end) {
     let l = this.logs.get(log);
     if (l) return l;
@@ -174,10 +179,10 @@ export class Chat {
     this.logs.clear();
   }
 
-  // receive takes in a message that was pushed.
+  // receive handles a message that was pushed.
   receive(m) {
     const before = { log: m.at.log, epoch: m.at.epoch, number: m.at.number - 1, key: m.prev };
-    const joining = m.kind === 2 && m.from === this.session.user; // there is nothing for this user before it
+    const joining = m.kind === 2 && m.from === this.session.user; // this user may read no earlier entries
     const l = this.follow(m.at.log, joining ? before : undefined, before);
     this.offer(l, m);
   }
@@ -187,7 +192,7 @@ export class Chat {
     this.readSoon(l);
   }
 
-  // show keeps entries, in their order, with their positions.
+  // show adds entries to the history, in their order, with their positions.
   show(entries) {
     if (!entries.length) return;
     for (const { at, message: m } of entries) {
@@ -203,7 +208,7 @@ export class Chat {
     if (entries.some(({ message: m }) => m?.kind && m.from === this.session.user)) this.view.regrouped();
   }
 
-  // readSoon reads a log when its follower lacks something.
+  // readSoon reads a log as soon as its follower needs a page.
   readSoon(l) {
     const due = l.follower.due();
     if (due === undefined || this.stopped) return;
@@ -215,14 +220,14 @@ export class Chat {
     l.timer = setTimeout(() => this.readAll(l), Math.max(due, pause));
   }
 
-  // pullFrom reads what follows in a log.
+  // pullFrom reads a log from the last known position.
   pullFrom(log) {
     const l = this.follow(log);
     l.follower.doubt();
     return this.readAll(l);
   }
 
-  // readAll reads page by page while something is known to be there.
+  // readAll reads page after page, as long as more entries are known to exist.
   async readAll(l) {
     clearTimeout(l.timer);
     l.timer = 0;
@@ -276,7 +281,7 @@ export class Chat {
     if (this.toConfirm.length) this.ackSoon();
   }
 
-  // delivered marks a message of ours that its receiver was shown.
+  // delivered marks a message of this user that was shown to its receiver.
   delivered({ id, to }) {
     const talk = String(to);
     const ours = [...(this.history.talks[talk]?.messages ?? []), ...this.history.outbox];
@@ -299,15 +304,16 @@ export class Chat {
     this.sendNext();
   }
 
-  // adopt sends what another tab queued, if this one is connected.
+  // adopt takes over messages that another tab has queued, and sends them if this tab
+  // is connected.
   adopt() {
     this.history.adopt();
     this.view.changed();
     this.sendNext();
   }
 
-  // sendNext sends the first message of every conversation that has none on its
-  // way: so their order holds whatever becomes of one.
+  // sendNext sends the first message of every conversation of which no message is being
+  // sent. So messages keep their order, even if one fails.
   sendNext() {
     if (!this.link?.confirmed) return;
     for (const m of this.history.outbox) {
@@ -329,7 +335,7 @@ export class Chat {
 
   sent(frame) {
     const m = this.history.outbox.find((m) => m.id === frame.id);
-    if (!m) return this.release(frame.id); // it was pushed first, and stands in the history
+    if (!m) return this.release(frame.id); // it was pushed first, and is in the history already
     if (frame.code && api.retryOf(frame.code) !== "never") {
       m.again = true;
       setTimeout(() => this.release(m.id), 1000 + Math.random() * 1000);
@@ -342,7 +348,7 @@ export class Chat {
       this.history.add({ ...m, time: frame.time }, false);
       this.history.save();
       this.history.dequeue(m);
-      const l = this.logs.get(frame.at?.log); // else the node will tell of it
+      const l = this.logs.get(frame.at?.log); // otherwise the node will push it
       if (l) this.offer(l, { ...m, time: frame.time, at: frame.at, prev: frame.prev });
     }
     this.view.changed();
@@ -354,7 +360,7 @@ export class Chat {
     this.sendNext();
   }
 
-  // leave logs out. Nothing is shown or kept any more from when it is called.
+  // leave logs out. As soon as it is called, nothing more is shown or kept.
   async leave() {
     this.stop();
     await api.logout(this.session.token);

@@ -1,5 +1,5 @@
-// Groups: the dialog to make or join one, and the one that shows who is in one. A
-// group's conversation is named g and its id.
+// Groups: a dialog to make or join a group, and a dialog that shows the members of a
+// group. The conversation of a group is named g and the group's id.
 
 import * as api from "./api.js";
 import { newID } from "./chat.js";
@@ -8,7 +8,7 @@ import { element } from "./view.js";
 const $ = (id) => document.getElementById(id);
 export const groupOf = (talk) => (talk.startsWith("g") ? Number(talk.slice(1)) : 0);
 
-// attempt does what a form asks for, and shows in the dialog why it did not work.
+// attempt runs the action of a form. If it fails, it shows the reason in the dialog.
 async function attempt(dialog, action) {
   const buttons = dialog.querySelectorAll("button[type=submit]");
   const error = dialog.querySelector(".error");
@@ -23,12 +23,12 @@ async function attempt(dialog, action) {
   }
 }
 
-// wire prepares both dialogs. session() returns whose page it is; entered(id, name)
-// is told of a group that they belong to now.
+// wire prepares both dialogs. session() returns the session of the user. entered(id,
+// name) is called for a group to which the user belongs now.
 export function wire(session, entered) {
   const fresh = $("new-group"), members = $("members");
-  let request = ""; // the same until it is answered, so that it makes one group
-  let group = null; // whose members are shown
+  let request = ""; // the id of the request, the same until it is answered, so that repeating it makes one group
+  let group = null; // the group whose members are shown
 
   const on = (form, action) => {
     $(form).onsubmit = (event) => {
@@ -94,7 +94,8 @@ export function wire(session, entered) {
   });
 
   return {
-    // showMembers opens the dialog about a group as api.groups tells of it.
+    // showMembers opens the dialog about a group, which is one of the answer of
+    // api.groups.
     showMembers(about) {
       group = about;
       $("members-title").textContent = about.name || "Group " + about.group;
@@ -105,7 +106,7 @@ export function wire(session, entered) {
       members.showModal();
       attempt(members, list);
     },
-    // close ends both when their user does.
+    // close closes both dialogs.
     close() {
       fresh.close();
       members.close();

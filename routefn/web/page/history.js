@@ -1,22 +1,23 @@
-// What was shown, in the browser's local storage: messages by conversation and the
-// positions in each log, in one entry, so that one write keeps them together.
+// What was shown, in the browser's local storage. One entry has the messages by
+// conversation and the positions in the logs, so that one write changes both.
 //
-// All tabs share the storage. The tab that is connected holds the history, and only
-// that one writes it; each message that waits to be sent has an entry of its own, so
-// that any tab may add one and none can overwrite another's.
+// All tabs share the storage. The connected tab holds the history, and it alone writes
+// it. Each message that waits to be sent has an entry of its own. So any tab may add
+// one, and none can overwrite another tab's.
 
 import { browserStorage, isHistory, isKept } from "./store.js";
 
-const kept = 500; // messages a conversation
-const recent = 64; // positions of a log to go on from after its tail was lost
-const chunks = 32, perChunk = 2048; // marks of messages whose texts were let go: 65,536
+const kept = 500; // messages per conversation
+const recent = 64; // positions of a log, from which to go on if the end of the log was lost
+const chunks = 32, perChunk = 2048; // marks of messages whose texts were removed: 65,536
 
-export const everyone = 1; // the group of all
-const happenings = { 2: ["joined the group", "was added to the group"], 3: ["left the group", "was removed from the group"] }; // by kind, which is absent in a text
+export const everyone = 1; // the group of everyone
+const happenings = { 2: ["joined the group", "was added to the group"], 3: ["left the group", "was removed from the group"] }; // by the kind of message; a text has no kind
 export const isShown = (m) => !m.kind || m.kind in happenings;
 export const keyOf = (m) => m.from + ":" + m.id;
 
-// markOf is a key's hash of 53 bits: nine letters instead of a key's 40.
+// markOf returns a hash of a key, of 53 bits. It takes eleven letters instead of the
+// key's 40.
 function markOf(key) {
   let a = 0xdeadbeef, b = 0x41c6ce57;
   for (let i = 0; i < key.length; i++) {
@@ -47,7 +48,7 @@ export class History {
     this.waiting = "cim.outbox." + user + ".";
     this.faded = "cim.marks." + user + ".";
     this.tab = Math.random().toString(36).slice(2) + Date.now().toString(36);
-    this.positions = {}; // how far each log was shown
+    this.positions = {}; // up to where each log was shown
     this.talks = {};
     this.outbox = []; // in the order in which they were typed
     this.dropped = false; // whether something was not readable
@@ -56,19 +57,19 @@ export class History {
 
   load() {
     const stored = this.read(this.entry, isHistory) ?? {};
-    const open = this.talks; // a conversation may be on the screen before anybody wrote
+    const open = this.talks; // a conversation may be on the screen before it has messages
     this.talks = stored.talks ?? {};
     for (const [name, talk] of Object.entries(open)) this.talk(name, talk.title);
     this.positions = stored.positions ?? {};
-    this.trails = stored.trails ?? {}; // positions before those
+    this.trails = stored.trails ?? {}; // earlier positions
     this.keys = new Set(Object.values(this.talks).flatMap((t) => t.messages.map(keyOf)));
     this.loadMarks();
-    for (const m of stored.outbox ?? []) this.put(m); // as it was written before they had entries of their own
+    for (const m of stored.outbox ?? []) this.put(m); // an earlier version of the page kept these in the history
     this.adopt();
   }
 
-  // read returns what an entry has, or nothing. It drops one that is not as it should be: unreadable is as good as
-  // empty, because everything can be pulled again.
+  // read returns the value of an entry, or nothing. It removes an entry that is
+  // malformed, because everything can be pulled again.
   read(entry, fits) {
     const text = this.storage.getItem(entry);
     if (text === null) return undefined;
@@ -79,8 +80,8 @@ export class History {
     return undefined;
   }
 
-  // hold makes this tab the one that writes, and reads what another one wrote until
-  // then. It returns whether there was another.
+  // hold makes this tab the one that writes the history, and reads the history that
+  // another tab may have written. It returns whether this tab did not hold it before.
   hold() {
     if (this.holds()) return false;
     if (!this.write(this.holder, this.tab)) {
@@ -91,7 +92,7 @@ export class History {
     return true;
   }
 
-  // close has nothing written any more.
+  // close stops all writing.
   close() {
     this.closed = true;
   }
@@ -100,14 +101,14 @@ export class History {
     return !this.closed && this.storage.getItem(this.holder) === JSON.stringify(this.tab);
   }
 
-  // trail returns the latest positions of a log, newest first, and behind them the
-  // first one in its present epoch.
+  // trail returns the latest positions of a log, the newest first, and behind them the
+  // first position in its present epoch.
   trail(log) {
     const last = this.positions[log];
     return last ? [last, ...[...(this.trails[log] ?? [])].reverse()] : [];
   }
 
-  // stand notes how far a log was shown. The caller saves.
+  // stand notes up to where a log was shown. The caller saves the history.
   stand(at) {
     const last = this.positions[at.log];
     this.positions[at.log] = { ...at };
@@ -117,8 +118,8 @@ export class History {
     if (trail.length > recent) trail.splice(trail[0].epoch === at.epoch ? 1 : 0, 1);
   }
 
-  // talkOf names the conversation of a message: "everyone", g and a group's id, or
-  // the other's id.
+  // talkOf returns the name of the conversation of a message: "everyone", g and the
+  // group's id, or the id of the other user.
   talkOf(m) {
     if (m.group) return m.group === everyone ? "everyone" : "g" + m.group;
     return String(m.from === this.user ? m.to : m.from);
@@ -133,8 +134,8 @@ export class History {
     return this.keys.has(key) || this.marks.has(markOf(key));
   }
 
-  // add takes a message over unless it is there, and returns whether it was new.
-  // The caller saves.
+  // add adds a message unless it is there, and returns whether it was new. The caller
+  // saves the history.
   add(m, unread) {
     if (this.has(keyOf(m))) return false;
     const group = m.group === everyone ? "Everyone" : m.group && "Group " + m.group;
@@ -148,8 +149,8 @@ export class History {
     return true;
   }
 
-  // trim lets go of a conversation's oldest messages, but knows them when they come
-  // again.
+  // trim removes the oldest messages of a conversation, and keeps marks by which it
+  // knows them if they come again.
   trim(talk, keep) {
     while (talk.messages.length > keep) {
       const key = keyOf(talk.messages.shift());
@@ -169,7 +170,8 @@ export class History {
     this.chunk.changed = true;
   }
 
-  // The marks are in chunks of which only the last one is written, over the oldest.
+  // The marks are in chunks. Only the latest chunk is written, and a new chunk replaces
+  // the oldest one.
   loadMarks() {
     this.chunk = { number: 0, text: "" };
     this.marks = this.marksBut(-1, (chunk) => {
@@ -194,8 +196,8 @@ export class History {
     this.chunk.changed = false;
   }
 
-  // save writes the history if this tab holds it, letting go of the oldest messages
-  // if there is no room.
+  // save writes the history if this tab holds it. If there is no room, it removes the
+  // oldest messages.
   save() {
     if (!this.holds()) return;
     for (let keep = kept; keep > 0; keep = Math.floor(keep / 2)) {
@@ -235,13 +237,15 @@ export class History {
     }
   }
 
-  // dequeue lets go of a message that the server has. The caller has saved it.
+  // dequeue removes a message that the server has from the outbox. The caller has saved
+  // it in the history.
   dequeue(m) {
     this.outbox = this.outbox.filter((o) => o !== m);
     this.storage.removeItem(this.waiting + m.id);
   }
 
-  // adopt takes over what other tabs want sent, and lets go of what they sent.
+  // adopt takes over messages that other tabs have queued, and removes messages that
+  // they have sent.
   adopt() {
     const mine = new Map(this.outbox.map((m) => [m.id, m]));
     this.outbox = this.outbox.filter((m) => !m.kept);

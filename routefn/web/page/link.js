@@ -1,9 +1,9 @@
-// One connection to a node. It knows frames, not chats. It calls, in this order:
-// opened(frame) when the node confirmed it, frame(frame) for every other frame,
-// and closed(code) once, with zero if nobody said why.
+// One connection to a node. It knows frames, and nothing of chats. It calls, in this
+// order: opened(frame) when the node has confirmed the session, frame(frame) for every
+// other frame, and closed(code) once. The code is zero if the node gave none.
 
-const loginPatience = 15_000; // ms without a word before the node's confirmation
-const loginPing = 5_000; // ms between pings until then: a node to which many came at once answers them
+const loginPatience = 15_000; // ms that the node may be silent before its confirmation
+const loginPing = 5_000; // ms between pings until then, which a node answers even if many clients came at once
 const pingPatience = 5_000; // ms for the answer to a ping
 
 export class Link {
@@ -30,7 +30,7 @@ export class Link {
 
   close() {
     this.socket.close(1000);
-    this.end(0); // a dead peer's close handshake may take for ever
+    this.end(0); // a dead peer does not answer the closing of a WebSocket
   }
 
   end(code) {
@@ -77,7 +77,7 @@ export class Link {
     this.handlers.opened(frame);
   }
 
-  // pingLater asks for a sign of life when nothing was heard for a while.
+  // pingLater sends a ping after the node has been silent for a while.
   pingLater() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {

@@ -1,4 +1,4 @@
-// Wires the page up.
+// Connects the modules of the page.
 
 import * as api from "./api.js";
 import { Chat } from "./chat.js";
@@ -29,7 +29,7 @@ function begin(session, answer) {
     changed: redraw,
     regrouped: refreshGroups,
     state: (kind, text) => {
-      if (chat?.session !== session) return; // of a chat that was left
+      if (chat?.session !== session) return; // this chat was left meanwhile
       view.showState(kind, text);
       store.remember(session); // a login renews the token
       if (kind === "good") {
@@ -60,7 +60,8 @@ function end(message) {
   view.showDoor(message);
 }
 
-// forget ends the chat and leaves nothing of it: the next person at this browser finds nothing.
+// forget ends the chat and removes everything of it, so that the next person at this
+// browser finds nothing.
 function forget(message) {
   chat.stop();
   end(message);
@@ -68,8 +69,8 @@ function forget(message) {
   store.wipe();
 }
 
-// refreshGroups asks for the user's groups: their conversations are there before
-// anybody wrote, and bear their names.
+// refreshGroups fetches the user's groups. Their conversations are on the page even
+// without messages, with the groups' names.
 async function refreshGroups() {
   const asking = chat;
   const answer = await api.groups(asking.session.token).catch(() => null); // the next connection asks again
@@ -81,7 +82,7 @@ async function refreshGroups() {
 }
 
 function redraw() {
-  if (!chat) return; // what comes late, after a logout
+  if (!chat) return; // an answer may come late, after a logout
   view.showTalks(chat.history, chat.current, open);
   view.showMessages(chat.history, chat.current, chat.session.user);
   $("open-members").hidden = !mine.has(chat.current);
@@ -99,7 +100,7 @@ async function refreshOnline() {
   try {
     view.showOnline(await api.online(chat.session.token, $("prefix").value.trim()), chat.current, open);
   } catch {
-    // The state says it already, and the next try comes.
+    // The page shows the state already, and there will be another try.
   }
 }
 
@@ -126,7 +127,7 @@ $("leave").onclick = async () => {
   const leaving = chat, unsent = leaving.history.outbox.length;
   if (unsent && !confirm(`${unsent} of your messages were not sent yet. Log out and drop them?`)) return;
   forget("");
-  await leaving.leave().catch(() => {}); // the session ends by itself when the socket does
+  await leaving.leave().catch(() => {}); // if that fails, the session ends with the connection
 };
 $("compose").onsubmit = (event) => {
   event.preventDefault();
@@ -149,7 +150,7 @@ document.addEventListener("visibilitychange", () => {
   refreshOnline();
 });
 
-// Another tab logged out; or typed something, or sent it.
+// Another tab has logged out, queued a message, or sent one.
 addEventListener("storage", (event) => {
   if (chat && loggedOut(event)) {
     chat.stop();

@@ -1,12 +1,13 @@
-// The order of one log, function by function as in the Go package proto/order, which
-// says why. It has no document, no socket and no clock; both play proto/vectors.
+// The order of one log. It has the functions of the Go package proto/order, whose
+// comments say why. It uses no document, socket or clock. Both pass the cases of
+// proto/vectors.
 //
-// A place is {log, epoch, number, key}, an entry {at, prev, message}, where no message
-// means that there is nothing to show.
+// A place is {log, epoch, number, key}. An entry is {at, prev, message}. An entry
+// without a message is not shown.
 
 export const earlyWait = 50; // ms that an early entry waits for the missing one
 const longestWait = 5_000; // ms; the wait doubles while pages do not fill the gap
-const maxEarly = 256; // entries that wait; the rest is read
+const maxEarly = 256; // entries that wait; more are read from the route
 const maxEarlySize = 1 << 20; // characters of their texts
 const kept = 64; // places that are kept at least
 
@@ -18,22 +19,23 @@ const sizeOf = (entry) => entry?.message?.text?.length ?? 0;
 export class Follower {
   #last;
   #kept = []; // the latest places, oldest first
-  #early = new Map(); // by number, all above last
+  #early = new Map(); // early entries by number, all above last
   #size = 0; // of the early entries
-  #end; // the furthest end that was told; it counts while it is beyond last
+  #end; // the furthest end of the log that was heard of; counts while it is beyond last
   #doubt = false; // something does not fit
   #vain = 0; // pages in a row that left early entries waiting
   #asked = false; // a page is under way
-  #behind; // where it begins
-  #heard = 0; // pushes and ends
-  #before = 0; // heard, when the page was asked for
-  #points = []; // where to resume, the next one first
+  #behind; // the place behind which that page begins
+  #heard = 0; // how many pushes and ends were heard
+  #before = 0; // value of heard when the page was requested
+  #points = []; // places from which to resume, the next one first
 
-  // known is newest first; none means before the oldest entry.
+  // known has the known places, the newest first. If there is none, the follower begins
+  // before the oldest entry.
   constructor(log, known = []) {
     this.#last = this.#end = beginning(log);
     for (const at of [...known].reverse()) {
-      this.#forget(at.epoch, at.number); // the log had lost it, and gave the number again
+      this.#forget(at.epoch, at.number); // the log has lost the old entry, and has used its number again
       this.#last = at;
       this.#keep(at);
     }
@@ -43,7 +45,8 @@ export class Follower {
     return this.#last;
   }
 
-  // push takes an entry that was pushed, and returns what comes next.
+  // push takes an entry that was pushed, and returns the entries that are next in
+  // order.
   push(entry) {
     const { at } = entry;
     this.#heard++;
@@ -65,23 +68,23 @@ export class Follower {
       return;
     }
     if (end.epoch !== this.#end.epoch || end.number > this.#end.number) this.#end = end;
-    this.#doubt ||= this.#asked; // the page may be older
+    this.#doubt ||= this.#asked; // the page may be older than this end
   }
 
-  // due returns in how many ms to ask; undefined while nothing is missing or a page is
-  // under way.
+  // due returns in how many ms to request a page. It returns undefined while nothing is
+  // missing or a page is under way.
   due() {
     if (this.#asked) return undefined;
     if (this.#doubt || this.#more()) return 0;
     return this.#early.size ? Math.min(earlyWait * 2 ** this.#vain, longestWait) : undefined;
   }
 
-  // doubt has the log read.
+  // doubt makes the log be read.
   doubt() {
     this.#doubt = true;
   }
 
-  // failed ends a page that did not come.
+  // failed ends the wait for a page that did not come.
   failed() {
     this.#asked = false;
     this.#doubt = true;
@@ -96,8 +99,9 @@ export class Follower {
     return this.#behind;
   }
 
-  // page takes what stands behind that, and the log's end. It returns what comes next,
-  // or null if the log goes on and the page tells nothing of it.
+  // page takes the entries behind that place, and the end of the log. It returns the
+  // entries that are next in order, or null if more follows and the page has none of
+  // it.
   page(entries, end) {
     this.#asked = false;
     this.#end = end;
@@ -118,16 +122,17 @@ export class Follower {
     return ready;
   }
 
-  // diverged takes the answer that the log does not hold that place. It returns whether
-  // there is another one to ask behind, of the known ones, which are newest first.
+  // diverged takes the answer that the log does not have that place. known has the
+  // known places, the newest first. It returns whether there is another place behind
+  // which to read.
   diverged(known) {
     this.failed();
     this.#points = this.#points.length ? this.#points.slice(1) : resumePoints(this.#behind, known);
     return this.#points.length > 0;
   }
 
-  // refused takes the answer that the log is not for this user. It returns whether that
-  // is so: if anything was heard since, the log is read once more.
+  // refused takes the answer that this user may not read the log. It returns true if
+  // that is final. If anything was heard since the request, the log is read once more.
   refused() {
     this.#asked = false;
     this.#doubt ||= this.#heard !== this.#before;
@@ -212,8 +217,8 @@ export class Follower {
   }
 }
 
-// start returns the places to follow a log from, newest first: what the device kept,
-// else its cursor, else the log's end if fromEnd.
+// start returns the places from which to follow a log, the newest first: the kept
+// places, or else the cursor, or else, if fromEnd is set, the end of the log.
 export function start(kept, cursor, end, fromEnd) {
   if (kept.length) return kept;
   if (cursor?.number > 0) return [cursor];

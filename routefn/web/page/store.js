@@ -1,10 +1,12 @@
-// What the page keeps in the browser: everything under "cim.", for one user at a time.
+// All that the page keeps in the browser. Its keys begin with "cim.", and it is for one
+// user at a time.
 
 const ours = "cim.";
 const session = "cim.session";
 const deviceKey = "cim.device";
 
-// A Memory keeps what the browser refuses to keep, until the page is closed.
+// A Memory keeps things until the page is closed. It is used if the browser refuses to
+// keep anything.
 export class Memory {
   #entries = new Map();
   get length() { return this.#entries.size; }
@@ -14,7 +16,8 @@ export class Memory {
   removeItem(k) { this.#entries.delete(k); }
 }
 
-// browserStorage returns the browser's storage, or a Memory where there is none: the user may forbid it.
+// browserStorage returns the browser's storage, or a Memory if the user forbids
+// storage.
 export function browserStorage(from = () => globalThis.localStorage) {
   try {
     const storage = from();
@@ -34,7 +37,8 @@ export class Store {
     this.storage = storage;
   }
 
-  // session returns who was logged in, or nothing. What is no session is dropped, with all that was kept beside it.
+  // session returns the session that was kept, or nothing. If it is malformed,
+  // everything that is kept is removed.
   session() {
     const text = this.storage.getItem(session);
     if (text === null) return { session: null, dropped: false };
@@ -52,7 +56,7 @@ export class Store {
     try {
       this.storage.setItem(session, JSON.stringify(s));
     } catch {
-      // full: the next load asks for the password
+      // full: when the page is loaded again, it asks for the password
     }
   }
 
@@ -60,7 +64,7 @@ export class Store {
     this.storage.removeItem(session);
   }
 
-  // One browser is one device: a second tab takes the connection over.
+  // One browser is one device, so a second tab takes over the connection.
   device() {
     const known = this.storage.getItem(deviceKey);
     if (known && /^[a-z0-9._-]{1,32}$/.test(known)) return known;
@@ -68,17 +72,18 @@ export class Store {
     try {
       this.storage.setItem(deviceKey, name);
     } catch {
-      // full: the next load is another device
+      // full: when the page is loaded again, it is another device
     }
     return name;
   }
 
-  // keepOnly drops what was kept for other users, and returns whether there was anything: the next person at this browser must not find it.
+  // keepOnly removes everything that was kept for other users, because the next person
+  // at this browser must not find it. It returns whether there was anything.
   keepOnly(user) {
     return this.#drop((rest) => /^(history|holder|outbox|marks)\.\d+(\.|$)/.test(rest) && rest.split(".")[1] !== String(user));
   }
 
-  // wipe drops everything.
+  // wipe removes everything that is kept.
   wipe() {
     this.#drop(() => true);
   }
@@ -91,7 +96,8 @@ export class Store {
   }
 }
 
-// loggedOut reports whether an event of the storage says that another tab logged out.
+// loggedOut reports whether an event of the storage means that another tab has logged
+// out.
 export const loggedOut = (event) => event.key === null || (event.key === session && event.newValue === null);
 
 const isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
@@ -100,7 +106,8 @@ const isPlace = (p) => isObject(p) && Number.isSafeInteger(p.log) && Number.isSa
 export const isKept = (m) => isObject(m) && typeof m.id === "string" && Number.isSafeInteger(m.from ?? 0) && typeof (m.text ?? "") === "string" && Number.isFinite(m.time);
 const isTalk = (t) => isObject(t) && Array.isArray(t.messages) && t.messages.every(isKept) && typeof (t.title ?? "") === "string" && Number.isSafeInteger(t.unread ?? 0);
 
-// isHistory reports whether an object has the shape of a history, so that reading it cannot fail.
+// isHistory reports whether an object has the form of a history, so that reading it
+// cannot fail.
 export const isHistory = (h) =>
   isObject(h) && all(h.talks, isTalk) && all(h.positions, isPlace) && all(h.trails, (t) => Array.isArray(t) && t.every(isPlace)) &&
   (h.outbox === undefined || (Array.isArray(h.outbox) && h.outbox.every(isKept)));

@@ -1,4 +1,4 @@
-// The document. Texts of users go in as text, never as markup.
+// The document. Texts of users are inserted as text, never as markup.
 
 const $ = (id) => document.getElementById(id);
 
@@ -39,7 +39,7 @@ export function notify(text) {
 }
 $("close-notice").onclick = () => ($("notice").hidden = true);
 
-// clear takes what was shown off the document.
+// clear removes all that was shown from the document.
 export function clear() {
   for (const id of ["messages", "conversations", "online", "member-list"]) $(id).replaceChildren();
   for (const id of ["title", "me", "total", "members-title", "group-number"]) $(id).textContent = "";
@@ -87,9 +87,10 @@ function messageItem(m, own, note) {
 }
 
 let shown = null; // the conversation on the screen
-let first = "", count = 0; // and what of it: only what is new is added, so that it is read out once
+let first = "", count = 0; // its first message, and how many are on the screen; only new ones are added, so that a screen reader reads each once
 
-// showMessages brings the screen up to date and keeps it at the end if it is there.
+// showMessages shows the messages of a conversation. If the screen was at the end, it
+// stays at the end.
 export function showMessages(history, talk, user) {
   const list = $("messages");
   const { title, messages } = history.talks[talk];
