@@ -151,7 +151,7 @@ func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords m
 	return ctx.Err()
 }
 
-// meet finds out which of users have accounts, and remembers that.
+// meet finds out which of the users have accounts, and remembers that.
 func (f *fromLines) meet(ctx context.Context, users map[int64]bool) error {
 	var ids []int64
 	for user := range users {

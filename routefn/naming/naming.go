@@ -13,8 +13,8 @@ import (
 // form.
 func Normal(name string) string { return norm.NFC.String(name) }
 
-// Account returns the name of a new account whose user has chosen name, in normal form.
-// If the name must not be chosen, it returns the reason as an error.
+// Account returns, in normal form, the name of a new account whose user has chosen this
+// name. If the name must not be chosen, it returns the reason as an error.
 func Account(name string) (string, error) {
 	name = Normal(name)
 	if err := shape(name); err != nil {

@@ -235,8 +235,8 @@ func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []r
 	n.reopen(ctx, again, places, opened)
 }
 
-// reopen opens the sessions again, and puts the result of each into opened, at its
-// index in places.
+// reopen opens the sessions again. It puts each result into opened, at the index that
+// places has for that session.
 func (n *Requests) reopen(ctx context.Context, again []record.Opening, places []int, opened []record.Opened) {
 	if len(again) == 0 {
 		return

@@ -22,8 +22,8 @@ type Life struct {
 	Boot uint64
 }
 
-// deadPause is the pause before another try if a connection to a node broke. A process
-// that ends first closes its connections, and soon after its listener. The next try
+// deadPause is the pause before another try if a connection to a node broke. When a
+// process ends, its connections close first, and its listener soon after. The next try
 // then finds that.
 const deadPause = 20 * time.Millisecond
 

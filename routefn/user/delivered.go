@@ -39,9 +39,9 @@ func (u *Requests) delivered(ctx context.Context, user int64, key string) (proto
 	return proto.DeliveredAnswer{Found: true, Delivered: passed(devices, at)}, nil
 }
 
-// passed reports whether any device has its cursor of the inbox at the position at, or
-// behind it. A cursor of another epoch does not count, because it belongs to an inbox
-// that was lost.
+// passed reports whether the cursor of any device shows that the device has read the
+// inbox up to the given position. A cursor of another epoch does not count, because it
+// belongs to an inbox that was lost.
 func passed(devices map[string][]proto.Position, at proto.Position) bool {
 	for _, cursors := range devices {
 		if slices.ContainsFunc(cursors, func(c proto.Position) bool {
