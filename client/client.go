@@ -79,7 +79,8 @@ func (c *Client) State() State {
 
 // Event returns the next event, oldest first. It blocks until there is one. After
 // Stopped it returns the reason as an error. Each event goes to one caller. While
-// nobody reads, it keeps the latest 1,024 Delivered and the latest 64 other events.
+// nobody reads, the client keeps the latest 1,024 Delivered and the latest 64 other
+// events.
 func (c *Client) Event(ctx context.Context) (Event, error) {
 	for {
 		c.mu.Lock()

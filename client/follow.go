@@ -71,7 +71,7 @@ func (c *Client) take(m *proto.Message) {
 // last position in the history. If the history has none, it starts after cursor, the
 // device's acknowledged position. If there is no cursor either, it starts at the log's
 // oldest message that the route returns, which in a group is the user's joining. But
-// the log of everyone then starts after the position end.
+// the log of everyone then starts at its end, which the parameter end names.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]
@@ -137,8 +137,8 @@ func (c *Client) entryLocked(m *proto.Message) order.Entry[delivery] {
 	return order.Entry[delivery]{At: d.at.Place(), Prev: m.Prev, Size: len(m.Text), Item: d}
 }
 
-// entriesLocked returns a page's messages, and then an entry without a message at the
-// position Through, up to which the route has read.
+// entriesLocked returns a page's messages, and then an entry without a message for the
+// position up to which the route has read.
 func (c *Client) entriesLocked(page *proto.PulledMessages) []order.Entry[delivery] {
 	list := make([]order.Entry[delivery], 0, len(page.Messages)+1)
 	for i := range page.Messages {

@@ -31,7 +31,7 @@ type delivery struct {
 // followed is a log that the client follows. The client's mu guards it.
 type followed struct {
 	*order.Follower[delivery]
-	since time.Time // when the log began to lack entries, from which due counts; zero: it lacks none, or due starts anew
+	since time.Time // from which due counts the time; zero: nothing is missing, or the log was just read
 }
 
 // due returns when to read the log next; the zero time means at once. It returns false

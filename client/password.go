@@ -9,7 +9,7 @@ import (
 )
 
 // ChangePassword changes the password of the account, and ends the sessions of all other
-// devices. The client uses the password next from then on. The error has the code
+// devices. The client uses the new password from then on. The error has the code
 // proto.WrongPassword if old is not the password, and proto.Invalid if the route checks
 // no passwords. After any other error, call it again with the same arguments. The
 // password may have changed already, and some sessions may not have ended yet.

@@ -139,7 +139,7 @@ func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*pro
 	return page, c.account.callAs(ctx, m, http.MethodPost, proto.PathPull, in, page)
 }
 
-// received handles the page that follows the position after.
+// received handles a page; the parameter after is the position that it follows.
 func (c *Client) received(f *followed, after proto.Position, page *proto.PulledMessages) error {
 	// A user who left and joined again may not read the messages between, so these are
 	// not reported as trimmed.
@@ -154,9 +154,9 @@ func (c *Client) received(f *followed, after proto.Position, page *proto.PulledM
 	return err
 }
 
-// trimmed returns the range of numbers that follow the position after and were removed
-// from the log before this page was read. If after is the beginning of the log, nothing
-// counts as missed.
+// trimmed returns the range of numbers that were removed from the log before this page
+// was read. The parameter after is the position that the page follows. If that is the
+// beginning of the log, nothing counts as missed.
 func trimmed(after proto.Position, page *proto.PulledMessages) (from, to int64, ok bool) {
 	return after.Number + 1, page.Oldest - 1, after.Number > 0 && page.Oldest > after.Number+1
 }

@@ -103,8 +103,8 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 }
 
 // callAs calls the route in use. If that does not answer, it calls each of the others
-// once. It sends the value in as JSON unless that is nil, and reads the answer into
-// out. If a route refused, the error wraps a *proto.Error. Otherwise it wraps
+// once. The parameter in becomes the JSON body, unless it is nil. The answer is decoded
+// into out. If a route refused, the error wraps a *proto.Error. Otherwise it wraps
 // ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte

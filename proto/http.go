@@ -203,7 +203,7 @@ type PulledMessages struct {
 
 // AckPositions moves the cursors of the token's device forward.
 type AckPositions struct {
-	Number  int64      `json:"number"` // the session's
+	Number  int64      `json:"number"` // the session's number
 	Cursors []Position `json:"cursors"`
 	Shown   []string   `json:"shown,omitempty"` // keys of messages with Confirm, at most MaxShown
 }

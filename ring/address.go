@@ -11,7 +11,7 @@ import (
 
 const https = "https://"
 
-// HostPort splits http, a member's field HTTP, into host:port and whether that speaks
+// HostPort returns the host:port in http, a member's field HTTP, and whether it speaks
 // TLS.
 func HostPort(http string) (address string, secure bool) { return strings.CutPrefix(http, https) }
 

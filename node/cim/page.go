@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// pullOnce reads the page of the log that follows the position after, and writes its
-// entries to the link.
+// pullOnce reads a page of the log and writes its entries to the link. The parameter
+// after is the position that the page follows.
 func (f *CatchUp) pullOnce(ctx context.Context, l *clientLog, after proto.Position) (err error) {
 	answer, err := f.ask(ctx, after)
 	var entries []order.Entry[proto.Message]

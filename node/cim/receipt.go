@@ -57,9 +57,9 @@ type receipt struct {
 
 func (r *receipt) start(at places) { *r = receipt{proven: at, acked: at, has: at} }
 
-// note records the state at a tick. reached is how far the CatchUp has written. all
-// says whether the socket has taken all of that. p is the socket's progress, which was
-// read afterwards.
+// note records the state at a tick. reached is how far the CatchUp has written. The
+// parameter all is true if the socket has taken everything up to reached. p is the
+// socket's progress, which was read afterwards.
 func (r *receipt) note(now time.Time, reached places, all bool, p link.Progress) {
 	r.proven, r.at = r.acked, now
 	r.look(p)

@@ -31,9 +31,9 @@ type Session interface {
 	// MoveItem returns the data with which a route moves the session. It returns nil for
 	// a CIM connection, which cannot be moved.
 	MoveItem() *proto.MoveItem
-	// Depart records when the session is to be sent away again. If there is a ticket,
-	// which means that to is not nil, it redirects the client.
-	Depart(again time.Time, to *proto.Moved)
+	// Depart records when the session is to be sent away again. If ticket is not nil,
+	// it redirects the client.
+	Depart(again time.Time, ticket *proto.Moved)
 }
 
 // Sessions has the sessions of the node, in hub.Shards parts.

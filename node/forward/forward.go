@@ -31,7 +31,7 @@ type Reconciler interface {
 	Hurry()
 }
 
-// Links corks the connections.
+// Links has the connections of the node.
 type Links interface {
 	// Cork holds back writes to all connections until the caller calls uncork.
 	Cork() (uncork func())

@@ -24,9 +24,9 @@ type Member interface {
 
 // Puller reads the logs of the routes.
 type Puller[P any] interface {
-	// Pull reads the page of the log that follows the mark after. It reads on behalf of
-	// the member as, who must be allowed to.
-	Pull(ctx context.Context, as P, after *proto.Mark) (*proto.PullAnswer, error)
+	// Pull reads a page of the log on behalf of member, who must be allowed to. The
+	// parameter after is the mark that the page follows.
+	Pull(ctx context.Context, member P, after *proto.Mark) (*proto.PullAnswer, error)
 }
 
 // Process knows whether the process may have stood still.
@@ -76,9 +76,9 @@ func (g *Groups[P]) Of(group int64) *Sequencer[P] {
 // Sequencer.held.
 func (g *Groups[P]) Held(group int64, now time.Time) *proto.Mark { return g.Of(group).held(now) }
 
-// Leased handles a route's answer that gives the node a lease of a group, whose log
-// ends at the mark end. left is when the request left the node. The lease counts from
-// then on.
+// Leased handles a route's answer that gives the node a lease of a group. end is the
+// end of the group's log. left is when the request left the node, and the lease counts
+// from then on.
 func (g *Groups[P]) Leased(end *proto.Mark, left time.Time) {
 	s := g.Of(end.Log)
 	s.Observe(end)

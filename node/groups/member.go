@@ -62,8 +62,8 @@ func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
 	return s.spared[member]
 }
 
-// sentLocked ends the suppression for members whose known is not after at, because the
-// entries up to at have been sent.
+// sentLocked is called when the entries up to the mark at have been sent. It ends the
+// suppression for members that fetch the log themselves only up to there.
 func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
 	for member, known := range s.spared {
 		if !link.Newer(at, known) {

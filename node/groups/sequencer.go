@@ -84,9 +84,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked makes the sequencer continue at the place at, if it knows no place of
-// the log yet, or if nobody is true: no member here lacks the entries before. It
-// reports whether it did so.
+// beginsLocked makes the sequencer continue at the given place and returns true, or
+// does nothing and returns false. It does so if it knows no place of the log yet. It
+// also does so if nobody is true, because then no member here lacks the entries before.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:
@@ -99,7 +99,7 @@ func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	return true
 }
 
-// further reports whether the place at is after the place from, or in another epoch.
+// further reports whether the second place is after the first one, or in another epoch.
 func further(from, at order.Place) bool { return at.Epoch != from.Epoch || at.Number > from.Number }
 
 // overtookLocked reports whether end, from a route's answer, is to be ignored because

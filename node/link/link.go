@@ -25,8 +25,8 @@ type Handler interface {
 	Closed(code proto.Code)
 	// Ending is called when the peer has ended its sending. It is called before Closed,
 	// unless the link was closing. The function that it returns is called once, soon
-	// after Closed and perhaps on another goroutine. Its argument read says whether the
-	// peer had read everything that it was sent. Ending may return nil.
+	// after Closed and perhaps on another goroutine. Its argument says whether the peer
+	// had read everything that it was sent. Ending may return nil.
 	Ending() (tell func(read bool))
 }
 
@@ -255,8 +255,8 @@ func (l *Link) end(code proto.Code) (from state, wrote bool) {
 	return from, wrote
 }
 
-// goodbye returns the last frame, in the form as, or nil if the peer does not
-// understand it.
+// goodbye returns the last frame, encoded in the given form, or nil if the peer does
+// not understand it.
 func goodbye(as form, ours bool, code proto.Code, sentence string) []byte {
 	switch {
 	case as != formTCP:

@@ -84,7 +84,8 @@ func (p *loop) end() {
 	_ = p.file.Close()
 }
 
-// adopt makes a link of the socket fd, which was accepted from the address from.
+// adopt makes a link of an accepted socket. fd is its descriptor, and from its peer's
+// address.
 func (p *loop) adopt(fd int, from netip.Addr) {
 	if fd >= pageLinks*tablePages {
 		_ = unix.Close(fd)

@@ -161,8 +161,8 @@ func (s *Server) refuses() bool {
 	return full
 }
 
-// newLink returns a new link of a peer with the address from. The caller sets its wire
-// and then calls admit.
+// newLink returns a new link of a peer at this address. The caller sets its wire and
+// then calls admit.
 func (s *Server) newLink(from netip.Addr) *Link {
 	l := &Link{server: s, id: s.nextID.Add(1)}
 	l.since.Store(s.clock.Load())

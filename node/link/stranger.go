@@ -24,8 +24,8 @@ type stranger struct {
 	place *sourceip.Place // nil: from is a proxy, which does not count
 }
 
-// meet counts a link against the address from. The link is new, or its proxy has just
-// named its client. meet returns false if there are too many links of this address.
+// meet counts a link against this address. The link is new, or its proxy has just named
+// its client. meet returns false if there are too many links of this address.
 func (s *Server) meet(l *Link, from netip.Addr) bool {
 	if s.strangers.limiter == nil {
 		return true

@@ -31,7 +31,7 @@ type asked struct {
 	ask    *proto.Entering
 }
 
-// enter queues the groups in a, the answer to the opening of s. After all of them were
+// enter queues the groups in the answer a to the opening of s. After all of them were
 // entered, the session is confirmed. A later answer replaces an earlier one, because
 // its list of groups is newer.
 func (r *Sessions) enter(s Opener, of *proto.Session, a *proto.Opened) {
@@ -87,7 +87,7 @@ func (r *Sessions) forget(s Opener) {
 	r.removeEnteringLocked(s)
 }
 
-// entered handles a, a route's answer for one part of a session's groups. left is when
+// entered handles a route's answer a for one part of a session's groups. left is when
 // the request left the node. If no group remains, it confirms the session. It returns
 // how many groups have to be entered again.
 func (r *Sessions) entered(part asked, a *proto.Entered, left time.Time) (later int) {

@@ -60,8 +60,8 @@ type Groups interface {
 	// Held returns the end of a group's log if the node holds the group, and otherwise
 	// nil.
 	Held(group int64, now time.Time) *proto.Mark
-	// Leased handles an answer that gives the node a lease of a group, whose log ends
-	// at the mark end. left is when the request left the node.
+	// Leased handles an answer that gives the node a lease of a group. end is the end
+	// of the group's log, and left is when the request left the node.
 	Leased(end *proto.Mark, left time.Time)
 }
 
@@ -140,9 +140,10 @@ func (r *Sessions) Open(s Opener) {
 	r.rouse()
 }
 
-// Closed queues the report that the number of the session is closed; of is the session
-// as routes know it. The store takes no cursors from a closed number. So the session's
-// acknowledgements are reported before the closing, or with it.
+// Closed queues the report that a session's number is closed. The parameter of is the
+// session as routes know it, with this number. The store takes no cursors from a closed
+// number. So the session's acknowledgements are reported before the closing, or with
+// it.
 func (r *Sessions) Closed(s Acker, of *proto.Session) {
 	c := closing{of: of}
 	r.mu.Lock()

@@ -39,8 +39,9 @@ func Untouched(err error) bool {
 	return ok && why.Code == proto.Overloaded
 }
 
-// Later returns the error for a route that refused because of why, did nothing, and
-// wants no repetition before the time until.
+// Later returns the error for a route that did nothing of a request. why is the route's
+// refusal. The route wants no repetition before the time until, which the function
+// Until then returns.
 func Later(why *proto.Error, until time.Time) error {
 	return &laterError{why: why, until: until, untouched: true}
 }
@@ -77,7 +78,7 @@ func (b *Backoff) Reset() { b.step = 0 }
 // Failing reports whether Next was called since the last Reset.
 func (b *Backoff) Failing() bool { return b.step > 0 }
 
-// Sleep blocks until the time until, or until ctx ends.
+// Sleep blocks until the given time, or until ctx ends.
 func Sleep(ctx context.Context, until time.Time) {
 	t := time.NewTimer(time.Until(until))
 	defer t.Stop()

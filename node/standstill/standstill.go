@@ -19,15 +19,15 @@ type Watch struct {
 	vouched atomic.Pointer[time.Time]
 }
 
-// New returns a watch. After each Vouch, and from New on, it is sure for the duration
-// most.
+// New returns a watch that is sure for at most this duration after each Vouch. New
+// counts as a Vouch.
 func New(most time.Duration) *Watch {
 	w := &Watch{most: most}
 	w.Vouch(time.Now())
 	return w
 }
 
-// Vouch records that the process ran until the time at, or had reconciled then.
+// Vouch records that the process ran until the given time, or had reconciled then.
 func (w *Watch) Vouch(at time.Time) { w.vouched.Store(&at) }
 
 // Sure reports whether the process cannot have stood still for long since the last

@@ -14,8 +14,8 @@ import (
 
 // Poller calls a route.
 type Poller interface {
-	// Poll, with keys true, reads the keys of tickets from a route and makes the
-	// verifier use them.
+	// Poll calls a route. If keys is true, it reads the keys of tickets, and the
+	// verifier uses them from then on.
 	Poll(ctx context.Context, keys bool) (*proto.FireAnswer, error)
 }
 

@@ -217,15 +217,15 @@ func (f *Follower[T]) Refused() bool {
 	return f.heard == f.before
 }
 
-// Skip makes the Follower continue after the place to, as if all entries up to it had
-// been taken.
+// Skip makes the Follower continue after the given place, as if all entries up to it
+// had been taken.
 func (f *Follower[T]) Skip(to Place) {
 	f.asked, f.doubt, f.points = false, false, nil
 	f.dropAll()
 	f.take(to)
 }
 
-// rewind goes back to the place to, because the store has lost the entries after it.
+// rewind goes back to the given place, because the store has lost the entries after it.
 func (f *Follower[T]) rewind(to Place) {
 	f.points = nil
 	f.last = to

@@ -26,10 +26,11 @@ func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	return nil
 }
 
-// resumePoints returns the places to try, in this order, after a log has lost its tail
-// with the place lost. They are known places, newest first, and each distance is twice
-// the one before. So a long loss needs few tries, and not more entries are read twice
-// than were lost. The last two are the earliest known place and the beginning.
+// resumePoints returns the places to try, in this order, if a log has lost its tail and
+// so does not have the place lost. They are known places, newest first, and each
+// distance is twice the one before. So a long loss needs few tries, and not more
+// entries are read twice than were lost. The last two are the earliest known place and
+// the beginning.
 func resumePoints(lost Place, known []Place) (points []Place) {
 	known = slices.DeleteFunc(slices.Clone(known), func(at Place) bool { return at == lost })
 	for i, step := 0, 1; i < len(known); i, step = i+step, 2*step {

@@ -22,8 +22,8 @@ type KeyFlag struct {
 // and the source of its keys depend on that choice, which is made at its start.
 var errRestart = errors.New("a change between no key and some key needs a restart")
 
-// Again reads the keys that the flag's value names again, and uses them if they have
-// changed. After an error, which has the flag's name, the keys in use are unchanged. It
+// Again reads once more the keys that value names, and uses them if they have changed.
+// After an error, which has the flag's name, the keys in use are unchanged. Again
 // blocks like Keys. It is not safe for concurrent use.
 func (k *KeyFlag) Again(value string) error {
 	keys, err := Keys(k.Name, value)

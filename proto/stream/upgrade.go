@@ -21,10 +21,10 @@ const protocol = "cim-stream"
 // was not carried out, and may be made over plain HTTP.
 var ErrRefused = errors.New("stream: the server offers no streams")
 
-// Dialer returns a function that opens a stream by an HTTP request to the URL to, which
-// may be http or https. Each request has the header fields that the function header
-// returns; header may be nil. The returned function blocks until the stream is open or
-// its ctx ends. Its error wraps ErrRefused if the answer is not 101.
+// Dialer returns a function that opens a stream by an HTTP request to a URL of http or
+// https. Each request has the header fields that the function header returns; header
+// may be nil. The returned function blocks until the stream is open or its ctx ends.
+// Its error wraps ErrRefused if the answer is not 101.
 func Dialer(to string, header func() http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

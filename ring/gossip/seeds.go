@@ -155,9 +155,9 @@ func (g *Gossip) lookup(ctx context.Context, host string) ([]string, error) {
 	return ips, err
 }
 
-// candidates returns in all the addresses at which members may be, without this node's
-// own. seeds is the set of the addresses that come from Config.Seeds. err has the
-// errors of the seeds that do not resolve.
+// candidates returns the addresses at which members may be, without this node's own.
+// seeds is the set of those that come from Config.Seeds. err has the errors of the
+// seeds that do not resolve.
 func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds map[netip.AddrPort]bool, err error) {
 	seeds = make(map[netip.AddrPort]bool)
 	for _, s := range g.cfg.Seeds {

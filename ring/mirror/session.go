@@ -80,7 +80,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // A worker keeps ZooKeeper and this process in sync over a session.
 type worker interface {
-	// event stores a watch's event. go-zookeeper's goroutines call it. It must not
+	// event records a watch's event. go-zookeeper's goroutines call it. It must not
 	// block.
 	event(zk.Event)
 	// sync brings both sides in sync. It is called when there is a session and one side
@@ -177,8 +177,8 @@ func (c deadlineConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// setSocket stores the socket for close. It closes the socket and returns net.ErrClosed
-// if the session was closed.
+// setSocket stores the socket for close. If the session is closed already, it closes
+// the socket and returns net.ErrClosed.
 func (s *session) setSocket(conn net.Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

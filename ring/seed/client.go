@@ -196,7 +196,7 @@ const (
 	mostKnown = 1000 // remembered members, and as many callers
 )
 
-// Heard stores that a node has called this process. node is the host:port of its
+// Heard records that a node has called this process. node is the host:port of its
 // internal HTTP. The client tries callers if no other node answers, because all members
 // that it knows may have been replaced while this process was frozen. Heard does not
 // block.

@@ -35,7 +35,7 @@ type Assembler struct {
 // Empty reports whether the next byte begins a frame and a message.
 func (m *Assembler) Empty() bool { return !m.inside && !m.begun && len(m.head) == 0 }
 
-// Take handles the bytes b that came, and may change them. It calls the receiver to for
+// Take handles the bytes b that came, and may change them. It calls the Receiver for
 // each message and control frame that is complete. Its error is that of the receiver,
 // or a *proto.Error.
 func (m *Assembler) Take(to Receiver, b []byte) error {

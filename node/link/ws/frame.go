@@ -65,8 +65,8 @@ func ParseHeader(b []byte, limit int) (h Header, taken int, err error) {
 	return h, n + 4, nil
 }
 
-// payloadLength returns the length of the payload, and in at the offset of the mask. at
-// is zero if the header is incomplete.
+// payloadLength returns the length of the payload, and the offset of the mask. The
+// offset is zero if the header is incomplete.
 func payloadLength(b []byte) (length uint64, at int, ok bool) {
 	switch short := b[1] &^ bitMask; {
 	case short < 126:
