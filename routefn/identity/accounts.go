@@ -18,7 +18,7 @@ type Keyring interface {
 	// Settled reports whether this route knows every key with which any route makes
 	// tokens.
 	Settled() bool
-	// Certain reports whether the store has lost nothing a moment ago.
+	// Certain reports whether the store has lost no data lately.
 	Certain() bool
 }
 

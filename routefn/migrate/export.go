@@ -146,9 +146,9 @@ func (e *exporter) group(ctx context.Context, group int64) error {
 	return e.groupLog(ctx, group)
 }
 
-// groupLog writes the messages of a group that a present member may read. Each present
-// member stands between them, where it joined. Members whose joining was trimmed from
-// the log come first.
+// groupLog writes the messages of a group that a present member may read. Among the
+// messages it writes each present member, at the place where the member joined. Members
+// whose joining was trimmed from the log come first.
 func (e *exporter) groupLog(ctx context.Context, group int64) error {
 	members := e.Members.New
 	return e.log(ctx, record.LogPart{After: proto.Position{Log: group}}, func(p record.Pulled, after int64) error {

@@ -85,7 +85,7 @@ func (c *contacts) mayAsk(address string) bool {
 	return true
 }
 
-// asked tells that a call has ended that mayAsk allowed.
+// asked notes that a call, which mayAsk had allowed, has ended.
 func (c *contacts) asked(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

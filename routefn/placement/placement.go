@@ -55,9 +55,10 @@ type Place struct {
 }
 
 // Place issues the next number for a device, and picks a node for it. who names the
-// device. Place picks a node that avoid lists only if there is no other. It returns an
-// error with the code NoNode, or with the code Rejected if repeat is proto.RepeatReject
-// and the device is connected. It returns record.ErrVoid if the login's token is void.
+// device. Place picks one of the nodes in avoid only if there is no other node. It
+// returns an error with the code NoNode, or with the code Rejected if repeat is
+// proto.RepeatReject and the device is connected. It returns record.ErrVoid if the
+// login's token is void.
 func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, repeat string) (Place, error) {
 	view, err := p.serving(ctx)
 	if err != nil {
@@ -102,8 +103,8 @@ const pickTimeout = 2 * nodes.Timeout
 
 // Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list
 // of members for some seconds. Only the users of these nodes go elsewhere. Pick never
-// returns a member that gone lists. If no other member is reachable, it picks as if all
-// were. last names the node where the user was connected last.
+// returns one of the members in gone. If no other member is reachable, it picks as if
+// all were. last names the node where the user was connected last.
 func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
 	defer cancel()

@@ -22,8 +22,9 @@ func (s *Store) AccountByName(ctx context.Context, name string) (Account, error)
 	return accounts[0], errs[0]
 }
 
-// AccountByID returns an account, or ErrNoUser. An id has a name, and the account of
-// that name must have this id. Otherwise the error is ErrNoUser, too.
+// AccountByID returns an account, or ErrNoUser. The store finds the name of the id, and
+// then the account of that name. If that account has another id, the error is
+// ErrNoUser, too.
 func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
 	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]

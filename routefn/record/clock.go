@@ -13,8 +13,8 @@ const (
 	// next pipeline to that server reads the clock again. So a jump of the clock is
 	// noticed after that time.
 	hearEvery = 1_000
-	// heardLongest is the age in ms up to which a reading counts. Clocks drift by
-	// 6 ms in a minute at 100 ppm, which is worse than most.
+	// heardLongest is the age in ms up to which a reading counts. In a minute, a clock
+	// that is wrong by 100 ppm drifts by 6 ms, and most clocks drift less.
 	heardLongest = 60_000
 	// slowest is how long an answer with a reading may take, in ms. If it takes longer,
 	// the reading is dropped. A reading is wrong by at most half of the time that its

@@ -31,9 +31,9 @@ type draft struct {
 	repeated bool // the message was found in a log
 }
 
-// newDraft encodes a message. now is the time of its entry. A delayed message instead
-// has the time at which it was taken to be fired. If the message cannot be stored, the
-// draft has an error already.
+// newDraft encodes a message. The time of its entry is now. For a delayed message, it
+// is the time at which the message was taken to be fired. If the message cannot be
+// stored, the draft has an error already.
 func newDraft(m *Message, now int64) *draft {
 	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now}
 	if m.taken {

@@ -158,9 +158,9 @@ func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 // foundDead reports whether the op was not sent because its connection was dead.
 func (o *op) foundDead() bool { return errors.Is(o.err, errDead) }
 
-// byScript makes an op that reads in a transaction read by a script instead. While its
-// memory is full, Redis 7.0 refuses all commands in a transaction, but allows scripts
-// that only read. A script takes several times as long as a transaction.
+// byScript changes an op that reads in a transaction, so that it reads in a script.
+// While its memory is full, Redis 7.0 refuses all commands in a transaction, but allows
+// scripts that only read. A script takes several times as long as a transaction.
 func (o *op) byScript() {
 	o.script = readScript
 	for _, step := range o.steps {

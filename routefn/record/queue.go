@@ -136,16 +136,16 @@ func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 // take jobs of the shard. Each call takes the same jobs again, until EndJobs ends them.
 // If limit is zero, or no job is due, TakeJobs releases the lease.
 //
-// It returns ErrHeld while another holder has the lease, and further ErrUnavailable or
+// The errors are ErrHeld while another holder has the lease, ErrUnavailable and
 // ErrUnknown.
 func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
 	jobs, _, err := s.take(ctx, queueRef{kind, shardRef(shard)}, holder, 0, limit, "")
 	return jobs, err
 }
 
-// take takes due jobs. It skips the number skip of them, and takes limit at most.
-// shardTime is the time by the shard's clock. If mark is a time in ms, it is stored
-// with each taken job that has no mark yet.
+// take takes due jobs, limit at most. It leaves out the first ones, as many as skip
+// says. shardTime is the time by the shard's clock. If mark is a time in ms, it is
+// stored with each taken job that has no mark yet.
 func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op{
 		key: q.due(), script: takeScript, keys: []string{q.due(), q.jobs(), q.lease()},

@@ -19,8 +19,8 @@ const longestPast = 24 * time.Hour
 // now, by the store's clock. If the sender has scheduled a message with the same id,
 // Schedule stores nothing and returns the state of that message, until a day after it
 // has ended. If the id stands for a message with other content, the error is
-// ErrIDReused, see claim. That is found for five minutes after the other message has
-// ended.
+// ErrIDReused, see claim. The store notices that until five minutes after the other
+// message has ended.
 //
 // Like an appended message, a delayed message is accepted when Config.Replicas have it.
 // The same holds for a cancellation.

@@ -128,8 +128,8 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn sets t by the answers to a try. The op read has read the account, try has run
-// try.lua, and count has run count.lua.
+// learn sets t by the answers to three ops. The first one, read, has read the account.
+// The others, try and count, have run try.lua and count.lua.
 func (t *Tried) learn(read, try, count *op) error {
 	if read.reply[0] != nil {
 		var acc storedAccount

@@ -54,7 +54,7 @@ var (
 	// ErrVoid is returned for a Pass that does not count any more, because its device
 	// was logged out since, or because it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
-	// ErrDisplacesOther is returned by OpenSessions if a session of the device is live
+	// ErrDisplacesOther is returned by OpenSessions if the device has a live session
 	// that the new one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
 	// ErrTooMany is returned by Schedule if the user has proto.MaxScheduled delayed
@@ -375,7 +375,7 @@ type Delayed struct {
 	key string // key of the message in its shard
 }
 
-// Finishing says how a message ended that was taken.
+// Finishing says how a taken message ended.
 type Finishing struct {
 	Delayed
 	Code proto.Code // OK: it is in its logs; otherwise the reason why it is dropped
