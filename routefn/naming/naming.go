@@ -40,8 +40,8 @@ func Group(name string) (string, error) {
 	return name, reserved(name)
 }
 
-// shape refuses a name for its characters: invisible ones, too many combining marks, or
-// punctuation as in a mark or a message.
+// shape refuses a name for its characters: for invisible ones, for too many combining
+// marks, and for punctuation that makes the name look like something else.
 func shape(name string) error {
 	if err := check.Name(name); err != nil {
 		return err
@@ -62,8 +62,8 @@ const ideographicSpace = '\u3000'
 const brailleBlank = '\u2800'
 
 // visible reports whether people can see a character, or whether it is one of the two
-// spaces that they type. It also returns true for variation selectors, which marks
-// judges.
+// spaces that they type. It also returns true for variation selectors, because the
+// function marks decides about these.
 func visible(r rune) bool {
 	switch {
 	case r == ideographicSpace, unicode.Is(unicode.Variation_Selector, r):
@@ -108,8 +108,8 @@ func marks(name string) error {
 // delivery marks.
 const first = "#:;*!>[]{}<|✓✔☑✅【】〔〕〖〗"
 
-// punctuation refuses names that look like such a mark, or like the beginning of
-// somebody's message.
+// punctuation refuses names that begin as these things do, or that look like the
+// beginning of somebody's message.
 func punctuation(name string) error {
 	var prototype []rune
 	for _, r := range name {

@@ -116,8 +116,8 @@ func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
 // wrongType reports whether err is the server's answer that a key has another type.
 func wrongType(err error) bool { return answered(err) && strings.Contains(err.Error(), "WRONGTYPE ") }
 
-// Waiting returns, for each of users, the ids of messages that wait for that user. from
-// is the index in the user's list at which it begins. It returns at most limit ids per
+// Waiting returns, for each of users, the ids of messages that wait for that user. It
+// begins in the list of each user at the index from, and returns at most limit ids per
 // user. Meanwhile CIM may remove delivered messages from the beginning of a list.
 func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))

@@ -218,8 +218,8 @@ func (s *Store) sweptAt(now, oldest, lost int64) swept {
 }
 
 // findLogs does one step of the search for logs without a job, over some thousand keys.
-// Retention.Age after the search has reached the end, it starts over. No request waits
-// for it.
+// When the search has reached the end, it pauses for Retention.Age and starts over. No
+// request waits for it.
 func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	e := j.End(Again)
 	now, err := s.now(ctx)
