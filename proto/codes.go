@@ -70,6 +70,8 @@ const (
 	IDReused      Code = 4223 // the sender used the message's id for another message, which is kept
 	NeedsTLS      Code = 4224 // the connection is plain, and the server takes TLS only (-tls-only)
 	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
+	ForeignPage   Code = 4226 // a web page of another site may not call
+	ForeignHost   Code = 4227 // the program is not known by the name in Host
 )
 
 // Retry says what a client has to do after a code.
@@ -146,6 +148,8 @@ var known = map[Code]facts{
 	SessionEnded:  {"session-ended", http.StatusUnauthorized, "This session was ended. Log in again."},
 	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
 	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
+	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},
+	ForeignHost:   {"foreign-host", http.StatusForbidden, "The program is not known by this host. See -allow-host."},
 }
 
 // String returns the code's stable name, for logs and metric labels. All unknown codes

@@ -51,6 +51,8 @@ const goldenCodes = `0 ok 200
 4223 id-reused 409
 4224 needs-tls 403
 4225 session-ended 401
+4226 foreign-page 403
+4227 foreign-host 403
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

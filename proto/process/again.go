@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/cim-go/cim/proto/audit"
 )
 
 // KeyFlag is a flag whose value names keys, in the form of Keys. The keys may change
@@ -16,6 +18,8 @@ type KeyFlag struct {
 	Now  [][]byte                   // the keys in use
 	Use  func(keys ...[]byte) error // replaces the keys in use; after an error the keys in Now are still in use
 	Log  *slog.Logger
+
+	Audit *audit.Log // may be nil
 }
 
 // errRestart is returned for a change between no key and some key. A program's listeners
@@ -43,6 +47,7 @@ func (k *KeyFlag) Again(value string) error {
 	}
 	k.Now = keys
 	k.Log.Info("keys were changed", "flag", "-"+k.Name, "keys", len(keys))
+	k.Audit.Event("keys changed", slog.String("flag", "-"+k.Name), slog.Int("keys", len(keys)))
 	return nil
 }
 

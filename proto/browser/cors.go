@@ -1,0 +1,30 @@
+package browser
+
+import (
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// allow writes what the browser of an allowed page wants to read before it shows the page
+// the answer: CORS, section 3.2 of the Fetch standard. It reports whether the request is a
+// preflight, whose answer that is already.
+func (g *Guard) allow(h http.Header, r *http.Request) (preflight bool) {
+	if len(g.origins) == 0 {
+		return false
+	}
+	h.Add("Vary", "Origin") // a cache must not give one page the answer for another
+	origin := r.Header.Get("Origin")
+	if !g.origins[origin] {
+		return false
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, "+proto.HeaderRefused+", "+proto.HeaderPriority)
+	h.Set("Access-Control-Max-Age", "600")
+	return true
+}
