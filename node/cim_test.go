@@ -358,11 +358,12 @@ func TestPushOfCIMsRoute(t *testing.T) {
 		h := w.Handler()
 		for body, code := range map[string]string{
 			`{"userId":1,"msg":"hi","batchMsg":null,"cmd":"MESSAGE","properties":{"sendUserId":"2","sendUserName":"bob","receiveUserId":"1"}}`: "9000",
-			`{"userId":2,"msg":"hi","cmd":"MESSAGE"}`: "7000",
-			`{"userId":3,"msg":"hi","cmd":"MESSAGE"}`: "7000", // not a CIM connection
-			`{"userId":1,"msg":"hi","cmd":"KICK"}`:    "3000",
-			`{"userId":1,"cmd":"MESSAGE"}`:            "3000",
-			`{"userId":0,"msg":"hi","cmd":"MESSAGE"}`: "3000",
+			`{"userId":2,"msg":"hi","cmd":"MESSAGE"}`:                "7000",
+			`{"userId":3,"msg":"hi","cmd":"MESSAGE"}`:                "7000", // not a CIM connection
+			`{"userId":1,"msg":"hi","cmd":"KICK"}`:                   "3000",
+			`{"userId":1,"cmd":"MESSAGE"}`:                           "3000",
+			`{"userId":0,"msg":"hi","cmd":"MESSAGE"}`:                "3000",
+			`{"userId":9007199254740992,"msg":"hi","cmd":"MESSAGE"}`: "3000",
 			`{`: "3000",
 		} {
 			answer := httptest.NewRecorder()

@@ -14,6 +14,8 @@ import (
 
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto/audit"
+	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 )
@@ -27,6 +29,8 @@ type Config struct {
 
 	Clients  net.Listener // TCP and WebSocket; Run closes it
 	Internal net.Listener // HTTP for routes and operators; Run closes it
+	// InternalPages judges the Host and the Origin of requests at Internal; nil: any.
+	InternalPages *browser.Guard
 
 	Sessions routes.Sessions // the routes; see routes.Client
 	Messages routes.Messages // the routes, most often the same value
@@ -51,16 +55,17 @@ type Config struct {
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
 
 	Logger     *slog.Logger          // nil: silent
+	Audit      *audit.Log            // who connects, and who is refused; nil: none
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // returns the time that clients get and with which the routes' clocks are compared; nil: time.Now
 }
 
 // Port sets how the port for clients behaves.
 type Port struct {
-	Engine  link.Engine // 0: link.EngineAuto
-	TLS     *tls.Config // nil: plain only
-	TLSOnly bool        // refuse connections without TLS; needs TLS
-	Origins []string    // origins of web pages that may connect; see link.Config
+	Engine  link.Engine    // 0: link.EngineAuto
+	TLS     *tls.Config    // nil: plain only
+	TLSOnly bool           // refuse connections without TLS; needs TLS
+	Pages   *browser.Guard // see link.Config
 
 	PerAddress int              // how many connections without a valid ticket one address may have; see link.Config
 	Proxies    sourceip.Proxies // see link.Config
@@ -95,7 +100,10 @@ type Drain struct {
 
 // CIM sets how a node serves CIM's clients and routes.
 type CIM struct {
-	Open bool // CIM connections are accepted without tickets, and CIM's push without a token
+	Open bool // CIM connections are accepted without tickets, and CIM's push
+	// Pushers are the addresses of CIM's own routes, which push without a token. All others
+	// need one. nil: everybody may push without a token.
+	Pushers *sourceip.Proxies
 	// Offline reports to CIM's own routes that a user's CIM connection ended, and
 	// blocks until one has answered or ctx ends (cim.Routes). It is nil if there are no
 	// such routes. After an error the call is repeated, unless the user is back.
@@ -171,7 +179,7 @@ func (c *Config) link(accept func(*link.Link) link.Handler) link.Config {
 		SilentAfter: c.Timeouts.PingEvery * 33 / 10,
 		TLS:         c.Port.TLS,
 		TLSOnly:     c.Port.TLSOnly,
-		Origins:     c.Port.Origins,
+		Pages:       c.Port.Pages,
 		PerAddress:  c.Port.PerAddress,
 		Proxies:     c.Port.Proxies,
 		Logger:      c.Logger,

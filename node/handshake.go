@@ -1,6 +1,7 @@
 package node
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/cim-go/cim/node/report"
 	"github.com/cim-go/cim/node/tickets"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/token"
 )
 
@@ -34,7 +36,7 @@ func (s *session) login(f *proto.Frame) {
 	case refused == nil:
 		s.enter(who)
 	case refused != tickets.ErrUnknownKey:
-		s.link.Close(refused.Code, refused.Message)
+		s.refuse(refused)
 	default:
 		s.mu.Lock()
 		s.unverified, s.since = true, time.Since(s.node.start)
@@ -56,13 +58,28 @@ func (s *session) Judge(f *proto.Frame, settled bool) {
 	case refused == tickets.ErrUnknownKey && !settled:
 		s.link.Close(proto.Unavailable, "")
 	default:
-		s.link.Close(refused.Code, refused.Message)
+		s.refuse(refused)
 	}
 }
 
-// enter admits a connection as pending and queues its opening by a route.
+func (s *session) refuse(why *proto.Error) {
+	s.node.config.Audit.Refused("connection", why.Code, slog.String(audit.From, s.link.Client()))
+	s.link.Close(why.Code, why.Message)
+}
+
+// announce writes to the audit log who connects, before the link forgets from where.
+func (s *session) announce(who tickets.Identity) {
+	if s.node.config.Audit == nil {
+		return
+	}
+	s.node.config.Audit.Event("connection",
+		slog.String(audit.From, s.link.Client()), slog.Int64(audit.User, who.User), slog.String(audit.Name, who.Name), slog.String(audit.Device, who.Device))
+}
+
+// enter lets a connection in as pending and asks a route to open it.
 func (s *session) enter(who tickets.Identity) {
 	n := s.node
+	s.announce(who)
 	s.link.Proved()
 	if n.config.Limits.Capacity > 0 && n.hub.Entries() >= n.config.Limits.Capacity {
 		s.link.Close(proto.Full, "")

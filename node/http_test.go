@@ -13,6 +13,8 @@ import (
 	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/browser"
+	"github.com/cim-go/cim/proto/sourceip"
 )
 
 func ask(h http.Handler, method, path, bearer string, body []byte) *httptest.ResponseRecorder {
@@ -135,6 +137,77 @@ func TestHealthAndReadiness(t *testing.T) {
 		}
 		if got := ask(h, "GET", proto.PathHealth, "", nil); got.Code != 200 {
 			t.Error("a node that is not ready is not alive")
+		}
+	})
+}
+
+// With a cluster key, only the addresses of CIM's routes push without a token.
+func TestCIMPushNeedsTheKeyWhereThereIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var routes sourceip.Proxies
+		if err := routes.Set("192.0.2.7"); err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range map[string]struct {
+			pushers            *sourceip.Proxies
+			from, bearer, kind string
+			want               int
+		}{
+			"no key":                 {nil, "203.0.113.1:1", "", "", 200},
+			"a key, none shown":      {new(sourceip.Proxies), "203.0.113.1:1", "", "", 401},
+			"a key, another shown":   {new(sourceip.Proxies), "203.0.113.1:1", "other", "", 401},
+			"a key, shown":           {new(sourceip.Proxies), "203.0.113.1:1", "secret", "", 200},
+			"a route of CIM's":       {&routes, "192.0.2.7:1", "", "", 200},
+			"another address":        {&routes, "192.0.2.8:1", "", "", 401},
+			"what a page may send":   {nil, "203.0.113.1:1", "", "text/plain", 400},
+			"what CIM's route sends": {nil, "203.0.113.1:1", "", "application/json; charset=utf-8", 200},
+		} {
+			h := start(t, func(cfg *Config) { cfg.CIM.Open, cfg.CIM.Pushers = true, c.pushers }).Handler()
+			r := httptest.NewRequest(http.MethodPost, proto.PathCIMPush, strings.NewReader(`{"userId":1,"msg":"hi","cmd":"MESSAGE"}`))
+			r.RemoteAddr = c.from
+			r.Header.Set("Authorization", "Bearer "+c.bearer)
+			if c.kind != "" {
+				r.Header.Set("Content-Type", c.kind)
+			}
+			answer := httptest.NewRecorder()
+			if h.ServeHTTP(answer, r); answer.Code != c.want {
+				t.Errorf("%s: %d, want %d", name, answer.Code, c.want)
+			}
+		}
+	})
+}
+
+// A page of another site reaches none of a node's paths, and no name but the node's own does.
+func TestForeignPagesAndNamesReachNothingOfANode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages, err := browser.New(browser.Config{Loopback: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := start(t, func(c *Config) { c.CIM.Open, c.InternalPages = true, pages }).Handler()
+		for _, path := range []string{
+			proto.PathPush, proto.PathPushStream, proto.PathNodeOnline, proto.PathRing, proto.PathDrain, proto.PathCIMPush,
+			proto.PathReady, proto.PathMetrics, "/",
+		} {
+			for _, c := range []struct {
+				host, origin string
+				foreign      bool
+			}{
+				{"127.0.0.1:8081", "", false},
+				{"127.0.0.1:8081", "http://127.0.0.1:8083", true},
+				{"rebound.example:8081", "", true},
+				{"rebound.example:8081", "http://rebound.example:8081", true},
+			} {
+				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{}`))
+				r.Host = c.host
+				if c.origin != "" {
+					r.Header.Set("Origin", c.origin)
+				}
+				answer := httptest.NewRecorder()
+				if h.ServeHTTP(answer, r); (answer.Code == http.StatusForbidden) != c.foreign {
+					t.Errorf("%s, %+v: %d %s", path, c, answer.Code, answer.Body)
+				}
+			}
 		}
 	})
 }

@@ -122,7 +122,7 @@ func New(c Config) (*Node, error) {
 		Rate: c.Drain.Rate, Timeout: c.Drain.Timeout, Failed: failed("move"), Registerer: c.Registerer, Logger: n.log,
 	})
 	n.internal = api.New(api.Config{
-		Listener: c.Internal, Node: n.deliverer, Users: n.hub, Drainer: n.drainer, Open: c.CIM.Open,
+		Listener: c.Internal, Pages: c.InternalPages, Node: n.deliverer, Users: n.hub, Drainer: n.drainer, Open: c.CIM.Open, CIMPushers: c.CIM.Pushers,
 		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Members: c.Members, Metrics: c.Metrics, Ready: c.Ready,
 	})
 	return n, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
@@ -83,6 +84,7 @@ type Config struct {
 	NodeTLS    *tls.Config  // for nodes whose address begins with https://; default: the system's authorities
 	Now        func() time.Time
 	Logger     *slog.Logger          // silent
+	Audit      *audit.Log            // who came and what was refused; writes nothing
 	Registerer prometheus.Registerer // no metrics
 }
 

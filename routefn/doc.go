@@ -24,6 +24,7 @@
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
 //	new.go          makes all parts, which route.go lists; config.go
 //	failurelog.go   how often the log warns that requests fail
+//	audit.go        what the audit log says of a request
 //
 //	user      requests of clients           group     requests of clients about groups
 //	node      requests of nodes             compat    requests of CIM's clients

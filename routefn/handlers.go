@@ -26,6 +26,7 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
+			note(ctx, token.Token{}, q)
 			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
 		})
 	}
@@ -41,6 +42,7 @@ func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) 
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
+			note(ctx, caller, q)
 			return run(ctx, caller, q)
 		})
 	}
@@ -86,6 +88,7 @@ func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
+			note(ctx, caller, q)
 			return run(ctx, caller, q)
 		})
 	}
@@ -103,6 +106,7 @@ func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 					return nil, err
 				}
 			}
+			note(ctx, token.Token{}, q)
 			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
 		})
 	})

@@ -44,6 +44,7 @@ func New(c Config) (*Route, error) {
 	rt.tokens.Set(c.ServiceToken, c.OtherTokens...)
 	rt.nodes = nodes.New(nodes.Config{HTTP: c.HTTP, TLS: c.NodeTLS, Tokens: &rt.tokens, Log: c.Logger, Plain: c.PlainHop})
 	rt.pusher = push.New(rt.nodes, c.Store, m, c.Now, c.Logger)
+	rt.pusher.OnKick(rt.kicked)
 	waker := &delayed.Waker{Members: c.Members, Nodes: rt.nodes, Untold: m.DelayedUntold, Log: c.Logger}
 	rt.check = storecheck.New(storecheck.Config{
 		Store: c.Store, Watch: c.Watch, Issuer: c.Issuer, Clocks: clocks, OnLoss: waker.WakeAll, Now: c.Now, Log: c.Logger,

@@ -12,10 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,8 @@ import (
 
 	"github.com/cim-go/cim/node/cim"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/browser"
+	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/stream"
 )
 
@@ -55,12 +58,15 @@ type Drainer interface {
 
 // Config of a Server. A field is required unless its comment gives its zero value a meaning.
 type Config struct {
-	Listener net.Listener // Run closes it
+	Listener net.Listener   // Run closes it
+	Pages    *browser.Guard // judges the Host and the Origin of all requests; nil: any
 	Node     Node
 	Users    Users
 	Drainer  Drainer
-	Open     bool     // CIM's push is accepted, without a token
+	Open     bool     // CIM's push is accepted; see CIMPushers
 	Tokens   []string // a request must carry one of these; none: every request is accepted
+	// CIMPushers may push as CIM's routes do, without a token. nil: everybody may.
+	CIMPushers *sourceip.Proxies
 
 	Members http.Handler // served at proto.PathRing; nil: 404
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
@@ -131,10 +137,10 @@ func (h *Server) Handler() http.Handler {
 		mux.Handle("GET "+proto.PathMetrics, h.config.Metrics)
 	}
 	if h.config.Open {
-		mux.HandleFunc("POST "+proto.PathCIMPush, h.serveCIMPush)
+		mux.Handle("POST "+proto.PathCIMPush, h.cimRoute(h.serveCIMPush))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, proto.NotFound, "") })
-	return mux
+	return h.config.Pages.Handler(mux)
 }
 
 // service calls next only for requests that carry a service token.
@@ -145,6 +151,21 @@ func (h *Server) service(next http.HandlerFunc) http.Handler {
 			return
 		}
 		next(w, r)
+	})
+}
+
+// cimRoute serves requests of CIM's routes, which know no token. Where not everybody may
+// push, others need one.
+func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
+	withToken := h.service(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := h.config.CIMPushers
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if from == nil || err == nil && from.Trust(peer.Addr()) {
+			next(w, r)
+			return
+		}
+		withToken.ServeHTTP(w, r)
 	})
 }
 
@@ -225,7 +246,7 @@ func number(s string, def int64) (int64, error) {
 	if s == "" {
 		return def, nil
 	}
-	return strconv.ParseInt(s, 10, 64)
+	return proto.ParseNumber(s)
 }
 
 // serveDrain begins a drain, which ends the node, and does not wait for it.
@@ -239,8 +260,14 @@ func (h *Server) serveDrainStatus(w http.ResponseWriter, _ *http.Request) {
 }
 
 // serveCIMPush answers with status 200 even if the message was not written, as CIM's
-// nodes do.
+// nodes do. A body of another type than JSON is refused, as CIM's nodes do, too.
 func (h *Server) serveCIMPush(w http.ResponseWriter, r *http.Request) {
+	if header := r.Header.Get("Content-Type"); header != "" {
+		if got, _, err := mime.ParseMediaType(header); err != nil || got != "application/json" {
+			refuse(w, proto.Invalid, "The content type must be application/json.")
+			return
+		}
+	}
 	if body, ok := readBody(w, r, maxCIMPush); ok {
 		writeJSON(w, http.StatusOK, cim.Push(body, h.config.Node))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
@@ -47,11 +48,8 @@ type Config struct {
 	// against PerAddress.
 	Proxies sourceip.Proxies
 
-	// Origins are the browsers' origins that may connect, as they write them:
-	// "https://chat.example.org". Empty: any. That is safe, because a link is accepted
-	// for the ticket in its first frame, and never for a cookie or an address. So the
-	// browser of a visitor gives the page of another site no rights.
-	Origins []string
+	// Pages judges the Host and the Origin of requests for a WebSocket. nil: any.
+	Pages *browser.Guard
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics

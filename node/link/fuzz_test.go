@@ -32,6 +32,21 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
+func FuzzUpgrade(f *testing.F) {
+	for _, head := range []string{
+		"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: cim.v1.json\r\nOrigin: https://chat.example.org\r\n\r\n",
+		"HEAD /ws HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+		"GET http://x/ws HTTP/1.0\r\n\r\n",
+	} {
+		f.Add([]byte(head), uint8(7))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
+		sameInSteps(t, func() input { return new(upgrader) }, stream, int(step)+1)
+	})
+}
+
 func FuzzWebSocket(f *testing.F) {
 	body, err := gproto.Marshal(ourLogin)
 	if err != nil {

@@ -95,19 +95,23 @@ type wire interface {
 	// keep returns a copy of the socket of a link that is about to end. Only the
 	// goroutine that reads the link may call it.
 	keep(l *Link) socket
-	// peer returns the peer's address.
+	// peer returns the peer's address, and local ours. They are empty when the link has ended.
 	peer(l *Link) net.Addr
+	local(l *Link) net.Addr
 }
 
 // ID returns a number that no other link of this process has.
 func (l *Link) ID() uint64 { return l.id }
 
 // RemoteAddr returns the peer's address, which is empty when the link has ended.
-func (l *Link) RemoteAddr() net.Addr {
+func (l *Link) RemoteAddr() net.Addr { return l.carrier().peer(l) }
+
+func (l *Link) localAddr() net.Addr { return l.carrier().local(l) }
+
+func (l *Link) carrier() wire {
 	l.mu.Lock()
-	w := l.wire
-	l.mu.Unlock()
-	return w.peer(l)
+	defer l.mu.Unlock()
+	return l.wire
 }
 
 // Plain reports whether the link has CIM's framing and not WebSocket.

@@ -282,13 +282,18 @@ func (p *loop) listen(l *Link) {
 	}
 }
 
-// peer implements wire. A link does not keep the address, because it is rarely needed and
-// the kernel knows it.
-func (p *loop) peer(l *Link) net.Addr {
+// peer implements wire. A link does not keep addresses, because they are rarely needed and
+// the kernel knows them.
+func (p *loop) peer(l *Link) net.Addr { return p.address(l, unix.Getpeername) }
+
+// local implements wire.
+func (p *loop) local(l *Link) net.Addr { return p.address(l, unix.Getsockname) }
+
+func (p *loop) address(l *Link, of func(fd int) (unix.Sockaddr, error)) net.Addr {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.poll.fd != none {
-		switch at, _ := unix.Getpeername(int(l.poll.fd)); at := at.(type) {
+		switch at, _ := of(int(l.poll.fd)); at := at.(type) {
 		case *unix.SockaddrInet4:
 			return &net.TCPAddr{IP: at.Addr[:], Port: at.Port}
 		case *unix.SockaddrInet6:

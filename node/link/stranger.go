@@ -72,6 +72,15 @@ func (s *strangers) from(id uint64) netip.Addr {
 // its address. A second call does nothing.
 func (l *Link) Proved() { l.server.strangers.leave(l.id) }
 
+// Client returns the address of the peer, or of the client that a proxy named. After
+// Proved it is always the peer's. It is for people to read.
+func (l *Link) Client() string {
+	if from := l.server.strangers.from(l.id); from.IsValid() {
+		return from.String()
+	}
+	return sourceip.Addr(l.RemoteAddr()).String()
+}
+
 // behind counts a link against the client that its proxy named. An error ends the link.
 func (l *Link) behind(client netip.Addr) error {
 	l.server.strangers.leave(l.id)

@@ -151,8 +151,11 @@ func (s *stream) keep(l *Link) socket {
 	return kept
 }
 
-func (s *stream) shut(*Link)          { _ = s.raw.Close() }
+func (s *stream) shut(*Link) { _ = s.raw.Close() }
+
 func (s *stream) peer(*Link) net.Addr { return s.raw.RemoteAddr() }
+
+func (s *stream) local(*Link) net.Addr { return s.raw.LocalAddr() }
 
 // secure puts TLS between the socket raw and a link whose first bytes are TLS. It
 // returns false if the link has ended or is being written.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
-	"slices"
 
 	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
@@ -51,8 +50,12 @@ func (l *Link) upgrade(r *http.Request, rest []byte) error {
 		return l.reject(http.StatusNotFound, proto.NotFound)
 	case !ws.Asked(r):
 		return l.reject(http.StatusUpgradeRequired, proto.Invalid)
-	case !mayCome(l.server.config.Origins, r.Header.Get("Origin")):
-		return l.reject(http.StatusForbidden, proto.Unauthorized)
+	}
+	if pages := l.server.config.Pages; pages != nil {
+		r.RemoteAddr = l.RemoteAddr().String()
+		if failed := pages.Socket(r, l.localAddr()); failed != nil {
+			return l.reject(failed.Code.HTTPStatus(), failed.Code)
+		}
 	}
 	if err := l.forwarded(r); err != nil {
 		return err
@@ -99,16 +102,10 @@ func (l *Link) accept(answer []byte, protocol string) {
 // reject answers with an HTTP status and closes the link with the code.
 func (l *Link) reject(status int, code proto.Code) error {
 	text := http.StatusText(status)
-	if code == proto.NeedsTLS {
+	if status == http.StatusForbidden {
 		text = code.Text()
 	}
 	answer := ws.Refuse(status, text)
 	l.closeWith(code, func() []byte { return answer })
 	return nil
-}
-
-// mayCome reports whether a page of the origin may connect. Peers that are not browsers
-// send no origin, and may connect.
-func mayCome(allowed []string, origin string) bool {
-	return len(allowed) == 0 || origin == "" || slices.Contains(allowed, origin)
 }

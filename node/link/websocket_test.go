@@ -17,6 +17,7 @@ import (
 
 	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/browser"
 )
 
 func dialSocket(t *testing.T, url string, o *websocket.DialOptions) *websocket.Conn {
@@ -130,7 +131,11 @@ func TestWebSocketPingAndGoodbyeOfTheClient(t *testing.T) {
 
 func TestWebSocketRefusals(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
-		w := onTCP(t, Config{Engine: e, Origins: []string{"https://chat.example.org"}})
+		pages, err := browser.New(browser.Config{Loopback: true, Hosts: []string{"x"}, Origins: []string{"https://chat.example.org"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := onTCP(t, Config{Engine: e, Pages: pages})
 		good := "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://chat.example.org\r\n\r\n"
 		for name, c := range map[string]struct {
@@ -143,6 +148,7 @@ func TestWebSocketRefusals(t *testing.T) {
 			"version 8":         {": 13", ": 8", 426},
 			"no key":            {"dGhlIHNhbXBsZSBub25jZQ==", "", 400},
 			"another origin":    {"https://chat", "https://evil", 403},
+			"another host":      {"Host: x", "Host: rebound.example", 403},
 			"other protocols":   {"\r\n\r\n", "\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n", 400},
 			"no request at all": {"HTTP/1.1", "", 400},
 			"a head too long":   {"\r\n\r\n", strings.Repeat("x", maxHead), 431},

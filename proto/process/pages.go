@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/browser"
+	"github.com/cim-go/cim/proto/sourceip"
 )
 
 // Pages says which web pages may call a program, and by which names they know it.
@@ -28,21 +29,21 @@ func (p *Pages) Flags(fs *flag.FlagSet) {
 		"`origins` of web pages elsewhere that may call, such as https://chat.example.org, with commas between;\nother pages than the program's own are refused")
 }
 
-// Guard returns the guard of a listener on address, which writes refusals to log. An error
-// wraps ErrUsage.
-func (p *Pages) Guard(address string, log *audit.Log) (*browser.Guard, error) {
-	return p.guard(browser.Config{Loopback: Loopback(address)}, log)
+// Guard returns the guard of a listener on address, which writes refusals to log, with the
+// address of the client. proxies may name that address. An error wraps ErrUsage.
+func (p *Pages) Guard(address string, proxies sourceip.Proxies, log *audit.Log) (*browser.Guard, error) {
+	return p.guard(browser.Config{Loopback: Loopback(address)}, proxies, log)
 }
 
 // FunctionGuard is Guard for a function, whose callers come from anywhere.
-func (p *Pages) FunctionGuard(log *audit.Log) (*browser.Guard, error) {
-	return p.guard(browser.Config{}, log)
+func (p *Pages) FunctionGuard(proxies sourceip.Proxies, log *audit.Log) (*browser.Guard, error) {
+	return p.guard(browser.Config{}, proxies, log)
 }
 
-func (p *Pages) guard(c browser.Config, log *audit.Log) (*browser.Guard, error) {
+func (p *Pages) guard(c browser.Config, proxies sourceip.Proxies, log *audit.Log) (*browser.Guard, error) {
 	c.Hosts, c.Origins = p.Hosts, p.Origins
 	c.Refused = func(r *http.Request, why *proto.Error) {
-		log.Refused("page", why.Code, slog.String(audit.From, r.RemoteAddr), slog.String("host", r.Host), slog.String("origin", r.Header.Get("Origin")))
+		log.Refused("page", why.Code, slog.String(audit.From, proxies.Client(r).String()), slog.String("host", r.Host), slog.String("origin", r.Header.Get("Origin")))
 	}
 	g, err := browser.New(c)
 	if err != nil {

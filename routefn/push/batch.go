@@ -101,6 +101,9 @@ func (b Batch) Nudge(user int64, s record.Session, notice string) {
 
 // Kick makes the node of session s close its connection with the code.
 func (b Batch) Kick(user int64, s record.Session, code proto.Code) {
+	if b.to.onKick != nil {
+		b.to.onKick(user, s, code)
+	}
 	kick := &proto.Kick{User: user, Device: s.Device, Number: s.Number, Code: int32(code)}
 	b.to.enqueue(s.Addr, push{boot: s.Boot, kick: kick, size: overhead})
 }

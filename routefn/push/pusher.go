@@ -45,7 +45,8 @@ type Pusher struct {
 	observer Observer
 	now      func() time.Time
 	log      *slog.Logger
-	senders  sync.WaitGroup // mu is held at Add, and something is queued then
+	onKick   func(user int64, s record.Session, code proto.Code) // set before use; nil: not called
+	senders  sync.WaitGroup                                      // mu is held at Add, and something is queued then
 
 	mu     sync.Mutex
 	queues map[string]*queue // by address; only queues that are not empty or remember a failure
@@ -57,6 +58,10 @@ type Pusher struct {
 func New(nodes Nodes, sessions Sessions, observer Observer, now func() time.Time, log *slog.Logger) *Pusher {
 	return &Pusher{nodes: nodes, sessions: sessions, observer: observer, now: now, log: log, queues: make(map[string]*queue)}
 }
+
+// OnKick has f called for each session that is kicked. It must be called before the Pusher
+// is used, and f must not block.
+func (p *Pusher) OnKick(f func(user int64, s record.Session, code proto.Code)) { p.onKick = f }
 
 // enqueue appends a push to the queue of the node at address, or drops it. It never
 // blocks.

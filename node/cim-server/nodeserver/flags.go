@@ -12,6 +12,7 @@ import (
 
 	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
@@ -40,6 +41,7 @@ type flags struct {
 	data       string
 	routes     list
 	cimRoutes  list
+	cimPushers sourceip.Proxies
 	drainRate  int
 	drainTime  time.Duration
 	engine     link.Engine
@@ -70,6 +72,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.data, "data", "", "`folder` for what should be known after a restart: the members last seen")
 	fs.Var(&f.routes, "route-url", "`URL` of a route, may be given several times (default http://127.0.0.1:8083)")
 	fs.Var(&f.cimRoutes, "cim-route-url", "`URL` of a route of CIM's own, in Java, may be given several times; gets a call of /offLine\nfor each CIM connection that ends here")
+	fs.Var(&f.cimPushers, "cim-route-from", "`addresses` or CIDR blocks of CIM's own routes, with commas between: with a cluster key,\nonly they may push (/sendMsg) without it")
 	fs.IntVar(&f.drainRate, "drain-rate", 500, "`clients` a second that this node sends to others when it leaves")
 	fs.DurationVar(&f.drainTime, "drain-timeout", 5*time.Minute, "`time` after which those who are left are closed, not counting while no route answers")
 	fs.Var(&f.engine, "engine", "what carries the clients' connections, by `name`: epoll (Linux only, and not under TLS),\nportable, or auto: epoll where it can be")
@@ -169,6 +172,14 @@ func (f *flags) checkAddresses() error {
 		}
 	}
 	return nil
+}
+
+// exposed returns the addresses at which clients and routes come.
+func (f *flags) exposed() []string {
+	if f.withRoute {
+		return []string{f.listen, f.http, f.routeAt}
+	}
+	return []string{f.listen, f.http}
 }
 
 func (f *flags) checkZooKeeper() error {

@@ -60,6 +60,12 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	})
 	defer hangup.Stop()
 	hangup.Add(func(again *flags) error { return f.log.SetLevel(again.log.Level) })
+	if f.route.AuditLog, err = f.route.Audit.Open(stderr, f.exposed()...); err != nil {
+		return err
+	}
+	defer f.route.Audit.Close()
+	hangup.Add(func(*flags) error { return f.route.Audit.Reopen() })
+
 	s, err := assemble(ctx, &f, set, logger)
 	if err != nil {
 		return err
@@ -105,7 +111,7 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), table: ring.NewTable(), routeTLS: routeTLS}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.keys = ring.NewKeys(secrets...)
-	s.secret = &process.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger}
+	s.secret = &process.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger, Audit: f.route.AuditLog}
 	s.verifier = token.NewVerifier()
 
 	// Without a key all nodes run on one machine. There a second node takes free ports.
@@ -236,6 +242,10 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	if err != nil {
 		return err
 	}
+	forClients, forInternal, err := s.pages(self, clients, internal)
+	if err != nil {
+		return err
+	}
 	var offline func(context.Context, int64, string) error
 	if len(f.cimRoutes) > 0 {
 		if s.cimRoutes, err = cim.NewRoutes(f.cimRoutes...); err != nil {
@@ -245,20 +255,20 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	}
 	show, accept := s.keys.ServiceTokens()
 	s.node, err = node.New(node.Config{
-		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal,
+		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal, InternalPages: forInternal,
 		Sessions: sessions, Messages: messages, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept,
 		Port: node.Port{
-			Engine: f.engine, TLS: f.tls.Clients(), TLSOnly: f.tls.Only,
+			Engine: f.engine, TLS: f.tls.Clients(), TLSOnly: f.tls.Only, Pages: forClients,
 			PerAddress: f.route.Guard.Most(clients.Addr().String()), Proxies: f.route.Guard.Proxies,
 		},
 		Limits:  node.Limits{Capacity: f.capacity},
 		Drain:   node.Drain{Rate: f.drainRate, Timeout: f.drainTime, Elsewhere: s.elsewhere},
-		CIM:     node.CIM{Open: f.route.Auth == "open", Offline: offline},
+		CIM:     node.CIM{Open: f.route.Auth == "open", Offline: offline, Pushers: s.pushers()},
 		Load:    s.gossip.SetLoad,
 		Ready:   s.readyNow,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready),
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Now:     process.Clock(), Logger: s.log, Registerer: s.registry,
+		Now:     process.Clock(), Logger: s.log, Registerer: s.registry, Audit: f.route.AuditLog,
 	})
 	if err == nil && s.route != nil {
 		s.route.Route().Near(self.HTTP, s.node.Push)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
@@ -38,6 +39,8 @@ type Flags struct {
 	TLS      process.TLS // its flags are registered, and its files loaded, by the program
 	Internal string      // address of the internal listener; Same or empty: there is none
 	NodeCA   string      // file with the authorities for calls to nodes
+	Pages    process.Pages
+	Audit    process.Audit // opened and closed by the program
 
 	PlainHop bool
 	Embedded bool
@@ -46,6 +49,10 @@ type Flags struct {
 	// Only lists the names of the handlers to serve. If it is nil, all handlers are
 	// served, with the page for browsers and the metrics. Register has no flag for it.
 	Only []string
+
+	// AuditLog is the log that the program opened from Audit. It is nil if there is none.
+	// Register has no flag for it.
+	AuditLog *audit.Log
 
 	strangers int // bound on requests of one address that are sending their bodies; 0: none
 	accounts  identity.Limits
@@ -76,6 +83,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"`address` for nodes and operators: calls of nodes, members and metrics, which are then not at the address for clients;\nsame: at that one, too. Needed where a cluster key is set and other machines can reach the address for clients")
 	fs.StringVar(&f.NodeCA, "node-tls-ca", "",
 		"`file` with the certificates of authorities that nodes' certificates may come from; empty: those of the system")
+	f.Pages.Flags(fs)
+	f.Audit.Flags(fs)
 	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
 }
 
@@ -151,6 +160,9 @@ func (f *Flags) check() error {
 	}
 	if f.Devices < 1 {
 		return fmt.Errorf("%w: -devices %d: want at least 1", process.ErrUsage, f.Devices)
+	}
+	if _, err := f.Pages.FunctionGuard(nil, nil); err != nil {
+		return err
 	}
 	return f.checkKept()
 }

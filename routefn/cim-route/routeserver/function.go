@@ -105,9 +105,18 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.AuditLog == nil { // a try before may have made it
+		if o.AuditLog, err = o.Audit.Open(o.stderr, ""); err != nil {
+			return nil, err
+		}
+	}
+	pages, err := o.Pages.FunctionGuard(o.Guard.Proxies, o.AuditLog)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	return assemble(ctx, &o.Flags, members, cluster, o.log, registry)
+	return assemble(ctx, &o.Flags, pages, members, cluster, o.log, registry)
 }
 
 // ServeHTTP serves the route's handlers. It answers the liveness check even if there is

@@ -27,7 +27,9 @@ func ask(t *testing.T, f http.Handler, method, path, body string) (int, proto.Er
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	w := httptest.NewRecorder()
-	f.ServeHTTP(w, httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body)))
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	f.ServeHTTP(w, r)
 	if ctx.Err() != nil {
 		t.Errorf("%s %s took all the time there is", method, path)
 	}

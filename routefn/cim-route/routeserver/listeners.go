@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/tlsfile"
 )
@@ -64,4 +65,14 @@ func (f *Flags) nodeTLS() (*tls.Config, error) {
 		return nil, fmt.Errorf("%w: -node-tls-ca: %w", process.ErrUsage, err)
 	}
 	return config, nil
+}
+
+// guards returns what judges web pages at the two listeners. It is nil for one that is not
+// there.
+func (f *Flags) guards(l *Listeners) (clients, internal *browser.Guard, err error) {
+	if clients, err = f.Pages.Guard(l.clients.Addr().String(), f.Guard.Proxies, f.AuditLog); err != nil || l.internal == nil {
+		return clients, nil, err
+	}
+	internal, err = f.Pages.Guard(l.internal.Addr().String(), nil, f.AuditLog)
+	return clients, internal, err
 }

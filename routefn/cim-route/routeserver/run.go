@@ -34,6 +34,7 @@ type options struct {
 	profile  process.Profile // only in a server; nothing runs beside the requests of a function
 	log      *slog.Logger
 	logging  process.Log // flags that configure log
+	stderr   io.Writer
 }
 
 // defaultListen is the address of a route if neither a flag nor a platform sets one.
@@ -47,6 +48,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		members string
 		only    string
 	)
+	o.stderr = stderr
 	o.Register(fs)
 	o.logging.Flags(fs)
 	o.profile.Flags(fs)
@@ -115,6 +117,15 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	if err := o.TLS.Load(o.log); err != nil {
 		return err
 	}
+	exposed := []string{listen}
+	if at := o.InternalAt(); at != "" {
+		exposed = append(exposed, at)
+	}
+	if o.AuditLog, err = o.Audit.Open(o.stderr, exposed...); err != nil {
+		return err
+	}
+	defer o.Audit.Close()
+	hangup.Add(func(*options) error { return o.Audit.Reopen() })
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cluster := ring.NewKeys(keys...)
@@ -133,7 +144,7 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	if err != nil {
 		return err
 	}
-	clusterKey := process.KeyFlag{Name: "cluster-key", Now: keys, Log: o.log, Use: func(keys ...[]byte) error {
+	clusterKey := process.KeyFlag{Name: "cluster-key", Now: keys, Log: o.log, Audit: o.AuditLog, Use: func(keys ...[]byte) error {
 		cluster.Set(keys...)
 		show, accept := cluster.ServiceTokens()
 		server.Route().SetServiceTokens(show, accept...)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
@@ -52,11 +53,15 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	at := listeners.clients.Addr().String()
 	f.strangers = f.Guard.Most(at)
 	f.accounts = f.accountLimits(process.Loopback(at))
+	pages, within, err := f.guards(listeners)
+	if err != nil {
+		return nil, errors.Join(err, listeners.Close())
+	}
 	host, _ := os.Hostname() // only for people to read
 	f.name = host + " " + at
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	s, err := assemble(ctx, f, members, keys, logger, registry)
+	s, err := assemble(ctx, f, pages, members, keys, logger, registry)
 	if err != nil {
 		return nil, errors.Join(err, listeners.Close())
 	}
@@ -65,6 +70,8 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	if listeners.internal != nil {
 		s.within = f.TLS.ListenInternal(listeners.internal)
 	}
+	s.internal = within.Handler(s.internal)
+	process.CountForeign(registry, "cim_route_foreign_total", pages, within)
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "cim_route_connections_crowded_total",
 		Help: "Connections closed because their address had too many without a token.",
@@ -72,9 +79,9 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	return s, nil
 }
 
-// assemble opens the store and makes the handlers. The Server that it returns has no
-// listener.
-func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
+// assemble opens the store and makes the handlers. pages judges the requests of clients.
+// The Server that it returns has no listener.
+func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	s := &Server{log: logger}
 	if err := s.openStore(ctx, f, registry); err != nil {
 		s.close()
@@ -88,6 +95,7 @@ func assemble(ctx context.Context, f *Flags, members Members, keys *ring.Keys, l
 		s.close()
 		return nil, err
 	}
+	s.handler = pages.Handler(s.handler)
 	return s, nil
 }
 
@@ -176,7 +184,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 }
 
 func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys *ring.Keys, registry *prometheus.Registry) error {
-	issuer, watch, err := s.issuer(ctx, f.Key)
+	issuer, watch, err := s.issuer(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -198,7 +206,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Accounts: f.accounts,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,
-		Now: process.Clock(), Logger: s.log, Registerer: registry,
+		Now: process.Clock(), Logger: s.log, Registerer: registry, Audit: f.AuditLog,
 	})
 	return err
 }
@@ -242,12 +250,12 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 // issuer returns an issuer with the configured route keys. If none are configured, it
 // takes the keys that routes keep in the store, and returns a Watch. All routes then
 // have the same keys without configuration, and the Watch keeps it so.
-func (s *Server) issuer(ctx context.Context, value string) (*token.Issuer, *record.Watch, error) {
-	keys, err := process.Keys("route-key", value)
+func (s *Server) issuer(ctx context.Context, f *Flags) (*token.Issuer, *record.Watch, error) {
+	keys, err := process.Keys("route-key", f.Key)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.routeKey = &process.KeyFlag{Name: "route-key", Now: keys, Log: s.log}
+	s.routeKey = &process.KeyFlag{Name: "route-key", Now: keys, Log: s.log, Audit: f.AuditLog}
 	if len(keys) > 0 {
 		issuer, err := token.NewIssuer(keys...)
 		s.routeKey.Use = issuer.Set

@@ -1,0 +1,138 @@
+package routefn
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/audit"
+	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/compat"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// audited are the use cases that change identities or rights, with what the audit log
+// calls them. Of others it has only that a token was refused.
+var audited = map[string]string{
+	"register": "register", "login": "login", "logout": "logout",
+	"sessions-end": "sessions end", "password": "password change",
+	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
+	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
+}
+
+// refusedIdentity are the codes by which a caller's identity was refused.
+func refusedIdentity(code proto.Code) bool {
+	switch code {
+	case proto.Unauthorized, proto.LoggedOut, proto.SessionEnded, proto.WrongPassword, proto.BadTicket:
+		return true
+	}
+	return false
+}
+
+// A notice has what a handler saw of a request, for the audit log.
+type notice struct {
+	caller token.Token // zero: nobody proved who it is
+	body   any
+}
+
+type noticeKey struct{}
+
+// withNotice has handlers note what they see, if the audit log wants to know.
+func (rt *Route) withNotice(ctx context.Context, useCase string) (context.Context, *notice) {
+	if rt.cfg.Audit == nil || audited[useCase] == "" {
+		return ctx, nil
+	}
+	n := new(notice)
+	return context.WithValue(ctx, noticeKey{}, n), n
+}
+
+func note(ctx context.Context, caller token.Token, body any) {
+	if n, _ := ctx.Value(noticeKey{}).(*notice); n != nil {
+		n.caller, n.body = caller, body
+	}
+}
+
+// writeAudit writes what became of a request.
+func (rt *Route) writeAudit(r *http.Request, useCase string, n *notice, answer any, failed *proto.Error) {
+	if rt.cfg.Audit == nil || n == nil && (failed == nil || !refusedIdentity(failed.Code)) {
+		return
+	}
+	attrs := []slog.Attr{slog.String(audit.From, rt.cfg.Proxies.Client(r).String())}
+	what := audited[useCase]
+	if n == nil {
+		rt.cfg.Audit.Refused("request", failed.Code, append(attrs, slog.String("use_case", useCase))...)
+		return
+	}
+	attrs = append(attrs, n.attrs(answer)...)
+	if failed != nil {
+		rt.cfg.Audit.Refused(what, failed.Code, attrs...)
+		return
+	}
+	rt.cfg.Audit.Event(what, attrs...)
+}
+
+// attrs names each field that is written. A body has passwords and tokens, too.
+func (n *notice) attrs(answer any) (list []slog.Attr) {
+	number := func(key string, value int64) {
+		if value != 0 {
+			list = append(list, slog.Int64(key, value))
+		}
+	}
+	text := func(key, value string) {
+		if value != "" {
+			list = append(list, slog.String(key, value))
+		}
+	}
+	switch q := n.body.(type) {
+	case proto.RegisterRequest:
+		a, _ := answer.(proto.RegisterAnswer)
+		number(audit.User, a.User)
+		text(audit.Name, q.Name)
+	case proto.LoginRequest:
+		user, name := q.User, q.Name
+		if a, _ := answer.(*proto.LoginAnswer); a != nil {
+			user, name = a.User, a.Name
+			text(audit.Node, a.Node.ID)
+		}
+		number(audit.User, user)
+		text(audit.Name, name)
+		text(audit.Device, q.Device)
+	case proto.LogoutRequest:
+		number(audit.User, n.caller.User)
+		text(audit.Device, q.Device)
+	case proto.EndSessions:
+		number(audit.User, n.caller.User)
+		text(audit.Device, q.Device)
+		list = append(list, slog.Bool("others", q.Others), slog.Bool("all", q.All))
+	case proto.ChangePassword:
+		number(audit.User, n.caller.User)
+		text(audit.Device, n.caller.Device)
+	case proto.CreateGroup:
+		a, _ := answer.(*proto.CreatedGroup)
+		number(audit.By, n.caller.User)
+		if a != nil {
+			number(audit.Group, a.Group)
+		}
+	case proto.AddMember:
+		number(audit.By, n.caller.User)
+		number(audit.Group, q.Group)
+		number(audit.User, q.User)
+	case proto.RemoveMember:
+		number(audit.By, n.caller.User)
+		number(audit.Group, q.Group)
+		number(audit.User, q.User)
+	case compat.User:
+		a, _ := answer.(compat.User)
+		number(audit.User, max(q.UserID, a.UserID))
+		text(audit.Name, q.UserName)
+	case compat.Offline:
+		number(audit.User, q.UserID)
+	}
+	return list
+}
+
+// kicked writes that a session ended because of what its user, or another one, did.
+func (rt *Route) kicked(user int64, s record.Session, code proto.Code) {
+	rt.cfg.Audit.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
+}
