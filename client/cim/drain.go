@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cim-go/cim/client/cim/chat"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
@@ -102,7 +103,7 @@ func (d *drain) run(ctx context.Context) error {
 		return fmt.Errorf("drain %s: %w", d.member.ID, err)
 	}
 	begun := time.Now()
-	fmt.Fprintf(d.out, "%s drains: %d connections\n", d.member.ID, told.Held)
+	fmt.Fprintf(d.out, "%s drains: %d connections\n", chat.CleanLine(d.member.ID), told.Held)
 	var shown time.Time
 	for answered := begun; ; {
 		if err := sleep(ctx, drainLook); err != nil {
@@ -119,7 +120,7 @@ func (d *drain) run(ctx context.Context) error {
 				shown, told = answered, status
 			}
 		case d.gone(ctx):
-			fmt.Fprintf(d.out, "%s has left after %.1f s\n", d.member.ID, time.Since(begun).Seconds())
+			fmt.Fprintf(d.out, "%s has left after %.1f s\n", chat.CleanLine(d.member.ID), time.Since(begun).Seconds())
 			return nil
 		case time.Since(answered) > drainGone:
 			return fmt.Errorf("%s does not answer, and %s does not say that it has left: %w", d.member.ID, d.route, err)
@@ -130,7 +131,7 @@ func (d *drain) run(ctx context.Context) error {
 func (d *drain) show(s proto.DrainStatus, since time.Duration) {
 	fmt.Fprintf(d.out, "%5.1f s  %d moved, %d closed, %d left", since.Seconds(), s.Moved, s.Closed, s.Held)
 	if s.Waiting != "" {
-		fmt.Fprintf(d.out, "; waits: %s", s.Waiting)
+		fmt.Fprintf(d.out, "; waits: %s", chat.CleanLine(s.Waiting))
 	}
 	fmt.Fprintln(d.out)
 }

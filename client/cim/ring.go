@@ -1,17 +1,23 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
+	"github.com/cim-go/cim/client/cim/chat"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
@@ -43,7 +49,10 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	if *asJSON {
-		_, err := fmt.Printf("%s\n", body)
+		text, err := forPrograms(body)
+		if err == nil {
+			_, err = fmt.Println(text)
+		}
 		return err
 	}
 	var members []ring.Member
@@ -65,6 +74,23 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 		printMove(os.Stdout, view, "left", *leave, without(view, *leave))
 	}
 	return nil
+}
+
+// forPrograms returns an answer in JSON as it came, but with what a terminal may obey
+// written as JSON escapes.
+func forPrograms(body []byte) (string, error) {
+	if !json.Valid(body) || !utf8.Valid(body) {
+		return "", errors.New("the answer is not JSON")
+	}
+	var b strings.Builder
+	for _, r := range string(bytes.TrimSpace(body)) {
+		if chat.Obeyed(r) && r != '\n' && r != '\t' && r != '\r' { // between values those are spaces
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String(), nil
 }
 
 // fetchMembers reads the list from a route, or from a node, which has it at
@@ -106,12 +132,11 @@ func printMembers(w io.Writer, view *ring.View) {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "MEMBER\tSTATE\tCLIENTS\tGOSSIP\tZONE\tWEIGHT\tLOAD\tOWNS")
 	for _, m := range view.Members() {
-		zone := m.Zone
-		if zone == "" {
-			zone = "-"
+		cells := []string{m.ID, m.State.String(), m.Client, m.Gossip, cmp.Or(m.Zone, "-")}
+		for i, cell := range cells {
+			cells[i] = chat.CleanLine(cell) // which has no tab
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%d/8\t%.1f %%\n",
-			m.ID, m.State, m.Client, m.Gossip, zone, m.Weight, m.Load, 100*shares[m.ID])
+		fmt.Fprintf(table, "%s\t%d\t%d/8\t%.1f %%\n", strings.Join(cells, "\t"), m.Weight, m.Load, 100*shares[m.ID])
 	}
 	table.Flush()
 }
@@ -122,7 +147,7 @@ func printOwner(w io.Writer, view *ring.View, user int64) {
 		fmt.Fprintf(w, "\nnobody owns user %d: no member serves\n", user)
 		return
 	}
-	fmt.Fprintf(w, "\nuser %d belongs to %s\n", user, owner)
+	fmt.Fprintf(w, "\nuser %d belongs to %s\n", user, chat.CleanLine(owner))
 }
 
 func printMove(w io.Writer, view *ring.View, verb, id string, after *ring.Ring) {

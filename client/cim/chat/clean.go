@@ -16,23 +16,36 @@ func cleanText(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = emojized(cleanLine(line))
+		lines[i] = emojized(cleaned(line, func(rune) bool { return false }))
 	}
 	return strings.Join(lines, "\n    ")
 }
 
-// cleanLine is cleanText for what must stay one line, such as a name.
-func cleanLine(s string) string {
+// CleanLine is cleanText for what must stay one line, such as a name. It also removes what
+// has no width: names that are older than the rules for names may have it. The joiners
+// stay, which scripts and emoji need inside of words.
+func CleanLine(s string) string {
+	return cleaned(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Join_Control, r) })
+}
+
+// cleaned replaces what a terminal may obey, and what else is unwanted.
+func cleaned(s string, unwanted func(rune) bool) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
 			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
+		case Obeyed(r), unwanted(r):
 			return unicode.ReplacementChar
 		default:
 			return r
 		}
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
+}
+
+// Obeyed reports whether a terminal may do something for a character: controls, changes of
+// the direction of writing, and ends of lines.
+func Obeyed(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 // emojized replaces aliases such as :smile:. The library puts a space behind each

@@ -32,6 +32,21 @@ func TestNothingThatATerminalObeysIsShown(t *testing.T) {
 	}
 }
 
+// A text keeps what has no width, such as the tags in a flag, and a name does not.
+func TestNamesShowNothingOfNoWidth(t *testing.T) {
+	const flag = "\U0001f3f4\U000e0067\U000e007f"
+	if got := cleanText(flag); got != flag {
+		t.Errorf("%+q", got)
+	}
+	for in, want := range map[string]string{
+		"b\u200bo\ufeffb\U000e0041": "b�o�b�", "\u202ebob\u00ad": "�bob�", "می\u200cخواهم": "می\u200cخواهم", "👩\u200d👧": "👩\u200d👧", "a\nb\x1b": "a�b�",
+	} {
+		if got := CleanLine(in); got != want {
+			t.Errorf("CleanLine(%+q) = %+q, want %+q", in, got, want)
+		}
+	}
+}
+
 func FuzzCleanText(f *testing.F) {
 	f.Add("\x1b[2J:smile:\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -41,7 +56,7 @@ func FuzzCleanText(f *testing.F) {
 				t.Fatalf("%U came through in %q", r, clean)
 			}
 		}
-		if strings.Contains(cleanLine(s), "\n") {
+		if strings.Contains(CleanLine(s), "\n") {
 			t.Fatal("a line has a line feed")
 		}
 	})

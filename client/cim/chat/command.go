@@ -72,7 +72,7 @@ func (c *chat) obey(ctx context.Context, line string) error {
 			return cmd.do(c, ctx, strings.TrimSpace(args))
 		}
 	}
-	c.screen.print("! there is no command " + cleanLine(name) + ". :all shows every command.")
+	c.screen.print("! there is no command " + CleanLine(name) + ". :all shows every command.")
 	return nil
 }
 
@@ -124,17 +124,17 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	if _, ok := groupID(whom); ok || whom[0] == '#' {
 		id, err := c.findGroup(ctx, whom)
 		if err != nil {
-			c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
+			c.screen.print(c.notSent(outgoing{whom: CleanLine(whom)}, err))
 			return outgoing{}, false
 		}
-		return outgoing{client.Outgoing{Group: id, Text: text}, cleanLine(whom)}, true
+		return outgoing{client.Outgoing{Group: id, Text: text}, CleanLine(whom)}, true
 	}
 	u, err := c.findUser(ctx, whom)
 	if err != nil {
-		c.screen.print(c.notSent(outgoing{whom: cleanLine(whom)}, err))
+		c.screen.print(c.notSent(outgoing{whom: CleanLine(whom)}, err))
 		return outgoing{}, false
 	}
-	return c.private(u.User, cleanLine(u.Name), text), true
+	return c.private(u.User, CleanLine(u.Name), text), true
 }
 
 // findUser returns the account that was typed, by its id or its name.
@@ -239,6 +239,6 @@ func (c *chat) info(context.Context, string) error {
 	} else if s.Err != nil {
 		where += ": " + reason(s.Err)
 	}
-	c.screen.print(fmt.Sprintf("%s (%d) on device %s, %s.", cleanLine(u.Name), u.User, c.cfg.Client.Device(), where))
+	c.screen.print(fmt.Sprintf("%s (%d) on device %s, %s.", CleanLine(u.Name), u.User, c.cfg.Client.Device(), where))
 	return nil
 }

@@ -33,7 +33,7 @@ func (n *groupNames) learn(groups []client.Group) {
 	defer n.mu.Unlock()
 	for _, g := range groups {
 		if g.Name != "" && count[g.Name] == 1 {
-			n.known[g.Group] = "#" + cleanLine(g.Name)
+			n.known[g.Group] = "#" + CleanLine(g.Name)
 		} else {
 			n.known[g.Group] = byID(g.Group)
 		}

@@ -24,7 +24,7 @@ func (c *chat) groups(ctx context.Context, _ string) error {
 	for i, g := range groups {
 		lines[i] = fmt.Sprintf("%-17s  %s", "g"+strconv.FormatInt(g.Group, 10), counted(g.Members, "member"))
 		if g.Name != "" {
-			lines[i] += ", #" + cleanLine(g.Name)
+			lines[i] += ", #" + CleanLine(g.Name)
 		}
 		if g.Creator == c.cfg.Client.Self().User {
 			lines[i] += ", yours"
@@ -58,7 +58,7 @@ func (c *chat) createGroup(ctx context.Context, args string) error {
 	}
 	address := fmt.Sprintf("g%d", g.Group)
 	if name != "" {
-		address = "#" + cleanLine(name)
+		address = "#" + CleanLine(name)
 	}
 	c.screen.print(fmt.Sprintf("Your group is there: %s;;text writes to it.\nOthers join it with :join %d, or you add them with :add %s;;bob.",
 		address, g.Group, address))

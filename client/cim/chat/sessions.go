@@ -38,13 +38,13 @@ func (c *chat) session(s client.DeviceSession) string {
 	}
 	from := ""
 	if s.Network != "" {
-		from = " from " + cleanLine(s.Network)
+		from = " from " + CleanLine(s.Network)
 	}
 	own := ""
 	if s.Own {
 		own = " (this one)"
 	}
-	return fmt.Sprintf("%-24s %s, logged in %s%s%s", cleanLine(s.Device), state, c.moment(s.Login), from, own)
+	return fmt.Sprintf("%-24s %s, logged in %s%s%s", CleanLine(s.Device), state, c.moment(s.Login), from, own)
 }
 
 func (c *chat) moment(ms int64) string {
@@ -71,7 +71,7 @@ func (c *chat) end(ctx context.Context, device string) error {
 	case device == "others":
 		err = c.cfg.Client.EndOtherSessions(ctx)
 	default:
-		c.screen.print("! no device " + cleanLine(device) + " is logged in. :sessions lists your devices.")
+		c.screen.print("! no device " + CleanLine(device) + " is logged in. :sessions lists your devices.")
 		return nil
 	}
 	if err != nil {

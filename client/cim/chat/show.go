@@ -50,7 +50,7 @@ func (c *chat) name(m client.Message) string {
 	if m.From == c.cfg.Client.Self().User {
 		return "you"
 	}
-	return cleanLine(m.FromName)
+	return CleanLine(m.FromName)
 }
 
 // who says from whom and in which conversation a message is.
@@ -99,7 +99,7 @@ func reason(err error) string {
 	case errors.Is(err, client.ErrNoRoute):
 		return "no route answers"
 	default:
-		return cleanLine(err.Error())
+		return CleanLine(err.Error())
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *chat) notSent(m outgoing, err error) string {
 	case errors.Is(err, client.ErrOutcomeUnknown):
 		return "! your message to " + m.whom + " may or may not have arrived: the connection ended first. Ask before you send it again."
 	case !errors.As(err, &code):
-		return what + cleanLine(err.Error())
+		return what + CleanLine(err.Error())
 	}
 	switch code.Code {
 	case proto.UnknownUser:
@@ -123,7 +123,7 @@ func (c *chat) notSent(m outgoing, err error) string {
 	case proto.UnknownGroup:
 		return what + "there is no such group. :groups lists yours."
 	default:
-		return what + cleanLine(code.Error())
+		return what + CleanLine(code.Error())
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *chat) notSent(m outgoing, err error) string {
 func failed(what string, err error) string {
 	var code *proto.Error
 	if errors.As(err, &code) {
-		return "! cannot " + what + ": " + cleanLine(code.Error())
+		return "! cannot " + what + ": " + CleanLine(code.Error())
 	}
 	return "! cannot " + what + ": " + reason(err) + ". Try again in a moment."
 }
@@ -139,10 +139,10 @@ func failed(what string, err error) string {
 func (c *chat) greet() {
 	u := c.cfg.Client.Self()
 	c.screen.print(fmt.Sprintf("You are %s (%d). Type a text for everyone, or id;;text for one user. :all shows every command.",
-		cleanLine(u.Name), u.User))
+		CleanLine(u.Name), u.User))
 }
 
 // label is how a user is shown in lists.
 func label(u client.User) string {
-	return fmt.Sprintf("%-16s  %s", strconv.FormatInt(u.User, 10), cleanLine(u.Name))
+	return fmt.Sprintf("%-16s  %s", strconv.FormatInt(u.User, 10), CleanLine(u.Name))
 }
