@@ -26,7 +26,17 @@ func (p *Proxies) String() string {
 
 // Set implements flag.Value. The empty text stands for no proxies.
 func (p *Proxies) Set(text string) error {
-	var blocks Proxies
+	blocks, err := ParseBlocks(text)
+	if err == nil {
+		*p = blocks
+	}
+	return err
+}
+
+// ParseBlocks returns the addresses and CIDR blocks in a text with commas between. The
+// empty text has none.
+func ParseBlocks(text string) ([]netip.Prefix, error) {
+	var blocks []netip.Prefix
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		if part == "" {
@@ -36,14 +46,13 @@ func (p *Proxies) Set(text string) error {
 		if err != nil {
 			a, errAddr := netip.ParseAddr(part)
 			if errAddr != nil {
-				return fmt.Errorf("parse %q: want an IP address or a CIDR block", part)
+				return nil, fmt.Errorf("parse %q: want an IP address or a CIDR block", part)
 			}
 			block = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
 		}
 		blocks = append(blocks, block.Masked())
 	}
-	*p = blocks
-	return nil
+	return blocks, nil
 }
 
 // Trust reports whether a is the address of a proxy.
