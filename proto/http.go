@@ -17,13 +17,14 @@ type RegisterAnswer struct {
 	Name string `json:"name"`
 }
 
-// LoginRequest logs a device in. It has a Token, or otherwise a Name or a User, with a
-// Password if the route's mode requires one.
+// LoginRequest logs a device in. It has a Token, or otherwise a JWT, or a Name or a User,
+// with a Password if the route's mode requires one.
 type LoginRequest struct {
 	User     int64    `json:"user,omitempty"`
 	Name     string   `json:"name,omitempty"`
 	Password string   `json:"password,omitempty"`
 	Token    string   `json:"token,omitempty"`
+	JWT      string   `json:"jwt,omitempty"`    // of the system that knows the users, where the mode is jwt; a Name or User beside it must be its own
 	Device   string   `json:"device"`           // 1 to 32 of a-z 0-9 - _ .
 	Avoid    []string `json:"avoid,omitempty"`  // ids of nodes that the client could not reach, at most 16
 	Repeat   string   `json:"repeat,omitempty"` // "replace", "reject", or empty for the route's default

@@ -19,6 +19,7 @@ import (
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/identity/jwt"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -30,6 +31,7 @@ type Auth uint8
 const (
 	AuthPassword Auth = iota // name and password, or a token
 	AuthOpen                 // a name alone is believed; CIM's clients need this mode
+	AuthJWT                  // a token of another system, Config.Foreign, or a token
 )
 
 // Config configures a Route. Store, Members, Issuer and ServiceToken are required.
@@ -53,6 +55,7 @@ type Config struct {
 	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
 
 	Auth      Auth
+	Foreign   *jwt.Verifier // of another system's tokens, with AuthJWT alone
 	Policy    ring.Policy
 	Repeat    string // rule for logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
 	CIMRepeat string // rule for CIM's clients; default proto.RepeatReject, as CIM has it
@@ -101,8 +104,10 @@ func (c *Config) check() error {
 		return errors.New("route needs a service token, or every caller could act as a node")
 	case c.StoreTarget < 0:
 		return errors.New("route has a negative target for the store")
-	case c.Auth > AuthOpen:
+	case c.Auth > AuthJWT:
 		return errors.New("route has an unknown way to authenticate")
+	case (c.Auth == AuthJWT) != (c.Foreign != nil):
+		return errors.New("route needs a verifier for other systems' tokens, and only with AuthJWT")
 	}
 	c.Repeat = cmp.Or(c.Repeat, proto.RepeatReplace)
 	c.CIMRepeat = cmp.Or(c.CIMRepeat, proto.RepeatReject)

@@ -30,6 +30,7 @@
 //	node      requests of nodes             compat    requests of CIM's clients
 //
 //	identity    who calls: tokens, passwords, proofs of sessions, restored accounts
+//	egress      fetches what is at a URL that somebody else gives
 //	placement   on which node a login lands
 //	dispatch    stores messages and has them pushed; delivery marks
 //	delayed     sends what is due; other work of the store's queue

@@ -7,6 +7,7 @@ replace github.com/cim-go/cim => ../..
 require github.com/cim-go/cim v0.0.0
 
 require (
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/pires/go-proxyproto v0.15.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

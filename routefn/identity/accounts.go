@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/identity/jwt"
 	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -25,14 +26,15 @@ type Keyring interface {
 // Counter counts restored accounts.
 type Counter interface{ Inc() }
 
-// Observer counts passwords that were hashed, and passwords and registrations that were
-// refused.
+// Observer counts passwords that were hashed, and passwords, registrations and tokens of
+// another system that were refused.
 type Observer interface {
 	PasswordHashed(waited time.Duration)
 	PasswordRefused(why Reason)
+	TokenRefused(why jwt.Reason)
 }
 
-// Config configures Accounts. All fields but Limits are required.
+// Config configures Accounts. All fields but Foreign, Open and Limits are required.
 type Config struct {
 	Store    *record.Store
 	Keys     Keyring
@@ -40,7 +42,8 @@ type Config struct {
 	Codes    *failure.Codes
 	Restored Counter
 	Observer Observer
-	Open     bool // open mode: a name is enough to log in
+	Open     bool          // open mode: a name is enough to log in
+	Foreign  *jwt.Verifier // users log in by tokens of another system; nil: they do not
 	Limits   Limits
 }
 
@@ -53,6 +56,9 @@ type Accounts struct {
 // New returns Accounts. It hashes passwords on half of the processors that Go uses when
 // New is called.
 func New(c Config) *Accounts { return &Accounts{cfg: c, passwords: newPasswords(c.Observer)} }
+
+// withPasswords reports whether accounts have passwords.
+func (a *Accounts) withPasswords() bool { return !a.cfg.Open && a.cfg.Foreign == nil }
 
 // IsNone reports whether err means that there is no such account.
 func IsNone(err error) bool {

@@ -15,8 +15,8 @@ import (
 // WrongPassword, Invalid or Overloaded, or it is the store's. The caller must end the
 // account's sessions after this: see Unchanged.
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
-	if a.cfg.Open {
-		return check.Invalid("There are no passwords in open mode.")
+	if !a.withPasswords() {
+		return check.Invalid("There are no passwords here.")
 	}
 	if err := check.NewPassword(next); err != nil {
 		return err

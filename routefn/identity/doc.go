@@ -3,6 +3,8 @@
 //   - A client shows a token (token.go), or at its login a name and a password
 //     (login.go, password.go). The store judges whether a token still counts, in the
 //     first operation of the request: see [PassOf] and record.WithPass.
+//   - If another system knows the users, they log in by its tokens (foreign.go, and
+//     package jwt).
 //   - Limits bound how often passwords are compared and accounts made (limits.go). The
 //     store counts. Passwords are hashed in fair turns (turns.go).
 //   - A node proves for each session that the session's ticket came to it (session.go).

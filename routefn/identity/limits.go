@@ -105,7 +105,7 @@ func (a *Accounts) Settle(ctx context.Context, p Proven) { a.cfg.Store.Settle(ct
 // token. The token must have been judged valid. For a login with a password, settling
 // has done that already.
 func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
-	if p.Pass != nil && !a.cfg.Open {
+	if p.Pass != nil && a.withPasswords() {
 		a.cfg.Store.Met(ctx, p.Account.Name, a.address(ctx))
 	}
 }

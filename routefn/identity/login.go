@@ -17,14 +17,18 @@ type Proven struct {
 	Shown   *record.Tried // try of the password that was shown, not settled yet; nil: none was shown
 }
 
-// Authenticate returns the account of a login that shows what the mode demands: a
-// token, a name and a password, or a name. The caller then issues a number with the
-// Pass or Shown of the result, and calls LoggedIn. If it issues no number, it calls
-// Settle instead.
+// Authenticate returns the account of a login that shows what the mode demands: a token
+// of ours, a token of another system, a name and a password, or a name. The caller then
+// issues a number with the Pass or Shown of the result, and calls LoggedIn. If it issues no
+// number, it calls Settle instead.
 func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	if q.Token != "" {
 		account, pass, err := a.ofToken(ctx, q)
 		return Proven{Account: account, Pass: pass}, err
+	}
+	if a.cfg.Foreign != nil || q.JWT != "" {
+		account, err := a.ofForeign(ctx, q)
+		return Proven{Account: account}, err
 	}
 	if a.cfg.Open {
 		account, err := a.byName(ctx, q.User, q.Name)
@@ -105,6 +109,9 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Ac
 // right for it, Register returns that account. Package naming says which names new
 // accounts have. Names of accounts that exist stay valid.
 func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
+	if a.cfg.Foreign != nil {
+		return record.Account{}, check.Invalid("An account is made by the first login with a token of yours.")
+	}
 	if err := check.Name(q.Name); err != nil {
 		return record.Account{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/cim-go/cim/routefn/admission"
+	"github.com/cim-go/cim/routefn/record"
 )
 
 // The cost of hashing a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
@@ -138,8 +139,9 @@ func cutDecoded(s string) (salt, hash []byte, ok bool) {
 // once. So it is for programs that make accounts, and not for requests.
 func HashPassword(password string) string { return newCredential(password).String() }
 
-// ValidCredential reports whether a password can be compared with the credential.
+// ValidCredential reports whether an account can have the credential: a password can be
+// compared with it, or it belongs to a user of another system.
 func ValidCredential(s string) bool {
 	_, ok := parseCredential(s)
-	return ok
+	return ok || record.IsSubject(s)
 }

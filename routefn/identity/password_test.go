@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cim-go/cim/routefn/identity/jwt"
 )
 
 // silent counts nothing.
@@ -12,6 +14,7 @@ type silent struct{}
 
 func (silent) PasswordHashed(time.Duration) {}
 func (silent) PasswordRefused(Reason)       {}
+func (silent) TokenRefused(jwt.Reason)      {}
 
 func TestHashingTakesHalfOfTheCores(t *testing.T) {
 	for cores, want := range map[int]int{1: 1, 2: 1, 5: 2, 8: 4} {

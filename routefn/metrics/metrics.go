@@ -131,7 +131,7 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 	if r == nil {
 		return m, nil
 	}
-	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused,
+	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused, m.passwords.foreign,
 		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.Unproven, m.Adopted, m.OnlineMissed, m.Admissions,
 		m.DelayedSent, m.delayedLate, m.DelayedRetried, m.DelayedUntold, m.DelayedDropped, m.work)
 	for _, c := range collectors {

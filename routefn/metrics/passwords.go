@@ -6,11 +6,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/identity/jwt"
 )
 
 type passwordMetrics struct {
 	hashWait prometheus.Histogram
 	refused  *prometheus.CounterVec
+	foreign  *prometheus.CounterVec // refused tokens of another system
 }
 
 func newPasswordMetrics() passwordMetrics {
@@ -23,6 +25,12 @@ func newPasswordMetrics() passwordMetrics {
 			Name: "cim_route_password_refusals_total",
 			Help: "Logins and registrations refused before a password was hashed: too many wrong ones for the account or from the address, too many registrations from the address, too many passwords that wait.",
 		}, []string{"reason"}),
+	}
+	p.foreign = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cim_route_jwt_refusals_total", Help: "Logins refused for their JWT, by reason.",
+	}, []string{"reason"})
+	for _, why := range jwt.Reasons() {
+		p.foreign.WithLabelValues(string(why))
 	}
 	for _, why := range identity.Reasons() {
 		p.refused.WithLabelValues(string(why))
@@ -38,4 +46,9 @@ func (m *Metrics) PasswordHashed(waited time.Duration) {
 // PasswordRefused implements identity.Observer.
 func (m *Metrics) PasswordRefused(why identity.Reason) {
 	m.passwords.refused.WithLabelValues(string(why)).Inc()
+}
+
+// TokenRefused implements identity.Observer.
+func (m *Metrics) TokenRefused(why jwt.Reason) {
+	m.passwords.foreign.WithLabelValues(string(why)).Inc()
 }

@@ -22,6 +22,7 @@
 //	a token becomes void               logout.go, pass.go; lua/logout.lua, token.lua, void.lua
 //	sessions are listed, and ended     logins.go; lua/logins.lua, sessions.lua, revoke.lua
 //	a device is forgotten              device.go; lua/device.lua, forget.lua, tidy.lua
+//	a user of another system comes     subject.go
 //	a wrong password is counted        try.go; lua/try.lua, tried.lua, count.lua
 //	a log is read                      pull.go; lua/pull.lua
 //	a log is shortened as it grows     trim.go; lua/trim.lua, by number and age
@@ -50,6 +51,9 @@
 //	                        credential.lua replaces the credential. Read by AccountByName and AccountByID
 //	cim:id:USER     string  the name. It is reserved before the name's key is set. If the name's key has another id, this
 //	                        id is nobody's. Read by AccountByID
+//	cim:subject:HASH string the name of the account of another system's user. HASH is a hash of the system and of the
+//	                        user's id there. It counts only if the account's credential has the same hash. AdmitSubject,
+//	                        read by AccountOf
 //	cim:{key}       string  the secret that all routes share, unless one is configured, in hexadecimal. A route that finds
 //	                        none puts back the secret that it knows: see Watch, also for the next two keys. key.lua
 //	cim:{key}:known hash    when a route made a new secret, when a route last found a loss of the store, and the secrets

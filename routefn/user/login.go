@@ -49,7 +49,7 @@ func checkLogin(q proto.LoginRequest) error {
 		return check.Invalid("More nodes to avoid than 16.")
 	case q.Repeat != "" && !check.ValidRepeat(q.Repeat):
 		return check.Invalid("A repeat login is either replaced or rejected.")
-	case q.Token != "":
+	case q.Token != "", q.JWT != "":
 		return nil
 	case q.Name == "" && q.User == 0:
 		return check.Invalid("A login needs a token, a name or a user id.")

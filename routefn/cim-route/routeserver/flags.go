@@ -42,6 +42,8 @@ type Flags struct {
 	Pages    process.Pages
 	Audit    process.Audit // opened and closed by the program
 
+	foreign foreignFlags
+
 	PlainHop bool
 	Embedded bool
 	FailFast bool
@@ -67,7 +69,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Key, "route-key", "",
 		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens; while it is\nchanged the old and the new one, one a line; empty: made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
-		"`mode` of accounts: password, or open (as in CIM: a name is enough to log in)")
+		"`mode` of accounts: password, open (as in CIM: a name is enough to log in),\nor jwt (by tokens of the system that knows the users, see -jwt-issuer)")
+	f.foreign.register(fs)
 	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,
 		"what a login does to the device's live connection: replace or reject")
 	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
@@ -110,8 +113,10 @@ func (f *Flags) auth() (routefn.Auth, error) {
 		return routefn.AuthPassword, nil
 	case "open":
 		return routefn.AuthOpen, nil
+	case "jwt":
+		return routefn.AuthJWT, nil
 	}
-	return 0, fmt.Errorf("%w: -auth %q: want password or open", process.ErrUsage, f.Auth)
+	return 0, fmt.Errorf("%w: -auth %q: want password, open or jwt", process.ErrUsage, f.Auth)
 }
 
 // replicas returns how many replicas -ack requires.
@@ -140,6 +145,9 @@ func (f *Flags) accountLimits(loopback bool) identity.Limits {
 
 func (f *Flags) check() error {
 	if _, err := f.auth(); err != nil {
+		return err
+	}
+	if err := f.foreign.check(f.Auth); err != nil {
 		return err
 	}
 	replicas, err := f.replicas()

@@ -20,6 +20,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
+	"github.com/cim-go/cim/routefn/identity/jwt"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/web"
@@ -36,6 +37,7 @@ type Server struct {
 	internal  http.Handler
 	route     *routefn.Route
 	routeKey  *process.KeyFlag
+	foreign   *foreign // nil unless -auth jwt
 	store     *record.Store
 	embedded  *embedded.Server // the store, if it is in this process, or nil
 }
@@ -200,10 +202,17 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 	if err != nil {
 		return err
 	}
+	var verifier *jwt.Verifier
+	if auth == routefn.AuthJWT {
+		if s.foreign, err = f.foreign.make(s.store, s.log, registry); err != nil {
+			return err
+		}
+		verifier = s.foreign.verifier
+	}
 	show, accept := keys.ServiceTokens()
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: members.View, Heard: members.Heard, Keys: keys, Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
-		Auth: auth, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
+		Auth: auth, Foreign: verifier, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Accounts: f.accounts,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,
 		Now: process.Clock(), Logger: s.log, Registerer: registry, Audit: f.AuditLog,
@@ -276,13 +285,16 @@ func (s *Server) Addr() string { return s.clients.Addr().String() }
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
 	s.log.Info("route starts", "http", s.Addr())
-	if s.within == nil {
-		return process.Serve(ctx, s.clients, s.strict(s.handler))
-	}
-	s.log.Info("route has an internal listener", "http", s.within.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return process.Serve(ctx, s.clients, s.strict(s.handler)) })
-	group.Go(func() error { return process.Serve(ctx, s.within, s.internal) })
+	if s.within != nil {
+		s.log.Info("route has an internal listener", "http", s.within.Addr().String())
+		group.Go(func() error { return process.Serve(ctx, s.within, s.internal) })
+	}
+	group.Go(func() error {
+		s.foreign.warm(ctx)
+		return nil
+	})
 	return group.Wait()
 }
 
@@ -301,10 +313,12 @@ func (s *Server) close() {
 	}
 }
 
-// ReadAgain reads the route keys that f names, which may have changed, and uses them
-// from now on. After an error, which names the flag, the present keys stay in use.
-// ReadAgain must not be called concurrently.
-func (s *Server) ReadAgain(f *Flags) error { return s.routeKey.Again(f.Key) }
+// ReadAgain reads the route keys and the keys of JWTs that f names, which may have changed,
+// and uses them from now on. After an error, which names the flag, the present keys of that
+// flag stay in use. ReadAgain must not be called concurrently.
+func (s *Server) ReadAgain(f *Flags) error {
+	return errors.Join(s.routeKey.Again(f.Key), s.foreign.again(f.foreign.key, s.log))
+}
 
 // Route returns the route, for a node in the same process. It is closed by Run.
 func (s *Server) Route() *routefn.Route { return s.route }

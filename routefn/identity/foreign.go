@@ -1,0 +1,71 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/admission"
+	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/identity/jwt"
+	"github.com/cim-go/cim/routefn/naming"
+	"github.com/cim-go/cim/routefn/record"
+)
+
+// ofForeign returns the account of a login that shows a token of another system. The first
+// login of its user makes the account.
+//
+// The system and its user's id there (iss and sub) decide which account it is, and nothing
+// else in the token. The name is that of the token with which the account was made. If it
+// belongs to another user, or to an account that was made otherwise, the login is refused.
+func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
+	switch {
+	case a.cfg.Foreign == nil:
+		return record.Account{}, check.Invalid("No tokens of other systems are taken here.")
+	case q.JWT == "":
+		return record.Account{}, proto.Err(proto.Unauthorized, "A login needs a token (jwt).")
+	}
+	back := admission.Aside(ctx) // while keys are fetched
+	b, err := a.cfg.Foreign.Verify(ctx, q.JWT)
+	back()
+	if err == nil && !b.Allows(q.Device) {
+		err = jwt.Refuse(jwt.WrongDevice)
+	}
+	if err != nil {
+		return record.Account{}, a.foreignRefused(err)
+	}
+	account, err := a.admit(ctx, b)
+	if err != nil {
+		return record.Account{}, a.foreignRefused(err)
+	}
+	if q.User != 0 && q.User != account.User || q.Name != "" && q.Name != account.Name && naming.Normal(q.Name) != account.Name {
+		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another account.")
+	}
+	return account, nil
+}
+
+// admit returns the account of a token's bearer. Only the first login reads the name.
+func (a *Accounts) admit(ctx context.Context, b jwt.Bearer) (record.Account, error) {
+	subject := record.Subject{Issuer: b.Issuer, ID: b.Subject}
+	account, err := a.cfg.Store.AccountOf(ctx, subject)
+	if !errors.Is(err, record.ErrNoUser) {
+		return account, err
+	}
+	name, refused := naming.Account(b.Name)
+	if refused != nil {
+		return record.Account{}, jwt.RefuseName(refused)
+	}
+	account, err = a.cfg.Store.AdmitSubject(ctx, subject, name)
+	if errors.Is(err, record.ErrNameTaken) {
+		err = jwt.Refuse(jwt.NameTaken)
+	}
+	return account, err
+}
+
+// foreignRefused counts a refusal, and returns err.
+func (a *Accounts) foreignRefused(err error) error {
+	if why, ok := errors.AsType[*jwt.Refusal](err); ok {
+		a.cfg.Observer.TokenRefused(why.Reason)
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package jwt
+
+import (
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/failure"
+)
+
+// Reason says why a token was refused.
+type Reason string
+
+// The reasons.
+const (
+	TooLong       Reason = "too_long"
+	Malformed     Reason = "malformed"   // no signed token, or another algorithm
+	UnknownKey    Reason = "unknown_key" // no key of its algorithm, or none that it names
+	WrongSign     Reason = "signature"   // another key signed it
+	WrongIssuer   Reason = "issuer"      // it is of another system
+	WrongAudience Reason = "audience"    // it is for another system
+	Expired       Reason = "expired"     // or without an expiry
+	Early         Reason = "early"       // it is not valid yet
+	WrongClaims   Reason = "claims"      // one is missing, or is wrong
+	WrongName     Reason = "bad_name"    // an account cannot have its name
+	WrongDevice   Reason = "device"      // it is for other devices
+	NameTaken     Reason = "name_taken"  // its name is another user's
+	NoKeys        Reason = "no_keys"     // the keys could not be fetched: it may be valid
+)
+
+// refusals are what callers read.
+var refusals = map[Reason]*proto.Error{
+	TooLong:       proto.Err(proto.TooLarge, "The token is too long."),
+	Malformed:     proto.Err(proto.Unauthorized, "The token is malformed."),
+	UnknownKey:    proto.Err(proto.Unauthorized, "The key of the token is not known."),
+	WrongSign:     proto.Err(proto.Unauthorized, "The signature of the token is wrong."),
+	WrongIssuer:   proto.Err(proto.Unauthorized, "The token comes from another system."),
+	WrongAudience: proto.Err(proto.Unauthorized, "The token is for another system."),
+	Expired:       proto.Err(proto.Unauthorized, "The token has expired."),
+	Early:         proto.Err(proto.Unauthorized, "The token is not valid yet."),
+	WrongDevice:   proto.Err(proto.Unauthorized, "The token is for other devices."),
+	NameTaken:     proto.Err(proto.NameTaken, ""),
+	NoKeys:        proto.Err(proto.Unavailable, "The keys of the token cannot be fetched at the moment."),
+}
+
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	return []Reason{
+		TooLong, Malformed, UnknownKey, WrongSign, WrongIssuer, WrongAudience, Expired, Early, WrongClaims, WrongDevice, WrongName, NameTaken, NoKeys,
+	}
+}
+
+// Refusal is the error for a token that is refused. It wraps a *proto.Error with a
+// sentence for the caller.
+type Refusal struct {
+	Reason Reason
+	err    error
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.err.Error() }
+
+// Unwrap returns the error for the caller.
+func (r *Refusal) Unwrap() error { return r.err }
+
+// Refuse returns the refusal for a reason, a *Refusal.
+func Refuse(why Reason) error { return &Refusal{why, refusals[why]} }
+
+// later is the refusal of a token that may be valid. Its key may be known after a time.
+func later(after time.Duration) error {
+	return &Refusal{NoKeys, &failure.Later{Refusal: refusals[NoKeys], After: after}}
+}
+
+// misses is the refusal of a token with a claim that is missing or wrong.
+func misses(sentence string) error {
+	return &Refusal{WrongClaims, proto.Err(proto.Unauthorized, sentence)}
+}
+
+// RefuseName is the refusal of a token with a name that no account can have. why says so to
+// the caller.
+func RefuseName(why error) error { return &Refusal{WrongName, why} }

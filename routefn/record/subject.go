@@ -1,0 +1,103 @@
+package record
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Subject is a user of another system, who logs in by its tokens. Two subjects are the
+// same if both fields are.
+type Subject struct {
+	Issuer string // the system
+	ID     string // of the user, for ever the same
+}
+
+// digest stands for the subject in the store. No two subjects share one.
+func (s Subject) digest() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(s.Issuer), s.Issuer, s.ID))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// credential is that of an account which belongs to the subject. No password has it.
+func (s Subject) credential() string { return subjectPrefix + s.digest() }
+
+const subjectPrefix = "subject:"
+
+// IsSubject reports whether the credential is that of an account which belongs to a
+// subject.
+func IsSubject(credential string) bool {
+	digest, ok := strings.CutPrefix(credential, subjectPrefix)
+	sum, err := base64.RawURLEncoding.DecodeString(digest)
+	return ok && err == nil && len(sum) == sha256.Size
+}
+
+func (s Subject) key() string { return "cim:subject:" + s.digest() }
+
+// AccountOf returns the account of a subject, or ErrNoUser. An account has one subject,
+// and a subject one account.
+func (s *Store) AccountOf(ctx context.Context, subject Subject) (Account, error) {
+	names, errs := s.values(ctx, []string{subject.key()})
+	if errs[0] != nil {
+		return Account{}, fmt.Errorf("account of a subject: %w", errs[0])
+	}
+	acc, err := s.AccountByName(ctx, names[0])
+	if err == nil && acc.Credential != subject.credential() {
+		err = ErrNoUser
+	}
+	if err != nil {
+		return Account{}, fmt.Errorf("account of a subject: %w", err)
+	}
+	return acc, nil
+}
+
+// AdmitSubject returns the account of a subject, and makes one with the name if there is
+// none. An account keeps the name with which it was made. The error is ErrNameTaken if the
+// name belongs to somebody else, ErrInvalid, ErrUnavailable or ErrUnknown. A repetition is
+// harmless.
+//
+// The key of the name commits the account, as in Register. Its credential has the subject.
+// The subject's own key is written after it. So if that write is lost, the next call finds
+// the account by its name. If two calls give one subject two names at the same time, one
+// of the accounts stays unused.
+func (s *Store) AdmitSubject(ctx context.Context, subject Subject, name string) (Account, error) {
+	acc, err := s.AccountOf(ctx, subject)
+	if !errors.Is(err, ErrNoUser) {
+		return acc, err
+	}
+	acc, _, err = s.Register(ctx, name, subject.credential())
+	if err != nil {
+		return Account{}, err
+	}
+	if acc.Credential != subject.credential() {
+		return Account{}, fmt.Errorf("admit %q: %w", name, ErrNameTaken)
+	}
+	return s.bind(ctx, subject, acc)
+}
+
+// bind makes acc the account of the subject, unless that has one by now.
+func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account, error) {
+	key := subject.key()
+	set := writeTo(key, []any{"set", key, acc.Name, "nx"})
+	s.run(ctx, "register", set)
+	if set.err != nil {
+		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.err)
+	}
+	if text(set.reply[0]) == "OK" {
+		return acc, nil
+	}
+	now, err := s.AccountOf(ctx, subject)
+	if !errors.Is(err, ErrNoUser) {
+		return now, err
+	}
+	// The account to which the key leads was lost. This one takes its place.
+	set = writeTo(key, []any{"set", key, acc.Name})
+	s.run(ctx, "register", set)
+	if set.err != nil {
+		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.err)
+	}
+	return acc, nil
+}

@@ -1,0 +1,122 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+)
+
+func TestSubjectKeepsItsAccountAndItsName(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := Subject{"https://login.example.org", "17"}
+		if _, err := s.AccountOf(t.Context(), alice); !errors.Is(err, ErrNoUser) {
+			t.Fatalf("before the first login: %v", err)
+		}
+		made, err := s.AdmitSubject(t.Context(), alice, "alice")
+		if err != nil || made.Name != "alice" || !IsSubject(made.Credential) {
+			t.Fatalf("admitted %+v, %v", made, err)
+		}
+		again, err := s.AdmitSubject(t.Context(), alice, "alice the second")
+		if err != nil || again != made {
+			t.Errorf("by another name: %+v, %v", again, err)
+		}
+		if acc, err := s.AccountOf(t.Context(), alice); err != nil || acc != made {
+			t.Errorf("account of the subject: %+v, %v", acc, err)
+		}
+		if acc, err := s.AccountByID(t.Context(), made.User); err != nil || acc != made {
+			t.Errorf("account by its id: %+v, %v", acc, err)
+		}
+	})
+}
+
+func TestNoTwoSubjectsShareAName(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		register(t, s, "bob")
+		if _, err := s.AdmitSubject(t.Context(), Subject{"a", "1"}, "bob"); !errors.Is(err, ErrNameTaken) {
+			t.Errorf("the name of an account with a password: %v", err)
+		}
+		if _, err := s.AdmitSubject(t.Context(), Subject{"a", "1"}, "carol"); err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []Subject{{"a", "2"}, {"b", "1"}, {"a 1", ""}, {"", "a 1"}} {
+			if acc, err := s.AdmitSubject(t.Context(), other, "carol"); !errors.Is(err, ErrNameTaken) {
+				t.Errorf("%+v is %+v, %v", other, acc, err)
+			}
+		}
+	})
+}
+
+// A process that died before it wrote the subject's key has made the account.
+func TestSubjectFindsItsAccountByName(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := Subject{"a", "17"}
+		made, _, err := s.Register(t.Context(), "alice", alice.credential())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if acc, err := s.AdmitSubject(t.Context(), alice, "alice"); err != nil || acc != made {
+			t.Errorf("%+v, %v; want %+v", acc, err, made)
+		}
+		if acc, err := s.AdmitSubject(t.Context(), alice, "other"); err != nil || acc != made {
+			t.Errorf("from then on %+v, %v; want %+v", acc, err, made)
+		}
+	})
+}
+
+func TestSubjectOutlivesTheLossOfItsAccount(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := Subject{"a", "17"}
+		if _, err := s.AdmitSubject(t.Context(), alice, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		lost := writeTo(nameKey("alice"), []any{"del", nameKey("alice")})
+		if s.run(t.Context(), "register", lost); lost.err != nil {
+			t.Fatal(lost.err)
+		}
+		if acc, err := s.AccountOf(t.Context(), alice); !errors.Is(err, ErrNoUser) {
+			t.Errorf("the account is lost: %+v, %v", acc, err)
+		}
+		made, err := s.AdmitSubject(t.Context(), alice, "alice again")
+		if err != nil || made.Name != "alice again" {
+			t.Fatalf("made again: %+v, %v", made, err)
+		}
+		if acc, err := s.AccountOf(t.Context(), alice); err != nil || acc != made {
+			t.Errorf("found again: %+v, %v", acc, err)
+		}
+	})
+}
+
+// The first logins of one user's devices come at once, and two tokens have two names.
+func TestFirstLoginsOfASubjectAgree(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		seen := make(map[int64]int)
+		for i := range 20 {
+			all.Go(func() {
+				acc, err := s.AdmitSubject(t.Context(), Subject{"a", "17"}, fmt.Sprint("alice-", i%2))
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				seen[acc.User]++
+			})
+		}
+		all.Wait()
+		if len(seen) != 1 {
+			t.Errorf("20 first logins got the accounts %v", seen)
+		}
+	})
+}
+
+func TestSubjectsCredentialIsNone(t *testing.T) {
+	for credential, want := range map[string]bool{
+		Subject{"a", "1"}.credential(): true, "": false, "subject:": false, "subject:alice": false, "$argon2id$v=19$": false,
+	} {
+		if IsSubject(credential) != want {
+			t.Errorf("%q is a subject's: %v", credential, !want)
+		}
+	}
+}
