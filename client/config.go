@@ -25,8 +25,8 @@ const (
 	WebSocket                  // one frame per binary message, for networks that let only HTTP pass
 )
 
-// Config names the account and the routes. It needs Routes and one of Name, User and
-// Token. The zero value of every other field is a good choice.
+// Config names the account and the routes. It needs Routes and one of Name, User, Token
+// and JWT. The zero value of every other field is a good choice.
 type Config struct {
 	Routes []string // base URLs of routes; one is used until it fails, then the next
 
@@ -36,6 +36,11 @@ type Config struct {
 	User     int64
 	Password string // needed if the route checks passwords
 	Token    string // from an earlier login (see Client.Token); it is tried before the password
+	// JWT returns a token of the system that knows the users, for routes that take those
+	// (-auth jwt). It takes the place of Password, and Name and User may be empty. It is
+	// called for each login without a Token that a route accepts, perhaps concurrently.
+	// After an error the client tries again later.
+	JWT func(ctx context.Context) (string, error)
 
 	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go". A
 	// device has one live connection.
@@ -113,8 +118,8 @@ func (c Config) withDefaults() (Config, error) {
 	if err := checkRoutes(c.Routes); err != nil {
 		return c, err
 	}
-	if c.Name == "" && c.User == 0 && c.Token == "" {
-		return c, errors.New("client: one of Name, User and Token is needed")
+	if c.Name == "" && c.User == 0 && c.Token == "" && c.JWT == nil {
+		return c, errors.New("client: one of Name, User, Token and JWT is needed")
 	}
 	return c, nil
 }

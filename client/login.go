@@ -43,11 +43,14 @@ type account struct {
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	in := proto.LoginRequest{Token: a.routes.bearer(), Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
 	if in.Token == "" {
-		in.User, in.Name, in.Password = a.cfg.User, a.cfg.Name, a.routes.secret()
+		in.User, in.Name = a.cfg.User, a.cfg.Name
+		if err := a.prove(ctx, &in); err != nil {
+			return proto.LoginAnswer{}, fmt.Errorf("log in: %w", err)
+		}
 	}
 	var out proto.LoginAnswer
 	err := a.routes.callAs(ctx, manner{refused: refused}, http.MethodPost, proto.PathLogin, in, &out)
-	if codeOf(err) == proto.Unauthorized && in.Token != "" && a.hasName() {
+	if codeOf(err) == proto.Unauthorized && in.Token != "" && a.knowsAccount() {
 		a.routes.setToken("")
 		return a.login(ctx, avoid, refused)
 	}
@@ -58,7 +61,22 @@ func (a *account) login(ctx context.Context, avoid []string, refused int) (proto
 	return out, nil
 }
 
-func (a *account) hasName() bool { return a.cfg.Name != "" || a.cfg.User != 0 }
+// prove adds what a login shows in place of a token.
+func (a *account) prove(ctx context.Context, in *proto.LoginRequest) (err error) {
+	if a.cfg.JWT == nil {
+		in.Password = a.routes.secret()
+		return nil
+	}
+	if in.JWT, err = a.cfg.JWT(ctx); err != nil {
+		return fmt.Errorf("get a JWT: %w", err)
+	}
+	return nil
+}
+
+// knowsAccount reports whether the account can log in without a token of a route.
+func (a *account) knowsAccount() bool {
+	return a.cfg.Name != "" || a.cfg.User != 0 || a.cfg.JWT != nil
+}
 
 // call is callAs with the zero manner.
 func (a *account) call(ctx context.Context, method, path string, in, out any) error {
@@ -78,7 +96,7 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 		used := a.routes.bearer()
 		err := a.routes.callAs(ctx, m, method, path, in, out)
 		switch {
-		case codeOf(err) != proto.Unauthorized || !a.hasName():
+		case codeOf(err) != proto.Unauthorized || !a.knowsAccount():
 			return err
 		case logins == mostLogins:
 			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)

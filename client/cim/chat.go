@@ -25,6 +25,8 @@ import (
 type chatFlags struct {
 	name     string
 	password string
+	tokens   string // file
+	jwt      func(context.Context) (string, error)
 	route    string
 	device   string
 	history  string
@@ -36,6 +38,7 @@ type chatFlags struct {
 func (f *chatFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.name, "name", "", "`name` of the account, which is made if there is none")
 	fs.StringVar(&f.password, "password", "", "`password` of the account (or file:PATH), where the route wants one; asked for if needed")
+	fs.StringVar(&f.tokens, "token-file", "", "`file` with a token (JWT) of the system that knows the users, where the route wants one; read for each login")
 	fs.StringVar(&f.device, "device", "terminal", "`name` of this device: a device has one connection, a second one displaces the first")
 	fs.StringVar(&f.history, "history", "", "`folder` for the local history; empty: in your data folder; none: keep nothing")
 	f.trust.register(fs)
@@ -55,8 +58,8 @@ func runChat(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
-	if f.name == "" {
-		return fmt.Errorf("%w: say who you are: -name alice", process.ErrUsage)
+	if f.name == "" && f.tokens == "" {
+		return fmt.Errorf("%w: say who you are: -name alice, or -token-file", process.ErrUsage)
 	}
 	return f.run(ctx)
 }
@@ -105,6 +108,16 @@ func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, er
 	if f.verbose {
 		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	if f.tokens != "" {
+		f.jwt = tokenIn(f.tokens)
+	}
+	if cfg.JWT = f.jwt; f.jwt != nil {
+		s, err := client.NewSender(ctx, cfg) // the first login makes the account
+		if err != nil {
+			return cfg, client.User{}, explain(err, f.route)
+		}
+		return cfg, s.Self(), nil
+	}
 	account, err := client.Register(ctx, cfg)
 	if wantsPassword(err) && password == "" && term.IsTerminal(int(os.Stdin.Fd())) {
 		if cfg.Password, err = ask("password of " + f.name + ": "); err != nil {
@@ -113,6 +126,17 @@ func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, er
 		account, err = client.Register(ctx, cfg)
 	}
 	return cfg, account, explain(err, f.route)
+}
+
+// tokenIn returns what reads a token from a file.
+func tokenIn(path string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("read -token-file: %w", err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	}
 }
 
 func wantsPassword(err error) bool {

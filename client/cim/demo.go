@@ -16,9 +16,9 @@ import (
 
 // runDemo is `cim up -demo`. alice and bob chat, and meanwhile the node that holds bob
 // is killed. Then runDemo compares the messages that bob was shown with those that were
-// accepted from alice.
-func runDemo(ctx context.Context, c up.Config, out io.Writer) error {
-	d := &demo{out: out, begun: time.Now()}
+// accepted from alice. users signs their tokens; nil: they have passwords.
+func runDemo(ctx context.Context, c up.Config, users *host, out io.Writer) error {
+	d := &demo{out: out, users: users, begun: time.Now()}
 	if c.CA != nil {
 		var err error
 		if d.roots, err = tlsfile.Roots(c.CA.File); err != nil {
@@ -46,6 +46,7 @@ const (
 
 type demo struct {
 	out     io.Writer
+	users   *host // nil: they have passwords
 	begun   time.Time
 	cluster *up.Cluster
 	roots   *x509.CertPool // nil: no TLS
@@ -148,7 +149,9 @@ type person struct {
 
 func (d *demo) join(ctx context.Context, name string) (*person, error) {
 	cfg := client.Config{Routes: d.cluster.RouteURLs(), Name: name, Password: "demo of " + name, Device: "demo", RootCAs: d.roots}
-	if _, err := client.Register(ctx, cfg); err != nil {
+	if d.users != nil {
+		cfg.JWT = d.users.of(name)
+	} else if _, err := client.Register(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("register %s: %w", name, err)
 	}
 	c, err := client.Connect(ctx, cfg)

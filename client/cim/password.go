@@ -50,6 +50,9 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if record.IsSubject(account.Credential) {
+		return fmt.Errorf("%s logs in by the tokens of another system, and has no password", account.Name)
+	}
 	password, err := newPassword(os.Stdin)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.StringVar(&c.Route, "route", up.RouteServer, "what routes are: server, or lambda (a function whose instances are started on demand,\nfrozen between requests and killed now and then)")
 	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
-	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough) or password")
+	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough), password, or jwt (tokens of another system, which cim token plays)")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
 	secure := fs.Bool("tls", false, "speak TLS between all, with certificates of an authority that is thrown away at the end")
 	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
@@ -53,8 +53,16 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 		defer remove()
 		chat.trust.file = c.CA.File
 	}
+	var users *host // nil unless -auth jwt
+	if c.Auth == "jwt" {
+		var err error
+		if users, err = newHost(); err != nil {
+			return err
+		}
+		users.tell(&c)
+	}
 	if *demo {
-		return runDemo(ctx, c, os.Stdout)
+		return runDemo(ctx, c, users, os.Stdout)
 	}
 	begun := time.Now()
 	cluster, err := up.Start(ctx, c)
@@ -63,14 +71,17 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	defer func() { _ = cluster.Stop() }() // the programs' logs are there
 	defer printFunctions(os.Stdout, cluster)
-	printCluster(os.Stdout, cluster, time.Since(begun))
-	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" {
+	printCluster(os.Stdout, cluster, users, time.Since(begun))
+	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" && chat.tokens == "" {
 		<-ctx.Done() // nobody is there to chat
 		return nil
 	}
 	chat.use(cluster.RouteURLs())
-	if chat.name == "" {
+	if chat.name == "" && chat.tokens == "" {
 		chat.name = loginName()
+	}
+	if users != nil {
+		chat.jwt = users.of(chat.name)
 	}
 	err = chat.run(ctx)
 	if errors.Is(err, context.Canceled) {
@@ -96,7 +107,7 @@ func secured(c *up.Config) (remove func(), err error) {
 	return remove, nil
 }
 
-func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
+func printCluster(w io.Writer, c *up.Cluster, users *host, took time.Duration) {
 	fmt.Fprintf(w, "%d nodes found each other in %.1f s; logs are in %s\n\n", len(c.Nodes()), took.Seconds(), c.Dir())
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, r := range c.Routes() {
@@ -119,7 +130,12 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 	if c.CAFile() != "" {
 		route += " -tls-ca " + c.CAFile()
 	}
-	fmt.Fprintf(w, "\nFrom other terminals: cim%s -name bob, cim ring%s\n", route, route)
+	who := "-name bob"
+	if users != nil {
+		fmt.Fprintf(w, "\nTokens are signed with %s (EdDSA, iss %q, aud %q): cim token bob > bob.jwt\n", users.private, hostIssuer, hostAudience)
+		who = "-token-file bob.jwt"
+	}
+	fmt.Fprintf(w, "\nFrom other terminals: cim%s %s, cim ring%s\n", route, who, route)
 	key := ""
 	if c.ClusterKey() != "" {
 		key = " -cluster-key " + c.ClusterKey()
@@ -128,7 +144,7 @@ func printCluster(w io.Writer, c *up.Cluster, took time.Duration) {
 		fmt.Fprintln(w)
 		return // a node more would need a certificate
 	}
-	fmt.Fprintf(w, "One more node:        cim server -auth open -join %s%s\n\n", c.Nodes()[0].Gossip, key)
+	fmt.Fprintf(w, "One more node:        cim server -auth %s -join %s%s\n\n", c.Auth(), c.Nodes()[0].Gossip, key)
 }
 
 // printFunctions tells what became of the instances of a route that is a function.

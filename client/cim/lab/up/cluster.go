@@ -271,6 +271,9 @@ func (c *Cluster) ZK() string { return c.zk }
 // ZooKeeper returns the server that Start spawned, or nil.
 func (c *Cluster) ZooKeeper() *zktest.Server { return c.zkOwn }
 
+// Auth returns the mode of accounts.
+func (c *Cluster) Auth() string { return c.config.Auth }
+
 // Dir returns the folder of logs and data.
 func (c *Cluster) Dir() string { return c.dir }
 

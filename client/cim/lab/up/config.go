@@ -22,7 +22,7 @@ type Config struct {
 	Clock  bool   // the spawned store of "persist" has a clock that can be set
 	Clocks bool   // nodes and routes have clocks that can be set, see Process.SetClock
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
-	Auth   string // "open" (default) or "password"
+	Auth   string // "open" (default), "password" or "jwt", with RouteFlags for its keys
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
 	Routes int    // zero: 1
 	Route  string // RouteServer (default) or RouteLambda
