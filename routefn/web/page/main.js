@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import * as groups from "./groups.js";
+import { mayReplace, takeToken } from "./handed.js";
 import { History } from "./history.js";
 import { loggedOut, Store } from "./store.js";
 import * as view from "./view.js";
@@ -104,25 +105,45 @@ async function refreshOnline() {
   }
 }
 
-async function enter(create) {
-  const name = $("name").value.trim(), password = $("password").value;
-  $("enter").disabled = $("create").disabled = true;
+// enter logs in by what the request shows. before is the session that this browser has, if any.
+async function enter(request, { create = false, before = null } = {}) {
+  $("enter").disabled = $("create").disabled = $("enter-token").disabled = true;
   try {
-    if (create) await api.register(name, password);
-    const answer = await api.login({ name, password, device: store.device() });
+    if (create) await api.register(request.name, request.password);
+    const answer = await api.login({ ...request, device: store.device() });
+    if (!mayReplace(before, answer, (text) => confirm(text))) {
+      begin(before);
+      return;
+    }
+    if (before && before.user !== answer.user) await api.logout(before.token).catch(() => {}); // it ends by itself at the latest
     begin({ user: answer.user, name: answer.name, device: answer.device, token: answer.token }, answer);
   } catch (err) {
-    view.showDoor(err.message);
+    if (before) {
+      view.notify(err.message);
+      begin(before);
+    } else view.showDoor(err.message);
   } finally {
-    $("enter").disabled = $("create").disabled = false;
+    $("enter").disabled = $("create").disabled = $("enter-token").disabled = false;
   }
 }
 
+const typed = () => ({ name: $("name").value.trim(), password: $("password").value });
+
 $("login").onsubmit = (event) => {
   event.preventDefault();
-  enter(false);
+  enter(typed());
 };
-$("create").onclick = () => $("login").reportValidity() && enter(true);
+$("create").onclick = () => $("login").reportValidity() && enter(typed(), { create: true });
+$("login-token").onsubmit = (event) => {
+  event.preventDefault();
+  const jwt = $("token").value.trim();
+  $("token").value = "";
+  enter({ jwt });
+};
+addEventListener("hashchange", () => {
+  const jwt = takeToken();
+  if (jwt && !chat) enter({ jwt });
+});
 $("leave").onclick = async () => {
   const leaving = chat, unsent = leaving.history.outbox.length;
   if (unsent && !confirm(`${unsent} of your messages were not sent yet. Log out and drop them?`)) return;
@@ -161,6 +182,8 @@ addEventListener("storage", (event) => {
   if (chat && event.key?.startsWith(chat.history.waiting)) chat.adopt();
 });
 
+const handed = takeToken();
 const { session, dropped } = store.session();
-if (session) begin(session);
+if (handed) enter({ jwt: handed }, { before: session });
+else if (session) begin(session);
 else view.showDoor(dropped ? "What this browser had kept could not be read, and was removed. Please log in again." : "");

@@ -6,6 +6,7 @@ import { answered, clock, install, link, route, Storage, view } from "./browser.
 install();
 const { codes } = await import("../page/api.js");
 const { Chat } = await import("../page/chat.js");
+const { mayReplace, takeToken } = await import("../page/handed.js");
 const { History } = await import("../page/history.js");
 const { browserStorage, loggedOut, Memory, Store } = await import("../page/store.js");
 
@@ -311,6 +312,30 @@ claims["a browser that keeps nothing still has a page"] = async () => {
 claims["another tab's logout is noticed"] = async () => {
   assert.ok(loggedOut({ key: "cim.session", newValue: null }) && loggedOut({ key: null, newValue: null }));
   assert.ok(!loggedOut({ key: "cim.session", newValue: "{}" }) && !loggedOut({ key: "cim.outbox.42.x", newValue: null }));
+};
+
+claims["a token that is handed over leaves the address at once"] = async () => {
+  const visit = (hash) => {
+    const left = [];
+    const token = takeToken({ hash, pathname: "/chat/", search: "?theme=dark" }, { replaceState: (_, __, at) => left.push(at) });
+    return [token, left];
+  };
+  assert.deepEqual(visit("#jwt=a.b-_.c"), ["a.b-_.c", ["/chat/?theme=dark"]]);
+  assert.deepEqual(visit("#from=mail&jwt=a.b.c%20"), ["a.b.c", ["/chat/?theme=dark"]]);
+  assert.deepEqual(visit("#jwt="), ["", ["/chat/?theme=dark"]]);
+  assert.deepEqual(visit("#everyone"), ["", []]);
+  assert.deepEqual(visit(""), ["", []]);
+};
+
+claims["a link does not turn one user into another one without a question"] = async () => {
+  const asked = [];
+  const no = (text) => (asked.push(text), false);
+  assert.ok(mayReplace(null, { user: bob, name: "bob" }, no));
+  assert.ok(mayReplace({ user: bob, name: "bob" }, { user: bob, name: "bob" }, no));
+  assert.equal(asked.length, 0);
+  assert.ok(!mayReplace({ user: alice, name: "alice" }, { user: bob, name: "bob" }, no));
+  assert.match(asked[0], /alice.*bob/);
+  assert.ok(mayReplace({ user: alice, name: "alice" }, { user: bob, name: "bob" }, () => true));
 };
 
 let failed = 0;

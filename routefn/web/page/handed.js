@@ -1,0 +1,17 @@
+// A token (JWT) of the system that knows the users. That system hands it over in the fragment of the page's address, which no server
+// gets.
+
+// takeToken returns the token in the address (#jwt=...), or "". It removes the token from the address before anything else, so that
+// nobody reads it there, copies it, or reloads with it.
+export function takeToken(place = location, past = history) {
+  const given = new URLSearchParams(place.hash.slice(1));
+  if (!given.has("jwt")) return "";
+  past.replaceState(null, "", place.pathname + place.search);
+  return given.get("jwt").trim();
+}
+
+// mayReplace reports whether a login by a token that was handed over may take the place of the session that this browser has. A link
+// must not turn one user into another one without a question.
+export function mayReplace(session, answer, ask) {
+  return !session || session.user === answer.user || ask(`This browser is logged in as ${session.name}. Log out, and continue as ${answer.name}?`);
+}
