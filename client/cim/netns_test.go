@@ -118,12 +118,12 @@ func TestGossipCutHeals(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Stop() })
-	run(t, "route", program, "route", "-listen", "0.0.0.0:18083", "-internal-listen", "same", "-redis", store.URL(), "-auth", "open",
+	run(t, "route", program, "route", "-listen", "0.0.0.0:18083", "-internal-listen", "same", "-redis", store.URL(), "-auth", "open", "-open-to-network",
 		"-cluster-key", clusterKey, "-ring", "seed:"+callNet+"2:8081,"+callNet+"6:8081")
 	for i, host := range []string{a, b} {
 		call := fmt.Sprintf("%s%d", callNet, 4*i+2)
 		run(t, fmt.Sprintf("node-%d", i+1), "ip", "netns", "exec", host,
-			program, "server", "-id", fmt.Sprintf("node-%d", i+1), "-auth", "open", "-cluster-key", clusterKey,
+			program, "server", "-id", fmt.Sprintf("node-%d", i+1), "-auth", "open", "-open-to-network", "-cluster-key", clusterKey,
 			"-listen", call+":11211", "-http", call+":8081",
 			"-gossip", fmt.Sprintf("%s%d:7946", gossipNet, i+1),
 			"-join", fmt.Sprintf("%s%d:7946", gossipNet, 2-i),

@@ -171,7 +171,7 @@ func (f *flags) checkAddresses() error {
 			return fmt.Errorf("%w: -%s %s is reachable from other machines: that needs -cluster-key", process.ErrUsage, name, address)
 		}
 	}
-	return nil
+	return f.route.CheckOpen("listen", f.listen)
 }
 
 // exposed returns the addresses at which clients and routes come.

@@ -120,6 +120,7 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	if err != nil {
 		return nil, err
 	}
+	f.route.TellOpen(logger, clients.Addr().String())
 	internal, err := process.Listen("http", f.http, roam("http"))
 	if err != nil {
 		return nil, err

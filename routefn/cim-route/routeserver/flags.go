@@ -3,6 +3,7 @@ package routeserver
 import (
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -19,12 +20,15 @@ import (
 
 // Flags are the flags of cim-route, which cim-server -with-route shares.
 type Flags struct {
-	Redis   string
-	Pass    string
-	Ack     string
-	Ring    string
-	Key     string
-	Auth    string
+	Redis string
+	Pass  string
+	Ack   string
+	Ring  string
+	Key   string
+	Auth  string
+
+	OpenToNetwork bool // -auth open where other machines can connect
+
 	Repeat  string
 	Policy  string
 	Text    int
@@ -70,6 +74,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens; while it is\nchanged the old and the new one, one a line; empty: made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
 		"`mode` of accounts: password, open (as in CIM: a name is enough to log in),\nor jwt (by tokens of the system that knows the users, see -jwt-issuer)")
+	fs.BoolVar(&f.OpenToNetwork, "open-to-network", false, "with -auth open: let other machines connect, from which anybody can then be any user")
 	f.foreign.register(fs)
 	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,
 		"what a login does to the device's live connection: replace or reject")
@@ -184,6 +189,9 @@ const Same = "same"
 // from, for errors. Errors wrap process.ErrUsage.
 func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	internal := f.Internal
+	if err := f.CheckOpen(name, listen); err != nil {
+		return err
+	}
 	switch {
 	case !keyed && !process.Loopback(listen):
 		return fmt.Errorf("%w: -%s %s is reachable from other machines: that needs -cluster-key", process.ErrUsage, name, listen)
@@ -200,6 +208,28 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 		return fmt.Errorf("%w: -internal-listen %s is reachable from other machines: that needs -cluster-key", process.ErrUsage, internal)
 	}
 	return nil
+}
+
+// CheckOpen checks that nobody has open mode on a network by accident. name is the flag of
+// listen, an address for clients. The error wraps process.ErrUsage.
+func (f *Flags) CheckOpen(name, listen string) error {
+	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
+		return nil
+	}
+	return fmt.Errorf("%w: -%s %s is reachable from other machines, and with -auth open anybody there can be any user: "+
+		"add -open-to-network if it is meant", process.ErrUsage, name, listen)
+}
+
+// TellOpen logs what open mode means for the clients at an address. In other modes it does
+// nothing.
+func (f *Flags) TellOpen(log *slog.Logger, listen string) {
+	switch {
+	case f.Auth != "open":
+	case process.Loopback(listen):
+		log.Info("open mode: a name is enough to be its user; only this machine can connect", "listen", listen)
+	default:
+		log.Warn("open mode: whoever can connect can be any user, by a name alone", "listen", listen)
+	}
 }
 
 // InternalAt returns the address of the internal listener, or nothing if there is no

@@ -99,6 +99,7 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: a function needs -cluster-key", process.ErrUsage)
 	}
+	o.TellOpen(o.log, "the platform's")
 	registry := prometheus.NewRegistry() // the metrics are not served, see makeHandler
 	cluster := ring.NewKeys(keys...)
 	members, err := o.followSeeds(cluster, registry)

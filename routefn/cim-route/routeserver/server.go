@@ -53,6 +53,7 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 		return nil, errors.Join(err, listeners.Close())
 	}
 	at := listeners.clients.Addr().String()
+	f.TellOpen(logger, at)
 	f.strangers = f.Guard.Most(at)
 	f.accounts = f.accountLimits(process.Loopback(at))
 	pages, within, err := f.guards(listeners)
