@@ -11,8 +11,8 @@ import (
 
 // Connect logs in and blocks until the first connection is live. It retries while that
 // may help. It returns an error if ctx ends first. If a retry cannot change a failure,
-// Connect returns it at once; it wraps a *proto.Error if a route or node refused. The
-// end of ctx does not end a Client that Connect has returned.
+// Connect returns it at once. Such an error wraps a *proto.Error if a route or node
+// refused. The end of ctx does not end a Client that Connect has returned.
 func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

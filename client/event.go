@@ -70,8 +70,9 @@ func (e Stopped) String() string { return fmt.Sprintf("stopped: %v", e.Err) }
 // event. It may come before Send returns. It may also be lost: then ask by
 // WasDelivered.
 //
-// Check ID before you rely on the event: the receiver To sent it and may have made up
-// the ID. It concerns one of your messages only if you sent that ID to this user.
+// Check ID before you rely on the event, because the receiver sent it and may have made
+// up the ID. The event concerns one of your messages only if you sent that ID to the
+// user To.
 type Delivered struct {
 	ID   string // the message's id
 	To   int64  // the receiver

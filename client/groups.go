@@ -79,10 +79,10 @@ func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 }
 
 // RemoveMember ends the membership of another user in a group that this user made. The
-// removed user can only be added again, and cannot join. All members receive the
-// removal as a Message of the kind proto.Kind_LEAVE with By set. It is the last message
-// that the removed user receives. Removing again changes nothing. The error has the
-// code proto.NotCreator if somebody else made the group.
+// removed user cannot join again, but can be added. All members receive the removal as
+// a Message of the kind proto.Kind_LEAVE with By set. It is the last message that the
+// removed user receives. Removing again changes nothing. The error has the code
+// proto.NotCreator if somebody else made the group.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {
@@ -101,9 +101,9 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	return out.Groups, nil
 }
 
-// GroupMembers returns a group's members by ascending id. It reads a page from the
-// route when the iteration gets there. An error ends the iteration. The error has the
-// code proto.NotMember if the caller is no member.
+// GroupMembers returns a group's members by ascending id. It reads the next page from
+// the route whenever the iteration needs it. An error ends the iteration. The error has
+// the code proto.NotMember if the caller is no member.
 func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.GroupMembersPage(ctx, group, after, 0)

@@ -15,8 +15,8 @@ import (
 type Page = proto.OnlineAnswer
 
 // Online returns the users who are connected and whose name begins with prefix, by
-// ascending id. It reads a page from the route when the iteration gets there. An error
-// ends the iteration. Users who come or go meanwhile may be missed.
+// ascending id. It reads the next page from the route whenever the iteration needs it.
+// An error ends the iteration. Users who come or go meanwhile may be missed.
 func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.OnlinePage(ctx, prefix, after, 0)

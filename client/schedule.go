@@ -47,8 +47,9 @@ func (c *Client) CancelScheduled(ctx context.Context, id string) error {
 }
 
 // Scheduled returns the user's delayed messages that were not sent yet, the
-// earliest due first. It reads a page from the route when the iteration gets there. An
-// error ends the iteration. Messages that are sent meanwhile may be missed.
+// earliest due first. It reads the next page from the route whenever the iteration
+// needs it. An error ends the iteration. Messages that are sent meanwhile may be
+// missed.
 func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	return pages(func(after string) ([]Scheduled, string, error) {
 		page, err := c.ScheduledPage(ctx, after, 0)

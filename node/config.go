@@ -55,7 +55,7 @@ type Config struct {
 	Metrics http.Handler // served at proto.PathMetrics; nil: 404
 
 	Logger     *slog.Logger          // nil: silent
-	Audit      *audit.Log            // who connects, and who is refused; nil: none
+	Audit      *audit.Log            // says who connects and who is refused; nil: there is none
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // returns the time that clients get and with which the routes' clocks are compared; nil: time.Now
 }
@@ -101,8 +101,8 @@ type Drain struct {
 // CIM sets how a node serves CIM's clients and routes.
 type CIM struct {
 	Open bool // CIM connections are accepted without tickets, and CIM's push
-	// Pushers are the addresses of CIM's own routes, which push without a token. All others
-	// need one. nil: everybody may push without a token.
+	// Pushers has the addresses of CIM's own routes, which may push without a token.
+	// Other addresses need a token. nil: every address may push without one.
 	Pushers *sourceip.Proxies
 	// Offline reports to CIM's own routes that a user's CIM connection ended, and
 	// blocks until one has answered or ctx ends (cim.Routes). It is nil if there are no

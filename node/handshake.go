@@ -67,7 +67,8 @@ func (s *session) refuse(why *proto.Error) {
 	s.link.Close(why.Code, why.Message)
 }
 
-// announce writes to the audit log who connects, before the link forgets from where.
+// announce writes to the audit log who connects, and from where. It is called before
+// the link forgets the client's address.
 func (s *session) announce(who tickets.Identity) {
 	if s.node.config.Audit == nil {
 		return

@@ -113,8 +113,8 @@ func Raise(marks []*proto.Mark, m *proto.Mark) []*proto.Mark {
 	return append(marks, m)
 }
 
-// Newer reports whether m is newer than the mark have of the same log, which may be
-// nil.
+// Newer reports whether m is newer than another mark of the same log. That mark may be
+// nil, and then m is newer.
 func Newer(have, m *proto.Mark) bool {
 	return have == nil || m.Epoch != have.Epoch || m.Number > have.Number
 }

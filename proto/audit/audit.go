@@ -1,10 +1,11 @@
-// Package audit writes what happens to identities and rights. It has registrations,
-// logins, connections and refusals with the address of the client, and changes of keys and
-// groups. It is one structured log with a level and a sink of its own. It never has a
-// text, a token or a password, because its callers name each field that it writes.
+// Package audit writes a log of what happens to identities and rights. The log has
+// registrations, logins, connections and refusals, with the address of the client, and
+// changes of keys and groups. It is a structured log with a level and a sink of its
+// own. It never has a text, a token or a password, because its callers name each field
+// that it writes.
 //
 // Refusals are bounded, because anybody can cause them. The next line that is written
-// has the number of those that were left out.
+// says how many were left out before it.
 package audit
 
 import (
@@ -17,19 +18,19 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Names of attributes. Each line has the attribute Source, by which it is told from the
-// program's other log.
+// Names of attributes. Each line has the attribute Source, so that it can be told from
+// lines of the program's other log.
 const (
 	Source  = "log"      // always "audit"
 	From    = "from"     // address of the client
 	User    = "user"     // id
-	Name    = "name"     // of the account, as the client wrote it if it was refused
-	Device  = "device"   // of the session
+	Name    = "name"     // name of the account; after a refusal, as the client wrote it
+	Device  = "device"   // device of the session
 	Group   = "group"    // id
 	By      = "by"       // id of the user who did it to another one
 	Node    = "node"     // id
 	Code    = "code"     // why something was refused or ended
-	LeftOut = "left_out" // refusals before this line that were not written
+	LeftOut = "left_out" // how many refusals before this line were not written
 )
 
 const (
@@ -37,42 +38,45 @@ const (
 	// hour at most.
 	refusalsPerSecond = 20
 	refusalBurst      = 200
-	// mostText is the length of a value in bytes, beyond which it is cut.
+	// mostText bounds a value in bytes. A longer one is cut.
 	mostText = 128
 )
 
-// Log is the log. Make it with New. It is safe for concurrent use. A nil Log writes
-// nothing.
+// Log is the audit log of a program. Make it with New. It is safe for concurrent use. A
+// nil Log writes nothing.
 type Log struct {
 	logger *slog.Logger
 	now    func() time.Time
 
 	mu      sync.Mutex
-	room    float64 // refusals that may be written now
+	room    float64 // how many refusals may be written now
 	at      time.Time
 	leftOut int64
 }
 
-// New returns a Log that writes to h. Events have the level Info, refusals Warn.
+// New returns a Log that writes to h. Events have the level Info, and refusals the
+// level Warn.
 func New(h slog.Handler) *Log {
 	return &Log{logger: slog.New(h).With(Source, "audit"), now: time.Now, room: refusalBurst}
 }
 
-// Event writes that something happened. what is constant.
+// Event writes that something happened. The text what must be constant.
 func (l *Log) Event(what string, attrs ...slog.Attr) {
 	if l != nil {
 		l.write(slog.LevelInfo, what, attrs)
 	}
 }
 
-// Refused writes that something was refused, and why, unless there are too many of these.
+// Refused writes that something was refused, and why. It leaves the line out if there
+// were too many refusals lately.
 func (l *Log) Refused(what string, code proto.Code, attrs ...slog.Attr) {
 	if l != nil && l.admit() {
 		l.write(slog.LevelWarn, what+" refused", append(attrs, slog.String(Code, code.String())))
 	}
 }
 
-// admit takes the place of one refusal, or counts it as left out.
+// admit reports whether one more refusal may be written. If not, it counts the refusal
+// as left out.
 func (l *Log) admit() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// allow writes what the browser of an allowed page wants to read before it shows the page
-// the answer: CORS, section 3.2 of the Fetch standard. It reports whether the request is a
-// preflight, whose answer that is already.
+// allow sets the headers that a browser demands before it gives an answer to an allowed
+// page: CORS, section 3.2 of the Fetch standard. It reports whether the request is a
+// preflight. The answer to a preflight has only these headers.
 func (g *Guard) allow(h http.Header, r *http.Request) (preflight bool) {
 	if len(g.origins) == 0 {
 		return false

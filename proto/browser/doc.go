@@ -2,10 +2,10 @@
 // looks at them.
 //
 // A browser sends requests for every page that it shows, also to this machine and to
-// networks that only the user can reach. Two headers tell such requests apart, and no page
-// can forge them. Host has the name by which the page knows the program: a name that a
-// stranger resolves to this machine (DNS rebinding) is none of the program's own. Origin
-// has the site that the page is from.
+// networks that only the user can reach. Two headers show such requests, and no page
+// can forge them. Host has the name by which the page knows the program. If a stranger
+// has made a name of their own resolve to this machine (DNS rebinding), that is not a
+// name of the program. Origin has the site from which the page comes.
 //
 // A [Guard] refuses requests whose Host or Origin is foreign, before anything reads them,
 // and answers pages of allowed origins as CORS demands. Programs that are no browsers send

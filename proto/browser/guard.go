@@ -14,20 +14,20 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// AnyHost in Config.Hosts accepts every Host.
+// AnyHost is an element of Config.Hosts that accepts every Host.
 const AnyHost = "*"
 
 // Config of a Guard.
 type Config struct {
-	// Loopback says that only this machine can connect. Then a Host is an address of
-	// loopback, localhost, or one of Hosts. Elsewhere every Host is accepted while Hosts is
-	// empty. Otherwise a Host is one of Hosts, the address to which the client connected,
-	// localhost, or an address of loopback.
+	// Loopback says that only this machine can connect. Then a request's Host must be
+	// localhost, an address of loopback, or one of Hosts. If Loopback is false and
+	// Hosts is empty, every Host is accepted. If Hosts is not empty, the Host may also
+	// be the address to which the client connected.
 	Loopback bool
-	// Hosts are names or addresses, without a port, by which clients know the program.
+	// Hosts has names or addresses, without a port, by which clients know the program.
 	Hosts []string
-	// Origins are sites whose pages may call, as browsers write them:
-	// "https://chat.example.org". Pages that the program serves itself always may.
+	// Origins has the sites whose pages may call, as browsers write them:
+	// "https://chat.example.org". Pages that the program serves itself may always call.
 	Origins []string
 	// Refused is called for each request that is refused; nil: not called. It must not block.
 	Refused func(r *http.Request, why *proto.Error)
@@ -46,7 +46,7 @@ type Guard struct {
 	foreignHosts, foreignPages atomic.Int64
 }
 
-// New returns an error if a host or an origin cannot be one.
+// New returns a Guard, or an error if a host or an origin has a wrong form.
 func New(c Config) (*Guard, error) {
 	g := &Guard{
 		loopback: c.Loopback,
@@ -88,8 +88,9 @@ func canonical(text string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// Handler serves with next what the Guard accepts. It answers the rest with status 403
-// and a proto.ErrorAnswer, and preflights of allowed pages itself.
+// Handler returns a handler that calls next for the requests that the Guard accepts. It
+// answers the others with status 403 and a proto.ErrorAnswer. It answers preflights of
+// allowed pages itself.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	if g == nil {
 		return next
@@ -136,11 +137,11 @@ func (g *Guard) count(r *http.Request, failed *proto.Error) *proto.Error {
 	return failed
 }
 
-// Socket judges a request for a WebSocket that came to the address local. Its page is one
-// that another program of the cluster serves, because nodes serve none. So a page of the
-// same host or of an allowed origin may connect, and a page of this machine on loopback.
-// Where other machines can connect, every page may while no origin is allowed by name: a
-// page of a stranger gains nothing, because a WebSocket needs a ticket.
+// Socket judges a request for a WebSocket that came to the address local. A node serves
+// no pages, so the page is one of another program of the cluster. It may connect if it
+// is of the same host or of an allowed origin. With Loopback, pages of this machine may
+// connect, too. Without Loopback and Origins, every page may connect: a stranger's page
+// gains nothing, because a WebSocket needs a ticket.
 func (g *Guard) Socket(r *http.Request, local net.Addr) *proto.Error {
 	if g == nil {
 		return nil
@@ -175,7 +176,8 @@ func (g *Guard) Foreign() (hosts, pages int64) {
 	return g.foreignHosts.Load(), g.foreignPages.Load()
 }
 
-// knowsHost accepts an absent Host of HTTP/1.0, which no browser sends.
+// knowsHost reports whether the Host of a request is acceptable. It accepts a request
+// of HTTP/1.0 without a Host, which no browser sends.
 func (g *Guard) knowsHost(r *http.Request, local net.Addr) bool {
 	name := hostname(r.Host)
 	switch {
@@ -188,8 +190,9 @@ func (g *Guard) knowsHost(r *http.Request, local net.Addr) bool {
 	return err == nil && address.Unmap() == addressOf(local)
 }
 
-// knowsPage judges reading as it does writing. A link to the program is no call: the
-// browser shows the answer to the user alone.
+// knowsPage reports whether the page that made the request may call. Requests that read
+// are judged like those that write. But if a user follows a link to the program, that
+// is no call, because the browser shows the answer only to the user.
 func (g *Guard) knowsPage(r *http.Request) bool {
 	h := r.Header
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -197,7 +200,7 @@ func (g *Guard) knowsPage(r *http.Request) bool {
 		return true
 	}
 	writing := *r
-	writing.Method = http.MethodPost // the protection lets all others pass
+	writing.Method = http.MethodPost // CrossOriginProtection lets GET and HEAD pass
 	return g.cross.Check(&writing) == nil
 }
 

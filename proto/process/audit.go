@@ -14,7 +14,7 @@ import (
 // Audit has a program's flags for its audit log.
 type Audit struct {
 	To    string // off, stderr, a file, or empty: stderr where other machines can connect, off elsewhere
-	Level string // info: everything; warn: refusals alone
+	Level string // info: everything; warn: only refusals
 
 	file *auditFile // nil unless To is a file
 }
@@ -26,8 +26,8 @@ func (a *Audit) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.Level, "audit-level", "info", "`level` of the audit log: info, or warn for refusals alone")
 }
 
-// Open returns the log for a program that listens on the addresses, or nil if there is
-// none. Errors name the flag.
+// Open returns the audit log of a program that listens on the addresses, or nil if the
+// flags say that there is none. Errors name the flag.
 func (a *Audit) Open(stderr io.Writer, addresses ...string) (*audit.Log, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(a.Level)); err != nil || level != slog.LevelInfo && level != slog.LevelWarn {
@@ -57,7 +57,7 @@ func (a *Audit) Open(stderr io.Writer, addresses ...string) (*audit.Log, error) 
 }
 
 // Reopen opens the file again, if there is one, after it was moved away. After an error
-// the one that is open stays.
+// the open file stays in use.
 func (a *Audit) Reopen() error {
 	if a.file == nil {
 		return nil
@@ -89,7 +89,7 @@ func (f *auditFile) open() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file != nil {
-		_ = f.file.Close() // each line was written already
+		_ = f.file.Close() // nothing is lost, because each line was written at once
 	}
 	f.file = file
 	return nil

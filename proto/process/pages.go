@@ -15,7 +15,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// Pages says which web pages may call a program, and by which names they know it.
+// Pages has the flags that say which web pages may call a program, and by which names
+// clients know it.
 type Pages struct {
 	Hosts   words
 	Origins words
@@ -29,13 +30,13 @@ func (p *Pages) Flags(fs *flag.FlagSet) {
 		"`origins` of web pages elsewhere that may call, such as https://chat.example.org, with commas between;\nother pages than the program's own are refused")
 }
 
-// Guard returns the guard of a listener on address, which writes refusals to log, with the
-// address of the client. proxies may name that address. An error wraps ErrUsage.
+// Guard returns the guard of a listener on address. The guard writes refusals to log,
+// with the address of the client, which proxies may name. An error wraps ErrUsage.
 func (p *Pages) Guard(address string, proxies sourceip.Proxies, log *audit.Log) (*browser.Guard, error) {
 	return p.guard(browser.Config{Loopback: Loopback(address)}, proxies, log)
 }
 
-// FunctionGuard is Guard for a function, whose callers come from anywhere.
+// FunctionGuard returns the guard of a function, whose callers may come from anywhere.
 func (p *Pages) FunctionGuard(proxies sourceip.Proxies, log *audit.Log) (*browser.Guard, error) {
 	return p.guard(browser.Config{}, proxies, log)
 }
@@ -52,7 +53,8 @@ func (p *Pages) guard(c browser.Config, proxies sourceip.Proxies, log *audit.Log
 	return g, nil
 }
 
-// CountForeign registers the counter name of the requests that guards refused.
+// CountForeign registers a counter with this name, which counts the requests that
+// guards refused.
 func CountForeign(r prometheus.Registerer, name string, guards ...*browser.Guard) {
 	count := func(header string, of func(*browser.Guard) int64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

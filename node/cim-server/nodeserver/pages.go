@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// pages returns what judges web pages at the two ports.
+// pages returns the guards that judge requests of web pages at the two ports.
 func (s *server) pages(self ring.Member, clients, internal net.Listener) (forClients, forInternal *browser.Guard, err error) {
 	guard := func(listener net.Listener, advertised string) (*browser.Guard, error) {
 		at := listener.Addr().String()
@@ -27,8 +27,9 @@ func (s *server) pages(self ring.Member, clients, internal net.Listener) (forCli
 	return forClients, forInternal, nil
 }
 
-// known adds the address by which others know a listener to the names that it accepts, if
-// it does not accept all. An advertised address may be a URL.
+// known returns p with the host of the advertised address added to its hosts, because
+// other programs call the listener by it. If p accepts every host at this listener,
+// known adds none. An advertised address may be a URL.
 func known(p process.Pages, listens, advertised string) *process.Pages {
 	if len(p.Hosts) == 0 && !process.Loopback(listens) {
 		return &p
@@ -42,8 +43,8 @@ func known(p process.Pages, listens, advertised string) *process.Pages {
 	return &p
 }
 
-// pushers returns who may push as CIM's routes do, without a token. A cluster that has a
-// key has it for this, too. nil: everybody may.
+// pushers returns the addresses that may push like CIM's routes, without a token. It
+// returns nil if the cluster has no key, and then every address may.
 func (s *server) pushers() *sourceip.Proxies {
 	if len(s.secret.Now) == 0 {
 		return nil
