@@ -112,8 +112,8 @@ func TestExpiredTokenFallsBackToPassword(t *testing.T) {
 	})
 }
 
-// A token that is void while nobody can log in ends nothing: the store may have come
-// back empty, and its nodes not yet.
+// If a token is void while nobody can log in, the client goes on. The store may have
+// come back empty, and its nodes are not back yet.
 func TestVoidTokenIsReplacedWhenLoginsAreBack(t *testing.T) {
 	for what, refused := range map[string]*proto.ErrorAnswer{
 		"no node":     refuse(proto.NoNode),
@@ -146,8 +146,8 @@ func TestVoidTokenIsReplacedWhenLoginsAreBack(t *testing.T) {
 	}
 }
 
-// Two calls meet a void token at once. The one that comes second logs in, too, and does
-// not ask without a token.
+// Two calls meet a void token at once. The second call logs in, too, and makes no
+// request without a token.
 func TestVoidTokenThatAnotherLoginDroppedIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
@@ -176,8 +176,8 @@ func TestVoidTokenThatAnotherLoginDroppedIsReplaced(t *testing.T) {
 	})
 }
 
-// Routes whose store was emptied may sign with different keys for a moment: one gives a
-// token that another one refuses. That ends no client.
+// Routes whose store was emptied may sign with different keys for a moment, so that one
+// route refuses the token of another. The client goes on.
 func TestTokenThatRoutesDisagreeOnEndsNoClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

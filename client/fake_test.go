@@ -16,8 +16,8 @@ const (
 	room  = int64(9) // a group
 )
 
-// cluster is a route, its store and its nodes in one: as much of them as a client
-// sees, over pipes, with faults on demand. Its user is alice.
+// cluster is a route, its store and its nodes in one, as a client sees them. It works
+// over pipes and has faults on demand. Its user is alice.
 type cluster struct {
 	mu      sync.Mutex
 	nodes   []proto.Node
@@ -33,7 +33,7 @@ type cluster struct {
 	pings  int
 	pulls  []proto.Position
 
-	// Faults; each is asked under mu, nil means none.
+	// Faults. Functions are called under mu; nil stands for no fault.
 	unreachable map[string]bool                                   // nodes that cannot be dialled
 	mute        map[string]bool                                   // nodes that read and say nothing after the login
 	onCall      func(path string, body []byte) *proto.ErrorAnswer // non-nil: the answer instead
@@ -41,8 +41,8 @@ type cluster struct {
 	onSend      func(f *proto.Frame) fate
 }
 
-// setOnCall, setOnLogin and setOnSend change a fault under mu: a client that is
-// connected calls at any time.
+// setOnCall, setOnLogin and setOnSend change a fault under mu, because a connected
+// client may call at any time.
 func (k *cluster) setOnCall(f func(path string, body []byte) *proto.ErrorAnswer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -133,7 +133,7 @@ func (k *cluster) store(log int64, text string) proto.Message {
 // push sends a stored message to every live connection.
 func (k *cluster) push(m proto.Message) { k.tell(m.Frame()) }
 
-// say stores and pushes.
+// say stores a message and pushes it.
 func (k *cluster) say(log int64, text string) proto.Message {
 	m := k.store(log, text)
 	k.push(m)
@@ -180,8 +180,8 @@ func (k *cluster) kick(code proto.Code) {
 	}
 }
 
-// acceptLocked stores what alice sends. Only what says that it may have been sent
-// before is looked for.
+// acceptLocked stores a message of alice. It looks for an earlier copy only if the
+// frame says that it may have been sent before.
 func (k *cluster) acceptLocked(f *proto.Frame) proto.Message {
 	m := proto.Message{ID: f.Id, From: alice, FromName: "alice", To: f.To, Group: f.Group, Text: f.ReqMsg, Time: time.Now().UnixMilli()}
 	l := k.logs[f.Group]

@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// dial is the way to a node.
+// dial connects to a node.
 func (k *cluster) dial(_ context.Context, node proto.Node) (net.Conn, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -153,7 +153,7 @@ func (q *frames) put(f *proto.Frame) {
 	}
 }
 
-// close lets take return what is there and then false.
+// close makes take return the frames that are left, and then false.
 func (q *frames) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// RoundTrip is the route.
+// RoundTrip answers as the route.
 func (k *cluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {

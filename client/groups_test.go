@@ -40,7 +40,7 @@ func (k *cluster) leaves() proto.Message {
 	return m
 }
 
-// fill makes the group with a past that is not alice's.
+// fill makes the group, with messages from before alice joins.
 func (k *cluster) fill() {
 	k.joins()
 	k.store(room, "before her time")
@@ -132,8 +132,8 @@ func TestJoiningAgainMissesNothingThatWasHers(t *testing.T) {
 	})
 }
 
-// Alice is shown all that was written while she was a member, also if her client was
-// away when she left.
+// Alice is shown all messages that were written while she was a member, even if her
+// client was away when she left.
 func TestGroupLeftWhileAwayIsShownToItsEnd(t *testing.T) {
 	tests := map[string]func(t *testing.T, k *cluster, c *Client, cfg Config) *Client{
 		"the connection was lost": func(t *testing.T, k *cluster, c *Client, _ Config) *Client { return c },
@@ -250,8 +250,8 @@ func TestGroupCalls(t *testing.T) {
 	})
 }
 
-// The answer to a request that made a group is lost: the client asks again for the
-// same one.
+// The answer to a request that made a group is lost, and the client repeats the request
+// for the same group.
 func TestGroupIsCreatedOnceThoughAnswersAreLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

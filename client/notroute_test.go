@@ -91,7 +91,8 @@ func TestClientOutlivesWhatAnswersForTheRoute(t *testing.T) {
 	})
 }
 
-// After a try whose outcome is not known, a refusal says nothing about that one.
+// After a try whose outcome is unknown, a refusal of a later try does not show the
+// outcome of the first one.
 func TestRefusalOfAProxyMakesNothingKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

@@ -63,8 +63,8 @@ func TestWindowBoundsWhatIsUnanswered(t *testing.T) {
 	}
 }
 
-// A sender that gave up all that was refused says so with what it writes next, when
-// no answer is due any more.
+// A sender that gave up all refused messages marks its next message as Heard, once no
+// answer is outstanding.
 func TestFirstMessageAfterARefusalSaysThatAllAnswersWereHeard(t *testing.T) {
 	var o outbox
 	fill(&o, 2)
@@ -90,7 +90,8 @@ func TestFirstMessageAfterARefusalSaysThatAllAnswersWereHeard(t *testing.T) {
 	}
 }
 
-// However often a connection was refused, a new message waits a second at most.
+// However often messages of a connection were refused, a new message waits a second at
+// most.
 func TestRefusalsInARowHoldAConnectionBackForASecondAtMost(t *testing.T) {
 	var o outbox
 	fill(&o, 1)

@@ -184,7 +184,7 @@ func (s *story) do(st step) {
 	}
 }
 
-// send sends N messages, the first of which meets the fault.
+// send sends N messages. The first one meets the fault.
 func (s *story) send(st step) {
 	left := st.N
 	s.k.mu.Lock()
@@ -250,9 +250,9 @@ func (s *story) restart() {
 	s.open()
 }
 
-// lose lets a log forget its last entries, as a failover may, but not all of them.
-// Messages on their way are answered first. If one that was accepted is lost
-// afterwards, the store is to blame.
+// lose removes the last entries of a log, as a failover may, but not all of its
+// entries. Messages on their way are answered first, so that only accepted messages are
+// lost, for which the client is not to blame.
 func (s *story) lose(st step) {
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
@@ -334,7 +334,8 @@ func (s *story) compare(log int64, l *storedLog) (wrong []string) {
 	return wrong
 }
 
-// isSubsequence reports whether list is all, some left out; nothing twice.
+// isSubsequence reports whether list has elements of all in the same order, each at
+// most once.
 func isSubsequence(list, all []string) bool {
 	for _, text := range list {
 		i := slices.Index(all, text)

@@ -109,9 +109,9 @@ func TestSendGivenUpIsNotSentAgainAndComesBackIfAccepted(t *testing.T) {
 	})
 }
 
-// A node that told messages back takes the first of them that comes again for the
-// sign that their sender knows. A repetition that was written before that would
-// let what follows it pass.
+// If a node has refused messages, the first of them that comes again shows it that the
+// sender knows of the refusal. If the repetition was written before the refusal came,
+// the node would accept later messages too early.
 func TestSendGivenUpAndRepeatedIsWrittenOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()

@@ -85,8 +85,8 @@ func TestSenderHasOneMessageOfAConversationInFlight(t *testing.T) {
 	})
 }
 
-// A route that has too much to do is not asked again before it said so, whatever
-// it was asked for, and nothing is lost by that.
+// A route that has too much to do names a time, and the client makes no request of any
+// kind to it before that. Nothing is lost by that.
 func TestRefusedCallsComeBackWhenTheyWereTold(t *testing.T) {
 	for _, path := range []string{proto.PathSend, proto.PathLogin, proto.PathPull} {
 		t.Run(path, func(t *testing.T) {

@@ -65,8 +65,8 @@ type pullOutcome struct {
 	refused *proto.ErrorAnswer
 }
 
-// judge is a cluster that plays a rule: it answers logins and pulls as the steps
-// say, and notes what is asked of it.
+// judge is a cluster that plays a rule. It answers logins and pulls as the steps say,
+// and records the requests.
 type judge struct {
 	*cluster
 	rule rule

@@ -52,8 +52,8 @@ func TestRefusedMessagesWaitAsToldAndKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// A sender who waits for longer than is promised is told so in time, though the route
-// said that it is no use to ask before.
+// A sender gets Unknown when the promised time is over, even if the route has named a
+// later time for a retry.
 func TestUnknownIsToldInTimeWhileARouteIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -73,9 +73,10 @@ func TestUnknownIsToldInTimeWhileARouteIsLeftAlone(t *testing.T) {
 	})
 }
 
-// While a route takes nothing, what all connections together wait with is
-// bounded: beyond that, a connection is read no further than its first message.
-// When the route is back everything is stored, each sender's in the order of sending.
+// While a route takes nothing, the waiting messages of all connections together are
+// bounded. Above the bound, a connection is read only up to its first message. When the
+// route is back, everything is stored, and each sender's messages in the order of
+// sending.
 func TestBacklogOfAllConnectionsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, each, size, bound = 50, 40, 1000, 100_000
@@ -129,7 +130,7 @@ func TestBacklogOfAllConnectionsIsBounded(t *testing.T) {
 	})
 }
 
-// A connection that goes while its messages wait takes them with it.
+// When a connection ends while its messages wait, the messages leave the backlog.
 func TestLostConnectionLeavesNothingInTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

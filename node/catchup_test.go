@@ -14,7 +14,7 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// When a feed pulls, and how much it keeps.
+// These tests check when a CatchUp pulls, and how much it keeps.
 
 // cimOf returns the session of a user's CIM connection.
 func cimOf(w *town, user int64) *session {
@@ -22,8 +22,8 @@ func cimOf(w *town, user int64) *session {
 	return w.hub.Sessions(user, []int64{1001})[0]
 }
 
-// The feed reads entries that were pushed between the opening of a connection and its
-// start.
+// A CatchUp reads entries that were pushed between the opening of its connection and
+// its Start.
 func TestFeedReadsWhatCameBeforeItsStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)
@@ -40,8 +40,9 @@ func TestFeedReadsWhatCameBeforeItsStart(t *testing.T) {
 	})
 }
 
-// If a route does not fill a gap, because its replica is behind, the feed reads again
-// at once, and then ever less often. If no route answers, it reads once per second.
+// If a route does not fill a gap, because its replica is behind, the CatchUp reads
+// again at once, and then ever less often. If no route answers, it reads once per
+// second.
 func TestFeedAsksInMeasure(t *testing.T) {
 	for name, test := range map[string]struct {
 		fails     bool
@@ -87,7 +88,7 @@ func TestFeedAsksInMeasure(t *testing.T) {
 	}
 }
 
-// A connection that reads nothing costs the node no pull, nor memory for what comes.
+// For a connection that reads nothing, the node makes no pulls and keeps no messages.
 func TestFeedLeavesAloneWhoDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)

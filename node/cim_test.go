@@ -125,7 +125,7 @@ func TestCIMCursorMovesAfterAPing(t *testing.T) {
 	})
 }
 
-// A ping alone proves nothing while the socket has not taken what was written.
+// A ping proves nothing while the socket has not taken all written bytes.
 func TestCIMCursorWaitsForTheSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)
@@ -169,8 +169,8 @@ func TestCIMGapIsPulled(t *testing.T) {
 	})
 }
 
-// A message to everyone that comes while a CIM connection is pending stands after the
-// place at which the connection begins.
+// If a message to everyone comes while a CIM connection is pending, it comes after the
+// place from which the connection is shown the log.
 func TestCIMIsShownWhatCameWhilePending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)
@@ -213,7 +213,7 @@ func TestCIMIsShownEveryoneInOrder(t *testing.T) {
 	})
 }
 
-// The store lost a tail: each is shown what it has instead.
+// The store lost a tail, and each connection is shown the entries that it has instead.
 func TestCIMIsShownEveryonesNewLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, proto.Everyone, 1)
@@ -262,8 +262,8 @@ func TestCIMPullIsRepeatedUntilARouteAnswers(t *testing.T) {
 	})
 }
 
-// A log that lost its tail: numbers are given again, and only the keys show it,
-// be it the key of the push itself or of the entry before it.
+// A log that lost its tail uses its numbers again. Only the keys show that: the key of
+// the pushed entry, or that of the entry before it.
 func TestCIMDivergedLogGoesOnFromTheLastPointKnown(t *testing.T) {
 	for _, pushed := range []int{1, 2} {
 		t.Run(fmt.Sprint(pushed), inBubble(func(t *testing.T) {

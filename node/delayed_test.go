@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// A node asks when the route wants to be asked and at least twice a minute, never
-// twice at a time, and goes on when no route answers.
+// A node calls a route at the time that the route named, and at least twice a minute.
+// It makes one call at a time, and goes on if no route answers.
 func TestNodeAsksToFireWhenItWasTold(t *testing.T) {
 	answer := func(ms int64) (*proto.FireAnswer, error) { return &proto.FireAnswer{Next: ms}, nil }
 	for name, c := range map[string]struct {
@@ -45,14 +45,15 @@ func TestNodeAsksToFireWhenItWasTold(t *testing.T) {
 	}
 }
 
-// asked returns how often the route was asked to fire.
+// asked returns how many Fire calls the route got.
 func (s *script) asked() (n int) {
 	s.set(func(s *script) { n = len(s.fires) })
 	return n
 }
 
 // If a message is due before the node's next request, a push wakes the node. The push
-// counts also while a request is under way, and only for the node's present life.
+// also works while a request is under way. A push for an earlier run of the node has no
+// effect.
 func TestNodeAsksToFireWhenItIsWoken(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		w := start(t, nil)
@@ -94,7 +95,7 @@ func TestNodeAsksToFireWhenItIsWoken(t *testing.T) {
 	})(t)
 }
 
-// Behind a function every call is an invocation.
+// If the route is a function, every call costs an invocation.
 func TestIdleNodeAsksNothingButWhetherToFire(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		w := start(t, nil)
@@ -157,7 +158,8 @@ func TestNodeLearnsTicketKeysWhenItAsksToFire(t *testing.T) {
 	})(t)
 }
 
-// A node compares its clock with that of the route which answers, and names it.
+// A node compares its clock with that of the route that answers, and names this route
+// in the metric.
 func TestNodeTellsHowFarARoutesClockIsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()

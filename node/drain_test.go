@@ -17,7 +17,7 @@ import (
 
 func besideOthers(c *Config) { c.Drain.Elsewhere = func() bool { return true } }
 
-// crowd is users who do what a client does: they go where they are sent.
+// crowd has users who act like clients: they follow redirects.
 type crowd struct {
 	mu        sync.Mutex
 	redirects []time.Time
@@ -62,8 +62,8 @@ func (w *town) running() bool {
 	}
 }
 
-// Everybody is sent away with a ticket, no more a second than the rate, and the
-// node ends when the last one has gone.
+// Everybody is sent away with a ticket, at most as many per second as the rate. The
+// node ends when the last user has gone.
 func TestDrainSendsEveryoneAwayAtItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, rate = 90, 30
@@ -171,8 +171,8 @@ func pinging(p *peer) (stop func()) {
 	return func() { close(done); running.Wait() }
 }
 
-// A client that does not go is sent elsewhere every now and then, and closed when
-// the time of the drain is up: that in which a route answered.
+// A client that does not leave gets another redirect now and then. It is closed when
+// the time of the drain is up, which counts only while a route answers.
 func TestDrainEndsWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, func(c *Config) { besideOthers(c); c.Drain.Timeout = time.Minute })
@@ -237,8 +237,8 @@ func TestDrainEndsWhereRoutesRefuse(t *testing.T) {
 	}
 }
 
-// A node with nobody to give its users to has nothing to wait for, from the
-// beginning or once the others leave, too.
+// If no other node takes users, a drain has nothing to wait for. That holds from the
+// beginning, and also when the others leave later.
 func TestDrainEndsAtOnceWhereNobodyElseServes(t *testing.T) {
 	var others atomic.Bool
 	for name, elsewhere := range map[string]func() bool{"alone": nil, "all leave": others.Load} {

@@ -9,7 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// apart starts a node whose route lets it ask for the groups of these users.
+// apart starts a node whose route makes it enter the groups of these users in requests
+// of their own.
 func apart(t *testing.T, groups map[int64][]int64) *town {
 	t.Helper()
 	w := start(t, nil)
@@ -24,8 +25,8 @@ func apart(t *testing.T, groups map[int64][]int64) *town {
 	return w
 }
 
-// entered are what the node asked of groups since a report, those it lacks and those
-// it knows.
+// entered returns the groups that the node entered in the reports from a given one on:
+// those whose log's end it lacked, and those whose end it knew.
 func (w *town) entered(from int) (lacks, knows []int64) {
 	for _, r := range w.reports()[from:] {
 		for _, e := range r.Entering {
@@ -73,8 +74,8 @@ func TestNodeAsksOnlyForTheGroupsThatItLacks(t *testing.T) {
 	})
 }
 
-// A lease that was not renewed for a minute, or that a route called lapsed, is not
-// relied on.
+// A node does not rely on a lease that was not renewed for a minute, or that a route
+// called lapsed.
 func TestLeaseThatIsNotSureIsAskedForAgain(t *testing.T) {
 	for name, spoil := range map[string]func(w *town){
 		"old":    func(w *town) { time.Sleep(time.Minute + time.Second) },
@@ -127,8 +128,8 @@ func TestGroupsThatWereNotAnsweredComeAgain(t *testing.T) {
 	})
 }
 
-// Many who come at once to a store that is slow: nobody is sent away as long as some
-// get in, and all do.
+// Many users come at once while the store is slow. Nobody is sent away as long as some
+// get in, and in the end all do.
 func TestNobodyIsSentAwayWhileOthersGetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		groups := make(map[int64][]int64)
@@ -169,8 +170,9 @@ func TestNobodyIsSentAwayWhileOthersGetIn(t *testing.T) {
 	})
 }
 
-// The node and its route may be of different releases: one that does not know of
-// groups asked apart is asked to open the session again, and tells them all.
+// The node and its route may be of different releases. If the route does not answer for
+// groups in requests of their own, the node opens the session again, and the answer has
+// all groups.
 func TestRouteOfAnEarlierReleaseTellsAllGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := apart(t, map[int64][]int64{1: {room, 78}})

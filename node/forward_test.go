@@ -28,7 +28,8 @@ func (w *town) settled(t *testing.T, user, number int64) *peer {
 	return p
 }
 
-// ids returns the items of a request, those said again with a star.
+// ids returns the ids in a request, with a star behind those that are marked as
+// repetitions.
 func ids(r *proto.SendRequest) []string {
 	var list []string
 	for _, item := range r.Items {
@@ -54,7 +55,8 @@ func TestSendIsAnswered(t *testing.T) {
 		if s := r.Items[0].Session; s.User != 1 || s.Number != 5 || len(s.Proof) == 0 || r.Origin.Node != nodeID {
 			t.Errorf("handed on %v", r)
 		}
-		// The sender's own copy is not pushed to the sender, who knows it all the same.
+		// The sender's own copy is not pushed to the sender, who learns its place from
+		// the answer.
 		w.Reconcile()
 		synctest.Wait()
 		held := w.route.reconciles[0]
@@ -118,8 +120,8 @@ func TestMessagesFormBatchesWhileOneIsInFlight(t *testing.T) {
 	})
 }
 
-// A message with an unknown outcome goes first and is marked so. Later messages of its
-// connection wait behind it, those of others do not.
+// A message with an unknown outcome goes first and is marked as a repetition. Later
+// messages of its connection wait behind it. Messages of other connections do not wait.
 func TestUnknownOutcomeGoesFirstAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -183,8 +185,8 @@ func TestUnknownIsToldAfterTheTimeForIt(t *testing.T) {
 	})
 }
 
-// Back-pressure towards a sender is not reading: it is never told to slow down,
-// and nothing is dropped.
+// The back-pressure towards a sender is that its connection is not read. The sender
+// gets no message about it, and nothing is dropped.
 func TestSenderAheadOfItsAnswersIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -295,8 +297,8 @@ func TestWhatWaitsWhileTheStoreLosesSomethingIsNotHandedOn(t *testing.T) {
 	}
 }
 
-// A store that fails, loses answers, or settles only a part, whatever it does:
-// each sender's messages are stored once and in the order of sending.
+// Each sender's messages are stored once and in the order of sending, even if the store
+// fails, loses answers, or settles only a part of a request.
 func TestOrderHoldsWhateverTheRouteDoes(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), inBubble(func(t *testing.T) {
@@ -367,7 +369,7 @@ func (s *lossyStore) send(r *proto.SendRequest) (*proto.SendAnswer, error) {
 	return answer, nil
 }
 
-// accepted is the answer that everything was stored.
+// accepted returns the answer that everything in the request was stored.
 func accepted(r *proto.SendRequest) *proto.SendAnswer {
 	answer := new(proto.SendAnswer)
 	for range r.Items {

@@ -132,7 +132,7 @@ func TestGapIsPulledOnceForAllMembers(t *testing.T) {
 }
 
 // Reconciliation finds entries that a route could not push at all. The node pulls them
-// even if the first members in whose name it asks have left.
+// even if the first members on whose behalf it reads have left.
 func TestLostPushesAreFoundByReconciliation(t *testing.T) {
 	ofEachKind(t, func(t *testing.T, group int64) {
 		c := newCrew(t, group, 2)
@@ -256,9 +256,9 @@ func TestRelaysOfGroupsThatNobodyIsInAreForgotten(t *testing.T) {
 	})
 }
 
-// In a busy room pushes overtake the answer that tells where the log ends. It is not
-// read for that; but an end that is far back while no pushes come says that the log
-// lost its tail.
+// In a busy room pushes overtake the answer that says where the log ends, and the node
+// does not read the log for that. But if no pushes come and the end is far back, the
+// log has lost its tail.
 func TestEndThatPushesOvertookIsNotRead(t *testing.T) {
 	ofEachKind(t, func(t *testing.T, group int64) {
 		c := newCrew(t, group, 1)
@@ -308,8 +308,8 @@ func TestEarlyEntriesAreBoundedInBytes(t *testing.T) {
 	})
 }
 
-// Of a room of a thousand in which nobody reads, with the longest texts, a node keeps
-// each text once.
+// In a room of a thousand connections nobody reads, and texts have the largest length.
+// The node keeps each text only once.
 func TestRoomOfAThousandKeepsALongTextOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const members, texts = 1000, 100

@@ -159,8 +159,8 @@ func TestOpeningIsRepeatedUntilARouteAnswers(t *testing.T) {
 	})
 }
 
-// While nobody has confirmed the connection, a push must not hear that the user
-// is not here: the route would close the number.
+// While no route has confirmed the connection, the answer to a push must not say that
+// the user is not here, because the route would close the number.
 func TestPendingIsNeverNotHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

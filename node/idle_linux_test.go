@@ -15,9 +15,9 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// BenchmarkIdle tells what a connection costs a node, all of it, that is open and
-// waits, and how fast connections open. The clients are bare descriptors in the
-// same process, whose memory is the kernel's; their processor time counts.
+// BenchmarkIdle measures what an open connection that waits costs the whole node, and
+// how fast connections open. The clients are bare descriptors in the same process.
+// Their memory is the kernel's, but their processor time is counted.
 func BenchmarkIdle(b *testing.B) {
 	const conns = 8000
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A client that was installed anew and counts its messages from 1 again says of all
-// of them that they are first tries.
+// A client that was installed anew counts its messages from 1 again, and marks none of
+// them as a repetition.
 func TestIDsThatMayNotBeNewAreLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

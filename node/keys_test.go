@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// rekeyed has the routes make tickets with another key, which they tell as asked.
+// rekeyed makes the routes issue tickets with another key. The function answer decides
+// how they return that key.
 func rekeyed(t *testing.T, w *town, answer func() (*proto.FireAnswer, error)) {
 	t.Helper()
 	issuer, err := token.NewIssuer([]byte("the key of an empty store"))
@@ -41,7 +42,8 @@ func questions(w *town) (n int) {
 	return n
 }
 
-// Routes that made another key are asked for it, once for all who come with its tickets.
+// If routes have made another key, the node requests it, once for all logins with
+// tickets of that key.
 func TestTicketOfANewKeyIsLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -85,8 +87,8 @@ func TestPingBeforeTheKeyIsKnownIsAnswered(t *testing.T) {
 	})
 }
 
-// Pings are answered, so that a client cannot know that its login hangs. The node ends
-// it, and the client tries another one.
+// As its pings are answered, a client cannot know that its login hangs. So the node
+// ends the login, and the client tries another node.
 func TestLoginWaitsForAKeyAsLongAsForARouteAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -108,8 +110,8 @@ func TestLoginWaitsForAKeyAsLongAsForARouteAtMost(t *testing.T) {
 	})
 }
 
-// A ticket that no key verifies is refused for good only by a route that is sure to know
-// them all.
+// A ticket that no key verifies is refused for good only if a route answered that is
+// sure to know all keys.
 func TestUnknownKeyIsNotFinalWhileKeysMayBeOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -150,7 +152,7 @@ func TestMadeUpTicketsAskLittle(t *testing.T) {
 	})
 }
 
-// After a loss of the store, nodes report again at once what it lost.
+// After a loss of the store, nodes at once report again the sessions that it lost.
 func TestLossOfTheStoreIsMadeGoodAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

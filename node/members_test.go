@@ -74,8 +74,8 @@ func TestWhoLeftDuringTheOpeningIsNoMember(t *testing.T) {
 	})
 }
 
-// A gap that there is nobody to pull for is none of those whose opening is not over:
-// they are told how far the log went.
+// If there is no open member to pull a gap for, the gap is skipped. Pending members are
+// told how far the log goes.
 func TestPendingMemberIsToldWhatWasSkipped(t *testing.T) {
 	ofEachKind(t, func(t *testing.T, group int64) {
 		c := newCrew(t, group, 0)
@@ -138,7 +138,7 @@ func TestWhoJoinedIsNotSentWhatIsQueuedFromBefore(t *testing.T) {
 	})
 }
 
-// A CIM connection follows no group, so there is nothing that it could be spared.
+// A CIM connection follows no group, so no entries need to be suppressed for it.
 func TestRelayKeepsNoCIMConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 1)
@@ -180,8 +180,9 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 	})
 }
 
-// A push may be lost. A node that missed the word of a joining learns of the leaving, and
-// has the user's devices fetch what was theirs. Members are sent it anyway.
+// A push may be lost. A node that missed a joining learns of the leaving, and makes the
+// user's devices fetch the entries between. Sessions that are members are sent them
+// anyway.
 func TestWhoLeftAGroupThatTheNodeNeverKnewIsToldToFetchIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 1)
@@ -222,8 +223,8 @@ func TestWhoLeftAGroupThatTheNodeNeverKnewIsToldToFetchIt(t *testing.T) {
 	})
 }
 
-// A node that was asleep when somebody left learns of it before it comes to the
-// leaving, and still owes them what stands before that.
+// A node that stood still when a user left learns of that from a route, before it comes
+// to the entry in the log. The user must still get the entries before the leaving.
 func TestWhoLeftUnheardIsToldToFetchTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 2)
@@ -330,7 +331,7 @@ func TestWhoLeavesBehindALostTailIsToldToFetchTheLeaving(t *testing.T) {
 	}
 }
 
-// A leaving that a log lost with its tail was none.
+// If a log lost a leaving with its tail, the user is still a member.
 func TestWhoseLeavingWasLostIsAMemberAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 2)

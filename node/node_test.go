@@ -200,8 +200,9 @@ func (d *sink) Close() error {
 	return nil
 }
 
-// BenchmarkPushEveryone is a message to everyone on a node with 1,000
-// connections: decoded, encoded once, queued and written for each.
+// BenchmarkPushEveryone measures a message to everyone on a node with 1,000
+// connections. It is decoded and encoded once, and queued and written for each
+// connection.
 func BenchmarkPushEveryone(b *testing.B) {
 	const users = 1000
 	w := start(b, func(c *Config) { c.Load = nil })

@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A CIM client is shown why its message was refused as a message of the system, with
-// the properties that it breaks without, and no cursor moves for that.
+// A CIM client is shown the reason for a refusal as a message of the system. The
+// message has the properties that CIM's client needs, and no cursor moves.
 func TestNoticeIsShownToACIMConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)
@@ -66,7 +66,8 @@ func TestNoticesAreFewForEachConnection(t *testing.T) {
 	})
 }
 
-// One of our own clients hears by the answer to its message, and breaks on CIM's frames.
+// One of our own clients learns of a refusal by the answer to its message, and gets no
+// notice.
 func TestNoticeIsForCIMConnectionsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)

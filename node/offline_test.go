@@ -16,7 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// javaRoute is what a node knows of CIM's routes: whom they were told of, and why not.
+// javaRoute is a fake of CIM's routes. It records the users of whom it was told, and
+// fails on demand.
 type javaRoute struct {
 	mu    sync.Mutex
 	tries int
@@ -78,7 +79,7 @@ func startCIM(t *testing.T, change func(*Config)) (*town, *javaRoute) {
 	return w, j
 }
 
-// elsewhere has the store answer so of a session that nobody has reported.
+// elsewhere sets what the store answers about a session that nobody has reported.
 func (w *town) elsewhere(verdict proto.Verdict, err error) {
 	w.route.set(func(s *script) {
 		s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
@@ -149,7 +150,8 @@ func TestCIMsRouteIsToldOfAConnectionThatWasNeverConfirmed(t *testing.T) {
 	})
 }
 
-// CIM's call deletes what its route has of the user, whichever connection that is of.
+// CIM's call deletes its route's record of the user, whichever connection the record
+// belongs to.
 func TestCIMsRouteIsNotToldOfAUserWhoIsBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		verdict proto.Verdict
@@ -256,8 +258,8 @@ func TestRouteOfCIMThatStaysAwayIsGivenUp(t *testing.T) {
 	})
 }
 
-// A call that hangs keeps no connection from ending, no closing from being reported, and
-// the node from ending no longer than it may.
+// If a call hangs, connections still end, closings are still reported, and the node
+// ends within its time.
 func TestSlowRouteOfCIMDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := startCIM(t, func(c *Config) {

@@ -21,7 +21,8 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// cimClient names in the environment where a process that is a CIM client connects to.
+// cimClient is the environment variable with the address to which a child process
+// connects as a CIM client.
 const cimClient = "CIM_TEST_CLIENT"
 
 func init() {
@@ -37,7 +38,8 @@ func init() {
 	}
 }
 
-// beCIM prints what it is shown, and does what it is told. It pings only then.
+// beCIM prints the messages that it gets, and does what its input says. It pings only
+// if the input says so.
 func beCIM(at string) error {
 	conn, err := net.Dial("tcp", at)
 	if err != nil {
@@ -155,7 +157,7 @@ func (c *client) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-// stop has it stand still, and waits until each of its threads does.
+// stop makes the client stand still, and waits until each of its threads does so.
 func (c *client) stop(t *testing.T) {
 	t.Helper()
 	c.signal(t, syscall.SIGSTOP)
@@ -269,8 +271,8 @@ func (s *session) noted(t *testing.T) {
 	})
 }
 
-// A client stands still with bytes in its kernel's buffer, for as long as it takes, and is
-// killed: it is shown all of them afterwards.
+// A client stands still with unread bytes in its kernel's buffer, for however long, and
+// is killed. Afterwards it is shown these messages again.
 func TestCIMCursorStaysBeforeWhatAKilledClientHadNotRead(t *testing.T) {
 	overTCP(t, func(t *testing.T, w *town) {
 		c := w.client(t)
@@ -325,8 +327,8 @@ func TestCIMCursorStaysBeforeWhatAClientClosedOver(t *testing.T) {
 	}
 }
 
-// While a client reads and does not ping, what its system received is reported once a
-// second: that counts if the node is killed.
+// While a client reads and does not ping, the node reports once a second what the
+// client's system has received. That counts if the node is killed.
 func TestCIMReceivedIsReportedWithoutAPing(t *testing.T) {
 	overTCP(t, func(t *testing.T, w *town) {
 		c := w.client(t)

@@ -40,8 +40,8 @@ func TestWhatWasWrittenBehindARefusedMessageDoesNotOvertakeIt(t *testing.T) {
 	})
 }
 
-// One who does not want the refused message any more is told the same of the
-// next one, and is heard when that is sent again.
+// If a sender gives up a refused message, its next message is refused, too. The node
+// accepts that one when it is sent again.
 func TestRefusedMessageMayBeGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
@@ -66,8 +66,8 @@ func TestRefusedMessageMayBeGivenUp(t *testing.T) {
 	})
 }
 
-// However many a sender gave up without sending one again, it is heard when it sends
-// the next one again.
+// However many refused messages a sender has given up, the node accepts its next
+// message when that is sent again.
 func TestMoreGivenUpThanAreRememberedLeavesNobodyDeaf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, back := refusedSender(t)
@@ -85,7 +85,8 @@ func TestMoreGivenUpThanAreRememberedLeavesNobodyDeaf(t *testing.T) {
 	})
 }
 
-// A sender that gave up all that was refused says that it knows.
+// A sender that gave up all refused messages says by Heard that it knows of the
+// refusals.
 func TestSenderThatHeardAllAnswersIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, back := refusedSender(t)
@@ -100,8 +101,8 @@ func TestSenderThatHeardAllAnswersIsTaken(t *testing.T) {
 	})
 }
 
-// A sender that neither sends again nor says that it knows is told to come again:
-// on its next connection nothing of this one can be in the way.
+// If a sender neither sends a message again nor says that it knows, the node closes its
+// connection. On its next connection, no message of this one can be in the way.
 func TestSenderThatNeverSendsAgainComesAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, back := refusedSender(t)
@@ -120,8 +121,8 @@ func TestSenderThatNeverSendsAgainComesAnew(t *testing.T) {
 	})
 }
 
-// refusedSender returns a peer that was told Unknown of its message "a", and a
-// function that brings its route back.
+// refusedSender returns a peer whose message "a" was answered Unknown, and a function
+// that makes its route answer again.
 func refusedSender(t *testing.T) (p *peer, back func()) {
 	w := start(t, nil)
 	w.route.set(func(s *script) { s.send = func(*proto.SendRequest) (*proto.SendAnswer, error) { return nil, errAway } })

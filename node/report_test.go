@@ -36,8 +36,8 @@ func TestReportsFormBatchesWhileOneIsInFlight(t *testing.T) {
 	})
 }
 
-// A connection of CIM's has no number before the answer: a route can tell a
-// repeated opening from another connection only if it says so.
+// A CIM connection has no number before the answer. So a route can tell a repeated
+// opening from another connection only if the opening says so.
 func TestRepeatedOpeningOfCIMSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, inOpenMode)

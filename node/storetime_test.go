@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A request says when it was sent by the store's clock, so
-// that what a paused route does with it much later is not stored.
+// A request says when it was sent, by the store's clock. So if a paused route handles
+// it much later, its messages are not stored.
 func TestRequestSaysWhenItWasSentByTheStoresClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// aside plays the part of a child process instead of the tests, in a process that is one.
+// aside does the work of a child process if this process is one. It returns false if
+// the tests are to be run.
 var aside = func() bool { return false }
 
 const epoch = 9
@@ -52,8 +53,8 @@ const (
 
 var errAway = errors.New("route is away")
 
-// script is a Route in memory: it keeps what it was asked and answers by its
-// hooks, which a test sets with set. A hook may block.
+// script is a Route in memory. It keeps the requests and answers by its hooks, which a
+// test sets with set. A hook may block.
 type script struct {
 	mu         sync.Mutex
 	reports    []*proto.ReportRequest
@@ -386,7 +387,7 @@ func (w *town) withTicket(t testing.TB, user, number int64) *peer {
 	return w.dial(t, &proto.Frame{Ticket: w.ticket(t, user, number, nil)})
 }
 
-// login returns a connection that was told it is the live one.
+// login returns a connection that a route has confirmed.
 func (w *town) login(t testing.TB, user, number int64) *peer {
 	t.Helper()
 	p := w.withTicket(t, user, number)
@@ -530,5 +531,5 @@ func wantNumbers(t testing.TB, what string, got []int64, want ...int64) {
 	}
 }
 
-// waitABit lets the bubble's clock go on.
+// waitABit lets the clock of the bubble advance.
 func waitABit() { time.Sleep(10 * time.Millisecond) }

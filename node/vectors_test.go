@@ -74,7 +74,7 @@ func (s *stand) stored(e vectors.Entry, prev string) *proto.Stored {
 	return &proto.Stored{At: at, Prev: prev, Key: at.Key, Entry: b}
 }
 
-// tell notes entries as the log has them: at their numbers, and in one epoch.
+// tell records entries of the log, by their numbers. All are in one epoch.
 func (s *stand) tell(list ...*proto.Stored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *stand) tell(list ...*proto.Stored) {
 	}
 }
 
-// ends notes where the log ends.
+// ends records where the log ends.
 func (s *stand) ends(newest *proto.Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *stand) ends(newest *proto.Mark) {
 	})
 }
 
-// pull is a route's.
+// pull answers a pull as a route.
 func (s *stand) pull(r *proto.PullRequest) (*proto.PullAnswer, error) {
 	if r.After.Log != s.log {
 		return &proto.PullAnswer{Newest: &proto.Mark{Log: r.After.Log, Epoch: epoch}}, nil
@@ -121,7 +121,7 @@ func (s *stand) pull(r *proto.PullRequest) (*proto.PullAnswer, error) {
 	}
 }
 
-// answer is what a route would answer that has the entries that were told.
+// answer returns what a route would answer, from the entries that tell recorded.
 func (s *stand) answer(after *proto.Mark) *proto.PullAnswer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +149,7 @@ func (s *stand) reply(answer *proto.PullAnswer) bool {
 	}
 }
 
-// opening has the route confirm the follower's session with marks of the log.
+// opening makes the route confirm the follower's session, with marks of the log.
 func (s *stand) opening(number int64, newest, cursors []*proto.Mark) {
 	s.route.set(func(route *script) {
 		route.opening = func(*proto.Opening) *proto.Opened {
@@ -174,7 +174,7 @@ func (s *stand) push(entry vectors.Entry, prev string) {
 	s.Push(push(item))
 }
 
-// renew has reconciliation tell where the log ends.
+// renew makes reconciliation report where the log ends.
 func (s *stand) renew(newest ...*proto.Mark) {
 	s.route.set(func(route *script) {
 		route.reconciling = func(*proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
@@ -186,8 +186,8 @@ func (s *stand) renew(newest ...*proto.Mark) {
 	s.route.set(func(route *script) { route.reconciling = nil })
 }
 
-// known has the route know the known entries. It returns the first one's place, and
-// what pushes the others.
+// known makes the route know the known entries. It returns the place of the first one,
+// and a function that pushes the others.
 func (s *stand) known() (first *proto.Mark, rest func()) {
 	list := s.rule.Known
 	s.tell(s.stored(list[0], ""))
@@ -199,8 +199,8 @@ func (s *stand) known() (first *proto.Mark, rest func()) {
 	}
 }
 
-// shown takes the keys of what the follower was sent since, and whether it was told
-// that the log goes further.
+// shown returns the keys of the messages that the follower was sent since the last
+// call. It also returns whether the follower was told that the log goes further.
 func (s *stand) shown() (keys []string, told bool) {
 	synctest.Wait()
 	for s.peer != nil && len(s.peer.frames) > 0 {
@@ -253,7 +253,8 @@ func (s *stand) read(t *testing.T, at vectors.Step) {
 	}
 }
 
-// A relay plays a rule of any log as a group's, and everyone's as such.
+// A Sequencer plays the rules of any log with the log of a group, and the rules of
+// everyone's log with that log.
 func TestRelayFollowsTheRulesOfOrder(t *testing.T) {
 	for _, r := range vectors.Of(t, "relay") {
 		t.Run(r.Name, inBubble(func(t *testing.T) { playRelay(t, r) }))
@@ -332,8 +333,8 @@ func playRelay(t *testing.T, r vectors.Case) {
 	}
 }
 
-// A feed pulls at once for what comes early. So it may show later than a step says,
-// though in that order, and ask more often.
+// A CatchUp pulls at once when an entry comes early. So it may show messages later than
+// a step says, though in that order, and it may pull more often.
 func TestFeedFollowsTheRulesOfOrder(t *testing.T) {
 	for _, r := range vectors.Of(t, "feed") {
 		t.Run(r.Name, inBubble(func(t *testing.T) { playFeed(t, r) }))

@@ -153,8 +153,8 @@ func TestReaderErrorIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestPrefixIsJudgedAtOnce has prefixes alone: no body follows, and none may be
-// waited for unless the error is nil.
+// TestPrefixIsJudgedAtOnce reads prefixes without a body. A wrong prefix must give an
+// error before any body comes.
 func TestPrefixIsJudgedAtOnce(t *testing.T) {
 	const limit = 1000
 	tests := map[string]struct {

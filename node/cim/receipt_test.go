@@ -7,8 +7,9 @@ import (
 	"github.com/cim-go/cim/node/link"
 )
 
-// A receipt follows what is on its way all the time, and does not take an unread byte of the
-// client's for one that was sent after it read.
+// A receipt follows the acknowledgements even if bytes are always on their way. It does
+// not take an unread byte of the client for one that was sent after the client had
+// read.
 func TestReceiptKnowsWhatThePeersTCPHas(t *testing.T) {
 	at := func(n int64) places { return places{{Number: n}} }
 	var r receipt

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// CIM's server sends this, because its proxy makes the JSON of the fields that are set.
+// This is what CIM's server sends: its proxy writes only the fields that are set into
+// the JSON.
 func TestRoutesAreCalledAsCIMsServerDoes(t *testing.T) {
 	answers := map[string]struct {
 		status int

@@ -14,7 +14,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// poller notes when it was called, and answers with next or fails.
+// poller records when it was called. It answers with next, or fails.
 type poller struct {
 	mu    sync.Mutex
 	calls []time.Time
@@ -32,7 +32,7 @@ func (p *poller) Poll(context.Context, bool) (*proto.FireAnswer, error) {
 	return &proto.FireAnswer{Next: p.next}, nil
 }
 
-// count returns how many calls there were in d from now on.
+// count waits for the duration d and returns how many calls came in it.
 func (p *poller) count(d time.Duration) int {
 	p.mu.Lock()
 	before := len(p.calls)

@@ -64,7 +64,7 @@ func TestEarlyEntryWaitsForTheOneBeforeIt(t *testing.T) {
 	}
 }
 
-// BenchmarkPush reports what an entry of a room costs that follows the last one. In
+// BenchmarkPush measures the push of an entry of a room that follows the last one. In
 // "early", each second entry comes before the one that it follows.
 func BenchmarkPush(b *testing.B) {
 	for _, name := range []string{"follows", "early"} {

@@ -46,7 +46,7 @@ func TestEveryoneIsPushedToButTheSendingSession(t *testing.T) {
 	}
 }
 
-// numbers returns those of what an entry was pushed.
+// numbers returns the numbers of the messages that were pushed to an entry.
 func numbers(e *Entry[*peer]) (list []int64) {
 	for _, p := range e.peer.got {
 		list = append(list, p.Mark().Number)
@@ -230,8 +230,8 @@ func TestFanOutToAGroupAllocatesNothingForEachMember(t *testing.T) {
 
 func noneSpared(*peer) *proto.Mark { return nil }
 
-// A user who was in a dissolved group, and is not in the next list, is named once among
-// those for whom the group ended.
+// If a user was in a dissolved group that the next list of groups does not have,
+// SetGroups returns that group once.
 func TestWhoIsNotInADissolvedGroupAgainHearsThatItEnded(t *testing.T) {
 	h := New[*peer]()
 	stays, leaves, gone := opened(t, h, 1, "phone", 5), opened(t, h, 2, "phone", 5), opened(t, h, 3, "phone", 5)

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// peer records what it was pushed.
+// peer records the packets that were pushed to it.
 type peer struct {
 	got []*link.Packet
 }
@@ -25,7 +25,7 @@ func enter(h *Hub[*peer], user int64, device string, number int64) *Entry[*peer]
 	return e
 }
 
-// entry returns one of somebody called alice.
+// entry returns an entry of a user with the name alice.
 func entry[P Peer](user int64, device string, p P) *Entry[P] {
 	e := new(Entry[P])
 	e.Identify(user, "alice", device, p)
@@ -49,13 +49,13 @@ func place(log, n int64) *link.Packet {
 	})
 }
 
-// post returns an entry on its way that no session here sent.
+// post returns a Post that no session here has sent.
 func post(log, n int64) Post {
 	p := place(log, n)
 	return Post{Packet: p, Mark: p.Mark()}
 }
 
-// sent returns the post as one of a user's session.
+// sent returns the post as one that a user's session has sent.
 func sent(p Post, user, number int64) Post {
 	p.Packet.Frame().From = user
 	p.Except = number
@@ -144,8 +144,8 @@ func TestLateConfirmationOfAnOlderNumberIsRefused(t *testing.T) {
 	}
 }
 
-// A store that lost a higher number lets in a lower one, which came when the other was
-// open for long: it is the newer connection.
+// A store that has lost a higher number accepts a lower one. The lower number came
+// after the higher one was open, so it belongs to the newer connection.
 func TestLowerNumberThatCameLaterDisplacesWhatTheStoreLost(t *testing.T) {
 	h := New[*peer]()
 	old := opened(t, h, 1, "phone", 50)
@@ -160,7 +160,8 @@ func TestLowerNumberThatCameLaterDisplacesWhatTheStoreLost(t *testing.T) {
 	}
 }
 
-// The same, if the higher number was still pending and its opening is confirmed first.
+// This is the same case, but the higher number was still pending, and its opening is
+// confirmed first.
 func TestLowerNumberThatCameLaterIsOpenedBesideAPendingOne(t *testing.T) {
 	h := New[*peer]()
 	high := enter(h, 1, "phone", 50)
@@ -193,8 +194,8 @@ func TestTicketUsedTwiceIsNotReportedClosed(t *testing.T) {
 	}
 }
 
-// The client of the first connection has its answer before the hub opens that one. So its
-// second connection may be there by then.
+// The client of the first connection gets its answer before the hub opens that
+// connection. So its second connection may have entered by then.
 func TestTicketUsedAgainBeforeTheFirstIsOpenStays(t *testing.T) {
 	h := New[*peer]()
 	first := enter(h, 1, "phone", 5)

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// some returns numbered messages, and a frame without a place behind them.
+// some returns n numbered messages, and then a frame without a place.
 func some(n int64) (packets []*Packet) {
 	for number := range n {
 		packets = append(packets, NewPacket(message(number+1, strings.Repeat("x", int(number)))))
@@ -89,8 +89,8 @@ func TestClosingLinkDropsABatch(t *testing.T) {
 	})
 }
 
-// A batch that does not fit as a whole is sent as far as it fits, no matter what waits
-// before it.
+// If a batch does not fit as a whole, as many of its packets as fit are sent, no matter
+// what waits before them.
 func TestBatchThatDoesNotFitIsSentInPart(t *testing.T) {
 	for _, before := range []int64{0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) { overfill(t, before) })

@@ -18,7 +18,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// sample is what a WebSocket client sends after its login, and the outcome that it has.
+// sample has the bytes that a WebSocket client sends after its login, and the outcome
+// that they must have.
 type sample struct {
 	name    string
 	json    bool
@@ -27,8 +28,9 @@ type sample struct {
 	answers []string // "pong PAYLOAD" and "close CODE REASON", as the client reads them
 }
 
-// TestWebSocketConformance plays every sample over a socket in one write. Behind each
-// sample the client closes with 1000, so a connection that survived answers that.
+// TestWebSocketConformance plays every sample over a socket in one write. After each
+// sample the client closes with 1000, and a connection that survived answers that
+// close.
 func TestWebSocketConformance(t *testing.T) {
 	all := samples(t)
 	if len(all) < 250 {
@@ -56,7 +58,7 @@ func TestWebSocketConformanceInSteps(t *testing.T) {
 	}
 }
 
-// outcome is what came of a sample.
+// outcome is the outcome of a sample.
 type outcome struct {
 	frames, answers []string
 }
@@ -75,7 +77,7 @@ func (s sample) check(t *testing.T, got outcome) {
 	}
 }
 
-// stream is the login, the sample and the close behind it.
+// stream returns the bytes of the login, the sample and the close.
 func (s sample) stream(t *testing.T) []byte {
 	login := clientFrame(bitFin|opBinary, encodeBinary(t, ourLogin))
 	if s.json {
@@ -224,9 +226,10 @@ var (
 	tooLong  = []string{fmt.Sprintf("close %d %s", proto.FrameTooLong, proto.FrameTooLong.Text())}
 )
 
-// samples covers the classes of cases that the Autobahn suite's public description names,
-// by its numbers, and is written from RFC 6455. The suite has its cases echoed; a node
-// speaks frames, so here frames come out, and pongs and closes come back.
+// samples returns cases of the classes in the Autobahn suite's public description,
+// under the suite's numbers. They are written from RFC 6455. The suite lets servers
+// echo its messages. A node does not echo, so here frames come out, and pongs and
+// closes are answered.
 func samples(t *testing.T) []sample {
 	return slices.Concat(framing(), pings(), reserved(), opcodes(), fragmentation(), encodings(), closes(), limits(), cuts())
 }

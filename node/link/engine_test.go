@@ -17,10 +17,12 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// byHand keeps a server from sweeping, so that only pass makes time pass.
+// byHand keeps a server from sweeping by itself, so that its time advances only by
+// pass.
 func byHand(s *Server) { s.every = time.Hour }
 
-// pass lets a server that is swept by hand believe that time passes.
+// pass sweeps a server as if the duration d had passed. The server must be swept by
+// hand.
 func (w *world) pass(d time.Duration) {
 	from := w.server.start.Add(time.Duration(w.server.clock.Load()) * time.Millisecond)
 	for passed := time.Second; passed <= d; passed += time.Second {
@@ -271,7 +273,8 @@ func visit(addr, name string) error {
 	return nil
 }
 
-// descriptors returns how many this process has; where it cannot tell, none.
+// descriptors returns how many descriptors this process has, or zero if the system does
+// not say.
 func descriptors(t testing.TB) int {
 	if runtime.GOOS != "linux" {
 		return 0

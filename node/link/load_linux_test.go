@@ -19,9 +19,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// load is what a child process does to a server: a room of connections that
-// read, one of which publishes. It is a process of its own so that the server's
-// costs can be told from those of its clients.
+// load describes the load that a child process puts on a server: a room of connections
+// that read, and one of them publishes. The child is a process of its own, so that the
+// costs of the server and of its clients can be told apart.
 type load struct {
 	Addr      string
 	Conns     int
@@ -34,7 +34,7 @@ type load struct {
 	For       time.Duration
 }
 
-// loaded is what came of it.
+// loaded has the results of a load.
 type loaded struct {
 	Deliveries int
 	Took       time.Duration
@@ -45,9 +45,9 @@ const loadEnv = "CIM_LINK_LOAD"
 
 func init() { aside = child }
 
-// child runs the load that the environment names, and reports whether it did.
-// It says "ready" when all have logged in, begins at a line, and ends with its
-// input.
+// child runs the load that the environment names, and reports whether there was one. It
+// prints "ready" when all connections have logged in, begins when it reads a line, and
+// ends when its input ends.
 func child() bool {
 	text := os.Getenv(loadEnv)
 	if text == "" {
@@ -214,7 +214,7 @@ func begin(b *testing.B, l load) *process {
 	return p
 }
 
-// measure lets the load run and returns what came of it.
+// measure lets the load run and returns its results.
 func (p *process) measure(b *testing.B) loaded {
 	b.Helper()
 	if _, err := io.WriteString(p.in, "\n"); err != nil {
@@ -333,7 +333,7 @@ func BenchmarkPair(b *testing.B) {
 	})
 }
 
-// BenchmarkIdle tells what a connection costs that has logged in and waits.
+// BenchmarkIdle measures what a logged-in connection that waits costs.
 func BenchmarkIdle(b *testing.B) {
 	for _, socket := range []bool{false, true} {
 		onEngines(b, fmt.Sprintf("websocket=%v", socket), func(b *testing.B, c Config) {

@@ -11,7 +11,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// starts are the ways in which a peer comes, up to where it is to log in.
+// starts returns functions that each begin a connection in one of the possible ways, up
+// to the login.
 func starts(t *testing.T, w *world, trust *tls.Config) map[string]func() net.Conn {
 	upgraded := func(conn net.Conn) net.Conn {
 		head := "GET " + proto.PathSocket + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -53,8 +54,8 @@ func timedOut(t *testing.T, r *recorder) {
 	wantCode(t, r, proto.LoginTimeout)
 }
 
-// A peer that takes long to its login has the time as long as few others have none, even
-// if that changes after it came.
+// A peer may take long to log in while few others have not logged in. If they become
+// many after it came, it has less time.
 func TestLoginTimeIsShortWhileManyHaveNotLoggedIn(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		cert, pool := certificate(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A reader that is too slow for what is pushed costs bounded memory, and learns
-// of everything that it was not sent before it gets the rest of what waited.
+// A reader that is too slow for the pushes costs bounded memory. Before it gets the
+// rest of the waiting frames, it learns of everything that was not sent to it.
 func TestSlowReaderIsToldTheNewestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 40 << 10

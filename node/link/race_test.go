@@ -2,5 +2,5 @@
 
 package link
 
-// The race detector makes pools forget things at random.
+// Under the race detector, pools drop objects at random.
 const poolsForget = true

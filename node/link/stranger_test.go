@@ -55,7 +55,8 @@ func TestStrangersOfOneAddressAreBounded(t *testing.T) {
 	})
 }
 
-// A peer that goes makes room, and one that proves nothing for a second gives way.
+// A peer that leaves makes room, and a peer that proves nothing for a second is closed
+// for the next one.
 func TestStrangerGivesWayToTheNext(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e, PerAddress: 2})
@@ -98,7 +99,8 @@ func TestPlacesAreGivenBack(t *testing.T) {
 	})
 }
 
-// headers are what a proxy says before a client's bytes, and who comes by them.
+// headers returns PROXY headers that name a client, in each form, which a proxy sends
+// before the client's bytes.
 func headers(t *testing.T, client string) map[string][]byte {
 	t.Helper()
 	h := map[string][]byte{}

@@ -20,11 +20,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// aside runs the part of a child process instead of the tests, in a process that
-// is one.
+// aside does the work of a child process if this process is one. It returns false if
+// the tests are to be run.
 var aside = func() bool { return false }
 
-// recorder is a handler that keeps what it is told.
+// recorder is a handler that records its calls.
 type recorder struct {
 	link   *Link
 	frames chan *proto.Frame

@@ -283,8 +283,9 @@ func TestTLSAndPlainShareThePort(t *testing.T) {
 	})
 }
 
-// A peer of ours learns why, before its ticket reached the owner; so does one that asks for
-// a WebSocket. CIM's clients know no word for it.
+// A client of ours learns the reason, before its ticket reaches the owner. So does a
+// peer that requests a WebSocket. A CIM client is told nothing, because it would not
+// understand it.
 func TestPlainPeersAreRefusedWhereOnlyTLSIsTaken(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		cert, pool := certificate(t)
@@ -339,7 +340,7 @@ func noFrame(t *testing.T, r *recorder) {
 	}
 }
 
-// certificate borrows the one that httptest carries.
+// certificate returns the certificate of package httptest.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
@@ -349,7 +350,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return s.TLS.Certificates[0], pool
 }
 
-// fed is what an input made of a stream.
+// fed has the frames and the error that an input made of a stream.
 type fed struct {
 	frames []*proto.Frame
 	err    error

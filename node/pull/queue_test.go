@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-// job notes its turn and then blocks until it may go on.
+// job records that its turn has come, and then blocks until it may go on.
 type job struct {
 	run func()
 }

@@ -14,8 +14,8 @@ type device int64
 
 func (d device) Current() *proto.Session { return &proto.Session{User: int64(d), Number: int64(d)} }
 
-// A closed number moves no cursor. So what a connection acknowledged is reported before it
-// is reported closed, or with that, however many others wait.
+// The store takes no cursors from a closed number. So a connection's acknowledgements
+// are reported before its closing or with it, however many others wait.
 func TestClosingIsNotReportedBeforeWhatWasAcknowledged(t *testing.T) {
 	for name, reported := range map[string]struct{ inFlight bool }{
 		"it waits":                   {},

@@ -122,8 +122,8 @@ func TestClientRefusesBadURLs(t *testing.T) {
 	}
 }
 
-// A route that has too much to do says when to come back. It is not asked the
-// same before that; other things are asked of it, and the same of another route.
+// A route that has too much to do names a time to retry. Until then, calls of that path
+// go to another route, and only other calls go to this one.
 func TestClientWaitsForAsLongAsARouteSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string

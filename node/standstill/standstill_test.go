@@ -15,7 +15,7 @@ func TestWatchIsSureForAsLongAsItWasVouchedFor(t *testing.T) {
 	}
 }
 
-// A machine that slept has its wall clock ahead of its monotonic one.
+// After a machine has slept, its wall clock is ahead of its monotonic clock.
 func TestElapsedCountsTheWallClockToo(t *testing.T) {
 	now := time.Now()
 	slept := now.Round(0).Add(time.Hour) // no monotonic reading

@@ -93,7 +93,7 @@ func TestLoginIsJudgedByItsTicketOrByOpenMode(t *testing.T) {
 	}
 }
 
-// login notes how it was judged.
+// login records how it was judged.
 type login struct{ judged chan bool }
 
 func (l login) Judge(_ *proto.Frame, settled bool) { l.judged <- settled }

@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A row is a request and the code that a Guard gives it; zero: it is served.
+// A row is a request, and the code with which a Guard refuses it; zero: it is served.
 type row struct {
 	host    string
 	headers string // name and value, in turn, with a bar between

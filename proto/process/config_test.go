@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// While a key is changed its source has two, one a line; the first is used.
+// While a key is being changed, its source has two keys, one per line, and the first is
+// used.
 func TestSecretMayHaveSeveralKeys(t *testing.T) {
 	const before, after = "the key before the change", "the key after it"
 	for name, c := range map[string]struct {

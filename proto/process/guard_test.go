@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// guarded serves what g lets in until the test ends. A request to /token proves who it
-// is; each is answered with the address that it comes from.
+// guarded serves requests behind g until the test ends. A request to /token proves who
+// its client is. Each request is answered with the address from which it came.
 func guarded(t *testing.T, g *Guard) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -56,8 +56,8 @@ func TestHangupReadsAgainAndEndsNothing(t *testing.T) {
 	}
 }
 
-// A signal that comes while a program waits for its store is not lost on what is made
-// only then.
+// If a signal comes while a program waits for its store, parts that are made later
+// still get it.
 func TestHangupBeforeAPartIsThereReachesIt(t *testing.T) {
 	parsed := make(chan struct{}, 2)
 	h := OnHangup(slog.New(slog.DiscardHandler), func() (string, error) {

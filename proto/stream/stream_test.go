@@ -195,7 +195,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A server that ends answers what it was asked, and later calls go elsewhere.
+// A server that ends answers the calls that it has, and later calls go elsewhere.
 func TestServerTakesLeave(t *testing.T) {
 	begun, finish := make(chan struct{}), make(chan struct{})
 	s, url := start(t, ServerConfig{Handle: func(ctx context.Context, path string, body, dst []byte) ([]byte, int, time.Duration) {
@@ -250,8 +250,8 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 	}
 }
 
-// A peer that is paused answers nothing: its stream is given up with the first call
-// whose time is over. One that is only slow with one call is kept.
+// A paused peer answers nothing, so its stream is given up with the first call whose
+// time is over. The stream of a peer that is slow only with one call is kept.
 func TestSilentStreamIsGivenUp(t *testing.T) {
 	stop := make(chan struct{})
 	_, url := start(t, ServerConfig{Handle: func(ctx context.Context, path string, body, dst []byte) ([]byte, int, time.Duration) {
@@ -381,7 +381,8 @@ func until(t *testing.T, ok func() bool) {
 	wait.Until(t, "it comes to that", ok)
 }
 
-// The hop three ways, one call at a time and 4 in flight, as a node's lanes are.
+// BenchmarkHop measures a call between node and route in three ways, with one call at a
+// time and with 4 in flight, as many as a node has queues.
 func BenchmarkHop(b *testing.B) {
 	body := bytes.Repeat([]byte("x"), 300)
 	_, url := start(b, ServerConfig{Handle: echo})

@@ -175,8 +175,8 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	}
 }
 
-// TestOneTicketHasOneSpelling: a spelling that decodes to the same bytes would
-// slip past whoever remembers tickets as text.
+// TestOneTicketHasOneSpelling checks that no other text decodes to the same ticket,
+// because tickets may be remembered as text.
 func TestOneTicketHasOneSpelling(t *testing.T) {
 	i := issuer(t, routeKey)
 	v := NewVerifier(i.Public()...)
@@ -396,7 +396,7 @@ func FuzzToken(f *testing.F) {
 	fuzzText(f, valid, func(s string) error { _, err := i.VerifyToken(s); return err })
 }
 
-// fuzzText holds that valid is the only text that passes.
+// fuzzText checks that the text valid is the only one that passes.
 func fuzzText(f *testing.F, valid string, check func(string) error) {
 	for _, seed := range []string{valid, "", "A", valid[:len(valid)/2], valid + valid} {
 		f.Add(seed)

@@ -7,7 +7,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// A node that is told its names still answers those who know it by its advertised address.
+// A node whose names are configured still answers clients that know it by its
+// advertised address.
 func TestNodeKnowsItsAdvertisedAddress(t *testing.T) {
 	for _, c := range []struct{ hosts, listens, advertised, want string }{
 		{"", "10.0.0.7:8081", "node-1.example.org:8081", ""},
