@@ -111,8 +111,8 @@ func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, 
 	})
 }
 
-// GroupMembersPage returns at most limit members of a group, those with ids above the
-// id after. If limit is zero, the route chooses one.
+// GroupMembersPage returns at most limit members of a group, whose ids are above the
+// argument after. If limit is zero, the route chooses one.
 func (c *Client) GroupMembersPage(ctx context.Context, group, after int64, limit int) (MembersPage, error) {
 	q := url.Values{"group": {strconv.FormatInt(group, 10)}}
 	if after > 0 {

@@ -24,8 +24,8 @@ func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, erro
 	})
 }
 
-// OnlinePage returns at most limit connected users whose ids are above the id after and
-// whose names begin with prefix. If limit is zero, the route chooses one.
+// OnlinePage returns at most limit connected users whose ids are above the argument
+// after and whose names begin with prefix. If limit is zero, the route chooses one.
 func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, limit int) (Page, error) {
 	q := url.Values{}
 	if prefix != "" {

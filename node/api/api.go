@@ -43,8 +43,8 @@ type Node interface {
 
 // Users knows the users who are online.
 type Users interface {
-	// Online returns up to limit users with ids above that of the parameter after,
-	// whose names begin with prefix.
+	// Online returns up to limit users whose ids are above the argument after and whose
+	// names begin with prefix.
 	Online(after int64, limit int, prefix string) []proto.User
 	Users() int
 }

@@ -185,7 +185,8 @@ func (o *Offline) work(ctx context.Context) {
 	}
 }
 
-// tell makes one try, and queues the user again if it failed.
+// tell tries once to report that a user has gone. If that fails, it queues the user
+// again.
 func (o *Offline) tell(ctx context.Context, d departed) {
 	switch {
 	case d.leaving != nil && !d.leaving.Open(): // the session has ended, and Add reports that

@@ -62,8 +62,8 @@ func (h *Hub[P]) Has(id int64, device string) bool {
 }
 
 // Online returns up to limit users with an open connection, by ascending id. It returns
-// only users whose ids are above the id after and whose names begin with prefix. It
-// looks at every user once.
+// only users whose ids are above the argument after and whose names begin with prefix.
+// It looks at every user once.
 func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 	if limit <= 0 {
 		return nil

@@ -84,16 +84,15 @@ func (p *loop) end() {
 	_ = p.file.Close()
 }
 
-// adopt makes a link of an accepted socket. fd is its descriptor, and from its peer's
-// address.
-func (p *loop) adopt(fd int, from netip.Addr) {
+// adopt makes a link of the accepted socket fd, whose other end is at the address peer.
+func (p *loop) adopt(fd int, peer netip.Addr) {
 	if fd >= pageLinks*tablePages {
 		_ = unix.Close(fd)
 		p.engine.server.config.Logger.Error("link refused", "err", errNoRoom)
 		return
 	}
-	l := p.engine.server.newLink(from)
-	if !p.engine.server.meet(l, from) {
+	l := p.engine.server.newLink(peer)
+	if !p.engine.server.meet(l, peer) {
 		_ = unix.Close(fd)
 		return
 	}

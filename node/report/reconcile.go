@@ -21,10 +21,10 @@ const (
 	stillTime = 5 * time.Second
 )
 
-// NewWatch returns the watch for a Reconciler whose cycle takes the time every. After
-// each step, the Reconciler records in the watch that the process runs.
-func NewWatch(every time.Duration) *standstill.Watch {
-	return standstill.New(every/reconcileSteps + stillTime)
+// NewWatch returns the watch for a Reconciler; cycle is its ReconcilerConfig.Every.
+// After each step, the Reconciler records in the watch that the process runs.
+func NewWatch(cycle time.Duration) *standstill.Watch {
+	return standstill.New(cycle/reconcileSteps + stillTime)
 }
 
 // Records compares sessions of this node with the store, by a route.
