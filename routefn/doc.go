@@ -38,6 +38,7 @@
 //	nodes       calls nodes, and knows which can be reached
 //	storecheck  whether the store lost data; the route keys
 //	failure     the codes of errors
+//	limit       what one account, one group and one address may cost others
 //	naming      which names new accounts and groups may have
 //	check, body, coalesce   judge input; read and write bodies; share calls
 //	metrics     what a route counts and times

@@ -1,0 +1,16 @@
+// Package limit has the numbers that bound what one account, one group and one address
+// may cost others. It reads them from a file. Package record counts and refuses.
+//
+// A file has one limit a line, "name = value", in any order. Lines that are empty or
+// begin with # do not count. A limit that is not named keeps its default:
+//
+//	messages     = 20/s burst 200   # sent by an account
+//	group-member = 10/s burst 100   # messages of one member to one group
+//	group        = 100/s burst 500  # messages of all members to one group
+//
+// [Names] returns all names, and LIMITS.md tells what they bound.
+//
+// A rate is a number per s, min, h or d. Its burst is how many may come at once after a
+// pause. Without one, a rate per second has ten seconds' worth, and any other rate the
+// number itself. The value off ends a limit.
+package limit

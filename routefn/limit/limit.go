@@ -1,0 +1,91 @@
+package limit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Rate bounds how often something may happen: Burst times at once after a pause, and
+// once in each Every after that. The zero Rate bounds nothing.
+type Rate struct {
+	Every time.Duration
+	Burst int
+}
+
+// On reports whether the rate bounds anything.
+func (r Rate) On() bool { return r.Burst > 0 }
+
+// Full is how long an empty budget takes to be whole.
+func (r Rate) Full() time.Duration { return time.Duration(r.Burst) * r.Every }
+
+// String returns the rate as a file has it.
+func (r Rate) String() string {
+	if !r.On() {
+		return off
+	}
+	for _, u := range units {
+		if n := u.length / r.Every; n*r.Every == u.length {
+			return fmt.Sprintf("%d/%s burst %d", n, u.name, r.Burst)
+		}
+	}
+	return fmt.Sprintf("1 every %v burst %d", r.Every, r.Burst)
+}
+
+// per returns the rate of n in a unit of time.
+func per(n int, unit time.Duration, burst int) Rate { return Rate{unit / time.Duration(n), burst} }
+
+// Limits are all limits. They hold for all routes together, because the store counts. The
+// zero Limits bound nothing. A block of addresses counts as one address: see
+// sourceip.Block.
+type Limits struct {
+	Messages    Rate // that an account sends, to whomever
+	GroupMember Rate // messages of one member to one group, everyone's too
+	Group       Rate // messages of all members to one group
+	Receivers   Rate // users to whom an account writes for the first time
+	Groups      Rate // that an account makes
+	Pulls       Rate // requests of an account to read a log
+
+	// WrongPasswords bounds the wrong passwords for one account that come from strange
+	// addresses, all together. An address is strange if nobody has logged in to the
+	// account from it.
+	WrongPasswords Rate
+	// WrongPasswordsKnown bounds the wrong passwords for one account from one known
+	// address, from which somebody has logged in to the account. Beyond the bound, the
+	// address counts as strange.
+	WrongPasswordsKnown Rate
+	// WrongPasswordsAddress bounds the wrong passwords from one address for all accounts
+	// to which it is strange.
+	WrongPasswordsAddress Rate
+	// Registrations bounds the accounts that are made from one address.
+	Registrations Rate
+}
+
+// Default returns the limits that hold unless a file says otherwise.
+func Default() Limits {
+	return Limits{
+		Messages:    per(20, time.Second, 200),
+		GroupMember: per(10, time.Second, 100),
+		Group:       per(100, time.Second, 500),
+		Receivers:   per(100, time.Hour, 100),
+		Groups:      per(10, time.Hour, 10),
+		Pulls:       per(5000, time.Hour, 5000),
+
+		WrongPasswords:        per(1, time.Minute, 10),
+		WrongPasswordsKnown:   per(1, time.Minute, 100),
+		WrongPasswordsAddress: per(1, time.Minute, 100),
+		Registrations:         per(20, time.Hour, 100),
+	}
+}
+
+// String returns the limits in one line, with the names that a file has.
+func (l *Limits) String() string {
+	if *l == (Limits{}) {
+		return off
+	}
+	var all []string
+	for _, s := range l.settings() {
+		all = append(all, fmt.Sprintf("%s %v", s.name, s.rate))
+	}
+	return strings.Join(all, ", ")
+}
