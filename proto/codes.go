@@ -40,6 +40,7 @@ const (
 	NoNode      Code = 4104 // no node is serving
 	Unknown     Code = 4105 // the message may be stored or not; send it again with the same id
 	NotOpened   Code = 4106 // no route confirmed the connection in time
+	Limited     Code = 4107 // the account or the group has used up its rate; nothing was stored; honour Retry-After
 )
 
 // Do not retry: the same request will fail again.
@@ -69,6 +70,7 @@ const (
 	Crowded       Code = 4222 // newer devices of the user took this device's place
 	IDReused      Code = 4223 // the sender used the message's id for another message, which is kept
 	NeedsTLS      Code = 4224 // the connection is plain, and the server takes TLS only (-tls-only)
+	NewReceivers  Code = 4228 // the account wrote to too many users for the first time; may be tried again after Retry-After
 	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
 	ForeignPage   Code = 4226 // a web page of another site may not call
 	ForeignHost   Code = 4227 // the program is not known by the name in Host
@@ -121,6 +123,7 @@ var known = map[Code]facts{
 	NoNode:      {"no-node", http.StatusServiceUnavailable, "No node is serving."},
 	Unknown:     {"unknown", http.StatusGatewayTimeout, "The message may be stored or not. Send it again with the same id."},
 	NotOpened:   {"not-opened", http.StatusServiceUnavailable, "No route confirmed the connection in time."},
+	Limited:     {"limited", http.StatusTooManyRequests, "You do this too often. Wait a moment."},
 
 	Replaced:      {"replaced", http.StatusConflict, "A newer connection of this device took over."},
 	LoggedOut:     {"logged-out", http.StatusUnauthorized, "The device logged out."},
@@ -147,6 +150,7 @@ var known = map[Code]facts{
 	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Its creator can add you again."},
 	SessionEnded:  {"session-ended", http.StatusUnauthorized, "This session was ended. Log in again."},
 	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
+	NewReceivers:  {"new-receivers", http.StatusTooManyRequests, "You wrote to many people for the first time. Wait before you write to more."},
 	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
 	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},
 	ForeignHost:   {"foreign-host", http.StatusForbidden, "The program is not known by this host. See -allow-host."},

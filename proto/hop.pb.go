@@ -1124,6 +1124,7 @@ type SendResult struct {
 	Prev          string                 `protobuf:"bytes,4,opt,name=prev,proto3" json:"prev,omitempty"`
 	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
 	Repeated      bool                   `protobuf:"varint,6,opt,name=repeated,proto3" json:"repeated,omitempty"` // it was stored before
+	Wait          int64                  `protobuf:"varint,7,opt,name=wait,proto3" json:"wait,omitempty"`         // of a message over its rate: ms after which it may be sent again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1198,6 +1199,13 @@ func (x *SendResult) GetRepeated() bool {
 		return x.Repeated
 	}
 	return false
+}
+
+func (x *SendResult) GetWait() int64 {
+	if x != nil {
+		return x.Wait
+	}
+	return 0
 }
 
 // ReconcileRequest has the sessions that a node holds. The answer has the differences to
@@ -2572,7 +2580,7 @@ const file_hop_proto_rawDesc = "" +
 	"SendAnswer\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.cim.SendResultR\x05items\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
-	"\x04lost\x18\x03 \x01(\x03R\x04lost\"\x99\x01\n" +
+	"\x04lost\x18\x03 \x01(\x03R\x04lost\"\xad\x01\n" +
 	"\n" +
 	"SendResult\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
@@ -2580,7 +2588,8 @@ const file_hop_proto_rawDesc = "" +
 	"\x02at\x18\x03 \x01(\v2\t.cim.MarkR\x02at\x12\x12\n" +
 	"\x04prev\x18\x04 \x01(\tR\x04prev\x12\x12\n" +
 	"\x04time\x18\x05 \x01(\x03R\x04time\x12\x1a\n" +
-	"\brepeated\x18\x06 \x01(\bR\brepeated\"\x84\x01\n" +
+	"\brepeated\x18\x06 \x01(\bR\brepeated\x12\x12\n" +
+	"\x04wait\x18\a \x01(\x03R\x04wait\"\x84\x01\n" +
 	"\x10ReconcileRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x1d\n" +
 	"\x04held\x18\x02 \x03(\v2\t.cim.HeldR\x04held\x12\x16\n" +
