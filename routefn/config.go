@@ -18,8 +18,8 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/check"
-	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/identity/jwt"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -77,8 +77,9 @@ type Config struct {
 	// the addresses of their clients.
 	PerAddress int
 	Proxies    sourceip.Proxies
-	// Accounts bounds wrong passwords and registrations; zero: nothing is bounded.
-	Accounts identity.Limits
+	// Limits bound wrong passwords and registrations; zero: nothing is bounded. What
+	// accounts send is bounded by those of record.Config.
+	Limits limit.Limits
 
 	// PlainHop makes every push an HTTP request, and offers nodes no streams. It is for
 	// a function, which is frozen between requests.

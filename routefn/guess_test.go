@@ -20,6 +20,7 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
@@ -48,7 +49,7 @@ func newGuarded(t *testing.T, change func(*Config)) *guarded {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { store.Close() })
-		c.Store, c.Auth, c.Accounts, c.Registerer = store, AuthPassword, identity.DefaultLimits(), g.metrics[0]
+		c.Store, c.Auth, c.Limits, c.Registerer = store, AuthPassword, limit.Default(), g.metrics[0]
 		c.StoreTarget = time.Minute // nothing is refused because this machine is slow
 		c.Proxies = sourceip.Proxies{netip.MustParsePrefix("127.0.0.1/32")}
 		if change != nil {
@@ -222,7 +223,7 @@ func TestTokenMakesAnAddressKnown(t *testing.T) {
 // One address guesses at many names. Alice, who has registered from there, can still
 // log in from there. Others can log in only from elsewhere.
 func TestGuesserIsBoundedByItsAddress(t *testing.T) {
-	g := newGuarded(t, func(c *Config) { c.Accounts.Address = record.Rate{Burst: 12, Every: time.Hour} })
+	g := newGuarded(t, func(c *Config) { c.Limits.WrongPasswordsAddress = limit.Rate{Burst: 12, Every: time.Hour} })
 	g.from("127.1.0.1", 0, proto.PathRegister, proto.RegisterRequest{Name: "alice", Password: "secret"})
 	for i := range 20 {
 		code, after := g.from("127.1.0.1", i%2, proto.PathLogin, login(fmt.Sprint("name-", i), "guess"))
@@ -243,7 +244,7 @@ func TestRegistrationsPerAddressAreBounded(t *testing.T) {
 	for name, auth := range map[string]Auth{"password": AuthPassword, "open": AuthOpen} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuarded(t, func(c *Config) {
-				c.Auth, c.Accounts.Registrations = auth, record.Rate{Burst: 4, Every: 3 * time.Minute}
+				c.Auth, c.Limits.Registrations = auth, limit.Rate{Burst: 4, Every: 3 * time.Minute}
 			})
 			for i := range 6 {
 				q := proto.RegisterRequest{Name: fmt.Sprint("user-", i), Password: "secret"}

@@ -52,7 +52,7 @@ func New(c Config) (*Route, error) {
 	rt.codes = failure.New(rt.check, c.Logger)
 	rt.accounts = identity.New(identity.Config{
 		Store: c.Store, Keys: rt.check, Issuer: c.Issuer, Codes: rt.codes, Restored: m.Adopted, Observer: m,
-		Open: c.Auth == AuthOpen, Foreign: c.Foreign, Limits: c.Accounts,
+		Open: c.Auth == AuthOpen, Foreign: c.Foreign, Limits: c.Limits,
 	})
 	rt.makeRequests(clocks, waker)
 	rt.requests = rt.table()

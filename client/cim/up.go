@@ -31,6 +31,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough), password, or jwt (tokens of another system, which cim token plays)")
+	limits := fs.String("limits", "", "what one account may cost others: off, default, or a `file` of limits; empty: off with -auth open,\nelse default")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
 	secure := fs.Bool("tls", false, "speak TLS between all, with certificates of an authority that is thrown away at the end")
 	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
@@ -52,6 +53,9 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 		}
 		defer remove()
 		chat.trust.file = c.CA.File
+	}
+	if *limits != "" {
+		c.RouteFlags = append(c.RouteFlags, "-limits", *limits)
 	}
 	var users *host // nil unless -auth jwt
 	if c.Auth == "jwt" {

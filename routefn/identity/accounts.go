@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/identity/jwt"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -44,7 +45,7 @@ type Config struct {
 	Observer Observer
 	Open     bool          // open mode: a name is enough to log in
 	Foreign  *jwt.Verifier // users log in by tokens of another system; nil: they do not
-	Limits   Limits
+	Limits   limit.Limits  // on wrong passwords and registrations
 }
 
 // Accounts finds out who calls. Make it with New; it is safe for concurrent use.

@@ -10,43 +10,14 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Limits bound how often passwords are tried and accounts are made. They hold for all
-// routes together, because the store counts. The zero Limits bound nothing. A block of
-// addresses counts as one address: see sourceip.Block.
-type Limits struct {
-	// Strangers bounds the wrong passwords for one account that come from strange
-	// addresses, all together. An address is strange if nobody has logged in to the
-	// account from it.
-	Strangers record.Rate
-	// Known bounds the wrong passwords for one account from one known address, from
-	// which somebody has logged in to the account. Beyond the bound, the address counts
-	// as strange.
-	Known record.Rate
-	// Address bounds the wrong passwords from one address for all accounts to which it
-	// is strange.
-	Address record.Rate
-	// Registrations bounds the accounts that are made from one address.
-	Registrations record.Rate
-}
-
-// DefaultLimits returns the limits for a route to which strangers can connect.
-func DefaultLimits() Limits {
-	return Limits{
-		Strangers:     record.Rate{Burst: 10, Every: time.Minute},
-		Known:         record.Rate{Burst: 100, Every: time.Minute},
-		Address:       record.Rate{Burst: 100, Every: time.Minute},
-		Registrations: record.Rate{Burst: 100, Every: 3 * time.Minute}, // 20 an hour
-	}
-}
-
 // Reason says why a password was not compared or an account was not made.
 type Reason string
 
 // The reasons.
 const (
-	TooManyForAccount    Reason = "account"       // Limits.Strangers
-	TooManyFromAddress   Reason = "address"       // Limits.Address
-	TooManyRegistrations Reason = "registrations" // Limits.Registrations
+	TooManyForAccount    Reason = "account"       // limit.Limits.WrongPasswords
+	TooManyFromAddress   Reason = "address"       // limit.Limits.WrongPasswordsAddress
+	TooManyRegistrations Reason = "registrations" // limit.Limits.Registrations
 	NoTurn               Reason = "queue"         // too many passwords wait to be hashed
 )
 
@@ -75,7 +46,8 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *record.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, record.Trying{
-		User: user, Name: name, From: a.address(ctx), Strangers: l.Strangers, Known: l.Known, Address: l.Address,
+		User: user, Name: name, From: a.address(ctx), Strangers: l.WrongPasswords, Known: l.WrongPasswordsKnown,
+		Address: l.WrongPasswordsAddress,
 	})
 	if err != nil {
 		return nil, false, err
@@ -113,7 +85,7 @@ func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
 // takeRegistration counts a registration against the caller's address. It returns how
 // many count, or the error of a refusal if there are too many.
 func (a *Accounts) takeRegistration(ctx context.Context) (out int, err error) {
-	if a.cfg.Limits.Registrations.Burst == 0 {
+	if !a.cfg.Limits.Registrations.On() {
 		return 0, nil
 	}
 	out, wait, err := a.cfg.Store.TakeRegistration(ctx, a.address(ctx), a.cfg.Limits.Registrations)
@@ -124,7 +96,7 @@ func (a *Accounts) takeRegistration(ctx context.Context) (out int, err error) {
 }
 
 func (a *Accounts) giveRegistration(ctx context.Context) {
-	if a.cfg.Limits.Registrations.Burst > 0 {
+	if a.cfg.Limits.Registrations.On() {
 		a.cfg.Store.GiveRegistration(ctx, a.address(ctx), a.cfg.Limits.Registrations)
 	}
 }

@@ -17,7 +17,8 @@ import (
 // this Store has seen all the inboxes. Otherwise the senders' own copies are sent after
 // the receivers' copies are stored. A message marked Again is first searched for in
 // each of its logs, and stored where it is missing. One more round trip checks that its
-// id does not stand for another message, see claim.
+// id does not stand for another message, see claim. That round trip is also taken for a
+// sender that is close to the end of its rate, see costsOf.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.now(ctx)
@@ -32,14 +33,25 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 		drafts[i] = newDraft(&messages[i], now)
 	}
 	refuseLate(drafts, now)
-	s.claim(ctx, drafts)
+	costs, exact := s.costsOf(drafts, now)
+	beside, before := s.meetingsOf(drafts, now)
+	s.claim(ctx, drafts, exact, before)
+	more := make([]*op, 0, len(costs)+len(beside))
+	for _, c := range costs {
+		more = append(more, c.add())
+	}
+	for _, m := range beside {
+		more = append(more, m.op)
+	}
 	receivers := batchesOf(drafts, receiverCopy)
 	if s.oneTrip(receivers) {
-		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...))
+		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...), more...)
 	} else {
-		s.store(ctx, receivers)
+		s.store(ctx, receivers, more...)
 		s.store(ctx, batchesOf(drafts, ownCopy)) // only of drafts without an error
 	}
+	s.settleMeetings(beside)
+	s.settleCosts(ctx, costs)
 	for i, d := range drafts {
 		answers[i] = d.answer()
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // batch has the drafts that one call appends to one log, in order. All are stored, or
@@ -36,24 +37,25 @@ func batchesOf(drafts []*draft, which int) []*batch {
 			batches = append(batches, b)
 		}
 		b.drafts = append(b.drafts, d)
-		b.again = b.again || d.Again
+		b.again = b.again || d.look
 	}
 	return batches
 }
 
 // store appends batches, in their order on one server, and trims logs that have grown.
 // A batch becomes a plain transaction if there is nothing to search for and no
-// membership to check. That takes the store half the time of a script.
-func (s *Store) store(ctx context.Context, batches []*batch) {
-	ops := make([]*op, len(batches))
-	for i, b := range batches {
+// membership to check. That takes the store half the time of a script. The ops of more
+// are sent with them.
+func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
+	ops := make([]*op, 0, len(batches)+len(more))
+	for _, b := range batches {
 		b.op = b.transaction()
 		if b.scripted() {
-			b.op = b.script()
+			b.op = b.script(&s.limits)
 		}
-		ops[i] = b.op
+		ops = append(ops, b.op)
 	}
-	s.accept(ctx, "append", ops...)
+	s.accept(ctx, "append", append(ops, more...)...)
 	s.storeMissing(ctx, batches)
 	var grown []logRef
 	for _, b := range batches {
@@ -98,7 +100,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	}
 	errs := s.makeLogs(ctx, logs, true)
 	for i, b := range missing {
-		b.op = b.script()
+		b.op = b.script(&s.limits)
 		if b.op.err = errs[i]; errs[i] == nil {
 			ops = append(ops, b.op)
 		}
@@ -140,17 +142,18 @@ func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 // script returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
 // members.
-func (b *batch) script() *op {
+func (b *batch) script(limits *limit.Limits) *op {
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := make([]any, 0, 4+4*len(b.drafts))
+	args := make([]any, 0, 8+5*len(b.drafts))
 	args = append(args, b.log.watchers(), 0, 0, firstTryLife)
+	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
 	for _, d := range b.drafts {
 		member := ""
 		if b.log.closed() {
 			member = strconv.FormatInt(d.From, 10)
 		}
 		since, sent, first = min(since, d.at), min(sent, d.Sent), first || !d.Again
-		args = append(args, d.Again, d.key, d.stored, member)
+		args = append(args, d.look, d.key, d.stored, member, b.rated(d))
 	}
 	args[1] = since - lookBack.Milliseconds()
 	if first {
@@ -160,6 +163,15 @@ func (b *batch) script() *op {
 		return b.log.groupScript(appendScript, []string{b.log.leases()}, args...)
 	}
 	return b.log.script(appendScript, args...)
+}
+
+// rated returns whose rate a message to a group counts against; empty: nobody's. A delayed
+// message counted when it was scheduled.
+func (b *batch) rated(d *draft) string {
+	if b.log.user != 0 || d.taken {
+		return ""
+	}
+	return strconv.FormatInt(d.From, 10)
 }
 
 // settle sets the copy or the error of each draft. It returns false if the whole batch
@@ -222,6 +234,10 @@ func (b *batch) settleScript() error {
 			case err != nil:
 				return errors.Join(ErrUnknown, err)
 			}
+		}
+		if number == 0 && prev != "" {
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(integer(r[5+3*i])))
+			continue
 		}
 		if number == 0 {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrNotMember)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // Config names the store and sets how to use it. Only URL is needed.
@@ -40,7 +42,8 @@ type Config struct {
 	ReplicaTimeout time.Duration // must be less than ReadTimeout; zero: half of it
 
 	Retention Retention
-	Devices   int // the most devices of one user; zero: 32
+	Limits    limit.Limits // zero: none
+	Devices   int          // the most devices of one user; zero: 32
 
 	// AllowEmbedded accepts a store that does not report its eviction policy, such as
 	// that of package embedded. It is for tests and for a cluster on one machine.

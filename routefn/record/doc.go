@@ -17,6 +17,9 @@
 //	                                   (../../node/forward/ids.go). If it was stored twice nevertheless, it is shown once,
 //	                                   because a history has its key: ../../client/receive.go, deliver; for CIM's clients
 //	                                   ../../node/cim/catchup.go, has; in the browser ../web/page/history.js, has
+//	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
+//	a sender meets a receiver          meet.go; lua/meet.lua
+//	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
 //	a token becomes void               logout.go, pass.go; lua/logout.lua, token.lua, void.lua
@@ -89,6 +92,10 @@
 //	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, see device.lua
 //	  logins                inbox: the last login of each device, one a line; issue.lua, read by sessions.lua, revoke.lua
 //	  floor, cur:           inbox: the highest closed number, and the cursor, of all forgotten devices; forget.lua
+//	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, claim.lua,
+//	                        charge.lua, token.lua
+//	  rate:groups, rate:pulls  inbox: the user's budgets of groups made and of pulls; token.lua
+//	  receivers             inbox: the user's budget of new receivers; meet.lua
 //	  again                 inbox: when it was made again after a loss, in ms by the store's clock; make.lua, read by open.lua
 //	  imported              when something was last imported behind other entries, in ms by its server's clock; import.lua,
 //	                        read by append.lua, claim.lua
@@ -102,6 +109,7 @@
 //	  name                  group: its name, which may be empty; create.lua, once
 //	  creator, request      group: the user who made it, and the id of the request; create.lua, once. Read by
 //	                        ChangeGroups, Groups, create.lua
+//	  rates                 group: what the group and its members have left of their rates, see rates.lua; append.lua
 //	  joined                group: when a user last joined, in ms by the store's clock; of the group of everyone: when a
 //	                        node last entered. change.lua, EnterNode, read by Append
 //	  m:USER                group: "joined left version removed", see member.lua; change.lua, read by Append, Pull, EnterNode.
@@ -110,6 +118,7 @@
 //	                        RenewNode, read by Append and ChangeGroups
 //	  NODE                  a lease, "boot addr end", see lease.go. RenewNode removes expired ones (drop.lua)
 //	  (empty)               no lease: this field keeps the key existing
+//	cim:{USER}:to   zset    the latest 2,000 users to whom the user wrote, by the ms when a route last asked; meet.lua
 //	cim:{USER}:i:ID string  a claim: a hash of the receiver and the text for which the user's id of a message stands;
 //	                        claim.lua writes and reads it. Five minutes to live, 150 bytes
 //	cim:{LOG}:imported string which messages were imported into the log, eight bytes each; import.lua writes and reads it

@@ -27,6 +27,7 @@ type draft struct {
 	copy   [copies]*Copy
 	err    [copies]error
 
+	look     bool // it is searched for before it is stored: it is marked Again, or was sent with one that is
 	claimed  bool // its id stood for no message before
 	repeated bool // the message was found in a log
 }
@@ -35,7 +36,7 @@ type draft struct {
 // is the time at which the message was taken to be fired. If the message cannot be
 // stored, the draft has an error already.
 func newDraft(m *Message, now int64) *draft {
-	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now}
+	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now, look: m.Again}
 	if m.taken {
 		d.at = m.Time
 	}

@@ -33,6 +33,9 @@ func (l logRef) members() string { return l.key("m") }
 // leases returns the key of the leases of a group: of the nodes to which it is pushed.
 func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }
 
+// receivers returns the key of the users to whom a user wrote.
+func (l logRef) receivers() string { return l.key("to") }
+
 // end returns the key that records, for a day, that a group with this id was deleted.
 func (l logRef) end() string { return "cim:{" + l.tag() + "}:end" }
 

@@ -119,7 +119,9 @@ func flush(t testing.TB, s *Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.inboxes, s.replicated = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}
+	s.inboxes, s.replicated, s.budgets = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}, recent[int64, int64]{}
+	s.pairs, s.newcomers = recent[pair, struct{}]{}, recent[int64, int64]{}
+	s.noPulls = recent[int64, int64]{}
 	s.met = recent[[sha256.Size]byte, struct{}]{}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // args returns the arguments by which a script judges the pass. The script has the
@@ -15,9 +17,14 @@ func (p *Pass) args() []any {
 	return []any{p.Number, p.Expires}
 }
 
-// op returns an op that judges the pass.
-func (p *Pass) op() *op {
-	o := logRef{user: p.User}.hashScript(tokenScript, append([]any{p.Device}, p.args()...)...)
+// op returns an op that judges the pass, and takes from budgets. It counts as one that
+// reads: if the connection breaks, it is repeated, and perhaps takes twice.
+func (p *Pass) op(taken []charge) *op {
+	args := append([]any{p.Device}, p.args()...)
+	for _, c := range taken {
+		args = append(append(args, string(c.budget), c.cost), rateArgs(c.rate)...)
+	}
+	o := logRef{user: p.User}.hashScript(tokenScript, args...)
 	o.write = false
 	return o
 }
@@ -30,6 +37,8 @@ func refusalOf(o *op) error {
 	switch answer := text(o.reply[0]); answer {
 	case "void", "expired":
 		return fmt.Errorf("%w: %s", ErrVoid, answer)
+	case "limited":
+		return limited(integer(o.reply[1]))
 	}
 	return nil
 }
@@ -40,7 +49,68 @@ type judgedPass struct {
 
 	mu     sync.Mutex
 	judged bool
-	err    error // the result, if judged is set
+	err    error    // the result, if judged is set
+	taken  []charge // what judging takes from budgets
+}
+
+// Budget is what a request of an account takes from. It is a field of the user's hash.
+type Budget string
+
+// The budgets, each with the limit that it belongs to.
+const (
+	MessageBudget Budget = rateField // limit.Limits.Messages
+	GroupBudget   Budget = "rate:groups"
+	PullBudget    Budget = "rate:pulls"
+)
+
+// charge is what a request takes from a budget.
+type charge struct {
+	budget Budget
+	cost   int
+	rate   limit.Rate
+}
+
+// rateOf returns the rate of a budget.
+func (s *Store) rateOf(b Budget) limit.Rate {
+	switch b {
+	case MessageBudget:
+		return s.limits.Messages
+	case GroupBudget:
+		return s.limits.Groups
+	default:
+		return s.limits.Pulls
+	}
+}
+
+// Charge has the first operation with the context take cost, at most 1,000, from a budget
+// of the user. That costs no round trip, because the operation also judges the pass. If
+// the budget has too little, the operation does nothing and returns ErrLimited. Charge
+// itself returns ErrLimited, without a call, for pulls of a user that were refused until
+// later. A context without a pass, or with one that was judged, takes nothing.
+func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
+	p, _ := ctx.Value(passKey{}).(*judgedPass)
+	rate := s.rateOf(budget)
+	if p == nil || !rate.On() {
+		return nil
+	}
+	if budget == PullBudget {
+		until, _ := s.noPulls.get(p.User)
+		if left := until - s.Now(); left > 0 && left <= rate.Full().Milliseconds() {
+			return limited(left)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken = append(p.taken, charge{budget, min(cost, mostCost), rate})
+	return nil
+}
+
+// noteRefused remembers until when the pulls of a user are refused. A pull is read before
+// it is known whether its budget has enough, so that each refused one costs a whole read.
+func (s *Store) noteRefused(user int64, o *op) {
+	if o.err == nil && text(o.reply[0]) == "limited" && Budget(text(o.reply[2])) == PullBudget {
+		s.noPulls.put(user, s.Now()+integer(o.reply[1]))
+	}
 }
 
 type passKey struct{}
@@ -61,7 +131,10 @@ func (s *Store) Judge(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	err := p.judge(func(o *op) { s.runBy(ctx, s.exec, "token", []*op{o}) })
+	err := p.judge(func(o *op) {
+		s.runBy(ctx, s.exec, "token", []*op{o})
+		s.noteRefused(p.User, o)
+	})
 	if err != nil {
 		return fmt.Errorf("judge token of %d: %w", p.User, err)
 	}
@@ -77,7 +150,7 @@ func (p *judgedPass) judge(run func(*op)) error {
 	if p.judged {
 		return p.err
 	}
-	o := p.op()
+	o := p.op(p.taken)
 	run(o)
 	if o.err != nil {
 		return o.err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // lookBack is how far back a repeated message is searched for. It is short because
@@ -61,15 +62,18 @@ func refuseLate(drafts []*draft, now int64) {
 //
 // If a search fails, all drafts of that sender get ErrUnavailable, because none may
 // overtake another.
-func (s *Store) claim(ctx context.Context, drafts []*draft) {
-	if !slices.ContainsFunc(drafts, func(d *draft) bool { return d.Again }) {
+//
+// Beside the claims it takes from senders' budgets what the store has to decide: exact and
+// meetings.
+func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting) {
+	if len(exact) == 0 && len(meetings) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
 		return
 	}
 	refuseTwins(drafts)
 	var claims []*claim
 	of := make(map[int64]*claim)
 	for _, d := range drafts {
-		if !d.Again || d.err[receiverCopy] != nil {
+		if !d.look || d.err[receiverCopy] != nil {
 			continue
 		}
 		c := of[d.From]
@@ -80,18 +84,32 @@ func (s *Store) claim(ctx context.Context, drafts []*draft) {
 		}
 		c.drafts = append(c.drafts, d)
 	}
-	ops := make([]*op, 0, 2*len(claims))
+	ops := make([]*op, 0, 2*len(claims)+len(exact)+len(meetings))
 	for _, c := range claims {
-		c.take, c.pending = c.script(), c.read()
+		c.take, c.pending = c.script(s.limits.Messages), c.read()
 		ops = append(ops, c.take, c.pending)
 	}
+	for _, c := range exact {
+		ops = append(ops, c.take())
+	}
+	for _, m := range meetings {
+		ops = append(ops, m.op)
+	}
 	s.run(ctx, "claim", ops...)
+	s.granted(exact)
+	refused := s.settleMeetings(meetings)
+	for _, d := range drafts {
+		if err := refused[pair{d.From, d.To}]; err != nil && d.Group == 0 && d.err[receiverCopy] == nil {
+			d.err[receiverCopy] = err
+		}
+	}
 	for _, c := range claims {
 		err := errors.Join(c.take.err, c.pending.err)
 		if err == nil {
 			err = c.settle()
 		}
 		if err == nil {
+			s.noteBudget(c.from, text(c.take.reply[len(c.take.reply)-1]))
 			continue
 		}
 		if errors.Is(err, ErrUnknown) { // no draft is in any log yet
@@ -113,7 +131,7 @@ func refuseTwins(drafts []*draft) {
 		switch twin := first[d.key]; {
 		case twin == nil:
 			first[d.key] = d
-		case d.Again && d.err[receiverCopy] == nil && d.content() != twin.content():
+		case d.look && d.err[receiverCopy] == nil && d.content() != twin.content():
 			d.err[receiverCopy] = ErrIDReused
 		}
 	}
@@ -130,14 +148,15 @@ type claim struct {
 func claimKey(from int64, id string) string { return logRef{user: from}.key("i:" + id) }
 
 // script returns the op that claims the ids, in the slot of the sender's inbox.
-func (c *claim) script() *op {
+func (c *claim) script(messages limit.Rate) *op {
 	since := c.drafts[0].at
 	l := logRef{user: c.from}
 	o := &op{key: l.list(), script: claimScript, keys: []string{l.list(), l.hash()}, args: []any{0, lookBack.Milliseconds()}, write: true}
+	o.args = append(o.args, rateArgs(messages)...)
 	for _, d := range c.drafts {
 		since = min(since, d.at)
 		o.keys = append(o.keys, claimKey(c.from, d.ID))
-		o.args = append(o.args, d.key, d.content())
+		o.args = append(o.args, d.key, d.content(), !d.taken)
 	}
 	o.args[0] = since - lookBack.Milliseconds()
 	return o
@@ -157,11 +176,15 @@ func (c *claim) read() *op {
 // message, and claimed for drafts whose id stood for none.
 func (c *claim) settle() error {
 	pending, _ := c.pending.reply[0].([]any)
-	if len(c.take.reply) != 2*len(c.drafts) || len(pending) != len(c.drafts) {
+	if len(c.take.reply) != 3*len(c.drafts)+1 || len(pending) != len(c.drafts) {
 		return fmt.Errorf("%w: claim answered %d values for %d ids", ErrUnavailable, len(c.take.reply), len(c.drafts))
 	}
 	for i, d := range c.drafts {
-		had, found := text(c.take.reply[2*i]), text(c.take.reply[2*i+1])
+		had, found, wait := text(c.take.reply[3*i]), text(c.take.reply[3*i+1]), integer(c.take.reply[3*i+2])
+		if wait > 0 {
+			d.err[receiverCopy] = limited(wait)
+			continue
+		}
 		d.claimed = had == "" && found == ""
 		if had != "" && had != d.content() {
 			d.err[receiverCopy] = ErrIDReused
@@ -191,10 +214,15 @@ func (d *draft) repeats(encoded []byte) bool {
 func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op
 	for i, d := range drafts {
-		if err := errOf(i); d.claimed && err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnknown) {
+		if err := errOf(i); d.claimed && err != nil && !mayRetry(err) {
 			key := claimKey(d.From, d.ID)
 			ops = append(ops, writeTo(key, []any{"del", key}))
 		}
 	}
 	s.run(ctx, "claim", ops...)
+}
+
+// mayRetry reports whether what failed with err may succeed later.
+func mayRetry(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
 }

@@ -39,6 +39,7 @@ func (s *Store) runJudged(ctx context.Context, by execFunc, name string, ops []*
 		} else {
 			s.runBy(ctx, s.exec, "token", []*op{o})
 		}
+		s.noteRefused(p.User, o)
 	})
 	switch {
 	case err != nil:

@@ -38,7 +38,8 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	}
 	m.Again = true
 	d := []*draft{newDraft(&m.Message, now)}
-	if s.claim(ctx, d); d[0].err[receiverCopy] != nil {
+	_, meetings := s.meetingsOf(d, now)
+	if s.claim(ctx, d, nil, meetings); d[0].err[receiverCopy] != nil {
 		return Scheduled{}, fmt.Errorf("schedule %s: %w", d[0].key, d[0].err[receiverCopy])
 	}
 	a, err := s.schedule(ctx, d[0], m)

@@ -17,8 +17,10 @@ type script struct {
 }
 
 var (
-	appendScript = load("clock", "entry", "member", "find", "lease", "append")
-	claimScript  = load("entry", "find", "claim")
+	appendScript = load("clock", "entry", "member", "find", "lease", "rate", "rates", "append")
+	claimScript  = load("clock", "entry", "find", "rate", "claim")
+	chargeScript = load("clock", "rate", "charge")
+	meetScript   = load("clock", "rate", "meet")
 	pullScript   = load("entry", "member", "pull")
 	standScript  = load("entry", "stand")
 	placeScript  = load("entry", "find", "place")
@@ -27,7 +29,7 @@ var (
 	openScript   = load("clock", "entry", "live", "void", "device", "forget", "open")
 	issueScript  = load("clock", "live", "void", "device", "logins", "issue")
 	closeScript  = load("clock", "live", "device", "forget", "close")
-	tokenScript  = load("clock", "live", "void", "token")
+	tokenScript  = load("clock", "live", "void", "rate", "token")
 	logoutScript = load("clock", "live", "void", "device", "logout")
 	revokeScript = load("clock", "live", "void", "device", "forget", "logins", "revoke")
 	keyScript    = load("clock", "live", "key")

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // Without this, the library writes to standard error at each dial that fails. The same
@@ -26,6 +27,7 @@ func init() { redis.SetLogger(new(logging.VoidLogger)) }
 type Store struct {
 	topology  topology
 	retention Retention
+	limits    limit.Limits
 	devices   int // the most devices of one user
 	clock     *clock
 	log       *slog.Logger
@@ -41,6 +43,15 @@ type Store struct {
 	// met has hashes of pairs of an account and an address for which Met has called the
 	// store. If one is forgotten, Met calls once more.
 	met recent[[sha256.Size]byte, struct{}]
+	// budgets has what senders have left of their rates, as far as this Store knows, as in
+	// rate.go.
+	budgets recent[int64, int64]
+	// pairs has senders with users to whom they wrote. newcomers has what senders have left
+	// of their rates of new receivers, as budgets has. See meet.go.
+	pairs     recent[pair, struct{}]
+	newcomers recent[int64, int64]
+	// noPulls has the times until which the pulls of users are refused, in ms.
+	noPulls recent[int64, int64]
 	// replicated has the position up to which Config.Replicas are known to have a log.
 	replicated recent[logRef, proto.Position]
 
@@ -66,7 +77,7 @@ func newStore(cfg Config) (*Store, error) {
 	}
 	return &Store{
 		topology: at.open(cfg), generation: cfg.generation, writers: newWriters(cfg, m), clock: newClock(cfg.Now),
-		retention: cfg.Retention, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
+		retention: cfg.Retention, limits: cfg.Limits, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
 	}, nil
 }
 

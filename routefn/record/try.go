@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 const (
@@ -19,14 +21,11 @@ const (
 	knownTime      = 90 * 24 * time.Hour
 )
 
-// Rate is how often something may happen: Burst times at once, and then once in Every,
-// by the store's clock. If Burst is 0, there is no limit.
-type Rate struct {
-	Burst int
-	Every time.Duration
-}
+// bucketArgs returns the arguments by which scripts with bucket.lua know a rate. They
+// count in ms.
+func bucketArgs(r limit.Rate) []any { return []any{bucketEvery(r), r.Burst} }
 
-func (r Rate) args() []any { return []any{r.Every.Milliseconds(), r.Burst} }
+func bucketEvery(r limit.Rate) int64 { return max(1, r.Every.Milliseconds()) }
 
 // Address is a caller's address in the form in which the store keeps it: keyed digests,
 // so that nobody can read the address from the store. The first digest is stored. The
@@ -39,9 +38,9 @@ type Trying struct {
 	Name string  // empty: only the id is given
 	From Address // has one digest at least
 
-	Strangers Rate // limit on wrong passwords for the account, from all addresses together that it does not know
-	Known     Rate // limit on wrong passwords for the account, from one address that it knows
-	Address   Rate // limit on wrong passwords from the address, if the account does not know it
+	Strangers limit.Rate // limit on wrong passwords for the account, from all addresses together that it does not know
+	Known     limit.Rate // limit on wrong passwords for the account, from one address that it knows
+	Address   limit.Rate // limit on wrong passwords from the address, if the account does not know it
 }
 
 // Tried is the answer to Trying. Unless Refused is set, the password is counted as a
@@ -112,7 +111,7 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	t := &Tried{Subject: subject, trying: q, key: tryKey(subject)}
 	read := readOf(nameKey(subject), []any{"get", nameKey(subject)})
 	try := &op{key: t.key, script: tryScript, keys: []string{t.key}, write: true}
-	try.args = append(append(q.Strangers.args(), q.Known.args()...), knownTime.Milliseconds())
+	try.args = append(append(bucketArgs(q.Strangers), bucketArgs(q.Known)...), knownTime.Milliseconds())
 	try.args = append(try.args, q.From.at(t.key)...)
 	count := countOp(q.From.bucket("try"), q.Address, true)
 	s.run(ctx, "try", read, try, count)
@@ -171,7 +170,7 @@ func (t *Tried) settle(right bool) []*op {
 	if t.taken != "" || right {
 		q := t.trying
 		o := &op{key: t.key, script: triedScript, keys: []string{t.key}, write: true}
-		o.args = []any{t.taken, q.Strangers.Every.Milliseconds(), q.Known.Every.Milliseconds(), right, knownTime.Milliseconds(), knownAddresses}
+		o.args = []any{t.taken, bucketEvery(q.Strangers), bucketEvery(q.Known), right, knownTime.Milliseconds(), knownAddresses}
 		o.args = append(o.args, q.From.at(t.key)...)
 		ops = append(ops, o)
 	}
@@ -200,8 +199,8 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 // TakeRegistration counts a registration from an address. If there were too many, wait
 // is the time until one more is allowed. out is the number of registrations that count
 // now. The error is ErrUnavailable.
-func (s *Store) TakeRegistration(ctx context.Context, from Address, limit Rate) (out int, wait time.Duration, err error) {
-	o := countOp(from.bucket("reg"), limit, true)
+func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.Rate) (out int, wait time.Duration, err error) {
+	o := countOp(from.bucket("reg"), rate, true)
 	s.run(ctx, "try", o)
 	if o.err != nil {
 		return 0, 0, fmt.Errorf("count registration: %w: %v", ErrUnavailable, o.err)
@@ -214,10 +213,10 @@ func (s *Store) TakeRegistration(ctx context.Context, from Address, limit Rate) 
 
 // GiveRegistration takes back that a registration was counted, because no account was
 // made. It reports no failure.
-func (s *Store) GiveRegistration(ctx context.Context, from Address, limit Rate) {
-	s.run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), limit, false))
+func (s *Store) GiveRegistration(ctx context.Context, from Address, rate limit.Rate) {
+	s.run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
 }
 
-func countOp(key string, r Rate, take bool) *op {
-	return &op{key: key, script: countScript, keys: []string{key}, args: append(r.args(), take), write: true}
+func countOp(key string, r limit.Rate, take bool) *op {
+	return &op{key: key, script: countScript, keys: []string{key}, args: append(bucketArgs(r), take), write: true}
 }

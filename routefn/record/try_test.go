@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // guess returns a try at the account of a name, from an address.
 func guess(name, from string) Trying {
 	return Trying{
-		Name: name, From: Address{from}, Strangers: Rate{10, time.Hour}, Known: Rate{3, time.Hour}, Address: Rate{20, time.Hour},
+		Name: name, From: Address{from}, Strangers: limit.Rate{Burst: 10, Every: time.Hour},
+		Known: limit.Rate{Burst: 3, Every: time.Hour}, Address: limit.Rate{Burst: 20, Every: time.Hour},
 	}
 }
 
@@ -203,7 +206,7 @@ func tryKeys(t *testing.T, s *Store) (n int) {
 func TestTriesComeBack(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		q := guess("alice", "a")
-		q.Strangers, q.Address = Rate{2, 300 * time.Millisecond}, Rate{}
+		q.Strangers, q.Address = limit.Rate{Burst: 2, Every: 300 * time.Millisecond}, limit.Rate{}
 		for range 2 {
 			try(t, s, q)
 		}
@@ -228,16 +231,16 @@ func TestTriesSurviveAClockSetBack(t *testing.T) {
 
 func TestRegistrationsOfAnAddressAreBounded(t *testing.T) {
 	eachTwo(t, Config{}, Config{}, func(t *testing.T, one, other *Store) {
-		limit := Rate{5, time.Hour}
+		registrations := limit.Rate{Burst: 5, Every: time.Hour}
 		for i, s := range []*Store{one, other, one, other, one, other} {
-			out, wait, err := s.TakeRegistration(t.Context(), Address{"a"}, limit)
+			out, wait, err := s.TakeRegistration(t.Context(), Address{"a"}, registrations)
 			if err != nil || (wait > 0) != (i == 5) || out != min(i+1, 5) {
 				t.Fatalf("registration %d: %d out, wait %v, %v", i, out, wait, err)
 			}
 		}
-		one.GiveRegistration(t.Context(), Address{"a"}, limit)
+		one.GiveRegistration(t.Context(), Address{"a"}, registrations)
 		for i := range 2 {
-			if _, wait, err := other.TakeRegistration(t.Context(), Address{"a"}, limit); err != nil || (wait > 0) != (i == 1) {
+			if _, wait, err := other.TakeRegistration(t.Context(), Address{"a"}, registrations); err != nil || (wait > 0) != (i == 1) {
 				t.Errorf("after one was given back, %d: wait %v, %v", i, wait, err)
 			}
 		}

@@ -45,6 +45,13 @@ var (
 	// ErrIDReused is returned for a message if its sender has used its id for another
 	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
+	// ErrLimited is returned for what is over a rate of Config.Limits. The call stored
+	// nothing, and the same call succeeds later. The error has a method Wait, which returns
+	// how long to wait.
+	ErrLimited = errors.New("rate is used up")
+	// ErrNewReceivers is returned for a message to a user to whom its sender never wrote,
+	// if that is over Config.Limits. It has a method Wait as ErrLimited has.
+	ErrNewReceivers = errors.New("too many new receivers")
 	// ErrSuperseded is returned for a session number that is not above the device's
 	// live and closed numbers.
 	ErrSuperseded = errors.New("session number is superseded")
@@ -213,8 +220,9 @@ type Message struct {
 }
 
 // Appended is the answer to one Message. Err is nil if the message is stored in all its
-// logs. With ErrUnavailable it is in no log, and with ErrUnknown it may be in some. The
-// other errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrIDReused and ErrInvalid.
+// logs. With ErrUnavailable and ErrLimited it is in no log, and with ErrUnknown it may be
+// in some. The other errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrNewReceivers,
+// ErrIDReused and ErrInvalid.
 type Appended struct {
 	Err      error
 	Time     int64  // time of the entry, which an earlier try may have written

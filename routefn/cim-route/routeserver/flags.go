@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
-	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // Flags are the flags of cim-route, which cim-server -with-route shares.
@@ -35,6 +35,7 @@ type Flags struct {
 	Count   int
 	Days    int
 	Devices int
+	Limits  string
 
 	InFlight    int
 	StoreTarget time.Duration
@@ -60,8 +61,8 @@ type Flags struct {
 	// Register has no flag for it.
 	AuditLog *audit.Log
 
-	strangers int // bound on requests of one address that are sending their bodies; 0: none
-	accounts  identity.Limits
+	strangers int    // bound on requests of one address that are sending their bodies; 0: none
+	local     bool   // only this machine can connect
 	name      string // name of the process, for people to read
 	function  bool   // the route is frozen between requests: see adapt
 	oneByOne  bool   // the function gets one request at a time
@@ -93,6 +94,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"`file` with the certificates of authorities that nodes' certificates may come from; empty: those of the system")
 	f.Pages.Flags(fs)
 	f.Audit.Flags(fs)
+	fs.StringVar(&f.Limits, "limits", "",
+		"what one account and one address may cost others: off, default, or a `file` of limits (see routefn/LIMITS.md);\nempty: default, and off with -auth open where only this machine can connect")
 	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
 }
 
@@ -139,16 +142,30 @@ func (f *Flags) replicas() (int, error) {
 	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", process.ErrUsage, f.Ack)
 }
 
-// accountLimits returns the limits on wrong passwords and registrations. In open mode,
-// a route that listens on loopback has none.
-func (f *Flags) accountLimits(loopback bool) identity.Limits {
-	if f.Auth == "open" && loopback {
-		return identity.Limits{}
+// limits returns what -limits stands for. Without it, a function in open mode does not
+// bound registrations: callers have the addresses of the platform, not their own.
+func (f *Flags) limits() (limit.Limits, error) {
+	open, l := f.Auth == "open", limit.Default()
+	switch {
+	case f.Limits == "off" || f.Limits == "" && open && f.local:
+		return limit.Limits{}, nil
+	case f.Limits == "" && open && f.function:
+		l.Registrations = limit.Rate{}
+		return l, nil
+	case f.Limits == "default" || f.Limits == "":
+		return l, nil
 	}
-	return identity.DefaultLimits()
+	l, err := limit.Read(f.Limits)
+	if err != nil {
+		return l, fmt.Errorf("%w: -limits: %w", process.ErrUsage, err)
+	}
+	return l, nil
 }
 
 func (f *Flags) check() error {
+	if _, err := f.limits(); err != nil {
+		return err
+	}
 	if _, err := f.auth(); err != nil {
 		return err
 	}

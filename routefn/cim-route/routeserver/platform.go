@@ -45,9 +45,6 @@ func (f *Flags) adapt(at place) {
 	f.function, f.oneByOne = at.function, at.lambda
 	f.PlainHop = true
 	f.InFlight = -1
-	// In open mode nothing is bounded by address: callers have the addresses of the
-	// platform, not their own. Open mode is not for the Internet anyway.
-	f.accounts = f.accountLimits(true)
 }
 
 // adaptStore configures a function's connections to the store. It changes nothing for a

@@ -21,6 +21,7 @@ import (
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/identity/jwt"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/web"
@@ -40,6 +41,7 @@ type Server struct {
 	foreign   *foreign // nil unless -auth jwt
 	store     *record.Store
 	embedded  *embedded.Server // the store, if it is in this process, or nil
+	limits    limit.Limits
 }
 
 // storeTime is how long the store may take to answer at the start.
@@ -54,8 +56,7 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	}
 	at := listeners.clients.Addr().String()
 	f.TellOpen(logger, at)
-	f.strangers = f.Guard.Most(at)
-	f.accounts = f.accountLimits(process.Loopback(at))
+	f.strangers, f.local = f.Guard.Most(at), process.Loopback(at)
 	pages, within, err := f.guards(listeners)
 	if err != nil {
 		return nil, errors.Join(err, listeners.Close())
@@ -85,7 +86,11 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 // assemble opens the store and makes the handlers. pages judges the requests of clients.
 // The Server that it returns has no listener.
 func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
-	s := &Server{log: logger}
+	limits, err := f.limits()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{log: logger, limits: limits}
 	if err := s.openStore(ctx, f, registry); err != nil {
 		s.close()
 		return nil, err
@@ -177,7 +182,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 		return err
 	}
 	c.AllowEmbedded = c.AllowEmbedded || s.embedded != nil
-	c.Logger, c.Registerer = s.log, registry
+	c.Limits, c.Logger, c.Registerer = s.limits, s.log, registry
 	store, err := record.Dial(ctx, c)
 	if err != nil {
 		return fmt.Errorf("-redis: %w", err)
@@ -214,7 +219,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: members.View, Heard: members.Heard, Keys: keys, Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
 		Auth: auth, Foreign: verifier, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
-		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Accounts: f.accounts,
+		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Limits: s.limits,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,
 		Now: process.Clock(), Logger: s.log, Registerer: registry, Audit: f.AuditLog,
 	})
@@ -285,7 +290,7 @@ func (s *Server) Addr() string { return s.clients.Addr().String() }
 // Run serves until ctx ends, then closes everything. It blocks until that is done.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
-	s.log.Info("route starts", "http", s.Addr())
+	s.log.Info("route starts", "http", s.Addr(), "limits", s.limits.String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return process.Serve(ctx, s.clients, s.strict(s.handler)) })
 	if s.within != nil {

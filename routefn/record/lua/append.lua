@@ -1,8 +1,10 @@
 -- Appends entries to a log, in order. An entry that may be there already is searched
 -- for first, from the end of the log: see find.lua. In the log of a group it appends
--- only entries of members, and checks the sender's membership in the same step. A
--- network may deliver a first try twice, and its sender may have left the group in
--- between. So the entry of a former member is searched for before it is refused.
+-- only entries of members, and checks the sender's membership in the same step. There
+-- it also counts the entry against the rates of the group and of the sender in it: see
+-- rates.lua. A network may deliver a first try twice, and its sender may have left the
+-- group in between. So the entry of a former member is searched for before it is
+-- refused.
 --
 -- A first try that comes too late after it was sent is not stored, and nothing of the
 -- same call is: see firstTryLife. If a user joined the group after a first try was
@@ -22,14 +24,23 @@
 -- ARGV[3] when the entries were sent, in ms; 0 if that is not known or there is no
 -- first try
 -- ARGV[4] how many ms after its sending a first try comes too late
--- then four values for each entry: '1' to search for it first, its key, the entry as
--- stored, the sender who must be a member or ''
+-- ARGV[5] to ARGV[8] the rates of the group and of a member: see rates.lua
+-- then five values for each entry: '1' to search for it first, its key, the entry as
+-- stored, the sender who must be a member or '', the sender whose rate counts or ''
 -- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, then
 -- three values for each entry: number, key of the entry before it, the entry that was
--- found or ''}. The number of a refused entry is zero.
-local length = redis.call('LLEN', KEYS[1])
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', ARGV[1], 'joined', 'imported')
-if length == 0 or not head[1] then return {'nolog'} end
+-- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
+-- which to come again stand in place of the key.
+local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates'}, {['']=true}
+for i = 12, #ARGV, 5 do
+  if members[ARGV[i]] == nil then
+    fields[#fields + 1] = 'm:' .. ARGV[i]
+    members[ARGV[i]] = #fields
+  end
+end
+local head = redis.call('HMGET', KEYS[2], unpack(fields))
+local last = redis.call('LINDEX', KEYS[1], -1)
+if not last or not head[1] then return {'nolog'} end
 local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
 local now, sent, joined = clock(), tonumber(ARGV[3]), tonumber(head[4] or nil)
 if sent > 0 and math.abs(now - sent) > tonumber(ARGV[4]) then return {'late'} end
@@ -37,34 +48,43 @@ local begun = sent > 0 and sent - 2000 or now - 60000
 local newcomer = joined and joined >= begun
 since, begun = lookFrom(since, head[5]), lookFrom(begun, head[5])
 
-local appended = false
+local appended, length, rates = false, nil, ratesOf(head[6], now, 5)
 local watchers = head[3] or ''
 if KEYS[3] then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
 local answer = {'ok', head[1], watchers, now}
-local belongs, gone = {['']=true}, {} -- for each sender: whether it is a member; whether it was one
-for i = 5, #ARGV, 4 do
-  local place, before, found
-  local from = ARGV[i + 3]
+
+local function look(key, from)
+  length = length or redis.call('LLEN', KEYS[1])
+  return find(key, length, from)
+end
+
+for i = 9, #ARGV, 5 do
+  local place, before, found, wait
+  local joined, left = 1, 0
+  if ARGV[i + 3] ~= '' then joined, left = membership(head[members[ARGV[i + 3]]]) end
   if ARGV[i] == '1' then
-    place, before, found = find(ARGV[i + 1], length, since)
+    place, before, found = look(ARGV[i + 1], since)
   elseif newcomer then
-    place, before, found = find(ARGV[i + 1], length, begun)
+    place, before, found = look(ARGV[i + 1], begun)
   end
-  if not place and belongs[from] == nil then
-    local joined, left = membership(redis.call('HGET', KEYS[2], 'm:' .. from))
-    belongs[from], gone[from] = joined > 0 and left == 0, left > 0
+  if not place and left > 0 and ARGV[i] ~= '1' then
+    place, before, found = look(ARGV[i + 1], since)
   end
-  if not place and gone[from] and ARGV[i] ~= '1' then
-    place, before, found = find(ARGV[i + 1], length, since)
-  end
-  if not place and belongs[from] then
-    before = redis.call('LINDEX', KEYS[1], -1)
-    length = redis.call('RPUSH', KEYS[1], ARGV[i + 2])
-    place, appended = length, true
+  if not place and joined > 0 and left == 0 then
+    wait = charge(rates, ARGV[i + 4])
+    if not wait then
+      before, last = last, ARGV[i + 2]
+      length = redis.call('RPUSH', KEYS[1], last)
+      place, appended = length, true
+    end
   end
   answer[#answer + 1] = place and base + place or 0
-  answer[#answer + 1] = keyOf(before)
+  answer[#answer + 1] = wait and tostring(wait) or keyOf(before)
   answer[#answer + 1] = found or ''
 end
-if not appended then redis.call('HSET', KEYS[2], 'epoch', head[1]) end
+if rates.spent then
+  redis.call('HSET', KEYS[2], 'rates', textOf(rates))
+elseif not appended then
+  redis.call('HSET', KEYS[2], 'epoch', head[1])
+end
 return answer

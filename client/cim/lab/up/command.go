@@ -54,7 +54,11 @@ func (c *Cluster) routeCommand(address string) []string {
 
 // storeFlags are the flags of whoever serves a route.
 func (c *Cluster) storeFlags() []string {
-	flags := append([]string{"-redis", c.store}, c.config.RouteFlags...)
+	flags := []string{"-redis", c.store}
+	if c.config.Route == RouteLambda && c.config.Auth == "open" {
+		flags = append(flags, "-limits", "off") // a function does not know that it is on this machine
+	}
+	flags = append(flags, c.config.RouteFlags...)
 	if c.config.Redis == "embedded" {
 		flags = append(flags, "-allow-embedded")
 	}

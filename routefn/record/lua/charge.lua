@@ -1,0 +1,19 @@
+-- Takes from a budget of a user what is there for requests in a row, all of the same
+-- cost. Of a user without a log nothing is taken and nothing is refused.
+--
+-- KEYS[1] hash of the user's log
+-- ARGV[1] the budget's field, ARGV[2] how many requests, ARGV[3] the cost of each,
+-- ARGV[4] us after which one unit is back, ARGV[5] all of the budget in units
+-- Answers {how many of the requests it was enough for, the ms until it is enough for the
+-- next one, the budget}.
+local head = redis.call('HMGET', KEYS[1], 'epoch', ARGV[1])
+if not head[1] then return {tonumber(ARGV[2]), 0, '0'} end
+local now, whole, granted, wait = clock() * 1000, head[2], 0, nil
+while granted < tonumber(ARGV[2]) do
+  whole, wait = spend(whole, now, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
+  if wait then break end
+  granted = granted + 1
+end
+whole = string.format('%.0f', whole)
+redis.call('HSET', KEYS[1], ARGV[1], whole)
+return {granted, wait or 0, whole}

@@ -1,0 +1,105 @@
+package record
+
+import (
+	"fmt"
+
+	"github.com/cim-go/cim/routefn/limit"
+)
+
+const (
+	// receiversField is the field of a user's hash that has the budget of new receivers.
+	receiversField = "receivers"
+	// mostReceivers is how many receivers of a user are remembered, the latest. One takes
+	// the store 80 bytes or so. Whoever was forgotten counts as new again.
+	mostReceivers = 2000
+)
+
+// pair is a sender with one receiver.
+type pair struct{ from, to int64 }
+
+// meeting has the receivers of one sender of whom this Store does not know that the sender
+// wrote to them before. The store knows it, in the sender's slot.
+//
+// While the sender has many new receivers left, the store is asked together with the
+// message, and learns them. Otherwise, and if the sender's slot is asked about repetitions
+// anyway, the store decides before the message is stored.
+type meeting struct {
+	from      int64
+	receivers []int64
+	seen      int64 // the budget as it was when this Store saw it last, us; zero: not known
+	look      bool  // the sender's slot is asked about repetitions
+	op        *op
+}
+
+// meetingsOf returns the meetings of drafts: those that go out with the messages, and
+// those that come before.
+func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
+	if !s.limits.Receivers.On() {
+		return nil, nil
+	}
+	of, known := make(map[int64]*meeting), make(map[pair]bool)
+	var list []*meeting
+	for _, d := range drafts {
+		p := pair{d.From, d.To}
+		if d.err[receiverCopy] != nil || d.taken || d.Group != 0 || d.From == d.To || known[p] {
+			continue
+		}
+		known[p] = true
+		if _, met := s.pairs.get(p); met {
+			continue
+		}
+		m := of[d.From]
+		if m == nil {
+			m = &meeting{from: d.From}
+			m.seen, _ = s.newcomers.get(d.From)
+			of[d.From] = m
+			list = append(list, m)
+		}
+		m.receivers = append(m.receivers, d.To)
+		m.look = m.look || d.look
+	}
+	for _, m := range list {
+		if m.op = m.script(s.limits.Receivers); !m.look && surely(s.limits.Receivers, m.seen, nowMs*1000, len(m.receivers)) {
+			beside = append(beside, m)
+		} else {
+			before = append(before, m)
+		}
+	}
+	return beside, before
+}
+
+func (m *meeting) script(r limit.Rate) *op {
+	l := logRef{user: m.from}
+	args := append(rateArgs(r), mostReceivers)
+	for _, to := range m.receivers {
+		args = append(args, to)
+	}
+	return &op{key: l.hash(), script: meetScript, keys: []string{l.hash(), l.receivers()}, args: args, write: true}
+}
+
+// settleMeetings learns from the answers of the store. It returns the errors of the
+// receivers to whom a sender may not write at present. A meeting that the store did not
+// answer bounds nothing.
+func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
+	var refused map[pair]error
+	for _, m := range meetings {
+		if m.op.err != nil || len(m.op.reply) != 1+len(m.receivers) {
+			continue
+		}
+		if us := integer(m.op.reply[0]); us > 0 {
+			s.newcomers.put(m.from, us)
+		}
+		for i, to := range m.receivers {
+			wait := integer(m.op.reply[1+i])
+			if wait == 0 {
+				s.pairs.put(pair{m.from, to}, struct{}{})
+				continue
+			}
+			if refused == nil {
+				refused = make(map[pair]error)
+			}
+			refused[pair{m.from, to}] = fmt.Errorf("user %d: %w", to, limitedError{ErrNewReceivers, milliseconds(wait)})
+		}
+	}
+	return refused
+}

@@ -1,0 +1,208 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cim-go/cim/routefn/limit"
+)
+
+// A budget is one number in its owner's hash: when all of it is back, in us since 1970 by
+// the store's clock (the "theoretical arrival time" of GCRA). A message that is stored
+// moves it by Rate.Every, from now on if it lies in the past. A message that would move
+// it further ahead of now than Rate.Full is refused.
+//
+// The scripts do just that. A private message is stored without a script, which would cost
+// several times as much. There a route adds to the number what the message costs, and, if
+// its last answer showed a number in the past, the time from there until now. The answer
+// shows whether somebody else was faster. Then a part of that time was added twice, and
+// the route takes it back. So each message counts once, whichever routes and nodes it and
+// others came through.
+//
+// A route refuses by what its last answer showed. While a sender has much left, that is
+// enough: another route takes little meanwhile. Close to the end, the store decides before
+// anything is stored: see costsOf.
+
+const (
+	// closeBy is how many messages a sender must have left for its route to decide alone:
+	// more than other routes can take between two answers.
+	closeBy = 64
+	// mostUnseen is how many messages a route stores at once of a sender of whose budget
+	// it knows nothing. They may go uncounted.
+	mostUnseen = 16
+	// mostCost bounds the cost of one request, see rate.lua.
+	mostCost = 1000
+)
+
+// rateField is the field of a user's hash that has the budget of messages.
+const rateField = "rate"
+
+// limitedError is ErrLimited or ErrNewReceivers with the time to wait.
+type limitedError struct {
+	kind error
+	wait time.Duration
+}
+
+func (e limitedError) Error() string { return fmt.Sprintf("%s: come again in %v", e.kind, e.wait) }
+
+// Unwrap returns ErrLimited or ErrNewReceivers.
+func (e limitedError) Unwrap() error { return e.kind }
+
+// Wait returns after what time the same call may succeed.
+func (e limitedError) Wait() time.Duration { return e.wait }
+
+func limited(ms int64) error { return limitedError{ErrLimited, milliseconds(ms)} }
+
+// milliseconds returns a time to wait, which is not zero.
+func milliseconds(ms int64) time.Duration { return time.Duration(max(ms, 1)) * time.Millisecond }
+
+// rateArgs are a rate's arguments to scripts: us until one unit is back, and units in all.
+func rateArgs(r limit.Rate) []any { return []any{r.Every.Microseconds(), r.Burst} }
+
+// cost is what first tries of one sender take from its budget of messages.
+type cost struct {
+	from   int64
+	drafts []*draft
+	rate   limit.Rate
+	now    int64 // us
+	seen   int64 // the budget as it was when this Store saw it last, us; zero: not known
+	count  int   // messages that are added
+	lag    int64 // us that are added, from seen to now
+	op     *op
+}
+
+// costsOf returns the costs of drafts that are first tries. Those in costs are added when
+// the messages are stored. Those in exact are taken before, if the budgets suffice. A
+// sender may have first tries and repetitions in one call. Then all of them are looked for,
+// because claim takes from the budget, too, and no message may overtake another.
+func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
+	if !s.limits.Messages.On() {
+		return nil, nil
+	}
+	looks := make(map[int64]bool)
+	for _, d := range drafts {
+		if d.look && !d.taken {
+			looks[d.From] = true
+		}
+	}
+	of := make(map[int64]*cost)
+	for _, d := range drafts {
+		if d.err[receiverCopy] != nil || d.taken {
+			continue
+		}
+		if d.look = d.look || looks[d.From]; d.look {
+			continue
+		}
+		c := of[d.From]
+		if c == nil {
+			c = &cost{from: d.From, rate: s.limits.Messages, now: nowMs * 1000}
+			c.seen, _ = s.budgets.get(d.From)
+			of[d.From] = c
+			costs = append(costs, c)
+		}
+		c.drafts = append(c.drafts, d)
+	}
+	sure := costs[:0]
+	for _, c := range costs {
+		if surely(c.rate, c.seen, c.now, len(c.drafts)) {
+			sure = append(sure, c)
+		} else {
+			exact = append(exact, c)
+		}
+	}
+	return sure, exact
+}
+
+// surely reports whether n are surely left of a budget that was seen, in us, or never was:
+// zero.
+func surely(r limit.Rate, seen, now int64, n int) bool {
+	every, full := r.Every.Microseconds(), r.Full().Microseconds()
+	switch {
+	case seen > now+max(full, mostCost*every): // it is wrong, see rate.lua
+		return false
+	case seen == 0:
+		return n <= max(1, min(mostUnseen, r.Burst/2))
+	}
+	left := int((now + full - max(seen, now)) / every)
+	return left-n >= min(closeBy, r.Burst/2)
+}
+
+// take returns the op that takes an exact cost.
+func (c *cost) take() *op {
+	c.op = logRef{user: c.from}.hashScript(chargeScript, append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)...)
+	return c.op
+}
+
+// granted refuses drafts of exact costs for which there was not enough.
+func (s *Store) granted(exact []*cost) {
+	for _, c := range exact {
+		if c.op.err != nil {
+			for _, d := range c.drafts {
+				d.err[receiverCopy] = fmt.Errorf("%w: take from the budget: %s", ErrUnavailable, c.op.err.Error())
+			}
+			continue
+		}
+		s.noteBudget(c.from, text(c.op.reply[2]))
+		for _, d := range c.drafts[integer(c.op.reply[0]):] {
+			d.err[receiverCopy] = limited(integer(c.op.reply[1]))
+		}
+	}
+}
+
+// noteBudget remembers a sender's budget as a script answered it.
+func (s *Store) noteBudget(from int64, budget string) {
+	if us, err := strconv.ParseInt(budget, 10, 64); err == nil && us > 0 {
+		s.budgets.put(from, us)
+	}
+}
+
+// add returns the op that adds a sure cost, of what was not refused meanwhile.
+func (c *cost) add() *op {
+	for _, d := range c.drafts {
+		if d.err[receiverCopy] == nil {
+			c.count++
+		}
+	}
+	if c.seen > 0 {
+		c.lag = max(0, c.now-c.seen)
+	}
+	hash := logRef{user: c.from}.hash()
+	c.op = writeTo(hash, []any{"hincrby", hash, rateField, int64(c.count)*c.rate.Every.Microseconds() + c.lag})
+	return c.op
+}
+
+// surplus returns what was added too much: for messages that were not stored and come
+// again, and time that somebody else had added before.
+func (c *cost) surplus() int64 {
+	back := 0
+	for _, d := range c.drafts {
+		if err := d.answer().Err; d.copy[receiverCopy] == nil && err != nil && mayRetry(err) {
+			back++
+		}
+	}
+	every := c.rate.Every.Microseconds()
+	before := integer(c.op.reply[0]) - int64(c.count)*every - c.lag
+	return int64(min(back, c.count))*every + max(0, before+c.lag-max(before, c.seen+c.lag))
+}
+
+// settleCosts learns the budgets from the answers, and takes surplus back. If that fails,
+// the sender waits longer than it had to, until the store finds the budget wrong: see
+// rate.lua.
+func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
+	var backs []*op
+	for _, c := range costs {
+		if c.op == nil || c.op.err != nil {
+			s.budgets.drop(c.from)
+			continue
+		}
+		surplus := c.surplus()
+		s.budgets.put(c.from, integer(c.op.reply[0])-surplus)
+		if surplus > 0 {
+			hash := logRef{user: c.from}.hash()
+			backs = append(backs, writeTo(hash, []any{"hincrby", hash, rateField, -surplus}))
+		}
+	}
+	s.run(ctx, "append", backs...)
+}

@@ -1,0 +1,299 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/limit"
+)
+
+// limitsOf returns limits of which only that of messages is on.
+func limitsOf(r limit.Rate) limit.Limits { return limit.Limits{Messages: r} }
+
+// perSecond is a rate.
+func perSecond(n, burst int) limit.Rate {
+	return limit.Rate{Every: time.Second / time.Duration(n), Burst: burst}
+}
+
+// sent counts the messages that were accepted, and checks why others were not.
+func sent(t testing.TB, answers []Appended) (accepted int) {
+	t.Helper()
+	for _, a := range answers {
+		switch wait := new(limitedError); {
+		case a.Err == nil:
+			accepted++
+		case !errors.Is(a.Err, ErrLimited):
+			t.Error(a.Err)
+		case !errors.As(a.Err, wait) || wait.Wait() <= 0:
+			t.Errorf("%v does not tell when to come again", a.Err)
+		}
+	}
+	return accepted
+}
+
+// A sender comes through several routes, one after the other, at once, and with requests
+// over HTTP between. All together accept what the rate allows, and not one more.
+func TestRateIsExactAcrossRoutes(t *testing.T) {
+	rate := perSecond(20, 60)
+	cfg := Config{Limits: limitsOf(rate)}
+	for name, again := range map[string]bool{"connections": false, "http": true} {
+		for how, callers := range map[string]int{"in turn": 1, "at once": 2} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				eachTwo(t, cfg, cfg, func(t *testing.T, one, other *Store) {
+					alice, bob := register(t, one, "alice"), register(t, one, "bob")
+					begun := time.Now()
+					var mu sync.Mutex
+					var all sync.WaitGroup
+					accepted := 0
+					for caller := range callers {
+						all.Go(func() {
+							for i := range 30 / callers {
+								batch := make([]Message, 5)
+								for j := range batch {
+									batch[j] = private(alice, bob, fmt.Sprint(caller, "-", i, "-", j))
+									batch[j].Again = again
+								}
+								n := sent(t, []*Store{one, other}[(i+caller)%2].Append(t.Context(), batch))
+								mu.Lock()
+								accepted += n
+								mu.Unlock()
+							}
+						})
+					}
+					all.Wait()
+					took := time.Since(begun)
+					most := rate.Burst + int((took+time.Second)/rate.Every) // routes know the store's time within less than a second
+					if accepted > most || accepted < rate.Burst {
+						t.Errorf("%d of 150 messages were accepted in %v, want %d to %d", accepted, took, rate.Burst, most)
+					}
+					if got := len(inbox(t, one, bob)); got != accepted {
+						t.Errorf("%d messages were accepted, the inbox has %d", accepted, got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A repetition takes nothing, and is accepted however little is left.
+func TestRepetitionIsNeverRefusedForTheRate(t *testing.T) {
+	cfg := Config{Limits: limitsOf(limit.Rate{Every: time.Hour, Burst: 10})}
+	eachTwo(t, cfg, cfg, func(t *testing.T, s, other *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		var messages []Message
+		for i := range 10 {
+			messages = append(messages, private(alice, bob, fmt.Sprint(i)))
+			messages[i].Again = i%2 == 0
+			stored(t, s, messages[i])
+		}
+		before := budgetOf(t, s, alice)
+		for range 3 {
+			for i := range messages {
+				messages[i].Again = true
+				if a := stored(t, other, messages[i])[0]; !a.Repeated {
+					t.Errorf("message %d was stored again", i)
+				}
+			}
+		}
+		if after := budgetOf(t, s, alice); after != before {
+			t.Errorf("repetitions moved the budget by %v us", after-before)
+		}
+		for _, again := range []bool{false, true} {
+			m := private(alice, bob, fmt.Sprint("more", again))
+			m.Again = again
+			if err := s.Append(t.Context(), []Message{m})[0].Err; !errors.Is(err, ErrLimited) {
+				t.Errorf("message 11 gives %v, want %v", err, ErrLimited)
+			}
+		}
+		if got := len(inbox(t, s, bob)); got != 10 {
+			t.Errorf("the inbox has %d messages, want 10", got)
+		}
+	})
+}
+
+func budgetOf(t testing.TB, s *Store, user int64) int64 {
+	t.Helper()
+	hash := logRef{user: user}.hash()
+	o := readOf(hash, []any{"hget", hash, rateField})
+	if s.run(t.Context(), "find", o); o.err != nil {
+		t.Fatal(o.err)
+	}
+	return integer(o.reply[0])
+}
+
+// A call has first messages and a repetition. After a message is refused, no later one to
+// the same receiver is stored.
+func TestRefusedForTheRateKeepsTheOrder(t *testing.T) {
+	each(t, Config{Limits: limitsOf(limit.Rate{Every: time.Hour, Burst: 4})}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		var batch []Message
+		for i := range 9 {
+			batch = append(batch, private(alice, bob, strconv.Itoa(i)))
+			batch[i].Again = i == 5
+		}
+		refused := false
+		for i, a := range s.Append(t.Context(), batch) {
+			if refused && a.Err == nil {
+				t.Errorf("message %d was stored after one before it was refused", i)
+			}
+			refused = refused || a.Err != nil
+		}
+		if got := len(inbox(t, s, bob)); got != 4 {
+			t.Errorf("the inbox has %d messages, want 4", got)
+		}
+	})
+}
+
+func TestGroupHasARateAndEachMemberOne(t *testing.T) {
+	limits := limit.Limits{Group: limit.Rate{Every: time.Hour, Burst: 12}, GroupMember: limit.Rate{Every: time.Hour, Burst: 5}}
+	each(t, Config{Limits: limits}, func(t *testing.T, s *Store) {
+		g := group(t, s)
+		members := crowd(t, s, g, 4)
+		for _, c := range s.ChangeGroups(t.Context(), members) {
+			if c.Err != nil {
+				t.Fatal(c.Err)
+			}
+		}
+		for i, want := range []int{5, 5, 2, 0} { // of ten tries of each member
+			by := Account{User: members[i].User, Name: members[i].Name}
+			accepted := 0
+			for j := range 10 {
+				m := toGroup(by, g, strconv.Itoa(j))
+				m.Again = j%2 == 1
+				accepted += sent(t, s.Append(t.Context(), []Message{m}))
+			}
+			if accepted != want {
+				t.Errorf("member %d: %d messages were accepted, want %d", i, accepted, want)
+			}
+			again := toGroup(by, g, "0")
+			again.Again = true
+			if err := s.Append(t.Context(), []Message{again})[0].Err; want > 0 && err != nil {
+				t.Errorf("member %d: a repetition gives %v", i, err)
+			}
+		}
+		hash := logRef{group: g}.hash()
+		o := readOf(hash, []any{"hget", hash, "rates"})
+		if s.run(t.Context(), "find", o); strings.Count(text(o.reply[0]), "\n") != 3 {
+			t.Errorf("the group keeps %q, want a line for itself and for each of 3 members", text(o.reply[0]))
+		}
+	})
+}
+
+// A budget that is a day ahead was left by a route that died, or by a clock that jumped.
+// The store takes it for an empty one, however messages come.
+func TestBudgetThatIsWrongEnds(t *testing.T) {
+	rate := limit.Rate{Every: time.Minute, Burst: 10}
+	each(t, Config{Limits: limitsOf(rate)}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		longest := rate.Every + time.Second
+		for name, again := range map[string]bool{"first": false, "again": true} {
+			hash := logRef{user: alice}.hash()
+			ahead := writeTo(hash, []any{"hset", hash, rateField, (s.Now() + 24*time.Hour.Milliseconds()) * 1000})
+			if s.run(t.Context(), "append", ahead); ahead.err != nil {
+				t.Fatal(ahead.err)
+			}
+			var last error
+			for i := range 3 { // the first one may be sent without a look at the budget
+				m := private(alice, bob, fmt.Sprint(name, i))
+				m.Again = again
+				last = s.Append(t.Context(), []Message{m})[0].Err
+			}
+			if wait := new(limitedError); !errors.As(last, wait) || wait.Wait() > longest {
+				t.Errorf("%s: %v, want to come again within %v", name, last, longest)
+			}
+			if left := time.Duration(budgetOf(t, s, alice)-s.Now()*1000) * time.Microsecond; left > rate.Full()+time.Second {
+				t.Errorf("%s: the budget is still %v ahead", name, left)
+			}
+		}
+	})
+}
+
+// A delayed message counts when it is scheduled, and not when it is sent.
+func TestDelayedMessageCountsOnce(t *testing.T) {
+	each(t, Config{Limits: limitsOf(limit.Rate{Every: time.Hour, Burst: 2})}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		for i, want := range []error{nil, nil, ErrLimited} {
+			if _, err := s.Schedule(t.Context(), Scheduling{Message: private(alice, bob, strconv.Itoa(i))}); !errors.Is(err, want) {
+				t.Errorf("message %d gives %v, want %v", i, err, want)
+			}
+		}
+		taken, err := s.Take(t.Context(), int(shardOf(alice)), "a route", 0, 10)
+		if err != nil || len(taken) != 2 {
+			t.Fatalf("%d are due, %v", len(taken), err)
+		}
+		stored(t, s, taken[0].Message, taken[1].Message)
+	})
+}
+
+// commands returns how many commands a server has executed, those of scripts too, but
+// not those that a Store sends once a second.
+func commands(t testing.TB, s *Store) (n int) {
+	t.Helper()
+	client, err := s.topology.master(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, line := range commandStats(t, client) {
+		if name != "time" && name != "info" {
+			n += line
+		}
+	}
+	return n
+}
+
+func commandStats(t testing.TB, client *redis.Client) map[string]int {
+	t.Helper()
+	info, err := client.Info(t.Context(), "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats := make(map[string]int)
+	for line := range strings.Lines(info) {
+		name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
+		if ok {
+			calls, _, _ := strings.Cut(rest, ",")
+			stats[name], _ = strconv.Atoi(calls)
+		}
+	}
+	return stats
+}
+
+// A private message is two transactions of three commands, and one more command for the
+// limit. A group's message has its limits in the script that appends it anyway.
+func TestLimitsCostOneCommandAtMost(t *testing.T) {
+	for name, c := range map[string]struct {
+		limits         limit.Limits
+		private, group int
+	}{
+		"off":     {limit.Limits{}, 10, 5},
+		"default": {limit.Default(), 11, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := dial(t, Config{URL: backends.server.URL(), Limits: c.limits})
+			flush(t, s)
+			alice, bob := register(t, s, "alice"), register(t, s, "bob")
+			g := group(t, s, Account{User: alice, Name: "alice"})
+			hash := logRef{group: g}.hash() // they joined long ago
+			s.run(t.Context(), "change", writeTo(hash, []any{"hset", hash, "joined", 0}))
+			stored(t, s, private(alice, bob, "a"), toGroup(Account{User: alice, Name: "alice"}, g, "b"))
+			for what, m := range map[string]Message{"private": private(alice, bob, ""), "group": toGroup(Account{User: alice, Name: "alice"}, g, "")} {
+				before := commands(t, s)
+				for i := range 20 {
+					m.ID = fmt.Sprint(what, i)
+					stored(t, s, m)
+				}
+				want := map[string]int{"private": c.private, "group": c.group}[what]
+				if got := commands(t, s) - before; got != 20*want {
+					t.Errorf("20 messages (%s) take %d commands, want %d", what, got, 20*want)
+				}
+			}
+		})
+	}
+}
