@@ -26,6 +26,7 @@ import (
 	"github.com/cim-go/cim/routefn/body"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/identity"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
@@ -49,6 +50,12 @@ type world struct {
 // configuration.
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
+	return newLimitedWorld(t, limit.Limits{}, change)
+}
+
+// newLimitedWorld does what newWorld does, with limits.
+func newLimitedWorld(t testing.TB, limits limit.Limits, change func(*Config)) *world {
+	t.Helper()
 	issuer, err := token.NewIssuer([]byte("a route key of the tests"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +65,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, redis: redis, issuer: issuer, table: ring.NewTable(), nodes: make(map[string]*fakeNode)}
-	store := w.dial()
+	store := w.dial(limits)
 	c := Config{
 		Store: store, Issuer: issuer, ServiceToken: serviceToken, Auth: AuthOpen,
 		Members: func(context.Context) (*ring.View, error) { return w.table.Current(), nil },
@@ -87,10 +94,10 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	return w
 }
 
-// dial opens the store once more. The caller closes it.
-func (w *world) dial() *record.Store {
+// dial opens the store once more, with limits. The caller closes it.
+func (w *world) dial(limits limit.Limits) *record.Store {
 	w.t.Helper()
-	store, err := record.Dial(w.t.Context(), record.Config{URL: w.redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond})
+	store, err := record.Dial(w.t.Context(), record.Config{URL: w.redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond, Limits: limits})
 	if err != nil {
 		w.t.Fatal(err)
 	}

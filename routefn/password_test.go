@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -120,7 +121,7 @@ func TestOpenModeHasNoPassword(t *testing.T) {
 func TestResetByAnOperatorEndsAllSessions(t *testing.T) {
 	w := newWorld(t, withPasswords)
 	phone := w.member("alice", "phone")
-	store := w.dial()
+	store := w.dial(limit.Limits{})
 	defer store.Close()
 	account, err := store.AccountByName(t.Context(), "alice")
 	if err != nil {

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // another starts a second route on the same store, with connections of its own.
 func (w *world) another() *world {
 	w.t.Helper()
 	c := w.route.cfg
-	c.Store = w.dial()
+	c.Store = w.dial(limit.Limits{})
 	c.Registerer = nil
 	route, err := New(c)
 	if err != nil {

@@ -14,19 +14,22 @@ import (
 	"github.com/cim-go/cim/routefn/body"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/failure"
+	"github.com/cim-go/cim/routefn/record"
 )
 
-// Refused handles err, the error of the message q. If the message was refused for good,
-// the node writes a line with the reason to the sender's connection. The line is stored
-// nowhere and comes at most once. A sender without a connection gets only the code of
-// the answer. To find the connection, Refused reads the sender's session in the store.
-// It returns the error to answer with.
+// Refused handles err, the error of the message q. If the message was refused for good or
+// for its rate, the node writes a line with the reason to the sender's connection. CIM's
+// clients do not send such a message again. The line is stored nowhere and comes at most
+// once. A sender without a connection gets only the code of the answer. To find the
+// connection, Refused reads the sender's session in the store. It returns the error to
+// answer with.
 func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) error {
-	if failure.MayRetry(err) {
+	limited := errors.Is(err, record.ErrLimited)
+	if failure.MayRetry(err) && !limited {
 		return err
 	}
 	failed := c.cfg.Codes.Of(err)
-	if failed.Code.Retry() != proto.RetryNever || !check.ValidUser(q.UserID) {
+	if failed.Code.Retry() != proto.RetryNever && !limited || !check.ValidUser(q.UserID) {
 		return failed
 	}
 	live, err := c.session(ctx, q.UserID)

@@ -32,6 +32,8 @@ var storeCodes = []struct {
 	{record.ErrTooLate, proto.TooLate},
 	{record.ErrNotScheduled, proto.NotScheduled},
 	{record.ErrTooMany, proto.TooMany},
+	{record.ErrLimited, proto.Limited},
+	{record.ErrNewReceivers, proto.NewReceivers},
 	{record.ErrDiverged, proto.Diverged},
 	{record.ErrInvalid, proto.Invalid},
 	{context.Canceled, proto.Unavailable},
@@ -85,7 +87,7 @@ func (c *Codes) Absent(e *proto.Error) *proto.Error {
 
 // MayRetry reports whether the request that failed with err may succeed later.
 func MayRetry(err error) bool {
-	return errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrUnknown) ||
+	return errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrUnknown) || errors.Is(err, record.ErrLimited) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

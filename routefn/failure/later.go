@@ -19,11 +19,21 @@ func (l *Later) Error() string { return l.Refusal.Error() }
 // Unwrap returns the refusal.
 func (l *Later) Unwrap() error { return l.Refusal }
 
+// waiter is an error that knows when to come again, as those of record.ErrLimited and
+// record.ErrNewReceivers do.
+type waiter interface {
+	error
+	Wait() time.Duration
+}
+
 // After returns the time after which the request that failed with err may be repeated.
 // It returns zero if err does not say.
 func After(err error) time.Duration {
 	if l, ok := errors.AsType[*Later](err); ok {
 		return l.After
+	}
+	if w, ok := errors.AsType[waiter](err); ok {
+		return w.Wait()
 	}
 	return 0
 }

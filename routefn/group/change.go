@@ -32,6 +32,9 @@ func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, u
 	if !check.ValidUser(user) {
 		return check.Invalid("The member is not a user id.")
 	}
+	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
+		return err
+	}
 	account, err := g.Store.AccountByID(ctx, user)
 	if err != nil {
 		return err

@@ -29,6 +29,9 @@ func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.Creat
 	if q.ID != "" && !proto.ValidID(q.ID) {
 		return nil, check.Invalid("The id of a request has 1 to 64 printable ASCII characters without spaces.")
 	}
+	if err := errors.Join(g.Store.Charge(ctx, record.GroupBudget, 1), g.Store.Charge(ctx, record.MessageBudget, 1+len(q.Members))); err != nil {
+		return nil, err
+	}
 	invited, err := g.invited(ctx, caller.User, q.Members)
 	if err != nil {
 		return nil, err

@@ -15,5 +15,8 @@ func (g *Requests) Join(ctx context.Context, caller token.Token, q proto.JoinGro
 	if err := check.Group(q.Group); err != nil {
 		return proto.JoinedGroup{}, err
 	}
+	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
+		return proto.JoinedGroup{}, err
+	}
 	return proto.JoinedGroup(q), g.change(ctx, record.Change{User: caller.User, Name: caller.Name, Group: q.Group})
 }

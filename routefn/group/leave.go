@@ -14,6 +14,9 @@ func (g *Requests) Leave(ctx context.Context, caller token.Token, q proto.LeaveG
 	if err := check.Group(q.Group); err != nil {
 		return proto.LeftGroup{}, err
 	}
+	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
+		return proto.LeftGroup{}, err
+	}
 	change := record.Change{User: caller.User, Name: caller.Name, Group: q.Group, Leave: true}
 	return proto.LeftGroup{}, g.change(ctx, change)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -89,7 +90,7 @@ func (n *Requests) checkMessage(by *proto.Session, m *record.Message, node strin
 func (n *Requests) sendResult(a *record.Appended) *proto.SendResult {
 	if a.Err != nil {
 		e := n.cfg.Codes.Of(a.Err)
-		return &proto.SendResult{Code: int32(e.Code), Message: e.Error()}
+		return &proto.SendResult{Code: int32(e.Code), Message: e.Error(), Wait: failure.After(a.Err).Milliseconds()}
 	}
 	own := a.Own().Stored
 	return &proto.SendResult{At: own.GetAt(), Prev: own.GetPrev(), Time: a.Time, Repeated: a.Repeated}

@@ -8,12 +8,16 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
 )
 
 // Pull is POST /v1/pull. It returns the messages that follow a position in the caller's
 // inbox or in the log of a group. An unreadable entry is logged and skipped.
 func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMessages) (*proto.PulledMessages, error) {
 	if err := check.Pull(q.After, q.Limit); err != nil {
+		return nil, err
+	}
+	if err := u.cfg.Store.Charge(ctx, record.PullBudget, 1); err != nil {
 		return nil, err
 	}
 	begun := time.Now()
