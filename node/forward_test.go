@@ -160,6 +160,50 @@ func TestUnknownOutcomeGoesFirstAndSaysSo(t *testing.T) {
 	})
 }
 
+// A message over its sender's rate waits at the node and goes again as what it was, a
+// first try, until it has waited too long. Others do not wait for it.
+func TestMessageOverItsRateWaitsUnmarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, nil)
+		p, other := w.settled(t, 1, 5), w.settled(t, 9, 6)
+		open := time.Now().Add(time.Second)
+		w.route.set(func(s *script) {
+			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+				answer := accepted(r)
+				for i, item := range r.Items {
+					if item.Session.User == 1 && time.Now().Before(open) {
+						answer.Items[i] = &proto.SendResult{Code: int32(proto.Limited), Wait: 300}
+					}
+				}
+				return answer, nil
+			}
+		})
+		p.write(t, send("a"), send("b"))
+		synctest.Wait()
+		other.write(t, send("c"))
+		wantAnswer(t, other, "c", proto.OK)
+		for _, id := range []string{"a", "b"} {
+			wantAnswer(t, p, id, proto.OK)
+		}
+		for _, r := range w.route.sends {
+			if all := strings.Join(ids(r), " "); strings.Contains(all, "*") {
+				t.Errorf("the request %q has a repetition", all)
+			}
+		}
+		if n := len(w.route.sends); n < 3 || n > 8 {
+			t.Errorf("%d requests were made in a second", n)
+		}
+
+		open = time.Now().Add(time.Hour)
+		p.write(t, send("d"))
+		began := time.Now()
+		wantAnswer(t, p, "d", proto.Limited)
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("told after %v", took)
+		}
+	})
+}
+
 func TestUnknownIsToldAfterTheTimeForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

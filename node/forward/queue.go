@@ -94,12 +94,9 @@ func (q *queue) run(ctx context.Context) {
 		q.collect()
 		now := time.Now()
 		q.expire(now)
-		switch next := nextRequest(q.waiting); {
+		switch next := nextRequest(q.waiting, now); {
 		case len(next) == 0:
-			select {
-			case <-q.wake:
-			case <-ctx.Done():
-			}
+			q.idle(ctx)
 		case now.Before(q.resting):
 			routes.Sleep(ctx, q.nextEvent())
 		case !reconciler.Sure(now):
@@ -108,6 +105,28 @@ func (q *queue) run(ctx context.Context) {
 		default:
 			q.try(ctx, next)
 		}
+	}
+}
+
+// idle waits until a message comes, until one that waits for its sender's rate may go, or
+// until one has waited too long.
+func (q *queue) idle(ctx context.Context) {
+	var due <-chan time.Time
+	if len(q.waiting) > 0 {
+		at := q.waiting[0].since.Add(q.forwarder.config.Timeout)
+		for _, m := range q.waiting {
+			if m.from.rate.until.Before(at) {
+				at = m.from.rate.until
+			}
+		}
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-q.wake:
+	case <-due:
+	case <-ctx.Done():
 	}
 }
 
@@ -166,7 +185,7 @@ func (q *queue) expire(now time.Time) {
 			late[m.from] = true
 		}
 		if late[m.from] {
-			q.settle(m, &proto.SendResult{Code: int32(proto.Unknown)})
+			q.settle(m, &proto.SendResult{Code: int32(m.from.overdue(m))})
 		}
 		return !late[m.from]
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
@@ -16,6 +17,7 @@ const (
 
 // selection collects the messages of one request.
 type selection struct {
+	now      time.Time
 	messages []*message
 	size     int
 	later    map[*Sender]bool // connections whose next messages must wait
@@ -27,6 +29,10 @@ func (s *selection) add(m *message) {
 	if s.later[m.from] {
 		return
 	}
+	if !m.from.rate.lets(s.now) {
+		s.later[m.from] = true
+		return
+	}
 	if len(s.messages) == maxItems || len(s.messages) > 0 && s.size+m.size() > maxBytes {
 		s.later[m.from] = true
 		return
@@ -36,9 +42,13 @@ func (s *selection) add(m *message) {
 }
 
 // nextRequest returns the messages of the next request. First come the messages that
-// may have been stored. Then come those of connections that have no such message.
-func nextRequest(waiting []*message) []*message {
-	s := selection{later: make(map[*Sender]bool)}
+// may have been stored. Then come those of connections that have no such message. A
+// sender that is over its rate has few in it, or none.
+func nextRequest(waiting []*message, now time.Time) []*message {
+	s := selection{now: now, later: make(map[*Sender]bool)}
+	for _, m := range waiting {
+		m.from.rate.taken = 0
+	}
 	unsettled := make(map[*Sender]bool)
 	for _, m := range waiting {
 		if m.unknown {
@@ -74,9 +84,15 @@ func (q *queue) request(ctx context.Context, messages []*message) error {
 		return err
 	}
 	defer f.config.Links.Cork()()
+	now := time.Now()
 	err = errNothingSettled
 	for i, m := range messages {
 		r := answer.Items[i]
+		m.from.rate.learn(r, now)
+		if proto.Code(r.Code) == proto.Limited {
+			err = nil // it waits for its rate, and for no route
+			continue
+		}
 		if proto.Code(r.Code) != proto.OK && proto.Code(r.Code).Retry() == proto.RetryLater {
 			m.repeat()
 			continue

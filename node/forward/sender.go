@@ -46,6 +46,7 @@ type Sender struct {
 
 	// Owned by the queue.
 	refused *refusals // nil: the client need not send anything again
+	rate    rate
 
 	mu         sync.Mutex
 	unanswered int  // how many messages are in the queue
@@ -82,6 +83,16 @@ func sendable(f *proto.Frame) proto.Code {
 		return proto.Invalid
 	}
 	return proto.OK
+}
+
+// overdue returns the code for a message that has waited too long. It is Limited if the
+// message has waited for its sender's rate alone, so that no request of this node stored
+// it.
+func (s *Sender) overdue(m *message) proto.Code {
+	if s.rate.limited && !m.unknown {
+		return proto.Limited
+	}
+	return proto.Unknown
 }
 
 // answer counts the outcome of a message and sends it to the client.
