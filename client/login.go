@@ -128,6 +128,9 @@ func (a *account) insist(ctx context.Context, path string, out any, in func() an
 		}
 		unknown = unknown || codeOf(err) == proto.Unknown || errors.Is(err, ErrNoRoute)
 		if !pause(ctx, max(delay, 50*time.Millisecond)) {
+			if codeOf(err) == proto.Limited && !unknown { // nothing is stored
+				return fmt.Errorf("%w: %w", err, ctx.Err())
+			}
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 	}

@@ -3,6 +3,8 @@ package client
 import (
 	"slices"
 	"time"
+
+	"github.com/cim-go/cim/proto"
 )
 
 const (
@@ -37,7 +39,7 @@ func (o *outbox) add(p *Pending) {
 		o.list = append(o.list, p)
 		return
 	}
-	p.written, p.flying = true, true
+	p.written, p.flying, p.unsure = true, true, o.list[i].unsure
 	o.list[i] = p
 }
 
@@ -97,8 +99,9 @@ func (o *outbox) remove(p *Pending) {
 // refuse keeps p, which was refused for now, to be written again, unless its sender has
 // given it up. Nothing is written until all messages in flight are answered. The next
 // write then begins with the first refused message, so the order is kept.
-func (o *outbox) refuse(p *Pending, err error, now time.Time) {
-	p.flying = false
+func (o *outbox) refuse(p *Pending, err *proto.Error, now time.Time) {
+	p.flying, p.refusal = false, err
+	p.unsure = p.unsure || err.Code == proto.Unknown
 	o.flying--
 	if !o.held {
 		delay, _ := retryDelay(err, o.row)
@@ -116,6 +119,6 @@ func (o *outbox) lost() {
 	o.flying = 0
 	o.list = slices.DeleteFunc(o.list, func(p *Pending) bool { return p.flying && p.abandoned })
 	for _, p := range o.list {
-		p.flying = false
+		p.flying, p.unsure = false, p.unsure || p.flying
 	}
 }

@@ -68,10 +68,12 @@ type Pending struct {
 	client *Client
 
 	// Guarded by Client.mu.
-	written   bool // once at least, to any connection; a later write is a repetition
-	flying    bool // written to the present connection and not answered
-	heard     bool // the frame is marked as Heard: the client has read all answers
-	abandoned bool // its sender has given it up, so it is not written again
+	written   bool         // once at least, to any connection; a later write is a repetition
+	flying    bool         // written to the present connection and not answered
+	heard     bool         // the frame is marked as Heard: the client has read all answers
+	abandoned bool         // its sender has given it up, so it is not written again
+	unsure    bool         // an earlier write may have been stored
+	refusal   *proto.Error // the answer to the last write, if it was refused for now
 
 	done    chan struct{} // closed when receipt and err are set
 	receipt Receipt
@@ -86,7 +88,7 @@ func (p *Pending) ID() string { return p.out.ID }
 func (p *Pending) frameLocked() *proto.Frame {
 	f := p.out.frame(p.written)
 	f.Heard = p.heard
-	p.written = true
+	p.written, p.refusal = true, nil
 	return f
 }
 
@@ -99,10 +101,13 @@ func (p *Pending) finishLocked(r Receipt, err error) {
 	<-p.client.slots // give back p's slot
 }
 
-// failLocked finishes a message without an answer. If the message was written, the
-// error wraps ErrOutcomeUnknown.
+// failLocked finishes a message without an answer that decides. If the message was
+// written, the error wraps ErrOutcomeUnknown, unless each write was refused for its rate.
 func (p *Pending) failLocked(err error) {
-	if p.written {
+	switch {
+	case p.refusal != nil && p.refusal.Code == proto.Limited && !p.unsure:
+		err = fmt.Errorf("%w: %w", p.refusal, err)
+	case p.written:
 		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	p.finishLocked(Receipt{}, err)

@@ -65,6 +65,47 @@ func TestRefusedForNowIsSentAgainBeforeNewerOnes(t *testing.T) {
 	})
 }
 
+// A message over its sender's rate is sent again until it is accepted. If its sender does
+// not wait so long, it ends with the refusal, and it is certain that it is stored nowhere.
+func TestSendOverItsRateWaitsOrSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newCluster()
+		open := time.Now().Add(10 * time.Second)
+		k.setOnSend(func(*proto.Frame) fate {
+			if time.Now().Before(open) {
+				return fate{code: proto.Limited}
+			}
+			return fate{}
+		})
+		k.setOnCall(func(path string, _ []byte) *proto.ErrorAnswer {
+			if path == proto.PathSend && time.Now().Before(open) {
+				return refuse(proto.Limited)
+			}
+			return nil
+		})
+		c := connect(t, k.config())
+		s, err := NewSender(t.Context(), k.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, send := range map[string]func(context.Context) error{
+			"connection": func(ctx context.Context) error { _, err := c.Send(ctx, bob, "hi"); return err },
+			"http":       func(ctx context.Context) error { _, err := s.Send(ctx, Outgoing{To: bob, Text: "hi"}); return err },
+		} {
+			open = time.Now().Add(10 * time.Second)
+			short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			err := send(short)
+			cancel()
+			if codeOf(err) != proto.Limited || errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: given up, it ends with %v", name, err)
+			}
+			if err := send(t.Context()); err != nil || time.Now().Before(open) {
+				t.Errorf("%s: %v, want it accepted in the end", name, err)
+			}
+		}
+	})
+}
+
 func TestRefusedForGoodReturnsTheCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newCluster()
