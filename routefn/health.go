@@ -2,6 +2,7 @@ package routefn
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 
 // readyTimeout is how long the store has to answer.
 const readyTimeout = time.Second
+
+// nearlyFull is the part of the store's maxmemory from which on /readyz says how full it is.
+const nearlyFull = 0.8
 
 // serveHealth serves GET /healthz, which shows that the process answers. It ignores the
 // store, because a loss of the store must not make an orchestrator replace every route.
@@ -52,7 +56,9 @@ func (s *statusOnly) Write(b []byte) (int, error) {
 
 // serveReady serves GET /readyz. It answers 200 while the store answers and the members
 // are known. Otherwise it answers 503 and says which of the two is missing. It also
-// checks the store for a loss, even if the route serves nothing else.
+// checks the store for a loss, even if the route serves nothing else. If the store's
+// memory is nearly full, the answer says so and stays 200, because every other route has
+// the same store.
 func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
@@ -65,5 +71,9 @@ func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 		body.Fail(w, http.StatusServiceUnavailable, rt.codes.Of(err))
 		return
 	}
-	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+	text := "ok\n"
+	if part, err := rt.cfg.Store.Filled(ctx); err == nil && part >= nearlyFull {
+		text += fmt.Sprintf("The store's memory is %.0f %% full. When it is full, no message is accepted.\n", 100*part)
+	}
+	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte(text))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -52,6 +53,8 @@ type Store struct {
 	newcomers recent[int64, int64]
 	// noPulls has the times until which the pulls of users are refused, in ms.
 	noPulls recent[int64, int64]
+	// filling is the latest answer of Filled; nil: there was none.
+	filling atomic.Pointer[filling]
 	// replicated has the position up to which Config.Replicas are known to have a log.
 	replicated recent[logRef, proto.Position]
 
@@ -75,10 +78,11 @@ func newStore(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		topology: at.open(cfg), generation: cfg.generation, writers: newWriters(cfg, m), clock: newClock(cfg.Now),
 		retention: cfg.Retention, limits: cfg.Limits, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
-	}, nil
+	}
+	return s, s.registerFilled(cfg.Registerer)
 }
 
 // Close closes all connections. Calls in flight fail.

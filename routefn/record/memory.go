@@ -1,0 +1,85 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// filledFor is how long an answer of Filled is used again.
+	filledFor = 5 * time.Second
+	// filledTime is how long the collector of metrics waits for the store.
+	filledTime = time.Second
+)
+
+// filling is what Filled returned last.
+type filling struct {
+	part float64
+	at   time.Time
+}
+
+// Filled returns how full the memory of the fullest master is, as a part of its
+// maxmemory: 1 is full. It is zero if no master has a maxmemory. An answer is used again
+// for five seconds. The errors are those of a read.
+func (s *Store) Filled(ctx context.Context) (float64, error) {
+	if last := s.filling.Load(); last != nil && time.Since(last.at) < filledFor {
+		return last.part, nil
+	}
+	var mu sync.Mutex
+	var fullest float64
+	err := s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
+		info, err := c.Info(ctx, "memory").Result()
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		fullest = max(fullest, filled(info))
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ask store for its memory: %w", classify(err, false))
+	}
+	s.filling.Store(&filling{fullest, time.Now()})
+	return fullest, nil
+}
+
+// filled reads an answer to INFO memory.
+func filled(info string) float64 {
+	used, _ := strconv.ParseFloat(infoField(info, "used_memory"), 64)
+	most, _ := strconv.ParseFloat(infoField(info, "maxmemory"), 64)
+	if most <= 0 {
+		return 0
+	}
+	return used / most
+}
+
+// registerFilled registers a gauge that asks the store when it is collected. While the
+// store does not answer, it has the last value.
+func (s *Store) registerFilled(r prometheus.Registerer) error {
+	if r == nil {
+		return nil
+	}
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cim_store_memory_filled_ratio",
+		Help: "Used memory of the fullest master, as a part of its maxmemory; 0 without a maxmemory. At 1 the store refuses messages.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), filledTime)
+		defer cancel()
+		part, err := s.Filled(ctx)
+		if last := s.filling.Load(); err != nil && last != nil {
+			part = last.part
+		}
+		return part
+	})
+	if err := r.Register(gauge); err != nil {
+		return fmt.Errorf("register metrics of the store: %w", err)
+	}
+	return nil
+}
