@@ -77,8 +77,8 @@ type Config struct {
 	// the addresses of their clients.
 	PerAddress int
 	Proxies    sourceip.Proxies
-	// Limits bound wrong passwords and registrations; zero: nothing is bounded. What
-	// accounts send is bounded by those of record.Config.
+	// Limits bound wrong passwords and registrations; zero: nothing is bounded. Those of
+	// record.Config bound what accounts send.
 	Limits limit.Limits
 
 	// PlainHop makes every push an HTTP request, and offers nodes no streams. It is for

@@ -10,7 +10,7 @@ const (
 	// receiversField is the field of a user's hash that has the budget of new receivers.
 	receiversField = "receivers"
 	// mostReceivers is how many receivers of a user are remembered, the latest. One takes
-	// the store 80 bytes or so. Whoever was forgotten counts as new again.
+	// the store 80 bytes or so. A user who was forgotten counts as new again.
 	mostReceivers = 2000
 )
 

@@ -76,8 +76,8 @@ func TestReceiversAreRememberedWithALimitOnly(t *testing.T) {
 	}
 }
 
-// What requests cost is taken when their token is judged, over all routes. A void token
-// takes nothing.
+// The costs of requests are taken when their token is judged, over all routes. A void
+// token takes nothing.
 func TestRequestsTakeFromBudgets(t *testing.T) {
 	cfg := Config{Limits: limit.Limits{Pulls: limit.Rate{Every: time.Hour, Burst: 3}, Groups: limit.Rate{Every: time.Hour, Burst: 1}}}
 	eachTwo(t, cfg, cfg, func(t *testing.T, one, other *Store) {
