@@ -188,6 +188,29 @@ func TestHangingProviderDelaysOneLogin(t *testing.T) {
 	})
 }
 
+// A key that cannot be looked up now may be good, also for those who waited for the try of
+// another login.
+func TestFailedFetchRefusesNobodyForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRemoteWorld(t, jwks(t, map[string]crypto.Signer{"a": edPair}))
+		w.want("first token", "a", edPair, "", 1)
+		w.set(nil, errors.New("timeout"), 5*time.Second)
+		time.Sleep(fetchPause)
+		var logins sync.WaitGroup
+		for range 10 {
+			logins.Go(func() {
+				if reason := reasonOf(t, w.verify("b", otherPair)); reason != NoKeys {
+					t.Errorf("refused for %q", reason)
+				}
+			})
+		}
+		logins.Wait()
+		if n := w.called(); n != 2 {
+			t.Errorf("fetched %d times", n)
+		}
+	})
+}
+
 func TestFirstLoginsShareOneFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newRemoteWorld(t, nil)
