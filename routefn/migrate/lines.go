@@ -96,17 +96,37 @@ func (f *fromLines) flush(ctx context.Context) error {
 func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error {
 	list, numbers := make([]record.Account, len(lines)), make([]int64, len(lines))
 	passwords := make(map[int]string)
+	subjects := make(map[string]record.Subject)
 	for i, l := range lines {
 		a := l.Value.(*format.Account)
 		list[i], numbers[i] = record.Account{User: a.User, Name: a.Name, Credential: a.Credential}, l.Number
 		if a.Password != "" {
 			passwords[i] = a.Password
 		}
+		if a.Subject != "" {
+			subjects[a.Name] = record.Subject{Issuer: a.Issuer, ID: a.Subject}
+			list[i].Credential = subjects[a.Name].Credential()
+		}
 	}
 	if err := f.hash(ctx, list, passwords); err != nil {
 		return err
 	}
-	return f.accounts(ctx, list, numbers)
+	if err := f.accounts(ctx, list, numbers); err != nil || f.Dry {
+		return err
+	}
+	return f.bind(ctx, subjects)
+}
+
+// bind has subjects find their accounts, by the names of the accounts. It passes over an
+// account that was left out, or that has another credential.
+func (f *fromLines) bind(ctx context.Context, subjects map[string]record.Subject) error {
+	for name, subject := range subjects {
+		err := f.again(ctx, func() error { return f.Store.BindSubject(ctx, subject, name) })
+		if err != nil && !errors.Is(err, record.ErrNoUser) && !errors.Is(err, record.ErrNameTaken) {
+			return err
+		}
+	}
+	return nil
 }
 
 // hash sets the credential of each account in list that has a password and needs a

@@ -224,6 +224,34 @@ func TestImportGivesAPasswordToWhoHasNone(t *testing.T) {
 	}
 }
 
+// A user of another system finds an imported account, whatever name that system has. An
+// account that has an owner keeps it.
+func TestImportSaysWhoseAnAccountIs(t *testing.T) {
+	s := fresh(t)
+	alice := record.Subject{Issuer: "host", ID: "17"}
+	const named = `{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"17"}`
+	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice"}`)
+	if r, _ := importLines(t, Config{Store: s, Dry: true}, named); r.Locked != 0 {
+		t.Errorf("a dry run: %+v", r)
+	}
+	if acc, err := s.AccountOf(t.Context(), alice); !errors.Is(err, record.ErrNoUser) {
+		t.Errorf("after a dry run alice has %+v, %v", acc, err)
+	}
+	for range 2 {
+		importLines(t, Config{Store: s}, named)
+		if acc, err := s.AccountOf(t.Context(), alice); err != nil || acc.User != 1 || acc.Name != "alice" {
+			t.Errorf("alice has %+v, %v", acc, err)
+		}
+	}
+	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"18"}`)
+	if acc, err := s.AccountOf(t.Context(), record.Subject{Issuer: "host", ID: "18"}); !errors.Is(err, record.ErrNoUser) {
+		t.Errorf("another user has %+v, %v", acc, err)
+	}
+	if acc, err := s.AccountOf(t.Context(), alice); err != nil || acc.User != 1 {
+		t.Errorf("alice has %+v, %v", acc, err)
+	}
+}
+
 func TestExportKeepsCredentialsToItself(t *testing.T) {
 	s := fresh(t)
 	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice","credential":"`+credential+`"}`)

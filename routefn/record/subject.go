@@ -22,8 +22,9 @@ func (s Subject) digest() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// credential is that of an account which belongs to the subject. No password has it.
-func (s Subject) credential() string { return subjectPrefix + s.digest() }
+// Credential is that of an account which belongs to the subject. No password has it. An
+// import gives it to an account.
+func (s Subject) Credential() string { return subjectPrefix + s.digest() }
 
 const subjectPrefix = "subject:"
 
@@ -45,7 +46,7 @@ func (s *Store) AccountOf(ctx context.Context, subject Subject) (Account, error)
 		return Account{}, fmt.Errorf("account of a subject: %w", errs[0])
 	}
 	acc, err := s.AccountByName(ctx, names[0])
-	if err == nil && acc.Credential != subject.credential() {
+	if err == nil && acc.Credential != subject.Credential() {
 		err = ErrNoUser
 	}
 	if err != nil {
@@ -68,14 +69,30 @@ func (s *Store) AdmitSubject(ctx context.Context, subject Subject, name string) 
 	if !errors.Is(err, ErrNoUser) {
 		return acc, err
 	}
-	acc, _, err = s.Register(ctx, name, subject.credential())
+	acc, _, err = s.Register(ctx, name, subject.Credential())
 	if err != nil {
 		return Account{}, err
 	}
-	if acc.Credential != subject.credential() {
+	if acc.Credential != subject.Credential() {
 		return Account{}, fmt.Errorf("admit %q: %w", name, ErrNameTaken)
 	}
 	return s.bind(ctx, subject, acc)
+}
+
+// BindSubject has a subject find the account that has its credential, by the name of the
+// account. AdmitSubject does the same at a login whose token has that name. The error is
+// ErrNoUser, ErrNameTaken if the account does not belong to the subject, ErrUnavailable or
+// ErrUnknown. A repetition is harmless.
+func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) error {
+	acc, err := s.AccountByName(ctx, name)
+	if err == nil && acc.Credential != subject.Credential() {
+		err = fmt.Errorf("bind %q: %w", name, ErrNameTaken)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.bind(ctx, subject, acc)
+	return err
 }
 
 // bind makes acc the account of the subject, unless that has one by now.

@@ -51,7 +51,7 @@ func TestNoTwoSubjectsShareAName(t *testing.T) {
 func TestSubjectFindsItsAccountByName(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := Subject{"a", "17"}
-		made, _, err := s.Register(t.Context(), "alice", alice.credential())
+		made, _, err := s.Register(t.Context(), "alice", alice.Credential())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,10 +113,35 @@ func TestFirstLoginsOfASubjectAgree(t *testing.T) {
 
 func TestSubjectsCredentialIsNone(t *testing.T) {
 	for credential, want := range map[string]bool{
-		Subject{"a", "1"}.credential(): true, "": false, "subject:": false, "subject:alice": false, "$argon2id$v=19$": false,
+		Subject{"a", "1"}.Credential(): true, "": false, "subject:": false, "subject:alice": false, "$argon2id$v=19$": false,
 	} {
 		if IsSubject(credential) != want {
 			t.Errorf("%q is a subject's: %v", credential, !want)
 		}
 	}
+}
+
+// An imported account has the subject's credential, and a name that tokens do not have.
+func TestImportedAccountIsFoundByItsSubject(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := Subject{"a", "17"}
+		imported := Account{User: 1547028929407, Name: "alice", Credential: alice.Credential()}
+		if a := s.ImportAccounts(t.Context(), []Account{imported}, false)[0]; a.Err != nil || a.State != ImportNew {
+			t.Fatalf("%+v", a)
+		}
+		for range 2 {
+			if err := s.BindSubject(t.Context(), alice, "alice"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if acc, err := s.AdmitSubject(t.Context(), alice, "17"); err != nil || acc != imported {
+			t.Errorf("admitted %+v, %v", acc, err)
+		}
+		if err := s.BindSubject(t.Context(), Subject{"a", "18"}, "alice"); !errors.Is(err, ErrNameTaken) {
+			t.Errorf("another subject: %v", err)
+		}
+		if err := s.BindSubject(t.Context(), alice, "bob"); !errors.Is(err, ErrNoUser) {
+			t.Errorf("no account: %v", err)
+		}
+	})
 }

@@ -32,14 +32,17 @@ type Header struct {
 	Ends    bool   `json:"ends,omitempty"`
 }
 
-// Account is a user. It has a credential (Argon2id in the PHC string format), a password
-// in plain text, or neither.
+// Account is a user. It has a credential (Argon2id in the PHC string format, or what an
+// export wrote), a password in plain text, an issuer and a subject, or none of these. With
+// a subject it belongs to the user of another system, see record.Subject.
 type Account struct {
 	Kind       string `json:"kind"`
 	User       int64  `json:"user"`
 	Name       string `json:"name"`
 	Credential string `json:"credential,omitempty"`
 	Password   string `json:"password,omitempty"`
+	Issuer     string `json:"issuer,omitempty"`
+	Subject    string `json:"subject,omitempty"`
 }
 
 // Group is a group. Request is the id of the request that made the group; an empty one
@@ -94,6 +97,10 @@ func (a *Account) check() error {
 	switch {
 	case a.Credential != "" && a.Password != "":
 		return errors.New("it has a credential and a password, and may have one of them")
+	case (a.Issuer == "") != (a.Subject == ""):
+		return errors.New("it has an issuer or a subject, and wants both")
+	case a.Subject != "" && (a.Credential != "" || a.Password != ""):
+		return errors.New("it has a subject, and then neither a credential nor a password")
 	case len(a.Password) > 256:
 		return errors.New("its password has more than 256 bytes")
 	case a.Credential != "" && !identity.ValidCredential(a.Credential):

@@ -12,22 +12,24 @@ const account = `{"kind":"account","user":1,"name":"alice"}`
 func TestBadLineIsNamed(t *testing.T) {
 	for bad, why := range map[string]string{
 		``: "cut off", // the header announces an end line
-		`{"kind":"account","user":1,"name":"alice"`:                                 "no JSON",
-		`{"kind":"robot","user":1}`:                                                 `kind "robot" is not known`,
-		`{"kind":"account","user":1,"name":"alice","age":7}`:                        `unknown field "age"`,
-		`{"kind":"account","user":"1","name":"alice"}`:                              "cannot unmarshal",
-		account + account:                                                           "after top-level value",
-		`{"kind":"message","from":1,"id":"a","text":"hi"}`:                          "wants either to",
-		`{"kind":"message","from":1,"to":2,"group":3,"id":"a","text":"hi"}`:         "wants either to",
-		`{"kind":"message","from":1,"to":2,"text":"hi"}`:                            "lacks an id",
-		`{"kind":"message","from":1,"to":2,"id":"a","text":""}`:                     "lacks a text",
-		`{"kind":"message","from":1,"to":2,"in":3,"id":"a","text":"hi"}`:            "in is whose inbox",
-		`{"kind":"message","to":2,"id":"a","text":"hi"}`:                            "lacks from",
-		"{\"kind\":\"message\",\"from\":1,\"to\":2,\"id\":\"a\",\"text\":\"\xff\"}": "UTF-8",
-		`{"kind":"group","group":1,"creator":1}`:                                    "ids are 2 to",
-		`{"kind":"member","group":5}`:                                               "is no id",
-		`{"kind":"account","user":1,"name":"alice","credential":"plain"}`:           "Argon2id",
-		`{"kind":"end","records":5}`:                                                "1 records came before it",
+		`{"kind":"account","user":1,"name":"alice"`:                                                "no JSON",
+		`{"kind":"robot","user":1}`:                                                                `kind "robot" is not known`,
+		`{"kind":"account","user":1,"name":"alice","age":7}`:                                       `unknown field "age"`,
+		`{"kind":"account","user":"1","name":"alice"}`:                                             "cannot unmarshal",
+		account + account:                                                                          "after top-level value",
+		`{"kind":"message","from":1,"id":"a","text":"hi"}`:                                         "wants either to",
+		`{"kind":"message","from":1,"to":2,"group":3,"id":"a","text":"hi"}`:                        "wants either to",
+		`{"kind":"message","from":1,"to":2,"text":"hi"}`:                                           "lacks an id",
+		`{"kind":"message","from":1,"to":2,"id":"a","text":""}`:                                    "lacks a text",
+		`{"kind":"message","from":1,"to":2,"in":3,"id":"a","text":"hi"}`:                           "in is whose inbox",
+		`{"kind":"message","to":2,"id":"a","text":"hi"}`:                                           "lacks from",
+		"{\"kind\":\"message\",\"from\":1,\"to\":2,\"id\":\"a\",\"text\":\"\xff\"}":                "UTF-8",
+		`{"kind":"group","group":1,"creator":1}`:                                                   "ids are 2 to",
+		`{"kind":"member","group":5}`:                                                              "is no id",
+		`{"kind":"account","user":1,"name":"alice","credential":"plain"}`:                          "Argon2id",
+		`{"kind":"account","user":1,"name":"alice","subject":"17"}`:                                "wants both",
+		`{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"17","password":"x"}`: "neither a credential",
+		`{"kind":"end","records":5}`:                                                               "1 records came before it",
 	} {
 		lines := []string{`{"kind":"cim","version":1,"ends":true}`, account}
 		if bad != "" {
@@ -72,7 +74,7 @@ func TestRecordsHaveTheNumbersOfTheirLines(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %+v", l.Number, l.Kind, l.Value))
 	}
 	want := []string{
-		"3 account &{Kind:account User:1 Name:alice Credential: Password:}",
+		"3 account &{Kind:account User:1 Name:alice Credential: Password: Issuer: Subject:}",
 		"4 group &{Kind:group Group:5 Name: Creator:1 Request:import}",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
