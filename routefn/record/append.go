@@ -64,11 +64,11 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 // to exist, because the sender must get no copy of a message whose receiver does not
 // exist.
 func (s *Store) oneTrip(receivers []*batch) bool {
-	if !s.topology.single() {
+	if !s.topology.Single() {
 		return false
 	}
 	for _, b := range receivers {
-		if _, seen := s.inboxes.get(b.log.user); b.log.user != 0 && (b.again || !seen) {
+		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || !seen) {
 			return false
 		}
 	}

@@ -313,7 +313,7 @@ func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
 				t.Fatal(o.err)
 			}
 		}
-		s.inboxes.drop(alice)
+		s.inboxes.Drop(alice)
 		m := private(alice, bob, "m1")
 		m.Again = true
 		a := s.Append(t.Context(), []Message{m})[0]

@@ -73,7 +73,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
 // exists, and how far replicas have it.
 func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
-		s.inboxes.put(b.log.user, struct{}{})
+		s.inboxes.Put(b.log.user, struct{}{})
 	}
 	if s.writers == nil {
 		return
@@ -92,7 +92,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 		if b.missing() {
 			missing = append(missing, b)
 			logs = append(logs, b.log)
-			s.inboxes.drop(b.log.user)
+			s.inboxes.Drop(b.log.user)
 		}
 	}
 	if len(missing) == 0 {

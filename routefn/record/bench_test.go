@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // One operation is one message of a batch of 100 among 1,000 users, with 128 bytes of
@@ -292,7 +293,7 @@ func BenchmarkEnter(b *testing.B) {
 // serverCPU returns how many seconds of CPU time the server has used.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()
-	info, err := s.topology.(server).Info(b.Context(), "cpu").Result()
+	info, err := s.topology.(servers.One).Info(b.Context(), "cpu").Result()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // CIM reads the Redis of CIM's own routes, and writes nothing. Their keys are
@@ -114,7 +115,9 @@ func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
 }
 
 // wrongType reports whether err is the server's answer that a key has another type.
-func wrongType(err error) bool { return answered(err) && strings.Contains(err.Error(), "WRONGTYPE ") }
+func wrongType(err error) bool {
+	return servers.Answered(err) && strings.Contains(err.Error(), "WRONGTYPE ")
+}
 
 // Waiting returns, for each of users, the ids of messages that wait for that user. It
 // begins in the list of each user at the index from, and returns at most limit ids per

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func TestWrongClockOfARouteDropsNothingAndIsInNoEntry(t *testing.T) {
 						s = wrong
 					}
 					m := private(alice, bob, fmt.Sprint(i))
-					m.Time = s.clock.wall().UnixMilli()
+					m.Time = s.clock.Wall().UnixMilli()
 					stored(t, s, m)
 				}
 				scheduled(t, right, soon(alice, bob, "late"))
@@ -147,7 +148,7 @@ func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
 				for _, by := range [][3]*Store{{right, right, wrong}, {right, wrong, right}, {wrong, right, right}} {
 					m := private(alice, bob, fmt.Sprintf("m%p%p", by[0], by[1]))
 					send := func(s *Store, m Message) *proto.Stored {
-						m.Time = s.clock.wall().UnixMilli()
+						m.Time = s.clock.Wall().UnixMilli()
 						return stored(t, s, m)[0].Copies[0].Stored
 					}
 					first := send(by[0], m)
@@ -164,44 +165,6 @@ func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
 	}
 }
 
-func TestClockOfTheStore(t *testing.T) {
-	one, two, three := new(redis.Client), new(redis.Client), new(redis.Client)
-	at := func(mono, wall int64) moment { return moment{mono: mono, wall: wall} }
-	answer := func(ms int64) any { return []any{fmt.Sprint(ms / 1000), fmt.Sprint(ms % 1000 * 1000)} }
-	c := newClock(time.Now)
-	want := func(what string, now moment, ms int64, sure bool) {
-		t.Helper()
-		if got, ok := c.at(now); got != ms || ok != sure {
-			t.Errorf("%s: it is %d, %v, want %d, %v", what, got, ok, ms, sure)
-		}
-	}
-	want("nothing heard", at(0, 0), 0, false)
-	c.hear(one, answer(5_000), at(100, 7_000), at(120, 7_020))
-	want("half the round trip later", at(110, 7_010), 5_000, true)
-	want("the process's clock goes on", at(30_110, 37_010), 35_000, true)
-	if c.due(one, at(1_000, 7_900)) || !c.due(one, at(1_110, 8_010)) || !c.due(two, at(120, 7_020)) {
-		t.Error("a reading is due after a second, and where there is none")
-	}
-	if c.due(one, at(1_120, 8_020)) || c.due(two, at(1_000, 7_900)) || !c.due(two, at(1_120, 8_020)) {
-		t.Error("one pipeline at a time brings a reading, until a second has passed without")
-	}
-	c.hear(two, nil, at(1_120, 8_020), at(1_130, 8_030))
-	if !c.due(two, at(1_130, 8_030)) {
-		t.Error("a reading that failed is not due again")
-	}
-	c.hear(one, answer(99_000), at(200, 7_100), at(2_400, 9_300))
-	want("an answer that took too long", at(110, 7_010), 5_000, true)
-	c.hear(two, answer(1_000_000), at(100, 7_000), at(100, 7_000))
-	c.hear(three, answer(5_003), at(100, 7_000), at(100, 7_000))
-	want("the median of three", at(110, 7_010), 5_013, true)
-	want("a minute later", at(61_000, 68_000), 0, false)
-
-	c.hear(one, answer(5_000), at(100, 7_000), at(100, 7_000))
-	want("the process stood still for an hour", at(110, 7_010+3_600_000), 0, false)
-	c.hear(one, answer(5_000), at(100, 7_000), at(100, 7_000))
-	want("its clock was set back", at(110, 7_010-3_600_000), 0, false)
-}
-
 // A process that stood still reads the store's clock before it stores anything.
 func TestFrozenProcessAsksForTheTime(t *testing.T) {
 	var frozen atomic.Int64 // ms by which the monotonic clock fell behind
@@ -210,12 +173,15 @@ func TestFrozenProcessAsksForTheTime(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		stored(t, s, private(alice, bob, "1"))
 		begun := time.Now().Add(-5 * time.Second)
-		s.clock.mu.Lock() // as if it had stood still for an hour since it heard of the time
-		for client, r := range s.clock.heard {
-			r.shown -= time.Hour.Milliseconds()
-			s.clock.heard[client] = r
+		// As if it had stood still for an hour since it heard of the time.
+		now := s.clock.Moment()
+		err := s.topology.Each(t.Context(), func(_ context.Context, c *redis.Client) error {
+			s.clock.Hear(c, time.Now().Add(-time.Hour).UnixMilli(), now, now)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		s.clock.mu.Unlock()
 		frozen.Add(time.Hour.Milliseconds())
 		at := stored(t, s, private(alice, bob, "2"))[0].Time
 		if at < begun.UnixMilli() || at > time.Now().Add(5*time.Second).UnixMilli() {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // A slot moves to another master while messages are appended. First one key of a log
@@ -57,12 +58,12 @@ type move struct {
 func newMove(t *testing.T, s *Store, l logRef, c *redistest.Cluster) *move {
 	t.Helper()
 	ctx := t.Context()
-	slot, err := s.topology.(*cluster).ClusterKeySlot(ctx, l.list()).Result()
+	slot, err := s.topology.(*servers.Cluster).ClusterKeySlot(ctx, l.list()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &move{log: l, slot: slot}
-	owner, err := s.topology.master(ctx, l.list())
+	owner, err := s.topology.Master(ctx, l.list())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // Config names the store and sets how to use it. Only URL is needed.
@@ -32,7 +33,7 @@ type Config struct {
 
 	// ProbeIdle is how long a connection may be unused before it is probed at its next
 	// use; zero: it is never probed. It is for functions, whose connections die
-	// unnoticed while they are frozen. See probedConn.
+	// unnoticed while they are frozen. See package servers.
 	ProbeIdle time.Duration
 
 	// Replicas is how many replicas must have a message before it is accepted or shown
@@ -56,8 +57,6 @@ type Config struct {
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
-
-	generation *generation // which connections are in use; made by withDefaults
 }
 
 // withDefaults sets the fields that are zero.
@@ -69,7 +68,6 @@ func (c Config) withDefaults() Config {
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
 	c.Devices = orDefault(c.Devices, 32)
-	c.generation = new(generation)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -92,6 +90,14 @@ func (c Config) check() error {
 		return fmt.Errorf("timeout of replicas is %v, must be less than that of reads, %v", c.ReplicaTimeout, c.ReadTimeout)
 	}
 	return nil
+}
+
+// servers returns what concerns the connections.
+func (c Config) servers() servers.Config {
+	return servers.Config{
+		URL: c.URL, Password: c.Password, PoolSize: c.PoolSize, MinIdle: c.MinIdle,
+		DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, MaxIdleTime: c.MaxIdleTime, ProbeIdle: c.ProbeIdle,
+	}
 }
 
 func orDefault[T comparable](value, fallback T) T {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // Dial connects to the store and checks it. The store must answer. Its user must have
@@ -20,7 +22,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if err := s.check(ctx, cfg.AllowEmbedded); err != nil {
-		if refuses(err) {
+		if servers.Refuses(err) {
 			err = fmt.Errorf("%w: %w", ErrUnfit, err)
 		}
 		return nil, errors.Join(err, s.Close())
@@ -32,7 +34,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 // would silently lose logs and sessions one by one. check reads INFO for that, because
 // managed Redis has no CONFIG.
 func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
-	return s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
+	return s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		if err := c.Ping(ctx).Err(); err != nil {
 			return fmt.Errorf("ping store: %w", classify(err, false))
 		}
@@ -43,7 +45,7 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 			return err
 		}
 		info, err := c.Info(ctx, "memory").Result()
-		if err != nil && (!answered(err) || refuses(err)) {
+		if err != nil && (!servers.Answered(err) || servers.Refuses(err)) {
 			return fmt.Errorf("ask store for its memory by INFO: %w", classify(err, false))
 		}
 		switch policy := infoField(info, "maxmemory_policy"); {
@@ -69,7 +71,7 @@ func (s *Store) checkReplicas(ctx context.Context, c *redis.Client) error {
 		err = c.Do(ctx, "wait", 0, 1).Err()
 	}
 	switch {
-	case answered(err):
+	case servers.Answered(err):
 		return fmt.Errorf("store has no replicas to wait for (an embedded one never has): %w", err)
 	case err != nil:
 		return fmt.Errorf("ask store for its replicas: %w", classify(err, false))

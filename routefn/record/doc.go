@@ -40,8 +40,9 @@
 //	a write waits for replicas         replicate.go; run.go, accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
 //	a loss of the store is noticed     watch.go; lua/mark.lua, key.lua
-//	the time of the store is known     clock.go, now.go
+//	the time of the store is known     folder clock; now.go
 //	operations are sent, and repeated  run.go, exec.go, op.go
+//	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
 //	data are imported and exported     import_account.go, import_group.go, import_log.go, export.go, cimsource.go
 //
@@ -361,27 +362,6 @@
 // execute it (a moved slot, an unknown script). Its connection was found dead before it
 // was sent (Config.ProbeIdle). It only reads, and its connection died; then it is
 // repeated once.
-//
-// # The Redis library
-//
-// github.com/redis/go-redis/v9 v9.23.0 sends the pipelines. This package decides which
-// operations are sent again, and to which server (op.go, run.go).
-// github.com/redis/rueidis v1.0.79 was compared with it. It repeats no write either,
-// follows redirects, and sends the commands of many callers in one pipeline. But its
-// errors do not say whether a write was sent, and that is the difference between
-// ErrUnavailable and ErrUnknown. So op.go, run.go, probedconn.go and replicate.go would
-// have to stay.
-//
-// The client's CPU per call was measured, for calls of EVALSHA commands with 300 bytes
-// each. The table has the ratio of rueidis to go-redis, medians of three runs on a busy
-// machine, outside this repository:
-//
-//	commands per call      1      10     100
-//	1 caller               0.7    1.6    1.2
-//	16 callers at once     0.6    1.0    1.1
-//
-// A call of a route is one pipeline with several commands, so there is nothing to gain.
-// Only calls of one command by many callers would be cheaper with rueidis.
 //
 // While the store's memory is full, writes fail with ErrUnavailable, and reads still
 // work. Redis 7.0 then refuses all commands in a MULTI, so a read of several keys or

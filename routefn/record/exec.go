@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto/retry"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // An op is sent in maxRounds rounds at most. A server refuses it while one of its keys
@@ -50,8 +51,8 @@ func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) 
 			rounds++
 		}
 	}
-	if slices.ContainsFunc(ops, func(o *op) bool { return readOnly(o.err) }) {
-		s.generation.retire()
+	if slices.ContainsFunc(ops, func(o *op) bool { return servers.ReadOnly(o.err) }) {
+		s.topology.Retire()
 	}
 	for _, o := range ops {
 		o.err = classify(o.err, o.write)
@@ -76,7 +77,7 @@ func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait boo
 func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
 	if err := ctx.Err(); err != nil {
 		for _, o := range ops {
-			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+			o.err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
 		}
 		return
 	}
@@ -84,7 +85,7 @@ func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
 	for _, o := range ops {
 		client, err := s.clientOf(ctx, o)
 		if err != nil {
-			o.err = fmt.Errorf("%w: %w", errUnsent, err)
+			o.err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
 			continue
 		}
 		groups[client] = append(groups[client], o)
@@ -110,8 +111,8 @@ func (s *Store) pipelines(ctx context.Context, by execFunc, client *redis.Client
 		}
 		chunk := ops[first:min(first+maxPipeline, len(ops))]
 		by(ctx, client, chunk)
-		if err := chunk[len(chunk)-1].err; err != nil && !answered(err) {
-			fail(ops[first+len(chunk):], fmt.Errorf("%w: %w", errUnsent, err))
+		if err := chunk[len(chunk)-1].err; err != nil && !servers.Answered(err) {
+			fail(ops[first+len(chunk):], fmt.Errorf("%w: %w", servers.ErrUnsent, err))
 			return
 		}
 	}
@@ -121,7 +122,7 @@ func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
 	if o.to != nil {
 		return o.to, nil
 	}
-	return s.topology.master(ctx, o.key)
+	return s.topology.Master(ctx, o.key)
 }
 
 // exec sends ops in one pipeline. If the last reading of the server's clock is too old,
@@ -132,8 +133,8 @@ func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
 		size += len(o.steps) + 2
 	}
 	p := pipeline{make([]redis.Cmder, 0, size)}
-	asked := s.clock.moment()
-	read := s.clock.due(client, asked)
+	asked := s.clock.Moment()
+	read := s.clock.Due(client, asked)
 	if read {
 		p.add(ctx, askTime)
 	}
@@ -142,7 +143,7 @@ func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	}
 	p.exec(ctx, client)
 	if read {
-		s.clock.hear(client, p.cmds[0].(*redis.Cmd).Val(), asked, s.clock.moment())
+		s.clock.Hear(client, clockMs(p.cmds[0].(*redis.Cmd).Val()), asked, s.clock.Moment())
 	}
 	for _, o := range ops {
 		o.take()

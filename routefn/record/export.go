@@ -47,7 +47,7 @@ func idIn(key, before, after string) (int64, bool) {
 func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (int64, bool)) ([]int64, error) {
 	var mu sync.Mutex
 	var ids []int64
-	err := s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		for cursor, begun := uint64(0), false; cursor != 0 || !begun; begun = true {
 			var keys []string
 			var err error

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cim-go/cim/routefn/record/clock"
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // proxy passes bytes between a Store and a server until it is told to break.
@@ -230,7 +232,7 @@ func TestServerThatIsNotThereIsUnavailable(t *testing.T) {
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	p.listener.Close()
 	p.cut()
-	if err := s.topology.(server).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
+	if err := s.topology.(servers.One).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
 		t.Fatal("server answers")
 	}
 	a := s.Append(t.Context(), []Message{private(alice, bob, "1")})[0]
@@ -263,11 +265,15 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := &Store{topology: mustParse(t, "redis://"+l.Addr().String()).open(Config{}.withDefaults()), clock: newClock(time.Now)}
+	at, err := servers.Open(servers.Config{URL: "redis://" + l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Store{topology: at, clock: clock.New(time.Now)}
 	s.metrics, _ = newMetrics(nil)
 	defer s.Close()
-	client := s.topology.(server).Client
-	s.clock.heard[client] = reading{shown: time.Now().UnixMilli(), at: s.clock.moment()}
+	client := s.topology.(servers.One).Client
+	s.clock.Hear(client, time.Now().UnixMilli(), s.clock.Moment(), s.clock.Moment())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -328,7 +334,7 @@ func TestFullServerStoresNothing(t *testing.T) {
 	s := dial(t, Config{URL: spawned(t).URL()})
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "1"))
-	if err := s.topology.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, again := range []bool{false, true} {
@@ -353,7 +359,7 @@ func TestFullServerIsReadOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.topology.(server).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second call uses ops of the first one again

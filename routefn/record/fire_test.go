@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
@@ -285,7 +286,7 @@ func remember(t *testing.T, s *Store, user int64) func() {
 	t.Helper()
 	r := shardOf(user)
 	client := func() *redis.Client {
-		c, err := s.topology.master(t.Context(), r.due())
+		c, err := s.topology.Master(t.Context(), r.due())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,15 +338,15 @@ func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
 
 // without is a topology that does not reach some keys.
 type without struct {
-	topology
+	servers.Topology
 	down func(key string) bool
 }
 
-func (w without) master(ctx context.Context, key string) (*redis.Client, error) {
+func (w without) Master(ctx context.Context, key string) (*redis.Client, error) {
 	if w.down(key) {
 		return nil, errors.New("its master is away")
 	}
-	return w.topology.master(ctx, key)
+	return w.Topology.Master(ctx, key)
 }
 
 // If a Cluster has lost one master, due messages on the others are found.

@@ -296,7 +296,7 @@ func (s *Store) runTimed(ctx context.Context, name string, ops []*op) []*op {
 	all := slices.Clone(ops)
 	of := make(map[*redis.Client]*op, 1)
 	for i, o := range ops {
-		client, err := s.topology.master(ctx, o.key)
+		client, err := s.topology.Master(ctx, o.key)
 		if err != nil { // then o fails, too
 			clocks[i] = &op{err: err}
 			continue

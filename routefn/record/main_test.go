@@ -15,6 +15,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
+	"github.com/cim-go/cim/routefn/record/recent"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -113,16 +114,16 @@ func dial(t testing.TB, cfg Config) *Store {
 // flush empties the store, as if the primary had lost its disk.
 func flush(t testing.TB, s *Store) {
 	t.Helper()
-	err := s.topology.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.Each(t.Context(), func(ctx context.Context, c *redis.Client) error {
 		return c.FlushAll(ctx).Err()
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.inboxes, s.replicated, s.budgets = recent[int64, struct{}]{}, recent[logRef, proto.Position]{}, recent[int64, int64]{}
-	s.pairs, s.newcomers = recent[pair, struct{}]{}, recent[int64, int64]{}
-	s.noPulls = recent[int64, int64]{}
-	s.met = recent[[sha256.Size]byte, struct{}]{}
+	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, struct{}]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
+	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
+	s.noPulls = recent.Cache[int64, int64]{}
+	s.met = recent.Cache[[sha256.Size]byte, struct{}]{}
 }
 
 // register makes an account and returns its user.

@@ -45,13 +45,13 @@ func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meet
 			continue
 		}
 		known[p] = true
-		if _, met := s.pairs.get(p); met {
+		if _, met := s.pairs.Get(p); met {
 			continue
 		}
 		m := of[d.From]
 		if m == nil {
 			m = &meeting{from: d.From}
-			m.seen, _ = s.newcomers.get(d.From)
+			m.seen, _ = s.newcomers.Get(d.From)
 			of[d.From] = m
 			list = append(list, m)
 		}
@@ -87,12 +87,12 @@ func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
 			continue
 		}
 		if us := integer(m.op.reply[0]); us > 0 {
-			s.newcomers.put(m.from, us)
+			s.newcomers.Put(m.from, us)
 		}
 		for i, to := range m.receivers {
 			wait := integer(m.op.reply[1+i])
 			if wait == 0 {
-				s.pairs.put(pair{m.from, to}, struct{}{})
+				s.pairs.Put(pair{m.from, to}, struct{}{})
 				continue
 			}
 			if refused == nil {

@@ -33,7 +33,7 @@ func (s *Store) Filled(ctx context.Context) (float64, error) {
 	}
 	var mu sync.Mutex
 	var fullest float64
-	err := s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		info, err := c.Info(ctx, "memory").Result()
 		if err != nil {
 			return err

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 func TestStoreTellsHowFullItIs(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := dial(t, Config{URL: spawned(t).URL(), Registerer: registry})
-	server := s.topology.(server)
+	server := s.topology.(servers.One)
 	if part, err := s.Filled(t.Context()); err != nil || part != 0 {
 		t.Errorf("without a maxmemory: %v, %v", part, err)
 	}

@@ -14,7 +14,7 @@ func (s *Store) Now() int64 {
 // Clock returns the time of the store in ms since 1970. It computes it from readings of
 // the servers' clocks in the last minute, and returns zero and false if there are none.
 // It does not block.
-func (s *Store) Clock() (ms int64, ok bool) { return s.clock.at(s.clock.moment()) }
+func (s *Store) Clock() (ms int64, ok bool) { return s.clock.At(s.clock.Moment()) }
 
 // now returns the time of the store in ms since 1970. It asks the store only if no
 // reading counts: there was none for a minute, or the process stood still. The error is

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // op is one atomic step on the keys of one slot: a command, a transaction of several
@@ -128,7 +130,7 @@ func (o *op) firstError(abort error) error {
 // that. It is repeated in three cases. The server did not execute the op and said what
 // helps. The connection was dead before the op was sent. The op only reads, and its
 // connection died. If wait is true, the caller must pause before the next round.
-func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
+func (o *op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bool) {
 	if o.err == nil || errors.Is(o.err, errSlow) {
 		return false, false
 	}
@@ -141,14 +143,14 @@ func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 		o.byScript()
 		return true, false
 	case verb == "MOVED" || verb == "ASK":
-		o.to, o.asking = t.redirected(ctx, addr), verb == "ASK"
+		o.to, o.asking = t.Redirected(ctx, addr), verb == "ASK"
 		return true, false
 	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // its slot is being moved to another server
 		o.to, o.asking = nil, false
 		return true, true
 	case o.foundDead(): // each such round uses up one dead connection, so there is an end
 		return true, false
-	case !o.write && !o.again && !answered(o.err) && ctx.Err() == nil:
+	case !o.write && !o.again && !servers.Answered(o.err) && ctx.Err() == nil:
 		o.again = true
 		return true, false
 	}
@@ -156,7 +158,7 @@ func (o *op) mayRepeat(ctx context.Context, t topology) (repeat, wait bool) {
 }
 
 // foundDead reports whether the op was not sent because its connection was dead.
-func (o *op) foundDead() bool { return errors.Is(o.err, errDead) }
+func (o *op) foundDead() bool { return errors.Is(o.err, servers.ErrDead) }
 
 // byScript changes an op that reads in a transaction, so that it reads in a script.
 // While its memory is full, Redis 7.0 refuses all commands in a transaction, but allows
@@ -174,7 +176,7 @@ func (o *op) byScript() {
 // 127.0.0.1:6381". A proxy may put "ERR" before it. For any other error, both are
 // empty.
 func redirect(err error) (verb, addr string) {
-	if !answered(err) {
+	if !servers.Answered(err) {
 		return "", ""
 	}
 	words := strings.Fields(strings.TrimPrefix(err.Error(), "ERR "))

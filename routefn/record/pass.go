@@ -94,7 +94,7 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 		return nil
 	}
 	if budget == PullBudget {
-		until, _ := s.noPulls.get(p.User)
+		until, _ := s.noPulls.Get(p.User)
 		if left := until - s.Now(); left > 0 && left <= rate.Full().Milliseconds() {
 			return limited(left)
 		}
@@ -109,7 +109,7 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 // it is known whether its budget has enough, so that each refused one costs a whole read.
 func (s *Store) noteRefused(user int64, o *op) {
 	if o.err == nil && text(o.reply[0]) == "limited" && Budget(text(o.reply[2])) == PullBudget {
-		s.noPulls.put(user, s.Now()+integer(o.reply[1]))
+		s.noPulls.Put(user, s.Now()+integer(o.reply[1]))
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 			return p, err
 		}
 		unshown := s.show(ctx, []showing{{log: l, newest: p.Newest, entries: p.Entries}})[0]
-		switch had, _ := s.replicated.get(l); {
+		switch had, _ := s.replicated.Get(l); {
 		case unshown == nil:
 			return p, err
 		case errors.Is(unshown, errGone):

@@ -99,7 +99,7 @@ func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 		key := queueRef{kind, shardRef(i)}.due()
 		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
 		clocks[i] = clocks[0]
-		if i == 0 || !s.topology.single() {
+		if i == 0 || !s.topology.Single() {
 			clocks[i] = readOf(key, []any{"time"})
 		}
 	}

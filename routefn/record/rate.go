@@ -98,7 +98,7 @@ func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 		c := of[d.From]
 		if c == nil {
 			c = &cost{from: d.From, rate: s.limits.Messages, now: nowMs * 1000}
-			c.seen, _ = s.budgets.get(d.From)
+			c.seen, _ = s.budgets.Get(d.From)
 			of[d.From] = c
 			costs = append(costs, c)
 		}
@@ -154,7 +154,7 @@ func (s *Store) granted(exact []*cost) {
 // noteBudget remembers a sender's budget as a script answered it.
 func (s *Store) noteBudget(from int64, budget string) {
 	if us, err := strconv.ParseInt(budget, 10, 64); err == nil && us > 0 {
-		s.budgets.put(from, us)
+		s.budgets.Put(from, us)
 	}
 }
 
@@ -194,11 +194,11 @@ func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
 	var backs []*op
 	for _, c := range costs {
 		if c.op == nil || c.op.err != nil {
-			s.budgets.drop(c.from)
+			s.budgets.Drop(c.from)
 			continue
 		}
 		surplus := c.surplus()
-		s.budgets.put(c.from, integer(c.op.reply[0])-surplus)
+		s.budgets.Put(c.from, integer(c.op.reply[0])-surplus)
 		if surplus > 0 {
 			hash := logRef{user: c.from}.hash()
 			backs = append(backs, writeTo(hash, []any{"hincrby", hash, rateField, -surplus}))

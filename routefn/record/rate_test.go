@@ -236,7 +236,7 @@ func TestDelayedMessageCountsOnce(t *testing.T) {
 // not those that a Store sends once a second.
 func commands(t testing.TB, s *Store) (n int) {
 	t.Helper()
-	client, err := s.topology.master(t.Context(), "a")
+	client, err := s.topology.Master(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}

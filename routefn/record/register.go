@@ -92,7 +92,7 @@ func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account
 // After a crash, or if another caller was faster, a reserved id has no account. It
 // stays reserved and takes 100 bytes.
 func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
-	user := s.clock.wall().UnixMilli()
+	user := s.clock.Wall().UnixMilli()
 	for range idTries {
 		if user > proto.MaxUser {
 			break

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 const (
@@ -93,7 +95,7 @@ func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	case <-ctx.Done():
 		err := ctx.Err()
 		if w.withdraw(client, c) {
-			err = fmt.Errorf("%w: %w", errUnsent, err)
+			err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
 		}
 		fail(ops, err)
 	}
@@ -114,7 +116,7 @@ func (w *writers) enqueue(client *redis.Client, c *call) error {
 		w.all.Go(func() { w.drain(q) })
 	}
 	if q.ops > 0 && q.ops+len(c.ops) > maxWaiting {
-		return fmt.Errorf("%w: %d others wait for replicas", errUnsent, q.ops)
+		return fmt.Errorf("%w: %d others wait for replicas", servers.ErrUnsent, q.ops)
 	}
 	q.waiting = append(q.waiting, c)
 	q.ops += len(c.ops)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // shortWait is how long an append waits in tests whose replica is paused for good, and
@@ -122,7 +123,7 @@ func TestCarryingOutAgainIsAWrite(t *testing.T) {
 // changes returns how many changes the server has sent to its replicas.
 func changes(t *testing.T, s *Store) int {
 	t.Helper()
-	info, err := s.topology.(server).Info(t.Context(), "persistence").Result()
+	info, err := s.topology.(servers.One).Info(t.Context(), "persistence").Result()
 	if err != nil {
 		t.Fatal(err)
 	}

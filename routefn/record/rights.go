@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // probeKey stands for all keys in needed. Its name begins as theirs, and nothing is
@@ -66,7 +68,7 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	var refused []string
 	var first error
 	for _, answer := range answers {
-		if err := answer.Err(); err != nil && (!answered(err) || redis.HasErrorPrefix(err, "NOPERM")) {
+		if err := answer.Err(); err != nil && (!servers.Answered(err) || redis.HasErrorPrefix(err, "NOPERM")) {
 			refused = append(refused, strings.ToUpper(answer.Name()))
 			if first == nil {
 				first = err

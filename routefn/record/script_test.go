@@ -80,7 +80,7 @@ func TestKeysOfALogAreInOneSlot(t *testing.T) {
 func slotOf(t *testing.T, s *Store, key string) int64 {
 	t.Helper()
 	var slot int64
-	c, err := s.topology.master(t.Context(), key)
+	c, err := s.topology.Master(t.Context(), key)
 	if err == nil {
 		slot, err = c.ClusterKeySlot(t.Context(), key).Result()
 	}

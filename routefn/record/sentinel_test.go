@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // While the primary is gone, nothing is accepted. After Sentinel has promoted a
@@ -91,7 +92,7 @@ func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 // waitReplicated blocks until all replicas have all writes.
 func waitReplicated(t *testing.T, s *Store) {
 	t.Helper()
-	n, err := s.topology.(server).Wait(t.Context(), 2, 5*time.Second).Result()
+	n, err := s.topology.(servers.One).Wait(t.Context(), 2, 5*time.Second).Result()
 	if err != nil || n != 2 {
 		t.Fatalf("%d replicas have it: %v", n, err)
 	}

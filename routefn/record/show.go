@@ -42,7 +42,7 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 	var ops []*op
 	var of []int
 	for i, sh := range list {
-		if had, _ := s.replicated.get(sh.log); sh.newest.Number > 0 && had != sh.newest {
+		if had, _ := s.replicated.Get(sh.log); sh.newest.Number > 0 && had != sh.newest {
 			ops = append(ops, sh.stands(had))
 			of = append(of, i)
 		}
@@ -54,7 +54,7 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 		case o.err != nil:
 			errs[of[j]] = unshown{o.err}
 		case text(o.reply[0]) == "gone":
-			s.replicated.drop(sh.log)
+			s.replicated.Drop(sh.log)
 			errs[of[j]] = unshown{errGone}
 		default:
 			s.haveReplicas(sh.log, sh.newest)
@@ -81,10 +81,10 @@ func (sh showing) stands(had proto.Position) *op {
 
 // haveReplicas remembers up to which position replicas have a log.
 func (s *Store) haveReplicas(l logRef, at proto.Position) {
-	had, _ := s.replicated.get(l)
+	had, _ := s.replicated.Get(l)
 	if had.Epoch != at.Epoch || had.Number <= at.Number {
 		at.Key = strings.Clone(at.Key) // the key may share memory with a whole entry
-		s.replicated.put(l, at)
+		s.replicated.Put(l, at)
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *Store) tell(ctx context.Context, list []telling) {
 		if *t.err = err; !errors.Is(err, errTooFew) {
 			continue
 		}
-		if had, _ := s.replicated.get(t.log); had.Epoch == t.end.Epoch && had.Number < t.end.Number {
+		if had, _ := s.replicated.Get(t.log); had.Epoch == t.end.Epoch && had.Number < t.end.Number {
 			*t.end, *t.err = had, nil
 		}
 	}

@@ -15,6 +15,9 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/clock"
+	"github.com/cim-go/cim/routefn/record/recent"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // Without this, the library writes to standard error at each dial that fails. The same
@@ -26,11 +29,11 @@ func init() { redis.SetLogger(new(logging.VoidLogger)) }
 // its context ends while it waits for replicas, a goroutine goes on with the batch.
 // Close waits for these goroutines. The library has a few more for its connections.
 type Store struct {
-	topology  topology
+	topology  servers.Topology
 	retention Retention
 	limits    limit.Limits
 	devices   int // the most devices of one user
-	clock     *clock
+	clock     *clock.Clock
 	log       *slog.Logger
 	metrics   *metrics
 	embedded  bool          // the store may be an embedded one, which ends with its routes
@@ -40,26 +43,23 @@ type Store struct {
 	// inboxes has the users whose inboxes are known to exist. So both copies of a
 	// message may be sent in one round trip. If the store has lost such an inbox, the
 	// sender's copy may be stored before the receiver's, which does no other harm.
-	inboxes recent[int64, struct{}]
+	inboxes recent.Cache[int64, struct{}]
 	// met has hashes of pairs of an account and an address for which Met has called the
 	// store. If one is forgotten, Met calls once more.
-	met recent[[sha256.Size]byte, struct{}]
+	met recent.Cache[[sha256.Size]byte, struct{}]
 	// budgets has what senders have left of their rates, as far as this Store knows, as in
 	// rate.go.
-	budgets recent[int64, int64]
+	budgets recent.Cache[int64, int64]
 	// pairs has senders with users to whom they wrote. newcomers has what senders have left
 	// of their rates of new receivers, as budgets has. See meet.go.
-	pairs     recent[pair, struct{}]
-	newcomers recent[int64, int64]
+	pairs     recent.Cache[pair, struct{}]
+	newcomers recent.Cache[int64, int64]
 	// noPulls has the times until which the pulls of users are refused, in ms.
-	noPulls recent[int64, int64]
+	noPulls recent.Cache[int64, int64]
 	// filling is the latest answer of Filled; nil: there was none.
 	filling atomic.Pointer[filling]
 	// replicated has the position up to which Config.Replicas are known to have a log.
-	replicated recent[logRef, proto.Position]
-
-	// generation retires the connections of topology.
-	generation *generation
+	replicated recent.Cache[logRef, proto.Position]
 }
 
 // newStore returns a Store. It makes no connection.
@@ -67,19 +67,16 @@ func newStore(cfg Config) (*Store, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	at, err := parseURL(cfg.URL)
+	at, err := servers.Open(cfg.servers())
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Password != "" {
-		at.password = cfg.Password
 	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, at.Close())
 	}
 	s := &Store{
-		topology: at.open(cfg), generation: cfg.generation, writers: newWriters(cfg, m), clock: newClock(cfg.Now),
+		topology: at, writers: newWriters(cfg, m), clock: clock.New(cfg.Now),
 		retention: cfg.Retention, limits: cfg.Limits, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
 	}
 	return s, s.registerFilled(cfg.Registerer)
@@ -99,9 +96,9 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	var mu sync.Mutex
 	var answers int
-	err := s.topology.each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := c.Ping(ctx).Err()
-		for errors.Is(err, errDead) { // each such error uses up one dead connection
+		for errors.Is(err, servers.ErrDead) { // each such error uses up one dead connection
 			err = c.Ping(ctx).Err()
 		}
 		mu.Lock()

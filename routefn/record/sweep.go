@@ -157,7 +157,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		}
 		return list
 	}
-	other := s.clock.earliest()
+	other := s.clock.Earliest()
 	trims := make([]*op, len(logs))
 	for i, l := range logs {
 		trims[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
@@ -302,7 +302,7 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 func (s *Store) masters(ctx context.Context) ([]*redis.Client, error) {
 	var mu sync.Mutex
 	var list []*redis.Client
-	err := s.topology.each(ctx, func(_ context.Context, c *redis.Client) error {
+	err := s.topology.Each(ctx, func(_ context.Context, c *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
 		list = append(list, c)

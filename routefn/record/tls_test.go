@@ -40,8 +40,8 @@ func changed(t *testing.T, raw, option, value string) string {
 	if value != "" {
 		options.Set(option, value)
 	}
-	if option == optionCert {
-		options.Del(optionKey)
+	if option == "cert" {
+		options.Del("key")
 	}
 	return base + "?" + options.Encode()
 }
@@ -63,10 +63,10 @@ func TestStoreSpeaksTLS(t *testing.T) {
 				good bool
 			}{
 				"plain":                 {"redis://" + server.Addr(), false},
-				"of another authority":  {changed(t, server.URL(), optionCA, ""), false},
-				"of another name":       {changed(t, server.URL(), optionServerName, "cache.example.org"), false},
-				"of its other name":     {changed(t, server.URL(), optionServerName, "localhost"), true},
-				"without a certificate": {changed(t, server.URL(), optionCert, ""), open},
+				"of another authority":  {changed(t, server.URL(), "ca", ""), false},
+				"of another name":       {changed(t, server.URL(), "server_name", "cache.example.org"), false},
+				"of its other name":     {changed(t, server.URL(), "server_name", "localhost"), true},
+				"without a certificate": {changed(t, server.URL(), "cert", ""), open},
 			} {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				other, err := Dial(ctx, Config{URL: c.url})

@@ -23,7 +23,7 @@ const trimLook = 1024
 // is removed early.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
 	ops := make([]*op, len(logs))
-	other := s.clock.earliest()
+	other := s.clock.Earliest()
 	for i, l := range logs {
 		ops[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
 	}

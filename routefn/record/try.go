@@ -186,13 +186,13 @@ func (t *Tried) settle(right bool) []*op {
 func (s *Store) Met(ctx context.Context, name string, from Address) {
 	day := s.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))
-	if _, ok := s.met.get(once); ok {
+	if _, ok := s.met.Get(once); ok {
 		return
 	}
 	t := &Tried{key: tryKey(name), trying: Trying{From: from}}
 	ops := t.settle(true)
 	if s.run(context.WithoutCancel(ctx), "tried", ops...); ops[0].err == nil {
-		s.met.put(once, struct{}{})
+		s.met.Put(once, struct{}{})
 	}
 }
 

@@ -189,7 +189,7 @@ func TestAddressHasFewWrongPasswords(t *testing.T) {
 func tryKeys(t *testing.T, s *Store) (n int) {
 	t.Helper()
 	var mu sync.Mutex
-	err := s.topology.each(t.Context(), func(ctx context.Context, c *redis.Client) error {
+	err := s.topology.Each(t.Context(), func(ctx context.Context, c *redis.Client) error {
 		keys, err := c.Keys(ctx, "cim:*:try").Result()
 		mu.Lock()
 		defer mu.Unlock()

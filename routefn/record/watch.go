@@ -115,7 +115,7 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 // After the ops were run, the function shown returns the mark i, or false if its server
 // did not answer.
 func (s *Store) readMarks() (ops []*op, shown func(i int) (int64, bool)) {
-	if s.topology.single() {
+	if s.topology.Single() {
 		get := []any{"mget"}
 		for i := range marks {
 			get = append(get, markKey(i))
@@ -180,7 +180,7 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 // does so by one op. If that fails, they are set after the next look.
 func (s *Store) moveMarks(ctx context.Context, old []string) {
 	each := 1
-	if s.topology.single() {
+	if s.topology.Single() {
 		each = marks
 	}
 	var ops []*op

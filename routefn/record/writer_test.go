@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // busy pauses the replica, starts one append that waits for it, and queues n calls of
 // send behind that.
 func busy(t *testing.T, s *Store, replica *redistest.Server, n int, send func(i int)) (resume func(), wait func()) {
 	t.Helper()
-	client := s.topology.(server).Client
+	client := s.topology.(servers.One).Client
 	primary := clientOf(t, client.Options().Addr)
 	var all sync.WaitGroup
 	resume = pause(t, replica)
@@ -156,7 +157,7 @@ func TestWaitingAppendEndsWithItsContext(t *testing.T) {
 func TestTooManyWaitingAreRefused(t *testing.T) {
 	s, _, _ := replicated(t, shortWait)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	client := s.topology.(server).Client
+	client := s.topology.(servers.One).Client
 	s.writers.mu.Lock()
 	s.writers.of[client] = &writer{client: client, ops: maxWaiting}
 	s.writers.mu.Unlock()

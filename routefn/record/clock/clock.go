@@ -1,4 +1,4 @@
-package record
+package clock
 
 import (
 	"slices"
@@ -26,54 +26,56 @@ const (
 	stoodStill = 1_000
 )
 
-// clock knows the time of the store. Every stored time is this time, and every decision
+// Clock knows the time of the store. Every stored time is this time, and every decision
 // about age uses it. So all routes use the same time, even if their own clocks differ
 // or are set.
 //
 // Once a second, a pipeline that is sent anyway also reads the time of its server. In
-// between, clock adds the monotonic time of the process. In a Cluster it uses the
+// between, Clock adds the monotonic time of the process. In a Cluster it uses the
 // median of the masters' times, so that one wrong master does not matter. It uses the
 // wall clock of the process only to notice that the monotonic clock stood still, as in
 // a frozen function. Then the servers' time is read again.
-type clock struct {
+type Clock struct {
 	wall  func() time.Time
 	begun time.Time
 
 	mu    sync.Mutex
 	heard map[*redis.Client]reading
-	asked map[*redis.Client]moment // when a pipeline was sent that reads the server's clock
+	asked map[*redis.Client]Moment // when a pipeline was sent that reads the server's clock
 }
 
-// moment is the time on both clocks of the process: mono in ms since the clock was
+// Moment is the time on both clocks of the process: mono in ms since the clock was
 // made, wall in ms since 1970.
-type moment struct{ mono, wall int64 }
+type Moment struct{ mono, wall int64 }
 
 // reading is what a server's clock showed, in ms since 1970, and the moment at which it
 // did.
 type reading struct {
 	shown int64
-	at    moment
+	at    Moment
 }
 
-func newClock(wall func() time.Time) *clock {
-	return &clock{wall: wall, begun: time.Now(), heard: make(map[*redis.Client]reading), asked: make(map[*redis.Client]moment)}
+// New returns a Clock without a reading. wall is the wall clock of the process.
+func New(wall func() time.Time) *Clock {
+	return &Clock{wall: wall, begun: time.Now(), heard: make(map[*redis.Client]reading), asked: make(map[*redis.Client]Moment)}
 }
 
-func (c *clock) moment() moment {
-	return moment{mono: time.Since(c.begun).Milliseconds(), wall: c.wall().UnixMilli()}
+// Moment returns the present moment.
+func (c *Clock) Moment() Moment {
+	return Moment{mono: time.Since(c.begun).Milliseconds(), wall: c.wall().UnixMilli()}
 }
 
 // within reports whether the reading counts: it is younger than age, in ms, and since
 // then no clock of the process stood still or was set.
-func (r reading) within(age int64, now moment) bool {
+func (r reading) within(age int64, now Moment) bool {
 	mono, wall := now.mono-r.at.mono, now.wall-r.at.wall
 	return mono < age && max(mono-wall, wall-mono) <= stoodStill
 }
 
-// due reports whether the caller's pipeline to the server of client should read the
+// Due reports whether the caller's pipeline to the server of client should read the
 // server's clock. It returns true once a second, however many pipelines are sent at
 // once.
-func (c *clock) due(client *redis.Client, now moment) bool {
+func (c *Clock) Due(client *redis.Client, now Moment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r, ok := c.heard[client]; ok && r.within(hearEvery, now) {
@@ -86,10 +88,10 @@ func (c *clock) due(client *redis.Client, now moment) bool {
 	return true
 }
 
-// hear stores a server's answer to TIME. asked is the moment before the pipeline was
+// Hear stores what a server's clock showed, in ms since 1970; zero: it did not answer. asked is the moment before the pipeline was
 // sent, and received the moment after the answer.
-func (c *clock) hear(client *redis.Client, answer any, asked, received moment) {
-	shown, took := clockMs(answer), received.mono-asked.mono
+func (c *Clock) Hear(client *redis.Client, shown int64, asked, received Moment) {
+	took := received.mono - asked.mono
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.asked, client)
@@ -99,8 +101,8 @@ func (c *clock) hear(client *redis.Client, answer any, asked, received moment) {
 	c.heard[client] = reading{shown: shown - took/2, at: asked}
 }
 
-// at returns the time of the store at the moment now, or false if no reading counts.
-func (c *clock) at(now moment) (int64, bool) {
+// At returns the time of the store at the moment now, in ms since 1970, or false if no reading counts.
+func (c *Clock) At(now Moment) (int64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	times := make([]int64, 0, 8)
@@ -118,12 +120,15 @@ func (c *clock) at(now moment) (int64, bool) {
 	return times[(len(times)-1)/2], true
 }
 
-// earliest returns the earlier of the store's time and this process's time, in ms since
+// Earliest returns the earlier of the store's time and this process's time, in ms since
 // 1970. It is too late only if both clocks are ahead.
-func (c *clock) earliest() int64 {
-	now := c.moment()
-	if ms, ok := c.at(now); ok {
+func (c *Clock) Earliest() int64 {
+	now := c.Moment()
+	if ms, ok := c.At(now); ok {
 		return min(ms, now.wall)
 	}
 	return now.wall
 }
+
+// Wall returns the time of the process's wall clock.
+func (c *Clock) Wall() time.Time { return c.wall() }

@@ -1,4 +1,4 @@
-package record
+package servers
 
 import (
 	"context"
@@ -11,32 +11,46 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// topology knows which server holds a key.
-type topology interface {
-	// master returns the client of the server that holds key. After an error nothing
+// Topology knows which server holds a key. It is safe for concurrent use.
+type Topology interface {
+	// Master returns the client of the server that holds key. After an error nothing
 	// was sent.
-	master(ctx context.Context, key string) (*redis.Client, error)
-	// redirected returns the client of the server at addr, which another server named
+	Master(ctx context.Context, key string) (*redis.Client, error)
+	// Redirected returns the client of the server at addr, which another server named
 	// in a redirect. It also notes that the map of keys to servers is outdated.
-	redirected(ctx context.Context, addr string) *redis.Client
-	// each calls f for every master, perhaps concurrently, and returns the first error.
-	each(ctx context.Context, f func(context.Context, *redis.Client) error) error
-	// single reports whether every key is on one server.
-	single() bool
+	Redirected(ctx context.Context, addr string) *redis.Client
+	// Each calls f for every master, perhaps concurrently, and returns the first error.
+	Each(ctx context.Context, f func(context.Context, *redis.Client) error) error
+	// Single reports whether every key is on one server.
+	Single() bool
+	// Retire makes all connections that exist now be replaced before they are written
+	// to. It does so at most once a second.
+	Retire()
+	// Close closes all connections. Calls in flight fail.
 	Close() error
 }
 
-// server is the topology of one server, or of the master that Sentinel names.
-type server struct{ *redis.Client }
+// One is the topology of one server, or of the master that Sentinel names.
+type One struct {
+	*redis.Client
+	*generation
+}
 
-func (s server) master(context.Context, string) (*redis.Client, error) { return s.Client, nil }
-func (s server) redirected(context.Context, string) *redis.Client      { return s.Client }
-func (s server) single() bool                                          { return true }
-func (s server) each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+// Master implements Topology.
+func (s One) Master(context.Context, string) (*redis.Client, error) { return s.Client, nil }
+
+// Redirected implements Topology.
+func (s One) Redirected(context.Context, string) *redis.Client { return s.Client }
+
+// Single implements Topology.
+func (s One) Single() bool { return true }
+
+// Each implements Topology.
+func (s One) Each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	return f(ctx, s.Client)
 }
 
-// dialing is a hook that makes every failed dial an errUnsent. While the library
+// dialing is a hook that makes every failed dial an ErrUnsent. While the library
 // searches for the primary, it gets answers and errors of Sentinel. They look like
 // those of the store, but nothing was sent to the store.
 type dialing struct{}
@@ -49,7 +63,7 @@ func (dialing) DialHook(next redis.DialHook) redis.DialHook {
 			// The new error has only the text of err, and does not wrap err. Otherwise
 			// the library could take err, such as Sentinel's "nil" for an unknown name,
 			// for the answer to a pipeline, and report no error.
-			return nil, fmt.Errorf("%w: %v", errUnsent, err)
+			return nil, fmt.Errorf("%w: %v", ErrUnsent, err)
 		}
 		return conn, nil
 	}
@@ -63,22 +77,25 @@ func (dialing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	return next
 }
 
-// cluster is the topology of a Redis Cluster. The library keeps the map of slots.
+// Cluster is the topology of a Redis Cluster. The library keeps the map of slots.
 // This package follows redirects itself, because the library would also repeat
 // commands whose outcome is unknown.
-type cluster struct {
+type Cluster struct {
 	*redis.ClusterClient
+	*generation
 	options func(addr string) *redis.Options
 
 	mu     sync.Mutex
 	others map[string]*redis.Client // by address, of servers that redirects named
 }
 
-func (c *cluster) master(ctx context.Context, key string) (*redis.Client, error) {
+// Master implements Topology.
+func (c *Cluster) Master(ctx context.Context, key string) (*redis.Client, error) {
 	return c.MasterForKey(ctx, key)
 }
 
-func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
+// Redirected implements Topology.
+func (c *Cluster) Redirected(ctx context.Context, addr string) *redis.Client {
 	c.ReloadState(ctx)
 	if client := c.masterAt(ctx, addr); client != nil {
 		return client
@@ -95,7 +112,7 @@ func (c *cluster) redirected(ctx context.Context, addr string) *redis.Client {
 
 // masterAt returns the library's client of the master at addr, or nil if the library
 // has none. Using that client avoids a second pool of connections to the master.
-func (c *cluster) masterAt(ctx context.Context, addr string) *redis.Client {
+func (c *Cluster) masterAt(ctx context.Context, addr string) *redis.Client {
 	var found atomic.Pointer[redis.Client]
 	_ = c.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {
 		if client.Options().Addr == addr {
@@ -106,13 +123,16 @@ func (c *cluster) masterAt(ctx context.Context, addr string) *redis.Client {
 	return found.Load()
 }
 
-func (c *cluster) single() bool { return false }
+// Single implements Topology.
+func (c *Cluster) Single() bool { return false }
 
-func (c *cluster) each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
+// Each implements Topology.
+func (c *Cluster) Each(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	return c.ForEachMaster(ctx, f)
 }
 
-func (c *cluster) Close() error {
+// Close implements Topology.
+func (c *Cluster) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err := c.ClusterClient.Close()

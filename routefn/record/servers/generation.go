@@ -1,4 +1,4 @@
-package record
+package servers
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // long. Without the bound it would get new connections for each write that it refuses.
 const retireEvery = time.Second
 
-// A generation knows which connections of a Store are too old to be used. When a server
+// A generation knows which connections are too old to be used. When a server
 // answers that it is read-only, all connections are retired. New connections by the
 // same name or proxy may then reach the primary. The library does that by itself only
 // if the answer begins with READONLY and is the first of its pipeline.
@@ -22,8 +22,8 @@ type generation struct {
 	retired atomic.Int64 // when connections were last retired, in ms since 1970; zero: never
 }
 
-// retire retires all connections that exist now.
-func (g *generation) retire() {
+// Retire implements Topology.
+func (g *generation) Retire() {
 	now, last := time.Now().UnixMilli(), g.retired.Load()
 	if now-last >= retireEvery.Milliseconds() && g.retired.CompareAndSwap(last, now) {
 		g.number.Add(1)
@@ -71,10 +71,10 @@ func (a *aging) Read(b []byte) (int, error) {
 }
 
 // Write writes to the connection. If the connection was retired, Write writes nothing,
-// and returns an error that wraps errDead.
+// and returns an error that wraps ErrDead.
 func (a *aging) Write(b []byte) (int, error) {
 	if !a.owed.Load() && a.born != a.generation.number.Load() {
-		return 0, fmt.Errorf("%w: its server was read-only", errDead)
+		return 0, fmt.Errorf("%w: its server was read-only", ErrDead)
 	}
 	a.owed.Store(true)
 	return a.Conn.Write(b)

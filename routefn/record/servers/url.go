@@ -1,6 +1,7 @@
-package record
+package servers
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func parseURL(raw string) (*endpoint, error) {
 	default:
 		return nil, fmt.Errorf("store URL has scheme %q; known are redis, rediss, redis+sentinel, rediss+sentinel, redis+cluster and rediss+cluster", u.Scheme)
 	}
-	if e.db, err = strconv.Atoi(orDefault(db, "0")); err != nil || e.db < 0 {
+	if e.db, err = strconv.Atoi(cmp.Or(db, "0")); err != nil || e.db < 0 {
 		return nil, fmt.Errorf("store URL has database %q, which is no number", db)
 	}
 	for i, host := range e.hosts {
@@ -109,21 +110,23 @@ func withPort(host, port string) string {
 }
 
 // open returns the topology of the endpoint. It makes no connection. The retries of the
-// library are off everywhere, because op.go decides what may be repeated.
-func (e *endpoint) open(cfg Config) topology {
+// library are off everywhere, because the caller decides what may be repeated.
+func (e *endpoint) open(cfg Config) Topology {
+	g := new(generation)
+	dial := g.aged(e.dialer(cfg))
 	switch e.kind {
 	case "redis+sentinel":
-		client := redis.NewFailoverClient(e.sentinelOptions(cfg))
+		client := redis.NewFailoverClient(e.sentinelOptions(cfg, dial))
 		client.AddHook(dialing{})
-		return server{client}
+		return One{client, g}
 	case "redis+cluster":
-		return &cluster{
-			ClusterClient: redis.NewClusterClient(e.clusterOptions(cfg)),
-			options:       func(addr string) *redis.Options { return e.options(addr, cfg) },
-			others:        make(map[string]*redis.Client),
+		return &Cluster{
+			ClusterClient: redis.NewClusterClient(e.clusterOptions(cfg, dial)), generation: g,
+			options: func(addr string) *redis.Options { return e.options(addr, cfg, dial) },
+			others:  make(map[string]*redis.Client),
 		}
 	default:
-		return server{redis.NewClient(e.options(e.hosts[0], cfg))}
+		return One{redis.NewClient(e.options(e.hosts[0], cfg, dial)), g}
 	}
 }
 
@@ -132,9 +135,9 @@ func (e *endpoint) open(cfg Config) topology {
 // would bound, and Config.MinIdle would fill, the other pool, which is not used.
 const noPool = -1
 
-func (e *endpoint) options(addr string, cfg Config) *redis.Options {
+func (e *endpoint) options(addr string, cfg Config, dial dialFunc) *redis.Options {
 	return &redis.Options{
-		Addr: addr, Dialer: e.dialer(cfg), Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
+		Addr: addr, Dialer: dial, Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
@@ -147,12 +150,12 @@ func (e *endpoint) dialer(cfg Config) dialFunc {
 	if cfg.ProbeIdle > 0 {
 		dial = probeDialer(dial, cfg.ProbeIdle)
 	}
-	return cfg.generation.aged(dial)
+	return dial
 }
 
-func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
+func (e *endpoint) sentinelOptions(cfg Config, dial dialFunc) *redis.FailoverOptions {
 	return &redis.FailoverOptions{
-		MasterName: e.master, SentinelAddrs: e.hosts, Dialer: e.dialer(cfg),
+		MasterName: e.master, SentinelAddrs: e.hosts, Dialer: dial,
 		Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
@@ -160,9 +163,9 @@ func (e *endpoint) sentinelOptions(cfg Config) *redis.FailoverOptions {
 	}
 }
 
-func (e *endpoint) clusterOptions(cfg Config) *redis.ClusterOptions {
+func (e *endpoint) clusterOptions(cfg Config, dial dialFunc) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
-		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2, Dialer: e.dialer(cfg),
+		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2, Dialer: dial,
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,

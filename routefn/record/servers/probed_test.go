@@ -1,4 +1,4 @@
-package record
+package servers
 
 import (
 	"context"
@@ -10,23 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-// All connections of the pool die during a pause. The next write arrives, once, without
-// being marked as a repetition.
-func TestWriteSurvivesConnectionsThatDiedIdle(t *testing.T) {
-	p := newProxy(t, backends.server.Addr())
-	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 2, ProbeIdle: time.Nanosecond})
-	flush(t, s)
-	alice, bob := register(t, s, "alice"), register(t, s, "bob")
-	p.cut()
-	m := private(alice, bob, "thawed")
-	stored(t, s, m)
-	wantKeys(t, inbox(t, s, bob), m.key())
-	p.cut()
-	if err := s.Ping(t.Context()); err != nil {
-		t.Errorf("ping: %v", err)
-	}
-}
 
 // pipe returns a probed connection that has rested for its pause, and its peer.
 func pipe(t *testing.T) (*probedConn, net.Conn) {
@@ -56,7 +39,7 @@ func TestServerThatNeverAnswersAProbeIsDead(t *testing.T) {
 		}()
 		begun := time.Now()
 		n, err := p.Write([]byte("set"))
-		if n != 0 || !errors.Is(err, errDead) || !unsent(err) {
+		if n != 0 || !errors.Is(err, ErrDead) || !Unsent(err) {
 			t.Errorf("%d bytes written, error is %v", n, err)
 		}
 		if took := time.Since(begun); took != probeTimeout {

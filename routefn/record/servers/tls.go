@@ -1,4 +1,4 @@
-package record
+package servers
 
 import (
 	"crypto/tls"

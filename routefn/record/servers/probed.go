@@ -1,4 +1,4 @@
-package record
+package servers
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// errDead means that a connection died while nobody used it. Nothing was sent on it.
-var errDead = fmt.Errorf("%w: connection died while it was idle", errUnsent)
+// ErrDead means that a connection died while nobody used it. Nothing was sent on it.
+var ErrDead = fmt.Errorf("%w: connection died while it was idle", ErrUnsent)
 
 // probeTimeout is how long a server may take to answer a probe. A live server answers
 // in a millisecond. If a gateway on the way has dropped the connection, no answer ever
@@ -30,7 +30,7 @@ var (
 // Without the probe, a write on a dead connection would fail, and it would not be safe
 // to repeat it, because the server may have received it. With the probe, only the probe
 // is lost. The caller's commands were not sent, so they may be sent on another
-// connection, see mayRepeat.
+// connection.
 //
 // The pause is measured by the wall clock, because a frozen function's monotonic
 // clock may stand still.
@@ -77,11 +77,11 @@ func (p *probedConn) Read(b []byte) (int, error) {
 
 // Write writes to the connection, and notes the time. If the connection has rested, it
 // probes it before. If the probe gets no answer, it writes nothing, and the error wraps
-// errDead.
+// ErrDead.
 func (p *probedConn) Write(b []byte) (int, error) {
 	if p.rested() {
 		if err := p.probe(); err != nil {
-			return 0, fmt.Errorf("%w: %w", errDead, err)
+			return 0, fmt.Errorf("%w: %w", ErrDead, err)
 		}
 	}
 	p.owed.Store(true)

@@ -1,0 +1,40 @@
+package servers
+
+import "time"
+
+// Config names the servers and sets how to connect to them.
+type Config struct {
+	// URL names the servers:
+	//
+	//	redis://user:password@host:6379/0      one server; rediss:// for TLS
+	//	redis+sentinel://host:26379,host2:26379/mymaster?db=0
+	//	redis+cluster://host:7000,host2:7001   rediss+cluster:// for TLS
+	//
+	// With TLS it may have the options ca, cert and key, which are files, and server_name.
+	URL      string
+	Password string // in place of the URL's, unless empty
+
+	PoolSize    int           // connections per server at most; zero: 10 per CPU
+	MinIdle     int           // idle connections kept a server
+	DialTimeout time.Duration // of one connection; zero: 5 s
+	ReadTimeout time.Duration // of a read or a write; zero: 3 s. A context's earlier deadline wins
+	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 30 min
+
+	// ProbeIdle is the pause after which a connection is probed before it is used again.
+	// Zero: never. See probedConn.
+	ProbeIdle time.Duration
+}
+
+// Open returns the topology that the URL names. It reads the files that the URL names,
+// and does not connect. Its errors do not contain the URL, which may have a password.
+// The caller closes the topology.
+func Open(cfg Config) (Topology, error) {
+	at, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Password != "" {
+		at.password = cfg.Password
+	}
+	return at.open(cfg), nil
+}

@@ -1,0 +1,68 @@
+package servers
+
+import (
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrUnsent is wrapped by the error of an operation that failed before a byte of it was written.
+var ErrUnsent = errors.New("command was not sent")
+
+// refusals are the beginnings of error answers that mean: the server did not execute
+// the command. A proxy may put "ERR " before them.
+var refusals = []string{
+	"ASK ", "BUSY ", "CLUSTERDOWN ", "EXECABORT ", "LOADING ", "MASTERDOWN ", "MISCONF ",
+	"MOVED ", "NOAUTH ", "NOPERM ", "NOREPLICAS ", "NOSCRIPT ", "OOM ", "READONLY ", "TRYAGAIN ", "WRONGPASS ",
+	"max number of clients", // Redis puts "ERR " before it, which the library cuts off
+}
+
+// Refused reports whether a server answered that it did not execute a command.
+func Refused(err error) bool {
+	if !Answered(err) {
+		return false
+	}
+	for _, prefix := range refusals {
+		if redis.HasErrorPrefix(err, prefix) { // HasErrorPrefix also finds it behind "ERR "
+			return true
+		}
+	}
+	return ReadOnly(err)
+}
+
+// Refuses reports whether a server answered that it does not accept the user's name or
+// password, or that the user lacks a right.
+func Refuses(err error) bool {
+	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH "} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return Answered(err) && strings.Contains(err.Error(), "NOPERM ") // also within EXECABORT
+}
+
+// ReadOnly reports whether a server answered that it takes no writes. A primary answers
+// so after it became a replica. A proxy may use other words.
+func ReadOnly(err error) bool {
+	if !Answered(err) {
+		return false
+	}
+	answer := strings.ToLower(err.Error())
+	return strings.Contains(answer, "readonly") || strings.Contains(answer, "read only") || strings.Contains(answer, "read-only")
+}
+
+// Answered reports whether the error is an answer of a server, and not the failure of a
+// connection.
+func Answered(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// Unsent reports whether the op failed before anything was sent.
+func Unsent(err error) bool {
+	var failed *net.OpError
+	return errors.Is(err, ErrUnsent) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) ||
+		errors.As(err, &failed) && failed.Op == "dial"
+}
