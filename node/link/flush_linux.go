@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -134,7 +135,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	fd := int(l.poll.fd)
 	l.mu.Unlock()
 
-	n, err := tryWrite(fd, b)
+	n, err := tcp.TryWrite(fd, b)
 
 	l.mu.Lock()
 	l.poll.pins--

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
 )
@@ -94,7 +95,7 @@ type wire interface {
 	control(l *Link, f func(fd int)) bool
 	// keep returns a copy of the socket of a link that is about to end. Only the
 	// goroutine that reads the link may call it.
-	keep(l *Link) socket
+	keep(l *Link) tcp.Copy
 	// peer returns the peer's address, and local ours. They are empty when the link has ended.
 	peer(l *Link) net.Addr
 	local(l *Link) net.Addr

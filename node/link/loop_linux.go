@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -144,7 +145,7 @@ func (p *loop) read() {
 // until the epoll descriptor is readable, and calls wait again.
 func (p *loop) wait(fd uintptr) bool {
 	for {
-		n, err := tryWait(int(fd), p.events[:])
+		n, err := tcp.TryWait(int(fd), p.events[:])
 		if err == unix.EINTR {
 			continue
 		}
@@ -159,7 +160,7 @@ func (p *loop) receive(l *Link, events uint32) {
 	if fd == none {
 		return
 	}
-	n, err := tryRead(fd, p.in[:])
+	n, err := tcp.TryRead(fd, p.in[:])
 	switch {
 	case err == unix.EAGAIN:
 	case err != nil:
@@ -245,10 +246,10 @@ func (p *loop) control(l *Link, f func(fd int)) bool {
 
 // keep implements wire. A descriptor that has a copy must be removed from epoll,
 // because closing it does not remove it.
-func (p *loop) keep(l *Link) (s socket) {
-	s = unknown
+func (p *loop) keep(l *Link) (s tcp.Copy) {
+	s = tcp.Unknown
 	p.control(l, func(fd int) {
-		if s = copied(fd); s != unknown {
+		if s = tcp.CopyOf(fd); s != tcp.Unknown {
 			_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
 	})

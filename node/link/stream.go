@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/sourceip"
 )
@@ -51,23 +52,16 @@ type stream struct {
 	link   *Link
 	raw    net.Conn // the accepted socket; closing it ends every read and write
 	conn   net.Conn // raw, or TLS over it
-	source source
+	source tcp.Source
 	start  func() // s.write, bound once so that starting a writer allocates nothing
 
 	resume chan struct{} // closed when a waiting reader may go on; nil: none waits; guarded by the link's mu
 }
 
 func newStream(l *Link, conn net.Conn) *stream {
-	s := &stream{link: l, raw: conn, conn: conn, source: newSource(conn)}
+	s := &stream{link: l, raw: conn, conn: conn, source: tcp.NewSource(conn)}
 	s.start = s.write
 	return s
-}
-
-// source waits for bytes of a connection. The caller may use and change the slice that
-// next returns until it calls done. It has at most one such slice at a time.
-type source interface {
-	next() ([]byte, error)
-	done()
 }
 
 // read is the reader goroutine. It passes bytes to the link until the connection ends.
@@ -75,7 +69,7 @@ type source interface {
 func (s *stream) read() {
 	l := s.link
 	for {
-		b, err := s.source.next()
+		b, err := s.source.Next()
 		if err == io.EOF {
 			l.finish()
 			l.server.left(l)
@@ -85,7 +79,7 @@ func (s *stream) read() {
 			break
 		}
 		err = l.receive(b)
-		s.source.done()
+		s.source.Done()
 		if errors.Is(err, errTLS) && l.secure(s.raw) {
 			return
 		}
@@ -142,12 +136,12 @@ func (s *stream) control(_ *Link, f func(fd int)) bool {
 }
 
 // keep implements wire.
-func (s *stream) keep(l *Link) socket {
+func (s *stream) keep(l *Link) tcp.Copy {
 	if _, ok := s.raw.(syscall.Conn); !ok {
-		return piped
+		return tcp.Piped
 	}
-	kept := unknown
-	s.control(l, func(fd int) { kept = copied(fd) })
+	kept := tcp.Unknown
+	s.control(l, func(fd int) { kept = tcp.CopyOf(fd) })
 	return kept
 }
 
@@ -161,7 +155,7 @@ func (s *stream) local(*Link) net.Addr { return s.raw.LocalAddr() }
 // returns false if the link has ended or is being written.
 func (l *Link) secure(raw net.Conn) bool {
 	head := l.in.(*sniffer).head
-	conn := tls.Server(&replay{Conn: raw, head: head}, l.server.config.TLS)
+	conn := tls.Server(&tcp.Replay{Conn: raw, Head: head}, l.server.config.TLS)
 	s := newStream(l, conn)
 	s.raw = raw
 	l.in = &sniffer{}
@@ -182,36 +176,3 @@ func (s *stream) shake(conn *tls.Conn) {
 	_ = conn.Handshake() // the first read returns its error, too
 	go s.read()
 }
-
-// replay is a connection whose first bytes, head, were read before. Read returns them
-// first.
-type replay struct {
-	net.Conn
-	head []byte
-}
-
-func (r *replay) Read(p []byte) (int, error) {
-	if len(r.head) == 0 {
-		return r.Conn.Read(p)
-	}
-	n := copy(p, r.head)
-	r.head = r.head[n:]
-	return n, nil
-}
-
-// plainSource reads with a small buffer of its own. It is for TLS, which has larger
-// buffers inside, and for connections without a descriptor.
-type plainSource struct {
-	conn net.Conn
-	buf  [1024]byte
-}
-
-func (s *plainSource) next() ([]byte, error) {
-	n, err := s.conn.Read(s.buf[:])
-	if n > 0 {
-		return s.buf[:n], nil // the next read returns the error again
-	}
-	return nil, err
-}
-
-func (s *plainSource) done() {}

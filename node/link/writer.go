@@ -2,17 +2,17 @@ package link
 
 import (
 	"net"
-	"sync"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 )
 
-// chunk bounds the bytes that one system call writes or reads. It also decides how slow
-// a socket may be: a socket that takes fewer bytes than this within Config.StallTimeout
-// is closed.
-const chunk = 16 << 10
+// chunk bounds the bytes that one system call writes. It also decides how slow a socket
+// may be: a socket that takes fewer bytes than this within Config.StallTimeout is closed.
+const chunk = tcp.Chunk
 
-var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
+// chunks are buffers that are not in use.
+var chunks = &tcp.Chunks
 
 // write is the writer goroutine of a stream. It ends when nothing waits to be written.
 func (s *stream) write() {

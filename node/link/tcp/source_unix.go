@@ -1,6 +1,6 @@
 //go:build unix
 
-package link
+package tcp
 
 import (
 	"io"
@@ -13,12 +13,13 @@ import (
 type socketSource struct {
 	raw  syscall.RawConn
 	try  func(fd uintptr) bool // s.attempt, bound once so that a call allocates nothing
-	buf  *[chunk]byte
+	buf  *[Chunk]byte
 	n    int
 	fail error
 }
 
-func newSource(conn net.Conn) source {
+// NewSource returns a source that reads conn. It does not close conn.
+func NewSource(conn net.Conn) Source {
 	socket, ok := conn.(*net.TCPConn)
 	if !ok {
 		return &plainSource{conn: conn}
@@ -32,7 +33,7 @@ func newSource(conn net.Conn) source {
 	return s
 }
 
-func (s *socketSource) next() ([]byte, error) {
+func (s *socketSource) Next() ([]byte, error) {
 	if err := s.raw.Read(s.try); err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (s *socketSource) next() ([]byte, error) {
 	case s.fail != nil:
 		return nil, s.fail
 	case s.n == 0:
-		s.done()
+		s.Done()
 		return nil, io.EOF
 	}
 	return s.buf[:s.n], nil
@@ -48,7 +49,7 @@ func (s *socketSource) next() ([]byte, error) {
 
 // attempt tries to read, and reports whether the wait for bytes is over.
 func (s *socketSource) attempt(fd uintptr) bool {
-	s.buf = chunks.Get().(*[chunk]byte)
+	s.buf = Chunks.Get().(*[Chunk]byte)
 	for {
 		s.n, s.fail = syscall.Read(int(fd), s.buf[:])
 		if s.fail != syscall.EINTR {
@@ -58,11 +59,11 @@ func (s *socketSource) attempt(fd uintptr) bool {
 	if s.fail == nil {
 		return true
 	}
-	s.done()
+	s.Done()
 	return s.fail != syscall.EAGAIN
 }
 
-func (s *socketSource) done() {
-	chunks.Put(s.buf)
+func (s *socketSource) Done() {
+	Chunks.Put(s.buf)
 	s.buf = nil
 }

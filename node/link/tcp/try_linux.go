@@ -1,4 +1,4 @@
-package link
+package tcp
 
 import (
 	"unsafe"
@@ -20,13 +20,13 @@ import (
 // Go cannot preempt a thread in such a call. On a machine with one processor, the
 // monitor may sleep on until another system call or a timer wakes it.
 
-// tryRead reads once from a descriptor that never blocks. The error is EAGAIN if
+// TryRead reads once from a descriptor that never blocks. The error is EAGAIN if
 // nothing came. If there are no bytes and no error, the connection has ended.
-func tryRead(fd int, b []byte) (n int, err error) { return uninterrupted(readOnce, fd, b) }
+func TryRead(fd int, b []byte) (n int, err error) { return uninterrupted(readOnce, fd, b) }
 
-// tryWrite writes once to a descriptor that never blocks, perhaps only the first part of
+// TryWrite writes once to a descriptor that never blocks, perhaps only the first part of
 // b. The error is EAGAIN if there is no room.
-func tryWrite(fd int, b []byte) (n int, err error) { return uninterrupted(writeOnce, fd, b) }
+func TryWrite(fd int, b []byte) (n int, err error) { return uninterrupted(writeOnce, fd, b) }
 
 // uninterrupted repeats a call while signals interrupt it.
 func uninterrupted(call func(fd int, b []byte) (int, error), fd int, b []byte) (int, error) {
@@ -38,8 +38,8 @@ func uninterrupted(call func(fd int, b []byte) (int, error), fd int, b []byte) (
 	}
 }
 
-// tryWait reads the events of an epoll descriptor and does not wait for any.
-func tryWait(fd int, events []unix.EpollEvent) (int, error) {
+// TryWait reads the events of an epoll descriptor and does not wait for any.
+func TryWait(fd int, events []unix.EpollEvent) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
 	if errno != 0 {

@@ -1,4 +1,4 @@
-package link
+package tcp
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progressOf reads the acknowledged bytes last. So the count of bytes that the socket
+// ProgressOf returns how far a socket has come, or false if that cannot be read. It reads the acknowledged bytes last. So the count of bytes that the socket
 // has taken may be too high, but is never too low.
-func progressOf(fd int) (Progress, bool) {
+func ProgressOf(fd int) (Progress, bool) {
 	unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
 	if err != nil {
 		return Progress{}, false
@@ -24,32 +24,34 @@ func progressOf(fd int) (Progress, bool) {
 	return Progress{Given: info.Bytes_acked + uint64(waits), Acked: info.Bytes_acked, Unread: unread > 0}, true
 }
 
-func copied(fd int) socket {
+// CopyOf returns a copy of a descriptor, or Unknown.
+func CopyOf(fd int) Copy {
 	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return unknown
+		return Unknown
 	}
-	return socket(again)
+	return Copy(again)
 }
 
-func (s socket) close() {
-	if s >= 0 {
-		_ = unix.Close(int(s))
+// Close closes the copy. It does nothing for Unknown and Piped.
+func (c Copy) Close() {
+	if c >= 0 {
+		_ = unix.Close(int(c))
 	}
 }
 
-// hasRead reports whether the peer, which has ended its sending, has read everything
+// HasRead reports whether the peer, which has ended its sending, has read everything
 // that it was sent. It has, if its TCP has acknowledged everything and it did not reset
 // the connection. Linux and other systems reset a connection when its socket is closed
 // with unread bytes, or its process is killed. If the peer got our goodbye before it
 // ended its sending, that is sure. Any other peer may not have closed its socket yet,
 // and may still reset the connection. For such a peer, sure is false.
-func (s socket) hasRead(saidGoodbye bool) (read, sure bool) {
-	failed, err := unix.GetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_ERROR)
+func (c Copy) HasRead(saidGoodbye bool) (read, sure bool) {
+	failed, err := unix.GetsockoptInt(int(c), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {
 		return false, true
 	}
-	info, all := s.state()
+	info, all := c.state()
 	switch {
 	case !all:
 		return false, true
@@ -59,20 +61,20 @@ func (s socket) hasRead(saidGoodbye bool) (read, sure bool) {
 	return saidGoodbye && info.State == unix.BPF_TCP_CLOSE, true
 }
 
-// isClosed reports whether the peer, which has ended its sending, has closed its socket.
-// isClosed sends it bytes and waits for the answer, for answerIn at most. If the socket
+// IsClosed reports whether the peer, which has ended its sending, has closed its socket.
+// IsClosed sends it bytes and waits for the answer, for answerIn at most. If the socket
 // is closed, the peer's system answers with a reset. If the program stands still before
 // it closes the socket, its system acknowledges the bytes.
-func (s socket) isClosed(bytes []byte) bool {
-	before, all := s.state()
+func (c Copy) IsClosed(bytes []byte) bool {
+	before, all := c.state()
 	if !all || before.State != unix.BPF_TCP_CLOSE_WAIT {
 		return false
 	}
-	if n, err := unix.SendmsgN(int(s), bytes, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err != nil || n != len(bytes) {
+	if n, err := unix.SendmsgN(int(c), bytes, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err != nil || n != len(bytes) {
 		return false
 	}
 	for end := time.Now().Add(answerIn); time.Now().Before(end); time.Sleep(answerEvery) {
-		info, _ := s.state()
+		info, _ := c.state()
 		switch {
 		case info.Bytes_acked != before.Bytes_acked: // the socket was open then; it may have been closed since
 			return false
@@ -85,12 +87,12 @@ func (s socket) isClosed(bytes []byte) bool {
 
 // state returns the connection's state, and whether the peer's TCP has acknowledged
 // everything.
-func (s socket) state() (info unix.TCPInfo, all bool) {
-	waits, err := unix.IoctlGetInt(int(s), unix.SIOCOUTQ)
+func (c Copy) state() (info unix.TCPInfo, all bool) {
+	waits, err := unix.IoctlGetInt(int(c), unix.SIOCOUTQ)
 	if err != nil {
 		return info, false
 	}
-	known, err := unix.GetsockoptTCPInfo(int(s), unix.IPPROTO_TCP, unix.TCP_INFO)
+	known, err := unix.GetsockoptTCPInfo(int(c), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return info, false
 	}

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package tcp
+
+func ProgressOf(int) (Progress, bool) { return Progress{}, false }
+
+func CopyOf(int) Copy { return Unknown }
+
+func (c Copy) Close() {}
+
+func (c Copy) HasRead(bool) (read, sure bool) { return false, true }
+
+func (c Copy) IsClosed([]byte) bool { return false }
