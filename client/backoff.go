@@ -18,8 +18,8 @@ const (
 	// allow that. There is a limit because a node that refuses all clients at once must
 	// not be flooded with retries.
 	atOnce = 2
-	// If a connection has lived for settled when it ends, the client counts failures
-	// from zero again.
+	// settled is how long a connection must have lived so that the client counts
+	// failures from zero again after it.
 	settled = 5 * time.Second
 
 	avoidFor = 30 * time.Second

@@ -74,7 +74,8 @@ func (o *outbox) due() (time.Time, bool) {
 	return o.retry, o.held && o.flying == 0 && len(o.list) > 0
 }
 
-// find returns the message with the id that was written and not answered.
+// find returns the message with this id if it was written and is not answered yet, or
+// nil.
 func (o *outbox) find(id string) *Pending {
 	i := slices.IndexFunc(o.list, func(p *Pending) bool { return p.flying && p.out.ID == id })
 	if i < 0 {

@@ -101,8 +101,9 @@ func (p *Pending) finishLocked(r Receipt, err error) {
 	<-p.client.slots // give back p's slot
 }
 
-// failLocked finishes a message without an answer that decides. If the message was
-// written, the error wraps ErrOutcomeUnknown, unless each write was refused for its rate.
+// failLocked finishes a message that was neither stored nor finally refused. If the
+// message was written, the error wraps ErrOutcomeUnknown. If each write was refused
+// because of a rate, it wraps that refusal instead.
 func (p *Pending) failLocked(err error) {
 	switch {
 	case p.refusal != nil && p.refusal.Code == proto.Limited && !p.unsure:

@@ -34,13 +34,16 @@
 //	a new frame: its form                    proto/cim.proto, then go generate ./proto; proto/json.go;
 //	                                         the table in proto/doc.go
 //	a new frame: from a client               session.go, Handle; client/serve.go, collect
-//	a new frame: to a client                 session.go, Push, which sends CIM's clients only
+//	a new frame: to a client                 link/link.go, Send; if a route pushes it,
+//	                                         session.go, Push, which sends CIM's clients only
 //	                                         messages; client/link.go, handle
+//	a new frame: on a link that lags         link/packet.go, numbered
 //	a new frame: in the browser              routefn/web/page/chat.js, read; link.js
 //	a new frame: caused by a route           PushItem in proto/hop.proto; routefn/push/batch.go;
 //	                                         deliver.go, Push
 //	a new frame: its metrics                 link/metrics.go, commands, which names the last one
-//	a ticket is checked                      tickets/identify.go
+//	a ticket is checked                      tickets/identify.go; its signature in proto/token,
+//	                                         its expiry in routefn/record/lua/open.lua
 //	a session is confirmed, or displaced     handshake.go, welcome; hub/hub.go, Open
 //	a session is fenced                      routefn/record/lua/open.lua, by its number;
 //	                                         here session.go, evict
@@ -66,7 +69,7 @@
 //	                                         routefn/node/received.go
 //	the node is cut off from routes          cim-server/nodeserver/state.go, readyNow;
 //	                                         routes/client.go, Away
-//	the node is cut off from members         cim-server/nodeserver/state.go, watchOthers
+//	the node sees other members again        cim-server/nodeserver/state.go, watchOthers
 //	the process stood still                  standstill/standstill.go; report/reconcile.go, Run
 //	a client is sent to another node         drain/redirect.go
 //	a slow client's frames are dropped       link/outbox.go

@@ -48,8 +48,8 @@ func (s *session) login(f *proto.Frame) {
 }
 
 // Judge implements tickets.Login. If no known key verifies the ticket, the ticket may
-// still be valid. So the refusal asks the client to retry. Only if settled is true is
-// it final: a route has confirmed that there are no other keys.
+// still be valid. So the refusal asks the client to retry. It is final only if settled
+// is true, that is, if a route has confirmed that there are no other keys.
 func (s *session) Judge(f *proto.Frame, settled bool) {
 	who, refused := s.node.tickets.Identify(f, s.link.Plain())
 	switch {

@@ -36,7 +36,7 @@
 //	PING           both    from a client that has written nothing for a while, and the node's answer
 //	REDIRECT       node    the node drains: log in at another node, then close this connection
 //	KICK           node    last frame: why the connection will be closed
-//	ERROR          node    a frame was refused, and the connection stays open
+//	ERROR          node    a frame was refused, and the connection stays open; no node of this version sends it
 //	OFFLINE        node    to CIM clients only: messages that came while they were offline
 //
 // Between LOGIN_REQUEST and LOGIN_ANSWER the node sends nothing but a KICK. A CIM

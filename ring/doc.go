@@ -33,8 +33,8 @@
 //   - Shares are even. The owner of each arc is drawn independently, so a member's
 //     share p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of
 //     three, that is 0.09 % of all users. With 160 virtual nodes per member on a circle
-//     it is about 2 %. Then "a change of members moves at most 1/N + 1 % of the users"
-//     fails for every third cluster of three.
+//     it is about 2 %. Then the bound that a change of members moves at most
+//     1/N + 1 % of the users would not hold in every third cluster of three.
 //   - The owner of the next arc is unrelated to the owner of this one. So the users of a
 //     full member spread over all others, and do not overload one neighbour.
 //
@@ -45,9 +45,9 @@
 // BenchmarkNew and BenchmarkOwner.
 //
 // Folder peers compares the ring with other libraries. At 1,000 members a lookup takes
-// 9 ns here and 330 to 3,000 ns there. The fullest of 1,000 members has as many users as
-// if each user's member were drawn at random. That excess is a third to a fifth of the
-// excess on circles of virtual nodes.
+// 9 ns here and 330 to 3,000 ns there. The fullest of 1,000 members exceeds the mean by
+// as much as if each user's member were drawn at random. On circles of virtual nodes it
+// exceeds the mean three to five times as much.
 //
 // # Loads
 //

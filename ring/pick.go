@@ -76,8 +76,8 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates is a set of ring indices: the list from, less the list without. Both lists
-// are ascending. The second has only indices of the first, and not all of them.
+// candidates is the set of the ring indices in the list from that are not in the list
+// without. Both lists are ascending. Every index in without is also in from.
 type candidates struct {
 	from, without []int32
 }

@@ -147,10 +147,10 @@ func (f *CatchUp) log(id int64) *clientLog {
 	return nil
 }
 
-// Start follows both logs from their cursors on, and pulls the entries up to newest.
-// Without a cursor, the inbox is read from its oldest entry on, and the log of everyone
-// from its place in ends. The first ping makes that place the cursor. ends has the ends
-// of the logs that the route found, and newest these or later places.
+// Start follows both logs from their cursors, and pulls the entries up to newest. The
+// parameter ends has the ends of the logs that the route found. newest has the same
+// places, or later ones. Without a cursor, the inbox is read from its oldest entry, and
+// everyone's log from its end in ends. The first ping makes that end the cursor.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {

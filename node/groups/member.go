@@ -35,8 +35,8 @@ func (s *Sequencer[P]) Beyond() *proto.Mark {
 	return &proto.Mark{Log: s.group, Epoch: last.Epoch, Number: last.Number + 1}
 }
 
-// Spare suppresses the entries up to the mark known for a session that fetches them
-// itself. Some of them may be older than the joining of its user. A route leaves those
+// Spare keeps the Sequencer from sending to member the entries up to the place known,
+// because the member's session fetches these itself. Some of them may be older than the joining of its user. A route leaves those
 // out when the session fetches the log. Call Spare before the session is a member in
 // the hub.
 func (s *Sequencer[P]) Spare(member P, known *proto.Mark) {

@@ -13,8 +13,9 @@ import (
 // those in Java, mostly takes some milliseconds for them.
 const resetAfter = 200 * time.Millisecond
 
-// lastFrame is the frame that shows whether the socket was closed: a pong, which no
-// client needs.
+// lastFrame is sent to find out whether the peer has closed its socket: the peer's
+// system answers for a closed socket with a reset. The frame is a pong, which no client
+// needs.
 var lastFrame = sync.OnceValue(func() []byte {
 	b, _ := proto.AppendFrame(nil, &proto.Frame{Cmd: proto.Command_PING, ReqMsg: "pong"})
 	return b

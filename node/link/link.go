@@ -140,8 +140,8 @@ func (l *Link) Send(p *Packet) {
 }
 
 // Offer queues the packet unless the link lags or is closing, and reports whether it did.
-// It is for peers that do not understand NEWEST. If Offer returns false, the caller has
-// to offer the packet again.
+// It is for frames that a NEWEST cannot replace, and for peers that do not understand
+// NEWEST. If Offer returns false, the packet is dropped unless the caller offers it again.
 func (l *Link) Offer(p *Packet) bool {
 	l.mu.Lock()
 	b, err := p.encoded(l.form)

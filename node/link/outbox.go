@@ -152,7 +152,8 @@ func (o *outbox) full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
 
-// lagging reports whether takes returns false whatever the size.
+// lagging reports whether the outbox lags. While it does, the method takes returns false
+// for every size.
 func (o *outbox) lagging() bool { return o.waiting != nil && o.waiting.lagging }
 
 // bytes returns how many bytes wait.

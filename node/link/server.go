@@ -174,7 +174,8 @@ func (s *Server) newLink(from netip.Addr) *Link {
 }
 
 // admit gives a link its owner and adds it to the list. From then on the link may be
-// used. The engine calls left when the link has ended.
+// used. When the link has ended, the engine must call the method
+// left.
 func (s *Server) admit(l *Link) {
 	l.handler = s.config.Accept(l)
 	s.links.Add(1)

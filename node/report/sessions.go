@@ -269,8 +269,8 @@ func (r *Sessions) resize(items int, took time.Duration, err error) {
 
 // nextSize returns the size of the next report, from the size and the outcome of the
 // last one. The size is halved if the report failed, or took more than half of the
-// timeout. It can grow only if the report used at least half of it. It doubles if the
-// report took less than a sixth of the timeout, and grows by a quarter if it took less
+// timeout. It can grow only if the report had at least half as many items as the size
+// allowed. It doubles if the report took less than a sixth of the timeout, and grows by a quarter if it took less
 // than a third. If a route refused before it did anything, the size does not change.
 func nextSize(size, items int, took, timeout time.Duration, untouched, failed bool) int {
 	switch {

@@ -3,7 +3,7 @@
 //
 // A Follower takes an entry that follows the last one, keeps an entry that comes early,
 // and recognises a repeated one. If it cannot place an entry, it is in doubt and needs a
-// page from a route. Due returns when. The caller then reads a page after the place that
+// page from a route. Due returns when to read it. The caller then reads a page after the place that
 // Ask returns, and calls one of Page, Diverged, Refused and Failed with the result.
 //
 // A store that fails over may lose a log's tail and use its numbers for other entries. So

@@ -26,10 +26,10 @@ func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	return nil
 }
 
-// resumePoints returns the places to try, in this order, if a log has lost its tail and
-// so does not have the place lost. They are known places, newest first, and each
-// distance is twice the one before. So a long loss needs few tries, and not more
-// entries are read twice than were lost. The last two are the earliest known place and
+// resumePoints returns the places to try, in this order, when a log has lost its tail,
+// and the place lost with it. They are known places, newest first, at distances of 1, 2,
+// 4 and so on. So even a long loss needs few tries, and at most as many entries are read
+// again as were lost. The last two are the earliest known place and
 // the beginning.
 func resumePoints(lost Place, known []Place) (points []Place) {
 	known = slices.DeleteFunc(slices.Clone(known), func(at Place) bool { return at == lost })

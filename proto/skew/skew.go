@@ -55,12 +55,12 @@ func New(r prometheus.Registerer, log *slog.Logger) (*Clocks, error) {
 	return c, nil
 }
 
-// Saw compares a peer's clock with the own wall clock. shown is the peer's time in ms
-// since 1970. asked and answered are the own times before and after the call that
+// Saw compares a peer's clock with this process's wall clock. shown is the peer's time in ms
+// since 1970. asked and answered are this process's times before and after the call that
 // returned it. Saw takes the smallest difference that explains these times.
 func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	if took := answered.Round(0).Sub(asked.Round(0)); shown == 0 || peer == "" || took < 0 || took > longest {
-		return // the call took too long, or the own clock was set meanwhile
+		return // the call took too long, or this process's clock was set meanwhile
 	}
 	d := difference(shown, asked.UnixMilli(), answered.UnixMilli())
 	c.mu.Lock()

@@ -38,8 +38,8 @@ func Network(a netip.Addr) string {
 	return p.String()
 }
 
-// Addr returns the IP address in a, an end of a connection. It is the zero Addr if
-// there is none, as for a pipe or a Unix socket.
+// Addr returns the IP address of one end of a connection. It is the zero Addr if that
+// end has none, as for a pipe or a Unix socket.
 func Addr(a net.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:

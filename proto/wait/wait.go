@@ -43,9 +43,10 @@ const Slack = 3
 // round is the time between two calls of Within's condition.
 const round = 20 * time.Millisecond
 
-// Within blocks until ok returns true and returns how long that took. It fails the test
-// with the text what if that takes much longer than promise. It counts its rounds
-// instead of the time, because its rounds also take longer when the machine is busy.
+// Within blocks until ok returns true and returns how long that took. If
+// that takes much longer than promise, the test fails with the text in what: after Slack
+// times the rounds that fit into promise, and not before promise + Limit/4. Rounds are
+// counted because they also take longer on a busy machine.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()

@@ -76,7 +76,7 @@ type talker struct {
 	letter *benchwire.Letter
 	sent   []time.Duration // by number
 	heard  order           // the peer's numbers
-	copied int64           // number in the own log of the last own message
+	copied int64           // number that its last own message has in its own log
 	pushed int64           // and of the last of the peer's
 }
 

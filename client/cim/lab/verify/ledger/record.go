@@ -84,7 +84,7 @@ type Record struct {
 	Delay    int64    `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
 	Change   string   `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
 	Code     string   `json:"code,omitempty"`   // why it was refused, in one word
-	At       *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that the own copy stands
+	At       *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that their own copy stands
 	Fault    string   `json:"fault,omitempty"`
 	Note     string   `json:"note,omitempty"`
 	Faults   []string `json:"faults,omitempty"`   // of Begun: those that are to happen, by name
