@@ -80,34 +80,34 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 func registerBench(fs *flag.FlagSet, c *bench.Config) {
-	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the table has the medians")
+	fs.IntVar(&c.Runs, "runs", 5, "`times` that everything is measured; the table shows medians")
 	fs.DurationVar(&c.Duration, "duration", 5*time.Second, "`time` that is measured in each run")
-	fs.DurationVar(&c.WarmUp, "warmup", 3*time.Second, "`time` before it; nodes and routes notice after two seconds that there is little to do")
+	fs.DurationVar(&c.WarmUp, "warmup", 3*time.Second, "`time` before each measurement")
 	fs.DurationVar(&c.Hold, "hold", 10*time.Second, "idle: `time` that is measured in each run; every connection pings every 10 s")
-	fs.StringVar(&c.Profile, "profile", "", "`folder` for profiles of what is started: what node and route use CPU for in fanout and pairs, and what\nthey allocate; look at them with go tool pprof -top FILE")
+	fs.StringVar(&c.Profile, "profile", "", "`folder` for CPU and allocation profiles of node and route in fanout and pairs; empty: none.\nRead them with go tool pprof -top FILE")
 	fs.IntVar(&c.Members, "members", 1000, "fanout: `clients` in the room")
-	fs.Float64Var(&c.Publish, "publish", 20, "fanout, group: `messages` a second, where they are paced")
-	fs.IntVar(&c.Pairs, "pairs", 500, "pairs: `number` of them")
-	fs.Float64Var(&c.Rate, "rate", 2000, "pairs: `messages` a second, where they are paced")
+	fs.Float64Var(&c.Publish, "publish", 20, "fanout, group: `messages` per second in paced runs")
+	fs.IntVar(&c.Pairs, "pairs", 500, "pairs: `number` of pairs")
+	fs.Float64Var(&c.Rate, "rate", 2000, "pairs: `messages` per second in paced runs")
 	fs.IntVar(&c.Idle, "idle", 10_000, "idle: `connections`; each takes a file descriptor here and one at the node")
 	fs.IntVar(&c.Logins, "logins", 5000, "login: `users`")
 	c.Groups = []int{10, 100, 1000}
-	fs.Func("groups", "group: numbers of `members`, comma-separated (default 10,100,1000)", func(s string) (err error) {
+	fs.Func("groups", "group: numbers of `members`, separated by commas (default 10,100,1000)", func(s string) (err error) {
 		c.Groups, err = numbers(s)
 		return err
 	})
 	fs.IntVar(&c.Nodes, "nodes", 3, "group: `number` of nodes")
 	fs.IntVar(&c.Text, "text", 128, "`bytes` of a message's text")
-	fs.Func("forms", "how the system is started, comma-separated: together (one process is node and route), apart (default both)", func(s string) error {
+	fs.Func("forms", "`forms` in which the system is started, separated by commas: together (one process is node and route), apart (default both)", func(s string) error {
 		c.Forms = strings.Split(s, ",")
 		return nil
 	})
-	fs.StringVar(&c.Redis, "redis", "", "store of what is started: spawn, or the `URL` of one that runs; empty: spawn where redis-server is installed")
-	fs.Func("route", "`URL` of a route of a system that runs: measure that one, and start none; may be given several times", func(s string) error {
+	fs.StringVar(&c.Redis, "redis", "", "store of the system that is started: spawn (a redis-server of its own), or the `URL` of one that runs;\nempty: spawn if redis-server is installed, else embedded")
+	fs.Func("route", "`URL` of a route of a running system, which is measured; nothing is started then. May be given several times", func(s string) error {
 		c.Routes = append(c.Routes, strings.TrimSuffix(s, "/"))
 		return nil
 	})
-	fs.Func("pid", "`name=id` of a process of that system, whose CPU and memory are measured; may be given several times", func(s string) error {
+	fs.Func("pid", "`name=id` of a process of the running system (id: of the process), whose CPU and memory are measured.\nMay be given several times", func(s string) error {
 		p, err := parseProcess(s)
 		c.Processes = append(c.Processes, p)
 		return err

@@ -27,8 +27,8 @@ func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	m := scale.Machine{}
 	fs.Float64Var(&m.Cores, "cores", 4, "`cores` of a node")
 	fs.Float64Var(&m.Memory, "memory", 16e9, "`bytes` of memory of a node")
-	fs.Float64Var(&m.Use, "use", 0.5, "`part` of both that may be used; the rest is for when others fail")
-	fs.Float64Var(&m.Most, "capacity", 100_000, "`connections` that a node takes at most, its -capacity")
+	fs.Float64Var(&m.Use, "use", 0.5, "`part` of cores and memory that may be used; the rest is a reserve for failures of other nodes")
+	fs.Float64Var(&m.Most, "capacity", 100_000, "most `connections` of a node: its -capacity")
 	asJSON := fs.Bool("json", false, "print the figures for machines")
 	if err := process.Parse(fs, args); err != nil {
 		return err

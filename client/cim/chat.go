@@ -36,14 +36,14 @@ type chatFlags struct {
 }
 
 func (f *chatFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&f.name, "name", "", "`name` of the account, which is made if there is none")
-	fs.StringVar(&f.password, "password", "", "`password` of the account (or file:PATH), where the route wants one; asked for if needed")
-	fs.StringVar(&f.tokens, "token-file", "", "`file` with a token (JWT) of the system that knows the users, where the route wants one; read for each login")
-	fs.StringVar(&f.device, "device", "terminal", "`name` of this device: a device has one connection, a second one displaces the first")
+	fs.StringVar(&f.name, "name", "", "`name` of the account; it is registered if it does not exist")
+	fs.StringVar(&f.password, "password", "", "`password` of the account (or file:PATH), if the route wants one; empty: asked for if needed")
+	fs.StringVar(&f.tokens, "token-file", "", "`file` with a token (JWT) of the system that knows the users, if the route wants one; it is read for each login")
+	fs.StringVar(&f.device, "device", "terminal", "`name` of this device. A device has one connection; a second one displaces the first")
 	fs.StringVar(&f.history, "history", "", "`folder` for the local history; empty: in your data folder; none: keep nothing")
 	f.trust.register(fs)
 	fs.BoolVar(&f.socket, "websocket", false, "connect by WebSocket instead of TCP")
-	fs.BoolVar(&f.verbose, "verbose", false, "log what the client does to stderr")
+	fs.BoolVar(&f.verbose, "verbose", false, "log to stderr what the client does")
 }
 
 func (f *chatFlags) use(routes []string) { f.route = strings.Join(routes, ",") }
@@ -54,7 +54,7 @@ func runChat(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.SetOutput(stderr)
 	var f chatFlags
 	f.register(fs)
-	fs.StringVar(&f.route, "route", defaultRoute, "`URL` of a route, or several with commas")
+	fs.StringVar(&f.route, "route", defaultRoute, "`URL` of a route, or several separated by commas")
 	if err := process.Parse(fs, args); err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	route := fs.String("route", defaultRoute, "`URL` of a route, or of a node's internal HTTP")
-	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP, after https:// if it speaks TLS; empty: as the members have it")
-	key := fs.String("cluster-key", "", "`secret` of all nodes and routes (or file:PATH), if they have one")
+	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP, with https:// before it if it speaks TLS; empty: as the node registered it")
+	key := fs.String("cluster-key", "", "`secret` that all nodes and routes share (or file:PATH), if there is one")
 	var t trust
 	t.register(fs)
 	words, err := process.ParseWords(fs, "NODE", args)

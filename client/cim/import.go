@@ -48,11 +48,11 @@ func runImport(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	var im importing
 	im.store.RegisterStore(fs)
-	fs.StringVar(&im.from, "from", "", "`URL` of CIM's Redis; empty: that of -redis, which may have both")
-	fs.StringVar(&im.password, "from-password", "", "`secret` of CIM's Redis (or file:PATH), in place of one in its URL")
+	fs.StringVar(&im.from, "from", "", "`URL` of CIM's Redis; empty: that of -redis, if both share one")
+	fs.StringVar(&im.password, "from-password", "", "`password` of CIM's Redis (or file:PATH), in place of the one in its URL")
 	fs.BoolVar(&im.dry, "dry-run", false, "print what would be done, and write nothing")
-	fs.BoolVar(&im.json, "json", false, "print JSON: a line for what was left out, and one for the result")
-	fs.String("config", "", "`file` with one \"flag value\" a line; flags and environment win over it")
+	fs.BoolVar(&im.json, "json", false, "print JSON: one line for each thing that was left out, and one for the result")
+	fs.String("config", "", "`file` with one \"flag value\" per line; flags and environment variables win over it")
 	im.file, args = takeFile(fs, args)
 	if err := process.Parse(fs, args); err != nil {
 		return err

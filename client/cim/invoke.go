@@ -24,8 +24,8 @@ func runInvoke(ctx context.Context, args []string, stderr io.Writer) error {
 	var c invocation
 	fs.StringVar(&c.file, "event", "", "`file` with an event to send as it is, instead of METHOD PATH [BODY]")
 	shape := fs.String("shape", faas.Shapes[0].Name, "front `end` that the event is to come from: "+shapeNames())
-	fs.StringVar(&c.token, "token", "", "`token` of a login, or of the service for paths of nodes")
-	fs.StringVar(&c.program, "program", "", "the function's `program`, such as a bootstrap file; empty: this very one. It reads CIM_REDIS,\nCIM_RING, CIM_CLUSTER_KEY and so on from the environment: see cim route -h")
+	fs.StringVar(&c.token, "token", "", "`token` of a login, or the service token for paths of nodes")
+	fs.StringVar(&c.program, "program", "", "`program` of the function, such as a bootstrap file; empty: this program. It reads CIM_REDIS,\nCIM_RING, CIM_CLUSTER_KEY and so on from the environment: see cim route -h")
 	var err error
 	if c.request, err = process.ParseWords(fs, "METHOD PATH [BODY]", args); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 type trust struct{ file string }
 
 func (t *trust) register(fs *flag.FlagSet) {
-	fs.StringVar(&t.file, "tls-ca", "", "`file` with the certificates of authorities that certificates of routes and nodes may come from;\nempty: those of the system")
+	fs.StringVar(&t.file, "tls-ca", "", "`file` with the authorities that may have signed the certificates of routes and nodes;\nempty: those of the system")
 }
 
 // roots returns the authorities; nil: those of the system.

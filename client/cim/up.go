@@ -27,9 +27,9 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	c := up.Config{Fixed: true}
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 1, "`number` of routes")
-	fs.StringVar(&c.Route, "route", up.RouteServer, "what routes are: server, or lambda (a function whose instances are started on demand,\nfrozen between requests and killed now and then)")
-	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, nothing survives it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
-	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper to mirror the nodes into: spawn, or `host:port` of one that runs")
+	fs.StringVar(&c.Route, "route", up.RouteServer, "`form` of the routes: server, or lambda (functions, whose instances are started on demand,\nfrozen between requests and killed now and then)")
+	fs.StringVar(&c.Redis, "redis", "embedded", "store: embedded (in this process, and lost with it), spawn (a redis-server of its own)\nor the `URL` of one that runs")
+	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper into which the nodes are mirrored: spawn, or the `host:port` of one that runs; empty: none")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough), password, or jwt (tokens of another system, which cim token plays)")
 	limits := fs.String("limits", "", "what one account may cost others: off, default, or a `file` of limits; empty: off with -auth open,\nelse default")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")

@@ -22,8 +22,8 @@ type Audit struct {
 // Flags registers the flags of Audit on fs.
 func (a *Audit) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.To, "audit", "",
-		"`where` to write who registered, logged in, connected or was refused, in JSON: off, stderr or a file, which is\nopened again at SIGHUP; empty: stderr, and off where only this machine can connect")
-	fs.StringVar(&a.Level, "audit-level", "info", "`level` of the audit log: info, or warn for refusals alone")
+		"`where` to write in JSON who registered, logged in, connected or was refused: off, stderr or a file (opened\nagain at SIGHUP). Empty: stderr, or off if only this machine can connect")
+	fs.StringVar(&a.Level, "audit-level", "info", "lowest `level` in the audit log: info, or warn (refusals only)")
 }
 
 // Open returns the audit log of a program that listens on the addresses, or nil if the

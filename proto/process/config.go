@@ -38,7 +38,7 @@ func Parse(fs *flag.FlagSet, args []string) error {
 // command has none.
 func ParseWords(fs *flag.FlagSet, usage string, args []string) (words []string, err error) {
 	if fs.Lookup("config") == nil {
-		fs.String("config", "", "`file` with one \"flag value\" a line; flags and environment win over it")
+		fs.String("config", "", "`file` with one \"flag value\" per line; flags and environment variables win over it")
 	}
 	if usage != "" {
 		fs.Usage = func() {
@@ -97,8 +97,8 @@ type Log struct {
 
 // Flags registers the flags of Log on fs.
 func (l *Log) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&l.Level, "log", "info", "`level` of the log: debug, info, warn, error")
-	fs.StringVar(&l.Format, "log-format", "text", "`form` of the log: text or json")
+	fs.StringVar(&l.Level, "log", "info", "lowest `level` that is logged: debug, info, warn or error")
+	fs.StringVar(&l.Format, "log-format", "text", "`format` of the log: text or json")
 }
 
 // Logger returns the logger that l describes, writing to w.

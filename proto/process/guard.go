@@ -31,9 +31,9 @@ const DefaultPerAddress = 256
 // Flags registers the flags of a Guard on fs.
 func (g *Guard) Flags(fs *flag.FlagSet) {
 	fs.IntVar(&g.PerAddress, "per-address", 0,
-		"`connections` of one address, or one /64 of IPv6, that have not logged in, and as many requests of it\nwhose bodies are still coming; -1: any number; 0: 256, and any number where only this machine can connect")
+		"most `connections` from one address (or one /64 of IPv6) that have not logged in, and most requests from it\nwhose bodies are still coming. -1: no limit; 0: 256, or no limit if only this machine can connect")
 	fs.Var(&g.Proxies, "trusted-proxies",
-		"`addresses` or CIDR blocks, with commas between, of proxies in front: what they say of a client's address\nis believed (PROXY protocol, X-Forwarded-For)")
+		"`addresses` or CIDR blocks of proxies in front, separated by commas. The address that they name for a client\ncounts (PROXY protocol, X-Forwarded-For)")
 }
 
 // Most returns how many connections the strangers at one address may have to a listener

@@ -25,9 +25,9 @@ type Pages struct {
 // Flags registers the flags of Pages on fs.
 func (p *Pages) Flags(fs *flag.FlagSet) {
 	fs.Var(&p.Hosts, "allow-host",
-		"`names` by which clients know this program (the Host of HTTP and WebSocket requests), with commas between;\nempty: where only this machine can connect, localhost and addresses of loopback; elsewhere any; *: any")
+		"`names` of this program in the Host of HTTP and WebSocket requests, separated by commas; *: any.\nEmpty: localhost and loopback addresses if only this machine can connect, else any")
 	fs.Var(&p.Origins, "allow-origin",
-		"`origins` of web pages elsewhere that may call, such as https://chat.example.org, with commas between;\nother pages than the program's own are refused")
+		"`origins` of other web pages that may call, such as https://chat.example.org, separated by commas;\nempty: only the pages of this program")
 }
 
 // Guard returns the guard of a listener on address. The guard writes refusals to log,

@@ -29,12 +29,12 @@ type TLS struct {
 // Flags registers the flags of TLS on fs. internal is a text that names the internal
 // listener for -h.
 func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
-	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` for clients, read again when it changes")
+	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` for clients; it is read again when it changes")
 	fs.StringVar(&t.Key, "tls-key", "", "key `file` of -tls-cert")
-	fs.StringVar(&t.InternalCert, "internal-tls-cert", "", "certificate `file` of "+internal+", read again when it changes")
+	fs.StringVar(&t.InternalCert, "internal-tls-cert", "", "certificate `file` of "+internal+"; it is read again when it changes")
 	fs.StringVar(&t.InternalKey, "internal-tls-key", "", "key `file` of -internal-tls-cert")
-	fs.BoolVar(&t.Only, "tls-only", false, "refuse whoever connects without TLS; needs -tls-cert, and -internal-tls-cert where other machines can connect")
-	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "for how `long` browsers shall use no plain connection to this host after one over TLS; 0: they are not told")
+	fs.BoolVar(&t.Only, "tls-only", false, "refuse connections without TLS; needs -tls-cert, and -internal-tls-cert if other machines can connect")
+	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "`time` for which browsers must use TLS with this host after a first visit over TLS; 0: they need not")
 }
 
 // Check returns the first mistake in the flags, wrapping ErrUsage. flag is the name of

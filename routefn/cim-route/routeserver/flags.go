@@ -72,47 +72,47 @@ type Flags struct {
 func (f *Flags) Register(fs *flag.FlagSet) {
 	f.RegisterStore(fs)
 	fs.StringVar(&f.Key, "route-key", "",
-		"`secret` of all routes (or file:PATH or secretsmanager:ARN), for tickets and tokens; while it is\nchanged the old and the new one, one a line; empty: made at the first start and kept in the store")
+		"`secret` that all routes share for tickets and tokens (or file:PATH or secretsmanager:ARN). While you change it,\ngive the old and the new one, one per line. Empty: it is made at the first start and kept in the store")
 	fs.StringVar(&f.Auth, "auth", "password",
 		"`mode` of accounts: password, open (as in CIM: a name is enough to log in),\nor jwt (by tokens of the system that knows the users, see -jwt-issuer)")
-	fs.BoolVar(&f.OpenToNetwork, "open-to-network", false, "with -auth open: let other machines connect, from which anybody can then be any user")
+	fs.BoolVar(&f.OpenToNetwork, "open-to-network", false, "with -auth open: let other machines connect; anybody there can then be any user")
 	f.foreign.register(fs)
 	fs.StringVar(&f.Repeat, "repeat", proto.RepeatReplace,
-		"what a login does to the device's live connection: replace or reject")
+		"`action` if the device of a login is connected already: replace that connection, or reject the login")
 	fs.StringVar(&f.Policy, "policy", ring.HashLoop.String(),
-		"how users land on nodes: hash+loop, hash, loop or random")
-	fs.BoolVar(&f.PlainHop, "plain-hop", false, "make every call between nodes and routes an HTTP request, not one on a stream")
-	fs.BoolVar(&f.FailFast, "fail-fast", false, "end with an error if the store or the source of members does not answer at the start;\notherwise wait, and be not ready")
+		"`name` of the policy that chooses a node for each login: hash+loop, hash, loop or random")
+	fs.BoolVar(&f.PlainHop, "plain-hop", false, "make each call between nodes and routes by an HTTP request of its own, not on a shared stream")
+	fs.BoolVar(&f.FailFast, "fail-fast", false, "exit with an error if the store or the source of members does not answer at the start.\nWithout it the program waits for them and is not ready")
 	fs.IntVar(&f.InFlight, "max-in-flight", 4096,
-		"`requests` served at a time; those above are answered \"come back later\";\n-1: any number, where a platform bounds them")
+		"most `requests` that are served at a time; more are refused with a time to retry.\n-1: no limit, if a platform has one")
 	fs.DurationVar(&f.StoreTarget, "store-target", 100*time.Millisecond,
-		"what the store may take for a message before fewer are let in")
+		"`time` that the store may take for one message; if it takes longer, fewer requests are admitted")
 	f.Guard.Flags(fs)
 	fs.StringVar(&f.Internal, "internal-listen", "",
-		"`address` for nodes and operators: calls of nodes, members and metrics, which are then not at the address for clients;\nsame: at that one, too. Needed where a cluster key is set and other machines can reach the address for clients")
+		"`address` for nodes and operators: calls of nodes, members and metrics. They are then not served at the address for\nclients. same: they are served there, too. Needed if other machines can reach the address for clients")
 	fs.StringVar(&f.NodeCA, "node-tls-ca", "",
-		"`file` with the certificates of authorities that nodes' certificates may come from; empty: those of the system")
+		"`file` with the authorities that may have signed the certificates of nodes; empty: those of the system")
 	f.Pages.Flags(fs)
 	f.Audit.Flags(fs)
 	fs.StringVar(&f.Limits, "limits", "",
-		"what one account and one address may cost others: off, default, or a `file` of limits (see routefn/LIMITS.md);\nempty: default, and off with -auth open where only this machine can connect")
-	fs.IntVar(&f.Devices, "devices", 32, "`devices` a user has at most: beyond that the one that was offline longest is forgotten")
+		"what one account and one address may cost others: off, default, or a `file` of limits (see routefn/LIMITS.md);\nempty: default, or off with -auth open if only this machine can connect")
+	fs.IntVar(&f.Devices, "devices", 32, "most `devices` of a user; one more makes the store forget the device that was offline longest")
 }
 
 // RegisterStore registers only the flags that name the store and set its retention. It
 // is for programs that serve no handlers.
 func (f *Flags) RegisterStore(fs *flag.FlagSet) {
 	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
-		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, nothing survives it. rediss takes ?ca=FILE&cert=FILE&key=FILE&server_name=NAME")
+		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, and lost with it. rediss takes ?ca=FILE&cert=FILE&key=FILE&server_name=NAME")
 	fs.StringVar(&f.Pass, "redis-password", "",
-		"`secret` of the store (or file:PATH or secretsmanager:ARN), in place of one in its URL")
+		"`password` of the store (or file:PATH or secretsmanager:ARN), in place of the one in its URL")
 	fs.StringVar(&f.Ack, "ack", "primary",
-		"`level` at which a message is accepted: primary, once the store has it; replica, or replica=N,\nonce one or N of its replicas have it too")
-	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not report its eviction policy, such as the embedded one of another process")
+		"`who` must have a message before it is accepted: primary (the store alone), replica or replica=N\n(the store, and one or N of its replicas)")
+	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not report its eviction policy, such as the embedded store of another process")
 	fs.IntVar(&f.Text, "max-text", proto.MaxText,
-		"longest text of a message in `bytes` of UTF-8. CIM has no limit and carries as much in practice;\na node takes frames of 135166 bytes at most, and a log keeps -keep-count texts, however long they are")
-	fs.IntVar(&f.Count, "keep-count", 10_000, "`messages` a log keeps at most")
-	fs.IntVar(&f.Days, "keep-days", 14, "`days` a log keeps a message at most, and a fourteenth of that until it is swept")
+		"most `bytes` (UTF-8) of a message's text. A node takes frames of 135166 bytes at most.\nA log keeps -keep-count messages, however long their texts are")
+	fs.IntVar(&f.Count, "keep-count", 10_000, "most `messages` that a log keeps; the oldest are removed")
+	fs.IntVar(&f.Days, "keep-days", 14, "`days` after which a message is removed from its log; it may take a fourteenth longer")
 }
 
 func (f *Flags) auth() (routefn.Auth, error) {

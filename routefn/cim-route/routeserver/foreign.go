@@ -35,19 +35,19 @@ func (f *foreignFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.issuer, "jwt-issuer", "", "with -auth jwt: the `system` that tokens must come from, as their claim iss has it")
 	fs.StringVar(&f.audience, "jwt-audience", "", "with -auth jwt: the `name` of this cluster, which the claim aud of tokens must have")
 	fs.StringVar(&f.key, "jwt-key", "",
-		"with -auth jwt: `keys` of tokens (or file:PATH or secretsmanager:ARN): public keys or certificates in PEM\n(RS256, ES256, EdDSA), or secrets of at least 32 bytes, one a line (HS256)")
+		"with -auth jwt: `keys` of tokens (or file:PATH or secretsmanager:ARN): public keys or certificates in PEM\n(RS256, ES256, EdDSA), or secrets of at least 32 bytes, one per line (HS256)")
 	fs.StringVar(&f.keysAt, "jwt-jwks", "",
 		"with -auth jwt, instead of -jwt-key: the https `URL` of the keys of tokens (JWKS), fetched again every 5 minutes\nand for an unknown key")
 	fs.DurationVar(&f.stale, "jwt-jwks-stale", time.Hour, "`age` up to which the last keys are used while -jwt-jwks does not answer")
 	fs.StringVar(&f.name, "jwt-name", "sub", "`claim` of the token that becomes the name of a new account")
 	fs.Func("egress-allow",
-		"`addresses` or CIDR blocks, with commas between, that -jwt-jwks may lead to although they are not public",
+		"`addresses` or CIDR blocks, separated by commas, to which -jwt-jwks may lead although they are not public",
 		func(text string) (err error) {
 			f.allow, err = sourceip.ParseBlocks(text)
 			return err
 		})
 	fs.StringVar(&f.ca, "egress-tls-ca", "",
-		"`file` with the certificates of authorities that the certificate of -jwt-jwks may come from; empty: those of the system")
+		"`file` with the authorities that may have signed the certificate of -jwt-jwks; empty: those of the system")
 }
 
 // check checks the flags for a mode.

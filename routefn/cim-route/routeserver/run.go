@@ -53,14 +53,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o.logging.Flags(fs)
 	o.profile.Flags(fs)
 	o.TLS.Flags(fs, "-internal-listen")
-	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes; by default what a platform of functions asks for\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), and else "+defaultListen)
-	fs.BoolVar(&o.function, "function", false, "run as a function: made at the first request, frozen between requests, bounded by its platform;\nwhere AWS_LAMBDA_RUNTIME_API or a variable of -listen is used it does so by itself")
-	fs.StringVar(&only, "only", "", "serve these `handlers` alone, with commas, such as login,send (and the health checks)")
+	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes. Empty: the port that a platform of functions names\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), else "+defaultListen)
+	fs.BoolVar(&o.function, "function", false, "run as a function, which is frozen between requests and bounded by its platform.\nThis is so by itself if AWS_LAMBDA_RUNTIME_API or a variable of -listen is set")
+	fs.StringVar(&only, "only", "", "serve only these `handlers`, separated by commas, such as login,send (and the health checks); empty: all")
 	fs.StringVar(&members, "ring", "seed:127.0.0.1:8081",
-		"where the members are learnt: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], not for functions")
-	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the last members are used when no node answers")
-	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes stand")
-	fs.StringVar(&o.key, "cluster-key", "", "`secret` of all nodes and routes (or file:PATH or secretsmanager:ARN), while it is changed the old\nand the new one, one a line; without it a route serves this machine only")
+		"`source` of the members: seed:HOST:PORT[,...], the internal HTTP of any nodes,\nor zk:HOST:PORT[,...], ZooKeeper (not for functions)")
+	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the last known members are used while no node answers")
+	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes are registered")
+	fs.StringVar(&o.key, "cluster-key", "", "`secret` that all nodes and routes share (or file:PATH or secretsmanager:ARN). While you change it, give the old\nand the new one, one per line. Without it a route serves this machine only")
 	err := process.Parse(fs, args)
 	if err != nil {
 		return nil, err
