@@ -13,7 +13,7 @@ import (
 )
 
 // audited are the use cases that change identities or rights, with what the audit log
-// calls them. Of others it has only that a token was refused.
+// calls them. Of other use cases the log has only that a token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change",
@@ -32,13 +32,14 @@ func refusedIdentity(code proto.Code) bool {
 
 // A notice has what a handler saw of a request, for the audit log.
 type notice struct {
-	caller token.Token // zero: nobody proved who it is
+	caller token.Token // zero: the caller proved no identity
 	body   any
 }
 
 type noticeKey struct{}
 
-// withNotice has handlers note what they see, if the audit log wants to know.
+// withNotice makes the handlers of an audited use case note what they see, if there is
+// an audit log.
 func (rt *Route) withNotice(ctx context.Context, useCase string) (context.Context, *notice) {
 	if rt.cfg.Audit == nil || audited[useCase] == "" {
 		return ctx, nil
@@ -132,7 +133,8 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 	return list
 }
 
-// kicked writes that a session ended because of what its user, or another one, did.
+// kicked writes to the audit log that a session was ended by a request of its user, or
+// of another user.
 func (rt *Route) kicked(user int64, s record.Session, code proto.Code) {
 	rt.cfg.Audit.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
 }

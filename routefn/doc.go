@@ -40,7 +40,9 @@
 //	failure     the codes of errors
 //	limit       what one account, one group and one address may cost others
 //	naming      which names new accounts and groups may have
-//	check, body, coalesce   judge input; read and write bodies; share calls
+//	check       judges input
+//	body        reads and writes bodies
+//	coalesce    lets callers share one call
 //	metrics     what a route counts and times
 //
 // # Where things are
@@ -51,8 +53,10 @@
 //     table.go. The line names a function of handlers.go or nodecall.go that says who
 //     may call: fromCaller (a token and a body), fromQuery (a token and a query),
 //     fromAnybody (no token), fromUnjudged (the method has the token judged), fromCIM
-//     or fromNode. Add the name to the comment of Route.Only. Overload refuses the
-//     request as one of class Normal, unless classOf in admit.go names another class.
+//     or fromNode. Add the name to the comment of Route.Only. If the request changes an
+//     identity or a right, add it to the variable audited in audit.go. Overload refuses
+//     the request as one of class Normal, unless classOf in admit.go names another
+//     class.
 //   - A client's request also needs its path in ../proto/paths.go, its bodies in
 //     ../proto/http.go, and a method of package client. A node's request also needs its
 //     path in ../proto/paths.go, its bodies in ../proto/hop.proto, a method of Direct in
@@ -73,12 +77,12 @@
 //     once, because its history has the key: ../client/receive.go (deliver), for CIM's
 //     clients ../node/cim/catchup.go (has), in the browser web/page/history.js (has). An
 //     entry that is pushed twice is dropped by ../proto/order.
-//   - A push is never retried. If it fails, push/pusher.go (fail) drops all that waits for
-//     the node. The next push asks the node to reconcile: ../node/deliver.go and
-//     ../node/report/reconcile.go.
-//   - A delayed message takes four steps. A node asks for due work (../node/delayed).
-//     node/fire.go takes that request. delayed/due.go sends what is due. record/fire.go
-//     takes the messages from the store before, and removes them after.
+//   - A push is never retried. If it fails, push/pusher.go (fail) drops all that waits
+//     for the node, and for a second nothing is queued for it. The next push asks the
+//     node to reconcile: ../node/deliver.go and ../node/report/reconcile.go.
+//   - A delayed message takes these steps. A node asks for due work (../node/delayed).
+//     node/fire.go answers it. record/fire.go (Take) reads what is due from the store.
+//     delayed/due.go sends it. record/fire.go (Finish) removes it from the store.
 //   - An error gets its code in failure. A lost account is restored in
 //     identity/restore.go.
 //
@@ -90,8 +94,8 @@
 //
 // # Goroutines
 //
-// Two kinds outlive a request: those of push, one per node for which something is queued,
-// and those of the streams. [Route.Flush] waits for the pushes that are queued so far. [Route.Close] ends
-// all of them. If a push fails, the node finds by reconciliation what it missed: the log
-// is the truth.
+// Two kinds of goroutines outlive a request: those of push, one per node for which
+// something is queued, and those of the streams. [Route.Flush] waits for the pushes
+// that are queued so far. [Route.Close] ends all of them. If a push fails, the node
+// finds by reconciliation what it missed: the log is the truth.
 package routefn

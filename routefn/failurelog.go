@@ -20,9 +20,9 @@ type failureLog struct {
 	warned time.Time
 }
 
-// due reports whether to warn now of the error err, which has the code code. It ignores
-// errors of callers who have left. It compares wall clock times, because the monotonic
-// clock may stand still while a function is frozen.
+// due reports whether to warn, at the time now, of the error err, which has the given
+// code. It ignores errors of callers who have left. It compares wall clock times,
+// because the monotonic clock may stand still while a function is frozen.
 func (f *failureLog) due(code proto.Code, err error, now time.Time) bool {
 	if code != proto.Unavailable && code != proto.Unknown || errors.Is(err, context.Canceled) {
 		return false

@@ -49,8 +49,8 @@ type Route struct {
 	streamed map[string]streamedCall // requests that a stream carries, by path; read only
 }
 
-// A request is one kind of request: its name, which Only and the metrics use, its
-// methods and path, and its handler.
+// A request describes one kind of request: its name, which Only and the metrics use,
+// its methods and path, and its handler.
 type request struct {
 	name     string
 	methods  []string

@@ -28,14 +28,14 @@ func Aside(ctx context.Context) (back func()) {
 	return func() { p.limiter.move(p.class, 1) }
 }
 
-// move changes the number of requests of class c in flight, by the number by. Unlike
+// move adds n, which may be negative, to the requests of class c in flight. Unlike
 // Leave, it counts no request as served.
-func (l *Limiter) move(c Class, by int) {
+func (l *Limiter) move(c Class, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inFlight += by
+	l.inFlight += n
 	if c == Normal {
-		l.normal += by
+		l.normal += n
 	}
 	l.window.peak = max(l.window.peak, l.inFlight)
 	l.nextLocked()

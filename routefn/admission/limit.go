@@ -46,8 +46,8 @@ const (
 func (c Class) yields() bool { return c == Login || c == Backlog }
 
 // room returns the bound for class c. A request of the class is admitted while fewer
-// requests than that, of all classes together, are in flight. limit is the present
-// limit, and most the absolute maximum.
+// requests than that, of all classes together, are in flight. The parameter limit is
+// the present limit, and most is its absolute maximum.
 func room(c Class, limit, most int) int {
 	switch c {
 	case Backlog:
@@ -76,8 +76,9 @@ type window struct {
 // With floor requests or fewer in flight, load is not the reason that they are late.
 func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
 
-// next returns the limit for the next window, by AIMD with the decrease of TCP Westwood.
-// See doc.go. starting means that the store was never overloaded.
+// next returns the limit for the next window, by AIMD with the decrease of TCP
+// Westwood. See doc.go. The parameter starting is true if the store was never
+// overloaded.
 func next(limit, most int, starting bool, target time.Duration, w window) int {
 	switch {
 	case w.answers == 0 || w.took <= 0:

@@ -114,11 +114,11 @@ func (l *Limiter) admitLocked(c Class) {
 	l.window.peak = max(l.window.peak, l.inFlight)
 }
 
-// Wait does what Enter does, for a request that may wait in the queue. refused is how
-// often the request was refused before. Within a class, the request that was refused
-// most often comes first, and the oldest one among equals. Wait blocks until patience
-// is over or ctx ends. If it refuses the request, it also returns when to retry. Later
-// requests get a later time.
+// Wait does what Enter does, for a request that may wait in the queue. The parameter
+// refused is how often the request was refused before. Within a class, the request that
+// was refused most often comes first, and the oldest one among equals. Wait blocks
+// until the duration patience is over, or ctx ends. If it refuses the request, it also
+// returns when to retry. Later requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)

@@ -12,13 +12,13 @@ import (
 )
 
 // Whole reads a request's body into memory, so that later steps never wait for the
-// client. It blocks until the body has arrived, or for the duration within. If the body
-// takes longer, it returns an error with the code Unavailable.
+// client. It blocks until the body has arrived, but not for longer than within. If the
+// body takes longer, it returns an error with the code Unavailable.
 //
-// Whole reads at most limit+1 bytes. If the last one arrives, the body is too large,
-// and the functions that decode it refuse it. They also refuse a body that ended early.
-// The buffer grows with the bytes that arrive, not with the length that the client
-// announced.
+// Whole reads at most limit+1 bytes. If it gets all of these bytes, the body is too
+// large, and the functions that decode it refuse it. They also refuse a body that ended
+// early. The buffer grows with the bytes that arrive, not with the length that the
+// client announced.
 func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) *proto.Error {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ContentLength > limit {
 		return nil

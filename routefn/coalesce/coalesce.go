@@ -44,9 +44,9 @@ type call[T any] struct {
 	err    error
 }
 
-// Do calls run, or shares the next call of another caller's run, and returns the
-// result. It blocks until the current call and then the next one have ended. All
-// functions that are passed to one Calls must do the same.
+// Do calls the function run, or shares the next call of another caller's function, and
+// returns the result. It blocks until the current call and then the next one have
+// ended. All functions that are passed to one Calls must do the same.
 func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	mine, first := c.join()
 	if !first {
@@ -62,7 +62,7 @@ func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	return mine.result, mine.err
 }
 
-// join returns the next call. first says that the caller has to run it.
+// join returns the next call. If first is true, the caller has to run it.
 func (c *Calls[T]) join() (next *call[T], first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

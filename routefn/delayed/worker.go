@@ -33,8 +33,8 @@ type worker struct {
 	notBefore time.Time // no job is due earlier
 }
 
-// do works for workTime at most, and reports whether more jobs are due. If the store
-// fails, it logs that, and a later run goes on.
+// The method do works for workTime at most, and reports whether more jobs are due. If
+// the store fails, it logs that, and a later run goes on.
 func (w *worker) do(ctx context.Context) (more bool) {
 	if time.Now().Before(w.notBefore) {
 		return false
@@ -55,10 +55,10 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 	return w.jobs(ctx, record.Sweeps, w.store.Sweep)
 }
 
-// jobs does the due jobs of one kind, by calls of the function do. more reports whether
-// workTime was too short for all of them. Otherwise next is the time until more are
-// due, or negative if no job waits. It takes the shards in random order, so that
-// several routes begin at different ones.
+// The method jobs does the due jobs of one kind, by calls of the function do. The
+// result more is true if workTime was too short for all of them. Otherwise the result
+// next is the time until more are due, or negative if no job waits. It takes the shards
+// in random order, so that several routes begin at different ones.
 func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Context, []record.Job) []record.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {

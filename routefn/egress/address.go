@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// inner are the addresses of no public server that netip has no name for.
+// inner are blocks of addresses that belong to no public server, and for which netip
+// has no method.
 var inner = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network (RFC 791)
 	netip.MustParsePrefix("100.64.0.0/10"),   // behind a carrier's NAT (RFC 6598), and some clouds' metadata
@@ -24,12 +25,13 @@ var inner = []netip.Prefix{
 	netip.MustParsePrefix("fec0::/10"),       // site-local (RFC 3879)
 }
 
-// nat64 are the IPv4 addresses that hosts without IPv4 see, in the last four bytes
-// (RFC 6052).
+// nat64 is the block of addresses by which hosts without IPv4 call IPv4 addresses. The
+// last four bytes are the IPv4 address (RFC 6052).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// public reports whether the address is one of the public Internet. Metadata services of
-// clouds are not: theirs are link-local, private, or in inner.
+// public reports whether the address is one of the public Internet. The addresses of
+// clouds' metadata services are not: they are link-local, private, or in the variable
+// inner.
 func public(a netip.Addr) bool {
 	a = a.Unmap()
 	if nat64.Contains(a) {

@@ -57,7 +57,7 @@ func New(c Config) *Client {
 	}}
 }
 
-// Check returns an error unless the URL has the form of one that may be called. It
+// Check returns an error unless the URL has the form of a URL that may be called. It
 // resolves nothing.
 func Check(at string) error {
 	u, err := url.Parse(at)
@@ -73,8 +73,9 @@ func Check(at string) error {
 }
 
 // Get returns the body at a URL. It blocks for Timeout at most. The error wraps
-// ErrForbidden for a URL that must not be called. Every other error may be gone at the
-// next call: nothing answered, or something else than 200 with at most MaxAnswer bytes.
+// ErrForbidden for a URL that must not be called. After any other error the next call
+// may succeed: nothing answered, the status was not 200, or the body was longer than
+// MaxAnswer.
 func (c *Client) Get(ctx context.Context, at string) ([]byte, error) {
 	if err := Check(at); err != nil {
 		return nil, fmt.Errorf("fetch: %w: %w", ErrForbidden, err)

@@ -9,11 +9,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// ChangePassword replaces the password of an account, which must be the text old, by
-// the text next. If the password equals next already, it returns nil, too. So it may be
-// repeated. A wrong password counts like a wrong one at a login. The error has the code
-// WrongPassword, Invalid or Overloaded, or it is the store's. The caller must end the
-// account's sessions after this: see Unchanged.
+// ChangePassword replaces the password of an account by the parameter next. The present
+// password must equal the parameter old. If it equals next already, ChangePassword
+// returns nil, too. So it may be repeated. A wrong password counts like a wrong one at
+// a login. The error has the code WrongPassword, Invalid or Overloaded, or it is the
+// store's. The caller must end the account's sessions after this: see Unchanged.
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if !a.withPasswords() {
 		return check.Invalid("There are no passwords here.")

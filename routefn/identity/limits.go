@@ -41,8 +41,9 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 
 // compare reports whether the password is right for the account with the id user, the
 // name, or both. If there is no such account, it takes as long. If the password is
-// right, the caller must settle shown. The error has the code Overloaded if the limits
-// do not allow to compare the password, or if too many passwords wait to be hashed.
+// right, the caller must settle the result shown. The error has the code Overloaded if
+// the limits do not allow to compare the password, or if too many passwords wait to be
+// hashed.
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *record.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, record.Trying{
@@ -69,8 +70,8 @@ func (a *Accounts) compare(ctx context.Context, user int64, name, password strin
 	return shown, same, err
 }
 
-// Settle settles the password of a login whose password was right and that failed
-// afterwards.
+// Settle is for a login that failed for another reason after its password was found
+// right. The password then does not count as wrong, and the account knows the address.
 func (a *Accounts) Settle(ctx context.Context, p Proven) { a.cfg.Store.Settle(ctx, p.Shown, true) }
 
 // LoggedIn makes the address of a login known to its account, if the login showed a
@@ -101,8 +102,9 @@ func (a *Accounts) giveRegistration(ctx context.Context) {
 	}
 }
 
-// strange returns the claim of a caller whose address is strange to the account. count
-// is how many wrong passwords or registrations count against that address.
+// The method strange returns the claim of a caller whose address is strange to the
+// account. The parameter count is how many wrong passwords or registrations count
+// against that address.
 func (a *Accounts) strange(ctx context.Context, count int) claim {
 	return claim{party: party{name: block(ctx)}, level: count}
 }

@@ -151,8 +151,8 @@ func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (re
 	return a.same(ctx, q) // another request has made the account, perhaps the caller's own
 }
 
-// create makes an account. out is how many registrations count against the caller's
-// address.
+// create makes an account. The parameter out is how many registrations count against
+// the caller's address.
 func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int) (account record.Account, created bool, err error) {
 	credential := ""
 	if !a.cfg.Open {

@@ -16,9 +16,9 @@ import (
 var errRestored = proto.Err(proto.Unknown, "The account was lost and is made again. Repeat the request.")
 
 // restore restores an account that the store has lost. It returns nil if the account is
-// there now. lost is the error that showed the loss. restore returns this error if the
-// account must not be made. If the store fails, restore returns the store's error,
-// which does not say that the account is absent.
+// there now. The parameter lost is the error that showed the loss. restore returns this
+// error if the account must not be made. If the store fails, restore returns the
+// store's error, which does not say that the account is absent.
 func (a *Accounts) restore(ctx context.Context, lost error, user int64, name string) error {
 	if !a.cfg.Open || check.Name(name) != nil || !check.ValidUser(user) {
 		return lost

@@ -12,7 +12,7 @@ import (
 // memory.
 type answer struct {
 	header http.Header
-	sent   http.Header // a copy of header, made by WriteHeader; nil before
+	sent   http.Header // a copy of the field header, made by WriteHeader; nil until then
 	status int
 	body   bytes.Buffer
 }
@@ -22,7 +22,7 @@ func newAnswer() *answer { return &answer{header: make(http.Header)} }
 // Header returns the header; changes after WriteHeader are not sent.
 func (a *answer) Header() http.Header { return a.header }
 
-// WriteHeader fixes status and header when it is first called. It ignores a status
+// WriteHeader fixes the status and the header at its first call. It ignores a status
 // below 200.
 func (a *answer) WriteHeader(status int) {
 	if a.sent != nil || status < 200 {

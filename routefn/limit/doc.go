@@ -11,6 +11,6 @@
 // [Names] returns all names, and LIMITS.md tells what they bound.
 //
 // A rate is a number per s, min, h or d. Its burst is how many may come at once after a
-// pause. Without one, a rate per second has ten seconds' worth, and any other rate the
-// number itself. The value off ends a limit.
+// pause. If no burst is given, it is ten times the number for a rate per second, and
+// the number itself for any other rate. The value off removes a limit.
 package limit

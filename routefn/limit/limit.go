@@ -16,7 +16,7 @@ type Rate struct {
 // On reports whether the rate bounds anything.
 func (r Rate) On() bool { return r.Burst > 0 }
 
-// Full is how long an empty budget takes to be whole.
+// Full is how long an empty budget takes to fill up.
 func (r Rate) Full() time.Duration { return time.Duration(r.Burst) * r.Every }
 
 // String returns the rate as a file has it.
@@ -32,18 +32,18 @@ func (r Rate) String() string {
 	return fmt.Sprintf("1 every %v burst %d", r.Every, r.Burst)
 }
 
-// per returns the rate of n in a unit of time.
+// per returns the rate of n times in each unit of time.
 func per(n int, unit time.Duration, burst int) Rate { return Rate{unit / time.Duration(n), burst} }
 
 // Limits are all limits. They hold for all routes together, because the store counts. The
 // zero Limits bound nothing. A block of addresses counts as one address: see
 // sourceip.Block.
 type Limits struct {
-	Messages    Rate // that an account sends, to whomever
+	Messages    Rate // messages that one account sends, to all receivers together
 	GroupMember Rate // messages of one member to one group, everyone's too
 	Group       Rate // messages of all members to one group
 	Receivers   Rate // users to whom an account writes for the first time
-	Groups      Rate // that an account makes
+	Groups      Rate // groups that one account makes
 	Pulls       Rate // requests of an account to read a log
 
 	// WrongPasswords bounds the wrong passwords for one account that come from strange

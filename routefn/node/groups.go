@@ -8,16 +8,17 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// entries collects the groups that a node has to enter by a report, each group once.
+// entries collects, from the items of one report, the groups that the node has to
+// enter, each group once.
 type entries struct {
 	groups []record.Entering
 	at     map[int64]int // index of a group's id in groups
 	items  [][]int       // for each of groups: the report's items that name it, one per user
 }
 
-// add adds a group that the node has to enter for a user. The report names it in the
-// item with the index item. known is the end of the group's log that the node knows, or
-// zero.
+// add adds a group that the node has to enter for a user. The parameter item is the
+// index of the report's item that names the group. The parameter known is the end of
+// the group's log that the node knows, or zero.
 func (e *entries) add(group, user int64, item int, known proto.Position) {
 	if e.at == nil {
 		e.at = make(map[int64]int)

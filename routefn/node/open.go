@@ -65,7 +65,7 @@ type openings struct {
 }
 
 // admissible returns the openings whose sessions are proved. CIM connections must also
-// pass checkCIM. The other openings get their errors in answer.
+// pass checkCIM. The other openings get their errors in the parameter answer.
 func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answer *proto.ReportAnswer) openings {
 	errs := make([]error, len(q.Opened))
 	var g errgroup.Group
@@ -235,8 +235,8 @@ func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []r
 	n.reopen(ctx, again, places, opened)
 }
 
-// reopen opens the sessions again. It puts each result into opened, at the index that
-// places has for that session.
+// reopen opens the sessions again. It puts the result for again[i] into opened, at the
+// index places[i].
 func (n *Requests) reopen(ctx context.Context, again []record.Opening, places []int, opened []record.Opened) {
 	if len(again) == 0 {
 		return

@@ -64,10 +64,11 @@ func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64
 // difference returns the difference d in the form for the node. Its code tells the
 // client of the connection whether to log in again.
 //
-// If repeated logins are rejected, and the store forgot a connection, that connection
-// was there first. So its client may log in again and displace the connection that was
-// admitted meanwhile. For a while after a loss of the store, the clients of all
-// displaced connections may: see displacedCode.
+// The store may have forgotten a connection in a failover and admitted another one
+// (Difference.Passed). If repeated logins are rejected, the forgotten one has the older
+// right. So its client is told to log in again, and displaces the other one. For a
+// while after a loss of the store, the clients of all displaced connections are told
+// that: see displacedCode.
 func (n *Requests) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {

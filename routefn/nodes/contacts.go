@@ -48,7 +48,7 @@ type contact struct {
 	probing bool      // a try is under way
 }
 
-// within reports whether the time then lies before now, by less than d.
+// within reports whether the time in then lies before now, and by less than d.
 func within(now, then time.Time, d time.Duration) bool {
 	return !then.IsZero() && now.Sub(then) < d && !now.Before(then)
 }
@@ -68,8 +68,8 @@ func timedOut(err error) bool {
 func wallClock() time.Time { return time.Now().Round(0) }
 
 // mayAsk reports whether the caller may call the node at address. If so, the caller
-// must call asked afterwards. An unreachable node is tried once a second, by one
-// caller.
+// must call the method asked afterwards. An unreachable node is tried once a second, by
+// one caller.
 func (c *contacts) mayAsk(address string) bool {
 	now := wallClock()
 	c.mu.Lock()
@@ -167,8 +167,8 @@ func (c *contacts) getLocked(address string, now time.Time) *contact {
 	return known
 }
 
-// failed records a failed call that mayAsk was not asked about. It counts only if the
-// error proves that no node is there.
+// The method failed records a failed call before which nobody called mayAsk. It counts
+// only if the error proves that no node is there.
 func (c *contacts) failed(address string, err error) {
 	if definite(err) {
 		c.note(address, wallClock(), err)

@@ -54,10 +54,10 @@ type Place struct {
 	Displaces int64 // the number of the session that its ticket may displace; token.Any: any session of the device
 }
 
-// Place issues the next number for a device, and picks a node for it. who names the
-// device. Place picks one of the nodes in avoid only if there is no other node. It
-// returns an error with the code NoNode, or with the code Rejected if repeat is
-// proto.RepeatReject and the device is connected. It returns record.ErrVoid if the
+// Place issues the next number for a device, and picks a node for it. The parameter who
+// names the device. Place picks one of the nodes in avoid only if there is no other
+// node. It returns an error with the code NoNode, or with the code Rejected if repeat
+// is proto.RepeatReject and the device is connected. It returns record.ErrVoid if the
 // login's token is void.
 func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, repeat string) (Place, error) {
 	view, err := p.serving(ctx)
@@ -83,9 +83,9 @@ func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, 
 	return Place{Member: member, Number: issued.Number, Displaces: displaces}, nil
 }
 
-// mayDisplace is for a login that must not displace a connected device. live is the
-// device's session in the store, or nil. If the connection of that session is gone,
-// mayDisplace returns its number, so that a crash locks no device out. If the
+// mayDisplace is for a login that must not displace a connected device. The parameter
+// live is the device's session in the store, or nil. If the connection of that session
+// is gone, mayDisplace returns its number, so that a crash locks no device out. If the
 // connection is there, the error has the code Rejected. A session that opens in between
 // has another number, so it cannot be displaced.
 func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Session) (int64, error) {
@@ -104,7 +104,7 @@ const pickTimeout = 2 * nodes.Timeout
 // Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list
 // of members for some seconds. Only the users of these nodes go elsewhere. Pick never
 // returns one of the members in gone. If no other member is reachable, it picks as if
-// all were. last names the node where the user was connected last.
+// all were. The parameter last names the node where the user was connected last.
 func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
 	defer cancel()

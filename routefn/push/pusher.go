@@ -46,7 +46,7 @@ type Pusher struct {
 	now      func() time.Time
 	log      *slog.Logger
 	onKick   func(user int64, s record.Session, code proto.Code) // set before use; nil: not called
-	senders  sync.WaitGroup                                      // mu is held at Add, and something is queued then
+	senders  sync.WaitGroup                                      // Add is called with mu held, and only while something is queued
 
 	mu     sync.Mutex
 	queues map[string]*queue // by address; only queues that are not empty or remember a failure

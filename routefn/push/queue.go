@@ -131,7 +131,8 @@ type request struct {
 	reconcile bool
 }
 
-// done wakes the callers of Flush that wait for the request or for the dropped pushes.
+// The method done wakes the callers of Flush that wait for the request or for the
+// dropped pushes.
 func (r request) done(dropped []push) {
 	for _, m := range append(r.markers, dropped...) {
 		if m.reached != nil {
@@ -164,10 +165,10 @@ func (r request) message() *proto.PushRequest {
 	return m
 }
 
-// gone returns the sessions of the request that the node does not hold according to its
-// answer, which has a result per item. It ignores numbers that the request did not
-// name. If another boot answers, the closings say that the sessions were lost with
-// their node.
+// The method gone returns the sessions of the request that the node does not hold
+// according to its answer, which has a result per item. It ignores numbers that the
+// request did not name. If another boot answers, the closings say that the sessions
+// were lost with their node.
 func (r request) gone(answer *proto.PushAnswer) []record.Closing {
 	var closings []record.Closing
 	lost := answer.Boot != 0 && answer.Boot != r.pushes[0].boot

@@ -45,8 +45,8 @@ func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func(
 	return err
 }
 
-// LogoutDevice logs out a device and kicks its session. by is the pass of the caller's
-// token, which the store judges; nil: nothing is judged.
+// LogoutDevice logs out a device and kicks its session. The parameter by is the pass of
+// the caller's token, which the store judges. If it is nil, nothing is judged.
 func (u *Requests) LogoutDevice(ctx context.Context, user int64, device string, by *record.Pass) error {
 	live, err := u.cfg.Store.Logout(ctx, user, device, by)
 	if live != nil {

@@ -62,8 +62,9 @@ func endingOf(caller token.Token, q proto.EndSessions) (record.Revoking, error) 
 	}
 }
 
-// end ends the sessions that q selects, and kicks them. by is the pass of the caller's
-// token, which the store judges; nil: nothing is judged.
+// The method end ends the sessions that q selects, and kicks them. The parameter by is
+// the pass of the caller's token, which the store judges. If it is nil, nothing is
+// judged.
 func (u *Requests) end(ctx context.Context, user int64, q record.Revoking, by *record.Pass) error {
 	live, err := u.cfg.Store.EndSessions(ctx, user, q, by)
 	if len(live) > 0 {

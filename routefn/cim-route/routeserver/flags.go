@@ -142,8 +142,9 @@ func (f *Flags) replicas() (int, error) {
 	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", process.ErrUsage, f.Ack)
 }
 
-// limits returns what -limits stands for. Without it, a function in open mode does not
-// bound registrations: callers have the addresses of the platform, not their own.
+// The method limits returns the limits that -limits stands for. Without it, a function
+// in open mode does not bound registrations: callers have the addresses of the
+// platform, not their own.
 func (f *Flags) limits() (limit.Limits, error) {
 	open, l := f.Auth == "open", limit.Default()
 	switch {
@@ -202,8 +203,8 @@ func (f *Flags) check() error {
 const Same = "same"
 
 // CheckListen checks listen, the address for clients, and Internal, the address for
-// nodes. keyed says that there is a cluster key. name is the flag that listen comes
-// from, for errors. Errors wrap process.ErrUsage.
+// nodes. The parameter keyed says whether there is a cluster key. The parameter name is
+// the flag with the address listen, for errors. Errors wrap process.ErrUsage.
 func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	internal := f.Internal
 	if err := f.CheckOpen(name, listen); err != nil {

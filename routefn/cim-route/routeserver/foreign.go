@@ -84,7 +84,8 @@ type foreign struct {
 	remote   *jwt.Remote
 }
 
-// make returns the parts, by a store whose clock judges when tokens are valid.
+// The method make returns the parts. The clock of the given store decides when tokens
+// are valid.
 func (f *foreignFlags) make(store *record.Store, log *slog.Logger, registry prometheus.Registerer) (*foreign, error) {
 	p := new(foreign)
 	var keys jwt.Source
@@ -106,7 +107,8 @@ func (f *foreignFlags) make(store *record.Store, log *slog.Logger, registry prom
 	return p, err
 }
 
-// storeTimeOr returns the store's clock, or now while that is not known.
+// storeTimeOr returns the time by the store's clock. While that is unknown, it returns
+// the parameter now.
 func storeTimeOr(store *record.Store, now func() time.Time) func() time.Time {
 	return func() time.Time {
 		if ms, ok := store.Clock(); ok {
@@ -150,7 +152,8 @@ func (p *foreign) use(value string) (changed bool, err error) {
 	return true, nil
 }
 
-// again reads -jwt-key again. After an error the present keys stay in use.
+// The method again reads the keys of -jwt-key once more. After an error the present
+// keys stay in use.
 func (p *foreign) again(value string, log *slog.Logger) error {
 	if p == nil || p.fixed == nil {
 		return nil

@@ -101,8 +101,8 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 // serve runs a server. It waits until all keys and the store are available, and then
-// follows the members and serves. From then on, the signal behind hangup makes it read
-// its keys and certificates again.
+// follows the members and serves. From then on, a signal on the channel hangup makes it
+// read its keys and certificates again.
 func (o *options) serve(ctx context.Context, listen string, hangup *process.Hangup[*options]) error {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {

@@ -89,8 +89,8 @@ func parseBlock(block *pem.Block) (any, error) {
 	}
 }
 
-// Fixed are keys that are given, and may be changed. Make it with NewFixed; it is safe for
-// concurrent use.
+// Fixed is a Source with given keys, which Set may replace. Make it with NewFixed; it
+// is safe for concurrent use.
 type Fixed struct{ keys atomic.Pointer[[]Key] }
 
 // NewFixed returns Fixed with the keys.

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// minSecret is the shortest secret in bytes: that of the hash of HS256 (RFC 7518, 3.2).
+	// minSecret is how many bytes a secret must have: as many as the hash of HS256 (RFC
+	// 7518, 3.2).
 	minSecret = 32
 	// minRSA is the shortest RSA key in bits (RFC 7518, 3.3).
 	minRSA = 2048
@@ -30,10 +31,10 @@ type Key struct {
 	value     any // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or []byte
 }
 
-// errKind is in the error for a key of a kind that is not used.
+// errKind is in the error for a key of a kind that no known algorithm uses.
 var errKind = errors.New("want RSA, P-256 or Ed25519")
 
-// publicKey returns a key that tokens with the id name.
+// publicKey returns the key for tokens that name this id.
 func publicKey(id string, value any) (Key, error) {
 	switch k := value.(type) {
 	case *rsa.PublicKey:
@@ -61,7 +62,7 @@ func secretKey(secret []byte) (Key, error) {
 	return Key{algorithm: jose.HS256, value: secret}, nil
 }
 
-// algorithms are those that a token may name.
+// algorithms are the algorithms that a token may name.
 var algorithms = []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA}
 
 // naming is what a token says of its key.
@@ -70,8 +71,8 @@ type naming struct {
 	id        string // the kid; empty: none
 }
 
-// matching returns the keys by which such a token may be signed. A key with an id is for
-// tokens that name it.
+// matching returns those of the keys by which a token with this naming may be signed. A
+// key with an id is for tokens that name it.
 func (n naming) matching(keys []Key) (list []Key) {
 	for _, k := range keys {
 		if k.algorithm == n.algorithm && (k.id == "" || k.id == n.id) {

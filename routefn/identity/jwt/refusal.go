@@ -14,13 +14,13 @@ type Reason string
 const (
 	TooLong       Reason = "too_long"
 	Malformed     Reason = "malformed"   // no signed token, or another algorithm
-	UnknownKey    Reason = "unknown_key" // no key of its algorithm, or none that it names
+	UnknownKey    Reason = "unknown_key" // there is no key for its algorithm, or none with the id that it names
 	WrongSign     Reason = "signature"   // another key signed it
 	WrongIssuer   Reason = "issuer"      // it is of another system
 	WrongAudience Reason = "audience"    // it is for another system
-	Expired       Reason = "expired"     // or without an expiry
+	Expired       Reason = "expired"     // it has expired, or would never expire
 	Early         Reason = "early"       // it is not valid yet
-	WrongClaims   Reason = "claims"      // one is missing, or is wrong
+	WrongClaims   Reason = "claims"      // a claim is missing or wrong
 	WrongName     Reason = "bad_name"    // an account cannot have its name
 	WrongDevice   Reason = "device"      // it is for other devices
 	NameTaken     Reason = "name_taken"  // its name is another user's

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// freshFor is how long a set is used before it is fetched again. A key that a provider
-	// removed from its set counts no longer than that.
+	// freshFor is how long a set is used before it is fetched again. While the set can
+	// be fetched, a key that the provider removed from it is used for at most that
+	// long.
 	freshFor = 5 * time.Minute
 	// fetchPause is the least time between two tries to fetch a set, however many unknown
 	// keys tokens name.
@@ -22,7 +23,8 @@ const (
 type RemoteConfig struct {
 	URL   string
 	Fetch func(ctx context.Context, url string) ([]byte, error)
-	// MaxStale is how long a set is used that cannot be fetched again; default: an hour.
+	// MaxStale is how long a set may be used if fetching it again fails; default: an
+	// hour.
 	MaxStale time.Duration
 	Fetched  func(ok bool) // is called after each try; may be nil
 	Now      func() time.Time
@@ -62,7 +64,7 @@ type state struct {
 	fresh   bool          // the set needs not be fetched again, unless it lacks the key
 	running chan struct{} // the try that is under way, or the one that the caller makes
 	mine    bool          // the caller makes it
-	wait    time.Duration // without running: until there may be another one
+	wait    time.Duration // if running is nil: the time until another try may begin
 }
 
 // find implements Source. It blocks while the set is fetched, unless an older one that is
@@ -108,7 +110,7 @@ func (r *Remote) look(n naming) state {
 
 // fetchFor fetches the set for a caller and all that wait for it.
 func (r *Remote) fetchFor(ctx context.Context, n naming, s state) ([]Key, error) {
-	keys, err := r.fetch(context.WithoutCancel(ctx)) // which has a bound of its own
+	keys, err := r.fetch(context.WithoutCancel(ctx)) // the call has a time limit of its own
 	r.mu.Lock()
 	if err == nil {
 		r.keys, r.fetched = keys, r.now()
@@ -162,7 +164,7 @@ func (r *Remote) afterFetch(n naming) ([]Key, error) {
 func (r *Remote) Warm(ctx context.Context) error {
 	_, err := r.find(ctx, naming{})
 	if why := new(Refusal); errors.As(err, &why) && why.Reason == UnknownKey {
-		return nil // no token names no key, but the set is there
+		return nil // this naming has no key, but the set was fetched
 	}
 	return err
 }

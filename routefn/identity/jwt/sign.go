@@ -51,7 +51,7 @@ func signingKey(text []byte) (jose.SigningKey, error) {
 	return jose.SigningKey{Algorithm: public.algorithm, Key: private}, err
 }
 
-// Claims are those of a token.
+// Claims are the claims of a token.
 type Claims struct {
 	Issuer, Audience string
 	Subject          string

@@ -15,7 +15,7 @@ import (
 const (
 	// MaxToken is how many bytes a token may have. One that is longer is not parsed.
 	MaxToken = 16 << 10
-	// Leeway is how far the clock of whoever made a token may differ.
+	// Leeway is by how much the clock of a token's maker may differ from Config.Now.
 	Leeway = 30 * time.Second
 	// maxSubject bounds a subject as OpenID Connect does.
 	maxSubject = 255
@@ -33,7 +33,7 @@ type Source interface {
 // Config configures a Verifier. Issuer, Audience and Keys are required.
 type Config struct {
 	Issuer   string // the claim iss, exactly
-	Audience string // one of the claim aud
+	Audience string // must be among the audiences in the claim aud
 	Keys     Source
 	Name     string           // claim with the name of a new account; default: sub
 	Now      func() time.Time // default: time.Now
@@ -54,12 +54,12 @@ func New(c Config) (*Verifier, error) {
 	return &Verifier{c}, nil
 }
 
-// Bearer is who bears a token.
+// Bearer describes the user who bears a token.
 type Bearer struct {
 	Issuer  string
-	Subject string   // of the issuer, for ever the same
-	Name    string   // that an account gets at the first login; may be anything
-	Devices []string // that may log in; nil: all
+	Subject string   // the issuer's id of the user, which never changes
+	Name    string   // name for the account that the first login makes; may be any text
+	Devices []string // the devices that may log in; nil: all
 }
 
 // Allows reports whether the token is for the device.
