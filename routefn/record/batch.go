@@ -42,10 +42,10 @@ func batchesOf(drafts []*draft, which int) []*batch {
 	return batches
 }
 
-// store appends batches, in their order on one server, and trims logs that have grown.
-// A batch becomes a plain transaction if there is nothing to search for and no
-// membership to check. That takes the store half the time of a script. The ops of more
-// are sent with them.
+// The method store appends the batches, in their order on one server, and trims logs
+// that have grown. A batch becomes a plain transaction if there is nothing to search
+// for and no membership to check. That takes the store half the time of a script. The
+// ops in the parameter more are sent with them.
 func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
 	ops := make([]*op, 0, len(batches)+len(more))
 	for _, b := range batches {
@@ -69,8 +69,8 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
 	s.trim(ctx, grown)
 }
 
-// stored remembers what the answer to a stored batch says about its log: that it
-// exists, and how far replicas have it.
+// The method stored remembers what the answer to a stored batch says about its log:
+// that it exists, and how far replicas have it.
 func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
 		s.inboxes.Put(b.log.user, struct{}{})

@@ -119,9 +119,10 @@ func wrongType(err error) bool {
 	return servers.Answered(err) && strings.Contains(err.Error(), "WRONGTYPE ")
 }
 
-// Waiting returns, for each of users, the ids of messages that wait for that user. It
-// begins in the list of each user at the index from, and returns at most limit ids per
-// user. Meanwhile CIM may remove delivered messages from the beginning of a list.
+// Waiting returns, for each of users, the ids of messages that wait for that user. In
+// the list of each user it begins at the index that from gives, and returns at most
+// limit ids per user. Meanwhile CIM may remove delivered messages from the beginning of
+// a list.
 func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
 	for chunk := range slices.Chunk(users, maxPipeline) {

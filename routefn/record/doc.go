@@ -22,6 +22,7 @@
 //	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
+//	a cursor moves                     session.go, Ack; lua/ack.lua
 //	a token becomes void               logout.go, pass.go; lua/logout.lua, token.lua, void.lua
 //	sessions are listed, and ended     logins.go; lua/logins.lua, sessions.lua, revoke.lua
 //	a device is forgotten              device.go; lua/device.lua, forget.lua, tidy.lua

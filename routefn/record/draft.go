@@ -65,8 +65,8 @@ func newDraft(m *Message, now int64) *draft {
 	return d
 }
 
-// found makes the draft use an entry that an earlier try has stored. It returns
-// ErrIDReused if that entry is another message.
+// The method found makes the draft use an entry that an earlier try has stored. It
+// returns ErrIDReused if that entry is another message.
 func (d *draft) found(stored []byte) error {
 	_, encoded, err := proto.SplitStored(stored)
 	if err != nil {
@@ -115,16 +115,16 @@ func (d *draft) answer() Appended {
 	return Appended{Err: answer.Err}
 }
 
-// same reports whether m and the entry e, which have one id, count as the same message.
-// They do if they have the same receiver or group, and the same text. Other fields may
-// differ, such as the time at which a delayed message is due. Then the values of the
-// entry count, and the sender's answer has them.
+// The method same reports whether m and the entry e, which have one id, count as the
+// same message. They do if they have the same receiver or group, and the same text.
+// Other fields may differ, such as the time at which a delayed message is due. Then the
+// values of the entry count, and the sender's answer has them.
 func (m *Message) same(e *proto.Entry) bool {
 	return e.GetKind() == proto.Kind_TEXT && m.To == e.GetTo() && m.Group == e.GetGroup() && m.Text == e.GetText()
 }
 
-// content returns a hash of the message's receiver or group and its text. A claim
-// stores it. Messages of one id with equal content count as the same message.
+// The function content returns a hash of the message's receiver or group and its text.
+// A claim stores it. Messages of one id with equal content count as the same message.
 func (m *Message) content() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
 	return hex.EncodeToString(sum[:8])

@@ -13,9 +13,9 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 	return s.Due(ctx, Messages)
 }
 
-// Take takes due messages of a shard, in their order. It skips the number skip of them,
-// and takes limit at most. It takes or renews the lease of the shard for holder. For
-// ten seconds no other holder can take messages of the shard.
+// Take takes due messages of a shard, in their order. It skips as many of them as skip
+// says, and takes limit at most. It takes or renews the lease of the shard for holder.
+// For ten seconds no other holder can take messages of the shard.
 //
 // A taken message can no longer be cancelled. Until it is finished, it is taken again
 // by every later call, with the same Time. Append searches for a repetition back to

@@ -44,7 +44,7 @@ func (c Change) word() string {
 // own reports whether the change was requested by the user whose membership it changes.
 func (c Change) own() bool { return c.By == 0 || c.By == c.User }
 
-// does reports whether carrying out the intent does what c requests.
+// The method does reports whether the change c is done once the intent is carried out.
 func (in intent) does(c Change) bool {
 	return in.word() == c.word() && (in.own() && c.own() || in.By == c.By)
 }
@@ -203,9 +203,9 @@ func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
 	s.trim(ctx, grown)
 }
 
-// finishOf carries out the intents that are left of the users of accepted openings. If
-// that fails, the intent stays for the next call, and the opening succeeds all the
-// same.
+// finishOf carries out the intents that earlier calls left unfinished, of the users
+// whose openings were accepted. If that fails, the intent stays for the next call, and
+// the opening succeeds all the same.
 func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
 	var intents []intent
 	for j, o := range ops {

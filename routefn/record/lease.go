@@ -120,8 +120,8 @@ func (g Entering) fields() []any {
 // look returns the op that reads which users belong to the group.
 func (g Entering) look() *op { return readOf(g.log().hash(), g.fields()) }
 
-// judge reads o, the answer to look. enough is true if e is the answer already, and the
-// transaction of enter is not needed.
+// judge reads o, the answered op of the method look. The result enough is true if e is
+// the final answer already. Then the transaction of the method enter is not needed.
 func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if o.err != nil {
 		return Entered{Err: o.err}, true
@@ -150,9 +150,9 @@ func (g Entering) judge(o *op) (e Entered, enough bool) {
 	return Entered{}, false
 }
 
-// members reads head, the answer to fields. epoch is zero if there is no log. joined
-// has, for each user, the number of the entry of the joining, or zero if the user is
-// not a member.
+// The method members reads head, the answer to the command of the method fields. The
+// result epoch is zero if there is no log. The result joined has, for each user, the
+// number of the entry of the joining, or zero if the user is not a member.
 func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	if len(head) != 2+len(g.Users) {
 		return 0, nil

@@ -39,10 +39,11 @@ func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]D
 // nil, they are void for every route, and Config.Replicas have recorded that. It
 // returns those sessions that were live.
 //
-// by is the pass of the caller; nil: the caller needs none, as an operator. A caller
-// whose own session was ended by the call may repeat it, without an error and without
-// effect. If the pass is void for another reason, the error is ErrVoid. Further errors
-// are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// The parameter by is the pass of the caller. If it is nil, the caller needs none, as
+// an operator. A caller whose own session was ended by the call may repeat it, without
+// an error and without effect. If the pass is void for another reason, the error is
+// ErrVoid. Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown;
+// repeating is harmless.
 //
 // The sessions of all devices that never connected end together, except the caller's,
 // because nothing is kept about a single one of them.
@@ -75,7 +76,7 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	}
 }
 
-// ends reports whether q selects the session of the device.
+// The method ends reports whether q selects the session of the device.
 func (q Revoking) ends(device string) bool {
 	return q.Device == device || q.Device == "" && q.Spared != device
 }

@@ -11,10 +11,11 @@ import (
 // they are void for every route, and Config.Replicas have recorded that. It returns the
 // session that was live, or nil.
 //
-// by is the pass of the caller; nil: the caller needs none. A device whose pass is void
-// may log itself out again, without an error and without effect. If it wants to log out
-// another device of the user, the error is ErrVoid. Further errors are ErrNoUser,
-// ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// The parameter by is the pass of the caller. If it is nil, the caller needs none. A
+// device whose pass is void may log itself out again, without an error and without
+// effect. If it wants to log out another device of the user, the error is ErrVoid.
+// Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is
+// harmless.
 func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
 	if err := checkNames(device); err != nil {
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)

@@ -31,8 +31,9 @@ type meeting struct {
 	op        *op
 }
 
-// meetingsOf returns the meetings of drafts: those that go out with the messages, and
-// those that come before.
+// meetingsOf returns the meetings of drafts. The ops of those in the result beside are
+// sent with the messages. Those in the result before are decided before any message is
+// stored.
 func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
 	if !s.limits.Receivers.On() {
 		return nil, nil

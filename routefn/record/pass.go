@@ -82,11 +82,12 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 	}
 }
 
-// Charge has the first operation with the context take cost, at most 1,000, from a budget
-// of the user. That costs no round trip, because the operation also judges the pass. If
-// the budget has too little, the operation does nothing and returns ErrLimited. Charge
-// itself returns ErrLimited, without a call, for pulls of a user that were refused until
-// later. A context without a pass, or with one that was judged, takes nothing.
+// Charge makes the first operation with ctx take as many units as cost says, at most
+// 1,000, from a budget of the user. That costs no round trip, because the operation
+// also judges the pass. If the budget has too little, the operation does nothing and
+// returns ErrLimited. Charge itself returns ErrLimited, without a call, while the
+// user's pulls are known to be refused. A context without a pass, or with one that was
+// judged, takes nothing.
 func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	rate := s.rateOf(budget)
@@ -105,8 +106,9 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	return nil
 }
 
-// noteRefused remembers until when the pulls of a user are refused. A pull is read before
-// it is known whether its budget has enough, so that each refused one costs a whole read.
+// noteRefused remembers until when the pulls of a user are refused. The store reads the
+// entries of a pull before it is known whether the budget has enough. So each refused
+// pull costs a whole read.
 func (s *Store) noteRefused(user int64, o *op) {
 	if o.err == nil && text(o.reply[0]) == "limited" && Budget(text(o.reply[2])) == PullBudget {
 		s.noPulls.Put(user, s.Now()+integer(o.reply[1]))

@@ -9,32 +9,34 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// readsAgain bounds how often Pull reads a log because it was trimmed since the reading
-// before.
+// readsAgain bounds how often Pull reads a log again because it was trimmed since Pull
+// read it last.
 const readsAgain = 3
 
 // pullBytes bounds a pull, in bytes. The answer may exceed it by one entry. MaxPull
 // texts of 64 KiB would be too much for a phone and for Redis.
 const pullBytes = 1 << 20
 
-// Pull returns the entries behind the position after, limit at most. They come from the
-// user's inbox, or from the log of the group after.Log. A limit that is not between 1
-// and proto.MaxPull stands for proto.MaxPull. If after.Number is zero, or the position
-// was trimmed, the answer begins with the oldest entry. An answer with fewer entries
-// than limit need not reach the log's end. The end is reached if Through is Newest.
+// Pull returns at most limit entries, those behind the position in after. They come
+// from the user's inbox, or from the log of the group after.Log. A limit that is not
+// between 1 and proto.MaxPull stands for proto.MaxPull. If after.Number is zero, or the
+// position was trimmed, the answer begins with the oldest entry. An answer with fewer
+// entries than limit need not reach the log's end. The end is reached if Through is
+// Newest.
 //
 // Of a group's log, users may read the entries from their joining to their leaving.
 // Earlier entries are left out as if they were trimmed. Later entries are left out,
-// too. The error is ErrNotMember for a user who has read the own leaving already, or
-// who never was a member.
+// too. The error is ErrNotMember for a user who never was a member, or who has already
+// read the entry of their own leaving.
 //
 // Pull returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not
-// in the log. Then the log has another epoch, a lower newest number, or another key at
-// that number. Further errors are ErrNoUser, ErrNoGroup and ErrUnavailable.
+// in the log. Then the log has another epoch, its newest number is lower than the
+// position's, or it has another key at the position's number. Further errors are
+// ErrNoUser, ErrNoGroup and ErrUnavailable.
 //
-// Config.Replicas have all returned entries. While replicas are away, a log seems to
-// end at the last entry that they are known to have. If no such entry is known, the
-// error is ErrUnavailable.
+// Each returned entry is on Config.Replicas replicas. While replicas are away, a log
+// seems to end at the last entry that they are known to have. If no such entry is
+// known, the error is ErrUnavailable.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false)
 }
@@ -92,7 +94,8 @@ func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args .
 	return l.pulled(o.reply, after)
 }
 
-// logOf returns the log that log, the Log of a position, means for the user.
+// logOf returns the log to which a position of the user belongs. The parameter log is
+// the field Log of that position.
 func logOf(user, log int64) (logRef, error) {
 	switch {
 	case log == proto.Inbox && user > 0:

@@ -62,7 +62,7 @@ const (
 type Ending struct {
 	Job
 	Verdict Verdict
-	was     int64 // Due when the job was taken
+	was     int64 // the field Due as it was when the job was taken
 }
 
 // End returns an Ending that says how j ended. If v is Again, the caller may then
@@ -89,10 +89,10 @@ func (q queueRef) jobs() string  { return q.key("m") }
 func (q queueRef) lease() string { return q.key("lease") }
 func (q queueRef) dead() string  { return q.key("dead") }
 
-// Due returns the shards in which jobs of a kind are due. next is the time until a job
-// in another shard is due, or negative if there is none. Due only reads, with one small
-// command per shard. It leaves out shards that do not answer, and then next is at most
-// a second. If no shard answers, the error is ErrUnavailable.
+// Due returns the shards in which jobs of a kind are due. The result next is the time
+// until a job in another shard is due, or negative if there is none. Due only reads,
+// with one small command per shard. It leaves out shards that do not answer, and then
+// next is at most a second. If no shard answers, the error is ErrUnavailable.
 func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
 	firsts, clocks := make([]*op, shards), make([]*op, shards)
 	for i := range shards {

@@ -73,10 +73,11 @@ type cost struct {
 	op     *op
 }
 
-// costsOf returns the costs of drafts that are first tries. Those in costs are added when
-// the messages are stored. Those in exact are taken before, if the budgets suffice. A
-// sender may have first tries and repetitions in one call. Then all of them are looked for,
-// because claim takes from the budget, too, and no message may overtake another.
+// costsOf returns the costs of drafts that are first tries. The costs in the result
+// costs are added to the budgets when the messages are stored. Those in the result
+// exact are taken before that, if the budgets suffice. A sender may have first tries
+// and repetitions in one call. Then all of them are looked for, because claim takes
+// from the budget, too, and no message may overtake another.
 func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	if !s.limits.Messages.On() {
 		return nil, nil
@@ -115,8 +116,8 @@ func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	return sure, exact
 }
 
-// surely reports whether n are surely left of a budget that was seen, in us, or never was:
-// zero.
+// surely reports whether a budget certainly has enough for n messages. The parameter
+// seen is the budget, in us, as this Store saw it last; zero: it never did.
 func surely(r limit.Rate, seen, now int64, n int) bool {
 	every, full := r.Every.Microseconds(), r.Full().Microseconds()
 	switch {
@@ -135,7 +136,8 @@ func (c *cost) take() *op {
 	return c.op
 }
 
-// granted refuses drafts of exact costs for which there was not enough.
+// granted reads the answers of the ops in exact, see costsOf. It refuses the drafts for
+// which a sender's budget was not enough, and all drafts of an op that failed.
 func (s *Store) granted(exact []*cost) {
 	for _, c := range exact {
 		if c.op.err != nil {

@@ -35,8 +35,9 @@ var errTooFew = errors.New("too few replicas")
 // had a WAIT of its own, they would hold all connections of the pool while a replica is
 // slow. Then logins and pulls would find none.
 //
-// A writer has one goroutine, and both exist only while there is work. A batch belongs
-// to many calls, so the timeouts of Config end it, and no context does.
+// A writer has one goroutine. The writer and its goroutine exist only while there is
+// work. A batch belongs to many calls, so the timeouts of Config end it, and no context
+// does.
 type writers struct {
 	replicas int
 	timeout  time.Duration // of WAIT
@@ -54,7 +55,7 @@ type writers struct {
 type writer struct {
 	client  *redis.Client
 	waiting []*call
-	ops     int // how many ops waiting has
+	ops     int // how many ops the calls in waiting have
 }
 
 // call has the ops of one caller, in order. They are copies, so that the caller may
@@ -75,8 +76,9 @@ func newWriters(cfg Config, m *metrics) *writers {
 	}
 }
 
-// exec queues ops for the writer of the master client, and blocks until they are
-// answered or ctx ends. Ops that were not sent when ctx ends are never sent.
+// exec queues ops for the writer of the master to which client connects, and blocks
+// until they are answered or ctx ends. Ops that were not sent when ctx ends are never
+// sent.
 func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	c := &call{ops: make([]*op, len(ops)), done: make(chan struct{})}
 	for i, o := range ops {
@@ -205,7 +207,7 @@ func opsOf(batch []*call) iter.Seq[*op] {
 
 // short returns nil if enough replicas have the batch. have and err are the answer to
 // WAIT. It does not wrap err, because err says only that WAIT was refused, for example
-// by a primary that became a replica. The writes before may have been executed.
+// by a primary that became a replica. The writes of the batch may have been executed.
 func (w *writers) short(have int64, err error) error {
 	switch {
 	case err != nil:
@@ -217,7 +219,7 @@ func (w *writers) short(have int64, err error) error {
 }
 
 // close takes no more calls, and blocks until all goroutines have ended. The caller
-// must close the connections before.
+// must close the connections first.
 func (w *writers) close() {
 	w.mu.Lock()
 	w.closed = true

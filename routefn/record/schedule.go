@@ -84,8 +84,8 @@ const (
 	whyCancelled = 1
 )
 
-// ended returns the state of a message that has ended. at is when, in ms, and why is
-// the reason.
+// ended returns the state of a message that has ended. The parameter at is the time
+// when it ended, in ms, and why is the reason.
 func ended(at, why int64) Scheduled {
 	switch why {
 	case whyFired:

@@ -15,7 +15,7 @@ import (
 // number and comes from the same node, which may have another boot by then. The number
 // that it displaces is closed for good. Each opening is one script in the slot of the
 // user's inbox, and so is atomic across processes. OpenSessions also carries out
-// intents that are left of the users: see ChangeGroups.
+// intents of these users that an earlier call left unfinished: see ChangeGroups.
 //
 // A user has at most Config.Devices devices. If one more opens a session, the Store
 // forgets the device that was offline longest. If all are connected, it forgets the one

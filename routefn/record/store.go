@@ -41,8 +41,8 @@ type Store struct {
 	writers   *writers      // nil: replicas need not have a message
 
 	// inboxes has the users whose inboxes are known to exist. So both copies of a
-	// message may be sent in one round trip. If the store has lost such an inbox, the
-	// sender's copy may be stored before the receiver's, which does no other harm.
+	// message may be sent in one round trip. If the store has since lost such an inbox,
+	// the sender's copy may be stored before the receiver's. Nothing worse happens.
 	inboxes recent.Cache[int64, struct{}]
 	// met has hashes of pairs of an account and an address for which Met has called the
 	// store. If one is forgotten, Met calls once more.

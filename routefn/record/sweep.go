@@ -206,9 +206,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	return list
 }
 
-// sweptAt returns when a log must be swept again. oldest is the time of its oldest
-// entry, and lost is how many entries this sweep has removed. If one sweep cannot
-// remove more than that, the log must be swept again now.
+// sweptAt returns when a log must be swept again. The parameter oldest is the time of
+// its oldest entry, and lost is how many entries this sweep has removed. If one sweep
+// cannot remove more than these, the log must be swept again now.
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {
@@ -280,8 +280,8 @@ func (s *Store) search(ctx context.Context, place string, now int64) (string, er
 	return fmt.Sprintf("%s %d %d", which, i, cursor), nil
 }
 
-// found schedules a sweep now for each log among keys, unless the log has one
-// scheduled.
+// The method found schedules a sweep, at the time now, for each log among keys, unless
+// the log has one scheduled.
 func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	var jobs []Job
 	for _, key := range keys {

@@ -77,8 +77,8 @@ func tryKey(subject string) string {
 	return "cim:{p" + hex.EncodeToString(sum[:16]) + "}:try"
 }
 
-// bucket returns the key that counts what comes from the address. what is "try" or
-// "reg".
+// The method bucket returns the key that counts what comes from the address. The
+// parameter what is "try" or "reg".
 func (a Address) bucket(what string) string { return "cim:{a" + a[0] + "}:" + what }
 
 // at returns the digests of the address for the account with the given tryKey. They
@@ -127,8 +127,8 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn sets t by the answers to three ops. The first one, read, has read the account.
-// The others, try and count, have run try.lua and count.lua.
+// learn sets t by the answers to three ops. The op in read has read the account. Those
+// in try and count have run try.lua and count.lua.
 func (t *Tried) learn(read, try, count *op) error {
 	if read.reply[0] != nil {
 		var acc storedAccount
@@ -196,9 +196,9 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 	}
 }
 
-// TakeRegistration counts a registration from an address. If there were too many, wait
-// is the time until one more is allowed. out is the number of registrations that count
-// now. The error is ErrUnavailable.
+// TakeRegistration counts a registration from an address. If there were too many, the
+// result wait is the time until one more is allowed. The result out is the number of
+// registrations that count now. The error is ErrUnavailable.
 func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.Rate) (out int, wait time.Duration, err error) {
 	o := countOp(from.bucket("reg"), rate, true)
 	s.run(ctx, "try", o)

@@ -146,7 +146,8 @@ type Opening struct {
 	Session         // Device, Node, Boot and Addr are used, and Number is not
 
 	// Within is how long after its issue the number may be opened, by the store's
-	// clock. Zero means without limit, for connections that were open before.
+	// clock. Zero means without limit, for a connection that a route has confirmed
+	// before and that is reported again.
 	Within time.Duration
 
 	// Start is the cursor that the device gets in the group Start.Log, if it has none

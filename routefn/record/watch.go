@@ -29,8 +29,10 @@ const (
 	// the store's clock.
 	markEvery = 10_000
 	// markBack is by how many ms a mark must have gone back before its server counts as
-	// older. A failover loses less. If a server's clock is set back by more, a loss is
-	// reported for nothing, which does no harm.
+	// older. A server that has lost the last move of a mark shows a time that is more
+	// than markEvery earlier. Smaller steps back come from clocks that differ. If a
+	// server's clock is set back by more than markEvery, a loss is reported for
+	// nothing, which does no harm.
 	markBack = 5_000
 
 	// SettleTime is how long after a loss the lost data may still come back. Nodes read
@@ -48,7 +50,7 @@ type Watch struct {
 
 	mu   sync.Mutex
 	at   time.Time    // when the latest look began
-	seen [marks]int64 // the marks at the latest look; zero: it did not see the mark
+	seen [marks]int64 // the marks at the latest look; zero: the look did not see this mark
 	keys []string     // keys in hexadecimal; new tokens are made with the first one
 	lost fresh        // when the latest loss was found
 	made fresh        // when a route made a key because there was none
@@ -61,10 +63,11 @@ type fresh struct {
 	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn takes over at, a time that a look has read in the store. asked is when the look
-// began, and now is the store's clock at that look. If at differs from the last look,
-// it counts as recent, even if the store's clock was set meanwhile. The first look has
-// nothing to compare with. It computes the age of at from now.
+// learn takes over the parameter at, a time that a look has read in the store. The
+// parameter asked is when the look began, and now is the store's clock at that look. If
+// the time differs from that of the last look, it counts as recent, even if the store's
+// clock was set meanwhile. The first look has nothing to compare with. For it, learn
+// computes the age of the time from now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at
@@ -87,8 +90,8 @@ func (s *Store) Watch(keyed bool) *Watch {
 
 // Look looks at the store once. If the store has no route key, Look stores the one that
 // it knows, or else a new one. If the store has another key, Look takes that one over:
-// see Keys. found is true if this look is the first one of all routes that finds a
-// loss. If the store fails, Look returns its error and changes nothing.
+// see Keys. The result found is true if this look is the first one of all routes that
+// finds a loss. If the store fails, Look returns its error and changes nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
 	ops, shown := w.s.readMarks()
@@ -157,8 +160,8 @@ func (w *Watch) keyOp(keys []string, lost bool) *op {
 }
 
 // compare compares the marks with the latest look, and remembers them. The function
-// mark returns the mark i. lost reports whether any is gone or has gone back. old has
-// the keys of marks that must be moved.
+// mark returns the mark i. The result lost is true if any mark is gone or has gone
+// back. The result old has the keys of the marks that must be moved.
 func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, old []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -243,8 +246,8 @@ func (w *Watch) RouteKeys() [][]byte {
 }
 
 // Lost returns the time when the latest loss was found, in ms by the store's clock, or
-// zero if there was none. recently reports whether that is less than SettleTime ago, so
-// that lost data may still come back.
+// zero if there was none. The result recently is true if that is less than SettleTime
+// ago, so that lost data may still come back.
 func (w *Watch) Lost() (when int64, recently bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

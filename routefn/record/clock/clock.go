@@ -88,8 +88,9 @@ func (c *Clock) Due(client *redis.Client, now Moment) bool {
 	return true
 }
 
-// Hear stores what a server's clock showed, in ms since 1970; zero: it did not answer. asked is the moment before the pipeline was
-// sent, and received the moment after the answer.
+// Hear stores what a server's clock showed, in ms since 1970; zero: it did not answer.
+// The parameter asked is the moment before the pipeline was sent, and received is the
+// moment after the answer.
 func (c *Clock) Hear(client *redis.Client, shown int64, asked, received Moment) {
 	took := received.mono - asked.mono
 	c.mu.Lock()
@@ -101,7 +102,8 @@ func (c *Clock) Hear(client *redis.Client, shown int64, asked, received Moment) 
 	c.heard[client] = reading{shown: shown - took/2, at: asked}
 }
 
-// At returns the time of the store at the moment now, in ms since 1970, or false if no reading counts.
+// At returns the time of the store at the moment now, in ms since 1970, or false if no
+// reading counts.
 func (c *Clock) At(now Moment) (int64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -174,9 +174,9 @@ func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
 	return masters, nil
 }
 
-// Lose kills a master and returns it. number chooses among the present masters. For the
-// duration behind before that, the replica of the master is cut off and gets none of
-// its writes.
+// Lose kills a master and returns it. The parameter number chooses among the present
+// masters. Before Lose kills the master, its replica is cut off for the duration
+// behind, and gets none of its writes.
 func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {

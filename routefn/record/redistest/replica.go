@@ -56,8 +56,8 @@ func (s *Server) follows(ctx context.Context) error {
 	return nil
 }
 
-// lose kills a primary. For the duration behind before that, its replicas are paused
-// and cut off from it, so that they get none of its writes.
+// lose kills a primary. Before that, its replicas are paused and cut off from it for
+// the duration behind, so that they get none of its writes.
 func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Duration) error {
 	defer s.Kill()
 	if behind <= 0 {
@@ -94,7 +94,8 @@ func (s *Server) rejoin(ctx context.Context) error {
 	return nil
 }
 
-// within calls ready until it returns nil, the duration limit is over, or ctx ends.
+// The function within calls ready until that returns nil, the duration limit is over,
+// or ctx ends.
 func within(ctx context.Context, limit time.Duration, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

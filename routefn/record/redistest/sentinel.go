@@ -153,8 +153,8 @@ func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 	return nil, fmt.Errorf("find primary: Sentinels do not agree on a primary: %w", failed)
 }
 
-// Lose kills the primary and returns it. For the duration behind before that, its
-// replicas are cut off and get none of its writes.
+// Lose kills the primary and returns it. Before that, its replicas are cut off for the
+// duration behind, and get none of its writes.
 func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, error) {
 	primary, err := s.Primary(ctx)
 	if err != nil {

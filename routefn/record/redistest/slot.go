@@ -18,8 +18,8 @@ const keyPause = 30 * time.Millisecond
 
 // MoveSlots moves slots that hold keys from one master to another, until all are moved
 // or ctx ends. It moves one slot after the other, key by key. When ctx ends, it still
-// finishes the slot that is moving. number chooses the two masters. MoveSlots returns
-// how many slots it has moved.
+// finishes the slot that is moving. The parameter number chooses the two masters.
+// MoveSlots returns how many slots it has moved.
 func (c *Cluster) MoveSlots(ctx context.Context, number int) (moved int, err error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {
