@@ -90,9 +90,18 @@ func (h *host) of(name string) func(context.Context) (string, error) {
 	}
 }
 
-// tell tells the routes of a cluster that will start about the key.
-func (h *host) tell(c *up.Config) {
+// usersOf returns the host of a cluster that will start, whose routes are told about the
+// key; nil: the mode needs none.
+func usersOf(c *up.Config) (*host, error) {
+	if c.Auth != "jwt" {
+		return nil, nil
+	}
+	h, err := newHost()
+	if err != nil {
+		return nil, err
+	}
 	c.RouteFlags = append(c.RouteFlags, "-jwt-issuer", hostIssuer, "-jwt-audience", hostAudience, "-jwt-key", "file:"+h.public)
+	return h, nil
 }
 
 func sign(signer *jwt.Signer, c jwt.Claims, life time.Duration) (string, error) {

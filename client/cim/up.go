@@ -40,11 +40,8 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
-	if c.Nodes < 1 || c.Routes < 1 {
-		return fmt.Errorf("%w: at least one node and one route are needed", process.ErrUsage)
-	}
-	if c.Route != up.RouteServer && c.Route != up.RouteLambda {
-		return fmt.Errorf("%w: -route %q: want server or lambda", process.ErrUsage, c.Route)
+	if err := checkUp(c); err != nil {
+		return err
 	}
 	if *secure {
 		remove, err := secured(&c)
@@ -57,13 +54,9 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if *limits != "" {
 		c.RouteFlags = append(c.RouteFlags, "-limits", *limits)
 	}
-	var users *host // nil unless -auth jwt
-	if c.Auth == "jwt" {
-		var err error
-		if users, err = newHost(); err != nil {
-			return err
-		}
-		users.tell(&c)
+	users, err := usersOf(&c)
+	if err != nil {
+		return err
 	}
 	if *demo {
 		return runDemo(ctx, c, users, os.Stdout)
@@ -92,6 +85,16 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 		return nil
 	}
 	return err
+}
+
+func checkUp(c up.Config) error {
+	switch {
+	case c.Nodes < 1 || c.Routes < 1:
+		return fmt.Errorf("%w: at least one node and one route are needed", process.ErrUsage)
+	case c.Route != up.RouteServer && c.Route != up.RouteLambda:
+		return fmt.Errorf("%w: -route %q: want server or lambda", process.ErrUsage, c.Route)
+	}
+	return nil
 }
 
 // secured gives a cluster an authority. remove deletes it.

@@ -8,7 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Whatever is accepted says what one of the keys signed.
+// Each token that is accepted says what one of the keys signed.
 func FuzzToken(f *testing.F) {
 	keys := append(parsed(f, publicPEM(f, rsaPair, ecPair, edPair)), parsed(f, []byte(secret))...)
 	v := verifierOf(f, NewFixed(keys...))
@@ -32,7 +32,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// Whatever is at the URL of a set, no key in it is a secret.
+// No key of a set is a secret, whatever text is at its URL.
 func FuzzSet(f *testing.F) {
 	f.Add(jwks(f, map[string]crypto.Signer{"r": rsaPair, "e": ecPair, "d": edPair}))
 	f.Add(jwks(f, nil, `{"kty":"oct","k":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}`, `{"kty":"PQ"}`, `{}`, `null`, `7`))
