@@ -18,7 +18,7 @@ const (
 	// sendTime bounds one round over all shards. The next run sends the rest.
 	sendTime = time.Second
 	// runTimeout bounds one run if the store does not answer. It is shorter than the
-	// node waits for its answer, and much shorter than a lease.
+	// time for which the node waits for the answer, and much shorter than a lease.
 	runTimeout = 2500 * time.Millisecond
 )
 

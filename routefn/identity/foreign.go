@@ -15,9 +15,10 @@ import (
 // ofForeign returns the account of a login that shows a token of another system. The first
 // login of its user makes the account.
 //
-// The system and its user's id there (iss and sub) decide which account it is, and nothing
-// else in the token. The name is that of the token with which the account was made. If it
-// belongs to another user, or to an account that was made otherwise, the login is refused.
+// The system and its user's id there (iss and sub) decide which account it is, and
+// nothing else in the token. The account's name is the name in the token of the first
+// login. If that name belongs to another user, or to an account that was made
+// otherwise, the first login is refused.
 func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	switch {
 	case a.cfg.Foreign == nil:
@@ -25,7 +26,7 @@ func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.
 	case q.JWT == "":
 		return record.Account{}, proto.Err(proto.Unauthorized, "A login needs a token (jwt).")
 	}
-	back := admission.Aside(ctx) // while keys are fetched
+	back := admission.Aside(ctx) // the request takes no place while keys are fetched
 	b, err := a.cfg.Foreign.Verify(ctx, q.JWT)
 	back()
 	if err == nil && !b.Allows(q.Device) {

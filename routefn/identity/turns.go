@@ -11,7 +11,7 @@ import (
 
 const (
 	// hashPatience is how long a password waits for its turn. A client waits for 10 s
-	// in all, and a login may have waited for 5 s of these before.
+	// in all. A login may have spent 5 s of these in the queue of the limiter already.
 	hashPatience = 4 * time.Second
 	// mostWaiting is how many passwords may wait in each lane. If hashing takes 25 ms,
 	// one core gives 160 of them a turn within hashPatience.
@@ -49,8 +49,8 @@ type turns struct {
 	present map[party]int // passwords that wait or are being hashed
 }
 
-// party is what passwords are counted by: an account in the lane of known addresses, an
-// address in the other lane.
+// party names what passwords are counted by: the account in the lane of known
+// addresses, and the address in the other lane.
 type party struct {
 	known bool
 	name  string

@@ -97,7 +97,7 @@ func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answe
 
 // checkCIM checks a CIM connection, which proves nothing. Its id and name must belong
 // to one account. If there is no such account, checkCIM makes it, because a route of
-// CIM's may have registered the user. Such a route keeps its accounts in another form.
+// CIM's may have registered the user. CIM's routes keep accounts in another form.
 func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	if check.Name(s.Name) != nil {
 		return identity.ErrMismatch
@@ -113,8 +113,8 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	return err
 }
 
-// clockError is how far the store's clock may have been off, for example in a virtual
-// machine that was frozen. lostSince allows for it.
+// clockError is by how much the store's clock may have been wrong, for example in a
+// virtual machine that was frozen. lostSince allows for it.
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user

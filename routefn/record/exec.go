@@ -61,7 +61,7 @@ func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) 
 }
 
 // repeatable returns the ops that should be sent in another round. If wait is true, the
-// caller must pause before.
+// caller must pause before that round.
 func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait bool) {
 	for _, o := range ops {
 		repeat, later := o.mayRepeat(ctx, s.topology)

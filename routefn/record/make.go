@@ -47,10 +47,10 @@ func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, 
 
 // makeLogs makes the logs that do not exist, with a genesis entry and a new epoch. It
 // makes an inbox only for a user with an account. Of groups, it makes only the log of
-// everyone: CreateGroup makes the others. If again is set, the logs have existed before
-// and were lost. An inbox then records that, see Opening.Start. makeLogs returns one
-// error per log, which is nil, ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown.
-// Repeating it is harmless.
+// everyone: CreateGroup makes the others. If again is set, the logs existed once and
+// were lost. An inbox then records that, see Opening.Start. makeLogs returns one error
+// per log, which is nil, ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown. Repeating
+// it is harmless.
 func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error {
 	errs := s.haveAccounts(ctx, logs)
 	genesis, err := s.genesis(ctx)

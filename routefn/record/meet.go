@@ -9,20 +9,22 @@ import (
 const (
 	// receiversField is the field of a user's hash that has the budget of new receivers.
 	receiversField = "receivers"
-	// mostReceivers is how many receivers of a user are remembered, the latest. One takes
-	// the store 80 bytes or so. A user who was forgotten counts as new again.
+	// mostReceivers is how many receivers of a user are remembered, the latest. Each
+	// takes some 80 bytes in the store. A receiver who was forgotten counts as new
+	// again.
 	mostReceivers = 2000
 )
 
 // pair is a sender with one receiver.
 type pair struct{ from, to int64 }
 
-// meeting has the receivers of one sender of whom this Store does not know that the sender
-// wrote to them before. The store knows it, in the sender's slot.
+// meeting has those receivers of one sender to whom the sender never wrote before, as
+// far as this Store knows. The server with the sender's slot knows for certain.
 //
-// While the sender has many new receivers left, the store is asked together with the
-// message, and learns them. Otherwise, and if the sender's slot is asked about repetitions
-// anyway, the store decides before the message is stored.
+// While much of the sender's budget of new receivers is left, the server is asked in
+// the pipeline that stores the message. If little is left, the server decides before
+// the message is stored. It also decides before if it is asked about repetitions
+// anyway.
 type meeting struct {
 	from      int64
 	receivers []int64
@@ -79,8 +81,8 @@ func (m *meeting) script(r limit.Rate) *op {
 }
 
 // settleMeetings learns from the answers of the store. It returns the errors of the
-// receivers to whom a sender may not write at present. A meeting that the store did not
-// answer bounds nothing.
+// receivers to whom a sender may not write at present. If the store did not answer
+// about a meeting, nothing is refused for it.
 func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
 	var refused map[pair]error
 	for _, m := range meetings {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// filledFor is how long an answer of Filled is used again.
+	// filledFor is for how long an answer of Filled is used again.
 	filledFor = 5 * time.Second
 	// filledTime is how long the collector of metrics waits for the store.
 	filledTime = time.Second
@@ -24,9 +24,9 @@ type filling struct {
 	at   time.Time
 }
 
-// Filled returns how full the memory of the fullest master is, as a part of its
-// maxmemory: 1 is full. It is zero if no master has a maxmemory. An answer is used again
-// for five seconds. The errors are those of a read.
+// Filled returns which part of its maxmemory the fullest master uses: 1 is full. It is
+// zero if no master has a maxmemory. An answer is used again for five seconds. The
+// error is ErrUnavailable.
 func (s *Store) Filled(ctx context.Context) (float64, error) {
 	if last := s.filling.Load(); last != nil && time.Since(last.at) < filledFor {
 		return last.part, nil
@@ -61,7 +61,7 @@ func filled(info string) float64 {
 }
 
 // registerFilled registers a gauge that asks the store when it is collected. While the
-// store does not answer, it has the last value.
+// store does not answer, the gauge keeps its last value.
 func (s *Store) registerFilled(r prometheus.Registerer) error {
 	if r == nil {
 		return nil

@@ -17,8 +17,9 @@ func (p *Pass) args() []any {
 	return []any{p.Number, p.Expires}
 }
 
-// op returns an op that judges the pass, and takes from budgets. It counts as one that
-// reads: if the connection breaks, it is repeated, and perhaps takes twice.
+// op returns an op that judges the pass, and takes from budgets. It counts as an op
+// that only reads. So if the connection breaks, it is repeated, and perhaps takes its
+// cost twice.
 func (p *Pass) op(taken []charge) *op {
 	args := append([]any{p.Device}, p.args()...)
 	for _, c := range taken {
@@ -86,8 +87,8 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 // 1,000, from a budget of the user. That costs no round trip, because the operation
 // also judges the pass. If the budget has too little, the operation does nothing and
 // returns ErrLimited. Charge itself returns ErrLimited, without a call, while the
-// user's pulls are known to be refused. A context without a pass, or with one that was
-// judged, takes nothing.
+// user's pulls are known to be refused. With a context without a pass, or whose pass
+// was judged, nothing is taken.
 func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	rate := s.rateOf(budget)
@@ -119,9 +120,9 @@ type passKey struct{}
 
 // WithPass returns a context for calls that need a valid pass. If the pass is void,
 // these calls change nothing and return ErrVoid. The pass is judged once, at the first
-// call with the context. If that call only reads, both go together in one pipeline. If
-// it writes, the pass is judged before. Later calls with the context rely on the
-// result. See also Judge.
+// call with the context. If that call only reads, the judging and the call go in one
+// pipeline. If the call writes, the pass is judged first. Later calls with the context
+// rely on the result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
 	return context.WithValue(ctx, passKey{}, &judgedPass{Pass: p})
 }

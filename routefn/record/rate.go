@@ -9,21 +9,23 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 )
 
-// A budget is one number in its owner's hash: when all of it is back, in us since 1970 by
-// the store's clock (the "theoretical arrival time" of GCRA). A message that is stored
-// moves it by Rate.Every, from now on if it lies in the past. A message that would move
-// it further ahead of now than Rate.Full is refused.
+// A budget is one number in its owner's hash: the time at which the budget is full
+// again, in us since 1970 by the store's clock (the "theoretical arrival time" of
+// GCRA). If that time lies in the past, it counts as now. A message that is stored
+// moves it ahead by Rate.Every. A message that would move it further ahead of now than
+// Rate.Full is refused.
 //
-// The scripts do just that. A private message is stored without a script, which would cost
-// several times as much. There a route adds to the number what the message costs, and, if
-// its last answer showed a number in the past, the time from there until now. The answer
-// shows whether somebody else was faster. Then a part of that time was added twice, and
-// the route takes it back. So each message counts once, whichever routes and nodes it and
-// others came through.
+// The scripts do just that. A private message is stored without a script, which would
+// cost several times as much. For such a message, a route adds its cost to the number.
+// If the last answer showed a number in the past, the route also adds the time from
+// that number until now. The next answer shows whether somebody else has added a part
+// of that time, too. If so, the route subtracts that part. So each message counts once,
+// through whichever routes and nodes it and others came.
 //
-// A route refuses by what its last answer showed. While a sender has much left, that is
-// enough: another route takes little meanwhile. Close to the end, the store decides before
-// anything is stored: see costsOf.
+// A route refuses messages by the budget that the last answer showed. While much of a
+// budget is left, that is exact enough, because other routes take little of it
+// meanwhile. If little is left, the store decides before anything is stored: see
+// costsOf.
 
 const (
 	// closeBy is how many messages a sender must have left for its route to decide alone:
@@ -58,7 +60,8 @@ func limited(ms int64) error { return limitedError{ErrLimited, milliseconds(ms)}
 // milliseconds returns a time to wait, which is not zero.
 func milliseconds(ms int64) time.Duration { return time.Duration(max(ms, 1)) * time.Millisecond }
 
-// rateArgs are a rate's arguments to scripts: us until one unit is back, and units in all.
+// rateArgs are a rate's arguments to scripts: the us after which one unit is back, and
+// the units of a full budget.
 func rateArgs(r limit.Rate) []any { return []any{r.Every.Microseconds(), r.Burst} }
 
 // cost is what first tries of one sender take from its budget of messages.
@@ -76,8 +79,8 @@ type cost struct {
 // costsOf returns the costs of drafts that are first tries. The costs in the result
 // costs are added to the budgets when the messages are stored. Those in the result
 // exact are taken before that, if the budgets suffice. A sender may have first tries
-// and repetitions in one call. Then all of them are looked for, because claim takes
-// from the budget, too, and no message may overtake another.
+// and repetitions in one call. Then the store searches for all of these messages,
+// because claim takes from the budget, too, and no message may overtake another.
 func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	if !s.limits.Messages.On() {
 		return nil, nil
@@ -160,7 +163,8 @@ func (s *Store) noteBudget(from int64, budget string) {
 	}
 }
 
-// add returns the op that adds a sure cost, of what was not refused meanwhile.
+// add returns the op that adds a sure cost, for the drafts that were not refused
+// meanwhile.
 func (c *cost) add() *op {
 	for _, d := range c.drafts {
 		if d.err[receiverCopy] == nil {
@@ -175,8 +179,8 @@ func (c *cost) add() *op {
 	return c.op
 }
 
-// surplus returns what was added too much: for messages that were not stored and come
-// again, and time that somebody else had added before.
+// surplus returns how much too much was added: the cost of messages that were not
+// stored and come again, and the time that somebody else had added already.
 func (c *cost) surplus() int64 {
 	back := 0
 	for _, d := range c.drafts {
@@ -189,9 +193,9 @@ func (c *cost) surplus() int64 {
 	return int64(min(back, c.count))*every + max(0, before+c.lag-max(before, c.seen+c.lag))
 }
 
-// settleCosts learns the budgets from the answers, and takes surplus back. If that fails,
-// the sender waits longer than it had to, until the store finds the budget wrong: see
-// rate.lua.
+// settleCosts learns the budgets from the answers, and takes surplus back. If that
+// fails, the sender has to wait for longer than it should, until the store finds that
+// the budget is wrong: see rate.lua.
 func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
 	var backs []*op
 	for _, c := range costs {

@@ -11,9 +11,8 @@ import (
 )
 
 // reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call use the same
-// ops, one after the other. With longer pipelines there would be more garbage. With
-// shorter ones nothing is won, because other callers wait for half a millisecond at
-// most.
+// ops, one after the other. With longer pipelines there would be more garbage. Shorter
+// ones would gain nothing, because other callers wait for half a millisecond at most.
 const reconcileChunk = 64
 
 // Reconcile compares the connections that a node holds with the sessions in the store.

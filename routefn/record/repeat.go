@@ -63,8 +63,8 @@ func refuseLate(drafts []*draft, now int64) {
 // If a search fails, all drafts of that sender get ErrUnavailable, because none may
 // overtake another.
 //
-// Beside the claims it takes from senders' budgets what the store has to decide: exact and
-// meetings.
+// In the same pipelines it runs the ops of the parameters exact and meetings, about
+// which the store must decide before anything is stored.
 func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting) {
 	if len(exact) == 0 && len(meetings) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
 		return

@@ -12,8 +12,8 @@ import (
 // Subject is a user of another system, who logs in by its tokens. Two subjects are the
 // same if both fields are.
 type Subject struct {
-	Issuer string // the system
-	ID     string // of the user, for ever the same
+	Issuer string // the issuer of the tokens: the other system
+	ID     string // the user's id in that system, which never changes
 }
 
 // digest stands for the subject in the store. No two subjects share one.
@@ -22,8 +22,8 @@ func (s Subject) digest() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Credential is that of an account which belongs to the subject. No password has it. An
-// import gives it to an account.
+// Credential returns the credential of an account that belongs to the subject. No
+// password leads to it. An import may give it to an account.
 func (s Subject) Credential() string { return subjectPrefix + s.digest() }
 
 const subjectPrefix = "subject:"
@@ -79,10 +79,10 @@ func (s *Store) AdmitSubject(ctx context.Context, subject Subject, name string) 
 	return s.bind(ctx, subject, acc)
 }
 
-// BindSubject has a subject find the account that has its credential, by the name of the
-// account. AdmitSubject does the same at a login whose token has that name. The error is
-// ErrNoUser, ErrNameTaken if the account does not belong to the subject, ErrUnavailable or
-// ErrUnknown. A repetition is harmless.
+// BindSubject links a subject to the account that has the subject's credential. It
+// looks for the account by its name. AdmitSubject does the same at a login whose token
+// has that name. The error is ErrNoUser, ErrNameTaken if the account does not belong to
+// the subject, ErrUnavailable or ErrUnknown. A repetition is harmless.
 func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) error {
 	acc, err := s.AccountByName(ctx, name)
 	if err == nil && acc.Credential != subject.Credential() {
@@ -95,7 +95,7 @@ func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) e
 	return err
 }
 
-// bind makes acc the account of the subject, unless that has one by now.
+// bind makes acc the account of the subject, unless the subject has an account by now.
 func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account, error) {
 	key := subject.key()
 	set := writeTo(key, []any{"set", key, acc.Name, "nx"})

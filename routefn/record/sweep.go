@@ -139,8 +139,8 @@ func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 	return endings
 }
 
-// swept is the result of sweeping one log. due is when the log must be swept again. The
-// verdict is Done if the log is gone.
+// swept is the result of sweeping one log. The field due is when the log must be swept
+// again. The field verdict is Done if the log is gone.
 type swept struct {
 	verdict Verdict
 	due     int64

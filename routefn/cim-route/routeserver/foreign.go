@@ -137,7 +137,7 @@ func (f *foreignFlags) fetched(log *slog.Logger, registry prometheus.Registerer)
 	}), nil
 }
 
-// use takes the keys of -jwt-key, if they are others than before.
+// The method use takes over the keys of -jwt-key if they have changed.
 func (p *foreign) use(value string) (changed bool, err error) {
 	text, err := process.Secret("jwt-key", value)
 	if err != nil || string(text) == p.key {

@@ -67,8 +67,8 @@ func (f *Flags) nodeTLS() (*tls.Config, error) {
 	return config, nil
 }
 
-// guards returns what judges web pages at the two listeners. It is nil for one that is not
-// there.
+// guards returns the values that judge the requests of web pages, one for each of the
+// two listeners. If there is no internal listener, its value is nil.
 func (f *Flags) guards(l *Listeners) (clients, internal *browser.Guard, err error) {
 	if clients, err = f.Pages.Guard(l.clients.Addr().String(), f.Guard.Proxies, f.AuditLog); err != nil || l.internal == nil {
 		return clients, nil, err

@@ -1,11 +1,12 @@
--- Takes from a budget of a user what is there for requests in a row, all of the same
--- cost. Of a user without a log nothing is taken and nothing is refused.
+-- Takes from a budget of a user the cost of as many requests as the budget is enough
+-- for. All of them have the same cost. For a user without a log nothing is taken and
+-- nothing is refused.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] the budget's field, ARGV[2] how many requests, ARGV[3] the cost of each,
--- ARGV[4] us after which one unit is back, ARGV[5] all of the budget in units
--- Answers {how many of the requests it was enough for, the ms until it is enough for the
--- next one, the budget}.
+-- ARGV[4] us after which one unit is back, ARGV[5] how many units a full budget has
+-- Answers {how many of the requests it was enough for, the ms until it is enough for
+-- the next one, the budget}.
 local head = redis.call('HMGET', KEYS[1], 'epoch', ARGV[1])
 if not head[1] then return {tonumber(ARGV[2]), 0, '0'} end
 local now, whole, granted, wait = clock() * 1000, head[2], 0, nil

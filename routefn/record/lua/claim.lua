@@ -7,11 +7,12 @@
 --
 -- KEYS[1] list, KEYS[2] hash of the sender's log, then the claim of each id
 -- ARGV[1] time in ms back to which it searches; ARGV[2] how many ms a claim lives;
--- ARGV[3] us after which one message is back in the budget; ARGV[4] all of the budget in
--- messages, 0 if there is none; then three values for each id: the key of its message,
--- the content for which it shall stand, '1' if it takes from the budget
--- Answers three values for each id: the content for which it stood or '', the entry that
--- was found or '', the ms after which to come again or 0; then the budget or ''.
+-- ARGV[3] us after which one message is back in the budget; ARGV[4] how many messages a
+-- full budget has, 0 if there is no budget; then three values for each id: the key of
+-- its message, the content for which the id shall stand, '1' if the claim takes from
+-- the budget
+-- Answers three values for each id: the content for which it stood or '', the entry
+-- that was found or '', the ms after which to come again or 0; then the budget or ''.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'imported', 'rate')
 local since = lookFrom(tonumber(ARGV[1]), head[1])

@@ -1,11 +1,14 @@
--- Remembers to whom a user writes. Each user who is not remembered takes one from the
--- budget of new receivers. If that has none left, the user is not remembered.
+-- Remembers to whom a user writes. For each user who is not remembered yet it takes one
+-- unit from the budget of new receivers. If the budget has none left, the user is not
+-- remembered.
 --
 -- KEYS[1] hash of the user's log, KEYS[2] zset of the receivers, by the ms of the last
 -- message that a route asked about
--- ARGV[1] us after which one is back in the budget, ARGV[2] all of it; ARGV[3] how many
--- are remembered at most, the latest; then the receivers
--- Answers {the budget, then one a receiver: 0, or the ms after which to come again}.
+-- ARGV[1] us after which one unit is back in the budget, ARGV[2] how many units a full
+-- budget has; ARGV[3] how many receivers are remembered at most, the latest ones; then
+-- the receivers
+-- Answers {the budget, then a number for each receiver: 0, or the ms after which to
+-- come again}.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'receivers')
 local now, whole, met = clock(), head[2], false
 local answer = {''}

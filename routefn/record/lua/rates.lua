@@ -1,10 +1,11 @@
--- Prelude: the budgets of a group, one line each: a member, or 0 for the group's own, TAB
--- and the budget. A budget that is whole has no line. So there are no more lines than
+-- Prelude: the budgets of a group, one line each: a member, or 0 for the group's own,
+-- TAB and the budget. A full budget has no line. So there are no more lines than
 -- messages within the burst of a group. Needs rate.lua.
 
--- The budgets in a text, at a time in ms. ARGV[at] has the us after which one message is
--- back in the group's own, ARGV[at + 1] all of that in messages, or 0 if it has no rate;
--- ARGV[at + 2] and ARGV[at + 3] the same of a member's.
+-- Returns the budgets in a text, at the time now, in ms. ARGV[at] has the us after
+-- which one message is back in the group's own budget, and ARGV[at + 1] how many
+-- messages that has when it is full, or 0 if there is no rate. ARGV[at + 2] and ARGV[at
+-- + 3] have the same for a member's budget.
 local function ratesOf(text, now, at)
   local rates = {now = now * 1000, of = {}, spent = false,
     every = tonumber(ARGV[at]), burst = tonumber(ARGV[at + 1]),
@@ -13,14 +14,16 @@ local function ratesOf(text, now, at)
   return rates
 end
 
--- Keeps a budget that was not enough, which spend may have mended, and returns wait.
+-- Keeps a budget that was not enough, because spend may have corrected it, and returns
+-- wait.
 local function refused(rates, whose, whole, wait)
   rates.of[whose], rates.spent = whole, true
   return wait
 end
 
--- Takes a message from the group's budget and from a member's. Takes nothing and returns
--- the ms until both have one if one of them has none.
+-- Takes one message from the group's budget and one from a member's. If one of the two
+-- has none left, it takes nothing, and returns the ms until that one has a message
+-- again.
 local function charge(rates, from)
   if from == '' then return nil end
   local group, member, wait

@@ -1,8 +1,9 @@
 -- Runs several commands that read, in one step, as a transaction does. A server whose
 -- memory is full may refuse any transaction, even one that only reads.
 --
--- KEYS[n] key of the nth command ARGV for each command: its name, how many arguments
--- follow its key, these Answers one value a command, as EXEC does.
+-- KEYS[n] key of the nth command
+-- ARGV for each command: its name, how many arguments follow its key, these
+-- Answers one value a command, as EXEC does.
 local answers, at = {}, 1
 for n, key in ipairs(KEYS) do
   local count = tonumber(ARGV[at + 1])

@@ -3,10 +3,11 @@
 -- that only read still work, and nothing is taken.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] device, ARGV[2] number, ARGV[3] expiry of the token; then four a budget: its
--- field, the cost, us after which one unit is back, all of it in units
--- Answers {'ok', 'void' or 'expired'}, {'nolog'} if the user has no log and the
--- token has not expired, or {'limited', the ms after which to come again, the budget's
+-- ARGV[1] device, ARGV[2] number, ARGV[3] expiry of the token; then four values for
+-- each budget: its field, the cost, us after which one unit is back, how many units a
+-- full budget has
+-- Answers {'ok', 'void' or 'expired'}, {'nolog'} if the user has no log and the token
+-- has not expired, or {'limited', the ms after which to come again, the budget's
 -- field}.
 local fields = {'epoch', 'out:' .. ARGV[1], 'out'}
 for i = 4, #ARGV, 4 do fields[#fields + 1] = ARGV[i] end
