@@ -43,9 +43,9 @@ type manner struct {
 	again time.Duration // after a refusal: the time until a retry has its turn; zero: the caller retries at random
 }
 
-// mannerOf reads these headers of a request. A caller may lie about how often it was
-// refused. Then it only overtakes refused callers of its own class, and takes nothing
-// from connected users.
+// mannerOf reads the headers that make up a request's manner. A caller may lie about
+// how often it was refused. Then it only overtakes refused callers of its own class,
+// and takes nothing from connected users.
 func mannerOf(r *http.Request) *manner {
 	m := new(manner)
 	if n, err := strconv.Atoi(r.Header.Get(proto.HeaderRefused)); err == nil {
@@ -62,8 +62,8 @@ const (
 	// which clients give up. A request that was refused before waits for
 	// proto.RefusedPatience.
 	patience = 5 * time.Second
-	// cimPatience is the same for messages of CIM's clients, which wait 3 s in all and
-	// do not retry, see compat.MessageTimeout.
+	// cimPatience is how long a message of CIM's clients waits in the queue. These
+	// clients wait 3 s in all and do not retry, see compat.MessageTimeout.
 	cimPatience = 1500 * time.Millisecond
 )
 

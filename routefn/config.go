@@ -55,7 +55,7 @@ type Config struct {
 	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
 
 	Auth      Auth
-	Foreign   *jwt.Verifier // of another system's tokens, with AuthJWT alone
+	Foreign   *jwt.Verifier // verifies the tokens of another system; only with AuthJWT
 	Policy    ring.Policy
 	Repeat    string // rule for logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
 	CIMRepeat string // rule for CIM's clients; default proto.RepeatReject, as CIM has it

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// bodyTime is how long a client may take to send a body. A body usually has some
+	// bodyTime is for how long a client may send a body. A body usually has some
 	// hundred bytes. It has Config.MaxBody bytes at most.
 	bodyTime = 10 * time.Second
-	// nodeBodyTime is the same for a node, whose body may have body.MaxNode bytes.
+	// nodeBodyTime is for how long a node may send a body, which may have body.MaxNode
+	// bytes.
 	nodeBodyTime = 30 * time.Second
 )
 

@@ -20,13 +20,14 @@
 //     that more than half of it was used. An unused limit says nothing about the store
 //     (congestion window validation, RFC 7661). Until most answers are late for the first
 //     time, the limit begins low and doubles (slow start, RFC 5681).
-//   - If fewer than half are in time, there is a standing queue in front of the store,
-//     which one slow answer would not show. For the same reason CoDel (RFC 8289) looks
-//     at the delay that persists. Then the limit becomes 0.9 λ·target, where λ is the
-//     rate of requests that leave. Little's law (J. D. C. Little, 1961) says L = λW: if
-//     λ requests per second take the time W each, L of them are in flight. The store is
-//     busy, so it does not serve more than λ. With λ·target requests in flight each
-//     takes the target. The factor 0.9 lets the queue drain.
+//   - If fewer than half are in time, there is a standing queue in front of the store.
+//     A single slow answer would not show a queue. For the same reason CoDel (RFC 8289)
+//     looks at the delay that persists. Then the limit becomes 0.9 λ·target, where λ is
+//     the rate of requests that leave. Little's law (J. D. C. Little, 1961) says L =
+//     λW: if λ requests per second take the time W each, L of them are in flight. The
+//     store is busy, so it does not serve more than λ. With λ·target requests in
+//     flight, each of them takes as long as the target. The factor 0.9 lets the queue
+//     drain.
 //
 // So one decrease sets the right limit from any value. Several routes on one store
 // converge in the same way and do not know of each other. Each gets the rate at which
@@ -49,12 +50,12 @@
 // while all clients wait. So logins and old pages wait in a queue. It is as long as the
 // absolute maximum of requests in flight.
 //
-// A request whose wait ends in vain gets a time at which to retry. Each gets another
-// one. These times follow each other one and a half times as fast as the class was
-// served in the latest seconds. So the store does not idle if that rate was estimated
-// too low. A request that comes too early waits in the queue, before those that were
-// refused less often. A client therefore retries once or twice, for any number of
-// clients.
+// A request whose wait ends in vain gets a time at which to retry. No two requests get
+// the same time. These times follow each other one and a half times as fast as the
+// class was served in the latest seconds. So the store does not idle if that rate was
+// estimated too low. A request that comes too early waits in the queue, before those
+// that were refused less often. A client therefore retries once or twice, for any
+// number of clients.
 //
 // Messages of CIM's clients wait, too, because these clients do not retry. They wait
 // for a short time, and in a quarter of the queue at most.
@@ -68,8 +69,8 @@
 // While the store is so slow that the limit is at its minimum, no login and no old page
 // is admitted beside a report. Between two reports, few more are admitted than the
 // first report had openings. The reason is that a report calls the store several times
-// in sequence, and that each call waits behind all other requests. If there were more
-// of these, users would log in whose openings take longer than their clients wait.
+// in sequence, and that each call waits behind all other requests. If more logins were
+// admitted, the openings of some would take longer than their clients wait.
 //
 // Several nodes that report all their sessions, as after a loss, leave no pause between
 // two reports. After four seconds of that, logins are admitted beside them.

@@ -62,10 +62,10 @@ var MessageFormat = body.Format{
 	},
 }
 
-// codeOf translates the code c of this project to CIM's. handled reports whether CIM
-// has a code for it. A code that allows a retry, such as 4101, stays as it is, because
-// CIM has none for it, and CIM's clients look at the status. An unknown user becomes an
-// invalid argument. CIM itself would answer that all is well.
+// codeOf translates the code c of this project to CIM's. The result handled reports
+// whether CIM has a code for it. A code that allows a retry, such as 4101, stays as it
+// is, because CIM has none for it, and CIM's clients look at the status. An unknown
+// user becomes an invalid argument. CIM itself would answer that all is well.
 func codeOf(c proto.Code) (code string, handled bool) {
 	switch c {
 	case proto.Rejected:

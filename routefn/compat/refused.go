@@ -44,8 +44,8 @@ func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) err
 	return failed
 }
 
-// notice returns the line that the sender reads, with the reason why. It quotes the
-// beginning of the message, because the sender may have sent several.
+// notice returns the line that the sender reads, with the reason in the parameter why.
+// It quotes the beginning of the message, because the sender may have sent several.
 func (q MessageRequest) notice(why *proto.Error) string {
 	var b strings.Builder
 	b.WriteString("Your message")

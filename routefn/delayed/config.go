@@ -38,13 +38,13 @@ const (
 	// askAgain is the time until the node's next call if a due message cannot be sent
 	// now. Another route may have its shard, or the store failed.
 	askAgain = 900 * time.Millisecond
-	// askSoonest is the least time until the node's next call. So messages that are due
-	// in close succession are sent together.
+	// askSoonest is the shortest time until the node's next call. So messages that are
+	// due in close succession are sent together.
 	askSoonest = 200 * time.Millisecond
 )
 
-// nextAsk returns the time until a node should call again. wait is the time until the
-// next message is due, or negative if there is none.
+// nextAsk returns the time until a node should call again. The parameter wait is the
+// time until the next message is due, or negative if there is none.
 func nextAsk(wait time.Duration) time.Duration {
 	if wait < 0 {
 		return AskLatest

@@ -219,8 +219,8 @@ func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	}
 }
 
-// log reads a log to its end in pieces. It calls the function page for each piece p.
-// after is the number up to which the log was read before.
+// log reads a log to its end in pieces. It calls the function page with each piece. The
+// parameter after is the number up to which the log was read before this call.
 func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p record.Pulled, after int64) error) error {
 	for {
 		list, err := e.Store.ReadLogs(ctx, []record.LogPart{part})
@@ -285,8 +285,8 @@ func (e *exporter) inbox(user int64, p record.Pulled) error {
 	})
 }
 
-// texts writes the messages of p, a piece of a log, for which fill returns true. fill
-// completes the line.
+// texts writes the messages of p, a piece of a log, for which fill returns true. The
+// function fill completes the line.
 func (e *exporter) texts(p record.Pulled, fill func(*format.Message, *proto.Entry) bool) error {
 	for _, s := range p.Entries {
 		entry, from, id, err := open(s)

@@ -130,8 +130,8 @@ func (f *fromLines) bind(ctx context.Context, subjects map[string]record.Subject
 }
 
 // hash sets the credential of each account in list that has a password and needs a
-// credential. passwords has the passwords by the index in list. Each one takes a
-// processor some 20 ms.
+// credential. The parameter passwords has the passwords, by the index in list. Each one
+// takes a processor some 20 ms.
 func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords map[int]string) error {
 	if len(passwords) == 0 {
 		return nil

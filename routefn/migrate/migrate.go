@@ -176,8 +176,8 @@ func checkAccount(user int64, name string) string {
 	return ""
 }
 
-// accounts imports a list of accounts, and remembers their users. lines has the line
-// number of each account, or is nil if the source is no file.
+// accounts imports a list of accounts, and remembers their users. The parameter lines
+// has the line number of each account, or is nil if the source is no file.
 func (im *importer) accounts(ctx context.Context, list []record.Account, lines []int64) error {
 	who := make([]person, len(list))
 	var todo []record.Account
@@ -240,8 +240,8 @@ func lineOf(lines []int64, i int) int64 {
 	return 0
 }
 
-// clash returns the reason why acc cannot be imported: other, an account that is here,
-// has its id or its name.
+// clash returns the reason why acc cannot be imported: the parameter other, an account
+// that exists here, has its id or its name.
 func clash(acc, other record.Account) string {
 	if other.User == acc.User {
 		return fmt.Sprintf("the id belongs to %q here", other.Name)

@@ -18,7 +18,7 @@ import (
 // the receivers' copies are stored. A message marked Again is first searched for in
 // each of its logs, and stored where it is missing. One more round trip checks that its
 // id does not stand for another message, see claim. That round trip is also taken for a
-// sender that is close to the end of its rate, see costsOf.
+// sender whose budget of messages is nearly used up, see costsOf.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.now(ctx)

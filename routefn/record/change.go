@@ -28,9 +28,9 @@ const changeChunk = 500
 //	                                         a minute later
 //
 // If a process dies in between, the intent stays. The next change of this user and
-// group finds it in step 1, and OpenSessions finds it by open.lua. Either carries the
-// intent out first. Each step names the intent's version, so a step that runs late or
-// twice changes nothing.
+// group finds it in step 1, and OpenSessions finds it by open.lua. Both carry the
+// intent out before anything else. Each step names the intent's version, so a step that
+// runs late or twice changes nothing.
 func (s *Store) ChangeGroups(ctx context.Context, changes []Change) []Changed {
 	answers := make([]Changed, 0, len(changes))
 	for chunk := range slices.Chunk(changes, changeChunk) {

@@ -222,8 +222,8 @@ func parseCIMMessage(id, value string) (m Message, err error) {
 }
 
 // cimTime returns when a message was stored in CIM, in ms since 1970. It takes the time
-// from the message's id. If the id has none, it takes the text created, which has no
-// time zone. It returns 0 if that fails, too.
+// from the message's id. If the id has none, it takes the time in the text created,
+// which has no time zone. It returns 0 if that fails, too.
 func cimTime(id int64, created json.RawMessage) int64 {
 	if ms := id>>cimTimeShift + cimEpoch; id>>cimTimeShift > 0 && ms < time.Now().Add(24*time.Hour).UnixMilli() {
 		return ms

@@ -181,7 +181,8 @@ func leaseValue(l Lease, end int64) string {
 	return bootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
 }
 
-// lost reports whether o, the answer to enter, shows that the group has no log.
+// The method lost reports whether o, the answer to the op of enter, shows that the
+// group has no log.
 func (g Entering) lost(o *op) bool {
 	if o.err != nil {
 		return false
@@ -284,7 +285,7 @@ func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 }
 
 // dropFrom returns an op that removes fields of a hash if they still have the given
-// values. fields has names and values in turn.
+// values. The parameter fields has names and values alternately.
 func dropFrom(hash string, fields ...any) *op {
 	return &op{key: hash, script: dropScript, keys: []string{hash}, args: fields, write: true}
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // A budget is one number in its owner's hash: the time at which the budget is full
-// again, in us since 1970 by the store's clock (the "theoretical arrival time" of
-// GCRA). If that time lies in the past, it counts as now. A message that is stored
-// moves it ahead by Rate.Every. A message that would move it further ahead of now than
-// Rate.Full is refused.
+// again. It is in us since 1970 by the store's clock. GCRA calls it the theoretical
+// arrival time. If that time lies in the past, it counts as now. A message that is
+// stored moves it ahead by Rate.Every. A message that would move it further ahead of
+// now than Rate.Full is refused.
 //
 // The scripts do just that. A private message is stored without a script, which would
 // cost several times as much. For such a message, a route adds its cost to the number.

@@ -11,8 +11,9 @@ import (
 
 // No entry of a log is shown before Config.Replicas have it. The reason is this case:
 // the primary dies, and no replica has the last message. The sender repeats the
-// message, and it is stored behind another one. A reader who was shown it before would
-// now have another order than everybody else. See "Replicas" in the package's doc.
+// message, and it is stored behind another one. A reader who was shown the message in
+// its first place would now have another order than everybody else. See "Replicas" in
+// the package's doc.
 
 // errGone means that entries that were read are not in their log any more. The log was
 // trimmed, or another primary took over that never had them.
@@ -64,7 +65,7 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 }
 
 // stands returns the op that searches for the entries that replicas are not known to
-// have. had is the last position that they are known to have.
+// have. The parameter had is the last position that they are known to have.
 func (sh showing) stands(had proto.Position) *op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -96,8 +97,8 @@ type telling struct {
 }
 
 // tell does what show does, for ends of logs. If replicas are away, it replaces an end
-// by the last position that they are known to have, and that is no error. If they are
-// known to have nothing, it sets the error. Later entries are pushed when they are
+// by the last position that they are known to have, and that is no error. If no such
+// position is known, it sets the error. Later entries are pushed when they are
 // accepted, or found by the next reconciliation.
 func (s *Store) tell(ctx context.Context, list []telling) {
 	shown := make([]showing, len(list))
@@ -127,9 +128,9 @@ func (u unshown) Is(target error) bool {
 	return target == ErrUnavailable || target != ErrUnknown && errors.Is(u.why, target)
 }
 
-// upTo removes the entries that replicas are not known to have. had is the last
-// position that they are known to have, and after is where the reader is. upTo returns
-// false if the rest is not a valid answer for that reader.
+// upTo removes the entries that replicas are not known to have. The parameter had is
+// the last position that they are known to have, and after is the reader's position.
+// upTo returns false if the rest is not a valid answer for that reader.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false

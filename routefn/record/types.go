@@ -39,18 +39,19 @@ var (
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
 	ErrChanged = errors.New("account was changed meanwhile")
-	// ErrInvalid is returned for an argument that cannot be stored: an id that is no
-	// id, a text that is not UTF-8, a name with control characters.
+	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
+	// text that is not UTF-8, a name with control characters.
 	ErrInvalid = errors.New("argument is not valid")
 	// ErrIDReused is returned for a message if its sender has used its id for another
 	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
-	// ErrLimited is returned for what is over a rate of Config.Limits. The call stored
-	// nothing, and the same call succeeds later. The error has a method Wait, which returns
-	// how long to wait.
+	// ErrLimited is returned if a rate of Config.Limits is used up. The call stored
+	// nothing, and the same call succeeds later. The error has a method Wait, which
+	// returns how long to wait.
 	ErrLimited = errors.New("rate is used up")
-	// ErrNewReceivers is returned for a message to a user to whom its sender never wrote,
-	// if that is over Config.Limits. It has a method Wait as ErrLimited has.
+	// ErrNewReceivers is returned for a message to a user to whom its sender never
+	// wrote, if the sender's rate of new receivers is used up. It has the method Wait,
+	// as ErrLimited has.
 	ErrNewReceivers = errors.New("too many new receivers")
 	// ErrSuperseded is returned for a session number that is not above the device's
 	// live and closed numbers.
@@ -121,7 +122,7 @@ type DeviceSession struct {
 	Device    string
 	Connected bool
 	Since     int64  // ms since 1970: since when it is connected, or offline; zero: it never connected
-	Number    int64  // number of the last login: the store's clock at that time, in ms, or above it
+	Number    int64  // number of the last login: at least the store's clock at that time, in ms
 	Network   string // network from which that login came; empty: not known
 }
 

@@ -228,8 +228,9 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	return nil
 }
 
-// CheckOpen checks that nobody has open mode on a network by accident. name is the flag of
-// listen, an address for clients. The error wraps process.ErrUsage.
+// CheckOpen checks that nobody has open mode on a network by accident. The parameter
+// name is the flag with the address listen, which is for clients. The error wraps
+// process.ErrUsage.
 func (f *Flags) CheckOpen(name, listen string) error {
 	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
 		return nil

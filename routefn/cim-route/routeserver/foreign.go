@@ -80,7 +80,7 @@ func (f *foreignFlags) check(auth string) error {
 type foreign struct {
 	verifier *jwt.Verifier
 	fixed    *jwt.Fixed // nil with -jwt-jwks
-	key      string     // the text of fixed
+	key      string     // the text with the keys in fixed
 	remote   *jwt.Remote
 }
 

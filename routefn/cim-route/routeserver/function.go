@@ -106,7 +106,7 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.AuditLog == nil { // a try before may have made it
+	if o.AuditLog == nil { // an earlier try may have made it
 		if o.AuditLog, err = o.Audit.Open(o.stderr, ""); err != nil {
 			return nil, err
 		}

@@ -83,8 +83,8 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	return s, nil
 }
 
-// assemble opens the store and makes the handlers. pages judges the requests of clients.
-// The Server that it returns has no listener.
+// assemble opens the store and makes the handlers. The parameter pages judges the
+// requests of clients. The Server that it returns has no listener.
 func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	limits, err := f.limits()
 	if err != nil {
