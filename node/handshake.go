@@ -206,7 +206,7 @@ func (s *session) welcome(a *proto.Opened) {
 	newest, _ := s.follow(a) // a device also reads the groups that newest does not name, if it lacks entries there
 	missed := s.node.hub.Missed(&s.entry)
 	for _, mark := range missed {
-		newest = link.Raise(newest, mark)
+		newest = proto.Raise(newest, mark)
 	}
 	if s.catchUp == nil {
 		s.link.Send(s.loginAnswer(a, newest))

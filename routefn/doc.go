@@ -23,7 +23,6 @@
 //	serve.go        every request passes here; admit.go sheds load (package admission)
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
 //	new.go          makes all parts, which route.go lists; config.go
-//	failurelog.go   how often the log warns that requests fail
 //	audit.go        what the audit log says of a request
 //
 //	user      requests of clients           group     requests of clients about groups
@@ -37,7 +36,7 @@
 //	push        what nodes must know: a queue and at most one request per node
 //	nodes       calls nodes, and knows which can be reached
 //	storecheck  whether the store lost data; the route keys
-//	failure     the codes of errors
+//	failure     the codes of errors; how often the log warns that requests fail
 //	limit       what one account, one group and one address may cost others
 //	naming      which names new accounts and groups may have
 //	check       judges input

@@ -28,7 +28,7 @@ type Route struct {
 	metrics   *metrics.Metrics
 	admission *admission.Limiter
 	strangers *sourceip.Limiter // of requests without a token whose bodies are arriving; nil: no limit
-	failures  failureLog
+	failures  failure.Log
 	codes     *failure.Codes
 	tokens    nodes.Tokens
 	streams   *stream.Server

@@ -54,7 +54,7 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run fu
 		m.again = max(m.again, failure.After(err))
 		code = failed.Code.String()
 		level := slog.LevelDebug
-		if rt.failures.due(failed.Code, err, rt.cfg.Now()) {
+		if rt.failures.Due(failed.Code, err, rt.cfg.Now()) {
 			level = slog.LevelWarn
 		}
 		rt.cfg.Logger.Log(ctx, level, "request failed", "use_case", useCase, "code", code, "err", err)

@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -66,7 +65,7 @@ func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
 // suppression for members that fetch the log themselves only up to there.
 func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
 	for member, known := range s.spared {
-		if !link.Newer(at, known) {
+		if !proto.Newer(at, known) {
 			delete(s.spared, member)
 		}
 	}

@@ -64,7 +64,7 @@ func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 		return
 	}
 	for _, mark := range marks {
-		s.missed[e] = link.Raise(s.missed[e], mark)
+		s.missed[e] = proto.Raise(s.missed[e], mark)
 	}
 }
 
@@ -73,7 +73,7 @@ func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 // push.
 func (e *Entry[P]) know(marks ...*proto.Mark) {
 	for _, mark := range marks {
-		if mark.Log == proto.Inbox && link.Newer(e.newest(), mark) {
+		if mark.Log == proto.Inbox && proto.Newer(e.newest(), mark) {
 			e.heard, e.inbox = true, reached{mark.Epoch, mark.Number, mark.Key}
 		}
 	}

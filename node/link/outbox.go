@@ -144,7 +144,7 @@ func (o *outbox) fits(size, limit int) bool {
 
 // missed records the place of a frame for which takes returned false. An outbox that
 // missed a place is not idle.
-func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = Raise(o.waiting.newest, mark) }
+func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = proto.Raise(o.waiting.newest, mark) }
 
 // full reports whether the link must stop reading, because its owner may have to answer
 // what it reads. The owner's answers are queued whatever their size.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cim-go/cim/node/link"
 	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 )
@@ -202,11 +201,11 @@ func (r *Sessions) acking(s Acker, more *acking) {
 func (a *acking) add(more *acking) (dropped int) {
 	for _, mark := range more.cursors {
 		if len(a.cursors) < maxReport {
-			a.cursors = link.Raise(a.cursors, mark)
+			a.cursors = proto.Raise(a.cursors, mark)
 		}
 	}
 	for _, mark := range more.received {
-		a.received = link.Raise(a.received, mark)
+		a.received = proto.Raise(a.received, mark)
 	}
 	kept := min(len(more.shown), proto.MaxShown-len(a.shown))
 	a.shown = append(a.shown, more.shown[:kept]...)

@@ -298,8 +298,8 @@ func serverCPU(b *testing.B, s *Store) float64 {
 		b.Fatal(err)
 	}
 	var user, system float64
-	_, _ = fmt.Sscan(infoField(info, "used_cpu_user"), &user)
-	_, _ = fmt.Sscan(infoField(info, "used_cpu_sys"), &system)
+	_, _ = fmt.Sscan(servers.InfoField(info, "used_cpu_user"), &user)
+	_, _ = fmt.Sscan(servers.InfoField(info, "used_cpu_sys"), &system)
 	return user + system
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -48,7 +47,7 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 		if err != nil && (!servers.Answered(err) || servers.Refuses(err)) {
 			return fmt.Errorf("ask store for its memory by INFO: %w", classify(err, false))
 		}
-		switch policy := infoField(info, "maxmemory_policy"); {
+		switch policy := servers.InfoField(info, "maxmemory_policy"); {
 		case policy == "" && allowEmbedded:
 			return nil
 		case policy == "":
@@ -76,7 +75,7 @@ func (s *Store) checkReplicas(ctx context.Context, c *redis.Client) error {
 	case err != nil:
 		return fmt.Errorf("ask store for its replicas: %w", classify(err, false))
 	}
-	have, _ := strconv.Atoi(infoField(info, "connected_slaves"))
+	have, _ := strconv.Atoi(servers.InfoField(info, "connected_slaves"))
 	if have < s.writers.replicas {
 		s.log.Warn("store has too few replicas: no message is accepted until there are more",
 			"peer", c.Options().Addr, "replicas", have, "want", s.writers.replicas)
@@ -91,18 +90,8 @@ func (s *Store) checkPersistence(ctx context.Context, c *redis.Client) error {
 	if err != nil {
 		return fmt.Errorf("ask store for its persistence: %w", classify(err, false))
 	}
-	if infoField(info, "aof_enabled") == "0" {
+	if servers.InfoField(info, "aof_enabled") == "0" {
 		s.log.Warn("store has no append-only file: a primary that restarts loses what it accepted, and its replicas follow it", "peer", c.Options().Addr)
 	}
 	return nil
-}
-
-// infoField returns a field of INFO's text, or an empty string.
-func infoField(info, name string) string {
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

@@ -32,3 +32,8 @@ func class(err error) string {
 	}
 	return "unavailable"
 }
+
+// mayRetry reports whether what failed with err may succeed later.
+func mayRetry(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
+}

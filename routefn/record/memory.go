@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 const (
@@ -52,8 +54,8 @@ func (s *Store) Filled(ctx context.Context) (float64, error) {
 
 // filled reads an answer to INFO memory.
 func filled(info string) float64 {
-	used, _ := strconv.ParseFloat(infoField(info, "used_memory"), 64)
-	most, _ := strconv.ParseFloat(infoField(info, "maxmemory"), 64)
+	used, _ := strconv.ParseFloat(servers.InfoField(info, "used_memory"), 64)
+	most, _ := strconv.ParseFloat(servers.InfoField(info, "maxmemory"), 64)
 	if most <= 0 {
 		return 0
 	}

@@ -20,7 +20,7 @@ func TestStoreTellsHowFullItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used, err := strconv.Atoi(infoField(info, "used_memory"))
+	used, err := strconv.Atoi(servers.InfoField(info, "used_memory"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -221,8 +221,3 @@ func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) 
 	}
 	s.run(ctx, "claim", ops...)
 }
-
-// mayRetry reports whether what failed with err may succeed later.
-func mayRetry(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
-}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // newReplicatedCluster starts two masters with one replica each. It returns the
@@ -92,7 +93,7 @@ func TestEachMasterHasItsOwnWriter(t *testing.T) {
 	go func() { away <- s.Append(ctx, []Message{private(alice, bob, "1")}) }()
 	c1 := clientOf(t, c.Servers[1].Addr())
 	eventually(t, "bob's master waits", func() bool {
-		return infoField(c1.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
+		return servers.InfoField(c1.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
 	})
 	stored(t, s, private(alice, alice, "note"))
 	select {

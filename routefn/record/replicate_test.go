@@ -127,7 +127,7 @@ func changes(t *testing.T, s *Store) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := strconv.Atoi(infoField(info, "rdb_changes_since_last_save"))
+	n, err := strconv.Atoi(servers.InfoField(info, "rdb_changes_since_last_save"))
 	if err != nil {
 		t.Fatal(err)
 	}

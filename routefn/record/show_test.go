@@ -12,6 +12,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // reader is a device of bob's, with its session and its node's lease.
@@ -216,7 +217,7 @@ func TestReadsUnderWayShareOneWait(t *testing.T) {
 		c := clientOf(t, primary.Addr())
 		waits := func() string {
 			t.Helper()
-			calls, _, _ := strings.Cut(infoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"), ",")
+			calls, _, _ := strings.Cut(servers.InfoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"), ",")
 			if err := c.ConfigResetStat(t.Context()).Err(); err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 func TestFailuresAreCountedByClass(t *testing.T) {
@@ -45,10 +47,10 @@ func TestFailuresAreCountedByClass(t *testing.T) {
 
 func TestInfoFieldIsReadWhole(t *testing.T) {
 	info := "# Memory\r\nmaxmemory_policy_x:1\r\nmaxmemory_policy:noeviction\r\n"
-	if got := infoField(info, "maxmemory_policy"); got != "noeviction" {
+	if got := servers.InfoField(info, "maxmemory_policy"); got != "noeviction" {
 		t.Errorf("policy is %q", got)
 	}
-	if got := infoField(info, "maxmemory"); got != "" {
+	if got := servers.InfoField(info, "maxmemory"); got != "" {
 		t.Errorf("what is not there is %q", got)
 	}
 }

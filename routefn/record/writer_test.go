@@ -24,7 +24,7 @@ func busy(t *testing.T, s *Store, replica *redistest.Server, n int, send func(i 
 	resume = pause(t, replica)
 	all.Go(func() { send(0) })
 	eventually(t, "the first waits", func() bool {
-		return infoField(primary.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
+		return servers.InfoField(primary.Info(t.Context(), "clients").Val(), "blocked_clients") == "1"
 	})
 	for i := range n {
 		all.Go(func() { send(i + 1) })
@@ -52,7 +52,7 @@ func TestWhatArrivesMeanwhileSharesOneWait(t *testing.T) {
 	})
 	resume()
 	wait()
-	if calls := infoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"); !strings.HasPrefix(calls, "calls=2,") {
+	if calls := servers.InfoField(c.Info(t.Context(), "commandstats").Val(), "cmdstat_wait"); !strings.HasPrefix(calls, "calls=2,") {
 		t.Errorf("the server says of WAIT %q, want two calls", calls)
 	}
 	if got := len(inbox(t, s, bob)); got != 22 {

@@ -1,4 +1,4 @@
-package routefn
+package failure
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestOutageIsToldOnceAMinute(t *testing.T) {
-	var o failureLog
+	var o Log
 	begun := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	left := fmt.Errorf("%w: %w", record.ErrUnavailable, context.Canceled)
 	for i, step := range []struct {
@@ -28,7 +28,7 @@ func TestOutageIsToldOnceAMinute(t *testing.T) {
 		{time.Minute, proto.Unknown, record.ErrUnknown, true},
 		{time.Minute, proto.Unknown, record.ErrUnknown, false},
 	} {
-		if got := o.due(step.code, step.err, begun.Add(step.after)); got != step.want {
+		if got := o.Due(step.code, step.err, begun.Add(step.after)); got != step.want {
 			t.Errorf("step %d: due is %v", i, got)
 		}
 	}

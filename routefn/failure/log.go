@@ -1,4 +1,4 @@
-package routefn
+package failure
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 // warnEvery is the time between two warnings in the log that requests fail.
 const warnEvery = time.Minute
 
-// failureLog lets one failed request per minute be logged as a warning. If the store or
+// Log lets one failed request per minute be logged as a warning. If the store or
 // another server is away, all requests fail. The operator of a function then sees only
-// the log. The zero failureLog is ready.
-type failureLog struct {
+// the log. The zero Log is ready.
+type Log struct {
 	mu     sync.Mutex
 	warned time.Time
 }
 
-// due reports whether to warn, at the time now, of the error err, which has the given
+// Due reports whether to warn, at the time now, of the error err, which has the given
 // code. It ignores errors of callers who have left. It compares wall clock times,
 // because the monotonic clock may stand still while a function is frozen.
-func (f *failureLog) due(code proto.Code, err error, now time.Time) bool {
+func (f *Log) Due(code proto.Code, err error, now time.Time) bool {
 	if code != proto.Unavailable && code != proto.Unknown || errors.Is(err, context.Canceled) {
 		return false
 	}
