@@ -55,7 +55,7 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 				c.handOver(ctx, l)
 				return m.link, nil
 			}
-			c.cfg.Logger.Warn("cannot move", "node", l.node.ID, "err", m.err)
+			c.cfg.Logger.Warn("cannot move to another node", "node", l.node.ID, "err", m.err)
 			moving, l.triedToMove = nil, true
 		case <-c.wake:
 		case <-timer.C:

@@ -42,7 +42,7 @@ func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 		return fmt.Errorf("%w: -gossip: %w", process.ErrUsage, err)
 	}
 	if *users < 1 || *trials < 1 || m.Cores <= 0 || m.Memory <= 0 || m.Use <= 0 || m.Most <= 0 {
-		return fmt.Errorf("%w: there must be something of everything", process.ErrUsage)
+		return fmt.Errorf("%w: each number must be more than 0", process.ErrUsage)
 	}
 	r := &scale.Report{Machine: m}
 	if r.Costs, err = costs(*report); err != nil {
@@ -63,7 +63,7 @@ var losses = []float64{0, 0.05, 0.25}
 func model(ctx context.Context, r *scale.Report, sizes, gossiping []int, users, trials int, seed uint64) error {
 	for _, n := range sizes {
 		if n < 1 {
-			return fmt.Errorf("%w: -members %d", process.ErrUsage, n)
+			return fmt.Errorf("%w: -members %d: want at least 1", process.ErrUsage, n)
 		}
 		r.Rings = append(r.Rings, scale.Rings(n, users))
 		if ctx.Err() != nil {

@@ -126,7 +126,7 @@ func runToken(_ context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	if len(words) != 1 || *life <= 0 {
-		return fmt.Errorf("%w: want cim token NAME, and a -life of more than nothing", process.ErrUsage)
+		return fmt.Errorf("%w: want cim token NAME, and a -life of more than 0", process.ErrUsage)
 	}
 	c.Subject = words[0]
 	if *devices != "" {

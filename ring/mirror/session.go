@@ -317,6 +317,6 @@ type logger struct{ log *slog.Logger }
 
 func (l logger) Printf(format string, args ...any) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("zk", "text", fmt.Sprintf(format, args...))
+		l.log.Debug("ZooKeeper client", "text", fmt.Sprintf(format, args...))
 	}
 }

@@ -51,7 +51,7 @@ func (s *Store) check(ctx context.Context, allowEmbedded bool) error {
 		case policy == "" && allowEmbedded:
 			return nil
 		case policy == "":
-			return fmt.Errorf("%w: it does not tell its maxmemory-policy", ErrUnfit)
+			return fmt.Errorf("%w: it does not report its maxmemory-policy", ErrUnfit)
 		case policy != "noeviction":
 			return fmt.Errorf("%w: it has maxmemory-policy %s, which loses messages; it must be noeviction", ErrUnfit, policy)
 		}

@@ -109,7 +109,7 @@ func (s *server) watchRoutes(parts context.Context) error {
 		case now && !missing:
 			s.log.Warn("node is not ready", "err", err)
 		case !now && missing:
-			s.log.Info("a cim-route answers again")
+			s.log.Info("a route answers again")
 		}
 		missing = err != nil
 	}

@@ -178,7 +178,7 @@ func (f *Flags) check() error {
 		return err
 	}
 	if replicas > 0 && f.Redis == "embedded" {
-		return fmt.Errorf("%w: -ack %s needs a store with replicas, which -redis embedded has not", process.ErrUsage, f.Ack)
+		return fmt.Errorf("%w: -ack %s needs a store with replicas, which -redis embedded does not have", process.ErrUsage, f.Ack)
 	}
 	if f.Repeat != proto.RepeatReplace && f.Repeat != proto.RepeatReject {
 		return fmt.Errorf("%w: -repeat %q: want replace or reject", process.ErrUsage, f.Repeat)

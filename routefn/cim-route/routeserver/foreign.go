@@ -64,7 +64,7 @@ func (f *foreignFlags) check(auth string) error {
 	case (f.key == "") == (f.keysAt == ""):
 		return fmt.Errorf("%w: -auth jwt needs -jwt-key or -jwt-jwks, and not both", process.ErrUsage)
 	case f.stale <= 0:
-		return fmt.Errorf("%w: -jwt-jwks-stale %v: want more than nothing", process.ErrUsage, f.stale)
+		return fmt.Errorf("%w: -jwt-jwks-stale %v: want more than 0", process.ErrUsage, f.stale)
 	case f.name == "":
 		return fmt.Errorf("%w: -jwt-name is empty: want the name of a claim", process.ErrUsage)
 	case f.keysAt == "":

@@ -72,7 +72,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 	if o.stale <= 0 {
-		return nil, fmt.Errorf("%w: -ring-stale %v: want more than nothing", process.ErrUsage, o.stale)
+		return nil, fmt.Errorf("%w: -ring-stale %v: want more than 0", process.ErrUsage, o.stale)
 	}
 	if only != "" {
 		o.Only = strings.Split(only, ",")
