@@ -46,6 +46,28 @@ type LoginAnswer struct {
 	Ticket      string `json:"ticket"`      // admits the device at that node; valid for two minutes
 	Token       string `json:"token"`       // replaces the password at the route; valid for days
 	PingSeconds int    `json:"pingSeconds"` // send a ping after you have written nothing for so long
+
+	// A client that knows these tokens uses them in place of Token. They are missing after a
+	// login with an access token. Token is then that access token.
+	Access        string `json:"access,omitempty"`        // as Token; valid for minutes
+	AccessSeconds int    `json:"accessSeconds,omitempty"` // how long Access is valid
+	Refresh       string `json:"refresh,omitempty"`       // gets the next two tokens, see RefreshRequest
+}
+
+// RefreshRequest gets a device its next access token and replaces its refresh token. The
+// request may be repeated until the successor was used once, because its answer may be
+// lost. If the token comes again after that, somebody has a copy of it. The route then ends
+// the session and answers with the code SessionEnded. If the token is not valid for another
+// reason, the code is Unauthorized, and the device has to log in.
+type RefreshRequest struct {
+	Refresh string `json:"refresh"`
+}
+
+// RefreshAnswer has the next access token and the next refresh token.
+type RefreshAnswer struct {
+	Access        string `json:"access"`
+	AccessSeconds int    `json:"accessSeconds"` // how long Access is valid
+	Refresh       string `json:"refresh"`       // valid for 30 days
 }
 
 // Node is a node's address for clients.

@@ -8,6 +8,7 @@ import "time"
 const (
 	PathRegister = "/v1/register" // RegisterRequest -> RegisterAnswer
 	PathLogin    = "/v1/login"    // LoginRequest -> LoginAnswer
+	PathRefresh  = "/v1/refresh"  // RefreshRequest -> RefreshAnswer
 	PathLogout   = "/v1/logout"   // token; LogoutRequest -> LogoutAnswer
 	PathSend     = "/v1/send"     // token; SendMessage -> SendReceipt
 	PathPull     = "/v1/pull"     // token; PullMessages -> PulledMessages

@@ -1,8 +1,8 @@
 // Package token issues and verifies a user's credentials: a ticket for one node, a proof
-// for that node's reports about the user, and a token for the route. It does no I/O,
-// has no clock, and has no state but keys.
+// for that node's reports about the user, and tokens for the route. It does no I/O, has
+// no clock, and has no state but keys.
 //
-// Four keys are derived from one route key, which only routes have:
+// Five keys are derived from one route key, which only routes have:
 //
 //   - A ticket is signed with Ed25519. Nodes have only the public key. So a node can
 //     verify a ticket by itself, and cannot make one.
@@ -12,6 +12,8 @@
 //     connected to it, and only as that node.
 //   - A token is a MAC over user, device, number and expiry. No node ever gets one. It
 //     replaces the password at a reconnect.
+//   - A refresh token is such a MAC, too. It gets its device the next access token, which
+//     is a token of ten minutes, and the refresh token after it.
 //   - A digest is a MAC over a value that routes must recognise but do not store in the
 //     clear, such as an address.
 //

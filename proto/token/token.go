@@ -66,10 +66,11 @@ type Token struct {
 	Device  string
 	Number  int64     // number of the login that returned it; zero: from before tokens had a number
 	Expires time.Time // by the store's clock
+	Access  bool      // it has a refresh token beside it, and does not replace a password for long
 }
 
-// Issuer makes and checks tickets, proofs and tokens. Only routes have one. It is safe
-// for concurrent use.
+// Issuer makes and checks tickets, proofs, tokens and refresh tokens. Only routes have one.
+// It is safe for concurrent use.
 type Issuer struct {
 	keys atomic.Pointer[[]*derived] // never empty; the first one makes credentials, and all of them check
 }
@@ -80,6 +81,7 @@ type derived struct {
 	proof   *maker
 	token   *maker
 	digest  *maker
+	refresh *maker
 }
 
 // NewIssuer derives the keys from route keys of at least 16 bytes each. The first key
@@ -104,8 +106,8 @@ func (i *Issuer) Set(routeKeys ...[]byte) error {
 		if len(routeKey) < 16 {
 			return fmt.Errorf("route key has %d bytes, needs at least 16", len(routeKey))
 		}
-		keys := make(map[string][]byte, 4)
-		for _, purpose := range []string{"ticket", "proof", "token", "digest"} {
+		keys := make(map[string][]byte, 5)
+		for _, purpose := range []string{"ticket", "proof", "token", "refresh", "digest"} {
 			key, err := hkdf.Key(sha256.New, routeKey, nil, "cim "+purpose, 32)
 			if err != nil {
 				return fmt.Errorf("derive %s key: %w", purpose, err)
@@ -114,7 +116,7 @@ func (i *Issuer) Set(routeKeys ...[]byte) error {
 		}
 		list = append(list, &derived{
 			private: ed25519.NewKeyFromSeed(keys["ticket"]), proof: newMaker(keys["proof"]), token: newMaker(keys["token"]),
-			digest: newMaker(keys["digest"]),
+			refresh: newMaker(keys["refresh"]), digest: newMaker(keys["digest"]),
 		})
 	}
 	i.keys.Store(&list)
@@ -174,7 +176,9 @@ func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, numbe
 
 // Token returns t as text, with its MAC. The only error is a name that is not UTF-8.
 func (i *Issuer) Token(t Token) (string, error) {
-	body, err := proto.Marshal(&TokenBody{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()})
+	body, err := proto.Marshal(&TokenBody{
+		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli(), Access: t.Access,
+	})
 	if err != nil {
 		return "", fmt.Errorf("encode token: %w", err)
 	}
@@ -199,7 +203,7 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 	case err != nil:
 		return Token{}, ErrInvalid
 	}
-	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires)}, nil
+	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires), Access: t.Access}, nil
 }
 
 // Digests returns a MAC of s for each route key, as hexadecimal text. The first MAC is

@@ -130,6 +130,7 @@ type TokenBody struct {
 	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"` // ms since 1970
 	Number        int64                  `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`   // of the login that it came with; zero: made before tokens had one
+	Access        bool                   `protobuf:"varint,6,opt,name=access,proto3" json:"access,omitempty"`   // it has a refresh token beside it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,6 +200,105 @@ func (x *TokenBody) GetNumber() int64 {
 	return 0
 }
 
+func (x *TokenBody) GetAccess() bool {
+	if x != nil {
+		return x.Access
+	}
+	return false
+}
+
+type RefreshBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	Expires       int64                  `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`       // ms since 1970
+	Number        int64                  `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`         // of the login that it came with, or that its predecessors came with
+	Generation    int64                  `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // how many uses of predecessors it took
+	Id            uint64                 `protobuf:"fixed64,7,opt,name=id,proto3" json:"id,omitempty"`                // random: of two successors of one token, one has another
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshBody) Reset() {
+	*x = RefreshBody{}
+	mi := &file_token_token_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshBody) ProtoMessage() {}
+
+func (x *RefreshBody) ProtoReflect() protoreflect.Message {
+	mi := &file_token_token_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshBody.ProtoReflect.Descriptor instead.
+func (*RefreshBody) Descriptor() ([]byte, []int) {
+	return file_token_token_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RefreshBody) GetUser() int64 {
+	if x != nil {
+		return x.User
+	}
+	return 0
+}
+
+func (x *RefreshBody) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RefreshBody) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *RefreshBody) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+func (x *RefreshBody) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RefreshBody) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *RefreshBody) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
 var File_token_token_proto protoreflect.FileDescriptor
 
 const file_token_token_proto_rawDesc = "" +
@@ -213,13 +313,24 @@ const file_token_token_proto_rawDesc = "" +
 	"\tdisplaces\x18\x05 \x01(\x03R\tdisplaces\x12\x12\n" +
 	"\x04node\x18\x06 \x01(\tR\x04node\x12\x18\n" +
 	"\aexpires\x18\a \x01(\x03R\aexpires\x12\x14\n" +
-	"\x05proof\x18\b \x01(\fR\x05proof\"}\n" +
+	"\x05proof\x18\b \x01(\fR\x05proof\"\x95\x01\n" +
 	"\tTokenBody\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x18\n" +
 	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x16\n" +
-	"\x06number\x18\x05 \x01(\x03R\x06numberB)Z'github.com/cim-go/cim/proto/token;tokenb\x06proto3"
+	"\x06number\x18\x05 \x01(\x03R\x06number\x12\x16\n" +
+	"\x06access\x18\x06 \x01(\bR\x06access\"\xaf\x01\n" +
+	"\vRefreshBody\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x03R\x06number\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x06 \x01(\x03R\n" +
+	"generation\x12\x0e\n" +
+	"\x02id\x18\a \x01(\x06R\x02idB)Z'github.com/cim-go/cim/proto/token;tokenb\x06proto3"
 
 var (
 	file_token_token_proto_rawDescOnce sync.Once
@@ -233,10 +344,11 @@ func file_token_token_proto_rawDescGZIP() []byte {
 	return file_token_token_proto_rawDescData
 }
 
-var file_token_token_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_token_token_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_token_token_proto_goTypes = []any{
-	(*TicketBody)(nil), // 0: cim.token.TicketBody
-	(*TokenBody)(nil),  // 1: cim.token.TokenBody
+	(*TicketBody)(nil),  // 0: cim.token.TicketBody
+	(*TokenBody)(nil),   // 1: cim.token.TokenBody
+	(*RefreshBody)(nil), // 2: cim.token.RefreshBody
 }
 var file_token_token_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -257,7 +369,7 @@ func file_token_token_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_token_token_proto_rawDesc), len(file_token_token_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
