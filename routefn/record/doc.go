@@ -24,6 +24,7 @@
 //	a session gets its number          issue.go; lua/issue.lua
 //	a cursor moves                     session.go, Ack; lua/ack.lua
 //	a token becomes void               logout.go, pass.go; lua/logout.lua, token.lua, void.lua
+//	a refresh token is used            refresh.go; lua/logins.lua, refresh.lua
 //	sessions are listed, and ended     logins.go; lua/logins.lua, sessions.lua, revoke.lua
 //	a device is forgotten              device.go; lua/device.lua, forget.lua, tidy.lua
 //	a user of another system comes     subject.go
@@ -92,13 +93,15 @@
 //	  recv:DEVICE           inbox: what the device received and perhaps has not read, see Received: the session's line as
 //	                        in live, then one line a log; ack.lua, removed by ack.lua and close.lua, read by open.lua
 //	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, see device.lua
-//	  logins                inbox: the last login of each device, one a line; issue.lua, read by sessions.lua, revoke.lua
+//	  logins                inbox: the last login of each device and its chains of refresh tokens, one device a line, see
+//	                        logins.lua; issue.lua, refresh.lua, read by sessions.lua, revoke.lua
 //	  floor, cur:           inbox: the highest closed number, and the cursor, of all forgotten devices; forget.lua
 //	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, claim.lua,
 //	                        charge.lua, token.lua
 //	  rate:groups, rate:pulls  inbox: the user's budgets of groups made and of pulls; token.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
 //	  again                 inbox: when it was made again after a loss, in ms by the store's clock; make.lua, read by open.lua
+//	                        and refresh.lua
 //	  imported              when something was last imported behind other entries, in ms by its server's clock; import.lua,
 //	                        read by append.lua, claim.lua
 //	  import                inbox of an earlier version: where the listing of its devices goes on; open.lua, tidy.lua

@@ -19,13 +19,13 @@ func (s *Store) IssueNumber(ctx context.Context, q Issuing) (Issued, error) {
 // would break a line of the list of logins.
 func (q *Login) args() []any {
 	if q == nil {
-		return []any{false, "", loginsKept}
+		return []any{false, "", false, loginsKept}
 	}
 	network := q.Network
 	if checkNames(network) != nil {
 		network = ""
 	}
-	return []any{true, network, loginsKept}
+	return []any{true, network, q.Refreshes, loginsKept}
 }
 
 // IssueNumbers does what IssueNumber does for each element of list, in one pipeline.
@@ -59,6 +59,7 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 			Number:   integer(o.reply[1]),
 			Live:     parseSession(text(o.reply[2])),
 			LastNode: text(o.reply[3]),
+			Time:     integer(o.reply[4]),
 		}
 	}
 	for i, err := range errs {

@@ -44,14 +44,21 @@ func eachReplicated(t *testing.T, wait time.Duration, f func(t *testing.T, s *St
 		f(t, s, primary, replica)
 	})
 	t.Run("valkey", func(t *testing.T) {
-		program := os.Getenv("CIM_TEST_VALKEY")
-		if program == "" {
-			t.Fatal("CIM_TEST_VALKEY does not name a valkey-server: .ci/servers prints where it is")
-		}
+		program := valkey(t)
 		primary, replica := newServer(t, program), newServer(t, program)
 		follow(t, replica, primary.Addr())
 		f(t, dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: wait}), primary, replica)
 	})
+}
+
+// valkey returns the path of a valkey-server.
+func valkey(t testing.TB) string {
+	t.Helper()
+	program := os.Getenv("CIM_TEST_VALKEY")
+	if program == "" {
+		t.Fatal("CIM_TEST_VALKEY does not name a valkey-server: .ci/servers prints where it is")
+	}
+	return program
 }
 
 // follow makes server a replica of the server at addr, and blocks until it has caught

@@ -41,6 +41,7 @@ var (
 	changeScript = load("clock", "entry", "member", "lease", "change")
 	settleScript = load("clock", "live", "groups", "settle")
 
+	refreshScript  = load("clock", "live", "void", "logins", "refresh")
 	sessionsScript = load("clock", "live", "void", "device", "logins", "sessions")
 	cursorsScript  = load("clock", "live", "device", "cursors")
 	tidyScript     = load("clock", "live", "device", "forget", "tidy")

@@ -9,7 +9,7 @@ import (
 // scripts has all scripts.
 var scripts = map[string]*script{
 	"append": appendScript, "claim": claimScript, "pull": pullScript, "place": placeScript, "trim": trimScript, "drop": dropScript, "open": openScript,
-	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "sessions": sessionsScript, "revoke": revokeScript, "cursors": cursorsScript, "tidy": tidyScript,
+	"issue": issueScript, "close": closeScript, "ack": ackScript, "key": keyScript, "mark": markScript, "token": tokenScript, "logout": logoutScript, "sessions": sessionsScript, "revoke": revokeScript, "refresh": refreshScript, "cursors": cursorsScript, "tidy": tidyScript,
 	"make":   makeScript,
 	"create": createScript, "intend": intendScript, "change": changeScript, "settle": settleScript,
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "end": endScript, "finish": finishScript,

@@ -62,6 +62,9 @@ var (
 	// ErrVoid is returned for a Pass that does not count any more, because its device
 	// was logged out since, or because it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
+	// ErrReplayed is returned for a refresh token that was replaced and comes again, after
+	// its successor was used. Two have it: the device, and somebody who copied it.
+	ErrReplayed = errors.New("refresh token was used before")
 	// ErrDisplacesOther is returned by OpenSessions if the device has a live session
 	// that the new one may not displace.
 	ErrDisplacesOther = errors.New("another connection is live")
@@ -112,9 +115,10 @@ type Issuing struct {
 	Login  *Login // the login that needs the number, which Logins will list; nil: a connection moves to another node
 }
 
-// Login says where a login came from.
+// Login says where a login came from, and what it gets.
 type Login struct {
-	Network string // see sourceip.Network; may be empty
+	Network   string // see sourceip.Network; may be empty
+	Refreshes bool   // it gets a refresh token of generation 1, with the number
 }
 
 // DeviceSession describes a device that is logged in, for its user.
@@ -137,6 +141,7 @@ type Issued struct {
 	Number   int64
 	Live     *Session // live session of the same device; nil: there is none
 	LastNode string   // node where the user's last session opened; empty: none ever did
+	Time     int64    // when the number was issued, in ms since 1970 by the store's clock
 }
 
 // Opening is a request to make a number the live session of a device.

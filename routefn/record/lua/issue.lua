@@ -5,10 +5,10 @@
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number and ARGV[3] expiry of the token that the device shows,
 -- ARGV[2] '' if it shows none; ARGV[4] '1' for a login, which is listed; ARGV[5]
--- network from which the login came; ARGV[6] how many devices that never connected are
--- listed
+-- network from which the login came; ARGV[6] '1' if it gets a refresh token; ARGV[7] how
+-- many devices that never connected are listed
 -- Answers {'nolog'}, {'void' or 'expired'} if the token is that, or {'ok', number, the
--- device's live session or '', node of the user's last session or ''}.
+-- device's live session or '', node of the user's last session or '', the clock}.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'last', 'out:' .. ARGV[1], 'out', 'logins', 'devices')
 if not head[1] then return {'nolog'} end
 if ARGV[2] ~= '' then
@@ -20,9 +20,11 @@ local number = nextNumber(math.max(tonumber(head[2] or 0), tonumber(ARGV[2]) or 
 redis.call('HSET', KEYS[1], 'issued', digits(number))
 if ARGV[4] == '1' then
   local logins = loginsIn(head[7])
-  logins[ARGV[1]] = {number = number, from = ARGV[5]}
-  dropOldest(logins, seenIn(head[8]) or {}, tonumber(ARGV[6]))
+  local login = {number = number, from = ARGV[5], chains = (logins[ARGV[1]] or {chains = {}}).chains}
+  if ARGV[6] == '1' then addChain(login, newChain(number, 1)) end
+  logins[ARGV[1]] = login
+  dropOldest(logins, seenIn(head[8]) or {}, tonumber(ARGV[7]))
   redis.call('HSET', KEYS[1], 'logins', loginsText(logins))
 end
 local _, mine = split(head[3], ARGV[1])
-return {'ok', digits(number), mine, head[4] or ''}
+return {'ok', digits(number), mine, head[4] or '', digits(clock())}

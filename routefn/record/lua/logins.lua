@@ -1,11 +1,24 @@
 -- Prelude: the last login of each device, in the hash of an inbox, one line per device:
--- device TAB number of the login TAB network from which it came. Needs live.lua.
+-- device TAB number of the login TAB network from which it came TAB chains. Needs
+-- live.lua.
+--
+-- The store judges the refresh tokens of one login by a chain, "number:generation:id:ms".
+-- It has the number of the login, the generation that comes next, the id of the token that
+-- was used last, and when that was used first. The chain that was used last comes last.
+
+local mostChains = 4 -- of a device: programs that share its name
 
 local function loginsIn(text)
   local logins = {}
   for line in string.gmatch(text or '', '[^\n]+') do
-    local device, number, from = string.match(line, '^([^\t]*)\t(%d+)\t([^\t]*)')
-    if device then logins[device] = {number = tonumber(number), from = from} end
+    local device, number, from, rest = string.match(line, '^([^\t]*)\t(%d+)\t([^\t]*)(.*)$')
+    if device then
+      local chains = {}
+      for n, generation, used, at in string.gmatch(rest, '(%d+):(%d+):(%x*):(%d+)') do
+        chains[#chains + 1] = {number = tonumber(n), generation = tonumber(generation), used = used, at = tonumber(at)}
+      end
+      logins[device] = {number = tonumber(number), from = from, chains = chains}
+    end
   end
   return logins
 end
@@ -13,10 +26,33 @@ end
 local function loginsText(logins)
   local lines = {}
   for device, l in pairs(logins) do
-    lines[#lines + 1] = table.concat({device, digits(l.number), l.from}, '\t')
+    local chains = {}
+    for i, c in ipairs(l.chains) do
+      chains[i] = table.concat({digits(c.number), digits(c.generation), c.used, digits(c.at)}, ':')
+    end
+    lines[#lines + 1] = table.concat({device, digits(l.number), l.from, table.concat(chains, ' ')}, '\t')
   end
   table.sort(lines)
   return table.concat(lines, '\n')
+end
+
+-- The chain of a login whose refresh tokens were not used yet; generation is that of the
+-- token that comes next.
+local function newChain(number, generation)
+  return {number = number, generation = generation, used = '', at = 0}
+end
+
+-- Removes the chain of a login's number, and returns it or nil.
+local function takeChain(login, number)
+  for i, c in ipairs(login.chains) do
+    if c.number == number then return table.remove(login.chains, i) end
+  end
+end
+
+-- Adds a chain as the one that was used last. What is too much gives way.
+local function addChain(login, chain)
+  table.insert(login.chains, chain)
+  if #login.chains > mostChains then table.remove(login.chains, 1) end
 end
 
 -- Drops the oldest logins of unknown devices, which never connected, so that at most

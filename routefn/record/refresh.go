@@ -1,0 +1,76 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// RefreshGrace is for how long after its first use a refresh token gets the same successor
+// again. Two tabs may use it at once, or a network may repeat a request. A client waits
+// for an answer for no longer.
+const RefreshGrace = 10 * time.Second
+
+// RefreshPass has the values of a refresh token that the store judges.
+type RefreshPass struct {
+	User       int64
+	Device     string
+	Number     int64 // of the login with which its chain began
+	Generation int64
+	ID         uint64
+	Expires    int64 // ms since 1970, by the store's clock
+}
+
+// Refreshed is the result of Refresh.
+type Refreshed struct {
+	Time       int64 // ms since 1970, by the store's clock
+	Generation int64 // of the successor
+	Used       int64 // when the token was used first; zero: longer ago than RefreshGrace, so it needs another successor
+}
+
+// Refresh uses a refresh token and returns what its successor needs.
+//
+// Each use of the current generation makes the next one current. The token that was used
+// last may come again until its successor was used, because its answer may be lost. Within
+// RefreshGrace it gets the same successor, and later another one. Successors of one token
+// differ by their ids: when one was used, the others do not count. Any other token of an
+// earlier generation gets ErrReplayed. The one before the last gets ErrUnavailable instead
+// within RefreshGrace after the last use. Refusals change nothing. A generation above the
+// current one was lost in a failover, and counts.
+//
+// A device has at most four chains of refresh tokens, one a login. The one that was used
+// longest ago gives way, and its tokens get ErrVoid. Further errors are ErrNoUser,
+// ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+func (s *Store) Refresh(ctx context.Context, p RefreshPass) (Refreshed, error) {
+	return s.refresh(ctx, p, RefreshGrace)
+}
+
+func (s *Store) refresh(ctx context.Context, p RefreshPass, grace time.Duration) (Refreshed, error) {
+	if err := checkNames(p.Device); err != nil {
+		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
+	}
+	l := logRef{user: p.User}
+	o := l.hashScript(refreshScript, p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16),
+		grace.Milliseconds(), againTime.Milliseconds())
+	s.onLogs(ctx, "refresh", []logRef{l}, []*op{o})
+	if err := cmp.Or(o.err, refusalOf(o), refreshRefusal(o)); err != nil {
+		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
+	}
+	return Refreshed{Time: integer(o.reply[1]), Generation: integer(o.reply[2]), Used: integer(o.reply[3])}, nil
+}
+
+// refreshRefusal returns the error for a token that was replaced, or nil.
+func refreshRefusal(o *op) error {
+	if o.err != nil {
+		return nil
+	}
+	switch text(o.reply[0]) {
+	case "replayed":
+		return ErrReplayed
+	case "early":
+		return fmt.Errorf("its successor was used a moment ago: %w", ErrUnavailable)
+	}
+	return nil
+}
