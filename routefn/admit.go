@@ -26,7 +26,7 @@ func classOf(useCase string) admission.Class {
 	switch useCase {
 	case "send", "schedule", "cim-group", "cim-private":
 		return admission.Sheddable
-	case "login", "cim-login":
+	case "login", "refresh", "cim-login":
 		return admission.Login
 	case "members", nodeReport, nodeReconcile, nodeMove, nodeFire, "node-keys":
 		return admission.Critical

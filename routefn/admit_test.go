@@ -96,7 +96,7 @@ func TestClassesOfTheUseCases(t *testing.T) {
 		c := classOf(u.name)
 		names[c] = append(names[c], u.name)
 	}
-	if want := []string{"login", "cim-login"}; !slices.Equal(names[admission.Login], want) {
+	if want := []string{"login", "refresh", "cim-login"}; !slices.Equal(names[admission.Login], want) {
 		t.Errorf("logins are %q, want %q", names[admission.Login], want)
 	}
 	if want := []string{"send", "schedule", "cim-group", "cim-private"}; !slices.Equal(names[admission.Sheddable], want) {

@@ -68,6 +68,7 @@
 //     record.Store.OpenSessions and CloseSessions run them; node/open.go and
 //     node/report.go call these. placement/placement.go issues the number of a session, and
 //     user/login.go its ticket, which names the session that it may displace.
+//   - A refresh token is used in user/refresh.go, and judged by record/lua/refresh.lua.
 //   - A user ends sessions by user/sessions.go, and in the store by record/lua/revoke.lua.
 //     SESSIONS.md is the page about it.
 //   - A repeated message is recognised in three places. The node marks messages that may

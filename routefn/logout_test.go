@@ -42,7 +42,7 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		there := slices.ContainsFunc(slices.Collect(maps.Keys(calls)), func(path string) bool {
 			return path == u.path || strings.HasPrefix(path, u.path+"?")
 		})
-		if status == http.StatusUnauthorized && !there && u.path != proto.PathLogout && !strings.HasPrefix(u.path, "/node/") {
+		if status == http.StatusUnauthorized && !there && u.path != proto.PathLogout && u.path != proto.PathRefresh && !strings.HasPrefix(u.path, "/node/") {
 			t.Errorf("%s asks for a token and is not tried", u.path)
 		}
 	}
@@ -70,7 +70,7 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 	if code := w.post(proto.PathLogout, desk.Token, proto.LogoutRequest{Device: "phone"}, nil); code != proto.OK {
 		t.Fatal(code)
 	}
-	for name, bearer := range map[string]string{"token": alice.Token, "token of before": old, "token of the unused login": unused.Token} {
+	for name, bearer := range map[string]string{"token": alice.Token, "token of before": old, "token of the unused login": unused.Token, "access token": alice.Access} {
 		for path, code := range try(bearer) {
 			if code != proto.Unauthorized {
 				t.Errorf("%s by the %s: %v", path, name, code)
@@ -84,6 +84,11 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		}
 		if code := w.post(proto.PathLogout, bearer, proto.LogoutRequest{}, nil); code != proto.OK {
 			t.Errorf("the logout again by the %s: %v", name, code)
+		}
+	}
+	for name, refresh := range map[string]string{"login": alice.Refresh, "unused login": unused.Refresh} {
+		if code := w.post(proto.PathRefresh, "", proto.RefreshRequest{Refresh: refresh}, nil); code != proto.Unauthorized {
+			t.Errorf("refresh by the token of the %s: %v", name, code)
 		}
 	}
 	if o := w.report(w.nodes[unused.Node.ID], w.opening(unused))[0]; proto.Code(o.Code) != proto.SessionUnknown {

@@ -79,7 +79,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	})
 	rt.user = user.New(user.Config{
 		Store: c.Store, Accounts: rt.accounts, Issuer: c.Issuer, Placer: placer, Dispatch: dispatcher, Pusher: rt.pusher,
-		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.OnlineMissed,
+		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.OnlineMissed, Replayed: m.Replayed, Codes: rt.codes,
 		Repeat: c.Repeat, MaxText: c.MaxText, PingSeconds: c.PingSeconds, Now: c.Now, Log: c.Logger,
 	})
 	rt.group = &group.Requests{Store: c.Store, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}

@@ -26,6 +26,7 @@ func (rt *Route) table() []request {
 	return []request{
 		{"register", post, proto.PathRegister, fromAnybody(u.Register), nil},
 		{"login", post, proto.PathLogin, fromAnybody(u.Login), nil},
+		{"refresh", post, proto.PathRefresh, fromAnybody(u.Refresh), nil},
 		{"logout", post, proto.PathLogout, fromUnjudged(u.Logout), nil},
 		{"sessions", get, proto.PathSessions, fromQuery(u.Sessions), nil},
 		{"sessions-end", post, proto.PathSessionsEnd, fromUnjudged(u.EndSessions), nil},
@@ -106,9 +107,9 @@ func (rt *Route) Internal() http.Handler {
 // a function that serves one request or a few. The names are the names in the metrics.
 // An unknown name is an error.
 //
-// Clients have register, login, logout, sessions, sessions-end, password, send, pull,
-// ack, delivered, online, user, schedule, scheduled and cancel. For groups they have
-// groups, group-create, group-join, group-leave, group-add, group-remove and
+// Clients have register, login, refresh, logout, sessions, sessions-end, password, send,
+// pull, ack, delivered, online, user, schedule, scheduled and cancel. For groups they
+// have groups, group-create, group-join, group-leave, group-add, group-remove and
 // group-members. Nodes and operators have members, node-report, node-send,
 // node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in
 // open mode only, cim-register, cim-login, cim-offline, cim-group, cim-private,

@@ -14,6 +14,7 @@ import (
 type Proven struct {
 	Account record.Account
 	Pass    *record.Pass  // pass of the token that was shown, not judged yet; nil: none was shown
+	Access  bool          // the token is an access token
 	Shown   *record.Tried // try of the password that was shown, not settled yet; nil: none was shown
 }
 
@@ -23,8 +24,7 @@ type Proven struct {
 // number, it calls Settle instead.
 func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	if q.Token != "" {
-		account, pass, err := a.ofToken(ctx, q)
-		return Proven{Account: account, Pass: pass}, err
+		return a.ofToken(ctx, q)
 	}
 	if a.cfg.Foreign != nil || q.JWT != "" {
 		account, err := a.ofForeign(ctx, q)
@@ -82,27 +82,27 @@ func (a *Accounts) spelled(ctx context.Context, name string) (string, error) {
 	return account.Name, err
 }
 
-// ofToken returns the account of the login's token, and the token's pass. It checks
-// that the token is for the login's device and for this account. The account may be
-// gone, because a token outlives a store that came back empty. Whether the token is
-// still valid is judged by the store, in the step that issues a number.
-func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (record.Account, *record.Pass, error) {
+// ofToken returns what the login's token proves. It checks that the token is for the
+// login's device and for its account. The account may be gone, because a token outlives a
+// store that came back empty. Whether the token is still valid is judged by the store, in
+// the step that issues a number.
+func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	t, err := a.verify(q.Token)
 	if err != nil {
-		return record.Account{}, nil, err
+		return Proven{}, err
 	}
 	if t.Device != q.Device {
-		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another device.")
+		return Proven{}, proto.Err(proto.Unauthorized, "The token is for another device.")
 	}
 	if q.User != 0 && q.User != t.User || q.Name != "" && q.Name != t.Name && naming.Normal(q.Name) != t.Name {
-		return record.Account{}, nil, proto.Err(proto.Unauthorized, "The token is for another account.")
+		return Proven{}, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
 	account, err := a.NamedOrRestored(ctx, t.User, t.Name)
 	if IsNone(err) {
-		return record.Account{}, nil, a.cfg.Codes.Absent(proto.Err(proto.Unauthorized, "The account of the token is gone."))
+		return Proven{}, a.cfg.Codes.Absent(proto.Err(proto.Unauthorized, "The account of the token is gone."))
 	}
 	pass := PassOf(t)
-	return account, &pass, err
+	return Proven{Account: account, Pass: &pass, Access: t.Access}, err
 }
 
 // Register makes an account. If the name has an account already, and the password is

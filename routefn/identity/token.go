@@ -29,20 +29,32 @@ func PassOf(t token.Token) record.Pass {
 	return record.Pass{User: t.User, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()}
 }
 
+// Refresh returns the content of the refresh token s. It returns the same errors as Caller.
+func (a *Accounts) Refresh(s string) (token.Refresh, error) {
+	return verified(a.cfg.Keys, a.cfg.Issuer.VerifyRefresh, s)
+}
+
 // verify returns the content of the token s. It returns the same errors as Caller.
 func (a *Accounts) verify(s string) (token.Token, error) {
-	t, err := a.cfg.Issuer.VerifyToken(s)
+	return verified(a.cfg.Keys, a.cfg.Issuer.VerifyToken, s)
+}
+
+// verified returns what verify does, once more if the token's key was unknown and the
+// other routes' keys were read meanwhile.
+func verified[T any](keys Keyring, verify func(string) (T, error), s string) (T, error) {
+	t, err := verify(s)
 	settled := true
 	if errors.Is(err, token.ErrUnknownKey) {
-		settled = a.cfg.Keys.Settled()
-		t, err = a.cfg.Issuer.VerifyToken(s)
+		settled = keys.Settled()
+		t, err = verify(s)
 	}
+	var none T
 	switch {
 	case err == nil:
 		return t, nil
 	case !settled:
-		return token.Token{}, proto.Err(proto.Unavailable, "The key of the token is not known yet.")
+		return none, proto.Err(proto.Unavailable, "The key of the token is not known yet.")
 	default:
-		return token.Token{}, proto.Err(proto.Unauthorized, "")
+		return none, proto.Err(proto.Unauthorized, "")
 	}
 }

@@ -32,6 +32,7 @@ type Metrics struct {
 	Unproven     prometheus.Counter
 	Adopted      prometheus.Counter
 	OnlineMissed prometheus.Counter
+	Replayed     prometheus.Counter
 	Admissions   *prometheus.CounterVec
 
 	DelayedSent    prometheus.Counter
@@ -86,6 +87,9 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 		Unproven: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_unproven_sessions_total", Help: "Reports of nodes passed over because the session's ticket did not come to them.",
 		}),
+		Replayed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_refresh_replays_total", Help: "Sessions ended because a refresh token came again after its successor was used.",
+		}),
 		OnlineMissed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_online_nodes_missed_total", Help: "Nodes left out of a list of online users because they did not answer.",
 		}),
@@ -132,7 +136,8 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 		return m, nil
 	}
 	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused, m.passwords.foreign,
-		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.Unproven, m.Adopted, m.OnlineMissed, m.Admissions,
+		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.Unproven, m.Adopted, m.OnlineMissed,
+		m.Replayed, m.Admissions,
 		m.DelayedSent, m.delayedLate, m.DelayedRetried, m.DelayedUntold, m.DelayedDropped, m.work)
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {

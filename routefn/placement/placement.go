@@ -52,6 +52,7 @@ type Place struct {
 	Member    ring.Member
 	Number    int64 // of the session
 	Displaces int64 // the number of the session that its ticket may displace; token.Any: any session of the device
+	Time      int64 // when the number was issued, in ms by the store's clock
 }
 
 // Place issues the next number for a device, and picks a node for it. The parameter who
@@ -80,7 +81,7 @@ func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, 
 		}
 	}
 	member, _ := p.Pick(ctx, view, who.User, issued.LastNode, avoid, nil)
-	return Place{Member: member, Number: issued.Number, Displaces: displaces}, nil
+	return Place{Member: member, Number: issued.Number, Displaces: displaces, Time: issued.Time}, nil
 }
 
 // mayDisplace is for a login that must not displace a connected device. The parameter

@@ -23,6 +23,7 @@ func Suite(t *testing.T, base, name string) {
 	s := &suite{base: base, name: name}
 	t.Run("bad requests", s.refuses)
 	t.Run("a message", s.message)
+	t.Run("tokens", s.tokens)
 	t.Run("members", s.members)
 	t.Run("nodes", s.nodes)
 }
@@ -159,6 +160,31 @@ func (s *suite) message(t *testing.T) {
 	if len(pulled.Messages) != 1 || pulled.Messages[0].Text != text {
 		t.Errorf("pulled %+v", pulled.Messages)
 	}
+}
+
+// tokens refreshes, reads with what it got, and has its session ended by a token of before.
+func (s *suite) tokens(t *testing.T) {
+	var login proto.LoginAnswer
+	s.do(t, call{"POST", proto.PathLogin, proto.LoginRequest{Name: s.name, Device: "desk"}, nil}).decode(t, 200, &login)
+	next := proto.RefreshAnswer{Access: login.Access, Refresh: login.Refresh}
+	for range 3 {
+		request := proto.RefreshRequest{Refresh: next.Refresh}
+		var again proto.RefreshAnswer
+		s.do(t, call{"POST", proto.PathRefresh, request, nil}).decode(t, 200, &next)
+		s.do(t, call{"POST", proto.PathRefresh, request, nil}).decode(t, 200, &again)
+		if again.Refresh != next.Refresh {
+			t.Error("a repetition gets another refresh token")
+		}
+	}
+	read := call{"POST", proto.PathPull, proto.PullMessages{}, bearer(next.Access)}
+	var pulled proto.PulledMessages
+	s.do(t, read).decode(t, 200, &pulled)
+	var failed proto.ErrorAnswer
+	s.do(t, call{"POST", proto.PathRefresh, proto.RefreshRequest{Refresh: login.Refresh}, nil}).decode(t, 401, &failed)
+	if failed.Code != proto.SessionEnded {
+		t.Errorf("a refresh token of long before is answered %v", failed.Code)
+	}
+	s.do(t, read).decode(t, 401, &failed)
 }
 
 func (s *suite) members(t *testing.T) {

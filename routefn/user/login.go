@@ -26,7 +26,7 @@ func (u *Requests) Login(ctx context.Context, q proto.LoginRequest) (*proto.Logi
 	sourceip.Proved(ctx)
 	who := record.Issuing{
 		User: proven.Account.User, Device: q.Device, Pass: proven.Pass, Shown: proven.Shown,
-		Login: &record.Login{Network: sourceip.Network(sourceip.Client(ctx))},
+		Login: &record.Login{Network: sourceip.Network(sourceip.Client(ctx)), Refreshes: !proven.Access},
 	}
 	place, err := u.cfg.Placer.Place(ctx, who, q.Avoid, u.repeatOf(q))
 	if err != nil {
@@ -37,7 +37,15 @@ func (u *Requests) Login(ctx context.Context, q proto.LoginRequest) (*proto.Logi
 		return nil, err
 	}
 	u.cfg.Accounts.LoggedIn(ctx, proven)
-	return u.ticket(proven.Account, q.Device, place)
+	answer, err := u.ticket(proven.Account, q.Device, place)
+	if err != nil {
+		return nil, err
+	}
+	if proven.Access { // its life is not made longer by a login: see Refresh
+		answer.Token = q.Token
+		return answer, nil
+	}
+	return answer, u.tokens(answer, place)
 }
 
 func checkLogin(q proto.LoginRequest) error {
@@ -73,8 +81,7 @@ func (u *Requests) repeatOf(q proto.LoginRequest) string {
 	return u.cfg.Repeat
 }
 
-// ticket makes the answer, with the ticket and the token. place.Number is a time by the
-// store's clock, in ms. The token expires TokenLife after that.
+// ticket makes the answer, with the ticket.
 func (u *Requests) ticket(account record.Account, device string, place placement.Place) (*proto.LoginAnswer, error) {
 	ticket, err := u.cfg.Issuer.Ticket(token.Ticket{
 		User: account.User, Name: account.Name, Device: device, Number: place.Number, Displaces: place.Displaces,
@@ -83,17 +90,28 @@ func (u *Requests) ticket(account record.Account, device string, place placement
 	if err != nil {
 		return nil, err
 	}
-	pass, err := u.cfg.Issuer.Token(token.Token{
-		User: account.User, Name: account.Name, Device: device, Number: place.Number,
-		Expires: time.UnixMilli(place.Number).Add(token.TokenLife),
-	})
-	if err != nil {
-		return nil, err
-	}
 	at := place.Member.ClientAddress()
 	return &proto.LoginAnswer{
 		User: account.User, Name: account.Name, Device: device, Number: place.Number,
 		Node:   proto.Node{ID: place.Member.ID, Address: at.HostPort, TLS: at.TLS, Path: at.Path},
-		Ticket: ticket, Token: pass, PingSeconds: u.cfg.PingSeconds,
+		Ticket: ticket, PingSeconds: u.cfg.PingSeconds,
 	}, nil
+}
+
+// tokens adds the tokens of a login: one for clients that know one only, and a chain. The
+// session's number is a time of the store's clock in ms. The first expires TokenLife after
+// it.
+func (u *Requests) tokens(answer *proto.LoginAnswer, place placement.Place) (err error) {
+	answer.Token, err = u.cfg.Issuer.Token(token.Token{
+		User: answer.User, Name: answer.Name, Device: answer.Device, Number: place.Number,
+		Expires: time.UnixMilli(place.Number).Add(token.TokenLife),
+	})
+	if err != nil {
+		return err
+	}
+	next, err := u.chained(token.Refresh{
+		User: answer.User, Name: answer.Name, Device: answer.Device, Number: place.Number, Generation: 1, ID: token.NewID(),
+	}, place.Time, place.Time)
+	answer.Access, answer.AccessSeconds, answer.Refresh = next.Access, next.AccessSeconds, next.Refresh
+	return err
 }

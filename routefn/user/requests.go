@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/delayed"
 	"github.com/cim-go/cim/routefn/dispatch"
+	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/placement"
@@ -21,7 +22,7 @@ type Timing interface {
 	Answered(took time.Duration)
 }
 
-// Counter counts nodes that are missing in a list of online users.
+// Counter counts.
 type Counter interface{ Add(float64) }
 
 // Config configures Requests. All fields are required.
@@ -36,7 +37,9 @@ type Config struct {
 	Members  func(context.Context) (*ring.View, error) // errors are *proto.Error
 	Waker    *delayed.Waker
 	Timing   Timing
-	Missed   Counter
+	Missed   Counter // nodes that are missing in a list of online users
+	Replayed Counter // refresh tokens that came again
+	Codes    *failure.Codes
 
 	Repeat      string // rule for logins that name none: proto.RepeatReplace or proto.RepeatReject
 	MaxText     int    // bytes
