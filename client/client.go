@@ -59,9 +59,12 @@ func (c *Client) Self() User {
 // Device returns the device's name.
 func (c *Client) Device() string { return c.cfg.Device }
 
-// Token returns the latest token that a route gave this device. For some days, Connect
-// accepts it in place of a password. Protect it like a password.
-func (c *Client) Token() string { return c.account.routes.bearer() }
+// Token returns the latest token for logins that a route gave this device. For some days,
+// Connect accepts it in place of a password. Protect it like a password.
+func (c *Client) Token() string {
+	token, _ := c.account.routes.credentials.forLogin()
+	return token
+}
 
 // Err returns why the client stopped, or nil while it runs.
 func (c *Client) Err() error {

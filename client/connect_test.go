@@ -159,9 +159,9 @@ func TestVoidTokenThatAnotherLoginDroppedIsReplaced(t *testing.T) {
 				logins++
 			case proto.PathPull:
 				if pulls++; pulls == 1 {
-					c.account.routes.setToken("") // as the other one does, which waits for its answer
+					c.account.routes.credentials.clear() // as the other one does, which waits for its answer
 				}
-				if c.account.routes.bearer() == "" {
+				if c.account.routes.credentials.bearer() == "" {
 					return refuse(proto.Unauthorized)
 				}
 			}

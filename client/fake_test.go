@@ -27,11 +27,15 @@ type cluster struct {
 	live    []*session
 
 	// The requests that it received.
-	logins []proto.LoginRequest
-	sends  []*proto.Frame
-	acks   []ackSeen
-	pings  int
-	pulls  []proto.Position
+	refreshes int
+	ended     string // the last request to end sessions
+	logins    []proto.LoginRequest
+	sends     []*proto.Frame
+	acks      []ackSeen
+	pings     int
+	pulls     []proto.Position
+
+	pairs bool // logins answer with an access token and a refresh token, too
 
 	// Faults. Functions are called under mu; nil stands for no fault.
 	unreachable map[string]bool                                   // nodes that cannot be dialled

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -109,6 +110,21 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 			return nil, refuse(proto.Invalid)
 		}
 		return proto.DeliveredAnswer{Found: true, Delivered: true}, nil
+	case proto.PathRefresh:
+		k.refreshes++
+		return proto.RefreshAnswer{
+			Access: fmt.Sprint("access-", k.refreshes+1), AccessSeconds: 600, Refresh: fmt.Sprint("refresh-", k.refreshes+1),
+		}, nil
+	case proto.PathSessions:
+		return proto.SessionsAnswer{Sessions: []proto.DeviceSession{{Device: "laptop", Connected: true, Own: true}}}, nil
+	case proto.PathSessionsEnd:
+		k.ended = string(body)
+		return proto.EndSessionsAnswer{}, nil
+	case proto.PathPassword:
+		if !bytes.Contains(body, []byte(`"old":"secret"`)) {
+			return nil, refuse(proto.WrongPassword)
+		}
+		return proto.ChangePasswordAnswer{}, nil
 	case proto.PathLogout:
 		return proto.LogoutAnswer{}, nil
 	}
@@ -128,10 +144,14 @@ func (k *cluster) loginLocked(in proto.LoginRequest) (any, *proto.ErrorAnswer) {
 		}
 	}
 	k.number++
-	return proto.LoginAnswer{
+	answer := proto.LoginAnswer{
 		User: alice, Name: "alice", Device: in.Device, Number: k.number,
 		Node: node, Ticket: "ticket", Token: "token", PingSeconds: 10,
-	}, nil
+	}
+	if k.pairs {
+		answer.Access, answer.AccessSeconds, answer.Refresh = "access-1", 600, "refresh-1"
+	}
+	return answer, nil
 }
 
 func (k *cluster) pullLocked(in proto.PullMessages) (any, *proto.ErrorAnswer) {

@@ -38,33 +38,35 @@ type account struct {
 }
 
 // login gets a node and a ticket from a route. If there is a token, it uses that. If
-// the route refuses the token, it uses the password. It keeps the new token. refused is
+// the route refuses the token, it uses the password. It keeps the new tokens. refused is
 // how often in a row the route asked the client to retry.
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
-	in := proto.LoginRequest{Token: a.routes.bearer(), Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
+	token, password := a.routes.credentials.forLogin()
+	in := proto.LoginRequest{Token: token, Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
 	if in.Token == "" {
 		in.User, in.Name = a.cfg.User, a.cfg.Name
-		if err := a.prove(ctx, &in); err != nil {
+		if err := a.prove(ctx, &in, password); err != nil {
 			return proto.LoginAnswer{}, fmt.Errorf("log in: %w", err)
 		}
 	}
 	var out proto.LoginAnswer
+	begun := time.Now()
 	err := a.routes.callAs(ctx, manner{refused: refused}, http.MethodPost, proto.PathLogin, in, &out)
 	if codeOf(err) == proto.Unauthorized && in.Token != "" && a.knowsAccount() {
-		a.routes.setToken("")
+		a.routes.credentials.clear()
 		return a.login(ctx, avoid, refused)
 	}
 	if err != nil {
 		return out, fmt.Errorf("log in: %w", err)
 	}
-	a.routes.setToken(out.Token)
+	a.routes.credentials.loggedIn(out, begun)
 	return out, nil
 }
 
 // prove adds what a login shows in place of a token.
-func (a *account) prove(ctx context.Context, in *proto.LoginRequest) (err error) {
+func (a *account) prove(ctx context.Context, in *proto.LoginRequest, password string) (err error) {
 	if a.cfg.JWT == nil {
-		in.Password = a.routes.secret()
+		in.Password = password
 		return nil
 	}
 	if in.JWT, err = a.cfg.JWT(ctx); err != nil {
@@ -93,18 +95,37 @@ const mostLogins = 2
 // yet. Then the error has the code Unavailable, so that the caller retries.
 func (a *account) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	for logins := 0; ; logins++ {
-		used := a.routes.bearer()
-		err := a.routes.callAs(ctx, m, method, path, in, out)
+		used, err := a.show(ctx, m, method, path, in, out)
 		switch {
 		case codeOf(err) != proto.Unauthorized || !a.knowsAccount():
 			return err
 		case logins == mostLogins:
 			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)
 		}
-		if now := a.routes.bearer(); now == used || now == "" { // the token is empty while another call's login is under way
+		if now := a.routes.credentials.bearer(); now == used || now == "" { // the token is empty while another call's login is under way
 			if _, again := a.login(ctx, nil, 0); again != nil {
 				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // the error of the login decides whether to retry
 			}
+		}
+	}
+}
+
+// mostShown is how many tokens one call shows before it logs in: two access tokens, and the
+// token of the login.
+const mostShown = 3
+
+// show calls a path with the access token, or with the token of the login where there is
+// none. If a route refuses an access token, show tries the next one, and then the token of
+// the login. It returns the last one that it used.
+func (a *account) show(ctx context.Context, m manner, method, path string, in, out any) (used string, err error) {
+	for n := 1; ; n++ {
+		if err := a.renew(ctx); err != nil {
+			return "", err
+		}
+		used = a.routes.credentials.bearer()
+		err = a.routes.callAs(ctx, m, method, path, in, out)
+		if codeOf(err) != proto.Unauthorized || n == mostShown || !a.routes.credentials.refused(used, n > 1) {
+			return used, err
 		}
 	}
 }

@@ -19,6 +19,6 @@ func (c *Client) ChangePassword(ctx context.Context, old, next string) error {
 	if err := c.account.call(ctx, http.MethodPost, proto.PathPassword, in, &out); err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
-	c.account.routes.setPassword(next)
+	c.account.routes.credentials.setPassword(next)
 	return nil
 }

@@ -44,42 +44,18 @@ type routes struct {
 	http  *http.Client // set at the start
 	bases []string
 
-	mu       sync.Mutex
-	current  int // index of the route in use
-	token    string
-	password string
+	credentials *credentials
+
+	mu      sync.Mutex
+	current int // index of the route in use
 }
 
 func newRoutes(cfg Config) *routes {
-	r := &routes{http: withoutMoves(cfg.HTTP), token: cfg.Token, password: cfg.Password}
+	r := &routes{http: withoutMoves(cfg.HTTP), credentials: newCredentials(cfg)}
 	for _, base := range cfg.Routes {
 		r.bases = append(r.bases, strings.TrimRight(base, "/"))
 	}
 	return r
-}
-
-func (r *routes) bearer() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.token
-}
-
-func (r *routes) setToken(token string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.token = token
-}
-
-func (r *routes) secret() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.password
-}
-
-func (r *routes) setPassword(password string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.password = password
 }
 
 // manner tells a route how urgent a request is, for when the route has too much to do.
@@ -170,7 +146,7 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	if m.backlog {
 		req.Header.Set(proto.HeaderPriority, proto.PriorityBacklog)
 	}
-	if token := r.bearer(); token != "" {
+	if token := r.credentials.bearer(); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := r.http.Do(req)

@@ -1,0 +1,149 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+)
+
+const (
+	// renewEarly is how long before its end an access token is renewed.
+	renewEarly = 30 * time.Second
+	// renewPause is how long a client waits after it could not renew. Meanwhile it shows
+	// the token of the login, so that a route with too much to do gets no more requests.
+	renewPause = 30 * time.Second
+)
+
+// credentials are what a client shows to routes. Their methods may be called
+// concurrently.
+type credentials struct {
+	renewing chan struct{} // of size 1: full while a refresh token is used
+
+	mu       sync.Mutex
+	password string
+	token    string    // for logins, and for requests while there is no access token
+	access   string    // for requests, until then
+	until    time.Time // on this machine's clock
+	refresh  string    // gets the next access token, once
+	pause    time.Time // it is not used before, on this machine's clock
+}
+
+func newCredentials(cfg Config) *credentials {
+	return &credentials{renewing: make(chan struct{}, 1), token: cfg.Token, password: cfg.Password}
+}
+
+// bearer returns what a request shows, or an empty string.
+func (c *credentials) bearer() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().Before(c.until) {
+		return c.access
+	}
+	return c.token
+}
+
+// forLogin returns the token and the password.
+func (c *credentials) forLogin() (token, password string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.token, c.password
+}
+
+func (c *credentials) setPassword(password string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.password = password
+}
+
+// loggedIn keeps the tokens of a login. A route of an earlier version sends one only.
+func (c *credentials) loggedIn(a proto.LoginAnswer, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token = a.Token
+	c.renewedLocked(proto.RefreshAnswer{Access: a.Access, AccessSeconds: a.AccessSeconds, Refresh: a.Refresh}, at)
+}
+
+// clear forgets all tokens.
+func (c *credentials) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token = ""
+	c.renewedLocked(proto.RefreshAnswer{}, time.Time{})
+}
+
+// renewedLocked keeps the tokens of an answer to what was requested at a time.
+func (c *credentials) renewedLocked(a proto.RefreshAnswer, at time.Time) {
+	c.access, c.refresh = a.Access, a.Refresh
+	c.until = at.Add(time.Duration(a.AccessSeconds)*time.Second - renewEarly)
+}
+
+// refused reports whether there may be another token than the one that was refused. An
+// access token is not shown again. It may have ended early, because this machine's clock
+// stands still while the machine sleeps. If one that was just made is refused, too, routes
+// may not agree on their keys: then the token of the login is shown for a while.
+func (c *credentials) refused(token string, justMade bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token == c.access {
+		c.until = time.Time{}
+		if justMade {
+			c.pause = time.Now().Add(renewPause)
+		}
+	}
+	return token != c.token
+}
+
+// due returns the refresh token if the access token has to be renewed by it.
+func (c *credentials) due() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Before(c.until) || now.Before(c.pause) {
+		return ""
+	}
+	return c.refresh
+}
+
+// renew renews the access token if it is due. One call at a time does it, because the
+// refresh token is good for one use. It returns an error only if the session was ended
+// because somebody has a copy of the refresh token. Else requests show the token of the
+// login for as long as there is no access token.
+func (a *account) renew(ctx context.Context) error {
+	c := a.routes.credentials
+	if c.due() == "" {
+		return nil
+	}
+	select {
+	case c.renewing <- struct{}{}:
+		defer func() { <-c.renewing }()
+	case <-ctx.Done():
+		return nil // the request ends by itself
+	}
+	refresh := c.due()
+	if refresh == "" {
+		return nil // another call was faster
+	}
+	var out proto.RefreshAnswer
+	begun := time.Now()
+	err := a.routes.call(ctx, http.MethodPost, proto.PathRefresh, proto.RefreshRequest{Refresh: refresh}, &out)
+	ended := codeOf(err) == proto.SessionEnded
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refresh != refresh {
+		return nil // a login brought others meanwhile
+	}
+	switch {
+	case err == nil:
+		c.renewedLocked(out, begun)
+	case codeOf(err).Retry() == proto.RetryNever:
+		c.renewedLocked(proto.RefreshAnswer{}, time.Time{}) // the next login brings others
+	case ctx.Err() == nil:
+		c.pause = time.Now().Add(renewPause)
+	}
+	if ended {
+		return err
+	}
+	return nil
+}
