@@ -52,6 +52,9 @@ export const register = (name, password) => call("POST", "/v1/register", "", { n
 export const login = (request) => call("POST", "/v1/login", "", request).catch((err) => {
   throw request.token && err.code === codes.notFound ? new Refusal(codes.unavailable, err.message) : err;
 });
+export const refresh = (token) => call("POST", "/v1/refresh", "", { refresh: token }).catch((err) => {
+  throw err.code === codes.notFound ? new Refusal(codes.unavailable, err.message) : err;
+});
 export const logout = (token) => call("POST", "/v1/logout", token, {});
 export const pull = (token, after) => call("POST", "/v1/pull", token, { after, limit: 500 });
 export const groups = (token) => call("GET", "/v1/groups", token);

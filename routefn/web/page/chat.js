@@ -25,7 +25,7 @@ function entriesOf(page) {
 
 export class Chat {
   constructor(session, history, view) {
-    this.session = session; // user, name, device, token
+    this.session = session;
     this.history = history;
     this.view = view;
     this.link = null;
@@ -45,8 +45,7 @@ export class Chat {
     for (let answer = first; !this.stopped; answer = null) {
       let code;
       try {
-        answer ??= await api.login({ token: this.session.token, device: this.session.device, avoid: this.avoid });
-        this.session.token = answer.token;
+        answer ??= await this.session.login(this.avoid);
         code = await this.stay(answer);
       } catch (err) {
         code = err.code ?? api.codes.unavailable;
@@ -239,7 +238,7 @@ export class Chat {
   async readPage(l) {
     const { follower } = l;
     const { log } = follower.last;
-    const page = await api.pull(this.session.token, follower.ask()).catch((err) => err);
+    const page = await this.session.call((token) => api.pull(token, follower.ask())).catch((err) => err);
     if (this.logs.get(log) !== l) return false;
     switch (page.code) {
       case undefined: {
@@ -363,7 +362,7 @@ export class Chat {
   // leave logs out. As soon as it is called, nothing more is shown or kept.
   async leave() {
     this.stop();
-    await api.logout(this.session.token);
+    await this.session.call(api.logout);
   }
 
   // stop ends the chat without a logout.

@@ -48,14 +48,14 @@ export function wire(session, entered) {
   $("group-name").oninput = () => (request = "");
   on("make-group", async () => {
     const name = $("group-name").value.trim();
-    const made = await api.createGroup(session().token, (request ||= newID()), name);
+    const made = await session().call((token) => api.createGroup(token, (request ||= newID()), name));
     request = "";
     fresh.close();
     entered(made.group, name);
   });
   on("join-group", async () => {
     const id = Number($("group-id").value.trim().replace(/^g/, ""));
-    await api.joinGroup(session().token, id);
+    await session().call((token) => api.joinGroup(token, id));
     fresh.close();
     entered(id, "");
   });
@@ -68,7 +68,7 @@ export function wire(session, entered) {
       button.type = "button";
       button.setAttribute("aria-label", "Remove " + user.name);
       button.onclick = () => attempt(members, async () => {
-        await api.removeMember(session().token, group.group, user.user);
+        await session().call((token) => api.removeMember(token, group.group, user.user));
         await list();
       });
       item.append(button);
@@ -76,20 +76,20 @@ export function wire(session, entered) {
     return item;
   };
   async function list() {
-    const answer = await api.members(session().token, group.group);
+    const answer = await session().call((token) => api.members(token, group.group));
     const people = answer.users.map(person);
     const rest = answer.total - people.length;
     if (rest > 0) people.push(element("li", "quiet", "and " + rest + " more"));
     $("member-list").replaceChildren(...people);
   }
   on("add-member", async () => {
-    const user = await api.userByName(session().token, $("member-name").value.trim());
-    await api.addMember(session().token, group.group, user.user);
+    const user = await session().call((token) => api.userByName(token, $("member-name").value.trim()));
+    await session().call((token) => api.addMember(token, group.group, user.user));
     $("add-member").reset();
     await list();
   });
   on("leave-group", async () => {
-    await api.leaveGroup(session().token, group.group);
+    await session().call((token) => api.leaveGroup(token, group.group));
     members.close();
   });
 

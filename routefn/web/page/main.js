@@ -5,6 +5,7 @@ import { Chat } from "./chat.js";
 import * as groups from "./groups.js";
 import { mayReplace, takeToken } from "./handed.js";
 import { History } from "./history.js";
+import { Session } from "./session.js";
 import { loggedOut, Store } from "./store.js";
 import * as view from "./view.js";
 
@@ -32,7 +33,6 @@ function begin(session, answer) {
     state: (kind, text) => {
       if (chat?.session !== session) return; // this chat was left meanwhile
       view.showState(kind, text);
-      store.remember(session); // a login renews the token
       if (kind === "good") {
         refreshOnline();
         refreshGroups();
@@ -55,7 +55,7 @@ function begin(session, answer) {
 }
 
 function end(message) {
-  store.forgetSession();
+  chat.session.forget();
   chat = null;
   dialogs.close();
   view.showDoor(message);
@@ -74,7 +74,7 @@ function forget(message) {
 // without messages, with the groups' names.
 async function refreshGroups() {
   const asking = chat;
-  const answer = await api.groups(asking.session.token).catch(() => null); // the next connection asks again
+  const answer = await asking.session.call(api.groups).catch(() => null); // the next connection asks again
   if (!answer || asking !== chat) return;
   mine = new Map(answer.groups.map((g) => ["g" + g.group, g]));
   for (const [talk, g] of mine) chat.history.talk(talk).title = g.name || "Group " + g.group;
@@ -99,7 +99,7 @@ function open(talk, title) {
 async function refreshOnline() {
   if (!chat || document.hidden) return;
   try {
-    view.showOnline(await api.online(chat.session.token, $("prefix").value.trim()), chat.current, open);
+    view.showOnline(await chat.session.call((token) => api.online(token, $("prefix").value.trim())), chat.current, open);
   } catch {
     // The page shows the state already, and there will be another try.
   }
@@ -115,8 +115,8 @@ async function enter(request, { create = false, before = null } = {}) {
       begin(before);
       return;
     }
-    if (before && before.user !== answer.user) await api.logout(before.token).catch(() => {}); // it ends by itself at the latest
-    begin({ user: answer.user, name: answer.name, device: answer.device, token: answer.token }, answer);
+    if (before && before.user !== answer.user) await before.call(api.logout).catch(() => {}); // it ends by itself at the latest
+    begin(Session.of(answer, store), answer);
   } catch (err) {
     if (before) {
       view.notify(err.message);
@@ -184,6 +184,7 @@ addEventListener("storage", (event) => {
 
 const handed = takeToken();
 const { session, dropped } = store.session();
-if (handed) enter({ jwt: handed }, { before: session });
-else if (session) begin(session);
+const kept = session && new Session(session, store);
+if (handed) enter({ jwt: handed }, { before: kept });
+else if (kept) begin(kept);
 else view.showDoor(dropped ? "What this browser had kept could not be read, and was removed. Please log in again." : "");

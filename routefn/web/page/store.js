@@ -30,7 +30,7 @@ export function browserStorage(from = () => globalThis.localStorage) {
 
 const isText = (v, most) => typeof v === "string" && v !== "" && v.length <= most;
 const isSession = (s) =>
-  Number.isSafeInteger(s?.user) && s.user > 0 && isText(s.name, 256) && isText(s.token, 4096) && /^[a-z0-9._-]{1,32}$/.test(s.device);
+  Number.isSafeInteger(s?.user) && s.user > 0 && isText(s.name, 256) && isText(s.refresh ?? s.token, 4096) && /^[a-z0-9._-]{1,32}$/.test(s.device);
 
 export class Store {
   constructor(storage = browserStorage()) {
@@ -44,7 +44,10 @@ export class Store {
     if (text === null) return { session: null, dropped: false };
     try {
       const s = JSON.parse(text);
-      if (isSession(s)) return { session: { user: s.user, name: s.name, device: s.device, token: s.token }, dropped: false };
+      if (isSession(s)) {
+        const { user, name, device, token, refresh } = s;
+        return { session: { user, name, device, ...(refresh ? { refresh } : { token }) }, dropped: false };
+      }
     } catch {
       // no JSON
     }
@@ -52,11 +55,15 @@ export class Store {
     return { session: null, dropped: true };
   }
 
+  // remember returns whether it keeps the session. If the storage is full, it keeps no earlier one either, because no tab may use a token
+  // that was replaced: the next load asks for the password.
   remember(s) {
     try {
       this.storage.setItem(session, JSON.stringify(s));
+      return true;
     } catch {
-      // full: when the page is loaded again, it asks for the password
+      this.forgetSession();
+      return false;
     }
   }
 

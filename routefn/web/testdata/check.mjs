@@ -8,13 +8,19 @@ const { codes } = await import("../page/api.js");
 const { Chat } = await import("../page/chat.js");
 const { mayReplace, takeToken } = await import("../page/handed.js");
 const { History } = await import("../page/history.js");
+const { Session } = await import("../page/session.js");
 const { browserStorage, loggedOut, Memory, Store } = await import("../page/store.js");
 
 const alice = 42, bob = 7;
 const epoch = "000000000000000a";
 const entry = (number, id) => ({ from: bob, fromName: "bob", to: alice, id, text: "text of " + id, time: number, at: { log: 0, epoch, number, key: bob + ":" + id } });
 const tab = (storage) => new History(alice, storage);
-const chatOf = (history) => new Chat({ user: alice, name: "alice", token: "t" }, history, view);
+const login = { user: alice, name: "alice", device: "web", token: "long", access: "a1", accessSeconds: 600, refresh: "r1" };
+const chatOf = (history) => new Chat(Session.of(login, new Store(new Storage())), history, view);
+const stored = (storage) => {
+  const store = new Store(storage);
+  return new Session(store.session().session, store);
+};
 const texts = (history) => history.outbox.map((m) => m.text);
 
 // connect has a tab's chat log in; the logs hold nothing new.
@@ -29,7 +35,138 @@ function connect(chat) {
 const accept = (chat, frame, number) =>
   chat.read(null, { cmd: "send-answer", id: frame.id, time: 1, at: { log: 0, epoch, number }, prev: "" });
 
+// replacing has the route replace each refresh token, and returns those that were used.
+function replacing() {
+  const used = [];
+  route.answer = async (path, { refresh }) => {
+    assert.equal(path, "./v1/refresh");
+    used.push(refresh);
+    return answered({ access: "a" + (used.length + 1), accessSeconds: 600, refresh: "r" + (used.length + 1) });
+  };
+  return used;
+}
+const bearer = (session) => session.call(async (token) => token);
+
 const claims = {
+  async "an access token is renewed before it ends, and the storage has no longer one"() {
+    const storage = new Storage(), used = replacing();
+    const session = Session.of(login, new Store(storage));
+    assert.ok(![...storage.map.values()].some((v) => v.includes("long") || v.includes("a1")));
+    assert.equal(await bearer(session), "a1");
+    await clock.pass(571_000);
+    assert.deepEqual(await Promise.all([bearer(session), bearer(session)]), ["a2", "a2"]);
+    assert.equal(await bearer(stored(storage)), "a3"); // a reload
+    assert.deepEqual(used, ["r1", "r2"]);
+  },
+
+  async "a tab uses the refresh token that another one got"() {
+    const storage = new Storage(), used = replacing();
+    const one = Session.of(login, new Store(storage)), two = stored(storage);
+    await bearer(two);
+    await clock.pass(600_000);
+    await bearer(one);
+    await bearer(two);
+    assert.deepEqual(used, ["r1", "r2", "r3"]);
+  },
+
+  async "a refused access token is renewed once"() {
+    const used = replacing(), session = Session.of(login, new Store(new Storage())), shown = [];
+    const refused = session.call(async (token) => {
+      shown.push(token);
+      throw Object.assign(new Error(), { code: codes.unauthorized });
+    });
+    await assert.rejects(refused);
+    assert.deepEqual(shown, ["a1", "a2"]);
+    assert.deepEqual(used, ["r1"]);
+  },
+
+  async "requests whose access token is refused together renew it once"() {
+    const used = replacing(), session = Session.of(login, new Store(new Storage())); // it expired while the machine slept
+    const ask = () => session.call(async (token) => {
+      if (token === "a1") throw Object.assign(new Error(), { code: codes.unauthorized });
+      return token;
+    });
+    assert.deepEqual(await Promise.all([ask(), ask(), ask()]), ["a2", "a2", "a2"]);
+    assert.deepEqual(used, ["r1"]);
+  },
+
+  async "a refresh whose answer is lost is repeated with the same token"() {
+    const storage = new Storage(), session = Session.of(login, new Store(storage)), used = [];
+    await clock.pass(600_000);
+    route.answer = async (path, { refresh }) => {
+      used.push(refresh);
+      throw new Error("lost");
+    };
+    await assert.rejects(bearer(session), { code: codes.unavailable });
+    await assert.rejects(bearer(stored(storage)), { code: codes.unavailable }); // a reload
+    assert.deepEqual(used, ["r1", "r1"]);
+    replacing();
+    assert.equal(await bearer(session), "a2");
+    assert.equal(session.read().refresh, "r2");
+  },
+
+  async "two tabs without locks may use one refresh token at once"() {
+    const storage = new Storage(), one = Session.of(login, new Store(storage)), two = stored(storage), used = [];
+    await clock.pass(600_000);
+    route.answer = async (path, { refresh }) => {
+      used.push(refresh);
+      return answered({ access: "a" + used.length, accessSeconds: 600, refresh: "r2" }); // as the route does
+    };
+    assert.deepEqual(await Promise.all([bearer(one), bearer(two)]), ["a1", "a2"]);
+    assert.deepEqual(used, ["r1", "r1"]);
+    assert.equal(stored(storage).read().refresh, "r2");
+  },
+
+  async "a session of a page of before goes on, and gets a refresh token at its login"() {
+    const storage = new Storage();
+    storage.setItem("cim.session", JSON.stringify({ user: alice, name: "alice", device: "web", token: "long" }));
+    const session = stored(storage);
+    assert.equal(await bearer(session), "long");
+    route.answer = async (path, { token }) => (assert.equal(token, "long"), answered({ ...login, token: "longer" }));
+    await session.login([]);
+    assert.equal(session.read().refresh, "r1");
+    assert.equal(session.read().token, undefined);
+  },
+
+  async "a route of before gives one token, which is kept"() {
+    const session = Session.of({ user: alice, name: "alice", device: "web", token: "long" }, new Store(new Storage()));
+    assert.equal(await bearer(session), "long");
+  },
+
+  async "a session that another one took the place of is over, and left alone"() {
+    const storage = new Storage(), used = replacing();
+    const one = Session.of(login, new Store(storage));
+    await clock.pass(600_000);
+    Session.of({ ...login, user: bob, refresh: "b1" }, new Store(storage));
+    await assert.rejects(bearer(one), { code: codes.unauthorized });
+    one.forget();
+    assert.equal(stored(storage).user, bob);
+    assert.deepEqual(used, []);
+  },
+
+  async "a session that was left still logs out"() {
+    const storage = new Storage(), used = replacing();
+    const session = Session.of(login, new Store(storage));
+    await clock.pass(600_000);
+    session.forget();
+    assert.equal(storage.length, 0);
+    assert.equal(await bearer(session), "a2");
+    assert.deepEqual(used, ["r1"]);
+    assert.equal(storage.length, 0);
+  },
+
+  async "a storage that is full has no token that was replaced"() {
+    const storage = new Storage(), used = replacing();
+    const session = Session.of(login, new Store(storage));
+    storage.room = 0;
+    for (let i = 0; i < 2; i++) {
+      await clock.pass(600_000);
+      await bearer(session);
+    }
+    assert.deepEqual(used, ["r1", "r2"]);
+    assert.equal(storage.length, 0);
+  },
+
   async "messages beyond those on the screen are known when a log is read again"() {
     const stored = Array.from({ length: 1200 }, (_, i) => entry(i + 1, "m" + i));
     let lost = false;

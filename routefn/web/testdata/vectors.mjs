@@ -8,6 +8,8 @@ install();
 const { codes } = await import("../page/api.js");
 const { Chat } = await import("../page/chat.js");
 const { History } = await import("../page/history.js");
+const { Session } = await import("../page/session.js");
+const { Store } = await import("../page/store.js");
 
 const self = 42;
 const kinds = { join: 2, leave: 3, hidden: 99 };
@@ -46,7 +48,8 @@ async function play({ log, known, steps }) {
     history.stand(position(log, text));
   }
   history.save();
-  const chat = new Chat({ user: self, name: "alice", token: "t" }, history, view);
+  const session = Session.of({ user: self, name: "alice", device: "web", access: "a", accessSeconds: 600, refresh: "r" }, new Store(new Storage()));
+  const chat = new Chat(session, history, view);
   let shown = [];
   const add = history.add.bind(history);
   history.add = (m, unread) => add(m, unread) && shown.push(m.from + ":" + m.id) > 0;

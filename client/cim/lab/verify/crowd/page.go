@@ -79,7 +79,7 @@ func (p *Page) Who() (user int64, device string) { return p.user, pageDevice }
 // Restartable reports true: the browser keeps its storage.
 func (p *Page) Restartable() bool { return true }
 
-// Start opens the tab and returns when it is connected, or ctx ends. Of one that is
+// Start opens the tab and returns when it is connected, or it ends, or ctx ends. Of one that is
 // open it does nothing.
 func (p *Page) Start(ctx context.Context) error {
 	p.turn.Lock()
@@ -90,54 +90,60 @@ func (p *Page) Start(ctx context.Context) error {
 	if running {
 		return nil
 	}
-	back, err := p.run()
+	back, ended, err := p.run()
 	if err != nil {
 		return fmt.Errorf("start %v: %w", p, err)
 	}
 	select {
 	case <-back:
 		return nil
+	case <-ended:
+		return errors.Join(fmt.Errorf("start %v: its process ended, see %s.log", p, p.storage()), p.kill())
 	case <-ctx.Done():
 		return errors.Join(fmt.Errorf("start %v: %w", p, ctx.Err()), p.kill())
 	}
 }
 
-// run starts the process. The returned channel is closed when the page is connected.
-func (p *Page) run() (back <-chan struct{}, err error) {
-	storage := filepath.Join(p.dir, "storage-"+p.name)
+// storage is the folder of the browser's storage.
+func (p *Page) storage() string { return filepath.Join(p.dir, "storage-"+p.name) }
+
+// run starts the process. Of the returned channels, back is closed when the page is
+// connected, and ended when the process has ended and all it said is in the ledger.
+func (p *Page) run() (back, ended <-chan struct{}, err error) {
+	storage := p.storage()
 	args, err := json.Marshal(map[string]string{"route": p.route, "name": p.name, "device": pageDevice, "storage": storage})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, err := os.OpenFile(storage+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer log.Close()
 	cmd := exec.Command(p.node, filepath.Join(p.dir, "runner.mjs"), string(args))
 	cmd.Stderr = log
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	connected, ended := make(chan struct{}), make(chan struct{})
+	connected, end := make(chan struct{}), make(chan struct{})
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.process++
-	p.in, p.ended = in, ended
+	p.in, p.ended = in, end
 	close(p.up)
 	go func() {
-		defer close(ended)
+		defer close(end)
 		p.hear(cmd, out, p.process, connected)
 	}()
-	return connected, nil
+	return connected, end, nil
 }
 
 // hear writes down what the process says until it ends.
@@ -329,14 +335,14 @@ func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) erro
 // imported is how one module of the page names another.
 var imported = regexp.MustCompile(`from "\./([a-z]+\.js)"`)
 
-// fetchPage puts the modules that the route serves into a folder, chat.js and what it
-// needs, and what runs them beside them.
+// fetchPage puts the modules that the route serves into a folder, chat.js and session.js
+// with what they need, and what runs them beside them.
 func fetchPage(ctx context.Context, route, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	files := map[string][]byte{"package.json": []byte(`{"type": "module"}`)}
-	for todo := []string{"chat.js"}; len(todo) > 0; todo = todo[1:] {
+	for todo := []string{"chat.js", "session.js"}; len(todo) > 0; todo = todo[1:] {
 		if files[todo[0]] != nil {
 			continue
 		}

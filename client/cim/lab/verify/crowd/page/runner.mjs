@@ -14,8 +14,10 @@ install(route, storage);
 const api = await import("./api.js");
 const { Chat } = await import("./chat.js");
 const { History } = await import("./history.js");
+const { Session } = await import("./session.js");
+const { Store } = await import("./store.js");
 
-const remembered = "cim.session";
+const store = new Store();
 const again = 1_000; // ms until somebody whom the page sent to its door logs in again
 const changes = { 2: "join", 3: "leave" };
 
@@ -61,11 +63,10 @@ function begin(session, answer) {
     changed: flush,
     regrouped() {},
     state(kind) {
-      localStorage.setItem(remembered, JSON.stringify(session));
       if (kind === "good") tell({ kind: "back", node: mine.link.node.id });
     },
     ended() {
-      localStorage.removeItem(remembered);
+      session.forget();
       chat = null;
       setTimeout(enter, again);
     },
@@ -97,7 +98,7 @@ function begin(session, answer) {
 async function enter() {
   try {
     const answer = await api.login({ name, password: "", device });
-    begin({ user: answer.user, name: answer.name, device: answer.device, token: answer.token }, answer);
+    begin(Session.of(answer, store), answer);
   } catch {
     setTimeout(enter, again);
   }
@@ -129,6 +130,6 @@ createInterface({ input: process.stdin })
   })
   .on("close", commands.quit); // nobody is there any more
 
-const session = JSON.parse(localStorage.getItem(remembered) ?? "null");
-if (session) begin(session);
+const { session } = store.session();
+if (session) begin(new Session(session, store));
 else enter();
