@@ -11,15 +11,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
 // One operation is one message of a batch of 100 among 1,000 users, with 128 bytes of
 // text. cpu-us/msg is the CPU time of the server for both copies.
 func BenchmarkAppendPrivate(b *testing.B) {
-	for name, again := range map[string]bool{"first": false, "again": true} {
+	plenty := limit.Rate{Every: time.Microsecond, Burst: 1 << 40}
+	limits := limit.Limits{Messages: plenty, GroupMember: plenty, Group: plenty, Receivers: plenty}
+	for name, again := range map[string]bool{"first": false, "first-limited": false, "again": true, "again-limited": true} {
 		b.Run(name, func(b *testing.B) {
-			s := dial(b, Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()})
+			c := Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()}
+			if strings.HasSuffix(name, "limited") {
+				c.Limits = limits
+			}
+			s := dial(b, c)
 			flush(b, s)
 			users := make([]int64, 1000)
 			for i := range users {
@@ -45,9 +52,14 @@ func BenchmarkAppendPrivate(b *testing.B) {
 
 // One operation is one message of a batch of 100 to a group.
 func BenchmarkAppendGroup(b *testing.B) {
-	for _, members := range []int{10, 10_000} {
-		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			s := dial(b, Config{URL: backends.server.URL()})
+	plenty := limit.Rate{Every: time.Microsecond, Burst: 1 << 40}
+	for name, c := range map[string]struct {
+		members int
+		limits  limit.Limits
+	}{"10": {10, limit.Limits{}}, "10000": {10_000, limit.Limits{}}, "10000-limited": {10_000, limit.Limits{GroupMember: plenty, Group: plenty}}} {
+		b.Run(name, func(b *testing.B) {
+			members := c.members
+			s := dial(b, Config{URL: backends.server.URL(), Limits: c.limits})
 			flush(b, s)
 			g := group(b, s)
 			senders := crowd(b, s, g, members)

@@ -58,19 +58,20 @@ local function look(key, from)
   return find(key, length, from)
 end
 
+local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
 for i = 9, #ARGV, 5 do
   local place, before, found, wait
-  local joined, left = 1, 0
-  if ARGV[i + 3] ~= '' then joined, left = membership(head[members[ARGV[i + 3]]]) end
+  local from = ARGV[i + 3]
+  if joins[from] == nil then joins[from], leaves[from] = membership(head[members[from]]) end
   if ARGV[i] == '1' then
     place, before, found = look(ARGV[i + 1], since)
   elseif newcomer then
     place, before, found = look(ARGV[i + 1], begun)
   end
-  if not place and left > 0 and ARGV[i] ~= '1' then
+  if not place and leaves[from] > 0 and ARGV[i] ~= '1' then
     place, before, found = look(ARGV[i + 1], since)
   end
-  if not place and joined > 0 and left == 0 then
+  if not place and joins[from] > 0 and leaves[from] == 0 then
     wait = charge(rates, ARGV[i + 4])
     if not wait then
       before, last = last, ARGV[i + 2]
