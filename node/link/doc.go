@@ -5,6 +5,9 @@
 // sniff.go). For each of them, the owner of a link gets decoded frames and hands over
 // packets.
 //
+// Package ws has the WebSocket protocol, proxyheader the header of the PROXY protocol,
+// and tcp what the system tells of a socket.
+//
 // # Engines
 //
 // A link is the same with both engines, which carry its bytes (the wire and engine
