@@ -55,7 +55,7 @@ var (
 		"groups":        {},
 		"group-members": {"group": {"5"}, "after": {"5"}, "limit": {"5"}},
 	}
-	withoutNumbers = []string{"members", "node-keys"}
+	withoutNumbers = []string{"members", "node-keys", "refresh"}
 )
 
 // numbersBeyond are what no field of a request may be.
