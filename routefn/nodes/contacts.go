@@ -94,8 +94,8 @@ func (c *contacts) asked(address string) {
 	}
 }
 
-// note records err, the result of a try to reach the node at address. begun is when the
-// try began. note reports whether the node counts as reachable now.
+// note records err, the result of a try to reach the node at address. The parameter
+// begun is when the try began. note reports whether the node counts as reachable now.
 func (c *contacts) note(address string, begun time.Time, err error) bool {
 	now := wallClock()
 	c.mu.Lock()

@@ -16,8 +16,9 @@ import (
 const AtATime = 64
 
 // Online returns a page of the users that the members hold, by ascending id. It asks
-// serving and draining members. missed is the number of nodes that did not answer in
-// time. Their users are left out, because an incomplete list is better than none.
+// serving and draining members. The result missed is the number of nodes that did not
+// answer in time. Their users are left out, because an incomplete list is better than
+// none.
 func (n *Client) Online(ctx context.Context, members []ring.Member, page check.Page) (answer proto.OnlineAnswer, missed int) {
 	var (
 		mu    sync.Mutex

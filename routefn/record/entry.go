@@ -16,8 +16,8 @@ func keyOf(stored string) string {
 	return key
 }
 
-// storedAt decodes a stored entry. at is its position, and prev is the key of the entry
-// before it. The result shares memory with stored.
+// storedAt decodes a stored entry. The parameter at is its position, and prev is the
+// key of the entry before it. The result shares memory with stored.
 func storedAt(at proto.Position, prev string, stored []byte) (*proto.Stored, error) {
 	key, entry, err := proto.SplitStored(stored)
 	if err != nil {

@@ -164,10 +164,10 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	return parseEpoch(text(head[0])), joined
 }
 
-// enter returns the transaction that gives a node a lease of the group. now is in ms by
-// the store's clock. It writes the lease and reads the log's end in one step. So later
-// entries are pushed to the node, and earlier ones are not behind the end that it
-// reads.
+// enter returns the transaction that gives a node a lease of the group. The parameter
+// now is in ms by the store's clock. The transaction writes the lease and reads the
+// log's end in one step. So later entries are pushed to the node, and earlier ones are
+// not behind the end that it reads.
 func (g Entering) enter(lease Lease, now int64) *op {
 	l := g.log()
 	return writeTo(l.hash(),

@@ -20,8 +20,8 @@ func (l logRef) tag() string {
 	return "g" + strconv.FormatInt(l.group, 10)
 }
 
-// key returns a key of the log. name is its last part. All keys of a log are in one
-// slot.
+// key returns a key of the log. The parameter name is its last part. All keys of a log
+// are in one slot.
 func (l logRef) key(name string) string { return "cim:{" + l.tag() + "}:" + name }
 
 func (l logRef) list() string { return l.key("l") }

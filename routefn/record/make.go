@@ -16,7 +16,7 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*o
 }
 
 // onLogsBy does what onLogs does, by the function run, which is Store.run or
-// Store.accept. again is passed to makeLogs.
+// Store.accept. The parameter again is passed to makeLogs.
 func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op, again bool) {
 	run(ctx, name, ops...)
 	var missing []logRef

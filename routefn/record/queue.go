@@ -75,8 +75,8 @@ type queueRef struct {
 	shard shardRef
 }
 
-// key returns a key of the queue. name is its last part. The keys of delayed messages
-// do not contain the kind, because the first version had no kinds.
+// key returns a key of the queue. The parameter name is its last part. The keys of
+// delayed messages do not contain the kind, because the first version had no kinds.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
 		return q.shard.key(name)

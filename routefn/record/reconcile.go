@@ -133,9 +133,9 @@ func differenceOf(h Held, o *op, node string, boot uint64) Difference {
 	return d
 }
 
-// verdictOf compares the number of a connection with the record of its device: live is
-// its live session, and closed its highest closed number. node and boot are the
-// connection's.
+// verdictOf compares the number of a connection with the record of its device. The
+// parameter live is the device's live session, and closed is its highest closed number.
+// The parameters node and boot are the connection's.
 func verdictOf(number int64, live Session, closed int64, node string, boot uint64) proto.Verdict {
 	switch {
 	case number <= closed || live.Number > number:

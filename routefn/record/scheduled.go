@@ -10,10 +10,10 @@ import (
 
 // Scheduled returns a page of a user's delayed messages that were not sent yet, limit
 // at most, in the order in which they are due. The page begins behind the message that
-// after names, or with the first message if after is zero. next names the last message
-// of the page, or is zero if no more follow. Scheduled leaves out a message that ends
-// during the call. If the message that after names has ended meanwhile, messages that
-// are due in the same millisecond may come again.
+// after names, or with the first message if after is zero. The result next names the
+// last message of the page, or is zero if no more follow. Scheduled leaves out a
+// message that ends during the call. If the message that after names has ended
+// meanwhile, messages that are due in the same millisecond may come again.
 func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, limit int) (list []Delayed, next ScheduledAt, err error) {
 	r := shardOf(user)
 	o := readOf(r.pending(user), []any{"zrangebyscore", r.pending(user), after.Due, "+inf", "withscores"})

@@ -23,8 +23,8 @@ type shardRef int
 
 func shardOf(user int64) shardRef { return shardRef(user % shards) }
 
-// key returns a key of the shard. name is its last part. All keys of a shard are in one
-// slot.
+// key returns a key of the shard. The parameter name is its last part. All keys of a
+// shard are in one slot.
 func (r shardRef) key(name string) string {
 	return "cim:{d" + strconv.Itoa(int(r)) + "}:" + name
 }

@@ -18,8 +18,8 @@ type Listeners struct {
 	internal net.Listener // nil: the listener clients takes all requests
 }
 
-// Listen opens the listeners of a route. address is where clients connect. name is the
-// flag that address comes from, for errors.
+// Listen opens the listeners of a route. address is where clients connect. The
+// parameter name is the flag that address comes from, for errors.
 func (f *Flags) Listen(name, address string) (*Listeners, error) {
 	clients, err := process.Listen(name, address, false)
 	if err != nil {

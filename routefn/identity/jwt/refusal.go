@@ -75,6 +75,6 @@ func misses(sentence string) error {
 	return &Refusal{WrongClaims, proto.Err(proto.Unauthorized, sentence)}
 }
 
-// RefuseName is the refusal of a token with a name that no account can have. why says so to
-// the caller.
+// RefuseName is the refusal of a token with a name that no account can have. The
+// parameter why tells the caller the reason.
 func RefuseName(why error) error { return &Refusal{WrongName, why} }
