@@ -88,7 +88,7 @@ const (
 	handshakeTimeout = 15 * time.Second // without any frame from the node, which answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
 	handshakeLongest = 75 * time.Second // for the whole; a node with many logins to confirm gives up after a minute
-	writeTimeout     = 10 * time.Second // for one write, of at most writeChunk and one frame
+	writeTimeout     = 10 * time.Second // for one write, of at most wire.WriteChunk and one frame
 	pongTimeout      = 5 * time.Second
 	leaveTimeout     = time.Second // for the last acknowledgement at Close
 	handoverTimeout  = time.Second // for the old node's last answers

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cim-go/cim/client/internal/wire"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -38,7 +39,7 @@ func (s *session) read() {
 	defer s.end()
 	in := bufio.NewReader(s.conn)
 	for {
-		f, err := proto.ReadFrame(in, maxFrame)
+		f, err := proto.ReadFrame(in, wire.MaxFrame)
 		if err != nil {
 			return
 		}

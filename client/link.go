@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cim-go/cim/client/internal/wire"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -13,7 +14,7 @@ import (
 type link struct {
 	// Set by enter, read by all.
 	node     proto.Node
-	wire     wire
+	wire     wire.Wire
 	ping     time.Duration
 	start    time.Time
 	redirect chan *proto.Frame // of size 1: a redirect from the node
@@ -37,7 +38,7 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 	}
 	answer, err := handshake(ctx, w, ticket)
 	if err != nil {
-		w.close()
+		w.Close()
 		return nil, fmt.Errorf("open session at node %s: %w", node.ID, err)
 	}
 	l := &link{
@@ -54,21 +55,34 @@ func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*li
 	return l, nil
 }
 
+// dial connects to a node, within dialTimeout. Its error has no code, because no node
+// has answered.
+func (c Config) dial(ctx context.Context, node proto.Node) (wire.Wire, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	d := wire.Dialer{Dial: c.Dial, TLS: c.TLS, WebSocket: c.Transport == WebSocket, WriteTimeout: writeTimeout}
+	w, err := d.Connect(ctx, node)
+	if err != nil {
+		return nil, fmt.Errorf("connect to node %s at %s: %w", node.ID, node.Address, err)
+	}
+	return w, nil
+}
+
 // handshake sends the ticket and returns the login answer. It closes the wire if ctx
 // ends, if the node sends nothing for handshakeTimeout, or after handshakeLongest. A
 // node to which many clients came at once answers pings until the client's turn comes.
-func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error) {
+func handshake(ctx context.Context, w wire.Wire, ticket string) (*proto.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLongest)
 	defer cancel()
-	defer context.AfterFunc(ctx, w.close)()
+	defer context.AfterFunc(ctx, w.Close)()
 	silent := time.AfterFunc(handshakeTimeout, cancel)
 	defer silent.Stop()
-	if err := w.write(&proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}); err != nil {
+	if err := w.Write(&proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}); err != nil {
 		return nil, err
 	}
 	defer pingUntil(w)()
 	for {
-		f, err := w.read()
+		f, err := w.Read()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -89,7 +103,7 @@ func handshake(ctx context.Context, w wire, ticket string) (*proto.Frame, error)
 // pingUntil sends a ping every handshakePing, in a goroutine that ends when stop is
 // called. stop waits for that end. It reports no failed write, because the read then
 // fails, too.
-func pingUntil(w wire) (stop func()) {
+func pingUntil(w wire.Wire) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -100,7 +114,7 @@ func pingUntil(w wire) (stop func()) {
 			case <-end:
 				return
 			case <-ticks.C:
-				if w.write(&proto.Frame{Cmd: proto.Command_PING}) != nil {
+				if w.Write(&proto.Frame{Cmd: proto.Command_PING}) != nil {
 					return
 				}
 			}
@@ -113,7 +127,7 @@ func pingUntil(w wire) (stop func()) {
 func (c *Client) read(l *link) {
 	defer close(l.dead)
 	for {
-		f, err := l.wire.read()
+		f, err := l.wire.Read()
 		if err != nil {
 			l.cause = err
 			return

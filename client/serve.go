@@ -116,7 +116,7 @@ func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 		frames = append(frames, &proto.Frame{Cmd: proto.Command_PING})
 	}
 	if len(frames) > 0 {
-		if err := l.wire.write(frames...); err != nil {
+		if err := l.wire.Write(frames...); err != nil {
 			return due, fmt.Errorf("write to node %s: %w", l.node.ID, err)
 		}
 		pulse.wrote = time.Now()
@@ -195,7 +195,7 @@ func (c *Client) unanswered() bool {
 // part closes a connection, waits for its reader to end, and marks the unanswered
 // messages to be written again on the next connection.
 func (c *Client) part(l *link) {
-	l.wire.close()
+	l.wire.Close()
 	<-l.dead
 	c.mu.Lock()
 	c.out.lost()
@@ -211,9 +211,9 @@ func (c *Client) bow(l *link) {
 	if ack == nil {
 		return
 	}
-	timer := time.AfterFunc(leaveTimeout, l.wire.close)
+	timer := time.AfterFunc(leaveTimeout, l.wire.Close)
 	defer timer.Stop()
-	if err := l.wire.write(ack); err != nil {
+	if err := l.wire.Write(ack); err != nil {
 		c.cfg.Logger.Debug("last acknowledgement not written", "node", l.node.ID, "err", err)
 	}
 }

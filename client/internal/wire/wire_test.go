@@ -1,9 +1,10 @@
-package client
+package wire
 
 import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -33,7 +34,7 @@ func socketNode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.CloseNow()
-	c.SetReadLimit(maxFrame)
+	c.SetReadLimit(MaxFrame)
 	for {
 		_, b, err := c.Read(r.Context())
 		if err != nil {
@@ -63,7 +64,7 @@ func streamNode(t *testing.T, l net.Listener) {
 				defer conn.Close()
 				in := bufio.NewReader(conn)
 				for {
-					f, err := proto.ReadFrame(in, maxFrame)
+					f, err := proto.ReadFrame(in, MaxFrame)
 					if err != nil {
 						return
 					}
@@ -96,46 +97,42 @@ func TestFramesTravelOverEveryTransport(t *testing.T) {
 	streamNode(t, private)
 	trust := secure.Client().Transport.(*http.Transport).TLSClientConfig
 	for name, tt := range map[string]struct {
-		transport Transport
-		node      proto.Node
+		socket bool
+		node   proto.Node
 	}{
-		"TCP":              {TCP, proto.Node{Address: plain.Addr().String()}},
-		"TLS":              {TCP, proto.Node{Address: private.Addr().String(), TLS: true}},
-		"WebSocket":        {WebSocket, proto.Node{Address: web.Listener.Addr().String()}},
-		"secure WebSocket": {WebSocket, proto.Node{Address: secure.Listener.Addr().String(), TLS: true}},
+		"TCP":              {false, proto.Node{Address: plain.Addr().String()}},
+		"TLS":              {false, proto.Node{Address: private.Addr().String(), TLS: true}},
+		"WebSocket":        {true, proto.Node{Address: web.Listener.Addr().String()}},
+		"secure WebSocket": {true, proto.Node{Address: secure.Listener.Addr().String(), TLS: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := Config{Routes: []string{"http://x"}, Name: "alice", Transport: tt.transport, TLS: trust}
-			cfg, err := cfg.withDefaults()
+			w, err := Dialer{Dial: dial, TLS: trust, WebSocket: tt.socket, WriteTimeout: time.Minute}.Connect(t.Context(), tt.node)
 			if err != nil {
 				t.Fatal(err)
 			}
-			w, err := cfg.dial(t.Context(), tt.node)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer w.close()
+			defer w.Close()
 			exchange(t, w)
 		})
 	}
 }
 
-func exchange(t *testing.T, w wire) {
+func exchange(t *testing.T, w Wire) {
 	t.Helper()
 	frames := []*proto.Frame{
 		{Cmd: proto.Command_SEND, Id: "1", ReqMsg: "你好"},
-		{Cmd: proto.Command_SEND, Id: "2", ReqMsg: strings.Repeat("x", writeChunk)},
+		{Cmd: proto.Command_SEND, Id: "2", ReqMsg: strings.Repeat("x", WriteChunk)},
 		{Cmd: proto.Command_PING},
 		{Cmd: proto.Command_SEND, ReqMsg: "kick"},
 	}
-	go w.write(frames...)
+	go w.Write(frames...)
 	for _, want := range frames[:3] {
-		if got, err := w.read(); err != nil || !pb.Equal(got, want) {
+		if got, err := w.Read(); err != nil || !pb.Equal(got, want) {
 			t.Fatalf("read %v, %v", got, err)
 		}
 	}
-	f, err := w.read()
-	if code := codeOf(err); code != proto.GoingAway && proto.Code(f.GetCode()) != proto.GoingAway {
+	f, err := w.Read()
+	var coded *proto.Error
+	if !(errors.As(err, &coded) && coded.Code == proto.GoingAway) && proto.Code(f.GetCode()) != proto.GoingAway {
 		t.Errorf("read %v, %v: want the code", f, err)
 	}
 }
@@ -146,15 +143,16 @@ func TestUntrustedNodeIsNotTalkedTo(t *testing.T) {
 	secure.StartTLS()
 	defer secure.Close()
 	node := proto.Node{ID: "node-1", Address: secure.Listener.Addr().String(), TLS: true}
-	for _, transport := range []Transport{TCP, WebSocket} {
-		cfg, err := Config{Routes: []string{"http://x"}, Name: "alice", Transport: transport}.withDefaults()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, socket := range []bool{false, true} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		if _, err := cfg.dial(ctx, node); err == nil || !strings.Contains(err.Error(), "certificate") {
-			t.Errorf("transport %d: %v", transport, err)
+		d := Dialer{Dial: dial, WebSocket: socket, WriteTimeout: time.Minute}
+		if _, err := d.Connect(ctx, node); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("WebSocket %v: %v", socket, err)
 		}
 	}
+}
+
+func dial(ctx context.Context, node proto.Node) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", node.Address)
 }
