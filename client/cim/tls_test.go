@@ -68,7 +68,7 @@ func talk(t *testing.T, base client.Config, transport client.Transport) {
 // Everything is TLS, and nothing is served without it: see up.Config.CA.
 func TestAllHopsSpeakTLS(t *testing.T) {
 	t.Parallel()
-	cluster, base := secureCluster(t, up.Config{Nodes: 2, Routes: 1})
+	cluster, base := secureCluster(t, up.Config{Nodes: 2, Routes: 1, Redis: "spawn"})
 	for name, transport := range map[string]client.Transport{"tcp": client.TCP, "websocket": client.WebSocket} {
 		t.Run(name, func(t *testing.T) { talk(t, base, transport) })
 	}

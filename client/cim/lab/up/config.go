@@ -31,8 +31,8 @@ type Config struct {
 	WithRoute bool
 
 	// CA makes the certificates of all processes, which then take TLS only, and have a
-	// cluster key, so that gossip is encrypted, too. The spawned store takes TLS only, too.
-	// nil: nothing speaks TLS.
+	// cluster key, so that gossip is encrypted, too. A spawned store takes TLS only, too, and
+	// wants certificates of its clients; the embedded one is plain. nil: nothing speaks TLS.
 	CA *localca.CA
 
 	// Front puts something in front of the route at an address, as a load balancer:

@@ -22,14 +22,14 @@ func (c *Cluster) startStore(ctx context.Context) error {
 	case "spawn", "persist":
 		return c.startServer(ctx)
 	case "sentinel":
-		group, err := redistest.NewSentinel(ctx, filepath.Join(c.dir, "redis"), 2)
+		group, err := redistest.NewSecureSentinel(ctx, filepath.Join(c.dir, "redis"), 2, c.tls.redis)
 		if err != nil {
 			return err
 		}
 		c.closers = append(c.closers, group.Stop)
 		c.store, c.sentinel = group.URL(), group
 	case "cluster":
-		cluster, err := redistest.NewReplicatedCluster(ctx, filepath.Join(c.dir, "redis"), 3)
+		cluster, err := redistest.NewSecureCluster(ctx, filepath.Join(c.dir, "redis"), 3, c.tls.redis)
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (c *Cluster) startStore(ctx context.Context) error {
 
 // startServer starts a single server.
 func (c *Cluster) startServer(ctx context.Context) error {
-	config := redistest.Config{Dir: filepath.Join(c.dir, "redis")}
+	config := redistest.Config{Dir: filepath.Join(c.dir, "redis"), TLS: c.tls.redis}
 	if c.config.Redis == "persist" {
 		config.Persist = true
 		// By default the write may wait two seconds for a slow disk: an answer that

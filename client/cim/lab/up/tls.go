@@ -6,11 +6,15 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto/tlsfile"
+	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // tlsFiles are the files of a cluster whose processes speak TLS. All have the same
 // certificate, which is one for this machine.
-type tlsFiles struct{ ca, cert, key string }
+type tlsFiles struct {
+	ca, cert, key string
+	redis         *redistest.TLS // nil: plain
+}
 
 // probeTime is how long a process may take to answer: it answers at once or not at all.
 const probeTime = time.Second
@@ -32,6 +36,9 @@ func (c *Cluster) makeTLS() error {
 	transport.TLSClientConfig = config
 	c.http = &http.Client{Timeout: probeTime, Transport: transport}
 	c.tls = tlsFiles{ca: c.config.CA.File, cert: cert, key: key}
+	if c.tls.redis, err = redistest.NewTLS(c.config.CA, false); err != nil {
+		return fmt.Errorf("secure the store: %w", err)
+	}
 	return nil
 }
 
