@@ -27,6 +27,7 @@ type Config struct {
 	Nodes    int
 	Routes   int
 	Route    string        // what routes are, see up.Config; empty: servers
+	TLS      bool          // every hop speaks TLS, of an authority that is made for the run
 	Rate     float64       // messages a second, of all users together
 	Keep     int           // messages that a log keeps at most; zero: the route's default
 	Settle   time.Duration // how long what is owed may take when all is healed
@@ -70,6 +71,9 @@ func (c Config) check() ([]fault.Fault, error) {
 			return nil, fmt.Errorf("%w: %s", ErrConfig, check.why)
 		}
 	}
+	if c.Route == up.RouteLambda && c.TLS {
+		return nil, fmt.Errorf("%w: -tls needs -route server", ErrConfig)
+	}
 	if c.Route == up.RouteLambda && !up.Signals {
 		return nil, fmt.Errorf("%w: -route %s: %w", ErrConfig, c.Route, up.ErrNoPause)
 	}
@@ -99,6 +103,9 @@ func (c Config) String() string {
 		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
 	if c.CIMShare > 0 {
 		line += fmt.Sprintf(" -cim-share %d", c.CIMShare)
+	}
+	if c.TLS {
+		line += " -tls"
 	}
 	if c.Keep > 0 {
 		line += fmt.Sprintf(" -keep %d", c.Keep)

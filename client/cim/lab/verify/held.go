@@ -43,7 +43,7 @@ func heldBy(ctx context.Context, p *up.Process) (*ledger.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := p.HTTP().Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/crowd"
 	"github.com/cim-go/cim/client/cim/lab/verify/fault"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 	"github.com/cim-go/cim/ring/mirror/zktest"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
@@ -73,12 +74,19 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	watcher := newWatcher(c.Out)
 	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
 	watcher.say("seed %d; starting %d nodes and %d routes, store: %s", c.Seed, c.Nodes, c.Routes, c.Store)
-	repeaters := repeatersFor(faults)
+	ca, err := c.authority()
+	if err != nil {
+		return err
+	}
+	repeaters, err := repeatersFor(faults, ca)
+	if err != nil {
+		return err
+	}
 	keys, err := c.keysFor(faults)
 	if err != nil {
 		return err
 	}
-	cluster, noZK, err := c.start(ctx, faults, repeaters, keys)
+	cluster, noZK, err := c.start(ctx, faults, ca, repeaters, keys)
 	if err != nil {
 		return err
 	}
@@ -90,7 +98,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	}
 	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Keep: c.Keep, Faults: namesOf(faults)})
 	people, err := crowd.Gather(ctx, crowd.Config{
-		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, Ledger: book, CIMShare: c.CIMShare, NodeAt: nodeAt(cluster),
+		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, CA: cluster.CAFile(), Ledger: book, CIMShare: c.CIMShare, NodeAt: nodeAt(cluster),
 		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups),
 	})
 	if err != nil {
@@ -127,11 +135,26 @@ func namesOf(faults []fault.Fault) (names []string) {
 }
 
 // repeatersFor returns the proxies that a fault needs, or nil.
-func repeatersFor(faults []fault.Fault) *fault.Repeaters {
+func repeatersFor(faults []fault.Fault, ca *localca.CA) (*fault.Repeaters, error) {
 	if slices.ContainsFunc(faults, func(f fault.Fault) bool { return f.Hits() == fault.Proxy }) {
-		return fault.NewRepeaters()
+		return fault.NewRepeaters(ca)
 	}
-	return nil
+	return nil, nil
+}
+
+// authority makes the authority of a run with TLS, in the run's folder, or returns nil.
+func (c Config) authority() (*localca.CA, error) {
+	if !c.TLS {
+		return nil, nil
+	}
+	dir, err := filepath.Abs(filepath.Join(c.Dir, "tls")) // servers have working folders of their own
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make folder of the authority: %w", err)
+	}
+	return localca.New(dir)
 }
 
 // keysFor returns the file of the routes' keys if they are to change, or nil: then
@@ -146,8 +169,9 @@ func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
 
 // start starts the cluster with what the faults need, as far as this machine has
 // it. noZK says why there is no ZooKeeper.
-func (c Config) start(ctx context.Context, faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) (cluster *up.Cluster, noZK string, err error) {
+func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA, repeaters *fault.Repeaters, keys *fault.RouteKeys) (cluster *up.Cluster, noZK string, err error) {
 	config := c.cluster(faults, repeaters, keys)
+	config.CA = ca
 	if config.ZK == "" {
 		noZK = "it was not asked for"
 	}

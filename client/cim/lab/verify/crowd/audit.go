@@ -39,7 +39,7 @@ const (
 // who may. It is for the end, when nothing is written any more.
 func (c *Crowd) Audit(ctx context.Context, routes []string) error {
 	a := &auditor{
-		http: routesClient(), route: routes[0], out: c.devices[0].ledger,
+		http: c.http, route: routes[0], out: c.devices[0].ledger,
 		cim: make(map[int64]bool), read: make(map[int64]bool),
 	}
 	for _, d := range c.cims {

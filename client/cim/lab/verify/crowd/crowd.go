@@ -2,8 +2,10 @@ package crowd
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/proto/tlsfile"
 )
 
 // Every n-th user or device of the crowd has the property that the constant names.
@@ -40,6 +43,7 @@ type Config struct {
 	Rate   float64 // messages a second, of all together
 	Seed   uint64
 	Dir    string // for history files
+	CA     string // file of the authority that routes and nodes have certificates of; empty: nothing speaks TLS
 	Ledger *ledger.Writer
 
 	CIMShare int                              // how many of 100 users have a CIM client, too; 0: five, and no more than eight in all
@@ -47,8 +51,17 @@ type Config struct {
 	Crowded  bool                             // some users are in as many groups as one may be
 }
 
+// roots returns the authority's certificate, or nil.
+func (c Config) roots() (*x509.CertPool, error) {
+	if c.CA == "" {
+		return nil, nil
+	}
+	return tlsfile.Roots(c.CA)
+}
+
 // Crowd is everybody.
 type Crowd struct {
+	http    *http.Client // for routes
 	devices []*Device
 	talkers []*talker
 	kiosks  []*kiosk
@@ -61,9 +74,13 @@ type Crowd struct {
 // Gather registers the users, connects their devices and returns when all are
 // there.
 func Gather(ctx context.Context, c Config) (*Crowd, error) {
-	base := client.Config{Routes: c.Routes, HTTP: routesClient()}
+	roots, err := c.roots()
+	if err != nil {
+		return nil, err
+	}
+	base := client.Config{Routes: c.Routes, HTTP: routesClient(roots), RootCAs: roots}
 	users := make([]int64, c.Users)
-	err := together(ctx, c.Users, func(ctx context.Context, i int) error {
+	err = together(ctx, c.Users, func(ctx context.Context, i int) error {
 		config := base
 		config.Name = userName(i)
 		account, err := client.Register(ctx, config)
@@ -73,7 +90,7 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	crowd := new(Crowd)
+	crowd := &Crowd{http: base.HTTP}
 	crowded := c.crowded()
 	circles := drawCircles(c.Seed, c.Users-crowded)
 	normal := len(circles)
@@ -81,7 +98,11 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		circles = append(circles, drawCrowded(c.Users, crowded)...)
 	}
 	crowd.addDevices(c, base, users)
-	crowd.addCIM(c, base.HTTP, users)
+	if c.CA == "" {
+		crowd.addCIM(c, base.HTTP, users)
+	} else {
+		c.Ledger.Write(ledger.Record{Kind: ledger.LeftOut, Fault: "CIM clients", Note: "they speak no TLS"})
+	}
 	if err := crowd.addPages(ctx, c, users); err != nil {
 		return nil, err
 	}

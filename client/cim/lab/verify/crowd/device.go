@@ -2,6 +2,8 @@ package crowd
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -292,8 +294,11 @@ func (d *Device) answered(sender, id string, receipt client.Receipt, err error) 
 }
 
 // routesClient is how the crowd calls routes: one pool of connections for all.
-func routesClient() *http.Client {
+func routesClient(roots *x509.CertPool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if roots != nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	}
 	transport.MaxIdleConnsPerHost = 64 // hundreds of devices share two routes
 	return &http.Client{Transport: transport}
 }

@@ -52,6 +52,7 @@ type Page struct {
 	name   string // of the account
 	user   int64
 	route  string // which served the page
+	ca     string // file of the authority of routes and nodes; empty: that of the system
 	ledger *ledger.Writer
 	orders *orders
 	users  []int64 // ids, by index
@@ -122,6 +123,9 @@ func (p *Page) run() (back, ended <-chan struct{}, err error) {
 	defer log.Close()
 	cmd := exec.Command(p.node, filepath.Join(p.dir, "runner.mjs"), string(args))
 	cmd.Stderr = log
+	if p.ca != "" {
+		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+p.ca)
+	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, err
@@ -318,7 +322,7 @@ func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) erro
 	if err != nil {
 		return err
 	}
-	if err := fetchPage(ctx, config.Routes[0], dir); err != nil {
+	if err := fetchPage(ctx, c.http, config.Routes[0], dir); err != nil {
 		return err
 	}
 	for i := firstPage; i < len(users) && len(c.pages) < mostPages; i += everyPage {
@@ -326,7 +330,7 @@ func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) erro
 		c.pages = append(c.pages, &Page{
 			node: node, dir: dir, name: userName(i), user: users[i], route: config.Routes[n%len(config.Routes)], ledger: config.Ledger,
 			orders: newOrders(config.Seed, pagePlace+n, i, len(users), 0), users: users,
-			up: make(chan struct{}), open: make(map[string]bool),
+			ca: config.CA, up: make(chan struct{}), open: make(map[string]bool),
 		})
 	}
 	return nil
@@ -337,7 +341,7 @@ var imported = regexp.MustCompile(`from "\./([a-z]+\.js)"`)
 
 // fetchPage puts the modules that the route serves into a folder, chat.js and session.js
 // with what they need, and what runs them beside them.
-func fetchPage(ctx context.Context, route, dir string) error {
+func fetchPage(ctx context.Context, client *http.Client, route, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -346,7 +350,7 @@ func fetchPage(ctx context.Context, route, dir string) error {
 		if files[todo[0]] != nil {
 			continue
 		}
-		body, err := fetchFile(ctx, route+"/web/"+todo[0])
+		body, err := fetchFile(ctx, client, route+"/web/"+todo[0])
 		if err != nil {
 			return fmt.Errorf("fetch the page: %w", err)
 		}
@@ -370,12 +374,12 @@ func fetchPage(ctx context.Context, route, dir string) error {
 	return nil
 }
 
-func fetchFile(ctx context.Context, url string) ([]byte, error) {
+func fetchFile(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package fault
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cim-go/cim/proto/tlsfile"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
 type repeatProxy struct{}
@@ -47,16 +51,32 @@ func (repeatProxy) Inject(_ context.Context, w *World, _ Strike) (Wound, error) 
 type Repeaters struct {
 	on        atomic.Bool
 	transport *http.Transport
+	server    *tls.Config // nil: proxies and routes are plain
 
 	mu      sync.Mutex
 	streams map[net.Conn]struct{} // connections that are no requests any more
 }
 
-// NewRepeaters returns proxies that pass everything on.
-func NewRepeaters() *Repeaters {
+// NewRepeaters returns proxies that pass everything on. With an authority they and the
+// routes speak TLS; nil: they are plain.
+func NewRepeaters(ca *localca.CA) (*Repeaters, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy, transport.MaxIdleConnsPerHost = nil, 256 // all nodes and clients share it
-	return &Repeaters{transport: transport, streams: make(map[net.Conn]struct{})}
+	r := &Repeaters{transport: transport, streams: make(map[net.Conn]struct{})}
+	if ca == nil {
+		return r, nil
+	}
+	cert, key, err := ca.Issue("proxy", "127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tlsfile.Load(cert, key, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate of proxy: %w", err)
+	}
+	r.server = pair.Server()
+	transport.TLSClientConfig, err = tlsfile.Client(ca.File)
+	return r, err
 }
 
 // Front starts a proxy in front of the route at an address and returns its own. The
@@ -66,16 +86,20 @@ func (r *Repeaters) Front(route string) (address string, stop func(), err error)
 	if err != nil {
 		return "", nil, fmt.Errorf("start proxy: %w", err)
 	}
-	target := &url.URL{Scheme: "http", Host: route}
+	at, target := listener.Addr().String(), &url.URL{Scheme: "http", Host: route}
+	if r.server != nil {
+		listener, target.Scheme = tls.NewListener(listener, r.server), "https"
+	}
 	pass := httputil.NewSingleHostReverseProxy(target)
 	pass.Transport, pass.ErrorLog = r.transport, log.New(io.Discard, "", 0)
 	server := &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.serve(pass, w, q) }),
 		ConnState: r.follow,
+		ErrorLog:  pass.ErrorLog, // clients end connections in the middle of a handshake all the time
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // it ends with stop
-	return listener.Addr().String(), func() {
+	return at, func() {
 		_ = server.Close()
 		r.cut()
 		serving.Wait()

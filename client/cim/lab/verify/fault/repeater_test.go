@@ -22,7 +22,10 @@ func TestRepeaterSendsPostsTwice(t *testing.T) {
 		gets.Add(1)
 	}))
 	defer route.Close()
-	r := NewRepeaters()
+	r, err := NewRepeaters(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	address, stop, err := r.Front(strings.TrimPrefix(route.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@
 import { createHash, randomBytes, webcrypto } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as secure } from "node:tls";
 
 const room = 5 << 20; // characters in a localStorage, as browsers have it
 const slowRate = 12.5; // bytes in a ms, of a slow reader
@@ -21,20 +22,22 @@ export const network = {
   mute: () => network.sockets.forEach((s) => (s.mute = true)), // loses everything, both ways
 };
 
-// Socket is a WebSocket without TLS and extensions, for text.
+// Socket is a WebSocket without extensions, for text.
 class Socket {
   static OPEN = 1;
 
   constructor(url, protocols) {
-    const { hostname, port, pathname, host } = new URL(url);
+    const { protocol, hostname, port, pathname, host } = new URL(url);
+    const tls = protocol === "wss:";
+    const at = { host: hostname.replace(/^\[|\]$/g, ""), port: port || (tls ? 443 : 80), noDelay: true };
     this.readyState = 0;
     this.key = randomBytes(16).toString("base64");
     this.protocols = protocols;
     this.rest = Buffer.alloc(0);
     this.parts = [];
     network.sockets.add(this);
-    this.raw = connect({ host: hostname.replace(/^\[|\]$/g, ""), port: port || 80, noDelay: true });
-    this.raw.on("connect", () =>
+    this.raw = tls ? secure(at) : connect(at);
+    this.raw.on(tls ? "secureConnect" : "connect", () =>
       this.raw.write(
         `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
           `Sec-WebSocket-Key: ${this.key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${protocols.join(", ")}\r\n\r\n`,
