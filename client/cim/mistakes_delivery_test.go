@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -78,6 +79,7 @@ func TestWaitingMessagesAreShownUntilTheyWereTaken(t *testing.T) {
 			t.Fatalf("connection %d was shown %q, want %q", life+1, got, want)
 		}
 		if life == 0 {
+			c.conn.(*net.TCPConn).SetLinger(0) // resets the connection
 			c.conn.Close()
 			s.offline(alice)
 			continue
@@ -97,6 +99,26 @@ func TestWaitingMessagesAreShownUntilTheyWereTaken(t *testing.T) {
 		t.Errorf("after what was taken: %q, want what came since", got)
 	}
 	c.quiet()
+}
+
+// CIM's SDK closes its connection and asks for /offLine. A program that builds the next
+// client as soon as that is answered is shown nothing again.
+func TestCIMClientThatClosesAndComesBackAtOnceIsShownNothingAgain(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, plan{})
+	alice, bob := cimRegister(t, s.url, "alice"), cimRegister(t, s.url, "bob")
+	for life := range 5 {
+		c := s.connectCIM("alice")
+		text := strconv.Itoa(life)
+		if code := privately(t, s.url, bob, alice, text); code != "9000" {
+			t.Fatalf("message: %s", code)
+		}
+		if got := c.texts(1); got[0] != "bob: "+text {
+			t.Errorf("connection %d was shown %q", life+1, got)
+		}
+		c.conn.Close()
+		s.offline(alice)
+	}
 }
 
 // offline does what CIM's client does when it has lost its connection.

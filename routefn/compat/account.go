@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
@@ -95,7 +96,8 @@ type Offline struct {
 }
 
 // Offline is POST /offLine. It closes the live session of the user's device cim, in the
-// store and at its node. It closes no session of another device.
+// store and at its node. It closes no session of another device. It blocks for endIn, so
+// that the cursors of the ended connection are known when it answers.
 //
 // CIM's request has no session number, so nothing fences it. A late request may close a
 // newer connection than it meant. The client of that connection then connects again. A
@@ -104,8 +106,21 @@ func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 	if !check.ValidUser(q.UserID) {
 		return nil, check.Invalid("The userId is not a user id.")
 	}
-	if err := c.cfg.Users.LogoutDevice(ctx, q.UserID, proto.CIMDevice, nil); !identity.IsNone(err) {
+	err := c.cfg.Users.LogoutDevice(ctx, q.UserID, proto.CIMDevice, nil)
+	if identity.IsNone(err) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
+	}
+	select {
+	case <-time.After(endIn):
+	case <-ctx.Done():
 	}
 	return nil, nil
 }
+
+// endIn is how long Offline waits before it answers. CIM's SDK waits for the answer when
+// it closes, and its program may log in right afterwards. The node needs 200 ms to find
+// out what the ended connection has read, and then reports it.
+const endIn = 400 * time.Millisecond
