@@ -199,7 +199,7 @@ func FuzzOpen(f *testing.F) {
 // Members come as JSON from ZooKeeper, from nodes and from routes, and strangers may have
 // written it. A member that is taken has its MAC.
 func FuzzSealedJSON(f *testing.F) {
-	keys := NewKeys([]byte(cluster))
+	keys := NewKeys(cluster)
 	for _, s := range []Sealed{keys.Sealed(goldenMember), NewKeys().Sealed(goldenMember)} {
 		b, err := json.Marshal(s)
 		if err != nil {

@@ -65,7 +65,7 @@ func Check(at string) error {
 	case err != nil:
 		return err
 	case u.Scheme != "https" || u.Hostname() == "":
-		return fmt.Errorf("%s: want https://HOST/...", u.Redacted())
+		return fmt.Errorf("%s: want https://HOST/PATH", u.Redacted())
 	case u.User != nil:
 		return fmt.Errorf("%s: want no user in it", u.Redacted())
 	}

@@ -25,8 +25,8 @@ func (r Rate) String() string {
 		return off
 	}
 	for _, u := range units {
-		if n := u.length / r.Every; n*r.Every == u.length {
-			return fmt.Sprintf("%d/%s burst %d", n, u.name, r.Burst)
+		if u.length%r.Every == 0 {
+			return fmt.Sprintf("%d/%s burst %d", u.length/r.Every, u.name, r.Burst)
 		}
 	}
 	return fmt.Sprintf("1 every %v burst %d", r.Every, r.Burst)

@@ -110,9 +110,10 @@ func (m *move) end(t *testing.T) {
 	t.Helper()
 	m.do(t, m.to, "cluster", "setslot", m.slot, "node", m.toID)
 	eventually(t, "the old master knows that the slot has moved", func() bool {
-		slots, err := m.from.ClusterSlots(t.Context()).Result()
-		return err == nil && slices.ContainsFunc(slots, func(r redis.ClusterSlot) bool {
-			return int64(r.Start) <= m.slot && m.slot <= int64(r.End) && len(r.Nodes) > 0 && r.Nodes[0].ID == m.toID
+		shards, err := m.from.ClusterShards(t.Context()).Result()
+		return err == nil && slices.ContainsFunc(shards, func(s redis.ClusterShard) bool {
+			return slices.ContainsFunc(s.Nodes, func(n redis.Node) bool { return n.ID == m.toID }) &&
+				slices.ContainsFunc(s.Slots, func(r redis.SlotRange) bool { return r.Start <= m.slot && m.slot <= r.End })
 		})
 	})
 	m.do(t, m.from, "cluster", "setslot", m.slot, "node", m.toID)

@@ -6,14 +6,9 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 )
 
-const (
-	// receiversField is the field of a user's hash that has the budget of new receivers.
-	receiversField = "receivers"
-	// mostReceivers is how many receivers of a user are remembered, the latest. Each
-	// takes some 80 bytes in the store. A receiver who was forgotten counts as new
-	// again.
-	mostReceivers = 2000
-)
+// mostReceivers is how many receivers of a user are remembered, the latest. Each takes
+// some 80 bytes in the store. A receiver who was forgotten counts as new again.
+const mostReceivers = 2000
 
 // pair is a sender with one receiver.
 type pair struct{ from, to int64 }
