@@ -85,6 +85,7 @@ func (o *options) newFunction(at place) (*function, error) {
 			process.ErrUsage, o.members.kind)
 	}
 	o.adapt(at)
+	o.TellOpen(o.log, "the platform's")
 	return &function{start: o.startFunction, log: o.log, turn: make(chan struct{}, 1)}, nil
 }
 
@@ -99,7 +100,6 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: a function needs -cluster-key", process.ErrUsage)
 	}
-	o.TellOpen(o.log, "the platform's")
 	registry := prometheus.NewRegistry() // the metrics are not served, see makeHandler
 	cluster := ring.NewKeys(keys...)
 	members, err := o.followSeeds(cluster, registry)
