@@ -15,19 +15,11 @@ import (
 func TestWhatWasWrittenBehindARefusedMessageDoesNotOvertakeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
-		away := true
-		w.route.set(func(s *script) {
-			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
-				if away {
-					return nil, errAway
-				}
-				return accepted(r), nil
-			}
-		})
+		back := w.route.goAway()
 		p := w.login(t, 1, 5)
 		p.write(t, send("a"))
 		wantAnswer(t, p, "a", proto.Unknown)
-		w.route.set(func(*script) { away = false })
+		back()
 		p.write(t, send("b"), send("c"))
 		wantAnswer(t, p, "b", proto.Unknown)
 		wantAnswer(t, p, "c", proto.Unknown)
@@ -45,19 +37,11 @@ func TestWhatWasWrittenBehindARefusedMessageDoesNotOvertakeIt(t *testing.T) {
 func TestRefusedMessageMayBeGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)
-		away := true
-		w.route.set(func(s *script) {
-			s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
-				if away {
-					return nil, errAway
-				}
-				return accepted(r), nil
-			}
-		})
+		back := w.route.goAway()
 		p := w.login(t, 1, 5)
 		p.write(t, send("a"))
 		wantAnswer(t, p, "a", proto.Unknown)
-		w.route.set(func(*script) { away = false })
+		back()
 		p.write(t, send("b"))
 		wantAnswer(t, p, "b", proto.Unknown)
 		p.write(t, send("b"), send("c"))
@@ -141,4 +125,19 @@ func wantAnswer(t *testing.T, p *peer, id string, code proto.Code) {
 	if f := p.next(t); f.Cmd != proto.Command_SEND_ANSWER || f.Id != id || proto.Code(f.Code) != code {
 		t.Errorf("got %v, want %v for %s", f, code, id)
 	}
+}
+
+// goAway makes the route refuse messages as one that cannot be reached. The function that
+// it returns brings the route back, and it takes all messages.
+func (r *script) goAway() (back func()) {
+	away := true
+	r.set(func(s *script) {
+		s.send = func(r *proto.SendRequest) (*proto.SendAnswer, error) {
+			if away {
+				return nil, errAway
+			}
+			return accepted(r), nil
+		}
+	})
+	return func() { r.set(func(*script) { away = false }) }
 }

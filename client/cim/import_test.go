@@ -206,7 +206,7 @@ func TestImportThatIsKilledGoesOn(t *testing.T) {
 	fillJava(t, java, accounts, messages)
 	var want string
 	var size int64
-	for range 2 { // the first time the server is told the scripts, too
+	for range 2 { // the first time also loads the scripts into the server
 		empty(t, store)
 		way := newWay(t, store.Addr())
 		begun := time.Now()

@@ -60,8 +60,8 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	return resetPassword(ctx, store, account, password, os.Stdout)
 }
 
-// resetPassword sets the password first. So whoever logs in by the old one meanwhile is
-// logged out, or refused.
+// resetPassword sets the password first. So a device that logs in by the old one
+// meanwhile is logged out, or refused.
 func resetPassword(ctx context.Context, store *record.Store, account record.Account, password string, out io.Writer) error {
 	if err := store.SetCredential(ctx, account, identity.HashPassword(password)); err != nil {
 		return err

@@ -44,7 +44,7 @@ type Config struct {
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
 	// a new one.
 	Routes    []string
-	Processes []procstat.Process // of that system, whose costs are told; "route" and "redis-server" hold no connections
+	Processes []procstat.Process // of that system, whose costs are reported; "route" and "redis-server" hold no connections
 
 	Program []string  // the command line of this program, to start others by; nil: this very binary
 	Out     io.Writer // progress; nil: nowhere

@@ -106,7 +106,7 @@ func (j *Judge) newTurn(r Record) *message {
 	g := j.group(r.Group)
 	t := g.tenure(r.From)
 	asked, known := t.count(r.Change)
-	at := r.Time // when the group was made, it may be shown before its creator is told its id
+	at := r.Time // when the group was made, it may be shown before its creator learns its id
 	if known < len(asked) {
 		at = asked[known]
 	}
