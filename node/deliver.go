@@ -76,7 +76,7 @@ func (d *deliverer) Push(r *proto.PushRequest) *proto.PushAnswer {
 	return answer
 }
 
-// pushUser delivers an entry of a user's inbox. Without an entry it only looks which
+// pushUser delivers an entry of a user's inbox. Without an entry it only checks which
 // sessions are here.
 func (d *deliverer) pushUser(item *proto.PushItem) (gone []int64) {
 	return d.count(d.hub.Deliver(item.User, item.Numbers, item.Except, d.packet(item.Stored)))
@@ -99,10 +99,10 @@ func (d *deliverer) pushDelivered(item *proto.PushItem) (gone []int64) {
 	return d.count(d.hub.Deliver(item.User, item.Numbers, 0, nil))
 }
 
-// reopen has routes open the sessions of a user again whose list of groups has changed.
-// If the user left a group, the node may never have learned that they had joined it. So
-// sessions that are not members of the group here get the place of the leaving, and
-// fetch the log up to that.
+// reopen asks routes to open the sessions of a user again, because the list of the user's
+// groups has changed. If the user left a group, the node may never have learned that they
+// had joined it. So sessions that are not members of the group here get the place of the
+// leaving, and fetch the log up to that.
 func (d *deliverer) reopen(item *proto.PushItem) (gone []int64) {
 	leaving := d.packet(item.Stored)
 	var outside []int64
@@ -173,7 +173,7 @@ func (d *deliverer) CIM(user int64) (links []*link.Link) {
 	return links
 }
 
-// kick closes a session that a route calls closed or displaced.
+// kick closes a session that a route reports as closed or displaced.
 func (d *deliverer) kick(k *proto.Kick) {
 	if s, ok := d.hub.Find(k.User, k.Device, k.Number); ok {
 		s.evict(proto.Code(k.Code))

@@ -132,7 +132,8 @@ func (s *session) Opening() *proto.Opening {
 		displaces = token.Any
 	}
 	// The opening and the session are one allocation. A proto.Session has the size of a
-	// link, so separate ones would leave a hole beside each link.
+	// link. If it were allocated alone, it would lie beside a link, and leave a hole
+	// there when it is freed.
 	var made struct {
 		opening proto.Opening
 		session proto.Session
@@ -289,8 +290,8 @@ func (s *session) loginAnswer(a *proto.Opened, newest []*proto.Mark) *link.Packe
 	})
 }
 
-// know records the newest place of the user's inbox of which the client learns. Places
-// of groups are not recorded, because a node tells them to all members who are here.
+// know records the newest place of the user's inbox that the client gets. Places of
+// groups are not recorded, because a node sends them to all members who are here.
 func (s *session) know(newest []*proto.Mark) {
 	for _, mark := range newest {
 		s.node.hub.Know(&s.entry, mark)

@@ -159,9 +159,9 @@ func (n *Node) Drain() { n.drainer.Start() }
 // an operator over HTTP.
 func (n *Node) Draining() <-chan struct{} { return n.drainer.Started() }
 
-// AskToFire makes the node call a route within a second, which sends the delayed
-// messages that are due. Call it when members have gone, because perhaps only they knew
-// of some messages.
+// AskToFire makes the node call a route within a second, so that the route sends the
+// delayed messages that are due. Call it when members have gone, because perhaps only
+// they knew of some messages.
 func (n *Node) AskToFire() { n.delayed.Soon() }
 
 // Handler returns the handler of the internal port. Run serves it. A program may mount

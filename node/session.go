@@ -196,7 +196,7 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 	return r.calls.Pull(ctx, &proto.PullRequest{Session: s.Current(), After: after, Limit: proto.MaxPull})
 }
 
-// evict closes a session that a route calls closed or displaced. It reports nothing,
+// evict closes a session that a route reports as closed or displaced. It reports nothing,
 // because the routes know.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)

@@ -154,8 +154,8 @@ func (h *Server) service(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// cimRoute serves requests of CIM's routes, which know no token. Where not everybody may
-// push, others need one.
+// cimRoute serves requests of CIM's routes, which send no token. If Config.CIMPushers is
+// set, requests from all other addresses need a token.
 func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
 	withToken := h.service(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -260,7 +260,7 @@ func (h *Server) serveDrainStatus(w http.ResponseWriter, _ *http.Request) {
 }
 
 // serveCIMPush answers with status 200 even if the message was not written, as CIM's
-// nodes do. A body of another type than JSON is refused, as CIM's nodes do, too.
+// nodes do. Like them, it refuses a body of a type other than JSON.
 func (h *Server) serveCIMPush(w http.ResponseWriter, r *http.Request) {
 	if header := r.Header.Get("Content-Type"); header != "" {
 		if got, _, err := mime.ParseMediaType(header); err != nil || got != "application/json" {

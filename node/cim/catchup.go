@@ -48,9 +48,9 @@ type Config struct {
 }
 
 // CatchUp sends a CIM connection its logs, in their order and without gaps, because its
-// client can do neither by itself. It pulls missing entries as soon as an entry comes
-// early. It also acknowledges for the client (receipt.go). It is safe for concurrent
-// use.
+// client can neither sort entries nor fetch missing ones. It pulls missing entries as
+// soon as an entry comes early. It also acknowledges for the client (receipt.go). It is
+// safe for concurrent use.
 type CatchUp struct {
 	config  *Config
 	session Session
@@ -65,8 +65,8 @@ type CatchUp struct {
 }
 
 const (
-	// keptShown is how many shown places of a log are kept. They keep entries from
-	// being shown twice, and the log can be followed from any of them.
+	// keptShown is how many places of shown entries a CatchUp remembers for each log. It
+	// does not show these entries again, and can follow the log from any of the places.
 	keptShown = order.Kept
 	// A pull begins only if less than pullRoom bytes wait in the outbox.
 	pullRoom = 64 << 10
@@ -118,7 +118,7 @@ func (l *clientLog) due(now time.Time) bool {
 	return due && !vain && !now.Before(l.later)
 }
 
-// again makes the log be read again after the last written entry. It is called when the
+// again makes the next pull begin after the last written entry. It is called when the
 // link has refused an entry.
 func (l *clientLog) again() {
 	l.follower = order.New[proto.Message](l.known()...)
@@ -233,7 +233,7 @@ func (f *CatchUp) writeLocked(l *clientLog, ready []proto.Message) {
 	}
 }
 
-// Observe is told the end of a log.
+// Observe handles the end of a log, as a route reported it.
 func (f *CatchUp) Observe(newest proto.Position) {
 	f.mu.Lock()
 	switch l := f.log(newest.Log); {

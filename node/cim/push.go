@@ -16,8 +16,8 @@ const (
 	codeOffline = "7000"
 )
 
-// pushRequest is the body with which an unmodified CIM route has a node write a message
-// to a client.
+// pushRequest is the body of the request by which an unmodified CIM route makes a node
+// write a message to a client.
 type pushRequest struct {
 	UserID     int64             `json:"userId"`
 	Msg        string            `json:"msg"`

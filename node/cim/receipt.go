@@ -46,11 +46,11 @@ type places [2]proto.Position
 
 // receipt is what a CatchUp knows about the bytes that its client's TCP has received.
 type receipt struct {
-	proven  places    // what a byte from the client proves now: acked of the tick before the last, or acked if that is noteAge old
-	acked   places    // has of the last tick at which no bytes of the client were unread here
+	proven  places    // what a byte from the client proves now: acked as it was at the tick before the last; or acked itself, if that is noteAge old
+	acked   places    // the value of has at the last tick at which no bytes of the client waited here
 	at      time.Time // when the last tick was
 	has     places    // what the client's TCP is known to have acknowledged
-	written places    // what the socket had taken when it had taken given bytes
+	written places    // how far the logs were written when the socket had taken given bytes
 	given   uint64    // the count of bytes whose acknowledgement is waited for; 0: none
 	news    bool      // the field has was changed since it was reported
 }

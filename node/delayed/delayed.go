@@ -1,4 +1,4 @@
-// Package delayed has routes send the delayed messages that are due.
+// Package delayed makes routes send the delayed messages that are due.
 //
 // A route runs only while it answers, so it cannot wait for a time. Nodes wait instead.
 // Every node calls a route when something is due. Which node does so first does not
@@ -100,8 +100,8 @@ func (s *Schedule) next() time.Time {
 	return s.at
 }
 
-// begin sets the time of the next call to the latest possible one. It is called before
-// a call, so that sooner takes any time that is named during the call.
+// begin sets the time of the next call to the latest possible one. It is called before a
+// call, so that sooner accepts any time that comes during the call.
 func (s *Schedule) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,9 +16,9 @@ import (
 
 const (
 	// noticeTime is the time from the beginning of a drain to its first step, and the
-	// least time that a drain takes. Routes read the members every 1.5 s, so by then
-	// they know of the drain. From then on they send no users here. They send the users
-	// of this node to the nodes that own these users when this node is gone.
+	// least time that a drain takes. Routes read the members every 1.5 s, so by then they
+	// know of the drain. From then on they send no users here. They send the users of
+	// this node to the nodes that will own them once this node is gone.
 	noticeTime = 2 * time.Second
 	stepEvery  = 100 * time.Millisecond
 	logEvery   = 5 * time.Second

@@ -143,7 +143,7 @@ func (d *Drainer[S]) wait(err error) {
 
 // refused reports whether the error is a route's answer that waiting does not change.
 // There are three such answers: no other node serves, the cluster key is wrong, or the
-// route is too old to know moves. An unavailable store is not among them.
+// route is too old to move sessions. An unavailable store is not among them.
 func refused(err error) bool {
 	e, ok := errors.AsType[*proto.Error](err)
 	return ok && (e.Code == proto.NoNode || e.Code.Retry() == proto.RetryNever)

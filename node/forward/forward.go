@@ -24,8 +24,8 @@ type Route interface {
 
 // Reconciler knows whether the process may have stood still.
 type Reconciler interface {
-	// Sure reports whether the node may rely on the connections that it holds. It may
-	// not after the process stood still, until it has reconciled.
+	// Sure reports whether the node may rely on the connections that it holds. After the
+	// process stood still, Sure returns false until the node has reconciled.
 	Sure(now time.Time) bool
 	// Hurry starts a reconciliation of everything. It does not block.
 	Hurry()
@@ -85,9 +85,9 @@ func New(c Config) *Forwarder {
 // Backlog returns how many bytes of messages wait for a route.
 func (f *Forwarder) Backlog() int64 { return f.backlog.Load() }
 
-// StoreLost is told when the store last lost something, as a route reports it. at is in
-// ms since 1970; zero means never. If the time is new, all messages that wait are
-// answered Unknown, and the node reconciles.
+// StoreLost handles a route's report of when the store last lost something: at, in ms
+// since 1970; zero means never. If the time is new, all messages that wait are answered
+// Unknown, and the node reconciles.
 func (f *Forwarder) StoreLost(at int64) {
 	if at == 0 || f.lost.Swap(at) == at {
 		return

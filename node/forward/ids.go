@@ -51,7 +51,7 @@ type novelty struct {
 	shown atomic.Bool // a route did not find the last id for which it searched; set by the queue
 }
 
-// learn is given the result of a message that was marked.
+// learn handles the result of a message that was marked.
 func (n *novelty) learn(r *proto.SendResult) {
 	switch {
 	case r.Repeated || proto.Code(r.Code) == proto.IDReused:

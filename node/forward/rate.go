@@ -7,19 +7,20 @@ import (
 )
 
 const (
-	// longestWait bounds how long a sender's messages wait for its rate before they are
-	// tried again.
+	// longestWait is the longest time for which a sender over its rate waits before its
+	// messages are tried again.
 	longestWait = time.Second
-	// shortestWait is how long they wait at least, so that a sender over its rate does not
-	// have each message tried alone.
+	// shortestWait is the shortest such time. Without it, each of the sender's messages
+	// would be tried alone.
 	shortestWait = 200 * time.Millisecond
 	// mostTried is how many messages of such a sender go into one request.
 	mostTried = 8
 )
 
-// rate is what a route's answers show of a sender's rate. While the sender is over it, its
-// messages wait at the node. Such a message is stored nowhere, so that it goes again
-// unmarked. It is owned by the queue. The zero rate lets everything pass.
+// rate records, from the routes' answers, whether a sender is over its rate. While it is,
+// its messages wait at the node. A message that was refused for the rate is stored
+// nowhere, so it is sent again without a mark. The queue owns the rate. The zero rate
+// lets everything pass.
 type rate struct {
 	until   time.Time // nothing goes before this
 	limited bool      // a message was refused, and none was accepted since

@@ -41,9 +41,9 @@ func (s *selection) add(m *message) {
 	s.size += m.size()
 }
 
-// nextRequest returns the messages of the next request. First come the messages that
-// may have been stored. Then come those of connections that have no such message. A
-// sender that is over its rate has few in it, or none.
+// nextRequest returns the messages of the next request. First come the messages that may
+// have been stored. Then come those of connections that have no such message. Of a sender
+// that is over its rate, it has few messages or none.
 func nextRequest(waiting []*message, now time.Time) []*message {
 	s := selection{now: now, later: make(map[*Sender]bool)}
 	for _, m := range waiting {
@@ -67,9 +67,9 @@ func nextRequest(waiting []*message, now time.Time) []*message {
 // errNothingSettled means that a route answered, but could store no message now.
 var errNothingSettled = errors.New("route stored nothing for now")
 
-// request makes one request and settles the messages whose outcome the answer tells. An
-// error means that it settled no message, and that the caller must pause before the
-// next request.
+// request makes one request and settles the messages whose outcome is in the answer. An
+// error means that it settled no message, and that the caller must pause before the next
+// request.
 func (q *queue) request(ctx context.Context, messages []*message) error {
 	f := q.forwarder
 	answer, err := f.call(ctx, messages)

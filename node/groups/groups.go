@@ -86,7 +86,7 @@ func (g *Groups[P]) Leased(end *proto.Mark, left time.Time) {
 }
 
 // Lapsed handles a route's answer that the node no longer has a lease of the group. It
-// has a route open the session of one member again, which gives the node a new lease.
+// asks a route to open the session of one member again, which gives the node a new lease.
 func (g *Groups[P]) Lapsed(group int64) {
 	g.Of(group).leasedAt(time.Time{})
 	for _, member := range g.config.Hub.Members(group, 1) {

@@ -71,7 +71,7 @@ func (s *Sequencer[P]) Push(p hub.Post) {
 	s.waitLocked(now, pullWait)
 }
 
-// Observe is told the log's end from a route's answer.
+// Observe handles the log's end from a route's answer.
 func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	nobody := !s.config.Hub.HasMembers(s.group)
 	end, now := newest.Place(), time.Now()
@@ -161,8 +161,8 @@ func (s *Sequencer[P]) held(now time.Time) *proto.Mark {
 	return s.lastLocked()
 }
 
-// idle reports whether no route has told anything about the group for so long that no
-// entry will come any more.
+// idle reports whether routes have been silent about the group for so long that no entry
+// will come any more.
 func (s *Sequencer[P]) idle(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

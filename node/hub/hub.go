@@ -88,7 +88,8 @@ type shard[P Peer] struct {
 	apart  map[*Entry[P]][]int64       // groups that Dissolve took entries out of, until SetGroups
 }
 
-// user has a list of a user's entries, most often only one, never none.
+// user has the list of a user's entries. The list is never empty, and usually has one
+// entry.
 type user[P Peer] struct{ first *Entry[P] }
 
 // New returns an empty hub.
@@ -129,8 +130,8 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	h.entries.Add(1)
 }
 
-// Missed returns the newest places in the logs of which packets came for e while it was
-// pending.
+// Missed returns one place for each log from which packets came for e while it was
+// pending: the newest place of these packets.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	s := h.shard(e.user)
 	s.mu.Lock()

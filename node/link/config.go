@@ -79,7 +79,8 @@ func (e *Engine) Set(name string) error {
 	return nil
 }
 
-// sweepEvery is how often all links are checked. Config's time limits are that exact.
+// sweepEvery is how often all links are checked. So Config's time limits may be exceeded
+// by this time.
 const sweepEvery = time.Second
 
 func (c Config) withDefaults() Config {

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A reset within resetAfter of the end of a peer's sending shows that the peer
-// closed its socket with unread bytes. A program that closes in two steps, like
-// those in Java, mostly takes some milliseconds for them.
+// A reset within resetAfter of the end of a peer's sending shows that the peer closed its
+// socket with unread bytes. Some programs, like those in Java, first end their sending
+// and then close. That usually takes them some milliseconds.
 const resetAfter = 200 * time.Millisecond
 
 // lastFrame is sent to find out whether the peer has closed its socket: the peer's
@@ -35,7 +35,7 @@ func (l *Link) Progress() (p Progress, ok bool) {
 }
 
 // finish ends a link whose peer has ended its sending. If the owner's Ending returned a
-// function, finish calls it with whether the peer has read everything.
+// function, finish calls it, and passes whether the peer has read everything.
 func (l *Link) finish() {
 	tell := l.handler.Ending()
 	if tell == nil {

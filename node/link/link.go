@@ -85,7 +85,7 @@ type wire interface {
 	// flush writes the link's frames soon, or closes the sending half. It is called
 	// under the link's mu, after Link.writing was set. An engine may ignore the turn.
 	flush(l *Link, t turn)
-	// listen makes the link be read again. It is called under the link's mu.
+	// listen resumes the reading of the link. It is called under the link's mu.
 	listen(l *Link)
 	// shut closes the socket of a link whose state is closed. It may be called more
 	// than once.
@@ -201,7 +201,7 @@ func (l *Link) mayReadLocked() bool {
 	return l.state != stateOpen || !l.held && !l.out.full()
 }
 
-// resumeLocked makes the link be read again if that is allowed now.
+// resumeLocked resumes the reading of the link if that is allowed now.
 func (l *Link) resumeLocked() {
 	if l.mayReadLocked() {
 		l.wire.listen(l)

@@ -196,8 +196,8 @@ func (q *queue) sayNewest(as form) {
 // idle reports whether next would return nothing.
 func (o *outbox) idle() bool { return o.waiting == nil }
 
-// wrote records that the socket took n of the offered bytes, which next had returned. A
-// socket that took them all does not stall, even if they were few.
+// wrote records that the socket took n of the offered bytes, which next had returned. If
+// it took all of them, it is not stalled, even if they were few.
 func (o *outbox) wrote(n, offered int) {
 	q := o.waiting
 	if q == nil {

@@ -29,10 +29,10 @@ var startsHTTP = [][]byte{
 	[]byte("GET "), []byte("HEAD "), []byte("OPTIONS "), []byte("POST "), []byte("PUT "), []byte("PATCH "), []byte("DELETE "),
 }
 
-// sniffer finds the peer's protocol by the first bytes. No frame begins like TLS or
-// HTTP, because the second byte of a frame is a field's tag. 0x03 is tag 0. 'E' and 'A'
-// are field 8, which CIM's message does not have. 'O' is no type. 'P' and 'U' are field
-// 10, and the bytes of HTTP that follow them do not fit it.
+// sniffer finds the peer's protocol by the first bytes. No frame begins like TLS or HTTP,
+// because the second byte of a frame is a field's tag. 0x03 is tag 0. 'E' and 'A' are
+// field 8, which CIM's message does not have. 'O' has a wire type that does not exist.
+// 'P' and 'U' are field 10, and the bytes of HTTP that follow them do not fit it.
 type sniffer struct {
 	tls  bool // TLS is allowed
 	only bool // only TLS is allowed

@@ -15,7 +15,7 @@ type report struct {
 	closed  []closing
 }
 
-// items returns how much work of the store a report is, counted in openings.
+// items returns how much work a report makes for the store, in openings.
 func (b *report) items() int {
 	groups := 0
 	for _, a := range b.asked {

@@ -258,19 +258,20 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 	}
 }
 
-// resize sets the size of the next report, after a report with items parts that took
-// the time took.
+// resize sets the size of the next report. The last one had this many items, and took the
+// given time.
 func (r *Sessions) resize(items int, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.size = nextSize(r.size, items, took, r.config.Timeout, routes.Untouched(err), err != nil)
 }
 
-// nextSize returns the size of the next report, from the size and the outcome of the
-// last one. The size is halved if the report failed, or took more than half of the
-// timeout. It can grow only if the report had at least half as many items as the size
-// allowed. It doubles if the report took less than a sixth of the timeout, and grows by a quarter if it took less
-// than a third. If a route refused before it did anything, the size does not change.
+// nextSize returns the size of the next report, from the size and the outcome of the last
+// one. The size is halved if the report failed, or took more than half of the timeout. It
+// can grow only if the report had at least half as many items as the size allowed. It
+// doubles if the report took less than a sixth of the timeout, and grows by a quarter if
+// it took less than a third. If a route refused before it did anything, the size does not
+// change.
 func nextSize(size, items int, took, timeout time.Duration, untouched, failed bool) int {
 	switch {
 	case untouched:

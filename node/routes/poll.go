@@ -15,7 +15,8 @@ type Firer interface {
 	Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error)
 }
 
-// Losses is told when the store last lost something, in ms since 1970; zero: never.
+// Losses handles the time at which the store last lost something, in ms since 1970; zero:
+// never.
 type Losses interface {
 	StoreLost(at int64)
 }

@@ -58,8 +58,8 @@ type Identity struct {
 var ErrUnknownKey = proto.Err(proto.BadTicket, "")
 
 // Identify checks a login. If it has a ticket, the ticket alone decides. Only a CIM
-// client may log in without one, and only in open mode and over CIM's own framing,
-// which plain says.
+// client may log in without one, and only in open mode and over CIM's own framing. plain
+// says whether the link has that framing.
 func (c *Checker) Identify(f *proto.Frame, plain bool) (Identity, *proto.Error) {
 	if f.Ticket != "" {
 		return c.byTicket(f.Ticket)

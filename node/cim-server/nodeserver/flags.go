@@ -174,7 +174,7 @@ func (f *flags) checkAddresses() error {
 	return f.route.CheckOpen("listen", f.listen)
 }
 
-// exposed returns the addresses at which clients and routes come.
+// exposed returns the addresses on which the program listens for clients and routes.
 func (f *flags) exposed() []string {
 	if f.withRoute {
 		return []string{f.listen, f.http, f.routeAt}

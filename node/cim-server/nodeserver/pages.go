@@ -43,8 +43,8 @@ func known(p process.Pages, listens, advertised string) *process.Pages {
 	return &p
 }
 
-// pushers returns the addresses that may push like CIM's routes, without a token. It
-// returns nil if the cluster has no key, and then every address may.
+// pushers returns the addresses that may push without a token, as CIM's routes do. If the
+// cluster has no key, it returns nil, which means that every address may.
 func (s *server) pushers() *sourceip.Proxies {
 	if len(s.secret.Now) == 0 {
 		return nil

@@ -122,10 +122,10 @@ func (s *server) elsewhere() bool {
 	})
 }
 
-// watchOthers starts a reconciliation when the node sees other members again after it
-// saw none: it may have been cut off from them. The others may have taken it for dead
+// watchOthers starts a reconciliation when the node sees other members again after it saw
+// none: it may have been cut off from them. The others may have taken it for dead
 // meanwhile, and routes may have given up its sessions. Whenever a member is gone,
-// watchOthers has a route send the delayed messages that are due, because perhaps only
+// watchOthers makes a route send the delayed messages that are due, because perhaps only
 // that member knew of some.
 func (s *server) watchOthers(parts context.Context) error {
 	seen := new(ring.View)

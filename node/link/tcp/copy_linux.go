@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProgressOf returns how far a socket has come, or false if that cannot be read. It reads the acknowledged bytes last. So the count of bytes that the socket
-// has taken may be too high, but is never too low.
+// ProgressOf returns how far a socket has come, or false if that is not known. It reads
+// the acknowledged bytes last. So the count of bytes that the socket has taken may be too
+// high, but is never too low.
 func ProgressOf(fd int) (Progress, bool) {
 	unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
 	if err != nil {
