@@ -81,8 +81,8 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 	}
 }
 
-// admitted runs a use case unless the route is overloaded. Logins, old pages and
-// messages of CIM's clients wait in the queue first.
+// admitted runs a use case unless the route is overloaded. Logins, requests for old
+// pages, and messages of CIM's clients wait in the queue first.
 func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	class := classOf(useCase)
 	if m.backlog && useCase == "pull" {

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// audited are the use cases that change identities or rights, with what the audit log
-// calls them. Of other use cases the log has only that a token was refused.
+// audited has the use cases that change identities or rights, each with its name in the
+// audit log. The log has an entry of another use case only if a token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change",
@@ -73,7 +73,8 @@ func (rt *Route) writeAudit(r *http.Request, useCase string, n *notice, answer a
 	rt.cfg.Audit.Event(what, attrs...)
 }
 
-// attrs names each field that is written. A body has passwords and tokens, too.
+// attrs returns the fields to write. It names each of them, because a body has passwords
+// and tokens, too.
 func (n *notice) attrs(answer any) (list []slog.Attr) {
 	number := func(key string, value int64) {
 		if value != 0 {

@@ -1,6 +1,6 @@
 // Package routefn is a route. A route registers users, logs them in, stores what they
-// send, and has it pushed to the nodes that hold the receivers. This package is the
-// frame around the requests, which are in the packages below it.
+// send, and pushes it to the nodes that hold the receivers. This package is the frame
+// around the requests, which are in the packages below it.
 //
 // A [Route] keeps nothing that matters. Accounts, sessions and messages are in the
 // store (package record), the members of the cluster come from the ring, and
@@ -31,7 +31,7 @@
 //	identity    who calls: tokens, passwords, proofs of sessions, restored accounts
 //	egress      fetches what is at a URL that somebody else gives
 //	placement   on which node a login lands
-//	dispatch    stores messages and has them pushed; delivery marks
+//	dispatch    stores messages and pushes them; delivery marks
 //	delayed     sends what is due; other work of the store's queue
 //	push        what nodes must know: a queue and at most one request per node
 //	nodes       calls nodes, and knows which can be reached
@@ -51,11 +51,11 @@
 //   - To add a request, write a method in user, group, node or compat, and a line in
 //     table.go. The line names a function of handlers.go or nodecall.go that says who
 //     may call: fromCaller (a token and a body), fromQuery (a token and a query),
-//     fromAnybody (no token), fromUnjudged (the method has the token judged), fromCIM
-//     or fromNode. Add the name to the comment of Route.Only. If the request changes an
-//     identity or a right, add it to the variable audited in audit.go. Overload refuses
-//     the request as one of class Normal, unless classOf in admit.go names another
-//     class.
+//     fromAnybody (no token), fromUnjudged (the method itself makes the store judge the
+//     token), fromCIM or fromNode. Add the name to the comment of Route.Only. If the
+//     request changes an identity or a right, add it to the variable audited in
+//     audit.go. Overload refuses the request as one of class Normal, unless classOf in
+//     admit.go names another class.
 //   - A client's request also needs its path in ../proto/paths.go, its bodies in
 //     ../proto/http.go, and a method of package client. A node's request also needs its
 //     path in ../proto/paths.go, its bodies in ../proto/hop.proto, a method of Direct in

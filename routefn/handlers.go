@@ -75,8 +75,8 @@ func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string
 	})
 }
 
-// fromUnjudged is like fromCaller, for a use case that itself has the token judged and
-// restores a lost account.
+// fromUnjudged is like fromCaller, for a use case that itself makes the store judge the
+// token, and restores a lost account.
 func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {

@@ -22,7 +22,8 @@ func (rt *Route) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	body.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
-// withoutReason makes a health check answer without its reason: only its status stays.
+// withoutReason removes the reason from the answers of a health check, so that only the
+// status is left.
 func withoutReason(check http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { check(&statusOnly{ResponseWriter: w}, r) }
 }

@@ -110,7 +110,7 @@ func (rt *Route) Close() {
 	rt.nodes.Close()
 }
 
-// Near is for a node in the same process: pushes to the node at address become calls of
+// Near is for a node in the same process. Pushes to the node at address then are calls of
 // the function push. Near must be called before the route serves.
 func (rt *Route) Near(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	rt.nodes.SetNear(address, push)

@@ -65,8 +65,8 @@ func (rt *Route) table() []request {
 	}
 }
 
-// forCIM reports whether the request is one of CIM's clients. Such a request believes
-// the user id that the caller claims, so only open mode serves it.
+// forCIM reports whether the request is one of CIM's clients. The route believes the user
+// id that such a request claims, so it serves these requests in open mode only.
 func (q request) forCIM() bool { return strings.HasPrefix(q.name, "cim-") }
 
 // Handler serves every request that the mode allows, the health checks, and streams unless

@@ -41,7 +41,8 @@
 // reserved for them. The names of the classes are those of B. Beyer et al., Site
 // Reliability Engineering, chapter 21.
 //
-// So requests of connected clients are served first, then logins, then old pages of logs.
+// So requests of connected clients are served first, then logins, and then requests for
+// old pages of logs. The latter are called old pages here.
 //
 // # Order
 //

@@ -181,9 +181,9 @@ func (l *Limiter) queueLocked(w *waiter) {
 	l.waiting = slices.Insert(l.waiting, i, w)
 }
 
-// behindLocked reports whether logins and old pages are admitted only as far as the
-// credit goes. That is so if the limit is at its minimum, and a report is being served
-// or is expected soon.
+// behindLocked reports whether logins and old pages are admitted only while there is
+// credit. That is so if the limit is at its minimum, and a report is being served or is
+// expected soon.
 func (l *Limiter) behindLocked() bool {
 	return l.most >= 0 && l.limit <= floor && (l.held > 0 || time.Now().Before(l.lasts))
 }

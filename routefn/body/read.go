@@ -82,9 +82,9 @@ func Unmarshal(body []byte, q pb.Message) error {
 	return nil
 }
 
-// checkJSON refuses a body whose header names another type than JSON. A page of another
+// checkJSON refuses a body whose header names a type other than JSON. A page of another
 // site cannot name JSON without a preflight. Programs may leave the header out. A browser
-// may not, because a page can have it send a body without a type.
+// may not, because a page can make it send a body without a type.
 func checkJSON(r *http.Request) error {
 	header := r.Header
 	if header.Get("Content-Type") == "" && header.Get("Origin") == "" && header.Get("Sec-Fetch-Site") == "" {
@@ -93,7 +93,7 @@ func checkJSON(r *http.Request) error {
 	return checkContentType(r, contentJSON)
 }
 
-// checkContentType refuses a body whose header names another type, or none.
+// checkContentType refuses a body whose header names no type, or one other than want.
 func checkContentType(r *http.Request, want string) error {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		return proto.Err(proto.Invalid, "The content type must be "+want+".")

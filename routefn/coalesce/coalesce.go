@@ -1,19 +1,19 @@
 // Package coalesce lets callers share a call that is expensive to repeat.
 //
-// # One in flight, the rest forms the next
+// # One call runs, and callers that come meanwhile share the next
 //
-// Five other places have the same idea: node/report.Sessions, node/forward's queue,
-// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream.
-// One type for all of them is not worth it. They share about ten lines each, which
-// append and begin the next round. The rest differs, and runs under the same lock:
+// Five other places work in the same way: node/report.Sessions, node/forward's queue,
+// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream. One
+// type for all of them is not worth it. They share about ten lines each, which append and
+// begin the next round. The rest differs, and runs under the same lock:
 //
 //	place            runs on                what waits               after a failure
-//	report.Sessions  one goroutine for good merged by session        the same again
-//	forward queue    one goroutine for good ordered by connection    unknown ones first
-//	push.Pusher      one while work waits,  one node's, by boot      dropped; the node
-//	                 or the caller                                   reconciles
-//	record writers   one while work waits   whole calls; may be      every caller has the
-//	                                        withdrawn                error
+//	report.Sessions  a goroutine of its own parts, by session        repeats it
+//	forward queue    a goroutine of its own messages, by connection  repeats it
+//	push.Pusher      one while work waits,  pushes to a node,        drops it; the node
+//	                 or the caller          by boot                  reconciles
+//	record writers   one while work waits   whole calls, which may   every caller gets
+//	                                        be withdrawn             the error
 //	stream writer    the caller that finds  bytes                    the connection ends
 //	                 no one writing
 //

@@ -17,11 +17,12 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Refused handles the error of a message. If it is a refusal for good or for a rate, the
-// node writes a line with the reason to the sender's connection. CIM's clients do not send
-// such a message again. The line is stored nowhere and comes at most once. A sender
-// without a connection gets only the code of the answer. To find the connection, Refused
-// reads the sender's session in the store. It returns the error to answer with.
+// Refused handles the error of a message. If the message is refused for good or because
+// of a rate, the node writes a line with the reason to the sender's connection. CIM's
+// clients do not send such a message again. The line is stored nowhere and comes at most
+// once. A sender without a connection gets only the code of the answer. To find the
+// connection, Refused reads the sender's session in the store. It returns the error to
+// answer with.
 func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) error {
 	limited := errors.Is(err, record.ErrLimited)
 	if failure.MayRetry(err) && !limited {
@@ -79,8 +80,8 @@ func beginning(text string) string {
 // bytes.
 const mostUnread = 4 << 20
 
-// ReadMessage reads a message of CIM's. If it is too large, ReadMessage returns the
-// error, and q has only the sender.
+// ReadMessage reads a message of a CIM client. If it is too large, ReadMessage returns
+// the error, and q has only the sender.
 func (c *Requests) ReadMessage(w http.ResponseWriter, r *http.Request) (q MessageRequest, err error) {
 	err = body.ReadLenient(w, r, c.cfg.MaxBody, &q)
 	if errors.Is(err, proto.Err(proto.TooLarge, "")) {

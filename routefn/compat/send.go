@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// MessageTimeout bounds the time for a message of CIM's, including its time in the
-	// queue. CIM's client ignores answers after 3 s.
+	// MessageTimeout bounds the time that a message of a CIM client takes, including its
+	// time in the queue. CIM's client ignores answers after 3 s.
 	MessageTimeout = 2500 * time.Millisecond
 	// maxTexts bounds the number of texts in one request.
 	maxTexts = 100

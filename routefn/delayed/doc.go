@@ -1,10 +1,10 @@
 // Package delayed sends the delayed messages that are due, and does the other jobs of
 // the store's work queue.
 //
-// A route may be a function, so it has no goroutine of its own for this. Nodes ask
-// routes for due work (package node). Each answer says when to ask again, within 30 s
-// (sender.go). If a message becomes due earlier, some nodes are told to ask earlier
-// (waker.go). In one process one such request works at a time. Requests that come
+// A route may be a function, so it has no goroutine of its own for this. Nodes ask routes
+// for due work (package node). Each answer says when to ask again, within 30 s
+// (sender.go). If a message becomes due earlier, the route tells some nodes to ask
+// earlier (waker.go). In one process one such request works at a time. Requests that come
 // meanwhile share the next run.
 //
 // The delayed messages are in shards. A route leases a shard, sends the due messages in

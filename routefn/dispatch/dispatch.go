@@ -1,5 +1,5 @@
-// Package dispatch stores messages and has them pushed. All messages pass here: those
-// of clients, of nodes and of CIM's clients, and delayed ones.
+// Package dispatch stores messages and pushes them to nodes. All messages pass here:
+// those of clients, of nodes and of CIM's clients, and delayed ones.
 package dispatch
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Timing is told how long the store takes. Load shedding depends on it.
+// Timing records how long the store takes. Load shedding depends on it.
 type Timing interface {
 	Answered(took time.Duration)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Shown has the keys of messages of which a device of a user reports that it showed
-// them. Their senders want delivery marks.
+// Shown has the keys of messages that a user's device reports as shown. Their senders
+// want delivery marks.
 type Shown struct {
 	User int64
 	Keys []string

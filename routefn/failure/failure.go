@@ -54,8 +54,8 @@ type Codes struct {
 // New returns a Codes. log gets the errors that have no code.
 func New(store StoreState, log *slog.Logger) *Codes { return &Codes{store, log} }
 
-// Of returns the error that callers see in place of err. If err is a *proto.Error, it
-// is that one, with its text. Any other error gets a code and no text. An unexpected
+// Of returns the error that callers see in place of err. If err is a *proto.Error, Of
+// returns that one, with its text. Any other error gets a code and no text. An unexpected
 // error is logged here, and gets the code Unavailable.
 func (c *Codes) Of(err error) *proto.Error {
 	if e, ok := errors.AsType[*proto.Error](err); ok {

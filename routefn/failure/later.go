@@ -19,8 +19,8 @@ func (l *Later) Error() string { return l.Refusal.Error() }
 // Unwrap returns the refusal.
 func (l *Later) Unwrap() error { return l.Refusal }
 
-// waiter is an error that knows when to come again, as those of record.ErrLimited and
-// record.ErrNewReceivers do.
+// waiter is an error that knows when the caller may retry, as those of record.ErrLimited
+// and record.ErrNewReceivers do.
 type waiter interface {
 	error
 	Wait() time.Duration

@@ -12,7 +12,7 @@ import (
 // warnEvery is the time between two warnings in the log that requests fail.
 const warnEvery = time.Minute
 
-// Log lets one failed request per minute be logged as a warning. If the store or
+// Log limits the warnings about failed requests to one per minute. If the store or
 // another server is away, all requests fail. The operator of a function then sees only
 // the log. The zero Log is ready.
 type Log struct {

@@ -40,7 +40,7 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 }
 
 // compare reports whether the password is right for the account with the id user, the
-// name, or both. If there is no such account, it takes as long. If the password is
+// name, or both. If there is no such account, it takes equally long. If the password is
 // right, the caller must settle the result shown. The error has the code Overloaded if
 // the limits do not allow to compare the password, or if too many passwords wait to be
 // hashed.

@@ -135,7 +135,7 @@ func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (recor
 }
 
 // registerNew makes an account for a name that had none a moment ago. If it makes none,
-// it takes back that the registration was counted against the address.
+// the registration does not count against the address after all.
 func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	out, err := a.takeRegistration(ctx)
 	if err != nil {

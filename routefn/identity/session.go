@@ -5,8 +5,8 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Session returns an error if the session s is not proved to be at the node. A route
-// must have made its proof, for this user, device, number and node. A CIM connection
+// Session returns an error if the session s is not proved to be at the node. Its proof
+// must be one that a route made for this user, device, number and node. A CIM connection
 // has no ticket and no proof. It is accepted in open mode only.
 func (a *Accounts) Session(s *proto.Session, node string) error {
 	if !check.ValidUser(s.GetUser()) || !check.ValidDevice(s.GetDevice()) || s.GetNumber() < 0 {

@@ -39,8 +39,8 @@ func (a *Accounts) verify(s string) (token.Token, error) {
 	return verified(a.cfg.Keys, a.cfg.Issuer.VerifyToken, s)
 }
 
-// verified returns what verify does, once more if the token's key was unknown and the
-// other routes' keys were read meanwhile.
+// verified returns what verify returns. If the token's key was unknown, and the keys of
+// other routes were read meanwhile, it calls verify once more.
 func verified[T any](keys Keyring, verify func(string) (T, error), s string) (T, error) {
 	t, err := verify(s)
 	settled := true

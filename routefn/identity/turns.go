@@ -16,9 +16,9 @@ const (
 	// mostWaiting is how many passwords may wait in each lane. If hashing takes 25 ms,
 	// one core gives 160 of them a turn within hashPatience.
 	mostWaiting = 256
-	// knownInRow is how many passwords from known addresses in a row go before a
-	// waiting one from a strange address. So a user who logs in again and again keeps
-	// no stranger out.
+	// knownInRow is how many passwords from known addresses may get turns in a row while
+	// one from a strange address waits. So a user who logs in again and again cannot lock
+	// out strangers.
 	knownInRow = 3
 )
 
@@ -49,7 +49,7 @@ type turns struct {
 	present map[party]int // passwords that wait or are being hashed
 }
 
-// party names what passwords are counted by: the account in the lane of known
+// party is the key by which passwords are counted: the account in the lane of known
 // addresses, and the address in the other lane.
 type party struct {
 	known bool

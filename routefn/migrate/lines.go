@@ -117,8 +117,8 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 	return f.bind(ctx, subjects)
 }
 
-// bind has subjects find their accounts, by the names of the accounts. It passes over an
-// account that was left out, or that has another credential.
+// bind connects subjects with their accounts, which it finds by the accounts' names. It
+// skips an account that was left out, or that has another credential.
 func (f *fromLines) bind(ctx context.Context, subjects map[string]record.Subject) error {
 	for name, subject := range subjects {
 		err := f.again(ctx, func() error { return f.Store.BindSubject(ctx, subject, name) })

@@ -268,7 +268,7 @@ type load struct {
 	count int
 }
 
-// add adds a message to the messages for one log, which to names.
+// add adds a message to those for the log that to names.
 func (l *load) add(to record.Backlog, m record.Message) {
 	key := [2]int64{to.User, to.Group}
 	i, ok := l.of[key]

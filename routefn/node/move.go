@@ -49,7 +49,7 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	return answer, nil
 }
 
-// servesBeside reports whether any other node than the given one takes users.
+// servesBeside reports whether any node other than the given one takes users.
 func servesBeside(view *ring.View, node string) bool {
 	return slices.ContainsFunc(view.Members(), func(m ring.Member) bool {
 		return m.State == ring.Serving && m.ID != node

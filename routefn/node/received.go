@@ -19,10 +19,10 @@ import (
 // reached may be paused or cut off, and may have seen its client being killed. Then the
 // received messages are shown to the client again, because that is better than a loss.
 
-// countReceived is for openings whose user had an earlier CIM connection, of which no
-// node reported the end. It decides whether the messages count that the earlier
-// connection received. If the decision cannot be stored, the opening gets the error,
-// and its node repeats it.
+// countReceived is for openings whose user had an earlier CIM connection whose end no
+// node reported. It decides whether the messages that the earlier connection received
+// count as read. If the decision cannot be stored, the opening gets the error, and its
+// node repeats it.
 func (n *Requests) countReceived(ctx context.Context, b openings, opened []record.Opened) {
 	var places []int
 	var lives []nodes.Life

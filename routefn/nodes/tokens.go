@@ -30,8 +30,8 @@ func (t *Tokens) Accept(shown string) bool {
 	return good
 }
 
-// equal reports whether a and b are equal. The time that it takes does not tell how
-// much of a is right.
+// equal reports whether a and b are equal. The time that it takes does not show where
+// they differ.
 func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

@@ -16,7 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Timing is told how long the store takes. Load shedding depends on it.
+// Timing records how long the store takes. Load shedding depends on it.
 type Timing interface {
 	Answered(took time.Duration)
 }

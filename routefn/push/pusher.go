@@ -59,8 +59,8 @@ func New(nodes Nodes, sessions Sessions, observer Observer, now func() time.Time
 	return &Pusher{nodes: nodes, sessions: sessions, observer: observer, now: now, log: log, queues: make(map[string]*queue)}
 }
 
-// OnKick has f called for each session that is kicked. It must be called before the Pusher
-// is used, and f must not block.
+// OnKick makes the Pusher call f for each session that is kicked. OnKick must be called
+// before the Pusher is used, and f must not block.
 func (p *Pusher) OnKick(f func(user int64, s record.Session, code proto.Code)) { p.onKick = f }
 
 // enqueue appends a push to the queue of the node at address, or drops it. It never

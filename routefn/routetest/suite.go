@@ -162,7 +162,8 @@ func (s *suite) message(t *testing.T) {
 	}
 }
 
-// tokens refreshes, reads with what it got, and has its session ended by a token of before.
+// tokens refreshes its tokens, reads with the new one, and then shows that an old refresh
+// token ends the session.
 func (s *suite) tokens(t *testing.T) {
 	var login proto.LoginAnswer
 	s.do(t, call{"POST", proto.PathLogin, proto.LoginRequest{Name: s.name, Device: "desk"}, nil}).decode(t, 200, &login)

@@ -98,9 +98,9 @@ func (u *Requests) ticket(account record.Account, device string, place placement
 	}, nil
 }
 
-// tokens adds the tokens of a login: one for clients that know one only, and a chain. The
-// session's number is a time of the store's clock in ms. The first expires TokenLife after
-// it.
+// tokens adds the tokens of a login to the answer: one for clients that know no refresh
+// tokens, and an access token with a refresh token. The former expires TokenLife after
+// the session's number, which is a time of the store's clock, in ms.
 func (u *Requests) tokens(answer *proto.LoginAnswer, place placement.Place) (err error) {
 	answer.Token, err = u.cfg.Issuer.Token(token.Token{
 		User: answer.User, Name: answer.Name, Device: answer.Device, Number: place.Number,

@@ -13,12 +13,11 @@ import (
 )
 
 // Logout is POST /v1/logout. It logs out a device of the caller: the device that the
-// request names, or else the calling one. It kicks the device's session. When the
-// answer is there, the device's token and its unused tickets are void for every route.
+// request names, or else the calling one. It kicks the device's session. Before the
+// answer is sent, the device's token and its unused tickets become void for every route.
 //
-// If the store lost the account, Logout restores the account first. If it did not, the
-// next request with the token would restore the account, and the device would not be
-// logged out.
+// If the store lost the account, Logout restores the account first. Otherwise the next
+// request with the token would restore it, and the device would not be logged out.
 func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.LogoutRequest) (proto.LogoutAnswer, error) {
 	if q.Device != "" && !check.ValidDevice(q.Device) {
 		return proto.LogoutAnswer{}, check.Device(q.Device)

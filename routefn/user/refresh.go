@@ -58,9 +58,9 @@ func (u *Requests) stolen(ctx context.Context, t token.Refresh) error {
 	return proto.Err(proto.SessionEnded, "A copy of this device's token was used. Log in again.")
 }
 
-// chained makes an access token and the refresh token t. Both expire by the store's clock,
-// which shows now, in ms. The life of t begins at since, in ms, so that a repetition gets
-// the same t.
+// chained makes an access token and the refresh token t. now is the time of the store's
+// clock, by which both expire. The life of t begins at since, so that a repetition gets
+// the same t. Both times are in ms.
 func (u *Requests) chained(t token.Refresh, now, since int64) (proto.RefreshAnswer, error) {
 	access, err := u.cfg.Issuer.Token(token.Token{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(now).Add(token.AccessLife), Access: true,

@@ -28,8 +28,8 @@ func (u *Requests) Sessions(ctx context.Context, caller token.Token, _ url.Value
 }
 
 // EndSessions is POST /v1/sessions/end. It ends one session of the caller, all but the
-// calling device's, or all. When the answer is there, the tokens and unused tickets of
-// these sessions are void for every route.
+// calling device's, or all. Before the answer is sent, the tokens and unused tickets of
+// these sessions become void for every route.
 func (u *Requests) EndSessions(ctx context.Context, caller token.Token, q proto.EndSessions) (proto.EndSessionsAnswer, error) {
 	end, err := endingOf(caller, q)
 	if err != nil {

@@ -142,9 +142,9 @@ func (f *Flags) replicas() (int, error) {
 	return 0, fmt.Errorf("%w: -ack %q: want primary, replica or replica=N", process.ErrUsage, f.Ack)
 }
 
-// The method limits returns the limits that -limits stands for. Without it, a function
-// in open mode does not bound registrations: callers have the addresses of the
-// platform, not their own.
+// The method limits returns the limits that the flag -limits sets. Without the flag, a
+// function in open mode does not bound registrations, because there all callers have
+// addresses of the platform.
 func (f *Flags) limits() (limit.Limits, error) {
 	open, l := f.Auth == "open", limit.Default()
 	switch {
@@ -198,8 +198,8 @@ func (f *Flags) check() error {
 	return f.checkKept()
 }
 
-// Same is the value of -internal-listen that says: there is one listener, for clients
-// and for nodes, although other machines reach it.
+// Same is the value of -internal-listen for a single listener. It then serves clients and
+// nodes, even if other machines can reach it.
 const Same = "same"
 
 // CheckListen checks listen, the address for clients, and Internal, the address for
@@ -228,9 +228,9 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	return nil
 }
 
-// CheckOpen checks that nobody has open mode on a network by accident. The parameter
-// name is the flag with the address listen, which is for clients. The error wraps
-// process.ErrUsage.
+// CheckOpen checks that the route is not in open mode on a network by accident. The
+// parameter name is the flag with the address listen, which is for clients. The error
+// wraps process.ErrUsage.
 func (f *Flags) CheckOpen(name, listen string) error {
 	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
 		return nil

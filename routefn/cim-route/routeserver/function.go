@@ -63,10 +63,10 @@ func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	return o.newFunction(place{function: true})
 }
 
-// A function is a route that the first request makes, as soon as all secrets and the
-// store are available. While one of them is missing, the function logs that every few
-// minutes, and answers every request 503. If it exited instead, the platform would
-// start it again for each request, and the caller would get no answer.
+// A function makes its route at the first request for which all secrets and the store are
+// available. While one of them is missing, the function logs that every few minutes, and
+// answers every request 503. If it exited instead, the platform would start it again for
+// each request, and the caller would get no answer.
 //
 // It answers a request only after all pushes of the request are done, because it may be
 // frozen after the answer.

@@ -9,8 +9,8 @@
 //	sign.go       makes tokens, for trials and tests
 //
 // The kind of a key decides its algorithm, and never the token: RSA is RS256, P-256 is
-// ES256, Ed25519 is EdDSA, and a secret is HS256. So nobody can have a public key taken
-// for a secret, or a signature left out.
+// ES256, Ed25519 is EdDSA, and a secret is HS256. So no token can make a route take a
+// public key for a secret, or skip the signature.
 //
 // The package starts no goroutines, and keeps nothing but keys.
 package jwt

@@ -54,7 +54,7 @@ func publicKey(id string, value any) (Key, error) {
 	}
 }
 
-// secretKey returns a key for the tokens of whoever has the secret.
+// secretKey returns the key for tokens that are signed with the secret.
 func secretKey(secret []byte) (Key, error) {
 	if len(secret) < minSecret {
 		return Key{}, fmt.Errorf("a secret has %d bytes: want at least %d", len(secret), minSecret)
@@ -71,7 +71,7 @@ type naming struct {
 	id        string // the kid; empty: none
 }
 
-// matching returns those of the keys by which a token with this naming may be signed. A
+// matching returns those of the keys with which a token with this naming may be signed. A
 // key with an id is for tokens that name it.
 func (n naming) matching(keys []Key) (list []Key) {
 	for _, k := range keys {

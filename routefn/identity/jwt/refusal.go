@@ -65,7 +65,8 @@ func (r *Refusal) Unwrap() error { return r.err }
 // Refuse returns the refusal for a reason, a *Refusal.
 func Refuse(why Reason) error { return &Refusal{why, refusals[why]} }
 
-// later is the refusal of a token that may be valid. Its key may be known after a time.
+// later is the refusal of a token that may be valid, because its key may be known after
+// this time.
 func later(after time.Duration) error {
 	return &Refusal{NoKeys, &failure.Later{Refusal: refusals[NoKeys], After: after}}
 }

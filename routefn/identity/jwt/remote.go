@@ -108,7 +108,7 @@ func (r *Remote) look(n naming) state {
 	return s
 }
 
-// fetchFor fetches the set for a caller and all that wait for it.
+// fetchFor fetches the set for a caller, and for all callers that wait for the set.
 func (r *Remote) fetchFor(ctx context.Context, n naming, s state) ([]Key, error) {
 	keys, err := r.fetch(context.WithoutCancel(ctx)) // the call has a time limit of its own
 	r.mu.Lock()
@@ -139,8 +139,8 @@ func (r *Remote) fetch(ctx context.Context) ([]Key, error) {
 	return parseSet(text)
 }
 
-// afterFetch returns the keys that a token names, right after a try to fetch the set. Only
-// if the try was successful, a key that is not there is unknown for good.
+// afterFetch returns the keys that a token names, right after a try to fetch the set. A
+// key that is not there is unknown for good only if the try was successful.
 func (r *Remote) afterFetch(n naming) ([]Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -169,5 +169,6 @@ func (r *Remote) Warm(ctx context.Context) error {
 	return err
 }
 
-// now is without the monotonic clock, which stands still while a function is frozen.
+// now returns the time without the monotonic clock, which stands still while a function
+// is frozen.
 func (r *Remote) now() time.Time { return r.cfg.Now().Round(0) }
