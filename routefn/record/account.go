@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// storedAccount is an account in the form of JSON in which the key of its name has it.
+// storedAccount is an account as the key of its name stores it, in JSON.
 type storedAccount struct {
 	User       int64  `json:"id"`
 	Credential string `json:"credential,omitempty"`

@@ -165,8 +165,8 @@ func (b *batch) script(limits *limit.Limits) *op {
 	return b.log.script(appendScript, args...)
 }
 
-// rated returns whose rate a message to a group counts against; empty: nobody's. A delayed
-// message counted when it was scheduled.
+// rated returns the id of the user against whose rate a message to a group counts. It
+// returns an empty string for a delayed message, which was counted when it was scheduled.
 func (b *batch) rated(d *draft) string {
 	if b.log.user != 0 || d.taken {
 		return ""

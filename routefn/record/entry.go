@@ -39,7 +39,7 @@ func decodeEntry(encoded []byte) (*proto.Entry, error) {
 const genesisKey = "0:genesis"
 
 // isGenesis reports whether an entry is the first one of its log, which makes the list
-// exist. Its key is no message's, because no user has the id zero.
+// exist. No message has its key, because no user has the id zero.
 func isGenesis(key string) bool { return key == genesisKey }
 
 // isExpired reports whether an encoded entry has lost its text and keeps only its

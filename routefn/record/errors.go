@@ -33,7 +33,7 @@ func class(err error) string {
 	return "unavailable"
 }
 
-// mayRetry reports whether what failed with err may succeed later.
+// mayRetry reports whether an operation that failed with err may succeed later.
 func mayRetry(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
 }

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// loginsKept is how many devices that never connected are listed, such as scripts that
-// send over HTTP. Of devices that connected, all are listed, at most Config.Devices.
+// loginsKept is how many devices that never connected are listed at most. An example is a
+// script that sends over HTTP. All devices that connected are listed; there are at most
+// Config.Devices of them.
 const loginsKept = 8
 
 // Logins returns the sessions of a user's devices. A device has one if it is connected,
 // or if its last login counts and is younger than the duration life. Connected devices
-// come first, then the latest logins. There are at most Config.Devices and eight.
+// come first, then the latest logins. At most Config.Devices + 8 sessions are returned.
 // Logins returns ErrNoUser for a user without a log, which the first login makes.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
 	o := logRef{user: user}.hashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
@@ -39,10 +40,10 @@ func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]D
 // nil, they are void for every route, and Config.Replicas have recorded that. It
 // returns those sessions that were live.
 //
-// The parameter by is the pass of the caller. If it is nil, the caller needs none, as
-// an operator. A caller whose own session was ended by the call may repeat it, without
-// an error and without effect. If the pass is void for another reason, the error is
-// ErrVoid. Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown;
+// The parameter by is the pass of the caller. It is nil for a caller that needs none,
+// such as an operator. A caller whose own session was ended by the call may repeat it,
+// without an error and without effect. If the pass is void for another reason, the error
+// is ErrVoid. Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown;
 // repeating is harmless.
 //
 // The sessions of all devices that never connected end together, except the caller's,

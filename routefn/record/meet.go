@@ -16,10 +16,9 @@ type pair struct{ from, to int64 }
 // meeting has those receivers of one sender to whom the sender never wrote before, as
 // far as this Store knows. The server with the sender's slot knows for certain.
 //
-// While much of the sender's budget of new receivers is left, the server is asked in
-// the pipeline that stores the message. If little is left, the server decides before
-// the message is stored. It also decides before if it is asked about repetitions
-// anyway.
+// While much of the sender's budget of new receivers is left, the server is asked in the
+// pipeline that stores the message. If little is left, the server decides before the
+// message is stored. It also decides before that if it is asked about repetitions anyway.
 type meeting struct {
 	from      int64
 	receivers []int64

@@ -145,7 +145,7 @@ func (s *Store) Judge(ctx context.Context) error {
 }
 
 // judge returns the verdict on the pass, nil or ErrVoid. If the pass was not judged
-// before, it has the function run send the op that judges it. If the store does not
+// before, it calls the function run to send the op that judges it. If the store does not
 // answer, judge returns its error, and the pass stays unjudged.
 func (p *judgedPass) judge(run func(*op)) error {
 	p.mu.Lock()

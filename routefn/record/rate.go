@@ -16,11 +16,11 @@ import (
 // now than Rate.Full is refused.
 //
 // The scripts do just that. A private message is stored without a script, which would
-// cost several times as much. For such a message, a route adds its cost to the number.
-// If the last answer showed a number in the past, the route also adds the time from
-// that number until now. The next answer shows whether somebody else has added a part
-// of that time, too. If so, the route subtracts that part. So each message counts once,
-// through whichever routes and nodes it and others came.
+// cost several times as much. For such a message, a route adds its cost to the number. If
+// the last answer showed a number in the past, the route also adds the time from that
+// number until now. The next answer shows whether somebody else has added a part of that
+// time, too. If so, the route subtracts that part. So each message counts once, through
+// whichever routes and nodes the messages came.
 //
 // A route refuses messages by the budget that the last answer showed. While much of a
 // budget is left, that is exact enough, because other routes take little of it
@@ -31,8 +31,8 @@ const (
 	// closeBy is how many messages a sender must have left for its route to decide alone:
 	// more than other routes can take between two answers.
 	closeBy = 64
-	// mostUnseen is how many messages a route stores at once of a sender of whose budget
-	// it knows nothing. They may go uncounted.
+	// mostUnseen is how many messages of a sender a route stores at once while it knows
+	// nothing of the sender's budget. These messages may not be counted.
 	mostUnseen = 16
 	// mostCost bounds the cost of one request, see rate.lua.
 	mostCost = 1000
@@ -179,8 +179,8 @@ func (c *cost) add() *op {
 	return c.op
 }
 
-// surplus returns how much too much was added: the cost of messages that were not
-// stored and come again, and the time that somebody else had added already.
+// surplus returns what must be subtracted again: the cost of messages that were not
+// stored and will be repeated, and the time that somebody else had added already.
 func (c *cost) surplus() int64 {
 	back := 0
 	for _, d := range c.drafts {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// RefreshGrace is for how long after its first use a refresh token gets the same successor
-// again. Two tabs may use it at once, or a network may repeat a request. A client waits
-// for an answer for no longer.
+// RefreshGrace is for how long after its first use a refresh token gets the same
+// successor again. Two tabs may use it at once, or a network may repeat a request. No
+// client waits longer for an answer.
 const RefreshGrace = 10 * time.Second
 
 // RefreshPass has the values of a refresh token that the store judges.
@@ -32,17 +32,18 @@ type Refreshed struct {
 
 // Refresh uses a refresh token and returns what its successor needs.
 //
-// Each use of the current generation makes the next one current. The token that was used
-// last may come again until its successor was used, because its answer may be lost. Within
-// RefreshGrace it gets the same successor, and later another one. Successors of one token
-// differ by their ids: when one was used, the others do not count. Any other token of an
-// earlier generation gets ErrReplayed. The one before the last gets ErrUnavailable instead
-// within RefreshGrace after the last use. Refusals change nothing. A generation above the
-// current one was lost in a failover, and counts.
+// Each use of a token of the current generation makes the next generation the current
+// one. The token that was used last may be used again until its successor is used,
+// because the answer may have been lost. Within RefreshGrace it gets the same successor,
+// and later another one. Successors of one token differ by their ids. Once one of them
+// was used, the others do not count. Any other token of an earlier generation gets
+// ErrReplayed, with one exception. For RefreshGrace after the last use, the token before
+// the one that was used last gets ErrUnavailable. Refusals change nothing. A token of a
+// generation above the current one counts, because a failover lost the uses in between.
 //
-// A device has at most four chains of refresh tokens, one a login. The one that was used
-// longest ago gives way, and its tokens get ErrVoid. Further errors are ErrNoUser,
-// ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// A device has at most four chains of refresh tokens, one per login. If another one
+// begins, the chain that was used longest ago ends, and its tokens get ErrVoid. Further
+// errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Refresh(ctx context.Context, p RefreshPass) (Refreshed, error) {
 	return s.refresh(ctx, p, RefreshGrace)
 }

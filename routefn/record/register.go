@@ -35,9 +35,9 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 }
 
 // Adopt makes an account with a given id and name, which existed in CIM, or here before
-// the store lost it. If again is set, it existed here, and its devices get
-// Opening.Start. Adopt returns ErrNameTaken if the id or the name belongs to another
-// account. It returns nil if this account exists.
+// the store lost it. If again is set, it existed here, and its devices get Opening.Start.
+// Adopt returns ErrNameTaken if the id or the name belongs to another account. It returns
+// nil if this very account exists already.
 func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := writeTo(key, []any{"set", key, name, "nx"})

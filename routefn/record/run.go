@@ -24,8 +24,8 @@ func (s *Store) accept(ctx context.Context, name string, ops ...*op) {
 	s.runJudged(ctx, by, name, ops)
 }
 
-// runJudged does what runBy does. If the context has a pass that was not judged yet,
-// runJudged has the store judge it, see WithPass.
+// runJudged does what runBy does. If the context has a pass that was not judged yet, the
+// store judges it: see WithPass.
 func (s *Store) runJudged(ctx context.Context, by execFunc, name string, ops []*op) {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	if p == nil || len(ops) == 0 {

@@ -95,8 +95,8 @@ func opened(l logRef, o *op) Opened {
 	return answer
 }
 
-// CloseSessions closes numbers for good, in one pipeline. It touches no session with
-// another number. It is no error if a number is not live any more, was closed before,
+// CloseSessions closes numbers for good, in one pipeline. It does not affect sessions
+// with other numbers. It is no error if a number is not live any more, was closed before,
 // or was never opened. The errors are ErrUnavailable, ErrUnknown and ErrInvalid;
 // repeating is harmless.
 func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {

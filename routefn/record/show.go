@@ -89,7 +89,7 @@ func (s *Store) haveReplicas(l logRef, at proto.Position) {
 	}
 }
 
-// telling is the end of a log that is about to be returned.
+// telling has the position of a log's end, which is about to be returned.
 type telling struct {
 	log logRef
 	end *proto.Position

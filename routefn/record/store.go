@@ -47,7 +47,7 @@ type Store struct {
 	// met has hashes of pairs of an account and an address for which Met has called the
 	// store. If one is forgotten, Met calls once more.
 	met recent.Cache[[sha256.Size]byte, struct{}]
-	// budgets has what senders have left of their rates, as far as this Store knows, as in
+	// budgets has what senders have left of their rates, as far as this Store knows: see
 	// rate.go.
 	budgets recent.Cache[int64, int64]
 	// pairs has senders with users to whom they wrote. newcomers has what senders have left

@@ -23,7 +23,7 @@ func (s Subject) digest() string {
 }
 
 // Credential returns the credential of an account that belongs to the subject. No
-// password leads to it. An import may give it to an account.
+// password matches it. An import may give it to an account.
 func (s Subject) Credential() string { return subjectPrefix + s.digest() }
 
 const subjectPrefix = "subject:"

@@ -146,8 +146,8 @@ type swept struct {
 	due     int64
 }
 
-// sweep sweeps logs: all of them by trim.lua, and then by sweep.lua groups, and logs of
-// which only the newest entry is left.
+// sweep sweeps logs. It trims all of them by trim.lua. Then it runs sweep.lua on groups,
+// and on logs of which only the newest entry is left.
 func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	list := make([]swept, len(logs))
 	now, err := s.now(ctx)
@@ -206,9 +206,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	return list
 }
 
-// sweptAt returns when a log must be swept again. The parameter oldest is the time of
-// its oldest entry, and lost is how many entries this sweep has removed. If one sweep
-// cannot remove more than these, the log must be swept again now.
+// sweptAt returns when a log must be swept again. The parameter oldest is the time of its
+// oldest entry, and lost is how many entries this sweep has removed. If lost is as many
+// as one sweep removes, the log must be swept again now.
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {

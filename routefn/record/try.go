@@ -21,7 +21,7 @@ const (
 	knownTime      = 90 * 24 * time.Hour
 )
 
-// bucketArgs returns the arguments by which scripts with bucket.lua know a rate. They
+// bucketArgs returns the arguments that describe a rate to scripts with bucket.lua. They
 // count in ms.
 func bucketArgs(r limit.Rate) []any { return []any{bucketEvery(r), r.Burst} }
 
@@ -127,7 +127,7 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn sets t by the answers to three ops. The op in read has read the account. Those
+// learn sets t from the answers to three ops. The op in read has read the account. Those
 // in try and count have run try.lua and count.lua.
 func (t *Tried) learn(read, try, count *op) error {
 	if read.reply[0] != nil {
@@ -152,10 +152,10 @@ func (t *Tried) learn(read, try, count *op) error {
 	return nil
 }
 
-// Settle takes back that the password of a try was counted as wrong, because it was
-// right, or was never compared. If right is set, the account knows the address from now
-// on. The end of ctx does not stop Settle. It reports no failure: then the password
-// counts as a wrong one.
+// Settle undoes the count of a try's password as wrong, because the password was right,
+// or was never compared. If right is set, the account knows the address from now on. The
+// end of ctx does not stop Settle. It reports no failure: then the password counts as a
+// wrong one.
 func (s *Store) Settle(ctx context.Context, t *Tried, right bool) {
 	s.run(context.WithoutCancel(ctx), "tried", t.settle(right)...)
 }
@@ -211,8 +211,8 @@ func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.R
 	return int(integer(o.reply[1])), wait, nil
 }
 
-// GiveRegistration takes back that a registration was counted, because no account was
-// made. It reports no failure.
+// GiveRegistration undoes the count of a registration, because no account was made. It
+// reports no failure.
 func (s *Store) GiveRegistration(ctx context.Context, from Address, rate limit.Rate) {
 	s.run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
 }

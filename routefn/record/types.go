@@ -62,8 +62,9 @@ var (
 	// ErrVoid is returned for a Pass that does not count any more, because its device
 	// was logged out since, or because it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
-	// ErrReplayed is returned for a refresh token that was replaced and comes again, after
-	// its successor was used. Two have it: the device, and somebody who copied it.
+	// ErrReplayed is returned for a refresh token that was replaced and comes again,
+	// after its successor was used. So two parties have the token: the device, and
+	// somebody who copied it.
 	ErrReplayed = errors.New("refresh token was used before")
 	// ErrDisplacesOther is returned by OpenSessions if the device has a live session
 	// that the new one may not displace.

@@ -1,3 +1,4 @@
-// Package clock knows the time of the store. Its servers' answers to TIME are readings.
-// It does no I/O: package record asks the servers.
+// Package clock knows the time of the store. It computes it from readings, which are the
+// answers of the store's servers to TIME. It does no I/O: package record asks the
+// servers.
 package clock

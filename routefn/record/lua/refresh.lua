@@ -2,12 +2,12 @@
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, ARGV[3] expiry, ARGV[4] generation, ARGV[5] id of the
--- token; ARGV[6] for how many ms after a use nobody is judged by a repetition; ARGV[7] for
--- how many ms an inbox that was made again counts as that
+-- token; ARGV[6] for how many ms after a use a repetition proves nothing; ARGV[7] for how
+-- many ms an inbox that was made again counts as that
 -- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, {'replayed'}
--- for one that was replaced and comes again, {'early'} for one of which that cannot be told
--- yet, or {'ok', the clock, generation of the successor, when the token was used first or 0
--- if that was longer ago}.
+-- for one that was replaced and comes again, {'early'} if it is too early to say that, or
+-- {'ok', the clock, generation of the successor, when the token was used first or 0 if that
+-- was longer ago}.
 local device = ARGV[1]
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'out:' .. device, 'out', 'logins', 'again')
 if not head[1] then return {'nolog'} end

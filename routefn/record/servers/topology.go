@@ -23,8 +23,8 @@ type Topology interface {
 	Each(ctx context.Context, f func(context.Context, *redis.Client) error) error
 	// Single reports whether every key is on one server.
 	Single() bool
-	// Retire makes all connections that exist now be replaced before they are written
-	// to. It does so at most once a second.
+	// Retire marks all connections that exist now, so that each is replaced before it is
+	// written to. It does so at most once a second.
 	Retire()
 	// Close closes all connections. Calls in flight fail.
 	Close() error
