@@ -30,8 +30,8 @@ func (a *acks) show(at proto.Position) (first bool) {
 	return first
 }
 
-// confirm queues the key of a message that was just shown. From the key, the sender
-// gets its delivery mark.
+// confirm queues the key of a message that was just shown, so that its sender gets a
+// delivery mark.
 func (a *acks) confirm(key string) {
 	a.keys = append(a.keys, key)
 	a.keys = a.keys[max(0, len(a.keys)-keysKept):]

@@ -38,8 +38,8 @@ type Config struct {
 	Token    string // from an earlier login (see Client.Token); it is tried before the password
 	// JWT returns a token of the system that knows the users, for routes that take those
 	// (-auth jwt). It takes the place of Password, and Name and User may be empty. It is
-	// called for each login without a Token that a route accepts, perhaps concurrently.
-	// After an error the client tries again later.
+	// called, perhaps concurrently, for each login for which there is no token that a
+	// route accepts. After an error the client tries again later.
 	JWT func(ctx context.Context) (string, error)
 
 	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go". A

@@ -67,11 +67,11 @@ func (c *Client) take(m *proto.Message) {
 	c.pushLocked(m)
 }
 
-// follow starts to follow a log, unless it is followed already. It starts after the
-// last position in the history. If the history has none, it starts after cursor, the
-// device's acknowledged position. If there is no cursor either, it starts at the log's
-// oldest message that the route returns, which in a group is the user's joining. But
-// the log of everyone then starts at its end, which the parameter end names.
+// follow starts to follow a log, unless it is followed already. It starts after the last
+// position in the history. If the history has none, it starts after cursor, the device's
+// acknowledged position. If there is no cursor either, it starts at the oldest message
+// that the route returns; in a group, that is the user's joining. Only the log of
+// everyone then starts at its end, which is the parameter end.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]

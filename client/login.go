@@ -13,9 +13,9 @@ import (
 // User is an account: its id and name.
 type User = proto.User
 
-// Register makes an account and returns it. Of cfg it reads Routes, Name, Password,
-// HTTP and RootCAs. If there is an account of this name with the same password,
-// Register returns that. If its password is another one, the error has the code
+// Register makes an account and returns it. Of cfg it reads Routes, Name, Password, HTTP
+// and RootCAs. If there is an account of this name with the same password, Register
+// returns that. If the account has another password, the error has the code
 // proto.NameTaken.
 func Register(ctx context.Context, cfg Config) (User, error) {
 	cfg, err := cfg.withDefaults()
@@ -114,9 +114,9 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 // token of the login.
 const mostShown = 3
 
-// show calls a path with the access token, or with the token of the login where there is
-// none. If a route refuses an access token, show tries the next one, and then the token of
-// the login. It returns the last one that it used.
+// show calls a path with the access token, or with the token of the login if there is no
+// access token. If a route refuses an access token, show tries the next one, and then the
+// token of the login. It returns the last one that it used.
 func (a *account) show(ctx context.Context, m manner, method, path string, in, out any) (used string, err error) {
 	for n := 1; ; n++ {
 		if err := a.renew(ctx); err != nil {
@@ -132,8 +132,8 @@ func (a *account) show(ctx context.Context, m manner, method, path string, in, o
 
 // insist posts a request again and again until a route accepts or refuses it, or ctx
 // ends. The parameter in is a function that returns the body of each try. If ctx ends,
-// the error wraps ErrOutcomeUnknown. The error also does so if the last answer came
-// from no route and an earlier try may have reached one.
+// the error wraps ErrOutcomeUnknown. The error also does so if the last answer did not
+// come from a route, and an earlier try may have reached one.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

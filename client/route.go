@@ -58,8 +58,8 @@ func newRoutes(cfg Config) *routes {
 	return r
 }
 
-// manner tells a route how urgent a request is, for when the route has too much to do.
-// The zero manner is that of a first try.
+// manner tells a route how urgent a request is. An overloaded route serves urgent
+// requests first. The zero manner is that of a first try.
 type manner struct {
 	refused int  // how often in a row a route asked the client to retry it
 	backlog bool // it reads an old page, and more pages follow

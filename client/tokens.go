@@ -35,7 +35,7 @@ func newCredentials(cfg Config) *credentials {
 	return &credentials{renewing: make(chan struct{}, 1), token: cfg.Token, password: cfg.Password}
 }
 
-// bearer returns what a request shows, or an empty string.
+// bearer returns the token that a request shows, or an empty string.
 func (c *credentials) bearer() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,8 @@ func (c *credentials) setPassword(password string) {
 	c.password = password
 }
 
-// loggedIn keeps the tokens of a login. A route of an earlier version sends one only.
+// loggedIn keeps the tokens of a login. A route of an earlier version sends only the
+// token for logins.
 func (c *credentials) loggedIn(a proto.LoginAnswer, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,16 +75,18 @@ func (c *credentials) clear() {
 	c.renewedLocked(proto.RefreshAnswer{}, time.Time{})
 }
 
-// renewedLocked keeps the tokens of an answer to what was requested at a time.
+// renewedLocked keeps the tokens in the answer to a request that was made at the given
+// time.
 func (c *credentials) renewedLocked(a proto.RefreshAnswer, at time.Time) {
 	c.access, c.refresh = a.Access, a.Refresh
 	c.until = at.Add(time.Duration(a.AccessSeconds)*time.Second - renewEarly)
 }
 
-// refused reports whether there may be another token than the one that was refused. An
-// access token is not shown again. It may have ended early, because this machine's clock
-// stands still while the machine sleeps. If one that was just made is refused, too, routes
-// may not agree on their keys: then the token of the login is shown for a while.
+// refused reports whether another token may be shown after this one was refused. A
+// refused access token is not shown again. It may have ended early, because this
+// machine's clock stands still while the machine sleeps. If an access token that was just
+// made is refused, routes may not agree on their keys. Then the token of the login is
+// shown for a while.
 func (c *credentials) refused(token string, justMade bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,8 +111,8 @@ func (c *credentials) due() string {
 
 // renew renews the access token if it is due. One call at a time does it, because the
 // refresh token is good for one use. It returns an error only if the session was ended
-// because somebody has a copy of the refresh token. Else requests show the token of the
-// login for as long as there is no access token.
+// because somebody has a copy of the refresh token. After any other failure, requests
+// show the token of the login while there is no access token.
 func (a *account) renew(ctx context.Context) error {
 	c := a.routes.credentials
 	if c.due() == "" {

@@ -19,7 +19,7 @@ const (
 // ErrInvalid is wrapped by every error of Validate. Such a member cannot be sealed.
 var ErrInvalid = errors.New("invalid member")
 
-// A State is whether a member takes new users.
+// A State says whether a member takes new users.
 type State uint8
 
 // The states, in the order in which a member passes through them. Only Serving members

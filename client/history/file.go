@@ -89,7 +89,8 @@ func (h *File) note(r record) {
 	h.index.add(r.position())
 }
 
-// Bind makes a new history user's. It returns ErrOtherUser if it is another's.
+// Bind makes user the owner of a new history. It returns ErrOtherUser if the history has
+// another owner.
 func (h *File) Bind(user int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

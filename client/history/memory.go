@@ -19,7 +19,8 @@ type Memory struct {
 // NewMemory returns an empty history.
 func NewMemory() *Memory { return &Memory{index: newIndex(remembered)} }
 
-// Bind makes the history user's. It returns ErrOtherUser if it is another's.
+// Bind makes user the owner of a new history. It returns ErrOtherUser if the history has
+// another owner.
 func (h *Memory) Bind(user int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

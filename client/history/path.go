@@ -16,7 +16,7 @@ func Path(dir, account, device string) string {
 	return filepath.Join(dir, fmt.Sprintf("%s-%s-%x.history", plain(account), plain(device), sum[:6]))
 }
 
-// plain returns at most 32 characters of s, others than a-z 0-9 left out.
+// plain returns at most 32 characters of s. It leaves out all but a-z and 0-9.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

@@ -191,8 +191,8 @@ func (g *Guard) knowsHost(r *http.Request, local net.Addr) bool {
 }
 
 // knowsPage reports whether the page that made the request may call. Requests that read
-// are judged like those that write. But if a user follows a link to the program, that
-// is no call, because the browser shows the answer only to the user.
+// are judged like those that write. But a user may follow a link from any page to the
+// program, because the browser shows the answer only to the user.
 func (g *Guard) knowsPage(r *http.Request) bool {
 	h := r.Header
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead

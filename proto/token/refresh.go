@@ -18,8 +18,9 @@ const (
 	RefreshLife = 30 * 24 * time.Hour
 )
 
-// Refresh lets one device get its next access token, once. Its time has milliseconds. The
-// store knows which generation comes next, so a token that was replaced shows itself.
+// Refresh lets one device get its next access token, once. Its time is exact to
+// milliseconds. The store knows which generation comes next, so it notices a token that
+// was replaced.
 type Refresh struct {
 	User       int64
 	Name       string

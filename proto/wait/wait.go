@@ -43,10 +43,10 @@ const Slack = 3
 // round is the time between two calls of Within's condition.
 const round = 20 * time.Millisecond
 
-// Within blocks until ok returns true and returns how long that took. If
-// that takes much longer than promise, the test fails with the text in what: after Slack
-// times the rounds that fit into promise, and not before promise + Limit/4. Rounds are
-// counted because they also take longer on a busy machine.
+// Within blocks until ok returns true and returns how long that took. If that takes much
+// longer than promise, the test fails with the text what. It fails after Slack times the
+// rounds that fit into promise, and not before promise + Limit/4. Rounds are counted
+// because they also take longer on a busy machine.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()

@@ -53,8 +53,8 @@ func (g *Gossip) announce() {
 	g.setAnnouncing(false)
 }
 
-// setAnnouncing is told when our own announcement begins and ends. Between them, a
-// NotifyAlive about us may be that announcement, and confirms nothing.
+// setAnnouncing records that our own announcement begins or ends. Until it ends, a
+// NotifyAlive about us may come from the announcement, and confirms nothing.
 func (g *Gossip) setAnnouncing(announcing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

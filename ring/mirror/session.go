@@ -191,10 +191,11 @@ func (s *session) setSocket(conn net.Conn) error {
 }
 
 // rewatchTime is the pause between a connection that takes over a session and the first
-// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again. It
-// names the last change that it knows, and the server reports only later ones. It reads
-// the number of that change without a lock. A reply that comes before raises the
-// number, and then changes are missed.
+// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again. In
+// that request it names the last change that it knows, and the server reports only later
+// ones. go-zookeeper reads the number of that change without a lock. If the reply to
+// another request raises the number first, the server does not report the changes in
+// between.
 const rewatchTime = 200 * time.Millisecond
 
 // join records that another connection has the session now.
