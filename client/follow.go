@@ -26,7 +26,7 @@ func (c *Client) learn(newest, cursors []proto.Position) {
 
 // finish marks groups that the user has left for reading. Such a group is missing from
 // newest, the ends in the login answer, although this device follows it or has a cursor
-// in it. It is read to the leaving, because the user may read all entries before that.
+// in it. It is read up to the leaving, because the user may read all entries before that.
 func (c *Client) finish(newest, cursors []proto.Position) {
 	named := make(map[int64]bool, len(newest))
 	for _, end := range newest {

@@ -29,10 +29,10 @@ type outbox struct {
 }
 
 // add puts p behind all others. If p repeats a message that was given up and has no
-// answer yet, it takes that message's place and waits for the answer. p is not written
-// again on this connection, for the sake of the order. A node that refuses messages
-// concludes from a repetition that the sender knows of the refusal. So it would accept
-// later messages before the refused ones.
+// answer yet, it takes that message's place and waits for the answer. To keep the order,
+// p is not written again on this connection. A node that refuses messages concludes from
+// a repetition that the sender knows of the refusal. So it would accept later messages
+// before the refused ones.
 func (o *outbox) add(p *Pending) {
 	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
 	if i < 0 {

@@ -13,7 +13,8 @@ import (
 // readyTimeout is how long the store has to answer.
 const readyTimeout = time.Second
 
-// nearlyFull is the part of the store's maxmemory from which on /readyz says how full it is.
+// nearlyFull is a part of the store's maxmemory. If the store uses more, /readyz says how
+// full it is.
 const nearlyFull = 0.8
 
 // serveHealth serves GET /healthz, which shows that the process answers. It ignores the

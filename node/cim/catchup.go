@@ -149,8 +149,9 @@ func (f *CatchUp) log(id int64) *clientLog {
 
 // Start follows both logs from their cursors, and pulls the entries up to newest. The
 // parameter ends has the ends of the logs that the route found. newest has the same
-// places, or later ones. Without a cursor, the inbox is read from its oldest entry, and
-// everyone's log from its end in ends. The first ping makes that end the cursor.
+// places, or later ones. If there is no cursor, the inbox is read from its oldest entry.
+// Everyone's log is then read from its end in ends, and the first ping makes that end its
+// cursor.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {

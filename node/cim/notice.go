@@ -35,7 +35,7 @@ func (s *notices) take(now time.Time) bool {
 }
 
 // Notice writes a line in the name of the system. The line comes once or not at all. It
-// is dropped if there were too many lately, or while the connection lags.
+// is dropped if there were too many lines lately, or while the connection lags.
 func (f *CatchUp) Notice(line string, now time.Time) {
 	f.mu.Lock()
 	write := f.started && f.notices.take(now)

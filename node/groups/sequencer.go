@@ -84,9 +84,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked makes the sequencer continue at the given place and returns true, or
-// does nothing and returns false. It does so if it knows no place of the log yet. It
-// also does so if nobody is true, because then no member here lacks the entries before.
+// beginsLocked makes the sequencer continue at the given place in two cases: it knows no
+// place of the log yet, or the place is further and nobody is true, which means that no
+// member is here. Otherwise it does nothing and returns false.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:
@@ -148,9 +148,9 @@ func (s *Sequencer[P]) leasedAt(left time.Time) {
 	s.leased = left
 }
 
-// held returns the end of the log if the node holds a fresh lease and knows of no
-// missing entry. All later entries are then pushed to the node. Otherwise held returns
-// nil. It also does so while the process may have stood still.
+// held returns the end of the log if the node holds a fresh lease and knows of no missing
+// entry. All later entries are then pushed to the node. Otherwise, and while the process
+// may have stood still, held returns nil.
 func (s *Sequencer[P]) held(now time.Time) *proto.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,8 +63,7 @@ func (e *Entry[P]) Device() string {
 	return device
 }
 
-// reached is the place of a mark in an inbox. It takes less than half of a mark's
-// memory.
+// reached has the place of a mark in an inbox, in less than half of the mark's memory.
 type reached struct {
 	epoch  uint64
 	number int64

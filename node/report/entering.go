@@ -23,7 +23,7 @@ type entering struct {
 	groups  []int64
 }
 
-// asked is the part of an entering that one report has.
+// asked has those groups of an entering that are in one report.
 type asked struct {
 	*entering
 	groups []int64               // all groups of this part

@@ -40,8 +40,8 @@ func Untouched(err error) bool {
 }
 
 // Later returns the error for a route that did nothing of a request. why is the route's
-// refusal. The route wants no repetition before the time until, which the function
-// Until then returns.
+// refusal. until is the time before which the route wants no repetition. The function
+// Until returns that time for the error.
 func Later(why *proto.Error, until time.Time) error {
 	return &laterError{why: why, until: until, untouched: true}
 }

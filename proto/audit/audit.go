@@ -18,7 +18,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Names of attributes. Each line has the attribute Source, so that it can be told from
+// Names of attributes. Each line has the attribute Source, which distinguishes it from
 // lines of the program's other log.
 const (
 	Source  = "log"      // always "audit"

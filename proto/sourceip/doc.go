@@ -7,6 +7,6 @@
 // block, the smallest block that a network gives to one customer (RFC 6177).
 //
 // A [Limiter] counts the connections of an address, and its requests whose bodies are
-// still coming. It counts in one process only. Only [Proxies] are believed when they
-// name the address of a client.
+// still coming. It counts in one process only. The address of a client is believed only
+// if one of the [Proxies] names it.
 package sourceip

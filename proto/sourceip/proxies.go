@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Proxies has the addresses of proxies in front of a program. The program believes only
-// them when they name the address of a client. The zero value has none. It is a
+// Proxies has the addresses of proxies in front of a program. Only if one of them names
+// the address of a client, the program believes it. The zero value has none. It is a
 // flag.Value: addresses and CIDR blocks, separated by commas.
 type Proxies []netip.Prefix
 

@@ -100,8 +100,9 @@ func New(c Config) (*Gossip, error) {
 // Run listens, joins and stays joined until ctx ends. Then it broadcasts that it leaves,
 // for at most 2 s, and returns nil.
 //
-// It returns an error early if it cannot listen, or with ErrNameTaken. Before it is
-// ready it may return ErrWrongKey. If a seed does not answer, Run tries it again.
+// Run returns earlier if it cannot listen, or with an error that wraps ErrNameTaken.
+// Before the node is ready, the error may wrap ErrWrongKey. If a seed does not answer,
+// Run tries it again.
 func (g *Gossip) Run(ctx context.Context) error {
 	ctx, g.stop = context.WithCancelCause(ctx)
 	defer g.stop(nil)

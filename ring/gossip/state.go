@@ -87,8 +87,8 @@ func (d *delegate) MergeRemoteState(b []byte, join bool) {
 	}
 }
 
-// resolveName decides which of two nodes with our name keeps it. It ends Run with
-// ErrNameTaken if the other node does.
+// resolveName decides which of two nodes with our name keeps the name. If the other node
+// keeps it, resolveName ends Run with ErrNameTaken.
 func (g *Gossip) resolveName(other exchange) {
 	self := g.exchange()
 	if other.boot == self.boot {

@@ -102,7 +102,7 @@ func (c *Client) Get(ctx context.Context, at string) ([]byte, error) {
 	return body, nil
 }
 
-// dialer connects to hosts all of whose addresses may be called.
+// dialer connects only to hosts whose addresses may all be called.
 type dialer struct {
 	allow []netip.Prefix
 	find  func(ctx context.Context, host string) ([]netip.Addr, error)

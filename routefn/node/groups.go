@@ -37,8 +37,8 @@ func (e *entries) add(group, user int64, item int, known proto.Position) {
 }
 
 // reportEntered enters the node for groups of sessions that were opened before. If a
-// group cannot be entered for now, the item's answer has it in Later, and the node
-// repeats that group. The other groups are done and need no repetition, so there is
+// group cannot be entered for now, the item's answer has it in Later, and the node sends
+// that group again. The other groups are done and need no repetition, so there is
 // progress even with a slow store.
 func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []*proto.Entered {
 	answers := make([]*proto.Entered, len(q.Entering))

@@ -18,11 +18,11 @@ import (
 // accountsAtATime bounds how many accounts one report looks up at a time.
 const accountsAtATime = 16
 
-// reportOpened makes the sessions live that are admissible. First it enters the node
-// for the group of everyone, in one step with reading the newest number of the group's
-// log. So each message to everyone is either counted in that number or pushed to this
-// node. The groups of a user are either listed in the answer, for a node that then
-// enters them itself (reportEntered), or entered here.
+// reportOpened makes the admissible sessions live. First it enters the node for the group
+// of everyone, in one step with reading the newest number of the group's log. So each
+// message to everyone is either counted in that number or pushed to this node. The groups
+// of a user are either listed in the answer, for a node that then enters them itself
+// (reportEntered), or entered here.
 func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
 	b := n.admissible(ctx, q, answer)

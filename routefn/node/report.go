@@ -14,10 +14,11 @@ import (
 // Report is POST /node/report. It records the events of a node's connections.
 //
 // Cursors go first, because a session whose number is closed moves no cursors any more.
-// Only a CIM session may, if the node saw that the client had read all when its
-// connection ended. Openings and closings need no order, because a number goes from
-// issued to open to closed and never back. So an opening that comes after its own closing
-// is refused, in this report or in a late one. A closing affects only its own number.
+// There is one exception: a closed CIM session moves its cursors if the node saw that the
+// client had read everything when its connection ended. Openings and closings need no
+// order, because a number goes from issued to open to closed and never back. So an
+// opening that comes after its own closing is refused, in this report or in a late one. A
+// closing affects only its own number.
 //
 // If Report returns an error, the node reports everything again, in smaller parts, and
 // repeating is harmless. If one opening fails, or the entering of one group, its item

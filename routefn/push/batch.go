@@ -61,10 +61,10 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 	}
 }
 
-// Announce queues what follows from a change of a group. If the change appended an
-// entry, the entry goes to the nodes that hold members. The nodes that hold the user
-// are told to fetch the user's groups again. They also get the user's leaving. A node
-// that never learned of the joining finds out about the group from this entry alone.
+// Announce queues what follows from a change of a group. If the change appended an entry,
+// the entry goes to the nodes that hold members. The nodes that hold the user must fetch
+// the user's groups again. They also get the user's leaving. A node that never learned of
+// the joining finds out about the group from this entry alone.
 func (b Batch) Announce(c *record.Changed) {
 	if c.Earlier != nil {
 		b.Announce(c.Earlier)

@@ -42,7 +42,7 @@ type ImportedAccount struct {
 // id or the name belongs to another account, the State is ImportClash. If dry is set,
 // nothing is written.
 //
-// An account is made in the same steps as by Register, so no registration gets its id.
+// An account is made in the same steps as in Register, so no registration gets its id.
 func (s *Store) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
 	answers := make([]ImportedAccount, 0, len(accounts))
 	for chunk := range slices.Chunk(accounts, importChunk) {

@@ -141,8 +141,8 @@ func (g Entering) judge(o *op) (e Entered, enough bool) {
 	if last == 0 {
 		return Entered{Err: ErrNotMember}, true
 	}
-	// A user may have joined behind the position that the node knows. That user must
-	// not be shown the entries between the two. So the transaction is needed, whose
+	// A user may have joined behind the position that the node knows. That user must not
+	// be shown the entries between the two. So the transaction is needed, because its
 	// position includes the joining.
 	if g.Known.Number > 0 && g.Known.Epoch == epoch && last <= g.Known.Number {
 		return Entered{Newest: g.Known, Joined: joined, Held: true}, true

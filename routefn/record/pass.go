@@ -84,11 +84,11 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 }
 
 // Charge makes the first operation with ctx take as many units as cost says, at most
-// 1,000, from a budget of the user. That costs no round trip, because the operation
-// also judges the pass. If the budget has too little, the operation does nothing and
-// returns ErrLimited. Charge itself returns ErrLimited, without a call, while the
-// user's pulls are known to be refused. With a context without a pass, or whose pass
-// was judged, nothing is taken.
+// 1,000, from a budget of the user. That costs no round trip, because the operation also
+// judges the pass. If the budget has too little, the operation does nothing and returns
+// ErrLimited. Charge itself returns ErrLimited, without a call, while the user's pulls
+// are known to be refused. If ctx has no pass, or its pass was judged before, nothing is
+// taken.
 func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p, _ := ctx.Value(passKey{}).(*judgedPass)
 	rate := s.rateOf(budget)

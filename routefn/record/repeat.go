@@ -18,11 +18,11 @@ import (
 // show it once, because their history has its key.
 const lookBack = 5 * time.Minute
 
-// firstTryLife is how long after its sending by a node a first try may be stored, in
-// ms. A node gives up a request after 3 s and sends it again with every message marked
-// Again. So a first try that comes later is from a route that was paused, and its
-// message may be stored already. It would be stored twice, perhaps after the joining of
-// a user who must not see it.
+// firstTryLife is for how long a first try may be stored after a node has sent it, in ms.
+// A node gives up a request after 3 s and sends it again with every message marked Again.
+// So a first try that comes later is from a route that was paused, and its message may be
+// stored already. It would be stored twice, perhaps after the joining of a user who must
+// not see it.
 //
 // For a group, the clock of its server is compared, too (append.lua). In a Cluster that
 // clock may differ from the store's by more than firstTryLife. Then each message of the

@@ -52,7 +52,7 @@ func (c *Cluster) MoveSlots(ctx context.Context, number int) (moved int, err err
 	return moved, nil
 }
 
-// mover moves slots from the master from to the master to.
+// mover moves slots from one master to another.
 type mover struct {
 	from, to     *redis.Client
 	fromID, toID string
@@ -71,7 +71,7 @@ func (m *mover) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// held returns the slots of the master from that hold keys.
+// held returns the slots that hold keys, of the master that gives slots away.
 func (m *mover) held(ctx context.Context) ([]int, error) {
 	nodes, err := m.from.ClusterNodes(ctx).Result()
 	if err != nil {
