@@ -45,8 +45,8 @@ func (o *outbox) add(p *Pending) {
 
 // next returns the messages to write now, in order. After a refusal the first one is
 // marked as Heard, which means that the client has read all answers. Until that message
-// comes, the node refuses all. Refused messages go before later ones, unless they were
-// given up.
+// comes, the node refuses all others. Refused messages go before later ones, unless they
+// were given up.
 func (o *outbox) next(now time.Time) []*Pending {
 	heard := o.held
 	if o.held && (o.flying > 0 || now.Before(o.retry)) {

@@ -76,8 +76,8 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates is the set of the ring indices in the list from that are not in the list
-// without. Both lists are ascending. Every index in without is also in from.
+// candidates is a set of ring indices. It has the elements of the list from, except those
+// of the list without. Both lists are ascending. Every index in without is also in from.
 type candidates struct {
 	from, without []int32
 }

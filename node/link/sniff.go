@@ -8,10 +8,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// input is a state of the push parser. push takes bytes as they come and keeps a copy
-// of an incomplete part. It may change b, and does not retain it. An error that is a
-// *proto.Error closes the link with its code. Only the reader uses a link's input.
-// Links share an input that keeps nothing.
+// input is a state of the push parser. push takes bytes as they come and keeps a copy of
+// an incomplete part. It may change b, and does not retain it. An error that is a
+// *proto.Error closes the link with its code. Only the reader uses a link's input. An
+// input that keeps nothing is shared by all links.
 type input interface {
 	push(l *Link, b []byte) error
 }

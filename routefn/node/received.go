@@ -53,9 +53,9 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 	}
 }
 
-// further returns cursors, moved forward to the positions in to. It follows the rules
-// of Store.Ack for a session that has ended. The parameter inbox is the end of the
-// user's inbox.
+// further returns the cursors, each moved forward to its position in the list to. It
+// follows the rules of Store.Ack for a session that has ended. The parameter inbox is the
+// end of the user's inbox.
 func further(cursors, to []proto.Position, inbox proto.Position) []proto.Position {
 	cursors = slices.Clone(cursors)
 	for _, p := range to {

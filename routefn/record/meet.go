@@ -27,9 +27,9 @@ type meeting struct {
 	op        *op
 }
 
-// meetingsOf returns the meetings of drafts. The ops of those in the result beside are
-// sent with the messages. Those in the result before are decided before any message is
-// stored.
+// meetingsOf returns the meetings of drafts. The ops of the meetings in the result beside
+// are sent with the messages. The meetings in the result before are decided first, before
+// any message is stored.
 func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
 	if !s.limits.Receivers.On() {
 		return nil, nil

@@ -54,7 +54,8 @@ type judgedPass struct {
 	taken  []charge // what judging takes from budgets
 }
 
-// Budget is what a request of an account takes from. It is a field of the user's hash.
+// Budget names a budget of an account, from which its requests take. It is a field of the
+// user's hash.
 type Budget string
 
 // The budgets, each with the limit that it belongs to.

@@ -63,11 +63,11 @@ type fresh struct {
 	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn takes over the parameter at, a time that a look has read in the store. The
-// parameter asked is when the look began, and now is the store's clock at that look. If
-// the time differs from that of the last look, it counts as recent, even if the store's
-// clock was set meanwhile. The first look has nothing to compare with. For it, learn
-// computes the age of the time from now.
+// learn stores the time at, which a look has read in the store. The parameter asked is
+// when the look began, and now is the store's clock at that look. If the time differs
+// from that of the last look, it counts as recent, even if the store's clock was set
+// meanwhile. The first look has nothing to compare with. For it, learn computes the age
+// of the time from now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at

@@ -27,9 +27,9 @@ func (u *Requests) Sessions(ctx context.Context, caller token.Token, _ url.Value
 	return answer, nil
 }
 
-// EndSessions is POST /v1/sessions/end. It ends one session of the caller, all but the
-// calling device's, or all. Before the answer is sent, the tokens and unused tickets of
-// these sessions become void for every route.
+// EndSessions is POST /v1/sessions/end. It ends one session of the caller, all except
+// that of the calling device, or all. Before the answer is sent, the tokens and unused
+// tickets of these sessions become void for every route.
 func (u *Requests) EndSessions(ctx context.Context, caller token.Token, q proto.EndSessions) (proto.EndSessionsAnswer, error) {
 	end, err := endingOf(caller, q)
 	if err != nil {

@@ -41,12 +41,12 @@ func (c Copy) Close() {
 	}
 }
 
-// HasRead reports whether the peer, which has ended its sending, has read everything
-// that it was sent. It has, if its TCP has acknowledged everything and it did not reset
-// the connection. Linux and other systems reset a connection when its socket is closed
-// with unread bytes, or its process is killed. If the peer got our goodbye before it
-// ended its sending, that is sure. Any other peer may not have closed its socket yet,
-// and may still reset the connection. For such a peer, sure is false.
+// HasRead reports whether the peer, which has ended its sending, has read everything that
+// it was sent. It has, if its TCP has acknowledged everything and it did not reset the
+// connection. Linux and other systems reset a connection when its socket is closed with
+// unread bytes, or its process is killed. The result sure is false if the answer may
+// change: a peer that did not get our goodbye before it ended its sending may not have
+// closed its socket yet, and may still reset the connection.
 func (c Copy) HasRead(saidGoodbye bool) (read, sure bool) {
 	failed, err := unix.GetsockoptInt(int(c), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {
