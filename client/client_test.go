@@ -24,7 +24,7 @@ func connect(t *testing.T, cfg Config) *Client {
 	return c
 }
 
-// receive returns the next text, or what went wrong within a minute.
+// receive returns the next text, or the error if none comes within a minute.
 func receive(c *Client) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// takesJWTs makes the cluster one whose users another system knows. It accepts the tokens
-// after the one named old.
+// takesJWTs makes the cluster one whose users another system knows. It refuses the JWT
+// old.
 func (k *cluster) takesJWTs(t *testing.T, old string) {
 	k.setOnCall(func(path string, body []byte) *proto.ErrorAnswer {
 		var in proto.LoginRequest

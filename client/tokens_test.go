@@ -14,7 +14,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// shown records what requests show, by path, and refuses what a test says.
+// shown records the tokens that requests show, by path, and refuses those that a test
+// names.
 type shown struct {
 	next   http.RoundTripper
 	refuse string // how the header begins that no route takes; empty: none

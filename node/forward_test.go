@@ -160,8 +160,8 @@ func TestUnknownOutcomeGoesFirstAndSaysSo(t *testing.T) {
 	})
 }
 
-// A message over its sender's rate waits at the node and goes again as what it was, a
-// first try, until it has waited too long. Others do not wait for it.
+// A message over its sender's rate waits at the node. It is sent again as a first try,
+// until it has waited too long. Other senders do not wait for it.
 func TestMessageOverItsRateWaitsUnmarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, nil)

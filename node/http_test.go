@@ -177,7 +177,8 @@ func TestCIMPushNeedsTheKeyWhereThereIsOne(t *testing.T) {
 	})
 }
 
-// A page of another site reaches none of a node's paths, and no name but the node's own does.
+// A page of another site reaches none of a node's paths, and neither does a request for a
+// name that is not the node's.
 func TestForeignPagesAndNamesReachNothingOfANode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages, err := browser.New(browser.Config{Loopback: true})

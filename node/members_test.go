@@ -181,8 +181,8 @@ func TestChangedGroupsOpenTheSessionAgain(t *testing.T) {
 }
 
 // A push may be lost. A node that missed a joining learns of the leaving, and makes the
-// user's devices fetch the entries between. Sessions that are members are sent them
-// anyway.
+// user's devices fetch the entries between. Sessions that are members are sent these
+// entries anyway.
 func TestWhoLeftAGroupThatTheNodeNeverKnewIsToldToFetchIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, room, 1)

@@ -122,7 +122,7 @@ func TestCIMsRouteIsToldOfAConnectionThatEnds(t *testing.T) {
 	})
 }
 
-// A logout at a route of ours closes all numbers that there were, the next one, too.
+// A logout at a route of ours closes all numbers so far, and the next one, too.
 func TestCIMsRouteIsToldOfALogoutAtOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, java := startCIM(t, nil)

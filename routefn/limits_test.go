@@ -45,8 +45,8 @@ func TestMessageOverItsRateIsRefusedWithTheTimeToWait(t *testing.T) {
 	w.wantInbox(bob.Token, "m1", "m2")
 }
 
-// To pull and to make groups is bounded. To make one counts as many messages as it has
-// members.
+// The rates of pulls and of new groups are bounded. Making a group counts as one message
+// for each member.
 func TestRequestsOverTheirRateAreRefused(t *testing.T) {
 	w := newLimitedWorld(t, limit.Limits{Pulls: hourly(2), Groups: hourly(2), Messages: hourly(5)}, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
@@ -80,7 +80,7 @@ func TestRequestsOverTheirRateAreRefused(t *testing.T) {
 	}
 }
 
-// CIM's clients do not come again, so that they read why.
+// CIM's clients do not retry, so they are shown the reason.
 func TestCIMClientReadsWhyItsRateIsUp(t *testing.T) {
 	w := newLimitedWorld(t, limit.Limits{Messages: hourly(1)}, nil)
 	bob := w.register("bob")

@@ -18,8 +18,8 @@ import (
 // place is a position with all its numbers.
 var place = proto.Position{Log: 2, Number: 3}
 
-// sampleBodies has a body of every request that takes JSON, with all its numbers set, and
-// sampleQueries a query of every one that takes one.
+// sampleBodies has a body for every request that takes JSON, with all its numbers set.
+// sampleQueries has a query for every request that takes one.
 var (
 	sampleBodies = map[string]any{
 		"register":     proto.RegisterRequest{Name: "alice"},
@@ -58,7 +58,7 @@ var (
 	withoutNumbers = []string{"members", "node-keys", "refresh"}
 )
 
-// numbersBeyond are what no field of a request may be.
+// numbersBeyond are numbers that no field of a request may have.
 var numbersBeyond = []string{
 	"9007199254740992", "9007199254740993", "1152921504606846976", "9223372036854775807", "9223372036854775808",
 	"-9007199254740992", "-9223372036854775808", "-9223372036854775809", "18446744073709551615", "1e300", "5.5",
@@ -149,7 +149,7 @@ func changedBodies(t *testing.T, sample any) (list []string) {
 	return list
 }
 
-// numbersIn returns where the numbers of a JSON text without digits in its names are.
+// numbersIn returns where the numbers stand in a JSON text whose names have no digits.
 func numbersIn(text string) (places [][2]int) {
 	quoted, from := false, -1
 	for i, c := range text {

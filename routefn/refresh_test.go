@@ -138,7 +138,7 @@ func TestAccessTokenExpiresByTheStoresClock(t *testing.T) {
 	}
 }
 
-// Kinds of tokens do not stand for each other.
+// A token of one kind is not accepted in place of another kind.
 func TestTokensOfOneKindAreNoOthers(t *testing.T) {
 	w := newWorld(t, nil)
 	l := w.connect("alice", "phone")

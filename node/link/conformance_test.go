@@ -198,7 +198,8 @@ func messageOf(size int, asJSON bool) (payload []byte, text string) {
 	}
 }
 
-// fragmented is a message in fragments of at most size bytes, with what stands between.
+// fragmented is a message in fragments of at most size bytes, with other frames between
+// them.
 func fragmented(op byte, payload []byte, size int, between ...[]byte) (b []byte) {
 	for i, part := range slices.Collect(slices.Chunk(payload, size)) {
 		first := op

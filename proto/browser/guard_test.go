@@ -125,7 +125,8 @@ func TestWhereOthersConnectNamesAreFreeUntilOneIsNamed(t *testing.T) {
 	}
 }
 
-// A link on a page of others leads to the program, and its frames and pictures do not.
+// A link on a page of another site leads to the program, and the page's frames and
+// pictures do not.
 func TestLinkToTheProgramOpens(t *testing.T) {
 	g := guard(t, Config{Loopback: true})
 	for headers, want := range map[string]proto.Code{
@@ -232,7 +233,8 @@ func TestListsAreChecked(t *testing.T) {
 	}
 }
 
-// On loopback, whatever is accepted came to a name of this machine, and from no other site.
+// On loopback, each accepted request came to a name of this machine, and not from another
+// site.
 func FuzzJudge(f *testing.F) {
 	f.Add("127.0.0.1:8083", "http://127.0.0.1:8083", "same-origin")
 	f.Add("[::1]", "", "none")

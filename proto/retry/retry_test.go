@@ -20,7 +20,7 @@ func TestDelayDoublesUpToItsMost(t *testing.T) {
 	}
 }
 
-// For all tries, also those whose bound would overflow.
+// This holds for all tries, also for those whose bound would overflow.
 func TestDelayStaysWithinItsBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		// A float64 holds each of these exactly: 2^53 ns are 104 days.
@@ -41,7 +41,7 @@ func TestDelayStaysWithinItsBound(t *testing.T) {
 	})
 }
 
-// Many that fail together come back over the whole of the wait, and not in step.
+// Many callers that fail together retry at times that are spread over the whole wait.
 func TestDelaysSpreadOverTheWholeWait(t *testing.T) {
 	var tenths [10]int
 	for i := range 1000 {

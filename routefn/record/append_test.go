@@ -16,7 +16,7 @@ func private(from, to int64, id string) Message {
 }
 
 // backdate makes the message one that Take returned so long ago. Only such a message is
-// stored with another time than the present.
+// stored with a time other than the present.
 func (m *Message) backdate(d time.Duration) { m.Time, m.taken = time.Now().Add(-d).UnixMilli(), true }
 
 // stored appends messages that must all be accepted.

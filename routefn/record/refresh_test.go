@@ -125,7 +125,7 @@ func eachServer(t *testing.T, f func(*testing.T, *Store)) {
 }
 
 // The answer to a use was lost: the same token is shown again, until its successor was
-// used. Of two successors one counts.
+// used. Only one of two successors counts.
 func TestRefreshTokenMayComeAgainUntilItsSuccessorWasUsed(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")

@@ -111,9 +111,9 @@ func (c *cast) logs() string {
 	return strings.Join(all, " ")
 }
 
-// inReach reports whether the promise holds that the second message with an id is found
-// to be another one than the first message. A first try to a group leaves a trace only
-// in the log of that group.
+// inReach reports whether it is promised that the second message with an id is found to
+// differ from the first one. A first try to a group leaves a trace only in the log of
+// that group.
 func inReach(first, whom, second, other string) bool {
 	group := whom == "club" || whom == "everyone"
 	return first != "first" || !group || whom == other && second == "again"

@@ -57,7 +57,7 @@ func asked(t *testing.T, method, address, path, body, host string, header http.H
 	return answer, failed
 }
 
-// allPaths are those that a route serves to anybody in open mode, the page with them.
+// allPaths are those that a route serves to anybody in open mode, including the page.
 var allPaths = []string{
 	proto.PathRegister, proto.PathLogin, proto.PathLogout, proto.PathSessions, proto.PathSessionsEnd, proto.PathPassword, proto.PathSend, proto.PathPull, proto.PathAck, proto.PathDelivered,
 	proto.PathOnline, proto.PathUser, proto.PathMembers, proto.PathSchedule, proto.PathScheduled, proto.PathCancel,
@@ -116,7 +116,8 @@ func TestItsOwnPageAndThoseThatAreAllowedReachARoute(t *testing.T) {
 	}
 }
 
-// A route that others reach is known by any name until it is told its names.
+// A route that other machines reach accepts requests for any name until its names are
+// configured.
 func TestFunctionTakesAnyNameAndItsOwnPages(t *testing.T) {
 	o, err := parse([]string{"-allow-origin", "https://app.example.org"}, io.Discard)
 	if err != nil {

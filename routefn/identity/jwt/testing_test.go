@@ -73,7 +73,7 @@ func publicPEM(t testing.TB, keys ...crypto.Signer) (text []byte) {
 	return text
 }
 
-// jwks is a set with the keys, and those that others is the JSON of.
+// jwks is a set with the keys, and with more keys, which others has as JSON.
 func jwks(t testing.TB, keys map[string]crypto.Signer, others ...string) []byte {
 	t.Helper()
 	list := make([]json.RawMessage, 0, len(keys)+len(others))
@@ -126,7 +126,8 @@ func signedBy(t testing.TB, algorithm jose.SignatureAlgorithm, key any, kid stri
 	return token
 }
 
-// forged is a token with any header, whose signature is the HMAC by a key; none without one.
+// forged is a token with any header. Its signature is the HMAC by the key, or empty if
+// there is no key.
 func forged(t testing.TB, header string, c map[string]any, key []byte) string {
 	t.Helper()
 	body, err := json.Marshal(c)

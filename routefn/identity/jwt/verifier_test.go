@@ -131,7 +131,8 @@ func TestTokenNamesItsDevicesAndItsName(t *testing.T) {
 	}
 }
 
-// An expired token is for good, and a missing key is not: the ranges of the codes say so.
+// The refusal of an expired token is final, and that for a missing key is not. The ranges
+// of the codes say so.
 func TestRefusalsSayWhetherToComeBack(t *testing.T) {
 	for _, why := range Reasons() {
 		if why == WrongClaims || why == WrongName {
