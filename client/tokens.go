@@ -28,7 +28,7 @@ type credentials struct {
 	access   string    // for requests, until then
 	until    time.Time // on this machine's clock
 	refresh  string    // gets the next access token, once
-	pause    time.Time // it is not used before, on this machine's clock
+	pause    time.Time // refresh is not used before this time, by this machine's clock
 }
 
 func newCredentials(cfg Config) *credentials {

@@ -83,16 +83,16 @@ type Limits struct {
 type Timeouts struct {
 	PingEvery time.Duration // how often clients ping, in whole seconds; 0: 10 s. A client that is silent for 3.3 times that is closed
 	Open      time.Duration // for a route's confirmation of a connection; 0: 10 s
-	Send      time.Duration // after it, the sender of a message that no route has stored gets Unknown; 0: 10 s
+	Send      time.Duration // after this time, the sender of a message that no route has stored gets Unknown; 0: 10 s
 	Call      time.Duration // for one request to a route; 0: 3 s
-	Reconcile time.Duration // in which everything is reconciled once; 0: 30 s
+	Reconcile time.Duration // how long it takes to reconcile everything once; 0: 30 s
 	Stop      time.Duration // from the end of Run's context until Run returns; 0: 10 s
 }
 
 // Drain sets how a node leaves.
 type Drain struct {
 	Rate    int           // how many clients are sent away per second; 0: 500
-	Timeout time.Duration // not counting while no route answers; 0: 300 s
+	Timeout time.Duration // how long a drain may take, without the time in which no route answers; 0: 300 s
 	// Elsewhere reports whether another member takes users or soon will. If none does,
 	// or if Elsewhere is nil, a drain closes the connections at once.
 	Elsewhere func() bool

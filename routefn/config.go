@@ -48,7 +48,7 @@ type Config struct {
 	// store, and Watch must be keyed (record.Store.Watch). Then the route stores the
 	// keys again after the store has lost them, or takes over the store's keys.
 	Watch *record.Watch
-	Name  string // name of this process, which others log and count; "route"
+	Name  string // name of this process, which others log and count; default: "route"
 
 	// ServiceToken is the token in requests from nodes, and in requests to nodes.
 	ServiceToken string
@@ -58,11 +58,11 @@ type Config struct {
 	Foreign   *jwt.Verifier // verifies the tokens of another system; only with AuthJWT
 	Policy    ring.Policy
 	Repeat    string // rule for logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
-	CIMRepeat string // rule for CIM's clients; default proto.RepeatReject, as CIM has it
+	CIMRepeat string // rule for CIM's clients; default: proto.RepeatReject, as CIM has it
 
-	MaxText     int   // bytes of a message's text; proto.MaxText
+	MaxText     int   // bytes of a message's text; default: proto.MaxText
 	MaxBody     int64 // bytes of a client's request; default: as many as MaxText bytes may take in JSON, and 256 KiB at least
-	PingSeconds int   // is sent to clients; 10
+	PingSeconds int   // is sent to clients; default: 10
 
 	// MaxInFlight is how many requests are served at a time; default 4096. Further
 	// requests are refused. If the store takes longer than StoreTarget, requests are
@@ -70,11 +70,11 @@ type Config struct {
 	// refused. That is for platforms that bound the requests themselves, as for a
 	// function.
 	MaxInFlight int
-	StoreTarget time.Duration // 100 ms, which no user notices
+	StoreTarget time.Duration // default: 100 ms, which no user notices
 
 	// PerAddress bounds the requests from one address, without a valid token, whose
-	// bodies are arriving at a time; 0: no bound. Proxies are believed when they name
-	// the addresses of their clients.
+	// bodies are arriving at a time; 0: no bound. If one of Proxies names the address of
+	// its client, the route believes it.
 	PerAddress int
 	Proxies    sourceip.Proxies
 	// Limits bound wrong passwords and registrations; zero: nothing is bounded. Those of
@@ -87,9 +87,9 @@ type Config struct {
 	HTTP       *http.Client // client for calls to nodes; default: one that keeps connections, uses no proxy, and has NodeTLS
 	NodeTLS    *tls.Config  // for nodes whose address begins with https://; default: the system's authorities
 	Now        func() time.Time
-	Logger     *slog.Logger          // silent
-	Audit      *audit.Log            // who came and what was refused; writes nothing
-	Registerer prometheus.Registerer // no metrics
+	Logger     *slog.Logger          // default: silent
+	Audit      *audit.Log            // gets who came and what was refused; default: none
+	Registerer prometheus.Registerer // default: no metrics are registered
 }
 
 // check fills in the defaults and reports what is missing.

@@ -4,7 +4,7 @@ package link
 // soon has links with frames of their own, and the line for the turn later has the
 // others. The lines take turns, so neither waits until the other is empty.
 type agenda struct {
-	lines [2]line // by turn, soon and later; a link stands in at most one, once
+	lines [2]line // by turn: soon and later; a link is in at most one of them, and only once
 	last  turn    // the line from which the last link came
 }
 

@@ -15,7 +15,7 @@ func (u *Requests) Online(ctx context.Context, _ token.Token, q url.Values) (pro
 	if err != nil {
 		return proto.OnlineAnswer{}, err
 	}
-	if err := u.cfg.Store.Judge(ctx); err != nil { // no other operation of this request has the store judge the token
+	if err := u.cfg.Store.Judge(ctx); err != nil { // no other operation of this request makes the store judge the token
 		return proto.OnlineAnswer{}, err
 	}
 	return u.OnlinePage(ctx, page)

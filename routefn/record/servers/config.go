@@ -15,7 +15,7 @@ type Config struct {
 	Password string // in place of the URL's, unless empty
 
 	PoolSize    int           // connections per server at most; zero: 10 per CPU
-	MinIdle     int           // idle connections kept a server
+	MinIdle     int           // idle connections that are kept to each server
 	DialTimeout time.Duration // of one connection; zero: 5 s
 	ReadTimeout time.Duration // of a read or a write; zero: 3 s. A context's earlier deadline wins
 	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 30 min
