@@ -128,7 +128,7 @@ func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, er
 	return cfg, account, explain(err, f.route)
 }
 
-// tokenIn returns what reads a token from a file.
+// tokenIn returns a function that reads a token from a file.
 func tokenIn(path string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) {
 		b, err := os.ReadFile(path)
@@ -199,7 +199,7 @@ func dataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "cim"), nil
 }
 
-// explain adds what to do to what went wrong.
+// explain adds to an error what to do about it.
 func explain(err error, route string) error {
 	var refused *proto.Error
 	switch {

@@ -26,9 +26,8 @@ const (
 	drainGone = 15 * time.Second
 )
 
-// runDrain is `cim drain NODE`: it has a node give its users to others and end,
-// and shows how far that is until the node is gone. To be interrupted does not
-// stop the drain.
+// runDrain is `cim drain NODE`: it makes a node hand its users to other nodes and end,
+// and shows how far that is until the node is gone. An interrupt does not stop the drain.
 func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -83,7 +83,7 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// of returns what makes tokens of a name for a client.
+// of returns a function that makes tokens for a name.
 func (h *host) of(name string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) {
 		return sign(h.signer, jwt.Claims{Issuer: hostIssuer, Audience: hostAudience, Subject: name}, hostLife)

@@ -167,7 +167,7 @@ func printFunctions(w io.Writer, c *up.Cluster) {
 	table.Flush()
 }
 
-// loginName is the name of whoever sits at the terminal.
+// loginName is the name of the user at the terminal.
 func loginName() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // on Windows the domain stands in front

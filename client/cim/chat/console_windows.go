@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// styled has the console of a file descriptor obey escape sequences, which it
-// shows by default, until restore is called.
+// styled makes the console of a file descriptor obey escape sequences until restore is
+// called. By default it shows them.
 func styled(fd int) (restore func(), err error) {
 	console := windows.Handle(fd)
 	var before uint32

@@ -17,7 +17,8 @@ type later struct {
 	id, line string
 }
 
-// delay has "<text> <seconds>" sent later. The text may be private, as a line may.
+// delay leaves a message "<text> <seconds>" with the servers, to be sent later. The text
+// may be private, as a line may.
 func (c *chat) delay(ctx context.Context, args string) error {
 	text, wait, ok := splitDelay(args)
 	if !ok {

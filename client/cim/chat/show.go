@@ -27,7 +27,7 @@ func (c *chat) message(ctx context.Context, m client.Message) string {
 	return c.screen.dim(clock) + " " + c.who(ctx, m) + " " + cleanText(m.Text)
 }
 
-// change says what became of the sender in a group.
+// change says what happened to the sender in a group.
 func (c *chat) change(m client.Message) string {
 	passive := "was"
 	if m.From == c.cfg.Client.Self().User {
@@ -68,8 +68,8 @@ func (c *chat) who(ctx context.Context, m client.Message) string {
 	}
 }
 
-// happening returns the line for an event, or nothing if it is not worth one:
-// the end is told by whoever called Run.
+// happening returns the line for an event, or nothing if it is not worth one: the caller
+// of Run reports the end.
 func happening(e client.Event) string {
 	switch e := e.(type) {
 	case client.Connected:

@@ -148,7 +148,7 @@ func (e *Editor) characters(s string, size int) (string, int) {
 	}
 }
 
-// commands has what each key does that edits the line, but for character, which
+// commands has the function of each key that edits the line, except character, which
 // inserts.
 var commands = map[key]func(e *Editor, t *text){
 	left:             func(_ *Editor, t *text) { t.cursor = t.before(t.cursor) },

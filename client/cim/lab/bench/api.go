@@ -92,8 +92,9 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	})
 }
 
-// patience is how long a route may send a caller away. Passwords cost time, and a
-// route takes as many at once as it has processors for.
+// patience is for how long a caller is refused as one of too many before it gives up.
+// Passwords cost time, and a route compares only as many at once as it has processors
+// for.
 const patience = 5 * time.Minute
 
 // post calls a route for the i-th user, and again when it says "later".
@@ -113,7 +114,8 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	}
 }
 
-// try calls a route once. With an error that time heals it returns after how long.
+// try calls a route once. If a later try may succeed, it returns with the error how long
+// to wait.
 func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -148,7 +150,7 @@ func (a *api) try(ctx context.Context, i int, path string, in, out any) (later t
 	return 0, nil
 }
 
-// each does all n, some at a time, and returns the first failure.
+// each makes all n calls, some at a time, and returns the first error.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(callsAtOnce)

@@ -26,9 +26,9 @@ type load struct {
 	run   func(context.Context, system) ([]Figure, Check, error)
 }
 
-// Run measures every load in every form, run after run, so that what disturbs the
-// machine for a while does not meet one of them only. It blocks. An error means
-// that nothing can be said.
+// Run measures every load in every form, run after run, so that a disturbance of the
+// machine affects more than one of them. It blocks. An error means that there is no
+// result.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.check(); err != nil {
 		return nil, err

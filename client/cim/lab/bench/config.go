@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// ErrConfig is wrapped by what is wrong with a Config.
+// ErrConfig is wrapped by the error for a wrong Config.
 var ErrConfig = errors.New("flags of bench")
 
 // Config says what to measure. All fields but those that say so are needed.
@@ -38,8 +38,9 @@ type Config struct {
 	Profile string
 
 	Forms []string // how the system is run: of Forms; empty: all
-	// Redis is the store of what is started, as up.Config has it: "spawn", or the
-	// URL of one that runs; empty: spawn, or embedded where there is none to spawn.
+	// Redis is the store of each system that is started, in the form of up.Config:
+	// "spawn", or the URL of one that runs; empty: spawn, or embedded where there is none
+	// to spawn.
 	Redis string
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
 	// a new one.

@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
 )
 
-// traffic is what the clients send to each other, and what comes of it.
+// traffic is what the clients send to each other, with the counts of what arrives.
 type traffic interface {
 	loadclients.Traffic
 	// tick sends what is due and returns how long until more is.
@@ -19,14 +19,15 @@ type traffic interface {
 	stop()
 	// owed returns how many deliveries and answers have not come yet.
 	owed() int
-	// verdict returns what became of everything that was sent.
+	// verdict returns the outcome of all messages.
 	verdict() Check
 }
 
 const (
-	// drainTime is how long what is owed may take when nothing is sent any more.
+	// drainTime bounds the wait for missing deliveries and answers after the last message
+	// was sent.
 	drainTime = 10 * time.Second
-	// never is how long nothing is due by the clock.
+	// never is the wait of a traffic in which nothing is due at any time.
 	never = time.Hour
 	// connectAtOnce is how many clients connect at a time.
 	connectAtOnce = 128

@@ -54,7 +54,7 @@ func (b *bench) groups() []load {
 	return loads
 }
 
-// inRoom measures what it takes that one writes to many.
+// inRoom measures the cost of one user who writes to many.
 func (b *bench) inRoom(ctx context.Context, s system, members int, pace *pace,
 	open func(s system, ctx context.Context, users int) (int64, error)) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, members+1)

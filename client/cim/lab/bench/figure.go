@@ -29,8 +29,8 @@ func milliseconds(name string, d time.Duration) Figure {
 	return Figure{name, "ms", float64(d) / float64(time.Millisecond)}
 }
 
-// latency tells a histogram in four figures; none if it is empty, where a server
-// does not do what would have been timed.
+// latency returns four figures for a histogram. If the histogram is empty, because a
+// server does not do what is timed, it returns none.
 func latency(what string, h *procstat.Histogram) []Figure {
 	figures := typical(what, h)
 	if len(figures) == 0 {

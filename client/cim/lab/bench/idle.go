@@ -24,17 +24,17 @@ func (b *bench) idle() []load {
 	}
 }
 
-// settle is how long a node may take to give back what logins left behind. A shorter
-// Hold asks for less care.
+// settle is how long a node may take to give back the memory that logins used. With a
+// shorter Hold, it gets only that long.
 const settle = 8 * time.Second
 
-// gained is the figure that is near zero where nothing leaks: as a part of the limit's,
-// which is near it too, it would say nothing.
+// gained is the figure that is near zero if nothing leaks. That of the limit is near
+// zero, too, so their ratio would say nothing.
 const gained = "memory gained while held"
 
-// inPeace measures what it takes that many are there. Memory is what each more than
-// a tenth of them costs: the first ones bring code and buffers into memory that are
-// no connection's.
+// inPeace measures the cost of many connections that are idle. Memory is the cost of each
+// connection after the first tenth. The first ones bring code and buffers into memory
+// that belong to no connection.
 func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, b.Idle)
 	if err != nil {

@@ -2,7 +2,7 @@ package bench
 
 import "fmt"
 
-// Check counts what became of the messages. Each must be accepted, come to each of its
+// Check counts the outcomes of the messages. Each must be accepted, come to each of its
 // receivers once, and stand in the log in the order of sending.
 type Check struct {
 	Messages   int64 `json:"messages"`   // deliveries looked at

@@ -174,7 +174,8 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 	return nil
 }
 
-// rise looks whether a place in a log is behind the last one. Zero was not told.
+// rise checks whether a place in a log is after the last one. Zero means that the place
+// is not known.
 func (t *talk) rise(last *int64, place int64) {
 	if place > 0 && place <= *last {
 		t.check.Swapped++

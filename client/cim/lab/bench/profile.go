@@ -20,7 +20,7 @@ import (
 // by the processes' names.
 type profiles map[string]string
 
-// serveProfiles has the one node of c, and its route, serve profiles.
+// serveProfiles makes the one node of c, and its route, serve profiles.
 func serveProfiles(c *up.Config) (profiles, error) {
 	node, err := freeAddress()
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// outstanding is how many messages are under way to a room that is written to as
-// fast as it goes. A message is, until the last member has it: a publisher who only
-// waited for the store would run ahead of the deliveries, until nodes leave them
-// to be pulled.
+// outstanding is how many messages may be under way to a room that is written to as fast
+// as possible. A message is under way until the last member has it. A publisher that only
+// waited for the store would run ahead of the deliveries, until nodes leave messages to
+// be pulled.
 const outstanding = 64
 
 // room is the traffic of one publisher and many members: client 0 writes, all
@@ -93,8 +93,8 @@ func (r *room) publish(at time.Duration) {
 	r.messages = append(r.messages, message{sent: at, left: len(r.members) - 1})
 }
 
-// Read implements loadclients.Traffic. All members get the same bytes: those that are a
-// message which another member was given are not decoded, only compared.
+// Read implements loadclients.Traffic. All members get the same bytes. So a message that
+// another member got before is not decoded, but only compared.
 func (r *room) Read(c *loadclients.Client, b []byte) (taken int) {
 	now := r.pool.Now()
 	for taken < len(b) {

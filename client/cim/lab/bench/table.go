@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// Print writes the report for people: a table a load, a column a form, each
-// figure with what part of the limit's it is.
+// Print writes the report for people: a table a load, a column a form, each figure with
+// its ratio to that of the limit.
 func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	for _, t := range r.Loads {

@@ -65,8 +65,8 @@ func (u usage) total() (sum time.Duration) {
 	return sum
 }
 
-// perEvent tells the CPU time of one of n events: of all servers, of each, and of
-// the generator. Without processes to look at it tells the generator's only.
+// perEvent returns the CPU time of one of n events: of all servers, of each, and of the
+// generator. If there are no processes to look at, it returns only that of the generator.
 func (u usage) perEvent(event string, n int64) []Figure {
 	var figures []Figure
 	if len(u.names) > 0 {

@@ -33,8 +33,8 @@ const (
 	maxPayload = 6 << 20
 	// initTime is what an instance has until it asks for its first event.
 	initTime = 10 * time.Second
-	// midWork bounds how long after its event an instance dies that is to die in the
-	// middle of its work. In that time it has, or has not yet, called the store.
+	// midWork bounds the time from an event to the death of an instance that is to die in
+	// the middle of its work. By then the instance may or may not have called the store.
 	midWork = 4 * time.Millisecond
 )
 
@@ -47,8 +47,8 @@ type Config struct {
 	Most    int           // instances at most; zero: 20
 	Timeout time.Duration // of an invocation; zero: 10 s
 
-	// KillEvery kills the instance of each so manieth invocation, in turn after it,
-	// while frozen, and within it; zero: never.
+	// KillEvery kills the instance of every KillEvery-th invocation: in turn after the
+	// invocation, while it is frozen, and during the invocation. Zero: never.
 	KillEvery int
 }
 
@@ -83,9 +83,9 @@ func (f *Function) Stats() Stats {
 	return f.tally.stats(f.all)
 }
 
-// Invoke hands an event to an instance and returns its answer. It blocks for as
-// long as an instance takes to start and the function has; a caller that leaves
-// earlier, by ctx, does not end the invocation.
+// Invoke hands an event to an instance and returns its answer. It blocks for at most the
+// time of a start and of an invocation. If ctx ends earlier, Invoke returns, and the
+// invocation goes on.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if len(payload) > maxPayload {
 		return nil, ErrTooLarge
@@ -194,7 +194,7 @@ func (f *Function) count(i *instance, took time.Duration, failed error) {
 // Settle blocks until the instances of all invocations so far are at rest.
 func (f *Function) Settle() { f.rest.Wait() }
 
-// Spare kills no more instances for the sake of Config.KillEvery.
+// Spare ends the killing of instances by Config.KillEvery.
 func (f *Function) Spare() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -243,5 +243,5 @@ func (f *Function) Close() {
 	clear(f.all)
 }
 
-// soon is when an instance dies that does so in the middle of its work.
+// soon is the time after which an instance dies that is to die in the middle of its work.
 func soon() time.Duration { return rand.N(midWork) }

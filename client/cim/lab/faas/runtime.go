@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// base is where the version of the runtime API that programs speak is.
+// base is the path of the runtime API, in the version that programs speak.
 const base = "/2018-06-01/runtime"
 
 // event is one invocation on its way.

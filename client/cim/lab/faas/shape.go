@@ -88,7 +88,7 @@ func (s Shape) Response(answer []byte) (Response, error) {
 	return response, nil
 }
 
-// statusOf is how a client hears of an error.
+// statusOf returns the HTTP status by which a client learns of an error.
 func (s Shape) statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrThrottled):

@@ -20,7 +20,7 @@ type Stats struct {
 	Warm     Latency `json:"warm"`     // all others, from the thaw
 }
 
-// Spread is how a number differs from one to the other.
+// Spread shows how a number differs from one instance to another.
 type Spread struct {
 	Min    int `json:"min"`
 	Median int `json:"median"`

@@ -52,7 +52,7 @@ func (c *Cluster) routeCommand(address string) []string {
 	return c.command("route", args)
 }
 
-// storeFlags are the flags of whoever serves a route.
+// storeFlags are the flags of a program that serves a route.
 func (c *Cluster) storeFlags() []string {
 	flags := []string{"-redis", c.store}
 	if c.config.Route == RouteLambda && c.config.Auth == "open" {

@@ -35,8 +35,8 @@ type Config struct {
 	// wants certificates of its clients; the embedded one is plain. nil: nothing speaks TLS.
 	CA *localca.CA
 
-	// Front puts something in front of the route at an address, as a load balancer:
-	// nodes and clients are told the address that it returns. stop is called by Stop.
+	// Front puts something in front of the route at an address, as a load balancer: nodes
+	// and clients use the address that it returns. stop is called by Stop.
 	Front func(route string) (address string, stop func(), err error)
 
 	// Program is the command line that Start puts in front of a program's name
@@ -45,8 +45,8 @@ type Config struct {
 	// Fixed asks for the ports that people know where they are free; otherwise
 	// all are chosen by the system, which is what tests want.
 	Fixed bool
-	// ServerFlags and RouteFlags are added to the flags of every node and of whoever
-	// serves a route.
+	// ServerFlags and RouteFlags are added to the flags of every node and of every
+	// program that serves a route.
 	ServerFlags, RouteFlags []string
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/faas"
 )
 
-// killEvery has one of so many invocations end its instance: a demonstration sees
-// a few of them.
+// One of killEvery invocations ends its instance, so that a demonstration sees a few such
+// ends.
 const killEvery = 40
 
 // functions are the routes of a cluster whose route is a function: one program,
@@ -85,7 +85,8 @@ func (f *functions) stop() {
 	f.log.Close()
 }
 
-// Functions tells of the instances of a route that is a function; nil: it is none.
+// Functions returns the figures of the instances of a route that is a function; nil: it
+// is none.
 func (c *Cluster) Functions() *faas.Stats {
 	if c.functions == nil {
 		return nil

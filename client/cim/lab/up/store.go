@@ -86,8 +86,8 @@ func (c *Cluster) Sentinel() *redistest.Sentinel { return c.sentinel }
 // RedisCluster returns the Redis Cluster that Start spawned, or nil.
 func (c *Cluster) RedisCluster() *redistest.Cluster { return c.cluster }
 
-// Primaries returns the servers of the store that take writes, as far as Start
-// spawned them; none of another store. It fails while nobody knows.
+// Primaries returns the servers of the store that take writes, as far as Start spawned
+// them; none of another store. It fails while they are not known.
 func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	switch {
 	case c.redis != nil:

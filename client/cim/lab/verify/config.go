@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/fault"
 )
 
-// ErrConfig is wrapped by what is wrong with a Config.
+// ErrConfig is wrapped by the error for a wrong Config.
 var ErrConfig = errors.New("flags of verify")
 
 // Config says what to run. All fields but Dir and Out are needed.

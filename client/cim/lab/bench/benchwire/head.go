@@ -23,7 +23,8 @@ const (
 	fieldMarkNumber = 3 // of the mark at fieldAt
 )
 
-// Head is what is looked at of a frame. Its bytes share the frame's memory.
+// Head has those parts of a frame that a benchmark looks at. Its bytes share the frame's
+// memory.
 type Head struct {
 	Cmd   proto.Command
 	Code  proto.Code

@@ -55,7 +55,7 @@ func Socket(frame []byte) []byte {
 	return append(append(b, 0, 0, 0, 0), body...)
 }
 
-// SplitSocket is proto.Split for what a server sends over a WebSocket. A frame
+// SplitSocket is proto.Split for the bytes that a server sends over a WebSocket. A frame
 // that is not binary has an empty body.
 func SplitSocket(b []byte) (body []byte, taken int, err error) {
 	if len(b) < 2 {

@@ -53,7 +53,7 @@ func (c *Conn) write() {
 	c.setFull(true)
 }
 
-// setFull has the socket say when it takes bytes again, or not any more.
+// setFull makes epoll report when the socket takes bytes again, or ends that.
 func (c *Conn) setFull(full bool) {
 	if c.full == full {
 		return

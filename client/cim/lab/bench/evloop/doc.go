@@ -14,16 +14,16 @@ import (
 // ErrUnsupported is returned by New where there is no epoll.
 var ErrUnsupported = errors.New("this needs Linux")
 
-// Events hears from the connections of a Loop, within Poll. It may call every
+// Events handles the events of the connections of a Loop, within Poll. It may call every
 // method of Loop and Conn but Poll.
 type Events interface {
-	// Opened is told of a connection that was accepted, or of one that was dialled
-	// and stands.
+	// Opened is called for a connection that was accepted, or that was dialled and is
+	// open now.
 	Opened(c *Conn)
-	// Read is given what came and was not taken before, and returns how many bytes
-	// of it it takes. The memory is the loop's.
+	// Read gets the bytes that came and were not taken before. It returns how many of
+	// them it takes. The memory belongs to the loop.
 	Read(c *Conn, b []byte) (taken int)
-	// Closed is told why a connection is gone, unless Close was called: io.EOF, or
-	// what reading, writing or dialling failed with.
+	// Closed is called when a connection has ended, unless Close was called. The error is
+	// io.EOF, or that of reading, writing or dialling.
 	Closed(c *Conn, err error)
 }

@@ -105,8 +105,8 @@ func (l *Loop) watch(fd int, events uint32) error {
 	return unix.EpollCtl(l.poller, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// Poll writes what waits, waits until something happens but no longer than wait,
-// and hears it. A wait that is not positive is none.
+// Poll writes what waits, waits until something happens but no longer than wait, and
+// handles it. If wait is not positive, Poll does not wait.
 func (l *Loop) Poll(wait time.Duration) error {
 	l.flush()
 	n, err := l.wait(wait)
@@ -185,7 +185,7 @@ func (l *Loop) read(c *Conn) {
 	c.rest = append(c.rest[:0], b...)
 }
 
-// writable is told that a socket takes bytes, or that dialling has ended.
+// writable handles the event that a socket takes bytes, or that dialling has ended.
 func (l *Loop) writable(c *Conn) {
 	if c.dialling {
 		code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
@@ -234,7 +234,7 @@ func (l *Loop) recycle(b []byte) {
 	}
 }
 
-// Close closes all connections without telling anybody, and the loop.
+// Close closes the loop and all connections, without calling Closed.
 func (l *Loop) Close() {
 	for _, c := range l.conns {
 		if c != nil {

@@ -16,8 +16,8 @@ const pingEvery = 10 * time.Second
 
 // Traffic is what the clients do once they are in.
 type Traffic interface {
-	// Read is given what came for a client and returns how many bytes of it it
-	// takes: whole frames (see Frame).
+	// Read gets the bytes that came for a client. It returns how many of them it takes,
+	// which are whole frames (see Frame).
 	Read(c *Client, b []byte) (taken int)
 }
 
@@ -123,8 +123,8 @@ func (s *Pool) dial(seat Seat) error {
 	return nil
 }
 
-// Poll writes what waits, waits until something happens but no longer than wait,
-// and hears it. A client that was lost is an error, and so is the end of ctx.
+// Poll writes what waits, waits until something happens but no longer than wait, and
+// handles it. It returns an error if a client was lost or ctx ends.
 func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	if err := s.loop.Poll(min(wait, s.pingDue())); err != nil {
 		return err

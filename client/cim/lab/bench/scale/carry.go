@@ -71,7 +71,7 @@ const (
 	groupOf       = 1000
 )
 
-// Carry computes it, by the formulas of the package.
+// Carry computes the load that the nodes carry, by the formulas in the package's comment.
 func Carry(nodes int, c Costs, m Machine) Carried {
 	n := float64(nodes)
 	cpu := m.Cores * m.Use * 1e6 // microseconds a second

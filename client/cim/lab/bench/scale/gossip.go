@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/ring/gossip"
 )
 
-// never is when a member learns what it has not learned.
+// never is the time of a member that has not learned the news.
 const never = time.Duration(math.MaxInt64)
 
 // cluster is simulated members.
@@ -52,7 +52,7 @@ func (c *cluster) spread() []time.Duration {
 	return known
 }
 
-// tell has member i tell some others, each once.
+// tell makes member i tell some others, each once.
 func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duration) {
 	told := make([]int, 0, 8)
 	for len(told) < min(fanout, c.n-1) {
@@ -67,8 +67,8 @@ func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duratio
 	}
 }
 
-// exchange lets those who were not reached learn it by exchanging everything with
-// another, over TCP, whoever of the two begins.
+// exchange lets members that were not reached learn the news by an exchange of the whole
+// state with another member, over TCP. Either of the two may begin it.
 func (c *cluster) exchange(known []time.Duration) {
 	interval := pushPull(c.timers.PushPull, c.n)
 	phases := c.phases(interval)

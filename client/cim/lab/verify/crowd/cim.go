@@ -46,8 +46,8 @@ const (
 
 // CIM is an unmodified CIM client, which is to say CIM's frames over TCP and CIM's HTTP,
 // without a token. A user has it beside a phone. It is shown private messages and those
-// to everyone, of which it is told no ids and no places, acknowledges nothing but by its
-// pings, and keeps nothing. Its methods may be called concurrently.
+// to everyone, without their ids and places. It acknowledges nothing except by its pings,
+// and keeps nothing. Its methods may be called concurrently.
 type CIM struct {
 	// Set before Start.
 	name   string
@@ -79,7 +79,7 @@ func (c *CIM) Who() (user int64, device string) { return c.user, cimDevice }
 // Restartable reports false: it keeps nothing, and a start would be a reconnect.
 func (c *CIM) Restartable() bool { return false }
 
-// Start has it log in, and again whenever its connection ends, until Kill. It returns
+// Start makes it log in, and again whenever its connection ends, until Kill. It returns
 // when the node must have a cursor for it, or ctx ends.
 func (c *CIM) Start(ctx context.Context) error {
 	c.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// talk sends until ctx ends, over HTTP. Life is how long an answer is waited for.
+// talk sends until ctx ends, over HTTP. life bounds the wait for an answer.
 func (c *CIM) talk(ctx, life context.Context) {
 	count := 0
 	for due := time.Now(); ; {

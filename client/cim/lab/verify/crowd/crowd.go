@@ -209,7 +209,7 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 	})
 }
 
-// together does all n, some at a time, and returns the first failure.
+// together makes all n calls, some at a time, and returns the first error.
 func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(arriving)

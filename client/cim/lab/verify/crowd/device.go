@@ -77,8 +77,8 @@ func (d *Device) Silent() bool { return d.silent }
 // Restartable reports whether the device keeps what it needs to be killed.
 func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }
 
-// Start starts the device's process and returns when it is connected, or ctx
-// ends. Of one that runs it does nothing.
+// Start starts the device's process and returns when it is connected, or ctx ends. If the
+// process runs already, Start does nothing.
 func (d *Device) Start(ctx context.Context) error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
@@ -131,7 +131,7 @@ func (d *Device) running() bool {
 	return d.client != nil
 }
 
-// kill is Kill for who holds the turn.
+// kill does what Kill does, for a caller that holds the turn.
 func (d *Device) kill() error {
 	d.mu.Lock()
 	c, file := d.client, d.file

@@ -11,8 +11,8 @@ type Guest interface {
 	Who() (user int64, device string)
 	// Restartable reports whether it keeps what it needs to be killed and started.
 	Restartable() bool
-	// Start starts its process and returns when it is connected, or ctx ends. Kill
-	// ends the process as a crash does; of one that is down it does nothing.
+	// Start starts its process and returns when it is connected, or ctx ends. Kill ends
+	// the process as a crash does; if the process does not run, Kill does nothing.
 	Start(ctx context.Context) error
 	Kill() error
 	// Cut closes its connection, Tear breaks it in the next frame, Mute makes it lose

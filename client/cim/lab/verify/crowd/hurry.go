@@ -10,7 +10,8 @@ import (
 )
 
 // Senders in a hurry: a service with tight timeouts, many of whose requests use one
-// connection. Given up, the next message comes at once; accepted, after a while.
+// connection. After a message was given up, the next one comes at once. After a message
+// was accepted, the next one comes after a while.
 const (
 	hurried    = 24
 	hurryLimit = 50 * time.Millisecond

@@ -31,7 +31,7 @@ type kiosk struct {
 	count   int
 }
 
-// visit logs in and out until ctx ends. Life is how long an answer is waited for.
+// visit logs in and out until ctx ends. life bounds the wait for an answer.
 func (k *kiosk) visit(ctx, life context.Context) {
 	config := k.config
 	config.Device, config.Dial, config.History = kioskDevice, nil, nil
@@ -57,9 +57,9 @@ func (k *kiosk) note(kind ledger.Kind, note, code, id string) {
 	k.ledger.Write(ledger.Record{Kind: kind, User: k.user, Device: kioskDevice, Note: note, Code: code, ID: id})
 }
 
-// outcomeOf is what the answer to a send says of the message: a store that has lost the
-// logout may take it. An answer to come again later says nothing of the same call that
-// something on the way made before.
+// outcomeOf returns the outcome of a message, from the answer to its send. A store that
+// has lost the logout may accept the message. An answer to retry later says nothing about
+// an earlier copy of the same call, which something on the way may have made.
 func outcomeOf(status int, err error) ledger.Kind {
 	switch {
 	case err != nil || status >= http.StatusInternalServerError:
@@ -73,7 +73,7 @@ func outcomeOf(status int, err error) ledger.Kind {
 	}
 }
 
-// tryAll shows the token to a route, for whatever a token is good for.
+// tryAll shows the token to a route, in calls of several kinds that need one.
 func (k *kiosk) tryAll(ctx context.Context, route, token string) {
 	k.count++
 	id := fmt.Sprintf("%s-%d", kioskDevice, k.count)

@@ -80,8 +80,8 @@ func (p *Page) Who() (user int64, device string) { return p.user, pageDevice }
 // Restartable reports true: the browser keeps its storage.
 func (p *Page) Restartable() bool { return true }
 
-// Start opens the tab and returns when it is connected, or it ends, or ctx ends. Of one that is
-// open it does nothing.
+// Start opens the tab and returns when it is connected, or it ends, or ctx ends. If the
+// tab is open already, Start does nothing.
 func (p *Page) Start(ctx context.Context) error {
 	p.turn.Lock()
 	defer p.turn.Unlock()
@@ -202,7 +202,7 @@ func (p *Page) Kill() error {
 	return p.kill()
 }
 
-// kill is Kill for who holds the turn.
+// kill does what Kill does, for a caller that holds the turn.
 func (p *Page) kill() error {
 	p.writing.Lock()
 	if p.in == nil {

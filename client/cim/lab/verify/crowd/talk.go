@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// confirmed is how many messages a device sends for one whose delivery it asks to be
-// told of, if that is to one user.
+// Of confirmed messages that a device sends, it requests a delivery mark for one, if that
+// one is private.
 const confirmed = 5
 
 // talker sends a device's orders.
@@ -35,8 +35,7 @@ func (t *talker) by() string {
 	return t.device
 }
 
-// talk sends until ctx ends. Life, which lasts longer, is how long an answer is
-// waited for.
+// talk sends until ctx ends. life, which lasts longer, bounds the wait for an answer.
 func (t *talker) talk(ctx, life context.Context) {
 	due := time.Now()
 	for {

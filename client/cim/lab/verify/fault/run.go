@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Told is how Run says what happens. Its functions are called from many goroutines.
+// Told has the functions by which Run reports what happens. Its functions are called from
+// many goroutines.
 type Told struct {
 	Broken func(Fault, Wound)
 	Healed func(Fault, Wound)

@@ -28,8 +28,8 @@ func (redisKill) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
 	return Wound{What: "redis-server killed", Heal: w.cluster.Redis().Restart}, nil
 }
 
-// Of 100 lost primaries so many are lost while their replicas are behind, which
-// is what the tail of a few moments is lost by.
+// Of 100 lost primaries, this many are lost while their replicas are behind. Then the
+// writes of the last moments are lost, too.
 const behindPercent = 60
 
 // tail is how long before its end a primary's writes may not have reached a

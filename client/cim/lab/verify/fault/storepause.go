@@ -47,8 +47,8 @@ func (storeSlow) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	return stutter(ctx, w, "redis slow", slowStill, s.Lasts)
 }
 
-// stutter makes the primaries stand still, for a time, again and again with a short
-// run between, until all has lasted as long as it is to.
+// stutter makes the primaries stand still again and again, with short runs in between,
+// until the strike's time is over.
 func stutter(ctx context.Context, w *World, what string, still, lasts time.Duration) (Wound, error) {
 	servers, err := w.cluster.Primaries(ctx)
 	if err != nil {

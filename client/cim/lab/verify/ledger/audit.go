@@ -2,7 +2,7 @@ package ledger
 
 import "strings"
 
-// stands takes in that an entry stands in a log in the end.
+// stands notes that an entry stands in a log in the end.
 func (j *Judge) stands(r Record) {
 	m := j.find(r.From, r.ID, r.Text)
 	if m == nil && r.Change != "" {

@@ -24,7 +24,7 @@ type saying struct {
 	text string
 }
 
-// joinCIM takes in a CIM client.
+// joinCIM adds a CIM client.
 func (j *Judge) joinCIM(reader *reader, at int64) {
 	reader.place = len(j.readers) - 1 // what is sent from now on is for it
 	reader.cim = &cimView{since: at, visits: make(map[int]*cimVisit)}
@@ -73,7 +73,7 @@ func (m *message) isForCIM(r *reader) bool {
 	return (m.to == r.user || m.group == Everyone && m.from != r.user) && m.change == ""
 }
 
-// showCIM takes in a showing to a CIM client.
+// showCIM notes a showing to a CIM client.
 func (j *Judge) showCIM(reader *reader, r Record) {
 	m := j.sayings[saying{r.From, r.Text}]
 	switch {

@@ -38,7 +38,7 @@ type cimVisit struct {
 	ended int64  // us, in order; zero: it did not
 }
 
-// interrupt takes in that a connection began or ended.
+// interrupt notes that a connection began or ended.
 func (c *cimView) interrupt(r Record) {
 	switch visit := c.visits[r.Process]; {
 	case r.Kind == Back:
@@ -48,7 +48,7 @@ func (c *cimView) interrupt(r Record) {
 	}
 }
 
-// proveCIM takes in what tells that a CIM client has read something.
+// proveCIM notes an event that shows that a CIM client has read something.
 func (j *Judge) proveCIM(r Record) {
 	reader := j.devices[device{r.User, r.Device}]
 	if reader == nil || reader.cim == nil || reader.cim.visits[r.Process] == nil {

@@ -11,8 +11,7 @@ const (
 	firing = 15_000_000 // us
 )
 
-// takeBack takes in that a sender takes a delayed message back, and what they were
-// told.
+// takeBack notes that a sender takes a delayed message back, and what they were told.
 func (j *Judge) takeBack(r Record) {
 	m := j.messages[key{r.User, r.ID}]
 	if m == nil || m.delay == 0 {

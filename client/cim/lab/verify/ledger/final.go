@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// finally takes in what the store has in the end.
+// finally notes what the store has in the end.
 func (j *Judge) finally(r Record) {
 	switch r.Kind {
 	case Session:

@@ -69,7 +69,7 @@ func (t *tenure) count(change string) (asked []int64, shown int) {
 	return asked, shown
 }
 
-// ask takes in that a user asks to join or to leave, or was told that it is done.
+// ask notes that a user asks to join or to leave, or was told that it is done.
 func (j *Judge) ask(r Record) {
 	t := j.group(r.Group).tenure(r.User)
 	switch r.Kind {
@@ -85,7 +85,7 @@ func (j *Judge) ask(r Record) {
 	}
 }
 
-// showTurn takes in a joining or leaving that was shown.
+// showTurn notes a joining or leaving that was shown.
 func (j *Judge) showTurn(reader *reader, r Record) {
 	m := j.messages[key{r.From, r.ID}]
 	if m == nil && r.At != nil {

@@ -45,7 +45,7 @@ var takers = map[Kind][]func(*Judge, Record){
 	Stopped:   {(*Judge).stopClient},
 }
 
-// Hear takes in the next record.
+// Hear reads the next record.
 func (j *Judge) Hear(r Record) {
 	for _, take := range takers[r.Kind] {
 		take(j, r)
@@ -82,7 +82,7 @@ func (j *Judge) breakOff(r Record) {
 	j.verdict.Faults[r.Fault]++
 }
 
-// calm takes in that everything is healed: by now each message has an answer.
+// calm notes that everything is healed, so that each message has an answer by now.
 func (j *Judge) calm(r Record) {
 	j.quiet = r.Time
 	for _, m := range j.order {

@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// Judge takes in the records of a ledger, in order, and knows at any time what is
-// owed. The zero Judge is not usable, see NewJudge. It is for one goroutine at a
-// time.
+// Judge reads the records of a ledger, in order, and knows at any time what is owed. The
+// zero Judge is not usable, see NewJudge. It is for one goroutine at a time.
 type Judge struct {
 	messages  map[key]*message
 	devices   map[device]*reader
@@ -47,7 +46,7 @@ type Judge struct {
 // log is a user's inbox (owner, 0) or a group (0, group).
 type log struct{ owner, group int64 }
 
-// NewJudge returns a judge that has taken in no record.
+// NewJudge returns a judge that has read no record.
 func NewJudge() *Judge {
 	return &Judge{
 		messages: make(map[key]*message), devices: make(map[device]*reader), users: make(map[int64][]*reader),
@@ -78,8 +77,8 @@ func (j *Judge) join(r Record) {
 	j.users[r.User] = append(j.users[r.User], reader)
 }
 
-// interrupt takes in that a device's connection broke or came back, or that it
-// lost what it had kept.
+// interrupt notes that a device's connection broke or came back, or that it lost what it
+// had kept.
 func (j *Judge) interrupt(r Record) {
 	d := device{r.User, r.Device}
 	reader := j.devices[d]

@@ -2,8 +2,8 @@ package ledger
 
 import "slices"
 
-// leave takes in that a device was told that it is logged out, and what its token
-// was answered afterwards.
+// leave notes that a device was told that it is logged out, and what its token was
+// answered afterwards.
 func (j *Judge) leave(r Record) {
 	d := device{r.User, r.Device}
 	switch r.Kind {

@@ -2,7 +2,7 @@ package ledger
 
 import "slices"
 
-// show takes in a showing and judges what later records cannot change.
+// show notes a showing and judges what later records cannot change.
 func (j *Judge) show(r Record) {
 	j.verdict.Shown++
 	reader := j.devices[device{r.User, r.Device}]

@@ -30,7 +30,7 @@ type hit struct {
 	lasts       bool   // it has no end yet
 }
 
-// strike takes in that a fault begins or ends.
+// strike notes that a fault begins or ends.
 func (j *Judge) strike(r Record) {
 	if r.Kind == Broken {
 		h := hit{span: span{r.Time, math.MaxInt64}, fault: r.Fault, note: r.Note, on: device{r.User, r.Device}, lasts: !r.Over}
@@ -47,7 +47,7 @@ func (j *Judge) strike(r Record) {
 	}
 }
 
-// stall takes in that nothing is to be counted of a moment that ends now.
+// stall notes that a moment that ends now is not to be counted.
 func (j *Judge) stall(r Record) {
 	j.stalls = append(j.stalls, span{r.Time - r.Lasted, r.Time})
 }
