@@ -63,7 +63,7 @@ func (a *account) login(ctx context.Context, avoid []string, refused int) (proto
 	return out, nil
 }
 
-// prove adds what a login shows in place of a token.
+// prove adds the JWT or the password that a login without a token shows.
 func (a *account) prove(ctx context.Context, in *proto.LoginRequest, password string) (err error) {
 	if a.cfg.JWT == nil {
 		in.Password = password

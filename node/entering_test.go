@@ -26,8 +26,8 @@ func apart(t *testing.T, groups map[int64][]int64) *town {
 }
 
 // entered returns the groups that the node entered in its reports, beginning with the
-// given one: first those whose log's end it did not know, and then those whose end it
-// knew.
+// given one. First come those whose log's end it did not know, and then those whose end
+// it knew.
 func (w *town) entered(from int) (lacks, knows []int64) {
 	for _, r := range w.reports()[from:] {
 		for _, e := range r.Entering {

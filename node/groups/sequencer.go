@@ -84,9 +84,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked makes the sequencer continue at the given place in two cases: it knows no
-// place of the log yet, or the place is further and nobody is true, which means that no
-// member is here. Otherwise it does nothing and returns false.
+// beginsLocked makes the sequencer continue at the given place in two cases. It knows no
+// place of the log yet, or the place is further and no member is here (nobody is true).
+// Otherwise it does nothing and returns false.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:

@@ -227,7 +227,7 @@ func (o *outbox) stalled() int64 {
 	return o.waiting.since
 }
 
-// forgive counts the time of an unfinished write from now on.
+// forgive restarts the time limit of an unfinished write.
 func (o *outbox) forgive(now int64) {
 	if o.stalled() > 0 {
 		o.waiting.since = now

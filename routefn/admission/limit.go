@@ -21,8 +21,8 @@ const (
 	// reported. While the store is slow, a report with n openings is followed by n +
 	// more of them.
 	more = 4
-	// lasting is the time in which the next report is expected after a report. A node
-	// retries a failed report after at most 4 s.
+	// lasting is how long after a report the next one is expected. A node retries a
+	// failed report after at most 4 s.
 	lasting = 4 * time.Second
 	// step is by how much the limit grows per window. That makes 1,000 in six seconds.
 	step = 16

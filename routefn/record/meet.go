@@ -6,8 +6,8 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 )
 
-// mostReceivers is how many receivers of a user are remembered, the latest. Each takes
-// some 80 bytes in the store. A receiver who was forgotten counts as new again.
+// mostReceivers is how many of a user's latest receivers are remembered. Each takes some
+// 80 bytes in the store. A receiver who was forgotten counts as new again.
 const mostReceivers = 2000
 
 // pair is a sender with one receiver.

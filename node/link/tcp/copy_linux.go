@@ -45,8 +45,8 @@ func (c Copy) Close() {
 // it was sent. It has, if its TCP has acknowledged everything and it did not reset the
 // connection. Linux and other systems reset a connection when its socket is closed with
 // unread bytes, or its process is killed. The result sure is false if the answer may
-// change: a peer that did not get our goodbye before it ended its sending may not have
-// closed its socket yet, and may still reset the connection.
+// change. A peer that did not get our goodbye before it ended its sending may not have
+// closed its socket yet. It may still reset the connection.
 func (c Copy) HasRead(saidGoodbye bool) (read, sure bool) {
 	failed, err := unix.GetsockoptInt(int(c), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {

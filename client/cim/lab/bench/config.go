@@ -39,7 +39,7 @@ type Config struct {
 
 	Forms []string // how the system is run: of Forms; empty: all
 	// Redis is the store of each system that is started, in the form of up.Config:
-	// "spawn", or the URL of one that runs; empty: spawn, or embedded where there is none
+	// "spawn", or the URL of one that runs. Empty: spawn, or embedded where there is none
 	// to spawn.
 	Redis string
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
