@@ -327,6 +327,39 @@ func TestCIMCursorStaysBeforeWhatAClientClosedOver(t *testing.T) {
 	}
 }
 
+// A client that ends its sending with unread bytes is reported to have read what its
+// system had some time before. That counts if it logs out. A client that closes at once
+// or is killed did not end its sending, and nothing is reported.
+func TestCIMReadIsReportedOfAClientThatEndedItsSending(t *testing.T) {
+	for way, reported := range map[string]bool{"close in two steps": true, "close half": true, "close": false, "killed": false} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			overTCP(t, func(t *testing.T, w *town) {
+				c := w.client(t)
+				s := w.sessionOf(t, 1001)
+				w.says(t, 1001, "1")
+				c.prints(t, "1")
+				s.noted(t)
+				c.does(t, "read no more")
+				c.prints(t, "1", "deaf")
+				w.says(t, 1001, "2")
+				c.prints(t, "1", "deaf", "2")
+				w.says(t, 1001, "unread")
+				w.receivedGets(t, 3)
+				if way == "killed" {
+					c.signal(t, syscall.SIGKILL)
+				} else {
+					c.does(t, way)
+				}
+				w.staysAt(t, 0)
+				if got := w.route.left()[proto.Inbox]; (got > 0) != reported {
+					t.Errorf("reported to have read %d", got)
+				}
+			})
+		})
+	}
+}
+
 // While a client reads and does not ping, the node reports once a second what the
 // client's system has received. That counts if the node is killed.
 func TestCIMReceivedIsReportedWithoutAPing(t *testing.T) {

@@ -242,7 +242,7 @@ func (s *session) Ending() (ended func(read bool)) {
 	if s.catchUp == nil || !opened || silent {
 		return nil
 	}
-	return s.catchUp.Ended
+	return s.catchUp.Ending(time.Now())
 }
 
 // proto returns the session as routes know it.

@@ -294,6 +294,21 @@ func (s *script) received() map[int64]int64 {
 	return logs
 }
 
+// left returns how far each log counts as read by CIM clients if they log out.
+func (s *script) left() map[int64]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	logs := make(map[int64]int64)
+	for _, r := range s.reports {
+		for _, a := range r.Acked {
+			for _, mark := range a.Left {
+				logs[mark.Log] = mark.Number
+			}
+		}
+	}
+	return logs
+}
+
 func (s *script) reported() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -597,6 +597,7 @@ type Acking struct {
 	Shown         []string               `protobuf:"bytes,3,rep,name=shown,proto3" json:"shown,omitempty"`       // keys of messages with confirm, at most MaxShown
 	Ended         bool                   `protobuf:"varint,4,opt,name=ended,proto3" json:"ended,omitempty"`      // of a CIM connection: it has read all of that and ended, and may be closed already
 	Received      []*Mark                `protobuf:"bytes,5,rep,name=received,proto3" json:"received,omitempty"` // of a CIM connection: what its client's system has acknowledged, perhaps unread; counts if this node dies before it reports the end
+	Left          []*Mark                `protobuf:"bytes,6,rep,name=left,proto3" json:"left,omitempty"`         // of a CIM connection whose client ended its sending and then reset it: what the client has read if it logs out, too
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -662,6 +663,13 @@ func (x *Acking) GetEnded() bool {
 func (x *Acking) GetReceived() []*Mark {
 	if x != nil {
 		return x.Received
+	}
+	return nil
+}
+
+func (x *Acking) GetLeft() []*Mark {
+	if x != nil {
+		return x.Left
 	}
 	return nil
 }
@@ -2537,13 +2545,14 @@ const file_hop_proto_rawDesc = "" +
 	"\x06groups\x18\x02 \x03(\x03R\x06groups\x12\x1f\n" +
 	"\x05known\x18\x03 \x03(\v2\t.cim.MarkR\x05known\"1\n" +
 	"\aClosing\x12&\n" +
-	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"\xa8\x01\n" +
+	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\"\xc7\x01\n" +
 	"\x06Acking\x12&\n" +
 	"\asession\x18\x01 \x01(\v2\f.cim.SessionR\asession\x12#\n" +
 	"\acursors\x18\x02 \x03(\v2\t.cim.MarkR\acursors\x12\x14\n" +
 	"\x05shown\x18\x03 \x03(\tR\x05shown\x12\x14\n" +
 	"\x05ended\x18\x04 \x01(\bR\x05ended\x12%\n" +
-	"\breceived\x18\x05 \x03(\v2\t.cim.MarkR\breceived\"~\n" +
+	"\breceived\x18\x05 \x03(\v2\t.cim.MarkR\breceived\x12\x1d\n" +
+	"\x04left\x18\x06 \x03(\v2\t.cim.MarkR\x04left\"~\n" +
 	"\fReportAnswer\x12#\n" +
 	"\x06opened\x18\x01 \x03(\v2\v.cim.OpenedR\x06opened\x12!\n" +
 	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\x12&\n" +
@@ -2765,46 +2774,47 @@ var file_hop_proto_depIdxs = []int32{
 	3,  // 10: cim.Acking.session:type_name -> cim.Session
 	36, // 11: cim.Acking.cursors:type_name -> cim.Mark
 	36, // 12: cim.Acking.received:type_name -> cim.Mark
-	11, // 13: cim.ReportAnswer.opened:type_name -> cim.Opened
-	36, // 14: cim.ReportAnswer.groups:type_name -> cim.Mark
-	10, // 15: cim.ReportAnswer.entered:type_name -> cim.Entered
-	36, // 16: cim.Entered.newest:type_name -> cim.Mark
-	36, // 17: cim.Opened.newest:type_name -> cim.Mark
-	36, // 18: cim.Opened.cursors:type_name -> cim.Mark
-	2,  // 19: cim.SendRequest.origin:type_name -> cim.Origin
-	13, // 20: cim.SendRequest.items:type_name -> cim.SendItem
-	3,  // 21: cim.SendItem.session:type_name -> cim.Session
-	15, // 22: cim.SendAnswer.items:type_name -> cim.SendResult
-	36, // 23: cim.SendResult.at:type_name -> cim.Mark
-	2,  // 24: cim.ReconcileRequest.origin:type_name -> cim.Origin
-	17, // 25: cim.ReconcileRequest.held:type_name -> cim.Held
-	36, // 26: cim.Held.newest:type_name -> cim.Mark
-	19, // 27: cim.ReconcileAnswer.differences:type_name -> cim.Difference
-	36, // 28: cim.ReconcileAnswer.groups:type_name -> cim.Mark
-	0,  // 29: cim.Difference.verdict:type_name -> cim.Verdict
-	36, // 30: cim.Difference.newest:type_name -> cim.Mark
-	2,  // 31: cim.MoveRequest.origin:type_name -> cim.Origin
-	21, // 32: cim.MoveRequest.items:type_name -> cim.MoveItem
-	3,  // 33: cim.MoveItem.session:type_name -> cim.Session
-	23, // 34: cim.MoveAnswer.items:type_name -> cim.Moved
-	2,  // 35: cim.PullRequest.origin:type_name -> cim.Origin
-	3,  // 36: cim.PullRequest.session:type_name -> cim.Session
-	36, // 37: cim.PullRequest.after:type_name -> cim.Mark
-	28, // 38: cim.PullAnswer.entries:type_name -> cim.Stored
-	36, // 39: cim.PullAnswer.newest:type_name -> cim.Mark
-	36, // 40: cim.PullAnswer.through:type_name -> cim.Mark
-	2,  // 41: cim.FireRequest.origin:type_name -> cim.Origin
-	36, // 42: cim.Stored.at:type_name -> cim.Mark
-	30, // 43: cim.PushRequest.items:type_name -> cim.PushItem
-	32, // 44: cim.PushRequest.kicks:type_name -> cim.Kick
-	28, // 45: cim.PushItem.stored:type_name -> cim.Stored
-	31, // 46: cim.PushItem.delivered:type_name -> cim.Delivered
-	34, // 47: cim.PushAnswer.items:type_name -> cim.PushResult
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	36, // 13: cim.Acking.left:type_name -> cim.Mark
+	11, // 14: cim.ReportAnswer.opened:type_name -> cim.Opened
+	36, // 15: cim.ReportAnswer.groups:type_name -> cim.Mark
+	10, // 16: cim.ReportAnswer.entered:type_name -> cim.Entered
+	36, // 17: cim.Entered.newest:type_name -> cim.Mark
+	36, // 18: cim.Opened.newest:type_name -> cim.Mark
+	36, // 19: cim.Opened.cursors:type_name -> cim.Mark
+	2,  // 20: cim.SendRequest.origin:type_name -> cim.Origin
+	13, // 21: cim.SendRequest.items:type_name -> cim.SendItem
+	3,  // 22: cim.SendItem.session:type_name -> cim.Session
+	15, // 23: cim.SendAnswer.items:type_name -> cim.SendResult
+	36, // 24: cim.SendResult.at:type_name -> cim.Mark
+	2,  // 25: cim.ReconcileRequest.origin:type_name -> cim.Origin
+	17, // 26: cim.ReconcileRequest.held:type_name -> cim.Held
+	36, // 27: cim.Held.newest:type_name -> cim.Mark
+	19, // 28: cim.ReconcileAnswer.differences:type_name -> cim.Difference
+	36, // 29: cim.ReconcileAnswer.groups:type_name -> cim.Mark
+	0,  // 30: cim.Difference.verdict:type_name -> cim.Verdict
+	36, // 31: cim.Difference.newest:type_name -> cim.Mark
+	2,  // 32: cim.MoveRequest.origin:type_name -> cim.Origin
+	21, // 33: cim.MoveRequest.items:type_name -> cim.MoveItem
+	3,  // 34: cim.MoveItem.session:type_name -> cim.Session
+	23, // 35: cim.MoveAnswer.items:type_name -> cim.Moved
+	2,  // 36: cim.PullRequest.origin:type_name -> cim.Origin
+	3,  // 37: cim.PullRequest.session:type_name -> cim.Session
+	36, // 38: cim.PullRequest.after:type_name -> cim.Mark
+	28, // 39: cim.PullAnswer.entries:type_name -> cim.Stored
+	36, // 40: cim.PullAnswer.newest:type_name -> cim.Mark
+	36, // 41: cim.PullAnswer.through:type_name -> cim.Mark
+	2,  // 42: cim.FireRequest.origin:type_name -> cim.Origin
+	36, // 43: cim.Stored.at:type_name -> cim.Mark
+	30, // 44: cim.PushRequest.items:type_name -> cim.PushItem
+	32, // 45: cim.PushRequest.kicks:type_name -> cim.Kick
+	28, // 46: cim.PushItem.stored:type_name -> cim.Stored
+	31, // 47: cim.PushItem.delivered:type_name -> cim.Delivered
+	34, // 48: cim.PushAnswer.items:type_name -> cim.PushResult
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_hop_proto_init() }

@@ -59,6 +59,46 @@ func TestReceivedCountsOnlyIfTheNodeDied(t *testing.T) {
 	}
 }
 
+// A client that closes while messages arrive ends its sending, and then its connection
+// is reset. What it had read by then counts if it also logs out, before or after its
+// node reports that. A client that does not log out may have read nothing.
+func TestWhatAClientHadReadWhenItLeftCountsOnlyIfItLogsOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		happens func(f *fallen)
+		counts  bool
+	}{
+		"it leaves":                                   {func(f *fallen) { f.left() }, false},
+		"it leaves, and its node is killed":           {func(f *fallen) { f.left(); f.node.stop() }, false},
+		"it leaves and logs out":                      {func(f *fallen) { f.left(); f.logout() }, true},
+		"it logs out and leaves":                      {func(f *fallen) { f.logout(); f.left() }, true},
+		"it leaves, logs out, and its node is killed": {func(f *fallen) { f.left(); f.logout(); f.node.stop() }, true},
+		"it leaves before the end is reported": {func(f *fallen) {
+			f.acked(&proto.Acking{Left: []*proto.Mark{f.received.Mark()}})
+			f.closes()
+			f.logout()
+		}, true},
+		"an earlier connection left": {func(f *fallen) {
+			f.number--
+			f.left()
+			f.logout()
+		}, false},
+		"it logs out only": {func(f *fallen) { f.logout() }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFallen(t)
+			test.happens(f)
+			for _, again := range []bool{false, true} { // once more, in case that the first answer is lost
+				opening := cimOpening(f.user, "bob")
+				opening.Again = again
+				o := f.w.report(f.w.nodes["n2"], opening)[0]
+				if got := cursorOf(o, proto.Inbox); o.Code != 0 || (got == f.received) != test.counts {
+					t.Errorf("opened with %v, the cursor is at %+v, received was %+v", o.Code, got, f.received)
+				}
+			}
+		})
+	}
+}
+
 // fallen is a CIM connection that has received a message, and at whose node something
 // happens.
 type fallen struct {
@@ -77,12 +117,30 @@ func newFallen(t *testing.T) *fallen {
 	w.send(alice.Token, proto.SendMessage{ID: "1", To: f.user, Text: "hi"})
 	o := w.report(f.node, cimOpening(f.user, "bob"))[0]
 	f.number, f.received = o.Number, o.Newest[0].Position()
-	session := &proto.Session{User: f.user, Name: "bob", Device: proto.CIMDevice, Number: f.number}
-	w.node(proto.PathNodeReport, &proto.ReportRequest{
-		Origin: f.node.origin, Acked: []*proto.Acking{{Session: session, Received: []*proto.Mark{f.received.Mark()}}},
-	}, new(proto.ReportAnswer))
+	f.acked(&proto.Acking{Received: []*proto.Mark{f.received.Mark()}})
 	return f
 }
+
+func (f *fallen) session() *proto.Session {
+	return &proto.Session{User: f.user, Name: "bob", Device: proto.CIMDevice, Number: f.number}
+}
+
+// acked has the node report a.
+func (f *fallen) acked(a *proto.Acking) {
+	a.Session = f.session()
+	f.w.node(proto.PathNodeReport, &proto.ReportRequest{Origin: f.node.origin, Acked: []*proto.Acking{a}}, new(proto.ReportAnswer))
+}
+
+func (f *fallen) closes() { f.w.close(f.node, f.session()) }
+
+// left has the node report that the connection ended, and how far the client had read
+// if it logs out.
+func (f *fallen) left() {
+	f.closes()
+	f.acked(&proto.Acking{Left: []*proto.Mark{f.received.Mark()}})
+}
+
+func (f *fallen) logout() { f.w.cim("/offLine", fmt.Sprintf(`{"userId":%d}`, f.user)) }
 
 // beAnother makes the node another process at the same address.
 func (n *fakeNode) beAnother() {

@@ -38,9 +38,9 @@ func each(n, at int, f func(i int)) {
 // Users with 250 groups each come back to a node at once. All get in, and the store does
 // not work more for it than when they come one after the other.
 func TestCrowdWithManyGroupsGetsIn(t *testing.T) {
-	users := []int{100}
+	users, times := []int{100}, 1
 	if long() {
-		users = []int{1000, 10_000}
+		users, times = []int{1000, 10_000}, 3
 	}
 	spent := make([]time.Duration, len(users))
 	for i, n := range users {
@@ -49,19 +49,27 @@ func TestCrowdWithManyGroupsGetsIn(t *testing.T) {
 		c := newRegulars(t, s, url, n)
 		alice := connect(t, []string{s.url}, "alice")
 		alone, _, _ := c.comeBeside(alice, fewAtATime)
-		cpu, took, p99 := c.comeBeside(alice, n)
-		spent[i] = cpu
-		t.Logf("%d users of %d groups: %v of the store, %.2f times what they take %d at a time (%v), within %v; a sender's p99 %v",
-			n, groupsEach, cpu, float64(cpu)/float64(alone), fewAtATime, alone, took, p99)
-		if cpu > 4*alone {
-			t.Error("the store worked more than four times as much")
+		storms := make([]time.Duration, times) // one may take a third more than the next
+		for j := range storms {
+			cpu, took, p99 := c.comeBeside(alice, n)
+			storms[j] = cpu
+			t.Logf("%d users of %d groups: %v of the store, %.2f times what they take %d at a time (%v), within %v; a sender's p99 %v",
+				n, groupsEach, cpu, float64(cpu)/float64(alone), fewAtATime, alone, took, p99)
+			if cpu > 4*alone {
+				t.Error("the store worked more than four times as much")
+			}
+			if long() && p99 > time.Second {
+				t.Error("a connected sender waited")
+			}
 		}
-		if long() && p99 > time.Second {
-			t.Error("who was connected waited")
-		}
+		slices.Sort(storms)
+		spent[i] = storms[times/2]
 	}
-	if long() && spent[1] > 11*spent[0] {
-		t.Errorf("ten times as many took the store %.1f times as long", float64(spent[1])/float64(spent[0]))
+	if long() {
+		t.Logf("ten times as many took the store %.1f times as long, by the medians", float64(spent[1])/float64(spent[0]))
+		if spent[1] > 11*spent[0] {
+			t.Error("that is more than 11 times")
+		}
 	}
 }
 

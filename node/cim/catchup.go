@@ -34,6 +34,7 @@ type Puller interface {
 type Reports interface {
 	Acked(s report.Acker, cursors []*proto.Mark, shown []string)
 	Ended(s report.Acker, cursors []*proto.Mark)
+	Left(s report.Acker, read []*proto.Mark)
 	Received(s report.Acker, marks []*proto.Mark)
 }
 

@@ -26,6 +26,13 @@ import (
 // that closes, that is killed, or that answers when a route or a drain closes the
 // connection.
 //
+// A client that closes while messages arrive ends its sending half and then resets the
+// connection. The end of its sending was sent by the thread that reads, so it proves as
+// much as a ping. But it may come from a client that reads nothing more. So it counts
+// only if the client also logs out, as CIM's client does when it closes. No node
+// learns that for certain, so routes decide it at the next opening
+// (routefn/node/received.go).
+//
 // A node that is killed can prove nothing any more. So once per second a node also
 // reports up to which place the peer's TCP has received the logs, because a live client
 // will read them. A route makes this place the cursor only if the node dies before it
@@ -46,9 +53,9 @@ type places [2]proto.Position
 
 // receipt is what a CatchUp knows about the bytes that its client's TCP has received.
 type receipt struct {
-	proven  places    // what a byte from the client proves now: acked as it was at the tick before the last; or acked itself, if that is noteAge old
-	acked   places    // the value of has at the last tick at which no bytes of the client waited here
-	at      time.Time // when the last tick was
+	proven  places    // what a byte from the client proves now: acked as it was at the note before the last; or acked itself, if that is noteAge old
+	acked   places    // the value of has at the last note at which no bytes of the client waited here
+	at      time.Time // when the last note was made
 	has     places    // what the client's TCP is known to have acknowledged
 	written places    // how far the logs were written when the socket had taken given bytes
 	given   uint64    // the count of bytes whose acknowledgement is waited for; 0: none
@@ -61,24 +68,43 @@ func (r *receipt) start(at places) { *r = receipt{proven: at, acked: at, has: at
 // parameter all is true if the socket has taken everything up to reached. p is the
 // socket's progress, which was read afterwards.
 func (r *receipt) note(now time.Time, reached places, all bool, p link.Progress) {
-	r.proven, r.at = r.acked, now
-	r.look(p)
+	r.arrived(p)
 	switch {
 	case all && p.Acked >= p.Given:
 		r.hold(reached)
 	case all && r.given == 0:
 		r.written, r.given = reached, p.Given
 	}
-	if !p.Unread {
-		r.acked = r.has
+	r.keep(now, p)
+}
+
+// look checks between two ticks whether the client's TCP has acknowledged the bytes for
+// which receipt waits.
+func (r *receipt) look(now time.Time, p link.Progress) {
+	if r.arrived(p) {
+		r.keep(now, p)
 	}
 }
 
-// look checks whether the client's TCP has acknowledged the bytes for which receipt
+// arrived reports whether the client's TCP has acknowledged the bytes for which receipt
 // waits. If so, it updates has.
-func (r *receipt) look(p link.Progress) {
-	if r.given > 0 && p.Acked >= r.given {
-		r.hold(r.written)
+func (r *receipt) arrived(p link.Progress) bool {
+	if r.given == 0 || p.Acked < r.given {
+		return false
+	}
+	r.hold(r.written)
+	return true
+}
+
+// keep notes what is acknowledged. It does nothing if the note before is too new to be
+// proven by a byte from the client. It notes nothing if such a byte waits to be read here.
+func (r *receipt) keep(now time.Time, p link.Progress) {
+	if now.Sub(r.at) < noteAge {
+		return
+	}
+	r.proven, r.at = r.acked, now
+	if !p.Unread {
+		r.acked = r.has
 	}
 }
 
@@ -128,7 +154,7 @@ func (f *CatchUp) lookAgain() {
 		return
 	}
 	f.mu.Lock()
-	f.receipt.look(p)
+	f.receipt.look(time.Now(), p)
 	f.mu.Unlock()
 	f.tellReceived()
 }
@@ -144,13 +170,17 @@ func (f *CatchUp) tellReceived() {
 	if !news {
 		return
 	}
-	var marks []*proto.Mark
-	for _, at := range has {
-		if at.Number > 0 {
-			marks = append(marks, at.Mark())
+	f.config.Reports.Received(f.session, marksOf(has))
+}
+
+// marksOf returns the marks of the places that are in a log.
+func marksOf(at places) (marks []*proto.Mark) {
+	for _, p := range at {
+		if p.Number > 0 {
+			marks = append(marks, p.Mark())
 		}
 	}
-	f.config.Reports.Received(f.session, marks)
+	return marks
 }
 
 // Heard is called when bytes came from the client. It acknowledges the messages that
@@ -162,16 +192,24 @@ func (f *CatchUp) Heard() {
 	f.config.Reports.Acked(f.session, cursors, nil)
 }
 
-// Ended is called when the connection has ended. If read is true, the client had read
-// everything, and Ended acknowledges it.
-func (f *CatchUp) Ended(read bool) {
-	if !read {
-		return
-	}
+// Ending is called when the client has ended its sending half. The returned function is
+// called once the connection has ended. If read is true, the client had read everything,
+// and the function acknowledges it. Otherwise it reports what the client had read if the
+// client logs out, too.
+func (f *CatchUp) Ending(now time.Time) (ended func(read bool)) {
 	f.mu.Lock()
-	cursors := f.moveLocked(f.reachedLocked())
+	sure := f.receipt.heard(now)
 	f.mu.Unlock()
-	f.config.Reports.Ended(f.session, cursors)
+	return func(read bool) {
+		if !read {
+			f.config.Reports.Left(f.session, marksOf(sure))
+			return
+		}
+		f.mu.Lock()
+		cursors := f.moveLocked(f.reachedLocked())
+		f.mu.Unlock()
+		f.config.Reports.Ended(f.session, cursors)
+	}
 }
 
 // moveLocked moves the cursors and returns those that have changed.

@@ -48,23 +48,32 @@ func (l *Link) finish() {
 	l.mu.Unlock()
 	kept := w.keep(l)
 	from, wrote := l.end(proto.OK)
-	switch {
-	case !wrote || from == stateClosed:
-		kept.Close()
-		tell(false)
-	case kept < 0:
-		tell(kept == tcp.Piped)
-	default:
-		time.AfterFunc(resetAfter, func() {
-			defer l.server.writers.Done()
-			read, sure := kept.HasRead(from == stateClosing)
-			if read && !sure {
-				read = kept.IsClosed(lastFrame())
-			}
-			kept.Close()
-			tell(read)
-		})
+	if kept == tcp.Piped {
+		tell(wrote)
+		l.server.writers.Done()
 		return
 	}
-	l.server.writers.Done()
+	time.AfterFunc(resetAfter, func() {
+		defer l.server.writers.Done()
+		defer kept.Close()
+		l.mu.Lock()
+		broken, reset := l.broken, l.reset
+		l.mu.Unlock()
+		if !reset {
+			tell(wrote && !broken && from != stateClosed && hasRead(kept, from == stateClosing))
+		}
+	})
+}
+
+// hasRead reports whether the peer has read everything. It may wait for an answer of
+// the peer's system.
+func hasRead(kept tcp.Copy, saidGoodbye bool) bool {
+	if kept < 0 {
+		return false
+	}
+	read, sure := kept.HasRead(saidGoodbye)
+	if read && !sure {
+		read = kept.IsClosed(lastFrame())
+	}
+	return read
 }

@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/node/link/tcp"
-	"github.com/cim-go/cim/proto"
 )
 
 // flush implements wire. It adds the link to the list of the writing goroutine. Frames
@@ -149,7 +148,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 		p.engine.server.left(l)
 	}
 	if failed {
-		l.abort(proto.OK)
+		l.writeFailed(err)
 	}
 }
 

@@ -1,9 +1,11 @@
 package link
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cim-go/cim/node/link/tcp"
@@ -27,7 +29,8 @@ type Handler interface {
 	// Ending is called when the peer has ended its sending. It is called before Closed,
 	// unless the link was closing. The function that it returns is called once, soon
 	// after Closed and perhaps on another goroutine. Its argument says whether the peer
-	// had read everything that it was sent. Ending may return nil.
+	// had read everything that it was sent. The function is not called if the peer had
+	// reset the connection instead, which only a race can hide. Ending may return nil.
 	Ending() (tell func(read bool))
 }
 
@@ -67,6 +70,8 @@ type Link struct {
 	held     bool // the owner does not want more frames now
 	loggedIn bool // the first frame came; the reader writes it, and may read it without mu
 	writing  bool // a goroutine writes, or will
+	broken   bool // a write failed
+	reset    bool // a read or a write found that the peer had reset the connection, before it ended its sending
 	wire     wire // changes once, when TLS is put under a link
 	out      outbox
 }
@@ -198,7 +203,7 @@ func (l *Link) Hold(on bool) {
 
 // mayReadLocked reports whether the link may be read now.
 func (l *Link) mayReadLocked() bool {
-	return l.state != stateOpen || !l.held && !l.out.full()
+	return l.state != stateOpen || l.broken || !l.held && !l.out.full()
 }
 
 // resumeLocked resumes the reading of the link if that is allowed now.
@@ -241,6 +246,39 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 // abort closes the socket at once. The code is for Handler.Closed, if the link was
 // open.
 func (l *Link) abort(code proto.Code) { l.end(code) }
+
+// readFailed ends the link after a read failed with err.
+func (l *Link) readFailed(err error) {
+	l.mu.Lock()
+	l.failedLocked(err)
+	l.mu.Unlock()
+	l.abort(proto.OK)
+}
+
+// writeFailed ends the link after a write failed with err, unless it leaves that to the
+// reader. If a peer ends its sending and then resets the connection, a write fails with
+// EPIPE, and the reader comes to the end of what the peer sent (finish).
+func (l *Link) writeFailed(err error) {
+	l.mu.Lock()
+	l.broken = true
+	l.failedLocked(err)
+	ended := errors.Is(err, syscall.EPIPE) && l.state != stateClosed
+	if ended {
+		l.out.drop()
+		l.writing = false
+		l.resumeLocked()
+	}
+	l.mu.Unlock()
+	if !ended {
+		l.abort(proto.OK)
+	}
+}
+
+// failedLocked records whether err is a reset. The system reports a reset only once, to
+// a read or to a write.
+func (l *Link) failedLocked(err error) {
+	l.reset = l.reset || errors.Is(err, syscall.ECONNRESET)
+}
 
 // end does what abort does. It also returns the state of the link before the call, and
 // whether everything had been written.

@@ -164,7 +164,7 @@ func (p *loop) receive(l *Link, events uint32) {
 	switch {
 	case err == unix.EAGAIN:
 	case err != nil:
-		l.abort(proto.OK)
+		l.readFailed(err)
 	case n == 0:
 		l.finish()
 	default:

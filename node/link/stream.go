@@ -76,7 +76,9 @@ func (s *stream) read() {
 			return
 		}
 		if err != nil {
-			break
+			l.readFailed(err)
+			l.server.left(l)
+			return
 		}
 		err = l.receive(b)
 		s.source.Done()

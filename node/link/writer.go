@@ -4,7 +4,6 @@ import (
 	"net"
 
 	"github.com/cim-go/cim/node/link/tcp"
-	"github.com/cim-go/cim/proto"
 )
 
 // chunk bounds the bytes that one system call writes. It also decides how slow a socket
@@ -34,7 +33,7 @@ func (s *stream) write() {
 		l.wroteLocked(n, len(b))
 		l.mu.Unlock()
 		if err != nil {
-			l.abort(proto.OK)
+			l.writeFailed(err)
 			return
 		}
 	}

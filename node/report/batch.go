@@ -66,7 +66,7 @@ func (r *Sessions) takeAckingLocked(b *report, s Acker) {
 	}
 	delete(r.ackings, s)
 	b.request.Acked = append(b.request.Acked, &proto.Acking{
-		Session: s.Current(), Cursors: a.cursors, Received: a.received, Shown: a.shown, Ended: a.ended,
+		Session: s.Current(), Cursors: a.cursors, Received: a.received, Left: a.left, Shown: a.shown, Ended: a.ended,
 	})
 	b.acked = append(b.acked, s)
 }
@@ -107,7 +107,7 @@ func (r *Sessions) putBack(b *report) {
 	r.closings = slices.Concat(b.closed, r.closings)
 	for i, s := range b.acked {
 		failed := b.request.Acked[i]
-		merged := &acking{cursors: failed.Cursors, received: failed.Received, shown: failed.Shown, ended: failed.Ended}
+		merged := &acking{cursors: failed.Cursors, received: failed.Received, left: failed.Left, shown: failed.Shown, ended: failed.Ended}
 		if since := r.ackings[s]; since != nil {
 			r.config.MarksDropped.Add(float64(merged.add(since)))
 		}

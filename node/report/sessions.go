@@ -115,6 +115,7 @@ type closing struct {
 type acking struct {
 	cursors  []*proto.Mark // the newest cursor of each log
 	received []*proto.Mark // places up to which the TCP of a CIM client has received the logs
+	left     []*proto.Mark // what a CIM client has read if it logs out, see Left
 	shown    []string      // keys of messages whose senders want a delivery mark
 	ended    bool          // the client has read everything up to cursors and ended its connection
 }
@@ -175,6 +176,12 @@ func (r *Sessions) Ended(s Acker, cursors []*proto.Mark) {
 	r.acking(s, &acking{cursors: cursors, ended: true})
 }
 
+// Left queues the places up to which a CIM client has read the logs for certain if it
+// logs out, too. It has ended its sending, and then its connection was reset.
+func (r *Sessions) Left(s Acker, read []*proto.Mark) {
+	r.acking(s, &acking{left: read})
+}
+
 // Received queues the places through which the TCP of a CIM client has acknowledged the
 // logs. They move no cursor while this node lives.
 func (r *Sessions) Received(s Acker, through []*proto.Mark) {
@@ -182,7 +189,7 @@ func (r *Sessions) Received(s Acker, through []*proto.Mark) {
 }
 
 func (r *Sessions) acking(s Acker, more *acking) {
-	if len(more.cursors)+len(more.received) == 0 || len(more.cursors) > maxReport {
+	if len(more.cursors)+len(more.received)+len(more.left) == 0 || len(more.cursors) > maxReport {
 		return
 	}
 	r.mu.Lock()
@@ -206,6 +213,9 @@ func (a *acking) add(more *acking) (dropped int) {
 	}
 	for _, mark := range more.received {
 		a.received = proto.Raise(a.received, mark)
+	}
+	if len(more.left) > 0 {
+		a.left = more.left
 	}
 	kept := min(len(more.shown), proto.MaxShown-len(a.shown))
 	a.shown = append(a.shown, more.shown[:kept]...)

@@ -15,21 +15,28 @@ import (
 // but its node notices that and reports the end of the connection. So received messages
 // count as read only if the node died before it could report.
 //
+// A client that closes while messages arrive ends its sending, and then its connection
+// is reset. Its node knows up to where the client had read for certain when it ended its
+// sending, provided that the client was still reading. CIM's client is, and logs out when
+// it closes. So what the node reports counts if the client has logged out.
+//
 // A node that answers, even slowly, will still report the end. A node that cannot be
 // reached may be paused or cut off, and may have seen its client being killed. Then the
 // received messages are shown to the client again, because that is better than a loss.
 
 // countReceived is for openings whose user had an earlier CIM connection whose end no
-// node reported. It decides whether the messages that the earlier connection received
-// count as read. If the decision cannot be stored, the opening gets the error, and its
-// node repeats it.
+// node reported, or whose end left open what the client had read. It decides whether the
+// messages that the earlier connection received count as read. If the decision cannot be
+// stored, the opening gets the error, and its node repeats it.
 func (n *Requests) countReceived(ctx context.Context, b openings, opened []record.Opened) {
 	var places []int
 	var lives []nodes.Life
 	for i, o := range opened {
 		if o.Err == nil && o.Received != nil && b.list[i].Number == 0 {
 			places = append(places, i)
-			lives = append(lives, nodes.Life{Addr: o.Received.Session.Addr, Boot: o.Received.Session.Boot})
+			if !o.Received.Left {
+				lives = append(lives, lifeOf(o.Received.Session))
+			}
 		}
 	}
 	if len(places) == 0 {
@@ -41,7 +48,7 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 		o := &opened[i]
 		s := o.Received.Session
 		ackings[j] = record.Acking{User: b.list[i].User, Device: s.Device, Number: s.Number, Ended: true}
-		if dead[lives[j]] {
+		if o.Received.LoggedOut || dead[lifeOf(s)] {
 			ackings[j].Cursors = o.Received.Through
 			o.Cursors = further(o.Cursors, o.Received.Through, o.Newest)
 		}
@@ -52,6 +59,8 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 		}
 	}
 }
+
+func lifeOf(s record.Session) nodes.Life { return nodes.Life{Addr: s.Addr, Boot: s.Boot} }
 
 // further returns the cursors, each moved forward to its position in the list to. It
 // follows the rules of Store.Ack for a session that has ended. The parameter inbox is the

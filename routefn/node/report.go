@@ -43,16 +43,17 @@ func (n *Requests) reportAcked(ctx context.Context, q *proto.ReportRequest) erro
 	ackings := make([]record.Acking, 0, len(q.Acked))
 	confirmed := make([]dispatch.Shown, 0, len(q.Acked))
 	for _, a := range q.Acked {
-		s, cursors, received := a.GetSession(), proto.Positions(a.GetCursors()), proto.Positions(a.GetReceived())
+		s := a.GetSession()
+		cursors, received, left := proto.Positions(a.GetCursors()), proto.Positions(a.GetReceived()), proto.Positions(a.GetLeft())
 		if s.GetDevice() != proto.CIMDevice {
-			received = nil
+			received, left = nil, nil
 		}
-		if !n.proven(s, q.Origin) || check.Ack(s.GetNumber(), slices.Concat(cursors, received)) != nil {
+		if !n.proven(s, q.Origin) || check.Ack(s.GetNumber(), slices.Concat(cursors, received, left)) != nil {
 			continue
 		}
 		ackings = append(ackings, record.Acking{
 			User: s.User, Device: s.Device, Number: s.Number, Cursors: cursors, Ended: a.Ended && s.Device == proto.CIMDevice,
-			Received: received,
+			Received: received, Left: left,
 		})
 		confirmed = append(confirmed, dispatch.Shown{User: s.User, Keys: a.GetShown()})
 	}

@@ -189,3 +189,38 @@ func TestFrozenProcessAsksForTheTime(t *testing.T) {
 		}
 	})
 }
+
+// A client that left may log out soon afterwards. A logout much later is by somebody
+// else, and says nothing about what the client had read.
+func TestLogoutLongAfterAClientLeftDoesNotCount(t *testing.T) {
+	s, clock := withClock(t)
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	at := stored(t, s, private(alice, bob, "1"))[0].Copies[0].Stored.At.Position()
+	for _, test := range []struct {
+		later  time.Duration
+		counts bool
+	}{{29 * time.Second, true}, {31 * time.Second, false}} {
+		session := open(t, s, bob, "cim", "n1", 0, -1)
+		if session.Err != nil {
+			t.Fatal(session.Err)
+		}
+		if err := s.CloseSessions(t.Context(), []Closing{{User: bob, Device: "cim", Number: session.Number}})[0]; err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Ack(t.Context(), []Acking{{User: bob, Device: "cim", Number: session.Number, Left: []proto.Position{at}}})[0]; err != nil {
+			t.Fatal(err)
+		}
+		if err := clock.Set(test.later); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Logout(t.Context(), bob, "cim", nil); err != nil {
+			t.Fatal(err)
+		}
+		if r := open(t, s, bob, "cim", "n1", 0, -1).Received; r == nil || !r.Left || r.LoggedOut != test.counts {
+			t.Errorf("%v later: %+v", test.later, r)
+		}
+		if err := clock.Set(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

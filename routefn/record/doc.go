@@ -91,7 +91,8 @@
 //	                        logout.lua, revoke.lua, forget.lua, read with out:DEVICE
 //	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, open.lua, read by Cursors
 //	  recv:DEVICE           inbox: what the device received and perhaps has not read, see Received: the session's line as
-//	                        in live, then one line a log; ack.lua, removed by ack.lua and close.lua, read by open.lua
+//	                        in live, perhaps "left" and the store's clock in ms, then one line a log; ack.lua,
+//	                        removed by ack.lua and close.lua, read by open.lua
 //	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, see device.lua
 //	  logins                inbox: the last login of each device and its chains of refresh tokens, one device a line, see
 //	                        logins.lua; issue.lua, refresh.lua, read by sessions.lua, revoke.lua

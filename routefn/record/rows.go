@@ -91,11 +91,12 @@ func parseCursors(lines string) []proto.Position {
 }
 
 // parseReceived reads the field recv:DEVICE, which ack.lua writes: a line with a
-// session, then lines with positions.
+// session, then lines with positions. If the node has reported the end, there is a line
+// with "left" between them, see Acking.Left.
 func parseReceived(lines string) *Received {
 	line, cursors, _ := strings.Cut(lines, "\n")
 	if s, ok := sessionIn(line); ok {
-		return &Received{Session: s, Through: parseCursors(cursors)}
+		return &Received{Session: s, Through: parseCursors(cursors), Left: strings.HasPrefix(cursors, "left\t")}
 	}
 	return nil
 }
@@ -158,8 +159,15 @@ func ackArgs(a Acking) ([]any, error) {
 	if err := checkNames(a.Device); err != nil {
 		return nil, err
 	}
-	args := []any{a.Device, a.Number, a.Ended, len(a.Cursors)}
-	for _, c := range slices.Concat(a.Cursors, a.Received) {
+	end, cursors, more := 0, a.Cursors, a.Received
+	switch {
+	case len(a.Left) > 0:
+		end, cursors, more = 2, nil, a.Left
+	case a.Ended:
+		end = 1
+	}
+	args := []any{a.Device, a.Number, end, len(cursors)}
+	for _, c := range slices.Concat(cursors, more) {
 		if c.Log < 0 || c.Number < 0 || c.Key != "" && !validKey(c.Key) {
 			return nil, fmt.Errorf("%w: cursor of log %d at %d, %q", ErrInvalid, c.Log, c.Number, c.Key)
 		}

@@ -84,6 +84,9 @@ func opened(l logRef, o *op) Opened {
 	if len(r) > 13 {
 		answer.Received = parseReceived(text(r[13]))
 	}
+	if len(r) > 14 && answer.Received != nil {
+		answer.Received.LoggedOut = text(r[14]) != ""
+	}
 	switch text(r[0]) {
 	case "superseded":
 		answer.Err = ErrSuperseded

@@ -187,6 +187,12 @@ type Opened struct {
 type Received struct {
 	Session Session
 	Through []proto.Position // one position per log
+
+	// Left is true if the node has reported the end, see Acking.Left. Then the entries
+	// count as read only if LoggedOut is true, too. Session has its Device and Number
+	// only.
+	Left      bool
+	LoggedOut bool // the device logged out until 30 s after the report of the end
 }
 
 // Closing closes a number for good.
@@ -209,6 +215,11 @@ type Acking struct {
 	// acknowledged. They are kept for the live session only, until it is closed or an
 	// Acking of it has Ended.
 	Received []proto.Position
+
+	// Left has positions up to which the device has read if it also logs out. The client
+	// ended its sending, and then its connection was reset. They are kept for the next
+	// opening. If Left is given, Cursors and Received are not used.
+	Left []proto.Position
 }
 
 // Message is what Append stores.

@@ -13,7 +13,7 @@ const (
 type Progress struct {
 	Given  uint64 // bytes that the socket has taken
 	Acked  uint64 // how many of these the peer's TCP has acknowledged; its process may not have read them yet
-	Unread bool   // bytes of the peer were not read here yet
+	Unread bool   // bytes of the peer, or the end of its sending, were not read here yet
 }
 
 // Copy is a copy of a descriptor. It keeps the connection open after the descriptor

@@ -22,7 +22,7 @@ func ProgressOf(fd int) (Progress, bool) {
 	if err != nil {
 		return Progress{}, false
 	}
-	return Progress{Given: info.Bytes_acked + uint64(waits), Acked: info.Bytes_acked, Unread: unread > 0}, true
+	return Progress{Given: info.Bytes_acked + uint64(waits), Acked: info.Bytes_acked, Unread: unread > 0 || info.State == unix.BPF_TCP_CLOSE_WAIT}, true
 }
 
 // CopyOf returns a copy of a descriptor, or Unknown.

@@ -8,20 +8,31 @@
 --
 -- Positions that the device has received, but perhaps not read, are kept beside the
 -- cursors, with the session, until the session ends. Only the live session may report
--- them.
+-- them. Positions up to which it has read if it logs out, too, take their place when it
+-- has ended. Then there is a line "left TAB ms" after that of the session, with the
+-- time of the report. open.lua hands them out.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if its connection has ended and the
--- cursors are all that it had read; ARGV[4] how many cursors follow, each as four
+-- cursors are all that it had read, '2' if it has ended and positions follow up to which
+-- it has read if it logs out, '0' otherwise; ARGV[4] how many cursors follow, each as four
 -- values: log, epoch, number, key; then the received positions in the same form
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices', 'recv:' .. device)
-if not head[1] or ARGV[3] ~= '1' and number <= tonumber(head[4] or 0) then return {'ok'} end
+if not head[1] or ARGV[3] == '0' and number <= tonumber(head[4] or 0) then return {'ok'} end
 local live, mine = split(head[3], device)
 local seen = seenIn(head[7])
 if seen and not seen[device] and not live then return {'ok'} end
+if ARGV[3] == '2' then
+  if receivedBy(head[8]) <= number then
+    local left = {table.concat({device, ARGV[2], '', '', ''}, '\t'), 'left\t' .. digits(clock())}
+    for i = 5, #ARGV, 4 do left[#left + 1] = table.concat(ARGV, '\t', i, i + 3) end
+    redis.call('HSET', KEYS[2], 'recv:' .. device, table.concat(left, '\n'))
+  end
+  return {'ok'}
+end
 local newest = tonumber(head[2] or 0) + redis.call('LLEN', KEYS[1])
 
 local follows = {['0'] = true, ['1'] = true}

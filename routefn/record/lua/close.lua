@@ -5,7 +5,7 @@
 --
 -- Positions that the session received and perhaps did not read are removed: its node
 -- saw the end, and has reported before what was read. If the session was lost with its
--- node, they stay.
+-- node, they stay. They also stay if the node reported that the client had left.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, ARGV[3] the most devices that are known, ARGV[4] '1'
@@ -22,7 +22,9 @@ if not known and number <= tonumber(head[5] or 0) then return {'ok'} end
 if number > tonumber(head[3] or 0) then redis.call('HSET', KEYS[1], field, ARGV[2]) end
 if number > tonumber(head[6] or 0) then redis.call('HSET', KEYS[1], 'issued', ARGV[2]) end
 if live == number then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end
-if head[7] and ARGV[4] ~= '1' and receivedBy(head[7]) <= number then redis.call('HDEL', KEYS[1], 'recv:' .. device) end
+if head[7] and ARGV[4] ~= '1' and receivedBy(head[7]) <= number and not leftAt(head[7]) then
+  redis.call('HDEL', KEYS[1], 'recv:' .. device)
+end
 if seen and (live == number or not known) then
   local connected = connectedIn(table.concat(others, '\n'))
   seen[device] = clock()

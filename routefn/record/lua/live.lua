@@ -22,6 +22,16 @@ local function receivedBy(text)
   return tonumber(string.match(text or '', '^[^\t]*\t(%d+)') or 0)
 end
 
+-- leftLife is for how many ms after a node reported that a client had left, the client
+-- may log out for it, see ack.lua.
+local leftLife = 30000
+
+-- Returns the time in ms at which a node reported that the client of a text of the field
+-- recv:DEVICE had left, or nil if it did not.
+local function leftAt(text)
+  return tonumber(string.match(text or '', '\nleft\t(%d+)') or nil)
+end
+
 -- Returns a number as digits. Lua itself writes large numbers with an exponent.
 local function digits(n)
   return string.format('%.0f', n)

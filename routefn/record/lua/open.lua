@@ -13,7 +13,8 @@
 -- that was or is live instead or '', epoch, base, length, key of the newest entry, the
 -- device's cursors or '', the user's groups or '', the user's intents or '', version of
 -- the groups, live sessions of devices that were forgotten or '', '1' if tidy.lua has
--- something to do or '', and recv:DEVICE of an earlier number or ''}.
+-- something to do or '', recv:DEVICE of an earlier number or '', and '1' if the device of
+-- that number logged out until leftLife after the report that it had left, or ''}.
 local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
@@ -78,4 +79,6 @@ local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * lim
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''
 answer[14] = receivedBy(head[16]) < number and head[16] or ''
+local left = leftAt(answer[14])
+answer[15] = left and void and void >= receivedBy(head[16]) and void - left < leftLife and '1' or ''
 return answer
