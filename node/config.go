@@ -149,21 +149,21 @@ func (c Config) withDefaults() Config {
 func (c *Config) check() error {
 	switch {
 	case c.ID == "":
-		return errors.New("node: no id")
+		return errors.New("node: the id is missing")
 	case c.Clients == nil || c.Internal == nil:
 		return errors.New("node: a listener is missing")
 	case c.Sessions == nil || c.Messages == nil:
-		return errors.New("node: no route")
+		return errors.New("node: the routes are missing")
 	case c.Verifier == nil:
-		return errors.New("node: no verifier of tickets")
+		return errors.New("node: the verifier of tickets is missing")
 	case c.ServiceToken == "" && !c.CIM.Open:
-		return errors.New("node: no service token")
+		return errors.New("node: the service token is missing")
 	case c.Limits.BacklogBytes < 0:
-		return fmt.Errorf("node: backlog of %d bytes", c.Limits.BacklogBytes)
+		return fmt.Errorf("node: backlog of %d bytes, want 0 or more", c.Limits.BacklogBytes)
 	case c.Limits.Capacity < 0:
-		return fmt.Errorf("node: capacity %d", c.Limits.Capacity)
+		return fmt.Errorf("node: capacity %d, want 0 or more", c.Limits.Capacity)
 	case c.Drain.Rate < 0 || c.Drain.Timeout < 0:
-		return fmt.Errorf("node: drain rate %d, drain timeout %v", c.Drain.Rate, c.Drain.Timeout)
+		return fmt.Errorf("node: drain rate %d, drain timeout %v, want 0 or more", c.Drain.Rate, c.Drain.Timeout)
 	case c.Timeouts.PingEvery < time.Second || c.Timeouts.PingEvery%time.Second != 0:
 		return fmt.Errorf("node: ping interval %v, want whole seconds", c.Timeouts.PingEvery)
 	}

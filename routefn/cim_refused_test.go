@@ -48,7 +48,7 @@ func TestCIMSenderIsToldOnTheConnectionWhatIsRefusedForGood(t *testing.T) {
 		"empty":            {"/groupRoute", `{"userId":%d,"msg":""}`, "Your message was not sent. The text is empty."},
 		"unknown receiver": {"/p2pRoute", `{"userId":%d,"receiveUserId":99,"msg":"明天\n见"}`, "Your message to 99 (明天 见) was not sent. There is no such user."},
 		"no receiver":      {"/p2pRoute", `{"userId":%d,"msg":"hi"}`, "Your message (hi) was not sent. A message has either a receiver or a group."},
-		"another type":     {"/p2pRoute", `{"userId":%d,"receiveUserId":"2","msg":"hi"}`, "Your message (hi) was not sent. The field receiveUserId is of another type."},
+		"another type":     {"/p2pRoute", `{"userId":%d,"receiveUserId":"2","msg":"hi"}`, "Your message (hi) was not sent. The field receiveUserId has the wrong type."},
 		"a long batch": {"/p2pRoute", `{"userId":%d,"receiveUserId":2,"batchMsg":["a"` + strings.Repeat(`,"a"`, 100) + `]}`,
 			"Your message to 2 (a) was not sent. A batch has at most 100 messages."},
 	} {

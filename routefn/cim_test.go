@@ -73,7 +73,7 @@ func TestCIMAnswersAreThoseOfCIMByteForByte(t *testing.T) {
 		{"/offLine", `{"userId":` + bob + `,"msg":"off"}`, cimSuccess},
 		{"/offLine", `{"userId":` + bob + `,"msg":"off"}`, cimSuccess},
 		{"/offLine", `{"userId":0}`, `{"code":"3000","message":"The userId is not a user id.","reqNo":null,"dataBody":null}`},
-		{"/login", `{"userId":"x"}`, `{"code":"3000","message":"The field userId is of another type.","reqNo":null,"dataBody":null}`},
+		{"/login", `{"userId":"x"}`, `{"code":"3000","message":"The field userId has the wrong type.","reqNo":null,"dataBody":null}`},
 		{"/login", `{`, `{"code":"3000","message":"The body is not JSON.","reqNo":null,"dataBody":null}`},
 	} {
 		if got := w.cim(c.path, c.body); got != c.want {

@@ -51,10 +51,10 @@ type engine interface {
 // NewServer returns a Server with the defaults filled in. It starts nothing.
 func NewServer(c Config) (*Server, error) {
 	if c.Accept == nil {
-		return nil, errors.New("link: no Accept")
+		return nil, errors.New("link: Accept is missing")
 	}
 	if c.TLSOnly && c.TLS == nil {
-		return nil, errors.New("link: TLS only, and no TLS")
+		return nil, errors.New("link: TLSOnly needs TLS")
 	}
 	if c.Engine == EngineEpoll && !hasEpoll {
 		return nil, errors.New("link: the epoll engine needs Linux")

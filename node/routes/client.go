@@ -310,7 +310,7 @@ func (c *Client) post(ctx context.Context, to string, body []byte) (*stream.Answ
 func refusal(got *stream.Answer) error {
 	var answer proto.ErrorAnswer
 	if err := json.Unmarshal(got.Body, &answer); err != nil || answer.Code == proto.OK {
-		return fmt.Errorf("status %d", got.Status)
+		return fmt.Errorf("answer has status %d", got.Status)
 	}
 	why := proto.Err(answer.Code, answer.Message)
 	if got.RetryAfter <= 0 || got.RetryAfter > maxRetryAfter {

@@ -36,7 +36,7 @@ func (k *KeyFlag) Again(value string) error {
 		return err
 	case slices.EqualFunc(keys, k.Now, bytes.Equal):
 		if len(keys) > 0 && !elsewhere(value) {
-			k.Log.Debug("a key that is given itself stays until a restart; one in a file can be changed", "flag", "-"+k.Name)
+			k.Log.Debug("a key that is the value of a flag stays until a restart; a key in a file can be changed", "flag", "-"+k.Name)
 		}
 		return nil
 	case len(keys) == 0 || len(k.Now) == 0:

@@ -21,7 +21,7 @@ const (
 
 // ErrParts is wrapped by the error of a program that has done only a part of its work.
 // The program exits with 3.
-var ErrParts = errors.New("not all of it was done")
+var ErrParts = errors.New("only a part of the work was done")
 
 // Main calls the function run and returns the exit status of the program. At SIGINT or
 // SIGTERM the context of run ends, and run should stop gracefully. A second signal

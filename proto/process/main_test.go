@@ -25,7 +25,7 @@ func TestStatusTellsMistakesFromFailures(t *testing.T) {
 		"stopped": {fmt.Errorf("run: %w", context.Canceled), ExitOK, ""},
 		"help":    {flag.ErrHelp, ExitUsage, ""},
 		"flags":   {fmt.Errorf("%w: -weight 0", ErrUsage), ExitUsage, "cim: wrong usage: -weight 0 (-h lists the flags)\n"},
-		"parts":   {fmt.Errorf("%w: 2 lines", ErrParts), ExitParts, "cim: not all of it was done: 2 lines\n"},
+		"parts":   {fmt.Errorf("%w: 2 lines", ErrParts), ExitParts, "cim: only a part of the work was done: 2 lines\n"},
 		"failed":  {io.ErrUnexpectedEOF, ExitError, "cim: unexpected EOF\n"},
 	} {
 		var stderr bytes.Buffer

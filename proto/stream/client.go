@@ -83,7 +83,7 @@ func NewClient(c ClientConfig) *Client {
 // closes the connection.
 func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, error) {
 	if len(path) > maxPath {
-		return nil, fmt.Errorf("stream: path of %d bytes", len(path))
+		return nil, fmt.Errorf("stream: path has %d bytes, want at most %d", len(path), maxPath)
 	}
 	for {
 		conn, err := c.connected(ctx)

@@ -97,7 +97,7 @@ func accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 		w.Header().Set("Upgrade", protocol)
 		w.Header().Set("Connection", "Upgrade")
 		http.Error(w, "this path needs an upgrade to "+protocol, http.StatusUpgradeRequired)
-		return nil, fmt.Errorf("stream: %s without an upgrade", r.Method)
+		return nil, fmt.Errorf("stream: %s request does not ask for an upgrade", r.Method)
 	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {

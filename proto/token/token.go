@@ -255,12 +255,12 @@ func (v *Verifier) Learn(public [][]byte, now time.Time) error {
 	keys := make([]ed25519.PublicKey, 0, len(public))
 	for _, key := range public {
 		if len(key) != ed25519.PublicKeySize {
-			return fmt.Errorf("public key of %d bytes", len(key))
+			return fmt.Errorf("public key has the wrong length of %d bytes", len(key))
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return errors.New("no public key")
+		return errors.New("public keys are missing")
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -79,7 +79,7 @@ func (e *Entry) UnmarshalText(text []byte) (err error) {
 	place, kind, _ := strings.Cut(string(text), " ")
 	part := strings.Split(place, "/")
 	if len(part) != 3 {
-		return fmt.Errorf("position %q", text)
+		return fmt.Errorf("position %q: want EPOCH/NUMBER/KEY", text)
 	}
 	e.Key, e.Kind = part[2], kind
 	if e.Epoch, err = strconv.ParseUint(part[0], 16, 64); err != nil {

@@ -124,7 +124,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 	if !failed {
 		// Not after ErrNameTaken: the others would think that the node which keeps the name leaves.
 		if err := g.list.Leave(leaveTimeout); err != nil {
-			g.log.Warn("gossip leave not sent", "err", err)
+			g.log.Warn("leaving cannot be broadcast", "err", err)
 		}
 	}
 	if err := g.list.Shutdown(); err != nil {

@@ -98,7 +98,7 @@ func (j *joiner) rejoin(all []netip.AddrPort, live map[netip.AddrPort]bool) {
 	}
 	addr := unseen[rand.IntN(len(unseen))]
 	if err := j.joinOne(addr); err != nil {
-		j.log.Debug("unseen member did not answer", "addr", addr, "err", err)
+		j.log.Debug("address of no living member did not answer", "addr", addr, "err", err)
 	}
 }
 

@@ -33,7 +33,7 @@ func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 		err = json.Unmarshal(b, &seen)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("remembered members not read", "err", err)
+		log.Warn("remembered members cannot be read", "err", err)
 	}
 	if seen == nil { // the file contains only null
 		seen = make(seenMembers)
@@ -93,7 +93,7 @@ func (g *Gossip) remember(now time.Time) {
 		err = replaceFile(g.cfg.Remember, b)
 	}
 	if err != nil {
-		g.log.Warn("members not remembered", "err", err)
+		g.log.Warn("members cannot be remembered", "err", err)
 	}
 }
 

@@ -134,7 +134,7 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 // jsonError describes a decoding error without naming Go types.
 func jsonError(err error) error {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return proto.Err(proto.Invalid, "The field "+e.Field+" is of another type.")
+		return proto.Err(proto.Invalid, "The field "+e.Field+" has the wrong type.")
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return proto.Err(proto.Invalid, "The field "+field+" is unknown.")

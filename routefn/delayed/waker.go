@@ -45,7 +45,7 @@ func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	defer cancel()
 	view, err := w.Members(ctx)
 	if err != nil {
-		w.Log.Debug("no node is told when a delayed message is due", "err", err)
+		w.Log.Debug("no node could be woken for a delayed message", "err", err)
 		w.Untold.Inc()
 		return
 	}

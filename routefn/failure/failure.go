@@ -80,7 +80,7 @@ func (c *Codes) Of(err error) *proto.Error {
 // caller retries.
 func (c *Codes) Absent(e *proto.Error) *proto.Error {
 	if !c.store.Certain() {
-		return proto.Err(proto.Unavailable, "The store has lost something, which is being made again.")
+		return proto.Err(proto.Unavailable, "The store has lost data, which are being restored.")
 	}
 	return e
 }

@@ -13,7 +13,7 @@ import (
 // errRestored asks a caller to repeat a request, because the caller's own account was
 // lost and has just been restored. The code is Unknown because the request's message
 // may be in the receiver's log already.
-var errRestored = proto.Err(proto.Unknown, "The account was lost and is made again. Repeat the request.")
+var errRestored = proto.Err(proto.Unknown, "The account was lost and is being restored. Repeat the request.")
 
 // restore restores an account that the store has lost. It returns nil if the account is
 // there now. The parameter lost is the error that showed the loss. restore returns this

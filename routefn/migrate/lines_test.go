@@ -269,7 +269,7 @@ func TestImportStopsAtABadLine(t *testing.T) {
 	for bad, why := range map[string]string{
 		`{"kind":"robot","user":1}`:              `kind "robot" is not known`,
 		`{"kind":"account","user":1`:             "no JSON",
-		`{"kind":"message","from":1,"text":"x"}`: "wants either to",
+		`{"kind":"message","from":1,"text":"x"}`: "needs either to",
 		`{"kind":"end","records":5}`:             "1 records came before it",
 	} {
 		s := fresh(t)

@@ -18,7 +18,7 @@ import (
 // with a login, nothing changes until a ticket is used.
 func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
 	if len(q.Items) > proto.MaxMove {
-		return nil, check.Invalid("More sessions to move than 1000.")
+		return nil, check.Invalid("A request moves at most 1000 sessions.")
 	}
 	view, err := n.cfg.Members(ctx)
 	if err != nil {

@@ -97,7 +97,7 @@ func (n *Client) Push(ctx context.Context, address string, q *proto.PushRequest)
 		return nil, fmt.Errorf("decode push answer: %w", err)
 	}
 	if len(answer.Items) != len(q.Items) {
-		return nil, errors.New("push answer has another number of items")
+		return nil, errors.New("push answer has the wrong number of items")
 	}
 	return answer, nil
 }

@@ -180,7 +180,7 @@ func (p *Pusher) closeGone(address string, closings []record.Closing) {
 		defer cancel()
 		for i, err := range p.sessions.CloseSessions(ctx, closings) {
 			if err != nil { // the next push finds that again
-				p.log.Debug("session that is gone stays open", "user", closings[i].User, "err", err)
+				p.log.Debug("session that its node does not hold cannot be closed", "user", closings[i].User, "err", err)
 			}
 		}
 	}

@@ -85,7 +85,7 @@ func (c Config) check() error {
 	case c.Replicas < 0:
 		return fmt.Errorf("store cannot wait for %d replicas", c.Replicas)
 	case c.Replicas > 0 && c.ReplicaTimeout < time.Millisecond:
-		return fmt.Errorf("timeout of replicas is %v, WAIT counts milliseconds", c.ReplicaTimeout)
+		return fmt.Errorf("timeout of replicas is %v, must be at least 1ms", c.ReplicaTimeout)
 	case c.Replicas > 0 && c.ReplicaTimeout >= c.ReadTimeout:
 		return fmt.Errorf("timeout of replicas is %v, must be less than that of reads, %v", c.ReplicaTimeout, c.ReadTimeout)
 	}

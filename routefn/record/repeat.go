@@ -31,7 +31,7 @@ const firstTryLife = 5_000
 
 // errLate is the error of a first try that was not stored because it came too late. A
 // repetition succeeds.
-var errLate = fmt.Errorf("%w: it comes too long after it was sent", ErrUnavailable)
+var errLate = fmt.Errorf("%w: it came too long after it was sent", ErrUnavailable)
 
 // late reports whether the message comes too late to be stored as a first try. It also
 // returns true if Sent is far in the future, because then the store's clock has jumped

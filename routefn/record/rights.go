@@ -78,5 +78,5 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	if first == nil {
 		return nil
 	}
-	return fmt.Errorf("store refuses %s to its user: %w", strings.Join(refused, ", "), classify(first, false))
+	return fmt.Errorf("store does not let its user run %s: %w", strings.Join(refused, ", "), classify(first, false))
 }

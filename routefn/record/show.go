@@ -17,7 +17,7 @@ import (
 
 // errGone means that entries that were read are not in their log any more. The log was
 // trimmed, or another primary took over that never had them.
-var errGone = errors.New("what was read is gone")
+var errGone = errors.New("entries that were read are gone")
 
 // showing has the entries of one log that are about to be returned to a reader.
 type showing struct {

@@ -14,7 +14,7 @@ var (
 	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used,
 	// because of its user's rights, the password or the eviction policy. Waiting does
 	// not help.
-	ErrUnfit = errors.New("store is not fit")
+	ErrUnfit = errors.New("store cannot be used")
 	// ErrUnknown is returned if a write was sent and no answer came. The write may have
 	// been executed or not. The next try must first search for its result.
 	ErrUnknown = errors.New("outcome of the write is unknown")

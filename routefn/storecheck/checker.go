@@ -115,7 +115,7 @@ func (k *Checker) look() error {
 	}
 	k.mu.Unlock()
 	if err != nil {
-		k.cfg.Log.Debug("the store does not show its keys", "err", err)
+		k.cfg.Log.Debug("the store's keys cannot be read", "err", err)
 		return err
 	}
 	k.compareClocks()
@@ -123,7 +123,7 @@ func (k *Checker) look() error {
 		return err
 	}
 	if found {
-		k.cfg.Log.Warn("the store has lost data: accounts, sessions and logs are restored when their users come")
+		k.cfg.Log.Warn("the store has lost data: accounts, sessions and logs are restored when their users return")
 		k.cfg.OnLoss(ctx)
 	}
 	return nil

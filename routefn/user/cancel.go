@@ -13,7 +13,7 @@ import (
 // unknown. Cancelling twice is no error.
 func (u *Requests) Cancel(ctx context.Context, caller token.Token, q proto.CancelMessage) (proto.CancelAnswer, error) {
 	if !proto.ValidID(q.ID) {
-		return proto.CancelAnswer{}, check.Invalid("The id is not that of a message.")
+		return proto.CancelAnswer{}, check.Invalid("The id is not the id of a message.")
 	}
 	return proto.CancelAnswer{}, u.cfg.Store.Cancel(ctx, caller.User, q.ID)
 }

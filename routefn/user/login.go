@@ -54,7 +54,7 @@ func checkLogin(q proto.LoginRequest) error {
 	}
 	switch {
 	case len(q.Avoid) > placement.MaxAvoid:
-		return check.Invalid("More nodes to avoid than 16.")
+		return check.Invalid("A login avoids at most 16 nodes.")
 	case q.Repeat != "" && !check.ValidRepeat(q.Repeat):
 		return check.Invalid("A repeat login is either replaced or rejected.")
 	case q.Token != "", q.JWT != "":

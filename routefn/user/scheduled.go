@@ -51,7 +51,7 @@ func parseScheduledPage(q url.Values) (after record.ScheduledAt, limit int, err 
 		due, id, _ := strings.Cut(s, ":")
 		after.ID = id
 		if after.Due, err = proto.ParseNumber(due); err != nil || after.Due < 0 || !proto.ValidID(id) {
-			return after, 0, check.Invalid("The place to begin after is not one that a page named.")
+			return after, 0, check.Invalid("The value of after is not one that a page returned as next.")
 		}
 	}
 	if s := q.Get("limit"); s != "" {

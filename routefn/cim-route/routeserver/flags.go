@@ -247,7 +247,7 @@ func (f *Flags) TellOpen(log *slog.Logger, listen string) {
 	case process.Loopback(listen):
 		log.Info("open mode: a name is enough to be its user; only this machine can connect", "listen", listen)
 	default:
-		log.Warn("open mode: whoever can connect can be any user, by a name alone", "listen", listen)
+		log.Warn("open mode: anybody who can connect can be any user, by a name alone", "listen", listen)
 	}
 }
 

@@ -136,7 +136,7 @@ func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Lis
 // name. It refuses -redis embedded, which would start an empty store in this process.
 func (f *Flags) StoreConfig() (record.Config, error) {
 	if f.Redis == "embedded" {
-		return record.Config{}, fmt.Errorf("%w: -redis embedded: want the URL of a store that is there", process.ErrUsage)
+		return record.Config{}, fmt.Errorf("%w: -redis embedded: want the URL of a store that runs already", process.ErrUsage)
 	}
 	if err := f.checkKept(); err != nil {
 		return record.Config{}, err

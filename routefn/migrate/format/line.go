@@ -96,22 +96,22 @@ type Line struct {
 func (a *Account) check() error {
 	switch {
 	case a.Credential != "" && a.Password != "":
-		return errors.New("it has a credential and a password, and may have one of them")
+		return errors.New("it has a credential and a password, and may have only one of them")
 	case (a.Issuer == "") != (a.Subject == ""):
-		return errors.New("it has an issuer or a subject, and wants both")
+		return errors.New("it has only one of issuer and subject, and needs both")
 	case a.Subject != "" && (a.Credential != "" || a.Password != ""):
-		return errors.New("it has a subject, and then neither a credential nor a password")
+		return errors.New("it has a subject, so it may have no credential and no password")
 	case len(a.Password) > 256:
 		return errors.New("its password has more than 256 bytes")
 	case a.Credential != "" && !identity.ValidCredential(a.Credential):
-		return errors.New("its credential is none of Argon2id in the PHC string format")
+		return errors.New("its credential is not Argon2id in the PHC string format")
 	}
 	return nil
 }
 
 func (g *Group) check() error {
 	if g.Group <= proto.Everyone || g.Group > proto.MaxUser {
-		return fmt.Errorf("its group is none: ids are 2 to %d", proto.MaxUser)
+		return fmt.Errorf("its group is no group id: want 2 to %d", proto.MaxUser)
 	}
 	if g.Request == "" {
 		g.Request = "import"
@@ -134,11 +134,11 @@ func (m *Message) check() error {
 	case m.From <= 0 || m.From > proto.MaxUser:
 		return errors.New("it lacks from, the id of its sender")
 	case (m.To == 0) == (m.Group == 0), m.To < 0, m.To > proto.MaxUser, m.Group < 0, m.Group > proto.MaxUser:
-		return errors.New("it wants either to, the id of its receiver, or group")
+		return errors.New("it needs either to, the id of its receiver, or group")
 	case m.Group != 0 && (m.In != 0 || m.Confirm):
 		return errors.New("in and confirm are for private messages")
 	case m.In != 0 && m.In != m.To && m.In != m.From:
-		return errors.New("in is whose inbox it is in: its sender or its receiver")
+		return errors.New("in is not its sender or its receiver")
 	case !proto.ValidID(m.ID):
 		return errors.New("it lacks an id, of 1 to 64 printable ASCII characters without spaces")
 	case m.Text == "":

@@ -50,7 +50,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, in.bad(fmt.Errorf("it is not the header %s", headerText))
 	}
 	if in.header.Version != Version {
-		return nil, in.bad(fmt.Errorf("its version is %d, and %d is the one that is known", in.header.Version, Version))
+		return nil, in.bad(fmt.Errorf("its version is %d, want %d", in.header.Version, Version))
 	}
 	return in, nil
 }
@@ -95,13 +95,13 @@ func (r *Reader) line() ([]byte, error) {
 func (r *Reader) Next() (Line, error) {
 	b, err := r.line()
 	if err == io.EOF && r.header.Ends && !r.ended {
-		return Line{}, fmt.Errorf("%w: it is cut off behind line %d: the line %q is missing", ErrLine, r.number, KindEnd)
+		return Line{}, fmt.Errorf("%w: it is cut off after line %d: the line %q is missing", ErrLine, r.number, KindEnd)
 	}
 	if err != nil {
 		return Line{}, err
 	}
 	if r.ended {
-		return Line{}, r.bad(fmt.Errorf("it stands behind the line %q", KindEnd))
+		return Line{}, r.bad(fmt.Errorf("it comes after the line %q", KindEnd))
 	}
 	l, err := parse(b)
 	if err != nil {

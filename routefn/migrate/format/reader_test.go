@@ -17,18 +17,18 @@ func TestBadLineIsNamed(t *testing.T) {
 		`{"kind":"account","user":1,"name":"alice","age":7}`:                                       `unknown field "age"`,
 		`{"kind":"account","user":"1","name":"alice"}`:                                             "cannot unmarshal",
 		account + account:                                                                          "after top-level value",
-		`{"kind":"message","from":1,"id":"a","text":"hi"}`:                                         "wants either to",
-		`{"kind":"message","from":1,"to":2,"group":3,"id":"a","text":"hi"}`:                        "wants either to",
+		`{"kind":"message","from":1,"id":"a","text":"hi"}`:                                         "needs either to",
+		`{"kind":"message","from":1,"to":2,"group":3,"id":"a","text":"hi"}`:                        "needs either to",
 		`{"kind":"message","from":1,"to":2,"text":"hi"}`:                                           "lacks an id",
 		`{"kind":"message","from":1,"to":2,"id":"a","text":""}`:                                    "lacks a text",
-		`{"kind":"message","from":1,"to":2,"in":3,"id":"a","text":"hi"}`:                           "in is whose inbox",
+		`{"kind":"message","from":1,"to":2,"in":3,"id":"a","text":"hi"}`:                           "in is not its sender",
 		`{"kind":"message","to":2,"id":"a","text":"hi"}`:                                           "lacks from",
 		"{\"kind\":\"message\",\"from\":1,\"to\":2,\"id\":\"a\",\"text\":\"\xff\"}":                "UTF-8",
-		`{"kind":"group","group":1,"creator":1}`:                                                   "ids are 2 to",
+		`{"kind":"group","group":1,"creator":1}`:                                                   "want 2 to",
 		`{"kind":"member","group":5}`:                                                              "is no id",
 		`{"kind":"account","user":1,"name":"alice","credential":"plain"}`:                          "Argon2id",
-		`{"kind":"account","user":1,"name":"alice","subject":"17"}`:                                "wants both",
-		`{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"17","password":"x"}`: "neither a credential",
+		`{"kind":"account","user":1,"name":"alice","subject":"17"}`:                                "needs both",
+		`{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"17","password":"x"}`: "no credential",
 		`{"kind":"end","records":5}`:                                                               "1 records came before it",
 	} {
 		lines := []string{`{"kind":"cim","version":1,"ends":true}`, account}
@@ -57,7 +57,7 @@ func TestNothingStandsBehindTheEnd(t *testing.T) {
 	if err := Check(strings.NewReader(file)); err != nil {
 		t.Error(err)
 	}
-	if err := Check(strings.NewReader(file + "\n" + account)); !errors.Is(err, ErrLine) || !strings.Contains(err.Error(), "behind") {
+	if err := Check(strings.NewReader(file + "\n" + account)); !errors.Is(err, ErrLine) || !strings.Contains(err.Error(), "after") {
 		t.Errorf("a line behind the end: %v", err)
 	}
 }

@@ -212,7 +212,7 @@ func (s *Server) ping(ctx context.Context, pid int) error {
 			return nil
 		}
 	}
-	return errors.New("it does not tell its process")
+	return errors.New("it does not report its process id")
 }
 
 // errEnded means that the process has ended by itself.
