@@ -54,7 +54,7 @@ func note(ctx context.Context, caller token.Token, body any) {
 	}
 }
 
-// writeAudit writes what became of a request.
+// writeAudit writes the outcome of a request.
 func (rt *Route) writeAudit(r *http.Request, useCase string, n *notice, answer any, failed *proto.Error) {
 	if rt.cfg.Audit == nil || n == nil && (failed == nil || !refusedIdentity(failed.Code)) {
 		return

@@ -194,8 +194,8 @@ func (f *CatchUp) Heard() {
 
 // Ending is called when the client has ended its sending half. The returned function is
 // called once the connection has ended. If read is true, the client had read everything,
-// and the function acknowledges it. Otherwise it reports what the client had read if the
-// client logs out, too.
+// and the function acknowledges it. Otherwise it reports what the client has surely read.
+// That counts only if the client logs out, too.
 func (f *CatchUp) Ending(now time.Time) (ended func(read bool)) {
 	f.mu.Lock()
 	sure := f.receipt.heard(now)

@@ -20,7 +20,7 @@ const (
 // A step is one pipeline for all inboxes. The answer to an op shows whether its inbox
 // must be tidied. An inbox of an earlier version must be tidied once. If tidy fails, it
 // logs that, and the next opening tries again. It adds the sessions that it ends to
-// answers. The opening of ops[j] has the index of[j].
+// answers. ops[j] belongs to openings[of[j]].
 func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
 	var todo []int // openings
 	for j, o := range ops {
