@@ -67,9 +67,9 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group that this user made, even after that
-// member was removed. Adding again changes nothing. The error has the code
-// proto.NotCreator if somebody else made the group.
+// AddMember makes another user a member of a group, even one who was removed. Adding again
+// changes nothing. The error has the code proto.NotCreator if this user is neither the
+// owner nor an admin of the group.
 func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	var out proto.AddedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAdd, proto.AddMember{Group: group, User: user}, &out); err != nil {
@@ -78,15 +78,26 @@ func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	return nil
 }
 
-// RemoveMember ends the membership of another user in a group that this user made. The
-// removed user cannot join again, but can be added. All members receive the removal as
+// RemoveMember ends the membership of another user in a group. The removed user cannot join again, but can be added. All members receive the removal as
 // a Message of the kind proto.Kind_LEAVE with By set. It is the last message that the
 // removed user receives. Removing again changes nothing. The error has the code
-// proto.NotCreator if somebody else made the group.
+// proto.NotCreator if this user's role in the group does not allow it.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {
 		return fmt.Errorf("remove %d from group %d: %w", user, group, err)
+	}
+	return nil
+}
+
+// GiveGroupRole gives a member of a group the role proto.GroupAdmin, proto.GroupMember or
+// proto.GroupReadOnly, or hands the group over to the member with proto.GroupOwner. The
+// error has the code proto.NotCreator if this user's role does not allow it.
+func (c *Client) GiveGroupRole(ctx context.Context, group, user int64, role string) error {
+	var out proto.GaveGroupRole
+	q := proto.GiveGroupRole{Group: group, User: user, Role: role}
+	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRole, q, &out); err != nil {
+		return fmt.Errorf("make %d %s of group %d: %w", user, role, group, err)
 	}
 	return nil
 }

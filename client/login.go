@@ -28,7 +28,7 @@ func Register(ctx context.Context, cfg Config) (User, error) {
 	if err := newRoutes(cfg).call(ctx, http.MethodPost, proto.PathRegister, in, &a); err != nil {
 		return User{}, fmt.Errorf("register: %w", err)
 	}
-	return User(a), nil
+	return User{User: a.User, Name: a.Name}, nil
 }
 
 // account logs in, and calls routes with the token of the login.

@@ -65,13 +65,14 @@ const (
 	TooLate       Code = 4217 // the delayed message is being sent, or was sent
 	NotScheduled  Code = 4218 // no such delayed message
 	TooMany       Code = 4219 // the user has the largest allowed number of pending delayed messages
-	NotCreator    Code = 4220 // the caller is not the creator of the group
+	NotCreator    Code = 4220 // the caller's role in the group does not allow to change that membership or role
 	Removed       Code = 4221 // the caller was removed from the group, and must be added again
 	Crowded       Code = 4222 // newer devices of the user took this device's place
 	IDReused      Code = 4223 // the sender used the message's id for another message, which is kept
 	NeedsTLS      Code = 4224 // the connection is plain, and the server takes TLS only (-tls-only)
 	NewReceivers  Code = 4228 // the account wrote to too many users for the first time; may be tried again after Retry-After
 	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
+	Forbidden     Code = 4230 // the caller's role does not allow it
 	ForeignPage   Code = 4226 // a web page of another site may not call
 	ForeignHost   Code = 4227 // the program is not known by the name in Host
 )
@@ -145,13 +146,14 @@ var known = map[Code]facts{
 	TooLate:       {"too-late", http.StatusConflict, "It is too late. The message is being sent, or was sent."},
 	NotScheduled:  {"not-scheduled", http.StatusNotFound, "There is no such delayed message."},
 	TooMany:       {"too-many", http.StatusConflict, "Too many messages are waiting to be sent."},
-	NotCreator:    {"not-creator", http.StatusForbidden, "Only the creator of the group may do that."},
+	NotCreator:    {"not-creator", http.StatusForbidden, "Only the owner and the admins of the group may do that."},
 	Crowded:       {"crowded", http.StatusConflict, "You have too many devices. A newer one took the place of this one."},
-	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Its creator can add you again."},
+	Removed:       {"removed", http.StatusForbidden, "You were removed from the group. Its owner or an admin can add you again."},
 	SessionEnded:  {"session-ended", http.StatusUnauthorized, "This session was ended. Log in again."},
 	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
 	NewReceivers:  {"new-receivers", http.StatusTooManyRequests, "You wrote to many people for the first time. Wait before you write to more."},
 	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
+	Forbidden:     {"forbidden", http.StatusForbidden, "Your role does not allow that."},
 	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},
 	ForeignHost:   {"foreign-host", http.StatusForbidden, "The program is not known by this host. See -allow-host."},
 }

@@ -55,6 +55,7 @@ const goldenCodes = `0 ok 200
 4226 foreign-page 403
 4227 foreign-host 403
 4228 new-receivers 429
+4230 forbidden 403
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -248,6 +248,7 @@ type DeliveredAnswer struct {
 type User struct {
 	User int64  `json:"user"`
 	Name string `json:"name"`
+	Role string `json:"role,omitempty"` // only in a list of a group's members: GroupOwner and its like
 }
 
 // OnlineAnswer is one page of the connected users, by ascending id.
@@ -255,6 +256,29 @@ type OnlineAnswer struct {
 	Users []User `json:"users"`
 	Next  int64  `json:"next,omitempty"` // ?after= of the next page; zero: there is none
 	Total int64  `json:"total"`          // how many users are connected, summed over the nodes
+}
+
+// The roles in the system.
+const (
+	RoleUser      = "user"
+	RoleModerator = "moderator" // may write to everyone and list who is online, where users may not
+	RoleOperator  = "operator"  // also gives roles
+)
+
+// GiveRole gives a user a role in the system. Only operators may call it. To repeat it
+// changes nothing.
+type GiveRole struct {
+	User int64  `json:"user"`
+	Role string `json:"role"` // RoleUser and its like
+}
+
+// GaveRole is empty.
+type GaveRole struct{}
+
+// RoleAnswer has the caller's role in the system.
+type RoleAnswer struct {
+	Role     string `json:"role"`
+	Everyone bool   `json:"everyone"` // the caller may write to everyone and list who is online
 }
 
 // MaxMove is the largest number of sessions in a MoveRequest.
@@ -291,7 +315,7 @@ type CreatedGroup struct {
 }
 
 // JoinGroup makes the caller a member. Every user who knows a group's id may join it,
-// unless the creator removed them. Ids cannot be guessed. To join again changes nothing.
+// unless they were removed. Ids cannot be guessed. To join again changes nothing.
 type JoinGroup struct {
 	Group int64 `json:"group"`
 }
@@ -310,8 +334,8 @@ type LeaveGroup struct {
 // LeftGroup is empty.
 type LeftGroup struct{}
 
-// AddMember makes another user a member. Only the group's creator may call it. To add a
-// member again changes nothing.
+// AddMember makes another user a member. The group's owner and admins may call it. To add
+// a member again changes nothing.
 type AddMember struct {
 	Group int64 `json:"group"`
 	User  int64 `json:"user"`
@@ -320,9 +344,9 @@ type AddMember struct {
 // AddedMember is empty.
 type AddedMember struct{}
 
-// RemoveMember ends another user's membership. The user cannot join again until the
-// creator adds them. Only the group's creator may call it. To remove a user who is not
-// a member changes nothing.
+// RemoveMember ends another user's membership. The user cannot join again until an owner
+// or admin adds them. The group's owner may call it, and an admin for users who are
+// neither owner nor admin. To remove a user who is not a member changes nothing.
 type RemoveMember struct {
 	Group int64 `json:"group"`
 	User  int64 `json:"user"`
@@ -337,7 +361,31 @@ type Group struct {
 	Name    string `json:"name,omitempty"`
 	Members int64  `json:"members"` // how many
 	Creator int64  `json:"creator"`
+	Owner   int64  `json:"owner"` // has no rights while not being a member
+	Role    string `json:"role"`  // of the caller: GroupOwner and its like
 }
+
+// The roles in a group.
+const (
+	GroupOwner    = "owner"     // adds and removes members, gives roles, hands the group over
+	GroupAdmin    = "admin"     // adds and removes members, makes members read-only
+	GroupMember   = "member"    // reads and writes
+	GroupReadOnly = "read-only" // reads
+)
+
+// GiveGroupRole gives a member of a group a role. The role GroupOwner hands the group
+// over, and the caller, who was its owner, becomes an admin. The owner may give each role,
+// and an admin GroupMember and GroupReadOnly to users who have one of the two. To repeat it
+// changes nothing. The code is NotCreator if the caller's role does not allow it, and
+// TooMany if the group has 50 admins.
+type GiveGroupRole struct {
+	Group int64  `json:"group"`
+	User  int64  `json:"user"`
+	Role  string `json:"role"`
+}
+
+// GaveGroupRole is empty.
+type GaveGroupRole struct{}
 
 // GroupsAnswer has the caller's groups by ascending id, without Everyone.
 type GroupsAnswer struct {

@@ -23,6 +23,8 @@ const (
 
 	PathDelivered = "/v1/delivered" // GET, token; ?id= &to= -> DeliveredAnswer
 
+	PathRole = "/v1/role" // token; GiveRole -> GaveRole; GET -> RoleAnswer
+
 	PathSchedule  = "/v1/schedule"  // token; ScheduleMessage -> Scheduled
 	PathScheduled = "/v1/scheduled" // GET, token; ?after= &limit= -> ScheduledAnswer
 	PathCancel    = "/v1/cancel"    // token; CancelMessage -> CancelAnswer
@@ -33,6 +35,7 @@ const (
 	PathGroupLeave   = "/v1/groups/leave"   // token; LeaveGroup -> LeftGroup
 	PathGroupAdd     = "/v1/groups/add"     // token; AddMember -> AddedMember
 	PathGroupRemove  = "/v1/groups/remove"  // token; RemoveMember -> RemovedMember
+	PathGroupRole    = "/v1/groups/role"    // token; GiveGroupRole -> GaveGroupRole
 	PathGroupMembers = "/v1/groups/members" // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
 )
 

@@ -18,6 +18,7 @@ var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change",
 	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
+	"group-role": "group role", "role-give": "role",
 	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
 }
 
@@ -124,6 +125,15 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 		number(audit.By, n.caller.User)
 		number(audit.Group, q.Group)
 		number(audit.User, q.User)
+	case proto.GiveGroupRole:
+		number(audit.By, n.caller.User)
+		number(audit.Group, q.Group)
+		number(audit.User, q.User)
+		text("role", q.Role)
+	case proto.GiveRole:
+		number(audit.By, n.caller.User)
+		number(audit.User, q.User)
+		text("role", q.Role)
 	case compat.User:
 		a, _ := answer.(compat.User)
 		number(audit.User, max(q.UserID, a.UserID))

@@ -2,6 +2,7 @@ package routefn
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,7 +89,9 @@ func TestGroupIsCreatedJoinedListedAndLeft(t *testing.T) {
 	w.join(carol.Token, g)
 
 	var groups proto.GroupsAnswer
-	if code := w.get(proto.PathGroups, bob.Token, &groups); code != proto.OK || len(groups.Groups) != 1 || groups.Groups[0] != (proto.Group{Group: g, Name: "friends", Members: 3, Creator: alice.User}) {
+	if code := w.get(proto.PathGroups, bob.Token, &groups); code != proto.OK || len(groups.Groups) != 1 || groups.Groups[0] != (proto.Group{
+		Group: g, Name: "friends", Members: 3, Creator: alice.User, Owner: alice.User, Role: proto.GroupMember,
+	}) {
 		t.Errorf("bob's groups: %v, %+v", code, groups)
 	}
 	var names []string
@@ -318,6 +321,40 @@ func TestCreatorRemovesAndAddsMembers(t *testing.T) {
 		t.Errorf("alice adds bob: %v", code)
 	}
 	w.say(bob.Token, g, "back")
+}
+
+func TestOwnerGivesRoles(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
+	g := w.createGroup(alice.Token, proto.CreateGroup{Members: []int64{bob.User, carol.User}})
+	give := func(token string, user int64, role string, want proto.Code) {
+		t.Helper()
+		if code := w.post(proto.PathGroupRole, token, proto.GiveGroupRole{Group: g, User: user, Role: role}, nil); code != want {
+			t.Errorf("%s for %d: %v", role, user, code)
+		}
+	}
+	give(bob.Token, carol.User, proto.GroupReadOnly, proto.NotCreator)
+	give(alice.Token, bob.User, "creator", proto.Invalid)
+	give(alice.Token, bob.User, proto.GroupAdmin, proto.OK)
+	give(bob.Token, carol.User, proto.GroupReadOnly, proto.OK)
+	if code := w.post(proto.PathSend, carol.Token, proto.SendMessage{ID: "1", Group: g, Text: "hi"}, nil); code != proto.Forbidden {
+		t.Errorf("carol writes: %v", code)
+	}
+	if code := w.post(proto.PathSchedule, carol.Token, proto.ScheduleMessage{ID: "2", Group: g, Text: "hi", After: 1}, nil); code != proto.Forbidden {
+		t.Errorf("carol schedules: %v", code)
+	}
+	give(alice.Token, bob.User, proto.GroupOwner, proto.OK)
+	var page proto.GroupMembersAnswer
+	if code := w.get(fmt.Sprintf("%s?group=%d", proto.PathGroupMembers, g), carol.Token, &page); code != proto.OK {
+		t.Fatalf("members: %v", code)
+	}
+	got := make(map[string]string)
+	for _, u := range page.Users {
+		got[u.Name] = u.Role
+	}
+	if want := map[string]string{"alice": proto.GroupAdmin, "bob": proto.GroupOwner, "carol": proto.GroupReadOnly}; !maps.Equal(got, want) {
+		t.Errorf("roles are %v", got)
+	}
 }
 
 // Whenever a message is sent, it is either counted in the position that the opening is

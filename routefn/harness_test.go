@@ -56,6 +56,12 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 // newLimitedWorld does what newWorld does, with limits.
 func newLimitedWorld(t testing.TB, limits limit.Limits, change func(*Config)) *world {
 	t.Helper()
+	return newStoredWorld(t, record.Config{Limits: limits}, change)
+}
+
+// newStoredWorld does what newWorld does, with settings of the store.
+func newStoredWorld(t testing.TB, settings record.Config, change func(*Config)) *world {
+	t.Helper()
 	issuer, err := token.NewIssuer([]byte("a route key of the tests"))
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +71,7 @@ func newLimitedWorld(t testing.TB, limits limit.Limits, change func(*Config)) *w
 		t.Fatal(err)
 	}
 	w := &world{t: t, redis: redis, issuer: issuer, table: ring.NewTable(), nodes: make(map[string]*fakeNode)}
-	store := w.dial(limits)
+	store := w.dialWith(settings)
 	c := Config{
 		Store: store, Issuer: issuer, ServiceToken: serviceToken, Auth: AuthOpen,
 		Members: func(context.Context) (*ring.View, error) { return w.table.Current(), nil },
@@ -97,7 +103,13 @@ func newLimitedWorld(t testing.TB, limits limit.Limits, change func(*Config)) *w
 // dial opens the store once more, with limits. The caller closes it.
 func (w *world) dial(limits limit.Limits) *record.Store {
 	w.t.Helper()
-	store, err := record.Dial(w.t.Context(), record.Config{URL: w.redis.URL(), AllowEmbedded: true, DialTimeout: 200 * time.Millisecond, Limits: limits})
+	return w.dialWith(record.Config{Limits: limits})
+}
+
+func (w *world) dialWith(c record.Config) *record.Store {
+	w.t.Helper()
+	c.URL, c.AllowEmbedded, c.DialTimeout = w.redis.URL(), true, 200*time.Millisecond
+	store, err := record.Dial(w.t.Context(), c)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		proto.PathGroupJoin: `{"group":` + group + `}`, proto.PathGroupAdd: `{"group":` + group + `,"user":` + to + `}`,
 		proto.PathGroupRemove: `{"group":` + group + `,"user":` + to + `}`, proto.PathGroupMembers + "?group=" + group: "",
 		proto.PathPassword: `{"old":"a","new":"b"}`, proto.PathSessions: "", proto.PathSessionsEnd: `{"device":"unknown"}`,
+		proto.PathGroupRole: `{"group":` + group + `,"user":` + to + `,"role":"member"}`,
+		proto.PathRole:      "", proto.PathRole + "?post": `{"user":` + to + `,"role":"user"}`,
 		proto.PathGroupLeave: `{"group":` + group + `}`,
 	}
 	for _, u := range w.route.requests {

@@ -31,12 +31,14 @@ var (
 		"pull":         proto.PullMessages{After: place, Limit: 1},
 		"ack":          proto.AckPositions{Number: 5, Cursors: []proto.Position{place}},
 		"schedule":     proto.ScheduleMessage{ID: "1", To: 5, Group: 5, Text: "hi", At: 5, After: 5},
+		"role-give":    proto.GiveRole{User: 5, Role: proto.RoleUser},
 		"cancel":       proto.CancelMessage{ID: "1"},
 		"group-create": proto.CreateGroup{Members: []int64{5}},
 		"group-join":   proto.JoinGroup{Group: 5},
 		"group-leave":  proto.LeaveGroup{Group: 5},
 		"group-add":    proto.AddMember{Group: 5, User: 5},
 		"group-remove": proto.RemoveMember{Group: 5, User: 5},
+		"group-role":   proto.GiveGroupRole{Group: 5, User: 5, Role: proto.GroupAdmin},
 
 		"cim-register": compat.User{UserID: 5, UserName: "alice"},
 		"cim-login":    compat.User{UserID: 5, UserName: "alice"},
@@ -53,6 +55,7 @@ var (
 		"user":          {"id": {"5"}},
 		"scheduled":     {"after": {"5:1"}, "limit": {"5"}},
 		"groups":        {},
+		"role":          {},
 		"group-members": {"group": {"5"}, "after": {"5"}, "limit": {"5"}},
 	}
 	withoutNumbers = []string{"members", "node-keys", "refresh"}

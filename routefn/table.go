@@ -37,6 +37,8 @@ func (rt *Route) table() []request {
 		{"delivered", get, proto.PathDelivered, fromQuery(u.Delivered), nil},
 		{"online", get, proto.PathOnline, fromQuery(u.Online), nil},
 		{"user", get, proto.PathUser, fromQuery(u.User), nil},
+		{"role", get, proto.PathRole, fromQuery(u.Role), nil},
+		{"role-give", post, proto.PathRole, fromCaller(u.GiveRole), nil},
 		{"members", get, proto.PathMembers, serveMembers, nil},
 		{"schedule", post, proto.PathSchedule, fromCaller(u.Schedule), nil},
 		{"scheduled", get, proto.PathScheduled, fromQuery(u.Scheduled), nil},
@@ -47,6 +49,7 @@ func (rt *Route) table() []request {
 		{"group-leave", post, proto.PathGroupLeave, fromCaller(g.Leave), nil},
 		{"group-add", post, proto.PathGroupAdd, fromCaller(g.Add), nil},
 		{"group-remove", post, proto.PathGroupRemove, fromCaller(g.Remove), nil},
+		{"group-role", post, proto.PathGroupRole, fromCaller(g.GiveRole), nil},
 		{"group-members", get, proto.PathGroupMembers, fromQuery(g.Members), nil},
 		fromNode(nodeReport, proto.PathNodeReport, n.Report),
 		fromNode(nodeSend, proto.PathNodeSend, n.Send),
@@ -108,9 +111,9 @@ func (rt *Route) Internal() http.Handler {
 // An unknown name is an error.
 //
 // Clients have register, login, refresh, logout, sessions, sessions-end, password, send,
-// pull, ack, delivered, online, user, schedule, scheduled and cancel. For groups they
-// have groups, group-create, group-join, group-leave, group-add, group-remove and
-// group-members. Nodes and operators have members, node-report, node-send,
+// pull, ack, delivered, online, user, role, role-give, schedule, scheduled and cancel. For groups they
+// have groups, group-create, group-join, group-leave, group-add, group-remove, group-role
+// and group-members. Nodes and operators have members, node-report, node-send,
 // node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in
 // open mode only, cim-register, cim-login, cim-offline, cim-group, cim-private,
 // cim-online and cim-fetch.

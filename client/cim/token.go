@@ -121,6 +121,7 @@ func runToken(_ context.Context, args []string, stderr io.Writer) error {
 	key := set.String("signing-key", "", "`secret` that signs it (or file:PATH or secretsmanager:ARN): a private key in PEM, or a secret\nof at least 32 bytes; empty: the key that cim up -auth jwt has made")
 	life := set.Duration("life", hostLife, "`time` for which it can be used to log in")
 	devices := set.String("devices", "", "`names` of the devices that it is for, with commas between; empty: all")
+	set.StringVar(&c.Role, "role", "", "`role` in the system that the login gives: user, moderator or operator; empty: it changes none")
 	words, err := process.ParseWords(set, "NAME", args)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -32,6 +33,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.StringVar(&c.ZK, "zk", "", "ZooKeeper into which the nodes are mirrored: spawn, or the `host:port` of one that runs; empty: none")
 	fs.StringVar(&c.Auth, "auth", "open", "`mode` of accounts: open (a name is enough), password, or jwt (tokens of another system, which cim token plays)")
 	limits := fs.String("limits", "", "what one account may cost others: off, default, or a `file` of limits; empty: off with -auth open,\nelse default")
+	everyone := fs.String("everyone", "", "least `role` that may write to everyone and list who is online: user, moderator or operator;\nempty: user with -auth open or -demo, else moderator")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
 	secure := fs.Bool("tls", false, "speak TLS between all, with certificates of an authority that is thrown away at the end")
 	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
@@ -53,6 +55,12 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if *limits != "" {
 		c.RouteFlags = append(c.RouteFlags, "-limits", *limits)
+	}
+	if *demo { // which shows a message to everyone
+		*everyone = cmp.Or(*everyone, "user")
+	}
+	if *everyone != "" {
+		c.RouteFlags = append(c.RouteFlags, "-everyone", *everyone)
 	}
 	users, err := usersOf(&c)
 	if err != nil {

@@ -4,10 +4,16 @@ import (
 	"context"
 
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/role"
 )
 
-// Online is GET and POST /onlineUser: all connected users, in one answer.
+// Online is GET and POST /onlineUser: all connected users, in one answer. It is refused if
+// not all users may list others, because the caller is not known.
 func (c *Requests) Online(ctx context.Context, _ struct{}) ([]User, error) {
+	if !c.cfg.Store.Rules().MayReachEveryone(role.User) {
+		return nil, record.ErrForbidden
+	}
 	users := []User{}
 	for page := (check.Page{Limit: check.MaxPage}); ; {
 		answer, err := c.cfg.Users.OnlinePage(ctx, page)

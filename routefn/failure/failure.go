@@ -22,6 +22,8 @@ var storeCodes = []struct {
 	{record.ErrNoGroup, proto.UnknownGroup},
 	{record.ErrNotMember, proto.NotMember},
 	{record.ErrNotCreator, proto.NotCreator},
+	{record.ErrForbidden, proto.Forbidden},
+	{record.ErrTooManyOfficers, proto.TooMany},
 	{record.ErrRemoved, proto.Removed},
 	{record.ErrIDReused, proto.IDReused},
 	{record.ErrNameTaken, proto.NameTaken},

@@ -23,8 +23,8 @@ func (g *Requests) change(ctx context.Context, change record.Change) error {
 	return c.Err
 }
 
-// changeOther adds another user to a group that the caller made, or removes one if
-// leave is set.
+// changeOther adds another user to a group, or removes one if leave is set. The store
+// judges whether the caller's role allows that.
 func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
 	if err := check.Group(group); err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 )
 
 // Create is POST /v1/groups/create. It makes a group whose members are the caller and
-// the users that the caller invites. Later only its creator may add and remove others.
-// Any user who knows the group's id may join.
+// the users that the caller invites. The caller is its owner. Any user who knows the
+// group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
 		name, err := naming.Group(q.Name)

@@ -16,7 +16,7 @@ func (g *Requests) List(ctx context.Context, caller token.Token, _ url.Values) (
 	}
 	answer := proto.GroupsAnswer{Groups: make([]proto.Group, len(groups))} // never null in JSON
 	for i, one := range groups {
-		answer.Groups[i] = proto.Group{Group: one.Group, Name: one.Name, Members: one.Members, Creator: one.Creator}
+		answer.Groups[i] = proto.Group{Group: one.Group, Name: one.Name, Members: one.Members, Creator: one.Creator, Owner: one.Owner, Role: one.Role.String()}
 	}
 	return answer, nil
 }

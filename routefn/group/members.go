@@ -29,7 +29,7 @@ func (g *Requests) Members(ctx context.Context, caller token.Token, q url.Values
 	}
 	answer := &proto.GroupMembersAnswer{Users: make([]proto.User, len(members.Users)), Total: members.Total}
 	for i, a := range members.Users {
-		answer.Users[i] = proto.User{User: a.User, Name: a.Name}
+		answer.Users[i] = proto.User{User: a.User, Name: a.Name, Role: members.Roles[i].String()}
 	}
 	if len(answer.Users) == page.Limit {
 		answer.Next = answer.Users[page.Limit-1].User

@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// Remove is POST /v1/groups/remove. It ends the membership of another user in a group
-// that the caller made. That user cannot join again unless the caller adds them.
+// Remove is POST /v1/groups/remove. It ends the membership of another user, who cannot
+// join again unless somebody adds them. The caller's role must allow that.
 func (g *Requests) Remove(ctx context.Context, caller token.Token, q proto.RemoveMember) (proto.RemovedMember, error) {
 	return proto.RemovedMember{}, g.changeOther(ctx, caller, q.Group, q.User, true)
 }

@@ -42,7 +42,22 @@ func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.
 	if q.User != 0 && q.User != account.User || q.Name != "" && q.Name != account.Name && naming.Normal(q.Name) != account.Name {
 		return record.Account{}, proto.Err(proto.Unauthorized, "The token is for another account.")
 	}
+	if err := a.takeRole(ctx, account.User, b); err != nil {
+		return record.Account{}, err
+	}
 	return account, nil
+}
+
+// takeRole gives the user the role in the system that the token names, if it names one.
+func (a *Accounts) takeRole(ctx context.Context, user int64, b jwt.Bearer) error {
+	if !b.HasRole {
+		return nil
+	}
+	had, err := a.cfg.Store.SystemRole(ctx, user)
+	if err != nil || had == b.Role {
+		return err
+	}
+	return a.cfg.Store.SetSystemRole(ctx, user, b.Role)
 }
 
 // admit returns the account of a token's bearer. Only the first login reads the name.

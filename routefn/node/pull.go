@@ -24,7 +24,7 @@ func (n *Requests) Pull(ctx context.Context, q *proto.PullRequest) (*proto.PullA
 		return &proto.PullAnswer{Code: int32(n.cfg.Codes.Of(err).Code)}, nil
 	}
 	pull := n.cfg.Store.Pull
-	if after.Log > proto.Everyone {
+	if after.Log != proto.Inbox {
 		pull = n.cfg.Store.PullForAll
 	}
 	limit := int(cmp.Or(q.Limit, proto.MaxPull))

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/limit"
 )
 
 // batch has the drafts that one call appends to one log, in order. All are stored, or
@@ -51,7 +50,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
 	for _, b := range batches {
 		b.op = b.transaction()
 		if b.scripted() {
-			b.op = b.script(&s.limits)
+			b.op = b.script(s)
 		}
 		ops = append(ops, b.op)
 	}
@@ -100,7 +99,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	}
 	errs := s.makeLogs(ctx, logs, true)
 	for i, b := range missing {
-		b.op = b.script(&s.limits)
+		b.op = b.script(s)
 		if b.op.err = errs[i]; errs[i] == nil {
 			ops = append(ops, b.op)
 		}
@@ -142,14 +141,15 @@ func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 // script returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
 // members.
-func (b *batch) script(limits *limit.Limits) *op {
+func (b *batch) script(s *Store) *op {
+	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := make([]any, 0, 8+5*len(b.drafts))
-	args = append(args, b.log.watchers(), 0, 0, firstTryLife)
+	args := make([]any, 0, 10+5*len(b.drafts))
+	args = append(args, b.log.watchers(), 0, 0, firstTryLife, writers, b.log.closed())
 	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
 	for _, d := range b.drafts {
 		member := ""
-		if b.log.closed() {
+		if writers != "" {
 			member = strconv.FormatInt(d.From, 10)
 		}
 		since, sent, first = min(since, d.at), min(sent, d.Sent), first || !d.Again
@@ -218,6 +218,10 @@ func (b *batch) settleTransaction() error {
 	return nil
 }
 
+// refusedRole stands in the answer of append.lua for an entry whose sender's role does not
+// allow to write.
+const refusedRole = "role"
+
 func (b *batch) settleScript() error {
 	r := b.op.reply
 	if len(r) != 4+3*len(b.drafts) {
@@ -234,6 +238,10 @@ func (b *batch) settleScript() error {
 			case err != nil:
 				return errors.Join(ErrUnknown, err)
 			}
+		}
+		if number == 0 && prev == refusedRole {
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrForbidden)
+			continue
 		}
 		if number == 0 && prev != "" {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(integer(r[5+3*i])))

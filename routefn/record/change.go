@@ -67,35 +67,20 @@ func (c Change) check() error {
 }
 
 // permitted returns those indices of todo whose changes may be tried. The others get an
-// error in answers. Only the creator of a group may change another user's membership,
-// so permitted looks the creator up. A group never gets another creator, so it may do
-// that before anything is written.
+// error in answers. So a change that is refused writes no intent. The roles that decide
+// may change before the change is carried out. Therefore finish judges again.
 func (s *Store) permitted(ctx context.Context, changes []Change, answers []Changed, todo []int) []int {
-	creators := make(map[int64]*op)
-	var ops []*op
-	for _, i := range todo {
-		if c := changes[i]; !c.own() && creators[c.Group] == nil {
-			hash := logRef{group: c.Group}.hash()
-			creators[c.Group] = readOf(hash, []any{"hget", hash, "creator"})
-			ops = append(ops, creators[c.Group])
+	list := make([]Change, len(todo))
+	for j, i := range todo {
+		list[j] = changes[i]
+	}
+	var may []int
+	for j, v := range s.judge(ctx, list) {
+		if answers[todo[j]].Err = v.err; v.err == nil {
+			may = append(may, todo[j])
 		}
 	}
-	s.run(ctx, "groups", ops...)
-	return slices.DeleteFunc(todo, func(i int) bool {
-		c := changes[i]
-		if c.own() {
-			return false
-		}
-		switch o := creators[c.Group]; {
-		case o.err != nil:
-			answers[i].Err = o.err
-		case text(o.reply[0]) == "":
-			answers[i].Err = ErrNoGroup
-		case integer(o.reply[0]) != c.By:
-			answers[i].Err = ErrNotCreator
-		}
-		return answers[i].Err != nil
-	})
+	return may
 }
 
 // change carries out the changes whose indices are in todo. If another intent had to be

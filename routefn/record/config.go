@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // Config names the store and sets how to use it. Only URL is needed.
@@ -44,6 +45,7 @@ type Config struct {
 
 	Retention Retention
 	Limits    limit.Limits // zero: none
+	Rules     role.Rules   // zero: nothing depends on a role in the system
 	Devices   int          // the most devices of one user; zero: 32
 
 	// AllowEmbedded accepts a store that does not report its eviction policy, such as

@@ -34,6 +34,9 @@
 //	an idle log is shortened or ends   sweep.go; lua/sweep.lua, expire.lua
 //	a log that is missing is made      make.go; lua/make.lua
 //	a user joins or leaves a group     change.go, intent.go; lua/intend.lua, change.lua, settle.lua
+//	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
+//	a newcomer begins in everyone's    start.go; lua/pull.lua
+//	log
 //	a node gets a group's messages     lease.go; lua/lease.lua, drop.lua
 //	a delayed message is kept          schedule.go, scheduled.go; lua/schedule.lua, cancel.lua
 //	a delayed message is taken, then   fire.go; lua/take.lua, finish.lua. In between, ../delayed/due.go sends it
@@ -109,12 +112,20 @@
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, read by Groups, ack.lua, open.lua
 //	  intents               inbox: the user's intents, one line a group; intend.lua, settle.lua
+//	  everyone              inbox: the end of everyone's log when the account was made: epoch, number and key. The user
+//	                        may read what follows it. Missing: all. Register, read by Pull
 //	  version               inbox: the version of groups and intents; moved with each change of either
 //	  nodes                 group: leases as earlier releases keep them, one line a node; read by Append and ChangeGroups,
 //	                        removed by RenewNode
 //	  name                  group: its name, which may be empty; create.lua, once
 //	  creator, request      group: the user who made it, and the id of the request; create.lua, once. Read by
 //	                        ChangeGroups, Groups, create.lua
+//	  owner                 group: to whom it was handed over, or fell when the owner left; missing: the creator. Counts
+//	                        only while that user is a member. role.lua, change.lua
+//	  officers              group: its admins (of everyone: moderators and operators), one id a line, in the order of their appointment; role.lua, change.lua
+//	  rights                group: the version of its roles, which counts their changes; role.lua, change.lua
+//	  r:USER                group: the user's role: admin, read-only, or missing; role.lua, change.lua. Read by Append, Members.
+//	                        read-only stays after the user has left. Of everyone: the role in the system, moderator or operator
 //	  rates                 group: what the group and its members have left of their rates, see rates.lua; append.lua
 //	  joined                group: when a user last joined, in ms by the store's clock; of the group of everyone: when a
 //	                        node last entered. change.lua, EnterNode, read by Append
@@ -185,8 +196,13 @@
 //
 // The id of a group is a hash of its creator and the id of the request. So a repeated
 // request finds the group that it made, however late, without any record of requests.
-// Only the creator may add and remove others. A removed member cannot join again unless
-// the creator adds them.
+// A removed member cannot join again unless somebody with the right to do so adds them.
+//
+// Package role has the rules who may change a membership or a role. A caller reads the
+// roles, asks that package, and passes the version of the roles to the script that
+// changes something. If roles have changed since, the script changes nothing, and the
+// caller judges again. So the rules are in one place, and hold in the step that changes.
+// Only append.lua gets the roles that may write, because it must take no further trip.
 //
 // A group that has had no members for a minute is deleted, even if former members have
 // not read all its entries. Nobody can join it then. For a day, a repetition of the

@@ -87,7 +87,7 @@ func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error)
 	for chunk := range slices.Chunk(parts, maxPipeline) {
 		ops := make([]*op, len(chunk))
 		for i, p := range chunk {
-			ops[i] = p.log().script(pullScript, max(0, p.After.Number), p.After.Epoch.String(), p.After.Key, proto.MaxPull, exportBytes, "", false)
+			ops[i] = p.log().script(pullScript, max(0, p.After.Number), p.After.Epoch.String(), p.After.Key, proto.MaxPull, exportBytes, "", false, 0, "", "")
 			ops[i].write = false
 		}
 		s.run(ctx, "pull", ops...)

@@ -83,7 +83,7 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	ops := make([]*op, len(ids))
 	for i, id := range ids {
 		l := logRef{group: id}
-		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user)}, []any{"zcard", l.members()})
+		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.members()})
 	}
 	s.run(ctx, "groups", ops...)
 	var groups []Group
@@ -91,8 +91,12 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 		if o.err != nil {
 			return nil, fmt.Errorf("groups of %d: %w", user, o.err)
 		}
-		if head, _ := o.reply[0].([]any); len(head) == 3 && belongs(text(head[2])) {
-			groups = append(groups, Group{Group: ids[i], Name: text(head[0]), Creator: integer(head[1]), Members: integer(o.reply[1])})
+		if head, _ := o.reply[0].([]any); len(head) == 5 && belongs(text(head[2])) {
+			owner := ownerOf(head[3], head[1])
+			groups = append(groups, Group{
+				Group: ids[i], Name: text(head[0]), Creator: integer(head[1]), Members: integer(o.reply[1]),
+				Owner: owner, Role: roleIn(user, owner, head[2], head[4]),
+			})
 		}
 	}
 	return groups, nil
@@ -104,7 +108,7 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
 	o := readOf(l.hash(),
-		[]any{"hmget", l.hash(), "epoch", memberField(user)},
+		[]any{"hmget", l.hash(), "epoch", memberField(user), "owner", "creator"},
 		[]any{"zcard", l.members()},
 		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
 	s.run(ctx, "members", o)
@@ -112,12 +116,17 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 		return Members{}, fmt.Errorf("members of group %d: %w", group, o.err)
 	}
 	switch head, _ := o.reply[0].([]any); {
-	case !l.closed() || len(head) != 2 || text(head[0]) == "":
+	case !l.closed() || len(head) != 4 || text(head[0]) == "":
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNoGroup)
 	case !belongs(text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
 	}
-	return membersIn(o.reply[1], o.reply[2]), nil
+	m := membersIn(o.reply[1], o.reply[2])
+	head, _ := o.reply[0].([]any)
+	if err := s.readRoles(ctx, l, ownerOf(head[2], head[3]), &m); err != nil {
+		return Members{}, fmt.Errorf("members of group %d: %w", group, err)
+	}
+	return m, nil
 }
 
 // membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.

@@ -63,7 +63,9 @@ func (in intent) kind() proto.Kind {
 }
 
 // declined reports whether err means that the group refused the change for good.
-func declined(err error) bool { return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) }
+func declined(err error) bool {
+	return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) || errors.Is(err, ErrNotCreator)
+}
 
 // intend stores an intent for each change whose index is in todo, and returns the
 // intents. If an earlier change of the same user and group has left an intent, it
@@ -101,21 +103,18 @@ func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed,
 // the users. If the slot of a group does not answer, the intent stays.
 func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	answers := make([]Changed, len(intents))
-	ops := make([]*op, len(intents))
-	var ready []*op
 	for i, in := range intents {
-		answers[i] = Changed{User: in.User, Group: in.Group}
-		if ops[i], answers[i].Err = s.decide(ctx, in); answers[i].Err == nil {
-			ready = append(ready, ops[i])
+		answers[i] = Changed{User: in.User, Group: in.Group, Err: errRolesChanged}
+	}
+	ops := make([]*op, len(intents))
+	for range judgeTries {
+		if again := s.decideAll(ctx, intents, answers, ops); !again {
+			break
 		}
 	}
-	s.accept(ctx, "change", ready...)
 	var settling []*op
 	var of []int
 	for i, in := range intents {
-		if answers[i].Err == nil {
-			answers[i].decided(in, ops[i])
-		}
 		if err := answers[i].Err; err != nil && !declined(err) {
 			continue
 		}
@@ -131,14 +130,49 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	return answers
 }
 
+// decideAll has the slots of the groups decide about those intents whose answer is
+// errRolesChanged. It reports whether some have that answer still, because roles changed
+// after they were read.
+func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Changed, ops []*op) (again bool) {
+	var of []int
+	var changes []Change
+	for i, in := range intents {
+		if errors.Is(answers[i].Err, errRolesChanged) {
+			of, changes = append(of, i), append(changes, in.Change)
+		}
+	}
+	verdicts := s.judge(ctx, changes)
+	var ready []*op
+	for j, i := range of {
+		if ops[i], answers[i].Err = s.decide(ctx, intents[i], verdicts[j]); answers[i].Err == nil {
+			ready = append(ready, ops[i])
+		}
+	}
+	s.accept(ctx, "change", ready...)
+	for _, i := range of {
+		if answers[i].Err == nil {
+			answers[i].decided(intents[i], ops[i])
+		}
+		again = again || errors.Is(answers[i].Err, errRolesChanged)
+	}
+	return again
+}
+
 // decide returns the op by which the group's slot decides about the intent
-// (change.lua).
-func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
+// (change.lua). If the intent was judged and may not be carried out, the op only records
+// that. So no other process carries it out later.
+func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op, error) {
+	word, by := in.word(), int64(0)
+	switch {
+	case errors.Is(v.err, ErrNotCreator):
+		word = "refuse"
+	case v.err != nil:
+		return nil, v.err
+	}
 	now, err := s.now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	by := int64(0)
 	if !in.own() {
 		by = in.By
 	}
@@ -150,7 +184,7 @@ func (s *Store) decide(ctx context.Context, in intent) (*op, error) {
 	}
 	l := logRef{group: in.Group}
 	keys := []string{l.members(), l.leases()}
-	return l.groupScript(changeScript, keys, in.User, in.word(), in.version, in.Name, stored, in.own()), nil
+	return l.groupScript(changeScript, keys, in.User, word, in.version, in.Name, stored, v.version), nil
 }
 
 // decided reads the answer of change.lua.
@@ -162,6 +196,10 @@ func (c *Changed) decided(in intent, o *op) {
 		c.Err = ErrNoGroup
 	case text(o.reply[0]) == "removed":
 		c.Err = ErrRemoved
+	case text(o.reply[0]) == "changed":
+		c.Err = errRolesChanged
+	case text(o.reply[0]) == "refused":
+		c.Err, c.Member = ErrNotCreator, text(o.reply[1]) == "1"
 	}
 	if c.Err != nil {
 		return

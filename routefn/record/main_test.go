@@ -122,7 +122,7 @@ func flush(t testing.TB, s *Store) {
 	}
 	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, struct{}]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
-	s.noPulls = recent.Cache[int64, int64]{}
+	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}
 	s.met = recent.Cache[[sha256.Size]byte, struct{}]{}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // group makes a group of its users, the first of whom is its creator.
@@ -113,7 +114,7 @@ func TestJoiningAndLeavingHaveTheirPlaceInTheLog(t *testing.T) {
 		if got := listed(t, s, bob.User); len(got) != 0 {
 			t.Errorf("bob's groups are %v", got)
 		}
-		if got, err := s.Groups(t.Context(), alice.User); err != nil || len(got) != 1 || got[0] != (Group{Group: g, Name: "friends", Members: 1, Creator: alice.User}) {
+		if got, err := s.Groups(t.Context(), alice.User); err != nil || len(got) != 1 || got[0] != (Group{Group: g, Name: "friends", Members: 1, Creator: alice.User, Owner: alice.User, Role: role.Owner}) {
 			t.Errorf("alice's groups are %v, %v", got, err)
 		}
 	})
@@ -261,7 +262,7 @@ func interrupt(t *testing.T, s *Store, c Change, decided bool) {
 	if !decided {
 		return
 	}
-	o, err := s.decide(t.Context(), intents[0])
+	o, err := s.decide(t.Context(), intents[0], s.judge(t.Context(), []Change{intents[0].Change})[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,8 @@ const pullBytes = 1 << 20
 // Of a group's log, users may read the entries from their joining to their leaving.
 // Earlier entries are left out as if they were trimmed. Later entries are left out,
 // too. The error is ErrNotMember for a user who never was a member, or who has already
-// read the entry of their own leaving.
+// read the entry of their own leaving. Of the log of everyone, users may read what was
+// written after their account was made.
 //
 // Pull returns ErrDiverged, with Epoch, Oldest and Newest set, if the position is not
 // in the log. Then the log has another epoch, its newest number is lower than the
@@ -60,8 +61,14 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 	if l.closed() {
 		member = strconv.FormatInt(user, 10)
 	}
+	var start proto.Position
+	if l == system && !all {
+		if start, err = s.startOf(ctx, user); err != nil {
+			return Pulled{}, fmt.Errorf("pull: %w", err)
+		}
+	}
 	for range readsAgain {
-		p, err := s.read(ctx, l, after, limit, pullBytes, member, all)
+		p, err := s.read(ctx, l, after, limit, pullBytes, member, all, start.Number, start.Epoch.String(), start.Key)
 		if err != nil && !errors.Is(err, ErrDiverged) || p.Newest == after {
 			return p, err
 		}

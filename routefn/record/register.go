@@ -23,6 +23,10 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 	if !errors.Is(err, ErrNoUser) {
 		return acc, false, err
 	}
+	start, err := s.endOfEveryone(ctx)
+	if err != nil {
+		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
+	}
 	user, err := s.reserveID(ctx, name)
 	if err != nil {
 		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
@@ -30,6 +34,9 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 	acc, err = s.claimName(ctx, Account{User: user, Name: name, Credential: credential}, false)
 	if err != nil {
 		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
+	}
+	if acc.User == user {
+		s.keepStart(ctx, user, start)
 	}
 	return acc, acc.User == user, nil
 }

@@ -38,7 +38,8 @@ var (
 	makeScript   = load("clock", "live", "make")
 	createScript = load("create")
 	intendScript = load("clock", "live", "groups", "intend")
-	changeScript = load("clock", "entry", "member", "lease", "change")
+	changeScript = load("clock", "entry", "member", "lease", "officers", "change")
+	roleScript   = load("member", "officers", "role")
 	settleScript = load("clock", "live", "groups", "settle")
 
 	refreshScript  = load("clock", "live", "void", "logins", "refresh")

@@ -15,7 +15,7 @@ var scripts = map[string]*script{
 	"schedule": scheduleScript, "cancel": cancelScript, "take": takeScript, "end": endScript, "finish": finishScript,
 	"stand": standScript, "read": readScript, "sweep": sweepScript, "import": importScript, "credential": credentialScript,
 	"try": tryScript, "tried": triedScript, "count": countScript,
-	"charge": chargeScript, "meet": meetScript,
+	"charge": chargeScript, "meet": meetScript, "role": roleScript,
 }
 
 var (
@@ -49,7 +49,7 @@ func TestScriptsMakeNoKeys(t *testing.T) {
 	preludes := map[string]bool{
 		"entry.lua": true, "live.lua": true, "member.lua": true, "groups.lua": true, "job.lua": true, "expire.lua": true, "outcome.lua": true,
 		"find.lua": true, "clock.lua": true, "void.lua": true, "lease.lua": true, "device.lua": true, "forget.lua": true, "bucket.lua": true, "from.lua": true, "logins.lua": true,
-		"rate.lua": true, "rates.lua": true,
+		"rate.lua": true, "rates.lua": true, "officers.lua": true,
 	}
 	for _, f := range files {
 		if _, ok := scripts[strings.TrimSuffix(f.Name(), ".lua")]; !ok && !preludes[f.Name()] {

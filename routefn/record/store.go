@@ -18,6 +18,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/clock"
 	"github.com/cim-go/cim/routefn/record/recent"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // Without this, the library writes to standard error at each dial that fails. The same
@@ -32,6 +33,7 @@ type Store struct {
 	topology  servers.Topology
 	retention Retention
 	limits    limit.Limits
+	rules     role.Rules
 	devices   int // the most devices of one user
 	clock     *clock.Clock
 	log       *slog.Logger
@@ -56,6 +58,8 @@ type Store struct {
 	newcomers recent.Cache[int64, int64]
 	// noPulls has the times until which the pulls of users are refused, in ms.
 	noPulls recent.Cache[int64, int64]
+	// starts has where users begin in everyone's log, which never changes: see start.go.
+	starts recent.Cache[int64, proto.Position]
 	// filling is the latest answer of Filled; nil: there was none.
 	filling atomic.Pointer[filling]
 	// replicated has the position up to which Config.Replicas are known to have a log.
@@ -77,7 +81,7 @@ func newStore(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		topology: at, writers: newWriters(cfg, m), clock: clock.New(cfg.Now),
-		retention: cfg.Retention, limits: cfg.Limits, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
+		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, embedded: cfg.AllowEmbedded, patience: cfg.ReadTimeout / 2, log: cfg.Logger, metrics: m,
 	}
 	return s, s.registerFilled(cfg.Registerer)
 }

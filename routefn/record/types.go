@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 var (
@@ -24,11 +25,15 @@ var (
 	ErrNoGroup = errors.New("no such group")
 	// ErrNotMember is returned if the user does not belong to the group.
 	ErrNotMember = errors.New("not a member of the group")
-	// ErrNotCreator is returned if a user wants to change another user's membership and
-	// did not create the group.
-	ErrNotCreator = errors.New("not the creator of the group")
-	// ErrRemoved is returned if a user wants to join a group whose creator has removed
-	// them.
+	// ErrNotCreator is returned if a user wants to change another user's membership or
+	// role, and their own role in the group does not allow that.
+	ErrNotCreator = errors.New("role in the group does not allow it")
+	// ErrForbidden is returned for a message to a group whose sender belongs to it and has
+	// a role that may not write.
+	ErrForbidden = errors.New("role does not allow to write")
+	// ErrTooManyOfficers is returned if a group has as many admins as it may have.
+	ErrTooManyOfficers = errors.New("group has too many admins")
+	// ErrRemoved is returned if a user wants to join a group from which they were removed.
 	ErrRemoved = errors.New("removed from the group")
 	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
 	// already.
@@ -281,7 +286,7 @@ type Change struct {
 	Name  string // name of the user
 	Group int64
 	Leave bool
-	By    int64 // the caller: the group's creator, or the user; zero: the user
+	By    int64 // the caller: the user, or another member whose role allows it; zero: the user
 	Once  bool  // the user joins only if they never did before, so a repetition does not bring back a user who has left
 }
 
@@ -318,7 +323,8 @@ type Entered struct {
 
 // Members is one page of a group's members.
 type Members struct {
-	Users []Account // by ascending id, without credentials
+	Users []Account    // by ascending id, without credentials
+	Roles []role.Group // of each user
 	Total int64
 }
 
@@ -328,6 +334,8 @@ type Group struct {
 	Name    string
 	Members int64
 	Creator int64
+	Owner   int64      // to whom it belongs; zero: nobody who is a member
+	Role    role.Group // of the user
 }
 
 // Pulled is a piece of a log.

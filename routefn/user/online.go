@@ -10,12 +10,13 @@ import (
 )
 
 // Online is GET /v1/online: a page of the users that are connected, by ascending id.
-func (u *Requests) Online(ctx context.Context, _ token.Token, q url.Values) (proto.OnlineAnswer, error) {
+// The caller's role must allow that.
+func (u *Requests) Online(ctx context.Context, caller token.Token, q url.Values) (proto.OnlineAnswer, error) {
 	page, err := check.ParsePage(q)
 	if err != nil {
 		return proto.OnlineAnswer{}, err
 	}
-	if err := u.cfg.Store.Judge(ctx); err != nil { // no other operation of this request makes the store judge the token
+	if err := u.cfg.Store.ReachEveryone(ctx, caller.User); err != nil { // it also makes the store judge the token
 		return proto.OnlineAnswer{}, err
 	}
 	return u.OnlinePage(ctx, page)

@@ -7,6 +7,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // Schedule is POST /v1/schedule. It stores a message that is to be sent later, and
@@ -41,9 +42,17 @@ func (u *Requests) checkReceiver(ctx context.Context, m *record.Message) error {
 		_, err := u.cfg.Store.AccountByID(ctx, m.To)
 		return err
 	case proto.Everyone:
-		return nil
+		return u.cfg.Store.ReachEveryone(ctx, m.From)
 	default:
-		_, err := u.cfg.Store.Members(ctx, m.From, m.Group, 0, 1)
-		return err
+		has, err := u.cfg.Store.RoleIn(ctx, m.From, m.Group)
+		switch {
+		case err != nil:
+			return err
+		case has == role.Stranger:
+			return record.ErrNotMember
+		case !has.MayWrite():
+			return record.ErrForbidden
+		}
+		return nil
 	}
 }

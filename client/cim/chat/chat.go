@@ -26,6 +26,7 @@ type Session interface {
 	LeaveGroup(ctx context.Context, group int64) error
 	AddMember(ctx context.Context, group, user int64) error
 	RemoveMember(ctx context.Context, group, user int64) error
+	GiveGroupRole(ctx context.Context, group, user int64, role string) error
 	Groups(ctx context.Context) ([]client.Group, error)
 	ScheduleAfter(ctx context.Context, m client.Outgoing, delay time.Duration) (client.Scheduled, error)
 	ScheduledPage(ctx context.Context, after string, limit int) (client.ScheduledPage, error)

@@ -244,10 +244,11 @@ func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
 				":groups", ":group", ":group create our friends", ":groups", ":join g9", ":join 10", ":join", ":join x", ":members 9",
 				":members 10", ":members our friends", "g9;;hello friends", "#our friends;;hello again", "g9;;", "gary;;hi", "#gary;;hi",
 				":add #our friends;;bob", ":add 9;;43", ":add 9", ":add 9;;gary", ":remove our friends;;bob", ":remove 10;;bob",
+				":role our friends;;bob admin", ":role our friends;;bob", ":role 10",
 			} {
 				ty.types(line)
 			}
-			f.groups = append(f.groups, client.Group{Group: 10, Name: "our friends", Members: 2})
+			f.groups = append(f.groups, client.Group{Group: 10, Name: "our friends", Members: 2, Role: proto.GroupMember})
 			for _, line := range []string{":groups", "#our friends;;who?", ":leave 9", ":leave nobody", ":groups"} {
 				ty.types(line)
 			}
@@ -264,7 +265,7 @@ func TestGroupsAreMadeJoinedAndLeft(t *testing.T) {
 		if want := []client.Outgoing{{Group: 9, Text: "hello friends"}, {Group: 9, Text: "hello again"}}; !slices.Equal(f.sent, want) {
 			t.Errorf("sent %v", f.sent)
 		}
-		if want := []string{"7 to 9", "43 to 9", "7 from 9"}; !slices.Equal(f.changed, want) {
+		if want := []string{"7 to 9", "43 to 9", "7 from 9", "7 is admin of 9"}; !slices.Equal(f.changed, want) {
 			t.Errorf("changed %q", f.changed)
 		}
 	})

@@ -140,7 +140,7 @@ func (f *fake) CreateGroup(_ context.Context, name string, _ ...int64) (client.C
 	if f.refuse != nil {
 		return client.CreatedGroup{}, f.refuse
 	}
-	f.groups = append(f.groups, client.Group{Group: 9, Name: name, Members: 1, Creator: 42})
+	f.groups = append(f.groups, client.Group{Group: 9, Name: name, Members: 1, Creator: 42, Owner: 42, Role: proto.GroupOwner})
 	return client.CreatedGroup{Group: 9}, nil
 }
 
@@ -166,6 +166,14 @@ func (f *fake) RemoveMember(_ context.Context, group, user int64) error {
 		return proto.Err(proto.NotCreator, "")
 	}
 	f.changed = append(f.changed, fmt.Sprintf("%d from %d", user, group))
+	return nil
+}
+
+func (f *fake) GiveGroupRole(_ context.Context, group, user int64, role string) error {
+	if group != 9 {
+		return proto.Err(proto.NotCreator, "")
+	}
+	f.changed = append(f.changed, fmt.Sprintf("%d is %s of %d", user, role, group))
 	return nil
 }
 

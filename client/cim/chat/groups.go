@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/cim-go/cim/proto"
 )
 
 func (c *chat) groups(ctx context.Context, _ string) error {
@@ -26,8 +28,11 @@ func (c *chat) groups(ctx context.Context, _ string) error {
 		if g.Name != "" {
 			lines[i] += ", #" + CleanLine(g.Name)
 		}
-		if g.Creator == c.cfg.Client.Self().User {
+		switch g.Role {
+		case proto.GroupOwner:
 			lines[i] += ", yours"
+		case proto.GroupAdmin, proto.GroupReadOnly:
+			lines[i] += ", " + g.Role
 		}
 	}
 	c.screen.print(strings.Join(lines, "\n"))
@@ -84,6 +89,18 @@ func (c *chat) removeMember(ctx context.Context, args string) error {
 	return c.withMember(ctx, ":remove <group>;;<user>", "remove from the group", args, c.cfg.Client.RemoveMember)
 }
 
+func (c *chat) giveRole(ctx context.Context, args string) error {
+	const usage = ":role <group>;;<user> <role>"
+	at := strings.LastIndexByte(args, ' ')
+	if at < 0 {
+		c.screen.print("! type " + usage + ". A role is owner, admin, member or read-only.")
+		return nil
+	}
+	return c.withMember(ctx, usage, "give the role", args[:at], func(ctx context.Context, group, user int64) error {
+		return c.cfg.Client.GiveGroupRole(ctx, group, user, args[at+1:])
+	})
+}
+
 // withMember does what a command does to a group and another user, whom its argument
 // names.
 func (c *chat) withMember(ctx context.Context, usage, what, args string, do func(ctx context.Context, group, user int64) error) error {
@@ -129,7 +146,11 @@ func (c *chat) groupMembers(ctx context.Context, args string) error {
 		}
 		var lines []string
 		for _, u := range page.Users {
-			lines = append(lines, label(u))
+			line := label(u)
+			if u.Role != "" && u.Role != proto.GroupMember {
+				line += ", " + CleanLine(u.Role)
+			}
+			lines = append(lines, line)
 		}
 		last := counted(page.Total, "member") + "."
 		if page.Next != 0 {

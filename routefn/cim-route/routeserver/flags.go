@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // Flags are the flags of cim-route, which cim-server -with-route shares.
@@ -36,6 +37,8 @@ type Flags struct {
 	Days    int
 	Devices int
 	Limits  string
+
+	Everyone string // role; empty: depends on Auth
 
 	InFlight    int
 	StoreTarget time.Duration
@@ -96,6 +99,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	f.Audit.Flags(fs)
 	fs.StringVar(&f.Limits, "limits", "",
 		"what one account and one address may cost others: off, default, or a `file` of limits (see routefn/LIMITS.md);\nempty: default, or off with -auth open if only this machine can connect")
+	fs.StringVar(&f.Everyone, "everyone", "",
+		"least `role` that may write to everyone and list who is online: user, moderator or operator (see routefn/ROLES.md);\nempty: moderator, or user with -auth open")
 	fs.IntVar(&f.Devices, "devices", 32, "most `devices` of a user; one more makes the store forget the device that was offline longest")
 }
 
@@ -163,7 +168,26 @@ func (f *Flags) limits() (limit.Limits, error) {
 	return l, nil
 }
 
+// rules returns the rules of roles that the flags stand for.
+func (f *Flags) rules() (role.Rules, error) {
+	r := role.Safe()
+	if f.Auth == "open" {
+		r = role.Rules{}
+	}
+	if f.Everyone != "" {
+		least, ok := role.ParseSystem(f.Everyone)
+		if !ok {
+			return r, fmt.Errorf("%w: -everyone %q: want user, moderator or operator", process.ErrUsage, f.Everyone)
+		}
+		r.Everyone = least
+	}
+	return r, nil
+}
+
 func (f *Flags) check() error {
+	if _, err := f.rules(); err != nil {
+		return err
+	}
 	if _, err := f.limits(); err != nil {
 		return err
 	}

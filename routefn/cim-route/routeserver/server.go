@@ -181,6 +181,9 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 	if err != nil {
 		return err
 	}
+	if c.Rules, err = f.rules(); err != nil {
+		return err
+	}
 	c.AllowEmbedded = c.AllowEmbedded || s.embedded != nil
 	c.Limits, c.Logger, c.Registerer = s.limits, s.log, registry
 	store, err := record.Dial(ctx, c)

@@ -57,6 +57,7 @@ type Claims struct {
 	Subject          string
 	Issued, Expires  time.Time
 	Devices          []string // empty: all
+	Role             string   // in the system; empty: the token names none
 }
 
 // Sign returns a token.
@@ -67,6 +68,9 @@ func (s *Signer) Sign(c Claims) (string, error) {
 	})
 	if len(c.Devices) > 0 {
 		b = b.Claims(map[string]any{DevicesClaim: c.Devices})
+	}
+	if c.Role != "" {
+		b = b.Claims(map[string]any{RoleClaim: c.Role})
 	}
 	return b.Serialize()
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/cim-go/cim/routefn/role"
 )
 
 const (
@@ -21,6 +23,8 @@ const (
 	maxSubject = 255
 	// DevicesClaim is the claim with the devices that a token is for.
 	DevicesClaim = "cim_devices"
+	// RoleClaim is the claim with the user's role in the system.
+	RoleClaim = "cim_role"
 )
 
 // A Source has keys. It is a *Fixed or a *Remote.
@@ -60,6 +64,9 @@ type Bearer struct {
 	Subject string   // the issuer's id of the user, which never changes
 	Name    string   // name for the account that the first login makes; may be any text
 	Devices []string // the devices that may log in; nil: all
+
+	HasRole bool // the token has RoleClaim
+	Role    role.System
 }
 
 // Allows reports whether the token is for the device.
@@ -127,6 +134,13 @@ func (v *Verifier) bearer(c jwt.Claims, all map[string]json.RawMessage) (Bearer,
 	}
 	if json.Unmarshal(all[v.cfg.Name], &b.Name) != nil || b.Name == "" {
 		return Bearer{}, misses("The token needs a claim " + v.cfg.Name + " with a name.")
+	}
+	if word, there := all[RoleClaim]; there {
+		var name string
+		_ = json.Unmarshal(word, &name) // no role has the empty name
+		if b.Role, b.HasRole = role.ParseSystem(name); !b.HasRole {
+			return Bearer{}, misses("The claim " + RoleClaim + " is user, moderator or operator.")
+		}
 	}
 	devices, there := all[DevicesClaim]
 	if !there {

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"slices"
@@ -97,6 +98,10 @@ func TestClaimsAreJudged(t *testing.T) {
 		"no subject":               {map[string]any{"sub": nil}, WrongClaims},
 		"long subject":             {map[string]any{"sub": strings.Repeat("a", maxSubject+1)}, WrongClaims},
 		"devices":                  {map[string]any{DevicesClaim: []string{"phone"}}, ""},
+		"role":                     {map[string]any{RoleClaim: "moderator"}, ""},
+		"unknown role":             {map[string]any{RoleClaim: "admin"}, WrongClaims},
+		"role is null":             {map[string]any{RoleClaim: json.RawMessage("null")}, WrongClaims},
+		"role is a list":           {map[string]any{RoleClaim: []string{"user"}}, WrongClaims},
 		"devices are no list":      {map[string]any{DevicesClaim: "phone"}, WrongClaims},
 		"devices are null":         {map[string]any{DevicesClaim: []string(nil)}, WrongClaims},
 		"devices are a list of it": {map[string]any{DevicesClaim: []int{1}}, WrongClaims},

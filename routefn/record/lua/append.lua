@@ -1,10 +1,10 @@
 -- Appends entries to a log, in order. An entry that may be there already is searched
 -- for first, from the end of the log: see find.lua. In the log of a group it appends
--- only entries of members, and checks the sender's membership in the same step. There
+-- only entries of members whose role allows it, and checks that in the same step. There
 -- it also counts the entry against the rates of the group and of the sender in it: see
 -- rates.lua. A network may deliver a first try twice, and its sender may have left the
--- group in between. So the entry of a former member is searched for before it is
--- refused.
+-- group in between, or lost the right to write. So the entry is searched for before it
+-- is refused.
 --
 -- A first try that comes too late after it was sent is not stored, and nothing of the
 -- same call is: see firstTryLife. If a user joined the group after a first try was
@@ -24,18 +24,22 @@
 -- ARGV[3] when the entries were sent, in ms; 0 if that is not known or there is no
 -- first try
 -- ARGV[4] how many ms after its sending a first try comes too late
--- ARGV[5] to ARGV[8] the rates of the group and of a member: see rates.lua
+-- ARGV[5] the roles that may write, each with a comma before and behind it, or '' if all
+-- may; a usual member's role is ''
+-- ARGV[6] '1' if the sender must be a member
+-- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
 -- then five values for each entry: '1' to search for it first, its key, the entry as
--- stored, the sender who must be a member or '', the sender whose rate counts or ''
+-- stored, the sender who is checked or '', the sender whose rate counts or ''
 -- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, then
 -- three values for each entry: number, key of the entry before it, the entry that was
 -- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
--- which to come again stand in place of the key.
+-- which to come again stand in place of the key. If the role is the reason, 'role' does.
 local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates'}, {['']=true}
-for i = 12, #ARGV, 5 do
+for i = 14, #ARGV, 5 do
   if members[ARGV[i]] == nil then
     fields[#fields + 1] = 'm:' .. ARGV[i]
     members[ARGV[i]] = #fields
+    fields[#fields + 1] = 'r:' .. ARGV[i]
   end
 end
 local head = redis.call('HMGET', KEYS[2], unpack(fields))
@@ -48,7 +52,7 @@ local begun = sent > 0 and sent - 2000 or now - 60000
 local newcomer = joined and joined >= begun
 since, begun = lookFrom(since, head[5]), lookFrom(begun, head[5])
 
-local appended, length, rates = false, nil, ratesOf(head[6], now, 5)
+local appended, length, rates = false, nil, ratesOf(head[6], now, 7)
 local watchers = head[3] or ''
 if KEYS[3] then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
 local answer = {'ok', head[1], watchers, now}
@@ -59,19 +63,26 @@ local function look(key, from)
 end
 
 local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
-for i = 9, #ARGV, 5 do
+local mute = {} -- by sender: whether its role forbids to write
+for i = 11, #ARGV, 5 do
   local place, before, found, wait
   local from = ARGV[i + 3]
-  if joins[from] == nil then joins[from], leaves[from] = membership(head[members[from]]) end
+  if joins[from] == nil then
+    joins[from], leaves[from] = membership(head[members[from]])
+    local role = ',' .. (head[members[from] + 1] or '') .. ','
+    mute[from] = ARGV[5] ~= '' and not string.find(ARGV[5], role, 1, true)
+  end
+  local belongs = ARGV[6] ~= '1' or joins[from] > 0 and leaves[from] == 0
+  local writes = belongs and not mute[from]
   if ARGV[i] == '1' then
     place, before, found = look(ARGV[i + 1], since)
   elseif newcomer then
     place, before, found = look(ARGV[i + 1], begun)
   end
-  if not place and leaves[from] > 0 and ARGV[i] ~= '1' then
+  if not place and not writes and joins[from] > 0 and ARGV[i] ~= '1' then
     place, before, found = look(ARGV[i + 1], since)
   end
-  if not place and joins[from] > 0 and leaves[from] == 0 then
+  if not place and writes then
     wait = charge(rates, ARGV[i + 4])
     if not wait then
       before, last = last, ARGV[i + 2]
@@ -80,7 +91,11 @@ for i = 9, #ARGV, 5 do
     end
   end
   answer[#answer + 1] = place and base + place or 0
-  answer[#answer + 1] = wait and tostring(wait) or keyOf(before)
+  if not place and belongs and not writes then
+    answer[#answer + 1] = 'role'
+  else
+    answer[#answer + 1] = wait and tostring(wait) or keyOf(before)
+  end
   answer[#answer + 1] = found or ''
 end
 if rates.spent then

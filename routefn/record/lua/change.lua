@@ -2,25 +2,57 @@
 -- group. It appends an entry about the change and changes the membership. If the user
 -- belongs already, or has left already, it appends nothing. An intent that is not newer
 -- than the one that was carried out last changes nothing, but the script still writes:
--- see append.lua. A user whom the creator has removed does not join unless the creator
--- adds them.
+-- see append.lua. A user who was removed does not join unless somebody with the right to
+-- do so adds them.
+--
+-- A change that another user requested was judged by the roles that the group had with a
+-- certain version. If roles have changed since, nothing changes. A user who leaves loses
+-- a higher role. If the owner leaves, the first of the officers becomes the owner. If
+-- there is none, the owner stays, and has no rights before coming back.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4]
 -- its leases
--- ARGV[1] user; ARGV[2] 'join', 'leave', or 'once', which joins a user who never joined
--- before; ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
--- stored; ARGV[6] '1' if the user requested the change
--- Answers {'nolog'}, {'removed'}, or {'ok', '1' if the user belongs now or '0', number
+-- ARGV[1] user; ARGV[2] 'join', 'leave', 'once', which joins a user who never joined
+-- before, or 'refuse', which only records the version; ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
+-- stored; ARGV[6] the version of the roles by which the change was judged, or '' if the
+-- user requested it
+-- Answers {'nolog'}, {'removed'}, {'changed'}, {'refused', '1' if the user belongs or
+-- '0'}, or {'ok', '1' if the user belongs now or '0', number
 -- of the entry or 0, epoch, key of the entry before it, leases of nodes, the server's
 -- clock in ms, how many members the group has now}.
 local field = 'm:' .. ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field)
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field, 'rights', 'owner', 'creator', 'officers')
 if length == 0 or not head[1] then return {'nolog'} end
 local joined, left, version, removed = membership(head[4])
+if ARGV[2] == 'refuse' then
+  if tonumber(ARGV[3]) > version then
+    redis.call('HSET', KEYS[2], field, memberText(joined, left, ARGV[3], removed))
+  end
+  return {'refused', joined > 0 and left == 0 and '1' or '0'}
+end
+if ARGV[6] ~= '' and tonumber(ARGV[3]) > version and (head[5] or '0') ~= ARGV[6] then return {'changed'} end
+
+-- Takes a higher role from the user, who leaves.
+local function demote()
+  local owns = (head[6] or head[7]) == ARGV[1]
+  local officer = redis.call('HGET', KEYS[2], 'r:' .. ARGV[1]) == 'admin'
+  local rest = others(head[8], ARGV[1])
+  if officer then redis.call('HDEL', KEYS[2], 'r:' .. ARGV[1]) end
+  if owns and rest[1] then
+    redis.call('HSET', KEYS[2], 'owner', rest[1])
+    redis.call('HDEL', KEYS[2], 'r:' .. rest[1])
+    table.remove(rest, 1)
+  end
+  if owns or officer then
+    redis.call('HSET', KEYS[2], 'officers', table.concat(rest, '\n'),
+      'rights', tostring(tonumber(head[5] or 0) + 1))
+  end
+end
+
 local belongs, number, before = joined > 0 and left == 0, 0, nil
 local join = ARGV[2] == 'join' or ARGV[2] == 'once' and joined == 0
-local leave, own = ARGV[2] == 'leave' and joined > 0, ARGV[6] == '1'
+local leave, own = ARGV[2] == 'leave' and joined > 0, ARGV[6] == ''
 if tonumber(ARGV[3]) > version and (join or leave) then
   if join and removed and own then return {'removed'} end
   removed = leave and (removed or not own)
@@ -35,9 +67,10 @@ if tonumber(ARGV[3]) > version and (join or leave) then
     else
       left = number
       redis.call('ZREM', KEYS[3], ARGV[4])
+      demote()
     end
   end
-  redis.call('HSET', KEYS[2], field, string.format('%.0f %.0f %s %s', joined, left, ARGV[3], removed and '1' or '0'))
+  redis.call('HSET', KEYS[2], field, memberText(joined, left, ARGV[3], removed))
 else
   redis.call('HSET', KEYS[2], 'epoch', head[1])
 end

@@ -6,7 +6,9 @@
 -- ARGV[1] number of the position, 0 for the beginning; ARGV[2] its epoch; ARGV[3] its
 -- key or ''; ARGV[4] the most entries; ARGV[5] bytes after which no more entries are
 -- added; ARGV[6] the user who must be or have been a member, or ''; ARGV[7] '1' if the
--- user must be a member and may read earlier entries, too
+-- user must be a member and may read earlier entries, too; ARGV[8] to ARGV[10] number,
+-- epoch and key of an entry behind which the user may begin, or number 0. If it is not in
+-- the log, because a failover lost it, it does not count
 -- Answers {'nolog'}, {'stranger'} if the user may read nothing, or {'ok' or 'diverged',
 -- epoch, base, length, key of the newest entry, number of the first entry in the
 -- answer, key of the entry before it, number up to which entries are trimmed or not for
@@ -34,6 +36,11 @@ if ARGV[6] ~= '' then
     length = left - base
   end
   if ARGV[7] ~= '1' then first = math.max(base, joined - 1) end
+end
+local begin = tonumber(ARGV[8] or 0)
+if begin > first and ARGV[9] == head[1] then
+  local at = redis.call('LINDEX', KEYS[1], begin - base - 1)
+  if at and keyOf(at) == ARGV[10] then first = begin end
 end
 local answer = {'ok', head[1], base, length, keyOf(redis.call('LINDEX', KEYS[1], length - 1)), 0, '', first}
 if after > 0 and (after > base + length or not stands()) then

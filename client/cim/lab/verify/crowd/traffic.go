@@ -120,8 +120,8 @@ func (o *orders) next() order {
 	if o.changes && len(o.groups) > 0 && o.percent(changes) {
 		return o.nextChange()
 	}
-	if len(o.wards) > 0 && o.percent(changes) {
-		return o.nextWard()
+	if wards := o.ownWards(); len(wards) > 0 && o.percent(changes) {
+		return o.nextWard(wards)
 	}
 	n, flooding := 1, o.percent(floods)
 	switch {
@@ -181,9 +181,20 @@ func (o *orders) nextChange() order {
 	return next
 }
 
-// nextWard adds or removes somebody.
-func (o *orders) nextWard() order {
-	w := o.wards[o.rng.IntN(len(o.wards))]
+// ownWards returns the wards of groups to which the user belongs: outside of a group, its
+// maker has no rights there.
+func (o *orders) ownWards() (list []ward) {
+	for _, w := range o.wards {
+		if o.in[w.group] {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// nextWard adds or removes one of these wards.
+func (o *orders) nextWard(wards []ward) order {
+	w := wards[o.rng.IntN(len(wards))]
 	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: w.group, change: ledger.Join, ward: w.user}
 	if o.belong[w] {
 		next.change = ledger.Leave

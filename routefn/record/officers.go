@@ -1,0 +1,112 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/role"
+)
+
+// The roles in the system are roles in the group of everyone. So a message to everyone is
+// checked where it is stored, without another round trip. Nobody has another role there.
+var system = logRef{group: proto.Everyone}
+
+// An Officer is a user with a higher role in the system.
+type Officer struct {
+	User int64
+	Role role.System
+}
+
+// Rules returns the rules of Config.
+func (s *Store) Rules() role.Rules { return s.rules }
+
+// SystemRole returns the role of a user in the system. The error is ErrUnavailable.
+func (s *Store) SystemRole(ctx context.Context, user int64) (role.System, error) {
+	o := readOf(system.hash(), []any{"hget", system.hash(), roleField(user)})
+	s.run(ctx, "role", o)
+	if o.err != nil {
+		return role.User, fmt.Errorf("role of %d: %w", user, o.err)
+	}
+	r, _ := role.ParseSystem(text(o.reply[0]))
+	return r, nil
+}
+
+// ReachEveryone returns nil if a user may write to everyone and list who is online. The
+// error is ErrForbidden, or ErrUnavailable. If all users may, the store only judges the
+// pass of ctx.
+func (s *Store) ReachEveryone(ctx context.Context, user int64) error {
+	if s.rules.MayReachEveryone(role.User) {
+		return s.Judge(ctx)
+	}
+	r, err := s.SystemRole(ctx, user)
+	if err == nil && !s.rules.MayReachEveryone(r) {
+		err = fmt.Errorf("%s %d: %w", r, user, ErrForbidden)
+	}
+	return err
+}
+
+// SetSystemRole gives a user a role in the system. It does not check who asks for it, nor
+// that there is an account. A repetition is harmless. The error is ErrTooManyOfficers,
+// ErrUnavailable or ErrUnknown.
+func (s *Store) SetSystemRole(ctx context.Context, user int64, next role.System) error {
+	err := error(errRolesChanged)
+	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
+		err = s.setSystemRole(ctx, user, next)
+	}
+	if err != nil {
+		return fmt.Errorf("make %d %s: %w", user, next, err)
+	}
+	return nil
+}
+
+func (s *Store) setSystemRole(ctx context.Context, user int64, next role.System) error {
+	read := system.readStanding()
+	s.run(ctx, "role", read)
+	now, err := standingIn(read)
+	if errors.Is(err, ErrNoGroup) { // there is no log of everyone yet
+		if err = s.makeLogs(ctx, []logRef{system}, true)[0]; err == nil {
+			now.version = "0"
+		}
+	}
+	if err != nil {
+		return err
+	}
+	word, officer := next.String(), true
+	if next == role.User {
+		word, officer = "", false
+	}
+	return s.setRoles(ctx, system, now.version, "", "", mostOfficers, user, word, officer)
+}
+
+// Officers returns the moderators and operators, in the order in which they got their
+// roles. The error is ErrUnavailable.
+func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
+	list := readOf(system.hash(), []any{"hget", system.hash(), "officers"})
+	s.run(ctx, "role", list)
+	if list.err != nil {
+		return nil, fmt.Errorf("list officers: %w", list.err)
+	}
+	users := parseGroups(text(list.reply[0]))
+	if len(users) == 0 {
+		return nil, nil
+	}
+	step := []any{"hmget", system.hash()}
+	for _, user := range users {
+		step = append(step, roleField(user))
+	}
+	words := readOf(system.hash(), step)
+	s.run(ctx, "role", words)
+	if words.err != nil {
+		return nil, fmt.Errorf("list officers: %w", words.err)
+	}
+	fields, _ := words.reply[0].([]any)
+	var officers []Officer
+	for i := range min(len(users), len(fields)) {
+		if r, ok := role.ParseSystem(text(fields[i])); ok {
+			officers = append(officers, Officer{users[i], r})
+		}
+	}
+	return officers, nil
+}

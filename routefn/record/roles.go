@@ -1,0 +1,261 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/role"
+)
+
+const (
+	// mostAdmins is how many admins a group has at most, beside its owner.
+	mostAdmins = 50
+	// mostOfficers is how many moderators and operators the system has at most.
+	mostOfficers = 500
+	// judgeTries is how often a request is judged again because roles changed meanwhile.
+	judgeTries = 3
+)
+
+// errRolesChanged is the error of a change that was judged by roles which changed since.
+var errRolesChanged = fmt.Errorf("%w: roles change at the same time", ErrUnavailable)
+
+// A standing is what a group knows about the roles of some users.
+type standing struct {
+	version string // of the roles, for the scripts
+	owner   int64  // who owns the group while being a member
+	roles   []role.Group
+}
+
+// roleField returns the name of the field of a group's hash that has a user's role, if
+// that is not the usual one.
+func roleField(user int64) string { return "r:" + strconv.FormatInt(user, 10) }
+
+// readStanding returns an op that reads the roles of users in a group.
+func (l logRef) readStanding(users ...int64) *op {
+	step := []any{"hmget", l.hash(), "epoch", "rights", "owner", "creator"}
+	for _, user := range users {
+		step = append(step, memberField(user), roleField(user))
+	}
+	return readOf(l.hash(), step)
+}
+
+// standingIn reads the answer to readStanding. It returns ErrNoGroup if there is no such
+// group.
+func standingIn(o *op, users ...int64) (standing, error) {
+	if o.err != nil {
+		return standing{}, o.err
+	}
+	head, _ := o.reply[0].([]any)
+	if len(head) != 4+2*len(users) || text(head[0]) == "" {
+		return standing{}, ErrNoGroup
+	}
+	s := standing{version: text(head[1]), owner: ownerOf(head[2], head[3])}
+	if s.version == "" {
+		s.version = "0"
+	}
+	for i, user := range users {
+		s.roles = append(s.roles, roleIn(user, s.owner, head[4+2*i], head[5+2*i]))
+	}
+	return s, nil
+}
+
+// ownerOf returns the owner of a group, by the fields owner and creator.
+func ownerOf(owner, creator any) int64 {
+	if id := integer(owner); id != 0 {
+		return id
+	}
+	return integer(creator)
+}
+
+// roleIn returns the role of a user, by the fields with the membership and the role.
+func roleIn(user, owner int64, membership, word any) role.Group {
+	if !belongs(text(membership)) {
+		return role.Stranger
+	}
+	if user == owner {
+		return role.Owner
+	}
+	if r, ok := role.ParseGroup(text(word)); ok {
+		return r
+	}
+	return role.Member
+}
+
+// writersOf returns the roles that may write to the log, as append.lua takes them; empty:
+// all may.
+func (s *Store) writersOf(l logRef) string {
+	switch {
+	case l.closed():
+		return "," + wordOf(role.Member) + "," + wordOf(role.Admin) + ","
+	case l.group != proto.Everyone || s.rules.MayReachEveryone(role.User):
+		return ""
+	}
+	list := ","
+	for _, r := range []role.System{role.Moderator, role.Operator} {
+		if s.rules.MayReachEveryone(r) {
+			list += r.String() + ","
+		}
+	}
+	return list
+}
+
+// wordOf returns a role as the field of a user has it. A usual member has no field. The
+// owner has none either, because the group's field owner names the owner.
+func wordOf(r role.Group) string {
+	if r == role.Member || r == role.Owner {
+		return ""
+	}
+	return r.String()
+}
+
+// verdict says whether a change of another user's membership may be tried.
+type verdict struct {
+	version string // of the roles by which it was judged
+	err     error  // ErrNotCreator, ErrNoGroup, or that the store did not answer
+}
+
+// judge judges changes that other users requested. The results for changes that users
+// requested themselves are zero.
+func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
+	type question struct{ group, by, user int64 }
+	verdicts, asked := make([]verdict, len(changes)), make([]question, len(changes))
+	of := make(map[question]*op)
+	var ops []*op
+	for i, c := range changes {
+		if c.own() {
+			continue
+		}
+		q := question{c.Group, c.By, c.By} // who is added does not matter
+		if c.Leave {
+			q.user = c.User
+		}
+		if asked[i] = q; of[q] == nil {
+			of[q] = logRef{group: q.group}.readStanding(q.by, q.user)
+			ops = append(ops, of[q])
+		}
+	}
+	s.run(ctx, "groups", ops...)
+	for i, c := range changes {
+		if c.own() {
+			continue
+		}
+		now, err := standingIn(of[asked[i]], c.By, asked[i].user)
+		if err == nil && !c.allowed(now.roles[0], now.roles[1]) {
+			err = ErrNotCreator
+		}
+		verdicts[i] = verdict{now.version, err}
+	}
+	return verdicts
+}
+
+// allowed reports whether a caller with the role by may request the change of a user
+// with the role of.
+func (c Change) allowed(by, of role.Group) bool {
+	if c.Leave {
+		return by.MayRemove(of)
+	}
+	return by.MayAdd()
+}
+
+// RoleIn returns the role of a user in a group, which is role.Stranger for a user who does
+// not belong to it. The error is ErrNoGroup or ErrUnavailable.
+func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, error) {
+	o := logRef{group: group}.readStanding(user)
+	s.run(ctx, "groups", o)
+	now, err := standingIn(o, user)
+	if err != nil {
+		return role.Stranger, fmt.Errorf("role of %d in group %d: %w", user, group, err)
+	}
+	return now.roles[0], nil
+}
+
+// readRoles reads the roles of all users in m.
+func (s *Store) readRoles(ctx context.Context, l logRef, owner int64, m *Members) error {
+	if len(m.Users) == 0 {
+		return nil
+	}
+	step := []any{"hmget", l.hash()}
+	for _, u := range m.Users {
+		step = append(step, memberField(u.User), roleField(u.User))
+	}
+	o := readOf(l.hash(), step)
+	s.run(ctx, "members", o)
+	if o.err != nil {
+		return o.err
+	}
+	fields, _ := o.reply[0].([]any)
+	for i, u := range m.Users {
+		if len(fields) != len(step)-2 {
+			return fmt.Errorf("%w: roles cannot be read", ErrUnavailable)
+		}
+		m.Roles = append(m.Roles, roleIn(u.User, owner, fields[2*i], fields[2*i+1]))
+	}
+	return nil
+}
+
+// GiveRole gives a member of a group a role, at the request of the user by. The role
+// role.Owner hands the group over: by is an admin after that. A repetition is harmless. The
+// error is ErrNoGroup, ErrNotMember, ErrNotCreator, ErrTooManyOfficers, ErrInvalid,
+// ErrUnavailable or ErrUnknown.
+func (s *Store) GiveRole(ctx context.Context, by, group, user int64, next role.Group) error {
+	err := fmt.Errorf("%w: group %d", ErrInvalid, group)
+	if group > proto.Everyone && user > 0 && by > 0 {
+		err = errRolesChanged
+	}
+	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
+		err = s.giveRole(ctx, by, logRef{group: group}, user, next)
+	}
+	if err != nil {
+		return fmt.Errorf("make %d %s of group %d: %w", user, next, group, err)
+	}
+	return nil
+}
+
+func (s *Store) giveRole(ctx context.Context, by int64, l logRef, user int64, next role.Group) error {
+	read := l.readStanding(by, user)
+	s.run(ctx, "groups", read)
+	now, err := standingIn(read, by, user)
+	if err != nil {
+		return err
+	}
+	caller, had := now.roles[0], now.roles[1]
+	switch {
+	case had == next && caller.MayAdd(): // so a repetition of a handover changes nothing
+		return nil
+	case caller == role.Stranger || had == role.Stranger:
+		return ErrNotMember
+	case !caller.MayGive(had, next):
+		return ErrNotCreator
+	}
+	owner := ""
+	roles := []any{user, wordOf(next), next == role.Admin}
+	if next == role.Owner {
+		owner = strconv.FormatInt(user, 10)
+		roles = slices.Concat(roles, []any{by, wordOf(role.Admin), true})
+	}
+	return s.setRoles(ctx, l, slices.Concat([]any{now.version, user, owner, mostAdmins}, roles)...)
+}
+
+// setRoles runs role.lua, whose arguments are args, on a group.
+func (s *Store) setRoles(ctx context.Context, l logRef, args ...any) error {
+	o := l.hashScript(roleScript, args...)
+	s.accept(ctx, "role", o)
+	if o.err != nil {
+		return o.err
+	}
+	switch text(o.reply[0]) {
+	case "nolog":
+		return ErrNoGroup
+	case "changed":
+		return errRolesChanged
+	case "stranger":
+		return ErrNotMember
+	case "full":
+		return ErrTooManyOfficers
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// startField is the field of a user's hash with the end of everyone's log when the
+// account was made. The user may read what follows it.
+const startField = "everyone"
+
+// endOfEveryone returns the end of everyone's log. Its number is zero if there is no log.
+func (s *Store) endOfEveryone(ctx context.Context) (proto.Position, error) {
+	o := newTail()
+	system.tail(o, startField)
+	s.run(ctx, "register", o)
+	if o.err != nil {
+		return proto.Position{}, o.err
+	}
+	return system.newest(o), nil
+}
+
+// keepStart records where a new user begins in everyone's log. The position must have been
+// read before anybody could log in to the account: what is written after a login must not
+// be left out. If keepStart fails, the user may read the whole log.
+func (s *Store) keepStart(ctx context.Context, user int64, at proto.Position) {
+	if at.Number == 0 {
+		return
+	}
+	hash := logRef{user: user}.hash()
+	value := fmt.Sprintf("%s %d %s", at.Epoch, at.Number, at.Key)
+	o := writeTo(hash, []any{"hset", hash, startField, value})
+	if s.run(ctx, "register", o); o.err != nil {
+		s.log.Debug("new user may read all that was said to everyone", "user", user, "err", o.err)
+	}
+}
+
+// startOf returns where a user begins in everyone's log. The number is zero if the user
+// may read all of it.
+func (s *Store) startOf(ctx context.Context, user int64) (proto.Position, error) {
+	if at, known := s.starts.Get(user); known {
+		return at, nil
+	}
+	hash := logRef{user: user}.hash()
+	o := readOf(hash, []any{"hget", hash, startField})
+	s.run(ctx, "pull", o)
+	if o.err != nil {
+		return proto.Position{}, fmt.Errorf("begin of user %d: %w", user, o.err)
+	}
+	at := proto.Position{Log: proto.Everyone}
+	if f := strings.SplitN(text(o.reply[0]), " ", 3); len(f) == 3 {
+		at.Epoch, at.Number, at.Key = parseEpoch(f[0]), integer(f[1]), f[2]
+	}
+	s.starts.Put(user, at)
+	return at, nil
+}

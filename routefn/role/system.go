@@ -1,0 +1,43 @@
+package role
+
+// System is the role of a user in the whole system. A higher one may do all that a lower
+// one may.
+type System uint8
+
+// The roles in the system.
+const (
+	User System = iota
+	Moderator
+	Operator // gives others their roles
+)
+
+var systems = [...]string{User: "user", Moderator: "moderator", Operator: "operator"}
+
+// String returns the name of the role.
+func (s System) String() string { return systems[s] }
+
+// ParseSystem returns the role with the name. It returns false for any other text.
+func ParseSystem(name string) (System, bool) {
+	for s := User; s <= Operator; s++ {
+		if systems[s] == name {
+			return s, true
+		}
+	}
+	return User, false
+}
+
+// MayAppoint reports whether a user with the role s may give others roles in the system.
+func (s System) MayAppoint() bool { return s == Operator }
+
+// Rules say what a cluster demands. The zero Rules demand nothing, as in open mode on one
+// machine.
+type Rules struct {
+	Everyone System // the least role that may write to everyone and list who is online
+}
+
+// Safe are the rules where users prove who they are.
+func Safe() Rules { return Rules{Everyone: Moderator} }
+
+// MayReachEveryone reports whether a user with the role s may write to everyone and list
+// who is online.
+func (r Rules) MayReachEveryone(s System) bool { return s >= r.Everyone }
