@@ -118,3 +118,46 @@ func TestFeedLeavesAloneWhoDoesNotRead(t *testing.T) {
 		}
 	})
 }
+
+// CIM's SDK drops what comes while 1,024 frames wait in it. So a CatchUp leaves a client
+// time for the frames of a page before it reads the next page. Waiting messages of one
+// sender come in few frames, and need no such time.
+func TestFeedLeavesClientTimeForManyFrames(t *testing.T) {
+	const messages = 3*proto.MaxPull + 1
+	for name, test := range map[string]struct {
+		senders int64
+		most    int           // frames at once
+		all     time.Duration // until when everything has come
+	}{
+		"senders take turns": {2, proto.MaxPull, 2 * time.Second},
+		"one sender":         {1, 10, 100 * time.Millisecond},
+	} {
+		t.Run(name, inBubble(func(t *testing.T) {
+			w := start(t, inOpenMode)
+			for n := range int64(messages) {
+				w.route.store(t, proto.Inbox, 2+n%test.senders, 1, fmt.Sprint(n))
+			}
+			p := w.cim(t, 1)
+			texts, most := 0, 0
+			for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+				synctest.Wait()
+				frames := len(p.frames)
+				most = max(most, frames)
+				for range frames {
+					for _, text := range p.next(t).BatchReqMsg {
+						if text != fmt.Sprint(texts) {
+							t.Fatalf("got %s, want %d", text, texts)
+						}
+						texts++
+					}
+				}
+				if took := time.Since(begin); took >= test.all {
+					break
+				}
+			}
+			if texts != messages || most > test.most {
+				t.Errorf("%d messages came, and up to %d frames within 100 ms; want %d and at most %d", texts, most, messages, test.most)
+			}
+		}))
+	}
+}

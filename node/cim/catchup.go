@@ -84,6 +84,7 @@ type clientLog struct {
 	shown    []order.Place  // the latest places that were written or passed over, newest last
 	read     time.Time      // when the last page came
 	later    time.Time      // no pull before this time
+	frames   int            // how many frames pulls have written since the last pause for them
 }
 
 // move records that the log was written up to a place.

@@ -27,7 +27,7 @@ func (f *CatchUp) pullOnce(ctx context.Context, l *clientLog, after proto.Positi
 		var ready []proto.Message
 		ready, err = l.follower.Page(nil, entries, answer.Newest.Place())
 		l.read, l.later = time.Now(), time.Time{}
-		f.showLocked(l, ready)
+		f.paceLocked(l, f.showLocked(l, ready))
 	case !l.follower.Diverged(l.known()):
 		err = proto.Err(proto.Unavailable, "the log has no beginning")
 	}
@@ -64,8 +64,30 @@ func (f *CatchUp) ask(ctx context.Context, after proto.Position) (*proto.PullAns
 	})
 }
 
-// showLocked writes pulled messages, except those that were shown before.
-func (f *CatchUp) showLocked(l *clientLog, ready []proto.Message) {
+// CIM's SDK hands each frame to a pool of threads. It drops frames if more than 1,024
+// wait there, and the node does not notice that. So after mostFrames pulled frames, a
+// client gets frameTime for each of them before the next page.
+const (
+	mostFrames = 256
+	frameTime  = time.Millisecond
+)
+
+// paceLocked delays the next pull of the log if the client needs time for the frames of
+// the last pages. The parameter frames is how many the last page had.
+func (f *CatchUp) paceLocked(l *clientLog, frames int) {
+	l.frames += frames
+	now := time.Now()
+	if l.frames < mostFrames || !l.due(now) {
+		return
+	}
+	pause := time.Duration(l.frames) * frameTime
+	l.frames, l.later = 0, now.Add(pause)
+	time.AfterFunc(pause, f.catchUp)
+}
+
+// showLocked writes pulled messages, except those that were shown before. It returns how
+// many frames it wrote, or zero if the link did not take all.
+func (f *CatchUp) showLocked(l *clientLog, ready []proto.Message) (frames int) {
 	user := f.session.User()
 	seen := make(map[string]bool)
 	for _, at := range l.shown {
@@ -77,12 +99,16 @@ func (f *CatchUp) showLocked(l *clientLog, ready []proto.Message) {
 		return !again && cimShown(m, user)
 	}
 	for _, r := range cimRuns(ready, user, shown) {
-		if r.frame != nil && !f.link.Offer(link.NewPacket(r.frame)) {
-			l.again()
-			return
+		if r.frame != nil {
+			if !f.link.Offer(link.NewPacket(r.frame)) {
+				l.again()
+				return 0
+			}
+			frames++
 		}
 		for _, at := range r.places {
 			l.move(at)
 		}
 	}
+	return frames
 }
