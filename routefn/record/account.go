@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // storedAccount is an account as the key of its name stores it, in JSON.
@@ -88,20 +90,20 @@ func (s *Store) accountsByName(ctx context.Context, names []string) ([]Account, 
 // values reads string keys in one pipeline. For a key that does not exist it returns
 // ErrNoUser.
 func (s *Store) values(ctx context.Context, keys []string) ([]string, []error) {
-	ops := make([]*op, len(keys))
+	ops := make([]*op.Op, len(keys))
 	for i, key := range keys {
-		ops[i] = readOf(key, []any{"get", key})
+		ops[i] = op.Read(key, []any{"get", key})
 	}
-	s.run(ctx, "account", ops...)
+	s.Run(ctx, "account", ops...)
 	values, errs := make([]string, len(keys)), make([]error, len(keys))
 	for i, o := range ops {
 		switch {
-		case o.err != nil:
-			errs[i] = o.err
-		case o.reply[0] == nil:
+		case o.Err != nil:
+			errs[i] = o.Err
+		case o.Reply[0] == nil:
 			errs[i] = ErrNoUser
 		default:
-			values[i] = text(o.reply[0])
+			values[i] = op.Text(o.Reply[0])
 		}
 	}
 	return values, errs

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 func TestTakenNameAnswersItsAccount(t *testing.T) {
@@ -83,9 +84,9 @@ func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
 		hash := logRef{user: bob}.hash()
 		redo := func(cmd ...any) {
 			t.Helper()
-			o := writeTo(hash, cmd)
-			if s.run(t.Context(), "sessions", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Write(hash, cmd)
+			if s.Run(t.Context(), "sessions", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 		}
 		wantStart := func(user int64, device string, beginning bool) {

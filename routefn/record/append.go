@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Append stores messages and returns one Appended per message.
@@ -21,7 +23,7 @@ import (
 // sender whose budget of messages is nearly used up, see costsOf.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		for i := range answers {
 			answers[i].Err = fmt.Errorf("append: %w", err)
@@ -36,7 +38,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	costs, exact := s.costsOf(drafts, now)
 	beside, before := s.meetingsOf(drafts, now)
 	s.claim(ctx, drafts, exact, before)
-	more := make([]*op, 0, len(costs)+len(beside))
+	more := make([]*op.Op, 0, len(costs)+len(beside))
 	for _, c := range costs {
 		more = append(more, c.add())
 	}
@@ -64,7 +66,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 // to exist, because the sender must get no copy of a message whose receiver does not
 // exist.
 func (s *Store) oneTrip(receivers []*batch) bool {
-	if !s.topology.Single() {
+	if !s.Topology.Single() {
 		return false
 	}
 	for _, b := range receivers {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // private returns a first-time message.
@@ -161,10 +162,10 @@ func key(from int64, id int) string { return proto.Key(from, fmt.Sprint(id)) }
 func lose(t testing.TB, s *Store, user int64) {
 	t.Helper()
 	l := logRef{user: user}
-	o := writeTo(l.list(), []any{"del", l.list(), l.hash()})
-	s.run(t.Context(), "append", o)
-	if o.err != nil {
-		t.Fatal(o.err)
+	o := op.Write(l.list(), []any{"del", l.list(), l.hash()})
+	s.Run(t.Context(), "append", o)
+	if o.Err != nil {
+		t.Fatal(o.Err)
 	}
 }
 
@@ -188,7 +189,7 @@ func TestLostHashIsMendedWithANewEpoch(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		stored(t, s, private(alice, bob, "1"))
 		hash := logRef{user: bob}.hash()
-		s.run(t.Context(), "append", writeTo(hash, []any{"del", hash}))
+		s.Run(t.Context(), "append", op.Write(hash, []any{"del", hash}))
 		m := private(alice, bob, "2")
 		if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrUnknown) {
 			t.Fatalf("error is %v", a.Err)
@@ -308,9 +309,9 @@ func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		l := logRef{user: alice}
 		for _, key := range []string{l.list(), l.hash(), nameKey("alice"), idKey(alice)} {
-			o := writeTo(key, []any{"del", key})
-			if s.run(t.Context(), "account", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Write(key, []any{"del", key})
+			if s.Run(t.Context(), "account", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 		}
 		s.inboxes.Drop(alice)

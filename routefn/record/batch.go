@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // batch has the drafts that one call appends to one log, in order. All are stored, or
@@ -16,7 +17,7 @@ type batch struct {
 	which  int // receiverCopy or ownCopy: which copy of its drafts goes to the log
 	again  bool
 	drafts []*draft
-	op     *op
+	op     *op.Op
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -45,8 +46,8 @@ func batchesOf(drafts []*draft, which int) []*batch {
 // that have grown. A batch becomes a plain transaction if there is nothing to search
 // for and no membership to check. That takes the store half the time of a script. The
 // ops in the parameter more are sent with them.
-func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
-	ops := make([]*op, 0, len(batches)+len(more))
+func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
+	ops := make([]*op.Op, 0, len(batches)+len(more))
 	for _, b := range batches {
 		b.op = b.transaction()
 		if b.scripted() {
@@ -54,7 +55,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op) {
 		}
 		ops = append(ops, b.op)
 	}
-	s.accept(ctx, "append", append(ops, more...)...)
+	s.Accept(ctx, "append", append(ops, more...)...)
 	s.storeMissing(ctx, batches)
 	var grown []logRef
 	for _, b := range batches {
@@ -74,7 +75,7 @@ func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
 		s.inboxes.Put(b.log.user, struct{}{})
 	}
-	if s.writers == nil {
+	if !s.Replicates() {
 		return
 	}
 	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // nil if that draft was refused
@@ -85,7 +86,7 @@ func (s *Store) stored(b *batch) {
 // storeMissing makes the logs that did not exist, and appends to them.
 func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	var logs []logRef
-	var ops []*op
+	var ops []*op.Op
 	var missing []*batch
 	for _, b := range batches {
 		if b.missing() {
@@ -100,28 +101,28 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	errs := s.makeLogs(ctx, logs, true)
 	for i, b := range missing {
 		b.op = b.script(s)
-		if b.op.err = errs[i]; errs[i] == nil {
+		if b.op.Err = errs[i]; errs[i] == nil {
 			ops = append(ops, b.op)
 		}
 	}
-	s.accept(ctx, "append", ops...)
+	s.Accept(ctx, "append", ops...)
 }
 
 // missing reports whether the batch's log did not exist.
 func (b *batch) missing() bool {
-	if b.op.err != nil {
+	if b.op.Err != nil {
 		return false
 	}
-	if b.op.script != nil {
-		return b.op.noLog()
+	if b.op.Script != nil {
+		return b.op.NoLog()
 	}
-	return integer(b.op.reply[0]) == 0
+	return op.Integer(b.op.Reply[0]) == 0
 }
 
 // transaction returns the op that appends to the list if the list exists. It uses
 // MULTI, because two entries could get the same number if a trim came between the
 // append and the reading of base.
-func (b *batch) transaction() *op {
+func (b *batch) transaction() *op.Op {
 	push := make([]any, 0, 2+len(b.drafts))
 	push = append(push, "rpushx", b.log.list())
 	for _, d := range b.drafts {
@@ -132,7 +133,7 @@ func (b *batch) transaction() *op {
 		{"lindex", b.log.list(), -1 - len(b.drafts)},
 		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers()},
 	}
-	return writeTo(b.log.list(), steps...)
+	return op.Write(b.log.list(), steps...)
 }
 
 // scripted reports whether the batch needs a script.
@@ -141,7 +142,7 @@ func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
 // script returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
 // members.
-func (b *batch) script(s *Store) *op {
+func (b *batch) script(s *Store) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
 	args := make([]any, 0, 10+5*len(b.drafts))
@@ -177,14 +178,14 @@ func (b *batch) rated(d *draft) string {
 // settle sets the copy or the error of each draft. It returns false if the whole batch
 // failed.
 func (b *batch) settle() bool {
-	err := b.op.err
+	err := b.op.Err
 	switch {
 	case err != nil:
 	case b.missing(): // made, and lost again: a failover is going on
 		err = fmt.Errorf("log of %s was lost: %w", b.log.tag(), ErrUnavailable)
-	case b.op.script != nil && text(b.op.reply[0]) == "late":
+	case b.op.Script != nil && op.Text(b.op.Reply[0]) == "late":
 		err = errLate
-	case b.op.script != nil:
+	case b.op.Script != nil:
 		err = b.settleScript()
 	default:
 		err = b.settleTransaction()
@@ -199,15 +200,15 @@ func (b *batch) settle() bool {
 }
 
 func (b *batch) settleTransaction() error {
-	r := b.op.reply
+	r := b.op.Reply
 	head, _ := r[2].([]any)
-	if len(head) != 3 || text(head[0]) == "" {
+	if len(head) != 3 || op.Text(head[0]) == "" {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
 	}
-	epoch, base := parseEpoch(text(head[0])), integer(head[1])
-	template := b.template(text(head[2]), 0)
-	number := base + integer(r[0]) - int64(len(b.drafts))
-	prev := keyOf(text(r[1]))
+	epoch, base := parseEpoch(op.Text(head[0])), op.Integer(head[1])
+	template := b.template(op.Text(head[2]), 0)
+	number := base + op.Integer(r[0]) - int64(len(b.drafts))
+	prev := keyOf(op.Text(r[1]))
 	for _, d := range b.drafts {
 		number++
 		if err := b.fill(d, template, epoch, number, prev); err != nil {
@@ -223,13 +224,13 @@ func (b *batch) settleTransaction() error {
 const refusedRole = "role"
 
 func (b *batch) settleScript() error {
-	r := b.op.reply
+	r := b.op.Reply
 	if len(r) != 4+3*len(b.drafts) {
 		return fmt.Errorf("append answered %d values: %w", len(r), ErrUnknown)
 	}
-	template := b.template(text(r[2]), integer(r[3]))
+	template := b.template(op.Text(r[2]), op.Integer(r[3]))
 	for i, d := range b.drafts {
-		number, prev, found := integer(r[4+3*i]), text(r[5+3*i]), text(r[6+3*i])
+		number, prev, found := op.Integer(r[4+3*i]), op.Text(r[5+3*i]), op.Text(r[6+3*i])
 		if found != "" {
 			switch err := d.found([]byte(found)); {
 			case errors.Is(err, ErrIDReused):
@@ -244,14 +245,14 @@ func (b *batch) settleScript() error {
 			continue
 		}
 		if number == 0 && prev != "" {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(integer(r[5+3*i])))
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[5+3*i])))
 			continue
 		}
 		if number == 0 {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrNotMember)
 			continue
 		}
-		if err := b.fill(d, template, parseEpoch(text(r[1])), number, prev); err != nil {
+		if err := b.fill(d, template, parseEpoch(op.Text(r[1])), number, prev); err != nil {
 			return err
 		}
 	}

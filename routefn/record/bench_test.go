@@ -12,7 +12,9 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // One operation is one message of a batch of 100 among 1,000 users, with 128 bytes of
@@ -22,7 +24,7 @@ func BenchmarkAppendPrivate(b *testing.B) {
 	limits := limit.Limits{Messages: plenty, GroupMember: plenty, Group: plenty, Receivers: plenty}
 	for name, again := range map[string]bool{"first": false, "first-limited": false, "again": true, "again-limited": true} {
 		b.Run(name, func(b *testing.B) {
-			c := Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()}
+			c := Config{URL: storetest.Server.URL(), Registerer: prometheus.NewRegistry()}
 			if strings.HasSuffix(name, "limited") {
 				c.Limits = limits
 			}
@@ -59,7 +61,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 	}{"10": {10, limit.Limits{}}, "10000": {10_000, limit.Limits{}}, "10000-limited": {10_000, limit.Limits{GroupMember: plenty, Group: plenty}}} {
 		b.Run(name, func(b *testing.B) {
 			members := c.members
-			s := dial(b, Config{URL: backends.server.URL(), Limits: c.limits})
+			s := dial(b, Config{URL: storetest.Server.URL(), Limits: c.limits})
 			flush(b, s)
 			g := group(b, s)
 			senders := crowd(b, s, g, members)
@@ -69,7 +71,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 				}
 			}
 			hash := logRef{group: g}.hash() // as if they had joined long ago
-			s.run(b.Context(), "change", writeTo(hash, []any{"hset", hash, joinedField, 0}))
+			s.Run(b.Context(), "change", op.Write(hash, []any{"hset", hash, joinedField, 0}))
 			batch := make([]Message, 100)
 			before := serverCPU(b, s)
 			n := 0
@@ -93,7 +95,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 func BenchmarkAppendEveryone(b *testing.B) {
 	for _, coming := range []bool{false, true} {
 		b.Run(fmt.Sprint("coming=", coming), func(b *testing.B) {
-			s := dial(b, Config{URL: backends.server.URL()})
+			s := dial(b, Config{URL: storetest.Server.URL()})
 			flush(b, s)
 			alice := register(b, s, "alice")
 			batch := make([]Message, 100)
@@ -159,7 +161,7 @@ func BenchmarkAppendLevel(b *testing.B) {
 // appended and finished.
 func BenchmarkDelayed(b *testing.B) {
 	prepare := func(b *testing.B) (*Store, []int64) {
-		s := dial(b, Config{URL: backends.server.URL()})
+		s := dial(b, Config{URL: storetest.Server.URL()})
 		flush(b, s)
 		users := make([]int64, 200)
 		for i := range users {
@@ -198,7 +200,7 @@ func BenchmarkDelayed(b *testing.B) {
 
 // One operation is one pull of 100 entries.
 func BenchmarkPull(b *testing.B) {
-	s := dial(b, Config{URL: backends.server.URL()})
+	s := dial(b, Config{URL: storetest.Server.URL()})
 	flush(b, s)
 	alice, bob := register(b, s, "alice"), register(b, s, "bob")
 	for i := range 1000 {
@@ -219,7 +221,7 @@ func BenchmarkPull(b *testing.B) {
 // One operation is the reconciliation of one connection, 500 in a call. A route does
 // that twice per minute for every connection.
 func BenchmarkReconcile(b *testing.B) {
-	s := dial(b, Config{URL: backends.server.URL()})
+	s := dial(b, Config{URL: storetest.Server.URL()})
 	flush(b, s)
 	held := make([]Held, 500)
 	for i := range held {
@@ -227,7 +229,7 @@ func BenchmarkReconcile(b *testing.B) {
 		session := login(b, s, user, "phone", "n1", 0)
 		log := newTail()
 		logRef{user: user}.tail(log, "closed:phone")
-		s.run(b.Context(), "tail", log)
+		s.Run(b.Context(), "tail", log)
 		held[i] = Held{User: user, Device: "phone", Number: session.Number, Newest: logRef{user: user}.newest(log)}
 	}
 	before := serverCPU(b, s)
@@ -250,7 +252,7 @@ func BenchmarkReconcile(b *testing.B) {
 // "renewed" groups come from a reconciliation.
 func BenchmarkEnter(b *testing.B) {
 	const users, per = 512, 20
-	s := dial(b, Config{URL: backends.server.URL()})
+	s := dial(b, Config{URL: storetest.Server.URL()})
 	flush(b, s)
 	ids := make([]int64, users*per)
 	for i := range ids {
@@ -259,7 +261,7 @@ func BenchmarkEnter(b *testing.B) {
 			b.Fatal(err)
 		}
 		l := logRef{group: id}
-		s.run(b.Context(), "change", writeTo(l.hash(), []any{"hset", l.hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
+		s.Run(b.Context(), "change", op.Write(l.hash(), []any{"hset", l.hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
 		ids[i] = id
 	}
 	known := make([]proto.Position, len(ids))
@@ -279,7 +281,7 @@ func BenchmarkEnter(b *testing.B) {
 					}
 					if how == "new" {
 						l := logRef{group: id}
-						s.run(b.Context(), "drop", writeTo(l.leases(), []any{"hdel", l.leases(), "n1"}))
+						s.Run(b.Context(), "drop", op.Write(l.leases(), []any{"hdel", l.leases(), "n1"}))
 					}
 				}
 				before := serverCPU(b, s)
@@ -305,7 +307,7 @@ func BenchmarkEnter(b *testing.B) {
 // serverCPU returns how many seconds of CPU time the server has used.
 func serverCPU(b *testing.B, s *Store) float64 {
 	b.Helper()
-	info, err := s.topology.(servers.One).Info(b.Context(), "cpu").Result()
+	info, err := s.Topology.(servers.One).Info(b.Context(), "cpu").Result()
 	if err != nil {
 		b.Fatal(err)
 	}

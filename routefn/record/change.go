@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // changeChunk bounds a pipeline of ChangeGroups. A change takes some 20 us, so other
@@ -63,7 +64,7 @@ func (c Change) check() error {
 	if c.User <= 0 || c.Group <= proto.Everyone {
 		return fmt.Errorf("%w: user %d, group %d", ErrInvalid, c.User, c.Group)
 	}
-	return checkNames(c.Name)
+	return op.CheckNames(c.Name)
 }
 
 // permitted returns those indices of todo whose changes may be tried. The others get an

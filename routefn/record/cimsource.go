@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
@@ -37,10 +38,12 @@ const (
 // DialCIM connects to the Redis of CIM. It uses only those fields of cfg that concern
 // the connection. The caller closes the CIM.
 func DialCIM(ctx context.Context, cfg Config) (*CIM, error) {
-	s, err := newStore(cfg.withDefaults())
+	cfg = cfg.withDefaults()
+	db, err := op.Open(cfg.db())
 	if err != nil {
 		return nil, err
 	}
+	s := newStore(cfg, db)
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -102,7 +105,7 @@ func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error)
 // returns an empty string.
 func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
 	values := make([]string, 0, len(keys))
-	for chunk := range slices.Chunk(keys, maxPipeline) {
+	for chunk := range slices.Chunk(keys, op.MaxPipeline) {
 		read, errs := c.store.values(ctx, chunk)
 		for i, err := range errs {
 			if err != nil && !errors.Is(err, ErrNoUser) && !wrongType(err) {
@@ -125,22 +128,22 @@ func wrongType(err error) bool {
 // a list.
 func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
-	for chunk := range slices.Chunk(users, maxPipeline) {
-		ops := make([]*op, len(chunk))
+	for chunk := range slices.Chunk(users, op.MaxPipeline) {
+		ops := make([]*op.Op, len(chunk))
 		for i, user := range chunk {
 			key := cimWaiting + strconv.FormatInt(user, 10)
-			ops[i] = readOf(key, []any{"lrange", key, from, from + limit - 1})
+			ops[i] = op.Read(key, []any{"lrange", key, from, from + limit - 1})
 		}
-		c.store.run(ctx, "pull", ops...)
+		c.store.Run(ctx, "pull", ops...)
 		for i, o := range ops {
-			if o.err != nil && !wrongType(o.err) {
-				return nil, fmt.Errorf("messages of CIM for %d: %w", chunk[i], o.err)
+			if o.Err != nil && !wrongType(o.Err) {
+				return nil, fmt.Errorf("messages of CIM for %d: %w", chunk[i], o.Err)
 			}
 			var ids []string
-			if o.err == nil {
-				page, _ := o.reply[0].([]any)
+			if o.Err == nil {
+				page, _ := o.Reply[0].([]any)
 				for _, id := range page {
-					ids = append(ids, text(id))
+					ids = append(ids, op.Text(id))
 				}
 			}
 			lists = append(lists, ids)

@@ -58,7 +58,7 @@ func TestWrongClockOfARouteDropsNothingAndIsInNoEntry(t *testing.T) {
 						s = wrong
 					}
 					m := private(alice, bob, fmt.Sprint(i))
-					m.Time = s.clock.Wall().UnixMilli()
+					m.Time = s.Times.Wall().UnixMilli()
 					stored(t, s, m)
 				}
 				scheduled(t, right, soon(alice, bob, "late"))
@@ -148,7 +148,7 @@ func TestRepetitionIsFoundWhateverTheClocksOfRoutes(t *testing.T) {
 				for _, by := range [][3]*Store{{right, right, wrong}, {right, wrong, right}, {wrong, right, right}} {
 					m := private(alice, bob, fmt.Sprintf("m%p%p", by[0], by[1]))
 					send := func(s *Store, m Message) *proto.Stored {
-						m.Time = s.clock.Wall().UnixMilli()
+						m.Time = s.Times.Wall().UnixMilli()
 						return stored(t, s, m)[0].Copies[0].Stored
 					}
 					first := send(by[0], m)
@@ -174,9 +174,9 @@ func TestFrozenProcessAsksForTheTime(t *testing.T) {
 		stored(t, s, private(alice, bob, "1"))
 		begun := time.Now().Add(-5 * time.Second)
 		// As if it had stood still for an hour since it heard of the time.
-		now := s.clock.Moment()
-		err := s.topology.Each(t.Context(), func(_ context.Context, c *redis.Client) error {
-			s.clock.Hear(c, time.Now().Add(-time.Hour).UnixMilli(), now, now)
+		now := s.Times.Moment()
+		err := s.Topology.Each(t.Context(), func(_ context.Context, c *redis.Client) error {
+			s.Times.Hear(c, time.Now().Add(-time.Hour).UnixMilli(), now, now)
 			return nil
 		})
 		if err != nil {

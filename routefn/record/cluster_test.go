@@ -12,16 +12,17 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/redistest"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // A slot moves to another master while messages are appended. First one key of a log
 // moves, then the other, and then the slot itself.
 func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
-	s := dial(t, Config{URL: backends.cluster.URL()})
+	s := dial(t, Config{URL: storetest.Cluster.URL()})
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "warm"))
-	m := newMove(t, s, logRef{user: bob}, backends.cluster)
+	m := newMove(t, s, logRef{user: bob}, storetest.Cluster)
 	t.Cleanup(m.back)
 
 	var want []string
@@ -59,12 +60,12 @@ type move struct {
 func newMove(t *testing.T, s *Store, l logRef, c *redistest.Cluster) *move {
 	t.Helper()
 	ctx := t.Context()
-	slot, err := s.topology.(*servers.Cluster).ClusterKeySlot(ctx, l.list()).Result()
+	slot, err := s.Topology.(*servers.Cluster).ClusterKeySlot(ctx, l.list()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &move{log: l, slot: slot}
-	owner, err := s.topology.Master(ctx, l.list())
+	owner, err := s.Topology.Master(ctx, l.list())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -61,44 +62,34 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
-// withDefaults sets the fields that are zero.
+// withDefaults sets the fields that are zero, without those that package op sets.
 func (c Config) withDefaults() Config {
-	c.DialTimeout = orDefault(c.DialTimeout, time.Second)
-	c.ReadTimeout = orDefault(c.ReadTimeout, 2*time.Second)
-	c.ReplicaTimeout = orDefault(c.ReplicaTimeout, c.ReadTimeout/2)
-	c.MaxIdleTime = orDefault(c.MaxIdleTime, 5*time.Minute)
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
 	c.Devices = orDefault(c.Devices, 32)
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
 
-// check returns an error for settings with which no append could succeed.
+// check returns an error for settings with which no session could be opened.
 func (c Config) check() error {
-	switch {
-	case c.Devices < 1:
+	if c.Devices < 1 {
 		return fmt.Errorf("a user cannot have %d devices", c.Devices)
-	case c.Replicas < 0:
-		return fmt.Errorf("store cannot wait for %d replicas", c.Replicas)
-	case c.Replicas > 0 && c.ReplicaTimeout < time.Millisecond:
-		return fmt.Errorf("timeout of replicas is %v, must be at least 1ms", c.ReplicaTimeout)
-	case c.Replicas > 0 && c.ReplicaTimeout >= c.ReadTimeout:
-		return fmt.Errorf("timeout of replicas is %v, must be less than that of reads, %v", c.ReplicaTimeout, c.ReadTimeout)
 	}
 	return nil
 }
 
-// servers returns what concerns the connections.
-func (c Config) servers() servers.Config {
-	return servers.Config{
-		URL: c.URL, Password: c.Password, PoolSize: c.PoolSize, MinIdle: c.MinIdle,
-		DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, MaxIdleTime: c.MaxIdleTime, ProbeIdle: c.ProbeIdle,
+// db returns what concerns the connections and the operations.
+func (c Config) db() op.Config {
+	return op.Config{
+		Config: servers.Config{
+			URL: c.URL, Password: c.Password, PoolSize: c.PoolSize, MinIdle: c.MinIdle,
+			DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, MaxIdleTime: c.MaxIdleTime, ProbeIdle: c.ProbeIdle,
+		},
+		Replicas: c.Replicas, ReplicaTimeout: c.ReplicaTimeout, AllowEmbedded: c.AllowEmbedded,
+		Operations: operations, Now: c.Now, Logger: c.Logger, Registerer: c.Registerer,
 	}
 }
 

@@ -38,8 +38,8 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
 		} {
 			taken := logRef{group: late.id(0)}.groupScript(createScript, []string{logRef{group: late.id(0)}.leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
-			if s.run(t.Context(), "create", taken); taken.err != nil {
-				t.Fatal(taken.err)
+			if s.Run(t.Context(), "create", taken); taken.Err != nil {
+				t.Fatal(taken.Err)
 			}
 			for range 2 {
 				if got := create(late); got != late.id(1) {

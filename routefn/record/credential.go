@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // SetCredential replaces the credential of an account. acc is the account as it was
@@ -27,12 +29,12 @@ func (s *Store) SetCredential(ctx context.Context, acc Account, credential strin
 	if err != nil {
 		return fmt.Errorf("set credential of %d: %w", acc.User, err)
 	}
-	o := &op{key: key, script: credentialScript, keys: []string{key}, args: []any{values[0], value}, write: true}
-	s.accept(ctx, "register", o)
-	if o.err != nil {
-		return fmt.Errorf("set credential of %d: %w", acc.User, o.err)
+	o := &op.Op{Key: key, Script: credentialScript, Keys: []string{key}, Args: []any{values[0], value}, Write: true}
+	s.Accept(ctx, "register", o)
+	if o.Err != nil {
+		return fmt.Errorf("set credential of %d: %w", acc.User, o.Err)
 	}
-	if text(o.reply[0]) != "ok" {
+	if op.Text(o.Reply[0]) != "ok" {
 		return fmt.Errorf("set credential of %d: %w", acc.User, ErrChanged)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 const (
@@ -21,30 +22,30 @@ const (
 // must be tidied. An inbox of an earlier version must be tidied once. If tidy fails, it
 // logs that, and the next opening tries again. It adds the sessions that it ends to
 // answers. ops[j] belongs to openings[of[j]].
-func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
+func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op.Op, of []int) {
 	var todo []int // openings
 	for j, o := range ops {
-		if o.err == nil && text(o.reply[12]) == "1" {
+		if o.Err == nil && op.Text(o.Reply[12]) == "1" {
 			todo = append(todo, of[j])
 		}
 	}
 	for step := 0; step < tidySteps && len(todo) > 0; step++ {
-		steps := make([]*op, len(todo))
+		steps := make([]*op.Op, len(todo))
 		for j, i := range todo {
 			steps[j] = logRef{user: openings[i].User}.hashScript(tidyScript, s.devices, tidyFields)
 		}
-		s.run(ctx, "tidy", steps...)
+		s.Run(ctx, "tidy", steps...)
 		var more []int
 		for j, o := range steps {
-			if o.err != nil {
-				s.log.Warn("devices were not tidied", "user", openings[todo[j]].User, "err", o.err)
+			if o.Err != nil {
+				s.log.Warn("devices were not tidied", "user", openings[todo[j]].User, "err", o.Err)
 				continue
 			}
-			if text(o.reply[1]) == "1" {
+			if op.Text(o.Reply[1]) == "1" {
 				more = append(more, todo[j])
 			}
 			a := &answers[todo[j]]
-			a.Ended = append(a.Ended, parseSessions(text(o.reply[2]))...)
+			a.Ended = append(a.Ended, parseSessions(op.Text(o.Reply[2]))...)
 		}
 		todo = more
 	}
@@ -55,14 +56,14 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 // are those of forgotten devices. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	o := logRef{user: user}.hashScript(cursorsScript, s.devices)
-	o.write = false
-	s.run(ctx, "cursors", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("cursors of %d: %w", user, o.err)
+	o.Write = false
+	s.Run(ctx, "cursors", o)
+	if o.Err != nil {
+		return nil, fmt.Errorf("cursors of %d: %w", user, o.Err)
 	}
 	cursors := make(map[string][]proto.Position)
-	for i := 1; i+1 < len(o.reply); i += 2 {
-		cursors[text(o.reply[i])] = parseCursors(text(o.reply[i+1]))
+	for i := 1; i+1 < len(o.Reply); i += 2 {
+		cursors[op.Text(o.Reply[i])] = parseCursors(op.Text(o.Reply[i+1]))
 	}
 	return cursors, nil
 }

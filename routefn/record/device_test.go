@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // connect logs a device in and opens its session.
@@ -29,11 +30,11 @@ func visit(t testing.TB, s *Store, user int64, device string, at ...proto.Positi
 func fields(t testing.TB, s *Store, user int64) int64 {
 	t.Helper()
 	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hlen", hash})
-	if s.run(t.Context(), "sessions", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read(hash, []any{"hlen", hash})
+	if s.Run(t.Context(), "sessions", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	return integer(o.reply[0])
+	return op.Integer(o.Reply[0])
 }
 
 func TestDevicesThatComeAndGoLeaveABoundedHash(t *testing.T) {
@@ -181,9 +182,9 @@ func earlier(t testing.TB, s *Store, user int64, gone, ghosts int) {
 		live = append(live, fmt.Sprintf("dead-%d\t%d\t%s\tgone\tgone:1", i, 10_000+i, bootText(7)))
 	}
 	set = append(set, "live", strings.Join(live, "\n"), "issued", 20_000)
-	o := writeTo(hash, set, []any{"hdel", hash, "devices"})
-	if s.run(t.Context(), "open", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Write(hash, set, []any{"hdel", hash, "devices"})
+	if s.Run(t.Context(), "open", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
 }
 

@@ -2,6 +2,19 @@
 // Redis. The store may be one server, servers with Sentinels, or a Redis Cluster. For
 // tests, and for a cluster of CIM on one machine, it may be package embedded.
 //
+// # Packages
+//
+//	record     what is kept, and what may happen to it
+//	└─ op      operations on Redis: pipelines, replicas, time, errors
+//	   ├─ servers  connections: one server, Sentinels, a Cluster
+//	   └─ clock    the time of the store
+//	recent     caches of what a Store has seen
+//	embedded   a store inside the process
+//	redistest, storetest   servers for tests
+//
+// A Store is made of the packages below it: it embeds op.DB. Only this package and those
+// below it know operations, and import the Redis library.
+//
 // In this package, a log is the inbox of a user or the log of a group. An opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
 // recorded and perhaps not carried out yet. Firing a delayed message means sending it
@@ -42,11 +55,11 @@
 //	a delayed message is taken, then   fire.go; lua/take.lua, finish.lua. In between, ../delayed/due.go sends it
 //	removed
 //	other work is queued               queue.go; lua/take.lua, end.lua
-//	a write waits for replicas         replicate.go; run.go, accept
+//	a write waits for replicas         op/replicate.go; op/run.go, Accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
 //	a loss of the store is noticed     watch.go; lua/mark.lua, key.lua
-//	the time of the store is known     folder clock; now.go
-//	operations are sent, and repeated  run.go, exec.go, op.go
+//	the time of the store is known     folder clock; op/time.go
+//	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
 //	data are imported and exported     import_account.go, import_group.go, import_log.go, export.go, cimsource.go
@@ -301,11 +314,8 @@
 // # Replicas
 //
 // A write is acknowledged only after Config.Replicas have it. That holds for messages,
-// and for making, joining and leaving groups. All writes to one master are sent in one
-// pipeline with one WAIT at its end. Writes that arrive meanwhile form the next batch.
-// The result is ErrUnknown if too few replicas answer in time, if the connection is
-// lost, or if the primary becomes a replica. A repetition first searches for the
-// message and then waits again, see append.lua.
+// and for making, joining and leaving groups. Package op says how it waits for them. A
+// repetition first searches for the message and then waits again, see append.lua.
 //
 // An acknowledged message survives the loss of the primary if one of those replicas is
 // promoted. Sentinel and Cluster prefer the replica that has most. The message does not
@@ -327,14 +337,6 @@
 // While replicas are away, a route returns the entries that it knows to be replicated.
 // If it knows of none, an opening or a pull gets ErrUnavailable and must be repeated,
 // and a reconciliation leaves that connection out.
-//
-// WAIT answers for the last write of its connection. If that connection has only read,
-// Redis 7.0 waits all the same, and Valkey 9 answers at once that all replicas have it.
-// In a transaction neither waits: Redis answers that no replica has the write, and
-// Valkey that all have. On another connection of the pool, or at another master, the
-// answer is about another write. So each op that needs replicas must write, and is in
-// one pipeline with its WAIT. A command that changes nothing, such as DEL of a key that
-// does not exist, is not replicated and does not count as a write.
 //
 // # Costs
 //
@@ -361,30 +363,4 @@
 // To ask all shards of a kind whether something is due takes one server some 50 us. A
 // delayed message takes 290 us from scheduling to removal, with both copies:
 // BenchmarkDelayed. Sweeping a log takes 38 us, with its job: BenchmarkSweep.
-//
-// # Bounds
-//
-// A call sends a server at most 500 operations in one pipeline. After a failure, or
-// after half of Config.ReadTimeout, it sends that server no further pipeline.
-// Operations that were not sent get ErrUnavailable. So a call with many parts may
-// succeed in part, and the caller repeats the rest. See Store.run.
-//
-// # Rights
-//
-// rights.go lists the commands that the store's user must be allowed to use. If some
-// are not allowed, Dial returns an error that names them. The rights "~cim:* +@all
-// -@dangerous +info" are enough. Sentinels have users of their own.
-//
-// # Errors
-//
-// A call returns ErrUnavailable if it was certainly not executed. It returns ErrUnknown
-// if a write was sent and no answer came. The Redis library repeats nothing. This
-// package repeats an operation in three cases. A server answered that it did not
-// execute it (a moved slot, an unknown script). Its connection was found dead before it
-// was sent (Config.ProbeIdle). It only reads, and its connection died; then it is
-// repeated once.
-//
-// While the store's memory is full, writes fail with ErrUnavailable, and reads still
-// work. Redis 7.0 then refuses all commands in a MULTI, so a read of several keys or
-// fields is repeated by a script (read.lua).
 package record

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // exportBytes bounds one read of a log, in bytes. The answer may exceed it by one
@@ -47,7 +48,7 @@ func idIn(key, before, after string) (int64, bool) {
 func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (int64, bool)) ([]int64, error) {
 	var mu sync.Mutex
 	var ids []int64
-	err := s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := s.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		for cursor, begun := uint64(0), false; cursor != 0 || !begun; begun = true {
 			var keys []string
 			var err error
@@ -65,7 +66,7 @@ func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list keys %s: %w", pattern, classify(err, false))
+		return nil, fmt.Errorf("list keys %s: %w", pattern, op.Classify(err, false))
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
@@ -84,23 +85,23 @@ type LogPart struct {
 // that does not exist counts as empty, and is not made.
 func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error) {
 	list := make([]Pulled, 0, len(parts))
-	for chunk := range slices.Chunk(parts, maxPipeline) {
-		ops := make([]*op, len(chunk))
+	for chunk := range slices.Chunk(parts, op.MaxPipeline) {
+		ops := make([]*op.Op, len(chunk))
 		for i, p := range chunk {
 			ops[i] = p.log().script(pullScript, max(0, p.After.Number), p.After.Epoch.String(), p.After.Key, proto.MaxPull, exportBytes, "", false, 0, "", "")
-			ops[i].write = false
+			ops[i].Write = false
 		}
-		s.run(ctx, "pull", ops...)
+		s.Run(ctx, "pull", ops...)
 		for i, o := range ops {
 			l := chunk[i].log()
 			switch {
-			case o.err != nil:
-				return nil, fmt.Errorf("read log %s: %w", l.tag(), o.err)
-			case o.noLog():
+			case o.Err != nil:
+				return nil, fmt.Errorf("read log %s: %w", l.tag(), o.Err)
+			case o.NoLog():
 				list = append(list, Pulled{})
 				continue
 			}
-			p, err := l.pulled(o.reply, chunk[i].After)
+			p, err := l.pulled(o.Reply, chunk[i].After)
 			if err != nil {
 				return nil, err
 			}
@@ -136,14 +137,14 @@ func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]i
 // may see them.
 func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
-	o := readOf(l.members(),
+	o := op.Read(l.members(),
 		[]any{"zcard", l.members()},
 		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
-	s.run(ctx, "members", o)
-	if o.err != nil {
-		return Members{}, fmt.Errorf("members of group %d: %w", group, o.err)
+	s.Run(ctx, "members", o)
+	if o.Err != nil {
+		return Members{}, fmt.Errorf("members of group %d: %w", group, o.Err)
 	}
-	return membersIn(o.reply[0], o.reply[1]), nil
+	return membersIn(o.Reply[0], o.Reply[1]), nil
 }
 
 // RemovedFrom returns the ids of users whom the creator removed from a group, in
@@ -152,20 +153,20 @@ func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 	var users []int64
 	hash := logRef{group: group}.hash()
 	for cursor, begun := "0", false; cursor != "0" || !begun; begun = true {
-		o := readOf(hash, []any{"hscan", hash, cursor, "match", "m:*", "count", listCount})
-		s.run(ctx, "members", o)
-		if o.err != nil {
-			return nil, fmt.Errorf("members of group %d: %w", group, o.err)
+		o := op.Read(hash, []any{"hscan", hash, cursor, "match", "m:*", "count", listCount})
+		s.Run(ctx, "members", o)
+		if o.Err != nil {
+			return nil, fmt.Errorf("members of group %d: %w", group, o.Err)
 		}
-		page, _ := o.reply[0].([]any)
+		page, _ := o.Reply[0].([]any)
 		if len(page) != 2 {
 			return nil, fmt.Errorf("%w: members of group %d cannot be read", ErrUnavailable, group)
 		}
-		cursor = text(page[0])
+		cursor = op.Text(page[0])
 		pairs, _ := page[1].([]any)
 		for pair := range slices.Chunk(pairs, 2) {
-			id, ok := idIn(text(pair[0]), "m:", "")
-			if f := strings.Fields(text(pair[1])); ok && len(f) == 4 && f[3] == "1" && !belongs(text(pair[1])) {
+			id, ok := idIn(op.Text(pair[0]), "m:", "")
+			if f := strings.Fields(op.Text(pair[1])); ok && len(f) == 4 && f[3] == "1" && !belongs(op.Text(pair[1])) {
 				users = append(users, id)
 			}
 		}

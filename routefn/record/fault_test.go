@@ -8,15 +8,14 @@ import (
 	"net"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/cim-go/cim/routefn/record/clock"
-	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // proxy passes bytes between a Store and a server until it is told to break.
@@ -164,7 +163,7 @@ func (p *proxy) cut() {
 func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
 		t.Run(name, func(t *testing.T) {
-			p := newProxy(t, backends.server.Addr())
+			p := newProxy(t, storetest.Server.Addr())
 			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
 			flush(t, s)
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -192,7 +191,7 @@ func TestLostAnswerIsUnknownAndSentAgainOnce(t *testing.T) {
 func TestReconcileWhoseSecondBatchIsNotAnsweredFails(t *testing.T) {
 	for name, deliver := range map[string]bool{"executed": true, "not executed": false} {
 		t.Run(name, func(t *testing.T) {
-			p := newProxy(t, backends.server.Addr())
+			p := newProxy(t, storetest.Server.Addr())
 			s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
 			flush(t, s)
 			alice := register(t, s, "alice")
@@ -211,7 +210,7 @@ func TestReconcileWhoseSecondBatchIsNotAnsweredFails(t *testing.T) {
 }
 
 func TestReadSurvivesADeadConnection(t *testing.T) {
-	p := newProxy(t, backends.server.Addr())
+	p := newProxy(t, storetest.Server.Addr())
 	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String(), PoolSize: 1})
 	flush(t, s)
 	alice := register(t, s, "alice")
@@ -226,13 +225,13 @@ func TestReadSurvivesADeadConnection(t *testing.T) {
 }
 
 func TestServerThatIsNotThereIsUnavailable(t *testing.T) {
-	p := newProxy(t, backends.server.Addr())
+	p := newProxy(t, storetest.Server.Addr())
 	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	p.listener.Close()
 	p.cut()
-	if err := s.topology.(servers.One).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
+	if err := s.Topology.(servers.One).Client.Ping(t.Context()).Err(); err == nil { // takes the dead connection out of the pool
 		t.Fatal("server answers")
 	}
 	a := s.Append(t.Context(), []Message{private(alice, bob, "1")})[0]
@@ -265,15 +264,14 @@ func TestServerThatHangsIsUnknownAtTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	at, err := servers.Open(servers.Config{URL: "redis://" + l.Addr().String()})
+	db, err := op.Open(op.Config{Config: servers.Config{URL: "redis://" + l.Addr().String()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Store{topology: at, clock: clock.New(time.Now)}
-	s.metrics, _ = newMetrics(nil)
+	s := newStore(Config{}.withDefaults(), db)
 	defer s.Close()
-	client := s.topology.(servers.One).Client
-	s.clock.Hear(client, time.Now().UnixMilli(), s.clock.Moment(), s.clock.Moment())
+	client := s.Topology.(servers.One).Client
+	s.Times.Hear(client, time.Now().UnixMilli(), s.Times.Moment(), s.Times.Moment())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -334,7 +332,7 @@ func TestFullServerStoresNothing(t *testing.T) {
 	s := dial(t, Config{URL: spawned(t).URL()})
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "1"))
-	if err := s.topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.Topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, again := range []bool{false, true} {
@@ -359,7 +357,7 @@ func TestFullServerIsReadOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+	if err := s.Topology.(servers.One).ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second call uses ops of the first one again
@@ -381,26 +379,5 @@ func TestFullServerIsReadOn(t *testing.T) {
 		if live, err := s.Sessions(t.Context(), bob.User); err != nil || len(live) != 1 {
 			t.Errorf("sessions: %+v, %v", live, err)
 		}
-	}
-}
-
-func spawned(t *testing.T, args ...string) *redistest.Server {
-	t.Helper()
-	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir(), Args: args})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	return server
-}
-
-func TestStoreThatEvictsIsRefused(t *testing.T) {
-	server := spawned(t, "--maxmemory-policy", "allkeys-lru")
-	s, err := Dial(t.Context(), Config{URL: server.URL(), AllowEmbedded: true})
-	if err == nil || !strings.Contains(err.Error(), "allkeys-lru") {
-		t.Fatalf("dial: %v, %v", s, err)
-	}
-	if _, err := Dial(t.Context(), Config{URL: backends.embedded.URL()}); err == nil {
-		t.Error("an embedded store passed for a real one")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Shards does what Due does, for delayed messages.
@@ -25,7 +26,7 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 // Taken messages have Again set. If none is due, Take releases the lease. It returns
 // ErrHeld while another holder has the lease, and further ErrUnavailable or ErrUnknown.
 func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("take from shard %d: %w", shard, err)
 	}
@@ -53,14 +54,14 @@ func (s *Store) Release(ctx context.Context, shard int, holder string) error {
 // dropped. The errors are ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	errs := make([]error, len(list))
-	ops := make([]*op, len(list))
+	ops := make([]*op.Op, len(list))
 	for i, f := range list {
 		ops[i] = shardOf(f.From).script(finishScript, f.From, f.key, f.ID, int64(f.Code))
 	}
-	s.run(ctx, "finish", ops...)
+	s.Run(ctx, "finish", ops...)
 	for i, o := range ops {
-		if o.err != nil {
-			errs[i] = fmt.Errorf("finish %s: %w", list[i].key, o.err)
+		if o.Err != nil {
+			errs[i] = fmt.Errorf("finish %s: %w", list[i].key, o.Err)
 		}
 	}
 	return errs

@@ -11,7 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
@@ -59,10 +61,10 @@ func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	t.Helper()
 	key := shardOf(user).lease()
-	o := writeTo(key, []any{"pexpire", key, rest.Milliseconds()})
-	s.run(t.Context(), "take", o)
-	if o.err != nil || integer(o.reply[0]) != 1 {
-		t.Fatalf("there is no lease to run out: %v, %v", o.reply, o.err)
+	o := op.Write(key, []any{"pexpire", key, rest.Milliseconds()})
+	s.Run(t.Context(), "take", o)
+	if o.Err != nil || op.Integer(o.Reply[0]) != 1 {
+		t.Fatalf("there is no lease to run out: %v, %v", o.Reply, o.Err)
 	}
 }
 
@@ -72,12 +74,12 @@ func die(t testing.TB, s *Store, user int64) {
 	runFor(t, s, user, time.Millisecond)
 	key := shardOf(user).lease()
 	for there := true; there; {
-		look := readOf(key, []any{"exists", key})
-		s.run(t.Context(), "take", look)
-		if look.err != nil {
-			t.Fatal(look.err)
+		look := op.Read(key, []any{"exists", key})
+		s.Run(t.Context(), "take", look)
+		if look.Err != nil {
+			t.Fatal(look.Err)
 		}
-		there = integer(look.reply[0]) == 1
+		there = op.Integer(look.Reply[0]) == 1
 	}
 }
 
@@ -109,9 +111,9 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := shardOf(alice)
-		o := readOf(r.due(), []any{"exists", r.due(), r.messages(), r.lease(), r.pending(alice)})
-		if s.run(t.Context(), "due", o); o.err != nil || integer(o.reply[0]) != 0 {
-			t.Fatalf("%d keys are left, %v", integer(o.reply[0]), o.err)
+		o := op.Read(r.due(), []any{"exists", r.due(), r.messages(), r.lease(), r.pending(alice)})
+		if s.Run(t.Context(), "due", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
+			t.Fatalf("%d keys are left, %v", op.Integer(o.Reply[0]), o.Err)
 		}
 	})
 }
@@ -286,7 +288,7 @@ func remember(t *testing.T, s *Store, user int64) func() {
 	t.Helper()
 	r := shardOf(user)
 	client := func() *redis.Client {
-		c, err := s.topology.Master(t.Context(), r.due())
+		c, err := s.Topology.Master(t.Context(), r.due())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,9 +324,9 @@ func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
 		r := shardOf(alice)
-		o := writeTo(r.messages(), []any{"hset", r.messages(), proto.Key(alice, "1"), "\xff\xff"})
-		if s.run(t.Context(), "schedule", o); o.err != nil {
-			t.Fatal(o.err)
+		o := op.Write(r.messages(), []any{"hset", r.messages(), proto.Key(alice, "1"), "\xff\xff"})
+		if s.Run(t.Context(), "schedule", o); o.Err != nil {
+			t.Fatal(o.Err)
 		}
 		list := take(t, s, alice, "n1")
 		wantIDs(t, list, "1", "2")
@@ -351,12 +353,12 @@ func (w without) Master(ctx context.Context, key string) (*redis.Client, error) 
 
 // If a Cluster has lost one master, due messages on the others are found.
 func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
-	s := dial(t, Config{URL: backends.cluster.URL()})
+	s := dial(t, Config{URL: storetest.Cluster.URL()})
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	scheduled(t, s, soon(alice, bob, "1"))
-	there := s.topology
-	defer func() { s.topology = there }()
+	there := s.Topology
+	defer func() { s.Topology = there }()
 	for name, c := range map[string]struct {
 		down bool // alice's shard is down; false: all others are
 		want []int
@@ -364,20 +366,20 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 		"her own": {true, nil},
 		"others":  {false, []int{int(shardOf(alice))}},
 	} {
-		s.topology = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
+		s.Topology = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
 		due, _, err := s.Shards(t.Context())
 		if err != nil || !slices.Equal(due, c.want) {
 			t.Errorf("%s: due are %v, %v", name, due, err)
 		}
 	}
-	s.topology = without{there, func(string) bool { return true }}
+	s.Topology = without{there, func(string) bool { return true }}
 	if _, _, err := s.Shards(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("all: %v", err)
 	}
 }
 
 func TestKeysOfAShardAreInOneSlot(t *testing.T) {
-	s := dial(t, Config{URL: backends.cluster.URL()})
+	s := dial(t, Config{URL: storetest.Cluster.URL()})
 	slots := make(map[int64]bool)
 	for user := range int64(shards) {
 		r := shardOf(user)

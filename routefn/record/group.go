@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // CreateGroup makes a group without members and returns its id. If a group was made
@@ -34,11 +35,11 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 			return 0, fmt.Errorf("create group: %w", errs[0])
 		}
 		o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
-		s.accept(ctx, "create", o)
-		if o.err != nil {
-			return 0, fmt.Errorf("create group: %w", o.err)
+		s.Accept(ctx, "create", o)
+		if o.Err != nil {
+			return 0, fmt.Errorf("create group: %w", o.Err)
 		}
-		switch text(o.reply[0]) {
+		switch op.Text(o.Reply[0]) {
 		case "ok":
 			return group, nil
 		case "ended":
@@ -55,7 +56,7 @@ func (g NewGroup) check() error {
 	if g.Name == "" {
 		return nil
 	}
-	return checkNames(g.Name)
+	return op.CheckNames(g.Name)
 }
 
 // id returns the id of the group. If that id belongs to another group, the next try
@@ -73,28 +74,28 @@ func (g NewGroup) id(try int) int64 {
 // user as a member.
 func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	hash := logRef{user: user}.hash()
-	list := readOf(hash, []any{"hget", hash, "groups"})
-	s.run(ctx, "groups", list)
-	if list.err != nil {
-		return nil, fmt.Errorf("groups of %d: %w", user, list.err)
+	list := op.Read(hash, []any{"hget", hash, "groups"})
+	s.Run(ctx, "groups", list)
+	if list.Err != nil {
+		return nil, fmt.Errorf("groups of %d: %w", user, list.Err)
 	}
-	ids := parseGroups(text(list.reply[0]))
+	ids := parseGroups(op.Text(list.Reply[0]))
 	slices.Sort(ids)
-	ops := make([]*op, len(ids))
+	ops := make([]*op.Op, len(ids))
 	for i, id := range ids {
 		l := logRef{group: id}
-		ops[i] = readOf(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.members()})
+		ops[i] = op.Read(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.members()})
 	}
-	s.run(ctx, "groups", ops...)
+	s.Run(ctx, "groups", ops...)
 	var groups []Group
 	for i, o := range ops {
-		if o.err != nil {
-			return nil, fmt.Errorf("groups of %d: %w", user, o.err)
+		if o.Err != nil {
+			return nil, fmt.Errorf("groups of %d: %w", user, o.Err)
 		}
-		if head, _ := o.reply[0].([]any); len(head) == 5 && belongs(text(head[2])) {
+		if head, _ := o.Reply[0].([]any); len(head) == 5 && belongs(op.Text(head[2])) {
 			owner := ownerOf(head[3], head[1])
 			groups = append(groups, Group{
-				Group: ids[i], Name: text(head[0]), Creator: integer(head[1]), Members: integer(o.reply[1]),
+				Group: ids[i], Name: op.Text(head[0]), Creator: op.Integer(head[1]), Members: op.Integer(o.Reply[1]),
 				Owner: owner, Role: roleIn(user, owner, head[2], head[4]),
 			})
 		}
@@ -107,22 +108,22 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 // ErrNoGroup.
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logRef{group: group}
-	o := readOf(l.hash(),
+	o := op.Read(l.hash(),
 		[]any{"hmget", l.hash(), "epoch", memberField(user), "owner", "creator"},
 		[]any{"zcard", l.members()},
 		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
-	s.run(ctx, "members", o)
-	if o.err != nil {
-		return Members{}, fmt.Errorf("members of group %d: %w", group, o.err)
+	s.Run(ctx, "members", o)
+	if o.Err != nil {
+		return Members{}, fmt.Errorf("members of group %d: %w", group, o.Err)
 	}
-	switch head, _ := o.reply[0].([]any); {
-	case !l.closed() || len(head) != 4 || text(head[0]) == "":
+	switch head, _ := o.Reply[0].([]any); {
+	case !l.closed() || len(head) != 4 || op.Text(head[0]) == "":
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNoGroup)
-	case !belongs(text(head[1])):
+	case !belongs(op.Text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
 	}
-	m := membersIn(o.reply[1], o.reply[2])
-	head, _ := o.reply[0].([]any)
+	m := membersIn(o.Reply[1], o.Reply[2])
+	head, _ := o.Reply[0].([]any)
 	if err := s.readRoles(ctx, l, ownerOf(head[2], head[3]), &m); err != nil {
 		return Members{}, fmt.Errorf("members of group %d: %w", group, err)
 	}
@@ -131,11 +132,11 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 
 // membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
 func membersIn(total, page any) Members {
-	m := Members{Total: integer(total)}
+	m := Members{Total: op.Integer(total)}
 	pairs, _ := page.([]any)
 	for pair := range slices.Chunk(pairs, 2) {
 		if len(pair) == 2 {
-			m.Users = append(m.Users, Account{User: integer(pair[1]), Name: text(pair[0])})
+			m.Users = append(m.Users, Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
 		}
 	}
 	return m
@@ -153,17 +154,17 @@ func belongs(membership string) bool { return joinedAt(membership) > 0 }
 // user is not a member. membership is the value of memberField.
 func joinedAt(membership string) int64 {
 	f := strings.Fields(membership)
-	if len(f) != 4 || integer(f[1]) != 0 {
+	if len(f) != 4 || op.Integer(f[1]) != 0 {
 		return 0
 	}
-	return integer(f[0])
+	return op.Integer(f[0])
 }
 
 // parseGroups reads lines of group ids.
 func parseGroups(lines string) []int64 {
 	var groups []int64
 	for line := range strings.SplitSeq(lines, "\n") {
-		if id := integer(line); id > 0 {
+		if id := op.Integer(line); id > 0 {
 			groups = append(groups, id)
 		}
 	}

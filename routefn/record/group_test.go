@@ -1,16 +1,14 @@
 package record
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // enter enters a node for a group and returns the answer, which must not be an error.
@@ -80,9 +78,9 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		all := logRef{group: proto.Everyone}
 		write := func(hash, field, value string) {
 			t.Helper()
-			o := writeTo(hash, []any{"hset", hash, field, value})
-			if s.run(t.Context(), "enter", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Write(hash, []any{"hset", hash, field, value})
+			if s.Run(t.Context(), "enter", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 		}
 		for _, node := range []string{"n1", "n2", "n9"} { // n9 died, and the leases of the others have expired
@@ -94,9 +92,9 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		}
 		wantNodes(n1)
 		left := all.readLeases()
-		s.run(t.Context(), "look", left)
+		s.Run(t.Context(), "look", left)
 		var ends []int64
-		for _, end := range leasesIn(leaseLines("", left.reply[0])) {
+		for _, end := range leasesIn(leaseLines("", left.Reply[0])) {
 			ends = append(ends, end)
 		}
 		if len(ends) != 1 {
@@ -118,9 +116,9 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 		l := logRef{group: g}
 		old := func(end int64) {
 			line := func(l Lease) string { return l.Node + "\t" + leaseValue(l, end) }
-			o := writeTo(l.hash(), []any{"hset", l.hash(), textOfLeases, line(n1) + "\n" + line(n2)})
-			if s.run(t.Context(), "enter", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Write(l.hash(), []any{"hset", l.hash(), textOfLeases, line(n1) + "\n" + line(n2)})
+			if s.Run(t.Context(), "enter", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 		}
 		old(storeClock(t, s) + 60_000)
@@ -140,8 +138,8 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 			t.Error(e.Err)
 		}
 		left := l.readLeases()
-		if s.run(t.Context(), "look", left); text(left.reply[1]) != "" {
-			t.Errorf("the text is still there: %q", left.reply[1])
+		if s.Run(t.Context(), "look", left); op.Text(left.Reply[1]) != "" {
+			t.Errorf("the text is still there: %q", left.Reply[1])
 		}
 	})
 }
@@ -175,32 +173,4 @@ func TestNodeThatHoldsAGroupIsNotEnteredAgain(t *testing.T) {
 			t.Errorf("of another log the node was told %+v", e)
 		}
 	})
-}
-
-// A slow store is not sent more than it can answer in time. Executed operations count,
-// and the others are reported as not sent.
-func TestPipelineIsBoundedAndASlowStoreAnswersInPart(t *testing.T) {
-	s := dial(t, Config{URL: backends.server.URL()})
-	flush(t, s)
-	ops := make([]*op, 3*maxPipeline+1)
-	for i := range ops {
-		key := fmt.Sprint("cim:{", i, "}:l")
-		ops[i] = writeTo(key, []any{"rpush", key, "x"})
-	}
-	var sizes []int
-	slow := func(ctx context.Context, client *redis.Client, ops []*op) {
-		if sizes = append(sizes, len(ops)); len(sizes) == 2 {
-			s.patience = 0 // as if the first pipeline had taken too long
-		}
-		s.exec(ctx, client, ops)
-	}
-	s.runBy(t.Context(), slow, "append", ops)
-	if !slices.Equal(sizes, []int{maxPipeline, maxPipeline}) {
-		t.Errorf("pipelines of %v", sizes)
-	}
-	for i, o := range ops {
-		if done := i < 2*maxPipeline; done != (o.err == nil) || !done && !errors.Is(o.err, ErrUnavailable) {
-			t.Fatalf("op %d: %v", i, o.err)
-		}
-	}
 }

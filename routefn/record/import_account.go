@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // importChunk is how many accounts or logs one pipeline of an import handles at most.
-const importChunk = maxPipeline / 2
+const importChunk = op.MaxPipeline / 2
 
 // ImportState is the result of an import.
 type ImportState int
@@ -58,7 +60,7 @@ func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool
 	for i, acc := range accounts {
 		a := &answers[i]
 		if a.Err == nil {
-			a.Err = checkNames(acc.Name)
+			a.Err = op.CheckNames(acc.Name)
 		}
 		if a.Err != nil || a.State == ImportClash {
 			continue
@@ -94,12 +96,12 @@ func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool
 
 // lookAtAccounts reads which of the accounts exist, and sets the State of each.
 func (s *Store) lookAtAccounts(ctx context.Context, accounts []Account) []ImportedAccount {
-	ops := make([]*op, 0, 2*len(accounts))
+	ops := make([]*op.Op, 0, 2*len(accounts))
 	for _, acc := range accounts {
 		id, name := idKey(acc.User), nameKey(acc.Name)
-		ops = append(ops, readOf(id, []any{"get", id}), readOf(name, []any{"get", name}))
+		ops = append(ops, op.Read(id, []any{"get", id}), op.Read(name, []any{"get", name}))
 	}
-	s.run(ctx, "account", ops...)
+	s.Run(ctx, "account", ops...)
 	answers := make([]ImportedAccount, len(accounts))
 	for i, acc := range accounts {
 		answers[i] = lookedAt(acc, ops[2*i], ops[2*i+1])
@@ -107,13 +109,13 @@ func (s *Store) lookAtAccounts(ctx context.Context, accounts []Account) []Import
 	return answers
 }
 
-func lookedAt(acc Account, id, name *op) ImportedAccount {
-	for _, o := range []*op{id, name} {
-		if o.err != nil {
-			return ImportedAccount{Err: o.err}
+func lookedAt(acc Account, id, name *op.Op) ImportedAccount {
+	for _, o := range []*op.Op{id, name} {
+		if o.Err != nil {
+			return ImportedAccount{Err: o.Err}
 		}
 	}
-	owner, value := text(id.reply[0]), text(name.reply[0])
+	owner, value := op.Text(id.Reply[0]), op.Text(name.Reply[0])
 	a := ImportedAccount{State: ImportNew, Locked: true, was: value}
 	if value != "" {
 		var stored storedAccount
@@ -170,17 +172,17 @@ func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []
 // setAll sets one key for each index in todo, unless the key exists. entry returns the
 // key and its value. setAll returns the indices for which the store answered.
 func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for _, i := range todo {
 		key, value, err := entry(i)
 		if answers[i].Err = err; err == nil {
-			ops, of = append(ops, writeTo(key, []any{"set", key, value, "nx"})), append(of, i)
+			ops, of = append(ops, op.Write(key, []any{"set", key, value, "nx"})), append(of, i)
 		}
 	}
-	s.accept(ctx, "register", ops...)
+	s.Accept(ctx, "register", ops...)
 	for j, o := range ops {
-		if answers[of[j]].Err = o.err; o.err == nil {
+		if answers[of[j]].Err = o.Err; o.Err == nil {
 			done = append(done, of[j])
 		}
 	}
@@ -189,7 +191,7 @@ func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []in
 
 // giveCredentials stores the given credentials of existing accounts that have none.
 func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int, dry bool) {
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for _, i := range todo {
 		acc, a := accounts[i], &answers[i]
@@ -206,13 +208,13 @@ func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers
 			continue
 		}
 		key := nameKey(acc.Name)
-		ops = append(ops, &op{key: key, script: credentialScript, keys: []string{key}, args: []any{a.was, value}, write: true})
+		ops = append(ops, &op.Op{Key: key, Script: credentialScript, Keys: []string{key}, Args: []any{a.was, value}, Write: true})
 		of = append(of, i)
 	}
-	s.accept(ctx, "register", ops...)
+	s.Accept(ctx, "register", ops...)
 	for j, o := range ops {
 		a := &answers[of[j]]
-		a.Err = o.err
-		a.Given = o.err == nil && text(o.reply[0]) == "ok"
+		a.Err = o.Err
+		a.Given = o.Err == nil && op.Text(o.Reply[0]) == "ok"
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // GroupRecord has the data of a group that are imported and exported.
@@ -60,13 +61,13 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 		return 0, errs[0]
 	}
 	o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.Request)
-	s.accept(ctx, "create", o)
+	s.Accept(ctx, "create", o)
 	switch {
-	case o.err != nil:
-		return 0, o.err
-	case text(o.reply[0]) == "ok":
+	case o.Err != nil:
+		return 0, o.Err
+	case op.Text(o.Reply[0]) == "ok":
 		return ImportNew, nil
-	case text(o.reply[0]) == "ended":
+	case op.Text(o.Reply[0]) == "ended":
 		return 0, fmt.Errorf("%w: it has ended", ErrNoGroup)
 	}
 	return ImportClash, nil
@@ -75,16 +76,16 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 // GroupRecord returns a group. If the result has no creator, the group does not exist.
 func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
 	hash := logRef{group: group}.hash()
-	o := readOf(hash, []any{"hmget", hash, "creator", "request", "name"})
-	s.run(ctx, "groups", o)
-	if o.err != nil {
-		return GroupRecord{}, o.err
+	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
+	s.Run(ctx, "groups", o)
+	if o.Err != nil {
+		return GroupRecord{}, o.Err
 	}
-	f, _ := o.reply[0].([]any)
+	f, _ := o.Reply[0].([]any)
 	if len(f) != 3 {
 		return GroupRecord{}, fmt.Errorf("%w: group %d cannot be read", ErrUnavailable, group)
 	}
-	return GroupRecord{Group: group, Creator: integer(f[0]), Request: text(f[1]), Name: text(f[2])}, nil
+	return GroupRecord{Group: group, Creator: op.Integer(f[0]), Request: op.Text(f[1]), Name: op.Text(f[2])}, nil
 }
 
 // ImportedMember is the answer for one member. Err has the values that Changed.Err has.
@@ -134,7 +135,7 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 	if err == nil {
 		had, err = s.memberships(ctx, group, users)
 	}
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	hash := logRef{group: group}.hash()
 	for i, u := range users {
@@ -145,15 +146,15 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 			answers[i].State = ImportThere
 		default:
 			answers[i].State = ImportNew
-			ops, of = append(ops, writeTo(hash, []any{"hsetnx", hash, memberField(u.User), removedMember})), append(of, i)
+			ops, of = append(ops, op.Write(hash, []any{"hsetnx", hash, memberField(u.User), removedMember})), append(of, i)
 		}
 	}
 	if dry {
 		return answers
 	}
-	s.accept(ctx, "change", ops...)
+	s.Accept(ctx, "change", ops...)
 	for j, o := range ops {
-		answers[of[j]].Err = o.err
+		answers[of[j]].Err = o.Err
 	}
 	return answers
 }
@@ -174,14 +175,14 @@ func (s *Store) memberships(ctx context.Context, group int64, users []Account) (
 	for _, u := range users {
 		get = append(get, memberField(u.User))
 	}
-	o := readOf(hash, get)
-	s.run(ctx, "members", o)
-	if o.err != nil {
-		return nil, o.err
+	o := op.Read(hash, get)
+	s.Run(ctx, "members", o)
+	if o.Err != nil {
+		return nil, o.Err
 	}
-	values, _ := o.reply[0].([]any)
+	values, _ := o.Reply[0].([]any)
 	for i := range min(len(values), len(fields)) {
-		fields[i] = text(values[i])
+		fields[i] = op.Text(values[i])
 	}
 	return fields, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Backlog has the messages that are imported into one log: the inbox of a user, or the
@@ -53,13 +54,13 @@ func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []
 
 func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
 	answers := make([]Backlogged, len(logs))
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	var refs []logRef
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	oldest := make([]int64, len(logs))
 	for i := range logs {
-		var o *op
+		var o *op.Op
 		if answers[i].Err = err; err == nil {
 			o, oldest[i], answers[i].Err = logs[i].op(now, dry)
 		}
@@ -68,9 +69,9 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 		}
 	}
 	if dry {
-		s.run(ctx, "append", ops...)
+		s.Run(ctx, "append", ops...)
 	} else {
-		s.onLogsBy(ctx, s.accept, "append", refs, ops, false) // false: a log that does not exist was not lost, but never made
+		s.onLogsBy(ctx, s.Accept, "append", refs, ops, false) // false: a log that does not exist was not lost, but never made
 	}
 	var sweeps []Job
 	for j, o := range ops {
@@ -95,7 +96,7 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 }
 
 // op returns the op that appends the messages, and the time of the oldest one.
-func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
+func (b *Backlog) op(now int64, dry bool) (*op.Op, int64, error) {
 	l, oldest := b.log(), now
 	args := []any{dry, nil, nil}
 	for _, m := range b.Messages {
@@ -116,21 +117,21 @@ func (b *Backlog) op(now int64, dry bool) (*op, int64, error) {
 	}
 	args[1], args[2] = genesis, oldest
 	o := l.script(importScript, args...)
-	o.keys = append(o.keys, l.imported())
+	o.Keys = append(o.Keys, l.imported())
 	if l.closed() {
-		o.keys = append(o.keys, l.members())
+		o.Keys = append(o.Keys, l.members())
 	}
-	o.write = !dry
+	o.Write = !dry
 	return o, oldest, nil
 }
 
 // backlogged reads the answer of import.lua about that many messages.
-func backlogged(o *op, messages int) Backlogged {
-	if o.err != nil {
-		return Backlogged{Err: o.err}
+func backlogged(o *op.Op, messages int) Backlogged {
+	if o.Err != nil {
+		return Backlogged{Err: o.Err}
 	}
 	a := Backlogged{Added: make([]bool, messages)}
-	switch text(o.reply[0]) {
+	switch op.Text(o.Reply[0]) {
 	case "empty":
 		return Backlogged{Err: fmt.Errorf("%w: it has no members", ErrNotMember)}
 	case "nolog": // in a dry run
@@ -140,9 +141,9 @@ func backlogged(o *op, messages int) Backlogged {
 		a.Length = int64(messages)
 		return a
 	}
-	a.Length = integer(o.reply[1])
+	a.Length = op.Integer(o.Reply[1])
 	for i := range a.Added {
-		a.Added[i] = len(o.reply) > 2+i && text(o.reply[2+i]) == "1"
+		a.Added[i] = len(o.Reply) > 2+i && op.Text(o.Reply[2+i]) == "1"
 	}
 	return a
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 func imported(t testing.TB, s *Store, logs ...Backlog) []Backlogged {
@@ -62,7 +63,7 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 // An import that was killed has reserved an id. The next import makes the account.
 func TestImportGoesOnWithAReservedID(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		s.run(t.Context(), "register", writeTo(idKey(1), []any{"set", idKey(1), "alice"}))
+		s.Run(t.Context(), "register", op.Write(idKey(1), []any{"set", idKey(1), "alice"}))
 		if a := s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice"}}, false)[0]; a.Err != nil || a.State != ImportNew {
 			t.Errorf("%+v", a)
 		}
@@ -150,11 +151,11 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 				t.Errorf("message %d has the time %d, %v, want %d", i, e.GetTime(), err, want)
 			}
 		}
-		due := readOf("", []any{"zscore", queueRef{Sweeps, sweepShard(Job{Key: logRef{user: bob}.tag()})}.due(), logRef{user: bob}.tag()})
-		due.key = due.steps[0][1].(string)
-		s.run(t.Context(), "due", due)
-		if at := scoreOf(text(due.reply[0])); due.err != nil || at < float64(now) || at > float64(now+2*day) {
-			t.Errorf("the log is swept at %v, %v, want a day from now", at, due.err)
+		due := op.Read("", []any{"zscore", queueRef{Sweeps, sweepShard(Job{Key: logRef{user: bob}.tag()})}.due(), logRef{user: bob}.tag()})
+		due.Key = due.Steps[0][1].(string)
+		s.Run(t.Context(), "due", due)
+		if at := scoreOf(op.Text(due.Reply[0])); due.Err != nil || at < float64(now) || at > float64(now+2*day) {
+			t.Errorf("the log is swept at %v, %v, want a day from now", at, due.Err)
 		}
 		// A day later the old message is removed, with all entries before it.
 		later := s.retention.Age
@@ -234,9 +235,9 @@ func TestEndedGroupLeavesNoMarks(t *testing.T) {
 		imported(t, s, Backlog{Group: 77, Messages: []Message{m}})
 		l := logRef{group: 77}
 		marks := func() int64 {
-			o := readOf(l.imported(), []any{"exists", l.imported()})
-			s.run(t.Context(), "look", o)
-			return integer(o.reply[0])
+			o := op.Read(l.imported(), []any{"exists", l.imported()})
+			s.Run(t.Context(), "look", o)
+			return op.Integer(o.Reply[0])
 		}
 		if marks() != 1 {
 			t.Error("there are no marks")
@@ -246,10 +247,10 @@ func TestEndedGroupLeavesNoMarks(t *testing.T) {
 		}
 		// As if a minute had gone by.
 		last := l.script(sweepScript, s.retention.Age, time.Now().UnixMilli(), -1000, endedFor.Milliseconds())
-		last.keys = append(last.keys, l.members(), l.leases(), l.end(), l.imported())
-		s.run(t.Context(), "sweep", last)
-		if last.err != nil || text(last.reply[0]) != "gone" || marks() != 0 {
-			t.Errorf("swept %v, %v, %d marks", last.reply, last.err, marks())
+		last.Keys = append(last.Keys, l.members(), l.leases(), l.end(), l.imported())
+		s.Run(t.Context(), "sweep", last)
+		if last.Err != nil || op.Text(last.Reply[0]) != "gone" || marks() != 0 {
+			t.Errorf("swept %v, %v, %d marks", last.Reply, last.Err, marks())
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // intent is a Change that is recorded in the user's hash, until it is carried out.
@@ -25,8 +26,8 @@ func parseIntent(user int64, line string) (intent, bool) {
 	if len(f) != 5 {
 		return intent{}, false
 	}
-	c := Change{User: user, Group: integer(f[0]), Leave: f[1] == "leave", Once: f[1] == "once", By: integer(f[3]), Name: f[4]}
-	return intent{Change: c, version: integer(f[2])}, true
+	c := Change{User: user, Group: op.Integer(f[0]), Leave: f[1] == "leave", Once: f[1] == "once", By: op.Integer(f[3]), Name: f[4]}
+	return intent{Change: c, version: op.Integer(f[2])}, true
 }
 
 // word returns the kind of the change, as the scripts name it.
@@ -71,7 +72,7 @@ func declined(err error) bool {
 // intents. If an earlier change of the same user and group has left an intent, it
 // returns that one instead.
 func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed, todo []int) []intent {
-	logs, ops := make([]logRef, len(todo)), make([]*op, len(todo))
+	logs, ops := make([]logRef, len(todo)), make([]*op.Op, len(todo))
 	for j, i := range todo {
 		c := changes[i]
 		logs[j] = logRef{user: c.User}
@@ -82,14 +83,14 @@ func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed,
 	for j, o := range ops {
 		i := todo[j]
 		switch {
-		case o.err != nil:
-			answers[i].Err = o.err
-		case text(o.reply[0]) == "full":
+		case o.Err != nil:
+			answers[i].Err = o.Err
+		case op.Text(o.Reply[0]) == "full":
 			answers[i].Err = ErrTooManyGroups
 		default:
-			in, ok := parseIntent(changes[i].User, text(o.reply[1]))
+			in, ok := parseIntent(changes[i].User, op.Text(o.Reply[1]))
 			if !ok {
-				answers[i].Err = fmt.Errorf("intent %q cannot be read: %w", text(o.reply[1]), ErrUnknown)
+				answers[i].Err = fmt.Errorf("intent %q cannot be read: %w", op.Text(o.Reply[1]), ErrUnknown)
 				continue
 			}
 			in.of = i
@@ -106,13 +107,13 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	for i, in := range intents {
 		answers[i] = Changed{User: in.User, Group: in.Group, Err: errRolesChanged}
 	}
-	ops := make([]*op, len(intents))
+	ops := make([]*op.Op, len(intents))
 	for range judgeTries {
 		if again := s.decideAll(ctx, intents, answers, ops); !again {
 			break
 		}
 	}
-	var settling []*op
+	var settling []*op.Op
 	var of []int
 	for i, in := range intents {
 		if err := answers[i].Err; err != nil && !declined(err) {
@@ -121,7 +122,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 		settling = append(settling, logRef{user: in.User}.hashScript(settleScript, in.Group, in.version, answers[i].Member))
 		of = append(of, i)
 	}
-	s.accept(ctx, "settle", settling...)
+	s.Accept(ctx, "settle", settling...)
 	for j, o := range settling {
 		answers[of[j]].settled(o)
 	}
@@ -133,7 +134,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 // decideAll has the slots of the groups decide about those intents whose answer is
 // errRolesChanged. It reports whether some have that answer still, because roles changed
 // after they were read.
-func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Changed, ops []*op) (again bool) {
+func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Changed, ops []*op.Op) (again bool) {
 	var of []int
 	var changes []Change
 	for i, in := range intents {
@@ -142,13 +143,13 @@ func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Chang
 		}
 	}
 	verdicts := s.judge(ctx, changes)
-	var ready []*op
+	var ready []*op.Op
 	for j, i := range of {
 		if ops[i], answers[i].Err = s.decide(ctx, intents[i], verdicts[j]); answers[i].Err == nil {
 			ready = append(ready, ops[i])
 		}
 	}
-	s.accept(ctx, "change", ready...)
+	s.Accept(ctx, "change", ready...)
 	for _, i := range of {
 		if answers[i].Err == nil {
 			answers[i].decided(intents[i], ops[i])
@@ -161,7 +162,7 @@ func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Chang
 // decide returns the op by which the group's slot decides about the intent
 // (change.lua). If the intent was judged and may not be carried out, the op only records
 // that. So no other process carries it out later.
-func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op, error) {
+func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op.Op, error) {
 	word, by := in.word(), int64(0)
 	switch {
 	case errors.Is(v.err, ErrNotCreator):
@@ -169,7 +170,7 @@ func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op, error) {
 	case v.err != nil:
 		return nil, v.err
 	}
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -188,46 +189,46 @@ func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op, error) {
 }
 
 // decided reads the answer of change.lua.
-func (c *Changed) decided(in intent, o *op) {
+func (c *Changed) decided(in intent, o *op.Op) {
 	switch {
-	case o.err != nil:
-		c.Err = o.err
-	case o.noLog():
+	case o.Err != nil:
+		c.Err = o.Err
+	case o.NoLog():
 		c.Err = ErrNoGroup
-	case text(o.reply[0]) == "removed":
+	case op.Text(o.Reply[0]) == "removed":
 		c.Err = ErrRemoved
-	case text(o.reply[0]) == "changed":
+	case op.Text(o.Reply[0]) == "changed":
 		c.Err = errRolesChanged
-	case text(o.reply[0]) == "refused":
-		c.Err, c.Member = ErrNotCreator, text(o.reply[1]) == "1"
+	case op.Text(o.Reply[0]) == "refused":
+		c.Err, c.Member = ErrNotCreator, op.Text(o.Reply[1]) == "1"
 	}
 	if c.Err != nil {
 		return
 	}
-	r := o.reply
-	c.Member = text(r[1]) == "1"
-	number := integer(r[2])
+	r := o.Reply
+	c.Member = op.Text(r[1]) == "1"
+	number := op.Integer(r[2])
 	if number == 0 {
 		return
 	}
 	l := logRef{group: in.Group}
-	entry, _ := o.args[4].([]byte) // the entry, as decide has passed it
-	stored, err := storedAt(l.position(parseEpoch(text(r[3])), number, ""), text(r[4]), entry)
+	entry, _ := o.Args[4].([]byte) // the entry, as decide has passed it
+	stored, err := storedAt(l.position(parseEpoch(op.Text(r[3])), number, ""), op.Text(r[4]), entry)
 	if err != nil {
 		c.Err = err
 		return
 	}
-	c.Copy = &Copy{Stored: stored, Nodes: parseLeases(text(r[5]), integer(r[6]))}
+	c.Copy = &Copy{Stored: stored, Nodes: parseLeases(op.Text(r[5]), op.Integer(r[6]))}
 }
 
 // settled reads the answer of settle.lua. If the script failed, the group's decision
 // stands all the same. The intent stays, and the next call that finds it settles it.
-func (c *Changed) settled(o *op) {
-	if o.err != nil {
-		c.Err = errors.Join(c.Err, o.err)
+func (c *Changed) settled(o *op.Op) {
+	if o.Err != nil {
+		c.Err = errors.Join(c.Err, o.Err)
 		return
 	}
-	c.Version, c.Sessions = integer(o.reply[1]), parseSessions(text(o.reply[2]))
+	c.Version, c.Sessions = op.Integer(o.Reply[1]), parseSessions(op.Text(o.Reply[2]))
 }
 
 // trimJoined trims the logs of groups that grew by joinings and leavings alone.
@@ -244,13 +245,13 @@ func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
 // finishOf carries out the intents that earlier calls left unfinished, of the users
 // whose openings were accepted. If that fails, the intent stays for the next call, and
 // the opening succeeds all the same.
-func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op, of []int) {
+func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op.Op, of []int) {
 	var intents []intent
 	for j, o := range ops {
 		if answers[of[j]].Err != nil {
 			continue
 		}
-		for line := range strings.SplitSeq(text(o.reply[9]), "\n") {
+		for line := range strings.SplitSeq(op.Text(o.Reply[9]), "\n") {
 			if in, ok := parseIntent(openings[of[j]].User, line); ok {
 				in.of = of[j]
 				intents = append(intents, in)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // IssueNumber issues the next session number for a login of a device. The number is
@@ -22,7 +24,7 @@ func (q *Login) args() []any {
 		return []any{false, "", false, loginsKept}
 	}
 	network := q.Network
-	if checkNames(network) != nil {
+	if op.CheckNames(network) != nil {
 		network = ""
 	}
 	return []any{true, network, q.Refreshes, loginsKept}
@@ -33,11 +35,11 @@ func (q *Login) args() []any {
 func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []error) {
 	issued, errs := make([]Issued, len(list)), make([]error, len(list))
 	var logs []logRef
-	var ops []*op
+	var ops []*op.Op
 	var of []int
-	var settling []*op
+	var settling []*op.Op
 	for i, q := range list {
-		if errs[i] = checkNames(q.Device); errs[i] != nil {
+		if errs[i] = op.CheckNames(q.Device); errs[i] != nil {
 			continue
 		}
 		l := logRef{user: q.User}
@@ -47,19 +49,19 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		of = append(of, i)
 		settling = append(settling, q.Shown.settle(true)...)
 	}
-	s.onLogsBy(ctx, func(ctx context.Context, name string, ops ...*op) {
-		s.run(ctx, name, append(ops, settling...)...)
+	s.onLogsBy(ctx, func(ctx context.Context, name string, ops ...*op.Op) {
+		s.Run(ctx, name, append(ops, settling...)...)
 		settling = nil // once
 	}, "issue", logs, ops, true)
 	for j, o := range ops {
-		if errs[of[j]] = cmp.Or(o.err, refusalOf(o)); errs[of[j]] != nil {
+		if errs[of[j]] = cmp.Or(o.Err, refusalOf(o)); errs[of[j]] != nil {
 			continue
 		}
 		issued[of[j]] = Issued{
-			Number:   integer(o.reply[1]),
-			Live:     parseSession(text(o.reply[2])),
-			LastNode: text(o.reply[3]),
-			Time:     integer(o.reply[4]),
+			Number:   op.Integer(o.Reply[1]),
+			Live:     parseSession(op.Text(o.Reply[2])),
+			LastNode: op.Text(o.Reply[3]),
+			Time:     op.Integer(o.Reply[4]),
 		}
 	}
 	for i, err := range errs {

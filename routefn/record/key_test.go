@@ -3,6 +3,8 @@ package record
 import (
 	"slices"
 	"testing"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 func TestRoutesOnOneStoreShareTheirKey(t *testing.T) {
@@ -52,7 +54,7 @@ func TestKeysOutliveTheStore(t *testing.T) {
 		flush(t, s)
 		first := watch(t, s)
 		made := first.Keys()[0]
-		if first.Settled() != s.embedded {
+		if first.Settled() != s.Embedded {
 			t.Error("a route that made a key believes that it knows all")
 		}
 		for _, w := range []*Watch{old, fresh} {
@@ -83,9 +85,9 @@ func TestOlderStoreIsFound(t *testing.T) {
 			t.Error("a store that goes on lost something")
 		}
 		key := markKey(3)
-		o := writeTo(key, []any{"set", key, storeClock(t, s) - 2*markEvery})
-		if s.run(t.Context(), "key", o); o.err != nil {
-			t.Fatal(o.err)
+		o := op.Write(key, []any{"set", key, storeClock(t, s) - 2*markEvery})
+		if s.Run(t.Context(), "key", o); o.Err != nil {
+			t.Fatal(o.Err)
 		}
 		if found := look(t, w); !found {
 			t.Error("a mark went back, and nothing was found")
@@ -113,9 +115,9 @@ func TestLossIsRecentWhateverTheStoresClockDoes(t *testing.T) {
 			off   int64
 			fresh bool
 		}{{-hour, false}, {hour, true}} {
-			o := writeTo(knownKeys, []any{"hset", knownKeys, "lost", storeClock(t, s) + test.off})
-			if s.run(t.Context(), "key", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Write(knownKeys, []any{"hset", knownKeys, "lost", storeClock(t, s) + test.off})
+			if s.Run(t.Context(), "key", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 			look(t, w)
 			if _, recently := w.Lost(); !recently || w.Settled() {

@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // leaseTime is how long a group's messages are pushed to a node after the node has
@@ -34,31 +33,31 @@ const joinedField = "joined"
 // us), which writes the lease and reads the answer.
 func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) []Entered {
 	answers := make([]Entered, len(groups))
-	if err := checkNames(lease.Node, lease.Addr); err != nil {
+	if err := op.CheckNames(lease.Node, lease.Addr); err != nil {
 		return explain(answers, lease, groups, err)
 	}
-	looks := make([]*op, len(groups))
+	looks := make([]*op.Op, len(groups))
 	for i, g := range groups {
 		looks[i] = g.look()
 	}
-	clocks := s.runTimed(ctx, "look", looks)
-	var ops []*op
+	clocks := s.RunTimed(ctx, "look", looks)
+	var ops []*op.Op
 	var of []int
 	for i, g := range groups {
 		var enough bool
 		if answers[i], enough = g.judge(looks[i]); enough {
 			continue
 		}
-		if answers[i].Err = clocks[i].err; answers[i].Err != nil {
+		if answers[i].Err = clocks[i].Err; answers[i].Err != nil {
 			continue
 		}
-		o := g.enter(lease, clockMs(clocks[i].reply[0]))
+		o := g.enter(lease, op.ClockMs(clocks[i].Reply[0]))
 		if g.Group == proto.Everyone { // newcomers may begin behind the position that is answered
-			o.steps = append(o.steps, []any{"hset", o.key, joinedField, clockMs(clocks[i].reply[0])})
+			o.Steps = append(o.Steps, []any{"hset", o.Key, joinedField, op.ClockMs(clocks[i].Reply[0])})
 		}
 		ops, of = append(ops, o), append(of, i)
 	}
-	s.run(ctx, "enter", ops...)
+	s.Run(ctx, "enter", ops...)
 	for j, o := range ops {
 		g := groups[of[j]]
 		if g.Group == proto.Everyone && g.lost(o) {
@@ -84,9 +83,9 @@ func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []En
 }
 
 // enterMade makes the log of everyone, and repeats the entering o.
-func (s *Store) enterMade(ctx context.Context, o *op) {
-	if o.err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}}, true)[0]; o.err == nil {
-		s.run(ctx, "enter", o)
+func (s *Store) enterMade(ctx context.Context, o *op.Op) {
+	if o.Err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}}, true)[0]; o.Err == nil {
+		s.Run(ctx, "enter", o)
 	}
 }
 
@@ -118,15 +117,15 @@ func (g Entering) fields() []any {
 }
 
 // look returns the op that reads which users belong to the group.
-func (g Entering) look() *op { return readOf(g.log().hash(), g.fields()) }
+func (g Entering) look() *op.Op { return op.Read(g.log().hash(), g.fields()) }
 
 // judge reads o, the answered op of the method look. The result enough is true if e is
 // the final answer already. Then the transaction of the method enter is not needed.
-func (g Entering) judge(o *op) (e Entered, enough bool) {
-	if o.err != nil {
-		return Entered{Err: o.err}, true
+func (g Entering) judge(o *op.Op) (e Entered, enough bool) {
+	if o.Err != nil {
+		return Entered{Err: o.Err}, true
 	}
-	head, _ := o.reply[0].([]any)
+	head, _ := o.Reply[0].([]any)
 	epoch, joined := g.members(head)
 	switch {
 	case g.Group == proto.Everyone:
@@ -159,18 +158,18 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	}
 	joined = make([]int64, len(g.Users))
 	for i := range g.Users {
-		joined[i] = joinedAt(text(head[2+i]))
+		joined[i] = joinedAt(op.Text(head[2+i]))
 	}
-	return parseEpoch(text(head[0])), joined
+	return parseEpoch(op.Text(head[0])), joined
 }
 
 // enter returns the transaction that gives a node a lease of the group. The parameter
 // now is in ms by the store's clock. The transaction writes the lease and reads the
 // log's end in one step. So later entries are pushed to the node, and earlier ones are
 // not behind the end that it reads.
-func (g Entering) enter(lease Lease, now int64) *op {
+func (g Entering) enter(lease Lease, now int64) *op.Op {
 	l := g.log()
-	return writeTo(l.hash(),
+	return op.Write(l.hash(),
 		[]any{"hset", l.leases(), noNode, "", lease.Node, leaseValue(lease, now+leaseTime.Milliseconds())},
 		g.fields(),
 		[]any{"llen", l.list()},
@@ -183,29 +182,29 @@ func leaseValue(l Lease, end int64) string {
 
 // The method lost reports whether o, the answer to the op of enter, shows that the
 // group has no log.
-func (g Entering) lost(o *op) bool {
-	if o.err != nil {
+func (g Entering) lost(o *op.Op) bool {
+	if o.Err != nil {
 		return false
 	}
-	head, _ := o.reply[1].([]any)
+	head, _ := o.Reply[1].([]any)
 	epoch, _ := g.members(head)
-	return epoch == 0 || integer(o.reply[2]) == 0
+	return epoch == 0 || op.Integer(o.Reply[2]) == 0
 }
 
 // entered reads o, the answer to enter.
-func (g Entering) entered(o *op) Entered {
+func (g Entering) entered(o *op.Op) Entered {
 	switch {
-	case o.err != nil:
-		return Entered{Err: o.err}
+	case o.Err != nil:
+		return Entered{Err: o.Err}
 	case g.lost(o) && g.log().closed():
 		return Entered{Err: ErrNoGroup}
 	case g.lost(o): // it was made a moment ago: a failover is going on
 		return Entered{Err: fmt.Errorf("log of %s was lost: %w", g.log().tag(), ErrUnavailable)}
 	}
-	head, _ := o.reply[1].([]any)
+	head, _ := o.Reply[1].([]any)
 	epoch, joined := g.members(head)
 	return Entered{
-		Newest: g.log().position(epoch, integer(head[1])+integer(o.reply[2]), keyOf(text(o.reply[3]))),
+		Newest: g.log().position(epoch, op.Integer(head[1])+op.Integer(o.Reply[2]), keyOf(op.Text(o.Reply[3]))),
 		Joined: joined,
 	}
 }
@@ -215,22 +214,22 @@ func (g Entering) entered(o *op) Entered {
 // group, or ErrNoGroup. RenewNode also removes expired leases of other nodes.
 func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []Entered {
 	answers := make([]Entered, len(groups))
-	entering, looks := make([]Entering, len(groups)), make([]*op, len(groups))
+	entering, looks := make([]Entering, len(groups)), make([]*op.Op, len(groups))
 	for i, group := range groups {
 		entering[i] = Entering{Group: group}
 		looks[i] = entering[i].log().readLeases()
 	}
-	if err := checkNames(lease.Node, lease.Addr); err != nil {
+	if err := op.CheckNames(lease.Node, lease.Addr); err != nil {
 		return explain(answers, lease, entering, err)
 	}
-	clocks := s.runTimed(ctx, "look", looks)
-	var ops, drops []*op
+	clocks := s.RunTimed(ctx, "look", looks)
+	var ops, drops []*op.Op
 	var of []int
 	for i, g := range entering {
-		if answers[i].Err = cmp.Or(looks[i].err, clocks[i].err); answers[i].Err != nil {
+		if answers[i].Err = cmp.Or(looks[i].Err, clocks[i].Err); answers[i].Err != nil {
 			continue
 		}
-		now := clockMs(clocks[i].reply[0])
+		now := op.ClockMs(clocks[i].Reply[0])
 		drops = append(drops, g.log().dropExpired(looks[i], now)...)
 		if !holds(looks[i], lease) {
 			answers[i].Err = ErrNotMember
@@ -238,25 +237,25 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 		}
 		ops, of = append(ops, g.enter(lease, now)), append(of, i)
 	}
-	s.run(ctx, "enter", ops...)
+	s.Run(ctx, "enter", ops...)
 	for j, o := range ops {
 		answers[of[j]] = entering[of[j]].entered(o)
 	}
-	s.run(ctx, "drop", drops...) // if that fails, the next renewal removes them
+	s.Run(ctx, "drop", drops...) // if that fails, the next renewal removes them
 	s.tellEntered(ctx, entering, answers)
 	return explain(answers, lease, entering, nil)
 }
 
 // readLeases returns an op that reads the leases of a group: the hash of leases, and
 // the text of leases that routes of earlier releases write.
-func (l logRef) readLeases() *op {
-	return readOf(l.hash(), []any{"hgetall", l.leases()}, []any{"hget", l.hash(), textOfLeases})
+func (l logRef) readLeases() *op.Op {
+	return op.Read(l.hash(), []any{"hgetall", l.leases()}, []any{"hget", l.hash(), textOfLeases})
 }
 
 // holds reports whether o, the answer to readLeases, has a lease of the node. A lease
 // that has run out and was not removed yet counts, too.
-func holds(o *op, lease Lease) bool {
-	for l := range leasesIn(leaseLines(text(o.reply[1]), o.reply[0])) {
+func holds(o *op.Op, lease Lease) bool {
+	for l := range leasesIn(leaseLines(op.Text(o.Reply[1]), o.Reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {
 			return true
 		}
@@ -266,11 +265,11 @@ func holds(o *op, lease Lease) bool {
 
 // dropExpired returns the ops that remove the expired leases in o, the answer to
 // readLeases. A lease that is renewed meanwhile stays.
-func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
+func (l logRef) dropExpired(o *op.Op, now int64) (drops []*op.Op) {
 	var expired []any
-	fields, _ := o.reply[0].([]any)
+	fields, _ := o.Reply[0].([]any)
 	for pair := range slices.Chunk(fields, 2) {
-		node, value := text(pair[0]), text(pair[1])
+		node, value := op.Text(pair[0]), op.Text(pair[1])
 		if node != noNode && len(parseLeases(node+"\t"+value, now)) == 0 {
 			expired = append(expired, node, value)
 		}
@@ -278,7 +277,7 @@ func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 	if len(expired) > 0 {
 		drops = append(drops, dropFrom(l.leases(), expired...))
 	}
-	if lines := text(o.reply[1]); lines != "" && len(parseLeases(lines, now)) == 0 {
+	if lines := op.Text(o.Reply[1]); lines != "" && len(parseLeases(lines, now)) == 0 {
 		drops = append(drops, dropFrom(l.hash(), textOfLeases, lines))
 	}
 	return drops
@@ -286,28 +285,6 @@ func (l logRef) dropExpired(o *op, now int64) (drops []*op) {
 
 // dropFrom returns an op that removes fields of a hash if they still have the given
 // values. The parameter fields has names and values alternately.
-func dropFrom(hash string, fields ...any) *op {
-	return &op{key: hash, script: dropScript, keys: []string{hash}, args: fields, write: true}
-}
-
-// runTimed runs ops, and also reads the clock of each server to which they go. For each
-// op it returns an op with the answer of that server to TIME, or with an error.
-func (s *Store) runTimed(ctx context.Context, name string, ops []*op) []*op {
-	clocks := make([]*op, len(ops))
-	all := slices.Clone(ops)
-	of := make(map[*redis.Client]*op, 1)
-	for i, o := range ops {
-		client, err := s.topology.Master(ctx, o.key)
-		if err != nil { // then o fails, too
-			clocks[i] = &op{err: err}
-			continue
-		}
-		if of[client] == nil {
-			of[client] = readOf(o.key, askTime)
-			all = append(all, of[client])
-		}
-		clocks[i] = of[client]
-	}
-	s.run(ctx, name, all...)
-	return clocks
+func dropFrom(hash string, fields ...any) *op.Op {
+	return &op.Op{Key: hash, Script: dropScript, Keys: []string{hash}, Args: fields, Write: true}
 }

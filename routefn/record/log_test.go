@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 func TestTrimKeepsNumbersAndTheNewest(t *testing.T) {
@@ -50,7 +52,7 @@ func TestTrimDropsWhatIsTooOld(t *testing.T) {
 		l := logRef{user: bob}
 		// The genesis entry is made old, because a young one would keep all entries
 		// behind it.
-		s.run(t.Context(), "append", writeTo(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
+		s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
 		stored(t, s, old[:30]...)
 		stored(t, s, private(alice, bob, "young"))
 		s.trim(t.Context(), []logRef{l})
@@ -93,7 +95,7 @@ func TestTrimLeavesOneEntry(t *testing.T) {
 		m.Time, m.taken = 1, true
 		stored(t, s, m)
 		l := logRef{user: bob}
-		s.run(t.Context(), "append", writeTo(l.list(), []any{"lset", l.list(), 0, genesisAt(t, 1)}))
+		s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, 1)}))
 		for range 2 {
 			s.trim(t.Context(), []logRef{l})
 			wantKeys(t, inbox(t, s, bob), key(alice, 1))
@@ -229,3 +231,35 @@ func TestLogIsASliceThatForgetsItsHead(t *testing.T) {
 }
 
 func (m Message) key() string { return proto.Key(m.From, m.ID) }
+
+// Every key of a log, and so all keys of a script, is in one slot.
+func TestKeysOfALogAreInOneSlot(t *testing.T) {
+	s := dial(t, Config{URL: storetest.Cluster.URL()})
+	slots := make(map[int64]bool)
+	for user := range int64(50) {
+		l := logRef{user: user + 1}
+		slots[slotOf(t, s, l.list())] = true
+		if slotOf(t, s, l.list()) != slotOf(t, s, l.hash()) {
+			t.Errorf("%s and %s are in different slots", l.list(), l.hash())
+		}
+	}
+	if len(slots) < 40 {
+		t.Errorf("the logs of 50 users are in %d slots: they must be spread", len(slots))
+	}
+	if g := (logRef{group: 1}); slotOf(t, s, g.list()) != slotOf(t, s, g.hash()) {
+		t.Errorf("%s and %s are in different slots", g.list(), g.hash())
+	}
+}
+
+func slotOf(t *testing.T, s *Store, key string) int64 {
+	t.Helper()
+	var slot int64
+	c, err := s.Topology.Master(t.Context(), key)
+	if err == nil {
+		slot, err = c.ClusterKeySlot(t.Context(), key).Result()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slot
+}

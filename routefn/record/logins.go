@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // loginsKept is how many devices that never connected are listed at most. An example is a
@@ -18,18 +20,18 @@ const loginsKept = 8
 // Logins returns ErrNoUser for a user without a log, which the first login makes.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
 	o := logRef{user: user}.hashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
-	o.write = false
-	s.run(ctx, "logins", o)
+	o.Write = false
+	s.Run(ctx, "logins", o)
 	switch {
-	case o.err != nil:
-		return nil, fmt.Errorf("logins of %d: %w", user, o.err)
-	case o.noLog():
+	case o.Err != nil:
+		return nil, fmt.Errorf("logins of %d: %w", user, o.Err)
+	case o.NoLog():
 		return nil, fmt.Errorf("logins of %d: %w", user, ErrNoUser)
 	}
 	var list []DeviceSession
-	for r := o.reply[1:]; len(r) >= 5; r = r[5:] {
+	for r := o.Reply[1:]; len(r) >= 5; r = r[5:] {
 		list = append(list, DeviceSession{
-			Device: text(r[0]), Connected: text(r[1]) == "1", Since: integer(r[2]), Number: integer(r[3]), Network: text(r[4]),
+			Device: op.Text(r[0]), Connected: op.Text(r[1]) == "1", Since: op.Integer(r[2]), Number: op.Integer(r[3]), Network: op.Text(r[4]),
 		})
 	}
 	return list, nil
@@ -55,7 +57,7 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 			names = append(names, name)
 		}
 	}
-	if err := checkNames(names...); err != nil {
+	if err := op.CheckNames(names...); err != nil {
 		return nil, fmt.Errorf("end sessions of %d: %w", user, err)
 	}
 	asks := ""
@@ -65,12 +67,12 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	l := logRef{user: user}
 	args := append([]any{q.Device, q.Spared, asks}, by.args()...)
 	o := l.hashScript(revokeScript, append(args, fieldsOf(s.devices))...)
-	s.onLogsBy(ctx, s.accept, "revoke", []logRef{l}, []*op{o}, true)
-	err := cmp.Or(o.err, refusalOf(o))
+	s.onLogsBy(ctx, s.Accept, "revoke", []logRef{l}, []*op.Op{o}, true)
+	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:
-		return parseSessions(text(o.reply[1])), nil
-	case o.err == nil && text(o.reply[0]) == "void" && q.ends(by.Device): // it did before
+		return parseSessions(op.Text(o.Reply[1])), nil
+	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // it did before
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("end sessions of %d: %w", user, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // loginFrom issues a number for a login from a network.
@@ -241,9 +242,9 @@ func TestOtherSessionsOfAnEarlierVersionEnd(t *testing.T) {
 		old := visit(t, s, alice, "old", at)
 		own := login(t, s, alice, "own", "n1", -1)
 		hash := logRef{user: alice}.hash()
-		o := writeTo(hash, []any{"hdel", hash, "devices"})
-		if s.run(t.Context(), "test", o); o.err != nil {
-			t.Fatal(o.err)
+		o := op.Write(hash, []any{"hdel", hash, "devices"})
+		if s.Run(t.Context(), "test", o); o.Err != nil {
+			t.Fatal(o.Err)
 		}
 		by := passFor(alice, "own", own.Number)
 		endSessions(t, s, alice, Revoking{Spared: "own"}, &by)

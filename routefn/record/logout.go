@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Logout ends the live session of a user's device. All numbers, tickets and tokens that
@@ -17,7 +19,7 @@ import (
 // Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is
 // harmless.
 func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
-	if err := checkNames(device); err != nil {
+	if err := op.CheckNames(device); err != nil {
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)
 	}
 	asks := ""
@@ -26,12 +28,12 @@ func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass)
 	}
 	l := logRef{user: user}
 	o := l.hashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
-	s.onLogsBy(ctx, s.accept, "logout", []logRef{l}, []*op{o}, true)
-	err := cmp.Or(o.err, refusalOf(o))
+	s.onLogsBy(ctx, s.Accept, "logout", []logRef{l}, []*op.Op{o}, true)
+	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:
-		return parseSession(text(o.reply[1])), nil
-	case o.err == nil && text(o.reply[0]) == "void" && by.Device == device: // it did before
+		return parseSession(op.Text(o.Reply[1])), nil
+	case o.Err == nil && op.Text(o.Reply[0]) == "void" && by.Device == device: // it did before
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // logRef names a log: the inbox of a user, or the log of a group.
@@ -64,21 +65,21 @@ func (l logRef) watchers() string {
 
 // groupScript returns an op that runs sc on the list and the hash of a group, and on
 // further keys.
-func (l logRef) groupScript(sc *script, further []string, args ...any) *op {
+func (l logRef) groupScript(sc *op.Script, further []string, args ...any) *op.Op {
 	o := l.script(sc, args...)
-	o.keys = append(o.keys, further...)
+	o.Keys = append(o.Keys, further...)
 	return o
 }
 
 // script returns an op that runs sc on the list and the hash of the log.
-func (l logRef) script(sc *script, args ...any) *op {
-	return &op{key: l.list(), script: sc, keys: []string{l.list(), l.hash()}, args: args, write: true}
+func (l logRef) script(sc *op.Script, args ...any) *op.Op {
+	return &op.Op{Key: l.list(), Script: sc, Keys: []string{l.list(), l.hash()}, Args: args, Write: true}
 }
 
 // hashScript returns an op that runs sc on the hash of the log alone. A script with
 // only one key is never refused while its slot moves.
-func (l logRef) hashScript(sc *script, args ...any) *op {
-	return &op{key: l.hash(), script: sc, keys: []string{l.hash()}, args: args, write: true}
+func (l logRef) hashScript(sc *op.Script, args ...any) *op.Op {
+	return &op.Op{Key: l.hash(), Script: sc, Keys: []string{l.hash()}, Args: args, Write: true}
 }
 
 // position returns the position of the entry in the log that has this epoch, number and

@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // onLogs runs ops[i] on logs[i] for each i. It makes the logs that do not exist and
 // runs their ops again. An op whose user has no account gets ErrNoUser.
-func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op) {
-	s.onLogsBy(ctx, s.run, name, logs, ops, true)
+func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op.Op) {
+	s.onLogsBy(ctx, s.Run, name, logs, ops, true)
 }
 
-// onLogsBy does what onLogs does, by the function run, which is Store.run or
-// Store.accept. The parameter again is passed to makeLogs.
-func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op), name string, logs []logRef, ops []*op, again bool) {
+// onLogsBy does what onLogs does, by the function run, which is DB.Run or
+// DB.Accept. The parameter again is passed to makeLogs.
+func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op.Op), name string, logs []logRef, ops []*op.Op, again bool) {
 	run(ctx, name, ops...)
 	var missing []logRef
-	var retries []*op
+	var retries []*op.Op
 	for i, o := range ops {
-		if o.noLog() {
+		if o.NoLog() {
 			missing = append(missing, logs[i])
 			retries = append(retries, o)
 		}
@@ -30,17 +31,17 @@ func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, 
 	if len(missing) == 0 {
 		return
 	}
-	var ready []*op
+	var ready []*op.Op
 	for i, err := range s.makeLogs(ctx, missing, again) {
-		retries[i].err = err
+		retries[i].Err = err
 		if err == nil {
 			ready = append(ready, retries[i])
 		}
 	}
 	run(ctx, name, ready...)
 	for _, o := range ready {
-		if o.noLog() { // the log was lost again: a failover is going on
-			o.err = fmt.Errorf("log of %s was lost: %w", o.key, ErrUnavailable)
+		if o.NoLog() { // the log was lost again: a failover is going on
+			o.Err = fmt.Errorf("log of %s was lost: %w", o.Key, ErrUnavailable)
 		}
 	}
 }
@@ -61,18 +62,18 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error
 		return errs
 	}
 	s.sweepLater(ctx, logs, errs, s.retention.Age)
-	ops := make([]*op, len(logs))
-	var todo []*op
+	ops := make([]*op.Op, len(logs))
+	var todo []*op.Op
 	for i, l := range logs {
 		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis, again && l.user != 0)
 		if errs[i] == nil {
 			todo = append(todo, ops[i])
 		}
 	}
-	s.run(ctx, "make", todo...)
+	s.Run(ctx, "make", todo...)
 	for i, o := range ops {
-		if errs[i] == nil && o.err != nil {
-			errs[i] = fmt.Errorf("make log %s: %w", o.key, o.err)
+		if errs[i] == nil && o.Err != nil {
+			errs[i] = fmt.Errorf("make log %s: %w", o.Key, o.Err)
 		}
 	}
 	return errs
@@ -85,7 +86,7 @@ const againTime = 31 * 24 * time.Hour
 
 // genesis returns the first entry of a new log, encoded.
 func (s *Store) genesis(ctx context.Context) ([]byte, error) {
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		return nil, err
 	}

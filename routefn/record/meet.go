@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // mostReceivers is how many of a user's latest receivers are remembered. Each takes some
@@ -24,7 +25,7 @@ type meeting struct {
 	receivers []int64
 	seen      int64 // the budget as it was when this Store saw it last, us; zero: not known
 	look      bool  // the sender's slot is asked about repetitions
-	op        *op
+	op        *op.Op
 }
 
 // meetingsOf returns the meetings of drafts. The ops of the meetings in the result beside
@@ -65,13 +66,13 @@ func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meet
 	return beside, before
 }
 
-func (m *meeting) script(r limit.Rate) *op {
+func (m *meeting) script(r limit.Rate) *op.Op {
 	l := logRef{user: m.from}
 	args := append(rateArgs(r), mostReceivers)
 	for _, to := range m.receivers {
 		args = append(args, to)
 	}
-	return &op{key: l.hash(), script: meetScript, keys: []string{l.hash(), l.receivers()}, args: args, write: true}
+	return &op.Op{Key: l.hash(), Script: meetScript, Keys: []string{l.hash(), l.receivers()}, Args: args, Write: true}
 }
 
 // settleMeetings learns from the answers of the store. It returns the errors of the
@@ -80,14 +81,14 @@ func (m *meeting) script(r limit.Rate) *op {
 func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
 	var refused map[pair]error
 	for _, m := range meetings {
-		if m.op.err != nil || len(m.op.reply) != 1+len(m.receivers) {
+		if m.op.Err != nil || len(m.op.Reply) != 1+len(m.receivers) {
 			continue
 		}
-		if us := integer(m.op.reply[0]); us > 0 {
+		if us := op.Integer(m.op.Reply[0]); us > 0 {
 			s.newcomers.Put(m.from, us)
 		}
 		for i, to := range m.receivers {
-			wait := integer(m.op.reply[1+i])
+			wait := op.Integer(m.op.Reply[1+i])
 			if wait == 0 {
 				s.pairs.Put(pair{m.from, to}, struct{}{})
 				continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // A sender writes to new users over connections and over HTTP, through two routes. Only as
@@ -61,15 +62,15 @@ func TestReceiversAreRememberedWithALimitOnly(t *testing.T) {
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			stored(t, s, private(alice, bob, "a"), private(alice, alice, "b"))
 			key := logRef{user: alice}.receivers()
-			o := readOf(key, []any{"zcard", key})
-			if s.run(t.Context(), "find", o); o.err != nil {
-				t.Fatal(o.err)
+			o := op.Read(key, []any{"zcard", key})
+			if s.Run(t.Context(), "find", o); o.Err != nil {
+				t.Fatal(o.Err)
 			}
 			want := int64(1)
 			if name == "off" {
 				want = 0
 			}
-			if n := integer(o.reply[0]); n != want {
+			if n := op.Integer(o.Reply[0]); n != want {
 				t.Errorf("%s: %d receivers are remembered, want %d", name, n, want)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -266,8 +268,8 @@ func interrupt(t *testing.T, s *Store, c Change, decided bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.run(t.Context(), "change", o); o.err != nil {
-		t.Fatal(o.err)
+	if s.Run(t.Context(), "change", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
 }
 
@@ -314,15 +316,15 @@ func TestChangesThatCannotBeAreRefused(t *testing.T) {
 			}
 		}
 		hash := logRef{user: alice.User}.hash()
-		o := readOf(hash, []any{"hget", hash, "intents"})
-		if s.run(t.Context(), "groups", o); o.err != nil || text(o.reply[0]) != "" {
-			t.Errorf("intents are left: %q, %v", text(o.reply[0]), o.err)
+		o := op.Read(hash, []any{"hget", hash, "intents"})
+		if s.Run(t.Context(), "groups", o); o.Err != nil || op.Text(o.Reply[0]) != "" {
+			t.Errorf("intents are left: %q, %v", op.Text(o.Reply[0]), o.Err)
 		}
 		full := make([]string, proto.MaxGroups)
 		for i := range full {
 			full[i] = fmt.Sprint(100 + i)
 		}
-		s.run(t.Context(), "groups", writeTo(hash, []any{"hset", hash, "groups", strings.Join(full, "\n")}))
+		s.Run(t.Context(), "groups", op.Write(hash, []any{"hset", hash, "groups", strings.Join(full, "\n")}))
 		if got := s.ChangeGroups(t.Context(), []Change{{User: alice.User, Name: "alice", Group: g}})[0]; !errors.Is(got.Err, ErrTooManyGroups) {
 			t.Errorf("the %dth group: %v", proto.MaxGroups+1, got.Err)
 		}
@@ -392,21 +394,21 @@ func TestCursorsAreKeptForOwnGroupsOnly(t *testing.T) {
 func crowd(t testing.TB, s *Store, group int64, n int) []Change {
 	t.Helper()
 	changes := make([]Change, n)
-	var ops []*op
+	var ops []*op.Op
 	for i := range changes {
 		name, user := fmt.Sprint("member", i), int64(1000+i)
 		changes[i] = Change{User: user, Name: name, Group: group}
 		account := fmt.Sprintf(`{"id":%d}`, user)
-		ops = append(ops, writeTo(idKey(user), []any{"set", idKey(user), name}), writeTo(nameKey(name), []any{"set", nameKey(name), account}))
+		ops = append(ops, op.Write(idKey(user), []any{"set", idKey(user), name}), op.Write(nameKey(name), []any{"set", nameKey(name), account}))
 	}
-	s.run(t.Context(), "register", ops...)
+	s.Run(t.Context(), "register", ops...)
 	return changes
 }
 
 // A send to ten thousand members costs no more than a send to a few. The members are
 // listed page by page.
 func TestTenThousandMembers(t *testing.T) {
-	s := dial(t, Config{URL: backends.server.URL(), Retention: Retention{Count: 20_000}})
+	s := dial(t, Config{URL: storetest.Server.URL(), Retention: Retention{Count: 20_000}})
 	flush(t, s)
 	alice := account(t, s, "alice")
 	g := group(t, s, alice)

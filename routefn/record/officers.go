@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -24,12 +25,12 @@ func (s *Store) Rules() role.Rules { return s.rules }
 
 // SystemRole returns the role of a user in the system. The error is ErrUnavailable.
 func (s *Store) SystemRole(ctx context.Context, user int64) (role.System, error) {
-	o := readOf(system.hash(), []any{"hget", system.hash(), roleField(user)})
-	s.run(ctx, "role", o)
-	if o.err != nil {
-		return role.User, fmt.Errorf("role of %d: %w", user, o.err)
+	o := op.Read(system.hash(), []any{"hget", system.hash(), roleField(user)})
+	s.Run(ctx, "role", o)
+	if o.Err != nil {
+		return role.User, fmt.Errorf("role of %d: %w", user, o.Err)
 	}
-	r, _ := role.ParseSystem(text(o.reply[0]))
+	r, _ := role.ParseSystem(op.Text(o.Reply[0]))
 	return r, nil
 }
 
@@ -63,7 +64,7 @@ func (s *Store) SetSystemRole(ctx context.Context, user int64, next role.System)
 
 func (s *Store) setSystemRole(ctx context.Context, user int64, next role.System) error {
 	read := system.readStanding()
-	s.run(ctx, "role", read)
+	s.Run(ctx, "role", read)
 	now, err := standingIn(read)
 	if errors.Is(err, ErrNoGroup) { // there is no log of everyone yet
 		if err = s.makeLogs(ctx, []logRef{system}, true)[0]; err == nil {
@@ -83,12 +84,12 @@ func (s *Store) setSystemRole(ctx context.Context, user int64, next role.System)
 // Officers returns the moderators and operators, in the order in which they got their
 // roles. The error is ErrUnavailable.
 func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
-	list := readOf(system.hash(), []any{"hget", system.hash(), "officers"})
-	s.run(ctx, "role", list)
-	if list.err != nil {
-		return nil, fmt.Errorf("list officers: %w", list.err)
+	list := op.Read(system.hash(), []any{"hget", system.hash(), "officers"})
+	s.Run(ctx, "role", list)
+	if list.Err != nil {
+		return nil, fmt.Errorf("list officers: %w", list.Err)
 	}
-	users := parseGroups(text(list.reply[0]))
+	users := parseGroups(op.Text(list.Reply[0]))
 	if len(users) == 0 {
 		return nil, nil
 	}
@@ -96,15 +97,15 @@ func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
 	for _, user := range users {
 		step = append(step, roleField(user))
 	}
-	words := readOf(system.hash(), step)
-	s.run(ctx, "role", words)
-	if words.err != nil {
-		return nil, fmt.Errorf("list officers: %w", words.err)
+	words := op.Read(system.hash(), step)
+	s.Run(ctx, "role", words)
+	if words.Err != nil {
+		return nil, fmt.Errorf("list officers: %w", words.Err)
 	}
-	fields, _ := words.reply[0].([]any)
+	fields, _ := words.Reply[0].([]any)
 	var officers []Officer
 	for i := range min(len(users), len(fields)) {
-		if r, ok := role.ParseSystem(text(fields[i])); ok {
+		if r, ok := role.ParseSystem(op.Text(fields[i])); ok {
 			officers = append(officers, Officer{users[i], r})
 		}
 	}

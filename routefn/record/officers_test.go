@@ -102,7 +102,7 @@ func TestNewcomersReadWhatEveryoneIsToldFromThenOn(t *testing.T) {
 // onKey calls f with the server that has the key.
 func onKey(t testing.TB, s *Store, key string, f func(context.Context, *redis.Client) error) {
 	t.Helper()
-	c, err := s.topology.Master(t.Context(), key)
+	c, err := s.Topology.Master(t.Context(), key)
 	if err == nil {
 		err = f(t.Context(), c)
 	}

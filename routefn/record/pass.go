@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // args returns the arguments by which a script judges the pass. The script has the
@@ -20,26 +21,26 @@ func (p *Pass) args() []any {
 // op returns an op that judges the pass, and takes from budgets. It counts as an op
 // that only reads. So if the connection breaks, it is repeated, and perhaps takes its
 // cost twice.
-func (p *Pass) op(taken []charge) *op {
+func (p *Pass) op(taken []charge) *op.Op {
 	args := append([]any{p.Device}, p.args()...)
 	for _, c := range taken {
 		args = append(append(args, string(c.budget), c.cost), rateArgs(c.rate)...)
 	}
 	o := logRef{user: p.User}.hashScript(tokenScript, args...)
-	o.write = false
+	o.Write = false
 	return o
 }
 
 // refusalOf returns ErrVoid if the op's script answered that the pass is void, or nil.
-func refusalOf(o *op) error {
-	if o.err != nil {
+func refusalOf(o *op.Op) error {
+	if o.Err != nil {
 		return nil
 	}
-	switch answer := text(o.reply[0]); answer {
+	switch answer := op.Text(o.Reply[0]); answer {
 	case "void", "expired":
 		return fmt.Errorf("%w: %s", ErrVoid, answer)
 	case "limited":
-		return limited(integer(o.reply[1]))
+		return limited(op.Integer(o.Reply[1]))
 	}
 	return nil
 }
@@ -48,10 +49,11 @@ func refusalOf(o *op) error {
 type judgedPass struct {
 	Pass
 
-	mu     sync.Mutex
-	judged bool
-	err    error    // the result, if judged is set
-	taken  []charge // what judging takes from budgets
+	mu      sync.Mutex
+	judged  bool
+	err     error        // the result, if judged is set
+	taken   []charge     // what judging takes from budgets
+	refused func(*op.Op) // is told of the answered op of the pass; nil: nothing is taken
 }
 
 // Budget names a budget of an account, from which its requests take. It is a field of the
@@ -91,7 +93,7 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 // are known to be refused. If ctx has no pass, or its pass was judged before, nothing is
 // taken.
 func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
-	p, _ := ctx.Value(passKey{}).(*judgedPass)
+	p := passOf(ctx)
 	rate := s.rateOf(budget)
 	if p == nil || !rate.On() {
 		return nil
@@ -105,19 +107,24 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken = append(p.taken, charge{budget, min(cost, mostCost), rate})
+	p.refused = func(o *op.Op) { s.noteRefused(p.User, o) }
 	return nil
 }
 
 // noteRefused remembers until when the pulls of a user are refused. The store reads the
 // entries of a pull before it is known whether the budget has enough. So each refused
 // pull costs a whole read.
-func (s *Store) noteRefused(user int64, o *op) {
-	if o.err == nil && text(o.reply[0]) == "limited" && Budget(text(o.reply[2])) == PullBudget {
-		s.noPulls.Put(user, s.Now()+integer(o.reply[1]))
+func (s *Store) noteRefused(user int64, o *op.Op) {
+	if o.Err == nil && op.Text(o.Reply[0]) == "limited" && Budget(op.Text(o.Reply[2])) == PullBudget {
+		s.noPulls.Put(user, s.Now()+op.Integer(o.Reply[1]))
 	}
 }
 
-type passKey struct{}
+// passOf returns the pass of a context that WithPass has made, or nil.
+func passOf(ctx context.Context) *judgedPass {
+	p, _ := op.GuardOf(ctx).(*judgedPass)
+	return p
+}
 
 // WithPass returns a context for calls that need a valid pass. If the pass is void,
 // these calls change nothing and return ErrVoid. The pass is judged once, at the first
@@ -125,30 +132,26 @@ type passKey struct{}
 // pipeline. If the call writes, the pass is judged first. Later calls with the context
 // rely on the result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
-	return context.WithValue(ctx, passKey{}, &judgedPass{Pass: p})
+	return op.WithGuard(ctx, &judgedPass{Pass: p})
 }
 
 // Judge returns ErrVoid if the context has a pass and the pass is void, or the store's
 // error. It is for a request that needs nothing else from the store.
 func (s *Store) Judge(ctx context.Context) error {
-	p, _ := ctx.Value(passKey{}).(*judgedPass)
+	p := passOf(ctx)
 	if p == nil {
 		return nil
 	}
-	err := p.judge(func(o *op) {
-		s.runBy(ctx, s.exec, "token", []*op{o})
-		s.noteRefused(p.User, o)
-	})
-	if err != nil {
+	if err := s.DB.Judge(ctx); err != nil {
 		return fmt.Errorf("judge token of %d: %w", p.User, err)
 	}
 	return nil
 }
 
-// judge returns the verdict on the pass, nil or ErrVoid. If the pass was not judged
+// Judge returns the verdict on the pass, nil or ErrVoid. If the pass was not judged
 // before, it calls the function run to send the op that judges it. If the store does not
-// answer, judge returns its error, and the pass stays unjudged.
-func (p *judgedPass) judge(run func(*op)) error {
+// answer, Judge returns its error, and the pass stays unjudged.
+func (p *judgedPass) Judge(run func(*op.Op)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.judged {
@@ -156,8 +159,11 @@ func (p *judgedPass) judge(run func(*op)) error {
 	}
 	o := p.op(p.taken)
 	run(o)
-	if o.err != nil {
-		return o.err
+	if p.refused != nil {
+		p.refused(o)
+	}
+	if o.Err != nil {
+		return o.Err
 	}
 	p.judged, p.err = true, refusalOf(o)
 	return p.err

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // passFor returns the pass of the token that a login with this number got.
@@ -115,9 +117,9 @@ func TestLogoutOfDevicesThatNeverConnectedIsBounded(t *testing.T) {
 			passes = append(passes, p)
 		}
 		hash := logRef{user: alice}.hash()
-		o := readOf(hash, []any{"hlen", hash})
-		if s.run(t.Context(), "cursors", o); integer(o.reply[0]) > 10 {
-			t.Errorf("the hash has %v fields", o.reply[0])
+		o := op.Read(hash, []any{"hlen", hash})
+		if s.Run(t.Context(), "cursors", o); op.Integer(o.Reply[0]) > 10 {
+			t.Errorf("the hash has %v fields", o.Reply[0])
 		}
 		back := login(t, s, alice, "device-0", "n1", -1)
 		connected(t, s, alice, back)
@@ -193,7 +195,7 @@ func TestTokensExpireByTheStoresClock(t *testing.T) {
 // operations that write.
 func TestPassRidesWithWhatOnlyReads(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := dial(t, Config{URL: backends.server.URL(), AllowEmbedded: true, Registerer: registry})
+	s := dial(t, Config{URL: storetest.Server.URL(), AllowEmbedded: true, Registerer: registry})
 	flush(t, s)
 	alice := register(t, s, "alice")
 	number := issue(t, s, alice, "phone").Number

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // readsAgain bounds how often Pull reads a log again because it was trimmed since Pull
@@ -78,7 +79,7 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 			return p, err
 		case errors.Is(unshown, errGone):
 			continue
-		case err == nil && errors.Is(unshown, errTooFew) && p.upTo(had, after):
+		case err == nil && errors.Is(unshown, op.ErrTooFew) && p.upTo(had, after):
 			return p, nil
 		}
 		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), unshown)
@@ -90,15 +91,15 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 // arguments of pull.lua.
 func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args ...any) (Pulled, error) {
 	o := l.script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
-	o.write = false
-	s.onLogs(ctx, "pull", []logRef{l}, []*op{o})
-	if o.err != nil {
-		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), o.err)
+	o.Write = false
+	s.onLogs(ctx, "pull", []logRef{l}, []*op.Op{o})
+	if o.Err != nil {
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), o.Err)
 	}
-	if text(o.reply[0]) == "stranger" {
+	if op.Text(o.Reply[0]) == "stranger" {
 		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), ErrNotMember)
 	}
-	return l.pulled(o.reply, after)
+	return l.pulled(o.Reply, after)
 }
 
 // logOf returns the log to which a position of the user belongs. The parameter log is
@@ -118,15 +119,15 @@ func logOf(user, log int64) (logRef, error) {
 
 // pulled reads the answer of pull.lua.
 func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
-	base, number, prev := integer(r[2]), integer(r[5]), text(r[6])
-	p := Pulled{Epoch: parseEpoch(text(r[1])), Oldest: integer(r[7]) + 1}
-	p.Newest = l.position(p.Epoch, base+integer(r[3]), text(r[4]))
-	if text(r[0]) == "diverged" {
+	base, number, prev := op.Integer(r[2]), op.Integer(r[5]), op.Text(r[6])
+	p := Pulled{Epoch: parseEpoch(op.Text(r[1])), Oldest: op.Integer(r[7]) + 1}
+	p.Newest = l.position(p.Epoch, base+op.Integer(r[3]), op.Text(r[4]))
+	if op.Text(r[0]) == "diverged" {
 		return p, fmt.Errorf("pull log %s after %d: %w", l.tag(), after.Number, ErrDiverged)
 	}
 	p.Through = l.position(p.Epoch, number-1, prev)
 	for _, reply := range r[8:] {
-		stored, err := storedAt(l.position(p.Epoch, number, ""), prev, []byte(text(reply)))
+		stored, err := storedAt(l.position(p.Epoch, number, ""), prev, []byte(op.Text(reply)))
 		if err != nil {
 			return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), err)
 		}
@@ -152,15 +153,15 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
 	l := logRef{user: user}
 	o := l.script(placeScript, key)
-	o.write = false
-	s.run(ctx, "find", o)
+	o.Write = false
+	s.Run(ctx, "find", o)
 	switch {
-	case o.err != nil:
-		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), o.err)
-	case o.noLog(), integer(o.reply[2]) == 0:
+	case o.Err != nil:
+		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), o.Err)
+	case o.NoLog(), op.Integer(o.Reply[2]) == 0:
 		return proto.Position{}, nil
 	}
-	at := l.position(parseEpoch(text(o.reply[1])), integer(o.reply[2]), key)
+	at := l.position(parseEpoch(op.Text(o.Reply[1])), op.Integer(o.Reply[2]), key)
 	if err := s.show(ctx, []showing{{log: l, newest: at}})[0]; err != nil {
 		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), err)
 	}
@@ -168,8 +169,8 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 }
 
 // newTail returns an op that tail can prepare.
-func newTail() *op {
-	return readOf("",
+func newTail() *op.Op {
+	return op.Read("",
 		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents", "floor"},
 		[]any{"llen", ""},
 		[]any{"lindex", "", -1})
@@ -180,12 +181,12 @@ func newTail() *op {
 // name, version, intents and floor. Then come the length of the list and the newest
 // entry. This is read twice per minute for every user. So one op is used for many logs,
 // one after the other.
-func (l logRef) tail(o *op, field string) {
+func (l logRef) tail(o *op.Op, field string) {
 	key := l.list()
 	list := any(key)
-	o.steps[0][1], o.steps[0][5] = l.hash(), field
-	o.steps[1][1], o.steps[2][1] = list, list
-	*o = op{key: key, steps: o.steps, cmds: o.cmds}
+	o.Steps[0][1], o.Steps[0][5] = l.hash(), field
+	o.Steps[1][1], o.Steps[2][1] = list, list
+	o.Reuse(key)
 }
 
 // tailFields is how many fields of the hash an op of tail reads.
@@ -193,11 +194,11 @@ const tailFields = 7
 
 // newest returns the position of the newest entry from o, the answer to tail. Its
 // number is zero if there is no log.
-func (l logRef) newest(o *op) proto.Position {
-	head, _ := o.reply[0].([]any)
-	length := integer(o.reply[1])
+func (l logRef) newest(o *op.Op) proto.Position {
+	head, _ := o.Reply[0].([]any)
+	length := op.Integer(o.Reply[1])
 	if len(head) != tailFields || length == 0 {
 		return proto.Position{Log: l.group}
 	}
-	return l.position(parseEpoch(text(head[0])), integer(head[1])+length, keyOf(text(o.reply[2])))
+	return l.position(parseEpoch(op.Text(head[0])), op.Integer(head[1])+length, keyOf(op.Text(o.Reply[2])))
 }

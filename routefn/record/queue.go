@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Kind is the kind of a job. Each kind has shards of its own, so that many jobs of one
@@ -94,27 +96,27 @@ func (q queueRef) dead() string  { return q.key("dead") }
 // with one small command per shard. It leaves out shards that do not answer, and then
 // next is at most a second. If no shard answers, the error is ErrUnavailable.
 func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
-	firsts, clocks := make([]*op, shards), make([]*op, shards)
+	firsts, clocks := make([]*op.Op, shards), make([]*op.Op, shards)
 	for i := range shards {
 		key := queueRef{kind, shardRef(i)}.due()
-		firsts[i] = readOf(key, []any{"zrange", key, 0, 0, "withscores"})
+		firsts[i] = op.Read(key, []any{"zrange", key, 0, 0, "withscores"})
 		clocks[i] = clocks[0]
-		if i == 0 || !s.topology.Single() {
-			clocks[i] = readOf(key, []any{"time"})
+		if i == 0 || !s.Topology.Single() {
+			clocks[i] = op.Read(key, []any{"time"})
 		}
 	}
-	s.run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
+	s.Run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
 	next, answers := -1, 0
 	for i, o := range firsts {
-		if err = cmp.Or(o.err, clocks[i].err); err != nil {
+		if err = cmp.Or(o.Err, clocks[i].Err); err != nil {
 			continue
 		}
 		answers++
-		first := scoredList(o.reply[0])
+		first := op.ScoredList(o.Reply[0])
 		if len(first) == 0 {
 			continue
 		}
-		wait := time.Duration(int64(first[0].score)-clockMs(clocks[i].reply[0])) * time.Millisecond
+		wait := time.Duration(int64(first[0].Score)-op.ClockMs(clocks[i].Reply[0])) * time.Millisecond
 		switch {
 		case wait <= 0:
 			due = append(due, i)
@@ -147,29 +149,29 @@ func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder strin
 // says. shardTime is the time by the shard's clock. If mark is a time in ms, it is
 // stored with each taken job that has no mark yet.
 func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
-	o := &op{
-		key: q.due(), script: takeScript, keys: []string{q.due(), q.jobs(), q.lease()},
-		args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, write: true,
+	o := &op.Op{
+		Key: q.due(), Script: takeScript, Keys: []string{q.due(), q.jobs(), q.lease()},
+		Args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, Write: true,
 	}
 	if q.kind == Messages && limit > 0 {
-		s.accept(ctx, "take", o) // replicas must know that these messages can no longer be cancelled
+		s.Accept(ctx, "take", o) // replicas must know that these messages can no longer be cancelled
 	} else {
-		s.run(ctx, "take", o)
+		s.Run(ctx, "take", o)
 	}
-	err = o.err
-	if err == nil && text(o.reply[0]) == "held" {
+	err = o.Err
+	if err == nil && op.Text(o.Reply[0]) == "held" {
 		err = ErrHeld
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("take from shard %d of %s: %w", q.shard, q.kind, err)
 	}
-	for i := 2; i+4 < len(o.reply); i += 5 {
+	for i := 2; i+4 < len(o.Reply); i += 5 {
 		jobs = append(jobs, Job{
-			Kind: q.kind, Key: text(o.reply[i]), Due: integer(o.reply[i+1]), taken: integer(o.reply[i+2]),
-			Payload: text(o.reply[i+3]), Failures: int(integer(o.reply[i+4])),
+			Kind: q.kind, Key: op.Text(o.Reply[i]), Due: op.Integer(o.Reply[i+1]), taken: op.Integer(o.Reply[i+2]),
+			Payload: op.Text(o.Reply[i+3]), Failures: int(op.Integer(o.Reply[i+4])),
 		})
 	}
-	return jobs, integer(o.reply[1]), nil
+	return jobs, op.Integer(o.Reply[1]), nil
 }
 
 // EndJobs ends taken jobs of one kind and shard. It returns a Verdict for each, which
@@ -185,14 +187,14 @@ func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 	for _, e := range list {
 		args = append(args, e.Key, e.was, string(e.Verdict), e.Due, e.Payload)
 	}
-	o := &op{key: q.due(), script: endScript, keys: []string{q.due(), q.jobs(), q.dead()}, args: args, write: true}
-	s.run(ctx, "end", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("end jobs of shard %d of %s: %w", shard, kind, o.err)
+	o := &op.Op{Key: q.due(), Script: endScript, Keys: []string{q.due(), q.jobs(), q.dead()}, Args: args, Write: true}
+	s.Run(ctx, "end", o)
+	if o.Err != nil {
+		return nil, fmt.Errorf("end jobs of shard %d of %s: %w", shard, kind, o.Err)
 	}
 	verdicts := make([]Verdict, len(list))
 	for i := range list {
-		verdicts[i] = Verdict(text(o.reply[1+i]))
+		verdicts[i] = Verdict(op.Text(o.Reply[1+i]))
 	}
 	return verdicts, nil
 }
@@ -201,19 +203,19 @@ func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 // ones of a shard first. Due is the time at which the job became a dead letter. A job
 // that is queued again is not a dead letter any more.
 func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
-	ops := make([]*op, shards)
+	ops := make([]*op.Op, shards)
 	for i := range ops {
 		key := queueRef{kind, shardRef(i)}.dead()
-		ops[i] = readOf(key, []any{"zrange", key, 0, limit - 1, "withscores"})
+		ops[i] = op.Read(key, []any{"zrange", key, 0, limit - 1, "withscores"})
 	}
-	s.run(ctx, "due", ops...)
+	s.Run(ctx, "due", ops...)
 	var list []Job
 	for _, o := range ops {
-		if o.err != nil {
-			return nil, fmt.Errorf("dead jobs of %s: %w", kind, o.err)
+		if o.Err != nil {
+			return nil, fmt.Errorf("dead jobs of %s: %w", kind, o.Err)
 		}
-		for _, m := range scoredList(o.reply[0]) {
-			list = append(list, Job{Kind: kind, Key: m.member, Due: int64(m.score)})
+		for _, m := range op.ScoredList(o.Reply[0]) {
+			list = append(list, Job{Kind: kind, Key: m.Member, Due: int64(m.Score)})
 		}
 	}
 	return list, nil
@@ -237,15 +239,15 @@ func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(J
 		put := puts[q.shard]
 		put[0], put[1] = append(put[0], j.Due, j.Key), append(put[1], j.Key)
 	}
-	ops, all := make(map[shardRef]*op, len(puts)), make([]*op, 0, len(puts))
+	ops, all := make(map[shardRef]*op.Op, len(puts)), make([]*op.Op, 0, len(puts))
 	for shard, put := range puts {
-		ops[shard] = writeTo(queueRef{kind, shard}.due(), put...)
+		ops[shard] = op.Write(queueRef{kind, shard}.due(), put...)
 		all = append(all, ops[shard])
 	}
-	s.run(ctx, "put", all...)
+	s.Run(ctx, "put", all...)
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
-		if err := ops[shard(j)].err; err != nil {
+		if err := ops[shard(j)].Err; err != nil {
 			errs[i] = fmt.Errorf("put %s of %s: %w", kind, j.Key, err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // errands is a kind of jobs for these tests.
@@ -56,7 +58,7 @@ func TestJobIsTakenAgainUntilItIsEnded(t *testing.T) {
 		}
 		// Holder "one" dies, and its lease runs out.
 		lease := queueRef{errands, 3}.lease()
-		s.run(t.Context(), "take", writeTo(lease, []any{"del", lease}))
+		s.Run(t.Context(), "take", op.Write(lease, []any{"del", lease}))
 		jobs := takeErrands(t, s, "two", "a", "b")
 		endErrand(t, s, jobs[0].End(Done), Done)
 		again := jobs[1].End(Again)

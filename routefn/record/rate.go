@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // A budget is one number in its owner's hash: the time at which the budget is full
@@ -73,7 +74,7 @@ type cost struct {
 	seen   int64 // the budget as it was when this Store saw it last, us; zero: not known
 	count  int   // messages that are added
 	lag    int64 // us that are added, from seen to now
-	op     *op
+	op     *op.Op
 }
 
 // costsOf returns the costs of drafts that are first tries. The costs in the result
@@ -134,7 +135,7 @@ func surely(r limit.Rate, seen, now int64, n int) bool {
 }
 
 // take returns the op that takes an exact cost.
-func (c *cost) take() *op {
+func (c *cost) take() *op.Op {
 	c.op = logRef{user: c.from}.hashScript(chargeScript, append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)...)
 	return c.op
 }
@@ -143,15 +144,15 @@ func (c *cost) take() *op {
 // which a sender's budget was not enough, and all drafts of an op that failed.
 func (s *Store) granted(exact []*cost) {
 	for _, c := range exact {
-		if c.op.err != nil {
+		if c.op.Err != nil {
 			for _, d := range c.drafts {
-				d.err[receiverCopy] = fmt.Errorf("%w: take from the budget: %s", ErrUnavailable, c.op.err.Error())
+				d.err[receiverCopy] = fmt.Errorf("%w: take from the budget: %s", ErrUnavailable, c.op.Err.Error())
 			}
 			continue
 		}
-		s.noteBudget(c.from, text(c.op.reply[2]))
-		for _, d := range c.drafts[integer(c.op.reply[0]):] {
-			d.err[receiverCopy] = limited(integer(c.op.reply[1]))
+		s.noteBudget(c.from, op.Text(c.op.Reply[2]))
+		for _, d := range c.drafts[op.Integer(c.op.Reply[0]):] {
+			d.err[receiverCopy] = limited(op.Integer(c.op.Reply[1]))
 		}
 	}
 }
@@ -165,7 +166,7 @@ func (s *Store) noteBudget(from int64, budget string) {
 
 // add returns the op that adds a sure cost, for the drafts that were not refused
 // meanwhile.
-func (c *cost) add() *op {
+func (c *cost) add() *op.Op {
 	for _, d := range c.drafts {
 		if d.err[receiverCopy] == nil {
 			c.count++
@@ -175,7 +176,7 @@ func (c *cost) add() *op {
 		c.lag = max(0, c.now-c.seen)
 	}
 	hash := logRef{user: c.from}.hash()
-	c.op = writeTo(hash, []any{"hincrby", hash, rateField, int64(c.count)*c.rate.Every.Microseconds() + c.lag})
+	c.op = op.Write(hash, []any{"hincrby", hash, rateField, int64(c.count)*c.rate.Every.Microseconds() + c.lag})
 	return c.op
 }
 
@@ -189,7 +190,7 @@ func (c *cost) surplus() int64 {
 		}
 	}
 	every := c.rate.Every.Microseconds()
-	before := integer(c.op.reply[0]) - int64(c.count)*every - c.lag
+	before := op.Integer(c.op.Reply[0]) - int64(c.count)*every - c.lag
 	return int64(min(back, c.count))*every + max(0, before+c.lag-max(before, c.seen+c.lag))
 }
 
@@ -197,18 +198,18 @@ func (c *cost) surplus() int64 {
 // fails, the sender has to wait for longer than it should, until the store finds that
 // the budget is wrong: see rate.lua.
 func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
-	var backs []*op
+	var backs []*op.Op
 	for _, c := range costs {
-		if c.op == nil || c.op.err != nil {
+		if c.op == nil || c.op.Err != nil {
 			s.budgets.Drop(c.from)
 			continue
 		}
 		surplus := c.surplus()
-		s.budgets.Put(c.from, integer(c.op.reply[0])-surplus)
+		s.budgets.Put(c.from, op.Integer(c.op.Reply[0])-surplus)
 		if surplus > 0 {
 			hash := logRef{user: c.from}.hash()
-			backs = append(backs, writeTo(hash, []any{"hincrby", hash, rateField, -surplus}))
+			backs = append(backs, op.Write(hash, []any{"hincrby", hash, rateField, -surplus}))
 		}
 	}
-	s.run(ctx, "append", backs...)
+	s.Run(ctx, "append", backs...)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // limitsOf returns limits of which only that of messages is on.
@@ -121,11 +123,11 @@ func TestRepetitionIsNeverRefusedForTheRate(t *testing.T) {
 func budgetOf(t testing.TB, s *Store, user int64) int64 {
 	t.Helper()
 	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hget", hash, rateField})
-	if s.run(t.Context(), "find", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read(hash, []any{"hget", hash, rateField})
+	if s.Run(t.Context(), "find", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	return integer(o.reply[0])
+	return op.Integer(o.Reply[0])
 }
 
 // A call has first messages and a repetition. After a message is refused, no later one to
@@ -179,9 +181,9 @@ func TestGroupHasARateAndEachMemberOne(t *testing.T) {
 			}
 		}
 		hash := logRef{group: g}.hash()
-		o := readOf(hash, []any{"hget", hash, "rates"})
-		if s.run(t.Context(), "find", o); strings.Count(text(o.reply[0]), "\n") != 3 {
-			t.Errorf("the group keeps %q, want a line for itself and for each of 3 members", text(o.reply[0]))
+		o := op.Read(hash, []any{"hget", hash, "rates"})
+		if s.Run(t.Context(), "find", o); strings.Count(op.Text(o.Reply[0]), "\n") != 3 {
+			t.Errorf("the group keeps %q, want a line for itself and for each of 3 members", op.Text(o.Reply[0]))
 		}
 	})
 }
@@ -195,9 +197,9 @@ func TestBudgetThatIsWrongEnds(t *testing.T) {
 		longest := rate.Every + time.Second
 		for name, again := range map[string]bool{"first": false, "again": true} {
 			hash := logRef{user: alice}.hash()
-			ahead := writeTo(hash, []any{"hset", hash, rateField, (s.Now() + 24*time.Hour.Milliseconds()) * 1000})
-			if s.run(t.Context(), "append", ahead); ahead.err != nil {
-				t.Fatal(ahead.err)
+			ahead := op.Write(hash, []any{"hset", hash, rateField, (s.Now() + 24*time.Hour.Milliseconds()) * 1000})
+			if s.Run(t.Context(), "append", ahead); ahead.Err != nil {
+				t.Fatal(ahead.Err)
 			}
 			var last error
 			for i := range 3 { // the first one may be sent without a look at the budget
@@ -236,7 +238,7 @@ func TestDelayedMessageCountsOnce(t *testing.T) {
 // not those that a Store sends once a second.
 func commands(t testing.TB, s *Store) (n int) {
 	t.Helper()
-	client, err := s.topology.Master(t.Context(), "a")
+	client, err := s.Topology.Master(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,12 +278,12 @@ func TestLimitsCostOneCommandAtMost(t *testing.T) {
 		"default": {limit.Default(), 11, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := dial(t, Config{URL: backends.server.URL(), Limits: c.limits})
+			s := dial(t, Config{URL: storetest.Server.URL(), Limits: c.limits})
 			flush(t, s)
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			g := group(t, s, Account{User: alice, Name: "alice"})
 			hash := logRef{group: g}.hash() // they joined long ago
-			s.run(t.Context(), "change", writeTo(hash, []any{"hset", hash, "joined", 0}))
+			s.Run(t.Context(), "change", op.Write(hash, []any{"hset", hash, "joined", 0}))
 			stored(t, s, private(alice, bob, "a"), toGroup(Account{User: alice, Name: "alice"}, g, "b"))
 			for what, m := range map[string]Message{"private": private(alice, bob, ""), "group": toGroup(Account{User: alice, Name: "alice"}, g, "")} {
 				before := commands(t, s)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call use the same
@@ -26,7 +27,7 @@ const reconcileChunk = 64
 // the user is unfinished. BEHIND: the user's inbox does not end at the node's position.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
 	var list []Difference
-	all := make([]*op, min(len(held), reconcileChunk))
+	all := make([]*op.Op, min(len(held), reconcileChunk))
 	for i := range all {
 		all[i] = newTail()
 	}
@@ -35,9 +36,9 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 		for i, h := range chunk {
 			logRef{user: h.User}.tail(ops[i], "closed:"+h.Device)
 		}
-		s.run(ctx, "reconcile", ops...)
+		s.Run(ctx, "reconcile", ops...)
 		for i, h := range chunk {
-			if err := ops[i].err; err != nil {
+			if err := ops[i].Err; err != nil {
 				return nil, fmt.Errorf("reconcile %d: %w", h.User, err)
 			}
 			if d := differenceOf(h, ops[i], node, boot); d.Verdict != proto.Verdict_SAME {
@@ -53,19 +54,19 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 // are few, so it asks about them in another pipeline. If the store does not answer,
 // Ended stays false, and these connections close with another code.
 func (s *Store) markEnded(ctx context.Context, list []Difference) {
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for i, d := range list {
 		if d.Verdict == proto.Verdict_DISPLACED && !d.Forgotten {
 			hash := logRef{user: d.Held.User}.hash()
-			ops = append(ops, readOf(hash, []any{"hget", hash, "out:" + d.Held.Device}))
+			ops = append(ops, op.Read(hash, []any{"hget", hash, "out:" + d.Held.Device}))
 			of = append(of, i)
 		}
 	}
-	s.run(ctx, "reconcile", ops...)
+	s.Run(ctx, "reconcile", ops...)
 	for j, o := range ops {
-		if d := &list[of[j]]; o.err == nil && o.reply[0] != nil {
-			d.Ended = integer(o.reply[0]) >= d.Held.Number
+		if d := &list[of[j]]; o.Err == nil && o.Reply[0] != nil {
+			d.Ended = op.Integer(o.Reply[0]) >= d.Held.Number
 		}
 	}
 }
@@ -84,7 +85,7 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	s.tell(ctx, tell)
 	told := list[:0]
 	for i, d := range list {
-		if err := errs[i]; err != nil && !errors.Is(err, errTooFew) {
+		if err := errs[i]; err != nil && !errors.Is(err, op.ErrTooFew) {
 			return nil, fmt.Errorf("reconcile %d: %w", d.Held.User, err)
 		}
 		earlier := ends[i] != d.Newest
@@ -99,26 +100,26 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 
 // differenceOf compares the connection h with o, the answer to tail. The connection is
 // at the given node, in the life boot.
-func differenceOf(h Held, o *op, node string, boot uint64) Difference {
-	head, _ := o.reply[0].([]any)
+func differenceOf(h Held, o *op.Op, node string, boot uint64) Difference {
+	head, _ := o.Reply[0].([]any)
 	if len(head) != tailFields {
 		return Difference{Held: h, Verdict: proto.Verdict_UNKNOWN}
 	}
 	var live Session
-	for line := range strings.SplitSeq(text(head[2]), "\n") {
+	for line := range strings.SplitSeq(op.Text(head[2]), "\n") {
 		if s, ok := sessionIn(line); ok && s.Device == h.Device {
 			live = s
 		}
 	}
-	d := Difference{Held: h, Verdict: verdictOf(h.Number, live, integer(head[3]), node, boot)}
-	d.Passed = h.Number > integer(head[3]) && live.Number > h.Number
-	if live.Number == 0 && head[3] == nil && h.Number <= integer(head[6]) {
+	d := Difference{Held: h, Verdict: verdictOf(h.Number, live, op.Integer(head[3]), node, boot)}
+	d.Passed = h.Number > op.Integer(head[3]) && live.Number > h.Number
+	if live.Number == 0 && head[3] == nil && h.Number <= op.Integer(head[6]) {
 		d.Verdict, d.Forgotten = proto.Verdict_DISPLACED, true
 	}
 	if d.Verdict != proto.Verdict_SAME {
 		return d
 	}
-	if integer(head[4]) != h.Version || text(head[5]) != "" {
+	if op.Integer(head[4]) != h.Version || op.Text(head[5]) != "" {
 		d.Verdict = proto.Verdict_GROUPS
 		return d
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 func TestReconcileTellsWhatDiffers(t *testing.T) {
@@ -99,18 +100,18 @@ func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
 func inTheHash(t *testing.T, s *Store, user int64) (restore func()) {
 	t.Helper()
 	hash := logRef{user: user}.hash()
-	now := readOf(hash, []any{"hgetall", hash})
-	s.run(t.Context(), "open", now)
-	if now.err != nil {
-		t.Fatal(now.err)
+	now := op.Read(hash, []any{"hgetall", hash})
+	s.Run(t.Context(), "open", now)
+	if now.Err != nil {
+		t.Fatal(now.Err)
 	}
-	fields, _ := now.reply[0].([]any)
+	fields, _ := now.Reply[0].([]any)
 	return func() {
 		t.Helper()
-		back := writeTo(hash, []any{"del", hash}, append([]any{"hset", hash}, fields...))
-		s.run(t.Context(), "open", back)
-		if back.err != nil {
-			t.Fatal(back.err)
+		back := op.Write(hash, []any{"del", hash}, append([]any{"hset", hash}, fields...))
+		s.Run(t.Context(), "open", back)
+		if back.Err != nil {
+			t.Fatal(back.Err)
 		}
 	}
 }

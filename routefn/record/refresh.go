@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // RefreshGrace is for how long after its first use a refresh token gets the same
@@ -49,25 +51,25 @@ func (s *Store) Refresh(ctx context.Context, p RefreshPass) (Refreshed, error) {
 }
 
 func (s *Store) refresh(ctx context.Context, p RefreshPass, grace time.Duration) (Refreshed, error) {
-	if err := checkNames(p.Device); err != nil {
+	if err := op.CheckNames(p.Device); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}
 	l := logRef{user: p.User}
 	o := l.hashScript(refreshScript, p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16),
 		grace.Milliseconds(), againTime.Milliseconds())
-	s.onLogs(ctx, "refresh", []logRef{l}, []*op{o})
-	if err := cmp.Or(o.err, refusalOf(o), refreshRefusal(o)); err != nil {
+	s.onLogs(ctx, "refresh", []logRef{l}, []*op.Op{o})
+	if err := cmp.Or(o.Err, refusalOf(o), refreshRefusal(o)); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}
-	return Refreshed{Time: integer(o.reply[1]), Generation: integer(o.reply[2]), Used: integer(o.reply[3])}, nil
+	return Refreshed{Time: op.Integer(o.Reply[1]), Generation: op.Integer(o.Reply[2]), Used: op.Integer(o.Reply[3])}, nil
 }
 
 // refreshRefusal returns the error for a token that was replaced, or nil.
-func refreshRefusal(o *op) error {
-	if o.err != nil {
+func refreshRefusal(o *op.Op) error {
+	if o.Err != nil {
 		return nil
 	}
-	switch text(o.reply[0]) {
+	switch op.Text(o.Reply[0]) {
 	case "replayed":
 		return ErrReplayed
 	case "early":

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // chain is a device with a refresh token.
@@ -120,7 +123,7 @@ func TestRefreshTokenUsedAtOnceHasOneSuccessor(t *testing.T) {
 func eachServer(t *testing.T, f func(*testing.T, *Store)) {
 	each(t, Config{}, f)
 	t.Run("valkey", func(t *testing.T) {
-		f(t, dial(t, Config{URL: newServer(t, valkey(t)).URL()}))
+		f(t, dial(t, Config{URL: storetest.Valkey(t).URL()}))
 	})
 }
 
@@ -269,9 +272,9 @@ func TestListOfChainsIsSmall(t *testing.T) {
 			}
 		}
 		hash := logRef{user: alice}.hash()
-		o := readOf(hash, []any{"hget", hash, "logins"})
-		if s.run(t.Context(), "test", o); o.err != nil || len(text(o.reply[0])) > 3<<10 {
-			t.Errorf("the list has %d bytes, %v", len(text(o.reply[0])), o.err)
+		o := op.Read(hash, []any{"hget", hash, "logins"})
+		if s.Run(t.Context(), "test", o); o.Err != nil || len(op.Text(o.Reply[0])) > 3<<10 {
+			t.Errorf("the list has %d bytes, %v", len(op.Text(o.Reply[0])), o.Err)
 		}
 	})
 }

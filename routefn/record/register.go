@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // idTries bounds the search for a free id. The steps are 8 on average, so a hundred
@@ -47,12 +48,12 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 // nil if this very account exists already.
 func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
-	set := writeTo(key, []any{"set", key, name, "nx"})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return fmt.Errorf("adopt %d: %w", user, set.err)
+	set := op.Write(key, []any{"set", key, name, "nx"})
+	s.Run(ctx, "register", set)
+	if set.Err != nil {
+		return fmt.Errorf("adopt %d: %w", user, set.Err)
 	}
-	if text(set.reply[0]) != "OK" {
+	if op.Text(set.Reply[0]) != "OK" {
 		names, errs := s.values(ctx, []string{key})
 		if errs[0] != nil {
 			return fmt.Errorf("adopt %d: %w", user, errs[0])
@@ -81,12 +82,12 @@ func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account
 		return Account{}, fmt.Errorf("encode account: %w", err)
 	}
 	key := nameKey(acc.Name)
-	set := writeTo(key, []any{"set", key, value, "nx"})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return Account{}, set.err
+	set := op.Write(key, []any{"set", key, value, "nx"})
+	s.Run(ctx, "register", set)
+	if set.Err != nil {
+		return Account{}, set.Err
 	}
-	if text(set.reply[0]) != "OK" {
+	if op.Text(set.Reply[0]) != "OK" {
 		return s.AccountByName(ctx, acc.Name)
 	}
 	if err := s.makeLogs(ctx, []logRef{{user: acc.User}}, again)[0]; err != nil {
@@ -99,18 +100,18 @@ func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account
 // After a crash, or if another caller was faster, a reserved id has no account. It
 // stays reserved and takes 100 bytes.
 func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
-	user := s.clock.Wall().UnixMilli()
+	user := s.Times.Wall().UnixMilli()
 	for range idTries {
 		if user > proto.MaxUser {
 			break
 		}
 		key := idKey(user)
-		set := writeTo(key, []any{"set", key, name, "nx"})
-		s.run(ctx, "register", set)
-		if set.err != nil {
-			return 0, set.err
+		set := op.Write(key, []any{"set", key, name, "nx"})
+		s.Run(ctx, "register", set)
+		if set.Err != nil {
+			return 0, set.Err
 		}
-		if text(set.reply[0]) == "OK" {
+		if op.Text(set.Reply[0]) == "OK" {
 			return user, nil
 		}
 		user += 1 + rand.Int64N(15)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // lookBack is how far back a repeated message is searched for. It is short because
@@ -84,7 +85,7 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 		}
 		c.drafts = append(c.drafts, d)
 	}
-	ops := make([]*op, 0, 2*len(claims)+len(exact)+len(meetings))
+	ops := make([]*op.Op, 0, 2*len(claims)+len(exact)+len(meetings))
 	for _, c := range claims {
 		c.take, c.pending = c.script(s.limits.Messages), c.read()
 		ops = append(ops, c.take, c.pending)
@@ -95,7 +96,7 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 	for _, m := range meetings {
 		ops = append(ops, m.op)
 	}
-	s.run(ctx, "claim", ops...)
+	s.Run(ctx, "claim", ops...)
 	s.granted(exact)
 	refused := s.settleMeetings(meetings)
 	for _, d := range drafts {
@@ -104,12 +105,12 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 		}
 	}
 	for _, c := range claims {
-		err := errors.Join(c.take.err, c.pending.err)
+		err := errors.Join(c.take.Err, c.pending.Err)
 		if err == nil {
 			err = c.settle()
 		}
 		if err == nil {
-			s.noteBudget(c.from, text(c.take.reply[len(c.take.reply)-1]))
+			s.noteBudget(c.from, op.Text(c.take.Reply[len(c.take.Reply)-1]))
 			continue
 		}
 		if errors.Is(err, ErrUnknown) { // no draft is in any log yet
@@ -142,45 +143,45 @@ func refuseTwins(drafts []*draft) {
 type claim struct {
 	from          int64
 	drafts        []*draft
-	take, pending *op
+	take, pending *op.Op
 }
 
 func claimKey(from int64, id string) string { return logRef{user: from}.key("i:" + id) }
 
 // script returns the op that claims the ids, in the slot of the sender's inbox.
-func (c *claim) script(messages limit.Rate) *op {
+func (c *claim) script(messages limit.Rate) *op.Op {
 	since := c.drafts[0].at
 	l := logRef{user: c.from}
-	o := &op{key: l.list(), script: claimScript, keys: []string{l.list(), l.hash()}, args: []any{0, lookBack.Milliseconds()}, write: true}
-	o.args = append(o.args, rateArgs(messages)...)
+	o := &op.Op{Key: l.list(), Script: claimScript, Keys: []string{l.list(), l.hash()}, Args: []any{0, lookBack.Milliseconds()}, Write: true}
+	o.Args = append(o.Args, rateArgs(messages)...)
 	for _, d := range c.drafts {
 		since = min(since, d.at)
-		o.keys = append(o.keys, claimKey(c.from, d.ID))
-		o.args = append(o.args, d.key, d.content(), !d.taken)
+		o.Keys = append(o.Keys, claimKey(c.from, d.ID))
+		o.Args = append(o.Args, d.key, d.content(), !d.taken)
 	}
-	o.args[0] = since - lookBack.Milliseconds()
+	o.Args[0] = since - lookBack.Milliseconds()
 	return o
 }
 
 // read returns the op that reads the sender's pending delayed messages with these ids.
-func (c *claim) read() *op {
+func (c *claim) read() *op.Op {
 	messages := shardOf(c.from).messages()
 	get := []any{"hmget", messages}
 	for _, d := range c.drafts {
 		get = append(get, d.key)
 	}
-	return readOf(messages, get)
+	return op.Read(messages, get)
 }
 
 // settle reads the answers. It sets ErrIDReused for drafts whose id stands for another
 // message, and claimed for drafts whose id stood for none.
 func (c *claim) settle() error {
-	pending, _ := c.pending.reply[0].([]any)
-	if len(c.take.reply) != 3*len(c.drafts)+1 || len(pending) != len(c.drafts) {
-		return fmt.Errorf("%w: claim answered %d values for %d ids", ErrUnavailable, len(c.take.reply), len(c.drafts))
+	pending, _ := c.pending.Reply[0].([]any)
+	if len(c.take.Reply) != 3*len(c.drafts)+1 || len(pending) != len(c.drafts) {
+		return fmt.Errorf("%w: claim answered %d values for %d ids", ErrUnavailable, len(c.take.Reply), len(c.drafts))
 	}
 	for i, d := range c.drafts {
-		had, found, wait := text(c.take.reply[3*i]), text(c.take.reply[3*i+1]), integer(c.take.reply[3*i+2])
+		had, found, wait := op.Text(c.take.Reply[3*i]), op.Text(c.take.Reply[3*i+1]), op.Integer(c.take.Reply[3*i+2])
 		if wait > 0 {
 			d.err[receiverCopy] = limited(wait)
 			continue
@@ -193,7 +194,7 @@ func (c *claim) settle() error {
 		if _, encoded, err := proto.SplitStored([]byte(found)); err == nil && !d.repeats(encoded) {
 			d.err[receiverCopy] = ErrIDReused
 		}
-		if !d.repeats([]byte(text(pending[i]))) {
+		if !d.repeats([]byte(op.Text(pending[i]))) {
 			d.err[receiverCopy] = ErrIDReused
 		}
 	}
@@ -212,12 +213,17 @@ func (d *draft) repeats(encoded []byte) bool {
 // can be used. errOf returns the error of the draft with the index i. If deleting
 // fails, the claims expire.
 func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
-	var ops []*op
+	var ops []*op.Op
 	for i, d := range drafts {
 		if err := errOf(i); d.claimed && err != nil && !mayRetry(err) {
 			key := claimKey(d.From, d.ID)
-			ops = append(ops, writeTo(key, []any{"del", key}))
+			ops = append(ops, op.Write(key, []any{"del", key}))
 		}
 	}
-	s.run(ctx, "claim", ops...)
+	s.Run(ctx, "claim", ops...)
+}
+
+// mayRetry reports whether an operation that failed with err may succeed later.
+func mayRetry(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
 }

@@ -65,7 +65,7 @@ func usersOn(t *testing.T, s *Store, c *redistest.Cluster) []int64 {
 	users := make([]int64, len(c.Servers))
 	for i := 0; users[0] == 0 || users[1] == 0; i++ {
 		user := register(t, s, fmt.Sprint("user", i))
-		client, err := s.topology.Master(t.Context(), logRef{user: user}.list())
+		client, err := s.Topology.Master(t.Context(), logRef{user: user}.list())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -35,25 +36,25 @@ type standing struct {
 func roleField(user int64) string { return "r:" + strconv.FormatInt(user, 10) }
 
 // readStanding returns an op that reads the roles of users in a group.
-func (l logRef) readStanding(users ...int64) *op {
+func (l logRef) readStanding(users ...int64) *op.Op {
 	step := []any{"hmget", l.hash(), "epoch", "rights", "owner", "creator"}
 	for _, user := range users {
 		step = append(step, memberField(user), roleField(user))
 	}
-	return readOf(l.hash(), step)
+	return op.Read(l.hash(), step)
 }
 
 // standingIn reads the answer to readStanding. It returns ErrNoGroup if there is no such
 // group.
-func standingIn(o *op, users ...int64) (standing, error) {
-	if o.err != nil {
-		return standing{}, o.err
+func standingIn(o *op.Op, users ...int64) (standing, error) {
+	if o.Err != nil {
+		return standing{}, o.Err
 	}
-	head, _ := o.reply[0].([]any)
-	if len(head) != 4+2*len(users) || text(head[0]) == "" {
+	head, _ := o.Reply[0].([]any)
+	if len(head) != 4+2*len(users) || op.Text(head[0]) == "" {
 		return standing{}, ErrNoGroup
 	}
-	s := standing{version: text(head[1]), owner: ownerOf(head[2], head[3])}
+	s := standing{version: op.Text(head[1]), owner: ownerOf(head[2], head[3])}
 	if s.version == "" {
 		s.version = "0"
 	}
@@ -65,21 +66,21 @@ func standingIn(o *op, users ...int64) (standing, error) {
 
 // ownerOf returns the owner of a group, by the fields owner and creator.
 func ownerOf(owner, creator any) int64 {
-	if id := integer(owner); id != 0 {
+	if id := op.Integer(owner); id != 0 {
 		return id
 	}
-	return integer(creator)
+	return op.Integer(creator)
 }
 
 // roleIn returns the role of a user, by the fields with the membership and the role.
 func roleIn(user, owner int64, membership, word any) role.Group {
-	if !belongs(text(membership)) {
+	if !belongs(op.Text(membership)) {
 		return role.Stranger
 	}
 	if user == owner {
 		return role.Owner
 	}
-	if r, ok := role.ParseGroup(text(word)); ok {
+	if r, ok := role.ParseGroup(op.Text(word)); ok {
 		return r
 	}
 	return role.Member
@@ -123,8 +124,8 @@ type verdict struct {
 func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 	type question struct{ group, by, user int64 }
 	verdicts, asked := make([]verdict, len(changes)), make([]question, len(changes))
-	of := make(map[question]*op)
-	var ops []*op
+	of := make(map[question]*op.Op)
+	var ops []*op.Op
 	for i, c := range changes {
 		if c.own() {
 			continue
@@ -138,7 +139,7 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 			ops = append(ops, of[q])
 		}
 	}
-	s.run(ctx, "groups", ops...)
+	s.Run(ctx, "groups", ops...)
 	for i, c := range changes {
 		if c.own() {
 			continue
@@ -165,7 +166,7 @@ func (c Change) allowed(by, of role.Group) bool {
 // not belong to it. The error is ErrNoGroup or ErrUnavailable.
 func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, error) {
 	o := logRef{group: group}.readStanding(user)
-	s.run(ctx, "groups", o)
+	s.Run(ctx, "groups", o)
 	now, err := standingIn(o, user)
 	if err != nil {
 		return role.Stranger, fmt.Errorf("role of %d in group %d: %w", user, group, err)
@@ -182,12 +183,12 @@ func (s *Store) readRoles(ctx context.Context, l logRef, owner int64, m *Members
 	for _, u := range m.Users {
 		step = append(step, memberField(u.User), roleField(u.User))
 	}
-	o := readOf(l.hash(), step)
-	s.run(ctx, "members", o)
-	if o.err != nil {
-		return o.err
+	o := op.Read(l.hash(), step)
+	s.Run(ctx, "members", o)
+	if o.Err != nil {
+		return o.Err
 	}
-	fields, _ := o.reply[0].([]any)
+	fields, _ := o.Reply[0].([]any)
 	for i, u := range m.Users {
 		if len(fields) != len(step)-2 {
 			return fmt.Errorf("%w: roles cannot be read", ErrUnavailable)
@@ -217,7 +218,7 @@ func (s *Store) GiveRole(ctx context.Context, by, group, user int64, next role.G
 
 func (s *Store) giveRole(ctx context.Context, by int64, l logRef, user int64, next role.Group) error {
 	read := l.readStanding(by, user)
-	s.run(ctx, "groups", read)
+	s.Run(ctx, "groups", read)
 	now, err := standingIn(read, by, user)
 	if err != nil {
 		return err
@@ -243,11 +244,11 @@ func (s *Store) giveRole(ctx context.Context, by int64, l logRef, user int64, ne
 // setRoles runs role.lua, whose arguments are args, on a group.
 func (s *Store) setRoles(ctx context.Context, l logRef, args ...any) error {
 	o := l.hashScript(roleScript, args...)
-	s.accept(ctx, "role", o)
-	if o.err != nil {
-		return o.err
+	s.Accept(ctx, "role", o)
+	if o.Err != nil {
+		return o.Err
 	}
-	switch text(o.reply[0]) {
+	switch op.Text(o.Reply[0]) {
 	case "nolog":
 		return ErrNoGroup
 	case "changed":

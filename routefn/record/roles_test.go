@@ -159,7 +159,7 @@ func TestChangeIsJudgedWhenItIsCarriedOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.accept(t.Context(), "change", late)
+		s.Accept(t.Context(), "change", late)
 		var decided Changed
 		if decided.decided(intents[0], late); !errors.Is(decided.Err, errRolesChanged) {
 			t.Errorf("with the roles from before: %+v", decided)
@@ -172,7 +172,7 @@ func TestChangeIsJudgedWhenItIsCarriedOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.accept(t.Context(), "change", late) // what was refused is never carried out
+		s.Accept(t.Context(), "change", late) // what was refused is never carried out
 		stored(t, s, toGroup(carol, g, "here"))
 		if got := listed(t, s, carol.User); !slices.Contains(got, g) {
 			t.Errorf("carol's groups are %v", got)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // The hash of a log has small tables. Each table is a text in one field of the hash,
@@ -15,17 +16,13 @@ import (
 // by the same HMGET as epoch and base. The scripts write the tables, and this file
 // reads them.
 
-// maxName bounds the length of names of devices and nodes, and of addresses, in bytes.
-const maxName = 256
-
-// checkNames returns ErrInvalid if a name is empty, is too long, or would break a line.
-func checkNames(names ...string) error {
-	for _, name := range names {
-		if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
-			return fmt.Errorf("%w: name %q is empty, longer than %d bytes or has control characters", ErrInvalid, name, maxName)
-		}
+// parseEpoch reads an epoch as the store keeps it, and returns zero if that fails.
+func parseEpoch(s string) proto.Epoch {
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0
 	}
-	return nil
+	return proto.Epoch(n)
 }
 
 // bootText returns a boot as sixteen hex digits, because Lua's numbers cannot hold 64
@@ -54,7 +51,7 @@ func sessionIn(line string) (s Session, ok bool) {
 	if !cut(line, f[:]) {
 		return s, false
 	}
-	return Session{Device: f[0], Number: integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}, true
+	return Session{Device: f[0], Number: op.Integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}, true
 }
 
 // cut splits a line into f. It reports whether the line has exactly len(f) fields.
@@ -84,7 +81,7 @@ func parseCursors(lines string) []proto.Position {
 	var list []proto.Position
 	for line := range strings.SplitSeq(lines, "\n") {
 		if f := strings.Split(line, "\t"); len(f) == 4 {
-			list = append(list, proto.Position{Log: integer(f[0]), Epoch: parseEpoch(f[1]), Number: integer(f[2]), Key: f[3]})
+			list = append(list, proto.Position{Log: op.Integer(f[0]), Epoch: parseEpoch(f[1]), Number: op.Integer(f[2]), Key: f[3]})
 		}
 	}
 	return list
@@ -134,7 +131,7 @@ func leasesIn(lines string) iter.Seq2[Lease, int64] {
 	return func(yield func(Lease, int64) bool) {
 		for line := range strings.SplitSeq(lines, "\n") {
 			var f [4]string
-			if cut(line, f[:]) && f[0] != noNode && !yield(Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]}, integer(f[3])) {
+			if cut(line, f[:]) && f[0] != noNode && !yield(Lease{Node: f[0], Boot: parseBoot(f[1]), Addr: f[2]}, op.Integer(f[3])) {
 				return
 			}
 		}
@@ -148,7 +145,7 @@ func leaseLines(lines string, fields any) string {
 	var all strings.Builder
 	all.WriteString(lines)
 	for pair := range slices.Chunk(pairs, 2) {
-		all.WriteString("\n" + text(pair[0]) + "\t" + text(pair[1]))
+		all.WriteString("\n" + op.Text(pair[0]) + "\t" + op.Text(pair[1]))
 	}
 	return all.String()
 }
@@ -156,7 +153,7 @@ func leaseLines(lines string, fields any) string {
 // ackArgs returns ARGV of ack.lua. Cursors come from clients, so ackArgs checks each
 // one, and returns ErrInvalid for a malformed one.
 func ackArgs(a Acking) ([]any, error) {
-	if err := checkNames(a.Device); err != nil {
+	if err := op.CheckNames(a.Device); err != nil {
 		return nil, err
 	}
 	end, cursors, more := 0, a.Cursors, a.Received

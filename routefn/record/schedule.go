@@ -8,6 +8,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // longestPast is how far in the past the time of a delayed message may be. Such a
@@ -32,7 +33,7 @@ const longestPast = 24 * time.Hour
 // ErrTooMany, ErrIDReused, ErrUnavailable and ErrUnknown. After the last two, repeating
 // is harmless. The receiver is looked up only when the message is due.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		return Scheduled{}, fmt.Errorf("schedule: %w", err)
 	}
@@ -57,23 +58,23 @@ func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled
 	}
 	o := shardOf(m.From).script(scheduleScript, m.From, d.key, m.ID, max(0, m.At), max(0, m.After), entry,
 		proto.MaxScheduled, proto.MaxAhead.Milliseconds(), longestPast.Milliseconds())
-	s.accept(ctx, "schedule", o)
-	if o.err != nil {
-		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, o.err)
+	s.Accept(ctx, "schedule", o)
+	if o.Err != nil {
+		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, o.Err)
 	}
-	switch state := text(o.reply[0]); state {
+	switch state := op.Text(o.Reply[0]); state {
 	case "range":
 		return Scheduled{}, fmt.Errorf("schedule %s: %w: its time is too far off", d.key, ErrInvalid)
 	case "many":
 		return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, ErrTooMany)
 	case "done":
-		return ended(integer(o.reply[1]), integer(o.reply[2])), nil
+		return ended(op.Integer(o.Reply[1]), op.Integer(o.Reply[2])), nil
 	default:
-		if !d.repeats([]byte(text(o.reply[3]))) {
+		if !d.repeats([]byte(op.Text(o.Reply[3]))) {
 			return Scheduled{}, fmt.Errorf("schedule %s: %w", d.key, ErrIDReused)
 		}
-		wait := time.Duration(integer(o.reply[2])) * time.Millisecond
-		return Scheduled{State: state, Due: integer(o.reply[1]), Wait: wait}, nil
+		wait := time.Duration(op.Integer(o.Reply[2])) * time.Millisecond
+		return Scheduled{State: state, Due: op.Integer(o.Reply[1]), Wait: wait}, nil
 	}
 }
 
@@ -104,10 +105,10 @@ func ended(at, why int64) Scheduled {
 func (s *Store) Cancel(ctx context.Context, user int64, id string) error {
 	key := proto.Key(user, id)
 	o := shardOf(user).script(cancelScript, user, key, id)
-	s.accept(ctx, "cancel", o)
-	err := o.err
+	s.Accept(ctx, "cancel", o)
+	err := o.Err
 	if err == nil {
-		switch text(o.reply[0]) {
+		switch op.Text(o.Reply[0]) {
 		case "late":
 			err = ErrTooLate
 		case "none":

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/redistest"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // soon returns a message that is due at once.
@@ -121,15 +123,15 @@ func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
 func moveDue(t testing.TB, s *Store, user int64, by time.Duration) {
 	t.Helper()
 	r := shardOf(user)
-	read := readOf(r.due(), []any{"zrange", r.due(), 0, -1, "withscores"})
-	s.run(t.Context(), "due", read)
+	read := op.Read(r.due(), []any{"zrange", r.due(), 0, -1, "withscores"})
+	s.Run(t.Context(), "due", read)
 	add := []any{"zadd", r.due()}
-	for _, m := range scoredList(read.reply[0]) {
-		add = append(add, fmt.Sprintf("%.17g", m.score+float64(by.Milliseconds())), m.member)
+	for _, m := range op.ScoredList(read.Reply[0]) {
+		add = append(add, fmt.Sprintf("%.17g", m.Score+float64(by.Milliseconds())), m.Member)
 	}
-	write := writeTo(r.due(), add)
-	if s.run(t.Context(), "due", write); write.err != nil {
-		t.Fatal(write.err)
+	write := op.Write(r.due(), add)
+	if s.Run(t.Context(), "due", write); write.Err != nil {
+		t.Fatal(write.Err)
 	}
 }
 
@@ -203,9 +205,9 @@ func TestLimitsOfScheduling(t *testing.T) {
 		for i := range proto.MaxScheduled {
 			full = append(full, now.UnixMilli(), fmt.Sprint("x", i))
 		}
-		o := writeTo(r.pending(alice), full)
-		if s.run(t.Context(), "schedule", o); o.err != nil {
-			t.Fatal(o.err)
+		o := op.Write(r.pending(alice), full)
+		if s.Run(t.Context(), "schedule", o); o.Err != nil {
+			t.Fatal(o.Err)
 		}
 		if _, err := s.Schedule(t.Context(), soon(alice, bob, "m")); !errors.Is(err, ErrTooMany) {
 			t.Errorf("one too many: %v", err)
@@ -231,15 +233,15 @@ func TestDroppedMessageIsToldWithItsCode(t *testing.T) {
 		if again := scheduled(t, s, soon(alice, 4711, "dropped"))[0]; again.State != proto.StateDropped || again.Code != proto.UnknownUser {
 			t.Errorf("schedule again what was dropped: %+v", again)
 		}
-		o := readOf(shardOf(alice).outcomes(alice), []any{"ttl", shardOf(alice).outcomes(alice)})
-		if s.run(t.Context(), "scheduled", o); integer(o.reply[0]) <= 0 || integer(o.reply[0]) > 86400 {
-			t.Errorf("outcomes have %v s to live, %v", o.reply, o.err)
+		o := op.Read(shardOf(alice).outcomes(alice), []any{"ttl", shardOf(alice).outcomes(alice)})
+		if s.Run(t.Context(), "scheduled", o); op.Integer(o.Reply[0]) <= 0 || op.Integer(o.Reply[0]) > 86400 {
+			t.Errorf("outcomes have %v s to live, %v", o.Reply, o.Err)
 		}
 	})
 }
 
 func TestLostAnswerToScheduleIsUnknownAndHarmless(t *testing.T) {
-	p := newProxy(t, backends.server.Addr())
+	p := newProxy(t, storetest.Server.Addr())
 	s := dial(t, Config{URL: "redis://" + p.listener.Addr().String()})
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")

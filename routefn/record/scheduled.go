@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Scheduled returns a page of a user's delayed messages that were not sent yet, limit
@@ -16,17 +17,17 @@ import (
 // meanwhile, messages that are due in the same millisecond may come again.
 func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, limit int) (list []Delayed, next ScheduledAt, err error) {
 	r := shardOf(user)
-	o := readOf(r.pending(user), []any{"zrangebyscore", r.pending(user), after.Due, "+inf", "withscores"})
-	s.run(ctx, "scheduled", o)
-	if o.err != nil {
-		return nil, next, fmt.Errorf("scheduled messages of %d: %w", user, o.err)
+	o := op.Read(r.pending(user), []any{"zrangebyscore", r.pending(user), after.Due, "+inf", "withscores"})
+	s.Run(ctx, "scheduled", o)
+	if o.Err != nil {
+		return nil, next, fmt.Errorf("scheduled messages of %d: %w", user, o.Err)
 	}
-	page := scoredList(o.reply[0])
-	page = page[1+slices.IndexFunc(page, func(m scored) bool { return m.member == after.ID }):]
+	page := op.ScoredList(o.Reply[0])
+	page = page[1+slices.IndexFunc(page, func(m op.Scored) bool { return m.Member == after.ID }):]
 	if len(page) > limit {
 		page = page[:limit]
 		last := page[limit-1]
-		next = ScheduledAt{Due: int64(last.score), ID: last.member}
+		next = ScheduledAt{Due: int64(last.Score), ID: last.Member}
 	}
 	if len(page) > 0 {
 		list, err = s.delayed(ctx, r, user, page)
@@ -35,24 +36,24 @@ func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, li
 }
 
 // delayed reads the messages whose ids and times are in page.
-func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []scored) ([]Delayed, error) {
+func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []op.Scored) ([]Delayed, error) {
 	read := []any{"hmget", r.messages()}
 	for _, m := range page {
-		key := proto.Key(user, m.member)
+		key := proto.Key(user, m.Member)
 		read = append(read, key, takenField(key))
 	}
-	o := readOf(r.messages(), read)
-	s.run(ctx, "scheduled", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("scheduled messages of %d: %w", user, o.err)
+	o := op.Read(r.messages(), read)
+	s.Run(ctx, "scheduled", o)
+	if o.Err != nil {
+		return nil, fmt.Errorf("scheduled messages of %d: %w", user, o.Err)
 	}
-	fields, _ := o.reply[0].([]any)
+	fields, _ := o.Reply[0].([]any)
 	var list []Delayed
 	for i, m := range page {
 		if 2*i+1 >= len(fields) || fields[2*i] == nil {
 			continue // sent or cancelled between the two reads
 		}
-		d := newDelayed(proto.Key(user, m.member), int64(m.score), 0, text(fields[2*i]))
+		d := newDelayed(proto.Key(user, m.Member), int64(m.Score), 0, op.Text(fields[2*i]))
 		d.State = proto.StatePending
 		if fields[2*i+1] != nil {
 			d.State = proto.StateFiring
@@ -66,16 +67,16 @@ func (s *Store) delayed(ctx context.Context, r shardRef, user int64, page []scor
 // the latest first. They were not sent, although the user did not cancel them.
 func (s *Store) Dropped(ctx context.Context, user int64) ([]Outcome, error) {
 	key := shardOf(user).outcomes(user)
-	o := readOf(key, []any{"zrevrange", key, 0, -1, "withscores"})
-	s.run(ctx, "scheduled", o)
-	if o.err != nil {
-		return nil, fmt.Errorf("dropped messages of %d: %w", user, o.err)
+	o := op.Read(key, []any{"zrevrange", key, 0, -1, "withscores"})
+	s.Run(ctx, "scheduled", o)
+	if o.Err != nil {
+		return nil, fmt.Errorf("dropped messages of %d: %w", user, o.Err)
 	}
 	var list []Outcome
-	for _, m := range scoredList(o.reply[0]) {
-		second, why := int64(m.score)/10_000, int64(m.score)%10_000
+	for _, m := range op.ScoredList(o.Reply[0]) {
+		second, why := int64(m.Score)/10_000, int64(m.Score)%10_000
 		if why > whyCancelled {
-			list = append(list, Outcome{ID: m.member, Time: second * 1000, Code: proto.Code(why)})
+			list = append(list, Outcome{ID: m.Member, Time: second * 1000, Code: proto.Code(why)})
 		}
 	}
 	return list, nil

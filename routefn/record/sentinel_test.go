@@ -42,7 +42,7 @@ func TestStoreFollowsTheSentinels(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(begun), a.Err)
 		}
 		m.Again = true
-		sleep(t.Context(), 20*time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 	want := []string{private(alice, bob, "before").key(), m.key()}
 	wantKeys(t, inbox(t, s, bob), want...)
@@ -92,7 +92,7 @@ func TestWithoutAPrimaryNothingIsSent(t *testing.T) {
 // waitReplicated blocks until all replicas have all writes.
 func waitReplicated(t *testing.T, s *Store) {
 	t.Helper()
-	n, err := s.topology.(servers.One).Wait(t.Context(), 2, 5*time.Second).Result()
+	n, err := s.Topology.(servers.One).Wait(t.Context(), 2, 5*time.Second).Result()
 	if err != nil || n != 2 {
 		t.Fatalf("%d replicas have it: %v", n, err)
 	}

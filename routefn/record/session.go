@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // OpenSessions makes each opening the live session of its device, in one pipeline and
@@ -23,10 +24,10 @@ import (
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logRef
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for i, o := range openings {
-		if err := checkNames(o.Device, o.Node, o.Addr); err != nil {
+		if err := op.CheckNames(o.Device, o.Node, o.Addr); err != nil {
 			answers[i].Err = err
 			continue
 		}
@@ -67,27 +68,27 @@ func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Op
 }
 
 // opened reads the answer of open.lua.
-func opened(l logRef, o *op) Opened {
-	if o.err != nil {
-		return Opened{Err: o.err}
+func opened(l logRef, o *op.Op) Opened {
+	if o.Err != nil {
+		return Opened{Err: o.Err}
 	}
-	r := o.reply
+	r := o.Reply
 	answer := Opened{
-		Number:    integer(r[1]),
-		Displaced: parseSession(text(r[2])),
-		Newest:    l.position(parseEpoch(text(r[3])), integer(r[4])+integer(r[5]), text(r[6])),
-		Cursors:   parseCursors(text(r[7])),
-		Groups:    parseGroups(text(r[8])),
-		Version:   integer(r[10]),
-		Ended:     parseSessions(text(r[11])),
+		Number:    op.Integer(r[1]),
+		Displaced: parseSession(op.Text(r[2])),
+		Newest:    l.position(parseEpoch(op.Text(r[3])), op.Integer(r[4])+op.Integer(r[5]), op.Text(r[6])),
+		Cursors:   parseCursors(op.Text(r[7])),
+		Groups:    parseGroups(op.Text(r[8])),
+		Version:   op.Integer(r[10]),
+		Ended:     parseSessions(op.Text(r[11])),
 	}
 	if len(r) > 13 {
-		answer.Received = parseReceived(text(r[13]))
+		answer.Received = parseReceived(op.Text(r[13]))
 	}
 	if len(r) > 14 && answer.Received != nil {
-		answer.Received.LoggedOut = text(r[14]) != ""
+		answer.Received.LoggedOut = op.Text(r[14]) != ""
 	}
-	switch text(r[0]) {
+	switch op.Text(r[0]) {
 	case "superseded":
 		answer.Err = ErrSuperseded
 	case "expired":
@@ -104,18 +105,18 @@ func opened(l logRef, o *op) Opened {
 // repeating is harmless.
 func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	errs := make([]error, len(closings))
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for i, c := range closings {
-		if errs[i] = checkNames(c.Device); errs[i] != nil {
+		if errs[i] = op.CheckNames(c.Device); errs[i] != nil {
 			continue
 		}
 		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number, s.devices, c.Lost))
 		of = append(of, i)
 	}
-	s.run(ctx, "close", ops...)
+	s.Run(ctx, "close", ops...)
 	for j, o := range ops {
-		errs[of[j]] = o.err
+		errs[of[j]] = o.Err
 	}
 	for i, err := range errs {
 		if err != nil {
@@ -139,19 +140,19 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 // list per user, and the first error. If a user's sessions could not be read, that list
 // is empty.
 func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
-	ops := make([]*op, len(users))
+	ops := make([]*op.Op, len(users))
 	for i, user := range users {
 		hash := logRef{user: user}.hash()
-		ops[i] = readOf(hash, []any{"hget", hash, "live"})
+		ops[i] = op.Read(hash, []any{"hget", hash, "live"})
 	}
-	s.run(ctx, "sessions", ops...)
+	s.Run(ctx, "sessions", ops...)
 	lists = make([][]Session, len(users))
 	for i, o := range ops {
 		switch {
-		case o.err == nil:
-			lists[i] = parseSessions(text(o.reply[0]))
+		case o.Err == nil:
+			lists[i] = parseSessions(op.Text(o.Reply[0]))
 		case err == nil:
-			err = fmt.Errorf("sessions of %d: %w", users[i], o.err)
+			err = fmt.Errorf("sessions of %d: %w", users[i], o.Err)
 		}
 	}
 	return lists, err
@@ -163,7 +164,7 @@ func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Sessio
 // repeating is harmless.
 func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	errs := make([]error, len(ackings))
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for i, a := range ackings {
 		args, err := ackArgs(a)
@@ -173,9 +174,9 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 		ops = append(ops, logRef{user: a.User}.script(ackScript, args...))
 		of = append(of, i)
 	}
-	s.run(ctx, "ack", ops...)
+	s.Run(ctx, "ack", ops...)
 	for j, o := range ops {
-		errs[of[j]] = o.err
+		errs[of[j]] = o.Err
 	}
 	for i, err := range errs {
 		if err != nil {

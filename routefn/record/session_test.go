@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // login issues a number and opens it. The opening may displace sessions up to the
@@ -188,7 +189,7 @@ func TestNumberIsNotGivenTwiceAfterAFailover(t *testing.T) {
 		alice := register(t, s, "alice")
 		before := issue(t, s, alice, "phone").Number
 		hash := logRef{user: alice}.hash()
-		s.run(t.Context(), "issue", writeTo(hash, []any{"hdel", hash, "issued"}))
+		s.Run(t.Context(), "issue", op.Write(hash, []any{"hdel", hash, "issued"}))
 		for storeClock(t, s) <= before { // until the clock has moved on, because a failover takes longer than that
 			runtime.Gosched()
 		}
@@ -231,12 +232,12 @@ func TestNextNumberIsAboveThatOfTheToken(t *testing.T) {
 // storeClock returns the store's clock in ms.
 func storeClock(t testing.TB, s *Store) int64 {
 	t.Helper()
-	o := readOf("cim:clock", []any{"time"})
-	s.run(t.Context(), "reconcile", o)
-	if o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read("cim:clock", []any{"time"})
+	s.Run(t.Context(), "reconcile", o)
+	if o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	return clockMs(o.reply[0])
+	return op.ClockMs(o.Reply[0])
 }
 
 func TestConnectionWithoutTicketTakesANumber(t *testing.T) {

@@ -3,6 +3,8 @@ package record
 import (
 	"strconv"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 const (
@@ -37,7 +39,7 @@ func (r shardRef) pending(user int64) string  { return r.key("p:" + strconv.Form
 func (r shardRef) outcomes(user int64) string { return r.key("o:" + strconv.FormatInt(user, 10)) }
 
 // script returns an op that runs sc on the keys of the shard and of the sender user.
-func (r shardRef) script(sc *script, user int64, args ...any) *op {
+func (r shardRef) script(sc *op.Script, user int64, args ...any) *op.Op {
 	keys := []string{r.due(), r.messages(), r.pending(user), r.outcomes(user)}
-	return &op{key: r.due(), script: sc, keys: keys, args: args, write: true}
+	return &op.Op{Key: r.due(), Script: sc, Keys: keys, Args: args, Write: true}
 }

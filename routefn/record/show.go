@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // No entry of a log is shown before Config.Replicas have it. The reason is this case:
@@ -28,7 +29,7 @@ type showing struct {
 
 // show blocks until Config.Replicas have the entries in list, and returns one error per
 // element. If it is errGone, the log must be read again. If replicas are away, the
-// error is ErrUnavailable and wraps errTooFew.
+// error is ErrUnavailable and wraps op.ErrTooFew.
 //
 // Entries that are known to be replicated need nothing. For the others, show sends a
 // script to the log's master (stand.lua). The script searches for the entries once
@@ -37,10 +38,10 @@ type showing struct {
 // entries were read.
 func (s *Store) show(ctx context.Context, list []showing) []error {
 	errs := make([]error, len(list))
-	if s.writers == nil {
+	if !s.Replicates() {
 		return errs
 	}
-	var ops []*op
+	var ops []*op.Op
 	var of []int
 	for i, sh := range list {
 		if had, _ := s.replicated.Get(sh.log); sh.newest.Number > 0 && had != sh.newest {
@@ -48,13 +49,13 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 			of = append(of, i)
 		}
 	}
-	s.accept(ctx, "show", ops...)
+	s.Accept(ctx, "show", ops...)
 	for j, o := range ops {
 		sh := list[of[j]]
 		switch {
-		case o.err != nil:
-			errs[of[j]] = unshown{o.err}
-		case text(o.reply[0]) == "gone":
+		case o.Err != nil:
+			errs[of[j]] = unshown{o.Err}
+		case op.Text(o.Reply[0]) == "gone":
 			s.replicated.Drop(sh.log)
 			errs[of[j]] = unshown{errGone}
 		default:
@@ -66,7 +67,7 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 
 // stands returns the op that searches for the entries that replicas are not known to
 // have. The parameter had is the last position that they are known to have.
-func (sh showing) stands(had proto.Position) *op {
+func (sh showing) stands(had proto.Position) *op.Op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
 	args := make([]any, 0, 4+len(entries))
@@ -107,7 +108,7 @@ func (s *Store) tell(ctx context.Context, list []telling) {
 	}
 	for i, err := range s.show(ctx, shown) {
 		t := list[i]
-		if *t.err = err; !errors.Is(err, errTooFew) {
+		if *t.err = err; !errors.Is(err, op.ErrTooFew) {
 			continue
 		}
 		if had, _ := s.replicated.Get(t.log); had.Epoch == t.end.Epoch && had.Number < t.end.Number {

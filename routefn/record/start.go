@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // startField is the field of a user's hash with the end of everyone's log when the
@@ -16,9 +17,9 @@ const startField = "everyone"
 func (s *Store) endOfEveryone(ctx context.Context) (proto.Position, error) {
 	o := newTail()
 	system.tail(o, startField)
-	s.run(ctx, "register", o)
-	if o.err != nil {
-		return proto.Position{}, o.err
+	s.Run(ctx, "register", o)
+	if o.Err != nil {
+		return proto.Position{}, o.Err
 	}
 	return system.newest(o), nil
 }
@@ -32,9 +33,9 @@ func (s *Store) keepStart(ctx context.Context, user int64, at proto.Position) {
 	}
 	hash := logRef{user: user}.hash()
 	value := fmt.Sprintf("%s %d %s", at.Epoch, at.Number, at.Key)
-	o := writeTo(hash, []any{"hset", hash, startField, value})
-	if s.run(ctx, "register", o); o.err != nil {
-		s.log.Debug("new user may read all that was said to everyone", "user", user, "err", o.err)
+	o := op.Write(hash, []any{"hset", hash, startField, value})
+	if s.Run(ctx, "register", o); o.Err != nil {
+		s.log.Debug("new user may read all that was said to everyone", "user", user, "err", o.Err)
 	}
 }
 
@@ -45,14 +46,14 @@ func (s *Store) startOf(ctx context.Context, user int64) (proto.Position, error)
 		return at, nil
 	}
 	hash := logRef{user: user}.hash()
-	o := readOf(hash, []any{"hget", hash, startField})
-	s.run(ctx, "pull", o)
-	if o.err != nil {
-		return proto.Position{}, fmt.Errorf("begin of user %d: %w", user, o.err)
+	o := op.Read(hash, []any{"hget", hash, startField})
+	s.Run(ctx, "pull", o)
+	if o.Err != nil {
+		return proto.Position{}, fmt.Errorf("begin of user %d: %w", user, o.Err)
 	}
 	at := proto.Position{Log: proto.Everyone}
-	if f := strings.SplitN(text(o.reply[0]), " ", 3); len(f) == 3 {
-		at.Epoch, at.Number, at.Key = parseEpoch(f[0]), integer(f[1]), f[2]
+	if f := strings.SplitN(op.Text(o.Reply[0]), " ", 3); len(f) == 3 {
+		at.Epoch, at.Number, at.Key = parseEpoch(f[0]), op.Integer(f[1]), f[2]
 	}
 	s.starts.Put(user, at)
 	return at, nil

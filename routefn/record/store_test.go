@@ -7,11 +7,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 func TestFailuresAreCountedByClass(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	s := dial(t, Config{URL: backends.server.URL(), Registerer: reg})
+	s := dial(t, Config{URL: storetest.Server.URL(), Registerer: reg})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Sessions(ctx, 1); err == nil {
@@ -40,7 +41,7 @@ func TestFailuresAreCountedByClass(t *testing.T) {
 			t.Errorf("%s is %v, there %v, want %v", name, got, ok, want)
 		}
 	}
-	if _, err := Dial(t.Context(), Config{URL: backends.server.URL(), Registerer: reg}); err == nil {
+	if _, err := Dial(t.Context(), Config{URL: storetest.Server.URL(), Registerer: reg}); err == nil {
 		t.Error("two stores on one registry")
 	}
 }

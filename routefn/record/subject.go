@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Subject is a user of another system, who logs in by its tokens. Two subjects are the
@@ -98,12 +100,12 @@ func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) e
 // bind makes acc the account of the subject, unless the subject has an account by now.
 func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account, error) {
 	key := subject.key()
-	set := writeTo(key, []any{"set", key, acc.Name, "nx"})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.err)
+	set := op.Write(key, []any{"set", key, acc.Name, "nx"})
+	s.Run(ctx, "register", set)
+	if set.Err != nil {
+		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.Err)
 	}
-	if text(set.reply[0]) == "OK" {
+	if op.Text(set.Reply[0]) == "OK" {
 		return acc, nil
 	}
 	now, err := s.AccountOf(ctx, subject)
@@ -111,10 +113,10 @@ func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account
 		return now, err
 	}
 	// The account to which the key leads was lost. This one takes its place.
-	set = writeTo(key, []any{"set", key, acc.Name})
-	s.run(ctx, "register", set)
-	if set.err != nil {
-		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.err)
+	set = op.Write(key, []any{"set", key, acc.Name})
+	s.Run(ctx, "register", set)
+	if set.Err != nil {
+		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.Err)
 	}
 	return acc, nil
 }

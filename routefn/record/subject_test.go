@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 func TestSubjectKeepsItsAccountAndItsName(t *testing.T) {
@@ -70,9 +72,9 @@ func TestSubjectOutlivesTheLossOfItsAccount(t *testing.T) {
 		if _, err := s.AdmitSubject(t.Context(), alice, "alice"); err != nil {
 			t.Fatal(err)
 		}
-		lost := writeTo(nameKey("alice"), []any{"del", nameKey("alice")})
-		if s.run(t.Context(), "register", lost); lost.err != nil {
-			t.Fatal(lost.err)
+		lost := op.Write(nameKey("alice"), []any{"del", nameKey("alice")})
+		if s.Run(t.Context(), "register", lost); lost.Err != nil {
+			t.Fatal(lost.Err)
 		}
 		if acc, err := s.AccountOf(t.Context(), alice); !errors.Is(err, ErrNoUser) {
 			t.Errorf("the account is lost: %+v, %v", acc, err)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 const (
@@ -65,7 +67,7 @@ func parseTag(tag string) (logRef, bool) {
 // writes to the log need not schedule anything. sweepLater skips a log that has an
 // error in errs, and puts new errors there.
 func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms int64) {
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	var jobs []Job
 	var of []int
 	for i, l := range logs {
@@ -84,11 +86,11 @@ func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms 
 // endEmpty schedules a sweep for each group whose last member has just left, according
 // to ops, the answers of change.lua. If that fails, the group's regular sweep deletes
 // the group later.
-func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
+func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op.Op) {
 	var jobs []Job
 	for i, a := range answers {
-		if a.Err == nil && !a.Member && len(ops[i].reply) > 7 && integer(ops[i].reply[7]) == 0 {
-			jobs = append(jobs, Job{Key: logRef{group: a.Group}.tag(), Due: integer(ops[i].reply[6]) + groupRest.Milliseconds() + 1})
+		if a.Err == nil && !a.Member && len(ops[i].Reply) > 7 && op.Integer(ops[i].Reply[7]) == 0 {
+			jobs = append(jobs, Job{Key: logRef{group: a.Group}.tag(), Due: op.Integer(ops[i].Reply[6]) + groupRest.Milliseconds() + 1})
 		}
 	}
 	for _, err := range s.putJobs(ctx, Sweeps, jobs, sweepShard, true) {
@@ -102,7 +104,7 @@ func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op) {
 // and logs whose jobs the store has lost. A caller that takes jobs of the kind Sweeps
 // must call it now and then.
 func (s *Store) KeepSweeping(ctx context.Context) error {
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		return err
 	}
@@ -150,55 +152,55 @@ type swept struct {
 // and on logs of which only the newest entry is left.
 func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	list := make([]swept, len(logs))
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err != nil {
 		for i := range list {
 			list[i].verdict = Failed
 		}
 		return list
 	}
-	other := s.clock.Earliest()
-	trims := make([]*op, len(logs))
+	other := s.Times.Earliest()
+	trims := make([]*op.Op, len(logs))
 	for i, l := range logs {
 		trims[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
 	}
-	s.run(ctx, "sweep", trims...)
-	var rest []*op
+	s.Run(ctx, "sweep", trims...)
+	var rest []*op.Op
 	var of []int
 	for i, l := range logs {
 		o := trims[i]
-		if o.err == nil {
-			list[i] = s.sweptAt(now, integer(o.reply[3]), integer(o.reply[1]))
+		if o.Err == nil {
+			list[i] = s.sweptAt(now, op.Integer(o.Reply[3]), op.Integer(o.Reply[1]))
 		}
-		if o.err != nil || !l.closed() && integer(o.reply[2]) > 1 {
+		if o.Err != nil || !l.closed() && op.Integer(o.Reply[2]) > 1 {
 			continue
 		}
 		last := l.script(sweepScript, s.retention.Age, other, groupRest.Milliseconds(), endedFor.Milliseconds())
 		if l.closed() {
-			last.keys = append(last.keys, l.members(), l.leases(), l.end(), l.imported())
+			last.Keys = append(last.Keys, l.members(), l.leases(), l.end(), l.imported())
 		}
 		rest, of = append(rest, last), append(of, i)
 	}
-	s.run(ctx, "sweep", rest...)
+	s.Run(ctx, "sweep", rest...)
 	for k, o := range rest {
 		i := of[k]
 		switch {
-		case o.err != nil:
+		case o.Err != nil:
 			trims[i] = o
-		case text(o.reply[0]) == "gone":
+		case op.Text(o.Reply[0]) == "gone":
 			list[i] = swept{verdict: Done}
-		case text(o.reply[1]) == "0" && integer(trims[i].reply[2]) == 1: // no entry in it can get too old
+		case op.Text(o.Reply[1]) == "0" && op.Integer(trims[i].Reply[2]) == 1: // no entry in it can get too old
 			list[i] = swept{Again, now + s.retention.Age}
 		}
-		if o.err == nil && text(o.reply[0]) == "ok" && text(o.reply[2]) == "1" {
+		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[2]) == "1" {
 			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
 		}
 	}
 	for i, o := range trims {
-		if o.err != nil {
-			s.log.Warn("log was not swept", "key", o.key, "err", o.err)
+		if o.Err != nil {
+			s.log.Warn("log was not swept", "key", o.Key, "err", o.Err)
 			list[i] = swept{verdict: Failed}
-			if errors.Is(o.err, ErrUnavailable) { // the server is away, which is not the log's fault
+			if errors.Is(o.Err, ErrUnavailable) { // the server is away, which is not the log's fault
 				list[i] = swept{Again, now + sweepAgain.Milliseconds()}
 			}
 		}
@@ -222,7 +224,7 @@ func (s *Store) sweptAt(now, oldest, lost int64) swept {
 // request waits for it.
 func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	e := j.End(Again)
-	now, err := s.now(ctx)
+	now, err := s.Time(ctx)
 	if err == nil {
 		e.Payload, err = s.search(ctx, j.Payload, now)
 	}
@@ -265,7 +267,7 @@ func (s *Store) search(ctx context.Context, place string, now int64) (string, er
 		var keys []string
 		keys, cursor, err = masters[i].Scan(ctx, cursor, "cim:{*}:l", listCount).Result()
 		if err != nil {
-			return place, fmt.Errorf("search for logs: %w", classify(err, false))
+			return place, fmt.Errorf("search for logs: %w", op.Classify(err, false))
 		}
 		if err := s.found(ctx, keys, now); err != nil {
 			return place, err
@@ -302,14 +304,14 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 func (s *Store) masters(ctx context.Context) ([]*redis.Client, error) {
 	var mu sync.Mutex
 	var list []*redis.Client
-	err := s.topology.Each(ctx, func(_ context.Context, c *redis.Client) error {
+	err := s.Topology.Each(ctx, func(_ context.Context, c *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
 		list = append(list, c)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("name the masters: %w", classify(err, false))
+		return nil, fmt.Errorf("name the masters: %w", op.Classify(err, false))
 	}
 	slices.SortFunc(list, func(a, b *redis.Client) int { return strings.Compare(a.Options().Addr, b.Options().Addr) })
 	return list, nil

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // workOff does all jobs that are due now, as routes do.
@@ -43,11 +45,11 @@ func workOff(t testing.TB, s *Store) (done int) {
 func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 	t.Helper()
 	key := queueRef{Sweeps, sweepShard(Job{Key: l.tag()})}.due()
-	o := readOf(key, []any{"zscore", key, l.tag()})
-	if s.run(t.Context(), "due", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read(key, []any{"zscore", key, l.tag()})
+	if s.Run(t.Context(), "due", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	return int64(score(o.reply[0]))
+	return int64(op.Score(o.Reply[0]))
 }
 
 // sweepNow makes the sweep of a log due now.
@@ -73,20 +75,20 @@ func rewrite(t testing.TB, s *Store, l logRef, days ...int) {
 		}
 		push = append(push, stored)
 	}
-	o := writeTo(l.list(), []any{"del", l.list()}, push, []any{"hset", l.hash(), "base", 1})
-	if s.run(t.Context(), "append", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Write(l.list(), []any{"del", l.list()}, push, []any{"hset", l.hash(), "base", 1})
+	if s.Run(t.Context(), "append", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
 }
 
 // contents returns the stored entries of a log as one string.
 func contents(t testing.TB, s *Store, l logRef) string {
 	t.Helper()
-	o := readOf(l.list(), []any{"lrange", l.list(), 0, -1})
-	if s.run(t.Context(), "pull", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read(l.list(), []any{"lrange", l.list(), 0, -1})
+	if s.Run(t.Context(), "pull", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	return fmt.Sprint(o.reply[0])
+	return fmt.Sprint(o.Reply[0])
 }
 
 func TestQuietLogLosesWhatIsTooOld(t *testing.T) {
@@ -172,7 +174,7 @@ func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 		}
 		for i := range shards {
 			key := queueRef{Sweeps, shardRef(i)}.due()
-			s.run(t.Context(), "put", writeTo(key, []any{"del", key}))
+			s.Run(t.Context(), "put", op.Write(key, []any{"del", key}))
 		}
 		if err := s.KeepSweeping(t.Context()); err != nil {
 			t.Fatal(err)
@@ -180,9 +182,9 @@ func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 		key := queueRef{Sweeps, sweepShard(Job{Key: allLogs})}.due()
 		eventually(t, "the search has come to its end", func() bool { // the clock of a shard may be a little behind
 			workOff(t, s)
-			o := readOf(key, []any{"zscore", key, allLogs})
-			s.run(t.Context(), "due", o)
-			return int64(score(o.reply[0])) > storeClock(t, s)+13*day.Milliseconds()
+			o := op.Read(key, []any{"zscore", key, allLogs})
+			s.Run(t.Context(), "due", o)
+			return int64(op.Score(o.Reply[0])) > storeClock(t, s)+13*day.Milliseconds()
 		})
 		for _, l := range logs {
 			eventually(t, l.list()+" has lost its texts", func() bool {
@@ -229,9 +231,9 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 		sweepNow(t, s, l)
 		workOff(t, s)
 		for _, key := range []string{l.list(), l.hash(), l.members(), l.leases()} {
-			o := readOf(key, []any{"exists", key})
-			if s.run(t.Context(), "groups", o); o.err != nil || integer(o.reply[0]) != 0 {
-				t.Errorf("%s is there, %v", key, o.err)
+			o := op.Read(key, []any{"exists", key})
+			if s.Run(t.Context(), "groups", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
+				t.Errorf("%s is there, %v", key, o.Err)
 			}
 		}
 		if at := sweepsAt(t, s, l); at != 0 {
@@ -260,11 +262,11 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 // ageLast makes the newest entry of a log two minutes older.
 func ageLast(t testing.TB, s *Store, l logRef) {
 	t.Helper()
-	o := readOf(l.list(), []any{"lindex", l.list(), -1})
-	if s.run(t.Context(), "pull", o); o.err != nil {
-		t.Fatal(o.err)
+	o := op.Read(l.list(), []any{"lindex", l.list(), -1})
+	if s.Run(t.Context(), "pull", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	key, encoded, err := proto.SplitStored([]byte(text(o.reply[0])))
+	key, encoded, err := proto.SplitStored([]byte(op.Text(o.Reply[0])))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,9 +279,9 @@ func ageLast(t testing.TB, s *Store, l logRef) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = writeTo(l.list(), []any{"lset", l.list(), -1, stored})
-	if s.run(t.Context(), "append", o); o.err != nil {
-		t.Fatal(o.err)
+	o = op.Write(l.list(), []any{"lset", l.list(), -1, stored})
+	if s.Run(t.Context(), "append", o); o.Err != nil {
+		t.Fatal(o.Err)
 	}
 }
 
@@ -294,9 +296,9 @@ func TestGroupThatNobodyJoinedIsDeletedAndMadeAnew(t *testing.T) {
 		}
 		l := logRef{group: g}
 		epoch := func() string {
-			o := readOf(l.hash(), []any{"hget", l.hash(), "epoch"})
-			s.run(t.Context(), "groups", o)
-			return text(o.reply[0])
+			o := op.Read(l.hash(), []any{"hget", l.hash(), "epoch"})
+			s.Run(t.Context(), "groups", o)
+			return op.Text(o.Reply[0])
 		}
 		before := epoch()
 		ageLast(t, s, l)
@@ -315,7 +317,7 @@ func TestGroupThatNobodyJoinedIsDeletedAndMadeAnew(t *testing.T) {
 // One operation is the daily sweep of one log, among many. The log has 64 entries, of
 // which some have become too old. cpu-us/log is the CPU time of the server.
 func BenchmarkSweep(b *testing.B) {
-	s := dial(b, Config{URL: backends.server.URL(), Registerer: prometheus.NewRegistry()})
+	s := dial(b, Config{URL: storetest.Server.URL(), Registerer: prometheus.NewRegistry()})
 	flush(b, s)
 	const logs = 100_000
 	now := storeClock(b, s)
@@ -330,14 +332,14 @@ func BenchmarkSweep(b *testing.B) {
 		entries[i] = stored
 	}
 	fill := func() {
-		var ops []*op
+		var ops []*op.Op
 		var jobs []Job
 		for i := range logs {
 			l := logRef{user: int64(i + 2)}
-			ops = append(ops, writeTo(l.list(), []any{"del", l.list()}, append([]any{"rpush", l.list()}, entries[:]...), []any{"hset", l.hash(), "epoch", "0", "base", 0}))
+			ops = append(ops, op.Write(l.list(), []any{"del", l.list()}, append([]any{"rpush", l.list()}, entries[:]...), []any{"hset", l.hash(), "epoch", "0", "base", 0}))
 			jobs = append(jobs, Job{Key: l.tag(), Due: now})
 			if len(ops) == 1000 {
-				s.run(b.Context(), "append", ops...)
+				s.Run(b.Context(), "append", ops...)
 				s.putJobs(b.Context(), Sweeps, jobs, sweepShard, true)
 				ops, jobs = nil, nil
 			}

@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // A log is trimmed each time that it has grown by trimEvery entries. So it may have
@@ -22,15 +24,15 @@ const trimLook = 1024
 // behind has too early a time. Unless an entry with a right time stands before it, it
 // is removed early.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
-	ops := make([]*op, len(logs))
-	other := s.clock.Earliest()
+	ops := make([]*op.Op, len(logs))
+	other := s.Times.Earliest()
 	for i, l := range logs {
 		ops[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
 	}
-	s.run(ctx, "trim", ops...)
+	s.Run(ctx, "trim", ops...)
 	for _, o := range ops {
-		if o.err != nil {
-			s.log.Warn("log was not trimmed", "key", o.key, "err", o.err)
+		if o.Err != nil {
+			s.log.Warn("log was not trimmed", "key", o.Key, "err", o.Err)
 		}
 	}
 }

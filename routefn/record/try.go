@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 const (
@@ -109,13 +110,13 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 		subject = cmp.Or(names[0], "\x00"+strconv.FormatInt(q.User, 10)) // no name begins with this byte
 	}
 	t := &Tried{Subject: subject, trying: q, key: tryKey(subject)}
-	read := readOf(nameKey(subject), []any{"get", nameKey(subject)})
-	try := &op{key: t.key, script: tryScript, keys: []string{t.key}, write: true}
-	try.args = append(append(bucketArgs(q.Strangers), bucketArgs(q.Known)...), knownTime.Milliseconds())
-	try.args = append(try.args, q.From.at(t.key)...)
+	read := op.Read(nameKey(subject), []any{"get", nameKey(subject)})
+	try := &op.Op{Key: t.key, Script: tryScript, Keys: []string{t.key}, Write: true}
+	try.Args = append(append(bucketArgs(q.Strangers), bucketArgs(q.Known)...), knownTime.Milliseconds())
+	try.Args = append(try.Args, q.From.at(t.key)...)
 	count := countOp(q.From.bucket("try"), q.Address, true)
-	s.run(ctx, "try", read, try, count)
-	if err := cmp.Or(read.err, try.err, count.err); err != nil {
+	s.Run(ctx, "try", read, try, count)
+	if err := cmp.Or(read.Err, try.Err, count.Err); err != nil {
 		return nil, fmt.Errorf("try at an account: %w: %v", ErrUnavailable, err)
 	}
 	if err := t.learn(read, try, count); err != nil {
@@ -129,23 +130,23 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 
 // learn sets t from the answers to three ops. The op in read has read the account. Those
 // in try and count have run try.lua and count.lua.
-func (t *Tried) learn(read, try, count *op) error {
-	if read.reply[0] != nil {
+func (t *Tried) learn(read, try, count *op.Op) error {
+	if read.Reply[0] != nil {
 		var acc storedAccount
-		if err := json.Unmarshal([]byte(text(read.reply[0])), &acc); err != nil {
+		if err := json.Unmarshal([]byte(op.Text(read.Reply[0])), &acc); err != nil {
 			return fmt.Errorf("account %q: decode: %w", t.Subject, err)
 		}
 		if t.trying.User == 0 || t.trying.User == acc.User {
 			t.Account = Account{User: acc.User, Name: t.Subject, Credential: acc.Credential}
 		}
 	}
-	t.Out, t.counted = int(integer(count.reply[1])), text(count.reply[0]) == "ok"
-	switch verdict := text(try.reply[0]); {
+	t.Out, t.counted = int(op.Integer(count.Reply[1])), op.Text(count.Reply[0]) == "ok"
+	switch verdict := op.Text(try.Reply[0]); {
 	case verdict == "wait":
-		t.Refused, t.Wait = RefusedAccount, time.Duration(integer(try.reply[1]))*time.Millisecond
+		t.Refused, t.Wait = RefusedAccount, time.Duration(op.Integer(try.Reply[1]))*time.Millisecond
 	case verdict != "known" && !t.counted:
 		t.taken = verdict
-		t.Refused, t.Wait = RefusedAddress, time.Duration(integer(count.reply[2]))*time.Millisecond
+		t.Refused, t.Wait = RefusedAddress, time.Duration(op.Integer(count.Reply[2]))*time.Millisecond
 	default:
 		t.taken, t.Known = verdict, verdict == "known"
 	}
@@ -157,21 +158,21 @@ func (t *Tried) learn(read, try, count *op) error {
 // end of ctx does not stop Settle. It reports no failure: then the password counts as a
 // wrong one.
 func (s *Store) Settle(ctx context.Context, t *Tried, right bool) {
-	s.run(context.WithoutCancel(ctx), "tried", t.settle(right)...)
+	s.Run(context.WithoutCancel(ctx), "tried", t.settle(right)...)
 }
 
 // settle returns the ops that settle a try. A second call returns none. t may be nil.
-func (t *Tried) settle(right bool) []*op {
+func (t *Tried) settle(right bool) []*op.Op {
 	if t == nil || t.settled {
 		return nil
 	}
 	t.settled = true
-	var ops []*op
+	var ops []*op.Op
 	if t.taken != "" || right {
 		q := t.trying
-		o := &op{key: t.key, script: triedScript, keys: []string{t.key}, write: true}
-		o.args = []any{t.taken, bucketEvery(q.Strangers), bucketEvery(q.Known), right, knownTime.Milliseconds(), knownAddresses}
-		o.args = append(o.args, q.From.at(t.key)...)
+		o := &op.Op{Key: t.key, Script: triedScript, Keys: []string{t.key}, Write: true}
+		o.Args = []any{t.taken, bucketEvery(q.Strangers), bucketEvery(q.Known), right, knownTime.Milliseconds(), knownAddresses}
+		o.Args = append(o.Args, q.From.at(t.key)...)
 		ops = append(ops, o)
 	}
 	if t.counted {
@@ -191,7 +192,7 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 	}
 	t := &Tried{key: tryKey(name), trying: Trying{From: from}}
 	ops := t.settle(true)
-	if s.run(context.WithoutCancel(ctx), "tried", ops...); ops[0].err == nil {
+	if s.Run(context.WithoutCancel(ctx), "tried", ops...); ops[0].Err == nil {
 		s.met.Put(once, struct{}{})
 	}
 }
@@ -201,22 +202,22 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 // registrations that count now. The error is ErrUnavailable.
 func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.Rate) (out int, wait time.Duration, err error) {
 	o := countOp(from.bucket("reg"), rate, true)
-	s.run(ctx, "try", o)
-	if o.err != nil {
-		return 0, 0, fmt.Errorf("count registration: %w: %v", ErrUnavailable, o.err)
+	s.Run(ctx, "try", o)
+	if o.Err != nil {
+		return 0, 0, fmt.Errorf("count registration: %w: %v", ErrUnavailable, o.Err)
 	}
-	if text(o.reply[0]) == "wait" {
-		wait = time.Duration(integer(o.reply[2])) * time.Millisecond
+	if op.Text(o.Reply[0]) == "wait" {
+		wait = time.Duration(op.Integer(o.Reply[2])) * time.Millisecond
 	}
-	return int(integer(o.reply[1])), wait, nil
+	return int(op.Integer(o.Reply[1])), wait, nil
 }
 
 // GiveRegistration undoes the count of a registration, because no account was made. It
 // reports no failure.
 func (s *Store) GiveRegistration(ctx context.Context, from Address, rate limit.Rate) {
-	s.run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
+	s.Run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
 }
 
-func countOp(key string, r limit.Rate, take bool) *op {
-	return &op{key: key, script: countScript, keys: []string{key}, args: append(bucketArgs(r), take), write: true}
+func countOp(key string, r limit.Rate, take bool) *op.Op {
+	return &op.Op{Key: key, Script: countScript, Keys: []string{key}, Args: append(bucketArgs(r), take), Write: true}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // guess returns a try at the account of a name, from an address.
@@ -136,14 +137,14 @@ func TestAccountKnowsFewAddresses(t *testing.T) {
 			s.Settle(t.Context(), tried, false)
 		}
 		key := tryKey("alice")
-		read := readOf(key, []any{"hget", key, "from"}, []any{"pttl", key})
-		if s.run(t.Context(), "try", read); read.err != nil {
-			t.Fatal(read.err)
+		read := op.Read(key, []any{"hget", key, "from"}, []any{"pttl", key})
+		if s.Run(t.Context(), "try", read); read.Err != nil {
+			t.Fatal(read.Err)
 		}
-		if n := len(text(read.reply[0])); n > 8*(24+1+13+1+13+1) {
+		if n := len(op.Text(read.Reply[0])); n > 8*(24+1+13+1+13+1) {
 			t.Errorf("eight addresses take %d bytes", n)
 		}
-		if left := time.Duration(integer(read.reply[1])) * time.Millisecond; left > knownTime || left < knownTime-time.Hour {
+		if left := time.Duration(op.Integer(read.Reply[1])) * time.Millisecond; left > knownTime || left < knownTime-time.Hour {
 			t.Errorf("they end in %v", left)
 		}
 	})
@@ -189,7 +190,7 @@ func TestAddressHasFewWrongPasswords(t *testing.T) {
 func tryKeys(t *testing.T, s *Store) (n int) {
 	t.Helper()
 	var mu sync.Mutex
-	err := s.topology.Each(t.Context(), func(ctx context.Context, c *redis.Client) error {
+	err := s.Topology.Each(t.Context(), func(ctx context.Context, c *redis.Client) error {
 		keys, err := c.Keys(ctx, "cim:*:try").Result()
 		mu.Lock()
 		defer mu.Unlock()
@@ -219,9 +220,9 @@ func TestTriesComeBack(t *testing.T) {
 func TestTriesSurviveAClockSetBack(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		key := tryKey("alice")
-		ahead := writeTo(key, []any{"hset", key, "full", time.Now().Add(1000 * time.Hour).UnixMilli()})
-		if s.run(t.Context(), "try", ahead); ahead.err != nil {
-			t.Fatal(ahead.err)
+		ahead := op.Write(key, []any{"hset", key, "full", time.Now().Add(1000 * time.Hour).UnixMilli()})
+		if s.Run(t.Context(), "try", ahead); ahead.Err != nil {
+			t.Fatal(ahead.Err)
 		}
 		if tried := try(t, s, guess("alice", "a")); tried.Wait > time.Hour {
 			t.Errorf("the next try is allowed in %v", tried.Wait)

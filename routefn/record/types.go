@@ -5,20 +5,20 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
 
 var (
 	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
 	// The caller may simply try again.
-	ErrUnavailable = errors.New("store is not available")
-	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used,
-	// because of its user's rights, the password or the eviction policy. Waiting does
-	// not help.
-	ErrUnfit = errors.New("store cannot be used")
+	ErrUnavailable = op.ErrUnavailable
+	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used.
+	// Waiting does not help.
+	ErrUnfit = op.ErrUnfit
 	// ErrUnknown is returned if a write was sent and no answer came. The write may have
 	// been executed or not. The next try must first search for its result.
-	ErrUnknown = errors.New("outcome of the write is unknown")
+	ErrUnknown = op.ErrUnknown
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = errors.New("no such user")
 	// ErrNoGroup is returned for a group that does not exist.
@@ -46,7 +46,7 @@ var (
 	ErrChanged = errors.New("account was changed meanwhile")
 	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
 	// text that is not UTF-8, a name with control characters.
-	ErrInvalid = errors.New("argument is not valid")
+	ErrInvalid = op.ErrInvalid
 	// ErrIDReused is returned for a message if its sender has used its id for another
 	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 const (
@@ -97,53 +99,53 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	ops, shown := w.s.readMarks()
 	keys := w.Keys()
 	answer := w.keyOp(keys, false)
-	w.s.run(ctx, "key", append(ops, answer)...)
-	if answer.err != nil {
-		return false, fmt.Errorf("look at the store: %w", answer.err)
+	w.s.Run(ctx, "key", append(ops, answer)...)
+	if answer.Err != nil {
+		return false, fmt.Errorf("look at the store: %w", answer.Err)
 	}
-	now := integer(answer.reply[2])
+	now := op.Integer(answer.Reply[2])
 	lost, old := w.compare(shown, now)
 	if lost {
 		answer = w.keyOp(keys, true)
-		w.s.run(ctx, "key", answer)
-		if answer.err != nil {
-			return false, fmt.Errorf("look at the store: %w", answer.err)
+		w.s.Run(ctx, "key", answer)
+		if answer.Err != nil {
+			return false, fmt.Errorf("look at the store: %w", answer.Err)
 		}
 	}
 	w.s.moveMarks(ctx, old)
-	return text(answer.reply[5]) == "1", w.take(answer, asked)
+	return op.Text(answer.Reply[5]) == "1", w.take(answer, asked)
 }
 
 // readMarks returns ops that read the marks: one op, if one server has all of them.
 // After the ops were run, the function shown returns the mark i, or false if its server
 // did not answer.
-func (s *Store) readMarks() (ops []*op, shown func(i int) (int64, bool)) {
-	if s.topology.Single() {
+func (s *Store) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
+	if s.Topology.Single() {
 		get := []any{"mget"}
 		for i := range marks {
 			get = append(get, markKey(i))
 		}
-		all := readOf(markKey(0), get)
-		return []*op{all}, func(i int) (int64, bool) {
-			if all.err != nil {
+		all := op.Read(markKey(0), get)
+		return []*op.Op{all}, func(i int) (int64, bool) {
+			if all.Err != nil {
 				return 0, false
 			}
-			values, _ := all.reply[0].([]any)
-			return integer(values[i]), true
+			values, _ := all.Reply[0].([]any)
+			return op.Integer(values[i]), true
 		}
 	}
 	for i := range marks {
-		ops = append(ops, readOf(markKey(i), []any{"get", markKey(i)}))
+		ops = append(ops, op.Read(markKey(i), []any{"get", markKey(i)}))
 	}
 	return ops, func(i int) (int64, bool) {
-		if ops[i].err != nil {
+		if ops[i].Err != nil {
 			return 0, false
 		}
-		return integer(ops[i].reply[0]), true
+		return op.Integer(ops[i].Reply[0]), true
 	}
 }
 
-func (w *Watch) keyOp(keys []string, lost bool) *op {
+func (w *Watch) keyOp(keys []string, lost bool) *op.Op {
 	args := []any{lost, ""}
 	if w.keyed {
 		fresh := make([]byte, routeKeyBytes)
@@ -156,7 +158,7 @@ func (w *Watch) keyOp(keys []string, lost bool) *op {
 			args = append(args, key)
 		}
 	}
-	return &op{key: routeKey, script: keyScript, keys: []string{routeKey, knownKeys}, args: args, write: true}
+	return &op.Op{Key: routeKey, Script: keyScript, Keys: []string{routeKey, knownKeys}, Args: args, Write: true}
 }
 
 // compare compares the marks with the latest look, and remembers them. The function
@@ -183,21 +185,21 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 // does so by one op. If that fails, they are set after the next look.
 func (s *Store) moveMarks(ctx context.Context, old []string) {
 	each := 1
-	if s.topology.Single() {
+	if s.Topology.Single() {
 		each = marks
 	}
-	var ops []*op
+	var ops []*op.Op
 	for keys := range slices.Chunk(old, each) {
-		ops = append(ops, &op{key: keys[0], script: markScript, keys: keys, write: true})
+		ops = append(ops, &op.Op{Key: keys[0], Script: markScript, Keys: keys, Write: true})
 	}
-	s.run(ctx, "key", ops...)
+	s.Run(ctx, "key", ops...)
 }
 
 // take reads the answer of key.lua.
-func (w *Watch) take(o *op, asked time.Time) error {
-	keys := []string{text(o.reply[1])}
-	for _, r := range o.reply[6:] {
-		keys = append(keys, text(r))
+func (w *Watch) take(o *op.Op, asked time.Time) error {
+	keys := []string{op.Text(o.Reply[1])}
+	for _, r := range o.Reply[6:] {
+		keys = append(keys, op.Text(r))
 	}
 	if !w.keyed {
 		keys = nil
@@ -207,7 +209,7 @@ func (w *Watch) take(o *op, asked time.Time) error {
 			return fmt.Errorf("%s does not hold a key", routeKey)
 		}
 	}
-	now, since, lost := integer(o.reply[2]), integer(o.reply[3]), integer(o.reply[4])
+	now, since, lost := op.Integer(o.Reply[2]), op.Integer(o.Reply[3]), op.Integer(o.Reply[4])
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if asked.Before(w.at) {
@@ -261,5 +263,5 @@ func (w *Watch) Lost() (when int64, recently bool) {
 func (w *Watch) Settled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.lost.recent() && (w.s.embedded || !w.made.recent())
+	return !w.lost.recent() && (w.s.Embedded || !w.made.recent())
 }

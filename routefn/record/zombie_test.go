@@ -19,7 +19,7 @@ func TestNewcomerIsNotShownTheOld(t *testing.T) {
 				alice := Account{User: register(t, s, "alice"), Name: "alice"}
 				bob := Account{User: register(t, s, "bob"), Name: "bob"}
 				g := group(t, s, alice)
-				now, err := s.now(t.Context())
+				now, err := s.Time(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -72,7 +72,7 @@ func TestFirstTryThatComesLateIsNotStored(t *testing.T) {
 		alice := Account{User: register(t, s, "alice"), Name: "alice"}
 		bob := register(t, s, "bob")
 		g := group(t, s, alice)
-		now, err := s.now(t.Context())
+		now, err := s.Time(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

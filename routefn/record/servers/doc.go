@@ -7,7 +7,7 @@
 // that became read-only are replaced (generation.go). In both cases the error wraps
 // [ErrDead] and nothing was sent, so the caller may send all of it again.
 //
-// The Redis library repeats nothing. Package record decides what is sent again.
+// The Redis library repeats nothing. Package op decides what is sent again.
 //
 // # The Redis library
 //
@@ -16,7 +16,7 @@
 // follows redirects, and sends the commands of many callers in one pipeline. But its
 // errors do not say whether a write was sent, and that is the difference between
 // ErrUnavailable and ErrUnknown. So probed.go here, and op.go, run.go and replicate.go
-// of package record, would have to stay.
+// of package op, would have to stay.
 //
 // The client's CPU per call was measured, for calls of EVALSHA commands with 300 bytes
 // each. The table has the ratio of rueidis to go-redis, medians of three runs on a busy

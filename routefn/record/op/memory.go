@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"context"
@@ -29,13 +29,13 @@ type filling struct {
 // Filled returns which part of its maxmemory the fullest master uses: 1 is full. It is
 // zero if no master has a maxmemory. An answer is used again for five seconds. The
 // error is ErrUnavailable.
-func (s *Store) Filled(ctx context.Context) (float64, error) {
-	if last := s.filling.Load(); last != nil && time.Since(last.at) < filledFor {
+func (d *DB) Filled(ctx context.Context) (float64, error) {
+	if last := d.filling.Load(); last != nil && time.Since(last.at) < filledFor {
 		return last.part, nil
 	}
 	var mu sync.Mutex
 	var fullest float64
-	err := s.topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := d.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		info, err := c.Info(ctx, "memory").Result()
 		if err != nil {
 			return err
@@ -46,9 +46,9 @@ func (s *Store) Filled(ctx context.Context) (float64, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("ask store for its memory: %w", classify(err, false))
+		return 0, fmt.Errorf("ask store for its memory: %w", Classify(err, false))
 	}
-	s.filling.Store(&filling{fullest, time.Now()})
+	d.filling.Store(&filling{fullest, time.Now()})
 	return fullest, nil
 }
 
@@ -64,7 +64,7 @@ func filled(info string) float64 {
 
 // registerFilled registers a gauge that asks the store when it is collected. While the
 // store does not answer, the gauge keeps its last value.
-func (s *Store) registerFilled(r prometheus.Registerer) error {
+func (d *DB) registerFilled(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
@@ -74,8 +74,8 @@ func (s *Store) registerFilled(r prometheus.Registerer) error {
 	}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), filledTime)
 		defer cancel()
-		part, err := s.Filled(ctx)
-		if last := s.filling.Load(); err != nil && last != nil {
+		part, err := d.Filled(ctx)
+		if last := d.filling.Load(); err != nil && last != nil {
 			part = last.part
 		}
 		return part

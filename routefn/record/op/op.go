@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"context"
@@ -10,19 +10,19 @@ import (
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
-// op is one atomic step on the keys of one slot: a command, a transaction of several
+// Op is one atomic step on the keys of one slot: a command, a transaction of several
 // commands, or a script. The functions that make an op fill the first group of fields.
-// Store.run fills the others.
-type op struct {
-	key    string // chooses the server
-	write  bool   // it changes something, so without an answer its outcome is unknown
-	steps  [][]any
-	script *script
-	keys   []string
-	args   []any // a script gets a bool as '1' or '0'
+// DB.Run fills the others.
+type Op struct {
+	Key    string // chooses the server
+	Write  bool   // it changes something, so without an answer its outcome is unknown
+	Steps  [][]any
+	Script *Script
+	Keys   []string
+	Args   []any // a script gets a bool as '1' or '0'
 
-	reply []any // one answer per step, or the script's table
-	err   error // nil, ErrUnavailable or ErrUnknown once run returns
+	Reply []any // one answer per step, or the script's table
+	Err   error // nil, ErrUnavailable or ErrUnknown once Run returns
 
 	to     *redis.Client // the server to which a redirect has sent the op; nil: the one that has key
 	asking bool          // the redirect is for this op only (ASK)
@@ -31,37 +31,45 @@ type op struct {
 	cmds   []redis.Cmder // commands of the op while it is in flight; a transaction keeps them after that
 }
 
-// readOf returns an op that reads key with one or several commands, atomically.
-func readOf(key string, steps ...[]any) *op { return &op{key: key, steps: steps} }
+// Read returns an op that reads key with one or several commands, atomically.
+func Read(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps} }
 
-// writeTo returns an op that changes key, and other keys of its slot, with one or
+// Write returns an op that changes key, and other keys of its slot, with one or
 // several commands, atomically.
-func writeTo(key string, steps ...[]any) *op { return &op{key: key, steps: steps, write: true} }
+func Write(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps, Write: true} }
+
+// Reuse prepares an op of a transaction, whose steps the caller has changed, to be sent
+// once more. The parameter key chooses its server. The op keeps its commands, so that
+// the caller makes no garbage.
+func (o *Op) Reuse(key string) { *o = Op{Key: key, Steps: o.Steps, cmds: o.cmds} }
 
 // These commands go with every transaction and with many pipelines, so they are made
 // only once.
 var asking, multi, execute, askTime = []any{"asking"}, []any{"multi"}, []any{"exec"}, []any{"time"}
 
+// readScript runs the steps of an op that reads.
+var readScript = Library{Lua}.Load("read")
+
 // enqueue puts the op's commands into a pipeline. It writes MULTI and EXEC itself, so
 // that one pipeline can have many transactions.
-func (o *op) enqueue(ctx context.Context, p *pipeline) {
+func (o *Op) enqueue(ctx context.Context, p *pipeline) {
 	begin := len(p.cmds)
 	if o.asking {
 		p.add(ctx, asking)
 	}
 	switch {
-	case o.script != nil:
-		p.add(ctx, o.script.command(o.full, o.keys, o.args))
-	case len(o.steps) == 1:
-		p.add(ctx, o.steps[0])
-	case !o.write && !o.asking && len(o.cmds) == len(o.steps)+2:
+	case o.Script != nil:
+		p.add(ctx, o.Script.command(o.full, o.Keys, o.Args))
+	case len(o.Steps) == 1:
+		p.add(ctx, o.Steps[0])
+	case !o.Write && !o.asking && len(o.cmds) == len(o.Steps)+2:
 		for _, cmd := range o.cmds { // the commands of an earlier use: answers replace old values, but an old error must be removed
 			cmd.SetErr(nil)
 			p.cmds = append(p.cmds, cmd)
 		}
 	default:
 		p.add(ctx, multi)
-		for _, step := range o.steps {
+		for _, step := range o.Steps {
 			p.add(ctx, step)
 		}
 		p.add(ctx, execute)
@@ -86,7 +94,7 @@ func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
 }
 
 // take reads the answers from the executed pipeline.
-func (o *op) take() {
+func (o *Op) take() {
 	last := o.cmds[len(o.cmds)-1]
 	reply, err := last.(*redis.Cmd).Result()
 	if errors.Is(err, redis.Nil) {
@@ -95,29 +103,29 @@ func (o *op) take() {
 	if redis.HasErrorPrefix(err, "EXECABORT") {
 		err = o.firstError(err)
 	}
-	o.reply, o.err = nil, err
+	o.Reply, o.Err = nil, err
 	if err != nil {
 		return
 	}
-	if o.script == nil && len(o.steps) == 1 {
-		o.reply = []any{reply}
+	if o.Script == nil && len(o.Steps) == 1 {
+		o.Reply = []any{reply}
 		return
 	}
-	o.reply, _ = reply.([]any)
-	if len(o.reply) < len(o.steps) || len(o.reply) == 0 {
-		o.err = errors.New("store answered with too few values")
+	o.Reply, _ = reply.([]any)
+	if len(o.Reply) < len(o.Steps) || len(o.Reply) == 0 {
+		o.Err = errors.New("store answered with too few values")
 		return
 	}
-	for _, r := range o.reply {
+	for _, r := range o.Reply {
 		if failed, ok := r.(error); ok {
-			o.err = failed
+			o.Err = failed
 		}
 	}
 }
 
 // firstError returns the reason why a transaction was aborted: the error of the command
 // that could not be queued. If there is none, it returns abort.
-func (o *op) firstError(abort error) error {
+func (o *Op) firstError(abort error) error {
 	for _, cmd := range o.cmds {
 		if err := cmd.Err(); err != nil {
 			return err
@@ -130,27 +138,27 @@ func (o *op) firstError(abort error) error {
 // that. It is repeated in three cases. The server did not execute the op and said what
 // helps. The connection was dead before the op was sent. The op only reads, and its
 // connection died. If wait is true, the caller must pause before the next round.
-func (o *op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bool) {
-	if o.err == nil || errors.Is(o.err, errSlow) {
+func (o *Op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bool) {
+	if o.Err == nil || errors.Is(o.Err, errSlow) {
 		return false, false
 	}
-	verb, addr := redirect(o.err)
+	verb, addr := redirect(o.Err)
 	switch {
-	case redis.HasErrorPrefix(o.err, "NOSCRIPT"):
+	case redis.HasErrorPrefix(o.Err, "NOSCRIPT"):
 		o.full = true
 		return true, false
-	case !o.write && o.script == nil && len(o.steps) > 1 && redis.HasErrorPrefix(o.err, "OOM"):
+	case !o.Write && o.Script == nil && len(o.Steps) > 1 && redis.HasErrorPrefix(o.Err, "OOM"):
 		o.byScript()
 		return true, false
 	case verb == "MOVED" || verb == "ASK":
 		o.to, o.asking = t.Redirected(ctx, addr), verb == "ASK"
 		return true, false
-	case redis.HasErrorPrefix(o.err, "TRYAGAIN"): // its slot is being moved to another server
+	case redis.HasErrorPrefix(o.Err, "TRYAGAIN"): // its slot is being moved to another server
 		o.to, o.asking = nil, false
 		return true, true
 	case o.foundDead(): // each such round uses up one dead connection, so there is an end
 		return true, false
-	case !o.write && !o.again && !servers.Answered(o.err) && ctx.Err() == nil:
+	case !o.Write && !o.again && !servers.Answered(o.Err) && ctx.Err() == nil:
 		o.again = true
 		return true, false
 	}
@@ -158,17 +166,17 @@ func (o *op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bo
 }
 
 // foundDead reports whether the op was not sent because its connection was dead.
-func (o *op) foundDead() bool { return errors.Is(o.err, servers.ErrDead) }
+func (o *Op) foundDead() bool { return errors.Is(o.Err, servers.ErrDead) }
 
 // byScript changes an op that reads in a transaction, so that it reads in a script.
 // While its memory is full, Redis 7.0 refuses all commands in a transaction, but allows
 // scripts that only read. A script takes several times as long as a transaction.
-func (o *op) byScript() {
-	o.script = readScript
-	for _, step := range o.steps {
-		o.keys = append(o.keys, step[1].(string))
-		o.args = append(o.args, step[0], len(step)-2)
-		o.args = append(o.args, step[2:]...)
+func (o *Op) byScript() {
+	o.Script = readScript
+	for _, step := range o.Steps {
+		o.Keys = append(o.Keys, step[1].(string))
+		o.Args = append(o.Args, step[0], len(step)-2)
+		o.Args = append(o.Args, step[2:]...)
 	}
 }
 
@@ -186,11 +194,11 @@ func redirect(err error) (verb, addr string) {
 	return words[0], words[2]
 }
 
-// noLog reports whether the op's script answered that its log does not exist.
-func (o *op) noLog() bool { return o.err == nil && text(o.reply[0]) == "nolog" }
+// NoLog reports whether the op's script answered that its log does not exist.
+func (o *Op) NoLog() bool { return o.Err == nil && Text(o.Reply[0]) == "nolog" }
 
-func fail(ops []*op, err error) {
+func fail(ops []*Op, err error) {
 	for _, o := range ops {
-		o.err = err
+		o.Err = err
 	}
 }

@@ -1,18 +1,18 @@
-package record
+package op
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 // If the store's user lacks rights, the error at the start names the commands.
 func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	server := spawned(t)
-	c := clientOf(t, server.Addr())
+	c := storetest.Client(t, server.Addr())
 	dialAs := func(rules string) error {
 		args := []any{"acl", "setuser", "cim", "reset", "on", ">secret"}
 		for rule := range strings.FieldsSeq(rules) {
@@ -21,9 +21,9 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 		if err := c.Do(t.Context(), args...).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Dial(t.Context(), Config{URL: "redis://cim:secret@" + server.Addr()})
+		d, err := Dial(t.Context(), at("redis://cim:secret@"+server.Addr()))
 		if err == nil {
-			err = s.Close()
+			err = d.Close()
 		}
 		return err
 	}
@@ -63,7 +63,7 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	if n := c.Exists(t.Context(), probeKey).Val(); n != 0 {
 		t.Error("the probe wrote")
 	}
-	if _, err := Dial(t.Context(), Config{URL: "redis://cim:wrong@" + server.Addr()}); !errors.Is(err, ErrUnfit) {
+	if _, err := Dial(t.Context(), at("redis://cim:wrong@"+server.Addr())); !errors.Is(err, ErrUnfit) {
 		t.Errorf("a wrong password: %v, want ErrUnfit", err)
 	}
 }
@@ -74,29 +74,21 @@ func TestRightsOfAllCommandsAreProbed(t *testing.T) {
 	for _, command := range needed {
 		known[strings.ToUpper(command[0].(string))] = true
 	}
-	for name, s := range scripts {
-		for _, call := range regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'`).FindAllStringSubmatch(s.source, -1) {
+	for name, source := range sources(t, ".lua") {
+		for _, call := range regexp.MustCompile(`redis\.p?call\(\s*'(\w+)'`).FindAllStringSubmatch(source, -1) {
 			if !known[strings.ToUpper(call[1])] {
 				t.Errorf("%s calls %s, which is not probed", name, call[1])
 			}
 		}
 	}
 	// Go code names the commands that it sends, except one, which is a method.
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(file, "_test.go") {
+	for name, source := range sources(t, ".go") {
+		if strings.HasSuffix(name, "_test.go") || strings.Contains(name, "test/") { // packages redistest and storetest
 			continue
 		}
-		for _, call := range regexp.MustCompile(`\[\]any\{"([a-z]\w+)"|\.(Scan)\(ctx`).FindAllStringSubmatch(string(text), -1) {
+		for _, call := range regexp.MustCompile(`\[\]any\{"([a-z]\w+)"|\.(Scan)\(ctx`).FindAllStringSubmatch(source, -1) {
 			if command := strings.ToUpper(call[1] + call[2]); !known[command] && command != "MULTI" && command != "EXEC" && command != "ASKING" {
-				t.Errorf("%s sends %s, which is not probed", file, command)
+				t.Errorf("%s sends %s, which is not probed", name, command)
 			}
 		}
 	}

@@ -1,8 +1,7 @@
-package record
+package op
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -23,9 +22,6 @@ const (
 	// take little memory, because the route holds their calls anyway.
 	maxWaiting = 16 * maxBatch
 )
-
-// errTooFew means that too few replicas had a write in time. The primary has it.
-var errTooFew = errors.New("too few replicas")
 
 // writers send ops that must reach replicas, and wait until the ops have. There is one
 // writer per master. It sends one batch at a time, in one pipeline on one connection,
@@ -61,7 +57,7 @@ type writer struct {
 // call has the ops of one caller, in order. They are copies, so that the caller may
 // return before they are answered.
 type call struct {
-	ops  []*op
+	ops  []*Op
 	done chan struct{} // closed when the ops are answered
 }
 
@@ -76,11 +72,14 @@ func newWriters(cfg Config, m *metrics) *writers {
 	}
 }
 
+// Replicates reports whether Accept waits for replicas.
+func (d *DB) Replicates() bool { return d.writers != nil }
+
 // exec queues ops for the writer of the master to which client connects, and blocks
 // until they are answered or ctx ends. Ops that were not sent when ctx ends are never
 // sent.
-func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*op) {
-	c := &call{ops: make([]*op, len(ops)), done: make(chan struct{})}
+func (w *writers) exec(ctx context.Context, client *redis.Client, ops []*Op) {
+	c := &call{ops: make([]*Op, len(ops)), done: make(chan struct{})}
 	for i, o := range ops {
 		sent := *o
 		c.ops[i] = &sent
@@ -183,8 +182,8 @@ func (w *writers) send(client *redis.Client, batch []*call) {
 	short := w.short(wait.Result())
 	for o := range opsOf(batch) {
 		o.take()
-		if o.err == nil && short != nil {
-			o.err = short
+		if o.Err == nil && short != nil {
+			o.Err = short
 			w.metrics.unreplicated.Inc()
 		}
 	}
@@ -193,8 +192,8 @@ func (w *writers) send(client *redis.Client, batch []*call) {
 	}
 }
 
-func opsOf(batch []*call) iter.Seq[*op] {
-	return func(yield func(*op) bool) {
+func opsOf(batch []*call) iter.Seq[*Op] {
+	return func(yield func(*Op) bool) {
 		for _, c := range batch {
 			for _, o := range c.ops {
 				if !yield(o) {
@@ -213,7 +212,7 @@ func (w *writers) short(have int64, err error) error {
 	case err != nil:
 		return fmt.Errorf("wait for %d replicas: %s", w.replicas, err.Error())
 	case have < int64(w.replicas):
-		return fmt.Errorf("%w: %d of %d had it within %v", errTooFew, have, w.replicas, w.timeout)
+		return fmt.Errorf("%w: %d of %d had it within %v", ErrTooFew, have, w.replicas, w.timeout)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // An op is sent in maxRounds rounds at most. A server refuses it while one of its keys
-// moves to another server. Between six rounds the Store waits for 20+40+80+160+320 ms,
+// moves to another server. Between six rounds the DB waits for 20+40+80+160+320 ms,
 // without jitter: see package retry.
 const (
 	maxRounds    = 6
@@ -22,15 +22,15 @@ const (
 	longestPause = firstPause << (maxRounds - 1)
 )
 
-// maxPipeline is how many ops one pipeline has at most. A script takes a server 15 to
+// MaxPipeline is how many ops one pipeline has at most. A script takes a server 15 to
 // 40 us, so a full pipeline makes other callers wait for 20 ms at most. A server ten
 // times as slow still answers well within Config.ReadTimeout.
-const maxPipeline = 500
+const MaxPipeline = 500
 
 // execFunc sends ops to a server in one pipeline and sets the reply or error of each.
-type execFunc func(ctx context.Context, client *redis.Client, ops []*op)
+type execFunc func(ctx context.Context, client *redis.Client, ops []*Op)
 
-func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) {
+func (d *DB) runBy(ctx context.Context, by execFunc, name string, ops []*Op) {
 	if len(ops) == 0 {
 		return
 	}
@@ -38,33 +38,33 @@ func (s *Store) runBy(ctx context.Context, by execFunc, name string, ops []*op) 
 	todo := ops
 	pauses := 0
 	for rounds := 0; rounds < maxRounds; {
-		s.round(ctx, by, todo)
+		d.round(ctx, by, todo)
 		var wait bool
-		todo, wait = s.repeatable(ctx, todo)
+		todo, wait = d.repeatable(ctx, todo)
 		if len(todo) == 0 || wait && !sleep(ctx, retry.Delay(pauses, firstPause, longestPause, 1)) {
 			break
 		}
 		if wait {
 			pauses++
 		}
-		if !slices.ContainsFunc(todo, (*op).foundDead) { // that is not counted, because it happens at most once per connection
+		if !slices.ContainsFunc(todo, (*Op).foundDead) { // that is not counted, because it happens at most once per connection
 			rounds++
 		}
 	}
-	if slices.ContainsFunc(ops, func(o *op) bool { return servers.ReadOnly(o.err) }) {
-		s.topology.Retire()
+	if slices.ContainsFunc(ops, func(o *Op) bool { return servers.ReadOnly(o.Err) }) {
+		d.Topology.Retire()
 	}
 	for _, o := range ops {
-		o.err = classify(o.err, o.write)
+		o.Err = Classify(o.Err, o.Write)
 	}
-	s.metrics.observe(name, start, ops)
+	d.metrics.observe(name, start, ops)
 }
 
 // repeatable returns the ops that should be sent in another round. If wait is true, the
 // caller must pause before that round.
-func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait bool) {
+func (d *DB) repeatable(ctx context.Context, ops []*Op) (todo []*Op, wait bool) {
 	for _, o := range ops {
-		repeat, later := o.mayRepeat(ctx, s.topology)
+		repeat, later := o.mayRepeat(ctx, d.Topology)
 		if repeat {
 			todo = append(todo, o)
 			wait = wait || later
@@ -74,18 +74,18 @@ func (s *Store) repeatable(ctx context.Context, ops []*op) (todo []*op, wait boo
 }
 
 // round sends each op once, to all servers at once, and blocks until all are answered.
-func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
+func (d *DB) round(ctx context.Context, by execFunc, ops []*Op) {
 	if err := ctx.Err(); err != nil {
 		for _, o := range ops {
-			o.err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
+			o.Err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
 		}
 		return
 	}
-	groups := make(map[*redis.Client][]*op, 1)
+	groups := make(map[*redis.Client][]*Op, 1)
 	for _, o := range ops {
-		client, err := s.clientOf(ctx, o)
+		client, err := d.clientOf(ctx, o)
 		if err != nil {
-			o.err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
+			o.Err = fmt.Errorf("%w: %w", servers.ErrUnsent, err)
 			continue
 		}
 		groups[client] = append(groups[client], o)
@@ -93,48 +93,48 @@ func (s *Store) round(ctx context.Context, by execFunc, ops []*op) {
 	var all sync.WaitGroup
 	for client, group := range groups {
 		if len(groups) == 1 {
-			s.pipelines(ctx, by, client, group)
+			d.pipelines(ctx, by, client, group)
 			continue
 		}
-		all.Go(func() { s.pipelines(ctx, by, client, group) })
+		all.Go(func() { d.pipelines(ctx, by, client, group) })
 	}
 	all.Wait()
 }
 
 // pipelines sends ops to one server, one pipeline after the other.
-func (s *Store) pipelines(ctx context.Context, by execFunc, client *redis.Client, ops []*op) {
+func (d *DB) pipelines(ctx context.Context, by execFunc, client *redis.Client, ops []*Op) {
 	begun := time.Now()
-	for first := 0; first < len(ops); first += maxPipeline {
-		if first > 0 && time.Since(begun) > s.patience {
+	for first := 0; first < len(ops); first += MaxPipeline {
+		if first > 0 && time.Since(begun) > d.patience {
 			fail(ops[first:], errSlow)
 			return
 		}
-		chunk := ops[first:min(first+maxPipeline, len(ops))]
+		chunk := ops[first:min(first+MaxPipeline, len(ops))]
 		by(ctx, client, chunk)
-		if err := chunk[len(chunk)-1].err; err != nil && !servers.Answered(err) {
+		if err := chunk[len(chunk)-1].Err; err != nil && !servers.Answered(err) {
 			fail(ops[first+len(chunk):], fmt.Errorf("%w: %w", servers.ErrUnsent, err))
 			return
 		}
 	}
 }
 
-func (s *Store) clientOf(ctx context.Context, o *op) (*redis.Client, error) {
+func (d *DB) clientOf(ctx context.Context, o *Op) (*redis.Client, error) {
 	if o.to != nil {
 		return o.to, nil
 	}
-	return s.topology.Master(ctx, o.key)
+	return d.Topology.Master(ctx, o.Key)
 }
 
 // exec sends ops in one pipeline. If the last reading of the server's clock is too old,
 // the pipeline also reads the clock.
-func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
+func (d *DB) exec(ctx context.Context, client *redis.Client, ops []*Op) {
 	size := 1
 	for _, o := range ops {
-		size += len(o.steps) + 2
+		size += len(o.Steps) + 2
 	}
 	p := pipeline{make([]redis.Cmder, 0, size)}
-	asked := s.clock.Moment()
-	read := s.clock.Due(client, asked)
+	asked := d.Times.Moment()
+	read := d.Times.Due(client, asked)
 	if read {
 		p.add(ctx, askTime)
 	}
@@ -143,7 +143,7 @@ func (s *Store) exec(ctx context.Context, client *redis.Client, ops []*op) {
 	}
 	p.exec(ctx, client)
 	if read {
-		s.clock.Hear(client, clockMs(p.cmds[0].(*redis.Cmd).Val()), asked, s.clock.Moment())
+		d.Times.Hear(client, ClockMs(p.cmds[0].(*redis.Cmd).Val()), asked, d.Times.Moment())
 	}
 	for _, o := range ops {
 		o.take()

@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"strconv"
@@ -11,9 +11,11 @@ import (
 
 func TestStoreTellsHowFullItIs(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	s := dial(t, Config{URL: spawned(t).URL(), Registerer: registry})
-	server := s.topology.(servers.One)
-	if part, err := s.Filled(t.Context()); err != nil || part != 0 {
+	cfg := at(spawned(t).URL())
+	cfg.Registerer = registry
+	d := dial(t, cfg)
+	server := clientOf(d)
+	if part, err := d.Filled(t.Context()); err != nil || part != 0 {
 		t.Errorf("without a maxmemory: %v, %v", part, err)
 	}
 	info, err := server.Info(t.Context(), "memory").Result()
@@ -28,9 +30,9 @@ func TestStoreTellsHowFullItIs(t *testing.T) {
 		if err := server.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(most)).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s.filling.Store(nil) // five seconds later
+		d.filling.Store(nil) // five seconds later
 		want := float64(used) / float64(most)
-		part, err := s.Filled(t.Context())
+		part, err := d.Filled(t.Context())
 		if err != nil || part < want*0.8 || part > want*1.3 {
 			t.Errorf("the store is %v full, %v; want %v or so", part, err, want)
 		}

@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"context"
@@ -14,7 +14,8 @@ import (
 // ever written to it.
 const probeKey = "cim:{probe}"
 
-// needed lists the commands that a Store sends or its scripts call, each with valid
+// needed lists the commands that package record, the packages below it, and their scripts
+// send, each with valid
 // arguments. The store's user needs the right to all of them, on the keys cim:*. It
 // also needs PING, INFO, MULTI, EXEC and DISCARD, with Config.Replicas WAIT, and in a
 // Cluster CLUSTER SLOTS (or SHARDS), COMMAND, READONLY and ASKING. The command that
@@ -38,7 +39,7 @@ var needed = [][]any{
 // rights when it queues a command. Then it discards the transaction, so nothing is
 // executed. It makes a connection for that and closes it, so that no connection stays
 // in a transaction.
-func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
+func (d *DB) checkRights(ctx context.Context, c *redis.Client) error {
 	options := *c.Options()
 	options.PoolSize, options.MinIdleConns = 1, 0
 	client := redis.NewClient(&options)
@@ -52,7 +53,7 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	_, _ = queue.Exec(ctx)
 	for _, command := range empty {
 		if err := command.Err(); err != nil {
-			return fmt.Errorf("ask store for its user's rights: %s: %w", command.Name(), classify(err, false))
+			return fmt.Errorf("ask store for its user's rights: %s: %w", command.Name(), Classify(err, false))
 		}
 	}
 	queue.Do(ctx, "multi")
@@ -60,7 +61,7 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	for _, command := range needed {
 		answers = append(answers, queue.Do(ctx, command...))
 	}
-	if s.writers != nil {
+	if d.writers != nil {
 		answers = append(answers, queue.Do(ctx, "wait", 0, 1))
 	}
 	answers = append(answers, queue.Do(ctx, "discard"))
@@ -78,5 +79,5 @@ func (s *Store) checkRights(ctx context.Context, c *redis.Client) error {
 	if first == nil {
 		return nil
 	}
-	return fmt.Errorf("store does not let its user run %s: %w", strings.Join(refused, ", "), classify(first, false))
+	return fmt.Errorf("store does not let its user run %s: %w", strings.Join(refused, ", "), Classify(first, false))
 }

@@ -1,4 +1,4 @@
-package record
+package op
 
 import (
 	"fmt"
@@ -7,18 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// operations are the values of the label op, one for each kind of call to the store.
-var operations = []string{
-	"account", "ack", "append", "cancel", "change", "claim", "clock", "close", "create", "cursors", "drop", "due", "end", "enter", "find", "finish", "groups", "intend",
-	"issue", "key", "logout", "look", "make", "members", "open", "pull", "put", "reconcile", "register", "schedule", "scheduled", "sessions", "settle", "sweep",
-	"take", "tidy", "token", "tried", "trim", "try",
-}
-
 // storeBuckets are buckets in seconds, from one round trip on one machine, 0.1 ms, to
 // more than the default of Config.ReadTimeout.
 var storeBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3}
 
-// metrics has the metrics of a Store. All are set, even if they are not registered.
+// metrics has the metrics of a DB. All are set, even if they are not registered.
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
@@ -27,7 +20,8 @@ type metrics struct {
 	unreplicated prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+// newMetrics registers the metrics. The parameter operations has values of the label op.
+func newMetrics(r prometheus.Registerer, operations []string) (*metrics, error) {
 	m := &metrics{
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cim_store_seconds",
@@ -66,11 +60,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 }
 
 // observe counts one call, and those of its operations that failed.
-func (m *metrics) observe(name string, start time.Time, ops []*op) {
+func (m *metrics) observe(name string, start time.Time, ops []*Op) {
 	m.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
 	for _, o := range ops {
-		if o.err != nil {
-			m.errors.WithLabelValues(name, class(o.err)).Inc()
+		if o.Err != nil {
+			m.errors.WithLabelValues(name, class(o.Err)).Inc()
 		}
 	}
 }
