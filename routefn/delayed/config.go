@@ -10,13 +10,14 @@ import (
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // Observer counts delayed messages and other jobs. Its methods must not block.
 type Observer interface {
 	DelayedOver(code proto.Code, late time.Duration) // a message was sent (OK), or dropped with the code
 	DelayedLeft()                                    // sending a message failed, and is tried again
-	WorkEnded(kind record.Kind, verdict record.Verdict)
+	WorkEnded(kind queue.Kind, verdict queue.Verdict)
 }
 
 // Config configures a Sender. All fields are required.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 
 // workObserver counts jobs.
 type workObserver interface {
-	WorkEnded(kind record.Kind, verdict record.Verdict)
+	WorkEnded(kind queue.Kind, verdict queue.Verdict)
 }
 
 // A worker does the jobs in the store's work queue that are not delayed messages, a few
@@ -52,14 +53,14 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 	if err := w.store.KeepSweeping(ctx); err != nil {
 		return false, 0, err
 	}
-	return w.jobs(ctx, record.Sweeps, w.store.Sweep)
+	return w.jobs(ctx, queue.Sweeps, w.store.Sweep)
 }
 
 // The method jobs does the due jobs of one kind, by calls of the function do. The
 // result more is true if workTime was too short for all of them. Otherwise the result
 // next is the time until more are due, or negative if no job waits. It takes the shards
 // in random order, so that several routes begin at different ones.
-func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Context, []record.Job) []record.Ending) (more bool, next time.Duration, err error) {
+func (w *worker) jobs(ctx context.Context, kind queue.Kind, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {
 		return false, next, err
@@ -95,11 +96,11 @@ func (w *worker) jobs(ctx context.Context, kind record.Kind, do func(context.Con
 
 // end tells the store how jobs ended, counts them, and logs those that failed too
 // often.
-func (w *worker) end(ctx context.Context, kind record.Kind, shard int, endings []record.Ending) error {
+func (w *worker) end(ctx context.Context, kind queue.Kind, shard int, endings []queue.Ending) error {
 	verdicts, err := w.store.EndJobs(ctx, kind, shard, endings)
 	for i, v := range verdicts {
 		w.observer.WorkEnded(kind, v)
-		if v == record.Dead {
+		if v == queue.Dead {
 			w.log.Error("job failed too often and is a dead letter", "kind", string(kind), "key", endings[i].Key)
 		}
 	}

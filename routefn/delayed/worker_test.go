@@ -8,12 +8,13 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // ended counts jobs by their verdict.
-type ended map[record.Verdict]int
+type ended map[queue.Verdict]int
 
-func (e ended) WorkEnded(_ record.Kind, verdict record.Verdict) { e[verdict]++ }
+func (e ended) WorkEnded(_ queue.Kind, verdict queue.Verdict) { e[verdict]++ }
 
 // Runs for due work remove texts that are older than the retention of the store.
 func TestRunsRemoveOldTexts(t *testing.T) {
@@ -60,7 +61,7 @@ func TestRunsRemoveOldTexts(t *testing.T) {
 		w.notBefore = time.Time{} // half a minute passes
 		w.do(t.Context())
 	}
-	if jobs[record.Again] < 1 {
+	if jobs[queue.Again] < 1 {
 		t.Errorf("jobs ended %v", jobs)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/push"
-	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // commonCodes are the codes whose counters exist, at zero, before the first such
@@ -117,8 +117,8 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 	m.work = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cim_route_work_total", Help: "Jobs of the work queue that were taken, by kind and by how they ended.",
 	}, []string{"kind", "verdict"})
-	for _, verdict := range []record.Verdict{record.Done, record.Again, record.Failed, record.Dead, record.Left} {
-		m.work.WithLabelValues(string(record.Sweeps), string(verdict))
+	for _, verdict := range []queue.Verdict{queue.Done, queue.Again, queue.Failed, queue.Dead, queue.Left} {
+		m.work.WithLabelValues(string(queue.Sweeps), string(verdict))
 	}
 	for _, code := range []proto.Code{proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.Invalid} {
 		m.DelayedDropped.WithLabelValues(code.String())
@@ -210,6 +210,6 @@ func (m *Metrics) DelayedOver(code proto.Code, late time.Duration) {
 func (m *Metrics) DelayedLeft() { m.DelayedRetried.Inc() }
 
 // WorkEnded implements delayed.Observer.
-func (m *Metrics) WorkEnded(kind record.Kind, verdict record.Verdict) {
+func (m *Metrics) WorkEnded(kind queue.Kind, verdict queue.Verdict) {
 	m.work.WithLabelValues(string(kind), string(verdict)).Inc()
 }

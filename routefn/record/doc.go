@@ -5,6 +5,7 @@
 // # Packages
 //
 //	record     what is kept, and what may happen to it
+//	├─ queue   work for which no request waits
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
@@ -12,7 +13,8 @@
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
-// A Store is made of the packages below it: it embeds op.DB. Only this package and those
+// A Store is made of the packages below it: it embeds op.DB and
+// queue.Queue. Only this package and those
 // below it know operations, and import the Redis library.
 //
 // In this package, a log is the inbox of a user or the log of a group. An opening makes a
@@ -52,9 +54,9 @@
 //	log
 //	a node gets a group's messages     lease.go; lua/lease.lua, drop.lua
 //	a delayed message is kept          schedule.go, scheduled.go; lua/schedule.lua, cancel.lua
-//	a delayed message is taken, then   fire.go; lua/take.lua, finish.lua. In between, ../delayed/due.go sends it
+//	a delayed message is taken, then   fire.go; queue/lua/take.lua; lua/finish.lua. In between, ../delayed/due.go sends it
 //	removed
-//	other work is queued               queue.go; lua/take.lua, end.lua
+//	other work is queued               folder queue; queue/lua/take.lua, end.lua
 //	a write waits for replicas         op/replicate.go; op/run.go, Accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
 //	a loss of the store is noticed     watch.go; lua/mark.lua, key.lua
@@ -165,7 +167,7 @@
 //	                        read by all
 //	cim:{dN}:lease  string  who has the lease of the shard; 10 s to live. take.lua
 //	cim:{dN}:KIND:due, :m, :lease  the same for jobs of another kind. m has the field KEY for the Payload of a job, and
-//	                        KEY n for how often it has failed. putJobs, take.lua, end.lua
+//	                        KEY n for how often it has failed. Put, take.lua, end.lua
 //	cim:{dN}:KIND:dead zset jobs that have failed too often, by the ms of the last failure; end.lua, read by DeadJobs
 //	cim:{dN}:p:USER zset    the user's pending messages, taken ones too: ids by the ms when they are due; schedule.lua,
 //	                        cancel.lua, finish.lua, read by Scheduled
@@ -238,15 +240,9 @@
 //
 // # Work queue
 //
-// A Job is work for which no request waits. It has a kind, a key, and the time by the
-// store's clock when it is due. The jobs of a kind wait in 32 shards. Routes do them
-// when nodes ask for due work. A route finds the shards with due jobs by Due. It takes
-// jobs by TakeJobs, under a lease of ten seconds, does them, and ends them by EndJobs.
-// A job that nobody ended is taken again, so each job is done at least once. A job that
-// fails is tried again after 10 s, 20 s and so on up to an hour. After twelve failures
-// in a row it is a dead letter. Delayed messages are jobs of a special kind.
+// Package queue has the jobs, and says how they are done.
 //
-// Each log has a job of the kind Sweeps, from before it is made until it is gone. The
+// Each log has a job of the kind queue.Sweeps, from before it is made until it is gone. The
 // job is due when the oldest entry of the log will be too old. So a write to a log need
 // not schedule anything, and a log without writes is shortened, too, at most a
 // fourteenth of Retention.Age late. Another job finds logs of an earlier version, and

@@ -7,11 +7,12 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // Shards does what Due does, for delayed messages.
 func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
-	return s.Due(ctx, Messages)
+	return s.Due(ctx, queue.Messages)
 }
 
 // Take takes due messages of a shard, in their order. It skips as many of them as skip
@@ -30,13 +31,13 @@ func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit 
 	if err != nil {
 		return nil, fmt.Errorf("take from shard %d: %w", shard, err)
 	}
-	jobs, shardTime, err := s.take(ctx, queueRef{Messages, shardRef(shard)}, holder, skip, limit, now)
+	jobs, shardTime, err := s.TakeMessages(ctx, shard, holder, skip, limit, now)
 	if err != nil {
 		return nil, err
 	}
 	var list []Delayed
 	for _, j := range jobs {
-		d := newDelayed(j.Key, j.Due, j.taken, j.Payload)
+		d := newDelayed(j.Key, j.Due, j.Taken, j.Payload)
 		d.State, d.Late, d.Again = proto.StateFiring, time.Duration(shardTime-d.Due)*time.Millisecond, true // Due is by the shard's clock, too
 		list = append(list, d)
 	}

@@ -18,7 +18,7 @@ import (
 
 func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	t.Helper()
-	list, err := s.Take(t.Context(), int(shardOf(user)), holder, 0, 100)
+	list, err := s.Take(t.Context(), int(shardOf(user).Shard), holder, 0, 100)
 	if err != nil {
 		t.Fatalf("%s takes: %v", holder, err)
 	}
@@ -60,7 +60,7 @@ func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 // runFor makes the lease of a user's shard end after the duration rest.
 func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	t.Helper()
-	key := shardOf(user).lease()
+	key := shardOf(user).Key("lease")
 	o := op.Write(key, []any{"pexpire", key, rest.Milliseconds()})
 	s.Run(t.Context(), "take", o)
 	if o.Err != nil || op.Integer(o.Reply[0]) != 1 {
@@ -72,7 +72,7 @@ func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 func die(t testing.TB, s *Store, user int64) {
 	t.Helper()
 	runFor(t, s, user, time.Millisecond)
-	key := shardOf(user).lease()
+	key := shardOf(user).Key("lease")
 	for there := true; there; {
 		look := op.Read(key, []any{"exists", key})
 		s.Run(t.Context(), "take", look)
@@ -91,7 +91,7 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 			t.Fatalf("scheduled %+v", a)
 		}
 		due, next, err := s.Shards(t.Context())
-		if err != nil || len(due) != 1 || due[0] != int(shardOf(alice)) || next >= 0 {
+		if err != nil || len(due) != 1 || due[0] != int(shardOf(alice).Shard) || next >= 0 {
 			t.Fatalf("due are %v, next in %v, %v", due, next, err)
 		}
 		list := fire(t, s, alice, "n1")
@@ -111,7 +111,7 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := shardOf(alice)
-		o := op.Read(r.due(), []any{"exists", r.due(), r.messages(), r.lease(), r.pending(alice)})
+		o := op.Read(r.due(), []any{"exists", r.due(), r.messages(), r.Key("lease"), r.pending(alice)})
 		if s.Run(t.Context(), "due", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
 			t.Fatalf("%d keys are left, %v", op.Integer(o.Reply[0]), o.Err)
 		}
@@ -139,7 +139,7 @@ func TestCancelAgainstFire(t *testing.T) {
 		}()
 		var fired []string
 		for {
-			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 1)
+			list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,7 +187,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 				until(t, s, first)
 				scheduled(t, s, soon(alice, bob, "3"))
 
-				if list, err := s.Take(t.Context(), int(shardOf(alice)), "n2", 0, 100); !errors.Is(err, ErrHeld) {
+				if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n2", 0, 100); !errors.Is(err, ErrHeld) {
 					t.Fatalf("n2 took %v, %v while another held the shard", ids(list), err)
 				}
 				die(t, s, alice)
@@ -219,7 +219,7 @@ func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 		finish(t, s, paused, proto.OK)
 		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2))
 		wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
-		if err := s.Release(t.Context(), int(shardOf(alice)), "paused"); !errors.Is(err, ErrHeld) {
+		if err := s.Release(t.Context(), int(shardOf(alice).Shard), "paused"); !errors.Is(err, ErrHeld) {
 			t.Errorf("one gave back the lease of another: %v", err)
 		}
 	})
@@ -235,7 +235,7 @@ func TestLeaseByAClockThatJumpedBackHoldsNobodyUp(t *testing.T) {
 		wantIDs(t, take(t, s, alice, "dead"), "1")
 		runFor(t, s, alice, 30*time.Minute)
 		wantIDs(t, take(t, s, alice, "n2"), "1")
-		if list, err := s.Take(t.Context(), int(shardOf(alice)), "n3", 0, 100); !errors.Is(err, ErrHeld) {
+		if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n3", 0, 100); !errors.Is(err, ErrHeld) {
 			t.Fatalf("n3 took %v, %v while another held the shard", ids(list), err)
 		}
 	})
@@ -246,12 +246,12 @@ func TestReleasedShardIsTakenAtOnce(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
 		wantIDs(t, take(t, s, alice, "n1"), "1", "2")
-		rest, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 1, 100)
+		rest, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 1, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wantIDs(t, rest, "2")
-		if err := s.Release(t.Context(), int(shardOf(alice)), "n1"); err != nil {
+		if err := s.Release(t.Context(), int(shardOf(alice).Shard), "n1"); err != nil {
 			t.Fatal(err)
 		}
 		wantIDs(t, fire(t, s, alice, "n2"), "1", "2")
@@ -298,16 +298,16 @@ func remember(t *testing.T, s *Store, user int64) func() {
 	due := c.ZRangeWithScores(ctx, r.due(), 0, -1).Val()
 	pending := c.ZRangeWithScores(ctx, r.pending(user), 0, -1).Val()
 	messages := c.HGetAll(ctx, r.messages()).Val()
-	lease := c.Get(ctx, r.lease()).Val()
+	lease := c.Get(ctx, r.Key("lease")).Val()
 	return func() {
 		c := client()
 		_, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Del(ctx, r.due(), r.pending(user), r.messages(), r.lease(), r.outcomes(user))
+			p.Del(ctx, r.due(), r.pending(user), r.messages(), r.Key("lease"), r.outcomes(user))
 			p.ZAdd(ctx, r.due(), due...)
 			p.ZAdd(ctx, r.pending(user), pending...)
 			p.HSet(ctx, r.messages(), messages)
 			if lease != "" {
-				p.Set(ctx, r.lease(), lease, holdTime)
+				p.Set(ctx, r.Key("lease"), lease, 10*time.Second)
 			}
 			return nil
 		})
@@ -364,7 +364,7 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 		want []int
 	}{
 		"her own": {true, nil},
-		"others":  {false, []int{int(shardOf(alice))}},
+		"others":  {false, []int{int(shardOf(alice).Shard)}},
 	} {
 		s.Topology = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
 		due, _, err := s.Shards(t.Context())
@@ -381,11 +381,12 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 func TestKeysOfAShardAreInOneSlot(t *testing.T) {
 	s := dial(t, Config{URL: storetest.Cluster.URL()})
 	slots := make(map[int64]bool)
+	const shards = 32
 	for user := range int64(shards) {
 		r := shardOf(user)
 		slot := slotOf(t, s, r.due())
 		slots[slot] = true
-		for _, key := range []string{r.messages(), r.lease(), r.pending(user), r.outcomes(user)} {
+		for _, key := range []string{r.messages(), r.Key("lease"), r.pending(user), r.outcomes(user)} {
 			if slotOf(t, s, key) != slot {
 				t.Errorf("%s and %s are in different slots", key, r.due())
 			}

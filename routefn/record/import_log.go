@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // Backlog has the messages that are imported into one log: the inbox of a user, or the
@@ -73,16 +74,16 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 	} else {
 		s.onLogsBy(ctx, s.Accept, "append", refs, ops, false) // false: a log that does not exist was not lost, but never made
 	}
-	var sweeps []Job
+	var sweeps []queue.Job
 	for j, o := range ops {
 		i := of[j]
 		a := backlogged(o, len(logs[i].Messages))
 		answers[i] = a
 		if due := oldest[i] + s.retention.Age; !dry && a.Err == nil && slices.Contains(a.Added, true) && due < now+s.retention.Age/2 {
-			sweeps = append(sweeps, Job{Key: refs[j].tag(), Due: due})
+			sweeps = append(sweeps, queue.Job{Key: refs[j].tag(), Due: due})
 		}
 	}
-	for _, err := range s.putJobs(ctx, Sweeps, sweeps, sweepShard, true) {
+	for _, err := range s.Put(ctx, queue.Sweeps, sweeps, sweepShard, true) {
 		if err != nil {
 			s.log.Warn("imported messages are swept later", "err", err)
 		}

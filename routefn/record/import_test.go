@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 func imported(t testing.TB, s *Store, logs ...Backlog) []Backlogged {
@@ -151,7 +152,7 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 				t.Errorf("message %d has the time %d, %v, want %d", i, e.GetTime(), err, want)
 			}
 		}
-		due := op.Read("", []any{"zscore", queueRef{Sweeps, sweepShard(Job{Key: logRef{user: bob}.tag()})}.due(), logRef{user: bob}.tag()})
+		due := op.Read("", []any{"zscore", sweepShard(queue.Job{Key: logRef{user: bob}.tag()}).Key("sweep:due"), logRef{user: bob}.tag()})
 		due.Key = due.Steps[0][1].(string)
 		s.Run(t.Context(), "due", due)
 		if at := scoreOf(op.Text(due.Reply[0])); due.Err != nil || at < float64(now) || at > float64(now+2*day) {
@@ -160,7 +161,7 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 		// A day later the old message is removed, with all entries before it.
 		later := s.retention.Age
 		s.retention.Age = 8 * day
-		s.Sweep(t.Context(), []Job{{Key: logRef{user: bob}.tag()}})
+		s.Sweep(t.Context(), []queue.Job{{Key: logRef{user: bob}.tag()}})
 		s.retention.Age = later
 		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "young"), proto.Key(alice, "ahead"))
 	})

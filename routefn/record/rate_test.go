@@ -226,7 +226,7 @@ func TestDelayedMessageCountsOnce(t *testing.T) {
 				t.Errorf("message %d gives %v, want %v", i, err, want)
 			}
 		}
-		taken, err := s.Take(t.Context(), int(shardOf(alice)), "a route", 0, 10)
+		taken, err := s.Take(t.Context(), int(shardOf(alice).Shard), "a route", 0, 10)
 		if err != nil || len(taken) != 2 {
 			t.Fatalf("%d are due, %v", len(taken), err)
 		}

@@ -297,13 +297,13 @@ func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
 		scheduled(t, s, soon(alice, bob, "1"))
 		resume := pause(t, replica)
 		for range 2 {
-			if list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 10); !errors.Is(err, ErrUnknown) {
+			if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 10); !errors.Is(err, ErrUnknown) {
 				t.Errorf("taken is %+v, %v", list, err)
 			}
 		}
 		resume()
 		eventually(t, "it is taken", func() bool {
-			list, err := s.Take(t.Context(), int(shardOf(alice)), "n1", 0, 10)
+			list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 10)
 			return err == nil && len(list) == 1
 		})
 		if err := dial(t, Config{URL: replica.URL()}).Cancel(t.Context(), alice, "1"); err == nil {

@@ -4,13 +4,14 @@ import (
 	"embed"
 
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 //go:embed lua/*.lua
 var folder embed.FS
 
 // lua finds files in the folder lua of this package, and of those below.
-var lua = op.Library{folder, op.Lua}
+var lua = op.Library{folder, queue.Lua, op.Lua}
 
 var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "append")
@@ -45,8 +46,6 @@ var (
 
 	scheduleScript = lua.Load("clock", "job", "outcome", "schedule")
 	cancelScript   = lua.Load("clock", "job", "outcome", "cancel")
-	takeScript     = lua.Load("clock", "job", "take")
-	endScript      = lua.Load("clock", "job", "end")
 	sweepScript    = lua.Load("clock", "entry", "expire", "sweep")
 	finishScript   = lua.Load("clock", "job", "outcome", "finish")
 

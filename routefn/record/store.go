@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -16,6 +17,8 @@ import (
 // block, and fail, as those of its DB do.
 type Store struct {
 	*op.DB
+	*queue.Queue
+
 	retention Retention
 	limits    limit.Limits
 	rules     role.Rules
@@ -59,5 +62,8 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
-	return &Store{DB: db, retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger}
+	return &Store{
+		DB: db, Queue: queue.New(db),
+		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
+	}
 }

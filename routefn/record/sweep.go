@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 const (
@@ -42,9 +43,9 @@ const (
 )
 
 // sweepShard spreads logs over the shards by their numbers.
-func sweepShard(j Job) shardRef {
+func sweepShard(j queue.Job) queue.Shard {
 	l, _ := parseTag(j.Key)
-	return shardOf(l.user + l.group)
+	return queue.ShardOf(l.user + l.group)
 }
 
 // parseTag returns the log that has the given tag, see logRef.tag. It returns false if
@@ -68,17 +69,17 @@ func parseTag(tag string) (logRef, bool) {
 // error in errs, and puts new errors there.
 func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms int64) {
 	now, err := s.Time(ctx)
-	var jobs []Job
+	var jobs []queue.Job
 	var of []int
 	for i, l := range logs {
 		if errs[i] == nil {
 			errs[i] = err
 		}
 		if errs[i] == nil {
-			jobs, of = append(jobs, Job{Key: l.tag(), Due: now + ms}), append(of, i)
+			jobs, of = append(jobs, queue.Job{Key: l.tag(), Due: now + ms}), append(of, i)
 		}
 	}
-	for j, err := range s.putJobs(ctx, Sweeps, jobs, sweepShard, false) {
+	for j, err := range s.Put(ctx, queue.Sweeps, jobs, sweepShard, false) {
 		errs[of[j]] = err
 	}
 }
@@ -87,13 +88,13 @@ func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms 
 // to ops, the answers of change.lua. If that fails, the group's regular sweep deletes
 // the group later.
 func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op.Op) {
-	var jobs []Job
+	var jobs []queue.Job
 	for i, a := range answers {
 		if a.Err == nil && !a.Member && len(ops[i].Reply) > 7 && op.Integer(ops[i].Reply[7]) == 0 {
-			jobs = append(jobs, Job{Key: logRef{group: a.Group}.tag(), Due: op.Integer(ops[i].Reply[6]) + groupRest.Milliseconds() + 1})
+			jobs = append(jobs, queue.Job{Key: logRef{group: a.Group}.tag(), Due: op.Integer(ops[i].Reply[6]) + groupRest.Milliseconds() + 1})
 		}
 	}
-	for _, err := range s.putJobs(ctx, Sweeps, jobs, sweepShard, true) {
+	for _, err := range s.Put(ctx, queue.Sweeps, jobs, sweepShard, true) {
 		if err != nil {
 			s.log.Warn("group without members is deleted later", "err", err)
 		}
@@ -108,7 +109,7 @@ func (s *Store) KeepSweeping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.putJobs(ctx, Sweeps, []Job{{Key: allLogs, Due: now}}, sweepShard, false)[0]
+	return s.Put(ctx, queue.Sweeps, []queue.Job{{Key: allLogs, Due: now}}, sweepShard, false)[0]
 }
 
 // Sweep does jobs of the kind Sweeps, and returns how each one ended. It shortens logs
@@ -116,8 +117,8 @@ func (s *Store) KeepSweeping(ctx context.Context) error {
 // too old, only its key, number and time remain. A group that has had no members for a
 // minute is deleted. The next sweep of a log is due when its oldest entry will be too
 // old.
-func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
-	endings := make([]Ending, len(jobs))
+func (s *Store) Sweep(ctx context.Context, jobs []queue.Job) []queue.Ending {
+	endings := make([]queue.Ending, len(jobs))
 	var logs []logRef
 	var of []int
 	for i, j := range jobs {
@@ -129,7 +130,7 @@ func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 			endings[i] = s.findLogs(ctx, j)
 		default:
 			s.log.Error("job cannot be read", "kind", j.Kind, "key", j.Key)
-			endings[i] = j.End(Failed)
+			endings[i] = j.End(queue.Failed)
 		}
 	}
 	for k, next := range s.sweep(ctx, logs) {
@@ -144,7 +145,7 @@ func (s *Store) Sweep(ctx context.Context, jobs []Job) []Ending {
 // swept is the result of sweeping one log. The field due is when the log must be swept
 // again. The field verdict is Done if the log is gone.
 type swept struct {
-	verdict Verdict
+	verdict queue.Verdict
 	due     int64
 }
 
@@ -155,7 +156,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	now, err := s.Time(ctx)
 	if err != nil {
 		for i := range list {
-			list[i].verdict = Failed
+			list[i].verdict = queue.Failed
 		}
 		return list
 	}
@@ -188,9 +189,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		case o.Err != nil:
 			trims[i] = o
 		case op.Text(o.Reply[0]) == "gone":
-			list[i] = swept{verdict: Done}
+			list[i] = swept{verdict: queue.Done}
 		case op.Text(o.Reply[1]) == "0" && op.Integer(trims[i].Reply[2]) == 1: // no entry in it can get too old
-			list[i] = swept{Again, now + s.retention.Age}
+			list[i] = swept{queue.Again, now + s.retention.Age}
 		}
 		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[2]) == "1" {
 			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
@@ -199,9 +200,9 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	for i, o := range trims {
 		if o.Err != nil {
 			s.log.Warn("log was not swept", "key", o.Key, "err", o.Err)
-			list[i] = swept{verdict: Failed}
+			list[i] = swept{verdict: queue.Failed}
 			if errors.Is(o.Err, ErrUnavailable) { // the server is away, which is not the log's fault
-				list[i] = swept{Again, now + sweepAgain.Milliseconds()}
+				list[i] = swept{queue.Again, now + sweepAgain.Milliseconds()}
 			}
 		}
 	}
@@ -214,16 +215,16 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {
-		return swept{Again, now}
+		return swept{queue.Again, now}
 	}
-	return swept{Again, min(max(oldest+age+1, now+age/sweepParts), now+age)}
+	return swept{queue.Again, min(max(oldest+age+1, now+age/sweepParts), now+age)}
 }
 
 // findLogs does one step of the search for logs without a job, over some thousand keys.
 // When the search has reached the end, it pauses for Retention.Age and starts over. No
 // request waits for it.
-func (s *Store) findLogs(ctx context.Context, j Job) Ending {
-	e := j.End(Again)
+func (s *Store) findLogs(ctx context.Context, j queue.Job) queue.Ending {
+	e := j.End(queue.Again)
 	now, err := s.Time(ctx)
 	if err == nil {
 		e.Payload, err = s.search(ctx, j.Payload, now)
@@ -231,7 +232,7 @@ func (s *Store) findLogs(ctx context.Context, j Job) Ending {
 	switch {
 	case err != nil:
 		s.log.Warn("logs are searched for later", "err", err)
-		return j.End(Failed)
+		return j.End(queue.Failed)
 	case e.Payload == searched:
 		e.Due = now + s.retention.Age
 	default:
@@ -285,14 +286,14 @@ func (s *Store) search(ctx context.Context, place string, now int64) (string, er
 // The method found schedules a sweep, at the time now, for each log among keys, unless
 // the log has one scheduled.
 func (s *Store) found(ctx context.Context, keys []string, now int64) error {
-	var jobs []Job
+	var jobs []queue.Job
 	for _, key := range keys {
 		tag := strings.TrimSuffix(strings.TrimPrefix(key, "cim:{"), "}:l")
 		if l, ok := parseTag(tag); ok && l.list() == key {
-			jobs = append(jobs, Job{Key: tag, Due: now})
+			jobs = append(jobs, queue.Job{Key: tag, Due: now})
 		}
 	}
-	for _, err := range s.putJobs(ctx, Sweeps, jobs, sweepShard, false) {
+	for _, err := range s.Put(ctx, queue.Sweeps, jobs, sweepShard, false) {
 		if err != nil {
 			return err
 		}

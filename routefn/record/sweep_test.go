@@ -11,6 +11,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
@@ -18,7 +19,7 @@ import (
 func workOff(t testing.TB, s *Store) (done int) {
 	t.Helper()
 	for {
-		due, _, err := s.Due(t.Context(), Sweeps)
+		due, _, err := s.Due(t.Context(), queue.Sweeps)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,14 +27,14 @@ func workOff(t testing.TB, s *Store) (done int) {
 			return done
 		}
 		for _, shard := range due {
-			jobs, err := s.TakeJobs(t.Context(), Sweeps, shard, "test", 100)
+			jobs, err := s.TakeJobs(t.Context(), queue.Sweeps, shard, "test", 100)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.EndJobs(t.Context(), Sweeps, shard, s.Sweep(t.Context(), jobs)); err != nil {
+			if _, err := s.EndJobs(t.Context(), queue.Sweeps, shard, s.Sweep(t.Context(), jobs)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.TakeJobs(t.Context(), Sweeps, shard, "test", 0); err != nil {
+			if _, err := s.TakeJobs(t.Context(), queue.Sweeps, shard, "test", 0); err != nil {
 				t.Fatal(err)
 			}
 			done += len(jobs)
@@ -44,7 +45,7 @@ func workOff(t testing.TB, s *Store) (done int) {
 // sweepsAt returns when the sweep of a log is due, in ms; zero: never.
 func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 	t.Helper()
-	key := queueRef{Sweeps, sweepShard(Job{Key: l.tag()})}.due()
+	key := sweepShard(queue.Job{Key: l.tag()}).Key("sweep:due")
 	o := op.Read(key, []any{"zscore", key, l.tag()})
 	if s.Run(t.Context(), "due", o); o.Err != nil {
 		t.Fatal(o.Err)
@@ -55,7 +56,7 @@ func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 // sweepNow makes the sweep of a log due now.
 func sweepNow(t testing.TB, s *Store, l logRef) {
 	t.Helper()
-	if err := s.putJobs(t.Context(), Sweeps, []Job{{Key: l.tag(), Due: 1}}, sweepShard, true)[0]; err != nil {
+	if err := s.Put(t.Context(), queue.Sweeps, []queue.Job{{Key: l.tag(), Due: 1}}, sweepShard, true)[0]; err != nil {
 		t.Fatal(err)
 	}
 }
@@ -172,14 +173,14 @@ func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 			logs = append(logs, logRef{user: user})
 			rewrite(t, s, logs[i], 40, 30)
 		}
-		for i := range shards {
-			key := queueRef{Sweeps, shardRef(i)}.due()
+		for i := range 32 {
+			key := queue.Shard(i).Key("sweep:due")
 			s.Run(t.Context(), "put", op.Write(key, []any{"del", key}))
 		}
 		if err := s.KeepSweeping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		key := queueRef{Sweeps, sweepShard(Job{Key: allLogs})}.due()
+		key := sweepShard(queue.Job{Key: allLogs}).Key("sweep:due")
 		eventually(t, "the search has come to its end", func() bool { // the clock of a shard may be a little behind
 			workOff(t, s)
 			o := op.Read(key, []any{"zscore", key, allLogs})
@@ -333,14 +334,14 @@ func BenchmarkSweep(b *testing.B) {
 	}
 	fill := func() {
 		var ops []*op.Op
-		var jobs []Job
+		var jobs []queue.Job
 		for i := range logs {
 			l := logRef{user: int64(i + 2)}
 			ops = append(ops, op.Write(l.list(), []any{"del", l.list()}, append([]any{"rpush", l.list()}, entries[:]...), []any{"hset", l.hash(), "epoch", "0", "base", 0}))
-			jobs = append(jobs, Job{Key: l.tag(), Due: now})
+			jobs = append(jobs, queue.Job{Key: l.tag(), Due: now})
 			if len(ops) == 1000 {
 				s.Run(b.Context(), "append", ops...)
-				s.putJobs(b.Context(), Sweeps, jobs, sweepShard, true)
+				s.Put(b.Context(), queue.Sweeps, jobs, sweepShard, true)
 				ops, jobs = nil, nil
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -83,7 +84,7 @@ var (
 	// ErrNotScheduled is returned by Cancel for an id that is not known.
 	ErrNotScheduled = errors.New("no such delayed message")
 	// ErrHeld is returned by Take while another holder has the lease of the shard.
-	ErrHeld = errors.New("shard is held by another")
+	ErrHeld = queue.ErrHeld
 	// ErrDiverged is returned by Pull when the position is not in the log.
 	ErrDiverged = errors.New("position is not in this log")
 )

@@ -51,7 +51,7 @@ func (v *verdict) Judge(run func(*Op)) error {
 	return v.err
 }
 
-// What only reads goes with the guard's op, and what writes comes after it.
+// An op that only reads goes with the guard's op. An op that writes comes after it.
 func TestGuardDecidesBeforeAnythingIsWritten(t *testing.T) {
 	no := errors.New("no")
 	storetest.Each(t, func(t *testing.T, url string) {

@@ -1,14 +1,38 @@
-package record
+package queue
 
 import (
 	"cmp"
 	"context"
+	"embed"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cim-go/cim/routefn/record/op"
 )
+
+// ErrHeld is returned by TakeJobs and TakeMessages while another holder has the lease of
+// the shard.
+var ErrHeld = errors.New("shard is held by another")
+
+// Lua has the files that scripts of other packages use, too.
+//
+//go:embed lua/*.lua
+var Lua embed.FS
+
+var (
+	library    = op.Library{Lua, op.Lua}
+	takeScript = library.Load("clock", "job", "take")
+	endScript  = library.Load("clock", "job", "end")
+)
+
+// Queue has the jobs of all kinds. It is safe for concurrent use.
+type Queue struct{ db *op.DB }
+
+// New returns the queue in the store of db.
+func New(db *op.DB) *Queue { return &Queue{db} }
 
 // Kind is the kind of a job. Each kind has shards of its own, so that many jobs of one
 // kind do not delay jobs of another.
@@ -32,6 +56,29 @@ const (
 	longestFailure = time.Hour
 )
 
+const (
+	// shards is the number of shards. They spread the work over the routes, and over
+	// the masters of a Cluster. To ask all shards what is due takes a server some 50
+	// us. The number must never change, because jobs that were queued under another
+	// number would not be found.
+	shards = 32
+
+	// holdTime is how long the lease of a shard lasts. If the route that has the lease
+	// dies, due jobs of the shard wait that long.
+	holdTime = 10 * time.Second
+)
+
+// Shard is the number of a shard, from 0 to 31.
+type Shard int
+
+// ShardOf returns the shard for the number of a user or a group. Jobs of one
+// shard are done in order.
+func ShardOf(number int64) Shard { return Shard(number % shards) }
+
+// Key returns a key of the shard. The parameter name is its last part. All keys of a
+// shard are in one slot.
+func (r Shard) Key(name string) string { return "cim:{d" + strconv.Itoa(int(r)) + "}:" + name }
+
 // lookAgain is the longest time until the next call of Due if a shard did not answer.
 const lookAgain = time.Second
 
@@ -44,7 +91,9 @@ type Job struct {
 	Payload  string // how far the work has come, if it is done in several parts; empty at first
 	Failures int    // how often in a row it has failed so far
 
-	taken int64 // the mark of take; zero: it has none
+	// Taken is when a delayed message was first taken, in ms by the store's clock; zero:
+	// it was not, or is another job.
+	Taken int64
 }
 
 // Verdict is the result of a job that was taken.
@@ -74,16 +123,16 @@ func (j Job) End(v Verdict) Ending { return Ending{Job: j, Verdict: v, was: j.Du
 // queueRef names the jobs of one kind in one shard.
 type queueRef struct {
 	kind  Kind
-	shard shardRef
+	shard Shard
 }
 
 // key returns a key of the queue. The parameter name is its last part. The keys of
 // delayed messages do not contain the kind, because the first version had no kinds.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
-		return q.shard.key(name)
+		return q.shard.Key(name)
 	}
-	return q.shard.key(string(q.kind) + ":" + name)
+	return q.shard.Key(string(q.kind) + ":" + name)
 }
 
 func (q queueRef) due() string   { return q.key("due") }
@@ -95,17 +144,17 @@ func (q queueRef) dead() string  { return q.key("dead") }
 // until a job in another shard is due, or negative if there is none. Due only reads,
 // with one small command per shard. It leaves out shards that do not answer, and then
 // next is at most a second. If no shard answers, the error is ErrUnavailable.
-func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
+func (w *Queue) Due(ctx context.Context, kind Kind) (due []int, next time.Duration, err error) {
 	firsts, clocks := make([]*op.Op, shards), make([]*op.Op, shards)
 	for i := range shards {
-		key := queueRef{kind, shardRef(i)}.due()
+		key := queueRef{kind, Shard(i)}.due()
 		firsts[i] = op.Read(key, []any{"zrange", key, 0, 0, "withscores"})
 		clocks[i] = clocks[0]
-		if i == 0 || !s.Topology.Single() {
+		if i == 0 || !w.db.Topology.Single() {
 			clocks[i] = op.Read(key, []any{"time"})
 		}
 	}
-	s.Run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
+	w.db.Run(ctx, "due", append(firsts, slices.Compact(slices.Clone(clocks))...)...)
 	next, answers := -1, 0
 	for i, o := range firsts {
 		if err = cmp.Or(o.Err, clocks[i].Err); err != nil {
@@ -140,23 +189,31 @@ func (s *Store) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 //
 // The errors are ErrHeld while another holder has the lease, ErrUnavailable and
 // ErrUnknown.
-func (s *Store) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
-	jobs, _, err := s.take(ctx, queueRef{kind, shardRef(shard)}, holder, 0, limit, "")
+func (w *Queue) TakeJobs(ctx context.Context, kind Kind, shard int, holder string, limit int) ([]Job, error) {
+	jobs, _, err := w.take(ctx, queueRef{kind, Shard(shard)}, holder, 0, limit, "")
 	return jobs, err
+}
+
+// TakeMessages does what TakeJobs does, for delayed messages. It leaves out the first
+// ones, as many as skip says. The parameter now is the store's time in ms, which is
+// stored with each taken message that was not taken before. The result shardTime is the
+// time by the shard's clock. When replicas must have writes, they have these.
+func (w *Queue) TakeMessages(ctx context.Context, shard int, holder string, skip, limit int, now int64) (jobs []Job, shardTime int64, err error) {
+	return w.take(ctx, queueRef{Messages, Shard(shard)}, holder, skip, limit, now)
 }
 
 // take takes due jobs, limit at most. It leaves out the first ones, as many as skip
 // says. shardTime is the time by the shard's clock. If mark is a time in ms, it is
 // stored with each taken job that has no mark yet.
-func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
+func (w *Queue) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op.Op{
 		Key: q.due(), Script: takeScript, Keys: []string{q.due(), q.jobs(), q.lease()},
 		Args: []any{holder, holdTime.Milliseconds(), skip, limit, mark}, Write: true,
 	}
 	if q.kind == Messages && limit > 0 {
-		s.Accept(ctx, "take", o) // replicas must know that these messages can no longer be cancelled
+		w.db.Accept(ctx, "take", o) // replicas must know that these messages can no longer be cancelled
 	} else {
-		s.Run(ctx, "take", o)
+		w.db.Run(ctx, "take", o)
 	}
 	err = o.Err
 	if err == nil && op.Text(o.Reply[0]) == "held" {
@@ -167,7 +224,7 @@ func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit
 	}
 	for i := 2; i+4 < len(o.Reply); i += 5 {
 		jobs = append(jobs, Job{
-			Kind: q.kind, Key: op.Text(o.Reply[i]), Due: op.Integer(o.Reply[i+1]), taken: op.Integer(o.Reply[i+2]),
+			Kind: q.kind, Key: op.Text(o.Reply[i]), Due: op.Integer(o.Reply[i+1]), Taken: op.Integer(o.Reply[i+2]),
 			Payload: op.Text(o.Reply[i+3]), Failures: int(op.Integer(o.Reply[i+4])),
 		})
 	}
@@ -178,17 +235,17 @@ func (s *Store) take(ctx context.Context, q queueRef, holder string, skip, limit
 // differs from the caller's if the job has failed too often (Dead) or was brought
 // forward (Left). The errors are ErrUnavailable and ErrUnknown. After an error the jobs
 // are done once more.
-func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending) ([]Verdict, error) {
+func (w *Queue) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending) ([]Verdict, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	q := queueRef{kind, shardRef(shard)}
+	q := queueRef{kind, Shard(shard)}
 	args := []any{failuresMost, firstFailure.Milliseconds(), longestFailure.Milliseconds()}
 	for _, e := range list {
 		args = append(args, e.Key, e.was, string(e.Verdict), e.Due, e.Payload)
 	}
 	o := &op.Op{Key: q.due(), Script: endScript, Keys: []string{q.due(), q.jobs(), q.dead()}, Args: args, Write: true}
-	s.Run(ctx, "end", o)
+	w.db.Run(ctx, "end", o)
 	if o.Err != nil {
 		return nil, fmt.Errorf("end jobs of shard %d of %s: %w", shard, kind, o.Err)
 	}
@@ -202,13 +259,13 @@ func (s *Store) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 // DeadJobs returns the dead letters of a kind, at most limit per shard, and the oldest
 // ones of a shard first. Due is the time at which the job became a dead letter. A job
 // that is queued again is not a dead letter any more.
-func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
+func (w *Queue) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
 	ops := make([]*op.Op, shards)
 	for i := range ops {
-		key := queueRef{kind, shardRef(i)}.dead()
+		key := queueRef{kind, Shard(i)}.dead()
 		ops[i] = op.Read(key, []any{"zrange", key, 0, limit - 1, "withscores"})
 	}
-	s.Run(ctx, "due", ops...)
+	w.db.Run(ctx, "due", ops...)
 	var list []Job
 	for _, o := range ops {
 		if o.Err != nil {
@@ -221,16 +278,16 @@ func (s *Store) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 	return list, nil
 }
 
-// putJobs queues jobs of one kind, and returns one error per job: nil, ErrUnavailable
+// Put queues jobs of one kind, and returns one error per job: nil, ErrUnavailable
 // or ErrUnknown. The function shard chooses the shard of a job. If a job with the same
 // key waits already, it keeps its time. But if sooner is set, it gets the earlier of
 // both times. A dead letter with the same key is removed. Repeating is harmless.
-func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(Job) shardRef, sooner bool) []error {
+func (w *Queue) Put(ctx context.Context, kind Kind, jobs []Job, shard func(Job) Shard, sooner bool) []error {
 	how := "nx"
 	if sooner {
 		how = "lt"
 	}
-	puts := make(map[shardRef][][]any) // ZADD and ZREM
+	puts := make(map[Shard][][]any) // ZADD and ZREM
 	for _, j := range jobs {
 		q := queueRef{kind, shard(j)}
 		if puts[q.shard] == nil {
@@ -239,12 +296,12 @@ func (s *Store) putJobs(ctx context.Context, kind Kind, jobs []Job, shard func(J
 		put := puts[q.shard]
 		put[0], put[1] = append(put[0], j.Due, j.Key), append(put[1], j.Key)
 	}
-	ops, all := make(map[shardRef]*op.Op, len(puts)), make([]*op.Op, 0, len(puts))
+	ops, all := make(map[Shard]*op.Op, len(puts)), make([]*op.Op, 0, len(puts))
 	for shard, put := range puts {
 		ops[shard] = op.Write(queueRef{kind, shard}.due(), put...)
 		all = append(all, ops[shard])
 	}
-	s.Run(ctx, "put", all...)
+	w.db.Run(ctx, "put", all...)
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
 		if err := ops[shard(j)].Err; err != nil {
