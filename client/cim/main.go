@@ -28,6 +28,7 @@ const usage = `cim: distributed instant messaging and push
   cim bench            measure what this machine can do, and how much of it is left
   cim ring             members, load, who owns a user, what would move
   cim drain NODE       take a node out: its users go to others, then it ends
+  cim cluster init     make the keys of a cluster; cim cluster add-node NODE makes those of one node
   cim server           run one node     (the program cim-server)
   cim route            run one route    (the program cim-route)
   cim import           bring in accounts and waiting messages: of CIM's Redis, or of a file
@@ -46,6 +47,7 @@ var commands = map[string]func(ctx context.Context, args []string, stderr io.Wri
 	"bench":    runBench,
 	"ring":     showRing,
 	"drain":    runDrain,
+	"cluster":  runCluster,
 	"server":   nodeserver.Run,
 	"route":    routeserver.Run,
 	"import":   runImport,

@@ -1,0 +1,31 @@
+// Package cert says which process is which. An operator's key signs a certificate for each
+// process, and the process proves itself by a key of its own. The package does no I/O,
+// has no clock of its own, and uses Ed25519 of the standard library only.
+//
+// There are three kinds of keys:
+//
+//   - The operator's key signs certificates. No process needs it, so it stays offline.
+//   - The operator's public key is in the file of every process. It checks the
+//     certificates of others.
+//   - A process key belongs to one process, and never leaves its file. The certificate
+//     has its public half, the role, the id, the largest weight of a node, and an end.
+//
+// A [Keyring] has the keys of one process. Keyring.Prove puts a proof into the header of a
+// request: the certificate, and a signature over the time, the method, the path, the
+// callee and a hash of the body. Keyring.Check judges such a header. A stream is proved
+// once, by the request that opens it, so a call on a stream costs nothing.
+//
+// A proof names the callee where the callee knows its own address, as nodes do. So a
+// node cannot use a route's proof at another node. A proof lasts [ProofLife]. If the
+// clocks of two processes differ by more, the callee tells its time, and the caller
+// signs again by that time (Keyring.Learn).
+//
+// A node also signs its member record ([Keyring.SignRecord]), so that routes give users
+// only to nodes that have a certificate. Such a record lasts [RecordLife].
+//
+// A proof is not a channel. Only TLS keeps out somebody who can read or change packets on
+// the way: the proof of a request can be sent again during ProofLife.
+//
+// A Keyring has no goroutine. Its mutex guards the times that it has learned, and is
+// held for no other lock.
+package cert

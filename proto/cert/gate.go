@@ -1,0 +1,99 @@
+package cert
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Gate decides from which processes a server takes requests. Without Keys, a token that
+// is made of the cluster key is enough, as before there were certificates.
+type Gate struct {
+	Keys *Keyring // proofs of this process's cluster; nil: there are none, and Token decides
+	Self string   // how this process names itself, see Keyring.Prove
+	// Token reports whether a request bears the token of the cluster key.
+	Token func(r *http.Request) bool
+	// AcceptToken lets Token be enough although there are Keys, while processes that have
+	// no certificate yet are replaced.
+	AcceptToken bool
+	OnToken     func()       // counts a request that AcceptToken let in; nil: nothing is counted
+	Log         *slog.Logger // nil: silent
+
+	mu   sync.Mutex
+	told time.Time // when a request was last logged that AcceptToken let in
+}
+
+// tokenWarnEvery is the least time between two warnings about requests with a token alone.
+const tokenWarnEvery = time.Minute
+
+// ErrToken is returned if the token of the cluster key is missing or wrong.
+var ErrToken = errors.New("the service token is needed")
+
+// Check returns the process that has proved itself, if it has one of the roles. The
+// Caller is nil if the process has shown only the token, and may. Other errors are those
+// of Keyring.Check.
+func (g *Gate) Check(r *http.Request, roles ...Role) (*Caller, error) {
+	if g.Keys == nil {
+		if !g.Token(r) {
+			return nil, ErrToken
+		}
+		return nil, nil
+	}
+	caller, err := g.Keys.Check(r, g.Self, roles...)
+	switch {
+	case err == nil:
+		return &caller, nil
+	case g.AcceptToken && g.Token(r):
+		g.note(r, err)
+		return nil, nil
+	}
+	return nil, err
+}
+
+// Refuse puts into the header of a refusal what lets an honest caller with another clock
+// try again.
+func (g *Gate) Refuse(header http.Header) {
+	if g.Keys != nil {
+		g.Keys.TellTime(header)
+	}
+}
+
+// note counts a request with a token alone, and warns of it once a minute.
+func (g *Gate) note(r *http.Request, why error) {
+	if g.OnToken != nil {
+		g.OnToken()
+	}
+	if g.Log == nil {
+		return
+	}
+	now := time.Now()
+	g.mu.Lock()
+	due := g.told.IsZero() || now.Sub(g.told) >= tokenWarnEvery
+	if due {
+		g.told = now
+	}
+	g.mu.Unlock()
+	if due {
+		g.Log.Warn("request with the cluster key alone was accepted (-accept-cluster-key)", "peer", r.RemoteAddr, "path", r.URL.Path, "err", why)
+	}
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context that carries the process that has proved itself. A nil
+// caller leaves ctx as it is.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	if c == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerOf returns the process in a context, or nil if the caller proved nothing.
+func CallerOf(ctx context.Context) *Caller {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c
+}
