@@ -8,8 +8,11 @@
 //     verify a ticket by itself, and cannot make one.
 //   - A proof is a MAC over user, device, number and node. It is a part of the ticket. A
 //     node sends it with everything that it reports or sends for the connection. Only
-//     routes can check it. So a compromised node can act only for users who have
-//     connected to it, and only as that node.
+//     routes can check it. Where processes have certificates (package cert), a proof ends
+//     after ProofLife, and a node gets another one while the session is live there. So a
+//     compromised node can act only for the live sessions that it holds, and for two
+//     minutes more. Without certificates, a proof does not end, and any process that has
+//     the cluster key can use it.
 //   - A token is a MAC over user, device, number and expiry. No node ever gets one. It
 //     replaces the password at a reconnect.
 //   - A refresh token is such a MAC, too. It gets its device the next access token, which

@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -25,6 +24,10 @@ import (
 const (
 	TicketLife = 2 * time.Minute
 	TokenLife  = 30 * 24 * time.Hour
+
+	// ProofLife is how long a proof lasts where proofs end. Nodes get another one for each
+	// live session about every 30 s, with their reconciliation.
+	ProofLife = 2 * time.Minute
 )
 
 // Any is the Ticket.Displaces of a connection that may displace any live connection of
@@ -56,6 +59,7 @@ type Ticket struct {
 	Displaces int64 // the number of the only session that it may displace, or Any; 0: no session may be live
 	Node      string
 	Expires   time.Time // for nodes of earlier versions, which check it by their own clock
+	ProofEnds time.Time // when its proof ends, exact to seconds; zero: never. It is not in the ticket
 	Proof     []byte    // ProofSize bytes, set by Issuer.Ticket
 }
 
@@ -138,40 +142,12 @@ func (i *Issuer) Ticket(t Ticket) (string, error) {
 	body, err := proto.Marshal(&TicketBody{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Displaces: t.Displaces,
 		Node: t.Node, Expires: t.Expires.UnixMilli(),
-		Proof: i.Proof(t.User, t.Name, t.Device, t.Number, t.Node),
+		Proof: i.ProofUntil(t.ProofEnds, t.User, t.Name, t.Device, t.Number, t.Node),
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode ticket: %w", err)
 	}
 	return text(append(body, ed25519.Sign((*i.keys.Load())[0].private, body)...)), nil
-}
-
-// Proof returns the MAC that a node sends with its reports about a connection. It does
-// not expire. It is valid only for these values.
-func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
-	return (*i.keys.Load())[0].proofOf(user, name, device, number, node)
-}
-
-func (k *derived) proofOf(user int64, name, device string, number int64, node string) []byte {
-	var room [256]byte
-	b := binary.BigEndian.AppendUint64(room[:0], uint64(user))
-	b = binary.BigEndian.AppendUint64(b, uint64(number))
-	for _, s := range []string{name, device, node} {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	return k.proof.mac(b)
-}
-
-// CheckProof returns nil if Proof made this proof for the same values with one of the
-// keys. Otherwise it returns ErrInvalid.
-func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
-	for _, k := range *i.keys.Load() {
-		if hmac.Equal(proof, k.proofOf(user, name, device, number, node)) {
-			return nil
-		}
-	}
-	return ErrInvalid
 }
 
 // Token returns t as text, with its MAC. The only error is a name that is not UTF-8.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -409,4 +410,32 @@ func fuzzText(f *testing.F, valid string, check func(string) error) {
 			t.Fatalf("%q: %v", s, err)
 		}
 	})
+}
+
+func TestProofHasItsEnd(t *testing.T) {
+	i := issuer(t, routeKey)
+	end := time.Unix(1_900_000_000, 0)
+	proof := i.ProofUntil(end, 42, "alice", "phone", 7, "node-1")
+	if len(proof) != ProofSize {
+		t.Fatalf("%d bytes", len(proof))
+	}
+	if got, err := i.ProofEnd(proof, 42, "alice", "phone", 7, "node-1"); err != nil || !got.Equal(end) {
+		t.Errorf("it ends at %v, %v", got, err)
+	}
+	if got, err := i.ProofEnd(i.Proof(42, "alice", "phone", 7, "node-1"), 42, "alice", "phone", 7, "node-1"); err != nil || !got.IsZero() {
+		t.Errorf("one without an end ends at %v, %v", got, err)
+	}
+	for b := range proof { // the end and the MAC alike
+		changed := slices.Clone(proof)
+		changed[b]++
+		if _, err := i.ProofEnd(changed, 42, "alice", "phone", 7, "node-1"); !errors.Is(err, ErrInvalid) {
+			t.Errorf("changed in byte %d: %v", b, err)
+		}
+	}
+	if _, err := i.ProofEnd(proof, 42, "alice", "phone", 7, "node-2"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("at another node: %v", err)
+	}
+	if _, err := i.ProofEnd(proof[:4], 42, "alice", "phone", 7, "node-1"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("cut: %v", err)
+	}
 }
