@@ -3,6 +3,7 @@ package ring
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,8 @@ func MemberKey(cluster []byte) Key { return DeriveKey(cluster, "member") }
 // members share one Keys, so that one call of Set rotates the keys everywhere. The zero
 // Keys is a cluster without a key. It is safe for concurrent use.
 type Keys struct {
-	p atomic.Pointer[keySet]
+	p     atomic.Pointer[keySet]
+	admit atomic.Pointer[func(Member) error] // nil: every sealed member is admitted
 
 	mu      sync.Mutex
 	changed chan struct{} // guarded by mu; closed by the next Set; nil if there is no waiter
@@ -104,9 +106,23 @@ func (k *Keys) Seal(m Member) []byte {
 	return Seal(m, nil)
 }
 
-// Open returns the member in b if any of the keys sealed it. Its errors are those of
-// the function Open.
-func (k *Keys) Open(b []byte) (Member, error) { return Open(b, k.now().member...) }
+// Admit makes Open return only members of which f returns no error. f must not block.
+func (k *Keys) Admit(f func(Member) error) { k.admit.Store(&f) }
+
+// Open returns the member in b if any of the keys sealed it, and the function of Admit
+// takes it. Its errors are those of the function Open, or wrap ErrNotAdmitted.
+func (k *Keys) Open(b []byte) (Member, error) {
+	m, err := Open(b, k.now().member...)
+	if err != nil {
+		return Member{}, err
+	}
+	if f := k.admit.Load(); f != nil {
+		if err := (*f)(m); err != nil {
+			return Member{}, fmt.Errorf("%w: %s: %w", ErrNotAdmitted, m.ID, err)
+		}
+	}
+	return m, nil
+}
 
 func (k *Keys) now() *keySet {
 	if set := k.p.Load(); set != nil {

@@ -67,6 +67,16 @@ type Member struct {
 	Weight int    // capacity in a unit of the operator's choice, 1 to MaxWeight
 	State  State
 	Load   int // eighths of the capacity, rounded down, 0 to MaxLoad
+	// Signed is the node's own signature of Identity, binary, or empty. Package ring does
+	// not read it: programs make it and check it, see Keys.Admit.
+	Signed string
+}
+
+// Identity returns what a node signs of its member: all fields but State, Load and Signed,
+// which change from moment to moment. m must pass Validate.
+func (m Member) Identity() []byte {
+	m.State, m.Load, m.Signed = 0, 0, ""
+	return appendMember(nil, m, 0)
 }
 
 // Validate returns an error that wraps ErrInvalid and names the first field
@@ -102,7 +112,7 @@ func (m Member) check() error {
 			return err
 		}
 	}
-	for _, s := range []string{m.Client, m.HTTP, m.Gossip, m.Zone} {
+	for _, s := range []string{m.Client, m.HTTP, m.Gossip, m.Zone, m.Signed} {
 		if len(s) > 255 { // its length is one byte when sealed
 			return fmt.Errorf("%.16q... has %d bytes, want at most 255", s, len(s))
 		}

@@ -13,6 +13,7 @@ import (
 //
 //	version 1 | flags 1 | state 1 | load 1 | weight 4 | boot 8
 //	id, client, http, gossip, zone: each length 1, bytes
+//	signed: length 1, bytes, if flagSigned is set
 //	mac 16, if flagMAC is set: HMAC-SHA256 of all bytes before it, truncated
 //
 // A reader of version 1 refuses other versions and trailing bytes. So a member has
@@ -24,6 +25,8 @@ const (
 
 	flagMAC = 1 << 0
 	flagTLS = 1 << 1
+
+	flagSigned = 1 << 2 // earlier releases do not see such a member
 )
 
 // Errors that Open wraps.
@@ -35,10 +38,16 @@ var (
 	// ErrMalformed means that the bytes are not a sealed member of version 1, or that
 	// Validate refuses the member.
 	ErrMalformed = errors.New("malformed member")
+	// ErrNotAdmitted means that the function of Keys.Admit refused the member.
+	ErrNotAdmitted = errors.New("member is not admitted")
 )
 
 func sealedSize(m Member) int {
-	return sealFixed + 5 + len(m.ID) + len(m.Client) + len(m.HTTP) + len(m.Gossip) + len(m.Zone) + macSize
+	size := sealFixed + 5 + len(m.ID) + len(m.Client) + len(m.HTTP) + len(m.Gossip) + len(m.Zone) + macSize
+	if m.Signed != "" {
+		size += 1 + len(m.Signed)
+	}
+	return size
 }
 
 // Seal returns m's binary form with its MAC under key, or without a MAC if key is empty.
@@ -59,10 +68,15 @@ func appendMember(b []byte, m Member, flags byte) []byte {
 	if m.TLS {
 		flags |= flagTLS
 	}
+	strings := []string{m.ID, m.Client, m.HTTP, m.Gossip, m.Zone}
+	if m.Signed != "" {
+		flags |= flagSigned
+		strings = append(strings, m.Signed)
+	}
 	b = append(b, sealVersion, flags, byte(m.State), byte(m.Load))
 	b = binary.BigEndian.AppendUint32(b, uint32(m.Weight))
 	b = binary.BigEndian.AppendUint64(b, m.Boot)
-	for _, s := range [...]string{m.ID, m.Client, m.HTTP, m.Gossip, m.Zone} {
+	for _, s := range strings {
 		if len(s) > 255 {
 			panic("ring: seal a member that does not validate")
 		}
@@ -82,7 +96,7 @@ func mac(b []byte, key Key) []byte {
 // opens only members without a MAC. Errors wrap ErrBadMAC or ErrMalformed. b may come
 // from untrusted sources. Open does not keep b.
 func Open(b []byte, keys ...Key) (Member, error) {
-	if len(b) < sealFixed || len(b) > MaxSealed || b[0] != sealVersion || b[1]&^(flagMAC|flagTLS) != 0 {
+	if len(b) < sealFixed || len(b) > MaxSealed || b[0] != sealVersion || b[1]&^(flagMAC|flagTLS|flagSigned) != 0 {
 		return Member{}, fmt.Errorf("open member of %d bytes: %w", len(b), ErrMalformed)
 	}
 	body, ok := verify(b, keys)
@@ -125,15 +139,20 @@ func decodeMember(b []byte) (m Member, ok bool) {
 		Weight: int(binary.BigEndian.Uint32(b[4:])),
 		Boot:   binary.BigEndian.Uint64(b[8:]),
 	}
+	strings := []*string{&m.ID, &m.Client, &m.HTTP, &m.Gossip, &m.Zone}
+	signed := b[1]&flagSigned != 0
+	if signed {
+		strings = append(strings, &m.Signed)
+	}
 	b = b[sealFixed:]
-	for _, s := range [...]*string{&m.ID, &m.Client, &m.HTTP, &m.Gossip, &m.Zone} {
+	for _, s := range strings {
 		if len(b) == 0 || len(b) < 1+int(b[0]) {
 			return Member{}, false
 		}
 		n := int(b[0])
 		*s, b = string(b[1:1+n]), b[1+n:]
 	}
-	return m, len(b) == 0
+	return m, len(b) == 0 && signed == (m.Signed != "")
 }
 
 // Sealed is a member in JSON, for HTTP and ZooKeeper. It has the member's fields for

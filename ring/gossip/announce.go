@@ -64,7 +64,13 @@ func (g *Gossip) setAnnouncing(announcing bool) {
 // publishLoop writes changes into the table at once, and announces the load when the
 // interval between loads has passed. It returns when ctx ends.
 func (g *Gossip) publishLoop(ctx context.Context) {
-	var due <-chan time.Time // not nil while a changed load waits to be announced
+	var due <-chan time.Time   // not nil while a changed load waits to be announced
+	var again <-chan time.Time // comes when the member must be signed again
+	if g.cfg.Sign != nil {
+		signing := time.NewTicker(g.cfg.SignEvery)
+		defer signing.Stop()
+		again = signing.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,7 +84,20 @@ func (g *Gossip) publishLoop(ctx context.Context) {
 		case <-due:
 			due = nil
 			g.announce()
+		case <-again:
+			g.mu.Lock()
+			g.signLocked()
+			g.mu.Unlock()
+			g.publish()
+			g.announce()
 		}
+	}
+}
+
+// signLocked signs this node's member, if it is signed at all. The caller holds mu.
+func (g *Gossip) signLocked() {
+	if g.cfg.Sign != nil {
+		g.self.Signed = g.cfg.Sign(g.self)
 	}
 }
 

@@ -41,6 +41,11 @@ type Config struct {
 	// further seeds at the next start. Empty: no file.
 	Remember string
 
+	// Sign returns the member's Signed field, for the member as it is known to others. It
+	// is called at the start and every SignEvery. nil: the field stays empty.
+	Sign      func(ring.Member) string
+	SignEvery time.Duration // required with Sign
+
 	Bootstrap bool // ready without any other member, as the first node of a new cluster must be
 	Expect    int  // if above 0: ready when this many members are known, or when another member serves
 
@@ -121,6 +126,12 @@ func (c Config) check() error {
 	}
 	self := c.Self
 	self.Gossip = widestAddress // Run sets it when it listens
+	if c.Sign != nil {
+		if c.SignEvery <= 0 {
+			return errors.New("signed member is never signed again")
+		}
+		self.Signed = c.Sign(self)
+	}
 	return self.Validate()
 }
 

@@ -144,6 +144,7 @@ func (g *Gossip) start(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	g.self.Gossip = advertise.String()
+	g.signLocked()
 	g.seen = loadSeen(g.cfg.Remember, time.Now(), g.log)
 	g.mu.Unlock()
 	g.own = ownAddresses(advertise, g.cfg.Bind)

@@ -285,7 +285,7 @@ func (f *Follower) look(conn *zk.Conn, node string, c child) (child, error) {
 	now := child{kind: isMember, created: stat.Czxid, watched: true}
 	now.member, err = open(data, f.cfg.Keys)
 	switch {
-	case errors.Is(err, ring.ErrBadMAC):
+	case errors.Is(err, ring.ErrBadMAC), errors.Is(err, ring.ErrNotAdmitted):
 		now.kind = isRefused
 	case err != nil:
 		now.kind = isForeign
