@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/browser"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 )
@@ -38,6 +39,7 @@ type Config struct {
 	Verifier     *token.Verifier // verifies tickets
 	ServiceToken string          // requests of routes carry it; required unless CIM.Open is set
 	OtherTokens  []string        // requests may carry these, too, while the cluster key is being changed
+	Gate         *cert.Gate      // judges the requests of routes and operators; nil: the tokens do
 
 	Port     Port
 	Limits   Limits

@@ -180,6 +180,13 @@ func (d *deliverer) kick(k *proto.Kick) {
 	}
 }
 
+// Renew implements report.Settler.
+func (d *deliverer) Renew(h *proto.Held, proof []byte) {
+	if s, ok := d.hub.Find(h.User, h.Device, h.Number); ok {
+		s.renew(proof)
+	}
+}
+
 // Settle implements report.Settler.
 func (d *deliverer) Settle(difference *proto.Difference) {
 	d.differences.WithLabelValues(difference.Verdict.String()).Inc()

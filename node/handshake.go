@@ -94,7 +94,9 @@ func (s *session) enter(who tickets.Identity) {
 		return
 	}
 	s.entry.Identify(who.User, who.Name, who.Device, s)
-	s.number, s.displaces, s.proof = who.Number, who.Displaces, who.Proof
+	s.number, s.displaces = who.Number, who.Displaces
+	shown := proof(who.Proof)
+	s.proof.Store(&shown)
 	if who.CIM {
 		s.catchUp = cim.NewCatchUp(&n.catchUps, s, s.link)
 	}
@@ -184,6 +186,7 @@ func (s *session) confirm(a *proto.Opened) {
 	}
 	took := time.Since(s.node.start) - s.since
 	s.mu.Unlock()
+	s.renew(a.Proof)
 	switch was {
 	case pending:
 		s.node.metrics.handshake.Observe(took.Seconds())

@@ -92,7 +92,7 @@ func New(c Config) (*Node, error) {
 		pushed: n.metrics.pushed, gone: n.metrics.gone, differences: n.metrics.differences, log: n.log,
 	}
 	n.reconciler = report.NewReconciler(report.ReconcilerConfig{
-		Records: n.calls, Holder: n.hub, Leases: n.groups, Settler: n.deliverer, Watch: n.watch, Every: c.Timeouts.Reconcile,
+		Records: n.calls, Holder: holder{n.hub, c.Gate != nil && c.Gate.Keys != nil}, Leases: n.groups, Settler: n.deliverer, Watch: n.watch, Every: c.Timeouts.Reconcile,
 		Failed: failed("reconcile"), Logger: n.log,
 	})
 	n.deliverer.reconciler = n.reconciler
@@ -123,7 +123,7 @@ func New(c Config) (*Node, error) {
 	})
 	n.internal = api.New(api.Config{
 		Listener: c.Internal, Pages: c.InternalPages, Node: n.deliverer, Users: n.hub, Drainer: n.drainer, Open: c.CIM.Open, CIMPushers: c.CIM.Pushers,
-		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Members: c.Members, Metrics: c.Metrics, Ready: c.Ready,
+		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Gate: c.Gate, Members: c.Members, Metrics: c.Metrics, Ready: c.Ready,
 	})
 	return n, nil
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/cim"
@@ -26,6 +27,9 @@ const (
 	closed                  // the link takes no more packets
 )
 
+// proof is made by routes, who alone can check it.
+type proof [token.ProofSize]byte
+
 // session is a connection and the user's device to which it belongs. It is the handler
 // of its link and the peer of its entry in the hub. There is one for every idle
 // connection, so it is small.
@@ -37,11 +41,11 @@ type session struct {
 	// Set by enter before the phase is pending, read by all after that.
 	entry     hub.Entry[*session]   // the user and the device
 	displaces int64                 // the number of the session that the ticket may displace
-	proof     [token.ProofSize]byte // proves to routes that the ticket with these values came to this node
+	proof     atomic.Pointer[proof] // proves to routes that the ticket with these values came to this node; nil in a CIM connection
 	catchUp   *cim.CatchUp          // nil unless this is a CIM connection
 
-	// Owned by the read loop, made with the first message.
-	sender *forward.Sender
+	// Made by the read loop with the first message.
+	sender atomic.Pointer[forward.Sender]
 
 	mu         sync.Mutex
 	phase      phase
@@ -72,10 +76,13 @@ func (s *session) Handle(f *proto.Frame) {
 		// that the client lives.
 		s.catchUp.Heard()
 	case f.Cmd == proto.Command_SEND && at == open:
-		if s.sender == nil {
-			s.sender = s.node.forwarder.NewSender(s, s.link, s.Current())
+		sender := s.sender.Load()
+		if sender == nil {
+			sender = s.node.forwarder.NewSender(s, s.link, s.Current())
+			s.sender.Store(sender)
+			sender.Renew(s.Current()) // the proof may have been renewed between
 		}
-		s.sender.Send(f)
+		sender.Send(f)
 	case f.Cmd == proto.Command_ACK && at == open:
 		s.node.reports.Acked(s, f.Cursors, f.Shown)
 	case at == pending:
@@ -256,7 +263,19 @@ func (s *session) proto(number int64) *proto.Session {
 func (s *session) describe(p *proto.Session, number int64) {
 	p.User, p.Name, p.Device, p.Number = s.entry.User(), s.entry.Name(), s.entry.Device(), number
 	if s.catchUp == nil {
-		p.Proof = s.proof[:]
+		p.Proof = s.proof.Load()[:]
+	}
+}
+
+// renew replaces the proof of the session.
+func (s *session) renew(b []byte) {
+	if len(b) != token.ProofSize || s.catchUp != nil {
+		return // no proof is better than none
+	}
+	p := proof(b)
+	s.proof.Store(&p)
+	if sender := s.sender.Load(); sender != nil {
+		sender.Renew(s.Current())
 	}
 }
 

@@ -819,6 +819,7 @@ type Opened struct {
 	Cursors       []*Mark                `protobuf:"bytes,4,rep,name=cursors,proto3" json:"cursors,omitempty"`
 	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	Version       int64                  `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`      // of the list of the user's groups
+	Proof         []byte                 `protobuf:"bytes,8,opt,name=proof,proto3" json:"proof,omitempty"`           // where proofs end: another one for the session
 	Groups        []int64                `protobuf:"varint,7,rep,packed,name=groups,proto3" json:"groups,omitempty"` // if ReportRequest.apart is set: that list, and newest has none of them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -894,6 +895,13 @@ func (x *Opened) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Opened) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
 }
 
 func (x *Opened) GetGroups() []int64 {
@@ -1287,12 +1295,16 @@ func (x *ReconcileRequest) GetRenew() []int64 {
 }
 
 type Held struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
-	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
-	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	Newest        *Mark                  `protobuf:"bytes,4,opt,name=newest,proto3" json:"newest,omitempty"`    // the newest inbox position that the node knows; unset if none
-	Version       int64                  `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"` // of the list of the user's groups, from Opened
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	User    int64                  `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
+	Device  string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	Number  int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	Newest  *Mark                  `protobuf:"bytes,4,opt,name=newest,proto3" json:"newest,omitempty"`    // the newest inbox position that the node knows; unset if none
+	Version int64                  `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"` // of the list of the user's groups, from Opened
+	// To get another proof: the user's name and the proof that the node has. The node sends
+	// them where proofs end.
+	Name          string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	Proof         []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1362,11 +1374,26 @@ func (x *Held) GetVersion() int64 {
 	return 0
 }
 
+func (x *Held) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Held) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 type ReconcileAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Differences   []*Difference          `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
 	Groups        []*Mark                `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`         // newest of the groups whose leases were renewed
 	Lapsed        []int64                `protobuf:"varint,3,rep,packed,name=lapsed,proto3" json:"lapsed,omitempty"` // groups of ReconcileRequest.renew without a lease; report a session of a member opened again
+	Proofs        [][]byte               `protobuf:"bytes,4,rep,name=proofs,proto3" json:"proofs,omitempty"`         // where proofs end: a new one for each of ReconcileRequest.held; empty: none, the session is not live at this node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1418,6 +1445,13 @@ func (x *ReconcileAnswer) GetGroups() []*Mark {
 func (x *ReconcileAnswer) GetLapsed() []int64 {
 	if x != nil {
 		return x.Lapsed
+	}
+	return nil
+}
+
+func (x *ReconcileAnswer) GetProofs() [][]byte {
+	if x != nil {
+		return x.Proofs
 	}
 	return nil
 }
@@ -2562,14 +2596,15 @@ const file_hop_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12!\n" +
 	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12\x12\n" +
 	"\x04held\x18\x04 \x03(\x03R\x04held\x12\x14\n" +
-	"\x05later\x18\x05 \x03(\x03R\x05later\"\xc8\x01\n" +
+	"\x05later\x18\x05 \x03(\x03R\x05later\"\xde\x01\n" +
 	"\x06Opened\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x03R\x06number\x12!\n" +
 	"\x06newest\x18\x03 \x03(\v2\t.cim.MarkR\x06newest\x12#\n" +
 	"\acursors\x18\x04 \x03(\v2\t.cim.MarkR\acursors\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\x03R\aversion\x12\x16\n" +
+	"\aversion\x18\x06 \x01(\x03R\aversion\x12\x14\n" +
+	"\x05proof\x18\b \x01(\fR\x05proof\x12\x16\n" +
 	"\x06groups\x18\a \x03(\x03R\x06groups\"\x8d\x01\n" +
 	"\vSendRequest\x12#\n" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12#\n" +
@@ -2603,17 +2638,20 @@ const file_hop_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\v2\v.cim.OriginR\x06origin\x12\x1d\n" +
 	"\x04held\x18\x02 \x03(\v2\t.cim.HeldR\x04held\x12\x16\n" +
 	"\x06groups\x18\x03 \x01(\bR\x06groups\x12\x14\n" +
-	"\x05renew\x18\x04 \x03(\x03R\x05renew\"\x87\x01\n" +
+	"\x05renew\x18\x04 \x03(\x03R\x05renew\"\xb1\x01\n" +
 	"\x04Held\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x03R\x06number\x12!\n" +
 	"\x06newest\x18\x04 \x01(\v2\t.cim.MarkR\x06newest\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\x03R\aversion\"\x7f\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x12\x14\n" +
+	"\x05proof\x18\a \x01(\fR\x05proof\"\x97\x01\n" +
 	"\x0fReconcileAnswer\x121\n" +
 	"\vdifferences\x18\x01 \x03(\v2\x0f.cim.DifferenceR\vdifferences\x12!\n" +
 	"\x06groups\x18\x02 \x03(\v2\t.cim.MarkR\x06groups\x12\x16\n" +
-	"\x06lapsed\x18\x03 \x03(\x03R\x06lapsed\"\xaf\x01\n" +
+	"\x06lapsed\x18\x03 \x03(\x03R\x06lapsed\x12\x16\n" +
+	"\x06proofs\x18\x04 \x03(\fR\x06proofs\"\xaf\x01\n" +
 	"\n" +
 	"Difference\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x03R\x04user\x12\x16\n" +

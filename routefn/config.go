@@ -14,6 +14,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
@@ -22,6 +23,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/roster"
 )
 
 // Auth says what a login must prove.
@@ -53,6 +55,14 @@ type Config struct {
 	// ServiceToken is the token in requests from nodes, and in requests to nodes.
 	ServiceToken string
 	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
+	// Certs has the keys by which processes prove themselves to each other. Then tokens
+	// count for nothing, unless AcceptToken is set. nil: there are none, and tokens count.
+	Certs *cert.Keyring
+	// AcceptToken lets a service token be enough although there are Certs, and shows one to
+	// nodes, while nodes without a certificate are replaced.
+	AcceptToken bool
+	// Roster admits members, whose Certs are the same. Required with Certs.
+	Roster *roster.Roster
 
 	Auth      Auth
 	Foreign   *jwt.Verifier // verifies the tokens of another system; only with AuthJWT
@@ -103,6 +113,8 @@ func (c *Config) check() error {
 		return errors.New("route needs an issuer of tickets")
 	case c.ServiceToken == "":
 		return errors.New("route needs a service token, or every caller could act as a node")
+	case (c.Certs == nil) != (c.Roster == nil):
+		return errors.New("route needs certificates and a roster, or neither")
 	case c.StoreTarget < 0:
 		return errors.New("route has a negative target for the store")
 	case c.Auth > AuthJWT:
@@ -152,4 +164,13 @@ func transport(config *tls.Config) *http.Transport {
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true,
 	}
+}
+
+// proofLife returns how long the proofs of sessions last; zero: they do not end. They end
+// where all nodes have certificates, because such nodes renew them.
+func (c *Config) proofLife() time.Duration {
+	if c.Certs == nil || c.AcceptToken {
+		return 0
+	}
+	return token.ProofLife
 }

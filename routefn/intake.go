@@ -20,13 +20,13 @@ const (
 )
 
 // intake reads a request's body before the request counts as in flight, so that an
-// unfinished body takes no place from others. It reports false if it has answered the
-// request itself.
-func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) bool {
+// unfinished body takes no place from others. It returns the request for the handler, or
+// nil if it has answered the request itself.
+func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) *http.Request {
 	begun := time.Now()
-	failed := rt.readBody(w, r, q)
+	r, failed := rt.readBody(w, r, q)
 	if failed == nil {
-		return true
+		return r
 	}
 	status := failed.Code.HTTPStatus()
 	if failed.Code == proto.Unavailable {
@@ -34,35 +34,49 @@ func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) bool 
 	}
 	rt.metrics.Served(q.name, failed.Code.String(), time.Since(begun))
 	body.Fail(w, status, failed)
-	return false
+	return nil
 }
 
 // readBody reads a body that is not too large for its caller. A request without a valid
 // token counts against its address until its body has arrived. The error has the code
 // Overloaded if too many such requests of the address are still sending. It has the
 // code Unavailable if the body took too long.
-func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) *proto.Error {
+func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*http.Request, *proto.Error) {
 	if q.streamed != nil {
-		if rt.checkServiceToken(r) != nil {
-			return nil // the handler refuses it and reads nothing
-		}
-		return body.Whole(w, r, body.MaxNode, nodeBodyTime)
+		return rt.readNode(w, r)
 	}
 	if rt.strangers == nil || rt.proves(r) || r.Body == http.NoBody {
-		return body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
+		return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 	}
 	control := http.NewResponseController(w)
 	evict := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) } // the body takes too long, and its place is needed
 	place, ok := rt.strangers.Enter(rt.cfg.Proxies.Client(r), time.Now(), evict)
 	if !ok {
 		rt.metrics.Crowded.Inc()
-		return proto.Err(proto.Overloaded, "")
+		return r, proto.Err(proto.Overloaded, "")
 	}
 	defer func() {
 		place.Leave()
 		_ = control.SetReadDeadline(time.Time{}) // evict may have come as the body ended
 	}()
-	return body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
+	return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
+}
+
+// readNode reads the body of a node's request, if it is one. The error has the code
+// Unauthorized if the node has signed another body.
+func (rt *Route) readNode(w http.ResponseWriter, r *http.Request) (*http.Request, *proto.Error) {
+	caller, err := rt.callerOf(w, r)
+	if err != nil {
+		return r, nil // the handler refuses it and reads nothing
+	}
+	r = r.WithContext(judged(r.Context(), caller))
+	if failed := body.Whole(w, r, body.MaxNode, nodeBodyTime); failed != nil {
+		return r, failed
+	}
+	if caller != nil && !caller.Sent(body.Held(r)) {
+		return r, proto.Err(proto.Unauthorized, "The body is not the one that was signed.")
+	}
+	return r, nil
 }
 
 // proves reports whether a request bears a token that a route made. The store judges

@@ -2,8 +2,10 @@ package routefn
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/skew"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/stream"
@@ -30,7 +32,7 @@ func New(c Config) (*Route, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	c.Members = coded(c.Members)
+	c.Members = coded(admitted(c.Members, c.Roster))
 	limiter := admission.New(admission.Config{Most: c.MaxInFlight, Target: c.StoreTarget})
 	m, err := metrics.New(c.Registerer, limiter)
 	if err != nil {
@@ -42,7 +44,11 @@ func New(c Config) (*Route, error) {
 	}
 	rt := &Route{cfg: c, metrics: m, admission: limiter, strangers: sourceip.NewLimiter(c.PerAddress)}
 	rt.tokens.Set(c.ServiceToken, c.OtherTokens...)
-	rt.nodes = nodes.New(nodes.Config{HTTP: c.HTTP, TLS: c.NodeTLS, Tokens: &rt.tokens, Log: c.Logger, Plain: c.PlainHop})
+	rt.gate = &cert.Gate{
+		Keys: c.Certs, Token: func(r *http.Request) bool { return rt.tokens.Accept(identity.Bearer(r)) },
+		AcceptToken: c.AcceptToken, OnToken: m.TokenCalls.Inc, Log: c.Logger,
+	}
+	rt.nodes = nodes.New(nodes.Config{HTTP: c.HTTP, TLS: c.NodeTLS, Tokens: &rt.tokens, Log: c.Logger, Plain: c.PlainHop, Keys: c.Certs, ShowToken: c.AcceptToken})
 	rt.pusher = push.New(rt.nodes, c.Store, m, c.Now, c.Logger)
 	rt.pusher.OnKick(rt.kicked)
 	waker := &delayed.Waker{Members: c.Members, Nodes: rt.nodes, Untold: m.DelayedUntold, Log: c.Logger}
@@ -53,6 +59,7 @@ func New(c Config) (*Route, error) {
 	rt.accounts = identity.New(identity.Config{
 		Store: c.Store, Keys: rt.check, Issuer: c.Issuer, Codes: rt.codes, Restored: m.Adopted, Observer: m,
 		Open: c.Auth == AuthOpen, Foreign: c.Foreign, Limits: c.Limits,
+		ProofLife: c.proofLife(), Now: c.Now,
 	})
 	rt.makeRequests(clocks, waker)
 	rt.requests = rt.table()

@@ -12,12 +12,12 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/body"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/failure"
-	"github.com/cim-go/cim/routefn/identity"
 )
 
 // A nodeRequest is the body of a node's request, as hop.proto defines it.
@@ -34,7 +34,7 @@ func fromNode[T any, Q nodeRequest[T], A pb.Message](name, path string, run func
 		name: name, methods: post, path: path,
 		handler: func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 			rt.serve(w, r, name, body.Protobuf, func(ctx context.Context) (any, error) {
-				if err := rt.checkServiceToken(r); err != nil {
+				if _, err := rt.callerOf(w, r); err != nil {
 					return nil, err
 				}
 				q := Q(new(T))
@@ -60,6 +60,9 @@ func answerNode[T any, Q nodeRequest[T], A pb.Message](ctx context.Context, rt *
 	if err := checkOrigin(q.GetOrigin()); err != nil {
 		return nil, err
 	}
+	if err := rt.checkCaller(ctx, q.GetOrigin()); err != nil {
+		return nil, err
+	}
 	if rt.cfg.Heard != nil {
 		rt.cfg.Heard(q.GetOrigin().GetAddress())
 	}
@@ -79,20 +82,58 @@ func checkOrigin(o *proto.Origin) error {
 	return nil
 }
 
-// checkServiceToken returns an error with the code Unauthorized unless the request bears
-// the service token.
-func (rt *Route) checkServiceToken(r *http.Request) error {
-	if !rt.tokens.Accept(identity.Bearer(r)) {
-		return proto.Err(proto.Unauthorized, "The service token is needed.")
+// checkCaller checks that the node of a request is the one that has proved itself, and is
+// a member. If the caller has proved nothing, because there are no certificates or a
+// token is enough, everything goes.
+func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
+	caller := cert.CallerOf(ctx)
+	if caller == nil {
+		return nil
+	}
+	if caller.ID != o.GetNode() {
+		return proto.Err(proto.Unauthorized, "The certificate belongs to another node.")
+	}
+	view, err := rt.cfg.Members(ctx)
+	if err != nil {
+		return nil // the members are not known, and the certificate is enough
+	}
+	if err := rt.cfg.Roster.Origin(o, view); err != nil {
+		return fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "The node is no member that this route knows."), err)
+	}
+	return nil
+}
+
+// callerOf returns the node that has proved itself. It is nil if a token is enough. The
+// error has the code Unauthorized.
+func (rt *Route) callerOf(w http.ResponseWriter, r *http.Request) (*cert.Caller, error) {
+	if r.Context().Value(judgedKey{}) != nil {
+		return cert.CallerOf(r.Context()), nil
+	}
+	caller, err := rt.gate.Check(r, cert.Node)
+	if err != nil {
+		rt.gate.Refuse(w.Header())
+		message := "The service token is needed."
+		if rt.cfg.Certs != nil {
+			message = "The certificate of a node is needed."
+		}
+		return nil, fmt.Errorf("%w: %w", proto.Err(proto.Unauthorized, message), err)
 	}
 	sourceip.Proved(r.Context())
-	return nil
+	return caller, nil
+}
+
+// judgedKey is in the context of a request whose caller callerOf has accepted before.
+type judgedKey struct{}
+
+// judged returns a context for a request whose caller was accepted.
+func judged(ctx context.Context, caller *cert.Caller) context.Context {
+	return context.WithValue(cert.WithCaller(ctx, caller), judgedKey{}, true)
 }
 
 // serveKeys serves GET /node/keys, which has no body.
 func serveKeys(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 	rt.serve(w, r, name, body.JSON, func(context.Context) (any, error) {
-		if err := rt.checkServiceToken(r); err != nil {
+		if _, err := rt.callerOf(w, r); err != nil {
 			return nil, err
 		}
 		return rt.node.Keys()
@@ -102,12 +143,13 @@ func serveKeys(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 // serveStream serves GET /node/stream: one connection that carries the requests of a
 // node. It returns when the stream ends, at the latest when the route is closed.
 func (rt *Route) serveStream(w http.ResponseWriter, r *http.Request) {
-	if err := rt.checkServiceToken(r); err != nil {
+	caller, err := rt.callerOf(w, r)
+	if err != nil {
 		e := rt.codes.Of(err)
 		body.Fail(w, e.Code.HTTPStatus(), e)
 		return
 	}
-	rt.streams.ServeHTTP(w, r)
+	rt.streams.ServeHTTP(w, r.WithContext(judged(r.Context(), caller)))
 }
 
 // handleStreamed serves one request of a stream. It appends the answer to dst.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/routefn/admission"
@@ -31,6 +32,7 @@ type Route struct {
 	failures  failure.Log
 	codes     *failure.Codes
 	tokens    nodes.Tokens
+	gate      *cert.Gate // judges the calls of nodes
 	streams   *stream.Server
 
 	// These parts keep something from one request to the next.

@@ -151,7 +151,7 @@ func (rt *Route) mount(list []request) *chi.Mux {
 	for _, q := range list {
 		for _, method := range q.methods {
 			mux.MethodFunc(method, q.path, func(w http.ResponseWriter, r *http.Request) {
-				if rt.intake(w, r, q) {
+				if r := rt.intake(w, r, q); r != nil {
 					q.handler(rt, q.name, w, r)
 				}
 			})

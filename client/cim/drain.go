@@ -13,6 +13,7 @@ import (
 
 	"github.com/cim-go/cim/client/cim/chat"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
 )
@@ -34,6 +35,8 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	route := fs.String("route", defaultRoute, "`URL` of a route, or of a node's internal HTTP")
 	address := fs.String("node-http", "", "`host:port` of the node's internal HTTP, with https:// before it if it speaks TLS; empty: as the node registered it")
 	key := fs.String("cluster-key", "", "`secret` that all nodes and routes share (or file:PATH), if there is one")
+	var certs process.Certs
+	certs.IdentityFlag(fs, "identity", "an operator")
 	var t trust
 	t.register(fs)
 	words, err := process.ParseWords(fs, "NODE", args)
@@ -45,6 +48,10 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	id := words[0]
 	keys, err := process.Keys("cluster-key", *key)
+	if err != nil {
+		return err
+	}
+	identity, err := certs.Load(cert.Operator, time.Now)
 	if err != nil {
 		return err
 	}
@@ -60,7 +67,7 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 		*address = member.HTTP
 	}
 	bearer, _ := ring.NewKeys(keys...).ServiceTokens()
-	d := &drain{client: client, route: *route, member: member, url: ring.BaseURL(*address) + proto.PathDrain, bearer: bearer, out: os.Stdout}
+	d := &drain{client: client, route: *route, member: member, url: ring.BaseURL(*address) + proto.PathDrain, bearer: bearer, identity: identity, out: os.Stdout}
 	return d.run(ctx)
 }
 
@@ -88,12 +95,13 @@ var errNoMember = errors.New("there is no member")
 
 // drain is one node on its way out.
 type drain struct {
-	client *http.Client
-	route  string
-	member ring.Member
-	url    string // of the node
-	bearer string
-	out    io.Writer
+	client   *http.Client
+	route    string
+	member   ring.Member
+	url      string // of the node
+	bearer   string
+	identity *cert.Keyring // nil: the bearer is shown
+	out      io.Writer
 }
 
 func (d *drain) run(ctx context.Context) error {
@@ -142,29 +150,43 @@ func (d *drain) gone(ctx context.Context) bool {
 	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
 }
 
-func (d *drain) ask(ctx context.Context, method string) (status proto.DrainStatus, err error) {
+// ask makes one request, and one more if the node's clock is another.
+func (d *drain) ask(ctx context.Context, method string) (proto.DrainStatus, error) {
+	status, refusal, err := d.askOnce(ctx, method)
+	if refusal != nil && d.identity != nil && d.identity.Learn(d.url, refusal) {
+		status, _, err = d.askOnce(ctx, method)
+	}
+	return status, err
+}
+
+// askOnce makes one request. It also returns the header of a refusal.
+func (d *drain) askOnce(ctx context.Context, method string) (status proto.DrainStatus, refusal http.Header, err error) {
 	ctx, cancel := context.WithTimeout(ctx, drainAsk)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, d.url, nil)
 	if err != nil {
-		return status, err
+		return status, nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+d.bearer)
+	if d.identity != nil {
+		d.identity.Prove(request.Header, d.url, d.member.HTTP, method, proto.PathDrain, nil)
+	} else {
+		request.Header.Set("Authorization", "Bearer "+d.bearer)
+	}
 	answer, err := d.client.Do(request)
 	if err != nil {
-		return status, err
+		return status, nil, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusUnauthorized {
-		return status, errors.New("the node wants another -cluster-key")
+		return status, answer.Header, errors.New("the node wants another -cluster-key, or the -identity of an operator")
 	}
 	if answer.StatusCode != http.StatusOK {
-		return status, fmt.Errorf("%s answers %s", d.url, answer.Status)
+		return status, nil, fmt.Errorf("%s answers %s", d.url, answer.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 4096)).Decode(&status); err != nil {
-		return status, fmt.Errorf("read answer of %s: %w", d.url, err)
+		return status, nil, fmt.Errorf("read answer of %s: %w", d.url, err)
 	}
-	return status, nil
+	return status, nil, nil
 }
 
 // sleep waits, or returns the error of ctx.

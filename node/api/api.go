@@ -25,6 +25,7 @@ import (
 	"github.com/cim-go/cim/node/cim"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/browser"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/stream"
 )
@@ -65,6 +66,9 @@ type Config struct {
 	Drainer  Drainer
 	Open     bool     // CIM's push is accepted; see CIMPushers
 	Tokens   []string // a request must carry one of these; none: every request is accepted
+	// Gate decides who may call, by Gate.Keys or by Tokens. Server sets its Token. nil:
+	// Tokens alone decide.
+	Gate *cert.Gate
 	// CIMPushers may push as CIM's routes do, without a token. nil: everybody may.
 	CIMPushers *sourceip.Proxies
 
@@ -84,6 +88,10 @@ type Server struct {
 func New(c Config) *Server {
 	h := &Server{config: c}
 	h.SetTokens(c.Tokens...)
+	if h.config.Gate == nil {
+		h.config.Gate = new(cert.Gate)
+	}
+	h.config.Gate.Token = func(r *http.Request) bool { return h.shows(r.Header.Get("Authorization")) }
 	h.streams = stream.NewServer(stream.ServerConfig{Handle: h.handleStreamed, MaxBody: maxPush, MaxCalls: 1})
 	return h
 }
@@ -121,11 +129,11 @@ func (h *Server) Run(ctx context.Context) error {
 // Handler returns the handler of all requests to the port.
 func (h *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+proto.PathPush, h.service(h.servePush))
-	mux.Handle("GET "+proto.PathPushStream, h.service(h.streams.ServeHTTP))
-	mux.Handle("GET "+proto.PathNodeOnline, h.service(h.serveOnline))
-	mux.Handle("POST "+proto.PathDrain, h.service(h.serveDrain))
-	mux.Handle("GET "+proto.PathDrain, h.service(h.serveDrainStatus))
+	mux.Handle("POST "+proto.PathPush, h.service(h.servePush, cert.Route))
+	mux.Handle("GET "+proto.PathPushStream, h.service(h.streams.ServeHTTP, cert.Route))
+	mux.Handle("GET "+proto.PathNodeOnline, h.service(h.serveOnline, cert.Route, cert.Operator))
+	mux.Handle("POST "+proto.PathDrain, h.service(h.serveDrain, cert.Operator))
+	mux.Handle("GET "+proto.PathDrain, h.service(h.serveDrainStatus, cert.Operator))
 	mux.HandleFunc("GET "+proto.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
@@ -143,21 +151,24 @@ func (h *Server) Handler() http.Handler {
 	return h.config.Pages.Handler(mux)
 }
 
-// service calls next only for requests that carry a service token.
-func (h *Server) service(next http.HandlerFunc) http.Handler {
+// service calls next only for requests of processes with one of the roles. Without
+// certificates, a request needs a service token.
+func (h *Server) service(next http.HandlerFunc, roles ...cert.Role) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !h.shows(r.Header.Get("Authorization")) {
+		caller, err := h.config.Gate.Check(r, roles...)
+		if err != nil {
+			h.config.Gate.Refuse(w.Header())
 			refuse(w, proto.Unauthorized, "")
 			return
 		}
-		next(w, r)
+		next(w, r.WithContext(cert.WithCaller(r.Context(), caller)))
 	})
 }
 
 // cimRoute serves requests of CIM's routes, which send no token. If Config.CIMPushers is
 // set, requests from all other addresses need a token.
 func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
-	withToken := h.service(next)
+	withToken := h.service(next) // no process with a certificate pushes so
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := h.config.CIMPushers
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -190,6 +201,10 @@ func (h *Server) shows(header string) bool {
 func (h *Server) servePush(w http.ResponseWriter, r *http.Request) {
 	body, ok := readBody(w, r, maxPush)
 	if !ok {
+		return
+	}
+	if caller := cert.CallerOf(r.Context()); caller != nil && !caller.Sent(body) {
+		refuse(w, proto.Unauthorized, "The body is not the one that was signed.")
 		return
 	}
 	var request proto.PushRequest

@@ -113,6 +113,7 @@ func (f *Forwarder) call(ctx context.Context, messages []*message) (*proto.SendA
 	lost := f.lost.Load()
 	request := &proto.SendRequest{Items: make([]*proto.SendItem, len(messages)), Sent: f.time.now(), Lost: &lost}
 	for i, m := range messages {
+		m.item.Session = m.from.session.Load() // with the present proof
 		request.Items[i] = m.item
 	}
 	answer, err := f.config.Route.Send(ctx, request)

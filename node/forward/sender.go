@@ -3,6 +3,7 @@ package forward
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cim-go/cim/node/link"
@@ -40,7 +41,7 @@ type Sender struct {
 	queue     *queue
 	conn      Connection
 	link      *link.Link
-	session   *proto.Session // the session as routes know it; never changed
+	session   atomic.Pointer[proto.Session] // the session as routes know it; replaced by Renew, never changed
 
 	novelty novelty
 
@@ -57,8 +58,13 @@ type Sender struct {
 // NewSender returns the Sender of a connection that sends for the first time. The
 // session is the one that routes know, and must not be changed.
 func (f *Forwarder) NewSender(conn Connection, l *link.Link, session *proto.Session) *Sender {
-	return &Sender{forwarder: f, queue: f.queues[l.ID()%queueCount], conn: conn, link: l, session: session}
+	s := &Sender{forwarder: f, queue: f.queues[l.ID()%queueCount], conn: conn, link: l}
+	s.session.Store(session)
+	return s
 }
+
+// Renew replaces the session by one that differs in its proof alone.
+func (s *Sender) Renew(session *proto.Session) { s.session.Store(session) }
 
 // Send forwards a SEND frame of an open session. It does not wait for the outcome.
 // Only the link's reader calls it.
@@ -67,9 +73,9 @@ func (s *Sender) Send(f *proto.Frame) {
 		s.answer(f.Id, &proto.SendResult{Code: int32(code)})
 		return
 	}
-	suspect := s.forwarder.used.add(s.session.User, f.Id) || !s.novelty.shown.Load()
+	suspect := s.forwarder.used.add(s.session.Load().User, f.Id) || !s.novelty.shown.Load()
 	m := &message{from: s, since: time.Now(), heard: f.Heard, item: &proto.SendItem{
-		Session: s.session, Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again || suspect,
+		Session: s.session.Load(), Id: f.Id, To: f.To, Group: f.Group, Text: f.ReqMsg, Again: f.Again || suspect,
 		Confirm: f.Confirm,
 	}}
 	s.owe(1, m.size())

@@ -53,6 +53,8 @@ type Leases interface {
 // Settler acts on a session that differs from its record in the store.
 type Settler interface {
 	Settle(d *proto.Difference)
+	// Renew takes another proof of a session. It does not block.
+	Renew(h *proto.Held, proof []byte)
 }
 
 // ReconcilerConfig is what a Reconciler needs. All fields are required.
@@ -103,6 +105,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 	ticks := time.NewTicker(r.config.Every / reconcileSteps)
 	defer ticks.Stop()
 	pause := routes.Backoff{Most: 2 * time.Second}
+	var failing time.Time // since when no route has answered; zero: the last round succeeded
 	for {
 		all := false
 		select {
@@ -116,7 +119,14 @@ func (r *Reconciler) Run(ctx context.Context) {
 		err := r.round(ctx, all || !r.Sure(start))
 		if err == nil {
 			pause.Reset()
+			if !all && !failing.IsZero() && start.Sub(failing) > r.config.Every {
+				r.Hurry() // the leases and proofs of all steps may have ended, not only of this one
+			}
+			failing = time.Time{}
 			continue
+		}
+		if failing.IsZero() {
+			failing = start
 		}
 		if all || standstill.Elapsed(start, time.Now()) > stillTime {
 			r.Hurry()
@@ -187,6 +197,11 @@ func (r *Reconciler) compare(ctx context.Context, request *proto.ReconcileReques
 	}
 	for _, d := range answer.Differences {
 		r.config.Settler.Settle(d)
+	}
+	for i, proof := range answer.Proofs {
+		if i < len(request.Held) && len(proof) > 0 {
+			r.config.Settler.Renew(request.Held[i], proof)
+		}
 	}
 	for _, mark := range answer.Groups {
 		r.config.Leases.Leased(mark, left)

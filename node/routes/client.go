@@ -20,6 +20,7 @@ import (
 	gproto "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/stream"
 )
 
@@ -35,7 +36,11 @@ type Config struct {
 	ServiceToken string            // sent as the bearer token; empty: none
 	Transport    http.RoundTripper // nil: a keep-alive transport of its own, and streams
 	PlainHop     bool              // makes every call an HTTP request, and no streams
-	TLS          *tls.Config       // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
+	// Keys proves this node to routes. nil: ServiceToken does.
+	Keys *cert.Keyring
+	// ShowToken shows the ServiceToken beside the proof, for routes without a certificate.
+	ShowToken bool
+	TLS       *tls.Config // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
 }
 
 // Client calls routes over HTTP, or over a stream if the route offers one. It
@@ -48,6 +53,8 @@ type Config struct {
 // these times (Until).
 type Client struct {
 	urls    []string
+	keys    *cert.Keyring          // nil: there is none
+	show    bool                   // show the bearer beside a proof
 	bearer  atomic.Pointer[string] // value of the Authorization header; empty: there is none
 	client  *http.Client
 	streams map[string]*stream.Client // by URL; a URL behind a proxy has none
@@ -73,7 +80,7 @@ func NewClient(config Config) (*Client, error) {
 	if len(config.URLs) == 0 {
 		return nil, errors.New("routes: no route URL")
 	}
-	c := &Client{closed: make(map[endpoint]*laterError), streams: make(map[string]*stream.Client)}
+	c := &Client{keys: config.Keys, show: config.ShowToken, closed: make(map[endpoint]*laterError), streams: make(map[string]*stream.Client)}
 	for _, base := range config.URLs {
 		parsed, err := url.Parse(base)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
@@ -111,21 +118,25 @@ func (c *Client) SetServiceToken(token string) {
 	c.bearer.Store(&token)
 }
 
-// authorize puts the service token into the header of a request.
-func (c *Client) authorize(header http.Header) {
-	if bearer := *c.bearer.Load(); bearer != "" {
+// authorize puts into the header of a request to the route at base what proves that this
+// node sends it: a proof, the service token, or both.
+func (c *Client) authorize(header http.Header, base, method, path string, body []byte) {
+	if c.keys != nil {
+		c.keys.Prove(header, base, "", method, path, body)
+	}
+	if bearer := *c.bearer.Load(); bearer != "" && (c.keys == nil || c.show) {
 		header.Set("Authorization", bearer)
 	}
 }
 
 // openStreams makes the streams. They connect when they are first used.
 func (c *Client) openStreams(config *tls.Config) {
-	header := func() http.Header {
-		header := make(http.Header)
-		c.authorize(header)
-		return header
-	}
 	for _, base := range c.urls {
+		header := func() http.Header {
+			header := make(http.Header)
+			c.authorize(header, base, http.MethodGet, proto.PathNodeStream, nil)
+			return header
+		}
 		to := base + proto.PathNodeStream
 		r, err := http.NewRequest(http.MethodGet, to, nil)
 		if err != nil {
@@ -277,33 +288,37 @@ func (c *Client) exchange(ctx context.Context, base, path string, body []byte) (
 			return answer, err
 		}
 	}
-	return c.post(ctx, base+path, body)
+	answer, refusal, err := c.post(ctx, base, path, body)
+	if err == nil && answer.Status == http.StatusUnauthorized && c.keys != nil && c.keys.Learn(base, refusal) {
+		answer, _, err = c.post(ctx, base, path, body) // refused for its time: it was not carried out
+	}
+	return answer, err
 }
 
-func (c *Client) post(ctx context.Context, to string, body []byte) (*stream.Answer, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+func (c *Client) post(ctx context.Context, base, path string, body []byte) (*stream.Answer, http.Header, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.Header.Set("Content-Type", proto.ContentProtobuf)
-	c.authorize(r.Header)
+	c.authorize(r.Header, base, http.MethodPost, path, body)
 	response, err := c.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	read, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read answer: %w", err)
+		return nil, nil, fmt.Errorf("read answer: %w", err)
 	case len(read) > maxAnswer:
-		return nil, fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+		return nil, nil, fmt.Errorf("answer is longer than %d bytes", maxAnswer)
 	}
 	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 	if err != nil {
 		seconds = 0
 	}
-	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, nil
+	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, response.Header, nil
 }
 
 // refusal returns the error in a route's answer with a status other than 200.

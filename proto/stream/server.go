@@ -14,7 +14,7 @@ import (
 // Handler carries out one call. body is valid until the Handler returns. The Handler
 // appends the answer to dst and returns the result, a status of HTTP, and how long the
 // caller should wait before a retry (zero: no wait). ctx ends at the caller's deadline
-// or with the stream.
+// or with the stream, and has the values of the context of the request that opened it.
 type Handler func(ctx context.Context, path string, body, dst []byte) (answer []byte, status int, retryAfter time.Duration)
 
 // ServerConfig configures a Server.
@@ -77,7 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // accept has already written the error response
 	}
-	_ = s.serve(conn) // the client reports why the stream ended
+	_ = s.serve(context.WithoutCancel(r.Context()), conn) // the client reports why the stream ended
 }
 
 // Close announces the shutdown on all streams and blocks until their calls have ended.
@@ -90,9 +90,10 @@ func (s *Server) Close() {
 	s.streams.Wait()
 }
 
-// serve answers calls until the stream ends, and closes conn.
-func (s *Server) serve(conn net.Conn) error {
-	ctx, cancel := context.WithCancel(context.Background())
+// serve answers calls until the stream ends, and closes conn. The parameter values has
+// the values of the calls' contexts.
+func (s *Server) serve(values context.Context, conn net.Conn) error {
+	ctx, cancel := context.WithCancel(values)
 	out := &writer{conn: conn, timeout: answerTimeout}
 	stop := context.AfterFunc(s.ending, func() {
 		out.send(appendAnswer(nil, 0, 0, 0), nil)

@@ -336,7 +336,7 @@ func TestMalformedFramesEndTheStream(t *testing.T) {
 			s := NewServer(ServerConfig{Handle: echo, MaxBody: 1000})
 			ours, theirs := net.Pipe()
 			ended := make(chan error, 1)
-			go func() { ended <- s.serve(theirs) }()
+			go func() { ended <- s.serve(t.Context(), theirs) }()
 			_, _ = ours.Write([]byte(sent))
 			if err := <-ended; !errors.Is(err, errFrame) {
 				t.Errorf("ended with %v", err)

@@ -37,6 +37,18 @@ func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Dura
 	return nil
 }
 
+// Held returns the body that Whole has read into memory, as far as it was not read again.
+// It is empty if the request has none, or if the body is too large.
+func Held(r *http.Request) []byte {
+	b, ok := r.Body.(*whole)
+	if !ok {
+		return nil
+	}
+	held := make([]byte, b.Reader.Len())
+	_, _ = b.Reader.ReadAt(held, b.Reader.Size()-int64(len(held)))
+	return held
+}
+
 // whole is a body that was read into memory, and how the reading ended.
 type whole struct {
 	*bytes.Reader

@@ -46,6 +46,10 @@ type Config struct {
 	Open     bool          // open mode: a name is enough to log in
 	Foreign  *jwt.Verifier // users log in by tokens of another system; nil: they do not
 	Limits   limit.Limits  // on wrong passwords and registrations
+
+	// ProofLife is how long proofs last; zero: they do not end. Then Now is not used.
+	ProofLife time.Duration
+	Now       func() time.Time // the clock of the process, for when that of the store is not known
 }
 
 // Accounts finds out who calls. Make it with New; it is safe for concurrent use.

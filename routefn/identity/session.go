@@ -1,14 +1,62 @@
 package identity
 
 import (
+	"time"
+
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Session returns an error if the session s is not proved to be at the node. Its proof
-// must be one that a route made for this user, device, number and node. A CIM connection
-// has no ticket and no proof. It is accepted in open mode only.
+// errEnded is returned for a proof that has ended. The node gets another one by
+// reconciliation, if the session is live there.
+var errEnded = proto.Err(proto.Unavailable, "The proof of the session has ended.")
+
+// Session returns an error if the session s is not proved to be at the node now. Its proof
+// must be one that a route made for this user, device, number and node, and must not have
+// ended. A CIM connection has no ticket and no proof. It is accepted in open mode only.
 func (a *Accounts) Session(s *proto.Session, node string) error {
+	if err := a.Reported(s, node); err != nil || a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice {
+		return err
+	}
+	end, err := a.cfg.Issuer.ProofEnd(s.GetProof(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node)
+	if err != nil {
+		return proto.Err(proto.Unavailable, "") // the keys have changed since Reported
+	}
+	if now := a.now(); !now.Before(end) || end.Sub(now) > a.cfg.ProofLife+time.Minute { // or the zero end, of another release
+		return errEnded
+	}
+	return nil
+}
+
+// now returns the time of the store's clock, if it is known.
+func (a *Accounts) now() time.Time {
+	if ms, ok := a.cfg.Store.Clock(); ok {
+		return time.UnixMilli(ms)
+	}
+	return a.cfg.Now()
+}
+
+// ProofEnd returns when a proof that is made now ends; the zero Time means never.
+func (a *Accounts) ProofEnd() time.Time {
+	if a.cfg.ProofLife == 0 {
+		return time.Time{}
+	}
+	return a.now().Add(a.cfg.ProofLife)
+}
+
+// Renew returns another proof for a session that has a proof, which may have ended, and
+// nil if it has none or if proofs do not end. The caller must know that the session is
+// live at the node.
+func (a *Accounts) Renew(s *proto.Session, node string) []byte {
+	if a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice || !a.provenAt(s, node) {
+		return nil
+	}
+	return a.cfg.Issuer.ProofUntil(a.ProofEnd(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node)
+}
+
+// Reported is like Session, for what the store fences by the session's number: opening,
+// closing, and cursors. There a proof may have ended.
+func (a *Accounts) Reported(s *proto.Session, node string) error {
 	if !check.ValidUser(s.GetUser()) || !check.ValidDevice(s.GetDevice()) || s.GetNumber() < 0 {
 		return check.Invalid("The session is malformed.")
 	}

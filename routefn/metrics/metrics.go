@@ -29,6 +29,7 @@ type Metrics struct {
 	pushSeconds  prometheus.Histogram
 	Gone         prometheus.Counter
 	Crowded      prometheus.Counter
+	TokenCalls   prometheus.Counter
 	Unproven     prometheus.Counter
 	Adopted      prometheus.Counter
 	OnlineMissed prometheus.Counter
@@ -80,6 +81,10 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 		Crowded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_crowded_total",
 			Help: "Requests without a token refused because too many of their address were sending their bodies.",
+		}),
+		TokenCalls: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cim_route_cluster_key_calls_total",
+			Help: "Requests of nodes accepted for the cluster key alone (-accept-cluster-key); a stream counts once.",
 		}),
 		Adopted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cim_route_adopted_accounts_total", Help: "Accounts made again, with their ids, after the store had lost them.",
@@ -136,7 +141,7 @@ func New(r prometheus.Registerer, limiter *admission.Limiter) (*Metrics, error) 
 		return m, nil
 	}
 	collectors := append(admissionGauges(limiter), m.passwords.hashWait, m.passwords.refused, m.passwords.foreign,
-		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.Unproven, m.Adopted, m.OnlineMissed,
+		m.Requests, m.seconds, m.Outcomes, m.pushBatch, m.pushSeconds, m.Gone, m.Crowded, m.TokenCalls, m.Unproven, m.Adopted, m.OnlineMissed,
 		m.Replayed, m.Admissions,
 		m.DelayedSent, m.delayedLate, m.DelayedRetried, m.DelayedUntold, m.DelayedDropped, m.work)
 	for _, c := range collectors {

@@ -84,7 +84,7 @@ func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveI
 	}
 	ticket, err := n.cfg.Issuer.Ticket(token.Ticket{
 		User: s.User, Name: s.Name, Device: s.Device, Number: issued.Number, Displaces: s.Number,
-		Node: member.ID, Expires: n.cfg.Now().Add(token.TicketLife),
+		Node: member.ID, Expires: n.cfg.Now().Add(token.TicketLife), ProofEnds: n.cfg.Accounts.ProofEnd(),
 	})
 	if err != nil {
 		return nil, err

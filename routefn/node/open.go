@@ -47,6 +47,9 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 	}
 	for i, o := range opened {
 		a := n.openedAnswer(o, append(newest[:1:1], groups[i]...))
+		if o.Err == nil {
+			a.Proof = n.cfg.Accounts.Renew(q.Opened[b.places[i]].GetSession(), q.Origin.Node)
+		}
 		if q.Apart && o.Err == nil && b.list[i].Device != proto.CIMDevice {
 			a.Groups = o.Groups
 		}
@@ -72,7 +75,7 @@ func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answe
 	g.SetLimit(accountsAtATime)
 	for i, o := range q.Opened {
 		s := o.GetSession()
-		if errs[i] = n.cfg.Accounts.Session(s, q.Origin.Node); errs[i] != nil || s.Device != proto.CIMDevice {
+		if errs[i] = n.cfg.Accounts.Reported(s, q.Origin.Node); errs[i] != nil || s.Device != proto.CIMDevice {
 			continue
 		}
 		g.Go(func() error {

@@ -26,9 +26,11 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 		return nil, err
 	}
 	held := make([]record.Held, 0, len(q.Held))
-	for _, h := range q.Held {
+	places := make([]int, 0, len(q.Held)) // the index of each in q.Held
+	for i, h := range q.Held {
 		if check.ValidUser(h.GetUser()) && check.ValidDevice(h.GetDevice()) && h.GetNumber() > 0 {
 			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position(), Version: h.GetVersion()})
+			places = append(places, i)
 		}
 	}
 	if len(held) == 0 {
@@ -38,10 +40,33 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 	if err != nil {
 		return nil, err
 	}
+	away := make(map[record.Held]bool) // not live at the node
 	for _, d := range differences {
 		answer.Differences = append(answer.Differences, n.difference(d))
+		if d.Verdict == proto.Verdict_DISPLACED || d.Verdict == proto.Verdict_UNKNOWN {
+			away[d.Held] = true
+		}
 	}
+	n.renewProofs(q, held, places, away, answer)
 	return answer, nil
+}
+
+// renewProofs puts proofs into the answer for the sessions that are live at the node, if
+// proofs end. The slices have the same length.
+func (n *Requests) renewProofs(q *proto.ReconcileRequest, held []record.Held, places []int, away map[record.Held]bool, answer *proto.ReconcileAnswer) {
+	for j, i := range places {
+		h := q.Held[i]
+		if len(h.GetProof()) == 0 || away[held[j]] {
+			continue
+		}
+		s := &proto.Session{User: h.User, Name: h.Name, Device: h.Device, Number: h.Number, Proof: h.Proof}
+		if proof := n.cfg.Accounts.Renew(s, q.Origin.Node); proof != nil {
+			if answer.Proofs == nil {
+				answer.Proofs = make([][]byte, len(q.Held))
+			}
+			answer.Proofs[i] = proof
+		}
+	}
 }
 
 // renew renews the node's leases of groups. A lease that has expired is reported in

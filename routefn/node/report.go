@@ -85,7 +85,7 @@ func (n *Requests) reportClosed(ctx context.Context, q *proto.ReportRequest) err
 // proven reports whether the node o may report on the session s. If it may not, the
 // item is skipped and gets no answer, because a repetition would not help.
 func (n *Requests) proven(s *proto.Session, o *proto.Origin) bool {
-	err := n.cfg.Accounts.Session(s, o.GetNode())
+	err := n.cfg.Accounts.Reported(s, o.GetNode())
 	if err != nil {
 		n.cfg.Unproven.Inc()
 		n.cfg.Log.Debug("node reports on a session that did not come to it", "node", o.GetNode(), "user", s.GetUser(), "err", err)

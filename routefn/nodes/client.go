@@ -20,6 +20,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/stream"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/record"
@@ -39,7 +40,10 @@ type Config struct {
 	TLS    *tls.Config  // for streams to nodes that speak TLS; nil: the system's authorities
 	Tokens *Tokens
 	Log    *slog.Logger
-	Plain  bool // use no streams
+	Plain  bool          // use no streams
+	Keys   *cert.Keyring // proves this route to nodes; nil: Tokens does
+	// ShowToken shows a token beside the proof of Keys, for nodes without a certificate.
+	ShowToken bool
 }
 
 // Client calls nodes. Make it with New; it is safe for concurrent use. It trusts the
@@ -136,7 +140,11 @@ func (n *Client) stream(address string) *nodeStream {
 	s := n.streams[address]
 	if s == nil {
 		n.forgetLocked(time.Now())
-		header := func() http.Header { return http.Header{"Authorization": {n.cfg.Tokens.bearer()}} }
+		header := func() http.Header {
+			h := make(http.Header)
+			n.authorize(h, address, http.MethodGet, proto.PathPushStream, nil)
+			return h
+		}
 		dial, err := stream.Dialer(ring.BaseURL(address)+proto.PathPushStream, header, (&net.Dialer{Timeout: Timeout}).DialContext, n.cfg.TLS)
 		if err != nil {
 			return nil // the address is malformed; the HTTP request will return the error
@@ -148,6 +156,17 @@ func (n *Client) stream(address string) *nodeStream {
 	}
 	s.used = time.Now()
 	return s
+}
+
+// authorize puts into the header of a request to the node at address what proves that a
+// route sends it.
+func (n *Client) authorize(header http.Header, address, method, path string, body []byte) {
+	if n.cfg.Keys != nil {
+		n.cfg.Keys.Prove(header, address, address, method, path, body)
+	}
+	if n.cfg.Keys == nil || n.cfg.ShowToken {
+		header.Set("Authorization", n.cfg.Tokens.bearer())
+	}
 }
 
 // forgetLocked closes streams that were not used for forgetAfter. The caller holds mu.
@@ -195,15 +214,25 @@ func (n *Client) online(ctx context.Context, address string, query url.Values) (
 }
 
 // do sends a request to the node at address and returns the body of an answer with status
-// 200.
+// 200. If the node refuses the proof because its clock differs, do repeats the request
+// once.
 func (n *Client) do(ctx context.Context, method, address, path string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	b, refusal, err := n.exchange(ctx, method, address, path, body)
+	if refusal != nil && n.cfg.Keys != nil && n.cfg.Keys.Learn(address, refusal) {
+		b, _, err = n.exchange(ctx, method, address, path, body)
+	}
+	return b, err
+}
+
+// exchange makes one request. It also returns the header of a refusal.
+func (n *Client) exchange(ctx context.Context, method, address, path string, body []byte) (answer []byte, refusal http.Header, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, ring.BaseURL(address)+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r.Header.Set("Authorization", n.cfg.Tokens.bearer())
+	n.authorize(r.Header, address, method, path, body)
 	if body != nil {
 		r.Header.Set("Content-Type", proto.ContentProtobuf)
 		// The header is not sent. It allows net/http to repeat the push if the node has
@@ -214,15 +243,15 @@ func (n *Client) do(ctx context.Context, method, address, path string, body []by
 	response, err := n.cfg.HTTP.Do(r)
 	if err != nil {
 		n.contacts.failed(address, err)
-		return nil, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("node answers %s", response.Status)
+		return nil, response.Header, fmt.Errorf("node answers %s", response.Status)
 	}
 	b, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read node's answer: %w", err)
+		return nil, nil, fmt.Errorf("read node's answer: %w", err)
 	}
-	return b, nil
+	return b, nil, nil
 }

@@ -85,7 +85,7 @@ func (u *Requests) repeatOf(q proto.LoginRequest) string {
 func (u *Requests) ticket(account record.Account, device string, place placement.Place) (*proto.LoginAnswer, error) {
 	ticket, err := u.cfg.Issuer.Ticket(token.Ticket{
 		User: account.User, Name: account.Name, Device: device, Number: place.Number, Displaces: place.Displaces,
-		Node: place.Member.ID, Expires: u.cfg.Now().Add(token.TicketLife),
+		Node: place.Member.ID, Expires: u.cfg.Now().Add(token.TicketLife), ProofEnds: u.cfg.Accounts.ProofEnd(),
 	})
 	if err != nil {
 		return nil, err

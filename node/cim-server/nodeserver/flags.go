@@ -50,6 +50,7 @@ type flags struct {
 	withRoute  bool
 	routeAt    string
 	route      routeserver.Flags
+	certs      process.Certs
 }
 
 func (f *flags) register(fs *flag.FlagSet) {
@@ -81,6 +82,8 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.withRoute, "with-route", false, "serve a route from this process, too")
 	fs.StringVar(&f.routeAt, "route-listen", "127.0.0.1:8083", "`address` of the route of -with-route")
 	f.route.Register(fs)
+	f.certs.Flags(fs, "identity")
+	f.route.Certs.IdentityFlag(fs, "route-identity", "the route of -with-route")
 	f.log.Flags(fs)
 	f.profile.Flags(fs)
 }
@@ -104,7 +107,7 @@ func (l *list) Set(value string) error {
 // check returns the first mistake in the flags, wrapping process.ErrUsage. It opens
 // nothing. set has the names of the flags that were given.
 func (f *flags) check(set map[string]bool) error {
-	for _, check := range []func() error{f.checkRoutes, f.checkAddresses, f.checkZooKeeper} {
+	for _, check := range []func() error{f.checkRoutes, f.checkAddresses, f.checkZooKeeper, f.checkIdentities} {
 		if err := check(); err != nil {
 			return err
 		}

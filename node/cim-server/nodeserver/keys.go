@@ -62,14 +62,21 @@ func (s *server) keysOf(ctx context.Context, client *http.Client, base string) (
 	if err != nil {
 		return nil, err
 	}
-	show, _ := s.keys.ServiceTokens()
-	request.Header.Set("Authorization", "Bearer "+show)
+	if s.certs != nil {
+		s.certs.Prove(request.Header, base, "", http.MethodGet, proto.PathNodeKeys, nil)
+	}
+	if show, _ := s.keys.ServiceTokens(); s.certs == nil || s.flags.certs.AcceptToken {
+		request.Header.Set("Authorization", "Bearer "+show)
+	}
 	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
+		if s.certs != nil {
+			s.certs.Learn(base, answer.Header) // for the next round
+		}
 		return nil, errors.New(answer.Status)
 	}
 	var body proto.KeysAnswer

@@ -22,6 +22,7 @@ import (
 	"github.com/cim-go/cim/node"
 	"github.com/cim-go/cim/node/cim"
 	"github.com/cim-go/cim/node/routes"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
@@ -82,6 +83,7 @@ type server struct {
 	registry *prometheus.Registry
 	secret   *process.KeyFlag // the cluster keys as they are given; none: loopback only
 	keys     *ring.Keys       // the same keys, shared by all parts that use them
+	certs    *cert.Keyring    // proves this node, and checks others; nil: there are no certificates
 	table    *ring.Table
 	verifier *token.Verifier
 	routeTLS *tls.Config // for calls to routes
@@ -108,7 +110,12 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	if err != nil {
 		return nil, err
 	}
-	s := &server{flags: f, log: logger, registry: prometheus.NewRegistry(), table: ring.NewTable(), routeTLS: routeTLS}
+	certs, err := f.loadCerts()
+	if err != nil {
+		return nil, err
+	}
+	f.certs.Tell(logger)
+	s := &server{flags: f, certs: certs, log: logger, registry: prometheus.NewRegistry(), table: ring.NewTable(), routeTLS: routeTLS}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.keys = ring.NewKeys(secrets...)
 	s.secret = &process.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger, Audit: f.route.AuditLog}
@@ -179,6 +186,10 @@ func (s *server) assembleGossip(self ring.Member, at string) error {
 		Self: self, Keys: s.keys, Cluster: f.cluster, Table: s.table,
 		Bind: at, Advertise: f.advertise, Seeds: f.join, Bootstrap: f.bootstrap, Expect: f.expect,
 		Logger: s.log, Registerer: s.registry,
+	}
+	if s.certs != nil && !f.certs.AcceptToken { // else nodes of the version before would not see this one
+		c.Sign = func(m ring.Member) string { return string(s.certs.SignRecord(m.Identity())) }
+		c.SignEvery = cert.RecordLife / 3
 	}
 	if f.data != "" {
 		c.Remember = filepath.Join(f.data, "members.json")
@@ -257,7 +268,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 	show, accept := s.keys.ServiceTokens()
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal, InternalPages: forInternal,
-		Sessions: sessions, Messages: messages, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept,
+		Sessions: sessions, Messages: messages, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept, Gate: s.gate(self.HTTP),
 		Port: node.Port{
 			Engine: f.engine, TLS: f.tls.Clients(), TLSOnly: f.tls.Only, Pages: forClients,
 			PerAddress: f.route.Guard.Most(clients.Addr().String()), Proxies: f.route.Guard.Proxies,
@@ -287,6 +298,7 @@ func (s *server) wayToRoutes() (routes.Sessions, routes.Messages, error) {
 	show, _ := s.keys.ServiceTokens()
 	client, err := routes.NewClient(routes.Config{
 		URLs: s.flags.routes, ServiceToken: show, PlainHop: s.flags.route.PlainHop, TLS: s.routeTLS,
+		Keys: s.certs, ShowToken: s.flags.certs.AcceptToken,
 	})
 	s.routes = client
 	return client, client, err
@@ -316,6 +328,9 @@ func (s *server) readAgain(ctx context.Context, hangup *process.Hangup[*flags]) 
 	case <-s.gossip.Listening():
 	}
 	hangup.Add(func(again *flags) error { return s.secret.Again(again.clusterKey) })
+	hangup.Add(func(again *flags) error {
+		return errors.Join(s.flags.certs.Again(&again.certs), s.flags.route.Certs.Again(&again.route.Certs))
+	})
 	if s.route != nil {
 		hangup.Add(func(again *flags) error { return s.route.ReadAgain(&again.route) })
 	}

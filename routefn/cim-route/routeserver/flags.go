@@ -11,12 +11,14 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
+	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/role"
+	"github.com/cim-go/cim/routefn/roster"
 )
 
 // Flags are the flags of cim-route, which cim-server -with-route shares.
@@ -49,6 +51,7 @@ type Flags struct {
 	NodeCA   string      // file with the authorities for calls to nodes
 	Pages    process.Pages
 	Audit    process.Audit // opened and closed by the program
+	Certs    process.Certs // its flags are registered by the program
 
 	foreign foreignFlags
 
@@ -63,6 +66,9 @@ type Flags struct {
 	// AuditLog is the log that the program opened from Audit. It is nil if there is none.
 	// Register has no flag for it.
 	AuditLog *audit.Log
+
+	certs  *cert.Keyring  // of Certs; nil: there are none
+	roster *roster.Roster // nil without certs
 
 	strangers int    // bound on requests of one address that are sending their bodies; 0: none
 	local     bool   // only this machine can connect
@@ -102,6 +108,18 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Everyone, "everyone", "",
 		"least `role` that may write to everyone and list who is online: user, moderator or operator (see routefn/ROLES.md);\nempty: moderator, or user with -auth open")
 	fs.IntVar(&f.Devices, "devices", 32, "most `devices` of a user; one more makes the store forget the device that was offline longest")
+}
+
+// LoadCerts reads the identity of Certs, if there is one. It must be called before
+// Assemble.
+func (f *Flags) LoadCerts() error {
+	now := process.Clock()
+	keys, err := f.Certs.Load(cert.Route, now)
+	if err != nil || keys == nil {
+		return err
+	}
+	f.certs, f.roster = keys, roster.New(roster.Config{Keys: keys, Unsigned: f.Certs.AcceptToken, Now: now})
+	return nil
 }
 
 // RegisterStore registers only the flags that name the store and set its retention. It

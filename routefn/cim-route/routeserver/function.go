@@ -102,6 +102,9 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	}
 	registry := prometheus.NewRegistry() // the metrics are not served, see makeHandler
 	cluster := ring.NewKeys(keys...)
+	if err := o.admit(cluster); err != nil {
+		return nil, err
+	}
 	members, err := o.followSeeds(cluster, registry)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fs.DurationVar(&o.stale, "ring-stale", time.Minute, "`age` up to which the last known members are used while no node answers")
 	fs.StringVar(&o.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes are registered")
 	fs.StringVar(&o.key, "cluster-key", "", "`secret` that all nodes and routes share (or file:PATH or secretsmanager:ARN). While you change it, give the old\nand the new one, one per line. Without it a route serves this machine only")
+	o.Certs.Flags(fs, "identity")
 	err := process.Parse(fs, args)
 	if err != nil {
 		return nil, err
@@ -129,6 +130,9 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cluster := ring.NewKeys(keys...)
+	if err := o.admit(cluster); err != nil {
+		return err
+	}
 	members, follow, err := o.follow(cluster, registry)
 	if err != nil {
 		return err
@@ -152,6 +156,7 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	}}
 	hangup.Add(func(again *options) error { return clusterKey.Again(again.key) })
 	hangup.Add(func(again *options) error { return server.ReadAgain(&again.Flags) })
+	hangup.Add(func(again *options) error { return o.Certs.Again(&again.Certs) })
 	hangup.Add(func(*options) error { return o.TLS.Reload() })
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return follow(ctx) })
@@ -164,6 +169,18 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 		})
 	})
 	return group.Wait()
+}
+
+// admit loads the identity, and makes the sources of members that use the keys pass on
+// only those that have a certificate.
+func (o *options) admit(keys *ring.Keys) error {
+	if err := o.LoadCerts(); err != nil {
+		return err
+	}
+	if o.roster != nil {
+		keys.Admit(o.roster.Admit)
+	}
+	return nil
 }
 
 // Members is the source from which a route learns the members.

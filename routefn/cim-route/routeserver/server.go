@@ -218,9 +218,11 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 		}
 		verifier = s.foreign.verifier
 	}
+	f.Certs.Tell(s.log)
 	show, accept := keys.ServiceTokens()
 	s.route, err = routefn.New(routefn.Config{
 		Store: s.store, Members: members.View, Heard: members.Heard, Keys: keys, Issuer: issuer, Watch: watch, Name: f.name, ServiceToken: show, OtherTokens: accept,
+		Certs: f.certs, AcceptToken: f.Certs.AcceptToken, Roster: f.roster,
 		Auth: auth, Foreign: verifier, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Limits: s.limits,
 		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,

@@ -1,0 +1,152 @@
+// Package roster decides which nodes a route gives users to, and which it listens to, by
+// the certificates of nodes. Whoever has only the cluster key can be a member of gossip,
+// and gets nothing from a route.
+//
+// A Roster has no goroutine. Its mutex guards what it remembers, and nothing is called
+// under it but the ring package.
+package roster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/cert"
+	"github.com/cim-go/cim/ring"
+)
+
+const (
+	// recheck is after which time the members of a view are judged again, although the
+	// view is the same: their signatures expire.
+	recheck = time.Minute
+	// rememberOrigin is for how long a node may go on that is no member any more. The
+	// others may have lost it in a network split, while its users are well.
+	rememberOrigin = time.Hour
+	mostKnown      = 4096 // signatures and origins that are remembered
+)
+
+// Errors of Admit, beside those of cert.Keyring.CheckRecord, and of Origin.
+var (
+	// ErrBounds means that a member has another id or a larger weight than its certificate.
+	ErrBounds = errors.New("member is beyond its certificate")
+	// ErrNoMember means that the caller is no member under that boot and address.
+	ErrNoMember = errors.New("caller is no member")
+)
+
+// Config configures a Roster.
+type Config struct {
+	Keys     *cert.Keyring // required
+	Unsigned bool          // admit members without a signature, while nodes without a certificate are replaced
+	Now      func() time.Time
+}
+
+// Roster judges members. Make it with New. It is safe for concurrent use.
+type Roster struct {
+	cfg Config
+
+	mu      sync.Mutex
+	known   map[string]verified // by signature
+	origins map[origin]time.Time
+	table   *ring.Table // makes the views of View
+	of      *ring.View  // the last argument of View; nil: there was none
+	judged  time.Time   // when its members were judged
+}
+
+// verified is a signature that was checked.
+type verified struct {
+	identity string // what was signed
+	by       cert.Certificate
+	at       time.Time
+}
+
+type origin struct {
+	node, address string
+	boot          uint64
+}
+
+// New returns a Roster.
+func New(c Config) *Roster {
+	return &Roster{cfg: c, known: make(map[string]verified), origins: make(map[origin]time.Time), table: ring.NewTable()}
+}
+
+// Admit returns why a member gets no users, or nil if it may. Errors wrap ErrBounds or
+// those of cert.Keyring.CheckRecord.
+func (r *Roster) Admit(m ring.Member) error {
+	if m.Signed == "" && r.cfg.Unsigned {
+		return nil
+	}
+	by, err := r.verify(m)
+	switch {
+	case err != nil:
+		return err
+	case by.ID != m.ID:
+		return fmt.Errorf("%w: id %s", ErrBounds, by.ID)
+	case m.Weight > by.Weight:
+		return fmt.Errorf("%w: weight %d of at most %d", ErrBounds, m.Weight, by.Weight)
+	}
+	return nil
+}
+
+// verify returns who signed the member. A signature that was checked within recheck is
+// not checked again.
+func (r *Roster) verify(m ring.Member) (cert.Certificate, error) {
+	identity, now := string(m.Identity()), r.cfg.Now()
+	r.mu.Lock()
+	v, ok := r.known[m.Signed]
+	r.mu.Unlock()
+	if ok && v.identity == identity && now.Sub(v.at).Abs() < recheck {
+		return v.by, nil
+	}
+	by, err := r.cfg.Keys.CheckRecord([]byte(m.Signed), []byte(identity))
+	if err != nil {
+		return cert.Certificate{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.known) >= mostKnown {
+		clear(r.known)
+	}
+	r.known[m.Signed] = verified{identity, by, now}
+	return by, nil
+}
+
+// View returns the view without the members that Admit refuses.
+func (r *Roster) View(all *ring.View) *ring.View {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	same := r.of == all && now.Sub(r.judged).Abs() < recheck
+	r.mu.Unlock()
+	if same {
+		return r.table.Current()
+	}
+	members := slices.DeleteFunc(slices.Clone(all.Members()), func(m ring.Member) bool { return r.Admit(m) != nil })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.Set(members)
+	r.of, r.judged = all, now
+	return r.table.Current()
+}
+
+// Origin returns an error that wraps ErrNoMember unless the node of a request is a member
+// in the view, which View returned, under its boot and its address. A node that was one
+// lately may go on.
+func (r *Roster) Origin(o *proto.Origin, view *ring.View) error {
+	now, key := r.cfg.Now(), origin{o.GetNode(), o.GetAddress(), o.GetBoot()}
+	m, ok := view.Member(key.node)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ok && m.HTTP == key.address && m.Boot == key.boot {
+		if _, again := r.origins[key]; !again && len(r.origins) >= mostKnown {
+			clear(r.origins)
+		}
+		r.origins[key] = now
+		return nil
+	}
+	if last, was := r.origins[key]; was && now.Sub(last).Abs() < rememberOrigin {
+		return nil
+	}
+	return fmt.Errorf("%w: %s at %s", ErrNoMember, key.node, key.address)
+}
