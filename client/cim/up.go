@@ -36,6 +36,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	everyone := fs.String("everyone", "", "least `role` that may write to everyone and list who is online: user, moderator or operator;\nempty: user with -auth open or -demo, else moderator")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for logs and data; empty: a temporary one")
 	secure := fs.Bool("tls", false, "speak TLS between all, with certificates of an authority that is thrown away at the end")
+	fs.BoolVar(&c.Keys, "keys", false, "give each process a key and a certificate of its own, by an operator's key that only this process has")
 	demo := fs.Bool("demo", false, "do not chat: show what happens when a node dies, and end")
 	var chat chatFlags
 	chat.register(fs)

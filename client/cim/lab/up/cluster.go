@@ -2,6 +2,7 @@ package up
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,24 +26,26 @@ type Cluster struct {
 	redis    *redistest.Server // nil unless spawned, as are the next two
 	sentinel *redistest.Sentinel
 	cluster  *redistest.Cluster
-	clock    *redistest.Clock // nil unless asked for
-	zk       string           // host:port, or empty
-	zkOwn    *zktest.Server   // nil unless spawned
-	routeAt  []string         // host:port of the routes
-	frontAt  []string         // of what stands in front of them; without Config.Front the same
-	tls      tlsFiles         // empty without Config.CA
-	http     *http.Client     // for the processes
-	key      string           // the cluster key as flags take it; empty: none
+	clock    *redistest.Clock   // nil unless asked for
+	zk       string             // host:port, or empty
+	zkOwn    *zktest.Server     // nil unless spawned
+	routeAt  []string           // host:port of the routes
+	frontAt  []string           // of what stands in front of them; without Config.Front the same
+	tls      tlsFiles           // empty without Config.CA
+	http     *http.Client       // for the processes
+	key      string             // the cluster key as flags take it; empty: none
+	operator ed25519.PrivateKey // signs the certificates of processes; nil without Config.Keys
 	closers  []func()
 
 	functions *functions // nil unless the route is one; set while starting
 
 	// Guarded by mu.
-	mu     sync.Mutex
-	nodes  []*Node
-	routes []*Process
-	made   int             // nodes started so far: names are never used twice
-	given  map[string]bool // addresses that were chosen: somebody will listen there
+	mu         sync.Mutex
+	nodes      []*Node
+	routes     []*Process
+	made       int             // nodes started so far: names are never used twice
+	given      map[string]bool // addresses that were chosen: somebody will listen there
+	identified map[string]bool // ids of processes whose identity was made
 }
 
 // Node is a cim-server of the cluster.
@@ -66,7 +69,7 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, dir: config.Dir, given: make(map[string]bool)}
+	c := &Cluster{config: config, dir: config.Dir, given: make(map[string]bool), identified: make(map[string]bool)}
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := c.start(ctx); err != nil {
@@ -81,6 +84,9 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	if err := c.makeKey(); err != nil {
+		return err
+	}
+	if err := c.makeOperator(); err != nil {
 		return err
 	}
 	if err := c.makeTLS(); err != nil {
@@ -195,6 +201,11 @@ func (c *Cluster) newNode() *Node {
 }
 
 func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
+	if c.operator != nil {
+		if _, err := c.Identify(node.ID); err != nil {
+			return err
+		}
+	}
 	process, err := c.launch(node.ID, c.url(node.HTTP), c.nodeCommand(node, seeds, flags))
 	if err != nil {
 		return err

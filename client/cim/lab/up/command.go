@@ -17,6 +17,7 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	if node.Route != "" {
 		args = append(args, "-with-route", "-route-listen", node.Route)
 		args = append(args, c.storeFlags()...)
+		args = append(args, c.identityFlags("-route-identity", "route")...)
 		if c.tls.ca != "" {
 			args = append(args, "-node-tls-ca", c.tls.ca)
 		}
@@ -30,6 +31,7 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	if c.key != "" {
 		args = append(args, "-cluster-key", c.key)
 	}
+	args = append(args, c.identityFlags("-identity", node.ID)...)
 	args = append(args, c.tlsFlags("-route-tls-ca")...)
 	if c.config.Route == RouteLambda {
 		args = append(args, "-plain-hop") // it offers no streams, and each try to open one would be an invocation
@@ -43,6 +45,7 @@ func (c *Cluster) routeCommand(address string) []string {
 		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
 	}, c.storeFlags()...)
 	args = append(args, c.tlsFlags("-node-tls-ca")...)
+	args = append(args, c.identityFlags("-identity", "route")...)
 	if address != "" {
 		args = append(args, "-listen", address)
 	}

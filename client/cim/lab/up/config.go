@@ -35,6 +35,10 @@ type Config struct {
 	// wants certificates of its clients; the embedded one is plain. nil: nothing speaks TLS.
 	CA *localca.CA
 
+	// Keys gives each process a key and a certificate of its own, and the cluster a cluster
+	// key, which alone proves nothing then.
+	Keys bool
+
 	// Front puts something in front of the route at an address, as a load balancer: nodes
 	// and clients use the address that it returns. stop is called by Stop.
 	Front func(route string) (address string, stop func(), err error)

@@ -29,7 +29,7 @@ type functions struct {
 // makeKey makes the cluster key that a function needs, or gossip to be encrypted, and
 // leaves it in a file for everybody of the cluster.
 func (c *Cluster) makeKey() error {
-	if c.config.Route != RouteLambda && c.config.CA == nil {
+	if c.config.Route != RouteLambda && c.config.CA == nil && !c.config.Keys {
 		return nil
 	}
 	path := filepath.Join(c.dir, "cluster.key")

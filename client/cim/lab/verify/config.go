@@ -27,7 +27,8 @@ type Config struct {
 	Nodes    int
 	Routes   int
 	Route    string        // what routes are, see up.Config; empty: servers
-	TLS      bool          // every hop speaks TLS, of an authority that is made for the run
+	TLS      bool          // every hop speaks TLS, of an authority that is made for the run; includes Keys
+	Keys     bool          // each process has a key and a certificate of its own
 	Rate     float64       // messages a second, of all users together
 	Keep     int           // messages that a log keeps at most; zero: the route's default
 	Settle   time.Duration // how long what is owed may take when all is healed
@@ -106,6 +107,9 @@ func (c Config) String() string {
 	}
 	if c.TLS {
 		line += " -tls"
+	}
+	if c.Keys && !c.TLS {
+		line += " -keys"
 	}
 	if c.Keep > 0 {
 		line += fmt.Sprintf(" -keep %d", c.Keep)

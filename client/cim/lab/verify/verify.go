@@ -192,7 +192,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA,
 
 // cluster returns the cluster that the faults need, on a machine that has everything.
 func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) up.Config {
-	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir}
+	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS}
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
 	}
