@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 )
 
 // suites has the suites of TLS 1.2 that are accepted. Go's default also has suites with
@@ -30,26 +29,30 @@ func (p *Pair) Server() *tls.Config {
 
 // Client returns the configuration of a client that trusts only the authorities in the
 // file ca. If ca is empty, it trusts those of the system. The file is read now, and not
-// again.
+// again. A program that runs for long uses a Trust instead.
 func Client(ca string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites}
-	if ca == "" {
-		return c, nil
+	t, err := LoadTrust(ca, nil)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	c.RootCAs, err = Roots(ca)
-	return c, err
+	return t.Client(), nil
 }
 
-// Roots returns the authorities in a file of certificates in PEM form.
+// Roots returns the authorities in a file of certificates in PEM form. If path is empty,
+// it returns nil, which stands for those of the system.
 func Roots(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
+	t, err := LoadTrust(path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read certificates of an authority: %w", err)
+		return nil, err
 	}
+	return t.pool, nil
+}
+
+// rootsIn returns the authorities in the content of the file path.
+func rootsIn(content []byte, path string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("read certificates of an authority: %w in %s", errNoCertificate, path)
+	if !pool.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("%w in %s", errNoCertificate, path)
 	}
 	return pool, nil
 }
