@@ -3,7 +3,6 @@ package routefn
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/check"
@@ -94,8 +94,8 @@ type Config struct {
 	// PlainHop makes every push an HTTP request, and offers nodes no streams. It is for
 	// a function, which is frozen between requests.
 	PlainHop   bool
-	HTTP       *http.Client // client for calls to nodes; default: one that keeps connections, uses no proxy, and has NodeTLS
-	NodeTLS    *tls.Config  // for nodes whose address begins with https://; default: the system's authorities
+	HTTP       *http.Client   // client for calls to nodes; default: one that keeps connections, uses no proxy, and has NodeTLS
+	NodeTLS    *tlsfile.Trust // for nodes whose address begins with https://; default: the system's authorities
 	Now        func() time.Time
 	Logger     *slog.Logger          // default: silent
 	Audit      *audit.Log            // gets who came and what was refused; default: none
@@ -139,7 +139,7 @@ func (c *Config) check() error {
 		c.Keys = new(ring.Keys)
 	}
 	if c.HTTP == nil {
-		c.HTTP = &http.Client{Transport: transport(c.NodeTLS), CheckRedirect: func(*http.Request, []*http.Request) error {
+		c.HTTP = &http.Client{Transport: c.NodeTLS.Transport(transport()), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the service token must not follow a redirect to another server
 		}}
 	}
@@ -155,10 +155,9 @@ func (c *Config) check() error {
 // transport keeps a few connections to every node: one for pushes, and others for calls
 // that should not wait behind a push. Nodes are in the same network, so it uses no
 // proxy.
-func transport(config *tls.Config) *http.Transport {
+func transport() *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: nodes.Timeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig:     config,
 		MaxIdleConns:        0, // as many as there are nodes
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     90 * time.Second,

@@ -75,7 +75,7 @@ func newStoredWorld(t testing.TB, settings record.Config, change func(*Config)) 
 	c := Config{
 		Store: store, Issuer: issuer, ServiceToken: serviceToken, Auth: AuthOpen,
 		Members: func(context.Context) (*ring.View, error) { return w.table.Current(), nil },
-		HTTP:    &http.Client{Transport: transport(nil)},
+		HTTP:    &http.Client{Transport: transport()},
 	}
 	if change != nil {
 		change(&c)

@@ -3,7 +3,6 @@ package routes
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/stream"
+	"github.com/cim-go/cim/proto/tlsfile"
 )
 
 // maxAnswer bounds a route's answer, in bytes.
@@ -40,7 +40,7 @@ type Config struct {
 	Keys *cert.Keyring
 	// ShowToken shows the ServiceToken beside the proof, for routes without a certificate.
 	ShowToken bool
-	TLS       *tls.Config // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
+	TLS       *tlsfile.Trust // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
 }
 
 // Client calls routes over HTTP, or over a stream if the route offers one. It
@@ -94,14 +94,13 @@ func NewClient(config Config) (*Client, error) {
 		if !config.PlainHop {
 			c.openStreams(config.TLS)
 		}
-		transport = &http.Transport{
+		transport = config.TLS.Transport(&http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 			MaxIdleConnsPerHost: 16, // for forwarding, reports, reconciliation, and some pulls at the same time
 			IdleConnTimeout:     time.Minute,
-			TLSClientConfig:     config.TLS,
 			ForceAttemptHTTP2:   true,
-		}
+		})
 	}
 	c.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // follow no redirect: the token is only for this route
@@ -130,7 +129,7 @@ func (c *Client) authorize(header http.Header, base, method, path string, body [
 }
 
 // openStreams makes the streams. They connect when they are first used.
-func (c *Client) openStreams(config *tls.Config) {
+func (c *Client) openStreams(trust *tlsfile.Trust) {
 	for _, base := range c.urls {
 		header := func() http.Header {
 			header := make(http.Header)
@@ -145,7 +144,7 @@ func (c *Client) openStreams(config *tls.Config) {
 		if proxy, err := http.ProxyFromEnvironment(r); proxy != nil || err != nil {
 			continue
 		}
-		if dial, err := stream.Dialer(to, header, (&net.Dialer{Timeout: time.Second}).DialContext, config); err == nil {
+		if dial, err := stream.Dialer(to, header, (&net.Dialer{Timeout: time.Second}).DialContext, trust.Client); err == nil {
 			c.streams[base] = stream.NewClient(stream.ClientConfig{Dial: dial, MaxAnswer: maxAnswer})
 		}
 	}

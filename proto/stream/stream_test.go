@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -186,7 +187,7 @@ func TestTLS(t *testing.T) {
 	defer web.Close()
 	defer s.Close()
 	config := web.Client().Transport.(*http.Transport).TLSClientConfig
-	dial, err := Dialer(web.URL, nil, new(net.Dialer).DialContext, config)
+	dial, err := Dialer(web.URL, nil, new(net.Dialer).DialContext, func() *tls.Config { return config })
 	if err != nil {
 		t.Fatal(err)
 	}

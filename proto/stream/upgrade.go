@@ -23,9 +23,11 @@ var ErrRefused = errors.New("stream: the server offers no streams")
 
 // Dialer returns a function that opens a stream by an HTTP request to a URL of http or
 // https. Each request has the header fields that the function header returns; header
-// may be nil. The returned function blocks until the stream is open or its ctx ends.
-// Its error wraps ErrRefused if the answer is not 101.
-func Dialer(to string, header func() http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) (func(context.Context) (net.Conn, error), error) {
+// may be nil. The function secure returns the TLS configuration of each connection to
+// https, and may be nil or return nil for Go's defaults. The returned function blocks
+// until the stream is open or its ctx ends. Its error wraps ErrRefused if the answer is
+// not 101.
+func Dialer(to string, header func() http.Header, dial func(ctx context.Context, network, address string) (net.Conn, error), secure func() *tls.Config) (func(context.Context) (net.Conn, error), error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("stream: URL %q: want http://host or https://host", to)
@@ -43,9 +45,11 @@ func Dialer(to string, header func() http.Header, dial func(ctx context.Context,
 			return nil, err
 		}
 		if u.Scheme == "https" {
-			c := config.Clone()
-			if c == nil {
-				c = new(tls.Config)
+			c := new(tls.Config)
+			if secure != nil {
+				if given := secure(); given != nil {
+					c = given.Clone()
+				}
 			}
 			if c.ServerName == "" {
 				c.ServerName = u.Hostname()

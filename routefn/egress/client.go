@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/cim-go/cim/proto/tlsfile"
 )
 
 const (
@@ -30,7 +31,7 @@ var errRedirect = errors.New("a redirect is not followed")
 // Config configures a Client. The zero Config allows public addresses alone.
 type Config struct {
 	Allow []netip.Prefix // addresses that may be called although they are not public
-	TLS   *tls.Config    // nil: the system's authorities
+	TLS   *tlsfile.Trust // nil: the system's authorities
 }
 
 // Client fetches what is at URLs. Make it with New; it is safe for concurrent use.
@@ -48,12 +49,12 @@ func New(c Config) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errRedirect
 		},
-		Transport: &http.Transport{
-			DialContext: d.dial, TLSClientConfig: c.TLS, TLSHandshakeTimeout: Timeout,
+		Transport: c.TLS.Transport(&http.Transport{
+			DialContext: d.dial, TLSHandshakeTimeout: Timeout,
 			DisableKeepAlives:      true, // a function is frozen between calls, and calls are rare
 			MaxResponseHeaderBytes: 16 << 10,
 			ForceAttemptHTTP2:      true,
-		},
+		}),
 	}}
 }
 

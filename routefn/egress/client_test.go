@@ -2,17 +2,20 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/cim-go/cim/proto/tlsfile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,15 +36,20 @@ func TestOnlyPublicAddressesAreCalled(t *testing.T) {
 	}
 }
 
-// server serves handler over TLS on loopback, and returns its URL and a configuration that
-// trusts it.
-func server(t *testing.T, handler http.HandlerFunc) (at string, trust *tls.Config) {
+// server serves handler over TLS on loopback, and returns its URL and what trusts it.
+func server(t *testing.T, handler http.HandlerFunc) (at string, trust *tlsfile.Trust) {
 	t.Helper()
 	s := httptest.NewTLSServer(handler)
 	t.Cleanup(s.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(s.Certificate())
-	return s.URL, &tls.Config{RootCAs: roots}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trust, err := tlsfile.LoadTrust(ca, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.URL, trust
 }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}

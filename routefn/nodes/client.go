@@ -3,7 +3,6 @@ package nodes
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/stream"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -36,8 +36,8 @@ const maxAnswer = 4 << 20
 
 // Config configures a Client. HTTP, Tokens and Log are required.
 type Config struct {
-	HTTP   *http.Client // for all requests, with or without TLS
-	TLS    *tls.Config  // for streams to nodes that speak TLS; nil: the system's authorities
+	HTTP   *http.Client   // for all requests, with or without TLS
+	TLS    *tlsfile.Trust // for streams to nodes that speak TLS; nil: the system's authorities
 	Tokens *Tokens
 	Log    *slog.Logger
 	Plain  bool          // use no streams
@@ -145,7 +145,7 @@ func (n *Client) stream(address string) *nodeStream {
 			n.authorize(h, address, http.MethodGet, proto.PathPushStream, nil)
 			return h
 		}
-		dial, err := stream.Dialer(ring.BaseURL(address)+proto.PathPushStream, header, (&net.Dialer{Timeout: Timeout}).DialContext, n.cfg.TLS)
+		dial, err := stream.Dialer(ring.BaseURL(address)+proto.PathPushStream, header, (&net.Dialer{Timeout: Timeout}).DialContext, n.cfg.TLS.Client)
 		if err != nil {
 			return nil // the address is malformed; the HTTP request will return the error
 		}

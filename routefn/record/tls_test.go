@@ -4,11 +4,18 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/proto/tlsfile/localca"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -109,5 +116,97 @@ func TestSentinelsAndClusterSpeakTLS(t *testing.T) {
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			stored(t, s, private(alice, bob, "over-tls"))
 		})
+	}
+}
+
+// The authority of a Redis changes while a store uses it. First the store trusts both. Then
+// the server shows a certificate of the new one, and at last the store trusts only that.
+// Open connections go on. New ones are judged by the file as it is.
+func TestStoreTrustsTheAuthoritiesThatAreInTheFileNow(t *testing.T) {
+	first, err := localca.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := localca.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem := func(ca *localca.CA) []byte {
+		b, err := os.ReadFile(ca.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	old, renewed := pem(first), pem(second)
+	tls, err := redistest.NewTLS(first, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := redistest.Redis(t.Context(), redistest.Config{Dir: t.TempDir(), TLS: tls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	s := dial(t, Config{URL: server.URL()})
+	both := filepath.Join(t.TempDir(), "both.pem")
+	if err := os.WriteFile(both, slices.Concat(old, renewed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := tlsfile.Client(both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := redis.NewClient(&redis.Options{Addr: server.Addr(), TLSConfig: config})
+	t.Cleanup(func() { _ = admin.Close() })
+	do := func(args ...any) {
+		t.Helper()
+		if err := admin.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func(ca *localca.CA) {
+		t.Helper()
+		cert, key, err := ca.Issue("shown", "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		do("CONFIG", "SET", "tls-cert-file", cert, "tls-key-file", key)
+	}
+	trust := func(content []byte) {
+		t.Helper()
+		if err := os.WriteFile(first.File, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ReadFiles(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice, bob := register(t, s, "alice"), register(t, s, "bob")
+	works := func(id string) {
+		t.Helper()
+		stored(t, s, private(alice, bob, id+"-open"))
+		do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		wait.Until(t, id+": a new connection is good", func() bool { return s.Ping(t.Context()) == nil })
+		stored(t, s, private(alice, bob, id+"-new"))
+	}
+
+	works("old")
+	trust(slices.Concat(old, renewed))
+	show(second)
+	works("both")
+	trust(renewed)
+	works("renewed")
+	show(first)
+	do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	wait.Until(t, "the old authority is refused", func() bool {
+		err := s.Ping(t.Context())
+		return err != nil && strings.Contains(err.Error(), "certificate signed by unknown authority")
+	})
+	if err := os.WriteFile(first.File, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ReadFiles(); err == nil || !strings.Contains(err.Error(), "option ca") {
+		t.Errorf("an empty file: %v", err)
 	}
 }

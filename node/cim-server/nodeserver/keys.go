@@ -23,9 +23,9 @@ func (s *server) fetchFirstKeys(ctx context.Context) error {
 		s.verifier.Set(s.route.Route().Direct().TicketKeys()...)
 		return nil
 	}
-	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: s.routeTLS, DisableKeepAlives: true,
-	}}
+	client := &http.Client{Timeout: 3 * time.Second, Transport: s.routeTLS.Transport(&http.Transport{
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
+	})}
 	for !s.verifier.Ready() {
 		err := s.fetchKeys(ctx, client)
 		if err == nil || ctx.Err() != nil {

@@ -2,7 +2,6 @@ package nodeserver
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/gossip"
@@ -72,6 +72,7 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	hangup.Add(func(*flags) error { return f.tls.Reload() })
+	hangup.Add(func(*flags) error { return s.readTrust() })
 	return s.run(ctx, hangup)
 }
 
@@ -86,7 +87,7 @@ type server struct {
 	certs    *cert.Keyring    // proves this node, and checks others; nil: there are no certificates
 	table    *ring.Table
 	verifier *token.Verifier
-	routeTLS *tls.Config // for calls to routes
+	routeTLS *tlsfile.Trust // authorities of routes
 	gossip   *gossip.Gossip
 	mirror   *mirror.Publisher // nil without ZooKeeper
 	mirrored *mirror.Follower  // nil without ZooKeeper

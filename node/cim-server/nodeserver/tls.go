@@ -1,7 +1,6 @@
 package nodeserver
 
 import (
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,16 +11,25 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// loadTLS reads the certificates, and returns the configuration for calls to routes.
-func (f *flags) loadTLS(log *slog.Logger) (*tls.Config, error) {
+// loadTLS reads the certificates, and returns the authorities for calls to routes.
+func (f *flags) loadTLS(log *slog.Logger) (*tlsfile.Trust, error) {
 	if err := f.tls.Load(log); err != nil {
 		return nil, err
 	}
-	config, err := tlsfile.Client(f.routeCA)
+	trust, err := tlsfile.LoadTrust(f.routeCA, log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: -route-tls-ca: %w", process.ErrUsage, err)
 	}
-	return config, nil
+	return trust, nil
+}
+
+// readTrust reads the authorities of routes again. After an error the earlier ones stay in
+// use.
+func (s *server) readTrust() error {
+	if err := s.routeTLS.Reload(); err != nil {
+		return fmt.Errorf("read -route-tls-ca: %w", err)
+	}
+	return nil
 }
 
 // parseClientAt converts the value of -advertise-client to the form of

@@ -13,6 +13,7 @@ import (
 	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
@@ -70,11 +71,12 @@ type Flags struct {
 	certs  *cert.Keyring  // of Certs; nil: there are none
 	roster *roster.Roster // nil without certs
 
-	strangers int    // bound on requests of one address that are sending their bodies; 0: none
-	local     bool   // only this machine can connect
-	name      string // name of the process, for people to read
-	function  bool   // the route is frozen between requests: see adapt
-	oneByOne  bool   // the function gets one request at a time
+	strangers int            // bound on requests of one address that are sending their bodies; 0: none
+	local     bool           // only this machine can connect
+	name      string         // name of the process, for people to read
+	trust     *tlsfile.Trust // of NodeCA; set by nodeTrust
+	function  bool           // the route is frozen between requests: see adapt
+	oneByOne  bool           // the function gets one request at a time
 }
 
 // Register registers the flags on fs.

@@ -82,6 +82,7 @@ type foreign struct {
 	fixed    *jwt.Fixed // nil with -jwt-jwks
 	key      string     // the text with the keys in fixed
 	remote   *jwt.Remote
+	trust    *tlsfile.Trust // authorities of the URL of remote
 }
 
 // The method make returns the parts. The clock of the given store decides when tokens
@@ -91,7 +92,7 @@ func (f *foreignFlags) make(store *record.Store, log *slog.Logger, registry prom
 	var keys jwt.Source
 	var err error
 	if f.keysAt != "" {
-		p.remote, err = f.fetched(log, registry)
+		p.remote, p.trust, err = f.fetched(log, registry)
 		keys = p.remote
 	} else {
 		p.fixed = jwt.NewFixed()
@@ -118,23 +119,23 @@ func storeTimeOr(store *record.Store, now func() time.Time) func() time.Time {
 	}
 }
 
-func (f *foreignFlags) fetched(log *slog.Logger, registry prometheus.Registerer) (*jwt.Remote, error) {
-	config, err := tlsfile.Client(f.ca)
+func (f *foreignFlags) fetched(log *slog.Logger, registry prometheus.Registerer) (*jwt.Remote, *tlsfile.Trust, error) {
+	trust, err := tlsfile.LoadTrust(f.ca, log)
 	if err != nil {
-		return nil, fmt.Errorf("%w: -egress-tls-ca: %w", process.ErrUsage, err)
+		return nil, nil, fmt.Errorf("%w: -egress-tls-ca: %w", process.ErrUsage, err)
 	}
 	fetches := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cim_route_jwks_fetches_total", Help: "Tries to fetch the keys of tokens (-jwt-jwks), by result.",
 	}, []string{"result"})
 	results := map[bool]prometheus.Counter{true: fetches.WithLabelValues("ok"), false: fetches.WithLabelValues("failed")}
 	if err := registry.Register(fetches); err != nil {
-		return nil, fmt.Errorf("register metrics of keys: %w", err)
+		return nil, nil, fmt.Errorf("register metrics of keys: %w", err)
 	}
-	client := egress.New(egress.Config{Allow: f.allow, TLS: config})
+	client := egress.New(egress.Config{Allow: f.allow, TLS: trust})
 	return jwt.NewRemote(jwt.RemoteConfig{
 		URL: f.keysAt, Fetch: client.Get, MaxStale: f.stale, Now: process.Clock(), Log: log,
 		Fetched: func(ok bool) { results[ok].Inc() },
-	}), nil
+	}), trust, nil
 }
 
 // The method use takes over the keys of -jwt-key if they have changed.
@@ -152,10 +153,16 @@ func (p *foreign) use(value string) (changed bool, err error) {
 	return true, nil
 }
 
-// The method again reads the keys of -jwt-key once more. After an error the present
-// keys stay in use.
+// The method again reads the keys of -jwt-key, or the authorities of -egress-tls-ca, once
+// more. After an error the present ones stay in use.
 func (p *foreign) again(value string, log *slog.Logger) error {
-	if p == nil || p.fixed == nil {
+	if p == nil {
+		return nil
+	}
+	if p.fixed == nil {
+		if err := p.trust.Reload(); err != nil {
+			return fmt.Errorf("read -egress-tls-ca: %w", err)
+		}
 		return nil
 	}
 	changed, err := p.use(value)

@@ -1,9 +1,9 @@
 package routeserver
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 
 	"github.com/cim-go/cim/proto/browser"
@@ -57,14 +57,18 @@ func (l *Listeners) Close() error {
 	return errs
 }
 
-// nodeTLS returns the TLS configuration for calls to nodes whose addresses begin with
-// https://.
-func (f *Flags) nodeTLS() (*tls.Config, error) {
-	config, err := tlsfile.Client(f.NodeCA)
+// nodeTrust returns the authorities for calls to nodes whose addresses begin with
+// https://. It reads the file the first time. It must not be called concurrently.
+func (f *Flags) nodeTrust(log *slog.Logger) (*tlsfile.Trust, error) {
+	if f.trust != nil {
+		return f.trust, nil
+	}
+	trust, err := tlsfile.LoadTrust(f.NodeCA, log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: -node-tls-ca: %w", process.ErrUsage, err)
 	}
-	return config, nil
+	f.trust = trust
+	return trust, nil
 }
 
 // guards returns the values that judge the requests of web pages, one for each of the

@@ -206,12 +206,11 @@ func (o *options) follow(keys *ring.Keys, registry prometheus.Registerer) (Membe
 
 // followSeeds fetches the members from a node when a request needs them.
 func (o *options) followSeeds(keys *ring.Keys, registry prometheus.Registerer) (Members, error) {
-	config, err := o.nodeTLS()
+	trust, err := o.nodeTrust(o.log)
 	if err != nil {
 		return Members{}, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = config
+	transport := trust.Transport(http.DefaultTransport.(*http.Transport).Clone())
 	client, err := seed.New(seed.Config{
 		Seeds: o.members.addrs, Keys: keys, MaxStale: o.stale, Logger: o.log, Registerer: registry, Client: &http.Client{Transport: transport},
 	})

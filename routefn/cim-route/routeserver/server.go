@@ -17,6 +17,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/process"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
@@ -38,7 +39,8 @@ type Server struct {
 	internal  http.Handler
 	route     *routefn.Route
 	routeKey  *process.KeyFlag
-	foreign   *foreign // nil unless -auth jwt
+	foreign   *foreign       // nil unless -auth jwt
+	nodes     *tlsfile.Trust // authorities of nodes
 	store     *record.Store
 	embedded  *embedded.Server // the store, if it is in this process, or nil
 	limits    limit.Limits
@@ -207,8 +209,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 	if err != nil {
 		return err
 	}
-	nodeTLS, err := f.nodeTLS()
-	if err != nil {
+	if s.nodes, err = f.nodeTrust(s.log); err != nil {
 		return err
 	}
 	var verifier *jwt.Verifier
@@ -225,7 +226,7 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 		Certs: f.certs, AcceptToken: f.Certs.AcceptToken, Roster: f.roster,
 		Auth: auth, Foreign: verifier, Policy: policy, Repeat: f.Repeat, MaxText: f.Text,
 		PerAddress: f.strangers, Proxies: f.Guard.Proxies, Limits: s.limits,
-		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: nodeTLS,
+		MaxInFlight: f.InFlight, StoreTarget: f.StoreTarget, PlainHop: f.PlainHop, NodeTLS: s.nodes,
 		Now: process.Clock(), Logger: s.log, Registerer: registry, Audit: f.AuditLog,
 	})
 	return err
@@ -325,10 +326,18 @@ func (s *Server) close() {
 }
 
 // ReadAgain reads the route keys and the keys of JWTs that f names, which may have changed,
-// and uses them from now on. After an error, which names the flag, the present keys of that
-// flag stay in use. ReadAgain must not be called concurrently.
+// and uses them from now on. It also reads the files of authorities and the files that the
+// store's URL names. After an error, which names the flag, what that flag stood for stays
+// in use. ReadAgain must not be called concurrently.
 func (s *Server) ReadAgain(f *Flags) error {
-	return errors.Join(s.routeKey.Again(f.Key), s.foreign.again(f.foreign.key, s.log))
+	errs := errors.Join(s.routeKey.Again(f.Key), s.foreign.again(f.foreign.key, s.log))
+	if err := s.nodes.Reload(); err != nil {
+		errs = errors.Join(errs, fmt.Errorf("read -node-tls-ca: %w", err))
+	}
+	if err := s.store.ReadFiles(); err != nil {
+		errs = errors.Join(errs, fmt.Errorf("-redis: %w", err))
+	}
+	return errs
 }
 
 // Route returns the route, for a node in the same process. It is closed by Run.

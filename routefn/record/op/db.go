@@ -60,6 +60,7 @@ func Open(cfg Config) (*DB, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	cfg.Config.Logger = cfg.Logger
 	at, err := servers.Open(cfg.Config)
 	if err != nil {
 		return nil, err
@@ -86,6 +87,10 @@ func (d *DB) Close() error {
 	}
 	return err
 }
+
+// ReadFiles reads the files that the URL names again, for later connections. After an
+// error, what they had before stays in use.
+func (d *DB) ReadFiles() error { return d.Topology.ReadFiles() }
 
 // Ping returns nil if at least one master answers. In a Cluster one is enough, because
 // its users can be served.

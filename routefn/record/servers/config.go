@@ -1,6 +1,9 @@
 package servers
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // Config names the servers and sets how to connect to them.
 type Config struct {
@@ -23,13 +26,15 @@ type Config struct {
 	// ProbeIdle is the pause after which a connection is probed before it is used again.
 	// Zero: never. See probedConn.
 	ProbeIdle time.Duration
+
+	Logger *slog.Logger // is told of renewed files; nil: nothing is logged
 }
 
 // Open returns the topology that the URL names. It reads the files that the URL names,
 // and does not connect. Its errors do not contain the URL, which may have a password.
 // The caller closes the topology.
 func Open(cfg Config) (Topology, error) {
-	at, err := parseURL(cfg.URL)
+	at, err := parseURL(cfg.URL, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}

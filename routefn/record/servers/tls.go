@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/url"
 	"slices"
@@ -40,25 +41,60 @@ func checkOptions(options url.Values, secure bool) error {
 	return nil
 }
 
-// storeTLS returns the TLS configuration that the options describe. It reads the files
-// that they name. When the files of the client's certificate change, they are read
-// again.
-func storeTLS(options url.Values) (*tls.Config, error) {
-	config, err := tlsfile.Client(options.Get(optionCA))
-	if err != nil {
+// secure is how connections to the servers speak TLS. Its files are read again when they
+// change. A nil secure stands for plain connections.
+type secure struct {
+	trust *tlsfile.Trust
+	pair  *tlsfile.Pair // shown to the servers; nil: none
+	name  string        // of the servers; empty: the host of each connection
+}
+
+// loadSecure reads the files that the options name.
+func loadSecure(options url.Values, log *slog.Logger) (*secure, error) {
+	s := &secure{name: options.Get(optionServerName)}
+	var err error
+	if s.trust, err = tlsfile.LoadTrust(options.Get(optionCA), log); err != nil {
 		return nil, fmt.Errorf("store URL, option ca: %w", err)
 	}
-	config.ServerName = options.Get(optionServerName) // if it is empty, the library adds the host
 	cert, key := options.Get(optionCert), options.Get(optionKey)
 	switch {
 	case (cert == "") != (key == ""):
 		return nil, errOptionPair
 	case cert != "":
-		pair, err := tlsfile.Load(cert, key, nil)
-		if err != nil {
+		if s.pair, err = tlsfile.Load(cert, key, log); err != nil {
 			return nil, fmt.Errorf("store URL, options cert and key: %w", err)
 		}
-		config.GetClientCertificate = pair.Offer
 	}
-	return config, nil
+	return s, nil
+}
+
+// config returns the configuration of the next connection, or nil without TLS.
+func (s *secure) config() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	c := s.trust.Client()
+	c.ServerName = s.name // if it is empty, the library adds the host
+	if s.pair != nil {
+		c.GetClientCertificate = s.pair.Offer
+	}
+	return c
+}
+
+// ReadFiles implements Topology.
+func (s *secure) ReadFiles() error {
+	if s == nil {
+		return nil
+	}
+	var errs error
+	if err := s.trust.Reload(); err != nil {
+		errs = fmt.Errorf("store URL, option ca: %w", err)
+	}
+	if s.pair == nil {
+		return errs
+	}
+	if err := s.pair.Reload(); err != nil {
+		errs = errors.Join(errs, fmt.Errorf("store URL, options cert and key: %w", err))
+	}
+	return errs
 }

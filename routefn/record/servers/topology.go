@@ -26,6 +26,9 @@ type Topology interface {
 	// Retire marks all connections that exist now, so that each is replaced before it is
 	// written to. It does so at most once a second.
 	Retire()
+	// ReadFiles reads the files that the URL names again, for later connections. After an
+	// error, what they had before stays in use.
+	ReadFiles() error
 	// Close closes all connections. Calls in flight fail.
 	Close() error
 }
@@ -34,6 +37,7 @@ type Topology interface {
 type One struct {
 	*redis.Client
 	*generation
+	*secure
 }
 
 // Master implements Topology.
@@ -83,6 +87,7 @@ func (dialing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 type Cluster struct {
 	*redis.ClusterClient
 	*generation
+	*secure
 	options func(addr string) *redis.Options
 
 	mu     sync.Mutex

@@ -2,9 +2,10 @@ package servers
 
 import (
 	"cmp"
-	"crypto/tls"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -21,14 +22,14 @@ type endpoint struct {
 	master         string // name by which Sentinels know the master
 	db             int
 	user, password string
-	tls            *tls.Config
+	secure         *secure // nil: no TLS
 }
 
 var errOptions = errors.New("store URL has options that cannot be parsed: want ?NAME=VALUE&NAME=VALUE")
 
 // parseURL parses a store's URL. Its errors never quote the URL, which may have a
 // password.
-func parseURL(raw string) (*endpoint, error) {
+func parseURL(raw string, log *slog.Logger) (*endpoint, error) {
 	u, err := parseHosts(raw)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func parseURL(raw string) (*endpoint, error) {
 		e.hosts[i] = withPort(host, port)
 	}
 	if secure {
-		if e.tls, err = storeTLS(options); err != nil {
+		if e.secure, err = loadSecure(options, log); err != nil {
 			return nil, err
 		}
 	}
@@ -118,15 +119,15 @@ func (e *endpoint) open(cfg Config) Topology {
 	case "redis+sentinel":
 		client := redis.NewFailoverClient(e.sentinelOptions(cfg, dial))
 		client.AddHook(dialing{})
-		return One{client, g}
+		return One{client, g, e.secure}
 	case "redis+cluster":
 		return &Cluster{
-			ClusterClient: redis.NewClusterClient(e.clusterOptions(cfg, dial)), generation: g,
+			ClusterClient: redis.NewClusterClient(e.clusterOptions(cfg, dial)), generation: g, secure: e.secure,
 			options: func(addr string) *redis.Options { return e.options(addr, cfg, dial) },
 			others:  make(map[string]*redis.Client),
 		}
 	default:
-		return One{redis.NewClient(e.options(e.hosts[0], cfg, dial)), g}
+		return One{redis.NewClient(e.options(e.hosts[0], cfg, dial)), g, e.secure}
 	}
 }
 
@@ -137,16 +138,19 @@ const noPool = -1
 
 func (e *endpoint) options(addr string, cfg Config, dial dialFunc) *redis.Options {
 	return &redis.Options{
-		Addr: addr, Dialer: dial, Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
+		Addr: addr, Dialer: dial, Username: e.user, Password: e.password, DB: e.db, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
 	}
 }
 
-// dialer returns the function that makes connections.
+// dialer returns the function that makes connections. Each gets the certificates that are
+// in the files at that time.
 func (e *endpoint) dialer(cfg Config) dialFunc {
-	dial := redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.tls})
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.secure.config()})(ctx, network, addr)
+	}
 	if cfg.ProbeIdle > 0 {
 		dial = probeDialer(dial, cfg.ProbeIdle)
 	}
@@ -156,7 +160,7 @@ func (e *endpoint) dialer(cfg Config) dialFunc {
 func (e *endpoint) sentinelOptions(cfg Config, dial dialFunc) *redis.FailoverOptions {
 	return &redis.FailoverOptions{
 		MasterName: e.master, SentinelAddrs: e.hosts, Dialer: dial,
-		Username: e.user, Password: e.password, DB: e.db, TLSConfig: e.tls, Protocol: 2,
+		Username: e.user, Password: e.password, DB: e.db, Protocol: 2,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
@@ -165,7 +169,7 @@ func (e *endpoint) sentinelOptions(cfg Config, dial dialFunc) *redis.FailoverOpt
 
 func (e *endpoint) clusterOptions(cfg Config, dial dialFunc) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
-		Addrs: e.hosts, Username: e.user, Password: e.password, TLSConfig: e.tls, Protocol: 2, Dialer: dial,
+		Addrs: e.hosts, Username: e.user, Password: e.password, Protocol: 2, Dialer: dial,
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,

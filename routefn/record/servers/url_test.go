@@ -8,7 +8,7 @@ import (
 
 func mustParse(t testing.TB, url string) *endpoint {
 	t.Helper()
-	e, err := parseURL(url)
+	e, err := parseURL(url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestURLNamesTheStore(t *testing.T) {
 	} {
 		got := mustParse(t, url)
 		if got.kind != want.kind || !slices.Equal(got.hosts, want.hosts) || got.master != want.master || got.db != want.db ||
-			got.user != want.user || got.password != want.password || (got.tls != nil) != strings.HasPrefix(url, "rediss") {
+			got.user != want.user || got.password != want.password || (got.secure != nil) != strings.HasPrefix(url, "rediss") {
 			t.Errorf("%s is %+v, want %+v", url, got, want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestBadURLIsRefusedWithoutItsPassword(t *testing.T) {
 		"redis://:secret@h?ca=secret", "rediss://:secret@h?cert=secret", "rediss://:secret@h?server_name=a&server_name=secret", "redis://:secret@h?db=%secret",
 		"redis://:secret%@h", "redis://:secret@h/-1",
 	} {
-		if e, err := parseURL(url); err == nil || strings.Contains(err.Error(), "secret") {
+		if e, err := parseURL(url, nil); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %+v, %v", url, e, err)
 		}
 	}

@@ -28,12 +28,11 @@ func (c *Cluster) makeTLS() error {
 	if err != nil {
 		return err
 	}
-	config, err := tlsfile.Client(c.config.CA.File)
+	trust, err := tlsfile.LoadTrust(c.config.CA.File, nil)
 	if err != nil {
 		return fmt.Errorf("trust the cluster: %w", err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = config
+	transport := trust.Transport(http.DefaultTransport.(*http.Transport).Clone())
 	c.http = &http.Client{Timeout: probeTime, Transport: transport}
 	c.tls = tlsFiles{ca: c.config.CA.File, cert: cert, key: key}
 	if c.tls.redis, err = redistest.NewTLS(c.config.CA, false); err != nil {
