@@ -52,9 +52,10 @@ type Config struct {
 	Load func(eighths int)
 	// Ready returns why the program should get no work yet, or nil. If Ready is nil,
 	// the program is always ready.
-	Ready   func() error
-	Members http.Handler // served at proto.PathRing; nil: 404
-	Metrics http.Handler // served at proto.PathMetrics; nil: 404
+	Ready    func() error
+	Members  http.Handler // served at proto.PathRing; nil: 404
+	Metrics  http.Handler // served at proto.PathMetrics; nil: 404
+	Profiles http.Handler // served at proto.PathProfiles and below it; nil: 404
 
 	Logger     *slog.Logger          // nil: silent
 	Audit      *audit.Log            // says who connects and who is refused; nil: there is none

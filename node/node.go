@@ -123,7 +123,7 @@ func New(c Config) (*Node, error) {
 	})
 	n.internal = api.New(api.Config{
 		Listener: c.Internal, Pages: c.InternalPages, Node: n.deliverer, Users: n.hub, Drainer: n.drainer, Open: c.CIM.Open, CIMPushers: c.CIM.Pushers,
-		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Gate: c.Gate, Members: c.Members, Metrics: c.Metrics, Ready: c.Ready,
+		Tokens: append([]string{c.ServiceToken}, c.OtherTokens...), Gate: c.Gate, Members: c.Members, Metrics: c.Metrics, Profiles: c.Profiles, Ready: c.Ready,
 	})
 	return n, nil
 }

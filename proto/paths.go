@@ -69,6 +69,10 @@ const (
 	PathMetrics = "/metrics" // Prometheus text
 )
 
+// PathProfiles is the path under which a program serves its profiles (package
+// net/http/pprof), if it does.
+const PathProfiles = "/debug/pprof/"
+
 // ContentProtobuf is the content type of the hop's bodies.
 const ContentProtobuf = "application/x-protobuf"
 

@@ -85,7 +85,7 @@ func (s *strangers) nodeBodies() {
 	at := "http://" + s.node.HTTP
 	s.answered("a push without the service token", http.MethodPost, at+proto.PathPush, s.token, proto.ContentProtobuf, "", 401)
 	s.answered("a list without the service token", http.MethodGet, at+proto.PathNodeOnline, "", "", "", 401)
-	s.answered("no path", http.MethodGet, at+"/debug/pprof/", "", "", "", 404)
+	s.answered("profiles, without a key", http.MethodGet, at+proto.PathProfiles, "", "", "", 404)
 	s.answered("CIM's push of 2 MB", http.MethodPost, at+proto.PathCIMPush, "", "application/json", strings.Repeat("x", 2<<20), 413)
 	for _, body := range []string{"", "{", `{"userId":-1,"msg":"x","cmd":"MESSAGE"}`, `{"userId":1,"msg":"x","cmd":"LOGIN_REQUEST"}`, "\xff"} {
 		s.answered("CIM's push of "+body, http.MethodPost, at+proto.PathCIMPush, "", "application/json", body, 200)

@@ -72,9 +72,10 @@ type Config struct {
 	// CIMPushers may push as CIM's routes do, without a token. nil: everybody may.
 	CIMPushers *sourceip.Proxies
 
-	Members http.Handler // served at proto.PathRing; nil: 404
-	Metrics http.Handler // served at proto.PathMetrics; nil: 404
-	Ready   func() error // returns why the program should get no work yet; nil: it is always ready
+	Members  http.Handler // served at proto.PathRing; nil: 404
+	Metrics  http.Handler // served at proto.PathMetrics; nil: 404
+	Profiles http.Handler // served at proto.PathProfiles and below it; nil: 404
+	Ready    func() error // returns why the program should get no work yet; nil: it is always ready
 }
 
 // Server serves the internal port. Make it with New.
@@ -143,6 +144,9 @@ func (h *Server) Handler() http.Handler {
 	}
 	if h.config.Metrics != nil {
 		mux.Handle("GET "+proto.PathMetrics, h.config.Metrics)
+	}
+	if h.config.Profiles != nil {
+		mux.Handle("GET "+proto.PathProfiles, h.config.Profiles)
 	}
 	if h.config.Open {
 		mux.Handle("POST "+proto.PathCIMPush, h.cimRoute(h.serveCIMPush))

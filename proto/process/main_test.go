@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -144,11 +145,66 @@ func TestProfilesAreForThisMachineOnly(t *testing.T) {
 			t.Errorf("Loopback(%q) = %v", address, got)
 		}
 	}
-	open := Profile{Address: "0.0.0.0:0"}
+	open := Profile{At: "0.0.0.0:0"}
 	if err := open.Run(t.Context(), slog.New(slog.DiscardHandler)); !errors.Is(err, ErrUsage) {
 		t.Errorf("profiles for everybody: %v", err)
 	}
-	if err := new(Profile).Run(t.Context(), nil); err != nil {
-		t.Errorf("no profiles: %v", err)
+	for _, at := range []string{"", "internal", "off"} {
+		if err := (&Profile{At: at}).Run(t.Context(), nil); err != nil {
+			t.Errorf("-pprof %q: %v", at, err)
+		}
+	}
+}
+
+func TestProfilesAreNeverBesideClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		at          string
+		apart       bool
+		keyed       bool
+		served, bad bool
+	}{
+		"one listener":                     {},
+		"one listener, a key":              {keyed: true},
+		"two listeners on this machine":    {apart: true},
+		"two listeners, a key":             {apart: true, keyed: true, served: true},
+		"off":                              {at: "off", apart: true, keyed: true},
+		"an address":                       {at: "127.0.0.1:6060", apart: true, keyed: true},
+		"asked for":                        {at: "internal", apart: true, served: true},
+		"asked for where there is no such": {at: "internal", keyed: true, bad: true},
+	} {
+		handler, err := (&Profile{At: c.at}).Internal("internal-listen", c.apart, c.keyed)
+		if (handler != nil) != c.served || errors.Is(err, ErrUsage) != c.bad {
+			t.Errorf("%s: %v, %v", name, handler, err)
+		}
+	}
+}
+
+// A profile of some seconds is whole, however short requests must be elsewhere.
+func TestProfileTakesLongerThanARequestMay(t *testing.T) {
+	handler, err := (&Profile{At: "internal"}).Internal("http", true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ReadTimeout = time.Second
+	server.Start()
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/debug/pprof/goroutine?seconds=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if b, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || len(b) == 0 {
+		t.Errorf("%s, %d bytes, %v", answer.Status, len(b), err)
+	}
+	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 404, "/metrics": 404} {
+		answer, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%s: %s, want %d", path, answer.Status, want)
+		}
 	}
 }

@@ -7,36 +7,74 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"time"
+
+	"github.com/cim-go/cim/proto"
 )
 
-// Profile serves the profiles of package pprof about the running program, for
-// operators.
+// Values of -pprof that are no address.
+const (
+	profilesInternal = "internal"
+	profilesOff      = "off"
+)
+
+// Profile serves the profiles of package pprof about the running program, for operators.
+// They are never at a listener for clients, because they have internal data and cost CPU.
 type Profile struct {
-	Address string // host:port that only this machine can reach; empty: no profiles
+	At string // internal, off, or host:port that only this machine can reach; empty: internal with a cluster key, else off
 }
 
-// Flags registers the flag of Profile on fs.
-func (p *Profile) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&p.Address, "pprof", "", "`address` on this machine for profiles (go tool pprof http://ADDRESS/debug/pprof/profile); empty: none")
+// Flags registers the flag of Profile on fs. internal is a text that names the internal
+// listener for -h.
+func (p *Profile) Flags(fs *flag.FlagSet, internal string) {
+	fs.StringVar(&p.At, "pprof", "", "`where` to serve profiles (go tool pprof http://ADDRESS/debug/pprof/profile): internal, which is "+internal+",\n"+
+		"an address on this machine, or off. Empty: internal if there is such a listener and a cluster key, else off")
 }
 
-// Run serves until ctx ends. Without an address it does nothing. It returns an error if
-// other machines can reach the address, because profiles have internal data and cost CPU.
+// Internal returns the handler of profiles for the internal listener, or nil if they are
+// not served there. The parameter flag names the flag of that listener. The parameter
+// apart says that the listener exists and is not the one for clients, and keyed that there
+// is a cluster key. An error wraps ErrUsage.
+func (p *Profile) Internal(flag string, apart, keyed bool) (http.Handler, error) {
+	switch {
+	case p.At == profilesInternal && !apart:
+		return nil, fmt.Errorf("%w: -pprof internal needs -%s, because clients get no profiles", ErrUsage, flag)
+	case p.At == profilesInternal, p.At == "" && apart && keyed:
+		return profiles(), nil
+	}
+	return nil, nil
+}
+
+// profiles returns the handler of all profiles. A profile may take longer than the server
+// lets a request be read. The handler must not be at a path other than proto.PathProfiles.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+proto.PathProfiles, pprof.Index)
+	mux.HandleFunc("GET "+proto.PathProfiles+"profile", pprof.Profile)
+	mux.HandleFunc("GET "+proto.PathProfiles+"trace", pprof.Trace)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// net/http cancels a request whose read deadline passes, even after it was read.
+		if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
+			http.Error(w, "connection has no deadline that could be lifted", http.StatusInternalServerError)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// Run serves profiles at an address of their own until ctx ends. Without such an address
+// it does nothing. It returns an error if other machines can reach the address.
 func (p *Profile) Run(ctx context.Context, log *slog.Logger) error {
-	if p.Address == "" {
+	if p.At == "" || p.At == profilesInternal || p.At == profilesOff {
 		return nil
 	}
-	if !Loopback(p.Address) {
-		return fmt.Errorf("%w: -pprof %s is reachable from other machines", ErrUsage, p.Address)
+	if !Loopback(p.At) {
+		return fmt.Errorf("%w: -pprof %s is reachable from other machines: want internal, off or an address on this machine", ErrUsage, p.At)
 	}
-	listener, err := Listen("pprof", p.Address, false)
+	listener, err := Listen("pprof", p.At, false)
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	log.Info("profiles are served", "http", listener.Addr().String())
-	return Serve(ctx, listener, mux)
+	return Serve(ctx, listener, profiles())
 }

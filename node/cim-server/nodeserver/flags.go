@@ -85,7 +85,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	f.certs.Flags(fs, "identity")
 	f.route.Certs.IdentityFlag(fs, "route-identity", "the route of -with-route")
 	f.log.Flags(fs)
-	f.profile.Flags(fs)
+	f.profile.Flags(fs, "-http")
 }
 
 // list is a flag that may be given several times or with commas.

@@ -266,6 +266,10 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		}
 		offline = s.cimRoutes.Offline
 	}
+	profiles, err := f.profile.Internal("http", true, len(s.secret.Now) > 0)
+	if err != nil {
+		return err
+	}
 	show, accept := s.keys.ServiceTokens()
 	s.node, err = node.New(node.Config{
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal, InternalPages: forInternal,
@@ -280,8 +284,8 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		Load:    s.gossip.SetLoad,
 		Ready:   s.readyNow,
 		Members: seed.Handler(s.table, s.keys, s.gossip.Ready),
-		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
-		Now:     process.Clock(), Logger: s.log, Registerer: s.registry, Audit: f.route.AuditLog,
+		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}), Profiles: profiles,
+		Now: process.Clock(), Logger: s.log, Registerer: s.registry, Audit: f.route.AuditLog,
 	})
 	if err == nil && s.route != nil {
 		s.route.Route().Near(self.HTTP, s.node.Push)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,10 @@ type Flags struct {
 	// AuditLog is the log that the program opened from Audit. It is nil if there is none.
 	// Register has no flag for it.
 	AuditLog *audit.Log
+
+	// Profiles is served at the internal listener. If it is nil, no profiles are served
+	// there. Register has no flag for it.
+	Profiles http.Handler
 
 	certs  *cert.Keyring  // of Certs; nil: there are none
 	roster *roster.Roster // nil without certs

@@ -51,7 +51,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o.stderr = stderr
 	o.Register(fs)
 	o.logging.Flags(fs)
-	o.profile.Flags(fs)
+	o.profile.Flags(fs, "-internal-listen")
 	o.TLS.Flags(fs, "-internal-listen")
 	fs.StringVar(&o.listen, "listen", "", "`address` for clients and nodes. Empty: the port that a platform of functions names\n(FUNCTIONS_CUSTOMHANDLER_PORT, FC_SERVER_PORT, PORT), else "+defaultListen)
 	fs.BoolVar(&o.function, "function", false, "run as a function, which is frozen between requests and bounded by its platform.\nThis is so by itself if AWS_LAMBDA_RUNTIME_API or a variable of -listen is set")
@@ -116,6 +116,9 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 		return err
 	}
 	if err := o.TLS.Load(o.log); err != nil {
+		return err
+	}
+	if o.Profiles, err = o.profile.Internal("internal-listen", o.InternalAt() != "", len(keys) > 0); err != nil {
 		return err
 	}
 	exposed := []string{listen}

@@ -240,6 +240,9 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	if apart {
 		mux := http.NewServeMux()
 		mux.Handle("GET "+proto.PathMetrics, metrics)
+		if f.Profiles != nil {
+			mux.Handle("GET "+proto.PathProfiles, f.Profiles)
+		}
 		mux.Handle("/", s.route.Internal())
 		s.internal = mux
 	}

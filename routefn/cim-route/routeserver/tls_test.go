@@ -162,7 +162,7 @@ func TestInternalListenerHasWhatClientsNeedNot(t *testing.T) {
 		"/node/stream":  {http.StatusNotFound, http.StatusUnauthorized},
 		"/healthz":      {http.StatusOK, http.StatusOK},
 		"/readyz":       {http.StatusServiceUnavailable, http.StatusServiceUnavailable},
-		"/debug/pprof/": {http.StatusNotFound, http.StatusNotFound}, // -pprof
+		"/debug/pprof/": {http.StatusNotFound, http.StatusOK},
 	} {
 		for base, want := range map[string]int{"http://" + clients: c.clients, "https://" + internal: c.internal} {
 			if r, text := get(t, client, base+path); r == nil || r.StatusCode != want {
@@ -175,6 +175,44 @@ func TestInternalListenerHasWhatClientsNeedNot(t *testing.T) {
 	}
 	if _, text := get(t, client, "https://"+internal+"/readyz"); !strings.Contains(text, "members") {
 		t.Errorf("operators do not read why the route is not ready: %s", text)
+	}
+}
+
+// Profiles are at the internal listener of a cluster with a key, or where -pprof says, and
+// never at the listener for clients.
+func TestProfilesAreWhereClientsAreNot(t *testing.T) {
+	const keyed = "-cluster-key 0123456789abcdef "
+	own := free(t)
+	for args, c := range map[string]struct{ clients, internal, own int }{
+		"":                                       {clients: 404},
+		keyed:                                    {clients: 404},
+		keyed + "-internal-listen same":          {clients: 404},
+		"-internal-listen AT":                    {clients: 404, internal: 404},
+		"-internal-listen AT -pprof internal":    {clients: 404, internal: 200},
+		keyed + "-internal-listen AT":            {clients: 404, internal: 200},
+		keyed + "-internal-listen AT -pprof off": {clients: 404, internal: 404},
+		keyed + "-internal-listen AT -pprof " + own: {clients: 404, internal: 404, own: 200},
+		"-pprof " + own: {clients: 404, own: 200},
+	} {
+		t.Run(args, func(t *testing.T) {
+			clients, internal := free(t), free(t)
+			begin(t, io.Discard, strings.Fields("-listen "+clients+" "+strings.ReplaceAll(args, "AT", internal))...)
+			awaitAlive(t, http.DefaultClient, "http://"+clients)
+			for at, want := range map[string]int{clients: c.clients, internal: c.internal, own: c.own} {
+				for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=2"} {
+					if want == 0 {
+						continue
+					}
+					wait.Until(t, at+path, func() bool {
+						r, _ := get(t, http.DefaultClient, "http://"+at+path)
+						return r != nil && r.StatusCode == want
+					})
+				}
+			}
+			if r, text := get(t, http.DefaultClient, "http://"+own+"/debug/pprof/"); c.own == 0 && r != nil {
+				t.Errorf("profiles at an address that nobody named: %s", text)
+			}
+		})
 	}
 }
 
@@ -192,6 +230,8 @@ func TestListenersThatNeedAWordOfTheOperator(t *testing.T) {
 		key + cert + "-listen 0.0.0.0:1 -tls-only -internal-listen 0.0.0.0:2": "-internal-tls-cert",
 		"-listen 127.0.0.1:1 " + cert:                                         "no such file",
 		"-listen 127.0.0.1:1 -node-tls-ca nowhere":                            "-node-tls-ca",
+		"-listen 127.0.0.1:1 -pprof internal":                                 "-internal-listen",
+		key + "-listen 127.0.0.1:1 -internal-listen same -pprof internal":     "-internal-listen",
 	} {
 		err := Run(t.Context(), append(strings.Fields(args), "-redis", "embedded"), io.Discard)
 		if !errors.Is(err, process.ErrUsage) || !strings.Contains(err.Error(), want) {
