@@ -32,7 +32,11 @@ func New(c Config) (*Route, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	all := coded(c.Members)
 	c.Members = coded(admitted(c.Members, c.Roster))
+	if c.Roster != nil {
+		c.Roster.UseStore(c.Store.Clock)
+	}
 	limiter := admission.New(admission.Config{Most: c.MaxInFlight, Target: c.StoreTarget})
 	m, err := metrics.New(c.Registerer, limiter)
 	if err != nil {
@@ -42,7 +46,7 @@ func New(c Config) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &Route{cfg: c, metrics: m, admission: limiter, strangers: sourceip.NewLimiter(c.PerAddress)}
+	rt := &Route{cfg: c, all: all, metrics: m, admission: limiter, strangers: sourceip.NewLimiter(c.PerAddress)}
 	rt.tokens.Set(c.ServiceToken, c.OtherTokens...)
 	rt.gate = &cert.Gate{
 		Keys: c.Certs, Token: func(r *http.Request) bool { return rt.tokens.Accept(identity.Bearer(r)) },

@@ -93,7 +93,7 @@ func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	if caller.ID != o.GetNode() {
 		return proto.Err(proto.Unauthorized, "The certificate belongs to another node.")
 	}
-	view, err := rt.cfg.Members(ctx)
+	view, err := rt.all(ctx)
 	if err != nil {
 		return nil // the members are not known, and the certificate is enough
 	}

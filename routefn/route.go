@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/proto/cert"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/stream"
+	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/compat"
 	"github.com/cim-go/cim/routefn/failure"
@@ -23,7 +24,8 @@ import (
 
 // Route serves all requests. Make it with New; it is safe for concurrent use.
 type Route struct {
-	cfg Config // completed by New, and read only
+	cfg Config                                    // completed by New, and read only
+	all func(context.Context) (*ring.View, error) // members, also those that cfg.Roster does not admit
 
 	// The frame around every request.
 	metrics   *metrics.Metrics

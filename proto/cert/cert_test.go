@@ -271,6 +271,13 @@ func TestRecordNamesItsSigner(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %v", name, got, err, c.want)
 		}
 	}
+	elsewhen := at(reader, noon.Add(12*time.Hour))
+	if _, err := elsewhen.CheckRecord(signed, text, noon); err != nil {
+		t.Errorf("timely by another clock: %v", err)
+	}
+	if c, err := elsewhen.CheckRecord(signed, text, noon.Add(-2*time.Hour)); !errors.Is(err, ErrTime) || c.ID != "node-1" {
+		t.Errorf("timely by no clock: %+v, %v", c, err)
+	}
 	// The time is a part of what is signed.
 	late := bytes.Clone(signed)
 	late[len(late)-recordRest+7]++

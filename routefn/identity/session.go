@@ -22,7 +22,9 @@ func (a *Accounts) Session(s *proto.Session, node string) error {
 	if err != nil {
 		return proto.Err(proto.Unavailable, "") // the keys have changed since Reported
 	}
-	if now := a.now(); !now.Before(end) || end.Sub(now) > a.cfg.ProofLife+time.Minute { // or the zero end, of another release
+	// It has ended if it has by both clocks, so that a jump of one ends none. A proof of
+	// another release has no end, and is replaced by one that has.
+	if end.IsZero() || !a.now().Before(end) && !a.cfg.Now().Before(end) {
 		return errEnded
 	}
 	return nil

@@ -38,9 +38,9 @@ var (
 
 // Config configures a Roster.
 type Config struct {
-	Keys     *cert.Keyring // required
-	Unsigned bool          // admit members without a signature, while nodes without a certificate are replaced
-	Now      func() time.Time
+	Keys     *cert.Keyring    // required
+	Unsigned bool             // admit members without a signature, while nodes without a certificate are replaced
+	Now      func() time.Time // the clock of the process
 }
 
 // Roster judges members. Make it with New. It is safe for concurrent use.
@@ -48,11 +48,13 @@ type Roster struct {
 	cfg Config
 
 	mu      sync.Mutex
-	known   map[string]verified // by signature
+	store   func() (ms int64, ok bool) // the store's clock, or nil
+	known   map[string]verified        // by signature
 	origins map[origin]time.Time
-	table   *ring.Table // makes the views of View
-	of      *ring.View  // the last argument of View; nil: there was none
-	judged  time.Time   // when its members were judged
+	since   func() time.Time // time.Now, except in tests
+	table   *ring.Table      // makes the views of View
+	of      *ring.View       // the last argument of View; nil: there was none
+	judged  time.Time        // when its members were judged
 }
 
 // verified is a signature that was checked.
@@ -69,7 +71,16 @@ type origin struct {
 
 // New returns a Roster.
 func New(c Config) *Roster {
-	return &Roster{cfg: c, known: make(map[string]verified), origins: make(map[origin]time.Time), table: ring.NewTable()}
+	return &Roster{since: time.Now, cfg: c, known: make(map[string]verified), origins: make(map[origin]time.Time), table: ring.NewTable()}
+}
+
+// UseStore makes the store's clock count, too: a signature that is timely by either clock
+// is. So a wrong clock of this process excludes no node. clock returns the time in ms
+// since 1970, if it is known.
+func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.store = clock
 }
 
 // Admit returns why a member gets no users, or nil if it may. Errors wrap ErrBounds or
@@ -79,9 +90,27 @@ func (r *Roster) Admit(m ring.Member) error {
 		return nil
 	}
 	by, err := r.verify(m)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return bounded(m, by)
+}
+
+// Known is like Admit for a member whose signature may be of any time. It may be an old
+// one, or its node's clock is wrong.
+func (r *Roster) Known(m ring.Member) error {
+	if m.Signed == "" && r.cfg.Unsigned {
+		return nil
+	}
+	by, err := r.verify(m)
+	if err != nil && !errors.Is(err, cert.ErrTime) {
+		return err
+	}
+	return bounded(m, by)
+}
+
+func bounded(m ring.Member, by cert.Certificate) error {
+	switch {
 	case by.ID != m.ID:
 		return fmt.Errorf("%w: id %s", ErrBounds, by.ID)
 	case m.Weight > by.Weight:
@@ -96,13 +125,20 @@ func (r *Roster) verify(m ring.Member) (cert.Certificate, error) {
 	identity, now := string(m.Identity()), r.cfg.Now()
 	r.mu.Lock()
 	v, ok := r.known[m.Signed]
+	clock := r.store
 	r.mu.Unlock()
 	if ok && v.identity == identity && now.Sub(v.at).Abs() < recheck {
 		return v.by, nil
 	}
-	by, err := r.cfg.Keys.CheckRecord([]byte(m.Signed), []byte(identity))
+	var others []time.Time
+	if clock != nil {
+		if ms, ok := clock(); ok {
+			others = append(others, time.UnixMilli(ms))
+		}
+	}
+	by, err := r.cfg.Keys.CheckRecord([]byte(m.Signed), []byte(identity), others...)
 	if err != nil {
-		return cert.Certificate{}, err
+		return by, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,11 +166,11 @@ func (r *Roster) View(all *ring.View) *ring.View {
 	return r.table.Current()
 }
 
-// Origin returns an error that wraps ErrNoMember unless the node of a request is a member
-// in the view, which View returned, under its boot and its address. A node that was one
-// lately may go on.
+// Origin returns an error that wraps ErrNoMember unless the node of a request, which has
+// proved its id, is a member in the view under its boot and its address. A node that was
+// one lately may go on. The view may have members that Admit refuses.
 func (r *Roster) Origin(o *proto.Origin, view *ring.View) error {
-	now, key := r.cfg.Now(), origin{o.GetNode(), o.GetAddress(), o.GetBoot()}
+	now, key := r.since(), origin{o.GetNode(), o.GetAddress(), o.GetBoot()}
 	m, ok := view.Member(key.node)
 	r.mu.Lock()
 	defer r.mu.Unlock()

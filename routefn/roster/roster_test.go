@@ -136,6 +136,7 @@ func TestViewLosesMembersWhoseSignatureExpires(t *testing.T) {
 func TestOriginIsAMemberOrWasLately(t *testing.T) {
 	c := newCluster(t)
 	r := c.roster(false)
+	r.since = c.clock
 	with, without := ring.NewView([]ring.Member{c.member("node-1")}), ring.NewView(nil)
 	node := func(change func(*proto.Origin)) *proto.Origin {
 		o := &proto.Origin{Node: "node-1", Boot: 1, Address: "10.0.0.1:2"}
@@ -159,4 +160,27 @@ func TestOriginIsAMemberOrWasLately(t *testing.T) {
 	check("another address after that", node(func(o *proto.Origin) { o.Address = "10.0.0.6:2" }), without, ErrNoMember)
 	c.now = noon.Add(rememberOrigin + time.Second)
 	check("lost an hour ago", node(nil), without, ErrNoMember)
+}
+
+// A member whose signature is late by the route's clock is admitted if it is timely by the
+// store's. If it is late by both, the route knows it, and gives it no users.
+func TestWrongClockOfARouteExcludesNoNode(t *testing.T) {
+	c := newCluster(t)
+	r, m := c.roster(false), c.member("node-1")
+	store := noon
+	c.now = noon.Add(12 * time.Hour) // within the certificate
+	r.UseStore(func() (int64, bool) { return store.UnixMilli(), true })
+	if err := r.Admit(m); err != nil {
+		t.Errorf("timely by the store's clock: %v", err)
+	}
+	store, c.now = c.now, c.now.Add(2*recheck)
+	if err := r.Admit(m); !errors.Is(err, cert.ErrTime) {
+		t.Errorf("late by both clocks: %v", err)
+	}
+	if err := r.Known(m); err != nil {
+		t.Errorf("a late member is not known: %v", err)
+	}
+	if err := r.Known(unsigned("node-1")); !errors.Is(err, cert.ErrNone) {
+		t.Errorf("an unsigned member: %v", err)
+	}
 }

@@ -181,7 +181,7 @@ func (o *options) admit(keys *ring.Keys) error {
 		return err
 	}
 	if o.roster != nil {
-		keys.Admit(o.roster.Admit)
+		keys.Admit(o.roster.Known) // routefn judges the time
 	}
 	return nil
 }
