@@ -223,9 +223,9 @@ func recordText(at uint64, text []byte) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte(recordPrefix), at), text...)
 }
 
-// CheckRecord returns the node that signed the member record text, if the signature is
-// what SignRecord returned at most RecordLife ago, by the clock of this process or by one
-// of the times now of other clocks. Errors are as those of Check. If the error wraps
+// CheckRecord returns the node that signed the member record text. The signature must be
+// at most RecordLife old by the clock of this process, or by one of the times in now,
+// which are those of other clocks. Errors are as those of Check. If the error wraps
 // ErrTime, the certificate is returned, too.
 func (k *Keyring) CheckRecord(signature, text []byte, now ...time.Time) (Certificate, error) {
 	if len(signature) == 0 {
