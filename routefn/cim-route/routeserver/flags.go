@@ -111,7 +111,7 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 	f.Pages.Flags(fs)
 	f.Audit.Flags(fs)
 	fs.StringVar(&f.Limits, "limits", "",
-		"what one account and one address may cost others: off, default, or a `file` of limits (see routefn/LIMITS.md);\nempty: default, or off with -auth open if only this machine can connect")
+		"what one account and one address may cost others: off, default, a `file` of limits, or text: and what\nsuch a file has (see routefn/LIMITS.md). Empty: default, or off with -auth open if only this machine can connect")
 	fs.StringVar(&f.Everyone, "everyone", "",
 		"least `role` that may write to everyone and list who is online: user, moderator or operator (see routefn/ROLES.md);\nempty: moderator, or user with -auth open")
 	fs.IntVar(&f.Devices, "devices", 32, "most `devices` of a user; one more makes the store forget the device that was offline longest")
@@ -186,7 +186,12 @@ func (f *Flags) limits() (limit.Limits, error) {
 	case f.Limits == "default" || f.Limits == "":
 		return l, nil
 	}
-	l, err := limit.Read(f.Limits)
+	var err error
+	if text, ok := strings.CutPrefix(f.Limits, "text:"); ok {
+		l, err = limit.Parse(text)
+	} else {
+		l, err = limit.Read(f.Limits)
+	}
 	if err != nil {
 		return l, fmt.Errorf("%w: -limits: %w", process.ErrUsage, err)
 	}

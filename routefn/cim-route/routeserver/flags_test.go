@@ -68,6 +68,7 @@ func TestLimitsAreOffOnlyWhereEverybodyIsBelieved(t *testing.T) {
 		"password, off":       {[]string{"-limits", "off"}, false, limit.Limits{}},
 		"open function":       {[]string{"-auth", "open"}, false, function},
 		"open here, own file": {[]string{"-auth", "open", "-limits", file}, true, custom},
+		"open here, own text": {[]string{"-auth", "open", "-limits", "text:# all may write\ngroup = off"}, true, custom},
 	} {
 		f := parsed(t, c.args...)
 		f.local, f.function = c.local, name == "open function"
