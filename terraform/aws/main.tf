@@ -112,6 +112,7 @@ module "node" {
   size             = { min = var.nodes.min, max = var.nodes.max }
   capacity         = var.nodes.capacity
   drain_timeout    = var.nodes.drain_timeout
+  internal         = { port = var.nodes.internal_port, profiles = var.nodes.profiles }
   auth             = var.auth
   tls              = var.tls
   log_days         = var.log_days
@@ -131,7 +132,10 @@ module "route" {
   cluster_key_arn    = module.secrets.cluster_key_arn
   route_key_arn      = module.secrets.route_key_arn
   members            = module.node.members
+  node_port          = var.nodes.internal_port
   auth               = var.auth
+  jwt                = var.jwt
+  limits             = var.limits
   ack                = var.ack
   retention          = var.retention
   memory             = var.route.memory

@@ -65,15 +65,44 @@ variable "client_cidrs" {
 }
 
 variable "auth" {
-  description = "Mode of accounts: password, or open (whoever says a name is it: for trials)."
+  description = "Mode of accounts: password, open (whoever says a name is it: for trials), or jwt (the tokens of a system of yours: see jwt)."
   type        = string
   default     = "password"
   nullable    = false
 
   validation {
-    condition     = contains(["password", "open"], var.auth)
-    error_message = "auth must be password or open."
+    condition     = contains(["password", "open", "jwt"], var.auth)
+    error_message = "auth must be password, open or jwt."
   }
+}
+
+variable "jwt" {
+  description = "With auth = \"jwt\", how tokens are verified: see the module routefn; stale_seconds is in seconds. A jwks_url needs existing_network with a way out of its private subnets, which our own network does not have. null: there are no such tokens."
+  type = object({
+    issuer        = string
+    audience      = string
+    jwks_url      = optional(string)
+    key_arn       = optional(string)
+    name          = optional(string, "sub")
+    stale_seconds = optional(number, 3600)
+    egress_allow  = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = (var.jwt != null) == (var.auth == "jwt")
+    error_message = "jwt goes with auth = \"jwt\", and auth = \"jwt\" needs it."
+  }
+  validation {
+    condition     = try(var.jwt.jwks_url, null) == null || var.existing_network != null
+    error_message = "jwt.jwks_url cannot be reached from the network that is made here, which has no way out: want jwt.key_arn, or existing_network with a NAT gateway."
+  }
+}
+
+variable "limits" {
+  description = "What one account and one address may cost others: off, default, or the text of a file of limits, as routefn/LIMITS.md has it: file(\"limits\"). null: the route's own default."
+  type        = string
+  default     = null
 }
 
 variable "ack" {
@@ -94,13 +123,15 @@ variable "retention" {
 }
 
 variable "nodes" {
-  description = "Nodes: EC2 type (arm64), how many at least and at most, connections a node takes, and seconds it may drain."
+  description = "Nodes: EC2 type (arm64), how many at least and at most, connections a node takes, seconds it may drain, the TCP port of the internal HTTP, which only routes and the balancer reach, and whether Go's profiles are there."
   type = object({
     type          = optional(string, "c7g.large")
     min           = optional(number, 3)
     max           = optional(number, 12)
     capacity      = optional(number, 100000)
     drain_timeout = optional(number, 300)
+    internal_port = optional(number, 8081)
+    profiles      = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -160,6 +191,15 @@ variable "tls" {
     secret_arn = string
   })
   default = null
+
+  validation {
+    condition     = var.tls == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", try(var.tls.domain, "")))
+    error_message = "tls.domain must be a domain in small letters, without a star and without a dot at its end."
+  }
+  validation {
+    condition     = var.tls == null || can(regex("^arn:aws[a-z-]*:secretsmanager:", try(var.tls.secret_arn, "")))
+    error_message = "tls.secret_arn must be the ARN of a secret of Secrets Manager."
+  }
 }
 
 variable "secret_generation" {

@@ -22,6 +22,7 @@ func TestClusterLivesByTerraformAlone(t *testing.T) {
 	begun := time.Now()
 	root.terraform("apply", "-auto-approve")
 	route := strings.TrimSpace(root.terraform("output", "-raw", "route_url"))
+	internal := strings.TrimSpace(root.terraform("output", "-raw", "internal_url"))
 	talk := startTalk(t, route)
 	took := time.Since(begun)
 	t.Logf("from nothing to a chat it took %v; where nothing was built before, the build is most of it", took)
@@ -29,12 +30,12 @@ func TestClusterLivesByTerraformAlone(t *testing.T) {
 		t.Errorf("from nothing to a chat it took %v", took)
 	}
 	root.terraform("plan", "-detailed-exitcode") // fails if anything would change
-	root.wantMembers(route, 3)
+	root.wantMembers(internal, 3)
 
 	root.terraform("apply", "-auto-approve", "-var", "node_count=5")
-	root.wantMembers(route, 5)
+	root.wantMembers(internal, 5)
 	root.terraform("apply", "-auto-approve", "-var", "node_count=2")
-	root.wantMembers(route, 2)
+	root.wantMembers(internal, 2)
 	talk.finish()
 	root.wantNoSecrets()
 

@@ -14,6 +14,18 @@ locals {
   members = var.zookeeper ? "zk:${local.zk}" : "seed:127.0.0.1:${var.ports.http}"
   route   = "http://127.0.0.1:${var.ports.route}"
 
+  # Where nodes and operators find the route: apart from clients, if there is a port.
+  internal = var.ports.internal == null ? local.route : "http://127.0.0.1:${var.ports.internal}"
+
+  # The part of the route's configuration that says how tokens of another system are verified.
+  jwt = var.jwt == null ? [] : compact([
+    "jwt-issuer ${var.jwt.issuer}",
+    "jwt-audience ${var.jwt.audience}",
+    "jwt-name ${var.jwt.name}",
+    var.jwt.key_file == null ? "" : "jwt-key file:${abspath(coalesce(var.jwt.key_file, "."))}",
+    var.jwt.jwks_url == null ? "" : "jwt-jwks ${coalesce(var.jwt.jwks_url, "-")}",
+  ])
+
   store = {
     server   = "redis://cim@127.0.0.1:${var.ports.redis}"
     embedded = "embedded"
@@ -104,6 +116,11 @@ module "route" {
     ring ${local.members}
     cluster-key ${local.key}
     auth ${var.auth}
+    %{if var.ports.internal != null}internal-listen 127.0.0.1:${var.ports.internal == null ? 0 : var.ports.internal}%{endif}
+    %{if var.limits != null}limits ${var.limits == null ? "" : var.limits}%{endif}
+    %{for line in local.jwt}
+    ${line}
+    %{endfor}
   EOT
   ready   = "http:${var.ports.route}:/healthz"
 
@@ -121,7 +138,7 @@ module "node" {
     "-listen", "127.0.0.1:${each.value.clients}",
     "-http", "127.0.0.1:${each.value.http}",
     "-gossip", "127.0.0.1:${each.value.gossip}",
-    "-route-url", local.route,
+    "-route-url", local.internal,
     "-cluster-key", local.key,
     "-auth", var.auth,
     "-data", "${local.dir}/${each.key}",

@@ -3,6 +3,11 @@ output "route_url" {
   value       = local.route
 }
 
+output "internal_url" {
+  description = "URL of the route for nodes and operators: of its internal listener, if ports.internal is set."
+  value       = local.internal
+}
+
 output "page_url" {
   description = "URL of the chat page for browsers."
   value       = "${local.route}/"
@@ -10,7 +15,7 @@ output "page_url" {
 
 output "members_command" {
   description = "Command that shows the members, their load and what they own."
-  value       = "${local.bin}/cim ring -route ${local.route}"
+  value       = "${local.bin}/cim ring -route ${local.internal}"
 }
 
 output "chat_command" {

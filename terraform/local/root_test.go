@@ -30,8 +30,8 @@ func newRoot(t *testing.T) *root {
 	}
 	p := freePorts(t)
 	vars := fmt.Sprintf("data_dir = %q\nbin_dir = %q\nzookeeper = true\ndrain_timeout = 20\n"+
-		"ports = { clients = %d, http = %d, gossip = %d, route = %d, redis = %d, zookeeper = %d }\n",
-		r.data, r.bin, p, p+10, p+20, p+30, p+31, p+32)
+		"ports = { clients = %d, http = %d, gossip = %d, route = %d, redis = %d, zookeeper = %d, internal = %d }\nlimits = \"off\"\n",
+		r.data, r.bin, p, p+10, p+20, p+30, p+31, p+32, p+33)
 	if err := os.WriteFile(filepath.Join(r.dir, "terraform.tfvars"), []byte(vars), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -61,14 +61,46 @@ variable "zookeeper_classpath" {
 }
 
 variable "auth" {
-  description = "Mode of accounts: open (whoever says a name is it) or password."
+  description = "Mode of accounts: open (whoever says a name is it), password, or jwt (the tokens of a system of yours: see jwt)."
   type        = string
   default     = "open"
   nullable    = false
 
   validation {
-    condition     = contains(["open", "password"], var.auth)
-    error_message = "auth must be open or password."
+    condition     = contains(["open", "password", "jwt"], var.auth)
+    error_message = "auth must be open, password or jwt."
+  }
+}
+
+variable "jwt" {
+  description = "With auth = \"jwt\", how tokens are verified: the issuer and the audience that they must have; the path of a file with the keys (key_file) or the https URL of the keys (jwks_url); the claim that names a new account. null: there are no such tokens."
+  type = object({
+    issuer   = string
+    audience = string
+    key_file = optional(string)
+    jwks_url = optional(string)
+    name     = optional(string, "sub")
+  })
+  default = null
+
+  validation {
+    condition     = (var.jwt != null) == (var.auth == "jwt")
+    error_message = "jwt goes with auth = \"jwt\", and auth = \"jwt\" needs it."
+  }
+  validation {
+    condition     = var.jwt == null || try((var.jwt.jwks_url == null) != (var.jwt.key_file == null), false)
+    error_message = "jwt needs key_file or jwks_url, and not both."
+  }
+}
+
+variable "limits" {
+  description = "What one account and one address may cost others: off, default, or the path of a file of limits, as routefn/LIMITS.md has it. null: default, or off with auth = \"open\"."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.limits == null || contains(["off", "default"], coalesce(var.limits, "off")) || fileexists(coalesce(var.limits, "/dev/null"))
+    error_message = "limits must be off, default, or the path of a file that exists."
   }
 }
 
@@ -85,12 +117,13 @@ variable "drain_timeout" {
 }
 
 variable "ports" {
-  description = "TCP ports on 127.0.0.1: of the first node (the others have the following ones; gossip is UDP too), the route, Redis and ZooKeeper."
+  description = "TCP ports on 127.0.0.1: of the first node (the others have the following ones; gossip is UDP too), the route, Redis and ZooKeeper. With internal, nodes and operators find the route at that port, and clients do not."
   type = object({
     clients   = optional(number, 11211)
     http      = optional(number, 8081)
     gossip    = optional(number, 7946)
     route     = optional(number, 8083)
+    internal  = optional(number)
     redis     = optional(number, 6379)
     zookeeper = optional(number, 2181)
   })
@@ -99,14 +132,14 @@ variable "ports" {
   nullable = false
 
   validation {
-    condition     = alltrue([for p in values(var.ports) : p >= 1 && p <= 65535 - var.node_count])
+    condition     = alltrue([for p in values(var.ports) : p == null || try(p >= 1 && p <= 65535 - var.node_count, false)])
     error_message = "ports must be between 1 and 65535, with room for node_count above each."
   }
   validation {
     condition = length(distinct(concat(
-      [var.ports.route, var.ports.redis, var.ports.zookeeper],
+      [var.ports.route, var.ports.redis, var.ports.zookeeper], var.ports.internal == null ? [] : [var.ports.internal],
       flatten([for p in [var.ports.clients, var.ports.http, var.ports.gossip] : range(p, p + var.node_count)]),
-    ))) == 3 + 3 * var.node_count
+    ))) == (var.ports.internal == null ? 3 : 4) + 3 * var.node_count
     error_message = "ports overlap: each node takes the next port of clients, http and gossip."
   }
 }

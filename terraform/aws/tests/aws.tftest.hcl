@@ -48,3 +48,45 @@ run "an_existing_network_takes_the_place_of_ours" {
     error_message = "another network is made"
   }
 }
+
+run "nodes_and_the_route_agree_on_the_internal_port" {
+  variables { nodes = { internal_port = 9081 } }
+  assert {
+    condition     = endswith(module.node.members, ":9081")
+    error_message = "the route learns the members from ${module.node.members}"
+  }
+}
+
+run "tokens_of_another_system_come_with_their_keys" {
+  variables {
+    auth   = "jwt"
+    jwt    = { issuer = "https://login.example", audience = "chat", key_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:jwt" }
+    limits = "messages = 50/s"
+  }
+  assert {
+    condition     = output.route_url == "https://route.example"
+    error_message = "the route's URL is ${output.route_url}"
+  }
+}
+
+run "a_url_of_keys_needs_a_way_out" {
+  command = plan
+  variables {
+    auth = "jwt"
+    jwt  = { issuer = "https://login.example", audience = "chat", jwks_url = "https://login.example/jwks.json" }
+  }
+  expect_failures = [var.jwt]
+}
+
+run "a_network_of_ones_own_may_have_a_way_out" {
+  command = plan
+  variables {
+    auth = "jwt"
+    jwt  = { issuer = "https://login.example", audience = "chat", jwks_url = "https://login.example/jwks.json" }
+    existing_network = {
+      vpc_id             = "vpc-9"
+      public_subnet_ids  = ["subnet-1", "subnet-2"]
+      private_subnet_ids = ["subnet-8", "subnet-9"]
+    }
+  }
+}

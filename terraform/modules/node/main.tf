@@ -6,7 +6,7 @@ data "aws_region" "current" {}
 
 locals {
   clients = 11211
-  http    = 8081
+  http    = var.internal.port
   gossip  = 7946
 
   # A cluster of one makes itself; more wait until two know each other, or one that is
@@ -30,6 +30,7 @@ resource "aws_launch_template" "this" {
     drain_timeout   = var.drain_timeout
     find            = local.find
     hook            = local.hook
+    internal        = var.internal
     log_group       = aws_cloudwatch_log_group.this.name
     name            = var.name
     region          = data.aws_region.current.region

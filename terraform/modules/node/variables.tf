@@ -143,15 +143,30 @@ variable "drain_timeout" {
   }
 }
 
+variable "internal" {
+  description = "The internal HTTP, which only routes and the balancer reach: its TCP port, and whether Go's profiles are there, too."
+  type = object({
+    port     = optional(number, 8081)
+    profiles = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.internal.port >= 1024 && var.internal.port <= 65535 && floor(var.internal.port) == var.internal.port && !contains([11211, 7946], var.internal.port)
+    error_message = "internal.port must be a whole number from 1024 to 65535, and neither that of clients, 11211, nor that of gossip, 7946."
+  }
+}
+
 variable "auth" {
-  description = "Mode of accounts, as the route has it: password or open."
+  description = "Mode of accounts, as the route has it: password, open or jwt."
   type        = string
   default     = "password"
   nullable    = false
 
   validation {
-    condition     = contains(["password", "open"], var.auth)
-    error_message = "auth must be password or open."
+    condition     = contains(["password", "open", "jwt"], var.auth)
+    error_message = "auth must be password, open or jwt."
   }
 }
 
@@ -163,6 +178,15 @@ variable "tls" {
     secret_arn = string
   })
   default = null
+
+  validation {
+    condition     = var.tls == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", try(var.tls.domain, "")))
+    error_message = "tls.domain must be a domain in small letters, without a star and without a dot at its end."
+  }
+  validation {
+    condition     = var.tls == null || can(regex("^arn:aws[a-z-]*:secretsmanager:", try(var.tls.secret_arn, "")))
+    error_message = "tls.secret_arn must be the ARN of a secret of Secrets Manager."
+  }
 }
 
 variable "log_days" {

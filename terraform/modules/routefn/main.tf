@@ -9,7 +9,7 @@ locals {
   function = "${var.name}-route"
   alias    = "live"
 
-  secrets = compact([var.cluster_key_arn, var.route_key_arn, var.redis_password_arn])
+  secrets = compact([var.cluster_key_arn, var.route_key_arn, var.redis_password_arn, try(var.jwt.key_arn, null)])
 }
 
 resource "aws_lambda_function" "this" {
@@ -41,6 +41,19 @@ resource "aws_lambda_function" "this" {
       CIM_LOG_FORMAT  = "json"
       }, var.redis_password_arn == null ? {} : {
       CIM_REDIS_PASSWORD = "secretsmanager:${var.redis_password_arn}"
+      }, var.limits == null ? {} : {
+      CIM_LIMITS = strcontains(var.limits, "=") ? "text:${var.limits}" : var.limits
+      }, var.jwt == null ? {} : {
+      CIM_JWT_ISSUER   = var.jwt.issuer
+      CIM_JWT_AUDIENCE = var.jwt.audience
+      CIM_JWT_NAME     = var.jwt.name
+      }, try(var.jwt.key_arn, null) == null ? {} : {
+      CIM_JWT_KEY = "secretsmanager:${var.jwt.key_arn}"
+      }, try(var.jwt.jwks_url, null) == null ? {} : {
+      CIM_JWT_JWKS       = var.jwt.jwks_url
+      CIM_JWT_JWKS_STALE = "${var.jwt.stale_seconds}s"
+      }, length(try(var.jwt.egress_allow, [])) == 0 ? {} : {
+      CIM_EGRESS_ALLOW = join(",", var.jwt.egress_allow)
     })
   }
   vpc_config {
@@ -84,7 +97,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "all" {
-  for_each = { redis = 6379, nodes = 8081, aws = 443 }
+  for_each = { redis = 6379, nodes = var.node_port, aws = 443 }
 
   security_group_id = aws_security_group.this.id
   description       = "To ${each.key}"

@@ -84,15 +84,93 @@ variable "members" {
   }
 }
 
+variable "node_port" {
+  description = "TCP port of the internal HTTP of nodes, as members has it."
+  type        = number
+  default     = 8081
+  nullable    = false
+
+  validation {
+    condition     = var.node_port >= 1 && var.node_port <= 65535 && floor(var.node_port) == var.node_port
+    error_message = "node_port must be a whole number from 1 to 65535."
+  }
+}
+
 variable "auth" {
-  description = "Mode of accounts: password, or open (whoever says a name is it)."
+  description = "Mode of accounts: password, open (whoever says a name is it), or jwt (the tokens of a system of yours: see jwt)."
   type        = string
   default     = "password"
   nullable    = false
 
   validation {
-    condition     = contains(["password", "open"], var.auth)
-    error_message = "auth must be password or open."
+    condition     = contains(["password", "open", "jwt"], var.auth)
+    error_message = "auth must be password, open or jwt."
+  }
+}
+
+variable "jwt" {
+  description = "With auth = \"jwt\", how tokens are verified: the issuer and the audience that they must have; the https URL of the keys (jwks_url, which needs a way out of the network) or the ARN of a secret with them (key_arn); the claim that names a new account; for how many seconds the last keys serve while the URL does not answer; addresses or CIDR blocks that the URL may lead to although they are not public. null: there are no such tokens."
+  type = object({
+    issuer        = string
+    audience      = string
+    jwks_url      = optional(string)
+    key_arn       = optional(string)
+    name          = optional(string, "sub")
+    stale_seconds = optional(number, 3600)
+    egress_allow  = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = (var.jwt != null) == (var.auth == "jwt")
+    error_message = "jwt goes with auth = \"jwt\", and auth = \"jwt\" needs it."
+  }
+  validation {
+    condition     = var.jwt == null || try(var.jwt.issuer != "" && var.jwt.audience != "" && var.jwt.name != "", false)
+    error_message = "jwt.issuer, jwt.audience and jwt.name must not be empty."
+  }
+  validation {
+    condition     = var.jwt == null || try((var.jwt.jwks_url == null) != (var.jwt.key_arn == null), false)
+    error_message = "jwt needs jwks_url or key_arn, and not both."
+  }
+  validation {
+    condition     = try(var.jwt.jwks_url, null) == null || can(regex("^https://[^/@]+(/|$)", var.jwt.jwks_url))
+    error_message = "jwt.jwks_url must be an https URL without a user."
+  }
+  validation {
+    condition     = try(var.jwt.key_arn, null) == null || can(regex("^arn:aws[a-z-]*:secretsmanager:", var.jwt.key_arn))
+    error_message = "jwt.key_arn must be the ARN of a secret of Secrets Manager."
+  }
+  validation {
+    condition     = var.jwt == null || try(var.jwt.stale_seconds >= 1 && floor(var.jwt.stale_seconds) == var.jwt.stale_seconds, false)
+    error_message = "jwt.stale_seconds must be a whole number of seconds from 1."
+  }
+  validation {
+    condition     = var.jwt == null || alltrue([for a in try(var.jwt.egress_allow, []) : can(regex("^[0-9A-Fa-f.:]+(/[0-9]+)?$", a))])
+    error_message = "jwt.egress_allow must have addresses or CIDR blocks."
+  }
+}
+
+variable "limits" {
+  description = "What one account and one address may cost others: off, default, or the text of a file of limits, as routefn/LIMITS.md has it: file(\"limits\"). null: default, and with auth = \"open\" no bound on registrations, because all clients seem to come from one address."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.limits == null || contains(["off", "default"], coalesce(var.limits, "off")) || strcontains(coalesce(var.limits, "off"), "=")
+    error_message = "limits must be off, default, or lines of name = value."
+  }
+  validation {
+    condition = alltrue([for line in split("\n", replace(coalesce(var.limits, "off"), "\r", "")) :
+      contains(["off", "default"], line)
+      || can(regex("^\\s*(#.*)?$", line))
+      || can(regex("^\\s*(messages|group-member|group|receivers|groups|pulls|wrong-passwords|wrong-passwords-known|wrong-passwords-address|registrations)\\s*=\\s*(off|[1-9][0-9]*/(s|min|h|d)(\\s+burst\\s+[1-9][0-9]*)?)\\s*(#.*)?$", line))
+    ])
+    error_message = "limits has a line that is no limit: want NAME = N/s, N/min, N/h or N/d, perhaps with burst N, or NAME = off, with a NAME of routefn/LIMITS.md."
+  }
+  validation {
+    condition     = length(coalesce(var.limits, "off")) <= 2048
+    error_message = "limits must have at most 2048 characters: a function's environment holds 4 KB in all."
   }
 }
 

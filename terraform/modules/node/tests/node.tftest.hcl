@@ -73,6 +73,61 @@ run "under_tls_a_node_has_a_name" {
   }
 }
 
+run "a_domain_with_a_star_is_refused" {
+  command = plan
+  variables {
+    tls = { domain = "*.chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls" }
+  }
+  expect_failures = [var.tls]
+}
+
+run "a_certificate_that_is_in_no_secret_is_refused" {
+  command = plan
+  variables {
+    tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "-----BEGIN CERTIFICATE-----" }
+  }
+  expect_failures = [var.tls]
+}
+
+run "the_internal_http_has_the_port_that_is_asked_for" {
+  variables { internal = { port = 9081, profiles = true } }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "http 0.0.0.0:9081\npprof internal\n")
+    error_message = "a node listens elsewhere, or has no profiles"
+  }
+  assert {
+    condition = (aws_lb_target_group.seed["members"].port == 9081 && aws_lb_target_group.seed["gossip"].health_check[0].port == "9081"
+      && aws_lb_listener.seed["members"].port == 9081
+    && alltrue([for r in aws_vpc_security_group_ingress_rule.routes : r.from_port == 9081 && r.to_port == 9081]))
+    error_message = "routes or the balancer come to another port"
+  }
+  assert {
+    condition     = output.members == "test-seed.elb:9081"
+    error_message = "routes learn the members from ${output.members}"
+  }
+}
+
+run "profiles_are_off_unless_asked_for" {
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "http 0.0.0.0:8081\npprof off\n")
+    error_message = "a node has profiles that nobody asked for"
+  }
+}
+
+run "the_port_of_clients_is_not_internal" {
+  command = plan
+  variables { internal = { port = 11211 } }
+  expect_failures = [var.internal]
+}
+
+run "nodes_know_that_users_are_of_another_system" {
+  variables { auth = "jwt" }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "\nauth jwt\n") && !strcontains(base64decode(aws_launch_template.this.user_data), "open-to-network")
+    error_message = "nodes have another mode of accounts"
+  }
+}
+
 run "nobody_but_clients_comes_from_outside" {
   assert {
     condition     = alltrue([for r in aws_vpc_security_group_ingress_rule.clients : r.from_port == 11211 && r.to_port == 11211])
