@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,12 +16,14 @@ import (
 )
 
 // runExport is `cim export`: it writes the accounts, groups and messages of the store to
-// the standard output, as JSON lines that cim import reads.
+// the standard output, as JSON lines that cim import reads. With -user it writes one
+// account.
 func runExport(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim export", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	var store routeserver.Flags
 	store.RegisterStore(fs)
+	user := fs.String("user", "", "`name` of one account: write what the store has of it, and nothing of others; empty: write everything")
 	credentials := fs.Bool("credentials", false, "write the hashes of passwords, too: keep the file secret")
 	if err := process.Parse(fs, args); err != nil {
 		return err
@@ -35,11 +38,26 @@ func runExport(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	defer from.Close()
 	progress := &progress{out: stderr, begun: time.Now()}
-	r, err := migrate.Export(ctx, migrate.ExportConfig{Store: from, Credentials: *credentials, Progress: progress.show}, os.Stdout)
+	r, err := export(ctx, migrate.ExportConfig{Store: from, Credentials: *credentials, Progress: progress.show}, *user, os.Stdout)
 	if err != nil {
 		return interrupted(err)
 	}
 	fmt.Fprintf(stderr, "exported %d accounts, %d groups, %d members, %d messages in %.1f s\n",
 		r.Accounts.New, r.Groups.New, r.Members.New, r.Messages.New, progress.seconds())
 	return nil
+}
+
+// export writes one account by its name, or everything if name is empty.
+func export(ctx context.Context, cfg migrate.ExportConfig, name string, w io.Writer) (migrate.Result, error) {
+	if name == "" {
+		return migrate.Export(ctx, cfg, w)
+	}
+	account, err := cfg.Store.AccountByName(ctx, name)
+	if errors.Is(err, record.ErrNoUser) {
+		return migrate.Result{}, fmt.Errorf("there is no account %q", name)
+	}
+	if err != nil {
+		return migrate.Result{}, err
+	}
+	return migrate.ExportUser(ctx, cfg, account.User, w)
 }

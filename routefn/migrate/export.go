@@ -35,13 +35,24 @@ type ExportConfig struct {
 // that was cut short lacks the last line. The ids of all accounts are in memory, eight
 // bytes each.
 func Export(ctx context.Context, cfg ExportConfig, w io.Writer) (Result, error) {
+	return exportLines(cfg, w, func(e *exporter) error { return e.run(ctx) })
+}
+
+// exportLines writes the header, the lines that the function fill writes, and the last line.
+func exportLines(cfg ExportConfig, w io.Writer, fill func(*exporter) error) (Result, error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	e := &exporter{ExportConfig: cfg, out: json.NewEncoder(buffered)}
 	e.out.SetEscapeHTML(false)
 	if e.Progress == nil {
 		e.Progress = func(Result) {}
 	}
-	err := e.run(ctx)
+	err := e.out.Encode(format.Header{Kind: format.KindHeader, Version: format.Version, Ends: true})
+	if err == nil {
+		err = fill(e)
+	}
+	if err == nil {
+		err = e.out.Encode(format.End{Kind: format.KindEnd, Records: e.records})
+	}
 	if err == nil {
 		err = buffered.Flush()
 	}
@@ -56,9 +67,6 @@ type exporter struct {
 }
 
 func (e *exporter) run(ctx context.Context) error {
-	if err := e.out.Encode(format.Header{Kind: format.KindHeader, Version: format.Version, Ends: true}); err != nil {
-		return err
-	}
 	users, err := e.Store.Users(ctx)
 	if err != nil {
 		return err
@@ -85,7 +93,7 @@ func (e *exporter) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.out.Encode(format.End{Kind: format.KindEnd, Records: e.records})
+	return nil
 }
 
 func (e *exporter) write(value any) error {
