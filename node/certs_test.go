@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/cert"
+	"github.com/cim-go/cim/proto/token"
 )
 
 // keys returns what makes keyrings of one operator.
@@ -100,6 +102,38 @@ func TestPushesAreTakenFromRoutesOnly(t *testing.T) {
 		w := httptest.NewRecorder()
 		if h.ServeHTTP(w, r); w.Code != ok || count != 1 {
 			t.Errorf("with the cluster key accepted: %d, counted %d", w.Code, count)
+		}
+	})
+}
+
+// Where there are certificates, a node shows its proofs to a route, and sends with the
+// proof that the route has returned last.
+func TestNodeShowsTheProofThatWasRenewedLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, func(c *Config) { c.Gate = &cert.Gate{Keys: keys(t)(cert.Node, nodeID), Self: "10.0.0.1:8081"} })
+		renewed := bytes.Repeat([]byte{7}, token.ProofSize)
+		var shown []*proto.Held
+		w.route.set(func(s *script) {
+			s.reconciling = func(r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
+				shown = append(shown, r.Held...)
+				return &proto.ReconcileAnswer{Proofs: slices.Repeat([][]byte{renewed}, len(r.Held))}, nil
+			}
+		})
+		p := w.login(t, 1, 5)
+		send := func(id string) []byte {
+			t.Helper()
+			p.write(t, &proto.Frame{Cmd: proto.Command_SEND, Id: id, To: 2, ReqMsg: "hi"})
+			p.next(t)
+			return w.route.sends[len(w.route.sends)-1].Items[0].Session.Proof
+		}
+		first := send("1")
+		time.Sleep(31 * time.Second) // a cycle of reconciliation
+		synctest.Wait()
+		if len(shown) == 0 || !bytes.Equal(shown[0].Proof, first) || shown[0].Name == "" {
+			t.Errorf("the node shows %v, and sent with %x", shown, first)
+		}
+		if second := send("2"); bytes.Equal(first, renewed) || !bytes.Equal(second, renewed) {
+			t.Errorf("it sends with %x, and then with %x", first, second)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,5 +132,46 @@ func TestClusterKeyAloneJoinsGossipAndGetsNothing(t *testing.T) {
 	}
 	if out, err := drain("-identity", cluster.OperatorIdentity()); err != nil {
 		t.Errorf("an operator drains no node: %v\n%s", err, out)
+	}
+}
+
+// Processes with and without a certificate serve one cluster while -accept-cluster-key is
+// set: those without are the version before, as far as others can see.
+func TestClusterKeyIsAcceptedWhileProcessesAreReplaced(t *testing.T) {
+	t.Parallel()
+	accept := []string{"-accept-cluster-key"}
+	cluster := startCluster(t, up.Config{Nodes: 2, Keys: true, Redis: "spawn", ServerFlags: accept, RouteFlags: accept})
+	key, node := cluster.ClusterKey(), cluster.Nodes()[0]
+	program, err := exec.LookPath("cim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := freeAddress(t)
+	runRoute(t, program, []string{"route", "-auth", "open", "-listen", old, "-redis", cluster.Store(), "-cluster-key", key, "-ring", "seed:" + node.HTTP})
+	runRoute(t, program, []string{
+		"server", "-auth", "open", "-id", "old", "-listen", freeAddress(t), "-http", freeAddress(t), "-gossip", freeAddress(t), "-cluster-key", key,
+		"-join", node.Gossip, "-route-url", cluster.RouteURLs()[0],
+	})
+	for _, route := range []string{"http://" + old, cluster.RouteURLs()[0]} {
+		within(t, patience, "the route knows all three nodes", func() bool {
+			answer, err := http.Get(route + proto.PathMembers)
+			if err != nil {
+				return false
+			}
+			defer answer.Body.Close()
+			var members []ring.Member
+			return json.NewDecoder(answer.Body).Decode(&members) == nil && ring.NewView(members).Ring().Len() == 3
+		})
+		crowd := newCrowd(t, []string{route}, 12, "chat-"+route[len(route)-4:])
+		nodes := make(map[string]bool)
+		for i := range 12 {
+			nodes[login(t, route, proto.LoginRequest{Name: fmt.Sprintf("probe-%s-%d", route[len(route)-4:], i), Device: "phone"}).Node.ID] = true
+		}
+		if !nodes["old"] || len(nodes) < 2 {
+			t.Errorf("users of %s are on %v", route, nodes)
+		}
+		crowd.round()
+		crowd.round()
+		within(t, patience, "everybody is shown everything", crowd.caughtUp)
 	}
 }
