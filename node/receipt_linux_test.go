@@ -413,3 +413,63 @@ func TestCIMIsNotShownAgainWhatItReadBeforeAnEndInOrder(t *testing.T) {
 		})
 	}
 }
+
+// CIM's SDK logs out on one thread while another closes the connection, in two steps, over
+// what it has not read. The node gives it time to do so. What still waited to be written
+// is written no more. In both cases, the client is shown afterwards what it had not read.
+func TestCIMLogoutBeforeTheEndProvesNothing(t *testing.T) {
+	logout := &proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
+		User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
+	}}}
+	overTCP(t, func(t *testing.T, w *town) {
+		c := w.client(t)
+		s := w.sessionOf(t, 1001)
+		w.says(t, 1001, "1")
+		c.prints(t, "1")
+		c.stop(t)
+		long := strings.Repeat("x", 60<<10)
+		for n := 0; s.link.Queued() == 0; n++ {
+			w.says(t, 1001, fmt.Sprint(long, n))
+		}
+		w.Push(logout)
+		if n := s.link.Queued(); n != 0 {
+			t.Errorf("%d bytes wait for a client that logged out", n)
+		}
+		w.says(t, 1001, "2")
+		c.signal(t, syscall.SIGCONT) // it reads to the end
+		w.staysAt(t, 0)
+		if slices.Contains(c.printed(), "2") {
+			t.Error("a client that had logged out was sent a message")
+		}
+	})
+}
+
+// A client that logged out and ends nothing is closed by the node a moment later. A client
+// that ends its connection in that moment has read what it was sent.
+func TestCIMLogoutGivesTheClientTimeToEnd(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		t.Run(fmt.Sprint("the client ends it: ", ends), inBubble(func(t *testing.T) {
+			w := start(t, inOpenMode)
+			p := w.cim(t, 1)
+			cimOf(w, 1)
+			w.says(t, 1001, "1")
+			if f := p.next(t); f.ReqMsg != "1" {
+				t.Fatalf("got %v", f)
+			}
+			w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
+				User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
+			}}})
+			time.Sleep(leaveTime - time.Millisecond)
+			p.quiet(t)
+			if ends {
+				_ = p.conn.Close()
+			}
+			time.Sleep(2 * time.Millisecond)
+			p.ended(t)
+			time.Sleep(time.Second)
+			if got := w.route.ackings()[proto.Inbox]; ends != (got == 1) {
+				t.Errorf("the cursor is at %d", got)
+			}
+		}))
+	}
+}

@@ -52,6 +52,7 @@ type session struct {
 	unverified bool             // the login waits for the keys of tickets
 	silent     bool             // it was closed because the client was silent
 	asked      bool             // an opening was sent to a route, so a closing must follow
+	leaving    bool             // its CIM client has logged out, and may end the connection before the node does
 	since      time.Duration    // from the node's start: when it was accepted, then when its ticket began to wait for a key, then when it logged in
 	number     int64            // the session's number; a CIM connection learns it at its opening
 	departure  *drain.Departure // its redirection by a drain; nil: there is none
@@ -96,7 +97,11 @@ func (s *session) Handle(f *proto.Frame) {
 func (s *session) User() int64 { return s.entry.User() }
 
 // Gone implements forward.Connection, report.Opener and cim.Session.
-func (s *session) Gone() bool { return s.at() == closed }
+func (s *session) Gone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == closed || s.leaving
+}
 
 // Answer implements forward.Connection. The sender's own copy of the message is not
 // pushed to this connection. The client learns the place of the copy from the answer.
@@ -134,7 +139,7 @@ func (s *session) ping() {
 func (s *session) Tick(now time.Time) {
 	s.mu.Lock()
 	waits, waited := s.phase == pending, now.Sub(s.node.start)-s.since
-	opened := s.phase == open
+	opened := s.phase == open && !s.leaving
 	unverified := s.phase == connecting && s.unverified
 	s.mu.Unlock()
 	switch {
@@ -205,10 +210,27 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 
 // evict closes a session that a route reports as closed or displaced. It reports nothing,
 // because the routes know.
+//
+// CIM's SDK closes its channel on one thread and calls /offLine on another, so the logout
+// may come first. If the node then ended the connection, it could not tell any more
+// whether the client had read everything. So it gives the client leaveTime to end it, and
+// writes nothing meanwhile.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
-	s.link.Close(code, "")
+	if s.catchUp == nil || code != proto.LoggedOut {
+		s.link.Close(code, "")
+		return
+	}
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
+	s.link.Mute()
+	time.AfterFunc(leaveTime, func() { s.link.Close(code, "") })
 }
+
+// leaveTime is the time that a CIM client has after its logout to end its connection.
+// Routes answer a logout after more than that (routefn/compat, endIn).
+const leaveTime = 100 * time.Millisecond
 
 // Closed implements link.Handler. It reports the session's number as closed only if no
 // other connection here has it. A ticket may be used twice, and a closed number stays
@@ -218,6 +240,7 @@ func (s *session) evict(code proto.Code) {
 func (s *session) Closed(code proto.Code) {
 	s.mu.Lock()
 	was, asked, number, way := s.phase, s.asked, s.number, s.departure
+	loggedOut := s.leaving || code == proto.LoggedOut
 	s.phase = closed
 	s.silent = code == proto.Silent
 	s.mu.Unlock()
@@ -228,7 +251,7 @@ func (s *session) Closed(code proto.Code) {
 	last := s.node.hub.Leave(&s.entry)
 	if s.catchUp != nil && !way.Announced() {
 		newest := number
-		if code == proto.LoggedOut { // a logout voids later numbers, too, so the store does not know whether there is a newer session
+		if loggedOut { // a logout voids later numbers, too, so the store does not know whether there is a newer session
 			newest = 0
 		}
 		s.node.offline.Add(s.entry.User(), s.entry.Name(), newest)

@@ -91,7 +91,7 @@ func (l *Link) SendAll(b *Batch) {
 // queueBatchLocked queues the batch in one piece and returns true, or queues nothing and
 // returns false.
 func (l *Link) queueBatchLocked(b *Batch) bool {
-	if l.state != stateOpen {
+	if !l.sendsLocked() {
 		return false
 	}
 	bytes := b.encoded(l.form)

@@ -57,10 +57,10 @@ func (l *Link) finish() {
 		defer l.server.writers.Done()
 		defer kept.Close()
 		l.mu.Lock()
-		broken, reset := l.broken, l.reset
+		lacks, reset := l.flow == broken, l.reset
 		l.mu.Unlock()
 		if !reset {
-			tell(wrote && !broken && from != stateClosed && hasRead(kept, from == stateClosing))
+			tell(wrote && !lacks && from != stateClosed && hasRead(kept, from == stateClosing))
 		}
 	})
 }

@@ -43,6 +43,15 @@ const (
 	stateClosed        // the socket is closed or about to be
 )
 
+// flow tells whether frames go to the peer of an open link.
+type flow uint8
+
+const (
+	flows  flow = iota
+	muted       // the link takes no more packets
+	broken      // the same, and bytes were discarded: a write failed, or some waited when the link was muted
+)
+
 // Link is one connection. Its methods never block and are safe for concurrent use.
 //
 // There is a Link for every idle connection, so its fields are as small as possible and
@@ -70,7 +79,7 @@ type Link struct {
 	held     bool // the owner does not want more frames now
 	loggedIn bool // the first frame came; the reader writes it, and may read it without mu
 	writing  bool // a goroutine writes, or will
-	broken   bool // a write failed
+	flow     flow // whether frames go to the peer
 	reset    bool // a read or a write found that the peer had reset the connection, before it ended its sending
 	wire     wire // changes once, when TLS is put under a link
 	out      outbox
@@ -136,7 +145,7 @@ func (l *Link) Queued() int {
 
 // Send queues the packet and returns at once. If the link lags, a message with a place
 // in a log is not queued, and the peer gets only its place, later. A link that is
-// closing drops everything.
+// closing or muted drops everything.
 func (l *Link) Send(p *Packet) {
 	l.mu.Lock()
 	dropped := l.queueLocked(p)
@@ -144,13 +153,14 @@ func (l *Link) Send(p *Packet) {
 	l.server.metrics.queued(p.frame.Cmd, dropped)
 }
 
-// Offer queues the packet unless the link lags or is closing, and reports whether it did.
-// It is for frames that a NEWEST cannot replace, and for peers that do not understand
-// NEWEST. If Offer returns false, the packet is dropped unless the caller offers it again.
+// Offer queues the packet unless the link lags, is closing or is muted, and reports
+// whether it did. It is for frames that a NEWEST cannot replace, and for peers that do
+// not understand NEWEST. If Offer returns false, the packet is dropped unless the caller
+// offers it again.
 func (l *Link) Offer(p *Packet) bool {
 	l.mu.Lock()
 	b, err := p.encoded(l.form)
-	ok := err == nil && l.state == stateOpen && l.out.takes(len(b))
+	ok := err == nil && l.sendsLocked() && l.out.takes(len(b))
 	if ok {
 		l.addLocked(b, p.turn())
 	}
@@ -161,9 +171,12 @@ func (l *Link) Offer(p *Packet) bool {
 	return ok
 }
 
+// sendsLocked reports whether the link takes frames now.
+func (l *Link) sendsLocked() bool { return l.state == stateOpen && l.flow == flows }
+
 // queueLocked queues the packet, or returns why it did not.
 func (l *Link) queueLocked(p *Packet) dropReason {
-	if l.state != stateOpen {
+	if !l.sendsLocked() {
 		return dropClosed
 	}
 	b, err := p.encoded(l.form)
@@ -203,7 +216,7 @@ func (l *Link) Hold(on bool) {
 
 // mayReadLocked reports whether the link may be read now.
 func (l *Link) mayReadLocked() bool {
-	return l.state != stateOpen || l.broken || !l.held && !l.out.full()
+	return l.state != stateOpen || l.flow == broken || !l.held && !l.out.full()
 }
 
 // resumeLocked resumes the reading of the link if that is allowed now.
@@ -243,6 +256,20 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 	l.handler.Closed(code)
 }
 
+// Mute discards the frames that wait to be written, and takes no further ones. The link
+// is still read. If frames were discarded, the peer does not count as having read
+// everything.
+func (l *Link) Mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flow = max(l.flow, muted)
+	if !l.out.idle() {
+		l.out.drop()
+		l.flow = broken
+		l.resumeLocked()
+	}
+}
+
 // abort closes the socket at once. The code is for Handler.Closed, if the link was
 // open.
 func (l *Link) abort(code proto.Code) { l.end(code) }
@@ -260,7 +287,7 @@ func (l *Link) readFailed(err error) {
 // EPIPE, and the reader comes to the end of what the peer sent (finish).
 func (l *Link) writeFailed(err error) {
 	l.mu.Lock()
-	l.broken = true
+	l.flow = broken
 	l.failedLocked(err)
 	ended := errors.Is(err, syscall.EPIPE) && l.state != stateClosed
 	if ended {

@@ -121,6 +121,7 @@ func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 }
 
 // endIn is how long Offline waits before it answers. CIM's SDK waits for the answer when
-// it closes, and its program may log in right afterwards. The node needs 200 ms to find
-// out what the ended connection has read, and then reports it.
-const endIn = 400 * time.Millisecond
+// it closes, and its program may log in right afterwards. The node gives the client 100 ms
+// to end the connection itself. Then it needs 200 ms to find out what the client has read,
+// and reports it.
+const endIn = 500 * time.Millisecond
