@@ -415,8 +415,8 @@ func TestCIMIsNotShownAgainWhatItReadBeforeAnEndInOrder(t *testing.T) {
 }
 
 // CIM's SDK logs out on one thread while another closes the connection, in two steps, over
-// what it has not read. The node gives it time to do so. What still waited to be written
-// is written no more. In both cases, the client is shown afterwards what it had not read.
+// what it has not read. The node gives it time to do so, and writes nothing more that waits.
+// In both cases, the client is shown afterwards what it had not read.
 func TestCIMLogoutBeforeTheEndProvesNothing(t *testing.T) {
 	logout := &proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
 		User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
