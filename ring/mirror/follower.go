@@ -248,7 +248,7 @@ func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, er
 	} else {
 		names, _, _, err = conn.ChildrenW(dir)
 		if errors.Is(err, zk.ErrNoNode) {
-			if err = ensure(conn, dir); err == nil {
+			if err = ensure(conn, dir, f.cfg.rights()); err == nil {
 				names, _, _, err = conn.ChildrenW(dir)
 			}
 		}

@@ -111,7 +111,7 @@ func TestNodeWithRightsForTheRootOnlyDeletesItsEntry(t *testing.T) {
 	takes.Store(true)
 	c.Takes = takes.Load
 	conn := client(t, server)
-	if err := ensure(conn, c.standby()); err != nil {
+	if err := ensure(conn, c.standby(), c.rights()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.SetACL(c.standby(), zk.DigestACL(zk.PermAll, "somebody", "else"), -1); err != nil {
@@ -180,7 +180,7 @@ func TestLoadIsWrittenAtABoundedRate(t *testing.T) {
 func TestChildrenThatAreNoMembersAreCounted(t *testing.T) {
 	c := config(t, server)
 	conn := client(t, server)
-	if err := ensure(conn, c.Root); err != nil {
+	if err := ensure(conn, c.Root, c.rights()); err != nil {
 		t.Fatal(err)
 	}
 	evil, err := ring.NewKeys([]byte("another cluster's")).Sealed(member("n9")).MarshalJSON()
@@ -234,4 +234,40 @@ func TestChangedKeysAreUsedAtOnce(t *testing.T) {
 	alone := config(t, server)
 	alone.Keys = ring.NewKeys(newer)
 	startReader(t, alone).await(t, member("n1"))
+}
+
+// With rights, strangers read the entries and can neither plant nor delete one, also under
+// a root from before.
+func TestOnlyTheClusterWritesWhereThereAreRights(t *testing.T) {
+	c := config(t, server)
+	stranger := client(t, server)
+	if err := ensure(stranger, c.Root, zk.WorldACL(zk.PermAll)); err != nil {
+		t.Fatal(err)
+	}
+	c.Auth = "cim:a password"
+	startNode(t, c, member("n1"))
+	node := c.Root + "/" + Name(member("n1"))
+	eventually(t, "the entry", func() bool {
+		ok, _, err := stranger.Exists(node)
+		return err == nil && ok
+	})
+	data, stat, err := stranger.Get(node)
+	if err != nil || len(data) == 0 {
+		t.Fatalf("a stranger reads %q, %v", data, err)
+	}
+	if _, err := stranger.Create(c.Root+"/"+Name(member("n2")), data, zk.FlagEphemeral, zk.WorldACL(zk.PermAll)); !errors.Is(err, zk.ErrNoAuth) {
+		t.Errorf("a stranger plants an entry: %v", err)
+	}
+	if err := stranger.Delete(node, stat.Version); !errors.Is(err, zk.ErrNoAuth) {
+		t.Errorf("a stranger deletes an entry: %v", err)
+	}
+	if _, err := stranger.Set(node, data, stat.Version); !errors.Is(err, zk.ErrNoAuth) {
+		t.Errorf("a stranger changes an entry: %v", err)
+	}
+	for _, auth := range []string{"cim", "cim:", ":password"} {
+		c.Auth = auth
+		if _, err := c.withDefaults(); err == nil {
+			t.Errorf("%q is taken for user:password", auth)
+		}
+	}
 }

@@ -215,7 +215,7 @@ func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error
 			_, err = conn.Set(node, data, stat.Version)
 		}
 	case p.isOurs(old):
-		err = replace(conn, node, data, stat.Version)
+		err = replace(conn, node, data, stat.Version, p.cfg.rights())
 	default:
 		p.waitFor(node)
 		return false, nil
@@ -235,10 +235,16 @@ func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error
 }
 
 func (p *Publisher) create(conn *zk.Conn, node string, data []byte) error {
-	if err := ensure(conn, p.dir); err != nil {
+	rights := p.cfg.rights()
+	if err := ensure(conn, p.dir, rights); err != nil {
 		return err
 	}
-	_, err := conn.Create(node, data, zk.FlagEphemeral, zk.WorldACL(zk.PermAll))
+	if p.cfg.Auth != "" { // the path may be from before, and who may write there may delete entries
+		if _, err := conn.SetACL(p.dir, rights, -1); err != nil {
+			return fmt.Errorf("set rights of %s: %w", p.dir, err)
+		}
+	}
+	_, err := conn.Create(node, data, zk.FlagEphemeral, rights)
 	if err == nil && p.dir == p.cfg.Root {
 		p.cfg.Logger.Info("published in ZooKeeper", "path", node)
 	}
@@ -253,10 +259,10 @@ func (p *Publisher) isOurs(data []byte) bool {
 }
 
 // replace replaces an entry in one transaction, so that no reader misses it.
-func replace(conn *zk.Conn, node string, data []byte, version int32) error {
+func replace(conn *zk.Conn, node string, data []byte, version int32, rights []zk.ACL) error {
 	_, err := conn.Multi(
 		&zk.DeleteRequest{Path: node, Version: version},
-		&zk.CreateRequest{Path: node, Data: data, Acl: zk.WorldACL(zk.PermAll), Flags: zk.FlagEphemeral},
+		&zk.CreateRequest{Path: node, Data: data, Acl: rights, Flags: zk.FlagEphemeral},
 	)
 	return err
 }

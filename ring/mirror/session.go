@@ -39,6 +39,10 @@ type Config struct {
 	// users while it serves.
 	Takes func() bool
 
+	// Auth is "user:password" of ZooKeeper's digest scheme. Then only this user may write
+	// under Root, and all may read. Empty: all may write, as CIM's own servers need.
+	Auth string
+
 	Logger     *slog.Logger          // nil: no logs
 	Registerer prometheus.Registerer // nil: no metrics are registered
 
@@ -62,6 +66,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if !strings.HasPrefix(c.Root, "/") || path.Clean(c.Root) != c.Root || c.Root == "/" {
 		return c, fmt.Errorf("root %q: want an absolute path without a slash at its end", c.Root)
+	}
+	if user, password, ok := strings.Cut(c.Auth, ":"); c.Auth != "" && (!ok || user == "" || password == "") {
+		return c, errors.New("rights in ZooKeeper: want user:password")
 	}
 	if c.Session <= 0 {
 		c.Session = 6 * time.Second
@@ -123,6 +130,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // A session is a client of go-zookeeper whose close waits for all of its goroutines.
 type session struct {
 	zk     *zk.Conn
+	known  bool            // owned by serve: the server knows who we are, see identify
 	events <-chan zk.Event // closed when go-zookeeper's goroutines have ended
 	woken  chan struct{}   // cap 1: the worker got an event
 
@@ -231,6 +239,19 @@ func (s *session) close() {
 	}
 }
 
+// identify shows the server the user of Config.Auth, once. go-zookeeper repeats that over
+// later connections.
+func (s *session) identify(auth string) error {
+	if auth == "" || s.known {
+		return nil
+	}
+	if err := s.zk.AddAuth("digest", []byte(auth)); err != nil {
+		return fmt.Errorf("identify: %w", err)
+	}
+	s.known = true
+	return nil
+}
+
 // serve calls w's methods until ctx ends or there was no session for redialAfter.
 func (s *session) serve(ctx context.Context, c Config, w worker) {
 	// A request may block for long. The end of ctx ends it.
@@ -259,7 +280,9 @@ func (s *session) serve(ctx context.Context, c Config, w worker) {
 		again, err := retryAfter, error(nil)
 		if s.zk.State() == zk.StateHasSession {
 			last = time.Now()
-			again, err = w.sync(s.zk)
+			if err = s.identify(c.Auth); err == nil {
+				again, err = w.sync(s.zk)
+			}
 		} else {
 			w.away()
 			if out := time.Since(last); out > redialAfter {
@@ -297,14 +320,23 @@ func (s *errorLog) warn(err error) {
 	s.last = text
 }
 
-// ensure creates the persistent path p if it is missing.
-func ensure(conn *zk.Conn, p string) error {
-	_, err := conn.Create(p, nil, 0, zk.WorldACL(zk.PermAll))
+// rights returns the access rights of what a Publisher writes.
+func (c Config) rights() []zk.ACL {
+	user, password, ok := strings.Cut(c.Auth, ":")
+	if !ok {
+		return zk.WorldACL(zk.PermAll)
+	}
+	return append(zk.DigestACL(zk.PermAll, user, password), zk.WorldACL(zk.PermRead)...)
+}
+
+// ensure creates the persistent path p, with these access rights, if it is missing.
+func ensure(conn *zk.Conn, p string, rights []zk.ACL) error {
+	_, err := conn.Create(p, nil, 0, rights)
 	if errors.Is(err, zk.ErrNoNode) {
-		if err := ensure(conn, path.Dir(p)); err != nil {
+		if err := ensure(conn, path.Dir(p), rights); err != nil {
 			return err
 		}
-		_, err = conn.Create(p, nil, 0, zk.WorldACL(zk.PermAll))
+		_, err = conn.Create(p, nil, 0, rights)
 	}
 	if err != nil && !errors.Is(err, zk.ErrNodeExists) {
 		return fmt.Errorf("create %s: %w", p, err)

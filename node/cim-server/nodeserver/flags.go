@@ -38,6 +38,7 @@ type flags struct {
 	clusterKey string
 	zk         string
 	zkRoot     string
+	zkAuth     string
 	data       string
 	routes     list
 	cimRoutes  list
@@ -70,6 +71,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.clusterKey, "cluster-key", "", "`secret` that all nodes and routes share (or file:PATH or secretsmanager:ARN). While you change it, give the old\nand the new one, one per line. Without it a node serves this machine only")
 	fs.StringVar(&f.zk, "zk", "", "ZooKeeper `servers` (host:port, separated by commas) into which the registration is mirrored; empty: none")
 	fs.StringVar(&f.zkRoot, "zk-root", mirror.DefaultRoot, "`path` in ZooKeeper under which nodes are registered")
+	fs.StringVar(&f.zkAuth, "zk-auth", "", "`user:password` (or file:PATH) of ZooKeeper's digest scheme. Only this user may then write under -zk-root, and all may read.\nEmpty: all may write, as CIM's own servers need")
 	fs.StringVar(&f.data, "data", "", "`folder` for what is kept across restarts (the members last seen); empty: nothing is kept")
 	fs.Var(&f.routes, "route-url", "`URL` of a route; may be given several times (default http://127.0.0.1:8083)")
 	fs.Var(&f.cimRoutes, "cim-route-url", "`URL` of one of CIM's own routes, in Java; may be given several times. It gets a call of /offLine\nfor each connection of a CIM client that ends here")

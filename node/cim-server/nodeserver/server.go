@@ -196,8 +196,12 @@ func (s *server) assembleGossip(self ring.Member, at string) error {
 		c.Remember = filepath.Join(f.data, "members.json")
 	}
 	if f.zk != "" {
+		auth, err := process.Secret("zk-auth", f.zkAuth)
+		if err != nil {
+			return err
+		}
 		zk := mirror.Config{
-			Servers: strings.Split(f.zk, ","), Root: f.zkRoot, Keys: s.keys, Logger: s.log, Registerer: s.registry,
+			Servers: strings.Split(f.zk, ","), Root: f.zkRoot, Auth: string(auth), Keys: s.keys, Logger: s.log, Registerer: s.registry,
 		}
 		if err := s.assembleMirror(zk); err != nil {
 			return err
