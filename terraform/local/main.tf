@@ -61,6 +61,34 @@ resource "terraform_data" "folder" {
   }
 }
 
+# A key and a certificate for each process, if they are asked for. The operator's key that
+# signs them stays in the folder; in a cloud it would be elsewhere.
+resource "terraform_data" "operator" {
+  count = var.identities ? 1 : 0
+
+  triggers_replace = { dir = local.dir }
+
+  provisioner "local-exec" {
+    command     = "\"${path.module}/process/process\" operator \"$DIR\" \"$CIM\""
+    environment = { DIR = local.dir, CIM = "${local.bin}/cim" }
+  }
+
+  depends_on = [terraform_data.folder]
+}
+
+resource "terraform_data" "identity" {
+  for_each = var.identities ? merge({ route = "route" }, { for name in keys(local.nodes) : name => "node" }) : {}
+
+  triggers_replace = { dir = local.dir }
+
+  provisioner "local-exec" {
+    command     = "\"${path.module}/process/process\" identity \"$DIR\" \"$CIM\" \"$ROLE\" \"$NAME\""
+    environment = { DIR = local.dir, CIM = "${local.bin}/cim", ROLE = each.value, NAME = each.key }
+  }
+
+  depends_on = [terraform_data.operator]
+}
+
 module "redis" {
   source = "./process"
   count  = var.redis == "server" ? 1 : 0
@@ -118,13 +146,14 @@ module "route" {
     auth ${var.auth}
     %{if var.ports.internal != null}internal-listen 127.0.0.1:${var.ports.internal == null ? 0 : var.ports.internal}%{endif}
     %{if var.limits != null}limits ${var.limits == null ? "" : var.limits}%{endif}
+    %{if var.identities}identity ${local.dir}/keys/route.pem%{endif}
     %{for line in local.jwt}
     ${line}
     %{endfor}
   EOT
   ready   = "http:${var.ports.route}:/healthz"
 
-  depends_on = [module.redis, module.zookeeper]
+  depends_on = [module.redis, module.zookeeper, terraform_data.identity]
 }
 
 module "node" {
@@ -143,9 +172,9 @@ module "node" {
     "-auth", var.auth,
     "-data", "${local.dir}/${each.key}",
     "-drain-timeout", "${var.drain_timeout}s",
-  ], each.value.find, local.mirror)
+  ], each.value.find, local.mirror, var.identities ? ["-identity", "${local.dir}/keys/${each.key}.pem"] : [])
   ready    = "http:${each.value.http}:/readyz"
   patience = var.drain_timeout + 30 # it ends by itself when its users have gone
 
-  depends_on = [module.route]
+  depends_on = [module.route, terraform_data.identity]
 }

@@ -93,6 +93,13 @@ variable "jwt" {
   }
 }
 
+variable "identities" {
+  description = "Whether each process has a key and a certificate of its own, as node/KEYS.md has it: made by `cim cluster`, in data_dir."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "limits" {
   description = "What one account and one address may cost others: off, default, or the path of a file of limits, as routefn/LIMITS.md has it. null: default, or off with auth = \"open\"."
   type        = string
