@@ -52,7 +52,7 @@ func (s *Store) ReachEveryone(ctx context.Context, user int64) error {
 // that there is an account. A repetition is harmless. The error is ErrTooManyOfficers,
 // ErrUnavailable or ErrUnknown.
 func (s *Store) SetSystemRole(ctx context.Context, user int64, next role.System) error {
-	err := error(errRolesChanged)
+	err := errRolesChanged
 	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
 		err = s.setSystemRole(ctx, user, next)
 	}
