@@ -75,6 +75,7 @@ const (
 	Forbidden     Code = 4230 // the caller's role does not allow it
 	ForeignPage   Code = 4226 // a web page of another site may not call
 	ForeignHost   Code = 4227 // the program is not known by the name in Host
+	InboxFull     Code = 4229 // the receiver's inbox has no place left for the sender; nothing was stored; may be tried again much later
 )
 
 // Retry says what a client has to do after a code.
@@ -152,6 +153,7 @@ var known = map[Code]facts{
 	SessionEnded:  {"session-ended", http.StatusUnauthorized, "This session was ended. Log in again."},
 	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
 	NewReceivers:  {"new-receivers", http.StatusTooManyRequests, "You wrote to many people for the first time. Wait before you write to more."},
+	InboxFull:     {"inbox-full", http.StatusTooManyRequests, "The inbox is full. Its owner must read before you can write more."},
 	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
 	Forbidden:     {"forbidden", http.StatusForbidden, "Your role does not allow that."},
 	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},

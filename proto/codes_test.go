@@ -55,6 +55,7 @@ const goldenCodes = `0 ok 200
 4226 foreign-page 403
 4227 foreign-host 403
 4228 new-receivers 429
+4229 inbox-full 429
 4230 forbidden 403
 `
 
@@ -89,8 +90,8 @@ func TestCodesAreSortedAndHaveNamesOfTheirOwn(t *testing.T) {
 }
 
 // TestStatusDoesNotContradictTheRange: generic HTTP clients and proxies go by
-// the status, ours by the code. What is refused with NewReceivers may succeed later, but
-// our clients have other messages to send meanwhile.
+// the status, ours by the code. What is refused with NewReceivers or InboxFull may
+// succeed later, but our clients have other messages to send meanwhile.
 func TestStatusDoesNotContradictTheRange(t *testing.T) {
 	retried := []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	for _, c := range Codes() {
@@ -100,7 +101,7 @@ func TestStatusDoesNotContradictTheRange(t *testing.T) {
 		}
 		switch c.Retry() {
 		case RetryNever:
-			if c == NewReceivers && status == http.StatusTooManyRequests {
+			if (c == NewReceivers || c == InboxFull) && status == http.StatusTooManyRequests {
 				continue
 			}
 			if status < 400 || status >= 500 || slices.Contains(retried, status) {

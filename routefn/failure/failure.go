@@ -36,6 +36,8 @@ var storeCodes = []struct {
 	{record.ErrTooMany, proto.TooMany},
 	{record.ErrLimited, proto.Limited},
 	{record.ErrNewReceivers, proto.NewReceivers},
+	{record.ErrInboxFull, proto.InboxFull},
+	{record.ErrOwnInboxFull, proto.InboxFull},
 	{record.ErrDiverged, proto.Diverged},
 	{record.ErrInvalid, proto.Invalid},
 	{context.Canceled, proto.Unavailable},
@@ -69,6 +71,10 @@ func (c *Codes) Of(err error) *proto.Error {
 			switch s.code {
 			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
 				e = c.Absent(e)
+			case proto.InboxFull:
+				if s.err == record.ErrOwnInboxFull {
+					e = proto.Err(s.code, "Your own inbox is full. Read what is in it before you write more.")
+				}
 			}
 			return e
 		}

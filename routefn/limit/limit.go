@@ -46,6 +46,10 @@ type Limits struct {
 	Groups      Rate // groups that one account makes
 	Pulls       Rate // requests of an account to read a log
 
+	// Inboxes makes full inboxes refuse messages, instead of removing others that nobody
+	// has fetched. See PlacesOf.
+	Inboxes bool
+
 	// WrongPasswords bounds the wrong passwords for one account that come from strange
 	// addresses, all together. An address is strange if nobody has logged in to the
 	// account from it.
@@ -70,6 +74,7 @@ func Default() Limits {
 		Receivers:   per(100, time.Hour, 100),
 		Groups:      per(10, time.Hour, 10),
 		Pulls:       per(5000, time.Hour, 5000),
+		Inboxes:     true,
 
 		WrongPasswords:        per(1, time.Minute, 10),
 		WrongPasswordsKnown:   per(1, time.Minute, 100),
@@ -85,7 +90,7 @@ func (l *Limits) String() string {
 	}
 	var all []string
 	for _, s := range l.settings() {
-		all = append(all, fmt.Sprintf("%s %v", s.name, s.rate))
+		all = append(all, fmt.Sprintf("%s %v", s.name, s.value))
 	}
 	return strings.Join(all, ", ")
 }

@@ -15,6 +15,7 @@ func TestParse(t *testing.T) {
 		"messages = 5/s":         func(l *Limits) { l.Messages = Rate{200 * time.Millisecond, 50} },
 		"messages=5/s burst 7":   func(l *Limits) { l.Messages = Rate{200 * time.Millisecond, 7} },
 		"group = 60/min # often": func(l *Limits) { l.Group = Rate{time.Second, 60} },
+		"inbox = off":            func(l *Limits) { l.Inboxes = false },
 		"messages = 24/d":        func(l *Limits) { l.Messages = Rate{time.Hour, 24} },
 		"group-member = off\n\ngroup = 2/h burst 9": func(l *Limits) {
 			l.GroupMember, l.Group = Rate{}, Rate{30 * time.Minute, 9}
@@ -38,6 +39,7 @@ func TestMistakesNameFileLineAndKey(t *testing.T) {
 		"group = 5/h burst":                `:1: group: "5/h burst": want N/s`,
 		"group = 0/h":                      `:1: group: "0/h": want a number from 1`,
 		"messages = 1/s burst 100000000":   `want a number from 1`,
+		"inbox = 100":                      `:1: inbox: "100": want on or off`,
 		"group-member = -1/s\nnonsense\n=": ":1: group-member:",
 	} {
 		path := filepath.Join(t.TempDir(), "limits")
@@ -69,7 +71,7 @@ func TestRatesReadAsWritten(t *testing.T) {
 			t.Errorf("%q is read as %+v, %v", want, again, err)
 		}
 	}
-	if len(Names()) != 10 {
+	if len(Names()) != 11 {
 		t.Errorf("limits are %v", Names())
 	}
 }

@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
-// off is the value that ends a limit.
-const off = "off"
+// off is the value that ends a limit. on is the other value of one without a number.
+const (
+	off = "off"
+	on  = "on"
+)
 
 // mostRate bounds a number and a burst, so that every budget is a whole number of
 // microseconds well below 2^53.
@@ -26,8 +29,32 @@ var units = []struct {
 
 // setting is a limit with its name in a file.
 type setting struct {
-	name string
-	rate *Rate
+	name  string
+	value value
+}
+
+// value is what a limit is set to.
+type value interface {
+	fmt.Stringer
+	set(word string) error
+}
+
+// toggle is a limit without a number.
+type toggle bool
+
+func (t *toggle) String() string {
+	if *t {
+		return on
+	}
+	return off
+}
+
+func (t *toggle) set(word string) error {
+	if word != on && word != off {
+		return errors.New("want on or off")
+	}
+	*t = word == on
+	return nil
 }
 
 // settings returns the limits of l.
@@ -39,6 +66,7 @@ func (l *Limits) settings() []setting {
 		{"receivers", &l.Receivers},
 		{"groups", &l.Groups},
 		{"pulls", &l.Pulls},
+		{"inbox", (*toggle)(&l.Inboxes)},
 		{"wrong-passwords", &l.WrongPasswords},
 		{"wrong-passwords-known", &l.WrongPasswordsKnown},
 		{"wrong-passwords-address", &l.WrongPasswordsAddress},
@@ -47,10 +75,10 @@ func (l *Limits) settings() []setting {
 }
 
 // named returns the limit with a name, or nil.
-func (l *Limits) named(name string) *Rate {
+func (l *Limits) named(name string) value {
 	for _, s := range l.settings() {
 		if s.name == name {
-			return s.rate
+			return s.value
 		}
 	}
 	return nil
@@ -86,20 +114,20 @@ func Parse(text string) (Limits, error) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		name, value, ok := strings.Cut(line, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		rate := l.named(name)
+		name, word, ok := strings.Cut(line, "=")
+		name, word = strings.TrimSpace(name), strings.TrimSpace(word)
+		value := l.named(name)
 		switch {
 		case !ok:
 			return l, fmt.Errorf("%d: %q: want name = value", i+1, line)
-		case rate == nil:
+		case value == nil:
 			return l, fmt.Errorf("%d: %s: no such limit, want one of %s", i+1, name, strings.Join(Names(), ", "))
 		case seen[name] > 0:
 			return l, fmt.Errorf("%d: %s: line %d sets it already", i+1, name, seen[name])
 		}
 		seen[name] = i + 1
-		if err := rate.set(value); err != nil {
-			return l, fmt.Errorf("%d: %s: %q: %w", i+1, name, value, err)
+		if err := value.set(word); err != nil {
+			return l, fmt.Errorf("%d: %s: %q: %w", i+1, name, word, err)
 		}
 	}
 	return l, nil

@@ -20,7 +20,8 @@ import (
 // the receivers' copies are stored. A message marked Again is first searched for in
 // each of its logs, and stored where it is missing. One more round trip checks that its
 // id does not stand for another message, see claim. That round trip is also taken for a
-// sender whose budget of messages is nearly used up, see costsOf.
+// sender whose budget of messages is nearly used up, see costsOf. The senders' own copies
+// are also sent later if many messages wait in a receiver's inbox, see full.go.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.Time(ctx)
@@ -37,7 +38,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	refuseLate(drafts, now)
 	costs, exact := s.costsOf(drafts, now)
 	beside, before := s.meetingsOf(drafts, now)
-	s.claim(ctx, drafts, exact, before)
+	s.claim(ctx, drafts, exact, before, s.crowded(drafts))
 	more := make([]*op.Op, 0, len(costs)+len(beside))
 	for _, c := range costs {
 		more = append(more, c.add())
@@ -46,6 +47,9 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 		more = append(more, m.op)
 	}
 	receivers := batchesOf(drafts, receiverCopy)
+	for _, b := range receivers {
+		b.tight = s.tight(b)
+	}
 	if s.oneTrip(receivers) {
 		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...), more...)
 	} else {
@@ -70,7 +74,7 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || !seen) {
+		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || b.tight || !seen) {
 			return false
 		}
 	}

@@ -16,8 +16,10 @@ type batch struct {
 	log    logRef
 	which  int // receiverCopy or ownCopy: which copy of its drafts goes to the log
 	again  bool
+	tight  bool // the script decides whether its inbox has places
 	drafts []*draft
 	op     *op.Op
+	inbox  occupancy // what the answer says about the inbox
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -51,7 +53,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
 	for _, b := range batches {
 		b.op = b.transaction()
 		if b.scripted() {
-			b.op = b.script(s)
+			b.op = s.appending(b)
 		}
 		ops = append(ops, b.op)
 	}
@@ -73,7 +75,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
 // that it exists, and how far replicas have it.
 func (s *Store) stored(b *batch) {
 	if b.log.user != 0 {
-		s.inboxes.Put(b.log.user, struct{}{})
+		s.learn(b)
 	}
 	if !s.Replicates() {
 		return
@@ -100,7 +102,7 @@ func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	}
 	errs := s.makeLogs(ctx, logs, true)
 	for i, b := range missing {
-		b.op = b.script(s)
+		b.op = s.appending(b)
 		if b.op.Err = errs[i]; errs[i] == nil {
 			ops = append(ops, b.op)
 		}
@@ -131,23 +133,27 @@ func (b *batch) transaction() *op.Op {
 	steps := [][]any{
 		push,
 		{"lindex", b.log.list(), -1 - len(b.drafts)},
-		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers()},
+		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers(), "read"},
 	}
 	return op.Write(b.log.list(), steps...)
 }
 
 // scripted reports whether the batch needs a script.
-func (b *batch) scripted() bool { return b.again || b.log.user == 0 }
+func (b *batch) scripted() bool { return b.again || b.tight || b.log.user == 0 }
 
-// script returns the op that appends by append.lua. The script first searches for the
+// appending returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
-// members.
-func (b *batch) script(s *Store) *op.Op {
+// members, and in an inbox only what it has places for.
+func (s *Store) appending(b *batch) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := make([]any, 0, 10+5*len(b.drafts))
+	args := make([]any, 0, 15+5*len(b.drafts))
 	args = append(args, b.log.watchers(), 0, 0, firstTryLife, writers, b.log.closed())
 	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
+	bounded := s.bounded(b.log) && b.which == receiverCopy
+	if bounded {
+		args = s.bound(b.log, args)
+	}
 	for _, d := range b.drafts {
 		member := ""
 		if writers != "" {
@@ -163,7 +169,11 @@ func (b *batch) script(s *Store) *op.Op {
 	if b.log.user == 0 {
 		return b.log.groupScript(appendScript, []string{b.log.leases()}, args...)
 	}
-	return b.log.script(appendScript, args...)
+	o := b.log.script(appendScript, args...)
+	if bounded {
+		o.Keys = append(o.Keys, boundKeys(b.log)...)
+	}
+	return o
 }
 
 // rated returns the id of the user against whose rate a message to a group counts. It
@@ -202,12 +212,13 @@ func (b *batch) settle() bool {
 func (b *batch) settleTransaction() error {
 	r := b.op.Reply
 	head, _ := r[2].([]any)
-	if len(head) != 3 || op.Text(head[0]) == "" {
+	if len(head) != 4 || op.Text(head[0]) == "" {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
 	}
 	epoch, base := parseEpoch(op.Text(head[0])), op.Integer(head[1])
 	template := b.template(op.Text(head[2]), 0)
 	number := base + op.Integer(r[0]) - int64(len(b.drafts))
+	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0])}
 	prev := keyOf(op.Text(r[1]))
 	for _, d := range b.drafts {
 		number++
@@ -225,12 +236,13 @@ const refusedRole = "role"
 
 func (b *batch) settleScript() error {
 	r := b.op.Reply
-	if len(r) != 4+3*len(b.drafts) {
+	if len(r) != 6+3*len(b.drafts) {
 		return fmt.Errorf("append answered %d values: %w", len(r), ErrUnknown)
 	}
 	template := b.template(op.Text(r[2]), op.Integer(r[3]))
+	b.inbox = occupancy{waiting: op.Integer(r[4]), length: op.Integer(r[5])}
 	for i, d := range b.drafts {
-		number, prev, found := op.Integer(r[4+3*i]), op.Text(r[5+3*i]), op.Text(r[6+3*i])
+		number, prev, found := op.Integer(r[6+3*i]), op.Text(r[7+3*i]), op.Text(r[8+3*i])
 		if found != "" {
 			switch err := d.found([]byte(found)); {
 			case errors.Is(err, ErrIDReused):
@@ -245,7 +257,11 @@ func (b *batch) settleScript() error {
 			continue
 		}
 		if number == 0 && prev != "" {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[5+3*i])))
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[7+3*i])))
+			continue
+		}
+		if number == 0 && b.log.user != 0 {
+			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.user, ErrInboxFull)
 			continue
 		}
 		if number == 0 {

@@ -34,6 +34,7 @@
 //	                                   ../../node/cim/catchup.go, has; in the browser ../web/page/history.js, has
 //	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
+//	an inbox is full                   full.go; lua/room.lua, contact.lua, fetched.lua, append.lua
 //	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
@@ -111,6 +112,8 @@
 //	  recv:DEVICE           inbox: what the device received and perhaps has not read, see Received: the session's line as
 //	                        in live, perhaps "left" and the store's clock in ms, then one line a log; ack.lua,
 //	                        removed by ack.lua and close.lua, read by open.lua
+//	  read                  inbox: the number up to which at least one device has fetched it, see fetched.lua; ack.lua,
+//	                        pull.lua, make.lua, read by Append, trim.lua
 //	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, see device.lua
 //	  logins                inbox: the last login of each device and its chains of refresh tokens, one device a line, see
 //	                        logins.lua; issue.lua, refresh.lua, read by sessions.lua, revoke.lua
@@ -150,7 +153,10 @@
 //	                        RenewNode, read by Append and ChangeGroups
 //	  NODE                  a lease, "boot addr end", see lease.go. RenewNode removes expired ones (drop.lua)
 //	  (empty)               no lease: this field keeps the key existing
-//	cim:{USER}:to   zset    the latest 2,000 users to whom the user wrote, by the ms when a route last asked; meet.lua
+//	cim:{USER}:to   zset    the latest 2,000 users to whom the user wrote, by the ms when a route last asked; meet.lua,
+//	                        read by contact.lua
+//	cim:{USER}:u    hash    how many messages of whom wait in an inbox, once many do, see room.lua; append.lua, trim.lua.
+//	                        It lives as long after its last change as an entry is kept
 //	cim:{USER}:i:ID string  a claim: a hash of the receiver and the text for which the user's id of a message stands;
 //	                        claim.lua writes and reads it. Five minutes to live, 150 bytes
 //	cim:{LOG}:imported string which messages were imported into the log, eight bytes each; import.lua writes and reads it

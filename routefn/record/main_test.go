@@ -61,7 +61,7 @@ func dial(t testing.TB, cfg Config) *Store {
 func flush(t testing.TB, s *Store) {
 	t.Helper()
 	storetest.Flush(t, s.Topology)
-	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, struct{}]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
+	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
 	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}
 	s.met = recent.Cache[[sha256.Size]byte, struct{}]{}

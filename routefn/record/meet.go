@@ -32,7 +32,7 @@ type meeting struct {
 // are sent with the messages. The meetings in the result before are decided first, before
 // any message is stored.
 func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
-	if !s.limits.Receivers.On() {
+	if !s.limits.Receivers.On() && !s.limits.Inboxes { // of whom a full inbox takes more: see contact.lua
 		return nil, nil
 	}
 	of, known := make(map[int64]*meeting), make(map[pair]bool)

@@ -40,17 +40,23 @@ const pullBytes = 1 << 20
 // seems to end at the last entry that they are known to have. If no such entry is
 // known, the error is ErrUnavailable.
 func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
-	return s.pull(ctx, user, after, limit, false)
+	return s.pull(ctx, user, after, limit, false, false)
+}
+
+// Fetch does what Pull does, for a device of the user. What stands in the inbox before the
+// position is then known to be fetched, so that it does not fill the inbox.
+func (s *Store) Fetch(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
+	return s.pull(ctx, user, after, limit, false, true)
 }
 
 // PullForAll reads a group's log for all its members at a node, of whom the user is
 // one. Unlike Pull, it also returns entries before the user's joining. Like Pull, it
 // returns none after the user's leaving.
 func (s *Store) PullForAll(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
-	return s.pull(ctx, user, after, limit, true)
+	return s.pull(ctx, user, after, limit, true, false)
 }
 
-func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limit int, all bool) (Pulled, error) {
+func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limit int, all, fetched bool) (Pulled, error) {
 	if limit <= 0 || limit > proto.MaxPull {
 		limit = proto.MaxPull
 	}
@@ -69,7 +75,7 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 		}
 	}
 	for range readsAgain {
-		p, err := s.read(ctx, l, after, limit, pullBytes, member, all, start.Number, start.Epoch.String(), start.Key)
+		p, err := s.read(ctx, l, after, limit, pullBytes, member, all, start.Number, start.Epoch.String(), start.Key, fetched && l.user != 0)
 		if err != nil && !errors.Is(err, ErrDiverged) || p.Newest == after {
 			return p, err
 		}

@@ -121,10 +121,13 @@ func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 }
 
 // surely reports whether a budget certainly has enough for n messages. The parameter
-// seen is the budget, in us, as this Store saw it last; zero: it never did.
+// seen is the budget, in us, as this Store saw it last; zero: it never did. A rate that
+// bounds nothing always has enough.
 func surely(r limit.Rate, seen, now int64, n int) bool {
 	every, full := r.Every.Microseconds(), r.Full().Microseconds()
 	switch {
+	case !r.On():
+		return true
 	case seen > now+max(full, mostCost*every): // it is wrong, see rate.lua
 		return false
 	case seen == 0:

@@ -64,10 +64,10 @@ func refuseLate(drafts []*draft, now int64) {
 // If a search fails, all drafts of that sender get ErrUnavailable, because none may
 // overtake another.
 //
-// In the same pipelines it runs the ops of the parameters exact and meetings, about
-// which the store must decide before anything is stored.
-func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting) {
-	if len(exact) == 0 && len(meetings) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
+// In the same pipelines it runs the ops of the parameters exact, meetings and crowded,
+// about which the store must decide before anything is stored.
+func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting, crowded []*ownInbox) {
+	if len(exact) == 0 && len(meetings) == 0 && len(crowded) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
 		return
 	}
 	refuseTwins(drafts)
@@ -96,6 +96,9 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 	for _, m := range meetings {
 		ops = append(ops, m.op)
 	}
+	for _, own := range crowded {
+		ops = append(ops, own.trim)
+	}
 	s.Run(ctx, "claim", ops...)
 	s.granted(exact)
 	refused := s.settleMeetings(meetings)
@@ -104,6 +107,7 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 			d.err[receiverCopy] = err
 		}
 	}
+	defer s.refuseCrowded(drafts, crowded)
 	for _, c := range claims {
 		err := errors.Join(c.take.Err, c.pending.Err)
 		if err == nil {

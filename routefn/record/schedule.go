@@ -40,7 +40,7 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	m.Again = true
 	d := []*draft{newDraft(&m.Message, now)}
 	_, meetings := s.meetingsOf(d, now)
-	if s.claim(ctx, d, nil, meetings); d[0].err[receiverCopy] != nil {
+	if s.claim(ctx, d, nil, meetings, nil); d[0].err[receiverCopy] != nil {
 		return Scheduled{}, fmt.Errorf("schedule %s: %w", d[0].key, d[0].err[receiverCopy])
 	}
 	a, err := s.schedule(ctx, d[0], m)

@@ -14,14 +14,14 @@ var folder embed.FS
 var lua = op.Library{folder, queue.Lua, op.Lua}
 
 var (
-	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "append")
+	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "append")
 	claimScript  = lua.Load("clock", "entry", "find", "rate", "claim")
 	chargeScript = lua.Load("clock", "rate", "charge")
 	meetScript   = lua.Load("clock", "rate", "meet")
 	pullScript   = lua.Load("entry", "member", "pull")
 	standScript  = lua.Load("entry", "stand")
 	placeScript  = lua.Load("entry", "find", "place")
-	trimScript   = lua.Load("clock", "entry", "trim")
+	trimScript   = lua.Load("clock", "entry", "contact", "fetched", "room", "trim")
 	dropScript   = lua.Load("drop")
 	openScript   = lua.Load("clock", "entry", "live", "void", "device", "forget", "open")
 	issueScript  = lua.Load("clock", "live", "void", "device", "logins", "issue")

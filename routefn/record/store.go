@@ -25,10 +25,11 @@ type Store struct {
 	devices   int // the most devices of one user
 	log       *slog.Logger
 
-	// inboxes has the users whose inboxes are known to exist. So both copies of a
+	// inboxes has the users whose inboxes are known to exist, and what was last known about
+	// them. So both copies of a
 	// message may be sent in one round trip. If the store has since lost such an inbox,
 	// the sender's copy may be stored before the receiver's. Nothing worse happens.
-	inboxes recent.Cache[int64, struct{}]
+	inboxes recent.Cache[int64, occupancy]
 	// met has hashes of pairs of an account and an address for which Met has called the
 	// store. If one is forgotten, Met calls once more.
 	met recent.Cache[[sha256.Size]byte, struct{}]

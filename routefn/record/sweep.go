@@ -163,7 +163,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	other := s.Times.Earliest()
 	trims := make([]*op.Op, len(logs))
 	for i, l := range logs {
-		trims[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
+		trims[i] = s.trimming(l)
 	}
 	s.Run(ctx, "sweep", trims...)
 	var rest []*op.Op

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/cim-go/cim/routefn/record/op"
 )
@@ -25,9 +26,8 @@ const trimLook = 1024
 // is removed early.
 func (s *Store) trim(ctx context.Context, logs []logRef) {
 	ops := make([]*op.Op, len(logs))
-	other := s.Times.Earliest()
 	for i, l := range logs {
-		ops[i] = l.script(trimScript, s.retention.Count, s.retention.Age, other, trimLook)
+		ops[i] = s.trimming(l)
 	}
 	s.Run(ctx, "trim", ops...)
 	for _, o := range ops {
@@ -35,4 +35,14 @@ func (s *Store) trim(ctx context.Context, logs []logRef) {
 			s.log.Warn("log was not trimmed", "key", o.Key, "err", o.Err)
 		}
 	}
+}
+
+// trimming returns the op that shortens a log to its retention.
+func (s *Store) trimming(l logRef) *op.Op {
+	o := l.script(trimScript, s.retention.Count, s.retention.Age, s.Times.Earliest(), trimLook)
+	if s.bounded(l) {
+		o.Keys = append(o.Keys, boundKeys(l)...)
+		o.Args = append(o.Args, strconv.FormatInt(l.user, 10))
+	}
+	return o
 }

@@ -59,6 +59,12 @@ var (
 	// wrote, if the sender's rate of new receivers is used up. It has the method Wait,
 	// as ErrLimited has.
 	ErrNewReceivers = errors.New("too many new receivers")
+	// ErrInboxFull is returned for a message if the inbox of its receiver has no place for
+	// it: see limit.Places. The same call may succeed when the receiver has read.
+	ErrInboxFull = errors.New("inbox is full")
+	// ErrOwnInboxFull is returned for a private message if its sender's own inbox is too
+	// long, because the sender reads nothing.
+	ErrOwnInboxFull = errors.New("own inbox is full")
 	// ErrSuperseded is returned for a session number that is not above the device's
 	// live and closed numbers.
 	ErrSuperseded = errors.New("session number is superseded")
@@ -247,7 +253,7 @@ type Message struct {
 // Appended is the answer to one Message. Err is nil if the message is stored in all its
 // logs. With ErrUnavailable and ErrLimited it is in no log, and with ErrUnknown it may be
 // in some. The other errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrNewReceivers,
-// ErrIDReused and ErrInvalid.
+// ErrInboxFull, ErrOwnInboxFull, ErrIDReused and ErrInvalid.
 type Appended struct {
 	Err      error
 	Time     int64  // time of the entry, which an earlier try may have written

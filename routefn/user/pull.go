@@ -21,7 +21,7 @@ func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMes
 		return nil, err
 	}
 	begun := time.Now()
-	pulled, err := u.cfg.Store.Pull(ctx, caller.User, q.After, cmp.Or(q.Limit, proto.MaxPull))
+	pulled, err := u.cfg.Store.Fetch(ctx, caller.User, q.After, cmp.Or(q.Limit, proto.MaxPull))
 	u.cfg.Timing.Answered(time.Since(begun))
 	if err != nil {
 		return nil, err

@@ -141,7 +141,7 @@ func (f *Flags) RegisterStore(fs *flag.FlagSet) {
 	fs.BoolVar(&f.Embedded, "allow-embedded", false, "accept a store that does not report its eviction policy, such as the embedded store of another process")
 	fs.IntVar(&f.Text, "max-text", proto.MaxText,
 		"most `bytes` (UTF-8) of a message's text. A node takes frames of 135166 bytes at most.\nA log keeps -keep-count messages, however long their texts are")
-	fs.IntVar(&f.Count, "keep-count", 10_000, "most `messages` that a log keeps; the oldest are removed")
+	fs.IntVar(&f.Count, "keep-count", 10_000, "most `messages` that a log keeps; the oldest are removed. With -limits, an inbox refuses more instead,\nuntil a device of its user has fetched them")
 	fs.IntVar(&f.Days, "keep-days", 14, "`days` after which a message is removed from its log; it may take a fourteenth longer")
 }
 

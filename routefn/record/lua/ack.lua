@@ -2,7 +2,8 @@
 -- connection has ended and all that it had read is known. Nothing moves for an unknown
 -- device; it is known again once its opening is repeated. Within one epoch a cursor
 -- only goes forward, and never beyond the end of the inbox. A cursor of another epoch
--- replaces an old one of the inbox if it has the inbox's epoch. The epoch of a group is
+-- replaces an old one of the inbox if it has the inbox's epoch. The field read follows the
+-- furthest cursor of the inbox: see fetched.lua. The epoch of a group is
 -- in another slot, so a cursor of a group with another epoch is taken if the number is
 -- the live one. Only cursors of groups to which the user belongs are kept.
 --
@@ -20,7 +21,7 @@
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices', 'recv:' .. device)
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'closed:' .. device, field, 'groups', 'devices', 'recv:' .. device, 'read')
 if not head[1] or ARGV[3] == '0' and number <= tonumber(head[4] or 0) then return {'ok'} end
 local live, mine = split(head[3], device)
 local seen = seenIn(head[7])
@@ -71,5 +72,11 @@ elseif live == number and #ARGV > moves then
 end
 local text = {}
 for i, log in ipairs(order) do text[i] = lines[log] end
-if #text > 0 then redis.call('HSET', KEYS[2], field, table.concat(text, '\n')) end
+local mark = at['0']
+local further = head[9] and mark and mark.epoch == head[1] and mark.number > tonumber(head[9])
+if further then
+  redis.call('HSET', KEYS[2], field, table.concat(text, '\n'), 'read', string.format('%.0f', mark.number))
+elseif #text > 0 then
+  redis.call('HSET', KEYS[2], field, table.concat(text, '\n'))
+end
 return {'ok'}

@@ -17,7 +17,10 @@
 -- another connection's write that no replica has yet. A replica that has the later
 -- write also has the earlier one.
 --
--- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases
+-- A full inbox takes no message of others: see room.lua.
+--
+-- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases. Of an inbox that
+-- can be full: KEYS[3] its counts, KEYS[4] the users to whom its owner wrote
 -- ARGV[1] field of the hash to answer with: live, or nodes, to which the leases are
 -- added
 -- ARGV[2] time in ms back to which it searches
@@ -28,14 +31,19 @@
 -- may; a usual member's role is ''
 -- ARGV[6] '1' if the sender must be a member
 -- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
+-- ARGV[11] to ARGV[15] of an inbox that can be full: its owner, the places of all, of one
+-- sender and of strangers, for how many ms counts are kept
 -- then five values for each entry: '1' to search for it first, its key, the entry as
 -- stored, the sender who is checked or '', the sender whose rate counts or ''
--- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, then
+-- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, how many
+-- entries of an inbox wait at most, the length of the list or 0 if it was not needed, then
 -- three values for each entry: number, key of the entry before it, the entry that was
 -- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
 -- which to come again stand in place of the key. If the role is the reason, 'role' does.
-local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates'}, {['']=true}
-for i = 14, #ARGV, 5 do
+local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates', 'read'}, {['']=true}
+local bounded = KEYS[4] ~= nil
+local begin = bounded and 16 or 11
+for i = begin + 3, #ARGV, 5 do
   if members[ARGV[i]] == nil then
     fields[#fields + 1] = 'm:' .. ARGV[i]
     members[ARGV[i]] = #fields
@@ -54,8 +62,13 @@ since, begun = lookFrom(since, head[5]), lookFrom(begun, head[5])
 
 local appended, length, rates = false, nil, ratesOf(head[6], now, 7)
 local watchers = head[3] or ''
-if KEYS[3] then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
-local answer = {'ok', head[1], watchers, now}
+if KEYS[3] and not bounded then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
+local answer, room = {'ok', head[1], watchers, now, 0, 0}, nil
+if bounded then
+  length = redis.call('LLEN', KEYS[1])
+  room = roomOf(ARGV[11], head[1], base, fetched(head[7], head[1]), base + length,
+    ARGV[12], ARGV[13], ARGV[14], ARGV[15])
+end
 
 local function look(key, from)
   length = length or redis.call('LLEN', KEYS[1])
@@ -64,7 +77,7 @@ end
 
 local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
 local mute = {} -- by sender: whether its role forbids to write
-for i = 11, #ARGV, 5 do
+for i = begin, #ARGV, 5 do
   local place, before, found, wait
   local from = ARGV[i + 3]
   if joins[from] == nil then
@@ -84,7 +97,7 @@ for i = 11, #ARGV, 5 do
   end
   if not place and writes then
     wait = charge(rates, ARGV[i + 4])
-    if not wait then
+    if not wait and (not room or admit(room, string.match(ARGV[i + 1], '^%d+'))) then
       before, last = last, ARGV[i + 2]
       length = redis.call('RPUSH', KEYS[1], last)
       place, appended = length, true
@@ -97,6 +110,12 @@ for i = 11, #ARGV, 5 do
     answer[#answer + 1] = wait and tostring(wait) or keyOf(before)
   end
   answer[#answer + 1] = found or ''
+end
+if room then
+  keepCounts(room)
+  answer[5], answer[6] = room.newest - room.lower, length
+elseif length then
+  answer[5], answer[6] = base + length - math.max(base, tonumber(head[7] or nil) or 0), length
 end
 if rates.spent then
   redis.call('HSET', KEYS[2], 'rates', textOf(rates))

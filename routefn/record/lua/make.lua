@@ -9,7 +9,7 @@
 local there = redis.call('EXISTS', KEYS[1]) == 1
 if there and redis.call('HEXISTS', KEYS[2], 'epoch') == 1 then return {'ok'} end
 if not there then redis.call('RPUSH', KEYS[1], ARGV[2]) end
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'base', '0')
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'base', '0', 'read', '0')
 redis.call('HSETNX', KEYS[2], 'devices', '') -- in an inbox: from now on all devices are listed
 if ARGV[3] == '1' then redis.call('HSETNX', KEYS[2], 'again', digits(clock())) end
 return {'ok'}

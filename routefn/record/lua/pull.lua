@@ -1,4 +1,5 @@
--- Reads a piece of a log behind a position. It changes nothing. Of a group's log a user
+-- Reads a piece of a log behind a position. It changes nothing but the field read, if the
+-- reader has fetched what stands before the position: see fetched.lua. Of a group's log a user
 -- may read from the entry by which they joined to the one by which they left. For them
 -- it is as if earlier entries were trimmed, and later ones not written yet.
 --
@@ -8,13 +9,14 @@
 -- added; ARGV[6] the user who must be or have been a member, or ''; ARGV[7] '1' if the
 -- user must be a member and may read earlier entries, too; ARGV[8] to ARGV[10] number,
 -- epoch and key of an entry behind which the user may begin, or number 0. If it is not in
--- the log, because a failover lost it, it does not count
+-- the log, because a failover lost it, it does not count; ARGV[11] '1' if a device of the
+-- owner has fetched the inbox up to the position
 -- Answers {'nolog'}, {'stranger'} if the user may read nothing, or {'ok' or 'diverged',
 -- epoch, base, length, key of the newest entry, number of the first entry in the
 -- answer, key of the entry before it, number up to which entries are trimmed or not for
 -- the user, then the entries as stored}.
 local length = redis.call('LLEN', KEYS[1])
-local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
+local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'read')
 if length == 0 or not head[1] then return {'nolog'} end
 local base, after = tonumber(head[2] or 0), tonumber(ARGV[1])
 local first = base -- the user may read entries with higher numbers
@@ -46,6 +48,9 @@ local answer = {'ok', head[1], base, length, keyOf(redis.call('LINDEX', KEYS[1],
 if after > 0 and (after > base + length or not stands()) then
   answer[1] = 'diverged'
   return answer
+end
+if ARGV[11] == '1' and head[3] and after > tonumber(head[3]) then
+  redis.pcall('HSET', KEYS[2], 'read', ARGV[1]) -- a full memory does not keep anybody from reading
 end
 
 local place, before = math.max(first, after) - base, nil

@@ -4,29 +4,54 @@
 -- stays. The base grows by the number of removed entries, so that all others keep their
 -- numbers. No other script shortens a list.
 --
--- KEYS[1] list, KEYS[2] hash of the log
+-- In an inbox that can be full, no entry above the count is removed as long as it waits:
+-- see room.lua. An entry of the owner does not wait.
+--
+-- KEYS[1] list, KEYS[2] hash of the log; of an inbox that can be full: KEYS[3] its counts,
+-- KEYS[4] the users to whom its owner wrote
 -- ARGV[1] how many entries are kept at most; ARGV[2] how many ms an entry is kept at
 -- most; ARGV[3] the other clock, in ms; ARGV[4] how many entries are read to find their
--- age at most, which bounds the time of the script
+-- age at most, which bounds the time of the script; ARGV[5] the owner of an inbox that can
+-- be full
 -- Answers {'ok', how many were removed, how many are left, the time of the oldest entry
 -- that is left, in ms}.
 local length = redis.call('LLEN', KEYS[1])
-local drop = math.max(0, length - tonumber(ARGV[1]))
+local over = math.max(0, length - tonumber(ARGV[1]))
 local cutoff = math.min(clock(), tonumber(ARGV[3])) - tonumber(ARGV[2])
+
+local epoch, base, read -- of an inbox that can be full
+local function bounds()
+  if epoch or not KEYS[3] then return end
+  local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'read')
+  if head[1] then epoch, base, read = head[1], tonumber(head[2] or 0), fetched(head[3], head[1]) end
+end
+
+if over > 0 then bounds() end
+local drop = epoch and math.max(0, math.min(over, read - base)) or over
 local bound = drop + tonumber(ARGV[4])
-local old, size = true, 2
-while old and drop < length - 1 and drop < bound do
+local oldest, size = nil, 2
+while not oldest and drop < length - 1 and drop < bound do
   size = math.min(2 * size, 64) -- either few entries are old, or many
   for _, stored in ipairs(redis.call('LRANGE', KEYS[1], drop, drop + size - 1)) do
     local t = timeOf(stored)
-    old = t ~= nil and t < cutoff
-    if not old then break end
+    local old = t ~= nil and t < cutoff
+    if not old and (drop >= over or received(ARGV[5], stored)) then
+      oldest = stored
+      break
+    end
     drop = drop + 1
   end
 end
-drop = math.max(0, math.min(drop, length - 1))
+if drop > length - 1 then drop, oldest = math.max(0, length - 1), nil end
 if drop > 0 then
+  bounds()
+  if epoch and base + drop > read and redis.call('EXISTS', KEYS[3]) == 1 then
+    local room = roomOf(ARGV[5], epoch, base, base + drop, base + length, 0, 0, 0, ARGV[2])
+    recount(room)
+    keepCounts(room)
+  end
   redis.call('LTRIM', KEYS[1], drop, -1)
   redis.call('HINCRBY', KEYS[2], 'base', drop)
 end
-return {'ok', drop, length - drop, string.format('%.0f', timeOf(redis.call('LINDEX', KEYS[1], 0) or '') or 0)}
+oldest = oldest or redis.call('LINDEX', KEYS[1], 0) or ''
+return {'ok', drop, length - drop, string.format('%.0f', timeOf(oldest) or 0)}
