@@ -35,8 +35,8 @@ var needed = [][]any{
 }
 
 // checkRights returns an error that names the commands of needed that the store's user
-// may not use, or nil. It queues all commands in a transaction, because a server checks
-// rights when it queues a command. Then it discards the transaction, so nothing is
+// may not use or that the server does not know, or nil. It queues all commands in a
+// transaction, because a server checks that when it queues a command. Then it discards the transaction, so nothing is
 // executed. It makes a connection for that and closes it, so that no connection stays
 // in a transaction.
 func (d *DB) checkRights(ctx context.Context, c *redis.Client) error {
@@ -69,7 +69,7 @@ func (d *DB) checkRights(ctx context.Context, c *redis.Client) error {
 	var refused []string
 	var first error
 	for _, answer := range answers {
-		if err := answer.Err(); err != nil && (!servers.Answered(err) || redis.HasErrorPrefix(err, "NOPERM")) {
+		if err := answer.Err(); err != nil && (!servers.Answered(err) || servers.Refuses(err)) {
 			refused = append(refused, strings.ToUpper(answer.Name()))
 			if first == nil {
 				first = err

@@ -68,6 +68,20 @@ func TestRefusedRightsAreNamedAtTheStart(t *testing.T) {
 	}
 }
 
+// An operator may disable commands of a server in its configuration.
+func TestCommandsThatTheServerLacksAreNamedAtTheStart(t *testing.T) {
+	for _, name := range []string{"EVALSHA", "HDEL", "SCAN"} {
+		server := spawned(t, "--rename-command", name, "")
+		d, err := Dial(t.Context(), at(server.URL()))
+		if err == nil {
+			err = d.Close()
+		}
+		if !errors.Is(err, ErrUnfit) || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: %v, want ErrUnfit that names it", name, err)
+		}
+	}
+}
+
 // needed has all commands that scripts call and that Go code sends.
 func TestRightsOfAllCommandsAreProbed(t *testing.T) {
 	known := make(map[string]bool)

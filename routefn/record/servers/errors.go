@@ -33,9 +33,10 @@ func Refused(err error) bool {
 }
 
 // Refuses reports whether a server answered that it does not accept the user's name or
-// password, or that the user lacks a right.
+// password, that the user lacks a right, or that the server lacks the command. Its
+// operator may have renamed or disabled that command.
 func Refuses(err error) bool {
-	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH "} {
+	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "invalid password", "invalid username-password", "Client sent AUTH", "AUTH ", "unknown command"} {
 		if redis.HasErrorPrefix(err, prefix) {
 			return true
 		}
