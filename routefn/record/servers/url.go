@@ -70,7 +70,9 @@ func parseURL(raw string, log *slog.Logger) (*endpoint, error) {
 		return nil, fmt.Errorf("store URL has database %q, which is no number", db)
 	}
 	for i, host := range e.hosts {
-		e.hosts[i] = withPort(host, port)
+		if e.hosts[i], err = withPort(strings.TrimSpace(host), port); err != nil {
+			return nil, fmt.Errorf("store URL, host %d of %d: %w", i+1, len(e.hosts), err)
+		}
 	}
 	if secure {
 		if e.secure, err = loadSecure(options, log); err != nil {
@@ -103,11 +105,22 @@ func parseHosts(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-func withPort(host, port string) string {
-	if _, _, err := net.SplitHostPort(host); err == nil {
-		return host
+// errHost does not quote the host, because a password with a slash may be taken for it.
+var errHost = errors.New("want HOST:PORT")
+
+// withPort returns host with its port, or with the given port if it has none.
+func withPort(host, port string) (string, error) {
+	name := strings.Trim(host, "[]")
+	if strings.Contains(host, ":") && net.ParseIP(name) == nil {
+		var err error
+		if name, port, err = net.SplitHostPort(host); err != nil {
+			return "", errHost
+		}
 	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || name == "" || strings.ContainsAny(name, " \t") {
+		return "", errHost
+	}
+	return net.JoinHostPort(name, port), nil
 }
 
 // open returns the topology of the endpoint. It makes no connection. The retries of the

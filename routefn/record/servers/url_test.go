@@ -24,6 +24,8 @@ func TestURLNamesTheStore(t *testing.T) {
 		"redis+sentinel://:p@h1,h2:5/m?db=2":  {kind: "redis+sentinel", hosts: []string{"h1:26379", "h2:5"}, master: "m", password: "p", db: 2},
 		"rediss+cluster://h1:1,h2:2,h3:3":     {kind: "redis+cluster", hosts: []string{"h1:1", "h2:2", "h3:3"}},
 		"rediss://cache.example.org:6380/0":   {kind: "redis", hosts: []string{"cache.example.org:6380"}},
+		"redis+sentinel://h1:1, h2/m":         {kind: "redis+sentinel", hosts: []string{"h1:1", "h2:26379"}, master: "m"},
+		"redis+cluster://[::1]:1,[::2],::3":   {kind: "redis+cluster", hosts: []string{"[::1]:1", "[::2]:6379", "[::3]:6379"}},
 		"redis+sentinel://h1:26379/mymaster/": {kind: "redis+sentinel", hosts: []string{"h1:26379"}, master: "mymaster"},
 	} {
 		got := mustParse(t, url)
@@ -40,6 +42,9 @@ func TestBadURLIsRefusedWithoutItsPassword(t *testing.T) {
 		"redis+sentinel://:secret@h", "redis+cluster://:secret@h/1", "redis://:secret@h?pool_size=3", "rediss://:secret@h?skip_verify=secret",
 		"redis://:secret@h?ca=secret", "rediss://:secret@h?cert=secret", "rediss://:secret@h?server_name=a&server_name=secret", "redis://:secret@h?db=%secret",
 		"redis://:secret%@h", "redis://:secret@h/-1",
+		"redis+cluster://:secret@h1:1,", "redis+cluster://:secret@h1:1,,h2:2", "redis+sentinel://:secret@h1:1,h2:two/m",
+		"redis+sentinel://:secret@h1:1,h2:70000/m", "redis+cluster://:secret@h1:1,h2:0", "redis+cluster://:secret@h1:1,:2",
+		"redis+cluster://:1,secret/2@h1:1", "redis+cluster://:secret@h1:1,h2:2:3", "redis+cluster://:secret@h1:1,h2 h3:3",
 	} {
 		if e, err := parseURL(url, nil); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %+v, %v", url, e, err)
