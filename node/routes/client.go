@@ -102,9 +102,7 @@ func NewClient(config Config) (*Client, error) {
 			ForceAttemptHTTP2:   true,
 		})
 	}
-	c.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // follow no redirect: the token is only for this route
-	}}
+	c.client = &http.Client{Transport: transport, CheckRedirect: Stay}
 	return c, nil
 }
 
@@ -313,11 +311,28 @@ func (c *Client) post(ctx context.Context, base, path string, body []byte) (*str
 	case len(read) > maxAnswer:
 		return nil, nil, fmt.Errorf("answer is longer than %d bytes", maxAnswer)
 	}
+	if to := Moved(response); to != "" {
+		return nil, nil, errors.New(to)
+	}
 	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 	if err != nil {
 		seconds = 0
 	}
 	return &stream.Answer{Status: response.StatusCode, RetryAfter: time.Duration(seconds) * time.Second, Body: read}, response.Header, nil
+}
+
+// Stay makes a client follow no redirect, as http.Client.CheckRedirect.
+func Stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// Moved returns the description of an answer that leads to another address, or an empty
+// text for any other answer. Nodes follow no redirect, because their token is only for
+// the routes that they were given.
+func Moved(answer *http.Response) string {
+	to, err := answer.Location()
+	if err != nil || answer.StatusCode/100 != 3 {
+		return ""
+	}
+	return fmt.Sprintf("status %d leads to %s: give the address there as that of the route", answer.StatusCode, to.Redacted())
 }
 
 // refusal returns the error in a route's answer with a status other than 200.

@@ -166,6 +166,25 @@ func TestClientWaitsForAsLongAsARouteSays(t *testing.T) {
 	})
 }
 
+// A node is not led to another address with its token. The error names that address.
+func TestRedirectIsToldAndNotFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var hosts []string
+		elsewhere := httptest.NewServer(answers(&hosts))
+		s := httptest.NewServer(http.RedirectHandler(elsewhere.URL+proto.PathNodeSend, status))
+		u, err := NewClient(Config{URLs: []string{s.URL}, ServiceToken: "secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Send(t.Context(), oneItem); err == nil || !strings.Contains(err.Error(), elsewhere.URL) || len(hosts) > 0 {
+			t.Errorf("%d: %v, asked %q", status, err, hosts)
+		}
+		u.Close()
+		s.Close()
+		elsewhere.Close()
+	}
+}
+
 // streamingRoute answers calls of streams only, and counts them.
 func streamingRoute(t *testing.T, calls *atomic.Int32, answer func() (*proto.SendAnswer, int, time.Duration)) string {
 	t.Helper()

@@ -1,6 +1,7 @@
 package nodeserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cim-go/cim/node/routes"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -23,9 +25,7 @@ func (s *server) fetchFirstKeys(ctx context.Context) error {
 		s.verifier.Set(s.route.Route().Direct().TicketKeys()...)
 		return nil
 	}
-	client := &http.Client{Timeout: 3 * time.Second, Transport: s.routeTLS.Transport(&http.Transport{
-		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
-	})}
+	client := s.keysClient()
 	for !s.verifier.Ready() {
 		err := s.fetchKeys(ctx, client)
 		if err == nil || ctx.Err() != nil {
@@ -39,6 +39,12 @@ func (s *server) fetchFirstKeys(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (s *server) keysClient() *http.Client {
+	return &http.Client{Timeout: 3 * time.Second, CheckRedirect: routes.Stay, Transport: s.routeTLS.Transport(&http.Transport{
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
+	})}
 }
 
 // fetchKeys fetches the keys from one route after another until one answers.
@@ -77,7 +83,7 @@ func (s *server) keysOf(ctx context.Context, client *http.Client, base string) (
 		if s.certs != nil {
 			s.certs.Learn(base, answer.Header) // for the next round
 		}
-		return nil, errors.New(answer.Status)
+		return nil, errors.New(cmp.Or(routes.Moved(answer), answer.Status))
 	}
 	var body proto.KeysAnswer
 	err = json.NewDecoder(io.LimitReader(answer.Body, 4096)).Decode(&body)

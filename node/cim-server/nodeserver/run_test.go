@@ -139,6 +139,8 @@ func TestKeysComeFromTheFirstRouteThatHasThem(t *testing.T) {
 	lost := route(http.StatusOK, proto.KeysAnswer{})
 	wrong := route(http.StatusOK, proto.KeysAnswer{Tickets: [][]byte{[]byte("too short")}})
 	right := route(http.StatusOK, proto.KeysAnswer{Tickets: [][]byte{public}})
+	moved := httptest.NewServer(http.RedirectHandler(right+proto.PathNodeKeys, http.StatusMovedPermanently))
+	defer moved.Close()
 	for name, c := range map[string]struct {
 		routes list
 		ready  bool
@@ -147,10 +149,11 @@ func TestKeysComeFromTheFirstRouteThatHasThem(t *testing.T) {
 		"the last has it":       {list{refuses, lost, wrong, right}, true},
 		"the first has it":      {list{right, refuses}, true},
 		"none is there":         {list{"http://127.0.0.1:1"}, false},
+		"it is elsewhere":       {list{moved.URL}, false},
 		"there, then not there": {list{"http://127.0.0.1:1", right}, true},
 	} {
 		s := &server{flags: &flags{routes: c.routes}, keys: ring.NewKeys(), verifier: token.NewVerifier()}
-		err := s.fetchKeys(t.Context(), http.DefaultClient)
+		err := s.fetchKeys(t.Context(), s.keysClient())
 		if (err == nil) != c.ready || s.verifier.Ready() != c.ready {
 			t.Errorf("%s: %v, ready %v", name, err, s.verifier.Ready())
 		}
