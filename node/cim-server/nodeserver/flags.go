@@ -165,6 +165,9 @@ func (f *flags) checkAddresses() error {
 			return err
 		}
 	}
+	if err := checkAdvertised(f.advertise); err != nil {
+		return err
+	}
 	for name, address := range map[string]string{"listen": f.listen, "http": f.http, "gossip": f.gossip} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return fmt.Errorf("%w: -%s %q: want host:port", process.ErrUsage, name, address)
@@ -193,6 +196,19 @@ func (f *flags) checkZooKeeper() error {
 	}
 	if _, err := mirror.ParseServers(f.zk); err != nil {
 		return fmt.Errorf("%w: -zk: %w", process.ErrUsage, err)
+	}
+	return nil
+}
+
+// checkAdvertised checks the host of -advertise, which may be empty.
+func checkAdvertised(host string) error {
+	switch {
+	case host == "":
+		return nil
+	case strings.ContainsAny(host, " /[]") || strings.Contains(host, ":") && net.ParseIP(host) == nil:
+		return fmt.Errorf("%w: -advertise %q: want a host or an IP address, without a port", process.ErrUsage, host)
+	case onAll(net.JoinHostPort(host, "")):
+		return fmt.Errorf("%w: -advertise %s stands for all addresses: want the one by which others reach this node", process.ErrUsage, host)
 	}
 	return nil
 }

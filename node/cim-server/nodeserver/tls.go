@@ -37,10 +37,13 @@ func (s *server) readTrust() error {
 func parseClientAt(value string) (string, error) {
 	wrong := fmt.Errorf("%w: -advertise-client %q: want host:port, or wss://host:port/path", process.ErrUsage, value)
 	if _, _, err := net.SplitHostPort(value); err == nil {
+		if onAll(value) {
+			return "", wrong
+		}
 		return value, nil
 	}
 	u, err := url.Parse(value)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || onAll(net.JoinHostPort(u.Hostname(), "")) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", wrong
 	}
 	port, known := map[string]string{"wss": "443", "ws": "80"}[u.Scheme]
