@@ -241,6 +241,16 @@ func (s *Server) Addr() string { return s.addr }
 // URL returns the URL of the server for record.Config.
 func (s *Server) URL() string { return s.tls.url("redis", s.addr, "") }
 
+// Running reports whether the process runs. A paused one does.
+func (s *Server) Running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // PID returns the process id.
 func (s *Server) PID() int { return s.process.Pid }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,9 @@ func (s *Sentinel) complete(ctx context.Context, replicas int) error {
 func (s *Sentinel) URL() string {
 	return s.tls.url("redis+sentinel", addresses(s.sentinels), "/"+masterName)
 }
+
+// Servers returns the primary, its replicas and the Sentinels.
+func (s *Sentinel) Servers() []*Server { return slices.Concat(s.servers, s.sentinels) }
 
 // Primary returns the server that a majority of the Sentinels names as the primary.
 func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {

@@ -101,5 +101,26 @@ func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	return nil, nil
 }
 
+// StoresEnded returns the addresses of servers of the store that Start spawned and that do
+// not run.
+func (c *Cluster) StoresEnded() []string {
+	var servers []*redistest.Server
+	switch {
+	case c.redis != nil:
+		servers = append(servers, c.redis)
+	case c.sentinel != nil:
+		servers = c.sentinel.Servers()
+	case c.cluster != nil:
+		servers = c.cluster.Servers
+	}
+	var ended []string
+	for _, s := range servers {
+		if !s.Running() {
+			ended = append(ended, s.Addr())
+		}
+	}
+	return ended
+}
+
 // Clock returns the store's clock, or nil if it cannot be set.
 func (c *Cluster) Clock() *redistest.Clock { return c.clock }

@@ -146,8 +146,8 @@ func (w *World) Targets(c Class) int {
 	}
 }
 
-// Fallen returns the nodes and routes that should run and do not: they ended by
-// themselves.
+// Fallen returns the nodes, routes and servers of the store that should run and do not:
+// they ended by themselves. Call it only when all faults are healed.
 func (w *World) Fallen() []string {
 	var fallen []string
 	for _, s := range w.seats {
@@ -159,6 +159,9 @@ func (w *World) Fallen() []string {
 		if !r.Running() {
 			fallen = append(fallen, r.Name)
 		}
+	}
+	for _, addr := range w.cluster.StoresEnded() {
+		fallen = append(fallen, "the store at "+addr)
 	}
 	return fallen
 }
