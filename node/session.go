@@ -214,7 +214,7 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 // CIM's SDK closes its channel on one thread and calls /offLine on another, so the logout
 // may come first. If the node then ended the connection, it could not tell any more
 // whether the client had read everything. So it gives the client leaveTime to end it, and
-// writes nothing meanwhile.
+// writes no more than what is about to be written.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	if s.catchUp == nil || code != proto.LoggedOut {

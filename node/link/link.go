@@ -256,14 +256,14 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 	l.handler.Closed(code)
 }
 
-// Mute discards the frames that wait to be written, and takes no further ones. The link
-// is still read. If frames were discarded, the peer does not count as having read
+// Mute makes the link take no further frames. The link is still read. If more frames wait
+// than one write takes, Mute discards them, and the peer does not count as having read
 // everything.
 func (l *Link) Mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flow = max(l.flow, muted)
-	if !l.out.idle() {
+	if l.out.bytes() > chunk {
 		l.out.drop()
 		l.flow = broken
 		l.resumeLocked()
