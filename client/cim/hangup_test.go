@@ -3,8 +3,12 @@
 package main
 
 import (
+	"bufio"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,4 +130,58 @@ func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, patience, "the route knows three nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 3 })
+}
+
+// If its terminal is closed, a cluster of cim up stops as at SIGTERM, and leaves no
+// folder.
+func TestClusterEndsWithItsTerminal(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "cim", "up", "-nodes", "1")
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// If the tests run under nohup, the child would inherit that SIGHUP is ignored. A
+	// signal that is handled has its default effect in a child.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines, up := bufio.NewScanner(out), false
+	for !up && lines.Scan() {
+		up = strings.Contains(lines.Text(), "From other terminals")
+	}
+	if made, err := filepath.Glob(filepath.Join(dir, "cim-up-*")); err != nil || len(made) != 1 || !up {
+		t.Errorf("up %v, folders %q, %v", up, made, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "cim-up-*")); err != nil || len(left) > 0 {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}
+
+// A program that nohup starts does not end at SIGHUP. No other test runs at the same time.
+func TestNohupIsRespected(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer func() { // signal.Reset does not undo Ignore
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGHUP)
+		signal.Stop(c)
+	}()
+	ctx, stop := untilHangup(t.Context())
+	defer stop()
+	if ctx != t.Context() || !signal.Ignored(syscall.SIGHUP) {
+		t.Error("SIGHUP is handled although it was ignored")
+	}
 }

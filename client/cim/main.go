@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/cim-go/cim/node/cim-server/nodeserver"
 	"github.com/cim-go/cim/proto/process"
@@ -66,6 +68,11 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 	if len(args) == 0 {
 		return printHelp(ctx, args, stderr)
 	}
+	if args[0] != "server" && args[0] != "route" { // they read their configuration again at SIGHUP
+		var stop context.CancelFunc
+		ctx, stop = untilHangup(ctx)
+		defer stop()
+	}
 	if run, ok := commands[args[0]]; ok {
 		return run(ctx, args[1:], stderr)
 	}
@@ -73,6 +80,15 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 		return fmt.Errorf("%w: there is no command %q; cim help lists them", process.ErrUsage, args[0])
 	}
 	return runChat(ctx, args, stderr)
+}
+
+// untilHangup returns a context that ends at SIGHUP, too. A terminal sends that when it is
+// closed. If SIGHUP is ignored, because of nohup, the context does not end at it.
+func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return ctx, func() {}
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 func printHelp(context.Context, []string, io.Writer) error {
