@@ -27,7 +27,7 @@ const (
 	closed                  // the link takes no more packets
 )
 
-// proof is made by routes, who alone can check it.
+// proof is made by routes, and only they can check it.
 type proof [token.ProofSize]byte
 
 // session is a connection and the user's device to which it belongs. It is the handler

@@ -261,7 +261,7 @@ type OnlineAnswer struct {
 // The roles in the system.
 const (
 	RoleUser      = "user"
-	RoleModerator = "moderator" // may write to everyone and list who is online, where users may not
+	RoleModerator = "moderator" // may write to everyone and list who is online, even if users may not
 	RoleOperator  = "operator"  // also gives roles
 )
 

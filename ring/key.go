@@ -106,7 +106,7 @@ func (k *Keys) Seal(m Member) []byte {
 	return Seal(m, nil)
 }
 
-// Admit makes Open return only members of which f returns no error. f must not block.
+// Admit makes Open return only members for which f returns nil. f must not block.
 func (k *Keys) Admit(f func(Member) error) { k.admit.Store(&f) }
 
 // Open returns the member in b if any of the keys sealed it, and the function of Admit

@@ -61,7 +61,7 @@ type Config struct {
 	// AcceptToken lets a service token be enough although there are Certs, and shows one to
 	// nodes, while nodes without a certificate are replaced.
 	AcceptToken bool
-	// Roster admits members, whose Certs are the same. Required with Certs.
+	// Roster admits members by the same Certs. Required with Certs.
 	Roster *roster.Roster
 
 	Auth      Auth
@@ -166,7 +166,7 @@ func transport() *http.Transport {
 }
 
 // proofLife returns how long the proofs of sessions last; zero: they do not end. They end
-// where all nodes have certificates, because such nodes renew them.
+// if all nodes have certificates, because such nodes renew them.
 func (c *Config) proofLife() time.Duration {
 	if c.Certs == nil || c.AcceptToken {
 		return 0

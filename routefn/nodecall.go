@@ -84,7 +84,7 @@ func checkOrigin(o *proto.Origin) error {
 
 // checkCaller checks that the node of a request is the one that has proved itself, and is
 // a member. If the caller has proved nothing, because there are no certificates or a
-// token is enough, everything goes.
+// token is enough, every node passes.
 func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	caller := cert.CallerOf(ctx)
 	if caller == nil {
@@ -98,7 +98,7 @@ func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 		return nil // the members are not known, and the certificate is enough
 	}
 	if err := rt.cfg.Roster.Origin(o, view); err != nil {
-		return fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "The node is no member that this route knows."), err)
+		return fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "This route does not know the node as a member."), err)
 	}
 	return nil
 }

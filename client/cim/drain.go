@@ -150,7 +150,7 @@ func (d *drain) gone(ctx context.Context) bool {
 	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
 }
 
-// ask makes one request, and one more if the node's clock is another.
+// ask makes one request, and one more if the node's clock differs.
 func (d *drain) ask(ctx context.Context, method string) (proto.DrainStatus, error) {
 	status, refusal, err := d.askOnce(ctx, method)
 	if refusal != nil && d.identity != nil && d.identity.Learn(d.url, refusal) {

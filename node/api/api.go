@@ -66,7 +66,7 @@ type Config struct {
 	Drainer  Drainer
 	Open     bool     // CIM's push is accepted; see CIMPushers
 	Tokens   []string // a request must carry one of these; none: every request is accepted
-	// Gate decides who may call, by Gate.Keys or by Tokens. Server sets its Token. nil:
+	// Gate decides who may call, by Gate.Keys or by Tokens. Server sets Gate.Token. nil:
 	// Tokens alone decide.
 	Gate *cert.Gate
 	// CIMPushers may push as CIM's routes do, without a token. nil: everybody may.
@@ -172,7 +172,7 @@ func (h *Server) service(next http.HandlerFunc, roles ...cert.Role) http.Handler
 // cimRoute serves requests of CIM's routes, which send no token. If Config.CIMPushers is
 // set, requests from all other addresses need a token.
 func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
-	withToken := h.service(next) // no process with a certificate pushes so
+	withToken := h.service(next) // processes with certificates do not push this way
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := h.config.CIMPushers
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)

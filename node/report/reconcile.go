@@ -53,7 +53,7 @@ type Leases interface {
 // Settler acts on a session that differs from its record in the store.
 type Settler interface {
 	Settle(d *proto.Difference)
-	// Renew takes another proof of a session. It does not block.
+	// Renew takes a new proof of a session. It does not block.
 	Renew(h *proto.Held, proof []byte)
 }
 

@@ -115,8 +115,8 @@ func (c *Client) SetServiceToken(token string) {
 	c.bearer.Store(&token)
 }
 
-// authorize puts into the header of a request to the route at base what proves that this
-// node sends it: a proof, the service token, or both.
+// authorize puts a proof, the service token or both into the header of a request to the
+// route at base.
 func (c *Client) authorize(header http.Header, base, method, path string, body []byte) {
 	if c.keys != nil {
 		c.keys.Prove(header, base, "", method, path, body)
@@ -287,7 +287,7 @@ func (c *Client) exchange(ctx context.Context, base, path string, body []byte) (
 	}
 	answer, refusal, err := c.post(ctx, base, path, body)
 	if err == nil && answer.Status == http.StatusUnauthorized && c.keys != nil && c.keys.Learn(base, refusal) {
-		answer, _, err = c.post(ctx, base, path, body) // refused for its time: it was not carried out
+		answer, _, err = c.post(ctx, base, path, body) // the route refused the time of the proof, and did nothing
 	}
 	return answer, err
 }

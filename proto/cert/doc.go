@@ -26,6 +26,6 @@
 // A proof is not a channel. Only TLS keeps out somebody who can read or change packets on
 // the way: the proof of a request can be sent again during ProofLife.
 //
-// A Keyring has no goroutine. Its mutex guards the times that it has learned, and is
-// held for no other lock.
+// A Keyring has no goroutine. Its mutex guards the times that it has learned and the
+// certificates that it has checked. While it is held, no other lock is taken.
 package cert

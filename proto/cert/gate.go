@@ -53,8 +53,8 @@ func (g *Gate) Check(r *http.Request, roles ...Role) (*Caller, error) {
 	return nil, err
 }
 
-// Refuse puts into the header of a refusal what lets an honest caller with another clock
-// try again.
+// Refuse puts the time of this process into the header of a refusal, so that an honest
+// caller whose clock differs can try again.
 func (g *Gate) Refuse(header http.Header) {
 	if g.Keys != nil {
 		g.Keys.TellTime(header)

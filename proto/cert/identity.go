@@ -53,8 +53,8 @@ func (i *Identity) PEM() []byte {
 
 // ParseIdentity reads the content of a process's file. The operator that signed the
 // certificate must be in it, and others may be, while an operator's key is replaced. It
-// ignores the headers, which are for people. Errors say what is wrong with the file; of
-// an ended certificate they wrap ErrExpired.
+// ignores the headers, which are for people. Errors say what is wrong with the file. If
+// the certificate has ended, they wrap ErrExpired.
 func ParseIdentity(text []byte, now time.Time) (*Identity, error) {
 	i := new(Identity)
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -23,7 +23,7 @@ const (
 )
 
 const (
-	// ProofLife is by how much the time of a proof may differ from the callee's clock.
+	// ProofLife is the largest difference between the time of a proof and the callee's clock.
 	ProofLife = time.Minute
 	// RecordLife is by how much the time of a member record may differ from the reader's
 	// clock. A node signs its record again after a third of it.
@@ -57,7 +57,7 @@ type Keyring struct {
 
 	mu    sync.Mutex
 	known map[string]Certificate   // by binary form; signatures that were checked
-	shift map[string]time.Duration // by callee; what to add to our time
+	shift map[string]time.Duration // by callee; is added to our time
 }
 
 // NewKeyring returns the keyring of a process with this identity and clock.
@@ -67,12 +67,12 @@ func NewKeyring(id *Identity, now func() time.Time) *Keyring {
 	return k
 }
 
-// Set replaces the identity, such as by one with a later end.
+// Set replaces the identity, for example by one that ends later.
 func (k *Keyring) Set(id *Identity) {
 	k.id.Store(id)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	clear(k.known) // the operators may be others
+	clear(k.known) // the operators may have changed
 }
 
 // Certificate returns the certificate of this process.
@@ -80,7 +80,7 @@ func (k *Keyring) Certificate() Certificate { return k.id.Load().Certificate }
 
 // Prove puts the proof of a request into its header. callee names the process that is
 // called, as it names itself: a node by the address in its member record, and a route by
-// the empty string. target is where it is called, for Learn. path has the query.
+// the empty string. target is its URL or address, as for Learn. path includes the query.
 func (k *Keyring) Prove(header http.Header, target, callee, method, path string, body []byte) {
 	id := k.id.Load()
 	k.mu.Lock()

@@ -25,8 +25,8 @@ func endOf(end time.Time) uint32 {
 	return uint32(end.Unix())
 }
 
-// endSize is how many bytes of a proof that ends are its end. The rest is the MAC, which
-// also covers the end.
+// endSize is the length in bytes of the end, with which a proof that ends begins. The rest
+// is the MAC, which also covers the end.
 const endSize = 4
 
 // proofOf returns the MAC, or, if end is not zero, the end and a shorter MAC. The input of

@@ -25,7 +25,7 @@ const (
 	TicketLife = 2 * time.Minute
 	TokenLife  = 30 * 24 * time.Hour
 
-	// ProofLife is how long a proof lasts where proofs end. Nodes get another one for each
+	// ProofLife is how long a proof lasts if proofs end. Nodes get another one for each
 	// live session about every 30 s, with their reconciliation.
 	ProofLife = 2 * time.Minute
 )

@@ -128,7 +128,7 @@ func (c Config) check() error {
 	self.Gossip = widestAddress // Run sets it when it listens
 	if c.Sign != nil {
 		if c.SignEvery <= 0 {
-			return errors.New("signed member is never signed again")
+			return errors.New("member is signed, and SignEvery is not set")
 		}
 		self.Signed = c.Sign(self)
 	}

@@ -11,9 +11,10 @@ import (
 // reconciliation, if the session is live there.
 var errEnded = proto.Err(proto.Unavailable, "The proof of the session has ended.")
 
-// Session returns an error if the session s is not proved to be at the node now. Its proof
-// must be one that a route made for this user, device, number and node, and must not have
-// ended. A CIM connection has no ticket and no proof. It is accepted in open mode only.
+// Session returns an error unless the proof of s shows that the session is at the node
+// now. A route must have made the proof for this user, device, number and node, and it
+// must not have ended. A CIM connection has no ticket and no proof. It is accepted in open
+// mode only.
 func (a *Accounts) Session(s *proto.Session, node string) error {
 	if err := a.Reported(s, node); err != nil || a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice {
 		return err
@@ -22,8 +23,8 @@ func (a *Accounts) Session(s *proto.Session, node string) error {
 	if err != nil {
 		return proto.Err(proto.Unavailable, "") // the keys have changed since Reported
 	}
-	// It has ended if it has by both clocks, so that a jump of one ends none. A proof of
-	// another release has no end, and is replaced by one that has.
+	// A proof has ended only if both clocks say so, so that a jump of one clock ends none.
+	// A proof of another release has no end, and is replaced by one that has.
 	if end.IsZero() || !a.now().Before(end) && !a.cfg.Now().Before(end) {
 		return errEnded
 	}

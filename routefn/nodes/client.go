@@ -158,8 +158,8 @@ func (n *Client) stream(address string) *nodeStream {
 	return s
 }
 
-// authorize puts into the header of a request to the node at address what proves that a
-// route sends it.
+// authorize puts a proof, a service token or both into the header of a request to the node
+// at address.
 func (n *Client) authorize(header http.Header, address, method, path string, body []byte) {
 	if n.cfg.Keys != nil {
 		n.cfg.Keys.Prove(header, address, address, method, path, body)

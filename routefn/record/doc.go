@@ -219,11 +219,11 @@
 // request finds the group that it made, however late, without any record of requests.
 // A removed member cannot join again unless somebody with the right to do so adds them.
 //
-// Package role has the rules who may change a membership or a role. A caller reads the
+// Package role has the rules about who may change a membership or a role. A caller reads the
 // roles, asks that package, and passes the version of the roles to the script that
 // changes something. If roles have changed since, the script changes nothing, and the
 // caller judges again. So the rules are in one place, and hold in the step that changes.
-// Only append.lua gets the roles that may write, because it must take no further trip.
+// Only append.lua gets the roles that may write, because it must make no further round trip.
 //
 // A group that has had no members for a minute is deleted, even if former members have
 // not read all its entries. Nobody can join it then. For a day, a repetition of the

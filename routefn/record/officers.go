@@ -36,7 +36,7 @@ func (s *Store) SystemRole(ctx context.Context, user int64) (role.System, error)
 
 // ReachEveryone returns nil if a user may write to everyone and list who is online. The
 // error is ErrForbidden, or ErrUnavailable. If all users may, the store only judges the
-// pass of ctx.
+// pass in ctx, as Judge does.
 func (s *Store) ReachEveryone(ctx context.Context, user int64) error {
 	if s.rules.MayReachEveryone(role.User) {
 		return s.Judge(ctx)

@@ -53,7 +53,7 @@ type judgedPass struct {
 	judged  bool
 	err     error        // the result, if judged is set
 	taken   []charge     // what judging takes from budgets
-	refused func(*op.Op) // is told of the answered op of the pass; nil: nothing is taken
+	refused func(*op.Op) // gets the answered op of the pass; nil: nothing is taken
 }
 
 // Budget names a budget of an account, from which its requests take. It is a field of the

@@ -130,7 +130,7 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 		if c.own() {
 			continue
 		}
-		q := question{c.Group, c.By, c.By} // who is added does not matter
+		q := question{c.Group, c.By, c.By} // the role of an added user does not matter
 		if c.Leave {
 			q.user = c.User
 		}
@@ -153,8 +153,8 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 	return verdicts
 }
 
-// allowed reports whether a caller with the role by may request the change of a user
-// with the role of.
+// allowed reports whether a caller may request the change for a user. by is the role of
+// the caller, and of is that of the user.
 func (c Change) allowed(by, of role.Group) bool {
 	if c.Leave {
 		return by.MayRemove(of)

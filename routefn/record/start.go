@@ -25,8 +25,8 @@ func (s *Store) endOfEveryone(ctx context.Context) (proto.Position, error) {
 }
 
 // keepStart records where a new user begins in everyone's log. The position must have been
-// read before anybody could log in to the account: what is written after a login must not
-// be left out. If keepStart fails, the user may read the whole log.
+// read before anybody could log in to the account, so that it leaves out nothing written
+// after a login. If keepStart fails, the user may read the whole log.
 func (s *Store) keepStart(ctx context.Context, user int64, at proto.Position) {
 	if at.Number == 0 {
 		return

@@ -38,8 +38,8 @@ func (g Group) MayAdd() bool { return g >= Admin }
 // role other. A stranger who is removed cannot join.
 func (g Group) MayRemove(other Group) bool { return g >= Admin && g > other }
 
-// MayGive reports whether a user with the role g may give another member the role next
-// in place of the role had. The role Owner hands the group over.
+// MayGive reports whether a user with the role g may change the role of another member
+// from had to next. If next is Owner, that hands the group over.
 func (g Group) MayGive(had, next Group) bool {
 	if had == Stranger || next == Stranger || had >= g {
 		return false

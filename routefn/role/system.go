@@ -35,7 +35,7 @@ type Rules struct {
 	Everyone System // the least role that may write to everyone and list who is online
 }
 
-// Safe are the rules where users prove who they are.
+// Safe has the rules for clusters whose users prove who they are.
 func Safe() Rules { return Rules{Everyone: Moderator} }
 
 // MayReachEveryone reports whether a user with the role s may write to everyone and list

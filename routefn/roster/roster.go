@@ -1,9 +1,9 @@
 // Package roster decides which nodes a route gives users to, and which it listens to, by
-// the certificates of nodes. Whoever has only the cluster key can be a member of gossip,
-// and gets nothing from a route.
+// the certificates of nodes. A process that has only the cluster key can be a member of
+// gossip, and gets nothing from a route.
 //
-// A Roster has no goroutine. Its mutex guards what it remembers, and nothing is called
-// under it but the ring package.
+// A Roster has no goroutine. Its mutex guards what it remembers. While it is held, only
+// the ring package is called.
 package roster
 
 import (
@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// recheck is after which time the members of a view are judged again, although the
+	// recheck is the time after which the members of a view are judged again, although the
 	// view is the same: their signatures expire.
 	recheck = time.Minute
-	// rememberOrigin is for how long a node may go on that is no member any more. The
+	// rememberOrigin is how long a node may go on after it is no member any more. The
 	// others may have lost it in a network split, while its users are well.
 	rememberOrigin = time.Hour
 	mostKnown      = 4096 // signatures and origins that are remembered
@@ -31,7 +31,7 @@ const (
 // Errors of Admit, beside those of cert.Keyring.CheckRecord, and of Origin.
 var (
 	// ErrBounds means that a member has another id or a larger weight than its certificate.
-	ErrBounds = errors.New("member is beyond its certificate")
+	ErrBounds = errors.New("member exceeds its certificate")
 	// ErrNoMember means that the caller is no member under that boot and address.
 	ErrNoMember = errors.New("caller is no member")
 )
@@ -83,7 +83,7 @@ func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
 	r.store = clock
 }
 
-// Admit returns why a member gets no users, or nil if it may. Errors wrap ErrBounds or
+// Admit returns why a member may get no users, or nil if it may. Errors wrap ErrBounds or
 // those of cert.Keyring.CheckRecord.
 func (r *Roster) Admit(m ring.Member) error {
 	if m.Signed == "" && r.cfg.Unsigned {

@@ -23,8 +23,8 @@ func (f *flags) checkIdentities() error {
 	return nil
 }
 
-// loadCerts reads the identities. The id of the node's certificate becomes the node's, and
-// bounds its weight.
+// loadCerts reads the identities. The node gets the id of its certificate, which also
+// limits its weight.
 func (f *flags) loadCerts() (*cert.Keyring, error) {
 	certs, err := f.certs.Load(cert.Node, process.Clock())
 	if err != nil || certs == nil {

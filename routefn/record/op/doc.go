@@ -1,4 +1,4 @@
-// Package op sends operations to Redis. Package record and the rooms below it say what
+// Package op sends operations to Redis. Package record and the packages below it say what
 // is kept there. This package knows only how it gets there, and back.
 //
 // An Op is one atomic step on the keys of one slot: a command, a transaction, or a Lua
@@ -27,8 +27,8 @@
 // A call returns ErrUnavailable if it was certainly not executed. It returns ErrUnknown
 // if a write was sent and no answer came. The Redis library repeats nothing. This
 // package repeats an operation in three cases. A server answered that it did not
-// execute it (a moved slot, an unknown script). Its connection was found dead before it
-// was sent (Config.ProbeIdle). It only reads, and its connection died; then it is
+// execute it (a moved slot, an unknown script). Its connection was found dead before the
+// operation was sent (Config.ProbeIdle). It only reads, and its connection died; then it is
 // repeated once.
 //
 // While the store's memory is full, writes fail with ErrUnavailable, and reads still

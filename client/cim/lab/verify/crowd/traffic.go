@@ -181,8 +181,8 @@ func (o *orders) nextChange() order {
 	return next
 }
 
-// ownWards returns the wards of groups to which the user belongs: outside of a group, its
-// maker has no rights there.
+// ownWards returns the wards of groups to which the user belongs. A user who has left a
+// group has no rights in it, even its maker.
 func (o *orders) ownWards() (list []ward) {
 	for _, w := range o.wards {
 		if o.in[w.group] {
