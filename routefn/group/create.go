@@ -74,14 +74,10 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	if err := g.change(ctx, record.Change{User: group.Creator, Name: creator, Group: id, Once: true}); err != nil {
 		return nil, err
 	}
-	changes := make([]record.Change, len(invited))
-	for i, a := range invited {
-		changes[i] = record.Change{User: a.User, Name: a.Name, Group: id, By: group.Creator, Once: true}
-	}
 	out := g.Pusher.Begin()
 	defer out.Send()
 	answer := &proto.CreatedGroup{Group: id}
-	for _, c := range g.Store.ChangeGroups(ctx, changes) {
+	for _, c := range g.Store.FillGroup(ctx, id, group.Creator, invited) {
 		out.Announce(&c)
 		if c.Err != nil {
 			g.Log.Debug("invited user is no member", "user", c.User, "err", c.Err)

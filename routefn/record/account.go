@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/cim-go/cim/routefn/record/op"
@@ -87,23 +88,35 @@ func (s *Store) accountsByName(ctx context.Context, names []string) ([]Account, 
 	return accounts, errs
 }
 
+// valuesAtOnce is how many string keys are read by one command.
+const valuesAtOnce = 500
+
 // values reads string keys in one pipeline. For a key that does not exist it returns
-// ErrNoUser.
+// ErrNoUser. If one server has all keys, one command reads many of them.
 func (s *Store) values(ctx context.Context, keys []string) ([]string, []error) {
-	ops := make([]*op.Op, len(keys))
-	for i, key := range keys {
-		ops[i] = op.Read(key, []any{"get", key})
+	size := 1
+	if s.Topology.Single() {
+		size = valuesAtOnce
+	}
+	var ops []*op.Op
+	for chunk := range slices.Chunk(keys, size) {
+		get := []any{"mget"}
+		for _, key := range chunk {
+			get = append(get, key)
+		}
+		ops = append(ops, op.Read(chunk[0], get))
 	}
 	s.Run(ctx, "account", ops...)
 	values, errs := make([]string, len(keys)), make([]error, len(keys))
-	for i, o := range ops {
-		switch {
-		case o.Err != nil:
-			errs[i] = o.Err
-		case o.Reply[0] == nil:
+	for i := range keys {
+		o := ops[i/size]
+		if errs[i] = o.Err; o.Err != nil {
+			continue
+		}
+		if found, _ := o.Reply[0].([]any); i%size >= len(found) || found[i%size] == nil {
 			errs[i] = ErrNoUser
-		default:
-			values[i] = op.Text(o.Reply[0])
+		} else {
+			values[i] = op.Text(found[i%size])
 		}
 	}
 	return values, errs

@@ -49,6 +49,7 @@
 //	a log is shortened as it grows     trim.go; lua/trim.lua, by number and age
 //	an idle log is shortened or ends   sweep.go; lua/sweep.lua, expire.lua
 //	a log that is missing is made      make.go; lua/make.lua
+//	a new group gets its members       fill.go; lua/fill.lua, enlist.lua
 //	a user joins or leaves a group     change.go, intent.go; lua/intend.lua, change.lua, settle.lua
 //	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
 //	a newcomer begins in everyone's    start.go; lua/pull.lua
@@ -128,7 +129,7 @@
 //	                        read by append.lua, claim.lua
 //	  import                inbox of an earlier version: where the listing of its devices goes on; open.lua, tidy.lua
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
-//	  groups                inbox: the user's groups, one id a line; settle.lua, read by Groups, ack.lua, open.lua
+//	  groups                inbox: the user's groups, one id a line; settle.lua, enlist.lua, read by Groups, ack.lua, open.lua
 //	  intents               inbox: the user's intents, one line a group; intend.lua, settle.lua
 //	  everyone              inbox: the end of everyone's log when the account was made: epoch, number and key. The user
 //	                        may read what follows it. Missing: all. Register, read by Pull
@@ -145,9 +146,11 @@
 //	  r:USER                group: the user's role: admin, read-only, or missing; role.lua, change.lua. Read by Append, Members.
 //	                        read-only stays after the user has left. Of everyone: the role in the system, moderator or operator
 //	  rates                 group: what the group and its members have left of their rates, see rates.lua; append.lua
+//	  filling               group: not all of its first members have it in their lists yet; fill.lua, removed by
+//	                        FillGroup, read by sweep.lua
 //	  joined                group: when a user last joined, in ms by the store's clock; of the group of everyone: when a
 //	                        node last entered. change.lua, EnterNode, read by Append
-//	  m:USER                group: "joined left version removed", see member.lua; change.lua, read by Append, Pull, EnterNode.
+//	  m:USER                group: "joined left version removed", see member.lua; change.lua, fill.lua, read by Append, Pull, EnterNode.
 //	                        It stays after the user has left, 100 bytes, because they may still read up to there
 //	cim:{LOG}:n     hash    group: the leases of nodes to which it is pushed; made by CreateGroup, written by EnterNode and
 //	                        RenewNode, read by Append and ChangeGroups
@@ -160,7 +163,7 @@
 //	cim:{USER}:i:ID string  a claim: a hash of the receiver and the text for which the user's id of a message stands;
 //	                        claim.lua writes and reads it. Five minutes to live, 150 bytes
 //	cim:{LOG}:imported string which messages were imported into the log, eight bytes each; import.lua writes and reads it
-//	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, read by Members and Groups. The hash decides who
+//	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, fill.lua, read by Members and Groups. The hash decides who
 //	                        is a member. This set has an order, for pages, and is not used in a send or a pull
 //	cim:{LOG}:end   string  group: creator and request of a group with this id that has ended; a day to live. sweep.lua,
 //	                        read by create.lua

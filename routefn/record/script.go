@@ -38,6 +38,8 @@ var (
 	changeScript = lua.Load("clock", "entry", "member", "lease", "officers", "change")
 	roleScript   = lua.Load("member", "officers", "role")
 	settleScript = lua.Load("clock", "live", "groups", "settle")
+	fillScript   = lua.Load("clock", "entry", "member", "lease", "fill")
+	enlistScript = lua.Load("clock", "live", "groups", "enlist")
 
 	refreshScript  = lua.Load("clock", "live", "void", "logins", "refresh")
 	sessionsScript = lua.Load("clock", "live", "void", "device", "logins", "sessions")

@@ -196,6 +196,10 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[2]) == "1" {
 			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
 		}
+		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[3]) == "1" {
+			s.refill(ctx, logs[i].group)
+			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
+		}
 	}
 	for i, o := range trims {
 		if o.Err != nil {

@@ -8,7 +8,8 @@
 -- how many ms a group without members is kept, ARGV[4] how many ms the record that it
 -- has ended is kept
 -- Answers {'gone'}, or {'ok', '1' if the newest entry has a text that can expire or
--- '0', '1' if it is a group without members or '0'}.
+-- '0', '1' if it is a group without members or '0', '1' if it is a group whose filling was
+-- cut short or '0', see fill.lua}.
 local length = redis.call('LLEN', KEYS[1])
 if length == 0 then return {'gone'} end
 local now = math.min(clock(), tonumber(ARGV[2]))
@@ -28,4 +29,5 @@ if expires and length == 1 and time < now - tonumber(ARGV[1]) then
   redis.call('LSET', KEYS[1], 0, keyOf(newest) .. '\n' .. expired(time))
   expires = false
 end
-return {'ok', expires and '1' or '0', empty and '1' or '0'}
+local filling = KEYS[3] and redis.call('HEXISTS', KEYS[2], 'filling') == 1
+return {'ok', expires and '1' or '0', empty and '1' or '0', filling and '1' or '0'}
