@@ -45,6 +45,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.BoolVar(&c.TLS, "tls", false, "speak TLS on every hop, with an authority that is made for the run; there are no CIM clients, which speak none")
 	fs.BoolVar(&c.Keys, "keys", false, "give each process a key and a certificate of its own; -tls includes it")
 	fs.Float64Var(&c.Rate, "rate", 60, "`messages` per second, of all users together")
+	fs.StringVar(&c.Limits, "limits", "", "what routes allow one account: off, default, or a `file` of limits; empty: off")
 	fs.IntVar(&c.Keep, "keep", 0, "most `messages` that a log keeps; 0: as many as a route keeps by default. A small number makes logs be trimmed all the time")
 	fs.DurationVar(&c.Settle, "settle", verify.Settle, "`time` within which everything must be delivered once all faults are healed")
 	fs.StringVar(&c.Dir, "dir", "", "`folder` for the ledger, logs and data; empty: a temporary one, kept if something is wrong")

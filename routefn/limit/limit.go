@@ -45,6 +45,7 @@ type Limits struct {
 	Receivers   Rate // users to whom an account writes for the first time
 	Groups      Rate // groups that one account makes
 	Pulls       Rate // requests of an account to read a log
+	Refreshes   Rate // refresh tokens that an account uses
 
 	// Inboxes makes full inboxes refuse messages, instead of removing others that nobody
 	// has fetched. See PlacesOf.
@@ -74,6 +75,7 @@ func Default() Limits {
 		Receivers:   per(100, time.Hour, 100),
 		Groups:      per(10, time.Hour, 10),
 		Pulls:       per(5000, time.Hour, 5000),
+		Refreshes:   per(10, time.Minute, 600),
 		Inboxes:     true,
 
 		WrongPasswords:        per(1, time.Minute, 10),

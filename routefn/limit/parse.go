@@ -66,6 +66,7 @@ func (l *Limits) settings() []setting {
 		{"receivers", &l.Receivers},
 		{"groups", &l.Groups},
 		{"pulls", &l.Pulls},
+		{"refreshes", &l.Refreshes},
 		{"inbox", (*toggle)(&l.Inboxes)},
 		{"wrong-passwords", &l.WrongPasswords},
 		{"wrong-passwords-known", &l.WrongPasswordsKnown},

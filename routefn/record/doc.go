@@ -122,6 +122,7 @@
 //	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, claim.lua,
 //	                        charge.lua, token.lua
 //	  rate:groups, rate:pulls  inbox: the user's budgets of groups made and of pulls; token.lua
+//	  rate:refreshes        inbox: the user's budget of refreshes; refresh.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
 //	  again                 inbox: when it was made again after a loss, in ms by the store's clock; make.lua, read by open.lua
 //	                        and refresh.lua

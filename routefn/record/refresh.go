@@ -44,8 +44,9 @@ type Refreshed struct {
 // generation above the current one counts, because a failover lost the uses in between.
 //
 // A device has at most four chains of refresh tokens, one per login. If another one
-// begins, the chain that was used longest ago ends, and its tokens get ErrVoid. Further
-// errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// begins, the chain that was used longest ago ends, and its tokens get ErrVoid. If the
+// user's rate of refreshes is used up, the error is ErrLimited. Further errors are
+// ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Refresh(ctx context.Context, p RefreshPass) (Refreshed, error) {
 	return s.refresh(ctx, p, RefreshGrace)
 }
@@ -55,8 +56,9 @@ func (s *Store) refresh(ctx context.Context, p RefreshPass, grace time.Duration)
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}
 	l := logRef{user: p.User}
-	o := l.hashScript(refreshScript, p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16),
-		grace.Milliseconds(), againTime.Milliseconds())
+	o := l.hashScript(refreshScript, append([]any{
+		p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16), grace.Milliseconds(), againTime.Milliseconds(),
+	}, rateArgs(s.limits.Refreshes)...)...)
 	s.onLogs(ctx, "refresh", []logRef{l}, []*op.Op{o})
 	if err := cmp.Or(o.Err, refusalOf(o), refreshRefusal(o)); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)

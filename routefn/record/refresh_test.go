@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -276,5 +277,29 @@ func TestListOfChainsIsSmall(t *testing.T) {
 		if s.Run(t.Context(), "test", o); o.Err != nil || len(op.Text(o.Reply[0])) > 3<<10 {
 			t.Errorf("the list has %d bytes, %v", len(op.Text(o.Reply[0])), o.Err)
 		}
+	})
+}
+
+// The refreshes of a user are bounded, on all devices and over all routes together. One that
+// is refused changes nothing, and a token that was replaced is told apart all the same.
+func TestRefreshesAreBounded(t *testing.T) {
+	cfg := Config{Limits: limit.Limits{Refreshes: limit.Rate{Every: time.Hour, Burst: 4}}}
+	eachTwo(t, cfg, cfg, func(t *testing.T, one, other *Store) {
+		alice, bob := register(t, one, "alice"), register(t, one, "bob")
+		first := beginChain(t, one, alice, "phone")
+		phone, desk := first, beginChain(t, one, alice, "desk")
+		for i := range 2 {
+			phone, desk = phone.mustUse([]*Store{one, other}[i%2]), desk.mustUse(other)
+		}
+		for _, c := range []*chain{phone, desk} {
+			_, err := c.use(one)
+			if wait := new(limitedError); !errors.Is(err, ErrLimited) || !errors.As(err, wait) || wait.Wait() <= 0 {
+				t.Errorf("a fifth refresh: %v", err)
+			}
+		}
+		if _, err := first.late().use(one); !errors.Is(err, ErrReplayed) {
+			t.Errorf("a token that was replaced: %v", err)
+		}
+		beginChain(t, one, bob, "phone").mustUse(one)
 	})
 }

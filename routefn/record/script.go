@@ -41,7 +41,7 @@ var (
 	fillScript   = lua.Load("clock", "entry", "member", "lease", "fill")
 	enlistScript = lua.Load("clock", "live", "groups", "enlist")
 
-	refreshScript  = lua.Load("clock", "live", "void", "logins", "refresh")
+	refreshScript  = lua.Load("clock", "live", "void", "rate", "logins", "refresh")
 	sessionsScript = lua.Load("clock", "live", "void", "device", "logins", "sessions")
 	cursorsScript  = lua.Load("clock", "live", "device", "cursors")
 	tidyScript     = lua.Load("clock", "live", "device", "forget", "tidy")

@@ -1,15 +1,17 @@
--- Uses a refresh token, which is then replaced by its successor.
+-- Uses a refresh token, which is then replaced by its successor. Each use takes one unit
+-- from a budget of the user. If the budget has none left, nothing changes.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, ARGV[3] expiry, ARGV[4] generation, ARGV[5] id of the
 -- token; ARGV[6] for how many ms after a use a repetition proves nothing; ARGV[7] for how
--- many ms an inbox that was made again counts as that
+-- many ms an inbox that was made again counts as that; ARGV[8] us after which one unit is
+-- back in the budget, ARGV[9] how many units a full budget has, 0 if there is none
 -- Answers {'nolog'}, {'void' or 'expired'} for a token that does not count, {'replayed'}
--- for one that was replaced and comes again, {'early'} if it is too early to say that, or
--- {'ok', the clock, generation of the successor, when the token was used first or 0 if that
--- was longer ago}.
+-- for one that was replaced and comes again, {'early'} if it is too early to say that,
+-- {'limited', the ms after which to come again}, or {'ok', the clock, generation of the
+-- successor, when the token was used first or 0 if that was longer ago}.
 local device = ARGV[1]
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'out:' .. device, 'out', 'logins', 'again')
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'out:' .. device, 'out', 'logins', 'again', 'rate:refreshes')
 if not head[1] then return {'nolog'} end
 local issued, number, generation = tonumber(head[2] or 0), tonumber(ARGV[2]), tonumber(ARGV[4])
 local cursor = not head[4] or redis.call('HEXISTS', KEYS[1], 'cur:' .. device) == 1
@@ -37,6 +39,15 @@ elseif generation == chain.generation - 2 and recent then
 elseif generation < chain.generation - 1 or chain.used ~= ARGV[5] then
   return {'replayed'}
 end
+local budget = {}
+if ARGV[9] ~= '0' then
+  local full, wait = spend(head[7], now * 1000, 1, tonumber(ARGV[8]), tonumber(ARGV[9]))
+  budget = {'rate:refreshes', digits(full)}
+  if wait then
+    redis.call('HSET', KEYS[1], unpack(budget)) -- which spend may have mended
+    return {'limited', wait}
+  end
+end
 addChain(login, chain)
-redis.call('HSET', KEYS[1], 'issued', digits(math.max(issued, number)), 'logins', loginsText(logins))
+redis.call('HSET', KEYS[1], 'issued', digits(math.max(issued, number)), 'logins', loginsText(logins), unpack(budget))
 return {'ok', digits(now), digits(chain.generation), recent and digits(chain.at) or '0'}

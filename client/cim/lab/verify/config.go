@@ -30,6 +30,7 @@ type Config struct {
 	TLS      bool          // every hop speaks TLS, of an authority that is made for the run; includes Keys
 	Keys     bool          // each process has a key and a certificate of its own
 	Rate     float64       // messages a second, of all users together
+	Limits   string        // what routes allow one account: off, default, or a file of limits; empty: off, because routes are on this machine
 	Keep     int           // messages that a log keeps at most; zero: the route's default
 	Settle   time.Duration // how long what is owed may take when all is healed
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
@@ -99,6 +100,9 @@ func choose(names []string) ([]fault.Fault, error) {
 	return chosen, nil
 }
 
+// limited reports whether routes limit what an account may do.
+func (c Config) limited() bool { return c.Limits != "" && c.Limits != "off" }
+
 func (c Config) String() string {
 	line := fmt.Sprintf("-seed %d -duration %v -faults %s -store %s -ack %s -users %d -nodes %d -routes %d -rate %g",
 		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
@@ -110,6 +114,9 @@ func (c Config) String() string {
 	}
 	if c.Keys && !c.TLS {
 		line += " -keys"
+	}
+	if c.Limits != "" {
+		line += " -limits " + c.Limits
 	}
 	if c.Keep > 0 {
 		line += fmt.Sprintf(" -keep %d", c.Keep)

@@ -99,7 +99,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Keep: c.Keep, Faults: namesOf(faults)})
 	people, err := crowd.Gather(ctx, crowd.Config{
 		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, CA: cluster.CAFile(), Ledger: book, CIMShare: c.CIMShare, NodeAt: nodeAt(cluster),
-		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups),
+		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups), Limited: c.limited(),
 	})
 	if err != nil {
 		return errors.Join(err, book.Close())
@@ -195,6 +195,9 @@ func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS}
 	if c.Ack == AckReplica {
 		config.RouteFlags = []string{"-ack", c.Ack}
+	}
+	if c.Limits != "" {
+		config.RouteFlags = append(config.RouteFlags, "-limits", c.Limits)
 	}
 	if c.Keep > 0 {
 		config.RouteFlags = append(config.RouteFlags, "-keep-count", strconv.Itoa(c.Keep))

@@ -49,6 +49,7 @@ type Config struct {
 	CIMShare int                              // how many of 100 users have a CIM client, too; 0: five, and no more than eight in all
 	NodeAt   func(address string) (id string) // names the node at an address for clients; empty: nobody knows
 	Crowded  bool                             // some users are in as many groups as one may be
+	Limited  bool                             // the routes limit what an account may do
 }
 
 // roots returns the authority's certificate, or nil.

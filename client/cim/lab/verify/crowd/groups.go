@@ -26,6 +26,8 @@ var groupSizes = []int{2, 3, 5, 8, 13, 21, 34, 55}
 // of users.
 type circle struct{ members, guests, wards []int }
 
+func (c circle) maker() int { return c.members[0] }
+
 // drawCircles returns the groups of a crowd. Nobody is in all of them, and of every
 // group somebody stays out. The same arguments give the same groups.
 func drawCircles(seed uint64, users int) []circle {
@@ -47,7 +49,7 @@ func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) erro
 	c.groups = make([]int64, len(circles))
 	return together(ctx, len(circles), func(ctx context.Context, i int) error {
 		members := circles[i].members
-		maker := c.phoneOf(users[members[0]])
+		maker := c.phoneOf(users[circles[i].maker()])
 		ids := make([]int64, 0, len(members)-1)
 		for _, user := range members[1:] {
 			ids = append(ids, users[user])
@@ -82,20 +84,23 @@ func (c *Crowd) phoneOf(user int64) *Device {
 const (
 	crowdedUsers = 3
 	crowdedMin   = 10 // of a smaller crowd there are none
+	limitedMin   = 40 // the same with limits: then no user makes more than ten groups, which is what an account may in an hour
 )
 
 // crowded returns how many such users the crowd has, the last ones.
 func (c Config) crowded() int {
-	if !c.Crowded || c.Users < crowdedMin {
+	if !c.Crowded || c.Users < crowdedMin || c.Limited && c.Users < limitedMin {
 		return 0
 	}
 	return crowdedUsers
 }
 
-// drawCrowded returns the groups of the last users: all are in each.
+// drawCrowded returns the groups of the last users: all are in each. The other users
+// make them in turn, so that none makes many, and belong to what they made.
 func drawCrowded(users, crowded int) []circle {
 	circles := make([]circle, proto.MaxGroups)
 	for i := range circles {
+		circles[i].members = append(circles[i].members, i%(users-crowded))
 		for k := range crowded {
 			circles[i].members = append(circles[i].members, users-crowded+k)
 		}

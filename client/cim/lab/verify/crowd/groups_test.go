@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cim-go/cim/routefn/limit"
+
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
@@ -47,9 +49,19 @@ func TestWardsComeAndGoByTheirMakersHand(t *testing.T) {
 func TestCrowdedUsersAreInAllTheirGroups(t *testing.T) {
 	c := Config{Users: 40, Crowded: true}
 	n := c.crowded()
+	made := make(map[int]int)
 	for _, group := range drawCrowded(c.Users, n) {
-		if !slices.Equal(group.members, []int{37, 38, 39}) {
+		if !slices.Equal(group.members[1:], []int{37, 38, 39}) {
 			t.Fatalf("a group has %v", group.members)
+		}
+		made[group.maker()]++
+	}
+	for _, group := range drawCircles(1, c.Users-n) {
+		made[group.maker()]++
+	}
+	for user, groups := range made {
+		if groups > limit.Default().Groups.Burst || user >= 37 {
+			t.Errorf("user %d makes %d groups", user, groups)
 		}
 	}
 	for _, group := range drawCircles(1, c.Users-n) {
@@ -59,7 +71,9 @@ func TestCrowdedUsersAreInAllTheirGroups(t *testing.T) {
 			}
 		}
 	}
-	if small := (Config{Users: 5, Crowded: true}).crowded(); small != 0 {
-		t.Errorf("%d of 5", small)
+	for _, small := range []Config{{Users: 5, Crowded: true}, {Users: 39, Crowded: true, Limited: true}} {
+		if n := small.crowded(); n != 0 {
+			t.Errorf("%d of %d", n, small.Users)
+		}
 	}
 }

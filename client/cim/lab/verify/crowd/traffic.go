@@ -105,7 +105,7 @@ func (o *orders) meet(circles []circle, changes bool) {
 // made tells which groups the user made: the first member of each did.
 func (o *orders) made(circles []circle) {
 	for i, c := range circles {
-		if c.members[0] != o.user {
+		if c.maker() != o.user {
 			continue
 		}
 		for _, user := range c.wards {

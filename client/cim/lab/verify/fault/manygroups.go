@@ -18,7 +18,7 @@ func (manyGroups) Story() string {
 func (manyGroups) Hits() Class { return Crowd }
 func (manyGroups) Missing(w *World) string {
 	if len(w.crowded) == 0 {
-		return "no user is in so many groups: that needs 10 users"
+		return "no user is in so many groups: that needs 10 users, or 40 with -limits"
 	}
 	return ""
 }
