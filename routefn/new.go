@@ -93,7 +93,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.OnlineMissed, Replayed: m.Replayed, Codes: rt.codes,
 		Repeat: c.Repeat, MaxText: c.MaxText, PingSeconds: c.PingSeconds, Now: c.Now, Log: c.Logger,
 	})
-	rt.group = &group.Requests{Store: c.Store, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
+	rt.group = &group.Requests{Store: c.Store, Issuer: c.Issuer, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
 	rt.node = node.New(node.Config{
 		Store: c.Store, Check: rt.check, Accounts: rt.accounts, Issuer: c.Issuer, Codes: rt.codes, Placer: placer,
 		Dispatch: dispatcher, Delayed: due, Pusher: rt.pusher, Nodes: rt.nodes, Members: c.Members, Admission: rt.admission,

@@ -37,6 +37,10 @@ func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.Creat
 		return nil, err
 	}
 	group := record.NewGroup{Creator: caller.User, ID: cmp.Or(q.ID, rand.Text()), Name: q.Name}
+	seals := g.Issuer.Digests(fmt.Sprintf("group %d %s", group.Creator, group.ID))
+	if group.Seal = seals[0]; len(seals) > 1 {
+		group.Earlier = seals[1]
+	}
 	return g.create(ctx, group, caller.Name, invited)
 }
 

@@ -3,6 +3,7 @@ package group
 import (
 	"log/slog"
 
+	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/record"
@@ -12,6 +13,7 @@ import (
 // safe for concurrent use.
 type Requests struct {
 	Store  *record.Store
+	Issuer *token.Issuer // has the secret that goes into ids of groups
 	Pusher *push.Pusher
 	Codes  *failure.Codes
 	Log    *slog.Logger

@@ -55,8 +55,7 @@ type Config struct {
 
 	// Now is the wall clock of the process; nil: time.Now. No time that is stored in a
 	// log comes from it. It shows that the process stood still (clock). An entry is
-	// removed for its age only if this clock agrees (trim). The search for a new
-	// account's id begins with it.
+	// removed for its age only if this clock agrees (trim).
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics

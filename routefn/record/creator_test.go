@@ -37,13 +37,13 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 			{Creator: 7, ID: "r3"}: {Creator: 7, ID: "x"},
 			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
 		} {
-			taken := logRef{group: late.id(0)}.groupScript(createScript, []string{logRef{group: late.id(0)}.leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
+			taken := logRef{group: late.id("", 0)}.groupScript(createScript, []string{logRef{group: late.id("", 0)}.leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
 			if s.Run(t.Context(), "create", taken); taken.Err != nil {
 				t.Fatal(taken.Err)
 			}
 			for range 2 {
-				if got := create(late); got != late.id(1) {
-					t.Errorf("got %d, want the second choice %d", got, late.id(1))
+				if got := create(late); got != late.id("", 1) {
+					t.Errorf("got %d, want the second choice %d", got, late.id("", 1))
 				}
 			}
 		}
@@ -58,12 +58,42 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 func TestIDsOfGroupsAreAmongThoseThatThereAre(t *testing.T) {
 	seen := make(map[int64]bool)
 	for try := range 1000 {
-		id := NewGroup{Creator: 7, ID: "r"}.id(try)
+		id := NewGroup{Creator: 7, ID: "r"}.id("seal", try)
 		if id <= proto.Everyone || id > proto.MaxUser || seen[id] {
 			t.Fatalf("try %d is %d", try, id)
 		}
 		seen[id] = true
 	}
+}
+
+// Whoever knows the creator and the request does not know the id, and a repetition finds
+// the group while the secret is changed.
+func TestSealedIDOfAGroup(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		g := NewGroup{Creator: 7, ID: "create-1", Seal: "first"}
+		create := func(g NewGroup) int64 {
+			t.Helper()
+			id, err := s.CreateGroup(t.Context(), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		made := create(g)
+		if open := (NewGroup{Creator: 7, ID: "create-1"}).id("", 0); made == open {
+			t.Errorf("group %d can be computed", made)
+		}
+		g.Seal, g.Earlier = "second", "first"
+		if again := create(g); again != made {
+			t.Errorf("made again as %d, not %d", again, made)
+		}
+		g.ID = "create-2"
+		late := create(g)
+		g.Earlier = ""
+		if again := create(g); again != late {
+			t.Errorf("made again as %d, not %d", again, late)
+		}
+	})
 }
 
 func TestOnlyTheCreatorChangesOthers(t *testing.T) {

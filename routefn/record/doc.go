@@ -219,7 +219,8 @@
 // If a failover makes the two differ, the group is right. A user who has a group in the
 // list and is not a member gets no messages of it, and may join again.
 //
-// The id of a group is a hash of its creator and the id of the request. So a repeated
+// The id of a group is a hash of its creator, the id of the request, and a secret of the
+// routes. So a repeated
 // request finds the group that it made, however late, without any record of requests.
 // A removed member cannot join again unless somebody with the right to do so adds them.
 //

@@ -27,8 +27,12 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	seal, err := s.sealOf(ctx, g)
+	if err != nil {
+		return 0, fmt.Errorf("create group: %w", err)
+	}
 	for try := range idTries {
-		group := g.id(try)
+		group := g.id(seal, try)
 		l := logRef{group: group}
 		errs := make([]error, 1)
 		if s.sweepLater(ctx, []logRef{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
@@ -49,6 +53,19 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)
 }
 
+// sealOf returns the seal by which the group's id is computed: the usual one, or the earlier
+// one if the group was made by it.
+func (s *Store) sealOf(ctx context.Context, g NewGroup) (string, error) {
+	if g.Earlier == "" {
+		return g.Seal, nil
+	}
+	had, err := s.GroupRecord(ctx, g.id(g.Earlier, 0))
+	if err == nil && had.Creator == g.Creator && had.Request == g.ID {
+		return g.Earlier, nil
+	}
+	return g.Seal, err
+}
+
 func (g NewGroup) check() error {
 	if g.Creator <= 0 || !proto.ValidID(g.ID) {
 		return fmt.Errorf("%w: request %q of %d", ErrInvalid, g.ID, g.Creator)
@@ -62,9 +79,10 @@ func (g NewGroup) check() error {
 // id returns the id of the group. If that id belongs to another group, the next try
 // gives another id. An id is computed from the request, so a repetition finds the group
 // without any record of requests. Ids are spread over all numbers, because any user who
-// knows an id may join.
-func (g NewGroup) id(try int) int64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d", g.Creator, g.ID, try))
+// knows an id may join. The parameter seal is one of
+// the group's seals.
+func (g NewGroup) id(seal string, try int) int64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d%s", g.Creator, g.ID, try, seal))
 	const first = proto.Everyone + 1
 	return first + int64(binary.BigEndian.Uint64(sum[:])>>1)%(proto.MaxUser-first+1)
 }

@@ -2,17 +2,17 @@ package record
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/big"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// idTries bounds the search for a free id. The steps are 8 on average, so a hundred
-// tries find one even if the next 800 ids are taken.
+// idTries bounds the search for a free id of a user or a group.
 const idTries = 100
 
 // Register makes an account. If the name has an account already, Register returns that
@@ -96,25 +96,24 @@ func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account
 	return acc, nil
 }
 
-// reserveID reserves a free id. It begins with the present time of this process, in ms.
-// After a crash, or if another caller was faster, a reserved id has no account. It
-// stays reserved and takes 100 bytes.
+// reserveID reserves a free id. Ids are random, so nobody can walk through those of others.
+// After a crash, or if another caller was faster, a reserved id has no account. It stays
+// reserved and takes 100 bytes.
 func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
-	user := s.Times.Wall().UnixMilli()
 	for range idTries {
-		if user > proto.MaxUser {
-			break
+		user, err := rand.Int(rand.Reader, big.NewInt(proto.MaxUser))
+		if err != nil {
+			return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		key := idKey(user)
+		key := idKey(user.Int64() + 1)
 		set := op.Write(key, []any{"set", key, name, "nx"})
 		s.Run(ctx, "register", set)
 		if set.Err != nil {
 			return 0, set.Err
 		}
 		if op.Text(set.Reply[0]) == "OK" {
-			return user, nil
+			return user.Int64() + 1, nil
 		}
-		user += 1 + rand.Int64N(15)
 	}
 	return 0, fmt.Errorf("%w: no free id", ErrUnavailable)
 }

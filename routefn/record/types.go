@@ -285,6 +285,10 @@ type NewGroup struct {
 	Creator int64
 	ID      string // id of the request, see proto.ValidID: the same id and creator give the same group
 	Name    string // may be empty
+	// Seal is a secret that goes into the group's id, so that nobody can compute it from the
+	// other fields. While the secret is changed, Earlier is the one by which the group may
+	// have been made. Empty: none.
+	Seal, Earlier string
 }
 
 // Change is a request to make a user join a group, or leave it.
