@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,30 +20,15 @@ import (
 type profiles map[string]string
 
 // serveProfiles makes the one node of c, and its route, serve profiles.
-func serveProfiles(c *up.Config) (profiles, error) {
-	node, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
+func serveProfiles(c *up.Config) profiles {
+	node := up.FreeAddress()
 	c.ServerFlags = append(c.ServerFlags, "-pprof", node)
 	if c.WithRoute {
-		return profiles{"node with route": node}, nil
+		return profiles{"node with route": node}
 	}
-	route, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
+	route := up.FreeAddress()
 	c.RouteFlags = append(c.RouteFlags, "-pprof", route)
-	return profiles{"node": node, routeProcess: route}, nil
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a port for profiles: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
+	return profiles{"node": node, routeProcess: route}
 }
 
 var fileName = strings.NewReplacer(", ", "-", " ", "-")

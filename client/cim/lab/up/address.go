@@ -22,12 +22,30 @@ func (c *Cluster) address(port int) string {
 	if c.config.Fixed && c.take(at(port)) {
 		return at(port)
 	}
-	for range 100 {
-		if address := at(firstPort + rand.IntN(lastPort-firstPort)); c.take(address) {
+	for range tries {
+		if address := anyAddress(); c.take(address) {
 			return address
 		}
 	}
 	return at(port) // the program will say what is wrong
+}
+
+// FreeAddress returns a loopback address at which nobody listens now. Outgoing
+// connections do not get its port.
+func FreeAddress() (address string) {
+	for range tries {
+		if address = anyAddress(); free(address) {
+			break
+		}
+	}
+	return address // if it is not free, the program that listens will say so
+}
+
+// tries is how many ports are tried.
+const tries = 100
+
+func anyAddress() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort)))
 }
 
 func (c *Cluster) take(address string) bool {
