@@ -17,6 +17,7 @@ import (
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // runPassword is `cim password NAME`: an operator gives an account another password, and
@@ -50,7 +51,7 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if record.IsSubject(account.Credential) {
+	if accounts.IsSubject(account.Credential) {
 		return fmt.Errorf("%s logs in by the tokens of another system, and has no password", account.Name)
 	}
 	password, err := newPassword(os.Stdin)

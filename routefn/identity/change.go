@@ -7,6 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // ChangePassword replaces the password of an account by the parameter next. The present
@@ -47,7 +48,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, ne
 	return nil
 }
 
-func (a *Accounts) setPassword(ctx context.Context, shown *record.Tried, password string) error {
+func (a *Accounts) setPassword(ctx context.Context, shown *accounts.Tried, password string) error {
 	credential, err := a.passwords.hash(ctx, claim{party: party{known: true, name: shown.Subject}}, password)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/identity/jwt"
 	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // ofForeign returns the account of a login that shows a token of another system. The first
@@ -62,7 +63,7 @@ func (a *Accounts) takeRole(ctx context.Context, user int64, b jwt.Bearer) error
 
 // admit returns the account of a token's bearer. Only the first login reads the name.
 func (a *Accounts) admit(ctx context.Context, b jwt.Bearer) (record.Account, error) {
-	subject := record.Subject{Issuer: b.Issuer, ID: b.Subject}
+	subject := accounts.Subject{Issuer: b.Issuer, ID: b.Subject}
 	account, err := a.cfg.Store.AccountOf(ctx, subject)
 	if !errors.Is(err, record.ErrNoUser) {
 		return account, err

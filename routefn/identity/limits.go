@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/routefn/failure"
-	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // Reason says why a password was not compared or an account was not made.
@@ -44,9 +44,9 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 // right, the caller must settle the result shown. The error has the code Overloaded if
 // the limits do not allow to compare the password, or if too many passwords wait to be
 // hashed.
-func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *record.Tried, same bool, err error) {
+func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *accounts.Tried, same bool, err error) {
 	l := a.cfg.Limits
-	shown, err = a.cfg.Store.Try(ctx, record.Trying{
+	shown, err = a.cfg.Store.Try(ctx, accounts.Trying{
 		User: user, Name: name, From: a.address(ctx), Strangers: l.WrongPasswords, Known: l.WrongPasswordsKnown,
 		Address: l.WrongPasswordsAddress,
 	})
@@ -54,9 +54,9 @@ func (a *Accounts) compare(ctx context.Context, user int64, name, password strin
 		return nil, false, err
 	}
 	switch shown.Refused {
-	case record.RefusedAccount:
+	case accounts.RefusedAccount:
 		return nil, false, a.refuse(TooManyForAccount, shown.Wait)
-	case record.RefusedAddress:
+	case accounts.RefusedAddress:
 		return nil, false, a.refuse(TooManyFromAddress, shown.Wait)
 	}
 	by := claim{party: party{known: true, name: shown.Subject}}
@@ -114,6 +114,6 @@ func (a *Accounts) strange(ctx context.Context, count int) claim {
 func block(ctx context.Context) string { return sourceip.Block(sourceip.Client(ctx)).String() }
 
 // address returns the caller's address in the form that the store keeps: digests.
-func (a *Accounts) address(ctx context.Context) record.Address {
+func (a *Accounts) address(ctx context.Context) accounts.Address {
 	return a.cfg.Issuer.Digests("address " + block(ctx))
 }

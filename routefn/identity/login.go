@@ -8,14 +8,15 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // Proven is the account of a login that has shown what the mode demands.
 type Proven struct {
 	Account record.Account
-	Pass    *record.Pass  // pass of the token that was shown, not judged yet; nil: none was shown
-	Access  bool          // the token is an access token
-	Shown   *record.Tried // try of the password that was shown, not settled yet; nil: none was shown
+	Pass    *record.Pass    // pass of the token that was shown, not judged yet; nil: none was shown
+	Access  bool            // the token is an access token
+	Shown   *accounts.Tried // try of the password that was shown, not settled yet; nil: none was shown
 }
 
 // Authenticate returns the account of a login that shows what the mode demands: a token

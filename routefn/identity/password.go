@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/cim-go/cim/routefn/admission"
-	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // The cost of hashing a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
@@ -143,5 +143,5 @@ func HashPassword(password string) string { return newCredential(password).Strin
 // compared with it, or it belongs to a user of another system.
 func ValidCredential(s string) bool {
 	_, ok := parseCredential(s)
-	return ok || record.IsSubject(s)
+	return ok || accounts.IsSubject(s)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // FromLines imports JSON lines. It stops at the first line that cannot be read. Then
@@ -96,7 +97,7 @@ func (f *fromLines) flush(ctx context.Context) error {
 func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error {
 	list, numbers := make([]record.Account, len(lines)), make([]int64, len(lines))
 	passwords := make(map[int]string)
-	subjects := make(map[string]record.Subject)
+	subjects := make(map[string]accounts.Subject)
 	for i, l := range lines {
 		a := l.Value.(*format.Account)
 		list[i], numbers[i] = record.Account{User: a.User, Name: a.Name, Credential: a.Credential}, l.Number
@@ -104,7 +105,7 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 			passwords[i] = a.Password
 		}
 		if a.Subject != "" {
-			subjects[a.Name] = record.Subject{Issuer: a.Issuer, ID: a.Subject}
+			subjects[a.Name] = accounts.Subject{Issuer: a.Issuer, ID: a.Subject}
 			list[i].Credential = subjects[a.Name].Credential()
 		}
 	}
@@ -119,7 +120,7 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 
 // bind connects subjects with their accounts, which it finds by the accounts' names. It
 // skips an account that was left out, or that has another credential.
-func (f *fromLines) bind(ctx context.Context, subjects map[string]record.Subject) error {
+func (f *fromLines) bind(ctx context.Context, subjects map[string]accounts.Subject) error {
 	for name, subject := range subjects {
 		err := f.again(ctx, func() error { return f.Store.BindSubject(ctx, subject, name) })
 		if err != nil && !errors.Is(err, record.ErrNoUser) && !errors.Is(err, record.ErrNameTaken) {
@@ -136,7 +137,7 @@ func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords m
 	if len(passwords) == 0 {
 		return nil
 	}
-	var answers []record.ImportedAccount
+	var answers []accounts.ImportedAccount
 	err := f.again(ctx, func() error {
 		answers = f.Store.ImportAccounts(ctx, list, true)
 		for _, a := range answers {
@@ -152,7 +153,7 @@ func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords m
 	var all sync.WaitGroup
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, secret := range passwords {
-		if answers[i].State == record.ImportClash || !answers[i].Locked {
+		if answers[i].State == accounts.ImportClash || !answers[i].Locked {
 			continue
 		}
 		if f.Dry {
@@ -222,7 +223,7 @@ func (f *fromLines) groupLine(ctx context.Context, l format.Line) error {
 		bad = fmt.Sprintf("its creator %d is left out: %s", g.Creator, creator.bad)
 	}
 	if bad == "" {
-		var state record.ImportState
+		var state accounts.ImportState
 		err := f.again(ctx, func() (err error) {
 			state, err = f.Store.ImportGroup(ctx, record.GroupRecord{Group: g.Group, Name: g.Name, Creator: g.Creator, Request: g.Request}, f.Dry)
 			return err
@@ -234,9 +235,9 @@ func (f *fromLines) groupLine(ctx context.Context, l format.Line) error {
 			bad = "its name has control characters, or more than 256 bytes"
 		case err != nil:
 			return err
-		case state == record.ImportClash:
+		case state == accounts.ImportClash:
 			bad = "the id belongs to another group here"
-		case state == record.ImportNew:
+		case state == accounts.ImportNew:
 			f.Groups.New++
 		default:
 			f.Groups.Had++
@@ -303,7 +304,7 @@ func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error 
 			f.leaveMember(of[i], "the user was removed from the group here")
 		case a.Err != nil && !planned:
 			f.leaveMember(of[i], a.Err.Error())
-		case a.State == record.ImportThere:
+		case a.State == accounts.ImportThere:
 			f.Members.Had++
 		default:
 			f.Members.New++

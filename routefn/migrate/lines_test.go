@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // If an export is imported, another export gives the same lines, whatever happened to
@@ -228,7 +229,7 @@ func TestImportGivesAPasswordToWhoHasNone(t *testing.T) {
 // account that has an owner keeps it.
 func TestImportSaysWhoseAnAccountIs(t *testing.T) {
 	s := fresh(t)
-	alice := record.Subject{Issuer: "host", ID: "17"}
+	alice := accounts.Subject{Issuer: "host", ID: "17"}
 	const named = `{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"17"}`
 	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice"}`)
 	if r, _ := importLines(t, Config{Store: s, Dry: true}, named); r.Locked != 0 {
@@ -244,7 +245,7 @@ func TestImportSaysWhoseAnAccountIs(t *testing.T) {
 		}
 	}
 	importLines(t, Config{Store: s}, `{"kind":"account","user":1,"name":"alice","issuer":"host","subject":"18"}`)
-	if acc, err := s.AccountOf(t.Context(), record.Subject{Issuer: "host", ID: "18"}); !errors.Is(err, record.ErrNoUser) {
+	if acc, err := s.AccountOf(t.Context(), accounts.Subject{Issuer: "host", ID: "18"}); !errors.Is(err, record.ErrNoUser) {
 		t.Errorf("another user has %+v, %v", acc, err)
 	}
 	if acc, err := s.AccountOf(t.Context(), alice); err != nil || acc.User != 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
 // Config sets the store to import into, and how to import.
@@ -188,7 +189,7 @@ func (im *importer) accounts(ctx context.Context, list []record.Account, lines [
 			todo, of = append(todo, acc), append(of, i)
 		}
 	}
-	var answers []record.ImportedAccount
+	var answers []accounts.ImportedAccount
 	err := im.again(ctx, func() error {
 		answers = im.Store.ImportAccounts(ctx, todo, im.Dry)
 		for _, a := range answers {
@@ -204,14 +205,14 @@ func (im *importer) accounts(ctx context.Context, list []record.Account, lines [
 	for j, a := range answers {
 		i := of[j]
 		switch a.State {
-		case record.ImportNew:
+		case accounts.ImportNew:
 			im.Accounts.New++
-		case record.ImportThere:
+		case accounts.ImportThere:
 			if im.listed { // the user was counted before, and forgotten
 				continue
 			}
 			im.Accounts.Had++
-		case record.ImportClash:
+		case accounts.ImportClash:
 			who[i].bad = clash(todo[j], a.Other)
 			continue
 		}

@@ -36,9 +36,10 @@ func TestTakenNameAnswersItsAccount(t *testing.T) {
 func TestReservedIDIsNobody(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "alice")
-		user, err := s.reserveID(t.Context(), "alice") // as a process that dies before it takes the name
-		if err != nil {
-			t.Fatal(err)
+		const user = 7
+		reserve := op.Write(idKey(user), []any{"set", idKey(user), "alice"}) // as a process that dies before it takes the name
+		if s.Run(t.Context(), "register", reserve); reserve.Err != nil {
+			t.Fatal(reserve.Err)
 		}
 		if acc, err := s.AccountByID(t.Context(), user); !errors.Is(err, ErrNoUser) {
 			t.Errorf("reserved id is %+v, %v", acc, err)

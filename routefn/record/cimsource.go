@@ -106,7 +106,7 @@ func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error)
 func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
 	values := make([]string, 0, len(keys))
 	for chunk := range slices.Chunk(keys, op.MaxPipeline) {
-		read, errs := c.store.values(ctx, chunk)
+		read, errs := c.store.Values(ctx, chunk)
 		for i, err := range errs {
 			if err != nil && !errors.Is(err, ErrNoUser) && !wrongType(err) {
 				return nil, err

@@ -5,6 +5,7 @@
 // # Packages
 //
 //	record     what is kept, and what may happen to it
+//	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ queue   work for which no request waits
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
@@ -13,8 +14,8 @@
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
-// A Store is made of the packages below it: it embeds op.DB and
-// queue.Queue. Only this package and those
+// A Store is made of the packages below it: it embeds op.DB,
+// queue.Queue and accounts.Accounts. Only this package and those
 // below it know operations, and import the Redis library.
 //
 // In this package, a log is the inbox of a user or the log of a group. An opening makes a
@@ -43,8 +44,8 @@
 //	a refresh token is used            refresh.go; lua/logins.lua, refresh.lua
 //	sessions are listed, and ended     logins.go; lua/logins.lua, sessions.lua, revoke.lua
 //	a device is forgotten              device.go; lua/device.lua, forget.lua, tidy.lua
-//	a user of another system comes     subject.go
-//	a wrong password is counted        try.go; lua/try.lua, tried.lua, count.lua
+//	a user of another system comes     accounts/subject.go
+//	a wrong password is counted        accounts/try.go; accounts/lua/try.lua, tried.lua, count.lua
 //	a log is read                      pull.go; lua/pull.lua
 //	a log is shortened as it grows     trim.go; lua/trim.lua, by number and age
 //	an idle log is shortened or ends   sweep.go; lua/sweep.lua, expire.lua
@@ -66,7 +67,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
-//	data are imported and exported     import_account.go, import_group.go, import_log.go, export.go, cimsource.go
+//	data are imported and exported     accounts/import.go, import_group.go, import_log.go, export.go, cimsource.go
 //
 // # Keys
 //

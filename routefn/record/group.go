@@ -14,6 +14,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
+// groupTries bounds the search for a free id of a group. The ids to try are spread over
+// all numbers, so even a second try is rare.
+const groupTries = 100
+
 // CreateGroup makes a group without members and returns its id. If a group was made
 // already by the same creator and request, it returns that group's id. A group that no
 // user joins within a minute is deleted, and a repetition makes it anew. If the group
@@ -31,7 +35,7 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
 	}
-	for try := range idTries {
+	for try := range groupTries {
 		group := g.id(seal, try)
 		l := logRef{group: group}
 		errs := make([]error, 1)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -29,7 +30,7 @@ func (g GroupRecord) check() error {
 // same creator and request made the group already, and ImportClash if the id belongs to
 // another group. It returns ErrNoGroup if the same group has ended within the last day.
 // If dry is set, nothing is written.
-func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (ImportState, error) {
+func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (accounts.ImportState, error) {
 	state, err := s.importGroup(ctx, g, dry)
 	if err != nil {
 		return 0, fmt.Errorf("import group %d: %w", g.Group, err)
@@ -37,7 +38,7 @@ func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 	return state, nil
 }
 
-func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (ImportState, error) {
+func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (accounts.ImportState, error) {
 	if err := g.check(); err != nil {
 		return 0, err
 	}
@@ -46,11 +47,11 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 	case err != nil:
 		return 0, err
 	case had.Creator == g.Creator && had.Request == g.Request:
-		return ImportThere, nil
+		return accounts.ImportThere, nil
 	case had.Creator != 0:
-		return ImportClash, nil
+		return accounts.ImportClash, nil
 	case dry:
-		return ImportNew, nil
+		return accounts.ImportNew, nil
 	}
 	genesis, err := s.genesis(ctx)
 	if err != nil {
@@ -66,11 +67,11 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (Impor
 	case o.Err != nil:
 		return 0, o.Err
 	case op.Text(o.Reply[0]) == "ok":
-		return ImportNew, nil
+		return accounts.ImportNew, nil
 	case op.Text(o.Reply[0]) == "ended":
 		return 0, fmt.Errorf("%w: it has ended", ErrNoGroup)
 	}
-	return ImportClash, nil
+	return accounts.ImportClash, nil
 }
 
 // GroupRecord returns a group. If the result has no creator, the group does not exist.
@@ -91,7 +92,7 @@ func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, erro
 // ImportedMember is the answer for one member. Err has the values that Changed.Err has.
 type ImportedMember struct {
 	Err   error
-	State ImportState // ImportThere: the user belongs, belonged once, or was removed
+	State accounts.ImportState // ImportThere: the user belongs, belonged once, or was removed
 }
 
 // ImportMembers makes users members of a group, in their order. It passes over users
@@ -107,9 +108,9 @@ func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account,
 		case err != nil:
 			answers[i].Err = err
 		case had[i] != "":
-			answers[i].State = ImportThere
+			answers[i].State = accounts.ImportThere
 		default:
-			answers[i].State = ImportNew
+			answers[i].State = accounts.ImportNew
 			changes, of = append(changes, Change{User: u.User, Name: u.Name, Group: group, Once: true}), append(of, i)
 		}
 	}
@@ -143,9 +144,9 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 		case err != nil:
 			answers[i].Err = fmt.Errorf("import removal from group %d: %w", group, err)
 		case had[i] != "":
-			answers[i].State = ImportThere
+			answers[i].State = accounts.ImportThere
 		default:
-			answers[i].State = ImportNew
+			answers[i].State = accounts.ImportNew
 			ops, of = append(ops, op.Write(hash, []any{"hsetnx", hash, memberField(u.User), removedMember})), append(of, i)
 		}
 	}

@@ -30,6 +30,9 @@ type Backlogged struct {
 	Length int64  // number of entries in the log after that
 }
 
+// importChunk is how many logs one pipeline of an import handles at most.
+const importChunk = op.MaxPipeline / 2
+
 // importMark returns the eight bytes that record the import of the message with this
 // key.
 func importMark(key string) []byte {

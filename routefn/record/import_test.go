@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -29,10 +30,10 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := []Account{{User: 1, Name: "alice"}, {User: 2, Name: "bob", Credential: "hash"}, {User: 3, Name: "carl"}, {User: 4, Name: "carol"}, {User: 5, Name: "alice"}, {User: 1, Name: "alice"}}
-		want := []ImportState{ImportNew, ImportNew, ImportClash, ImportClash, ImportClash, ImportThere}
+		want := []accounts.ImportState{accounts.ImportNew, accounts.ImportNew, accounts.ImportClash, accounts.ImportClash, accounts.ImportClash, accounts.ImportThere}
 		for _, dry := range []bool{true, false} {
 			for i, a := range s.ImportAccounts(t.Context(), list, dry) {
-				if a.Err != nil || a.State != want[i] || a.State == ImportNew && a.Locked != (i == 0) {
+				if a.Err != nil || a.State != want[i] || a.State == accounts.ImportNew && a.Locked != (i == 0) {
 					t.Errorf("dry %v, account %d: %+v, want state %d", dry, i, a, want[i])
 				}
 			}
@@ -48,7 +49,7 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 			t.Error(err)
 		}
 		for i, a := range s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice", Credential: "new"}, {User: 2, Name: "bob", Credential: "new"}}, false) {
-			if a.Err != nil || a.State != ImportThere || a.Given != (i == 0) || a.Locked {
+			if a.Err != nil || a.State != accounts.ImportThere || a.Given != (i == 0) || a.Locked {
 				t.Errorf("account %d: %+v", i, a)
 			}
 		}
@@ -65,7 +66,7 @@ func TestImportedAccountsKeepTheirIDs(t *testing.T) {
 func TestImportGoesOnWithAReservedID(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		s.Run(t.Context(), "register", op.Write(idKey(1), []any{"set", idKey(1), "alice"}))
-		if a := s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice"}}, false)[0]; a.Err != nil || a.State != ImportNew {
+		if a := s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice"}}, false)[0]; a.Err != nil || a.State != accounts.ImportNew {
 			t.Errorf("%+v", a)
 		}
 		if acc, err := s.AccountByID(t.Context(), 1); err != nil || acc.Name != "alice" {
@@ -176,12 +177,12 @@ func TestGroupIsImportedWithItsMembers(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob, carol := register(t, s, "alice"), register(t, s, "bob"), register(t, s, "carol")
 		g := GroupRecord{Group: 77, Name: "friends", Creator: alice, Request: "r"}
-		for _, want := range []ImportState{ImportNew, ImportThere} {
+		for _, want := range []accounts.ImportState{accounts.ImportNew, accounts.ImportThere} {
 			if state, err := s.ImportGroup(t.Context(), g, false); err != nil || state != want {
 				t.Errorf("group: %v, %v, want %v", state, err, want)
 			}
 		}
-		if state, err := s.ImportGroup(t.Context(), GroupRecord{Group: 77, Creator: bob, Request: "r"}, false); err != nil || state != ImportClash {
+		if state, err := s.ImportGroup(t.Context(), GroupRecord{Group: 77, Creator: bob, Request: "r"}, false); err != nil || state != accounts.ImportClash {
 			t.Errorf("another group: %v, %v", state, err)
 		}
 		early := private(alice, 0, "early")
@@ -190,13 +191,13 @@ func TestGroupIsImportedWithItsMembers(t *testing.T) {
 			t.Errorf("before there are members: %+v", a)
 		}
 		members, removed := []Account{{User: alice, Name: "alice"}, {User: bob, Name: "bob"}}, []Account{{User: carol, Name: "carol"}, {User: bob, Name: "bob"}}
-		for _, want := range []ImportState{ImportNew, ImportThere} {
+		for _, want := range []accounts.ImportState{accounts.ImportNew, accounts.ImportThere} {
 			for i, m := range s.ImportMembers(t.Context(), 77, members, false) {
 				if m.Err != nil || m.State != want {
 					t.Errorf("member %d: %+v, want %v", i, m, want)
 				}
 			}
-			if r := s.ImportRemoved(t.Context(), 77, removed, false); r[0].Err != nil || r[0].State != want || r[1].State != ImportThere {
+			if r := s.ImportRemoved(t.Context(), 77, removed, false); r[0].Err != nil || r[0].State != want || r[1].State != accounts.ImportThere {
 				t.Errorf("removed: %+v", r)
 			}
 		}

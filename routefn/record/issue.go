@@ -47,7 +47,7 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		args := append(append([]any{q.Device}, q.Pass.args()...), q.Login.args()...)
 		ops = append(ops, l.hashScript(issueScript, args...))
 		of = append(of, i)
-		settling = append(settling, q.Shown.settle(true)...)
+		settling = append(settling, q.Shown.SettleOps(true)...)
 	}
 	s.onLogsBy(ctx, func(ctx context.Context, name string, ops ...*op.Op) {
 		s.Run(ctx, name, append(ops, settling...)...)

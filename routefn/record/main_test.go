@@ -1,7 +1,6 @@
 package record
 
 import (
-	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/recent"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -64,7 +64,7 @@ func flush(t testing.TB, s *Store) {
 	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
 	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}
-	s.met = recent.Cache[[sha256.Size]byte, struct{}]{}
+	s.Accounts = accounts.New(s.DB, inboxes{s})
 }
 
 // register makes an account and returns its user.
@@ -88,3 +88,7 @@ var (
 	awaitReplica = storetest.AwaitReplica
 	pause        = storetest.Pause
 )
+
+// nameKey and idKey return the keys of package accounts.
+func nameKey(name string) string { return "cim:name:" + name }
+func idKey(user int64) string    { return fmt.Sprint("cim:id:", user) }

@@ -51,10 +51,5 @@ var (
 	sweepScript    = lua.Load("clock", "entry", "expire", "sweep")
 	finishScript   = lua.Load("clock", "job", "outcome", "finish")
 
-	importScript     = lua.Load("clock", "entry", "import")
-	credentialScript = lua.Load("credential")
-
-	tryScript   = lua.Load("clock", "bucket", "from", "try")
-	triedScript = lua.Load("clock", "bucket", "from", "tried")
-	countScript = lua.Load("clock", "bucket", "count")
+	importScript = lua.Load("clock", "entry", "import")
 )

@@ -13,8 +13,8 @@ import (
 // account was made. The user may read what follows it.
 const startField = "everyone"
 
-// endOfEveryone returns the end of everyone's log. Its number is zero if there is no log.
-func (s *Store) endOfEveryone(ctx context.Context) (proto.Position, error) {
+// Begin returns the end of everyone's log. Its number is zero if there is no log.
+func (s inboxes) Begin(ctx context.Context) (proto.Position, error) {
 	o := newTail()
 	system.tail(o, startField)
 	s.Run(ctx, "register", o)
@@ -24,10 +24,10 @@ func (s *Store) endOfEveryone(ctx context.Context) (proto.Position, error) {
 	return system.newest(o), nil
 }
 
-// keepStart records where a new user begins in everyone's log. The position must have been
+// KeepStart records where a new user begins in everyone's log. The position must have been
 // read before anybody could log in to the account, so that it leaves out nothing written
-// after a login. If keepStart fails, the user may read the whole log.
-func (s *Store) keepStart(ctx context.Context, user int64, at proto.Position) {
+// after a login. If KeepStart fails, the user may read the whole log.
+func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {
 	if at.Number == 0 {
 		return
 	}
@@ -57,4 +57,20 @@ func (s *Store) startOf(ctx context.Context, user int64) (proto.Position, error)
 	}
 	s.starts.Put(user, at)
 	return at, nil
+}
+
+// inboxes makes the logs of new accounts.
+type inboxes struct{ *Store }
+
+// MakeInboxes makes the inboxes of new accounts.
+func (s inboxes) MakeInboxes(ctx context.Context, users []int64, again bool) {
+	logs := make([]logRef, len(users))
+	for i, user := range users {
+		logs[i] = logRef{user: user}
+	}
+	for i, err := range s.makeLogs(ctx, logs, again) {
+		if err != nil {
+			s.log.Debug("log is left to be made later", "user", users[i], "err", err)
+		}
+	}
 }

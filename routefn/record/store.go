@@ -2,11 +2,11 @@ package record
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
@@ -18,6 +18,7 @@ import (
 type Store struct {
 	*op.DB
 	*queue.Queue
+	*accounts.Accounts
 
 	retention Retention
 	limits    limit.Limits
@@ -30,9 +31,6 @@ type Store struct {
 	// message may be sent in one round trip. If the store has since lost such an inbox,
 	// the sender's copy may be stored before the receiver's. Nothing worse happens.
 	inboxes recent.Cache[int64, occupancy]
-	// met has hashes of pairs of an account and an address for which Met has called the
-	// store. If one is forgotten, Met calls once more.
-	met recent.Cache[[sha256.Size]byte, struct{}]
 	// budgets has what senders have left of their rates, as far as this Store knows, as in
 	// rate.go.
 	budgets recent.Cache[int64, int64]
@@ -63,8 +61,10 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
-	return &Store{
+	s := &Store{
 		DB: db, Queue: queue.New(db),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
 	}
+	s.Accounts = accounts.New(db, inboxes{s})
+	return s
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/role"
@@ -21,7 +22,7 @@ var (
 	// been executed or not. The next try must first search for its result.
 	ErrUnknown = op.ErrUnknown
 	// ErrNoUser is returned for a user without an account.
-	ErrNoUser = errors.New("no such user")
+	ErrNoUser = accounts.ErrNoUser
 	// ErrNoGroup is returned for a group that does not exist.
 	ErrNoGroup = errors.New("no such group")
 	// ErrNotMember is returned if the user does not belong to the group.
@@ -41,10 +42,10 @@ var (
 	ErrTooManyGroups = errors.New("user has too many groups")
 	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
 	// account. Register does not return it, because its caller compares credentials.
-	ErrNameTaken = errors.New("name is taken")
+	ErrNameTaken = accounts.ErrNameTaken
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
-	ErrChanged = errors.New("account was changed meanwhile")
+	ErrChanged = accounts.ErrChanged
 	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
 	// text that is not UTF-8, a name with control characters.
 	ErrInvalid = op.ErrInvalid
@@ -96,11 +97,7 @@ var (
 )
 
 // Account is a user of the system.
-type Account struct {
-	User       int64
-	Name       string
-	Credential string // how the route checks the password; empty in open mode
-}
+type Account = accounts.Account
 
 // Session is the record of the live connection of one device: which node holds it.
 type Session struct {
@@ -123,9 +120,9 @@ type Pass struct {
 type Issuing struct {
 	User   int64
 	Device string
-	Pass   *Pass  // pass of the same user and device, judged in the same step; nil: no token was shown
-	Shown  *Tried // try of the right password, settled in the same round trip; nil: none was shown, or it is settled already
-	Login  *Login // the login that needs the number, which Logins will list; nil: a connection moves to another node
+	Pass   *Pass           // pass of the same user and device, judged in the same step; nil: no token was shown
+	Shown  *accounts.Tried // try of the right password, settled in the same round trip; nil: none was shown, or it is settled already
+	Login  *Login          // the login that needs the number, which Logins will list; nil: a connection moves to another node
 }
 
 // Login says where a login came from, and what it gets.

@@ -34,7 +34,7 @@ type Header struct {
 
 // Account is a user. It has a credential (Argon2id in the PHC string format, or what an
 // export wrote), a password in plain text, an issuer and a subject, or none of these. With
-// a subject it belongs to the user of another system, see record.Subject.
+// a subject it belongs to the user of another system, see accounts.Subject.
 type Account struct {
 	Kind       string `json:"kind"`
 	User       int64  `json:"user"`

@@ -1,4 +1,4 @@
-package record
+package accounts
 
 import (
 	"cmp"
@@ -100,10 +100,10 @@ func (a Address) at(key string) []any {
 // way and in as many steps. If the account knows the address, only Trying.Known counts.
 //
 // The error is ErrUnavailable. The password may then have been counted all the same.
-func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
+func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 	subject := q.Name
 	if subject == "" {
-		names, errs := s.values(ctx, []string{idKey(q.User)})
+		names, errs := s.Values(ctx, []string{idKey(q.User)})
 		if errs[0] != nil && !errors.Is(errs[0], ErrNoUser) {
 			return nil, fmt.Errorf("account of %d: %w", q.User, errs[0])
 		}
@@ -115,9 +115,9 @@ func (s *Store) Try(ctx context.Context, q Trying) (*Tried, error) {
 	try.Args = append(append(bucketArgs(q.Strangers), bucketArgs(q.Known)...), knownTime.Milliseconds())
 	try.Args = append(try.Args, q.From.at(t.key)...)
 	count := countOp(q.From.bucket("try"), q.Address, true)
-	s.Run(ctx, "try", read, try, count)
+	s.db.Run(ctx, "try", read, try, count)
 	if err := cmp.Or(read.Err, try.Err, count.Err); err != nil {
-		return nil, fmt.Errorf("try at an account: %w: %v", ErrUnavailable, err)
+		return nil, fmt.Errorf("try at an account: %w: %v", op.ErrUnavailable, err)
 	}
 	if err := t.learn(read, try, count); err != nil {
 		return nil, err
@@ -157,12 +157,12 @@ func (t *Tried) learn(read, try, count *op.Op) error {
 // or was never compared. If right is set, the account knows the address from now on. The
 // end of ctx does not stop Settle. It reports no failure: then the password counts as a
 // wrong one.
-func (s *Store) Settle(ctx context.Context, t *Tried, right bool) {
-	s.Run(context.WithoutCancel(ctx), "tried", t.settle(right)...)
+func (s *Accounts) Settle(ctx context.Context, t *Tried, right bool) {
+	s.db.Run(context.WithoutCancel(ctx), "tried", t.SettleOps(right)...)
 }
 
 // settle returns the ops that settle a try. A second call returns none. t may be nil.
-func (t *Tried) settle(right bool) []*op.Op {
+func (t *Tried) SettleOps(right bool) []*op.Op {
 	if t == nil || t.settled {
 		return nil
 	}
@@ -184,15 +184,15 @@ func (t *Tried) settle(right bool) []*op.Op {
 // Met makes the account of a name know an address, because its user has registered from
 // there, or has shown a token there. Met calls the store only once a day for the same
 // account and address. It reports no failure: the next call tries again.
-func (s *Store) Met(ctx context.Context, name string, from Address) {
-	day := s.Now() / (24 * time.Hour).Milliseconds()
+func (s *Accounts) Met(ctx context.Context, name string, from Address) {
+	day := s.db.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))
 	if _, ok := s.met.Get(once); ok {
 		return
 	}
 	t := &Tried{key: tryKey(name), trying: Trying{From: from}}
-	ops := t.settle(true)
-	if s.Run(context.WithoutCancel(ctx), "tried", ops...); ops[0].Err == nil {
+	ops := t.SettleOps(true)
+	if s.db.Run(context.WithoutCancel(ctx), "tried", ops...); ops[0].Err == nil {
 		s.met.Put(once, struct{}{})
 	}
 }
@@ -200,11 +200,11 @@ func (s *Store) Met(ctx context.Context, name string, from Address) {
 // TakeRegistration counts a registration from an address. If there were too many, the
 // result wait is the time until one more is allowed. The result out is the number of
 // registrations that count now. The error is ErrUnavailable.
-func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.Rate) (out int, wait time.Duration, err error) {
+func (s *Accounts) TakeRegistration(ctx context.Context, from Address, rate limit.Rate) (out int, wait time.Duration, err error) {
 	o := countOp(from.bucket("reg"), rate, true)
-	s.Run(ctx, "try", o)
+	s.db.Run(ctx, "try", o)
 	if o.Err != nil {
-		return 0, 0, fmt.Errorf("count registration: %w: %v", ErrUnavailable, o.Err)
+		return 0, 0, fmt.Errorf("count registration: %w: %v", op.ErrUnavailable, o.Err)
 	}
 	if op.Text(o.Reply[0]) == "wait" {
 		wait = time.Duration(op.Integer(o.Reply[2])) * time.Millisecond
@@ -214,8 +214,8 @@ func (s *Store) TakeRegistration(ctx context.Context, from Address, rate limit.R
 
 // GiveRegistration undoes the count of a registration, because no account was made. It
 // reports no failure.
-func (s *Store) GiveRegistration(ctx context.Context, from Address, rate limit.Rate) {
-	s.Run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
+func (s *Accounts) GiveRegistration(ctx context.Context, from Address, rate limit.Rate) {
+	s.db.Run(context.WithoutCancel(ctx), "tried", countOp(from.bucket("reg"), rate, false))
 }
 
 func countOp(key string, r limit.Rate, take bool) *op.Op {

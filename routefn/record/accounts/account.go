@@ -1,14 +1,72 @@
-package record
+package accounts
 
 import (
 	"context"
+	"crypto/sha256"
+	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
+	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/recent"
 )
+
+var (
+	// ErrNoUser is returned for a user without an account.
+	ErrNoUser = errors.New("no such user")
+	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
+	// account. Register does not return it, because its caller compares credentials.
+	ErrNameTaken = errors.New("name is taken")
+	// ErrChanged is returned by SetCredential if the account was changed since it was
+	// read.
+	ErrChanged = errors.New("account was changed meanwhile")
+)
+
+//go:embed lua/*.lua
+var folder embed.FS
+
+var (
+	lua              = op.Library{folder, op.Lua}
+	credentialScript = lua.Load("credential")
+	tryScript        = lua.Load("clock", "bucket", "from", "try")
+	triedScript      = lua.Load("clock", "bucket", "from", "tried")
+	countScript      = lua.Load("clock", "bucket", "count")
+)
+
+// Account is a user of the system.
+type Account struct {
+	User       int64
+	Name       string
+	Credential string // how the route checks the password; empty in open mode
+}
+
+// Logs has the logs that belong to accounts.
+type Logs interface {
+	// Begin returns where an account that is made now will begin in everyone's log.
+	Begin(ctx context.Context) (proto.Position, error)
+	// KeepStart records that. It reports no failure.
+	KeepStart(ctx context.Context, user int64, at proto.Position)
+	// MakeInboxes makes the inboxes of accounts. If again is set, the accounts existed
+	// here before. It reports no failure: an inbox is also made when it is needed.
+	MakeInboxes(ctx context.Context, users []int64, again bool)
+}
+
+// Accounts has all accounts. It is safe for concurrent use.
+type Accounts struct {
+	db   *op.DB
+	logs Logs
+
+	// met has hashes of pairs of an account and an address for which Met has called the
+	// store. If one is forgotten, Met calls once more.
+	met recent.Cache[[sha256.Size]byte, struct{}]
+}
+
+// New returns the accounts in the store of db.
+func New(db *op.DB, logs Logs) *Accounts { return &Accounts{db: db, logs: logs} }
 
 // storedAccount is an account as the key of its name stores it, in JSON.
 type storedAccount struct {
@@ -20,7 +78,7 @@ func nameKey(name string) string { return "cim:name:" + name }
 func idKey(user int64) string    { return "cim:id:" + strconv.FormatInt(user, 10) }
 
 // AccountByName returns an account, or ErrNoUser.
-func (s *Store) AccountByName(ctx context.Context, name string) (Account, error) {
+func (s *Accounts) AccountByName(ctx context.Context, name string) (Account, error) {
 	accounts, errs := s.accountsByName(ctx, []string{name})
 	return accounts[0], errs[0]
 }
@@ -28,7 +86,7 @@ func (s *Store) AccountByName(ctx context.Context, name string) (Account, error)
 // AccountByID returns an account, or ErrNoUser. The store finds the name of the id, and
 // then the account of that name. If that account has another id, the error is
 // ErrNoUser, too.
-func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
+func (s *Accounts) AccountByID(ctx context.Context, user int64) (Account, error) {
 	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]
 }
@@ -36,12 +94,12 @@ func (s *Store) AccountByID(ctx context.Context, user int64) (Account, error) {
 // AccountsByID does what AccountByID does for many users, with one error each. It takes
 // two round trips. The first one reads the name of each id. The second one reads the
 // accounts of these names. Their ids must be the requested ones.
-func (s *Store) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
+func (s *Accounts) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
 	keys := make([]string, len(users))
 	for i, user := range users {
 		keys[i] = idKey(user)
 	}
-	names, errs := s.values(ctx, keys)
+	names, errs := s.Values(ctx, keys)
 	accounts := make([]Account, len(users))
 	var owners []string
 	var of []int
@@ -66,12 +124,12 @@ func (s *Store) AccountsByID(ctx context.Context, users []int64) ([]Account, []e
 	return accounts, errs
 }
 
-func (s *Store) accountsByName(ctx context.Context, names []string) ([]Account, []error) {
+func (s *Accounts) accountsByName(ctx context.Context, names []string) ([]Account, []error) {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = nameKey(name)
 	}
-	values, errs := s.values(ctx, keys)
+	values, errs := s.Values(ctx, keys)
 	accounts := make([]Account, len(names))
 	for i, name := range names {
 		if errs[i] != nil {
@@ -91,11 +149,11 @@ func (s *Store) accountsByName(ctx context.Context, names []string) ([]Account, 
 // valuesAtOnce is how many string keys are read by one command.
 const valuesAtOnce = 500
 
-// values reads string keys in one pipeline. For a key that does not exist it returns
+// Values reads string keys in one pipeline. For a key that does not exist it returns
 // ErrNoUser. If one server has all keys, one command reads many of them.
-func (s *Store) values(ctx context.Context, keys []string) ([]string, []error) {
+func (s *Accounts) Values(ctx context.Context, keys []string) ([]string, []error) {
 	size := 1
-	if s.Topology.Single() {
+	if s.db.Topology.Single() {
 		size = valuesAtOnce
 	}
 	var ops []*op.Op
@@ -106,7 +164,7 @@ func (s *Store) values(ctx context.Context, keys []string) ([]string, []error) {
 		}
 		ops = append(ops, op.Read(chunk[0], get))
 	}
-	s.Run(ctx, "account", ops...)
+	s.db.Run(ctx, "account", ops...)
 	values, errs := make([]string, len(keys)), make([]error, len(keys))
 	for i := range keys {
 		o := ops[i/size]

@@ -1,4 +1,4 @@
-package record
+package accounts
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 // read before. If its credential was changed since, SetCredential returns ErrChanged.
 // Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. If it returns nil,
 // Config.Replicas have the new credential.
-func (s *Store) SetCredential(ctx context.Context, acc Account, credential string) error {
+func (s *Accounts) SetCredential(ctx context.Context, acc Account, credential string) error {
 	key := nameKey(acc.Name)
-	values, errs := s.values(ctx, []string{key})
+	values, errs := s.Values(ctx, []string{key})
 	if errs[0] != nil {
 		return fmt.Errorf("set credential of %d: %w", acc.User, errs[0])
 	}
@@ -30,7 +30,7 @@ func (s *Store) SetCredential(ctx context.Context, acc Account, credential strin
 		return fmt.Errorf("set credential of %d: %w", acc.User, err)
 	}
 	o := &op.Op{Key: key, Script: credentialScript, Keys: []string{key}, Args: []any{values[0], value}, Write: true}
-	s.Accept(ctx, "register", o)
+	s.db.Accept(ctx, "register", o)
 	if o.Err != nil {
 		return fmt.Errorf("set credential of %d: %w", acc.User, o.Err)
 	}

@@ -1,4 +1,4 @@
-package record
+package accounts
 
 import (
 	"context"
@@ -42,8 +42,8 @@ func (s Subject) key() string { return "cim:subject:" + s.digest() }
 
 // AccountOf returns the account of a subject, or ErrNoUser. An account has one subject,
 // and a subject one account.
-func (s *Store) AccountOf(ctx context.Context, subject Subject) (Account, error) {
-	names, errs := s.values(ctx, []string{subject.key()})
+func (s *Accounts) AccountOf(ctx context.Context, subject Subject) (Account, error) {
+	names, errs := s.Values(ctx, []string{subject.key()})
 	if errs[0] != nil {
 		return Account{}, fmt.Errorf("account of a subject: %w", errs[0])
 	}
@@ -66,7 +66,7 @@ func (s *Store) AccountOf(ctx context.Context, subject Subject) (Account, error)
 // The subject's own key is written after it. So if that write is lost, the next call finds
 // the account by its name. If two calls give one subject two names at the same time, one
 // of the accounts stays unused.
-func (s *Store) AdmitSubject(ctx context.Context, subject Subject, name string) (Account, error) {
+func (s *Accounts) AdmitSubject(ctx context.Context, subject Subject, name string) (Account, error) {
 	acc, err := s.AccountOf(ctx, subject)
 	if !errors.Is(err, ErrNoUser) {
 		return acc, err
@@ -85,7 +85,7 @@ func (s *Store) AdmitSubject(ctx context.Context, subject Subject, name string) 
 // looks for the account by its name. AdmitSubject does the same at a login whose token
 // has that name. The error is ErrNoUser, ErrNameTaken if the account does not belong to
 // the subject, ErrUnavailable or ErrUnknown. A repetition is harmless.
-func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) error {
+func (s *Accounts) BindSubject(ctx context.Context, subject Subject, name string) error {
 	acc, err := s.AccountByName(ctx, name)
 	if err == nil && acc.Credential != subject.Credential() {
 		err = fmt.Errorf("bind %q: %w", name, ErrNameTaken)
@@ -98,10 +98,10 @@ func (s *Store) BindSubject(ctx context.Context, subject Subject, name string) e
 }
 
 // bind makes acc the account of the subject, unless the subject has an account by now.
-func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account, error) {
+func (s *Accounts) bind(ctx context.Context, subject Subject, acc Account) (Account, error) {
 	key := subject.key()
 	set := op.Write(key, []any{"set", key, acc.Name, "nx"})
-	s.Run(ctx, "register", set)
+	s.db.Run(ctx, "register", set)
 	if set.Err != nil {
 		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.Err)
 	}
@@ -114,7 +114,7 @@ func (s *Store) bind(ctx context.Context, subject Subject, acc Account) (Account
 	}
 	// The account to which the key leads was lost. This one takes its place.
 	set = op.Write(key, []any{"set", key, acc.Name})
-	s.Run(ctx, "register", set)
+	s.db.Run(ctx, "register", set)
 	if set.Err != nil {
 		return Account{}, fmt.Errorf("admit %q: %w", acc.Name, set.Err)
 	}

@@ -1,4 +1,4 @@
-package record
+package accounts
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// importChunk is how many accounts or logs one pipeline of an import handles at most.
-const importChunk = op.MaxPipeline / 2
+// chunkOfImport is how many accounts one pipeline of an import handles at most.
+const chunkOfImport = op.MaxPipeline / 2
 
 // ImportState is the result of an import.
 type ImportState int
@@ -45,15 +45,15 @@ type ImportedAccount struct {
 // nothing is written.
 //
 // An account is made in the same steps as in Register, so no registration gets its id.
-func (s *Store) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
+func (s *Accounts) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
 	answers := make([]ImportedAccount, 0, len(accounts))
-	for chunk := range slices.Chunk(accounts, importChunk) {
+	for chunk := range slices.Chunk(accounts, chunkOfImport) {
 		answers = append(answers, s.importAccounts(ctx, chunk, dry)...)
 	}
 	return answers
 }
 
-func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
+func (s *Accounts) importAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
 	answers := s.lookAtAccounts(ctx, accounts)
 	var todo []int
 	users, names := make(map[int64]int, len(accounts)), make(map[string]int, len(accounts))
@@ -95,13 +95,13 @@ func (s *Store) importAccounts(ctx context.Context, accounts []Account, dry bool
 }
 
 // lookAtAccounts reads which of the accounts exist, and sets the State of each.
-func (s *Store) lookAtAccounts(ctx context.Context, accounts []Account) []ImportedAccount {
+func (s *Accounts) lookAtAccounts(ctx context.Context, accounts []Account) []ImportedAccount {
 	ops := make([]*op.Op, 0, 2*len(accounts))
 	for _, acc := range accounts {
 		id, name := idKey(acc.User), nameKey(acc.Name)
 		ops = append(ops, op.Read(id, []any{"get", id}), op.Read(name, []any{"get", name}))
 	}
-	s.Run(ctx, "account", ops...)
+	s.db.Run(ctx, "account", ops...)
 	answers := make([]ImportedAccount, len(accounts))
 	for i, acc := range accounts {
 		answers[i] = lookedAt(acc, ops[2*i], ops[2*i+1])
@@ -120,7 +120,7 @@ func lookedAt(acc Account, id, name *op.Op) ImportedAccount {
 	if value != "" {
 		var stored storedAccount
 		if err := json.Unmarshal([]byte(value), &stored); err != nil {
-			return ImportedAccount{Err: fmt.Errorf("%w: account %q: decode: %w", ErrInvalid, acc.Name, err)}
+			return ImportedAccount{Err: fmt.Errorf("%w: account %q: decode: %w", op.ErrInvalid, acc.Name, err)}
 		}
 		if stored.User != acc.User {
 			return ImportedAccount{State: ImportClash, Other: Account{User: stored.User, Name: acc.Name}}
@@ -137,7 +137,7 @@ func lookedAt(acc Account, id, name *op.Op) ImportedAccount {
 }
 
 // makeAccounts makes the accounts at the indices in todo that do not exist yet.
-func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int) {
+func (s *Accounts) makeAccounts(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int) {
 	todo = slices.DeleteFunc(slices.Clone(todo), func(i int) bool { return answers[i].State != ImportNew })
 	todo = s.setAll(ctx, answers, todo, func(i int) (string, any, error) {
 		return idKey(accounts[i].User), accounts[i].Name, nil
@@ -147,9 +147,9 @@ func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []
 		return nameKey(accounts[i].Name), value, err
 	})
 	made := make([]Account, len(todo))
-	logs := make([]logRef, len(todo))
+	users := make([]int64, len(todo))
 	for j, i := range todo {
-		made[j], logs[j] = accounts[i], logRef{user: accounts[i].User}
+		made[j], users[j] = accounts[i], accounts[i].User
 	}
 	for j, now := range s.lookAtAccounts(ctx, made) {
 		i := todo[j]
@@ -159,19 +159,15 @@ func (s *Store) makeAccounts(ctx context.Context, accounts []Account, answers []
 		case now.State == ImportClash: // another caller has taken the id or the name meanwhile
 			answers[i] = now
 		case now.State == ImportNew:
-			answers[i].Err = fmt.Errorf("%w: it was not made", ErrUnavailable)
+			answers[i].Err = fmt.Errorf("%w: it was not made", op.ErrUnavailable)
 		}
 	}
-	for j, err := range s.makeLogs(ctx, logs, false) {
-		if err != nil {
-			s.log.Debug("log is left to be made later", "user", logs[j].user, "err", err)
-		}
-	}
+	s.logs.MakeInboxes(ctx, users, false)
 }
 
 // setAll sets one key for each index in todo, unless the key exists. entry returns the
 // key and its value. setAll returns the indices for which the store answered.
-func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
+func (s *Accounts) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
 	var ops []*op.Op
 	var of []int
 	for _, i := range todo {
@@ -180,7 +176,7 @@ func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []in
 			ops, of = append(ops, op.Write(key, []any{"set", key, value, "nx"})), append(of, i)
 		}
 	}
-	s.Accept(ctx, "register", ops...)
+	s.db.Accept(ctx, "register", ops...)
 	for j, o := range ops {
 		if answers[of[j]].Err = o.Err; o.Err == nil {
 			done = append(done, of[j])
@@ -190,7 +186,7 @@ func (s *Store) setAll(ctx context.Context, answers []ImportedAccount, todo []in
 }
 
 // giveCredentials stores the given credentials of existing accounts that have none.
-func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int, dry bool) {
+func (s *Accounts) giveCredentials(ctx context.Context, accounts []Account, answers []ImportedAccount, todo []int, dry bool) {
 	var ops []*op.Op
 	var of []int
 	for _, i := range todo {
@@ -211,7 +207,7 @@ func (s *Store) giveCredentials(ctx context.Context, accounts []Account, answers
 		ops = append(ops, &op.Op{Key: key, Script: credentialScript, Keys: []string{key}, Args: []any{a.was, value}, Write: true})
 		of = append(of, i)
 	}
-	s.Accept(ctx, "register", ops...)
+	s.db.Accept(ctx, "register", ops...)
 	for j, o := range ops {
 		a := &answers[of[j]]
 		a.Err = o.Err

@@ -1,4 +1,4 @@
-package record
+package accounts
 
 import (
 	"context"
@@ -19,12 +19,12 @@ const idTries = 100
 // account, with created false and no error. The caller then compares credentials. First
 // the id is reserved, so that no two names share one. Then setting the name's key
 // commits the account.
-func (s *Store) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
+func (s *Accounts) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
 	acc, err = s.AccountByName(ctx, name)
 	if !errors.Is(err, ErrNoUser) {
 		return acc, false, err
 	}
-	start, err := s.endOfEveryone(ctx)
+	start, err := s.logs.Begin(ctx)
 	if err != nil {
 		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
 	}
@@ -37,7 +37,7 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 		return Account{}, false, fmt.Errorf("register %q: %w", name, err)
 	}
 	if acc.User == user {
-		s.keepStart(ctx, user, start)
+		s.logs.KeepStart(ctx, user, start)
 	}
 	return acc, acc.User == user, nil
 }
@@ -46,15 +46,15 @@ func (s *Store) Register(ctx context.Context, name, credential string) (acc Acco
 // the store lost it. If again is set, it existed here, and its devices get Opening.Start.
 // Adopt returns ErrNameTaken if the id or the name belongs to another account. It returns
 // nil if this very account exists already.
-func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) error {
+func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := op.Write(key, []any{"set", key, name, "nx"})
-	s.Run(ctx, "register", set)
+	s.db.Run(ctx, "register", set)
 	if set.Err != nil {
 		return fmt.Errorf("adopt %d: %w", user, set.Err)
 	}
 	if op.Text(set.Reply[0]) != "OK" {
-		names, errs := s.values(ctx, []string{key})
+		names, errs := s.Values(ctx, []string{key})
 		if errs[0] != nil {
 			return fmt.Errorf("adopt %d: %w", user, errs[0])
 		}
@@ -76,38 +76,36 @@ func (s *Store) Adopt(ctx context.Context, user int64, name string, again bool) 
 // account that has the name then. If another caller was faster, that is another
 // account, and the reserved id stays unused. If again is set, the account existed here
 // before.
-func (s *Store) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
+func (s *Accounts) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
 	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
 	if err != nil {
 		return Account{}, fmt.Errorf("encode account: %w", err)
 	}
 	key := nameKey(acc.Name)
 	set := op.Write(key, []any{"set", key, value, "nx"})
-	s.Run(ctx, "register", set)
+	s.db.Run(ctx, "register", set)
 	if set.Err != nil {
 		return Account{}, set.Err
 	}
 	if op.Text(set.Reply[0]) != "OK" {
 		return s.AccountByName(ctx, acc.Name)
 	}
-	if err := s.makeLogs(ctx, []logRef{{user: acc.User}}, again)[0]; err != nil {
-		s.log.Debug("log is left to be made later", "user", acc.User, "err", err)
-	}
+	s.logs.MakeInboxes(ctx, []int64{acc.User}, again)
 	return acc, nil
 }
 
 // reserveID reserves a free id. Ids are random, so nobody can walk through those of others.
 // After a crash, or if another caller was faster, a reserved id has no account. It stays
 // reserved and takes 100 bytes.
-func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
+func (s *Accounts) reserveID(ctx context.Context, name string) (int64, error) {
 	for range idTries {
 		user, err := rand.Int(rand.Reader, big.NewInt(proto.MaxUser))
 		if err != nil {
-			return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return 0, fmt.Errorf("%w: %w", op.ErrUnavailable, err)
 		}
 		key := idKey(user.Int64() + 1)
 		set := op.Write(key, []any{"set", key, name, "nx"})
-		s.Run(ctx, "register", set)
+		s.db.Run(ctx, "register", set)
 		if set.Err != nil {
 			return 0, set.Err
 		}
@@ -115,5 +113,5 @@ func (s *Store) reserveID(ctx context.Context, name string) (int64, error) {
 			return user.Int64() + 1, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: no free id", ErrUnavailable)
+	return 0, fmt.Errorf("%w: no free id", op.ErrUnavailable)
 }
