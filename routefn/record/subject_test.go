@@ -12,7 +12,7 @@ import (
 
 func TestSubjectKeepsItsAccountAndItsName(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		alice := accounts.Subject{"https://login.example.org", "17"}
+		alice := accounts.Subject{Issuer: "https://login.example.org", ID: "17"}
 		if _, err := s.AccountOf(t.Context(), alice); !errors.Is(err, ErrNoUser) {
 			t.Fatalf("before the first login: %v", err)
 		}
@@ -36,13 +36,13 @@ func TestSubjectKeepsItsAccountAndItsName(t *testing.T) {
 func TestNoTwoSubjectsShareAName(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "bob")
-		if _, err := s.AdmitSubject(t.Context(), accounts.Subject{"a", "1"}, "bob"); !errors.Is(err, ErrNameTaken) {
+		if _, err := s.AdmitSubject(t.Context(), accounts.Subject{Issuer: "a", ID: "1"}, "bob"); !errors.Is(err, ErrNameTaken) {
 			t.Errorf("the name of an account with a password: %v", err)
 		}
-		if _, err := s.AdmitSubject(t.Context(), accounts.Subject{"a", "1"}, "carol"); err != nil {
+		if _, err := s.AdmitSubject(t.Context(), accounts.Subject{Issuer: "a", ID: "1"}, "carol"); err != nil {
 			t.Fatal(err)
 		}
-		for _, other := range []accounts.Subject{{"a", "2"}, {"b", "1"}, {"a 1", ""}, {"", "a 1"}} {
+		for _, other := range []accounts.Subject{{Issuer: "a", ID: "2"}, {Issuer: "b", ID: "1"}, {Issuer: "a 1"}, {ID: "a 1"}} {
 			if acc, err := s.AdmitSubject(t.Context(), other, "carol"); !errors.Is(err, ErrNameTaken) {
 				t.Errorf("%+v is %+v, %v", other, acc, err)
 			}
@@ -53,7 +53,7 @@ func TestNoTwoSubjectsShareAName(t *testing.T) {
 // A process that died before it wrote the subject's key has made the account.
 func TestSubjectFindsItsAccountByName(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		alice := accounts.Subject{"a", "17"}
+		alice := accounts.Subject{Issuer: "a", ID: "17"}
 		made, _, err := s.Register(t.Context(), "alice", alice.Credential())
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestSubjectFindsItsAccountByName(t *testing.T) {
 
 func TestSubjectOutlivesTheLossOfItsAccount(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		alice := accounts.Subject{"a", "17"}
+		alice := accounts.Subject{Issuer: "a", ID: "17"}
 		if _, err := s.AdmitSubject(t.Context(), alice, "alice"); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestFirstLoginsOfASubjectAgree(t *testing.T) {
 		seen := make(map[int64]int)
 		for i := range 20 {
 			all.Go(func() {
-				acc, err := s.AdmitSubject(t.Context(), accounts.Subject{"a", "17"}, fmt.Sprint("alice-", i%2))
+				acc, err := s.AdmitSubject(t.Context(), accounts.Subject{Issuer: "a", ID: "17"}, fmt.Sprint("alice-", i%2))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -116,7 +116,7 @@ func TestFirstLoginsOfASubjectAgree(t *testing.T) {
 
 func TestSubjectsCredentialIsNone(t *testing.T) {
 	for credential, want := range map[string]bool{
-		accounts.Subject{"a", "1"}.Credential(): true, "": false, "subject:": false, "subject:alice": false, "$argon2id$v=19$": false,
+		accounts.Subject{Issuer: "a", ID: "1"}.Credential(): true, "": false, "subject:": false, "subject:alice": false, "$argon2id$v=19$": false,
 	} {
 		if accounts.IsSubject(credential) != want {
 			t.Errorf("%q is a subject's: %v", credential, !want)
@@ -127,7 +127,7 @@ func TestSubjectsCredentialIsNone(t *testing.T) {
 // An imported account has the subject's credential, and a name that tokens do not have.
 func TestImportedAccountIsFoundByItsSubject(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
-		alice := accounts.Subject{"a", "17"}
+		alice := accounts.Subject{Issuer: "a", ID: "17"}
 		imported := Account{User: 1547028929407, Name: "alice", Credential: alice.Credential()}
 		if a := s.ImportAccounts(t.Context(), []Account{imported}, false)[0]; a.Err != nil || a.State != accounts.ImportNew {
 			t.Fatalf("%+v", a)
@@ -140,7 +140,7 @@ func TestImportedAccountIsFoundByItsSubject(t *testing.T) {
 		if acc, err := s.AdmitSubject(t.Context(), alice, "17"); err != nil || acc != imported {
 			t.Errorf("admitted %+v, %v", acc, err)
 		}
-		if err := s.BindSubject(t.Context(), accounts.Subject{"a", "18"}, "alice"); !errors.Is(err, ErrNameTaken) {
+		if err := s.BindSubject(t.Context(), accounts.Subject{Issuer: "a", ID: "18"}, "alice"); !errors.Is(err, ErrNameTaken) {
 			t.Errorf("another subject: %v", err)
 		}
 		if err := s.BindSubject(t.Context(), alice, "bob"); !errors.Is(err, ErrNoUser) {
