@@ -106,6 +106,11 @@ func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 		return err
 	}
 	for i, client := range clients {
+		// Members that begin with one epoch settle that later. A master that takes a newer
+		// epoch meanwhile takes back the slots that it gave away.
+		if err := client.Do(ctx, "cluster", "set-config-epoch", i+1).Err(); err != nil {
+			return err
+		}
 		if i < masters {
 			first, last := i*slots/masters, (i+1)*slots/masters-1
 			if err := client.Do(ctx, "cluster", "addslotsrange", first, last).Err(); err != nil {
