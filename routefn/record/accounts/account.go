@@ -159,6 +159,9 @@ func (s *Accounts) Values(ctx context.Context, keys []string) ([]string, []error
 	var ops []*op.Op
 	for chunk := range slices.Chunk(keys, size) {
 		get := []any{"mget"}
+		if len(chunk) == 1 {
+			get[0] = "get" // it fails for a key of another type, and mget finds nothing there
+		}
 		for _, key := range chunk {
 			get = append(get, key)
 		}
@@ -171,7 +174,11 @@ func (s *Accounts) Values(ctx context.Context, keys []string) ([]string, []error
 		if errs[i] = o.Err; o.Err != nil {
 			continue
 		}
-		if found, _ := o.Reply[0].([]any); i%size >= len(found) || found[i%size] == nil {
+		found, many := o.Reply[0].([]any)
+		if !many {
+			found = o.Reply[:1]
+		}
+		if i%size >= len(found) || found[i%size] == nil {
 			errs[i] = ErrNoUser
 		} else {
 			values[i] = op.Text(found[i%size])
