@@ -32,6 +32,11 @@ const Everyone int64 = 1
 // to it.
 const MaxUser int64 = 1<<53 - 1
 
+// RandomUser is the smallest id that a new user gets. Ids from there on are random.
+// Smaller ids are of CIM and of earlier releases, and are the time of the registration in
+// ms since 1970.
+const RandomUser int64 = 1 << 44
+
 var (
 	// ErrFrameTooLong is returned if a frame's length prefix is above the limit. Only
 	// the prefix was read.

@@ -121,13 +121,13 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user
-// registered. The id of a user is the time of the registration in ms, also in CIM. If
-// the store does not answer, the result does not matter, because then no account can be
-// made.
+// registered. An id below proto.RandomUser is the time of the registration. Others do not
+// tell that time, so after a loss they count as registered before it. If the store does
+// not answer, the result does not matter, because then no account can be made.
 func (n *Requests) lostSince(user int64) bool {
 	_ = n.cfg.Check.Fresh()
 	lost, _ := n.cfg.Check.Lost()
-	return lost > 0 && user < lost+clockError.Milliseconds()
+	return lost > 0 && (user < lost+clockError.Milliseconds() || user >= proto.RandomUser)
 }
 
 // opening returns the opening o in the store's form. For a CIM connection, the route

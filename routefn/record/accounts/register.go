@@ -95,22 +95,24 @@ func (s *Accounts) claimName(ctx context.Context, acc Account, again bool) (Acco
 }
 
 // reserveID reserves a free id. Ids are random, so nobody can walk through those of others.
+// They are at least proto.RandomUser, so they do not look like the ids of earlier releases.
 // After a crash, or if another caller was faster, a reserved id has no account. It stays
 // reserved and takes 100 bytes.
 func (s *Accounts) reserveID(ctx context.Context, name string) (int64, error) {
 	for range idTries {
-		user, err := rand.Int(rand.Reader, big.NewInt(proto.MaxUser))
+		n, err := rand.Int(rand.Reader, big.NewInt(proto.MaxUser-proto.RandomUser+1))
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", op.ErrUnavailable, err)
 		}
-		key := idKey(user.Int64() + 1)
+		user := proto.RandomUser + n.Int64()
+		key := idKey(user)
 		set := op.Write(key, []any{"set", key, name, "nx"})
 		s.db.Run(ctx, "register", set)
 		if set.Err != nil {
 			return 0, set.Err
 		}
 		if op.Text(set.Reply[0]) == "OK" {
-			return user.Int64() + 1, nil
+			return user, nil
 		}
 	}
 	return 0, fmt.Errorf("%w: no free id", op.ErrUnavailable)
