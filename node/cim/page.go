@@ -69,7 +69,7 @@ func (f *CatchUp) ask(ctx context.Context, after proto.Position) (*proto.PullAns
 // client gets frameTime for each of them before the next page.
 const (
 	mostFrames = 256
-	frameTime  = time.Millisecond
+	frameTime  = 250 * time.Microsecond
 )
 
 // paceLocked delays the next pull of the log if the client needs time for the frames of
