@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 	"github.com/cim-go/cim/routefn/migrate"
-	"github.com/cim-go/cim/routefn/record"
 )
 
 // runExport is `cim export`: it writes the accounts, groups and messages of the store to
@@ -28,13 +26,9 @@ func runExport(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(fs, args); err != nil {
 		return err
 	}
-	cfg, err := store.StoreConfig()
+	from, err := storeAt(ctx, &store)
 	if err != nil {
 		return err
-	}
-	from, err := record.Dial(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("-redis: %w", err)
 	}
 	defer from.Close()
 	progress := &progress{out: stderr, begun: time.Now()}
@@ -52,10 +46,7 @@ func export(ctx context.Context, cfg migrate.ExportConfig, name string, w io.Wri
 	if name == "" {
 		return migrate.Export(ctx, cfg, w)
 	}
-	account, err := cfg.Store.AccountByName(ctx, name)
-	if errors.Is(err, record.ErrNoUser) {
-		return migrate.Result{}, fmt.Errorf("there is no account %q", name)
-	}
+	account, err := accountNamed(ctx, cfg.Store, name)
 	if err != nil {
 		return migrate.Result{}, err
 	}

@@ -35,19 +35,12 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	if len(words) != 1 {
 		return fmt.Errorf("%w: want cim password NAME; the password comes from the terminal or the standard input", process.ErrUsage)
 	}
-	cfg, err := at.StoreConfig()
+	store, err := storeAt(ctx, &at)
 	if err != nil {
 		return err
 	}
-	store, err := record.Dial(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("-redis: %w", err)
-	}
 	defer store.Close()
-	account, err := store.AccountByName(ctx, words[0])
-	if errors.Is(err, record.ErrNoUser) {
-		return fmt.Errorf("there is no account %q", words[0])
-	}
+	account, err := accountNamed(ctx, store, words[0])
 	if err != nil {
 		return err
 	}

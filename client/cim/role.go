@@ -37,13 +37,9 @@ func runRole(ctx context.Context, args []string, stderr io.Writer) error {
 			return fmt.Errorf("%w: want cim role, or cim role NAME user|moderator|operator", process.ErrUsage)
 		}
 	}
-	cfg, err := at.StoreConfig()
+	store, err := storeAt(ctx, &at)
 	if err != nil {
 		return err
-	}
-	store, err := record.Dial(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("-redis: %w", err)
 	}
 	defer store.Close()
 	if len(words) == 0 {
@@ -53,10 +49,7 @@ func runRole(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 func setRole(ctx context.Context, store *record.Store, name string, next role.System, out io.Writer) error {
-	account, err := store.AccountByName(ctx, name)
-	if errors.Is(err, record.ErrNoUser) {
-		return fmt.Errorf("there is no account %q", name)
-	}
+	account, err := accountNamed(ctx, store, name)
 	if err == nil {
 		err = store.SetSystemRole(ctx, account.User, next)
 	}
