@@ -90,8 +90,8 @@ func TestCodesAreSortedAndHaveNamesOfTheirOwn(t *testing.T) {
 }
 
 // TestStatusDoesNotContradictTheRange: generic HTTP clients and proxies go by
-// the status, ours by the code. What is refused with NewReceivers or InboxFull may
-// succeed later, but our clients have other messages to send meanwhile.
+// the status, ours by the code. A message that is refused with NewReceivers or
+// InboxFull may succeed later, but our clients have other messages to send meanwhile.
 func TestStatusDoesNotContradictTheRange(t *testing.T) {
 	retried := []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	for _, c := range Codes() {

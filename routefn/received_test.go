@@ -60,7 +60,7 @@ func TestReceivedCountsOnlyIfTheNodeDied(t *testing.T) {
 }
 
 // A client that closes while messages arrive ends its sending, and then its connection
-// is reset. What it had read by then counts if it also logs out, before or after its
+// is reset. Messages that it had read by then count if it also logs out, before or after its
 // node reports that. A client that does not log out may have read nothing.
 func TestWhatAClientHadReadWhenItLeftCountsOnlyIfItLogsOut(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -66,8 +66,8 @@ func TestIDsOfGroupsAreAmongThoseThatThereAre(t *testing.T) {
 	}
 }
 
-// Whoever knows the creator and the request does not know the id, and a repetition finds
-// the group while the secret is changed.
+// A group's id cannot be computed from its creator and its request alone. While the secret
+// is changed, a repetition of the request still finds the group.
 func TestSealedIDOfAGroup(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		g := NewGroup{Creator: 7, ID: "create-1", Seal: "first"}

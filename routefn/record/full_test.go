@@ -49,8 +49,8 @@ func end(t testing.TB, s *Store, user int64) proto.Position {
 }
 
 // A hundred accounts write to a user who is away, each as much as it can, over connections
-// and over HTTP, through two routes. What was there stays. Those to whom the user wrote
-// have half of the inbox for themselves. When the user has read, all may write again.
+// and over HTTP, through two routes. Earlier messages stay. Half of
+// the inbox is kept for those to whom the user wrote. When the user has read, all may write again.
 func TestConspirersPushNothingOut(t *testing.T) {
 	eachTwo(t, bounded(100), bounded(100), func(t *testing.T, one, other *Store) {
 		alice, bob := register(t, one, "alice"), register(t, one, "bob")

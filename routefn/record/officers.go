@@ -11,7 +11,7 @@ import (
 )
 
 // The roles in the system are roles in the group of everyone. So a message to everyone is
-// checked where it is stored, without another round trip. Nobody has another role there.
+// checked where it is stored, without another round trip. No user has another role there.
 var system = logRef{group: proto.Everyone}
 
 // An Officer is a user with a higher role in the system.

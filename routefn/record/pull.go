@@ -43,8 +43,8 @@ func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limi
 	return s.pull(ctx, user, after, limit, false, false)
 }
 
-// Fetch does what Pull does, for a device of the user. What stands in the inbox before the
-// position is then known to be fetched, so that it does not fill the inbox.
+// Fetch does what Pull does, for a device of the user. Messages in the inbox
+// before the position then count as fetched, so they do not fill the inbox.
 func (s *Store) Fetch(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false, true)
 }

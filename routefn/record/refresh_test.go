@@ -280,8 +280,8 @@ func TestListOfChainsIsSmall(t *testing.T) {
 	})
 }
 
-// The refreshes of a user are bounded, on all devices and over all routes together. One that
-// is refused changes nothing, and a token that was replaced is told apart all the same.
+// The refreshes of a user are bounded, on all devices and over all routes together. A
+// refused refresh changes nothing. A replaced token is recognised even above the bound.
 func TestRefreshesAreBounded(t *testing.T) {
 	cfg := Config{Limits: limit.Limits{Refreshes: limit.Rate{Every: time.Hour, Burst: 4}}}
 	eachTwo(t, cfg, cfg, func(t *testing.T, one, other *Store) {

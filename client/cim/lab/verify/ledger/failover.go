@@ -15,8 +15,8 @@ type failover struct {
 	skews []skew // of the store's clock before that
 }
 
-// lose notes that a primary was lost, or the store's data. Where senders are told
-// "accepted" only once replicas have a message, nothing may be lost with it.
+// lose notes that a primary was lost, or the store's data. If a message is
+// accepted only once replicas have it, nothing may be lost with the primary.
 func (j *Judge) lose(r Record) {
 	if j.forgot == 0 && (r.Empty || r.Restored || r.Tail > 0) {
 		j.forgot = r.Time
