@@ -27,10 +27,12 @@
 //
 // # Workarounds for go-zookeeper
 //
-//   - It reconnects by itself, and sets its watches again while the session lives. It
-//     replaces an expired session by a new one, and does not report that the ephemeral
+//   - It replaces an expired session by a new one, and does not report that the ephemeral
 //     nodes are gone. So [Publisher] and [Follower] start from the beginning with every
 //     new session.
+//   - It sets its watches again over a new connection, and may miss a change then. So a
+//     [Follower] gets a new session with every connection. A [Publisher], whose entry
+//     lives as long as its session, sets no watches. It reads its entry every 5 s.
 //   - It resolves all names of servers once, at the start, and fails if one of them has
 //     no address. So this package resolves a name each time it dials a server. After
 //     a minute without a session it closes the client and makes a new one.
@@ -43,6 +45,6 @@
 //     watch's own channel last. So this package uses its callback, which only stores the
 //     event and wakes Run.
 //
-// Run of a Publisher or a Follower starts no goroutines but those of go-zookeeper, and
-// waits until they have ended.
+// Run of a Publisher or a Follower starts the goroutines of go-zookeeper and one that
+// closes a lost session, and waits until they have ended.
 package mirror

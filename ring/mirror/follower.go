@@ -145,9 +145,14 @@ func (f *Follower) setInSync(ok bool) {
 
 func (f *Follower) changed() <-chan struct{} { return nil }
 
-// reread makes the next sync read everything: a new key may open refused entries, and a
-// watch may have been lost with a connection.
+// reread makes the next sync read everything: a new key may open refused entries.
 func (f *Follower) reread() { f.checked = time.Time{} }
+
+// resumes returns false. The follower sets watches, and no entry ends with its session.
+func (f *Follower) resumes() bool { return false }
+
+// readEvery is the time between two reads of everything, if no watch has fired.
+const readEvery = time.Minute
 
 // readAtMost is how often one sync reads at most. It reads again if entries come
 // meanwhile.
@@ -159,7 +164,7 @@ const readAtMost = 3
 // then, because ZooKeeper sends a watch's event before it answers a later request.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	now := time.Now()
-	all := f.session != conn.SessionID() || now.Sub(f.checked) >= checkEvery
+	all := f.session != conn.SessionID() || now.Sub(f.checked) >= readEvery
 	if f.session != conn.SessionID() { // the old session's watches are gone
 		f.session = conn.SessionID()
 		clear(f.listed)
@@ -179,7 +184,7 @@ func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 		f.checked = now
 	}
 	f.publish()
-	return checkEvery - now.Sub(f.checked), nil
+	return readEvery - now.Sub(f.checked), nil
 }
 
 // take returns the paths whose watch has fired since the last call of take.

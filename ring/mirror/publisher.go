@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"path"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -25,15 +24,12 @@ type Publisher struct {
 	table     *ring.Table
 	published prometheus.Gauge
 
-	fired atomic.Bool // our entry's watch has fired; event sets it, sync clears it
-
 	// Owned by Run.
 	stored  ring.Member     // the member in our entry, if written
 	written bool            // our entry exists in session
 	session int64           // the session of the last sync
 	at      time.Time       // time of the last write of the entry
 	checked time.Time       // time of the last read of the entry
-	watched bool            // our entry has a watch
 	dir     string          // the entry's directory: the root, or standby
 	moved   bool            // the other directory has no entry of ours
 	next    <-chan struct{} // closed when the table changes
@@ -74,12 +70,8 @@ func Name(m ring.Member) string {
 	return m.ClientAddress().HostPort + ":" + httpPort
 }
 
-// event records that the publisher's only watch has fired or is lost.
-func (p *Publisher) event(e zk.Event) {
-	if e.Path != "" {
-		p.fired.Store(true)
-	}
-}
+// event does nothing. A publisher sets no watches.
+func (p *Publisher) event(zk.Event) {}
 
 func (p *Publisher) away() {
 	p.published.Set(0)
@@ -89,8 +81,15 @@ func (p *Publisher) away() {
 func (p *Publisher) changed() <-chan struct{} { return p.next }
 
 // reread makes the next sync write the entry again. After a rotation some readers have
-// only the new key. After a lost connection the entry's watch may be lost, too.
+// only the new key.
 func (p *Publisher) reread() { p.written = false }
+
+// resumes returns true. The entry ends with the session.
+func (p *Publisher) resumes() bool { return true }
+
+// checkEvery is the time between two looks at the entry, which somebody may have deleted
+// or replaced.
+const checkEvery = 5 * time.Second
 
 // sync writes this node's entry if it is missing or outdated.
 func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
@@ -135,7 +134,7 @@ func (p *Publisher) chooseDir(self ring.Member) {
 		dir = p.cfg.Root
 	}
 	if dir != p.dir {
-		p.dir, p.written, p.watched, p.moved = dir, false, false, false
+		p.dir, p.written, p.moved = dir, false, false
 	}
 }
 
@@ -173,11 +172,10 @@ func (p *Publisher) deleteOther(conn *zk.Conn, self ring.Member) error {
 	return nil
 }
 
-// checkSession makes sync write the entry again if its watch has fired or the session
-// has changed.
+// checkSession makes sync write the entry again if the session has changed.
 func (p *Publisher) checkSession(session int64) {
-	if p.fired.Swap(false) || p.session != session {
-		p.session, p.watched, p.written, p.moved = session, false, false, false
+	if p.session != session {
+		p.session, p.written, p.moved = session, false, false
 	}
 }
 
@@ -196,8 +194,8 @@ func (p *Publisher) wait(self ring.Member, members int) time.Duration {
 	return 0
 }
 
-// write writes self's entry and sets a watch on it. It returns false if the entry
-// changed meanwhile or belongs to another node. sync then tries again later.
+// write writes self's entry. It returns false if the entry changed meanwhile or belongs
+// to another node. sync then tries again later.
 func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error) {
 	node := path.Join(p.dir, Name(self))
 	data, err := json.Marshal(p.cfg.Keys.Sealed(self))
@@ -229,9 +227,8 @@ func (p *Publisher) write(conn *zk.Conn, self ring.Member) (done bool, err error
 	if self != p.stored {
 		p.stored, p.at = self, now
 	}
-	p.checked, p.waiting = now, false
-	p.written, err = p.watch(conn, node)
-	return p.written, err
+	p.checked, p.waiting, p.written = now, false, true
+	return true, nil
 }
 
 func (p *Publisher) create(conn *zk.Conn, node string, data []byte) error {
@@ -275,18 +272,4 @@ func (p *Publisher) waitFor(node string) {
 		p.waiting = true
 		p.cfg.Logger.Warn("another node has an entry at our address in ZooKeeper", "path", node)
 	}
-}
-
-// watch sets a watch on the entry, which wakes Run when the entry changes. It reports
-// whether the entry exists.
-func (p *Publisher) watch(conn *zk.Conn, node string) (there bool, err error) {
-	if p.watched {
-		return true, nil
-	}
-	there, _, _, err = conn.ExistsW(node)
-	if err != nil {
-		return false, fmt.Errorf("watch %s: %w", node, err)
-	}
-	p.watched = true
-	return there, nil
 }

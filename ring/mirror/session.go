@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -23,7 +24,6 @@ const DefaultRoot = "/cim"
 const (
 	retryAfter  = time.Second // after an error, and while there is no session
 	askEvery    = time.Second // between two calls of Config.Takes
-	checkEvery  = time.Minute // between two reads of everything, if no watch has fired
 	redialAfter = time.Minute // without a session, the client is closed and made again
 )
 
@@ -99,14 +99,19 @@ type worker interface {
 	// the last call of sync or away. It is nil for a worker that only reads.
 	changed() <-chan struct{}
 	// reread makes the next sync read and write everything again. It is called when the
-	// keys have changed, and when a lost connection is back.
+	// keys have changed.
 	reread()
+	// resumes reports whether the worker keeps its session when its connection is lost.
+	// A worker that sets watches must not, see errResumed.
+	resumes() bool
 }
 
 // keep runs w until ctx ends. It reconnects after lost connections, expired sessions and
 // outages of the servers.
 func (c Config) keep(ctx context.Context, w worker) {
 	errs := errorLog{log: c.Logger}
+	var closing sync.WaitGroup
+	defer closing.Wait()
 	for ctx.Err() == nil {
 		s, err := c.connect(w)
 		errs.warn(err)
@@ -116,7 +121,9 @@ func (c Config) keep(ctx context.Context, w worker) {
 			continue
 		}
 		s.serve(ctx, c, w)
-		s.close()
+		closing.Go(s.close)
+		w.away()
+		sleep(ctx, retryAfter)
 	}
 }
 
@@ -135,15 +142,30 @@ type session struct {
 	woken  chan struct{}   // cap 1: the worker got an event
 
 	mu     sync.Mutex
-	socket net.Conn  // guarded by mu; of the latest connection
-	closed bool      // guarded by mu
-	joins  int       // guarded by mu; how many connections have had the session so far
-	joined time.Time // guarded by mu; when the latest connection got the session
+	socket net.Conn // guarded by mu; of the latest connection
+	closed bool     // guarded by mu
+
+	joined atomic.Bool   // a connection has or had the session
+	lost   chan struct{} // cap 1: a worker that does not resume has lost the session
 }
 
+// errResumed refuses a second connection for the session of a worker that sets watches.
+// On such a connection go-zookeeper (1.0.4) sets its watches again. In that request it
+// names the last change that it knows, and the server reports only later ones. It reads
+// that number without a lock. If a request waited for the connection, its reply may
+// raise the number first. Then the server does not report the changes in between.
+var errResumed = errors.New("a lost connection ends this session")
+
 func (c Config) connect(w worker) (*session, error) {
-	s := &session{woken: make(chan struct{}, 1)}
+	s := &session{woken: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
 	dial := func(network, addr string, timeout time.Duration) (net.Conn, error) {
+		if !w.resumes() && s.joined.Load() {
+			select {
+			case s.lost <- struct{}{}:
+			default:
+			}
+			return nil, errResumed
+		}
 		conn, err := dialAny(c.dial, network, addr, timeout)
 		if err != nil {
 			return nil, err
@@ -152,7 +174,7 @@ func (c Config) connect(w worker) (*session, error) {
 	}
 	onEvent := func(e zk.Event) {
 		if e.State == zk.StateHasSession {
-			s.join()
+			s.joined.Store(true)
 		}
 		w.event(e)
 		select {
@@ -198,33 +220,6 @@ func (s *session) setSocket(conn net.Conn) error {
 	return nil
 }
 
-// rewatchTime is the pause between a connection that takes over a session and the first
-// request over it. On such a connection go-zookeeper (1.0.4) sets its watches again. In
-// that request it names the last change that it knows, and the server reports only later
-// ones. go-zookeeper reads the number of that change without a lock. If the reply to
-// another request raises the number first, the server does not report the changes in
-// between.
-const rewatchTime = 200 * time.Millisecond
-
-// join records that another connection has the session now.
-func (s *session) join() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.joins++
-	s.joined = time.Now()
-}
-
-// rejoined returns how many connections took over the session from an earlier one, and
-// how long requests over the latest connection must wait.
-func (s *session) rejoined() (times int, wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.joins < 2 {
-		return 0, 0
-	}
-	return s.joins - 1, rewatchTime - time.Since(s.joined)
-}
-
 // close ends the session at the server, and so deletes its ephemeral nodes. It blocks
 // until all goroutines of the client have ended, for up to 3 s.
 func (s *session) close() {
@@ -252,7 +247,8 @@ func (s *session) identify(auth string) error {
 	return nil
 }
 
-// serve calls w's methods until ctx ends or there was no session for redialAfter.
+// serve calls w's methods until ctx ends, there was no session for redialAfter, or w has
+// lost its connection and does not resume.
 func (s *session) serve(ctx context.Context, c Config, w worker) {
 	// A request may block for long. The end of ctx ends it.
 	defer context.AfterFunc(ctx, s.zk.Close)()
@@ -260,7 +256,6 @@ func (s *session) serve(ctx context.Context, c Config, w worker) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	rekeyed := c.Keys.Changed()
-	reread := 0 // how many takeovers of the session were followed by a reread
 	for last := time.Now(); ; {
 		select {
 		case <-rekeyed:
@@ -268,14 +263,11 @@ func (s *session) serve(ctx context.Context, c Config, w worker) {
 			w.reread()
 		case <-ctx.Done():
 			return
+		case <-s.lost:
+			return
 		case <-s.woken:
 		case <-w.changed():
 		case <-timer.C:
-		}
-		for times, wait := s.rejoined(); times != reread; times, wait = s.rejoined() {
-			sleep(ctx, wait)
-			reread = times
-			w.reread()
 		}
 		again, err := retryAfter, error(nil)
 		if s.zk.State() == zk.StateHasSession {
