@@ -444,6 +444,29 @@ func TestCIMLogoutBeforeTheEndProvesNothing(t *testing.T) {
 	})
 }
 
+// The process of a client that logs out may get no processor for a while. Then its end comes
+// long after the logout, over what it has not read. It is shown that afterwards.
+func TestCIMLogoutLongBeforeTheEndProvesNothing(t *testing.T) {
+	overTCP(t, func(t *testing.T, w *town) {
+		c := w.client(t)
+		w.sessionOf(t, 1001)
+		w.says(t, 1001, "1")
+		c.prints(t, "1")
+		c.does(t, "read no more")
+		c.prints(t, "1", "deaf")
+		w.says(t, 1001, "2")
+		c.prints(t, "1", "deaf", "2")
+		w.says(t, 1001, "unread")
+		w.receivedGets(t, 3)
+		w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
+			User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
+		}}})
+		time.Sleep(5 * leaveTime)
+		c.does(t, "close in two steps")
+		w.staysAt(t, 0)
+	})
+}
+
 // A client that logged out and ends nothing is closed by the node a moment later. A client
 // that ends its connection in that moment has read what it was sent.
 func TestCIMLogoutGivesTheClientTimeToEnd(t *testing.T) {
@@ -459,7 +482,7 @@ func TestCIMLogoutGivesTheClientTimeToEnd(t *testing.T) {
 			w.Push(&proto.PushRequest{Boot: 77, Kicks: []*proto.Kick{{
 				User: 1, Device: proto.CIMDevice, Number: 1001, Code: int32(proto.LoggedOut),
 			}}})
-			time.Sleep(leaveTime - time.Millisecond)
+			time.Sleep(longLeaveTime - time.Millisecond)
 			p.quiet(t)
 			if ends {
 				_ = p.conn.Close()

@@ -213,8 +213,9 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 //
 // CIM's SDK closes its channel on one thread and calls /offLine on another, so the logout
 // may come first. If the node then ended the connection, it could not tell any more
-// whether the client had read everything. So it gives the client leaveTime to end it, and
-// writes no more than what is about to be written.
+// whether the client had read everything. A system that has got the node's end of sending
+// sends no reset for unread bytes any more. So the node gives the client time to end it,
+// and writes no more than what is about to be written.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	if s.catchUp == nil || code != proto.LoggedOut {
@@ -225,12 +226,23 @@ func (s *session) evict(code proto.Code) {
 	s.leaving = true
 	s.mu.Unlock()
 	s.link.Mute()
-	time.AfterFunc(leaveTime, func() { s.link.Close(code, "") })
+	time.AfterFunc(leaveTimeOf(s.catchUp.Leave(time.Now())), func() { s.link.Close(code, "") })
 }
 
-// leaveTime is the time that a CIM client has after its logout to end its connection.
-// Routes answer a logout after more than that (routefn/compat, endIn).
-const leaveTime = 100 * time.Millisecond
+// A CIM client has leaveTime after its logout to end its connection if it has surely read
+// everything. Otherwise it has longLeaveTime, because its process may not get a processor
+// at once. Routes answer a logout after more than leaveTime (routefn/compat, endIn).
+const (
+	leaveTime     = 100 * time.Millisecond
+	longLeaveTime = 2 * time.Second
+)
+
+func leaveTimeOf(read bool) time.Duration {
+	if read {
+		return leaveTime
+	}
+	return longLeaveTime
+}
 
 // Closed implements link.Handler. It reports the session's number as closed only if no
 // other connection here has it. A ticket may be used twice, and a closed number stays

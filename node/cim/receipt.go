@@ -60,6 +60,7 @@ type receipt struct {
 	written places    // how far the logs were written when the socket had taken given bytes
 	given   uint64    // the count of bytes whose acknowledgement is waited for; 0: none
 	news    bool      // the field has was changed since it was reported
+	frozen  bool      // nothing more is noted
 }
 
 func (r *receipt) start(at places) { *r = receipt{proven: at, acked: at, has: at} }
@@ -99,7 +100,7 @@ func (r *receipt) arrived(p link.Progress) bool {
 // keep notes what is acknowledged. It does nothing if the note before is too new to be
 // proven by a byte from the client. It notes nothing if such a byte waits to be read here.
 func (r *receipt) keep(now time.Time, p link.Progress) {
-	if now.Sub(r.at) < noteAge {
+	if r.frozen || now.Sub(r.at) < noteAge {
 		return
 	}
 	r.proven, r.at = r.acked, now
@@ -119,6 +120,13 @@ func (r *receipt) heard(now time.Time) places {
 		r.proven = r.acked
 	}
 	return r.proven
+}
+
+// freeze makes later bytes, and the end of the client's sending, prove what a byte proves
+// now. It returns that.
+func (r *receipt) freeze(now time.Time) places {
+	r.acked, r.frozen = r.heard(now), true
+	return r.acked
 }
 
 func (f *CatchUp) reachedLocked() places { return places{f.logs[0].last, f.logs[1].last} }
@@ -190,6 +198,15 @@ func (f *CatchUp) Heard() {
 	cursors := f.moveLocked(f.receipt.heard(time.Now()))
 	f.mu.Unlock()
 	f.config.Reports.Acked(f.session, cursors, nil)
+}
+
+// Leave is called when the client has logged out. It may have stopped to read, so what its
+// system acknowledges from then on proves nothing. Leave reports whether the client has
+// surely read all that was written.
+func (f *CatchUp) Leave(now time.Time) (read bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.receipt.freeze(now) == f.reachedLocked()
 }
 
 // Ending is called when the client has ended its sending half. The returned function is

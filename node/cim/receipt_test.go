@@ -71,3 +71,23 @@ func TestReceiptProvesWhatIsOldEnough(t *testing.T) {
 		})
 	}
 }
+
+// What the system of a client acknowledges after the client's logout proves nothing.
+func TestReceiptProvesNothingMoreAfterALogout(t *testing.T) {
+	at := func(n int64) places { return places{{Number: n}} }
+	now := time.Now()
+	all := link.Progress{Given: 1, Acked: 1}
+	var r receipt
+	r.start(at(0))
+	r.note(now, at(1), true, all)
+	if got := r.freeze(now.Add(noteAge)); got != at(1) {
+		t.Errorf("proven at the logout: %d, want 1", got[0].Number)
+	}
+	for range 3 {
+		now = now.Add(time.Second)
+		r.note(now, at(2), true, all)
+	}
+	if got := r.heard(now.Add(time.Second)); got != at(1) {
+		t.Errorf("proven after the logout: %d, want 1", got[0].Number)
+	}
+}

@@ -121,7 +121,8 @@ func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 }
 
 // endIn is how long Offline waits before it answers. CIM's SDK waits for the answer when
-// it closes, and its program may log in right afterwards. The node gives the client 100 ms
-// to end the connection itself. Then it needs 200 ms to find out what the client has read,
-// and reports it.
+// it closes, and its program may log in right afterwards. Such a
+// client usually ends the connection within some milliseconds. Then the node needs 200 ms
+// to find out what the client has read, and reports it. A node gives other clients up to
+// two seconds, and this does not wait for them.
 const endIn = 500 * time.Millisecond
