@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto/wait"
 )
 
 // inPane has this test program be the terminal of alice instead, and names the
@@ -96,14 +97,29 @@ func (p *pane) presses(keys ...string) { p.do(append([]string{"send-keys"}, keys
 // shows waits until the rows from the last prompt on are these.
 func (p *pane) shows(rows ...string) {
 	p.t.Helper()
+	p.waits(func(screen string) bool {
+		at := strings.LastIndex("\n"+screen, "\n>")
+		return at >= 0 && screen[at:] == strings.Join(rows, "\n")
+	}, rows)
+}
+
+// has waits until the screen has this text.
+func (p *pane) has(text string) {
+	p.t.Helper()
+	p.waits(func(screen string) bool { return strings.Contains(screen, text) }, text)
+}
+
+// waits waits until ok returns true for the screen. If it does not, the test fails and
+// says what it wants to see.
+func (p *pane) waits(ok func(screen string) bool, want any) {
+	p.t.Helper()
 	var screen string
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		screen = strings.TrimRight(p.do("capture-pane", "-p"), "\n ")
-		if at := strings.LastIndex("\n"+screen, "\n>"); at >= 0 && screen[at:] == strings.Join(rows, "\n") {
+	for end := time.Now().Add(wait.Limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if screen = strings.TrimRight(p.do("capture-pane", "-p"), "\n "); ok(screen) {
 			return
 		}
 	}
-	p.t.Fatalf("the screen does not show %q:\n%s", rows, screen)
+	p.t.Fatalf("the screen does not show %q:\n%s", want, screen)
 }
 
 // sends presses Enter, and fails unless just this is sent.
@@ -148,9 +164,7 @@ func TestTerminalSendsWhatItShows(t *testing.T) {
 	p.types("写一半写一半写一半")
 	fmt.Fprintln(p.conn, "hello")
 	p.shows("> 写一半写一半写一半")
-	if screen := p.do("capture-pane", "-p"); !strings.Contains(screen, "bob: hello\n> 写") {
-		t.Errorf("the screen has\n%s", screen)
-	}
+	p.has("bob: hello\n> 写一半写一半写一半")
 	p.sends("写一半写一半写一半")
 
 	// A paste, with its marks, and what it holds of two columns and of none.
