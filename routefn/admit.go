@@ -37,8 +37,9 @@ func classOf(useCase string) admission.Class {
 
 // A manner has the headers of a request that affect when it is served.
 type manner struct {
-	refused int  // how often the caller was refused before
-	backlog bool // it reads an old page of a log
+	refused int   // how often the caller was refused before
+	backlog bool  // it reads an old page of a log
+	user    int64 // who proved to be its caller by a token; 0: nobody
 
 	again time.Duration // after a refusal: the time until a retry has its turn; zero: the caller retries at random
 }
@@ -52,6 +53,7 @@ func mannerOf(r *http.Request) *manner {
 		m.refused = min(max(n, 0), mostRefusals)
 	}
 	m.backlog = r.Header.Get(proto.HeaderPriority) == proto.PriorityBacklog
+	m.user, _ = r.Context().Value(provedKey{}).(int64)
 	return m
 }
 
@@ -82,13 +84,21 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 }
 
 // admitted runs a use case unless the route is overloaded. Logins, requests for old
-// pages, and messages of CIM's clients wait in the queue first.
+// pages, and messages of CIM's clients wait in the queue first. A user with a token has a
+// bounded share of the places.
 func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	class := classOf(useCase)
 	if m.backlog && useCase == "pull" {
 		class = admission.Backlog
 	}
-	var verdict admission.Verdict
+	verdict := admission.OverShare
+	if m.user != 0 {
+		if !rt.shares.Enter(m.user, rt.admission.Limit(class)) {
+			rt.metrics.Judged(class, verdict)
+			return nil, proto.Err(proto.Overloaded, "Too many of this user's requests are being served.")
+		}
+		defer rt.shares.Leave(m.user)
+	}
 	if waits := m.patienceOf(useCase, class); waits > 0 {
 		verdict, m.again = rt.admission.Wait(ctx, class, m.refused, waits)
 	} else {

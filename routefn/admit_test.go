@@ -87,6 +87,33 @@ func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 	}
 }
 
+// One user may flood a route over many connections. Others are served meanwhile.
+func TestOneUserTakesFewPlacesFromOthers(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MaxInFlight = 64 })
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	flood := 0
+	for w.route.shares.Enter(alice.User, w.route.admission.Limit(admission.Normal)) {
+		w.route.admission.Enter(admission.Normal)
+		flood++
+	}
+	pull := func(who connection) proto.Code { return w.post(proto.PathPull, who.Token, proto.PullMessages{}, nil) }
+	if code := pull(alice); code != proto.Overloaded {
+		t.Errorf("a user with %d requests in flight: %v", flood, code)
+	}
+	if code := pull(bob); code != proto.OK {
+		t.Errorf("another user: %v", code)
+	}
+	if n := testutil.ToFloat64(w.route.metrics.Admissions.WithLabelValues("normal", "over-share")); n != 1 {
+		t.Errorf("%v requests were refused for their user's share, want 1", n)
+	}
+	w.route.shares.Leave(alice.User)
+	for range 2 * flood { // each gives its place back
+		if code := pull(alice); code != proto.OK {
+			t.Fatalf("a user with room for one more: %v", code)
+		}
+	}
+}
+
 // Every use case has the class that it should have. If classOf misspelt a name, that
 // use case would be of class Normal.
 func TestClassesOfTheUseCases(t *testing.T) {

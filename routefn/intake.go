@@ -1,6 +1,7 @@
 package routefn
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -45,7 +46,11 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*h
 	if q.streamed != nil {
 		return rt.readNode(w, r)
 	}
-	if rt.strangers == nil || rt.proves(r) || r.Body == http.NoBody {
+	user := rt.proved(r)
+	if user != 0 {
+		r = r.WithContext(context.WithValue(r.Context(), provedKey{}, user))
+	}
+	if rt.strangers == nil || user != 0 || r.Body == http.NoBody {
 		return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 	}
 	control := http.NewResponseController(w)
@@ -79,12 +84,16 @@ func (rt *Route) readNode(w http.ResponseWriter, r *http.Request) (*http.Request
 	return r, nil
 }
 
-// proves reports whether a request bears a token that a route made. The store judges
-// later whether the token still counts.
-func (rt *Route) proves(r *http.Request) bool {
-	if _, err := rt.cfg.Issuer.VerifyToken(identity.Bearer(r)); err != nil {
-		return false
+// proved returns the user of the token that a request bears, or 0 if no route made it.
+// The store judges later whether the token still counts.
+func (rt *Route) proved(r *http.Request) (user int64) {
+	t, err := rt.cfg.Issuer.VerifyToken(identity.Bearer(r))
+	if err != nil {
+		return 0
 	}
 	sourceip.Proved(r.Context())
-	return true
+	return t.User
 }
+
+// provedKey is in the context of a request whose user has proved who they are.
+type provedKey struct{}

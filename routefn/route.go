@@ -30,6 +30,7 @@ type Route struct {
 	// The frame around every request.
 	metrics   *metrics.Metrics
 	admission *admission.Limiter
+	shares    admission.Share   // of clients with a token
 	strangers *sourceip.Limiter // of requests without a token whose bodies are arriving; nil: no limit
 	failures  failure.Log
 	codes     *failure.Codes

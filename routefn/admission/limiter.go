@@ -12,9 +12,10 @@ type Verdict uint8
 
 // The verdicts. The zero Verdict is Admitted.
 const (
-	Admitted Verdict = iota
-	Slow             // refused: the store answers too slowly for one more of the class
-	Full             // refused: the absolute maximum for the class is in flight
+	Admitted  Verdict = iota
+	Slow              // refused: the store answers too slowly for one more of the class
+	Full              // refused: the absolute maximum for the class is in flight
+	OverShare         // refused: its user has too many requests in flight, see Share
 )
 
 // Config of a Limiter.
