@@ -41,6 +41,7 @@ func (w *world) marks() (list []*proto.PushItem) {
 func TestSenderIsToldThatHisMessageWasShown(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, laptop, bob := w.connect("alice", "phone"), w.connect("alice", "laptop"), w.connect("bob", "phone")
+	w.sendsTo(alice, bob, 3)
 	w.connectCIM("alice", w.nodes["n1"]) // a CIM client, which understands no marks
 	w.showed(bob, bob.session, proto.Key(alice.User, "1"), proto.Key(alice.User, "2"))
 	var told []int64
@@ -65,26 +66,47 @@ func TestSenderIsToldThatHisMessageWasShown(t *testing.T) {
 	}
 }
 
-// Users can make up that they were shown a message, but not that somebody else was.
-func TestMarkNamesHimWhoGaveIt(t *testing.T) {
+// sendsTo sends messages with the ids 1 to n, and returns their keys.
+func (w *world) sendsTo(from, to connection, n int) (keys []string) {
+	w.t.Helper()
+	for i := range n {
+		m := proto.SendMessage{ID: strconv.Itoa(i + 1), To: to.User, Text: "hi", Confirm: true}
+		keys = append(keys, w.send(from.Token, m).At.Key)
+	}
+	return keys
+}
+
+// Users can claim that they were shown what was sent to them, and nothing else.
+func TestMarkIsOfAMessageToWhoGivesIt(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
-	toBob := w.send(alice.Token, proto.SendMessage{ID: "1", To: bob.User, Text: "hi", Confirm: true})
-	w.showed(carol, carol.session, toBob.At.Key)
-	if marks := w.marks(); len(marks) != 1 || marks[0].Delivered.To != carol.User {
-		t.Errorf("pushed %v", marks)
+	key := w.sendsTo(alice, bob, 1)[0]
+	var madeUp []string
+	for i := range proto.MaxShown {
+		madeUp = append(madeUp, proto.Key(alice.User, strconv.Itoa(1000+i)))
+	}
+	w.showed(carol, carol.session, key)
+	w.showed(carol, carol.session, madeUp...)
+	w.showed(bob, bob.session, madeUp...)
+	if marks := w.marks(); len(marks) != 0 {
+		t.Errorf("of messages that nobody sent to them, they pushed %v", marks)
 	}
 	forged := pb.CloneOf(carol.session)
 	forged.User, forged.Name = bob.User, "bob"
-	w.showed(carol, forged, toBob.At.Key)
-	if marks := w.marks(); len(marks) != 1 {
-		t.Errorf("a session without a proof pushed %v", marks[1:])
+	w.showed(carol, forged, key)
+	if marks := w.marks(); len(marks) != 0 {
+		t.Errorf("a session without a proof pushed %v", marks)
+	}
+	w.showed(bob, bob.session, append(madeUp[:3:3], key)...)
+	if marks := w.marks(); len(marks) != 1 || marks[0].User != alice.User || !slices.Equal(marks[0].Delivered.Ids, []string{"1"}) {
+		t.Errorf("pushed %v", marks)
 	}
 }
 
 func TestSenderWhoIsAwayIsToldNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.sendsTo(alice, bob, 1)
 	w.close(alice.node, alice.session)
 	many := []string{
 		proto.Key(alice.User, "1"), proto.Key(alice.User+1000, "1"), proto.Key(bob.User, "own"), proto.Key(0, "genesis"),
@@ -99,11 +121,7 @@ func TestSenderWhoIsAwayIsToldNothing(t *testing.T) {
 func TestKeysOfOneAcknowledgementAreBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
-	var keys []string
-	for i := range proto.MaxShown + 50 {
-		keys = append(keys, proto.Key(alice.User, strconv.Itoa(i)))
-	}
-	w.showed(bob, bob.session, keys...)
+	w.showed(bob, bob.session, w.sendsTo(alice, bob, proto.MaxShown+50)...)
 	if marks := w.marks(); len(marks) != 1 || len(marks[0].Delivered.Ids) != proto.MaxShown {
 		t.Errorf("%d marks", len(marks))
 	}

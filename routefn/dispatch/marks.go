@@ -6,62 +6,70 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
 )
-
-// Shown has the keys of messages that a user's device reports as shown. Their senders
-// want delivery marks.
-type Shown struct {
-	User int64
-	Keys []string
-}
 
 // Confirm pushes delivery marks to the connections that the senders have at this
 // moment. A mark may be lost without a trace: only the receiver's cursor is
 // authoritative.
 //
-// Confirm does not check that the user received the messages, because that would cost a
-// search of the log per key. A mark says only that this user was shown the message. So
-// users can forge marks about themselves, and about nobody else.
-func (d *Dispatcher) Confirm(ctx context.Context, list ...Shown) {
-	marks, senders := d.marks(list)
-	if len(senders) == 0 {
+// A sender gets marks only for messages that are among the latest 1,000 of the inbox of
+// the user who reports them. So users can claim that they were shown what was sent to
+// them, and nothing else.
+func (d *Dispatcher) Confirm(ctx context.Context, list ...record.Shown) {
+	var senders []int64
+	for i, s := range list {
+		list[i].Keys = sentByOthers(s, &senders)
+	}
+	list = slices.DeleteFunc(list, func(s record.Shown) bool { return len(s.Keys) == 0 })
+	if len(list) == 0 {
 		return
 	}
-	sessions, err := d.store.SessionsOf(ctx, senders)
+	stored, sessions, err := d.store.Confirm(ctx, list, senders)
 	if err != nil {
 		d.log.Debug("some delivery marks are not sent", "err", err)
 	}
+	marks := d.marks(list, stored)
 	out := d.pusher.Begin()
 	defer out.Send()
 	for i, user := range senders {
-		out.Mark(user, sessions[i], marks[user])
-	}
-}
-
-// marks returns the marks for each sender, and the senders.
-func (d *Dispatcher) marks(list []Shown) (marks map[int64][]*proto.Delivered, senders []int64) {
-	marks = make(map[int64][]*proto.Delivered)
-	now := d.now().UnixMilli()
-	for _, s := range list {
-		for from, ids := range s.bySender() {
-			if marks[from] == nil {
-				senders = append(senders, from)
-			}
-			marks[from] = append(marks[from], &proto.Delivered{To: s.User, Time: now, Ids: ids})
+		if len(marks[user]) > 0 {
+			out.Mark(user, sessions[i], marks[user])
 		}
 	}
-	return marks, senders
 }
 
-// bySender returns the ids of the shown messages for each sender. It leaves out
-// malformed keys and the user's own messages.
-func (s Shown) bySender() map[int64][]string {
-	ids := make(map[int64][]string)
+// sentByOthers returns the keys of s, each once, that can be those of others' messages.
+// It adds the senders that are not in the list yet.
+func sentByOthers(s record.Shown, senders *[]int64) (keys []string) {
 	for _, key := range s.Keys[:min(len(s.Keys), proto.MaxShown)] {
 		from, id, err := proto.ParseKey(key)
-		if err == nil && check.ValidUser(from) && from != s.User && proto.ValidID(id) && !slices.Contains(ids[from], id) {
-			ids[from] = append(ids[from], id)
+		if err != nil || !check.ValidUser(from) || from == s.User || !proto.ValidID(id) || slices.Contains(keys, key) {
+			continue
+		}
+		keys = append(keys, key)
+		if !slices.Contains(*senders, from) {
+			*senders = append(*senders, from)
 		}
 	}
-	return ids
+	return keys
+}
+
+// marks returns the marks for each sender: one for each item of the list, with the ids
+// of those messages that are stored.
+func (d *Dispatcher) marks(list []record.Shown, stored [][]string) map[int64][]*proto.Delivered {
+	marks := make(map[int64][]*proto.Delivered)
+	now := d.now().UnixMilli()
+	for i, s := range list {
+		ids := make(map[int64][]string)
+		for _, key := range s.Keys {
+			if from, id, err := proto.ParseKey(key); err == nil && slices.Contains(stored[i], key) {
+				ids[from] = append(ids[from], id)
+			}
+		}
+		for from, shown := range ids {
+			marks[from] = append(marks[from], &proto.Delivered{To: s.User, Time: now, Ids: shown})
+		}
+	}
+	return marks
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/check"
-	"github.com/cim-go/cim/routefn/dispatch"
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/record"
 )
@@ -41,7 +40,7 @@ func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.R
 // reportAcked moves cursors, and sends delivery marks to the senders who want them.
 func (n *Requests) reportAcked(ctx context.Context, q *proto.ReportRequest) error {
 	ackings := make([]record.Acking, 0, len(q.Acked))
-	confirmed := make([]dispatch.Shown, 0, len(q.Acked))
+	confirmed := make([]record.Shown, 0, len(q.Acked))
 	for _, a := range q.Acked {
 		s := a.GetSession()
 		cursors, received, left := proto.Positions(a.GetCursors()), proto.Positions(a.GetReceived()), proto.Positions(a.GetLeft())
@@ -55,7 +54,7 @@ func (n *Requests) reportAcked(ctx context.Context, q *proto.ReportRequest) erro
 			User: s.User, Device: s.Device, Number: s.Number, Cursors: cursors, Ended: a.Ended && s.Device == proto.CIMDevice,
 			Received: received, Left: left,
 		})
-		confirmed = append(confirmed, dispatch.Shown{User: s.User, Keys: a.GetShown()})
+		confirmed = append(confirmed, record.Shown{User: s.User, Keys: a.GetShown()})
 	}
 	if len(ackings) == 0 {
 		return nil

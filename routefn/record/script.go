@@ -21,6 +21,7 @@ var (
 	pullScript   = lua.Load("entry", "member", "pull")
 	standScript  = lua.Load("entry", "stand")
 	placeScript  = lua.Load("entry", "find", "place")
+	shownScript  = lua.Load("entry", "shown")
 	trimScript   = lua.Load("clock", "entry", "contact", "fetched", "room", "trim")
 	dropScript   = lua.Load("drop")
 	openScript   = lua.Load("clock", "entry", "live", "void", "device", "forget", "open")

@@ -142,21 +142,28 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
 	ops := make([]*op.Op, len(users))
 	for i, user := range users {
-		hash := logRef{user: user}.hash()
-		ops[i] = op.Read(hash, []any{"hget", hash, "live"})
+		ops[i] = readLive(user)
 	}
 	s.Run(ctx, "sessions", ops...)
 	lists = make([][]Session, len(users))
 	for i, o := range ops {
 		switch {
 		case o.Err == nil:
-			lists[i] = parseSessions(op.Text(o.Reply[0]))
+			lists[i] = liveOf(o)
 		case err == nil:
 			err = fmt.Errorf("sessions of %d: %w", users[i], o.Err)
 		}
 	}
 	return lists, err
 }
+
+// readLive returns an op that reads the live sessions of a user. liveOf reads its answer.
+func readLive(user int64) *op.Op {
+	hash := logRef{user: user}.hash()
+	return op.Read(hash, []any{"hget", hash, "live"})
+}
+
+func liveOf(o *op.Op) []Session { return parseSessions(op.Text(o.Reply[0])) }
 
 // Ack moves cursors forward, in one pipeline. Without an error it skips cursors that
 // would not go forward, cursors of a closed number, and cursors of groups to which the

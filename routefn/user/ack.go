@@ -6,7 +6,6 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
-	"github.com/cim-go/cim/routefn/dispatch"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -21,6 +20,6 @@ func (u *Requests) Ack(ctx context.Context, caller token.Token, q proto.AckPosit
 	if err := u.cfg.Store.Ack(ctx, []record.Acking{acking})[0]; err != nil {
 		return proto.AckAnswer{}, err
 	}
-	u.cfg.Dispatch.Confirm(ctx, dispatch.Shown{User: caller.User, Keys: q.Shown})
+	u.cfg.Dispatch.Confirm(ctx, record.Shown{User: caller.User, Keys: q.Shown})
 	return proto.AckAnswer{}, nil
 }
