@@ -78,12 +78,12 @@ func TestAuthorityIsChangedByHangupsUnderLiveConnections(t *testing.T) {
 	}
 	check := func() {
 		t.Helper()
-		within(t, patience, "the route knows all nodes", func() bool {
+		eventually(t, "the route knows all nodes", func() bool {
 			body, err := fetchMembers(t.Context(), operator, cluster.RouteURLs()[0])
 			return err == nil && strings.Count(string(body), `"state":"serving"`) == len(cluster.Nodes())
 		})
 		crowd.round()
-		within(t, patience, "everybody is shown everything", crowd.caughtUp)
+		eventually(t, "everybody is shown everything", crowd.caughtUp)
 	}
 	logins := func() (n int) {
 		t.Helper()

@@ -115,7 +115,7 @@ func TestNodeThatDoesNotBelongStaysOut(t *testing.T) {
 		}
 		crowd.round()
 	}
-	within(t, patience, "everybody is shown everything", crowd.caughtUp)
+	eventually(t, "everybody is shown everything", crowd.caughtUp)
 	view := members(t, route)
 	if first, ok := view.Member("node-1"); view.Ring().Len() != 2 || !ok || first.Client != cluster.Nodes()[0].Client {
 		t.Errorf("the members are %v", view.Members())

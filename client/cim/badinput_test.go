@@ -66,7 +66,7 @@ func TestBadInputHarmsNobody(t *testing.T) {
 	}
 	throwing.Wait()
 	crowd.round()
-	within(t, patience, "everybody is shown everything", crowd.caughtUp)
+	eventually(t, "everybody is shown everything", crowd.caughtUp)
 	t.Logf("%d messages to each of %d users meanwhile", crowd.sent.Load(), len(crowd.readers))
 
 	for _, p := range []*up.Process{s.node.Process, s.other.Process, cluster.Routes()[0]} {
@@ -82,7 +82,7 @@ func TestBadInputHarmsNobody(t *testing.T) {
 	if n := metric(t, s.route, `cim_route_requests_total{code="panic",use_case="send"}`); n != 0 {
 		t.Errorf("%v requests panicked", n)
 	}
-	within(t, patience, "no goroutine is left of it", func() bool { return metric(t, node, "go_goroutines") <= goroutines+8 })
+	eventually(t, "no goroutine is left of it", func() bool { return metric(t, node, "go_goroutines") <= goroutines+8 })
 	if grown := logSize(t, s.node.Process) + logSize(t, cluster.Routes()[0]) - logs; grown > 8<<10 {
 		t.Errorf("the logs grew by %d bytes", grown)
 	}

@@ -305,7 +305,7 @@ func (s *system) connectCIM(name string) *cimClient {
 	}
 	before := s.recorded(user, "cim")
 	c := dialCIM(s.t, at.client(), user, name)
-	within(s.t, patience, name+" is recorded", func() bool {
+	eventually(s.t, name+" is recorded", func() bool {
 		live := s.recorded(user, "cim")
 		return live != nil && (before == nil || live.Number != before.Number)
 	})

@@ -89,7 +89,7 @@ func TestClusterKeyAloneJoinsGossipAndGetsNothing(t *testing.T) {
 		cancel()
 		<-ended
 	}()
-	within(t, patience, "the intruder is a member of gossip", func() bool { return len(table.Current().Members()) == 3 })
+	eventually(t, "the intruder is a member of gossip", func() bool { return len(table.Current().Members()) == 3 })
 
 	for i := range 16 {
 		answer := login(t, route, proto.LoginRequest{Name: fmt.Sprintf("user-%d", i), Device: "phone"})
@@ -153,7 +153,7 @@ func TestClusterKeyIsAcceptedWhileProcessesAreReplaced(t *testing.T) {
 		"-join", node.Gossip, "-route-url", cluster.RouteURLs()[0],
 	})
 	for _, route := range []string{"http://" + old, cluster.RouteURLs()[0]} {
-		within(t, patience, "the route knows all three nodes", func() bool {
+		eventually(t, "the route knows all three nodes", func() bool {
 			answer, err := http.Get(route + proto.PathMembers)
 			if err != nil {
 				return false
@@ -172,6 +172,6 @@ func TestClusterKeyIsAcceptedWhileProcessesAreReplaced(t *testing.T) {
 		}
 		crowd.round()
 		crowd.round()
-		within(t, patience, "everybody is shown everything", crowd.caughtUp)
+		eventually(t, "everybody is shown everything", crowd.caughtUp)
 	}
 }

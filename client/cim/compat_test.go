@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
@@ -137,7 +138,7 @@ func TestRouteOfCIMPushesThroughANode(t *testing.T) {
 	const user = 1547028929407 // of an account in CIM's Redis
 	c := dialCIM(t, s.nodes[0].member.Client, user, "zs")
 	holder := s.nodes[0].member.ID
-	within(t, patience, "the connection is open", func() bool { return s.nodes[0].Users() == 1 })
+	eventually(t, "the connection is open", func() bool { return s.nodes[0].Users() == 1 })
 	push := func(cmd, msg, batch string) string {
 		return fmt.Sprintf(`{"userId":%d,"msg":%s,"batchMsg":%s,"cmd":%q,`+
 			`"properties":{"sendUserId":"1","sendUserName":"ls","receiveUserId":"%d"}}`, c.user, msg, batch, cmd, c.user)
@@ -165,7 +166,7 @@ func TestRouteOfCIMPushesThroughANode(t *testing.T) {
 		t.Errorf("was sent %+v", f)
 	}
 	c.conn.Close()
-	within(t, patience, "a push finds nobody", func() bool {
+	eventually(t, "a push finds nobody", func() bool {
 		return cimCode(t, "http://"+s.station(holder).member.HTTP+"/sendMsg", push("MESSAGE", `"hi"`, "null"), nil) == "7000"
 	})
 }
@@ -201,8 +202,9 @@ func TestCIMClientReconnectsByItsOwnSteps(t *testing.T) {
 	nodeAt(t, cluster, c.conn.RemoteAddr().String()).Kill()
 	c.ended(patience)
 	send(t, bob, user, "two")
-	took := within(t, patience, "the client is back", dance)
-	t.Logf("back %v after its node had died", took)
+	begun := time.Now()
+	eventually(t, "the client is back", dance)
+	t.Logf("back %v after its node had died", time.Since(begun))
 	send(t, bob, user, "three")
 	// No ping followed the first, so that nobody knows whether it was shown.
 	if got := c.until("bob: three"); !slices.Equal(got, []string{"bob: one", "bob: two", "bob: three"}) {

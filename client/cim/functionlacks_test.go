@@ -46,7 +46,7 @@ func TestFunctionThatLacksSomethingSaysWhatInTimeAndOnce(t *testing.T) {
 					t.Fatalf("with members: %d %s", status, body)
 				}
 				world.Members.Close()
-				within(t, patience, "members are too old", func() bool { status, _ := f.login(); return status != http.StatusOK })
+				eventually(t, "members are too old", func() bool { status, _ := f.login(); return status != http.StatusOK })
 			}
 			for range 4 {
 				status, body := f.login()

@@ -36,7 +36,7 @@ func hangup(t *testing.T, p *up.Process, texts ...string) {
 		t.Fatal(err)
 	}
 	for _, text := range texts {
-		within(t, patience, p.Name+" logs "+text, func() bool { return count(text) == before[text]+1 })
+		eventually(t, p.Name+" logs "+text, func() bool { return count(text) == before[text]+1 })
 	}
 }
 
@@ -51,9 +51,9 @@ func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 	crowd := newCrowd(t, cluster.RouteURLs(), 4, "chat")
 	check := func() {
 		t.Helper()
-		within(t, patience, "the route knows both nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 2 })
+		eventually(t, "the route knows both nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 2 })
 		crowd.round()
-		within(t, patience, "everybody is shown everything", crowd.caughtUp)
+		eventually(t, "everybody is shown everything", crowd.caughtUp)
 	}
 	change := func(keys ...string) {
 		t.Helper()
@@ -129,7 +129,7 @@ func TestKeysAreChangedByHangupsUnderLiveConnections(t *testing.T) {
 	if _, err := cluster.AddNode(t.Context()); err != nil { // it knows the new key alone
 		t.Fatal(err)
 	}
-	within(t, patience, "the route knows three nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 3 })
+	eventually(t, "the route knows three nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 3 })
 }
 
 // If its terminal is closed, a cluster of cim up stops as at SIGTERM, and leaves no

@@ -88,7 +88,7 @@ func TestUsersOfCIMAreShownWhatWaitedAfterAnImport(t *testing.T) {
 	if got, want := c.texts(4), []string{"bob: one", "bob: two", "carol: three", "bob: four"}; !slices.Equal(got, want) {
 		t.Fatalf("alice was shown %q, want %q", got, want)
 	}
-	within(t, patience, "the cursor is behind what was taken", func() bool {
+	eventually(t, "the cursor is behind what was taken", func() bool {
 		c.quiet()
 		return s.cursor(alice) == 4+1 // the log's genesis is the first entry
 	})
@@ -232,7 +232,7 @@ func TestImportThatIsKilledGoesOn(t *testing.T) {
 		limit := size * (k + 1) / 22 // what is there already takes less
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		within(t, patience, fmt.Sprintf("import %d has sent %d bytes, or has ended", k, limit), func() bool {
+		eventually(t, fmt.Sprintf("import %d has sent %d bytes, or has ended", k, limit), func() bool {
 			return way.sent.Load() >= limit || len(ended) > 0
 		})
 		_ = cmd.Process.Kill()

@@ -184,7 +184,7 @@ func (j *javaRoute) comeBack(t *testing.T, user int64) *cimClient {
 func (j *javaRoute) reaches(t *testing.T, c *cimClient) {
 	t.Helper()
 	node, _ := j.record(c.user)
-	within(t, patience, "the connection is open", func() bool {
+	eventually(t, "the connection is open", func() bool {
 		code := cimCode(t, j.URL+"/p2pRoute", fmt.Sprintf(`{"userId":1,"receiveUserId":%d,"msg":"hi"}`, c.user), nil)
 		if code != "9000" {
 			t.Fatalf("user %d is at %q and the route says %s", c.user, node, code)
@@ -221,7 +221,7 @@ func TestRouteOfCIMLocksNobodyOut(t *testing.T) {
 	zk := startZooKeeper(t)
 	java := startJavaRoute(t, zk)
 	cluster := startCluster(t, up.Config{Nodes: 2, ZK: zk.Addr(), ServerFlags: []string{"-cim-route-url", java.URL}})
-	within(t, patience, "ZooKeeper lists two", func() bool { return len(java.servers()) == 2 })
+	eventually(t, "ZooKeeper lists two", func() bool { return len(java.servers()) == 2 })
 
 	t.Run("killed client", func(t *testing.T) {
 		for user := int64(101); user <= 110; user++ {
@@ -229,7 +229,7 @@ func TestRouteOfCIMLocksNobodyOut(t *testing.T) {
 			java.reaches(t, c)
 			c.conn.Close()
 		}
-		within(t, patience, "the route has no record left", func() bool { return java.online() == 0 })
+		eventually(t, "the route has no record left", func() bool { return java.online() == 0 })
 		java.reaches(t, java.come(t, 101))
 	})
 	t.Run("connection that was left", func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestRouteOfCIMLocksNobodyOut(t *testing.T) {
 			java.reaches(t, old)
 			now := java.comeBack(t, user)
 			old.ended(patience)
-			within(t, patience, "the node has dealt with the old connection", func() bool {
+			eventually(t, "the node has dealt with the old connection", func() bool {
 				return offlineCount(t, "back", cluster.Nodes()...) == before+int(user-200)
 			})
 			java.reaches(t, now)
@@ -258,7 +258,7 @@ func TestRouteOfCIMLocksNobodyOut(t *testing.T) {
 		if err := syscall.Kill(leaving.PID(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		within(t, patience, "CIM's route is told of no node that leaves", func() bool { return len(java.servers()) == 1 })
+		eventually(t, "CIM's route is told of no node that leaves", func() bool { return len(java.servers()) == 1 })
 		for i, c := range there {
 			c.ended(patience)
 			if i%2 == 0 { // the others were shut down meanwhile
@@ -280,7 +280,7 @@ func TestRouteOfCIMLocksNobodyOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		within(t, patience, "ZooKeeper lists the other", func() bool { return len(java.servers()) == 2 })
+		eventually(t, "ZooKeeper lists the other", func() bool { return len(java.servers()) == 2 })
 		dead.Kill()
 		c.ended(patience)
 		c = java.comeBack(t, 401) // nobody else can tell the route
@@ -322,11 +322,11 @@ func TestNodeWithoutARouteOfOursIsNotPublished(t *testing.T) {
 		stop()
 		running.Wait()
 	})
-	within(t, patience, "the node stands beside CIM's servers", func() bool {
+	eventually(t, "the node stands beside CIM's servers", func() bool {
 		names, err := zk.Owners(t.Context(), mirror.DefaultRoot+"-standby")
 		return err == nil && len(names) == 1
 	})
-	within(t, patience, "the log says what the node needs", func() bool { return strings.Contains(log.String(), "needs a cim-route") })
+	eventually(t, "the log says what the node needs", func() bool { return strings.Contains(log.String(), "needs a cim-route") })
 	status, body := call(t, "GET", "http://"+http+"/readyz", "", nil)
 	if status != 503 || !strings.Contains(string(body), "needs a cim-route") {
 		t.Errorf("/readyz answers %d %s", status, body)
@@ -344,7 +344,7 @@ func TestNodeIsPublishedWhileARouteOfOursAnswers(t *testing.T) {
 	zk := startZooKeeper(t)
 	java := startJavaRoute(t, zk)
 	cluster := startCluster(t, up.Config{Nodes: 1, ZK: zk.Addr()})
-	within(t, patience, "ZooKeeper lists it", func() bool { return len(java.servers()) == 1 })
+	eventually(t, "ZooKeeper lists it", func() bool { return len(java.servers()) == 1 })
 	route, node := cluster.Routes()[0], cluster.Nodes()[0]
 	readyz := func() (int, string) {
 		status, body := call(t, http.MethodGet, node.URL+"/readyz", "", nil)
@@ -352,7 +352,7 @@ func TestNodeIsPublishedWhileARouteOfOursAnswers(t *testing.T) {
 	}
 	route.Kill()
 	killed := time.Now()
-	within(t, patience, "CIM's route does not find it", func() bool { return len(java.servers()) == 0 })
+	eventually(t, "CIM's route does not find it", func() bool { return len(java.servers()) == 0 })
 	if away := time.Since(killed); away < 10*time.Second {
 		t.Errorf("the node was taken away after %v: a route that starts anew is back by then", away)
 	}
@@ -362,7 +362,7 @@ func TestNodeIsPublishedWhileARouteOfOursAnswers(t *testing.T) {
 	if err := cluster.RestartRoute(t.Context(), route); err != nil {
 		t.Fatal(err)
 	}
-	within(t, patience, "CIM's route finds it again", func() bool { return len(java.servers()) == 1 })
+	eventually(t, "CIM's route finds it again", func() bool { return len(java.servers()) == 1 })
 	if status, body := readyz(); status != http.StatusOK {
 		t.Errorf("/readyz answers %d %s", status, body)
 	}

@@ -39,7 +39,7 @@ func TestCIMClientIsShownLittleAgainWhenItsNodeWasKilled(t *testing.T) {
 				}
 			}
 			privately(t, route, alice, bob, "new")
-			within(t, patience, "bob is sent to a node that lives", func() bool {
+			eventually(t, "bob is sent to a node that lives", func() bool {
 				at, code = cimLoginAt(t, route, bob, "bob")
 				return code == "9000" && (back || at.client() != node.Client)
 			})

@@ -24,7 +24,7 @@ func TestNoLoginNamesAKilledNode(t *testing.T) {
 			t.Parallel()
 			cluster := startCluster(t, c)
 			routes := cluster.RouteURLs()
-			within(t, patience, "the routes know three nodes", func() bool {
+			eventually(t, "the routes know three nodes", func() bool {
 				return !slices.ContainsFunc(routes, func(url string) bool { return ring.NewView(membersAt(t, url)).Ring().Len() != 3 })
 			})
 			view := ring.NewView(membersAt(t, routes[0]))
@@ -37,10 +37,19 @@ func TestNoLoginNamesAKilledNode(t *testing.T) {
 				member, _ := view.Member(owner)
 				at[i] = member.Client
 			}
-			within(t, patience, "everybody is sent to the owner", func() bool { // a function's instances learn each by itself
+			elsewhere := "" // the last one who was sent to another node
+			defer func() {
+				if t.Failed() {
+					t.Log(elsewhere)
+				}
+			}()
+			eventually(t, "everybody is sent to the owner", func() bool { // a function's instances learn each by itself
 				for i := range users {
-					if slices.ContainsFunc(routes, func(url string) bool { return namedFor(t, url, ids[i], i) != at[i] }) {
-						return false
+					for _, url := range routes {
+						if got := namedFor(t, url, ids[i], i); got != at[i] {
+							elsewhere = fmt.Sprintf("user %d was sent to %s instead of %s", i, got, at[i])
+							return false
+						}
 					}
 				}
 				return true
@@ -85,7 +94,7 @@ func TestNoLoginNamesAKilledNode(t *testing.T) {
 func namedFor(t *testing.T, route string, user int64, i int) string {
 	t.Helper()
 	var answer struct{ DataBody cimAddress }
-	within(t, patience, "the route answers", func() bool { // a function is killed now and then
+	eventually(t, "the route answers", func() bool { // a function is killed now and then
 		status, body := call(t, http.MethodPost, route+"/login", "", fmt.Appendf(nil, `{"userId":%d,"userName":"user-%d"}`, user, i))
 		return status == http.StatusOK && json.Unmarshal(body, &answer) == nil
 	})

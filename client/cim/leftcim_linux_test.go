@@ -27,7 +27,7 @@ func TestCIMClientThatClosesWhileMessagesArriveIsShownOnlyTheLastAgain(t *testin
 			if code := privately(t, s.url, bob, alice, "unread"); code != "9000" {
 				t.Fatalf("message: %s", code)
 			}
-			within(t, patience, "the message is in the client's buffer", func() bool { return waiting(t, c.conn) > 0 })
+			eventually(t, "the message is in the client's buffer", func() bool { return waiting(t, c.conn) > 0 })
 			c.conn.(*net.TCPConn).CloseWrite()
 			c.conn.Close()
 			if logsOut {

@@ -84,7 +84,7 @@ func TestWaitingMessagesAreShownUntilTheyWereTaken(t *testing.T) {
 			s.offline(alice)
 			continue
 		}
-		within(t, patience, "the cursor is behind what was taken", func() bool {
+		eventually(t, "the cursor is behind what was taken", func() bool {
 			c.quiet()
 			return s.cursor(alice) == 4+1 // the log's genesis is the first entry
 		})
@@ -164,7 +164,7 @@ func TestMessageToEveryoneIsOnePushANode(t *testing.T) {
 	for range messages {
 		everyone()
 	}
-	within(t, patience, "everybody is shown everything", crowd.caughtUp)
+	eventually(t, "everybody is shown everything", crowd.caughtUp)
 	if pushes := metric(t, route, `cim_route_pushes_total{outcome="done"}`) - before; pushes > messages*3 {
 		t.Errorf("%d messages to everyone took %v pushes to 3 nodes with 24 users", messages, pushes)
 	}
@@ -185,7 +185,7 @@ func TestMessageToEveryoneIsOnePushANode(t *testing.T) {
 	if err := victim.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, patience, "those on the node that stood still are shown everything", crowd.caughtUp)
+	eventually(t, "those on the node that stood still are shown everything", crowd.caughtUp)
 }
 
 // other returns a node with readers on it that does not hold the writer.

@@ -40,7 +40,7 @@ func TestClientThatNeverPingsIsEvictedAndForgotten(t *testing.T) {
 		}
 	})
 	dead.ended(patience)
-	within(t, patience, "its record is closed", func() bool { return s.recorded(dead.user, "cim") == nil })
+	eventually(t, "its record is closed", func() bool { return s.recorded(dead.user, "cim") == nil })
 	close(stop)
 	pinging.Wait()
 	if s.recorded(alive.user, "cim") == nil {

@@ -29,7 +29,7 @@ func TestCrashLocksNobodyOut(t *testing.T) {
 		t.Fatalf("first login: %s", code)
 	}
 	alice := dialCIM(t, at.client(), user, "alice")
-	within(t, patience, "the second login is a repeat login", func() bool {
+	eventually(t, "the second login is a repeat login", func() bool {
 		_, code := cimLoginAt(t, route, user, "alice")
 		return code == "5000"
 	})
@@ -38,7 +38,8 @@ func TestCrashLocksNobodyOut(t *testing.T) {
 
 	victim.Kill()
 	alice.ended(patience)
-	took := within(t, patience, "CIM's user is back on another node", func() bool {
+	begun := time.Now()
+	eventually(t, "CIM's user is back on another node", func() bool {
 		at, code := cimLoginAt(t, route, user, "alice")
 		if code != "9000" {
 			t.Fatalf("login after the crash: %s, want 9000 whatever the record says", code)
@@ -47,12 +48,12 @@ func TestCrashLocksNobodyOut(t *testing.T) {
 		alice = next
 		return err == nil
 	})
-	t.Logf("back %v after the crash", took)
+	t.Logf("back %v after the crash", time.Since(begun))
 	again := login(t, route, proto.LoginRequest{
 		Name: bob.Name, Device: bob.Device, Repeat: proto.RepeatReject, Avoid: []string{victim.ID},
 	})
 	enter(t, again)
-	within(t, patience, "the new connection is the one that is written to", func() bool {
+	eventually(t, "the new connection is the one that is written to", func() bool {
 		return privately(t, route, again.User, user, "welcome back") == "9000"
 	})
 	if got := alice.texts(1); got[0] != bob.Name+": welcome back" {
@@ -190,7 +191,7 @@ func TestLateGoodbyeKeepsTheNewConnection(t *testing.T) {
 		old := s.recorded(first.user, "cim")
 		release, arrived := s.station(old.Node).uplink.holdClosings()
 		first.conn.Close()
-		within(t, patience, "the node has seen it go", func() bool {
+		eventually(t, "the node has seen it go", func() bool {
 			_, code := cimLoginAt(t, s.url, first.user, "carol")
 			return code == "9000"
 		})
@@ -199,7 +200,7 @@ func TestLateGoodbyeKeepsTheNewConnection(t *testing.T) {
 			other = s.nodes[1]
 		}
 		second := dialCIM(t, other.member.Client, first.user, "carol")
-		within(t, patience, "the new connection is recorded", func() bool {
+		eventually(t, "the new connection is recorded", func() bool {
 			live := s.recorded(first.user, "cim")
 			return live != nil && live.Node == other.member.ID
 		})

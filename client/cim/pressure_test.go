@@ -94,7 +94,7 @@ const floodText = 4 << 10 // bytes of a message of a flood
 // how many were accepted.
 func flood(t *testing.T, from *client.Client, user int64, enough func() bool) (n int) {
 	t.Helper()
-	within(t, patience, "a reader that takes nothing lags", func() bool {
+	eventually(t, "a reader that takes nothing lags", func() bool {
 		var pending []*client.Pending
 		for range 50 {
 			p, err := from.Enqueue(t.Context(), client.Outgoing{To: user, Text: padded(n)})
@@ -254,7 +254,7 @@ func (h *hall) talk(writer *client.Client, n int) spread {
 		last = receipt.At.Number
 		<-tick.C
 	}
-	within(h.t, patience, "everybody has heard of everything", func() bool {
+	eventually(h.t, "everybody has heard of everything", func() bool {
 		return !slices.ContainsFunc(h.seats, func(s *seat) bool { return s.knows.Load() < last })
 	})
 	var all spread

@@ -57,7 +57,7 @@ func TestRouteKeyIsChangedUnderLiveConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		crowd.round()
-		within(t, patience, "everybody is shown everything", crowd.caughtUp)
+		eventually(t, "everybody is shown everything", crowd.caughtUp)
 	}
 	again := func(token string) (answer proto.LoginAnswer, code proto.Code) {
 		return answer, post(t, route+proto.PathLogin, "", proto.LoginRequest{Token: token, Device: "phone"}, &answer)
@@ -74,7 +74,7 @@ func TestRouteKeyIsChangedUnderLiveConnections(t *testing.T) {
 	if _, err := writer.ScheduleAfter(t.Context(), client.Outgoing{To: writer.Self().User, Text: "now"}, time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	within(t, patience, "a ticket that the new key signed is good", func() bool {
+	eventually(t, "a ticket that the new key signed is good", func() bool {
 		c, err := client.Connect(t.Context(), client.Config{Routes: cluster.RouteURLs(), Name: "carol", Device: "desk"})
 		if err != nil {
 			return false
@@ -108,9 +108,9 @@ func TestClusterKeyIsChangedOneProcessAfterTheOther(t *testing.T) {
 	crowd := newCrowd(t, cluster.RouteURLs(), 2, "chat")
 	check := func() {
 		t.Helper()
-		within(t, patience, "the route knows both nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 2 })
+		eventually(t, "the route knows both nodes", func() bool { return strings.Count(membersOf(t, cluster), `"state":"serving"`) == 2 })
 		crowd.round()
-		within(t, 2*patience, "everybody is shown everything", crowd.caughtUp)
+		eventually(t, "everybody is shown everything", crowd.caughtUp)
 	}
 	check()
 	nodes, route := cluster.Nodes(), cluster.Routes()[0]

@@ -72,7 +72,7 @@ func TestTicketUsedTwiceKeepsItsUserConnected(t *testing.T) {
 		t.Errorf("was shown %q", got)
 	}
 	second.conn.Close()
-	within(t, patience, "the number is closed", func() bool { return s.recorded(l.User, "phone") == nil })
+	eventually(t, "the number is closed", func() bool { return s.recorded(l.User, "phone") == nil })
 	if code := use(t, l).kicked(); code != proto.SessionUnknown {
 		t.Errorf("the ticket after its goodbye: %v, want session-unknown", code)
 	}
@@ -94,9 +94,9 @@ func TestEndOfTheFirstKeepsTheSecondOfATicket(t *testing.T) {
 		return call()
 	})
 	second := use(t, l)
-	within(t, patience, "both are there", func() bool { return s.nodes[0].Connections() == 3 })
+	eventually(t, "both are there", func() bool { return s.nodes[0].Connections() == 3 })
 	first.conn.Close()
-	within(t, patience, "the first is gone", func() bool { return s.nodes[0].Connections() == 2 })
+	eventually(t, "the first is gone", func() bool { return s.nodes[0].Connections() == 2 })
 	close(gate)
 	if f := second.next(); f.Cmd != proto.Command_LOGIN_ANSWER || f.Code != 0 {
 		t.Fatalf("the second was answered with %v", f)
@@ -145,7 +145,7 @@ func TestRacedLoginsLeaveOneConnection(t *testing.T) {
 			}
 		})
 	}
-	within(t, patience, "all but one are told", func() bool { return told.Load() == int64(len(tickets)-1) })
+	eventually(t, "all but one are told", func() bool { return told.Load() == int64(len(tickets)-1) })
 	send(t, alice, user, "the winner")
 	racing.Wait()
 	last := strconv.FormatInt(tickets[len(tickets)-1].Number, 10)
@@ -238,7 +238,7 @@ func TestWhatComesDuringTheHandshakeIsShown(t *testing.T) {
 		}
 		bob = c
 	})
-	within(t, patience, "the connection is recorded", func() bool { return s.recorded(user, "test") != nil })
+	eventually(t, "the connection is recorded", func() bool { return s.recorded(user, "test") != nil })
 	// The answer to a send does not wait for the push: the second sees the first's.
 	send(t, alice, user, "one")
 	if code := privately(t, s.url, alice.Self().User, user, "two"); code != "9000" {
@@ -282,7 +282,7 @@ func TestRepeatLoginIsRejectedOnlyWhileSomebodyIsThere(t *testing.T) {
 	release, _ := s.station(own.Node.ID).uplink.holdClosings() // its record stays
 	defer release()
 	second.conn.Close()
-	within(t, patience, "a login after it has gone is let in", func() bool {
+	eventually(t, "a login after it has gone is let in", func() bool {
 		return post(t, s.url+proto.PathLogin, "", q, nil) == proto.OK
 	})
 }

@@ -84,8 +84,12 @@ func processes(c *up.Cluster) []*up.Process {
 	return list
 }
 
-// within waits until what holds, and returns how long that took.
-var within = wait.Within
+// within waits for what was promised within a time, and returns how long that took.
+// eventually waits for what has no such promise.
+var (
+	within     = wait.Within
+	eventually = wait.Until
+)
 
 // crowd is a number of users, each of whom the first one writes to.
 type crowd struct {
