@@ -27,7 +27,7 @@ func (w *world) fill(c admission.Class) {
 // fill the rest, nodes still report, and the health checks still answer.
 func TestFloodStarvesNothingThatMattersMore(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	w := newWorld(t, func(c *Config) { c.MaxInFlight, c.Registerer = 64, registry })
+	w := newWorld(t, func(c *Config) { c.MaxInFlight, c.StoreTarget, c.Registerer = 64, time.Hour, registry })
 	alice := w.connect("alice", "phone")
 	message := proto.SendMessage{ID: "a", To: alice.User, Text: "hi"}
 
