@@ -89,6 +89,7 @@ func (s *Store) crowded(drafts []*draft) []*ownInbox {
 func (s *Store) refuseCrowded(drafts []*draft, list []*ownInbox) {
 	full := make(map[int64]bool)
 	for _, own := range list {
+		s.unfetched.observe(own.trim)
 		if own.trim.Err == nil {
 			left := op.Integer(own.trim.Reply[2])
 			s.inboxes.Put(own.user, occupancy{waiting: left, length: left})

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/cim-go/cim/proto"
@@ -25,6 +26,7 @@ type Store struct {
 	rules     role.Rules
 	devices   int // the most devices of one user
 	log       *slog.Logger
+	unfetched unfetched
 
 	// inboxes has the users whose inboxes are known to exist, and what was last known about
 	// them. So both copies of a
@@ -56,7 +58,15 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStore(cfg, db), nil
+	s := newStore(cfg, db)
+	if cfg.Registerer == nil {
+		return s, nil
+	}
+	if err := cfg.Registerer.Register(s.unfetched); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("register metrics of the store: %w", err)
+	}
+	return s, nil
 }
 
 // newStore returns a Store that sends its operations by db, and closes db.
@@ -64,6 +74,7 @@ func newStore(cfg Config, db *op.DB) *Store {
 	s := &Store{
 		DB: db, Queue: queue.New(db),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
+		unfetched: newUnfetched(),
 	}
 	s.Accounts = accounts.New(db, inboxes{s})
 	return s

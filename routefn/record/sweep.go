@@ -170,6 +170,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 	var of []int
 	for i, l := range logs {
 		o := trims[i]
+		s.unfetched.observe(o)
 		if o.Err == nil {
 			list[i] = s.sweptAt(now, op.Integer(o.Reply[3]), op.Integer(o.Reply[1]))
 		}

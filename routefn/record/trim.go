@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -34,6 +36,7 @@ func (s *Store) trim(ctx context.Context, logs []logRef) {
 		if o.Err != nil {
 			s.log.Warn("log was not trimmed", "key", o.Key, "err", o.Err)
 		}
+		s.unfetched.observe(o)
 	}
 }
 
@@ -42,7 +45,32 @@ func (s *Store) trimming(l logRef) *op.Op {
 	o := l.script(trimScript, s.retention.Count, s.retention.Age, s.Times.Earliest(), trimLook)
 	if s.bounded(l) {
 		o.Keys = append(o.Keys, boundKeys(l)...)
+	}
+	if l.user != 0 {
 		o.Args = append(o.Args, strconv.FormatInt(l.user, 10))
 	}
 	return o
+}
+
+// unfetched counts messages that were removed from inboxes before any device had fetched
+// them. Of one trim it counts trimLook at most.
+type unfetched struct{ *prometheus.CounterVec }
+
+func newUnfetched() unfetched {
+	u := unfetched{prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cim_store_unfetched_removed_total",
+		Help: "Messages that were removed from inboxes before any device had fetched them, because of -keep-count or -keep-days.",
+	}, []string{"why"})}
+	for _, why := range []string{"count", "age"} {
+		u.WithLabelValues(why)
+	}
+	return u
+}
+
+// observe counts what an op of trimming removed.
+func (u unfetched) observe(o *op.Op) {
+	if o.Err == nil {
+		u.WithLabelValues("count").Add(float64(op.Integer(o.Reply[4])))
+		u.WithLabelValues("age").Add(float64(op.Integer(o.Reply[5])))
+	}
 }
