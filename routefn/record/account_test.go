@@ -33,6 +33,28 @@ func TestTakenNameAnswersItsAccount(t *testing.T) {
 	})
 }
 
+// An id must not show when somebody registered, and the ids beside it must be nobody's.
+func TestIDsOfNewUsersCannotBeWalked(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		ids := make([]int64, 50)
+		for i := range ids {
+			ids[i] = register(t, s, fmt.Sprintf("user-%d", i))
+			if ids[i] < proto.RandomUser || ids[i] > proto.MaxUser {
+				t.Errorf("id %d is not one of the random ones", ids[i])
+			}
+		}
+		if slices.IsSorted(ids) {
+			t.Error("the ids are in the order of registration")
+		}
+		slices.Sort(ids)
+		for i := range len(ids) - 1 { // of 2^53 ids, two of 50 are that close once in 10^9 runs
+			if ids[i+1]-ids[i] < 1000 {
+				t.Errorf("ids %d and %d are neighbours", ids[i], ids[i+1])
+			}
+		}
+	})
+}
+
 func TestReservedIDIsNobody(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "alice")
