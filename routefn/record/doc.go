@@ -7,6 +7,7 @@
 //	record     what is kept, and what may happen to it
 //	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ queue   work for which no request waits
+//	├─ watch   losses of the store, and the secret that routes share
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
@@ -14,8 +15,8 @@
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
-// A Store is made of the packages below it: it embeds op.DB,
-// queue.Queue and accounts.Accounts. Only this package and those
+// A Store is made of the packages below it: it embeds op.DB, queue.Queue and
+// accounts.Accounts, and makes Watches. Only this package and those
 // below it know operations, and import the Redis library.
 //
 // In this package, a log is the inbox of a user or the log of a group. An opening makes a
@@ -62,7 +63,7 @@
 //	other work is queued               folder queue; queue/lua/take.lua, end.lua
 //	a write waits for replicas         op/replicate.go; op/run.go, Accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
-//	a loss of the store is noticed     watch.go; lua/mark.lua, key.lua
+//	a loss of the store is noticed     folder watch; watch/lua/mark.lua, key.lua
 //	the time of the store is known     folder clock; op/time.go
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers

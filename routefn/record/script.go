@@ -30,8 +30,6 @@ var (
 	tokenScript  = lua.Load("clock", "live", "void", "rate", "token")
 	logoutScript = lua.Load("clock", "live", "void", "device", "logout")
 	revokeScript = lua.Load("clock", "live", "void", "device", "forget", "logins", "revoke")
-	keyScript    = lua.Load("clock", "live", "key")
-	markScript   = lua.Load("clock", "live", "mark")
 	ackScript    = lua.Load("clock", "live", "device", "ack")
 	makeScript   = lua.Load("clock", "live", "make")
 	createScript = lua.Load("create")

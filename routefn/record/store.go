@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
+	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -79,3 +80,7 @@ func newStore(cfg Config, db *op.DB) *Store {
 	s.Accounts = accounts.New(db, inboxes{s})
 	return s
 }
+
+// Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
+// also read and restore the route key in the store.
+func (s *Store) Watch(keyed bool) *Watch { return watch.New(s.DB, keyed) }

@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -98,6 +99,9 @@ var (
 
 // Account is a user of the system.
 type Account = accounts.Account
+
+// Watch notices if the store has lost something.
+type Watch = watch.Watch
 
 // Session is the record of the live connection of one device: which node holds it.
 type Session struct {

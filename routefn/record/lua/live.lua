@@ -32,11 +32,6 @@ local function leftAt(text)
   return tonumber(string.match(text or '', '\nleft\t(%d+)') or nil)
 end
 
--- Returns a number as digits. Lua itself writes large numbers with an exponent.
-local function digits(n)
-  return string.format('%.0f', n)
-end
-
 -- Returns a number that this user never got: above the last one, and not below the
 -- clock. So no number is issued twice, even if a failover forgot the last one.
 local function nextNumber(issued)

@@ -21,7 +21,3 @@ local function given(full, now, every)
   local after = tonumber(full or 0) - every
   return after > now and after or nil
 end
-
-local function digits(n)
-  return string.format('%.0f', n)
-end

@@ -1,8 +1,9 @@
-package record
+package watch
 
 import (
 	"context"
 	"crypto/rand"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -42,12 +43,21 @@ const (
 	SettleTime = 35 * time.Second
 )
 
+//go:embed lua/*.lua
+var folder embed.FS
+
+var (
+	lua        = op.Library{folder, op.Lua}
+	keyScript  = lua.Load("clock", "key")
+	markScript = lua.Load("clock", "mark")
+)
+
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 
 // Watch notices if the store has lost something. For that it looks at the keys that
 // routes share, and at marks in the store. It is safe for concurrent use.
 type Watch struct {
-	s     *Store
+	db    *op.DB
 	keyed bool
 
 	mu   sync.Mutex
@@ -84,11 +94,9 @@ func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 
 func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
-// Watch returns a Watch that has not looked yet. If keyed is set, its looks also read
-// and restore the route key in the store.
-func (s *Store) Watch(keyed bool) *Watch {
-	return &Watch{s: s, keyed: keyed}
-}
+// New returns a Watch of the store of db. It has not looked yet. If keyed is set, its looks
+// also read and restore the route key in the store.
+func New(db *op.DB, keyed bool) *Watch { return &Watch{db: db, keyed: keyed} }
 
 // Look looks at the store once. If the store has no route key, Look stores the one that
 // it knows, or else a new one. If the store has another key, Look takes that one over:
@@ -96,10 +104,10 @@ func (s *Store) Watch(keyed bool) *Watch {
 // finds a loss. If the store fails, Look returns its error and changes nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
-	ops, shown := w.s.readMarks()
+	ops, shown := w.readMarks()
 	keys := w.Keys()
 	answer := w.keyOp(keys, false)
-	w.s.Run(ctx, "key", append(ops, answer)...)
+	w.db.Run(ctx, "key", append(ops, answer)...)
 	if answer.Err != nil {
 		return false, fmt.Errorf("look at the store: %w", answer.Err)
 	}
@@ -107,20 +115,20 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	lost, old := w.compare(shown, now)
 	if lost {
 		answer = w.keyOp(keys, true)
-		w.s.Run(ctx, "key", answer)
+		w.db.Run(ctx, "key", answer)
 		if answer.Err != nil {
 			return false, fmt.Errorf("look at the store: %w", answer.Err)
 		}
 	}
-	w.s.moveMarks(ctx, old)
+	w.moveMarks(ctx, old)
 	return op.Text(answer.Reply[5]) == "1", w.take(answer, asked)
 }
 
 // readMarks returns ops that read the marks: one op, if one server has all of them.
 // After the ops were run, the function shown returns the mark i, or false if its server
 // did not answer.
-func (s *Store) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
-	if s.Topology.Single() {
+func (w *Watch) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
+	if w.db.Topology.Single() {
 		get := []any{"mget"}
 		for i := range marks {
 			get = append(get, markKey(i))
@@ -183,16 +191,16 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 
 // moveMarks sets old marks, given by their keys, to the present time. On one server it
 // does so by one op. If that fails, they are set after the next look.
-func (s *Store) moveMarks(ctx context.Context, old []string) {
+func (w *Watch) moveMarks(ctx context.Context, old []string) {
 	each := 1
-	if s.Topology.Single() {
+	if w.db.Topology.Single() {
 		each = marks
 	}
 	var ops []*op.Op
 	for keys := range slices.Chunk(old, each) {
 		ops = append(ops, &op.Op{Key: keys[0], Script: markScript, Keys: keys, Write: true})
 	}
-	s.Run(ctx, "key", ops...)
+	w.db.Run(ctx, "key", ops...)
 }
 
 // take reads the answer of key.lua.
@@ -263,5 +271,5 @@ func (w *Watch) Lost() (when int64, recently bool) {
 func (w *Watch) Settled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.lost.recent() && (w.s.Embedded || !w.made.recent())
+	return !w.lost.recent() && (w.db.Embedded || !w.made.recent())
 }
