@@ -17,6 +17,7 @@ import (
 	"github.com/cim-go/cim/routefn/migrate"
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/cimsource"
 )
 
 const (
@@ -156,15 +157,15 @@ func (im *importing) read(ctx context.Context, cfg migrate.Config, to record.Con
 }
 
 func (im *importing) readCIM(ctx context.Context, cfg migrate.Config, to record.Config) (migrate.Result, error) {
-	from := record.Config{URL: to.URL, Password: to.Password}
+	url, password := to.URL, to.Password
 	if im.from != "" {
-		password, err := process.Secret("from-password", im.password)
+		secret, err := process.Secret("from-password", im.password)
 		if err != nil {
 			return migrate.Result{}, err
 		}
-		from = record.Config{URL: im.from, Password: string(password)}
+		url, password = im.from, string(secret)
 	}
-	source, err := record.DialCIM(ctx, from)
+	source, err := cimsource.Dial(ctx, url, password)
 	if err != nil {
 		return migrate.Result{}, fmt.Errorf("-from: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/cimsource"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // may be one database. It blocks until all is done or ctx ends. If there is an error,
 // the Result counts all that was done before, and another call continues. The ids of
 // all accounts are in memory, eight bytes each.
-func FromCIM(ctx context.Context, cfg Config, source *record.CIM) (Result, error) {
+func FromCIM(ctx context.Context, cfg Config, source *cimsource.Source) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
 		return Result{}, err
@@ -32,7 +33,7 @@ func FromCIM(ctx context.Context, cfg Config, source *record.CIM) (Result, error
 
 type fromCIM struct {
 	*importer
-	source *record.CIM
+	source *cimsource.Source
 }
 
 func (c *fromCIM) run(ctx context.Context) error {
@@ -76,7 +77,7 @@ func (c *fromCIM) meet(ctx context.Context, users []int64) error {
 	if len(strangers) == 0 {
 		return nil
 	}
-	var had []record.CIMAccount
+	var had []cimsource.Account
 	err := c.again(ctx, func() (err error) {
 		had, err = c.source.Accounts(ctx, strangers)
 		return err
@@ -156,7 +157,7 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 		}
 		ids = append(ids, p.ids...)
 	}
-	var messages []record.CIMMessage
+	var messages []cimsource.Message
 	err := c.again(ctx, func() (err error) {
 		messages, err = c.source.Messages(ctx, ids)
 		return err
@@ -201,7 +202,7 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 
 // refuses returns the reason to leave out a message of a user's list; empty: there is
 // none.
-func (c *fromCIM) refuses(user int64, m record.CIMMessage) string {
+func (c *fromCIM) refuses(user int64, m cimsource.Message) string {
 	switch sender := c.people[m.From]; {
 	case m.Err != nil:
 		return m.Err.Error()

@@ -18,6 +18,7 @@ import (
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/migrate/javacim"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/cimsource"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
@@ -74,9 +75,9 @@ func fill(t *testing.T, s *redistest.Server, d *javacim.Data) {
 	d.Commands = nil
 }
 
-func cim(t *testing.T, s *redistest.Server) *record.CIM {
+func cim(t *testing.T, s *redistest.Server) *cimsource.Source {
 	t.Helper()
-	c, err := record.DialCIM(t.Context(), record.Config{URL: s.URL()})
+	c, err := cimsource.Dial(t.Context(), s.URL(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func cim(t *testing.T, s *redistest.Server) *record.CIM {
 
 // importCIM imports from source. It returns the result, and one line for each thing
 // that was left out.
-func importCIM(t *testing.T, cfg Config, source *record.CIM) (Result, []string) {
+func importCIM(t *testing.T, cfg Config, source *cimsource.Source) (Result, []string) {
 	t.Helper()
 	var left []string
 	cfg.Left = func(l Left) { left = append(left, l.String()) }

@@ -12,6 +12,8 @@
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
 //	recent     caches of what a Store has seen
+//	scan       all keys of all masters, for exports and background work
+//	cimsource  the data of CIM's own routes
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
@@ -68,7 +70,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
-//	data are imported and exported     accounts/import.go, import_group.go, import_log.go, export.go, cimsource.go
+//	data are imported and exported     accounts/import.go, import_group.go, import_log.go, export.go; folder cimsource
 //
 // # Keys
 //
@@ -248,7 +250,7 @@
 // trimmed. The log is searched, too, at some 0.5 us per entry, because the messages may
 // have been exported from this very log.
 //
-// The type CIM reads the data of CIM's own routes. ReadLogs and similar methods read
+// Package cimsource reads the data of CIM's own routes. ReadLogs and similar methods read
 // the whole store, for exports.
 //
 // # Work queue

@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/scan"
 )
 
 // exportBytes bounds one read of a log, in bytes. The answer may exceed it by one
@@ -22,54 +20,14 @@ const exportBytes = 64 << 10
 // ids that have no account. It looks at all keys of all masters, and takes eight bytes
 // of memory per id.
 func (s *Store) Users(ctx context.Context) ([]int64, error) {
-	return s.idsOf(ctx, "cim:id:*", func(key string) (int64, bool) { return idIn(key, "cim:id:", "") })
+	return scan.IDs(ctx, s.Topology, "cim:id:", "")
 }
 
 // AllGroups returns the ids of all groups but the group of everyone, in ascending
 // order, at the same costs as Users.
 func (s *Store) AllGroups(ctx context.Context) ([]int64, error) {
-	return s.idsOf(ctx, "cim:{g*}:h", func(key string) (int64, bool) {
-		id, ok := idIn(key, "cim:{g", "}:h")
-		return id, ok && id != proto.Everyone
-	})
-}
-
-// idIn returns the positive number in a key. The key must consist of the text before,
-// the number, and the text after.
-func idIn(key, before, after string) (int64, bool) {
-	rest, ok := strings.CutPrefix(key, before)
-	digits, ok2 := strings.CutSuffix(rest, after)
-	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, ok && ok2 && err == nil && id > 0 && strconv.FormatInt(id, 10) == digits
-}
-
-// idsOf returns the ids in the keys that match a pattern, each once and in ascending
-// order. The function id reads the id in a key.
-func (s *Store) idsOf(ctx context.Context, pattern string, id func(key string) (int64, bool)) ([]int64, error) {
-	var mu sync.Mutex
-	var ids []int64
-	err := s.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
-		for cursor, begun := uint64(0), false; cursor != 0 || !begun; begun = true {
-			var keys []string
-			var err error
-			if keys, cursor, err = c.Scan(ctx, cursor, pattern, listCount).Result(); err != nil {
-				return err
-			}
-			mu.Lock()
-			for _, key := range keys {
-				if n, ok := id(key); ok {
-					ids = append(ids, n)
-				}
-			}
-			mu.Unlock()
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list keys %s: %w", pattern, op.Classify(err, false))
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	ids, err := scan.IDs(ctx, s.Topology, "cim:{g", "}:h")
+	return slices.DeleteFunc(ids, func(id int64) bool { return id == proto.Everyone }), err
 }
 
 // LogPart names a piece of a log: the entries behind the position After. The log is the
@@ -153,7 +111,7 @@ func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 	var users []int64
 	hash := logRef{group: group}.hash()
 	for cursor, begun := "0", false; cursor != "0" || !begun; begun = true {
-		o := op.Read(hash, []any{"hscan", hash, cursor, "match", "m:*", "count", listCount})
+		o := op.Read(hash, []any{"hscan", hash, cursor, "match", "m:*", "count", scan.Count})
 		s.Run(ctx, "members", o)
 		if o.Err != nil {
 			return nil, fmt.Errorf("members of group %d: %w", group, o.Err)
@@ -165,7 +123,7 @@ func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 		cursor = op.Text(page[0])
 		pairs, _ := page[1].([]any)
 		for pair := range slices.Chunk(pairs, 2) {
-			id, ok := idIn(op.Text(pair[0]), "m:", "")
+			id, ok := scan.ID(op.Text(pair[0]), "m:", "")
 			if f := strings.Fields(op.Text(pair[1])); ok && len(f) == 4 && f[3] == "1" && !belongs(op.Text(pair[1])) {
 				users = append(users, id)
 			}

@@ -3,18 +3,13 @@ package record
 import (
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/scan"
 )
 
 const (
@@ -36,10 +31,8 @@ const (
 	// allLogs is the key of the job that finds logs without a job: those of an
 	// earlier version, and those whose jobs were lost in a failover.
 	allLogs = "all"
-	// listFor bounds one step of that search, and listCount the keys of one SCAN. The
-	// store takes half a millisecond to list that many keys.
-	listFor   = 50 * time.Millisecond
-	listCount = 1000
+	// listFor bounds one step of that search.
+	listFor = 50 * time.Millisecond
 )
 
 // sweepShard spreads logs over the shards by their numbers.
@@ -232,60 +225,19 @@ func (s *Store) findLogs(ctx context.Context, j queue.Job) queue.Ending {
 	e := j.End(queue.Again)
 	now, err := s.Time(ctx)
 	if err == nil {
-		e.Payload, err = s.search(ctx, j.Payload, now)
+		found := func(keys []string) error { return s.found(ctx, keys, now) }
+		e.Payload, err = scan.Step(ctx, s.Topology, j.Payload, "cim:{*}:l", listFor, found)
 	}
 	switch {
 	case err != nil:
 		s.log.Warn("logs are searched for later", "err", err)
 		return j.End(queue.Failed)
-	case e.Payload == searched:
+	case e.Payload == scan.End:
 		e.Due = now + s.retention.Age
 	default:
 		e.Due = now
 	}
 	return e
-}
-
-// searched is the place of a search that has reached the end.
-const searched = "end"
-
-// search continues the search at place, and returns the place that it has reached. A
-// place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
-// of a master, and the cursor of its SCAN. If the hash has changed, because of a
-// failover or more masters, the search starts over.
-func (s *Store) search(ctx context.Context, place string, now int64) (string, error) {
-	masters, err := s.masters(ctx)
-	if err != nil {
-		return place, err
-	}
-	hash := fnv.New64a()
-	for _, m := range masters {
-		fmt.Fprintln(hash, m.Options().Addr)
-	}
-	which := strconv.FormatUint(hash.Sum64(), 16)
-	var before string
-	var i int
-	var cursor uint64
-	if n, _ := fmt.Sscan(place, &before, &i, &cursor); n != 3 || before != which {
-		i, cursor = 0, 0
-	}
-	for end := time.Now().Add(listFor); i < len(masters) && time.Now().Before(end); {
-		var keys []string
-		keys, cursor, err = masters[i].Scan(ctx, cursor, "cim:{*}:l", listCount).Result()
-		if err != nil {
-			return place, fmt.Errorf("search for logs: %w", op.Classify(err, false))
-		}
-		if err := s.found(ctx, keys, now); err != nil {
-			return place, err
-		}
-		if cursor == 0 {
-			i++
-		}
-	}
-	if i >= len(masters) {
-		return searched, nil
-	}
-	return fmt.Sprintf("%s %d %d", which, i, cursor), nil
 }
 
 // The method found schedules a sweep, at the time now, for each log among keys, unless
@@ -304,21 +256,4 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 		}
 	}
 	return nil
-}
-
-// masters returns the clients of all masters, in the order of their addresses.
-func (s *Store) masters(ctx context.Context) ([]*redis.Client, error) {
-	var mu sync.Mutex
-	var list []*redis.Client
-	err := s.Topology.Each(ctx, func(_ context.Context, c *redis.Client) error {
-		mu.Lock()
-		defer mu.Unlock()
-		list = append(list, c)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("name the masters: %w", op.Classify(err, false))
-	}
-	slices.SortFunc(list, func(a, b *redis.Client) int { return strings.Compare(a.Options().Addr, b.Options().Addr) })
-	return list, nil
 }

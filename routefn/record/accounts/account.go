@@ -99,7 +99,7 @@ func (s *Accounts) AccountsByID(ctx context.Context, users []int64) ([]Account, 
 	for i, user := range users {
 		keys[i] = idKey(user)
 	}
-	names, errs := s.Values(ctx, keys)
+	names, errs := s.values(ctx, keys)
 	accounts := make([]Account, len(users))
 	var owners []string
 	var of []int
@@ -129,7 +129,7 @@ func (s *Accounts) accountsByName(ctx context.Context, names []string) ([]Accoun
 	for i, name := range names {
 		keys[i] = nameKey(name)
 	}
-	values, errs := s.Values(ctx, keys)
+	values, errs := s.values(ctx, keys)
 	accounts := make([]Account, len(names))
 	for i, name := range names {
 		if errs[i] != nil {
@@ -149,9 +149,9 @@ func (s *Accounts) accountsByName(ctx context.Context, names []string) ([]Accoun
 // valuesAtOnce is how many string keys are read by one command.
 const valuesAtOnce = 500
 
-// Values reads string keys in one pipeline. For a key that does not exist it returns
+// values reads string keys in one pipeline. For a key that does not exist it returns
 // ErrNoUser. If one server has all keys, one command reads many of them.
-func (s *Accounts) Values(ctx context.Context, keys []string) ([]string, []error) {
+func (s *Accounts) values(ctx context.Context, keys []string) ([]string, []error) {
 	size := 1
 	if s.db.Topology.Single() {
 		size = valuesAtOnce

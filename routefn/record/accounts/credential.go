@@ -14,7 +14,7 @@ import (
 // Config.Replicas have the new credential.
 func (s *Accounts) SetCredential(ctx context.Context, acc Account, credential string) error {
 	key := nameKey(acc.Name)
-	values, errs := s.Values(ctx, []string{key})
+	values, errs := s.values(ctx, []string{key})
 	if errs[0] != nil {
 		return fmt.Errorf("set credential of %d: %w", acc.User, errs[0])
 	}

@@ -54,7 +54,7 @@ func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again boo
 		return fmt.Errorf("adopt %d: %w", user, set.Err)
 	}
 	if op.Text(set.Reply[0]) != "OK" {
-		names, errs := s.Values(ctx, []string{key})
+		names, errs := s.values(ctx, []string{key})
 		if errs[0] != nil {
 			return fmt.Errorf("adopt %d: %w", user, errs[0])
 		}

@@ -43,7 +43,7 @@ func (s Subject) key() string { return "cim:subject:" + s.digest() }
 // AccountOf returns the account of a subject, or ErrNoUser. An account has one subject,
 // and a subject one account.
 func (s *Accounts) AccountOf(ctx context.Context, subject Subject) (Account, error) {
-	names, errs := s.Values(ctx, []string{subject.key()})
+	names, errs := s.values(ctx, []string{subject.key()})
 	if errs[0] != nil {
 		return Account{}, fmt.Errorf("account of a subject: %w", errs[0])
 	}

@@ -103,7 +103,7 @@ func (a Address) at(key string) []any {
 func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 	subject := q.Name
 	if subject == "" {
-		names, errs := s.Values(ctx, []string{idKey(q.User)})
+		names, errs := s.values(ctx, []string{idKey(q.User)})
 		if errs[0] != nil && !errors.Is(errs[0], ErrNoUser) {
 			return nil, fmt.Errorf("account of %d: %w", q.User, errs[0])
 		}

@@ -1,4 +1,4 @@
-package record
+package cimsource
 
 import (
 	"context"
@@ -12,70 +12,64 @@ import (
 	"unicode/utf8"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/scan"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
-// CIM reads the Redis of CIM's own routes, and writes nothing. Their keys are
-//
-//	cim-account:USER        the name
-//	NAME                    "cim-account:USER"
-//	offline:msg:user:USER   list: ids of the messages that wait for the user, oldest first
-//	offline:msg:ID          the message, JSON, mostly within a JSON string; days to live
-//
-// The keys cim-route:USER and login-status, about present connections, are not read. A
-// CIM is safe for concurrent use, and blocks as a Store does.
-type CIM struct{ store *Store }
+// Source reads the Redis of CIM's own routes. It is safe for concurrent use. Its calls
+// block, and fail, as those of a record.Store do.
+type Source struct{ db *op.DB }
 
 const (
-	cimAccounts  = "cim-account:"
-	cimWaiting   = "offline:msg:user:"
-	cimMessages  = "offline:msg:"
-	cimEpoch     = 1622505600000 // ms since 1970, from which CIM's message ids count
-	cimTimeShift = 22            // lowest bits of a message id, which are not time
+	accounts  = "cim-account:"
+	waiting   = "offline:msg:user:"
+	messages  = "offline:msg:"
+	epoch     = 1622505600000 // ms since 1970, from which CIM's message ids count
+	timeShift = 22            // lowest bits of a message id, which are not time
 )
 
-// DialCIM connects to the Redis of CIM. It uses only those fields of cfg that concern
-// the connection. The caller closes the CIM.
-func DialCIM(ctx context.Context, cfg Config) (*CIM, error) {
-	cfg = cfg.withDefaults()
-	db, err := op.Open(cfg.db())
+// Dial connects to the Redis of CIM. The parameter url names it as record.Config.URL does.
+// The password is used in place of the one in url, unless it is empty. The caller closes
+// the Source.
+func Dial(ctx context.Context, url, password string) (*Source, error) {
+	db, err := op.Open(op.Config{Config: servers.Config{URL: url, Password: password}})
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(cfg, db)
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	return &CIM{s}, nil
+	return &Source{db}, nil
 }
 
 // Close closes all connections.
-func (c *CIM) Close() error { return c.store.Close() }
+func (s *Source) Close() error { return s.db.Close() }
 
 // Users returns the ids of all accounts in ascending order.
-func (c *CIM) Users(ctx context.Context) ([]int64, error) { return c.ids(ctx, cimAccounts) }
+func (s *Source) Users(ctx context.Context) ([]int64, error) { return s.ids(ctx, accounts) }
 
 // Receivers returns the ids of users for whom messages wait, in ascending order.
-func (c *CIM) Receivers(ctx context.Context) ([]int64, error) { return c.ids(ctx, cimWaiting) }
+func (s *Source) Receivers(ctx context.Context) ([]int64, error) { return s.ids(ctx, waiting) }
 
-func (c *CIM) ids(ctx context.Context, prefix string) ([]int64, error) {
-	return c.store.idsOf(ctx, prefix+"*", func(key string) (int64, bool) { return idIn(key, prefix, "") })
+func (s *Source) ids(ctx context.Context, prefix string) ([]int64, error) {
+	return scan.IDs(ctx, s.db.Topology, prefix, "")
 }
 
-// CIMAccount is an account of CIM. If it has no name, it does not exist.
-type CIMAccount struct {
-	Account
+// Account is an account of CIM. If it has no name, it does not exist.
+type Account struct {
+	record.Account
 	Owner int64 // the user whom CIM finds by the name; zero: none
 }
 
 // Accounts returns the accounts of the given users, in the same order.
-func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error) {
+func (s *Source) Accounts(ctx context.Context, users []int64) ([]Account, error) {
 	keys := make([]string, len(users))
 	for i, user := range users {
-		keys[i] = cimAccounts + strconv.FormatInt(user, 10)
+		keys[i] = accounts + strconv.FormatInt(user, 10)
 	}
-	names, err := c.values(ctx, keys)
+	names, err := s.values(ctx, keys)
 	if err != nil {
 		return nil, fmt.Errorf("accounts of CIM: %w", err)
 	}
@@ -85,16 +79,16 @@ func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error)
 			named = append(named, name)
 		}
 	}
-	owners, err := c.values(ctx, named)
+	owners, err := s.values(ctx, named)
 	if err != nil {
 		return nil, fmt.Errorf("names of CIM: %w", err)
 	}
-	list := make([]CIMAccount, len(users))
+	list := make([]Account, len(users))
 	for i, name := range names {
 		list[i].User = users[i]
 		if name != "" {
 			list[i].Name = name
-			list[i].Owner, _ = idIn(owners[0], cimAccounts, "")
+			list[i].Owner, _ = scan.ID(owners[0], accounts, "")
 			owners = owners[1:]
 		}
 	}
@@ -103,15 +97,23 @@ func (c *CIM) Accounts(ctx context.Context, users []int64) ([]CIMAccount, error)
 
 // values reads string keys. For a key that does not exist, or holds no string, it
 // returns an empty string.
-func (c *CIM) values(ctx context.Context, keys []string) ([]string, error) {
+func (s *Source) values(ctx context.Context, keys []string) ([]string, error) {
 	values := make([]string, 0, len(keys))
 	for chunk := range slices.Chunk(keys, op.MaxPipeline) {
-		read, errs := c.store.Values(ctx, chunk)
-		for i, err := range errs {
-			if err != nil && !errors.Is(err, ErrNoUser) && !wrongType(err) {
-				return nil, err
+		ops := make([]*op.Op, len(chunk))
+		for i, key := range chunk {
+			ops[i] = op.Read(key, []any{"get", key})
+		}
+		s.db.Run(ctx, "account", ops...)
+		for _, o := range ops {
+			switch {
+			case o.Err == nil:
+				values = append(values, op.Text(o.Reply[0]))
+			case wrongType(o.Err):
+				values = append(values, "")
+			default:
+				return nil, o.Err
 			}
-			values = append(values, read[i])
 		}
 	}
 	return values, nil
@@ -126,15 +128,15 @@ func wrongType(err error) bool {
 // the list of each user it begins at the index that from gives, and returns at most
 // limit ids per user. Meanwhile CIM may remove delivered messages from the beginning of
 // a list.
-func (c *CIM) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
+func (s *Source) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
 	for chunk := range slices.Chunk(users, op.MaxPipeline) {
 		ops := make([]*op.Op, len(chunk))
 		for i, user := range chunk {
-			key := cimWaiting + strconv.FormatInt(user, 10)
+			key := waiting + strconv.FormatInt(user, 10)
 			ops[i] = op.Read(key, []any{"lrange", key, from, from + limit - 1})
 		}
-		c.store.Run(ctx, "pull", ops...)
+		s.db.Run(ctx, "pull", ops...)
 		for i, o := range ops {
 			if o.Err != nil && !wrongType(o.Err) {
 				return nil, fmt.Errorf("messages of CIM for %d: %w", chunk[i], o.Err)
@@ -160,36 +162,36 @@ var (
 	ErrUnreadable = errors.New("it cannot be read")
 )
 
-// CIMMessage is a message that waits in CIM. If it cannot be read, Err is ErrGone or
+// Message is a message that waits in CIM. If it cannot be read, Err is ErrGone or
 // ErrUnreadable. Its Time is the time that is part of its id in CIM.
-type CIMMessage struct {
+type Message struct {
 	Err error
-	Message
+	record.Message
 }
 
 // Messages returns the messages with the given ids in CIM. The ID of a Message is made
 // of its id in CIM, so it is the same in every call.
-func (c *CIM) Messages(ctx context.Context, ids []string) ([]CIMMessage, error) {
+func (s *Source) Messages(ctx context.Context, ids []string) ([]Message, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
-		keys[i] = cimMessages + id
+		keys[i] = messages + id
 	}
-	values, err := c.values(ctx, keys)
+	values, err := s.values(ctx, keys)
 	if err != nil {
 		return nil, fmt.Errorf("messages of CIM: %w", err)
 	}
-	list := make([]CIMMessage, len(ids))
+	list := make([]Message, len(ids))
 	for i, value := range values {
 		if list[i].Err = ErrGone; value != "" {
-			list[i].Message, list[i].Err = parseCIMMessage(ids[i], value)
+			list[i].Message, list[i].Err = parseMessage(ids[i], value)
 		}
 	}
 	return list, nil
 }
 
-// parseCIMMessage parses a message as CIM stores it. CIM's serializer puts the JSON
+// parseMessage parses a message as CIM stores it. CIM's serializer puts the JSON
 // into a JSON string.
-func parseCIMMessage(id, value string) (m Message, err error) {
+func parseMessage(id, value string) (m record.Message, err error) {
 	if strings.HasPrefix(value, `"`) {
 		if err := json.Unmarshal([]byte(value), &value); err != nil {
 			return m, fmt.Errorf("%w: it is no JSON", ErrUnreadable)
@@ -218,17 +220,17 @@ func parseCIMMessage(id, value string) (m Message, err error) {
 	if !utf8.ValidString(value) {
 		return m, fmt.Errorf("%w: its text is not UTF-8", ErrUnreadable)
 	}
-	return Message{
+	return record.Message{
 		From: from, FromName: had.Properties["sendUserName"], ID: "cim-" + strconv.FormatInt(number, 10),
-		To: had.Receiver, Text: *had.Content, Time: cimTime(number, had.Created),
+		To: had.Receiver, Text: *had.Content, Time: timeOf(number, had.Created),
 	}, nil
 }
 
-// cimTime returns when a message was stored in CIM, in ms since 1970. It takes the time
+// timeOf returns when a message was stored in CIM, in ms since 1970. It takes the time
 // from the message's id. If the id has none, it takes the time in the text created,
 // which has no time zone. It returns 0 if that fails, too.
-func cimTime(id int64, created json.RawMessage) int64 {
-	if ms := id>>cimTimeShift + cimEpoch; id>>cimTimeShift > 0 && ms < time.Now().Add(24*time.Hour).UnixMilli() {
+func timeOf(id int64, created json.RawMessage) int64 {
+	if ms := id>>timeShift + epoch; id>>timeShift > 0 && ms < time.Now().Add(24*time.Hour).UnixMilli() {
 		return ms
 	}
 	var written string
