@@ -304,3 +304,20 @@ func (b *batch) grown() bool {
 	}
 	return first > 0 && (first-1)/trimEvery != last/trimEvery
 }
+
+// tight reports whether the script must decide if an inbox has places for a batch.
+func (s *Store) tight(b *batch) bool {
+	if !s.bounded(b.log) || b.which == ownCopy {
+		return false
+	}
+	in, seen := s.inboxes.Get(b.log.user)
+	most := s.places().Sender
+	return !seen || int(in.waiting)+len(b.drafts)+min(closeBy, most/2) > most
+}
+
+// learn remembers what the answer to a batch says about its inbox.
+func (s *Store) learn(b *batch) {
+	if b.inbox.length > 0 {
+		s.inboxes.Put(b.log.user, b.inbox)
+	}
+}

@@ -38,7 +38,7 @@
 //	                                   ../../node/cim/catchup.go, has; in the browser ../web/page/history.js, has
 //	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
-//	an inbox is full                   full.go; lua/room.lua, contact.lua, fetched.lua, append.lua
+//	an inbox is full                   full.go, crowded.go; lua/room.lua, contact.lua, fetched.lua, append.lua
 //	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
@@ -51,12 +51,12 @@
 //	a wrong password is counted        accounts/try.go; accounts/lua/try.lua, tried.lua, count.lua
 //	a log is read                      pull.go; lua/pull.lua
 //	a log is shortened as it grows     trim.go; lua/trim.lua, by number and age
-//	an idle log is shortened or ends   sweep.go; lua/sweep.lua, expire.lua
+//	an idle log is shortened or ends   sweep_job.go, sweep.go; lua/sweep.lua, expire.lua
 //	a log that is missing is made      make.go; lua/make.lua
 //	a new group gets its members       fill.go; lua/fill.lua, enlist.lua
 //	a user joins or leaves a group     change.go, intent.go; lua/intend.lua, change.lua, settle.lua
 //	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
-//	a newcomer begins in everyone's    start.go; lua/pull.lua
+//	a newcomer begins in everyone's    inboxes.go, start.go; lua/pull.lua
 //	log
 //	a node gets a group's messages     lease.go; lua/lease.lua, drop.lua
 //	a delayed message is kept          schedule.go, scheduled.go; lua/schedule.lua, cancel.lua

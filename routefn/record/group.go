@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -152,43 +151,25 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 	return m, nil
 }
 
-// membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
-func membersIn(total, page any) Members {
-	m := Members{Total: op.Integer(total)}
-	pairs, _ := page.([]any)
-	for pair := range slices.Chunk(pairs, 2) {
-		if len(pair) == 2 {
-			m.Users = append(m.Users, Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
-		}
-	}
-	return m
+// GroupRecord has the data of a group that are imported and exported.
+type GroupRecord struct {
+	Group   int64
+	Name    string // may be empty
+	Creator int64
+	Request string // id of the request by which the creator made it; see NewGroup
 }
 
-// memberField returns the name of the field of a group's hash that has the membership
-// of a user.
-func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
-
-// belongs reports whether the user belongs to the group. membership is the value of
-// memberField: "joined left version removed".
-func belongs(membership string) bool { return joinedAt(membership) > 0 }
-
-// joinedAt returns the number of the entry by which the user joined, or zero if the
-// user is not a member. membership is the value of memberField.
-func joinedAt(membership string) int64 {
-	f := strings.Fields(membership)
-	if len(f) != 4 || op.Integer(f[1]) != 0 {
-		return 0
+// GroupRecord returns a group. If the result has no creator, the group does not exist.
+func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
+	hash := logRef{group: group}.hash()
+	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
+	s.Run(ctx, "groups", o)
+	if o.Err != nil {
+		return GroupRecord{}, o.Err
 	}
-	return op.Integer(f[0])
-}
-
-// parseGroups reads lines of group ids.
-func parseGroups(lines string) []int64 {
-	var groups []int64
-	for line := range strings.SplitSeq(lines, "\n") {
-		if id := op.Integer(line); id > 0 {
-			groups = append(groups, id)
-		}
+	f, _ := o.Reply[0].([]any)
+	if len(f) != 3 {
+		return GroupRecord{}, fmt.Errorf("%w: group %d cannot be read", ErrUnavailable, group)
 	}
-	return groups
+	return GroupRecord{Group: group, Creator: op.Integer(f[0]), Request: op.Text(f[1]), Name: op.Text(f[2])}, nil
 }

@@ -10,14 +10,6 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// GroupRecord has the data of a group that are imported and exported.
-type GroupRecord struct {
-	Group   int64
-	Name    string // may be empty
-	Creator int64
-	Request string // id of the request by which the creator made it; see NewGroup
-}
-
 func (g GroupRecord) check() error {
 	if g.Group <= proto.Everyone || g.Group > proto.MaxUser {
 		return fmt.Errorf("%w: group %d", ErrInvalid, g.Group)
@@ -72,21 +64,6 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (accou
 		return 0, fmt.Errorf("%w: it has ended", ErrNoGroup)
 	}
 	return accounts.ImportClash, nil
-}
-
-// GroupRecord returns a group. If the result has no creator, the group does not exist.
-func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
-	hash := logRef{group: group}.hash()
-	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
-	s.Run(ctx, "groups", o)
-	if o.Err != nil {
-		return GroupRecord{}, o.Err
-	}
-	f, _ := o.Reply[0].([]any)
-	if len(f) != 3 {
-		return GroupRecord{}, fmt.Errorf("%w: group %d cannot be read", ErrUnavailable, group)
-	}
-	return GroupRecord{Group: group, Creator: op.Integer(f[0]), Request: op.Text(f[1]), Name: op.Text(f[2])}, nil
 }
 
 // ImportedMember is the answer for one member. Err has the values that Changed.Err has.

@@ -42,9 +42,6 @@ func (c Change) word() string {
 	}
 }
 
-// own reports whether the change was requested by the user whose membership it changes.
-func (c Change) own() bool { return c.By == 0 || c.By == c.User }
-
 // The method does reports whether the change c is done once the intent is carried out.
 func (in intent) does(c Change) bool {
 	return in.word() == c.word() && (in.own() && c.own() || in.By == c.By)

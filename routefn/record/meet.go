@@ -11,9 +11,6 @@ import (
 // 80 bytes in the store. A receiver who was forgotten counts as new again.
 const mostReceivers = 2000
 
-// pair is a sender with one receiver.
-type pair struct{ from, to int64 }
-
 // meeting has those receivers of one sender to whom the sender never wrote before, as
 // far as this Store knows. The server with the sender's slot knows for certain.
 //

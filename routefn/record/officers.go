@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
-
-// The roles in the system are roles in the group of everyone. So a message to everyone is
-// checked where it is stored, without another round trip. No user has another role there.
-var system = logRef{group: proto.Everyone}
 
 // An Officer is a user with a higher role in the system.
 type Officer struct {

@@ -226,8 +226,3 @@ func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) 
 	}
 	s.Run(ctx, "claim", ops...)
 }
-
-// mayRetry reports whether an operation that failed with err may succeed later.
-func mayRetry(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
-}

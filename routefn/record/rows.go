@@ -178,3 +178,44 @@ func validKey(key string) bool {
 	_, id, err := proto.ParseKey(key)
 	return err == nil && proto.ValidID(id)
 }
+
+// memberField returns the name of the field of a group's hash that has the membership
+// of a user.
+func memberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
+
+// belongs reports whether the user belongs to the group. membership is the value of
+// memberField: "joined left version removed".
+func belongs(membership string) bool { return joinedAt(membership) > 0 }
+
+// joinedAt returns the number of the entry by which the user joined, or zero if the
+// user is not a member. membership is the value of memberField.
+func joinedAt(membership string) int64 {
+	f := strings.Fields(membership)
+	if len(f) != 4 || op.Integer(f[1]) != 0 {
+		return 0
+	}
+	return op.Integer(f[0])
+}
+
+// parseGroups reads lines of group ids.
+func parseGroups(lines string) []int64 {
+	var groups []int64
+	for line := range strings.SplitSeq(lines, "\n") {
+		if id := op.Integer(line); id > 0 {
+			groups = append(groups, id)
+		}
+	}
+	return groups
+}
+
+// membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
+func membersIn(total, page any) Members {
+	m := Members{Total: op.Integer(total)}
+	pairs, _ := page.([]any)
+	for pair := range slices.Chunk(pairs, 2) {
+		if len(pair) == 2 {
+			m.Users = append(m.Users, Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
+		}
+	}
+	return m
+}

@@ -1,8 +1,6 @@
 package record
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 
 	"github.com/cim-go/cim/proto"
@@ -49,38 +47,15 @@ type Store struct {
 	replicated recent.Cache[logRef, proto.Position]
 }
 
-// Dial connects to the store and checks it: see op.Dial. The caller closes the Store.
-func Dial(ctx context.Context, cfg Config) (*Store, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
-	db, err := op.Dial(ctx, cfg.db())
-	if err != nil {
-		return nil, err
-	}
-	s := newStore(cfg, db)
-	if cfg.Registerer == nil {
-		return s, nil
-	}
-	if err := cfg.Registerer.Register(s.unfetched); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("register metrics of the store: %w", err)
-	}
-	return s, nil
-}
-
-// newStore returns a Store that sends its operations by db, and closes db.
-func newStore(cfg Config, db *op.DB) *Store {
-	s := &Store{
-		DB: db, Queue: queue.New(db),
-		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
-		unfetched: newUnfetched(),
-	}
-	s.Accounts = accounts.New(db, inboxes{s})
-	return s
-}
-
 // Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
 // also read and restore the route key in the store.
 func (s *Store) Watch(keyed bool) *Watch { return watch.New(s.DB, keyed) }
+
+// occupancy is what an answer of the store says about an inbox.
+type occupancy struct {
+	waiting int64 // at most so many messages wait; own ones that follow the first of them count, too
+	length  int64 // of the list
+}
+
+// pair is a sender with one receiver.
+type pair struct{ from, to int64 }

@@ -65,8 +65,8 @@ func ID(key, before, after string) (int64, bool) {
 // End is the place of a scan that has reached the end.
 const End = "end"
 
-// Step continues a scan at place for about the given time, and returns the place that it
-// has reached. It calls found with the keys that match pattern. If found returns an error,
+// Step continues a scan at place for about the given time, with one SCAN at least. It
+// returns the place that it has reached. It calls found with the keys that match pattern. If found returns an error,
 // or the store does not answer, Step returns that error and the place where it began.
 //
 // A place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
@@ -88,7 +88,7 @@ func Step(ctx context.Context, t servers.Topology, place, pattern string, lasts 
 	if n, _ := fmt.Sscan(place, &before, &i, &cursor); n != 3 || before != which {
 		i, cursor = 0, 0
 	}
-	for end := time.Now().Add(lasts); i < len(clients) && time.Now().Before(end); {
+	for end, begun := time.Now().Add(lasts), false; i < len(clients) && (!begun || time.Now().Before(end)); begun = true {
 		var keys []string
 		keys, cursor, err = clients[i].Scan(ctx, cursor, pattern, Count).Result()
 		if err != nil {

@@ -1,0 +1,55 @@
+package record
+
+import (
+	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// ownInbox is the inbox of a sender that has too many entries, as far as this Store knows.
+type ownInbox struct {
+	user int64
+	trim *op.Op
+}
+
+// mostEntries is how many entries a list may have in which messages wait.
+func (s *Store) mostEntries() int64 { return 2 * int64(s.retention.Count) }
+
+// crowded returns the inboxes of senders that have too many entries. They are trimmed
+// before a message is stored.
+func (s *Store) crowded(drafts []*draft) []*ownInbox {
+	if !s.limits.Inboxes {
+		return nil
+	}
+	var list []*ownInbox
+	seen := make(map[int64]bool)
+	for _, d := range drafts {
+		if d.err[receiverCopy] != nil || d.Group != 0 || seen[d.From] {
+			continue
+		}
+		seen[d.From] = true
+		if in, _ := s.inboxes.Get(d.From); in.length >= s.mostEntries() {
+			list = append(list, &ownInbox{d.From, s.trimming(logRef{user: d.From})})
+		}
+	}
+	return list
+}
+
+// refuseCrowded refuses the private messages of senders whose inboxes are still too long.
+// A repetition is accepted, because its receiver may have the message.
+func (s *Store) refuseCrowded(drafts []*draft, list []*ownInbox) {
+	full := make(map[int64]bool)
+	for _, own := range list {
+		s.unfetched.observe(own.trim)
+		if own.trim.Err == nil {
+			left := op.Integer(own.trim.Reply[2])
+			s.inboxes.Put(own.user, occupancy{waiting: left, length: left})
+			full[own.user] = left >= s.mostEntries()
+		}
+	}
+	for _, d := range drafts {
+		if full[d.From] && d.Group == 0 && d.err[receiverCopy] == nil && (!d.look || d.claimed) {
+			d.err[receiverCopy] = fmt.Errorf("inbox of %d: %w", d.From, ErrOwnInboxFull)
+		}
+	}
+}

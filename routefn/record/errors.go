@@ -1,0 +1,99 @@
+package record
+
+import (
+	"errors"
+
+	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
+)
+
+var (
+	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
+	// The caller may simply try again.
+	ErrUnavailable = op.ErrUnavailable
+	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used.
+	// Waiting does not help.
+	ErrUnfit = op.ErrUnfit
+	// ErrUnknown is returned if a write was sent and no answer came. The write may have
+	// been executed or not. The next try must first search for its result.
+	ErrUnknown = op.ErrUnknown
+	// ErrNoUser is returned for a user without an account.
+	ErrNoUser = accounts.ErrNoUser
+	// ErrNoGroup is returned for a group that does not exist.
+	ErrNoGroup = errors.New("no such group")
+	// ErrNotMember is returned if the user does not belong to the group.
+	ErrNotMember = errors.New("not a member of the group")
+	// ErrNotCreator is returned if a user wants to change another user's membership or
+	// role, and their own role in the group does not allow that.
+	ErrNotCreator = errors.New("role in the group does not allow it")
+	// ErrForbidden is returned for a message to a group whose sender belongs to it and has
+	// a role that may not write.
+	ErrForbidden = errors.New("role does not allow to write")
+	// ErrTooManyOfficers is returned if a group has as many admins as it may have.
+	ErrTooManyOfficers = errors.New("group has too many admins")
+	// ErrRemoved is returned if a user wants to join a group from which they were removed.
+	ErrRemoved = errors.New("removed from the group")
+	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
+	// already.
+	ErrTooManyGroups = errors.New("user has too many groups")
+	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
+	// account. Register does not return it, because its caller compares credentials.
+	ErrNameTaken = accounts.ErrNameTaken
+	// ErrChanged is returned by SetCredential if the account was changed since it was
+	// read.
+	ErrChanged = accounts.ErrChanged
+	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
+	// text that is not UTF-8, a name with control characters.
+	ErrInvalid = op.ErrInvalid
+	// ErrIDReused is returned for a message if its sender has used its id for another
+	// message, with another receiver or another text. The earlier message stays.
+	ErrIDReused = errors.New("id was used for another message")
+	// ErrLimited is returned if a rate of Config.Limits is used up. The call stored
+	// nothing, and the same call succeeds later. The error has a method Wait, which
+	// returns how long to wait.
+	ErrLimited = errors.New("rate is used up")
+	// ErrNewReceivers is returned for a message to a user to whom its sender never
+	// wrote, if the sender's rate of new receivers is used up. It has the method Wait,
+	// as ErrLimited has.
+	ErrNewReceivers = errors.New("too many new receivers")
+	// ErrInboxFull is returned for a message if the inbox of its receiver has no place for
+	// it: see limit.Places. The same call may succeed when the receiver has read.
+	ErrInboxFull = errors.New("inbox is full")
+	// ErrOwnInboxFull is returned for a private message if its sender's own inbox is too
+	// long, because the sender reads nothing.
+	ErrOwnInboxFull = errors.New("own inbox is full")
+	// ErrSuperseded is returned for a session number that is not above the device's
+	// live and closed numbers.
+	ErrSuperseded = errors.New("session number is superseded")
+	// ErrExpired is returned for a session number that was issued too long ago, by the
+	// store's clock, to be opened now.
+	ErrExpired = errors.New("session number has expired")
+	// ErrVoid is returned for a Pass that does not count any more, because its device
+	// was logged out since, or because it has expired by the store's clock.
+	ErrVoid = errors.New("token is void")
+	// ErrReplayed is returned for a refresh token that was replaced and comes again,
+	// after its successor was used. So two parties have the token: the device, and
+	// somebody who copied it.
+	ErrReplayed = errors.New("refresh token was used before")
+	// ErrDisplacesOther is returned by OpenSessions if the device has a live session
+	// that the new one may not displace.
+	ErrDisplacesOther = errors.New("another connection is live")
+	// ErrTooMany is returned by Schedule if the user has proto.MaxScheduled delayed
+	// messages pending already.
+	ErrTooMany = errors.New("too many messages are pending")
+	// ErrTooLate is returned by Cancel for a message that is being sent, or was sent or
+	// dropped.
+	ErrTooLate = errors.New("message is being sent")
+	// ErrNotScheduled is returned by Cancel for an id that is not known.
+	ErrNotScheduled = errors.New("no such delayed message")
+	// ErrHeld is returned by Take while another holder has the lease of the shard.
+	ErrHeld = queue.ErrHeld
+	// ErrDiverged is returned by Pull when the position is not in the log.
+	ErrDiverged = errors.New("position is not in this log")
+)
+
+// mayRetry reports whether an operation that failed with err may succeed later.
+func mayRetry(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrLimited)
+}

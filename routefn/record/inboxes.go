@@ -1,0 +1,51 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// inboxes makes the logs of new accounts.
+type inboxes struct{ *Store }
+
+// Begin returns the end of everyone's log. Its number is zero if there is no log.
+func (s inboxes) Begin(ctx context.Context) (proto.Position, error) {
+	o := newTail()
+	system.tail(o, startField)
+	s.Run(ctx, "register", o)
+	if o.Err != nil {
+		return proto.Position{}, o.Err
+	}
+	return system.newest(o), nil
+}
+
+// KeepStart records where a new user begins in everyone's log. The position must have been
+// read before anybody could log in to the account, so that it leaves out nothing written
+// after a login. If KeepStart fails, the user may read the whole log.
+func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {
+	if at.Number == 0 {
+		return
+	}
+	hash := logRef{user: user}.hash()
+	value := fmt.Sprintf("%s %d %s", at.Epoch, at.Number, at.Key)
+	o := op.Write(hash, []any{"hset", hash, startField, value})
+	if s.Run(ctx, "register", o); o.Err != nil {
+		s.log.Debug("new user may read all that was said to everyone", "user", user, "err", o.Err)
+	}
+}
+
+// MakeInboxes makes the inboxes of new accounts.
+func (s inboxes) MakeInboxes(ctx context.Context, users []int64, again bool) {
+	logs := make([]logRef, len(users))
+	for i, user := range users {
+		logs[i] = logRef{user: user}
+	}
+	for i, err := range s.makeLogs(ctx, logs, again) {
+		if err != nil {
+			s.log.Debug("log is left to be made later", "user", users[i], "err", err)
+		}
+	}
+}
