@@ -58,7 +58,7 @@ func TestWhoIsAnsweredIsWrittenBeforeARoom(t *testing.T) {
 		{message(1, "hi"), soon},
 		{&proto.Frame{Cmd: proto.Command_MESSAGE, At: &proto.Mark{Log: proto.Everyone, Epoch: 9, Number: 1}}, later},
 	} {
-		p := &loop{engine: new(epoll)}
+		p := &loop{corks: new(corks)}
 		l := &Link{server: &Server{}, wire: p}
 		l.queueLocked(NewPacket(c.frame))
 		if p.agenda.of(c.want).len() != 1 || p.agenda.len() != 1 {

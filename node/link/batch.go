@@ -95,7 +95,7 @@ func (l *Link) queueBatchLocked(b *Batch) bool {
 		return false
 	}
 	bytes := b.encoded(l.form)
-	if bytes == nil || !l.out.fits(len(bytes), l.server.config.OutboxBytes) {
+	if bytes == nil || !l.out.Fits(len(bytes), l.server.config.OutboxBytes) {
 		return false
 	}
 	l.addLocked(bytes, b.turn)

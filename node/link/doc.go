@@ -5,8 +5,19 @@
 // sniff.go). For each of them, the owner of a link gets decoded frames and hands over
 // packets.
 //
-// Package ws has the WebSocket protocol, proxyheader the header of the PROXY protocol,
-// and tcp what the system tells of a socket.
+// Package ws has the WebSocket protocol, and proxyheader the header of the PROXY protocol.
+// Package outbox has the bytes that a link has to write, and tcp what the system tells of
+// a socket.
+//
+//	a server is made, runs, and ends   server.go, run.go
+//	a link is made, and leaves         admit.go, list.go; too many of one address: meet.go, stranger.go
+//	what an owner calls                link.go, batch.go
+//	bytes become frames                reader.go, sniff.go, framer.go, upgrade.go, messenger.go, proxied.go
+//	frames become bytes                packet.go, writer.go
+//	the portable engine                stream.go
+//	the epoll engine                   epoll_linux.go, loop_linux.go, read_linux.go, flush_linux.go
+//	time limits                        sweep.go
+//	has the peer read everything       finish.go
 //
 // # Engines
 //

@@ -1,19 +1,15 @@
 package link
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-const hasEpoll = true
 
 // epoll is the engine for plain sockets on Linux: a few loops (loop_linux.go),
 // each of which reads and writes its share of the links. A link costs a
@@ -51,8 +47,9 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	}
 	e := &epoll{server: s, ln: ln, copied: copied, raw: raw}
 	e.try = e.attempt
+	e.corks.resume = e.resume
 	for range (runtime.GOMAXPROCS(0) + 1) / 2 {
-		l, err := newLoop(e)
+		l, err := newLoop(s, &e.links, &e.corks)
 		if err != nil {
 			e.end()
 			return nil, err
@@ -124,6 +121,18 @@ func addrOf(a unix.Sockaddr) netip.Addr {
 	return netip.Addr{}
 }
 
+// cork implements engine.
+func (e *epoll) cork() (uncork func()) {
+	e.corks.begin()
+	return e.corks.end
+}
+
+func (e *epoll) resume() {
+	for _, p := range e.loops {
+		p.resume()
+	}
+}
+
 func (e *epoll) stop() {
 	_ = e.ln.Close()
 	_ = e.copied.Close()
@@ -136,47 +145,3 @@ func (e *epoll) end() {
 	}
 	e.running.Wait()
 }
-
-// table finds the link of a descriptor. The system uses a descriptor's number again as
-// soon as it was closed. So an event carries the link's id, too, and counts only if that
-// link still has the number.
-type table struct {
-	mu    sync.Mutex // held to add a page
-	pages [tablePages]atomic.Pointer[page]
-}
-
-const (
-	pageLinks  = 1024
-	tablePages = 1 << 12 // four million descriptors
-)
-
-type page [pageLinks]atomic.Pointer[Link]
-
-func (t *table) place(fd int) *atomic.Pointer[Link] {
-	p := &t.pages[fd/pageLinks]
-	if p.Load() == nil {
-		t.mu.Lock()
-		if p.Load() == nil {
-			p.Store(new(page))
-		}
-		t.mu.Unlock()
-	}
-	return &p.Load()[fd%pageLinks]
-}
-
-// find returns the link of an event, or nil if that link has ended.
-func (t *table) find(ev *unix.EpollEvent) *Link {
-	l := t.place(int(ev.Fd)).Load()
-	if l == nil || int32(l.id) != ev.Pad {
-		return nil
-	}
-	return l
-}
-
-// event returns the registration of a link's descriptor at epoll, for these events.
-func event(l *Link, fd int, events uint32) *unix.EpollEvent {
-	return &unix.EpollEvent{Events: events, Fd: int32(fd), Pad: int32(l.id)}
-}
-
-// errNoRoom is returned for a descriptor beyond the table.
-var errNoRoom = fmt.Errorf("more than %d descriptors", tablePages*pageLinks)

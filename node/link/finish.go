@@ -60,20 +60,7 @@ func (l *Link) finish() {
 		lacks, reset := l.flow == broken, l.reset
 		l.mu.Unlock()
 		if !reset {
-			tell(wrote && !lacks && from != stateClosed && hasRead(kept, from == stateClosing))
+			tell(wrote && !lacks && from != stateClosed && kept >= 0 && kept.HasRead(from == stateClosing, lastFrame()))
 		}
 	})
-}
-
-// hasRead reports whether the peer has read everything. It may wait for an answer of
-// the peer's system.
-func hasRead(kept tcp.Copy, saidGoodbye bool) bool {
-	if kept < 0 {
-		return false
-	}
-	read, sure := kept.HasRead(saidGoodbye)
-	if read && !sure {
-		read = kept.IsClosed(lastFrame())
-	}
-	return read
 }

@@ -1,8 +1,6 @@
 package link
 
 import (
-	"sync/atomic"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/cim-go/cim/node/link/tcp"
@@ -13,53 +11,13 @@ import (
 func (p *loop) flush(l *Link, t turn) {
 	p.mu.Lock()
 	p.agenda.add(l, t)
-	wake := p.asleep && !p.engine.corks.defers()
+	wake := p.asleep && !p.corks.defers()
 	if wake {
 		p.asleep = false
 	}
 	p.mu.Unlock()
 	if wake {
 		p.rouse()
-	}
-}
-
-// corks delays the waking of writers while callers queue packets. When a caller ends
-// its cork, it writes all frames that were held back, or wakes a writer.
-type corks struct {
-	open atomic.Int32 // how many corks there are
-	owed atomic.Bool  // a writer has to be woken at the end of a cork
-}
-
-// defers reports whether a writer need not be woken now, because the end of a cork will
-// do so.
-func (g *corks) defers() bool {
-	if g.open.Load() == 0 {
-		return false
-	}
-	g.owed.Store(true)
-	return g.open.Load() > 0 // if no cork is open any more, the last one may have ended before owed was set
-}
-
-// cork implements engine.
-func (e *epoll) cork() (uncork func()) {
-	e.corks.open.Add(1)
-	return e.uncork
-}
-
-func (e *epoll) uncork() {
-	e.corks.open.Add(-1)
-	if !e.corks.owed.Swap(false) {
-		return
-	}
-	for _, p := range e.loops {
-		p.resume()
-	}
-}
-
-func (p *loop) rouse() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -145,7 +103,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	last := p.closeLocked(l)
 	l.mu.Unlock()
 	if last {
-		p.engine.server.left(l)
+		p.server.left(l)
 	}
 	if failed {
 		l.writeFailed(err)
@@ -159,7 +117,7 @@ func (p *loop) sentLocked(l *Link, n, offered int) {
 	case n < offered:
 		l.poll.blocked = true
 		p.watchLocked(l, l.poll.watched|watchOut)
-	case l.out.idle():
+	case l.out.Idle():
 		p.restLocked(l)
 	default: // write the rest after the other links
 		p.flush(l, later)

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cim-go/cim/node/link/outbox"
 	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/node/link/ws"
 	"github.com/cim-go/cim/proto"
@@ -52,6 +53,13 @@ const (
 	broken      // the same, and bytes were discarded: a write failed, or some waited when the link was muted
 )
 
+// chunk bounds the bytes that one system call writes. It also decides how slow a socket
+// may be: a socket that takes fewer bytes than this within Config.StallTimeout is closed.
+const chunk = tcp.Chunk
+
+// chunks are buffers that are not in use.
+var chunks = &tcp.Chunks
+
 // Link is one connection. Its methods never block and are safe for concurrent use.
 //
 // There is a Link for every idle connection, so its fields are as small as possible and
@@ -82,16 +90,16 @@ type Link struct {
 	flow     flow // whether frames go to the peer
 	reset    bool // a read or a write found that the peer had reset the connection, before it ended its sending
 	wire     wire // changes once, when TLS is put under a link
-	out      outbox
+	out      outbox.Outbox
 }
 
-// turn decides when a link is written.
-type turn bool
-
-const (
-	soon  turn = false // it has a frame of its own: an answer, a private message
-	later turn = true  // it has frames of a group, or more frames after its turn
-)
+// input is a state of the push parser. push takes bytes as they come and keeps a copy of
+// an incomplete part. It may change b, and does not retain it. An error that is a
+// *proto.Error closes the link with its code. Only the reader uses a link's input. An
+// input that keeps nothing is shared by all links.
+type input interface {
+	push(l *Link, b []byte) error
+}
 
 // wire carries the bytes of links: one of the two engines. Its methods do not
 // block.
@@ -140,7 +148,7 @@ func (l *Link) Plain() bool {
 func (l *Link) Queued() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.out.bytes()
+	return l.out.Bytes()
 }
 
 // Send queues the packet and returns at once. If the link lags, a message with a place
@@ -160,7 +168,7 @@ func (l *Link) Send(p *Packet) {
 func (l *Link) Offer(p *Packet) bool {
 	l.mu.Lock()
 	b, err := p.encoded(l.form)
-	ok := err == nil && l.sendsLocked() && l.out.takes(len(b))
+	ok := err == nil && l.sendsLocked() && l.out.Takes(len(b))
 	if ok {
 		l.addLocked(b, p.turn())
 	}
@@ -183,8 +191,8 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 	if err != nil {
 		return dropEncode
 	}
-	if p.numbered() && !l.out.takes(len(b)) {
-		l.out.missed(p.Mark())
+	if p.numbered() && !l.out.Takes(len(b)) {
+		l.out.Missed(p.Mark())
 		return dropLagging
 	}
 	l.addLocked(b, p.turn())
@@ -193,7 +201,7 @@ func (l *Link) queueLocked(p *Packet) dropReason {
 
 // addLocked queues bytes and makes sure that a goroutine writes them.
 func (l *Link) addLocked(b []byte, t turn) {
-	l.out.add(b, l.server.config.OutboxBytes)
+	l.out.Add(b, l.server.config.OutboxBytes)
 	l.startLocked(t)
 }
 
@@ -216,7 +224,7 @@ func (l *Link) Hold(on bool) {
 
 // mayReadLocked reports whether the link may be read now.
 func (l *Link) mayReadLocked() bool {
-	return l.state != stateOpen || l.flow == broken || !l.held && !l.out.full()
+	return l.state != stateOpen || l.flow == broken || !l.held && !l.out.Full()
 }
 
 // resumeLocked resumes the reading of the link if that is allowed now.
@@ -245,7 +253,7 @@ func (l *Link) closeWith(code proto.Code, last func() []byte) {
 		return
 	}
 	if b := last(); b != nil {
-		l.out.add(b, l.server.config.OutboxBytes)
+		l.out.Add(b, l.server.config.OutboxBytes)
 	}
 	l.state = stateClosing
 	l.since.Store(l.server.clock.Load())
@@ -263,8 +271,8 @@ func (l *Link) Mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flow = max(l.flow, muted)
-	if l.out.bytes() > chunk {
-		l.out.drop()
+	if l.out.Bytes() > chunk {
+		l.out.Drop()
 		l.flow = broken
 		l.resumeLocked()
 	}
@@ -291,7 +299,7 @@ func (l *Link) writeFailed(err error) {
 	l.failedLocked(err)
 	ended := errors.Is(err, syscall.EPIPE) && l.state != stateClosed
 	if ended {
-		l.out.drop()
+		l.out.Drop()
 		l.writing = false
 		l.resumeLocked()
 	}
@@ -311,9 +319,9 @@ func (l *Link) failedLocked(err error) {
 // whether everything had been written.
 func (l *Link) end(code proto.Code) (from state, wrote bool) {
 	l.mu.Lock()
-	from, wrote = l.state, l.out.idle()
+	from, wrote = l.state, l.out.Idle()
 	l.state = stateClosed
-	l.out.drop()
+	l.out.Drop()
 	l.resumeLocked()
 	w := l.wire
 	l.mu.Unlock()

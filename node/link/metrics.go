@@ -119,22 +119,6 @@ type census struct {
 	queued int
 }
 
-func (c *census) add(l *Link) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	phase := 1
-	switch {
-	case l.state != stateOpen:
-		phase = 3
-	case !l.loggedIn:
-		phase = 0
-	case l.out.lagging():
-		phase = 2
-	}
-	c.links[l.form][phase]++
-	c.queued += l.out.bytes()
-}
-
 func (m *metrics) hold(c *census) {
 	for f, phases := range c.links {
 		for phase, n := range phases {

@@ -167,28 +167,10 @@ func TestIdleLinkHasNoWriterAndNoQueue(t *testing.T) {
 		synctest.Wait()
 		r.link.mu.Lock()
 		defer r.link.mu.Unlock()
-		if r.link.writing || r.link.out.waiting != nil {
+		if r.link.writing || !r.link.out.Idle() {
 			t.Errorf("an idle link has %+v", r.link.out)
 		}
 	})
-}
-
-func TestQueuePutsNextBehindAPartlyTakenFrame(t *testing.T) {
-	q := new(queue)
-	q.push([]byte("abc"))
-	q.push([]byte("def"))
-	got := string(q.peek(make([]byte, 0, 2)))
-	if got != "ab" {
-		t.Errorf("%q goes out first", got)
-	}
-	q.take(len(got))
-	q.pushNext([]byte("XY"))
-	q.pushNext([]byte("Z"))
-	rest := q.peek(make([]byte, 0, 20))
-	q.take(len(rest))
-	if got += string(rest); got != "abcXYZdef" || !q.empty() {
-		t.Errorf("got %q", got)
-	}
 }
 
 // sink is a connection in memory that takes everything and says nothing.

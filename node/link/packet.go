@@ -17,6 +17,14 @@ const (
 	forms
 )
 
+// turn decides when a link is written.
+type turn bool
+
+const (
+	soon  turn = false // it has a frame of its own: an answer, a private message
+	later turn = true  // it has frames of a group, or more frames after its turn
+)
+
 // Packet is a frame on its way to any number of links. Each form is encoded at
 // most once, when the first link needs it. Safe for concurrent use.
 type Packet struct {

@@ -1,14 +1,8 @@
 package link
 
 import (
-	"errors"
-
 	"github.com/cim-go/cim/node/link/proxyheader"
 )
-
-// errCrowded ends a link without a goodbye, because its address has too many links
-// already.
-var errCrowded = errors.New("too many connections of one address that have not logged in")
 
 // proxied is the input of a link that comes from a proxy. A PROXY header may stand
 // before everything else.

@@ -8,14 +8,6 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// input is a state of the push parser. push takes bytes as they come and keeps a copy of
-// an incomplete part. It may change b, and does not retain it. An error that is a
-// *proto.Error closes the link with its code. Only the reader uses a link's input. An
-// input that keeps nothing is shared by all links.
-type input interface {
-	push(l *Link, b []byte) error
-}
-
 // errTLS means that the engine has to put TLS under the link. The sniffer has the bytes
 // that were read so far.
 var errTLS = errors.New("peer speaks TLS")

@@ -178,3 +178,54 @@ func (s *stream) shake(conn *tls.Conn) {
 	_ = conn.Handshake() // the first read returns its error, too
 	go s.read()
 }
+
+// write is the writer goroutine of a stream. It ends when nothing waits to be written.
+func (s *stream) write() {
+	l := s.link
+	defer l.server.writers.Done()
+	buf := chunks.Get().(*[chunk]byte)
+	defer chunks.Put(buf)
+	for {
+		b, last := s.nextWrite(buf)
+		if last {
+			closeSending(s.conn)
+			return
+		}
+		if len(b) == 0 {
+			return
+		}
+		n, err := s.conn.Write(b)
+		l.mu.Lock()
+		l.wroteLocked(n, len(b))
+		l.mu.Unlock()
+		if err != nil {
+			l.writeFailed(err)
+			return
+		}
+	}
+}
+
+// nextWrite returns the bytes to write. If there are none, the writer must end. It
+// counts as ended at once, so another one may start. last is then true if the goodbye
+// was written.
+func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b = l.nextLocked(buf); len(b) > 0 {
+		return b, false
+	}
+	l.writing = false
+	return nil, l.state == stateClosing
+}
+
+// closeSending ends the sending half of a connection, and leaves the other half open so
+// that the peer can still read the goodbye. If the connection has no such half (in
+// memory, or before a TLS handshake), closeSending closes it.
+func closeSending(conn net.Conn) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if ok && half.CloseWrite() == nil {
+		return
+	}
+	_ = conn.Close()
+}

@@ -68,7 +68,7 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	defer l.mu.Unlock()
 	since, reads := l.since.Load(), l.mayReadLocked()
 	switch {
-	case l.out.stalled() > 0 && over(l.out.stalled(), c.StallTimeout):
+	case l.out.Stalled() > 0 && over(l.out.Stalled(), c.StallTimeout):
 		return &verdict{proto.TooSlow, true}
 	case l.state != stateOpen:
 		if over(since, c.Linger) {
@@ -98,11 +98,27 @@ func (l *Link) forgive(ms int64) {
 	l.since.Store(ms)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.out.forgive(ms)
+	l.out.Forgive(ms)
 }
 
 func (l *Link) isOpen() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state == stateOpen
+}
+
+func (c *census) add(l *Link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	phase := 1
+	switch {
+	case l.state != stateOpen:
+		phase = 3
+	case !l.loggedIn:
+		phase = 0
+	case l.out.Lagging():
+		phase = 2
+	}
+	c.links[l.form][phase]++
+	c.queued += l.out.Bytes()
 }

@@ -1,15 +1,18 @@
-package link
+// Package outbox has the bytes that a link has to write: a bounded queue of encoded frames,
+// and the places of the frames that did not fit.
+package outbox
 
 import (
 	"slices"
 	"sync"
 
+	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 )
 
 // queue holds encoded frames that wait to be written, first in, first out, and the state
 // of their writing. It comes from a pool and goes back there when it is empty, so an
-// idle link has none.
+// Idle link has none.
 type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
@@ -103,14 +106,14 @@ func (q *queue) release() {
 	queues.Put(q)
 }
 
-// outbox has the bytes that a link has to write. The link's mu guards it.
-type outbox struct {
+// Outbox has the bytes that a link has to write. The caller's lock guards it.
+type Outbox struct {
 	waiting *queue // nil while nothing waits
 }
 
-// add queues b. limit is the outbox's bound in bytes, and is the same in all calls for
+// Add queues b. limit is the outbox's bound in bytes, and is the same in all calls for
 // a link.
-func (o *outbox) add(b []byte, limit int) {
+func (o *Outbox) Add(b []byte, limit int) {
 	if o.waiting == nil {
 		o.waiting = queues.Get().(*queue)
 		o.waiting.limit = limit
@@ -119,9 +122,9 @@ func (o *outbox) add(b []byte, limit int) {
 	o.waiting.bytes += len(b)
 }
 
-// takes is for frames that a client can fetch later. It reports whether size more bytes
+// Takes is for frames that a client can fetch later. It reports whether size more bytes
 // fit. If they do not fit, the outbox begins to lag.
-func (o *outbox) takes(size int) bool {
+func (o *Outbox) Takes(size int) bool {
 	q := o.waiting
 	if q == nil {
 		return true
@@ -132,9 +135,9 @@ func (o *outbox) takes(size int) bool {
 	return !q.lagging
 }
 
-// fits reports whether size more bytes fit at once. Unlike takes, it never allows more
+// Fits reports whether size more bytes fit at once. Unlike Takes, it never allows more
 // than the limit, and the outbox does not begin to lag.
-func (o *outbox) fits(size, limit int) bool {
+func (o *Outbox) Fits(size, limit int) bool {
 	q := o.waiting
 	if q == nil {
 		return size <= limit
@@ -142,39 +145,36 @@ func (o *outbox) fits(size, limit int) bool {
 	return !q.lagging && q.bytes+size <= q.limit
 }
 
-// missed records the place of a frame for which takes returned false. An outbox that
+// Missed records the place of a frame for which Takes returned false. An outbox that
 // missed a place is not idle.
-func (o *outbox) missed(mark *proto.Mark) { o.waiting.newest = proto.Raise(o.waiting.newest, mark) }
+func (o *Outbox) Missed(mark *proto.Mark) { o.waiting.newest = proto.Raise(o.waiting.newest, mark) }
 
-// full reports whether the link must stop reading, because its owner may have to answer
+// Full reports whether the link must stop reading, because its owner may have to answer
 // what it reads. The owner's answers are queued whatever their size.
-func (o *outbox) full() bool {
+func (o *Outbox) Full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
 
-// lagging reports whether the outbox lags. While it does, the method takes returns false
+// Lagging reports whether the outbox lags. While it does, the method Takes returns false
 // for every size.
-func (o *outbox) lagging() bool { return o.waiting != nil && o.waiting.lagging }
+func (o *Outbox) Lagging() bool { return o.waiting != nil && o.waiting.lagging }
 
-// bytes returns how many bytes wait.
-func (o *outbox) bytes() int {
+// Bytes returns how many bytes wait.
+func (o *Outbox) Bytes() int {
 	if o.waiting == nil {
 		return 0
 	}
 	return o.waiting.bytes
 }
 
-// next returns the bytes to write next, at most as many as dst has capacity. dst is
-// empty, and the result may use its memory. If nothing waits, the result is empty. A
-// NEWEST frame for missed places goes first. The caller must not change the bytes, and
-// must call wrote afterwards. now is in the sweep's ms.
-func (o *outbox) next(dst []byte, as form, now int64) []byte {
+// Next returns the bytes to write next, at most as many as dst has capacity. dst is
+// empty, and the result may use its memory. If nothing waits, the result is empty. The
+// caller must not change the bytes, and must call Wrote afterwards. now is in the sweep's
+// ms.
+func (o *Outbox) Next(dst []byte, now int64) []byte {
 	q := o.waiting
-	if q == nil {
+	if q == nil || q.empty() {
 		return dst
-	}
-	if len(q.newest) > 0 {
-		q.sayNewest(as)
 	}
 	b := q.peek(dst)
 	if len(b) > 0 && q.since == 0 {
@@ -183,30 +183,38 @@ func (o *outbox) next(dst []byte, as form, now int64) []byte {
 	return b
 }
 
-func (q *queue) sayNewest(as form) {
-	b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: q.newest}, as)
-	q.newest = nil
-	if err != nil {
-		return // it cannot happen: only a key that is not UTF-8 fails, and such a key cannot be decoded
+// TakeMissed returns the newest places of the frames that Takes refused, one of each log,
+// and forgets them. The caller tells the peer of them by a frame for PushNext.
+func (o *Outbox) TakeMissed() []*proto.Mark {
+	if o.waiting == nil {
+		return nil
 	}
-	q.pushNext(b)
-	q.bytes += len(b)
+	marks := o.waiting.newest
+	o.waiting.newest = nil
+	return marks
 }
 
-// idle reports whether next would return nothing.
-func (o *outbox) idle() bool { return o.waiting == nil }
+// PushNext puts b before every frame whose writing has not begun, whatever its size. The
+// outbox is not idle.
+func (o *Outbox) PushNext(b []byte) {
+	o.waiting.pushNext(b)
+	o.waiting.bytes += len(b)
+}
 
-// wrote records that the socket took n of the offered bytes, which next had returned. If
+// Idle reports whether Next would return nothing.
+func (o *Outbox) Idle() bool { return o.waiting == nil }
+
+// Wrote records that the socket took n of the offered bytes, which Next had returned. If
 // it took all of them, it is not stalled, even if they were few.
-func (o *outbox) wrote(n, offered int) {
+func (o *Outbox) Wrote(n, offered int) {
 	q := o.waiting
 	if q == nil {
-		return // drop was called meanwhile
+		return // Drop was called meanwhile
 	}
 	q.take(n)
 	q.bytes -= n
 	q.taken += int32(n)
-	if n == offered || q.taken >= chunk {
+	if n == offered || q.taken >= tcp.Chunk {
 		q.since, q.taken = 0, 0
 	}
 	if q.bytes <= q.limit/2 {
@@ -218,21 +226,21 @@ func (o *outbox) wrote(n, offered int) {
 	}
 }
 
-// stalled returns the time at which the unfinished write began, in the sweep's ms, or 0
+// Stalled returns the time at which the unfinished write began, in the sweep's ms, or 0
 // if there is none.
-func (o *outbox) stalled() int64 {
+func (o *Outbox) Stalled() int64 {
 	if o.waiting == nil {
 		return 0
 	}
 	return o.waiting.since
 }
 
-// forgive restarts the time limit of an unfinished write.
-func (o *outbox) forgive(now int64) {
-	if o.stalled() > 0 {
+// Forgive restarts the time limit of an unfinished write.
+func (o *Outbox) Forgive(now int64) {
+	if o.Stalled() > 0 {
 		o.waiting.since = now
 	}
 }
 
-// drop discards everything that waits.
-func (o *outbox) drop() { o.waiting = nil }
+// Drop discards everything that waits.
+func (o *Outbox) Drop() { o.waiting = nil }

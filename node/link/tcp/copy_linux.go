@@ -44,34 +44,32 @@ func (c Copy) Close() {
 // HasRead reports whether the peer, which has ended its sending, has read everything that
 // it was sent. It has, if its TCP has acknowledged everything and it did not reset the
 // connection. Linux and other systems reset a connection when its socket is closed with
-// unread bytes, or its process is killed. The result sure is false if the answer may
-// change. A peer that did not get our goodbye before it ended its sending may not have
-// closed its socket yet. It may still reset the connection.
-func (c Copy) HasRead(saidGoodbye bool) (read, sure bool) {
+// unread bytes, or its process is killed.
+//
+// A peer that did not get our goodbye before it ended its sending may not have closed its
+// socket yet, and may still reset the connection. So HasRead sends it the bytes in probe,
+// and waits for the answer, for answerIn at most. The system of a peer that has closed its
+// socket answers with a reset. If its program stands still before it closes the socket,
+// its system acknowledges the bytes, and the result is false.
+func (c Copy) HasRead(saidGoodbye bool, probe []byte) bool {
 	failed, err := unix.GetsockoptInt(int(c), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {
-		return false, true
+		return false
 	}
 	info, all := c.state()
 	switch {
 	case !all:
-		return false, true
+		return false
 	case info.State == unix.BPF_TCP_CLOSE_WAIT:
-		return true, false
+		return c.isClosed(info, probe)
 	}
-	return saidGoodbye && info.State == unix.BPF_TCP_CLOSE, true
+	return saidGoodbye && info.State == unix.BPF_TCP_CLOSE
 }
 
-// IsClosed reports whether the peer, which has ended its sending, has closed its socket.
-// IsClosed sends it bytes and waits for the answer, for answerIn at most. If the socket
-// is closed, the peer's system answers with a reset. If the program stands still before
-// it closes the socket, its system acknowledges the bytes.
-func (c Copy) IsClosed(bytes []byte) bool {
-	before, all := c.state()
-	if !all || before.State != unix.BPF_TCP_CLOSE_WAIT {
-		return false
-	}
-	if n, err := unix.SendmsgN(int(c), bytes, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err != nil || n != len(bytes) {
+// isClosed reports whether the peer has closed its socket, see HasRead. The parameter
+// before is the state of the connection.
+func (c Copy) isClosed(before unix.TCPInfo, probe []byte) bool {
+	if n, err := unix.SendmsgN(int(c), probe, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err != nil || n != len(probe) {
 		return false
 	}
 	for end := time.Now().Add(answerIn); time.Now().Before(end); time.Sleep(answerEvery) {

@@ -8,6 +8,4 @@ func CopyOf(int) Copy { return Unknown }
 
 func (c Copy) Close() {}
 
-func (c Copy) HasRead(bool) (read, sure bool) { return false, true }
-
-func (c Copy) IsClosed([]byte) bool { return false }
+func (c Copy) HasRead(bool, []byte) bool { return false }

@@ -1,0 +1,31 @@
+package link
+
+import "sync/atomic"
+
+// corks delays the waking of writers while callers queue packets. When a caller ends
+// its cork, it writes all frames that were held back, or wakes a writer.
+type corks struct {
+	open atomic.Int32 // how many corks there are
+	owed atomic.Bool  // a writer has to be woken at the end of a cork
+
+	resume func() // writes the frames that were held back, or wakes writers
+}
+
+// defers reports whether a writer need not be woken now, because the end of a cork will
+// do so.
+func (g *corks) defers() bool {
+	if g.open.Load() == 0 {
+		return false
+	}
+	g.owed.Store(true)
+	return g.open.Load() > 0 // if no cork is open any more, the last one may have ended before owed was set
+}
+
+func (g *corks) begin() { g.open.Add(1) }
+
+func (g *corks) end() {
+	g.open.Add(-1)
+	if g.owed.Swap(false) {
+		g.resume()
+	}
+}

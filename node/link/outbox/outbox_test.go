@@ -1,0 +1,137 @@
+package outbox
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/cim-go/cim/node/link/tcp"
+	"github.com/cim-go/cim/proto"
+)
+
+func TestQueuePutsNextBehindAPartlyTakenFrame(t *testing.T) {
+	q := new(queue)
+	q.push([]byte("abc"))
+	q.push([]byte("def"))
+	got := string(q.peek(make([]byte, 0, 2)))
+	if got != "ab" {
+		t.Errorf("%q goes out first", got)
+	}
+	q.take(len(got))
+	q.pushNext([]byte("XY"))
+	q.pushNext([]byte("Z"))
+	rest := q.peek(make([]byte, 0, 20))
+	q.take(len(rest))
+	if got += string(rest); got != "abcXYZdef" || !q.empty() {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Whatever the sizes of frames and of writes, the bytes come out once and in order.
+func TestBytesComeOutInOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var o Outbox
+	var in, out strings.Builder
+	for step := range 20_000 {
+		if random.IntN(2) == 0 {
+			frame := strings.Repeat(string(rune('a'+step%26)), 1+random.IntN(40))
+			o.Add([]byte(frame), 100)
+			in.WriteString(frame)
+		}
+		b := o.Next(make([]byte, 0, 1+random.IntN(60)), 1)
+		n := random.IntN(len(b) + 1)
+		out.Write(b[:n])
+		o.Wrote(n, len(b))
+		if waits := in.Len() - out.Len(); o.Bytes() != waits || o.Idle() != (waits == 0) {
+			t.Fatalf("step %d: %d bytes, idle %v; %d wait", step, o.Bytes(), o.Idle(), waits)
+		}
+	}
+	for !o.Idle() {
+		b := o.Next(make([]byte, 0, 64), 1)
+		out.Write(b)
+		o.Wrote(len(b), len(b))
+	}
+	if in.String() != out.String() {
+		t.Error("other bytes came out")
+	}
+}
+
+func TestOutboxLagsUntilHalfOfItIsFree(t *testing.T) {
+	var o Outbox
+	o.Add(make([]byte, 80), 100)
+	if !o.Takes(20) || o.Lagging() || o.Full() {
+		t.Error("there was room")
+	}
+	if o.Fits(21, 100) || o.Lagging() {
+		t.Error("Fits took too much, or made the outbox lag")
+	}
+	if o.Takes(21) || !o.Lagging() || !o.Full() {
+		t.Error("there was no room")
+	}
+	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 3})
+	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 5})
+	b := o.Next(make([]byte, 0, 29), 1)
+	o.Wrote(len(b), len(b))
+	if o.Takes(1) {
+		t.Errorf("%d bytes of 100 wait, and a frame was taken", o.Bytes())
+	}
+	o.Wrote(1, 1)
+	if !o.Takes(1) || o.Lagging() {
+		t.Errorf("%d bytes of 100 wait, and no frame was taken", o.Bytes())
+	}
+	if missed := o.TakeMissed(); len(missed) != 1 || missed[0].Number != 5 {
+		t.Errorf("missed %v", missed)
+	}
+	if again := o.TakeMissed(); len(again) > 0 {
+		t.Errorf("missed %v twice", again)
+	}
+}
+
+func TestMissedPlaceKeepsTheOutboxBusy(t *testing.T) {
+	var o Outbox
+	o.Add(make([]byte, 100), 10)
+	if o.Takes(1) {
+		t.Fatal("there was no room")
+	}
+	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 3})
+	o.Wrote(len(o.Next(make([]byte, 0, 200), 1)), 100)
+	if o.Idle() {
+		t.Fatal("nothing tells the peer of the place")
+	}
+	if missed := o.TakeMissed(); len(missed) != 1 {
+		t.Errorf("missed %v", missed)
+	}
+	o.PushNext([]byte("newest"))
+	if b := o.Next(make([]byte, 0, 200), 1); string(b) != "newest" {
+		t.Errorf("%q goes out", b)
+	}
+	if o.Wrote(6, 6); !o.Idle() {
+		t.Error("nothing waits")
+	}
+}
+
+func TestOnlyAnUnfinishedChunkStalls(t *testing.T) {
+	var o Outbox
+	if o.Forgive(5); o.Stalled() != 0 {
+		t.Error("an empty outbox stalls")
+	}
+	o.Add(make([]byte, 3*tcp.Chunk), 10)
+	if o.Next(make([]byte, 0, tcp.Chunk), 40); o.Stalled() != 40 {
+		t.Errorf("the write began at %d", o.Stalled())
+	}
+	o.Wrote(tcp.Chunk-1, tcp.Chunk)
+	if o.Next(make([]byte, 0, tcp.Chunk), 50); o.Stalled() != 40 {
+		t.Errorf("a chunk that lacks a byte began at %d", o.Stalled())
+	}
+	if o.Forgive(60); o.Stalled() != 60 {
+		t.Errorf("after a pause of the process it began at %d", o.Stalled())
+	}
+	if o.Wrote(1, tcp.Chunk); o.Stalled() != 0 {
+		t.Error("a whole chunk was taken, and the write stalls")
+	}
+	o.Next(make([]byte, 0, tcp.Chunk), 70)
+	if o.Drop(); !o.Idle() || o.Stalled() != 0 || o.Bytes() != 0 {
+		t.Error("something is left of what was dropped")
+	}
+	o.Wrote(5, 5) // by the writer, which did not know yet
+}
