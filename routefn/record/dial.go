@@ -2,9 +2,13 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -20,20 +24,30 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := newStore(cfg, db)
-	if cfg.Registerer == nil {
-		return s, nil
-	}
-	if err := cfg.Registerer.Register(s.unfetched); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("register metrics of the store: %w", err)
+	if err := s.measure(cfg.Registerer); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// measure registers the metrics that the Store has itself. If r is nil, there are none.
+func (s *Store) measure(r prometheus.Registerer) error {
+	if r == nil {
+		return nil
+	}
+	if err := s.memory.Register(r); err != nil {
+		return err
+	}
+	if err := r.Register(s.unfetched); err != nil {
+		return fmt.Errorf("register metrics of the store: %w", err)
+	}
+	return nil
 }
 
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
 	s := &Store{
-		DB: db, Queue: queue.New(db),
+		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
 		unfetched: newUnfetched(),
 	}

@@ -11,6 +11,7 @@
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
+//	memory     how full the store is
 //	recent     caches of what a Store has seen
 //	scan       all keys of all masters, for exports and background work
 //	cimsource  the data of CIM's own routes

@@ -1,11 +1,13 @@
 package record
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
@@ -20,6 +22,7 @@ type Store struct {
 	*queue.Queue
 	*accounts.Accounts
 
+	memory    *memory.Meter
 	retention Retention
 	limits    limit.Limits
 	rules     role.Rules
@@ -46,6 +49,10 @@ type Store struct {
 	// replicated has the position up to which Config.Replicas are known to have a log.
 	replicated recent.Cache[logRef, proto.Position]
 }
+
+// Filled returns which part of its maxmemory the fullest master uses: see memory.Meter. The
+// error is ErrUnavailable.
+func (s *Store) Filled(ctx context.Context) (float64, error) { return s.memory.Filled(ctx) }
 
 // Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
 // also read and restore the route key in the store.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,9 +30,8 @@ type DB struct {
 
 	log      *slog.Logger
 	metrics  *metrics
-	patience time.Duration           // how long Run sends pipelines to one server before it gives up the rest
-	writers  *writers                // nil: replicas need not have a write
-	filling  atomic.Pointer[filling] // the latest answer of Filled; nil: there was none
+	patience time.Duration // how long Run sends pipelines to one server before it gives up the rest
+	writers  *writers      // nil: replicas need not have a write
 }
 
 // Dial connects to the store and checks it. The store must answer. Its user must have
@@ -69,14 +67,10 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, at.Close())
 	}
-	d := &DB{
+	return &DB{
 		Topology: at, Times: clock.New(cfg.Now), Embedded: cfg.AllowEmbedded,
 		log: cfg.Logger, metrics: m, patience: cfg.ReadTimeout / 2, writers: newWriters(cfg, m),
-	}
-	if err := d.registerFilled(cfg.Registerer); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	return d, nil
+	}, nil
 }
 
 // Close closes all connections. Calls in flight fail.

@@ -13,7 +13,6 @@
 //	answers are read, names are checked        reply.go, names.go
 //	errors by class, metrics                   errors.go, metrics.go
 //	a store is connected to, and checked       db.go, config.go, check.go, rights.go; ../servers
-//	how full the store is                      memory.go
 //
 // # Bounds
 //

@@ -1,15 +1,18 @@
-package op
+// Package memory reads how full the store is.
+package memory
 
 import (
 	"context"
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
@@ -20,22 +23,31 @@ const (
 	filledTime = time.Second
 )
 
-// filling is what Filled returned last.
-type filling struct {
+// Meter reads how full the store is. It is safe for concurrent use.
+type Meter struct {
+	servers servers.Topology
+	last    atomic.Pointer[reading] // nil: there was none
+}
+
+// reading is what Filled returned last.
+type reading struct {
 	part float64
 	at   time.Time
 }
 
+// New returns a Meter of the store whose servers are in t.
+func New(t servers.Topology) *Meter { return &Meter{servers: t} }
+
 // Filled returns which part of its maxmemory the fullest master uses: 1 is full. It is
 // zero if no master has a maxmemory. An answer is used again for five seconds. The
-// error is ErrUnavailable.
-func (d *DB) Filled(ctx context.Context) (float64, error) {
-	if last := d.filling.Load(); last != nil && time.Since(last.at) < filledFor {
+// error is op.ErrUnavailable.
+func (m *Meter) Filled(ctx context.Context) (float64, error) {
+	if last := m.last.Load(); last != nil && time.Since(last.at) < filledFor {
 		return last.part, nil
 	}
 	var mu sync.Mutex
 	var fullest float64
-	err := d.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
+	err := m.servers.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		info, err := c.Info(ctx, "memory").Result()
 		if err != nil {
 			return err
@@ -46,9 +58,9 @@ func (d *DB) Filled(ctx context.Context) (float64, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("ask store for its memory: %w", Classify(err, false))
+		return 0, fmt.Errorf("ask store for its memory: %w", op.Classify(err, false))
 	}
-	d.filling.Store(&filling{fullest, time.Now()})
+	m.last.Store(&reading{fullest, time.Now()})
 	return fullest, nil
 }
 
@@ -62,20 +74,17 @@ func filled(info string) float64 {
 	return used / most
 }
 
-// registerFilled registers a gauge that asks the store when it is collected. While the
+// Register registers a gauge that asks the store when it is collected. While the
 // store does not answer, the gauge keeps its last value.
-func (d *DB) registerFilled(r prometheus.Registerer) error {
-	if r == nil {
-		return nil
-	}
+func (m *Meter) Register(r prometheus.Registerer) error {
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cim_store_memory_filled_ratio",
 		Help: "Used memory of the fullest master, as a part of its maxmemory; 0 without a maxmemory. At 1 the store refuses messages.",
 	}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), filledTime)
 		defer cancel()
-		part, err := d.Filled(ctx)
-		if last := d.filling.Load(); err != nil && last != nil {
+		part, err := m.Filled(ctx)
+		if last := m.last.Load(); err != nil && last != nil {
 			part = last.part
 		}
 		return part

@@ -1,4 +1,4 @@
-package op
+package memory
 
 import (
 	"strconv"
@@ -6,16 +6,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
 func TestStoreTellsHowFullItIs(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	cfg := at(spawned(t).URL())
-	cfg.Registerer = registry
-	d := dial(t, cfg)
-	server := clientOf(d)
-	if part, err := d.Filled(t.Context()); err != nil || part != 0 {
+	db, err := op.Dial(t.Context(), op.Config{Config: servers.Config{URL: storetest.Start(t).URL()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	server := db.Topology.(servers.One)
+	m := New(db.Topology)
+	if err := m.Register(registry); err != nil {
+		t.Fatal(err)
+	}
+	if part, err := m.Filled(t.Context()); err != nil || part != 0 {
 		t.Errorf("without a maxmemory: %v, %v", part, err)
 	}
 	info, err := server.Info(t.Context(), "memory").Result()
@@ -30,9 +38,9 @@ func TestStoreTellsHowFullItIs(t *testing.T) {
 		if err := server.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(most)).Err(); err != nil {
 			t.Fatal(err)
 		}
-		d.filling.Store(nil) // five seconds later
+		m.last.Store(nil) // five seconds later
 		want := float64(used) / float64(most)
-		part, err := d.Filled(t.Context())
+		part, err := m.Filled(t.Context())
 		if err != nil || part < want*0.8 || part > want*1.3 {
 			t.Errorf("the store is %v full, %v; want %v or so", part, err, want)
 		}
