@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -78,18 +77,6 @@ func nodeFailed(err error) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// pause waits for the duration d and returns true, or returns false when ctx ends.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

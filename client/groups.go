@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // Group is a group that the user belongs to.
@@ -37,7 +38,7 @@ func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64)
 			return out, nil
 		}
 		delay, again := retryDelay(err, row)
-		if !again || !pause(ctx, max(delay, 50*time.Millisecond)) {
+		if !again || !retry.Sleep(ctx, max(delay, 50*time.Millisecond)) {
 			return CreatedGroup{}, fmt.Errorf("create group: %w", err)
 		}
 	}

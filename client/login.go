@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // User is an account: its id and name.
@@ -148,7 +149,7 @@ func (a *account) insist(ctx context.Context, path string, out any, in func() an
 			return err
 		}
 		unknown = unknown || codeOf(err) == proto.Unknown || errors.Is(err, ErrNoRoute)
-		if !pause(ctx, max(delay, 50*time.Millisecond)) {
+		if !retry.Sleep(ctx, max(delay, 50*time.Millisecond)) {
 			if codeOf(err) == proto.Limited && !unknown { // nothing is stored
 				return fmt.Errorf("%w: %w", err, ctx.Err())
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // pullPage is how many messages one call to a route reads.
@@ -60,7 +61,7 @@ func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 	c.mu.Lock()
 	c.in.logs[log].Failed()
 	c.mu.Unlock()
-	return pause(ctx, delay)
+	return retry.Sleep(ctx, delay)
 }
 
 // nextGap returns which log to read next, and when. due is false while no entry is

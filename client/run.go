@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // run keeps a connection until ctx ends or an error shows that no retry can help.
@@ -26,7 +27,7 @@ func (c *Client) run(ctx context.Context) {
 		}
 		c.cfg.Logger.Warn("connection lost", "node", node.ID, "err", err, "retry", delay)
 		c.disconnected(node, err, delay)
-		if !pause(ctx, delay) {
+		if !retry.Sleep(ctx, delay) {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // laterError is a route's refusal with a time to retry.
@@ -79,11 +80,4 @@ func (b *Backoff) Reset() { b.step = 0 }
 func (b *Backoff) Failing() bool { return b.step > 0 }
 
 // Sleep blocks until the given time, or until ctx ends.
-func Sleep(ctx context.Context, until time.Time) {
-	t := time.NewTimer(time.Until(until))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
+func Sleep(ctx context.Context, until time.Time) { retry.Sleep(ctx, time.Until(until)) }

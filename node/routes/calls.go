@@ -36,49 +36,44 @@ type Calls struct {
 
 // Report reports sessions that opened or closed, and what devices acknowledged.
 func (c *Calls) Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Sessions.Report(ctx, r)
+	return within(ctx, c.Timeout, r, c.Sessions.Report)
 }
 
 // Reconcile compares what the node holds with the store.
 func (c *Calls) Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Sessions.Reconcile(ctx, r)
+	return within(ctx, c.Timeout, r, c.Sessions.Reconcile)
 }
 
 // Move gets tickets for other nodes.
 func (c *Calls) Move(ctx context.Context, r *proto.MoveRequest) (*proto.MoveAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Sessions.Move(ctx, r)
+	return within(ctx, c.Timeout, r, c.Sessions.Move)
 }
 
 // Send makes a route store messages.
 func (c *Calls) Send(ctx context.Context, r *proto.SendRequest) (*proto.SendAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Messages.Send(ctx, r)
+	return within(ctx, c.Timeout, r, c.Messages.Send)
 }
 
 // Pull reads a page of a log.
 func (c *Calls) Pull(ctx context.Context, r *proto.PullRequest) (*proto.PullAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Messages.Pull(ctx, r)
+	return within(ctx, c.Timeout, r, c.Messages.Pull)
 }
 
 // Fire makes a route send the delayed messages that are due. With FireRequest.Keys it
 // only reads the keys of tickets.
 func (c *Calls) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	r.Origin = c.Origin
-	return c.Messages.Fire(ctx, r)
+	return within(ctx, c.Timeout, r, c.Messages.Fire)
+}
+
+// within makes one call, which may take as long as limit says.
+func within[Q, A any](ctx context.Context, limit time.Duration, r Q, call func(context.Context, Q) (A, error)) (A, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return call(ctx, r)
 }

@@ -1,5 +1,5 @@
-// Package retry computes how long to wait before the next try. It has no clock and no
-// random source, and keeps nothing.
+// Package retry computes how long to wait before the next try. Delay has no clock and no
+// random source, and keeps nothing. Sleep waits.
 //
 // After n+1 failures in a row, the wait before the next try is
 //

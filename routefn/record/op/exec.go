@@ -41,7 +41,7 @@ func (d *DB) runBy(ctx context.Context, by execFunc, name string, ops []*Op) {
 		d.round(ctx, by, todo)
 		var wait bool
 		todo, wait = d.repeatable(ctx, todo)
-		if len(todo) == 0 || wait && !sleep(ctx, retry.Delay(pauses, firstPause, longestPause, 1)) {
+		if len(todo) == 0 || wait && !retry.Sleep(ctx, retry.Delay(pauses, firstPause, longestPause, 1)) {
 			break
 		}
 		if wait {
@@ -147,17 +147,5 @@ func (d *DB) exec(ctx context.Context, client *redis.Client, ops []*Op) {
 	}
 	for _, o := range ops {
 		o.take()
-	}
-}
-
-// sleep blocks for the duration d. If ctx ends earlier, it returns false.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

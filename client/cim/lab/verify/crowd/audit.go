@@ -13,6 +13,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // auditor reads whole logs from a route, as any program may that has a token. The
@@ -64,7 +65,7 @@ func persist[T any](ctx context.Context, call func(context.Context) (T, error)) 
 		limit, cancel := context.WithTimeout(ctx, auditCall)
 		answer, err := call(limit)
 		cancel()
-		if err == nil || time.Now().After(end) || !until(ctx, time.Now().Add(auditPause)) {
+		if err == nil || time.Now().After(end) || !retry.Sleep(ctx, auditPause) {
 			return answer, err
 		}
 	}

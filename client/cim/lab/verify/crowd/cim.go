@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // cimDevice is what nodes and the ledger call a connection that CIM's client makes.
@@ -153,7 +154,7 @@ func (c *CIM) hold(w *wire) {
 // hear waits for so many more pongs, or ctx.
 func (c *CIM) hear(ctx context.Context, n int64) error {
 	for heard := c.pongs.Load() + n; c.pongs.Load() < heard; {
-		if !until(ctx, time.Now().Add(cimPeek)) {
+		if !retry.Sleep(ctx, cimPeek) {
 			return fmt.Errorf("start %v: %w", c, ctx.Err())
 		}
 	}
@@ -171,7 +172,7 @@ func (c *CIM) run(life context.Context) {
 			}
 		}
 		_, _ = c.call(life, route, "/offLine", map[string]any{"userId": c.user}, nil) // its answer tells nothing
-		until(life, time.Now().Add(cimRest))
+		retry.Sleep(life, cimRest)
 	}
 }
 

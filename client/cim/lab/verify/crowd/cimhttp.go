@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // talk sends until ctx ends, over HTTP. life bounds the wait for an answer.
@@ -18,7 +19,7 @@ func (c *CIM) talk(ctx, life context.Context) {
 	for due := time.Now(); ; {
 		o := c.orders.next()
 		due = due.Add(o.wait)
-		if !until(ctx, due) {
+		if !retry.Sleep(ctx, time.Until(due)) {
 			return
 		}
 		for _, text := range o.texts {

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // scheduler leaves messages with the servers: a client, or a sender over HTTP.
@@ -37,7 +38,7 @@ func (t *talker) leave(life context.Context, m client.Outgoing, o order) {
 		err = fmt.Errorf("dropped: %d", scheduled.Code)
 	}
 	t.answered(t.by(), m.ID, client.Receipt{}, err)
-	if err != nil || o.takeBack == 0 || !until(life, time.Now().Add(o.takeBack)) {
+	if err != nil || o.takeBack == 0 || !retry.Sleep(life, o.takeBack) {
 		return
 	}
 	t.takeBack(life, m.ID)

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 const (
@@ -125,7 +126,7 @@ func (t *talker) change(life context.Context, o order) {
 			t.noteChange(ledger.Done, user, group, change)
 			return
 		}
-		if !until(life, time.Now().Add(changePause)) {
+		if !retry.Sleep(life, changePause) {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // Senders in a hurry: a service with tight timeouts, many of whose requests use one
@@ -48,7 +49,7 @@ func (d *Device) hurry(ctx context.Context, to int64) {
 		if late {
 			pause = 0
 		}
-		if !until(ctx, time.Now().Add(pause)) {
+		if !retry.Sleep(ctx, pause) {
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // kioskDevice is the name of a device that logs in and out, and shows nothing.
@@ -35,7 +36,7 @@ type kiosk struct {
 func (k *kiosk) visit(ctx, life context.Context) {
 	config := k.config
 	config.Device, config.Dial, config.History = kioskDevice, nil, nil
-	for until(ctx, time.Now().Add(kioskPause)) {
+	for retry.Sleep(ctx, kioskPause) {
 		k.note(ledger.LoggedIn, "", "", "") // a try that fails may have opened a session at a node that died
 		c, err := client.Connect(ctx, config)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // Of confirmed messages that a device sends, it requests a delivery mark for one, if that
@@ -41,7 +42,7 @@ func (t *talker) talk(ctx, life context.Context) {
 	for {
 		o := t.orders.next()
 		due = due.Add(o.wait)
-		if !until(ctx, due) {
+		if !retry.Sleep(ctx, time.Until(due)) {
 			break
 		}
 		if o.change != "" {

@@ -1,7 +1,6 @@
 package crowd
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -231,16 +230,4 @@ func (o *orders) length() int {
 func (o *orders) text(length int) string {
 	o.count++
 	return fmt.Sprintf("%s.%d %s", o.name, o.count, strings.Repeat(string(rune('a'+o.rng.IntN(26))), length))
-}
-
-// until waits until at, and reports false if ctx ends before.
-func until(ctx context.Context, at time.Time) bool {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
-	}
 }

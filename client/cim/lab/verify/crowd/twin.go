@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 const (
@@ -57,7 +58,7 @@ func (d *Device) outlive(ctx context.Context, twin *client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, outliveTime)
 	defer cancel()
 	for twin.Err() == nil {
-		if !until(ctx, time.Now().Add(50*time.Millisecond)) {
+		if !retry.Sleep(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("the twin of %v was not displaced within %v", d, outliveTime)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // offsets are the errors of clocks, in turn: longer than a log is kept, longer than a
@@ -59,7 +60,7 @@ func jump(ctx context.Context, p *up.Process, s Strike) (Wound, error) {
 		next := offsets[(s.Turn+1)%len(offsets)]
 		what += fmt.Sprintf(", then by %v", next)
 		steps = during(ctx, func(ctx context.Context) error {
-			if !sleep(ctx, s.Lasts/2) {
+			if !retry.Sleep(ctx, s.Lasts/2) {
 				return nil
 			}
 			return p.SetClock(next)

@@ -3,6 +3,8 @@ package fault
 import (
 	"context"
 	"time"
+
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // cutEvery is how soon after a cut the next one comes: when the routes have work in
@@ -23,7 +25,7 @@ func (redisCut) Rhythm() Rhythm {
 
 func (redisCut) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 	return Wound{What: "redis connections cut", Heal: during(ctx, func(ctx context.Context) error {
-		for sleep(ctx, cutEvery) {
+		for retry.Sleep(ctx, cutEvery) {
 			if err := w.cluster.Redis().Cut(context.WithoutCancel(ctx)); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 func targets(n int) func(Class) int {
@@ -133,7 +134,7 @@ func TestWhatLastsEndsWhenItIsHealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failure, times := errors.New("failed"), 0
 		heal := during(t.Context(), func(ctx context.Context) error {
-			for sleep(ctx, time.Second) {
+			for retry.Sleep(ctx, time.Second) {
 				times++
 			}
 			return failure

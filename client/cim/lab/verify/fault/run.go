@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 )
 
 // Told has the functions by which Run reports what happens. Its functions are called from
@@ -40,7 +41,7 @@ func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
 		hit              = wounded{at: make(map[spot]bool), played: make(map[string]bool)}
 	)
 	for _, s := range plan {
-		if !sleep(traffic, time.Until(begun.Add(s.At))) {
+		if !retry.Sleep(traffic, time.Until(begun.Add(s.At))) {
 			break
 		}
 		at := spot{s.Fault.Hits(), s.Target}
@@ -102,7 +103,7 @@ func (w *wounded) take(at spot) bool {
 // await takes the target once it is free, and reports false if ctx ends first.
 func (w *wounded) await(ctx context.Context, at spot) bool {
 	for !w.take(at) {
-		if !sleep(ctx, awaitEvery) {
+		if !retry.Sleep(ctx, awaitEvery) {
 			return false
 		}
 	}
@@ -140,7 +141,7 @@ func strike(traffic, patient context.Context, w *World, s Strike, tell Told) err
 	if wound.Heal == nil {
 		return nil
 	}
-	sleep(traffic, s.Lasts)
+	retry.Sleep(traffic, s.Lasts)
 	if err := heal(life, wound.Heal); err != nil {
 		return fmt.Errorf("%s: %s cannot be healed: %w", s.Fault.Name(), wound.What, err)
 	}
@@ -154,7 +155,7 @@ func heal(life context.Context, try func(context.Context) error) error {
 		if err == nil || final(err) {
 			return err
 		}
-		if !sleep(life, time.Second) {
+		if !retry.Sleep(life, time.Second) {
 			return err
 		}
 	}
@@ -178,17 +179,5 @@ func during(ctx context.Context, work func(context.Context) error) (heal func(co
 		err := <-done
 		done <- nil // it may be asked again
 		return err
-	}
-}
-
-// sleep waits for d, or returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"path/filepath"
 	"time"
+
+	"github.com/cim-go/cim/proto/retry"
 )
 
 type storeEmpty struct{}
@@ -43,7 +45,7 @@ func (storeOlder) Inject(ctx context.Context, w *World, s Strike) (Wound, error)
 	if err := server.Backup(dir); err != nil {
 		return Wound{}, err
 	}
-	if !sleep(ctx, s.Lasts) {
+	if !retry.Sleep(ctx, s.Lasts) {
 		return Wound{}, ctx.Err()
 	}
 	err := server.Lose(dir)

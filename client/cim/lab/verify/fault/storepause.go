@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cim-go/cim/proto/retry"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -56,11 +57,11 @@ func stutter(ctx context.Context, w *World, what string, still, lasts time.Durat
 	}
 	end := time.Now().Add(lasts)
 	return Wound{What: what, Heal: during(ctx, func(ctx context.Context) error {
-		for on := true; on && time.Now().Before(end); on = on && sleep(ctx, slowRuns) {
+		for on := true; on && time.Now().Before(end); on = on && retry.Sleep(ctx, slowRuns) {
 			if err := each(servers, (*redistest.Server).Pause); err != nil {
 				return errors.Join(err, each(servers, (*redistest.Server).Resume))
 			}
-			on = sleep(ctx, still)
+			on = retry.Sleep(ctx, still)
 			if err := each(servers, (*redistest.Server).Resume); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cim-go/cim/proto/retry"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/mirror"
 )
@@ -52,7 +53,7 @@ func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 	}
 	expired := time.Now().Add(sessionTime)
 	return Wound{What: "ZooKeeper paused", Heal: func(ctx context.Context) error {
-		if !sleep(ctx, time.Until(expired)) {
+		if !retry.Sleep(ctx, time.Until(expired)) {
 			return ctx.Err()
 		}
 		if err := server.Resume(); err != nil {
