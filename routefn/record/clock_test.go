@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -122,7 +123,7 @@ func TestTakenMessageStaysDueWhenTheClockJumpsBack(t *testing.T) {
 	}
 	die(t, s, alice)
 	scheduled(t, s, later(alice, bob, "3"))
-	if shards, next, err := s.Shards(t.Context()); err != nil || !slices.Contains(shards, int(shardOf(alice).Shard)) {
+	if shards, next, err := s.Shards(t.Context()); err != nil || !slices.Contains(shards, int(delayed.ShardOf(alice).Shard)) {
 		t.Fatalf("due are shards %v, others in %v, %v", shards, next, err)
 	}
 	if again := scheduled(t, s, soon(alice, bob, "2"))[0]; again.State != proto.StateFiring || again.Due != due {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -47,7 +48,7 @@ func (s *Store) measure(r prometheus.Registerer) error {
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
 	s := &Store{
-		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology),
+		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology), later: delayed.New(db),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
 		unfetched: newUnfetched(),
 	}

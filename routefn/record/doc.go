@@ -7,6 +7,7 @@
 //	record     what is kept, and what may happen to it
 //	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ queue   work for which no request waits
+//	├─ delayed messages that are sent later
 //	├─ watch   losses of the store, and the secret that routes share
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
@@ -60,8 +61,8 @@
 //	a newcomer begins in everyone's    inboxes.go, start.go; lua/pull.lua
 //	log
 //	a node gets a group's messages     lease.go; lua/lease.lua, drop.lua
-//	a delayed message is kept          schedule.go, scheduled.go; lua/schedule.lua, cancel.lua
-//	a delayed message is taken, then   fire.go; queue/lua/take.lua; lua/finish.lua. In between, ../delayed/due.go sends it
+//	a delayed message is kept          schedule.go, scheduled.go; folder delayed
+//	a delayed message is taken, then   fire.go; queue/lua/take.lua; delayed/finish.go. In between, ../delayed/due.go sends it
 //	removed
 //	other work is queued               folder queue; queue/lua/take.lua, end.lua
 //	a write waits for replicas         op/replicate.go; op/run.go, Accept

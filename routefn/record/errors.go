@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -81,12 +82,12 @@ var (
 	ErrDisplacesOther = errors.New("another connection is live")
 	// ErrTooMany is returned by Schedule if the user has proto.MaxScheduled delayed
 	// messages pending already.
-	ErrTooMany = errors.New("too many messages are pending")
+	ErrTooMany = delayed.ErrTooMany
 	// ErrTooLate is returned by Cancel for a message that is being sent, or was sent or
 	// dropped.
-	ErrTooLate = errors.New("message is being sent")
+	ErrTooLate = delayed.ErrTooLate
 	// ErrNotScheduled is returned by Cancel for an id that is not known.
-	ErrNotScheduled = errors.New("no such delayed message")
+	ErrNotScheduled = delayed.ErrNotScheduled
 	// ErrHeld is returned by Take while another holder has the lease of the shard.
 	ErrHeld = queue.ErrHeld
 	// ErrDiverged is returned by Pull when the position is not in the log.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
@@ -54,18 +54,11 @@ func (s *Store) Release(ctx context.Context, shard int, holder string) error {
 // Finishing is OK if the message is in its logs, and otherwise the reason why it is
 // dropped. The errors are ErrUnavailable and ErrUnknown; repeating is harmless.
 func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
-	errs := make([]error, len(list))
-	ops := make([]*op.Op, len(list))
+	ends := make([]delayed.End, len(list))
 	for i, f := range list {
-		ops[i] = shardOf(f.From).script(finishScript, f.From, f.key, f.ID, int64(f.Code))
+		ends[i] = delayed.End{User: f.From, ID: f.ID, Key: f.key, Code: f.Code}
 	}
-	s.Run(ctx, "finish", ops...)
-	for i, o := range ops {
-		if o.Err != nil {
-			errs[i] = fmt.Errorf("finish %s: %w", list[i].key, o.Err)
-		}
-	}
-	return errs
+	return s.later.Finish(ctx, ends)
 }
 
 // newDelayed decodes a delayed message. If entry cannot be decoded, only the key is

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -18,7 +19,7 @@ import (
 
 func take(t testing.TB, s *Store, user int64, holder string) []Delayed {
 	t.Helper()
-	list, err := s.Take(t.Context(), int(shardOf(user).Shard), holder, 0, 100)
+	list, err := s.Take(t.Context(), int(delayed.ShardOf(user).Shard), holder, 0, 100)
 	if err != nil {
 		t.Fatalf("%s takes: %v", holder, err)
 	}
@@ -60,7 +61,7 @@ func fire(t testing.TB, s *Store, user int64, holder string) []Delayed {
 // runFor makes the lease of a user's shard end after the duration rest.
 func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 	t.Helper()
-	key := shardOf(user).Key("lease")
+	key := delayed.ShardOf(user).Key("lease")
 	o := op.Write(key, []any{"pexpire", key, rest.Milliseconds()})
 	s.Run(t.Context(), "take", o)
 	if o.Err != nil || op.Integer(o.Reply[0]) != 1 {
@@ -72,7 +73,7 @@ func runFor(t testing.TB, s *Store, user int64, rest time.Duration) {
 func die(t testing.TB, s *Store, user int64) {
 	t.Helper()
 	runFor(t, s, user, time.Millisecond)
-	key := shardOf(user).Key("lease")
+	key := delayed.ShardOf(user).Key("lease")
 	for there := true; there; {
 		look := op.Read(key, []any{"exists", key})
 		s.Run(t.Context(), "take", look)
@@ -91,7 +92,7 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 			t.Fatalf("scheduled %+v", a)
 		}
 		due, next, err := s.Shards(t.Context())
-		if err != nil || len(due) != 1 || due[0] != int(shardOf(alice).Shard) || next >= 0 {
+		if err != nil || len(due) != 1 || due[0] != int(delayed.ShardOf(alice).Shard) || next >= 0 {
 			t.Fatalf("due are %v, next in %v, %v", due, next, err)
 		}
 		list := fire(t, s, alice, "n1")
@@ -110,8 +111,8 @@ func TestDueMessageIsFiredOnceWithItsIDAndThenForgotten(t *testing.T) {
 		if err := s.Cancel(t.Context(), alice, "2"); err != nil {
 			t.Fatal(err)
 		}
-		r := shardOf(alice)
-		o := op.Read(r.due(), []any{"exists", r.due(), r.messages(), r.Key("lease"), r.pending(alice)})
+		r := delayed.ShardOf(alice)
+		o := op.Read(r.Due(), []any{"exists", r.Due(), r.Messages(), r.Key("lease"), r.Pending(alice)})
 		if s.Run(t.Context(), "due", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
 			t.Fatalf("%d keys are left, %v", op.Integer(o.Reply[0]), o.Err)
 		}
@@ -139,7 +140,7 @@ func TestCancelAgainstFire(t *testing.T) {
 		}()
 		var fired []string
 		for {
-			list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 1)
+			list, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n1", 0, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,7 +188,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 				until(t, s, first)
 				scheduled(t, s, soon(alice, bob, "3"))
 
-				if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n2", 0, 100); !errors.Is(err, ErrHeld) {
+				if list, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n2", 0, 100); !errors.Is(err, ErrHeld) {
 					t.Fatalf("n2 took %v, %v while another held the shard", ids(list), err)
 				}
 				die(t, s, alice)
@@ -219,7 +220,7 @@ func TestTwoWhoFireAtOnceLeaveOneEntry(t *testing.T) {
 		finish(t, s, paused, proto.OK)
 		wantKeys(t, inbox(t, s, bob), key(alice, 1), key(alice, 2))
 		wantKeys(t, inbox(t, s, alice), key(alice, 1), key(alice, 2))
-		if err := s.Release(t.Context(), int(shardOf(alice).Shard), "paused"); !errors.Is(err, ErrHeld) {
+		if err := s.Release(t.Context(), int(delayed.ShardOf(alice).Shard), "paused"); !errors.Is(err, ErrHeld) {
 			t.Errorf("one gave back the lease of another: %v", err)
 		}
 	})
@@ -235,7 +236,7 @@ func TestLeaseByAClockThatJumpedBackHoldsNobodyUp(t *testing.T) {
 		wantIDs(t, take(t, s, alice, "dead"), "1")
 		runFor(t, s, alice, 30*time.Minute)
 		wantIDs(t, take(t, s, alice, "n2"), "1")
-		if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n3", 0, 100); !errors.Is(err, ErrHeld) {
+		if list, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n3", 0, 100); !errors.Is(err, ErrHeld) {
 			t.Fatalf("n3 took %v, %v while another held the shard", ids(list), err)
 		}
 	})
@@ -246,12 +247,12 @@ func TestReleasedShardIsTakenAtOnce(t *testing.T) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
 		wantIDs(t, take(t, s, alice, "n1"), "1", "2")
-		rest, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 1, 100)
+		rest, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n1", 1, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wantIDs(t, rest, "2")
-		if err := s.Release(t.Context(), int(shardOf(alice).Shard), "n1"); err != nil {
+		if err := s.Release(t.Context(), int(delayed.ShardOf(alice).Shard), "n1"); err != nil {
 			t.Fatal(err)
 		}
 		wantIDs(t, fire(t, s, alice, "n2"), "1", "2")
@@ -286,26 +287,26 @@ func TestFailoverThatForgetsFiringFiresOnce(t *testing.T) {
 // state.
 func remember(t *testing.T, s *Store, user int64) func() {
 	t.Helper()
-	r := shardOf(user)
+	r := delayed.ShardOf(user)
 	client := func() *redis.Client {
-		c, err := s.Topology.Master(t.Context(), r.due())
+		c, err := s.Topology.Master(t.Context(), r.Due())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
 	c, ctx := client(), t.Context()
-	due := c.ZRangeWithScores(ctx, r.due(), 0, -1).Val()
-	pending := c.ZRangeWithScores(ctx, r.pending(user), 0, -1).Val()
-	messages := c.HGetAll(ctx, r.messages()).Val()
+	due := c.ZRangeWithScores(ctx, r.Due(), 0, -1).Val()
+	pending := c.ZRangeWithScores(ctx, r.Pending(user), 0, -1).Val()
+	messages := c.HGetAll(ctx, r.Messages()).Val()
 	lease := c.Get(ctx, r.Key("lease")).Val()
 	return func() {
 		c := client()
 		_, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Del(ctx, r.due(), r.pending(user), r.messages(), r.Key("lease"), r.outcomes(user))
-			p.ZAdd(ctx, r.due(), due...)
-			p.ZAdd(ctx, r.pending(user), pending...)
-			p.HSet(ctx, r.messages(), messages)
+			p.Del(ctx, r.Due(), r.Pending(user), r.Messages(), r.Key("lease"), r.Outcomes(user))
+			p.ZAdd(ctx, r.Due(), due...)
+			p.ZAdd(ctx, r.Pending(user), pending...)
+			p.HSet(ctx, r.Messages(), messages)
 			if lease != "" {
 				p.Set(ctx, r.Key("lease"), lease, 10*time.Second)
 			}
@@ -323,8 +324,8 @@ func TestUnreadableDelayedMessageBlocksNothing(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))
-		r := shardOf(alice)
-		o := op.Write(r.messages(), []any{"hset", r.messages(), proto.Key(alice, "1"), "\xff\xff"})
+		r := delayed.ShardOf(alice)
+		o := op.Write(r.Messages(), []any{"hset", r.Messages(), proto.Key(alice, "1"), "\xff\xff"})
 		if s.Run(t.Context(), "schedule", o); o.Err != nil {
 			t.Fatal(o.Err)
 		}
@@ -364,9 +365,9 @@ func TestShardsThatDoNotAnswerAreLeftOut(t *testing.T) {
 		want []int
 	}{
 		"her own": {true, nil},
-		"others":  {false, []int{int(shardOf(alice).Shard)}},
+		"others":  {false, []int{int(delayed.ShardOf(alice).Shard)}},
 	} {
-		s.Topology = without{there, func(key string) bool { return (key == shardOf(alice).due()) == c.down }}
+		s.Topology = without{there, func(key string) bool { return (key == delayed.ShardOf(alice).Due()) == c.down }}
 		due, _, err := s.Shards(t.Context())
 		if err != nil || !slices.Equal(due, c.want) {
 			t.Errorf("%s: due are %v, %v", name, due, err)
@@ -383,12 +384,12 @@ func TestKeysOfAShardAreInOneSlot(t *testing.T) {
 	slots := make(map[int64]bool)
 	const shards = 32
 	for user := range int64(shards) {
-		r := shardOf(user)
-		slot := slotOf(t, s, r.due())
+		r := delayed.ShardOf(user)
+		slot := slotOf(t, s, r.Due())
 		slots[slot] = true
-		for _, key := range []string{r.messages(), r.Key("lease"), r.pending(user), r.outcomes(user)} {
+		for _, key := range []string{r.Messages(), r.Key("lease"), r.Pending(user), r.Outcomes(user)} {
 			if slotOf(t, s, key) != slot {
-				t.Errorf("%s and %s are in different slots", key, r.due())
+				t.Errorf("%s and %s are in different slots", key, r.Due())
 			}
 		}
 	}

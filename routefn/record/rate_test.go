@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -226,7 +227,7 @@ func TestDelayedMessageCountsOnce(t *testing.T) {
 				t.Errorf("message %d gives %v, want %v", i, err, want)
 			}
 		}
-		taken, err := s.Take(t.Context(), int(shardOf(alice).Shard), "a route", 0, 10)
+		taken, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "a route", 0, 10)
 		if err != nil || len(taken) != 2 {
 			t.Fatalf("%d are due, %v", len(taken), err)
 		}

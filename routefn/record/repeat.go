@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -169,12 +170,11 @@ func (c *claim) script(messages limit.Rate) *op.Op {
 
 // read returns the op that reads the sender's pending delayed messages with these ids.
 func (c *claim) read() *op.Op {
-	messages := shardOf(c.from).messages()
-	get := []any{"hmget", messages}
-	for _, d := range c.drafts {
-		get = append(get, d.key)
+	keys := make([]string, len(c.drafts))
+	for i, d := range c.drafts {
+		keys[i] = d.key
 	}
-	return op.Read(messages, get)
+	return delayed.Read(c.from, keys)
 }
 
 // settle reads the answers. It sets ErrIDReused for drafts whose id stands for another

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/redistest"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -122,14 +123,14 @@ func TestSameMillisecondFiresInTheOrderOfScheduling(t *testing.T) {
 // duration by.
 func moveDue(t testing.TB, s *Store, user int64, by time.Duration) {
 	t.Helper()
-	r := shardOf(user)
-	read := op.Read(r.due(), []any{"zrange", r.due(), 0, -1, "withscores"})
+	r := delayed.ShardOf(user)
+	read := op.Read(r.Due(), []any{"zrange", r.Due(), 0, -1, "withscores"})
 	s.Run(t.Context(), "due", read)
-	add := []any{"zadd", r.due()}
+	add := []any{"zadd", r.Due()}
 	for _, m := range op.ScoredList(read.Reply[0]) {
 		add = append(add, fmt.Sprintf("%.17g", m.Score+float64(by.Milliseconds())), m.Member)
 	}
-	write := op.Write(r.due(), add)
+	write := op.Write(r.Due(), add)
 	if s.Run(t.Context(), "due", write); write.Err != nil {
 		t.Fatal(write.Err)
 	}
@@ -200,12 +201,12 @@ func TestLimitsOfScheduling(t *testing.T) {
 		if _, err := s.Schedule(t.Context(), soon(alice, 0, "m")); !errors.Is(err, ErrInvalid) {
 			t.Errorf("to nobody: %v", err)
 		}
-		r := shardOf(alice)
-		full := []any{"zadd", r.pending(alice)}
+		r := delayed.ShardOf(alice)
+		full := []any{"zadd", r.Pending(alice)}
 		for i := range proto.MaxScheduled {
 			full = append(full, now.UnixMilli(), fmt.Sprint("x", i))
 		}
-		o := op.Write(r.pending(alice), full)
+		o := op.Write(r.Pending(alice), full)
 		if s.Run(t.Context(), "schedule", o); o.Err != nil {
 			t.Fatal(o.Err)
 		}
@@ -233,7 +234,7 @@ func TestDroppedMessageIsToldWithItsCode(t *testing.T) {
 		if again := scheduled(t, s, soon(alice, 4711, "dropped"))[0]; again.State != proto.StateDropped || again.Code != proto.UnknownUser {
 			t.Errorf("schedule again what was dropped: %+v", again)
 		}
-		o := op.Read(shardOf(alice).outcomes(alice), []any{"ttl", shardOf(alice).outcomes(alice)})
+		o := op.Read(delayed.ShardOf(alice).Outcomes(alice), []any{"ttl", delayed.ShardOf(alice).Outcomes(alice)})
 		if s.Run(t.Context(), "scheduled", o); op.Integer(o.Reply[0]) <= 0 || op.Integer(o.Reply[0]) > 86400 {
 			t.Errorf("outcomes have %v s to live, %v", o.Reply, o.Err)
 		}
@@ -297,13 +298,13 @@ func TestTakenOnlyOnceAReplicaHasIt(t *testing.T) {
 		scheduled(t, s, soon(alice, bob, "1"))
 		resume := pause(t, replica)
 		for range 2 {
-			if list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 10); !errors.Is(err, ErrUnknown) {
+			if list, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n1", 0, 10); !errors.Is(err, ErrUnknown) {
 				t.Errorf("taken is %+v, %v", list, err)
 			}
 		}
 		resume()
 		eventually(t, "it is taken", func() bool {
-			list, err := s.Take(t.Context(), int(shardOf(alice).Shard), "n1", 0, 10)
+			list, err := s.Take(t.Context(), int(delayed.ShardOf(alice).Shard), "n1", 0, 10)
 			return err == nil && len(list) == 1
 		})
 		if err := dial(t, Config{URL: replica.URL()}).Cancel(t.Context(), alice, "1"); err == nil {

@@ -45,10 +45,7 @@ var (
 	cursorsScript  = lua.Load("clock", "live", "device", "cursors")
 	tidyScript     = lua.Load("clock", "live", "device", "forget", "tidy")
 
-	scheduleScript = lua.Load("clock", "job", "outcome", "schedule")
-	cancelScript   = lua.Load("clock", "job", "outcome", "cancel")
-	sweepScript    = lua.Load("clock", "entry", "expire", "sweep")
-	finishScript   = lua.Load("clock", "job", "outcome", "finish")
+	sweepScript = lua.Load("clock", "entry", "expire", "sweep")
 
 	importScript = lua.Load("clock", "entry", "import")
 )

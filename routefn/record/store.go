@@ -7,6 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -23,6 +24,7 @@ type Store struct {
 	*accounts.Accounts
 
 	memory    *memory.Meter
+	later     *delayed.Messages
 	retention Retention
 	limits    limit.Limits
 	rules     role.Rules

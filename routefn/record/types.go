@@ -5,6 +5,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -311,20 +312,13 @@ type Scheduling struct {
 }
 
 // Scheduled is the state of a delayed message.
-type Scheduled struct {
-	State string     // proto.StatePending and its like
-	Due   int64      // when it is due, or when it ended, in ms by the store's clock
-	Code  proto.Code // with StateDropped: the reason
+type Scheduled = delayed.Scheduled
 
-	Wait time.Duration // if it has not ended: the time until it is due; negative: it is due
-}
+// ScheduledAt names a place in the list of a user's pending messages.
+type ScheduledAt = delayed.At
 
-// ScheduledAt names a place in the list of a user's pending messages: behind the
-// message with this time and id.
-type ScheduledAt struct {
-	Due int64
-	ID  string
-}
+// Outcome says why a delayed message was dropped.
+type Outcome = delayed.Outcome
 
 // Delayed is a delayed message. Its Time is when it was first taken to be sent, in ms
 // by the store's clock, or zero before that.
@@ -341,11 +335,4 @@ type Delayed struct {
 type Finishing struct {
 	Delayed
 	Code proto.Code // OK: it is in its logs; otherwise the reason why it is dropped
-}
-
-// Outcome says why a delayed message was dropped.
-type Outcome struct {
-	ID   string
-	Time int64 // when it was dropped, in ms since 1970, exact to a second
-	Code proto.Code
 }

@@ -1,0 +1,65 @@
+// Package delayed keeps the delayed messages of users until they are sent, and for a day how
+// they ended. Package record says what a message is. Here it is a key and an encoded
+// proto.Entry without its time.
+//
+//	a message is kept, or cancelled    schedule.go; lua/schedule.lua, cancel.lua
+//	messages are listed                list.go
+//	a message is taken, then removed   ../queue; finish.go; lua/finish.lua
+//
+// The keys are in the table of package record.
+package delayed
+
+import (
+	"embed"
+	"errors"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/queue"
+)
+
+var (
+	// ErrTooMany is returned if the user has proto.MaxScheduled delayed messages pending
+	// already.
+	ErrTooMany = errors.New("too many messages are pending")
+	// ErrTooLate is returned for a message that is being sent, or was sent or dropped.
+	ErrTooLate = errors.New("message is being sent")
+	// ErrNotScheduled is returned for an id that is not known.
+	ErrNotScheduled = errors.New("no such delayed message")
+)
+
+//go:embed lua/*.lua
+var folder embed.FS
+
+var (
+	lua            = op.Library{folder, queue.Lua, op.Lua}
+	scheduleScript = lua.Load("clock", "job", "outcome", "schedule")
+	cancelScript   = lua.Load("clock", "job", "outcome", "cancel")
+	finishScript   = lua.Load("clock", "job", "outcome", "finish")
+)
+
+// Messages keeps the delayed messages of all users. It is safe for concurrent use.
+type Messages struct{ db *op.DB }
+
+// New returns the delayed messages in the store of db.
+func New(db *op.DB) *Messages { return &Messages{db} }
+
+// Scheduling is a message to be kept.
+type Scheduling struct {
+	User  int64  // the sender
+	ID    string // given by the sender
+	Key   string // proto.Key of both
+	Entry []byte
+	At    int64 // when it is due, in ms since 1970; zero: After counts
+	After int64 // in how many ms it is due; zero: At counts
+}
+
+// Scheduled is the state of a delayed message.
+type Scheduled struct {
+	State string     // proto.StatePending and its like
+	Due   int64      // when it is due, or when it ended, in ms by the store's clock
+	Code  proto.Code // with StateDropped: the reason
+
+	Wait time.Duration // if it has not ended: the time until it is due; negative: it is due
+}
