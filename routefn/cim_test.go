@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -173,5 +174,17 @@ func TestCIMIsToldWhenTheStoreIsAway(t *testing.T) {
 	status, header, b := w.call(http.MethodPost, "/registerAccount", "", "", `{"userName":"alice"}`)
 	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || cimCodeOf(t, string(b)) == "9000" {
 		t.Fatalf("status %d, %v, %s", status, header, b)
+	}
+}
+
+// CIM shows such a message as it shows those of others.
+func TestCIMMessageToItsSenderIsPushed(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, opened := w.connectCIM("alice", w.nodes["n1"])
+	w.cim("/p2pRoute", `{"userId":`+id(alice)+`,"receiveUserId":`+id(alice)+`,"msg":"milk"}`)
+	w.flush()
+	items := w.nodes["n1"].items()
+	if len(items) != 1 || !slices.Equal(items[0].Numbers, []int64{opened.Number}) || items[0].Except != 0 {
+		t.Fatalf("pushed %v, want one item for %d", items, opened.Number)
 	}
 }

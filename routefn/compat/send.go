@@ -77,6 +77,9 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 		return nil, err
 	}
 	by := dispatch.Sender{Origin: push.Origin{User: account.User, Device: proto.CIMDevice}, Name: account.Name}
+	if to == user { // the client shows it when it comes, as it shows those of others
+		by.Origin.Device = ""
+	}
 	if group != 0 {
 		if err := c.leaveOut(ctx, &by.Origin); err != nil {
 			return nil, err
