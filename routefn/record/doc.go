@@ -72,6 +72,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
+//	an account is erased               erase.go, accounts/erase.go, delayed/erase.go; lua/erase.lua, accounts/lua/condemn.lua
 //	data are imported and exported     accounts/import.go, import_group.go, import_log.go, export.go; folder cimsource
 //
 // # Keys
@@ -80,9 +81,11 @@
 // that writes the key, and other names are methods. After "read by" come the readers.
 //
 //	cim:name:NAME   string  JSON {"id", "credential"}. Setting it makes the account: Register, Adopt or ImportAccounts, once.
-//	                        credential.lua replaces the credential. Read by AccountByName and AccountByID
+//	                        credential.lua replaces the credential. With "erased" the account is being erased:
+//	                        condemn.lua, FreeName. Read by AccountByName and AccountByID
 //	cim:id:USER     string  the name. It is reserved before the name's key is set. If the name's key has another id, this
-//	                        id is nobody's. Read by AccountByID
+//	                        id is nobody's. A zero byte and "erased" in place of the name: the account was erased, and
+//	                        nobody gets the id again. FreeName. Read by AccountByID
 //	cim:subject:HASH string the name of the account of another system's user. HASH is a hash of the system and of the
 //	                        user's id there. It counts only if the account's credential has the same hash. AdmitSubject,
 //	                        read by AccountOf
@@ -140,6 +143,9 @@
 //	  intents               inbox: the user's intents, one line a group; intend.lua, settle.lua
 //	  everyone              inbox: the end of everyone's log when the account was made: epoch, number and key. The user
 //	                        may read what follows it. Missing: all. Register, read by Pull
+//	  erased                inbox: of a user who is erased, or was, instead of all other fields but out, floor and groups:
+//	                        the version by which they leave groups. erase.lua, read by make.lua, Reconcile. The key then
+//	                        has 40 days to live
 //	  version               inbox: the version of groups and intents; moved with each change of either
 //	  nodes                 group: leases as earlier releases keep them, one line a node; read by Append and ChangeGroups,
 //	                        removed by RenewNode
@@ -254,6 +260,14 @@
 //
 // Package cimsource reads the data of CIM's own routes. ReadLogs and similar methods read
 // the whole store, for exports.
+//
+// # Erasures
+//
+// The comment of EraseAccount has a picture of an erasure. Once the name's key says so, there
+// is no such account, and makeLogs makes no inbox. Once the user's slot says so, no number is
+// issued, no intent is recorded and no token counts. So whatever runs late finds no inbox. Its
+// job begins when all requests of the user are over. It repeats both steps, and each further
+// step may be repeated, too.
 //
 // # Work queue
 //

@@ -21,6 +21,9 @@ var (
 	ErrUnknown = op.ErrUnknown
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = accounts.ErrNoUser
+	// ErrErased is returned for an account that is being erased, or was. It wraps
+	// ErrNoUser.
+	ErrErased = accounts.ErrErased
 	// ErrNoGroup is returned for a group that does not exist.
 	ErrNoGroup = errors.New("no such group")
 	// ErrNotMember is returned if the user does not belong to the group.
@@ -39,7 +42,8 @@ var (
 	// already.
 	ErrTooManyGroups = errors.New("user has too many groups")
 	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
-	// account. Register does not return it, because its caller compares credentials.
+	// account. Register returns it only while an account of the name is being erased.
+	// Otherwise its caller compares credentials.
 	ErrNameTaken = accounts.ErrNameTaken
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.

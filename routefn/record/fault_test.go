@@ -30,6 +30,9 @@ type proxy struct {
 	victim  []byte // if a connection sends this, it is cut
 	deliver bool   // cut it only after the server has got the bytes
 	seen    int    // how often the victim was sent
+
+	mortal bool // all connections are cut for good, after as many requests as until says
+	until  int
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -129,11 +132,23 @@ func (p *proxy) forward(l *leg) {
 func (p *proxy) judge(request []byte) (hit, deliver bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.mortal {
+		p.seen++
+		return p.seen > p.until, p.deliver && p.seen == p.until+1
+	}
 	hit = len(p.victim) > 0 && bytes.Contains(request, p.victim)
 	if hit {
 		p.seen++
 	}
 	return hit, p.deliver
+}
+
+// killAfter makes the proxy pass as many requests as n says, and no more, as if the
+// process had been killed then. If deliver is set, the server gets one more.
+func (p *proxy) killAfter(n int, deliver bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mortal, p.until, p.deliver, p.seen = true, n, deliver, 0
 }
 
 // times returns how often the victim was sent.

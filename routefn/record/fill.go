@@ -2,10 +2,12 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -166,18 +168,38 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 	}
 	for k, c := range s.ChangeGroups(ctx, rest) {
 		a := &answers[of[k]]
-		complete = complete && c.Err == nil
+		complete = complete && (c.Err == nil || errors.Is(c.Err, ErrErased))
 		joined := *a
 		if *a = c; joined.Copy != nil {
 			joined.Earlier, a.Earlier = c.Earlier, &joined
 		}
-		if rest[k].Leave && c.Err == nil {
+		switch {
+		case rest[k].Leave && c.Err == nil:
 			a.Err = fmt.Errorf("fill group %d: %w", group, ErrTooManyGroups)
+		case errors.Is(c.Err, ErrErased): // right after the creator named the user
+			complete = s.leaveErased(ctx, rest[k], a) && complete
 		}
 	}
 	if complete {
 		s.endFilling(ctx, group)
 	}
+}
+
+// leaveErased ends the membership of a user who was erased before the group was in their
+// list, and puts the leaving into the parameter a. It returns false if the store failed.
+func (s *Store) leaveErased(ctx context.Context, c Change, a *Changed) bool {
+	now, err := s.Time(ctx)
+	if err != nil {
+		return false
+	}
+	left, err := s.leaveAll(ctx, accounts.Erasure{User: c.User, Name: c.Name}, now, []int64{c.Group})
+	if err != nil {
+		return false
+	}
+	why, earlier := a.Err, a.Earlier
+	*a = left[0]
+	a.Err, a.Earlier = why, earlier
+	return true
 }
 
 // endFilling removes the record that a group is being filled. If that fails, the next

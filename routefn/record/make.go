@@ -75,6 +75,9 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error
 		if errs[i] == nil && o.Err != nil {
 			errs[i] = fmt.Errorf("make log %s: %w", o.Key, o.Err)
 		}
+		if errs[i] == nil && op.Text(o.Reply[0]) == "erased" {
+			errs[i] = fmt.Errorf("make log %s: %w", o.Key, ErrErased)
+		}
 	}
 	return errs
 }

@@ -50,23 +50,30 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 	return s.tellBehind(ctx, list)
 }
 
-// markEnded sets Ended for the displaced connections that were ended on purpose. They
+// markEnded sets Ended for the displaced connections that were ended on purpose, or with
+// their account. They
 // are few, so it asks about them in another pipeline. If the store does not answer,
 // Ended stays false, and these connections close with another code.
 func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	var ops []*op.Op
 	var of []int
 	for i, d := range list {
-		if d.Verdict == proto.Verdict_DISPLACED && !d.Forgotten {
+		if d.Verdict == proto.Verdict_DISPLACED {
 			hash := logRef{user: d.Held.User}.hash()
-			ops = append(ops, op.Read(hash, []any{"hget", hash, "out:" + d.Held.Device}))
+			ops = append(ops, op.Read(hash, []any{"hmget", hash, "out:" + d.Held.Device, erasedField}))
 			of = append(of, i)
 		}
 	}
 	s.Run(ctx, "reconcile", ops...)
 	for j, o := range ops {
-		if d := &list[of[j]]; o.Err == nil && o.Reply[0] != nil {
-			d.Ended = op.Integer(o.Reply[0]) >= d.Held.Number
+		d := &list[of[j]]
+		head, _ := o.Reply[0].([]any)
+		switch {
+		case o.Err != nil || len(head) != 2:
+		case head[1] != nil:
+			d.Ended, d.Forgotten = true, false
+		case head[0] != nil && !d.Forgotten:
+			d.Ended = op.Integer(head[0]) >= d.Held.Number
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -18,8 +19,12 @@ import (
 var (
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = errors.New("no such user")
+	// ErrErased is returned for an account that is being erased, or was. It wraps
+	// ErrNoUser, because nobody can use that account any more.
+	ErrErased = fmt.Errorf("%w: the account was deleted", ErrNoUser)
 	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
-	// account. Register does not return it, because its caller compares credentials.
+	// account. Register returns it only while an account of the name is being erased.
+	// Otherwise its caller compares credentials.
 	ErrNameTaken = errors.New("name is taken")
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
@@ -35,6 +40,8 @@ var (
 	tryScript        = lua.Load("clock", "bucket", "from", "try")
 	triedScript      = lua.Load("clock", "bucket", "from", "tried")
 	countScript      = lua.Load("clock", "bucket", "count")
+	condemnScript    = lua.Load("clock", "condemn")
+	releaseScript    = lua.Load("release")
 )
 
 // Account is a user of the system.
@@ -72,6 +79,20 @@ func New(db *op.DB, logs Logs) *Accounts { return &Accounts{db: db, logs: logs} 
 type storedAccount struct {
 	User       int64  `json:"id"`
 	Credential string `json:"credential,omitempty"`
+	Erased     bool   `json:"erased,omitempty"` // it is being erased, see Condemn
+}
+
+// parse returns the account that the key of a name has. The error is ErrErased if it is
+// being erased.
+func parse(name, value string) (Account, error) {
+	var acc storedAccount
+	if err := json.Unmarshal([]byte(value), &acc); err != nil {
+		return Account{}, fmt.Errorf("decode: %w", err)
+	}
+	if acc.Erased {
+		return Account{}, ErrErased
+	}
+	return Account{User: acc.User, Name: name, Credential: acc.Credential}, nil
 }
 
 func nameKey(name string) string { return "cim:name:" + name }
@@ -104,7 +125,11 @@ func (s *Accounts) AccountsByID(ctx context.Context, users []int64) ([]Account, 
 	var owners []string
 	var of []int
 	for i, err := range errs {
-		if err == nil {
+		switch {
+		case err != nil:
+		case strings.HasPrefix(names[i], erasedID):
+			errs[i] = ErrErased
+		default:
 			owners = append(owners, names[i])
 			of = append(of, i)
 		}
@@ -136,12 +161,9 @@ func (s *Accounts) accountsByName(ctx context.Context, names []string) ([]Accoun
 			errs[i] = fmt.Errorf("account %q: %w", name, errs[i])
 			continue
 		}
-		var acc storedAccount
-		if err := json.Unmarshal([]byte(values[i]), &acc); err != nil {
-			errs[i] = fmt.Errorf("account %q: decode: %w", name, err)
-			continue
+		if accounts[i], errs[i] = parse(name, values[i]); errs[i] != nil {
+			errs[i] = fmt.Errorf("account %q: %w", name, errs[i])
 		}
-		accounts[i] = Account{User: acc.User, Name: name, Credential: acc.Credential}
 	}
 	return accounts, errs
 }

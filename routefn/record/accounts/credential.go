@@ -18,11 +18,11 @@ func (s *Accounts) SetCredential(ctx context.Context, acc Account, credential st
 	if errs[0] != nil {
 		return fmt.Errorf("set credential of %d: %w", acc.User, errs[0])
 	}
-	var was storedAccount
-	if err := json.Unmarshal([]byte(values[0]), &was); err != nil {
-		return fmt.Errorf("set credential of %d: decode: %w", acc.User, err)
+	was, err := parse(acc.Name, values[0])
+	if err != nil {
+		return fmt.Errorf("set credential of %d: %w", acc.User, err)
 	}
-	if was.User != acc.User || was.Credential != acc.Credential {
+	if was != acc {
 		return fmt.Errorf("set credential of %d: %w", acc.User, ErrChanged)
 	}
 	value, err := json.Marshal(storedAccount{User: acc.User, Credential: credential})

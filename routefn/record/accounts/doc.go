@@ -6,6 +6,7 @@
 //	an account is made                 register.go; for another system's user, subject.go
 //	accounts of elsewhere are made     import.go
 //	a credential is replaced           credential.go; lua/credential.lua
+//	an account is erased               erase.go; lua/condemn.lua, release.lua
 //	a wrong password is counted        try.go; lua/try.lua, tried.lua, count.lua
 //
 // Each account has an inbox. Logs makes it, which package record implements. The keys are

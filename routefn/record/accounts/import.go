@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cim-go/cim/routefn/record/op"
 )
@@ -32,6 +33,7 @@ type ImportedAccount struct {
 	Err    error
 	State  ImportState
 	Other  Account // with ImportClash: the other account, which has the id or the name
+	Erased bool    // with ImportClash: the other account was erased, or is being erased
 	Given  bool    // the account existed without a credential, and has got one
 	Locked bool    // the account has no credential now
 
@@ -126,8 +128,13 @@ func lookedAt(acc Account, id, name *op.Op) ImportedAccount {
 			return ImportedAccount{State: ImportClash, Other: Account{User: stored.User, Name: acc.Name}}
 		}
 		a.Locked = stored.Credential == ""
+		if stored.Erased {
+			return ImportedAccount{State: ImportClash, Erased: true, Other: Account{User: stored.User, Name: acc.Name}}
+		}
 	}
 	switch {
+	case strings.HasPrefix(owner, erasedID):
+		return ImportedAccount{State: ImportClash, Erased: true, Other: Account{User: acc.User}}
 	case owner != "" && owner != acc.Name:
 		return ImportedAccount{State: ImportClash, Other: Account{User: acc.User, Name: owner}}
 	case owner != "" && value != "":

@@ -18,9 +18,13 @@ const idTries = 100
 // Register makes an account. If the name has an account already, Register returns that
 // account, with created false and no error. The caller then compares credentials. First
 // the id is reserved, so that no two names share one. Then setting the name's key
-// commits the account.
+// commits the account. While an account of the name is being erased, the error is
+// ErrNameTaken.
 func (s *Accounts) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
 	acc, err = s.AccountByName(ctx, name)
+	if errors.Is(err, ErrErased) {
+		return Account{}, false, fmt.Errorf("register %q: %w: it is being deleted", name, ErrNameTaken)
+	}
 	if !errors.Is(err, ErrNoUser) {
 		return acc, false, err
 	}

@@ -38,7 +38,9 @@ func IsSubject(credential string) bool {
 	return ok && err == nil && len(sum) == sha256.Size
 }
 
-func (s Subject) key() string { return "cim:subject:" + s.digest() }
+func (s Subject) key() string { return subjectKey(s.digest()) }
+
+func subjectKey(digest string) string { return "cim:subject:" + digest }
 
 // AccountOf returns the account of a subject, or ErrNoUser. An account has one subject,
 // and a subject one account.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -132,12 +131,12 @@ func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 // in try and count have run try.lua and count.lua.
 func (t *Tried) learn(read, try, count *op.Op) error {
 	if read.Reply[0] != nil {
-		var acc storedAccount
-		if err := json.Unmarshal([]byte(op.Text(read.Reply[0])), &acc); err != nil {
-			return fmt.Errorf("account %q: decode: %w", t.Subject, err)
+		acc, err := parse(t.Subject, op.Text(read.Reply[0]))
+		if err != nil && !errors.Is(err, ErrErased) {
+			return fmt.Errorf("account %q: %w", t.Subject, err)
 		}
 		if t.trying.User == 0 || t.trying.User == acc.User {
-			t.Account = Account{User: acc.User, Name: t.Subject, Credential: acc.Credential}
+			t.Account = acc
 		}
 	}
 	t.Out, t.counted = int(op.Integer(count.Reply[1])), op.Text(count.Reply[0]) == "ok"

@@ -5,6 +5,7 @@
 //	a message is kept, or cancelled    schedule.go; lua/schedule.lua, cancel.lua
 //	messages are listed                list.go
 //	a message is taken, then removed   ../queue; finish.go; lua/finish.lua
+//	all of a user are removed          erase.go; lua/unschedule.lua
 //
 // The keys are in the table of package record.
 package delayed
@@ -37,6 +38,7 @@ var (
 	scheduleScript = lua.Load("clock", "job", "outcome", "schedule")
 	cancelScript   = lua.Load("clock", "job", "outcome", "cancel")
 	finishScript   = lua.Load("clock", "job", "outcome", "finish")
+	eraseScript    = lua.Load("clock", "job", "unschedule")
 )
 
 // Messages keeps the delayed messages of all users. It is safe for concurrent use.

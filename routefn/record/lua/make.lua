@@ -1,11 +1,13 @@
--- Makes a log that does not exist, with a new epoch. A log that exists stays as it is.
+-- Makes a log that does not exist, with a new epoch. A log that exists stays as it is. The
+-- inbox of a user who was erased is not made: see erase.lua.
 -- A list whose hash was lost gets a new epoch, and its numbers begin at one, because
 -- its base is not known.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] a new epoch, ARGV[2] the genesis entry as stored, ARGV[3] '1' for an inbox
 -- that existed before
--- Answers {'ok'}.
+-- Answers {'ok'} or {'erased'}.
+if redis.call('HEXISTS', KEYS[2], 'erased') == 1 then return {'erased'} end
 local there = redis.call('EXISTS', KEYS[1]) == 1
 if there and redis.call('HEXISTS', KEYS[2], 'epoch') == 1 then return {'ok'} end
 if not there then redis.call('RPUSH', KEYS[1], ARGV[2]) end

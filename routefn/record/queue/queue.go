@@ -44,6 +44,8 @@ const (
 	Messages Kind = "message"
 	// Sweeps is the kind of jobs that bring logs within their retention, see Sweep.
 	Sweeps Kind = "sweep"
+	// Erasures is the kind of jobs that remove what is left of accounts, see Erase.
+	Erasures Kind = "erase"
 )
 
 const (
@@ -283,6 +285,16 @@ func (w *Queue) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 // key waits already, it keeps its time. But if sooner is set, it gets the earlier of
 // both times. A dead letter with the same key is removed. Repeating is harmless.
 func (w *Queue) Put(ctx context.Context, kind Kind, jobs []Job, shard func(Job) Shard, sooner bool) []error {
+	return w.put(ctx, w.db.Run, kind, jobs, shard, sooner)
+}
+
+// Keep does what Put does for one job, with sooner set. If it returns nil, replicas have
+// the job when they must have writes.
+func (w *Queue) Keep(ctx context.Context, kind Kind, job Job, shard Shard) error {
+	return w.put(ctx, w.db.Accept, kind, []Job{job}, func(Job) Shard { return shard }, true)[0]
+}
+
+func (w *Queue) put(ctx context.Context, run func(context.Context, string, ...*op.Op), kind Kind, jobs []Job, shard func(Job) Shard, sooner bool) []error {
 	how := "nx"
 	if sooner {
 		how = "lt"
@@ -301,7 +313,7 @@ func (w *Queue) Put(ctx context.Context, kind Kind, jobs []Job, shard func(Job) 
 		ops[shard] = op.Write(queueRef{kind, shard}.due(), put...)
 		all = append(all, ops[shard])
 	}
-	w.db.Run(ctx, "put", all...)
+	run(ctx, "put", all...)
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
 		if err := ops[shard(j)].Err; err != nil {

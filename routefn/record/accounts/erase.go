@@ -1,0 +1,130 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// erasedID begins the value of the key of an erased account's id. While the name is being
+// released, a space and the name follow. No name begins with this byte. The key stays, so
+// that neither a registration nor a restoration gets the id again.
+const erasedID = "\x00erased"
+
+// Erasure is an account that is being erased, and how far that has come.
+type Erasure struct {
+	User      int64
+	Name      string
+	Condemned bool // nobody can log in to the account any more
+
+	value string // of the name's key; empty: the name is free, or belongs to another account
+}
+
+// ErasureOf returns how far the erasure of an account has come. The error is ErrErased
+// if the account was erased, ErrNoUser if there is none, or ErrUnavailable.
+func (s *Accounts) ErasureOf(ctx context.Context, user int64) (Erasure, error) {
+	e := Erasure{User: user}
+	ids, errs := s.values(ctx, []string{idKey(user)})
+	if errs[0] != nil {
+		return e, fmt.Errorf("erasure of %d: %w", user, errs[0])
+	}
+	e.Name = ids[0]
+	if rest, releasing := strings.CutPrefix(ids[0], erasedID); releasing {
+		if e.Name = strings.TrimPrefix(rest, " "); e.Name == "" {
+			return e, fmt.Errorf("erasure of %d: %w", user, ErrErased)
+		}
+		e.Condemned = true
+	}
+	values, errs := s.values(ctx, []string{nameKey(e.Name)})
+	if errors.Is(errs[0], ErrNoUser) && e.Condemned {
+		return e, nil
+	}
+	if errs[0] != nil {
+		return e, fmt.Errorf("erasure of %d: %w", user, errs[0])
+	}
+	var acc storedAccount
+	if err := json.Unmarshal([]byte(values[0]), &acc); err != nil {
+		return e, fmt.Errorf("erasure of %d: decode: %w", user, err)
+	}
+	switch {
+	case acc.User == user:
+		e.value, e.Condemned = values[0], acc.Erased
+	case !e.Condemned:
+		return e, fmt.Errorf("erasure of %d: %w", user, ErrNoUser)
+	}
+	return e, nil
+}
+
+// Condemn makes an account one that is being erased, until the time until, in ms by the
+// store's clock. From then on there is no such account for any caller, and its name is
+// taken. The credential is removed, unless it names a user of another system. Further
+// errors are ErrChanged, ErrUnavailable, also if it is too late, and ErrUnknown. If it
+// returns nil, Config.Replicas know that.
+func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
+	var acc storedAccount
+	err := json.Unmarshal([]byte(e.value), &acc)
+	if acc.Erased = true; !IsSubject(acc.Credential) {
+		acc.Credential = ""
+	}
+	var value []byte
+	if err == nil {
+		value, err = json.Marshal(acc)
+	}
+	if err != nil {
+		return fmt.Errorf("condemn %d: %w", e.User, err)
+	}
+	key := nameKey(e.Name)
+	o := &op.Op{Key: key, Script: condemnScript, Keys: []string{key}, Args: []any{e.value, value, until}, Write: true}
+	if s.db.Accept(ctx, "erase", o); o.Err != nil {
+		return fmt.Errorf("condemn %d: %w", e.User, o.Err)
+	}
+	switch op.Text(o.Reply[0]) {
+	case "changed":
+		err = ErrChanged
+	case "late":
+		err = fmt.Errorf("%w: it took too long", op.ErrUnavailable)
+	}
+	if err != nil {
+		return fmt.Errorf("condemn %d: %w", e.User, err)
+	}
+	return nil
+}
+
+// FreeName ends the erasure of an account: it removes what is kept under the name, and then
+// frees the name. The id stays reserved for ever. It may be repeated, with the same or a
+// later Erasure of the account. The errors are ErrUnavailable and ErrUnknown.
+func (s *Accounts) FreeName(ctx context.Context, e Erasure) error {
+	steps := []*op.Op{op.Write(idKey(e.User), []any{"set", idKey(e.User), erasedID + " " + e.Name})}
+	if e.value != "" {
+		steps = append(steps, s.nameless(e)...)
+	}
+	steps = append(steps, op.Write(idKey(e.User), []any{"set", idKey(e.User), erasedID}))
+	for _, o := range steps { // in this order, and in different slots
+		if s.db.Accept(ctx, "erase", o); o.Err != nil {
+			return fmt.Errorf("release the name of %d: %w", e.User, o.Err)
+		}
+	}
+	return nil
+}
+
+// nameless returns the ops that remove what is kept under a name, the name's key last. A
+// new account of the name must find nothing.
+func (s *Accounts) nameless(e Erasure) []*op.Op {
+	var acc storedAccount
+	_ = json.Unmarshal([]byte(e.value), &acc) // ErasureOf has decoded it
+	tries := tryKey(e.Name)
+	ops := []*op.Op{op.Write(tries, []any{"del", tries})}
+	if digest, ok := strings.CutPrefix(acc.Credential, subjectPrefix); ok {
+		ops = append(ops, release(subjectKey(digest), e.Name))
+	}
+	return append(ops, release(nameKey(e.Name), e.value))
+}
+
+// release returns an op that removes a key if it has the value.
+func release(key, value string) *op.Op {
+	return &op.Op{Key: key, Script: releaseScript, Keys: []string{key}, Args: []any{value}, Write: true}
+}
