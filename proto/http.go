@@ -128,6 +128,18 @@ type ChangePassword struct {
 // ChangePasswordAnswer is empty.
 type ChangePasswordAnswer struct{}
 
+// DeleteAccount deletes the caller's account for good. It may be repeated with the same
+// token. The route asks for the account's password, or for a token of the other system that
+// knows the users, or in open mode for neither.
+type DeleteAccount struct {
+	Password string `json:"password,omitempty"`
+	JWT      string `json:"jwt,omitempty"`
+}
+
+// DeletedAccount is empty. Nobody can use the account any more. What is left of it is
+// removed within a minute. Then the name is free.
+type DeletedAccount struct{}
+
 // SendMessage sends a text to a user or to a group. It may be repeated with the same
 // id, because the route looks up every id that comes over HTTP.
 type SendMessage struct {

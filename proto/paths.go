@@ -21,6 +21,8 @@ const (
 	PathSessionsEnd = "/v1/sessions/end" // token; EndSessions -> EndSessionsAnswer
 	PathPassword    = "/v1/password"     // token; ChangePassword -> ChangePasswordAnswer
 
+	PathAccountDelete = "/v1/account/delete" // token; DeleteAccount -> DeletedAccount
+
 	PathDelivered = "/v1/delivered" // GET, token; ?id= &to= -> DeliveredAnswer
 
 	PathRole = "/v1/role" // token; GiveRole -> GaveRole; GET -> RoleAnswer

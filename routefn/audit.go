@@ -16,7 +16,7 @@ import (
 // audit log. The log has an entry of another use case only if a token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
-	"sessions-end": "sessions end", "password": "password change",
+	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete",
 	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
 	"group-role": "group role", "role-give": "role",
 	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
@@ -111,6 +111,9 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 	case proto.ChangePassword:
 		number(audit.User, n.caller.User)
 		text(audit.Device, n.caller.Device)
+	case proto.DeleteAccount:
+		number(audit.User, n.caller.User)
+		text(audit.Device, n.caller.Device)
 	case proto.CreateGroup:
 		a, _ := answer.(*proto.CreatedGroup)
 		number(audit.By, n.caller.User)
@@ -148,4 +151,9 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 // of another user.
 func (rt *Route) kicked(user int64, s record.Session, code proto.Code) {
 	rt.cfg.Audit.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
+}
+
+// erased writes to the audit log that nothing of an account is left but its id.
+func (rt *Route) erased(user int64) {
+	rt.cfg.Audit.Event("account deleted", slog.Int64(audit.User, user))
 }

@@ -86,7 +86,8 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	})
 	dispatcher := dispatch.New(c.Store, rt.pusher, rt.admission, c.Now, c.Logger)
 	due := delayed.New(delayed.Config{
-		Store: c.Store, Pusher: rt.pusher, Dispatch: dispatcher, Accounts: rt.accounts, Codes: rt.codes, Observer: m, Log: c.Logger,
+		Store: c.Store, Pusher: rt.pusher, Dispatch: dispatcher, Accounts: rt.accounts, Codes: rt.codes, Observer: m,
+		OnErased: rt.erased, Log: c.Logger,
 	})
 	rt.user = user.New(user.Config{
 		Store: c.Store, Accounts: rt.accounts, Issuer: c.Issuer, Placer: placer, Dispatch: dispatcher, Pusher: rt.pusher,

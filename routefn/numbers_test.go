@@ -58,7 +58,7 @@ var (
 		"role":          {},
 		"group-members": {"group": {"5"}, "after": {"5"}, "limit": {"5"}},
 	}
-	withoutNumbers = []string{"members", "node-keys", "refresh"}
+	withoutNumbers = []string{"members", "node-keys", "refresh", "account-delete"}
 )
 
 // numbersBeyond are numbers that no field of a request may have.

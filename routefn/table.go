@@ -31,6 +31,7 @@ func (rt *Route) table() []request {
 		{"sessions", get, proto.PathSessions, fromQuery(u.Sessions), nil},
 		{"sessions-end", post, proto.PathSessionsEnd, fromUnjudged(u.EndSessions), nil},
 		{"password", post, proto.PathPassword, withClient(fromCaller(u.ChangePassword)), nil},
+		{"account-delete", post, proto.PathAccountDelete, withClient(fromUnjudged(u.DeleteAccount)), nil},
 		{"send", post, proto.PathSend, fromCaller(u.Send), nil},
 		{"pull", post, proto.PathPull, fromCaller(u.Pull), nil},
 		{"ack", post, proto.PathAck, fromCaller(u.Ack), nil},
@@ -110,8 +111,8 @@ func (rt *Route) Internal() http.Handler {
 // a function that serves one request or a few. The names are the names in the metrics.
 // An unknown name is an error.
 //
-// Clients have register, login, refresh, logout, sessions, sessions-end, password, send,
-// pull, ack, delivered, online, user, role, role-give, schedule, scheduled and cancel. For groups they
+// Clients have register, login, refresh, logout, sessions, sessions-end, password,
+// account-delete, send, pull, ack, delivered, online, user, role, role-give, schedule, scheduled and cancel. For groups they
 // have groups, group-create, group-join, group-leave, group-add, group-remove, group-role
 // and group-members. Nodes and operators have members, node-report, node-send,
 // node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in

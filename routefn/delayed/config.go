@@ -28,6 +28,7 @@ type Config struct {
 	Accounts *identity.Accounts
 	Codes    *failure.Codes
 	Observer Observer
+	OnErased func(user int64) // is called when an account was erased; must not block
 	Log      *slog.Logger
 }
 

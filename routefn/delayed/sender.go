@@ -32,7 +32,7 @@ type Sender struct {
 
 // New returns a Sender.
 func New(c Config) *Sender {
-	return &Sender{cfg: c, worker: worker{store: c.Store, log: c.Log, observer: c.Observer}}
+	return &Sender{cfg: c, worker: worker{store: c.Store, pusher: c.Pusher, log: c.Log, observer: c.Observer, onErased: c.OnErased}}
 }
 
 // Run sends the messages that are due, then does other due work. It returns the time

@@ -8,6 +8,7 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 
+	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -17,6 +18,8 @@ const (
 	// jobs in one run. A message that becomes due meanwhile is late by up to workTime.
 	workBatch = 100
 	workTime  = 200 * time.Millisecond
+	// eraseBatch bounds the accounts that are erased at a time. One takes some 20 ms.
+	eraseBatch = 5
 )
 
 // workObserver counts jobs.
@@ -28,8 +31,10 @@ type workObserver interface {
 // per run. One goroutine at a time uses it, see Sender.Run.
 type worker struct {
 	store    *record.Store
+	pusher   *push.Pusher
 	log      *slog.Logger
 	observer workObserver
+	onErased func(user int64)
 
 	notBefore time.Time // no job is due earlier
 }
@@ -40,27 +45,52 @@ func (w *worker) do(ctx context.Context) (more bool) {
 	if time.Now().Before(w.notBefore) {
 		return false
 	}
-	more, next, err := w.sweep(ctx)
-	if err != nil {
-		w.log.Warn("work is left for later", "err", err)
-		next = askAgain
+	wait := AskLatest
+	for _, part := range []func(context.Context) (bool, time.Duration, error){w.erase, w.sweep} {
+		again, next, err := part(ctx)
+		if err != nil {
+			w.log.Warn("work is left for later", "err", err)
+			next = askAgain
+		}
+		more, wait = more || again, min(wait, nextAsk(next))
 	}
-	w.notBefore = time.Now().Add(nextAsk(next))
+	w.notBefore = time.Now().Add(wait)
 	return more
+}
+
+// erase goes on with the erasures of accounts, and tells others that their users have left
+// groups.
+func (w *worker) erase(ctx context.Context) (more bool, next time.Duration, err error) {
+	return w.jobs(ctx, queue.Erasures, eraseBatch, func(ctx context.Context, jobs []queue.Job) []queue.Ending {
+		out := w.pusher.Begin()
+		defer out.Send()
+		endings := make([]queue.Ending, len(jobs))
+		for i, j := range jobs {
+			ending, left, user := w.store.Erase(ctx, j)
+			for k := range left {
+				out.Announce(&left[k])
+			}
+			if endings[i] = ending; user != 0 {
+				w.onErased(user)
+			}
+		}
+		return endings
+	})
 }
 
 func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err error) {
 	if err := w.store.KeepSweeping(ctx); err != nil {
 		return false, 0, err
 	}
-	return w.jobs(ctx, queue.Sweeps, w.store.Sweep)
+	return w.jobs(ctx, queue.Sweeps, workBatch, w.store.Sweep)
 }
 
-// The method jobs does the due jobs of one kind, by calls of the function do. The
+// The method jobs does the due jobs of one kind, by calls of the function do with as many
+// jobs as batch says at most. The
 // result more is true if workTime was too short for all of them. Otherwise the result
 // next is the time until more are due, or negative if no job waits. It takes the shards
 // in random order, so that several routes begin at different ones.
-func (w *worker) jobs(ctx context.Context, kind queue.Kind, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
+func (w *worker) jobs(ctx context.Context, kind queue.Kind, batch int, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {
 		return false, next, err
@@ -70,7 +100,7 @@ func (w *worker) jobs(ctx context.Context, kind queue.Kind, do func(context.Cont
 	holder := rand.Text()
 	for _, shard := range due {
 		for time.Now().Before(end) {
-			jobs, err := w.store.TakeJobs(ctx, kind, shard, holder, workBatch)
+			jobs, err := w.store.TakeJobs(ctx, kind, shard, holder, batch)
 			if errors.Is(err, record.ErrHeld) || err == nil && len(jobs) == 0 {
 				break
 			}

@@ -123,6 +123,8 @@ func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (recor
 	}
 	account, err := a.Named(ctx, 0, q.Name)
 	switch {
+	case errors.Is(err, record.ErrErased):
+		return record.Account{}, proto.Err(proto.NameTaken, "An account of this name is being deleted. Try again in a minute.")
 	case errors.Is(err, record.ErrNoUser):
 		if q.Name, err = naming.Account(q.Name); err != nil {
 			return record.Account{}, err

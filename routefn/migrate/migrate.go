@@ -244,6 +244,9 @@ func lineOf(lines []int64, i int) int64 {
 // clash returns the reason why acc cannot be imported: the parameter other, an account
 // that exists here, has its id or its name.
 func clash(acc, other record.Account) string {
+	if other.Name == "" {
+		return "the account was deleted here, and no other one gets its id"
+	}
 	if other.User == acc.User {
 		return fmt.Sprintf("the id belongs to %q here", other.Name)
 	}
