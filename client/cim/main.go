@@ -36,6 +36,7 @@ const usage = `cim: distributed instant messaging and push
   cim import           bring in accounts and waiting messages: of CIM's Redis, or of a file
   cim export           write accounts, groups and messages as JSON lines
   cim password NAME    give an account another password, and log out its devices
+  cim account          delete an account for good: cim account delete NAME
   cim role NAME ROLE   make a user moderator, operator or user; without words: list them
   cim token NAME       make a token of another system's user (for routes with -auth jwt)
   cim invoke GET /     run the route as a function for one request, and show its answer
@@ -55,6 +56,7 @@ var commands = map[string]func(ctx context.Context, args []string, stderr io.Wri
 	"import":   runImport,
 	"export":   runExport,
 	"password": runPassword,
+	"account":  runAccount,
 	"role":     runRole,
 	"token":    runToken,
 	"invoke":   runInvoke,

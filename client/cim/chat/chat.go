@@ -35,6 +35,7 @@ type Session interface {
 	EndSession(ctx context.Context, device string) error
 	EndOtherSessions(ctx context.Context) error
 	ChangePassword(ctx context.Context, old, next string) error
+	DeleteAccount(ctx context.Context, password string) error
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 

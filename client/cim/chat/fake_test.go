@@ -216,6 +216,14 @@ func (f *fake) ChangePassword(_ context.Context, old, next string) error {
 	return f.refuse
 }
 
+func (f *fake) DeleteAccount(_ context.Context, password string) error {
+	if password != "secret" {
+		return proto.Err(proto.WrongPassword, "")
+	}
+	f.changed = append(f.changed, "deleted")
+	return f.refuse
+}
+
 func (f *fake) Search(word string, _ int) ([]client.Message, error) {
 	if word != "tea" {
 		return nil, nil

@@ -8,8 +8,26 @@ import (
 // passwordCommand is what asks for passwords: the lines after it are read without an echo.
 const passwordCommand = ":password"
 
-// secretPrompts are for the lines behind passwordCommand.
-var secretPrompts = []string{"old password: ", "new password: ", "new password again: "}
+// deleteCommand is what deletes the account, with its name behind it.
+const deleteCommand = ":delete-account"
+
+// secretPrompts are for the lines behind passwordCommand, and deletePrompts for that behind
+// deleteCommand.
+var (
+	secretPrompts = []string{"old password: ", "new password: ", "new password again: "}
+	deletePrompts = []string{"password (empty if you have none): "}
+)
+
+// promptsOf returns the prompts for the secrets that a line needs.
+func (c *chat) promptsOf(line string) []string {
+	switch strings.TrimSpace(line) {
+	case passwordCommand:
+		return secretPrompts
+	case deleteCommand + " " + c.cfg.Client.Self().Name:
+		return deletePrompts
+	}
+	return nil
+}
 
 // typed is a line, and the secrets that were read after it.
 type typed struct {
@@ -21,10 +39,10 @@ type typed struct {
 func (c *chat) readTyped() (typed, error) {
 	line, err := c.screen.readLine()
 	t := typed{line: line}
-	if err != nil || strings.TrimSpace(line) != passwordCommand {
+	if err != nil {
 		return t, err
 	}
-	for _, prompt := range secretPrompts {
+	for _, prompt := range c.promptsOf(line) {
 		secret, err := c.screen.readSecret(prompt)
 		if err != nil {
 			return t, err
