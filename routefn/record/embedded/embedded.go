@@ -7,6 +7,7 @@ package embedded
 import (
 	"fmt"
 	"net"
+	"net/url"
 
 	"github.com/alicebob/miniredis/v2"
 )
@@ -14,13 +15,18 @@ import (
 // Server is a running store. It has a goroutine for its listener and one for each
 // connection. Close ends all of them.
 type Server struct {
-	mini *miniredis.Miniredis
+	mini     *miniredis.Miniredis
+	password string
 }
 
 // Start starts a store that listens on addr, the host:port of a loopback address. Port
-// 0 stands for a free port. Other addresses are refused, because the server has no
-// password.
-func Start(addr string) (*Server, error) {
+// 0 stands for a free port. Other addresses are refused, because all data are sent in the
+// clear. The server has no password.
+func Start(addr string) (*Server, error) { return StartLocked(addr, "") }
+
+// StartLocked does what Start does, for a server with a password. It may be empty: then
+// there is none.
+func StartLocked(addr, password string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("start embedded store: %w", err)
@@ -29,18 +35,25 @@ func Start(addr string) (*Server, error) {
 		return nil, fmt.Errorf("start embedded store: %s is not a loopback address", addr)
 	}
 	mini := miniredis.NewMiniRedis()
+	mini.RequireAuth(password)
 	if err := mini.StartAddr(addr); err != nil {
 		return nil, fmt.Errorf("start embedded store: %w", err)
 	}
 	mini.ClockTTL(true) // without it, keys with a time to live would stay for ever
-	return &Server{mini: mini}, nil
+	return &Server{mini: mini, password: password}, nil
 }
 
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.mini.Addr() }
 
-// URL returns the URL for record.Config, in which AllowEmbedded must be set, too.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+// URL returns the URL for record.Config, in which AllowEmbedded must be set, too. It has
+// the password.
+func (s *Server) URL() string {
+	if s.password == "" {
+		return "redis://" + s.Addr()
+	}
+	return "redis://" + url.UserPassword("", s.password).String() + "@" + s.Addr()
+}
 
 // Close ends all connections and deletes the stored data. It may be called twice.
 func (s *Server) Close() { s.mini.Close() }

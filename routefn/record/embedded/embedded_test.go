@@ -46,6 +46,28 @@ func TestOnlyLoopbackIsListenedOn(t *testing.T) {
 	}
 }
 
+func TestLockedStoreWantsItsPassword(t *testing.T) {
+	s, err := StartLocked("127.0.0.1:0", "pass word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	stranger := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
+	defer stranger.Close()
+	if err := stranger.Get(t.Context(), "k").Err(); err == nil || errors.Is(err, redis.Nil) {
+		t.Errorf("without the password: %v", err)
+	}
+	options, err := redis.ParseURL(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	friend := redis.NewClient(options)
+	defer friend.Close()
+	if err := friend.Get(t.Context(), "k").Err(); !errors.Is(err, redis.Nil) {
+		t.Errorf("with it: %v", err)
+	}
+}
+
 func TestCloseTwiceIsFine(t *testing.T) {
 	s, err := Start("localhost:0")
 	if err != nil {
