@@ -68,6 +68,7 @@
 //	a write waits for replicas         op/replicate.go; op/run.go, Accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
 //	a loss of the store is noticed     folder watch; watch/lua/mark.lua, key.lua
+//	the route key is sealed            watch/vault.go, which asks ../keyseal; watch/lua/seal.lua
 //	the time of the store is known     folder clock; op/time.go
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
@@ -89,10 +90,15 @@
 //	cim:subject:HASH string the name of the account of another system's user. HASH is a hash of the system and of the
 //	                        user's id there. It counts only if the account's credential has the same hash. AdmitSubject,
 //	                        read by AccountOf
-//	cim:{key}       string  the secret that all routes share, unless one is configured, in hexadecimal. A route that finds
-//	                        none puts back the secret that it knows: see Watch, also for the next two keys. key.lua
-//	cim:{key}:known hash    when a route made a new secret, when a route last found a loss of the store, and the secrets
-//	                        that routes have used in the last 31 days. key.lua
+//	cim:{key}       hash    the secret that all routes share, unless one is configured, sealed (keyseal). A route that finds
+//	                        none puts back the secret that it knows: see Watch, also for the next two keys. key.lua, seal.lua
+//	  current               the name of the present secret
+//	  NAME                  the box of a secret, for each name in cim:{key}:known
+//	cim:{key}       string  the same without a cluster key, and in earlier versions: the secret in hexadecimal. key.lua;
+//	                        seal.lua replaces it by the hash
+//	cim:{key}:known hash    when a route made a new secret, when a route last found a loss of the store, and the names of
+//	                        the secrets that routes have used in the last 31 days: a plain secret is its own name.
+//	                        key.lua, seal.lua
 //	cim:{sN}:mark   string  the store's clock in ms, written again every 10 s. If it is gone or has gone back, its server
 //	                        came back empty or older. mark.lua
 //	cim:{pHASH}:try hash    tries at the password of an account. HASH is a hash of its name, even if there is no such

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/keyseal"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/delayed"
@@ -57,8 +58,13 @@ type Store struct {
 func (s *Store) Filled(ctx context.Context) (float64, error) { return s.memory.Filled(ctx) }
 
 // Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
-// also read and restore the route key in the store.
+// also read and restore the route key in the store, which is kept in the clear.
 func (s *Store) Watch(keyed bool) *Watch { return watch.New(s.DB, keyed) }
+
+// SealedWatch returns a Watch that keeps the route key sealed: see watch.Sealed.
+func (s *Store) SealedWatch(seal *keyseal.Seal, stay bool) *Watch {
+	return watch.Sealed(s.DB, seal, stay, s.log)
+}
 
 // occupancy is what an answer of the store says about an inbox.
 type occupancy struct {

@@ -2,6 +2,7 @@ package storecheck
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto/skew"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/coalesce"
+	"github.com/cim-go/cim/routefn/keyseal"
 	"github.com/cim-go/cim/routefn/record"
 )
 
@@ -41,7 +43,8 @@ type Checker struct {
 	watch *record.Watch
 	keyed bool // the store keeps the issuer's keys
 
-	looks coalesce.Calls[struct{}]
+	looks  coalesce.Calls[struct{}]
+	locked sync.Once // for a log line: the route key cannot be opened
 
 	mu     sync.Mutex
 	tried  time.Time // when the latest look began
@@ -115,7 +118,7 @@ func (k *Checker) look() error {
 	}
 	k.mu.Unlock()
 	if err != nil {
-		k.cfg.Log.Debug("the store's keys cannot be read", "err", err)
+		k.tell(err)
 		return err
 	}
 	k.compareClocks()
@@ -127,6 +130,17 @@ func (k *Checker) look() error {
 		k.cfg.OnLoss(ctx)
 	}
 	return nil
+}
+
+// tell logs why a look failed. An outage of the store is logged elsewhere. If the route
+// key cannot be opened, that stays so, and is logged once.
+func (k *Checker) tell(err error) {
+	if errors.Is(err, keyseal.ErrKey) {
+		k.locked.Do(func() {
+			k.cfg.Log.Warn("another route has sealed the route key under a -cluster-key that this route does not have: the keys of before stay in use", "err", err)
+		})
+	}
+	k.cfg.Log.Debug("the store's keys cannot be read", "err", err)
 }
 
 func (k *Checker) compareClocks() {

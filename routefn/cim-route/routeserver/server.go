@@ -2,6 +2,7 @@ package routeserver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,6 @@ import (
 	"github.com/cim-go/cim/proto/browser"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/tlsfile"
-	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/identity/jwt"
@@ -172,7 +172,7 @@ func (f *Flags) storeConfig(url string) (record.Config, error) {
 func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.Registry) error {
 	url := f.Redis
 	if url == "embedded" {
-		server, err := embedded.Start("127.0.0.1:0")
+		server, err := embedded.StartLocked("127.0.0.1:0", rand.Text())
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (s *Server) openStore(ctx context.Context, f *Flags, registry *prometheus.R
 }
 
 func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys *ring.Keys, registry *prometheus.Registry) error {
-	issuer, watch, err := s.issuer(ctx, f)
+	issuer, watch, err := s.issuer(ctx, f, keys)
 	if err != nil {
 		return err
 	}
@@ -269,28 +269,6 @@ func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	}
 	s.handler = mux
 	return nil
-}
-
-// issuer returns an issuer with the configured route keys. If none are configured, it
-// takes the keys that routes keep in the store, and returns a Watch. All routes then
-// have the same keys without configuration, and the Watch keeps it so.
-func (s *Server) issuer(ctx context.Context, f *Flags) (*token.Issuer, *record.Watch, error) {
-	keys, err := process.Keys("route-key", f.Key)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.routeKey = &process.KeyFlag{Name: "route-key", Now: keys, Log: s.log, Audit: f.AuditLog}
-	if len(keys) > 0 {
-		issuer, err := token.NewIssuer(keys...)
-		s.routeKey.Use = issuer.Set
-		return issuer, nil, err
-	}
-	watch := s.store.Watch(true)
-	if _, err := watch.Look(ctx); err != nil {
-		return nil, nil, fmt.Errorf("read route key: %w", err)
-	}
-	issuer, err := token.NewIssuer(watch.RouteKeys()...)
-	return issuer, watch, err
 }
 
 // Addr returns the address that the route listens on.

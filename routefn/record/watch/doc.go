@@ -2,7 +2,8 @@
 // share, unless they are configured with one.
 //
 //	a loss is noticed by marks         compare; lua/mark.lua
-//	the secret is kept, or put back    keyOp, take; lua/key.lua
+//	the secret is kept, or put back    ask, take; lua/key.lua
+//	the secret is sealed               vault.go; lua/seal.lua
 //
 // The keys are in the table of package record.
 package watch

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"encoding/hex"
 	"fmt"
@@ -48,7 +47,8 @@ var folder embed.FS
 
 var (
 	lua        = op.Library{folder, op.Lua}
-	keyScript  = lua.Load("clock", "key")
+	keyScript  = lua.Load("clock", "plain", "key")
+	sealScript = lua.Load("plain", "seal")
 	markScript = lua.Load("clock", "mark")
 )
 
@@ -59,6 +59,7 @@ func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 type Watch struct {
 	db    *op.DB
 	keyed bool
+	vault vault
 
 	mu   sync.Mutex
 	at   time.Time    // when the latest look began
@@ -95,33 +96,30 @@ func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
 // New returns a Watch of the store of db. It has not looked yet. If keyed is set, its looks
-// also read and restore the route key in the store.
+// also read and restore the route key in the store, which is kept in the clear.
 func New(db *op.DB, keyed bool) *Watch { return &Watch{db: db, keyed: keyed} }
 
 // Look looks at the store once. If the store has no route key, Look stores the one that
 // it knows, or else a new one. If the store has another key, Look takes that one over:
 // see Keys. The result found is true if this look is the first one of all routes that
-// finds a loss. If the store fails, Look returns its error and changes nothing.
+// finds a loss. If the store fails, or its route key cannot be opened (keyseal.ErrKey),
+// Look returns an error and learns nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
 	ops, shown := w.readMarks()
-	keys := w.Keys()
-	answer := w.keyOp(keys, false)
-	w.db.Run(ctx, "key", append(ops, answer)...)
-	if answer.Err != nil {
-		return false, fmt.Errorf("look at the store: %w", answer.Err)
+	answer, err := w.ask(ctx, false, ops...)
+	if err != nil {
+		return false, fmt.Errorf("look at the store: %w", err)
 	}
 	now := op.Integer(answer.Reply[2])
 	lost, old := w.compare(shown, now)
 	if lost {
-		answer = w.keyOp(keys, true)
-		w.db.Run(ctx, "key", answer)
-		if answer.Err != nil {
-			return false, fmt.Errorf("look at the store: %w", answer.Err)
+		if answer, err = w.ask(ctx, true); err != nil {
+			return false, fmt.Errorf("look at the store: %w", err)
 		}
 	}
 	w.moveMarks(ctx, old)
-	return op.Text(answer.Reply[5]) == "1", w.take(answer, asked)
+	return op.Text(answer.Reply[5]) == "1", w.take(ctx, answer, asked)
 }
 
 // readMarks returns ops that read the marks: one op, if one server has all of them.
@@ -151,22 +149,6 @@ func (w *Watch) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
 		}
 		return op.Integer(ops[i].Reply[0]), true
 	}
-}
-
-func (w *Watch) keyOp(keys []string, lost bool) *op.Op {
-	args := []any{lost, ""}
-	if w.keyed {
-		fresh := make([]byte, routeKeyBytes)
-		rand.Read(fresh) // never fails, see crypto/rand
-		args[1] = hex.EncodeToString(fresh)
-		for i, key := range keys {
-			if i == 0 {
-				args[1] = key
-			}
-			args = append(args, key)
-		}
-	}
-	return &op.Op{Key: routeKey, Script: keyScript, Keys: []string{routeKey, knownKeys}, Args: args, Write: true}
 }
 
 // compare compares the marks with the latest look, and remembers them. The function
@@ -204,18 +186,10 @@ func (w *Watch) moveMarks(ctx context.Context, old []string) {
 }
 
 // take reads the answer of key.lua.
-func (w *Watch) take(o *op.Op, asked time.Time) error {
-	keys := []string{op.Text(o.Reply[1])}
-	for _, r := range o.Reply[6:] {
-		keys = append(keys, op.Text(r))
-	}
-	if !w.keyed {
-		keys = nil
-	}
-	for _, key := range keys {
-		if b, err := hex.DecodeString(key); err != nil || len(b) != routeKeyBytes {
-			return fmt.Errorf("%s does not hold a key", routeKey)
-		}
+func (w *Watch) take(ctx context.Context, o *op.Op, asked time.Time) error {
+	keys, err := w.open(ctx, o)
+	if err != nil {
+		return err
 	}
 	now, since, lost := op.Integer(o.Reply[2]), op.Integer(o.Reply[3]), op.Integer(o.Reply[4])
 	w.mu.Lock()
