@@ -147,7 +147,7 @@ func TestClusterKeyIsAcceptedWhileProcessesAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := freeAddress(t)
-	runRoute(t, program, []string{"route", "-auth", "open", "-listen", old, "-redis", cluster.Store(), "-cluster-key", key, "-ring", "seed:" + node.HTTP})
+	runRoute(t, program, append([]string{"route", "-auth", "open", "-listen", old, "-cluster-key", key, "-ring", "seed:" + node.HTTP}, cluster.StoreFlags()...))
 	runRoute(t, program, []string{
 		"server", "-auth", "open", "-id", "old", "-listen", freeAddress(t), "-http", freeAddress(t), "-gossip", freeAddress(t), "-cluster-key", key,
 		"-join", node.Gossip, "-route-url", cluster.RouteURLs()[0],

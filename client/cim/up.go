@@ -137,7 +137,7 @@ func printCluster(w io.Writer, c *up.Cluster, users *host, took time.Duration) {
 	for _, n := range c.Nodes() {
 		fmt.Fprintf(table, "%s\t%s\tgossip %s\tpid %d\n", n.ID, n.Client, n.Gossip, n.PID())
 	}
-	fmt.Fprintf(table, "store\t%s\n", c.Store())
+	fmt.Fprintf(table, "store\t%s\n", strings.Join(c.StoreFlags(), " "))
 	table.Flush()
 	route := ""
 	if c.RouteURLs()[0] != defaultRoute {

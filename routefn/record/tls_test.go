@@ -92,14 +92,14 @@ func TestStoreSpeaksTLS(t *testing.T) {
 func TestSentinelsAndClusterSpeakTLS(t *testing.T) {
 	for name, start := range map[string]func() (string, func(), error){
 		"sentinel": func() (string, func(), error) {
-			group, err := redistest.NewSecureSentinel(t.Context(), t.TempDir(), 1, secure(t, false))
+			group, err := redistest.NewSecureSentinel(t.Context(), t.TempDir(), 1, secure(t, false), "password")
 			if err != nil {
 				return "", nil, err
 			}
 			return group.URL(), group.Stop, nil
 		},
 		"cluster": func() (string, func(), error) {
-			cluster, err := redistest.NewSecureCluster(t.Context(), t.TempDir(), 3, secure(t, false))
+			cluster, err := redistest.NewSecureCluster(t.Context(), t.TempDir(), 3, secure(t, false), "password")
 			if err != nil {
 				return "", nil, err
 			}

@@ -36,9 +36,10 @@ func NewReplicatedCluster(ctx context.Context, dir string, n int) (*Cluster, err
 	return newCluster(ctx, Config{Dir: dir, Persist: true}, n, n)
 }
 
-// NewSecureCluster does what NewReplicatedCluster does, with TLS, unless tls is nil.
-func NewSecureCluster(ctx context.Context, dir string, n int, tls *TLS) (*Cluster, error) {
-	return newCluster(ctx, Config{Dir: dir, Persist: true, TLS: tls}, n, n)
+// NewSecureCluster does what NewReplicatedCluster does, with TLS, unless tls is nil, and
+// with a password, unless that is empty.
+func NewSecureCluster(ctx context.Context, dir string, n int, tls *TLS, password string) (*Cluster, error) {
+	return newCluster(ctx, Config{Dir: dir, Persist: true, TLS: tls, Password: password}, n, n)
 }
 
 func newCluster(ctx context.Context, cfg Config, masters, replicas int) (*Cluster, error) {
@@ -80,7 +81,7 @@ func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 			break
 		}
 		var s *Server
-		s, err = Redis(ctx, Config{Dir: dir, Port: ports[0], Persist: cfg.Persist, TLS: cfg.TLS, Args: append(quickSync(),
+		s, err = Redis(ctx, Config{Dir: dir, Port: ports[0], Persist: cfg.Persist, TLS: cfg.TLS, Password: cfg.Password, Args: append(quickSync(),
 			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(ports[1]), "--cluster-node-timeout", "2000",
 		)})
 		if err == nil {
@@ -98,7 +99,7 @@ func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 	clients := make([]*redis.Client, len(c.Servers))
 	for i, s := range c.Servers {
-		clients[i] = redis.NewClient(&redis.Options{Addr: s.Addr(), TLSConfig: s.tls.client(), MaxRetries: -1})
+		clients[i] = redis.NewClient(&redis.Options{Addr: s.Addr(), Password: s.password, TLSConfig: s.tls.client(), MaxRetries: -1})
 		defer clients[i].Close()
 	}
 	host, port, err := net.SplitHostPort(c.Servers[0].Addr())
@@ -222,9 +223,9 @@ func (c *Cluster) Rejoin(ctx context.Context, lost *Server) error {
 	return lost.rejoin(ctx)
 }
 
-// URL returns the URL of the cluster for record.Config.
+// URL returns the URL of the cluster for record.Config. It has the password.
 func (c *Cluster) URL() string {
-	return c.Servers[0].tls.url("redis+cluster", addresses(c.Servers), "")
+	return c.Servers[0].tls.url("redis+cluster", c.Servers[0].password, addresses(c.Servers), "")
 }
 
 // Stop stops all members, see Server.Stop.

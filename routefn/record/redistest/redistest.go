@@ -37,6 +37,11 @@ type Config struct {
 	Clock   *Clock   // nil: the machine's clock
 	TLS     *TLS     // nil: no TLS
 
+	// Password is what clients and replicas must give, without white space; empty: none. The
+	// server reads it from its standard input, so that no list of processes shows it. A
+	// Sentinel asks its clients for none.
+	Password string
+
 	sentinel string // path of a Sentinel's configuration; empty: it is no Sentinel
 }
 
@@ -48,6 +53,7 @@ type Server struct {
 	command  []string
 	clock    *Clock
 	tls      *TLS
+	password string // empty: none, or it is a Sentinel
 	log      string // path
 	dir      string // folder of the data
 	persists bool
@@ -96,6 +102,7 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 		command:  append([]string{path}, arguments(cfg, port, log)...),
 		clock:    cfg.Clock,
 		tls:      cfg.TLS,
+		password: cfg.Password,
 		log:      log,
 		dir:      cfg.Dir,
 		persists: cfg.Persist,
@@ -124,6 +131,9 @@ func (s *Server) run(ctx context.Context) error {
 	cmd := exec.Command(s.command[0], s.command[1:]...)
 	cmd.SysProcAttr = endWithParent()
 	cmd.Env = append(os.Environ(), s.clock.environment()...)
+	if s.password != "" {
+		cmd.Stdin = strings.NewReader("requirepass " + s.password + "\nmasterauth " + s.password + "\n")
+	}
 	if err := s.launch(cmd); err != nil {
 		return err
 	}
@@ -147,7 +157,11 @@ func arguments(cfg Config, port int, log string) []string {
 		"--bind", "127.0.0.1", "--dir", cfg.Dir, "--logfile", log, "--daemonize", "no",
 		"--save", "", "--appendonly", appendonly,
 	)
-	return append(args, cfg.Args...)
+	args = append(args, cfg.Args...)
+	if cfg.Password != "" {
+		args = append(args, "-") // and what its standard input has
+	}
+	return args
 }
 
 // launch starts the process, and waits for its end in a goroutine. The goroutine keeps
@@ -197,10 +211,17 @@ func (s *Server) ping(ctx context.Context, pid int) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := conn.Write([]byte("PING\r\nINFO server\r\n")); err != nil {
+	login := ""
+	if s.password != "" {
+		login = "AUTH " + s.password + "\r\n"
+	}
+	if _, err := conn.Write([]byte(login + "PING\r\nINFO server\r\n")); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(conn)
+	if login != "" && (!lines.Scan() || lines.Text() != "+OK") {
+		return fmt.Errorf("it answered %q to its password", lines.Text())
+	}
 	if !lines.Scan() || lines.Text() != "+PONG" {
 		return fmt.Errorf("it answered %q", lines.Text())
 	}
@@ -238,8 +259,8 @@ func await(ctx context.Context, ready func() error) error {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.addr }
 
-// URL returns the URL of the server for record.Config.
-func (s *Server) URL() string { return s.tls.url("redis", s.addr, "") }
+// URL returns the URL of the server for record.Config. It has the password.
+func (s *Server) URL() string { return s.tls.url("redis", s.password, s.addr, "") }
 
 // Running reports whether the process runs. A paused one does.
 func (s *Server) Running() bool {

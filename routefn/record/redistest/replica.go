@@ -26,7 +26,7 @@ func (s *Server) ask(ctx context.Context, args ...any) *redis.Cmd {
 // client returns a client of the server with one connection. The caller closes it.
 func (s *Server) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: s.addr, TLSConfig: s.tls.client(), MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DialTimeout: askTime, ReadTimeout: askTime, DisableIdentity: true, ContextTimeoutEnabled: true,
+		Addr: s.addr, Password: s.password, TLSConfig: s.tls.client(), MaxRetries: -1, DialerRetries: 1, PoolSize: 1, Protocol: 2, DialTimeout: askTime, ReadTimeout: askTime, DisableIdentity: true, ContextTimeoutEnabled: true,
 	})
 }
 

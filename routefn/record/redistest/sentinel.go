@@ -33,6 +33,7 @@ const (
 // replica when the primary is gone. Its methods are for one goroutine at a time.
 type Sentinel struct {
 	tls       *TLS
+	password  string
 	servers   []*Server // the first one began as the primary
 	sentinels []*Server
 }
@@ -41,14 +42,15 @@ type Sentinel struct {
 // dir. All but the Sentinels have append-only files. It blocks until the Sentinels know
 // all servers. The caller stops it.
 func NewSentinel(ctx context.Context, dir string, replicas int) (*Sentinel, error) {
-	return NewSecureSentinel(ctx, dir, replicas, nil)
+	return NewSecureSentinel(ctx, dir, replicas, nil, "")
 }
 
-// NewSecureSentinel does what NewSentinel does, with TLS, unless tls is nil.
-func NewSecureSentinel(ctx context.Context, dir string, replicas int, tls *TLS) (*Sentinel, error) {
+// NewSecureSentinel does what NewSentinel does, with TLS, unless tls is nil. The primary
+// and its replicas have the password, unless that is empty.
+func NewSecureSentinel(ctx context.Context, dir string, replicas int, tls *TLS, password string) (*Sentinel, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*startTime)
 	defer cancel()
-	s := &Sentinel{tls: tls}
+	s := &Sentinel{tls: tls, password: password}
 	if err := s.start(ctx, dir, replicas); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("start servers and Sentinels: %w", err)
@@ -58,7 +60,7 @@ func NewSecureSentinel(ctx context.Context, dir string, replicas int, tls *TLS) 
 
 func (s *Sentinel) start(ctx context.Context, dir string, replicas int) error {
 	for i := range 1 + replicas {
-		cfg := Config{Dir: filepath.Join(dir, "redis-"+strconv.Itoa(i+1)), Persist: true, TLS: s.tls}
+		cfg := Config{Dir: filepath.Join(dir, "redis-"+strconv.Itoa(i+1)), Persist: true, TLS: s.tls, Password: s.password}
 		if i > 0 {
 			host, port, _ := net.SplitHostPort(s.servers[0].addr) // made by JoinHostPort
 			cfg.Args = append(quickSync(), "--replicaof", host+" "+port)
@@ -104,6 +106,9 @@ func watch(ctx context.Context, dir string, primary *Server) (*Server, error) {
 		fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, downAfter.Milliseconds()),
 		fmt.Sprintf("sentinel failover-timeout %s %d", masterName, failoverTimeout.Milliseconds()),
 	}
+	if primary.password != "" {
+		lines = append(lines, fmt.Sprintf("sentinel auth-pass %s %s", masterName, primary.password))
+	}
 	file := filepath.Join(dir, "sentinel.conf") // Sentinel stores in it what it learns
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("configure Sentinel: %w", err)
@@ -129,9 +134,9 @@ func (s *Sentinel) complete(ctx context.Context, replicas int) error {
 	return nil
 }
 
-// URL returns the URL of the Sentinels for record.Config.
+// URL returns the URL of the Sentinels for record.Config. It has the password.
 func (s *Sentinel) URL() string {
-	return s.tls.url("redis+sentinel", addresses(s.sentinels), "/"+masterName)
+	return s.tls.url("redis+sentinel", s.password, addresses(s.sentinels), "/"+masterName)
 }
 
 // Servers returns the primary, its replicas and the Sentinels.

@@ -60,7 +60,7 @@ type mover struct {
 }
 
 func clientOf(s *Server) *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.addr, TLSConfig: s.tls.client(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
+	return redis.NewClient(&redis.Options{Addr: s.addr, Password: s.password, TLSConfig: s.tls.client(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
 }
 
 func (m *mover) identify(ctx context.Context) (err error) {
@@ -129,7 +129,11 @@ func (m *mover) move(ctx context.Context, slot int) error {
 		if len(keys) == 0 {
 			break
 		}
-		if err := m.from.Migrate(ctx, host, port, keys[0], 0, 5*time.Second).Err(); err != nil {
+		migrate := []any{"migrate", host, port, keys[0], 0, (5 * time.Second).Milliseconds()}
+		if password := m.to.Options().Password; password != "" {
+			migrate = append(migrate, "auth", password)
+		}
+		if err := m.from.Do(ctx, migrate...).Err(); err != nil {
 			return err
 		}
 		time.Sleep(keyPause)

@@ -71,7 +71,10 @@ func (t *TLS) dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 // url returns the URL of a store for record.Config, with the options for TLS.
-func (t *TLS) url(scheme, hosts, path string) string {
+func (t *TLS) url(scheme, password, hosts, path string) string {
+	if password != "" {
+		hosts = url.UserPassword("", password).String() + "@" + hosts
+	}
 	if t == nil {
 		return scheme + "://" + hosts + path
 	}

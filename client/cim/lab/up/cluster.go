@@ -22,7 +22,8 @@ type Cluster struct {
 	// Set by Start.
 	config   Config
 	dir      string
-	store    string            // URL
+	store    string            // URL, with the password
+	password string            // of the store; empty: none
 	redis    *redistest.Server // nil unless spawned, as are the next two
 	sentinel *redistest.Sentinel
 	cluster  *redistest.Cluster

@@ -57,7 +57,7 @@ func (c *Cluster) routeCommand(address string) []string {
 
 // storeFlags are the flags of a program that serves a route.
 func (c *Cluster) storeFlags() []string {
-	flags := []string{"-redis", c.store}
+	flags := c.StoreFlags()
 	if c.config.Route == RouteLambda && c.config.Auth == "open" {
 		flags = append(flags, "-limits", "off") // a function does not know that it is on this machine
 	}

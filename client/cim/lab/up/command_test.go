@@ -1,6 +1,7 @@
 package up
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,8 @@ func TestNodeIsStartedWithWhatTheClusterHas(t *testing.T) {
 	plain := &Cluster{config: Config{Program: []string{"cim"}, Auth: "open"}, frontAt: []string{"127.0.0.1:8083"}}
 	full := &Cluster{
 		config:  Config{Program: []string{"cim"}, Auth: "password", Route: RouteLambda, Redis: "embedded", ServerFlags: []string{"-weight", "2"}},
-		frontAt: []string{"127.0.0.1:8083", "127.0.0.1:8084"}, zk: "127.0.0.1:2181", key: "0123456789abcdef", store: "redis://127.0.0.1:4",
+		frontAt: []string{"127.0.0.1:8083", "127.0.0.1:8084"}, zk: "127.0.0.1:2181", key: "0123456789abcdef",
+		dir: "/dir", store: "redis://:secret@127.0.0.1:4", password: "secret",
 	}
 	for name, c := range map[string]struct {
 		command []string
@@ -70,6 +72,11 @@ func TestNodeIsStartedWithWhatTheClusterHas(t *testing.T) {
 	command := full.nodeCommand(node, nil, nil)
 	if at, _ := value(command, "-route-listen"); at != node.Route {
 		t.Errorf("-route-listen %q", at)
+	}
+	store, _ := value(command, "-redis")
+	password, _ := value(command, "-redis-password")
+	if store != "redis://127.0.0.1:4" || password != "file:"+filepath.Join("/dir", "redis.password") {
+		t.Errorf("-redis %s -redis-password %s", store, password)
 	}
 	if _, there := value(command, "-allow-embedded"); !there {
 		t.Errorf("%q does not allow the embedded store", command)

@@ -2,34 +2,43 @@ package up
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
 // startStore starts the store of Config.Redis, or takes the URL of one that runs
-// already. Processes that serve a route need its address.
+// already. A store that it starts has a random password. Processes that serve a route need
+// its address, and a file with its password.
 func (c *Cluster) startStore(ctx context.Context) error {
+	c.password = rand.Text()
 	switch c.config.Redis {
 	case "embedded":
-		server, err := embedded.Start("127.0.0.1:0")
+		server, err := embedded.StartLocked("127.0.0.1:0", c.password)
 		if err != nil {
 			return err
 		}
 		c.closers = append(c.closers, server.Close)
 		c.store = server.URL()
 	case "spawn", "persist":
-		return c.startServer(ctx)
+		if err := c.startServer(ctx); err != nil {
+			return err
+		}
 	case "sentinel":
-		group, err := redistest.NewSecureSentinel(ctx, filepath.Join(c.dir, "redis"), 2, c.tls.redis)
+		group, err := redistest.NewSecureSentinel(ctx, filepath.Join(c.dir, "redis"), 2, c.tls.redis, c.password)
 		if err != nil {
 			return err
 		}
 		c.closers = append(c.closers, group.Stop)
 		c.store, c.sentinel = group.URL(), group
 	case "cluster":
-		cluster, err := redistest.NewSecureCluster(ctx, filepath.Join(c.dir, "redis"), 3, c.tls.redis)
+		cluster, err := redistest.NewSecureCluster(ctx, filepath.Join(c.dir, "redis"), 3, c.tls.redis, c.password)
 		if err != nil {
 			return err
 		}
@@ -37,13 +46,51 @@ func (c *Cluster) startStore(ctx context.Context) error {
 		c.store, c.cluster = cluster.URL(), cluster
 	default:
 		c.store = c.config.Redis
+		_, c.password = splitPassword(c.store)
+	}
+	return c.leavePassword()
+}
+
+// leavePassword leaves the store's password, if it has one, in a file for routes. Flags
+// are shown by any list of processes.
+func (c *Cluster) leavePassword() error {
+	if c.password == "" {
+		return nil
+	}
+	if err := os.WriteFile(c.passwordFile(), []byte(c.password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("leave password of the store: %w", err)
 	}
 	return nil
 }
 
+func (c *Cluster) passwordFile() string { return filepath.Join(c.dir, "redis.password") }
+
+// splitPassword returns the URL of a store without its password, and the password. A URL
+// that it cannot read is returned as it is, for the program that gets it to refuse.
+func splitPassword(store string) (bare, password string) {
+	scheme, rest, ok := strings.Cut(store, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	at := strings.LastIndex(rest[:end], "@")
+	if !ok || at < 0 {
+		return store, ""
+	}
+	user, text, _ := strings.Cut(rest[:at], ":")
+	password, err := url.PathUnescape(text)
+	if err != nil {
+		return store, ""
+	}
+	if user != "" {
+		user += "@"
+	}
+	return scheme + "://" + user + rest[at+1:], password
+}
+
 // startServer starts a single server.
 func (c *Cluster) startServer(ctx context.Context) error {
-	config := redistest.Config{Dir: filepath.Join(c.dir, "redis"), TLS: c.tls.redis}
+	config := redistest.Config{Dir: filepath.Join(c.dir, "redis"), TLS: c.tls.redis, Password: c.password}
 	if c.config.Redis == "persist" {
 		config.Persist = true
 		// By default the write may wait two seconds for a slow disk: an answer that
@@ -74,8 +121,19 @@ func (c *Cluster) makeClock(ctx context.Context) (err error) {
 	return nil
 }
 
-// Store returns the URL of the store.
+// Store returns the URL of the store. It has the password: give StoreFlags to a program.
 func (c *Cluster) Store() string { return c.store }
+
+// StoreFlags returns the flags by which a program that serves a route finds the store. They
+// show no password.
+func (c *Cluster) StoreFlags() []string {
+	bare, _ := splitPassword(c.store)
+	flags := []string{"-redis", bare}
+	if c.password != "" {
+		flags = append(flags, "-redis-password", "file:"+c.passwordFile())
+	}
+	return flags
+}
 
 // Redis returns the single server that Start spawned, or nil.
 func (c *Cluster) Redis() *redistest.Server { return c.redis }
