@@ -114,7 +114,7 @@ func (rt *Route) callerOf(w http.ResponseWriter, r *http.Request) (*cert.Caller,
 		rt.gate.Refuse(w.Header())
 		message := "The service token is needed."
 		if rt.cfg.Certs != nil {
-			message = "The certificate of a node is needed."
+			message = "The certificate of a node is needed, or -accept-cluster-key at this route."
 		}
 		return nil, fmt.Errorf("%w: %w", proto.Err(proto.Unauthorized, message), err)
 	}

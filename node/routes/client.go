@@ -270,7 +270,7 @@ func (c *Client) try(ctx context.Context, base, path string, body []byte, answer
 		return err
 	}
 	if got.Status != http.StatusOK {
-		return refusal(got)
+		return c.explain(refusal(got))
 	}
 	if err := gproto.Unmarshal(got.Body, answer); err != nil {
 		return fmt.Errorf("decode answer: %w", err)
@@ -333,6 +333,15 @@ func Moved(answer *http.Response) string {
 		return ""
 	}
 	return fmt.Sprintf("status %d leads to %s: give the address there as that of the route", answer.StatusCode, to.Redacted())
+}
+
+// explain adds what helps if a route does not take the proof of this node, because it has
+// no certificate itself and knows the cluster key only.
+func (c *Client) explain(err error) error {
+	if c.keys == nil || c.show || !errors.Is(err, proto.Err(proto.Unauthorized, "")) {
+		return err
+	}
+	return fmt.Errorf("%w (a route without -identity takes the cluster key, which -accept-cluster-key shows)", err)
 }
 
 // refusal returns the error in a route's answer with a status other than 200.

@@ -23,7 +23,7 @@ type Gate struct {
 	Log         *slog.Logger // nil: silent
 
 	mu   sync.Mutex
-	told time.Time // when a request was last logged that AcceptToken let in
+	told time.Time // when a request with a token alone was last logged
 }
 
 // tokenWarnEvery is the least time between two warnings about requests with a token alone.
@@ -46,11 +46,17 @@ func (g *Gate) Check(r *http.Request, roles ...Role) (*Caller, error) {
 	switch {
 	case err == nil:
 		return &caller, nil
-	case g.AcceptToken && g.Token(r):
-		g.note(r, err)
-		return nil, nil
+	case !errors.Is(err, ErrNone) && !g.AcceptToken, !g.Token(r):
+		return nil, err
+	case !g.AcceptToken:
+		g.warn("request with the cluster key alone was refused: -accept-cluster-key takes it while processes without a certificate are replaced", r, err)
+		return nil, err
 	}
-	return nil, err
+	if g.OnToken != nil {
+		g.OnToken()
+	}
+	g.warn("request with the cluster key alone was accepted (-accept-cluster-key)", r, err)
+	return nil, nil
 }
 
 // Refuse puts the time of this process into the header of a refusal, so that an honest
@@ -61,11 +67,8 @@ func (g *Gate) Refuse(header http.Header) {
 	}
 }
 
-// note counts a request with a token alone, and warns of it once a minute.
-func (g *Gate) note(r *http.Request, why error) {
-	if g.OnToken != nil {
-		g.OnToken()
-	}
+// warn logs a request with a token alone, at most once a minute.
+func (g *Gate) warn(what string, r *http.Request, why error) {
 	if g.Log == nil {
 		return
 	}
@@ -77,7 +80,7 @@ func (g *Gate) note(r *http.Request, why error) {
 	}
 	g.mu.Unlock()
 	if due {
-		g.Log.Warn("request with the cluster key alone was accepted (-accept-cluster-key)", "peer", r.RemoteAddr, "path", r.URL.Path, "err", why)
+		g.Log.Warn(what, "peer", r.RemoteAddr, "path", r.URL.Path, "err", why)
 	}
 }
 

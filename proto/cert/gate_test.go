@@ -23,13 +23,15 @@ func TestGateTakesTokensOnlyWhereItMay(t *testing.T) {
 		want    error
 		id      string
 		counted int
+		warned  string
 	}{
 		"no keys, right token":                      {token: "right"},
 		"no keys, wrong token":                      {token: "wrong", want: ErrToken},
 		"no keys, a proof without a token":          {proof: true, want: ErrToken},
-		"keys, the token alone":                     {keys: node, token: "right", want: ErrNone},
+		"keys, the token alone":                     {keys: node, token: "right", want: ErrNone, warned: "refused: -accept-cluster-key"},
+		"keys, a wrong token":                       {keys: node, token: "wrong", want: ErrNone},
 		"keys, a proof":                             {keys: node, proof: true, id: "route-1"},
-		"keys, the token accepted":                  {keys: node, accept: true, token: "right", counted: 2},
+		"keys, the token accepted":                  {keys: node, accept: true, token: "right", counted: 2, warned: "accepted (-accept-cluster-key)"},
 		"keys, a wrong token where one is accepted": {keys: node, accept: true, token: "wrong", want: ErrNone},
 		"keys, a proof where a token is accepted":   {keys: node, accept: true, token: "right", proof: true, id: "route-1"},
 	} {
@@ -54,8 +56,8 @@ func TestGateTakesTokensOnlyWhereItMay(t *testing.T) {
 			if counted != c.counted {
 				t.Errorf("%d requests were counted, want %d", counted, c.counted)
 			}
-			if warned := strings.Count(log.String(), "level=WARN"); warned != min(c.counted, 1) {
-				t.Errorf("%d warnings:\n%s", warned, &log)
+			if warned := strings.Count(log.String(), "level=WARN"); warned != min(len(c.warned), 1) || !strings.Contains(log.String(), c.warned) {
+				t.Errorf("%d warnings, want %q once:\n%s", warned, c.warned, &log)
 			}
 		})
 	}
