@@ -38,9 +38,11 @@ locals {
 module "secrets" {
   source = "../modules/secrets"
 
-  name          = var.name
-  generation    = var.secret_generation
-  recovery_days = var.secret_recovery_days
+  name           = var.name
+  generation     = var.secret_generation
+  recovery_days  = var.secret_recovery_days
+  identities     = var.identities
+  identity_files = var.identity_files
 }
 
 module "network" {
@@ -106,6 +108,7 @@ module "node" {
   route_url        = module.route.url
   zookeeper        = var.zookeeper == null ? "" : module.zookeeper[0].servers
   cluster_key_arn  = module.secrets.cluster_key_arn
+  identity_arns    = module.secrets.node_identity_arns
   artifact         = { bucket = aws_s3_object.server.bucket, key = aws_s3_object.server.key, sha256 = filesha256(local.server_zip) }
   ami              = data.aws_ssm_parameter.image.insecure_value
   instance_type    = var.nodes.type
@@ -131,6 +134,7 @@ module "route" {
   redis_password_arn = local.redis.password_arn
   cluster_key_arn    = module.secrets.cluster_key_arn
   route_key_arn      = module.secrets.route_key_arn
+  identity_arn       = module.secrets.route_identity_arn
   members            = module.node.members
   node_port          = var.nodes.internal_port
   auth               = var.auth

@@ -202,6 +202,29 @@ variable "tls" {
   }
 }
 
+variable "identities" {
+  description = "Keys and certificates of processes, which cim cluster makes: ids of nodes, one for each node that may run, the id of the routes, and the number of their generation: another one writes identity_files anew. null: the cluster key alone counts between processes."
+  type = object({
+    nodes      = set(string)
+    route      = string
+    generation = optional(number, 1)
+  })
+  default = null
+
+  validation {
+    condition     = var.identities == null || try(length(var.identities.nodes) >= var.nodes.max + ceil(var.nodes.max * 0.34), false)
+    error_message = "identities.nodes must have an id for each of nodes.max, and a third more, which run beside while nodes are replaced."
+  }
+}
+
+variable "identity_files" {
+  description = "What cim cluster wrote for each id of identities, by id: the content of ID.pem. It is in no state and no plan, and is read only when the generation of identities changes."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+  ephemeral   = true
+}
+
 variable "secret_generation" {
   description = "Number of the secrets' generation; another one makes new secrets."
   type        = number

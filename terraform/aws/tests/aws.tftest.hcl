@@ -90,3 +90,24 @@ run "a_network_of_ones_own_may_have_a_way_out" {
     }
   }
 }
+
+run "each_process_gets_its_own_key" {
+  variables {
+    nodes          = { min = 1, max = 2 }
+    identities     = { nodes = ["node-1", "node-2", "node-3"], route = "route-1" }
+    identity_files = { node-1 = "a", node-2 = "b", node-3 = "c", route-1 = "d" }
+  }
+  assert {
+    condition     = length(module.secrets.node_identity_arns) == 3 && endswith(module.secrets.route_identity_arn, "identity/route-1")
+    error_message = "want a secret for each node and one for the routes"
+  }
+}
+
+run "fewer_keys_than_nodes_are_refused" {
+  command = plan
+  variables {
+    nodes      = { min = 1, max = 3 }
+    identities = { nodes = ["node-1", "node-2", "node-3"], route = "route-1" }
+  }
+  expect_failures = [var.identities]
+}

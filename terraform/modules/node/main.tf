@@ -13,7 +13,7 @@ locals {
   # there already answers. So a cold start of all at once makes one cluster.
   find = var.size.min == 1 ? "-bootstrap" : "-expect 2"
 
-  secrets = concat([var.cluster_key_arn], var.tls == null ? [] : [var.tls.secret_arn])
+  secrets = concat([var.cluster_key_arn], values(var.identity_arns), var.tls == null ? [] : [var.tls.secret_arn])
 }
 
 resource "aws_launch_template" "this" {
@@ -30,12 +30,14 @@ resource "aws_launch_template" "this" {
     drain_timeout   = var.drain_timeout
     find            = local.find
     hook            = local.hook
+    identities      = var.identity_arns
     internal        = var.internal
     log_group       = aws_cloudwatch_log_group.this.name
     name            = var.name
     region          = data.aws_region.current.region
     route_url       = var.route_url
     seed            = "${aws_lb.seed.dns_name}:${local.gossip}"
+    members         = "${aws_lb.seed.dns_name}:${local.http}"
     tls             = var.tls
     zookeeper       = var.zookeeper
   }))

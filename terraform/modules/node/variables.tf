@@ -63,6 +63,18 @@ variable "cluster_key_arn" {
   nullable    = false
 }
 
+variable "identity_arns" {
+  description = "ARNs of the secrets with the keys and certificates of nodes, which cim cluster makes, by the nodes' ids. A node takes one whose id no member has. empty: nodes are called as their instances, and the cluster key alone counts."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in keys(var.identity_arns) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", id))])
+    error_message = "ids of identity_arns must be 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit."
+  }
+}
+
 variable "artifact" {
   description = "Where cim-server's zip of `make dist` is, of instance_type's architecture, and its SHA-256 in hexadecimal."
   type = object({

@@ -9,7 +9,7 @@ locals {
   function = "${var.name}-route"
   alias    = "live"
 
-  secrets = compact([var.cluster_key_arn, var.route_key_arn, var.redis_password_arn, try(var.jwt.key_arn, null)])
+  secrets = compact([var.cluster_key_arn, var.route_key_arn, var.redis_password_arn, var.identity_arn, try(var.jwt.key_arn, null)])
 }
 
 resource "aws_lambda_function" "this" {
@@ -41,6 +41,8 @@ resource "aws_lambda_function" "this" {
       CIM_LOG_FORMAT  = "json"
       }, var.redis_password_arn == null ? {} : {
       CIM_REDIS_PASSWORD = "secretsmanager:${var.redis_password_arn}"
+      }, var.identity_arn == null ? {} : {
+      CIM_IDENTITY = "secretsmanager:${var.identity_arn}"
       }, var.limits == null ? {} : {
       CIM_LIMITS = strcontains(var.limits, "=") ? "text:${var.limits}" : var.limits
       }, var.jwt == null ? {} : {

@@ -73,6 +73,12 @@ variable "route_key_arn" {
   nullable    = false
 }
 
+variable "identity_arn" {
+  description = "ARN of the secret with the key and the certificate of the routes, which cim cluster makes; null: the cluster key alone counts between nodes and routes."
+  type        = string
+  default     = null
+}
+
 variable "members" {
   description = "host:port of the internal HTTP of any running nodes, comma-separated."
   type        = string

@@ -10,6 +10,32 @@ locals {
   }
 }
 
+# Keys and certificates of processes are made by the operator (cim cluster), whose own key
+# is in no account. A secret for each process; what is in it passes through as above.
+locals {
+  identities = var.identities == null ? {} : merge(
+    { for id in var.identities.nodes : id => "Key and certificate of the node ${id} alone." },
+    { (var.identities.route) = "Key and certificate of the routes alone." },
+  )
+}
+
+resource "aws_secretsmanager_secret" "identity" {
+  for_each = local.identities
+
+  name                    = "${var.name}/identity/${each.key}"
+  description             = each.value
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.recovery_days
+}
+
+resource "aws_secretsmanager_secret_version" "identity" {
+  for_each = local.identities
+
+  secret_id                = aws_secretsmanager_secret.identity[each.key].id
+  secret_string_wo         = var.identity_files[each.key]
+  secret_string_wo_version = var.identities.generation
+}
+
 ephemeral "aws_secretsmanager_random_password" "new" {
   for_each = local.purposes
 

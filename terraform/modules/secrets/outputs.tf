@@ -18,3 +18,13 @@ output "redis_password" {
   value       = ephemeral.aws_secretsmanager_secret_version.redis_password.secret_string
   ephemeral   = true
 }
+
+output "node_identity_arns" {
+  description = "ARNs of the secrets with the nodes' keys and certificates, by the nodes' ids; empty without identities."
+  value       = { for id in(var.identities == null ? [] : var.identities.nodes) : id => aws_secretsmanager_secret_version.identity[id].secret_id }
+}
+
+output "route_identity_arn" {
+  description = "ARN of the secret with the routes' key and certificate; null without identities."
+  value       = var.identities == null ? null : aws_secretsmanager_secret_version.identity[var.identities.route].secret_id
+}

@@ -38,3 +38,30 @@ variable "kms_key_arn" {
   type        = string
   default     = null
 }
+
+variable "identities" {
+  description = "Keys and certificates of processes, which cim cluster makes: ids of nodes, one for each node that may run, the id of the routes, and the number of their generation: another one writes identity_files anew. null: the cluster key alone counts between processes."
+  type = object({
+    nodes      = set(string)
+    route      = string
+    generation = optional(number, 1)
+  })
+  default = null
+
+  validation {
+    condition     = var.identities == null || try(length(var.identities.nodes) > 0 && !contains(var.identities.nodes, var.identities.route), false)
+    error_message = "identities.nodes must not be empty, and identities.route must be another id."
+  }
+  validation {
+    condition     = var.identities == null || alltrue([for id in try(setunion(var.identities.nodes, [var.identities.route]), []) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", id))])
+    error_message = "ids of identities must be 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit."
+  }
+}
+
+variable "identity_files" {
+  description = "What cim cluster wrote for each id of identities, by id: the content of ID.pem. It is in no state and no plan, and is read only when the generation of identities changes."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+  ephemeral   = true
+}

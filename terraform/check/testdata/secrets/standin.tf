@@ -16,3 +16,11 @@ output "redis_password" {
   value     = terraform.applying ? "0123456789abcdef" : "of a plan, at least 16" # what is ephemeral makes this so
   ephemeral = true
 }
+
+output "node_identity_arns" {
+  value = { for id in(var.identities == null ? [] : var.identities.nodes) : id => "arn:aws:secretsmanager:eu-central-1:1:secret:${var.name}/identity/${id}" }
+}
+
+output "route_identity_arn" {
+  value = var.identities == null ? null : "arn:aws:secretsmanager:eu-central-1:1:secret:${var.name}/identity/${var.identities.route}"
+}

@@ -68,7 +68,7 @@ run "under_tls_a_node_has_a_name" {
     tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls" }
   }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "advertise-client $id.chat.example:11211")
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "advertise-client $instance.chat.example:11211")
     error_message = "clients would see an address that no certificate is for"
   }
 }
@@ -126,6 +126,37 @@ run "nodes_know_that_users_are_of_another_system" {
     condition     = strcontains(base64decode(aws_launch_template.this.user_data), "\nauth jwt\n") && !strcontains(base64decode(aws_launch_template.this.user_data), "open-to-network")
     error_message = "nodes have another mode of accounts"
   }
+}
+
+run "nodes_are_their_instances_unless_they_have_identities" {
+  assert {
+    condition     = !strcontains(base64decode(aws_launch_template.this.user_data), "identity")
+    error_message = "nodes look for identities that nobody made"
+  }
+}
+
+run "nodes_take_identities_of_their_own" {
+  variables {
+    identity_arns = {
+      node-1 = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity/node-1"
+      node-2 = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity/node-2"
+    }
+  }
+  assert {
+    condition = alltrue([for id, arn in var.identity_arns :
+    strcontains(base64decode(aws_launch_template.this.user_data), "['${id}']='${arn}'") && strcontains(aws_iam_role_policy.this.policy, arn)])
+    error_message = "a node cannot find or read an identity"
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "identity /run/cim/identity.pem")
+    error_message = "a node does not show its identity"
+  }
+}
+
+run "an_id_that_would_break_the_script_is_refused" {
+  command = plan
+  variables { identity_arns = { "node'1" = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x" } }
+  expect_failures = [var.identity_arns]
 }
 
 run "nobody_but_clients_comes_from_outside" {

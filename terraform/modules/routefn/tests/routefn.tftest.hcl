@@ -33,6 +33,25 @@ run "the_function_is_told_names_of_secrets" {
   }
 }
 
+run "the_function_has_no_identity_unless_asked_for" {
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "CIM_IDENTITY")
+    error_message = "the function looks for an identity that nobody made"
+  }
+}
+
+run "the_function_proves_itself_by_its_own_secret" {
+  variables { identity_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity/route-1" }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["CIM_IDENTITY"] == "secretsmanager:${var.identity_arn}"
+    error_message = "the function's identity is not named"
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this.policy, "secret:identity/route-1")
+    error_message = "the function may not read its identity"
+  }
+}
+
 run "what_is_kept_is_told_to_the_function" {
   variables { retention = { days = 3 } }
   assert {
