@@ -46,8 +46,8 @@ const round = 20 * time.Millisecond
 // Within blocks until ok returns true and returns how long that took. If that takes much
 // longer than promise, the test fails with the text what. It fails after Slack times the
 // rounds that fit into promise, and not before promise + Limit/4. Rounds are counted
-// because they also take longer on a busy machine. What takes as long as Limit is no
-// promise: use Until.
+// because they also take longer on a busy machine. For a promise as long as
+// Limit use Until.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	if promise >= Limit {

@@ -186,7 +186,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 }
 
 // leaveErased ends the membership of a user who was erased before the group was in their
-// list, and puts the leaving into the parameter a. It returns false if the store failed.
+// list. It puts the leaving into the parameter a. It returns false if the store failed.
 func (s *Store) leaveErased(ctx context.Context, c Change, a *Changed) bool {
 	now, err := s.Time(ctx)
 	if err != nil {
