@@ -175,6 +175,7 @@ func TestHasRead(t *testing.T) {
 		}, want: true},
 		"it got our goodbye, and closed with unread bytes": {goodbye: true, end: func(t *testing.T, kept Copy, peer *net.TCPConn) {
 			readAll(t, peer, 4)
+			awaitState(t, int(kept), unix.BPF_TCP_FIN_WAIT2) // it has acknowledged everything, so only the reset tells
 			_ = peer.Close()
 			awaitState(t, int(kept), unix.BPF_TCP_CLOSE)
 		}},
@@ -212,6 +213,24 @@ func TestClosedWithoutGoodbyeIsNotRead(t *testing.T) {
 	_ = peer.Close()
 	awaitState(t, int(kept), unix.BPF_TCP_CLOSE)
 	if kept.HasRead(false, []byte("probe")) {
+		t.Error("it counts as read")
+	}
+}
+
+// If a read was told of the reset, only the bytes that were not acknowledged show it.
+func TestUnacknowledgedIsNotReadAfterTheResetWasReported(t *testing.T) {
+	ours, peer := pair(t)
+	fill(t, fdOf(t, ours))
+	if err := ours.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	kept := copyOf(t, ours)
+	_ = peer.Close()
+	awaitState(t, int(kept), unix.BPF_TCP_CLOSE)
+	if n, err := TryRead(int(kept), make([]byte, 1)); err != unix.ECONNRESET {
+		t.Fatalf("read %d, %v", n, err)
+	}
+	if kept.HasRead(true, []byte("probe")) {
 		t.Error("it counts as read")
 	}
 }
