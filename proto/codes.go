@@ -75,6 +75,10 @@ const (
 	Forbidden     Code = 4230 // the caller's role does not allow it
 	ForeignPage   Code = 4226 // a web page of another site may not call
 	ForeignHost   Code = 4227 // the program is not known by the name in Host
+	Blocked       Code = 4231 // the other user has blocked the caller; nothing was stored
+	ContactsOnly  Code = 4232 // the receiver takes messages from contacts only; nothing was stored
+	NoContact     Code = 4233 // there is no such contact, or no such request
+	NoInvitation  Code = 4234 // the caller is not invited to the group, or the invitation does not hold any more
 	InboxFull     Code = 4229 // the receiver's inbox has no place left for the sender; nothing was stored; may be tried again much later
 )
 
@@ -154,6 +158,10 @@ var known = map[Code]facts{
 	IDReused:      {"id-reused", http.StatusConflict, "Another message with this id was stored before. This one needs an id of its own."},
 	NewReceivers:  {"new-receivers", http.StatusTooManyRequests, "You wrote to many people for the first time. Wait before you write to more."},
 	InboxFull:     {"inbox-full", http.StatusTooManyRequests, "The inbox is full. Its owner must read before you can write more."},
+	Blocked:       {"blocked", http.StatusForbidden, "This user has blocked you."},
+	ContactsOnly:  {"contacts-only", http.StatusForbidden, "This user takes messages from contacts only. Ask to be one."},
+	NoContact:     {"no-contact", http.StatusNotFound, "There is no such contact, and no such request."},
+	NoInvitation:  {"no-invitation", http.StatusNotFound, "There is no such invitation, or it does not hold any more."},
 	NeedsTLS:      {"needs-tls", http.StatusForbidden, "This server takes TLS only (-tls-only)."},
 	Forbidden:     {"forbidden", http.StatusForbidden, "Your role does not allow that."},
 	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},

@@ -57,6 +57,10 @@ const goldenCodes = `0 ok 200
 4228 new-receivers 429
 4229 inbox-full 429
 4230 forbidden 403
+4231 blocked 403
+4232 contacts-only 403
+4233 no-contact 404
+4234 no-invitation 404
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

@@ -27,6 +27,7 @@ type CreateGroup struct {
 type CreatedGroup struct {
 	Group   int64   `json:"group"`
 	Missing []int64 `json:"missing,omitempty"` // requested members who were not added, for example because they are in MaxGroups groups; they may join
+	Invited []int64 `json:"invited,omitempty"` // requested members who must accept first
 }
 
 // JoinGroup makes the caller a member. Every user who knows a group's id may join it,
@@ -56,8 +57,10 @@ type AddMember struct {
 	User  int64 `json:"user"`
 }
 
-// AddedMember is empty.
-type AddedMember struct{}
+// AddedMember says whether the user is a member now.
+type AddedMember struct {
+	Invited bool `json:"invited,omitempty"` // no: the user must accept first
+}
 
 // RemoveMember ends another user's membership. The user cannot join again until an owner
 // or admin adds them. The group's owner may call it, and an admin for users who are

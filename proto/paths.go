@@ -27,18 +27,31 @@ const (
 
 	PathRole = "/v1/role" // token; GiveRole -> GaveRole; GET -> RoleAnswer
 
+	PathContacts       = "/v1/contacts"         // GET, token; ?kind= &after= &limit= -> ContactsAnswer
+	PathContactRequest = "/v1/contacts/request" // token; RequestContact -> RequestedContact
+	PathContactAccept  = "/v1/contacts/accept"  // token; ContactChange -> ContactChanged, as the next ones
+	PathContactDecline = "/v1/contacts/decline" // a request that came in, or the caller's own
+	PathContactRemove  = "/v1/contacts/remove"  // ends the contact for both
+	PathContactRemark  = "/v1/contacts/remark"  // token; RemarkContact -> ContactChanged
+	PathBlock          = "/v1/contacts/block"
+	PathUnblock        = "/v1/contacts/unblock"
+	PathConsent        = "/v1/consent" // token; Consent -> Consent; GET -> Consent
+
 	PathSchedule  = "/v1/schedule"  // token; ScheduleMessage -> Scheduled
 	PathScheduled = "/v1/scheduled" // GET, token; ?after= &limit= -> ScheduledAnswer
 	PathCancel    = "/v1/cancel"    // token; CancelMessage -> CancelAnswer
 
-	PathGroups       = "/v1/groups"         // GET, token -> GroupsAnswer
-	PathGroupCreate  = "/v1/groups/create"  // token; CreateGroup -> CreatedGroup
-	PathGroupJoin    = "/v1/groups/join"    // token; JoinGroup -> JoinedGroup
-	PathGroupLeave   = "/v1/groups/leave"   // token; LeaveGroup -> LeftGroup
-	PathGroupAdd     = "/v1/groups/add"     // token; AddMember -> AddedMember
-	PathGroupRemove  = "/v1/groups/remove"  // token; RemoveMember -> RemovedMember
-	PathGroupRole    = "/v1/groups/role"    // token; GiveGroupRole -> GaveGroupRole
-	PathGroupMembers = "/v1/groups/members" // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
+	PathGroups       = "/v1/groups"             // GET, token -> GroupsAnswer
+	PathGroupCreate  = "/v1/groups/create"      // token; CreateGroup -> CreatedGroup
+	PathGroupJoin    = "/v1/groups/join"        // token; JoinGroup -> JoinedGroup
+	PathGroupLeave   = "/v1/groups/leave"       // token; LeaveGroup -> LeftGroup
+	PathGroupAdd     = "/v1/groups/add"         // token; AddMember -> AddedMember
+	PathGroupRemove  = "/v1/groups/remove"      // token; RemoveMember -> RemovedMember
+	PathGroupRole    = "/v1/groups/role"        // token; GiveGroupRole -> GaveGroupRole
+	PathInvitations  = "/v1/groups/invitations" // GET, token -> InvitationsAnswer
+	PathGroupAccept  = "/v1/groups/accept"      // token; JoinGroup -> JoinedGroup
+	PathGroupDecline = "/v1/groups/decline"     // token; LeaveGroup -> LeftGroup
+	PathGroupMembers = "/v1/groups/members"     // GET, token; ?group= &after= &limit= -> GroupMembersAnswer
 )
 
 // Paths of the route for nodes. Requests and answers are protobuf (hop.proto). The method

@@ -18,6 +18,7 @@ var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete",
 	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
+	"block": "block", "unblock": "unblock",
 	"group-role": "group role", "role-give": "role",
 	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
 }
@@ -127,6 +128,9 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 	case proto.RemoveMember:
 		number(audit.By, n.caller.User)
 		number(audit.Group, q.Group)
+		number(audit.User, q.User)
+	case proto.ContactChange:
+		number(audit.By, n.caller.User)
 		number(audit.User, q.User)
 	case proto.GiveGroupRole:
 		number(audit.By, n.caller.User)

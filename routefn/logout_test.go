@@ -39,7 +39,15 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		proto.PathPassword: `{"old":"a","new":"b"}`, proto.PathSessions: "", proto.PathSessionsEnd: `{"device":"unknown"}`,
 		proto.PathGroupRole: `{"group":` + group + `,"user":` + to + `,"role":"member"}`,
 		proto.PathRole:      "", proto.PathRole + "?post": `{"user":` + to + `,"role":"user"}`,
-		proto.PathGroupLeave: `{"group":` + group + `}`,
+		proto.PathGroupLeave:  `{"group":` + group + `}`,
+		proto.PathInvitations: "", proto.PathGroupAccept: `{"group":` + group + `}`, proto.PathGroupDecline: `{"group":` + group + `}`,
+		proto.PathContacts: "", proto.PathContactRemark: `{"user":` + to + `,"remark":"x"}`,
+		proto.PathConsent: "", proto.PathConsent + "?post": `{"write":"everyone"}`,
+	}
+	for _, path := range []string{
+		proto.PathContactRequest, proto.PathContactAccept, proto.PathContactDecline, proto.PathContactRemove, proto.PathBlock, proto.PathUnblock,
+	} {
+		calls[path] = `{"user":` + to + `}`
 	}
 	for _, u := range w.route.requests {
 		status, _, _ := w.call(u.methods[0], u.path, "", "application/json", "{}")

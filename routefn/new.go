@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/body"
 	"github.com/cim-go/cim/routefn/compat"
+	"github.com/cim-go/cim/routefn/contact"
 	"github.com/cim-go/cim/routefn/delayed"
 	"github.com/cim-go/cim/routefn/dispatch"
 	"github.com/cim-go/cim/routefn/failure"
@@ -94,6 +95,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 		Nodes: rt.nodes, Members: c.Members, Waker: waker, Timing: rt.admission, Missed: m.OnlineMissed, Replayed: m.Replayed, Codes: rt.codes,
 		Repeat: c.Repeat, MaxText: c.MaxText, PingSeconds: c.PingSeconds, Now: c.Now, Log: c.Logger,
 	})
+	rt.contact = &contact.Requests{Store: c.Store}
 	rt.group = &group.Requests{Store: c.Store, Issuer: c.Issuer, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
 	rt.node = node.New(node.Config{
 		Store: c.Store, Check: rt.check, Accounts: rt.accounts, Issuer: c.Issuer, Codes: rt.codes, Placer: placer,

@@ -40,6 +40,17 @@ var (
 		"group-remove": proto.RemoveMember{Group: 5, User: 5},
 		"group-role":   proto.GiveGroupRole{Group: 5, User: 5, Role: proto.GroupAdmin},
 
+		"group-accept":    proto.JoinGroup{Group: 5},
+		"group-decline":   proto.LeaveGroup{Group: 5},
+		"contact-request": proto.RequestContact{User: 5},
+		"contact-accept":  proto.ContactChange{User: 5},
+		"contact-decline": proto.ContactChange{User: 5},
+		"contact-remove":  proto.ContactChange{User: 5},
+		"contact-remark":  proto.RemarkContact{User: 5},
+		"block":           proto.ContactChange{User: 5},
+		"unblock":         proto.ContactChange{User: 5},
+		"consent-set":     proto.Consent{Write: proto.ByEveryone},
+
 		"cim-register": compat.User{UserID: 5, UserName: "alice"},
 		"cim-login":    compat.User{UserID: 5, UserName: "alice"},
 		"cim-offline":  compat.Offline{UserID: 5},
@@ -56,6 +67,9 @@ var (
 		"scheduled":     {"after": {"5:1"}, "limit": {"5"}},
 		"groups":        {},
 		"role":          {},
+		"invitations":   {},
+		"contacts":      {"after": {"5"}, "limit": {"5"}},
+		"consent":       {},
 		"group-members": {"group": {"5"}, "after": {"5"}, "limit": {"5"}},
 	}
 	withoutNumbers = []string{"members", "node-keys", "refresh", "account-delete"}

@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/admission"
 	"github.com/cim-go/cim/routefn/compat"
+	"github.com/cim-go/cim/routefn/contact"
 	"github.com/cim-go/cim/routefn/failure"
 	"github.com/cim-go/cim/routefn/group"
 	"github.com/cim-go/cim/routefn/identity"
@@ -45,10 +46,11 @@ type Route struct {
 	pusher   *push.Pusher
 
 	// The requests, by caller.
-	user   *user.Requests
-	group  *group.Requests
-	node   *node.Requests
-	compat *compat.Requests
+	user    *user.Requests
+	group   *group.Requests
+	contact *contact.Requests
+	node    *node.Requests
+	compat  *compat.Requests
 
 	requests []request               // all kinds of requests: see table
 	streamed map[string]streamedCall // requests that a stream carries, by path; read only

@@ -22,7 +22,7 @@ var (
 // doc.go says how to add a request. The class of a request is Normal unless classOf in
 // admit.go names another one.
 func (rt *Route) table() []request {
-	u, g, n, c := rt.user, rt.group, rt.node, rt.compat
+	u, g, n, c, p := rt.user, rt.group, rt.node, rt.compat, rt.contact
 	return []request{
 		{"register", post, proto.PathRegister, fromAnybody(u.Register), nil},
 		{"login", post, proto.PathLogin, fromAnybody(u.Login), nil},
@@ -51,7 +51,20 @@ func (rt *Route) table() []request {
 		{"group-add", post, proto.PathGroupAdd, fromCaller(g.Add), nil},
 		{"group-remove", post, proto.PathGroupRemove, fromCaller(g.Remove), nil},
 		{"group-role", post, proto.PathGroupRole, fromCaller(g.GiveRole), nil},
+		{"invitations", get, proto.PathInvitations, fromQuery(g.Invitations), nil},
+		{"group-accept", post, proto.PathGroupAccept, fromCaller(g.AcceptInvitation), nil},
+		{"group-decline", post, proto.PathGroupDecline, fromCaller(g.DeclineInvitation), nil},
 		{"group-members", get, proto.PathGroupMembers, fromQuery(g.Members), nil},
+		{"contacts", get, proto.PathContacts, fromQuery(p.List), nil},
+		{"contact-request", post, proto.PathContactRequest, fromCaller(p.Request), nil},
+		{"contact-accept", post, proto.PathContactAccept, fromCaller(p.Accept), nil},
+		{"contact-decline", post, proto.PathContactDecline, fromCaller(p.Decline), nil},
+		{"contact-remove", post, proto.PathContactRemove, fromCaller(p.Remove), nil},
+		{"contact-remark", post, proto.PathContactRemark, fromCaller(p.Remark), nil},
+		{"block", post, proto.PathBlock, fromCaller(p.Block), nil},
+		{"unblock", post, proto.PathUnblock, fromCaller(p.Unblock), nil},
+		{"consent", get, proto.PathConsent, fromQuery(p.Consent), nil},
+		{"consent-set", post, proto.PathConsent, fromCaller(p.SetConsent), nil},
 		fromNode(nodeReport, proto.PathNodeReport, n.Report),
 		fromNode(nodeSend, proto.PathNodeSend, n.Send),
 		fromNode(nodeReconcile, proto.PathNodeReconcile, n.Reconcile),
@@ -112,9 +125,12 @@ func (rt *Route) Internal() http.Handler {
 // An unknown name is an error.
 //
 // Clients have register, login, refresh, logout, sessions, sessions-end, password,
-// account-delete, send, pull, ack, delivered, online, user, role, role-give, schedule, scheduled and cancel. For groups they
-// have groups, group-create, group-join, group-leave, group-add, group-remove, group-role
-// and group-members. Nodes and operators have members, node-report, node-send,
+// account-delete, send, pull, ack, delivered, online, user, role, role-give, schedule,
+// scheduled and cancel. For groups they have groups, group-create, group-join,
+// group-leave, group-add, group-remove, group-role, group-members, invitations,
+// group-accept and group-decline. For contacts they have contacts, contact-request,
+// contact-accept, contact-decline, contact-remove, contact-remark, block, unblock, consent
+// and consent-set. Nodes and operators have members, node-report, node-send,
 // node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in
 // open mode only, cim-register, cim-login, cim-offline, cim-group, cim-private,
 // cim-online and cim-fetch.

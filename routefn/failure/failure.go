@@ -38,6 +38,12 @@ var storeCodes = []struct {
 	{record.ErrNewReceivers, proto.NewReceivers},
 	{record.ErrInboxFull, proto.InboxFull},
 	{record.ErrOwnInboxFull, proto.InboxFull},
+	{record.ErrBlocked, proto.Blocked},
+	{record.ErrContactsOnly, proto.ContactsOnly},
+	{record.ErrNoRequest, proto.NoContact},
+	{record.ErrNoContact, proto.NoContact},
+	{record.ErrTooManyRelations, proto.TooMany},
+	{record.ErrUninvited, proto.NoInvitation},
 	{record.ErrDiverged, proto.Diverged},
 	{record.ErrInvalid, proto.Invalid},
 	{context.Canceled, proto.Unavailable},
@@ -71,6 +77,10 @@ func (c *Codes) Of(err error) *proto.Error {
 			switch s.code {
 			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
 				e = c.Absent(e)
+			case proto.TooMany:
+				if s.err == record.ErrTooManyRelations {
+					e = proto.Err(s.code, "One of you has too many contacts, requests or blocked users.")
+				}
 			case proto.InboxFull:
 				if s.err == record.ErrOwnInboxFull {
 					e = proto.Err(s.code, "Your own inbox is full. Read what is in it before you write more.")

@@ -23,18 +23,20 @@ func (g *Requests) change(ctx context.Context, change record.Change) error {
 	return c.Err
 }
 
-// changeOther adds another user to a group, or removes one if leave is set. The store
-// judges whether the caller's role allows that.
-func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
+// checkOther checks a change of another user's membership.
+func checkOther(group, user int64) error {
 	if err := check.Group(group); err != nil {
 		return err
 	}
 	if !check.ValidUser(user) {
 		return check.Invalid("The member is not a user id.")
 	}
-	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
-		return err
-	}
+	return nil
+}
+
+// changeOther adds another user to a group, or removes one if leave is set. The store
+// judges whether the caller's role allows that.
+func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
 	account, err := g.Store.AccountByID(ctx, user)
 	if err != nil {
 		return err

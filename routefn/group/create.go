@@ -16,8 +16,8 @@ import (
 )
 
 // Create is POST /v1/groups/create. It makes a group whose members are the caller and
-// the users that the caller invites. The caller is its owner. Any user who knows the
-// group's id may join.
+// those of the named users who let the caller add them. The others are invited. The caller
+// is its owner. Any user who knows the group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
 		name, err := naming.Group(q.Name)
@@ -68,8 +68,8 @@ func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]
 }
 
 // create returns an error if the group could not be made or its creator not added.
-// After that the group exists, and users who could not be invited are in Missing. If
-// the request is repeated, members who have left since the first try stay away.
+// After that the group exists, and users who could be neither added nor invited are in
+// Missing. If the request is repeated, members who have left since the first try stay away.
 func (g *Requests) create(ctx context.Context, group record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
 	id, err := g.Store.CreateGroup(ctx, group)
 	if err != nil {
@@ -81,7 +81,7 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	out := g.Pusher.Begin()
 	defer out.Send()
 	answer := &proto.CreatedGroup{Group: id}
-	for _, c := range g.Store.FillGroup(ctx, id, group.Creator, invited) {
+	for _, c := range g.Store.FillGroup(ctx, id, group.Creator, g.added(ctx, id, group, invited, answer)) {
 		out.Announce(&c)
 		if c.Err != nil {
 			g.Log.Debug("invited user is no member", "user", c.User, "err", c.Err)
@@ -89,4 +89,34 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 		}
 	}
 	return answer, nil
+}
+
+// added returns those users who let the creator add them. It invites the others, and puts
+// them into answer.
+func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, named []record.Account, answer *proto.CreatedGroup) []record.Account {
+	users := make([]int64, len(named))
+	for i, a := range named {
+		users[i] = a.User
+	}
+	var may []record.Account
+	var asked []int64
+	for i, err := range g.Store.MayAdd(ctx, group.Creator, users) {
+		switch {
+		case err == nil:
+			may = append(may, named[i])
+		case errors.Is(err, record.ErrInvite):
+			asked = append(asked, users[i])
+		default:
+			answer.Missing = append(answer.Missing, users[i])
+		}
+	}
+	in := record.Invitation{Group: id, Name: group.Name, By: group.Creator}
+	for i, err := range g.Store.Invite(ctx, in, asked) {
+		if err != nil {
+			answer.Missing = append(answer.Missing, asked[i])
+		} else {
+			answer.Invited = append(answer.Invited, asked[i])
+		}
+	}
+	return may
 }

@@ -18,5 +18,9 @@ func (g *Requests) Join(ctx context.Context, caller token.Token, q proto.JoinGro
 	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
 		return proto.JoinedGroup{}, err
 	}
-	return proto.JoinedGroup(q), g.change(ctx, record.Change{User: caller.User, Name: caller.Name, Group: q.Group})
+	err := g.change(ctx, record.Change{User: caller.User, Name: caller.Name, Group: q.Group})
+	if err == nil {
+		err = g.Store.EndInvitation(ctx, caller.User, q.Group)
+	}
+	return proto.JoinedGroup(q), err
 }

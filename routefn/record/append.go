@@ -21,7 +21,8 @@ import (
 // each of its logs, and stored where it is missing. One more round trip checks that its
 // id does not stand for another message, see claim. That round trip is also taken for a
 // sender whose budget of messages is nearly used up, see costsOf. The senders' own copies
-// are also sent later if many messages wait in a receiver's inbox, see full.go.
+// are also sent later if many messages wait in a receiver's inbox, see full.go, or if a
+// receiver refused the sender before, see guard.go.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.Time(ctx)
@@ -48,12 +49,15 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	}
 	receivers := batchesOf(drafts, receiverCopy)
 	for _, b := range receivers {
-		b.tight = s.tight(b)
+		b.tight, b.guarded = s.tight(b), s.asks(b)
 	}
 	if s.oneTrip(receivers) {
 		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...), more...)
+		s.recall(ctx, receivers)
+		s.recallOwn(ctx, drafts)
 	} else {
 		s.store(ctx, receivers, more...)
+		s.recall(ctx, receivers)
 		s.store(ctx, batchesOf(drafts, ownCopy)) // only of drafts without an error
 	}
 	s.settleMeetings(beside)
@@ -74,7 +78,7 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || b.tight || !seen) {
+		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || b.tight || !seen || s.refusedBefore(b)) {
 			return false
 		}
 	}

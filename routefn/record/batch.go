@@ -20,6 +20,8 @@ type batch struct {
 	drafts []*draft
 	op     *op.Op
 	inbox  occupancy // what the answer says about the inbox
+
+	guarded bool // its inbox has a guard, as far as this Store knows: see guard.go
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -133,13 +135,13 @@ func (b *batch) transaction() *op.Op {
 	steps := [][]any{
 		push,
 		{"lindex", b.log.list(), -1 - len(b.drafts)},
-		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers(), "read"},
+		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers(), "read", "guard"},
 	}
 	return op.Write(b.log.list(), steps...)
 }
 
 // scripted reports whether the batch needs a script.
-func (b *batch) scripted() bool { return b.again || b.tight || b.log.user == 0 }
+func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.log.user == 0 }
 
 // appending returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
@@ -147,9 +149,10 @@ func (b *batch) scripted() bool { return b.again || b.tight || b.log.user == 0 }
 func (s *Store) appending(b *batch) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := make([]any, 0, 15+5*len(b.drafts))
+	args := make([]any, 0, 16+5*len(b.drafts))
 	args = append(args, b.log.watchers(), 0, 0, firstTryLife, writers, b.log.closed())
 	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
+	args = append(args, b.owner())
 	bounded := s.bounded(b.log) && b.which == receiverCopy
 	if bounded {
 		args = s.bound(b.log, args)
@@ -212,13 +215,13 @@ func (b *batch) settle() bool {
 func (b *batch) settleTransaction() error {
 	r := b.op.Reply
 	head, _ := r[2].([]any)
-	if len(head) != 4 || op.Text(head[0]) == "" {
+	if len(head) != 5 || op.Text(head[0]) == "" {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
 	}
 	epoch, base := parseEpoch(op.Text(head[0])), op.Integer(head[1])
 	template := b.template(op.Text(head[2]), 0)
 	number := base + op.Integer(r[0]) - int64(len(b.drafts))
-	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0])}
+	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0]), guarded: op.Text(head[4]) != ""}
 	prev := keyOf(op.Text(r[1]))
 	for _, d := range b.drafts {
 		number++
@@ -236,13 +239,13 @@ const refusedRole = "role"
 
 func (b *batch) settleScript() error {
 	r := b.op.Reply
-	if len(r) != 6+3*len(b.drafts) {
+	if len(r) != 7+3*len(b.drafts) {
 		return fmt.Errorf("append answered %d values: %w", len(r), ErrUnknown)
 	}
 	template := b.template(op.Text(r[2]), op.Integer(r[3]))
-	b.inbox = occupancy{waiting: op.Integer(r[4]), length: op.Integer(r[5])}
+	b.inbox = occupancy{waiting: op.Integer(r[4]), length: op.Integer(r[5]), guarded: op.Text(r[6]) != ""}
 	for i, d := range b.drafts {
-		number, prev, found := op.Integer(r[6+3*i]), op.Text(r[7+3*i]), op.Text(r[8+3*i])
+		number, prev, found := op.Integer(r[7+3*i]), op.Text(r[8+3*i]), op.Text(r[9+3*i])
 		if found != "" {
 			switch err := d.found([]byte(found)); {
 			case errors.Is(err, ErrIDReused):
@@ -256,8 +259,12 @@ func (b *batch) settleScript() error {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrForbidden)
 			continue
 		}
+		if err := refusals[prev]; number == 0 && err != nil {
+			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.user, err)
+			continue
+		}
 		if number == 0 && prev != "" {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[7+3*i])))
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[8+3*i])))
 			continue
 		}
 		if number == 0 && b.log.user != 0 {

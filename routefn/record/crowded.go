@@ -43,7 +43,7 @@ func (s *Store) refuseCrowded(drafts []*draft, list []*ownInbox) {
 		s.unfetched.observe(own.trim)
 		if own.trim.Err == nil {
 			left := op.Integer(own.trim.Reply[2])
-			s.inboxes.Put(own.user, occupancy{waiting: left, length: left})
+			s.inboxes.Put(own.user, occupancy{waiting: left, length: left, guarded: s.guarded(own.user)})
 			full[own.user] = left >= s.mostEntries()
 		}
 	}

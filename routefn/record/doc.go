@@ -41,6 +41,9 @@
 //	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
 //	an inbox is full                   full.go, crowded.go; lua/room.lua, contact.lua, fetched.lua, append.lua
+//	a message is not wanted            guard.go; lua/guard.lua, append.lua, recall.lua
+//	a user blocks, or says who may     relations.go, contacts.go; lua/relation.lua, relate.lua, consent.lua. If the hash is
+//	write                              lost: lua/make.lua
 //	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
@@ -56,6 +59,7 @@
 //	an idle log is shortened or ends   sweep_job.go, sweep.go; lua/sweep.lua, expire.lua
 //	a log that is missing is made      make.go; lua/make.lua
 //	a new group gets its members       fill.go; lua/fill.lua, enlist.lua
+//	a user is invited to a group       invite.go; lua/invite.lua, decline.lua
 //	a user joins or leaves a group     change.go, intent.go; lua/intend.lua, change.lua, settle.lua
 //	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
 //	a newcomer begins in everyone's    inboxes.go, start.go; lua/pull.lua
@@ -139,6 +143,16 @@
 //	  rate:groups, rate:pulls  inbox: the user's budgets of groups made and of pulls; token.lua
 //	  rate:refreshes        inbox: the user's budget of refreshes; refresh.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
+//	  guard                 inbox: that its owner does not take messages of everybody, see guard.lua; relate.lua,
+//	                        consent.lua, make.lua, read by Append
+//	  k:USER                inbox: the owner's mark of another user, blocked or contact, see guard.lua; relate.lua, make.lua,
+//	                        read by Append. At most 3,000
+//	  add, find             inbox: who may add the user to groups, and find the user by the id, if the user has said so;
+//	                        relate.lua, consent.lua, make.lua, read by MayAdd, MayFind
+//	  invited               inbox: the latest 100 invitations to groups, one a line: group TAB inviter TAB ms TAB the
+//	                        group's name; invite.lua, decline.lua, read by Invitations
+//	  marks                 inbox: how many fields k:USER there are; relate.lua, make.lua, read by open.lua, cursors.lua,
+//	                        revoke.lua
 //	  again                 inbox: when it was made again after a loss, in ms by the store's clock; make.lua, read by open.lua
 //	                        and refresh.lua
 //	  imported              when something was last imported behind other entries, in ms by its server's clock; import.lua,
@@ -177,6 +191,11 @@
 //	  (empty)               no lease: this field keeps the key existing
 //	cim:{USER}:to   zset    the latest 2,000 users to whom the user wrote, by the ms when a route last asked; meet.lua,
 //	                        read by contact.lua
+//	cim:{USER}:k    hash    what the user thinks of others: contacts, requests, blocks, and who may write, see relation.lua.
+//	                        The marks in the hash of the inbox follow from it. relate.lua, consent.lua, read by make.lua,
+//	                        Relations, Consent
+//	cim:{USER}:x    string  whether the user blocks somebody, or has said who may add them to groups; relate.lua, consent.lua, read by
+//	                        MayAdd
 //	cim:{USER}:u    hash    how many messages of whom wait in an inbox, once many do, see room.lua; append.lua, trim.lua.
 //	                        It lives as long after its last change as an entry is kept
 //	cim:{USER}:i:ID string  a claim: a hash of the receiver and the text for which the user's id of a message stands;
@@ -240,7 +259,8 @@
 // The id of a group is a hash of its creator, the id of the request, and a secret of the
 // routes. So a repeated
 // request finds the group that it made, however late, without any record of requests.
-// A removed member cannot join again unless somebody with the right to do so adds them.
+// A removed member cannot join again unless somebody with the right to do so adds them. A
+// member who left by themselves is not added by others.
 //
 // Package role has the rules about who may change a membership or a role. A caller reads the
 // roles, asks that package, and passes the version of the roles to the script that
@@ -373,7 +393,7 @@
 //
 // # Costs
 //
-// A first-time private message is stored by MULTI, and costs Redis 7 to 10 us of CPU. A
+// A first-time private message is stored by MULTI, unless its receiver's inbox has a guard, and costs Redis 7 to 10 us of CPU. A
 // message marked Again is stored by a script, which costs 60 to 110 us. Both figures
 // are for both copies, 128 bytes of text, batches of 100 among 1,000 users, and
 // redis-server 7.0. Each script looks back at some 50 entries per log. The search for

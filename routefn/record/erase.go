@@ -105,7 +105,7 @@ func (s *Store) queueErasure(ctx context.Context, user int64, wait time.Duration
 // emptyInbox empties the slot of a user, and returns the op that erase.lua has answered.
 func (s *Store) emptyInbox(ctx context.Context, user int64, left bool) (*op.Op, error) {
 	l := logRef{user: user}
-	o := l.groupScript(eraseScript, []string{l.receivers(), l.counts(), l.imported()}, erasedFor.Milliseconds(), left)
+	o := l.groupScript(eraseScript, []string{l.receivers(), l.counts(), l.imported(), l.relations(), l.choosy()}, erasedFor.Milliseconds(), left)
 	s.Accept(ctx, "erase", o)
 	s.inboxes.Drop(user)
 	return o, o.Err

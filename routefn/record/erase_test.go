@@ -52,6 +52,8 @@ func newNeighbourhood(t testing.TB, s *Store) *neighbourhood {
 		t.Fatalf("taken are %v", ids(list))
 	}
 	appoint(t, s, n.alice, role.Moderator)
+	befriend(t, s, n.alice.User, n.bob.User)
+	must(t, s.Block(t.Context(), n.alice.User, n.carol.User))
 	try(t, s, guess("alice", "address"))
 	s.Met(t.Context(), "alice", accounts.Address{"home"})
 	visit(t, s, n.alice.User, "tablet", inboxEnd(t, s, n.alice.User))

@@ -28,7 +28,7 @@ func (s *Store) places() limit.Places { return limit.PlacesOf(s.retention.Count)
 // the arguments that the op has so far.
 func (s *Store) bound(l logRef, args []any) []any {
 	p := s.places()
-	return append(args, l.user, p.All, p.Sender, p.Strangers, s.retention.Age)
+	return append(args, p.All, p.Sender, p.Strangers, s.retention.Age)
 }
 
 // boundKeys are the further keys of a script that counts places.

@@ -62,7 +62,7 @@ func (in intent) kind() proto.Kind {
 
 // declined reports whether err means that the group refused the change for good.
 func declined(err error) bool {
-	return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) || errors.Is(err, ErrNotCreator)
+	return errors.Is(err, ErrNoGroup) || errors.Is(err, ErrRemoved) || errors.Is(err, ErrLeft) || errors.Is(err, ErrNotCreator)
 }
 
 // intend stores an intent for each change whose index is in todo, and returns the
@@ -194,6 +194,8 @@ func (c *Changed) decided(in intent, o *op.Op) {
 		c.Err = ErrNoGroup
 	case op.Text(o.Reply[0]) == "removed":
 		c.Err = ErrRemoved
+	case op.Text(o.Reply[0]) == "left":
+		c.Err = ErrLeft
 	case op.Text(o.Reply[0]) == "changed":
 		c.Err = errRolesChanged
 	case op.Text(o.Reply[0]) == "refused":

@@ -86,4 +86,4 @@ func (q Revoking) ends(device string) bool {
 
 // fieldsOf returns how many fields the hash of an inbox with that many devices may have
 // before the next opening tidies it: see open.lua.
-func fieldsOf(devices int) int { return 3*devices + 24 }
+func fieldsOf(devices int) int { return 3*devices + 28 }

@@ -37,6 +37,13 @@ func (l logRef) leases() string { return "cim:{" + l.tag() + "}:n" }
 // receivers returns the key of the users to whom a user wrote.
 func (l logRef) receivers() string { return l.key("to") }
 
+// relations returns the key of what a user thinks of others: see relation.lua.
+func (l logRef) relations() string { return l.key("k") }
+
+// choosy returns the key that tells whether a user blocks others, or has said who may add
+// them to groups: see relation.lua.
+func (l logRef) choosy() string { return l.key("x") }
+
 // end returns the key that records, for a day, that a group with this id was deleted.
 func (l logRef) end() string { return "cim:{" + l.tag() + "}:end" }
 

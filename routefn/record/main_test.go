@@ -63,6 +63,7 @@ func flush(t testing.TB, s *Store) {
 	storetest.Flush(t, s.Topology)
 	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
+	s.refused = recent.Cache[pair, struct{}]{}
 	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}
 	s.Accounts = accounts.New(s.DB, inboxes{s})
 }

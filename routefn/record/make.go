@@ -66,6 +66,9 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error
 	var todo []*op.Op
 	for i, l := range logs {
 		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis, again && l.user != 0)
+		if l.user != 0 {
+			ops[i].Keys = append(ops[i].Keys, l.relations())
+		}
 		if errs[i] == nil {
 			todo = append(todo, ops[i])
 		}

@@ -14,7 +14,7 @@ var folder embed.FS
 var lua = op.Library{folder, queue.Lua, op.Lua}
 
 var (
-	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "append")
+	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")
 	claimScript  = lua.Load("clock", "entry", "find", "rate", "claim")
 	chargeScript = lua.Load("clock", "rate", "charge")
 	meetScript   = lua.Load("clock", "rate", "meet")
@@ -31,7 +31,8 @@ var (
 	logoutScript = lua.Load("clock", "live", "void", "device", "logout")
 	revokeScript = lua.Load("clock", "live", "void", "device", "forget", "logins", "revoke")
 	ackScript    = lua.Load("clock", "live", "device", "ack")
-	makeScript   = lua.Load("clock", "live", "make")
+	makeScript   = lua.Load("clock", "live", "guard", "relation", "make")
+	recallScript = lua.Load("entry", "find", "expire", "recall")
 	createScript = lua.Load("create")
 	intendScript = lua.Load("clock", "live", "groups", "intend")
 	changeScript = lua.Load("clock", "entry", "member", "lease", "officers", "change")
@@ -47,7 +48,11 @@ var (
 
 	sweepScript = lua.Load("clock", "entry", "expire", "sweep")
 
-	eraseScript = lua.Load("clock", "live", "device", "erase")
+	eraseScript   = lua.Load("clock", "live", "device", "erase")
+	relateScript  = lua.Load("clock", "live", "guard", "relation", "relate")
+	consentScript = lua.Load("clock", "live", "guard", "relation", "consent")
+	inviteScript  = lua.Load("clock", "live", "groups", "guard", "invite")
+	declineScript = lua.Load("groups", "decline")
 
 	importScript = lua.Load("clock", "entry", "import")
 )

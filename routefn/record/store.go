@@ -38,6 +38,9 @@ type Store struct {
 	// message may be sent in one round trip. If the store has since lost such an inbox,
 	// the sender's copy may be stored before the receiver's. Nothing worse happens.
 	inboxes recent.Cache[int64, occupancy]
+	// refused has senders with users whose inboxes refused them. So the own copy of a
+	// further message is stored after the receiver's copy. See guard.go.
+	refused recent.Cache[pair, struct{}]
 	// budgets has what senders have left of their rates, as far as this Store knows, as in
 	// rate.go.
 	budgets recent.Cache[int64, int64]
@@ -70,6 +73,7 @@ func (s *Store) SealedWatch(seal *keyseal.Seal, stay bool) *Watch {
 type occupancy struct {
 	waiting int64 // at most so many messages wait; own ones that follow the first of them count, too
 	length  int64 // of the list
+	guarded bool  // its owner does not take messages of everybody: see guard.go
 }
 
 // pair is a sender with one receiver.

@@ -33,10 +33,11 @@ func (s System) MayAppoint() bool { return s == Operator }
 // machine.
 type Rules struct {
 	Everyone System // the least role that may write to everyone and list who is online
+	Closed   bool   // users who have said nothing are added to groups by contacts, and found by the id by those who know them
 }
 
 // Safe has the rules for clusters whose users prove who they are.
-func Safe() Rules { return Rules{Everyone: Moderator} }
+func Safe() Rules { return Rules{Everyone: Moderator, Closed: true} }
 
 // MayReachEveryone reports whether a user with the role s may write to everyone and list
 // who is online.

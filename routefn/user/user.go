@@ -7,10 +7,12 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
+	"github.com/cim-go/cim/routefn/record"
 )
 
-// User is GET /v1/user: the account that has the id, or the name.
-func (u *Requests) User(ctx context.Context, _ token.Token, q url.Values) (proto.User, error) {
+// User is GET /v1/user: the account that has the id, or the name. An id answers only those
+// who may find its user, and is unknown to others.
+func (u *Requests) User(ctx context.Context, caller token.Token, q url.Values) (proto.User, error) {
 	id, name := q.Get("id"), q.Get("name")
 	if (id == "") == (name == "") {
 		return proto.User{}, check.Invalid("Ask for an id or for a name.")
@@ -24,6 +26,15 @@ func (u *Requests) User(ctx context.Context, _ token.Token, q url.Values) (proto
 		user = n
 	} else if err := check.Name(name); err != nil {
 		return proto.User{}, err
+	}
+	if user != 0 {
+		found, err := u.cfg.Store.MayFind(ctx, caller.User, user)
+		if err == nil && !found {
+			err = record.ErrNoUser
+		}
+		if err != nil {
+			return proto.User{}, err
+		}
 	}
 	account, err := u.cfg.Accounts.Named(ctx, user, name)
 	return proto.User{User: account.User, Name: account.Name}, err

@@ -17,7 +17,9 @@
 -- another connection's write that no replica has yet. A replica that has the later
 -- write also has the earlier one.
 --
--- A full inbox takes no message of others: see room.lua.
+-- A full inbox takes no message of others: see room.lua. An inbox takes no message that
+-- its owner does not want: see guard.lua. Such a message may be stored already, by a
+-- transaction, which cannot check that. Then it is recalled: see expire.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases. Of an inbox that
 -- can be full: KEYS[3] its counts, KEYS[4] the users to whom its owner wrote
@@ -31,18 +33,32 @@
 -- may; a usual member's role is ''
 -- ARGV[6] '1' if the sender must be a member
 -- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
--- ARGV[11] to ARGV[15] of an inbox that can be full: its owner, the places of all, of one
+-- ARGV[11] owner of the inbox, whose consent counts, or ''
+-- ARGV[12] to ARGV[15] of an inbox that can be full: the places of all, of one
 -- sender and of strangers, for how many ms counts are kept
--- then five values for each entry: '1' to search for it first, its key, the entry as
+-- then five values for each entry: '1' to search for it first, or '2' if it was stored
+-- after the guard was set, and must not be appended; its key, the entry as
 -- stored, the sender who is checked or '', the sender whose rate counts or ''
 -- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, how many
--- entries of an inbox wait at most, the length of the list or 0 if it was not needed, then
+-- entries of an inbox wait at most, the length of the list or 0 if it was not needed, the
+-- guard of an inbox or '', then
 -- three values for each entry: number, key of the entry before it, the entry that was
 -- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
--- which to come again stand in place of the key. If the role is the reason, 'role' does.
-local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates', 'read'}, {['']=true}
-local bounded = KEYS[4] ~= nil
-local begin = bounded and 16 or 11
+-- which to come again stand in place of the key. If the role is the reason, 'role' does. If
+-- the owner is, 'blocked' or 'contacts' does.
+local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates', 'read', 'guard'}, {['']=true}
+local bounded, owner = KEYS[4] ~= nil, ARGV[11]
+local begin = bounded and 16 or 12
+local marks = {[owner] = 0} -- by sender: the place of the owner's mark
+if owner ~= '' then
+  for i = begin + 1, #ARGV, 5 do
+    local from = string.match(ARGV[i], '^%d+')
+    if not marks[from] then
+      fields[#fields + 1] = markOf(from)
+      marks[from] = #fields
+    end
+  end
+end
 for i = begin + 3, #ARGV, 5 do
   if members[ARGV[i]] == nil then
     fields[#fields + 1] = 'm:' .. ARGV[i]
@@ -63,16 +79,23 @@ since, begun = lookFrom(since, head[5]), lookFrom(begun, head[5])
 local appended, length, rates = false, nil, ratesOf(head[6], now, 7)
 local watchers = head[3] or ''
 if KEYS[3] and not bounded then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
-local answer, room = {'ok', head[1], watchers, now, 0, 0}, nil
+local answer, room = {'ok', head[1], watchers, now, 0, 0, head[8] or ''}, nil
 if bounded then
   length = redis.call('LLEN', KEYS[1])
-  room = roomOf(ARGV[11], head[1], base, fetched(head[7], head[1]), base + length,
+  room = roomOf(owner, head[1], base, fetched(head[7], head[1]), base + length,
     ARGV[12], ARGV[13], ARGV[14], ARGV[15])
 end
 
 local function look(key, from)
   length = length or redis.call('LLEN', KEYS[1])
   return find(key, length, from)
+end
+
+-- Returns why the owner takes no message with a key, and since when that is so; or nil.
+local function unwanted(key)
+  local from = string.match(key, '^%d+')
+  if owner == '' or from == owner then return nil end
+  return refuses(head[8], head[marks[from]])
 end
 
 local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
@@ -87,15 +110,20 @@ for i = begin, #ARGV, 5 do
   end
   local belongs = ARGV[6] ~= '1' or joins[from] > 0 and leaves[from] == 0
   local writes = belongs and not mute[from]
-  if ARGV[i] == '1' then
+  local why, start = unwanted(ARGV[i + 1])
+  if ARGV[i] ~= '0' then
     place, before, found = look(ARGV[i + 1], since)
   elseif newcomer then
     place, before, found = look(ARGV[i + 1], begun)
   end
-  if not place and not writes and joins[from] > 0 and ARGV[i] ~= '1' then
+  if not place and not writes and joins[from] > 0 and ARGV[i] == '0' then
     place, before, found = look(ARGV[i + 1], since)
   end
-  if not place and writes then
+  if place and why and (ARGV[i] == '2' or (timeOf(found) or 0) >= start) then
+    redis.call('LSET', KEYS[1], place - 1, recalled(found))
+    place, before, found = nil, nil, nil
+  end
+  if not place and writes and not why and ARGV[i] ~= '2' then
     wait = charge(rates, ARGV[i + 4])
     if not wait and (not room or admit(room, string.match(ARGV[i + 1], '^%d+'))) then
       before, last = last, ARGV[i + 2]
@@ -106,6 +134,8 @@ for i = begin, #ARGV, 5 do
   answer[#answer + 1] = place and base + place or 0
   if not place and belongs and not writes then
     answer[#answer + 1] = 'role'
+  elseif not place and why then
+    answer[#answer + 1] = why
   else
     answer[#answer + 1] = wait and tostring(wait) or keyOf(before)
   end

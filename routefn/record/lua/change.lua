@@ -3,7 +3,7 @@
 -- belongs already, or has left already, it appends nothing. An intent that is not newer
 -- than the one that was carried out last changes nothing, but the script still writes:
 -- see append.lua. A user who was removed does not join unless somebody with the right to
--- do so adds them.
+-- do so adds them. A user who left by themselves is not added by others.
 --
 -- A change that another user requested was judged by the roles that the group had with a
 -- certain version. If roles have changed since, nothing changes. A user who leaves loses
@@ -16,7 +16,7 @@
 -- before, or 'refuse', which only records the version; ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
 -- stored; ARGV[6] the version of the roles by which the change was judged, or '' if the
 -- user requested it
--- Answers {'nolog'}, {'removed'}, {'changed'}, {'refused', '1' if the user belongs or
+-- Answers {'nolog'}, {'removed'}, {'left'}, {'changed'}, {'refused', '1' if the user belongs or
 -- '0'}, or {'ok', '1' if the user belongs now or '0', number
 -- of the entry or 0, epoch, key of the entry before it, leases of nodes, the server's
 -- clock in ms, how many members the group has now}.
@@ -55,6 +55,7 @@ local join = ARGV[2] == 'join' or ARGV[2] == 'once' and joined == 0
 local leave, own = ARGV[2] == 'leave' and joined > 0, ARGV[6] == ''
 if tonumber(ARGV[3]) > version and (join or leave) then
   if join and removed and own then return {'removed'} end
+  if ARGV[2] == 'join' and not own and left > 0 and not removed then return {'left'} end
   removed = leave and (removed or not own)
   if belongs ~= join then
     before = redis.call('LINDEX', KEYS[1], -1)

@@ -7,14 +7,14 @@
 -- Answers {'ok', then two values for each device: its name, its cursors}. The empty
 -- name stands for all forgotten devices.
 local limit = tonumber(ARGV[1])
-local head = redis.call('HMGET', KEYS[1], 'devices', 'live')
+local head = redis.call('HMGET', KEYS[1], 'devices', 'live', 'marks')
 local answer = {'ok'}
 local function add(name, cursors)
   if cursors then
     answer[#answer + 1], answer[#answer + 2] = name, cursors
   end
 end
-if not head[1] and redis.call('HLEN', KEYS[1]) <= 3 * limit + 24 then
+if not head[1] and redis.call('HLEN', KEYS[1]) <= 3 * limit + 28 + tonumber(head[3] or 0) then
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
     local name = string.match(all[i], '^cur:(.*)$')

@@ -19,7 +19,7 @@ local device = ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'live', 'issued',
   'closed:' .. device, 'cur:' .. device, 'groups', 'intents', 'version', 'out:' .. device, 'out',
-  'devices', 'floor', 'import', 'again', 'recv:' .. device)
+  'devices', 'floor', 'import', 'again', 'recv:' .. device, 'marks')
 if length == 0 or not head[1] then return {'nolog'} end
 
 local live, mine, lines = split(head[3], device)
@@ -73,9 +73,9 @@ if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, 
 end
 
 -- An inbox of an earlier version has devices that are not listed. So has an inbox with
--- more fields than three per device and two dozen: then a route of an earlier version
+-- more fields than three per device, 28 and the marks: then a route of an earlier version
 -- is writing to it.
-local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 24
+local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 28 + tonumber(head[17] or 0)
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''
 answer[14] = receivedBy(head[16]) < number and head[16] or ''

@@ -8,11 +8,11 @@
 -- ARGV[1] device whose session ends, or '' for all devices; ARGV[2] device whose
 -- session stays, or ''; ARGV[3] device, ARGV[4] number and ARGV[5] expiry of the
 -- caller's token, each '' if the caller shows none; ARGV[6] if the hash has fewer
--- fields than this, it may get one more
+-- fields than this, without marks, it may get one more
 -- Answers {'nolog'}, {'void' or 'expired'} if the token is that, or {'ok', the sessions
 -- that were live and have ended}.
 local function hasCursor(device) return redis.call('HEXISTS', KEYS[1], 'cur:' .. device) == 1 end
-local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'devices', 'logins', 'import')
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'issued', 'live', 'devices', 'logins', 'import', 'marks')
 if not head[1] then return {'nolog'} end
 if ARGV[3] ~= '' then
   local out = redis.call('HMGET', KEYS[1], 'out:' .. ARGV[3], 'out')
@@ -65,7 +65,7 @@ if floor then
   -- field of its own, unless the hash has too many fields: otherwise a caller could
   -- make any number of them.
   local asks = ARGV[3]
-  if asks ~= '' and not gone[asks] and redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) then
+  if asks ~= '' and not gone[asks] and redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) + tonumber(head[7] or 0) then
     local own = redis.call('HMGET', KEYS[1], 'out:' .. asks, 'out')
     if not own[1] and not hasCursor(asks) then redis.call('HSET', KEYS[1], 'out:' .. asks, own[2] or '-1') end
   end

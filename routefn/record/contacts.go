@@ -1,0 +1,136 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cim-go/cim/proto"
+)
+
+// Two users who are contacts have that in the relations of both, which are in different
+// slots. Each change below takes a step in one slot and then one in the other. If a process
+// dies in between, a repetition of the request finishes it. Nobody becomes a contact without
+// having asked or accepted, because each step checks the state in its own slot.
+//
+//	slot of alice            slot of bob
+//
+//	1 ask      ────────────► 2 asked       alice asks: outgoing, incoming
+//	2 accepted ◄──────────── 1             bob accepts: first it is seen that alice still asks
+//	             ──────────► 3 accept
+
+// AskContact makes a user ask another one to be a contact, with a short text. If the other
+// one asks the same already, the two become contacts. It returns the new state, as in
+// Relation. The error is ErrBlocked, ErrTooManyRelations if one of the two has too many,
+// ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
+func (s *Store) AskContact(ctx context.Context, user, other int64, text string) (state string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%d asks %d: %w", user, other, err)
+		}
+	}()
+	_, err = s.relate(ctx, user, other, stepAsk, "")
+	switch refused := new(refusedStep); {
+	case errors.As(err, refused) && refused.state == proto.RelationContact:
+		return refused.state, nil
+	case errors.As(err, refused): // the other one asks already
+		return proto.RelationContact, s.AcceptContact(ctx, user, other)
+	case err != nil:
+		return "", err
+	}
+	_, err = s.relate(ctx, other, user, stepAsked, text)
+	switch refused := new(refusedStep); {
+	case err == nil:
+		return proto.RelationOutgoing, nil
+	case errors.As(err, refused) && refused.state == proto.RelationOutgoing: // both ask at the same time
+		return proto.RelationContact, s.acceptBoth(ctx, user, other)
+	case errors.As(err, refused) && refused.state == proto.RelationContact: // an end that was cut short
+		return proto.RelationContact, s.acceptBoth(ctx, user, other)
+	case errors.As(err, refused):
+		err = ErrBlocked
+	}
+	if !mayRetry(err) {
+		_, undo := s.relate(ctx, user, other, stepWithdraw, "")
+		err = errors.Join(err, undo)
+	}
+	return "", err
+}
+
+// acceptBoth makes two users contacts, both of whom ask or are contacts already.
+func (s *Store) acceptBoth(ctx context.Context, user, other int64) error {
+	if _, err := s.relate(ctx, other, user, stepAccepted, ""); err != nil {
+		return err
+	}
+	_, err := s.relate(ctx, user, other, stepAccepted, "")
+	return err
+}
+
+// AcceptContact accepts the request of another user. The error is ErrNoRequest if there is
+// none any more, ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown.
+// To repeat it is harmless.
+func (s *Store) AcceptContact(ctx context.Context, user, other int64) error {
+	err := s.acceptContact(ctx, user, other)
+	if errors.As(err, new(refusedStep)) {
+		err = ErrNoRequest
+	}
+	if err != nil {
+		return fmt.Errorf("%d accepts %d: %w", user, other, err)
+	}
+	return nil
+}
+
+func (s *Store) acceptContact(ctx context.Context, user, other int64) error {
+	before, err := s.relate(ctx, user, other, stepPermit, "")
+	if err != nil {
+		return err
+	}
+	_, err = s.relate(ctx, other, user, stepAccepted, "")
+	if errors.As(err, new(refusedStep)) { // the other one asks no longer
+		_, undo := s.relate(ctx, user, other, stepWithdraw, "")
+		return errors.Join(err, undo)
+	}
+	if err == nil && before != proto.RelationContact {
+		_, err = s.relate(ctx, user, other, stepAccept, "")
+	}
+	return err
+}
+
+// EndContact ends what two users are to each other, for both: that they are contacts, or
+// that one asks. A block stays. The error is ErrNoUser, ErrInvalid, ErrUnavailable or
+// ErrUnknown. To repeat it is harmless.
+func (s *Store) EndContact(ctx context.Context, user, other int64) error {
+	_, err := s.relate(ctx, user, other, stepDrop, "")
+	if err == nil {
+		_, err = s.relate(ctx, other, user, stepDrop, "")
+	}
+	if err != nil {
+		return fmt.Errorf("%d ends contact with %d: %w", user, other, err)
+	}
+	return nil
+}
+
+// RemarkContact gives a contact the user's own name, or takes it if the name is empty. The
+// error is ErrNoContact, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown.
+func (s *Store) RemarkContact(ctx context.Context, user, other int64, remark string) error {
+	_, err := s.relate(ctx, user, other, stepRemark, remark)
+	if errors.As(err, new(refusedStep)) {
+		err = ErrNoContact
+	}
+	if err != nil {
+		return fmt.Errorf("%d names %d: %w", user, other, err)
+	}
+	return nil
+}
+
+// DeclineContact ends the request of one of two users to the other. A contact stays one.
+// The error is ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
+func (s *Store) DeclineContact(ctx context.Context, user, other int64) error {
+	_, err := s.relate(ctx, user, other, stepWithdraw, "")
+	if err == nil {
+		_, err = s.relate(ctx, other, user, stepWithdraw, "")
+	}
+	if err != nil {
+		return fmt.Errorf("%d declines %d: %w", user, other, err)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// An inbox has a guard if its owner does not take messages of everybody: see guard.lua. A
+// message to an inbox with a guard is stored by append.lua, which checks it in the same
+// step. Most inboxes have none, and a message to them is stored by a transaction, which
+// costs half of that and can check nothing.
+//
+// The answer to each message tells whether there is a guard. So a Store may send one more
+// transaction to an inbox whose first guard was just set through another Store. The answer
+// shows the guard, and then append.lua takes the text of what the owner does not want, before
+// the sender gets an answer and before anything is pushed. If this process dies in
+// between, the node sends the message again, and append.lua finds and refuses it.
+//
+// On one server, the sender's own copy is sent in the same pipeline. If the receiver's copy
+// was refused, the own copy loses its text, too. That happens once for each pair of users,
+// because the Store remembers the pair.
+
+var (
+	// ErrBlocked is returned for a message or a request if the other user has blocked the
+	// caller. Nothing is stored.
+	ErrBlocked = errors.New("blocked by the other user")
+	// ErrContactsOnly is returned for a message to a user who takes messages from contacts
+	// only, if its sender is none. Nothing is stored.
+	ErrContactsOnly = errors.New("user takes messages from contacts only")
+)
+
+// refusals are the errors for the reasons that guard.lua gives.
+var refusals = map[string]error{"blocked": ErrBlocked, "contacts": ErrContactsOnly}
+
+func unwanted(err error) bool { return errors.Is(err, ErrBlocked) || errors.Is(err, ErrContactsOnly) }
+
+// owner returns the owner of the inbox, whose consent the messages of the batch need, or an
+// empty string.
+func (b *batch) owner() any {
+	if b.log.user == 0 || b.which == ownCopy {
+		return ""
+	}
+	return b.log.user
+}
+
+// guarded reports whether the inbox of a user has a guard, as far as this Store knows.
+func (s *Store) guarded(user int64) bool {
+	in, _ := s.inboxes.Get(user)
+	return in.guarded
+}
+
+// asks reports whether the script must ask if an inbox takes a batch: the inbox has a guard,
+// or nothing is known about it.
+func (s *Store) asks(b *batch) bool {
+	if b.log.user == 0 || b.which == ownCopy {
+		return false
+	}
+	in, seen := s.inboxes.Get(b.log.user)
+	return !seen || in.guarded
+}
+
+// refusedBefore reports whether the receiver of the batch refused one of its senders, as far
+// as this Store knows.
+func (s *Store) refusedBefore(b *batch) bool {
+	for _, d := range b.drafts {
+		if _, was := s.refused.Get(pair{d.From, b.log.user}); b.guarded && was {
+			return true
+		}
+	}
+	return false
+}
+
+// recall refuses those stored messages of transactions that their receivers do not want.
+func (s *Store) recall(ctx context.Context, receivers []*batch) {
+	var ops []*op.Op
+	var of []*batch
+	for _, b := range receivers {
+		if b.anyStored() && b.op.Script == nil && b.inbox.guarded {
+			ops, of = append(ops, s.recalling(b)), append(of, b)
+		}
+	}
+	s.Accept(ctx, "recall", ops...)
+	for i, b := range of {
+		b.recalled(ops[i])
+	}
+	for _, b := range receivers {
+		s.remember(b)
+	}
+}
+
+// anyStored reports whether a message of the batch was stored.
+func (b *batch) anyStored() bool {
+	for _, d := range b.drafts {
+		if d.copy[b.which] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// recallNow, in place of the argument that says whether to search for an entry, makes
+// append.lua judge an entry that was stored after the guard was set.
+const recallNow = "2"
+
+// recalling returns the op that judges the stored messages of a batch.
+func (s *Store) recalling(b *batch) *op.Op {
+	o := s.appending(b)
+	o.Args[2] = 0 // it is no first try any more
+	for i := len(o.Args) - 5*len(b.drafts); i < len(o.Args); i += 5 {
+		o.Args[i] = recallNow
+	}
+	return o
+}
+
+// recalled refuses what append.lua has judged to be unwanted. If the store did not answer,
+// the messages may be in the inbox with their texts. Then they get ErrUnknown, so that they
+// are sent again, and judged.
+func (b *batch) recalled(o *op.Op) {
+	for i, d := range b.drafts {
+		if d.copy[b.which] == nil {
+			continue
+		}
+		err := o.Err
+		if err == nil && len(o.Reply) == 7+3*len(b.drafts) {
+			err = refusals[op.Text(o.Reply[8+3*i])]
+		} else {
+			err = ErrUnknown
+		}
+		if err != nil {
+			d.copy[b.which], d.err[b.which] = nil, fmt.Errorf("inbox of %d: %w", b.log.user, err)
+		}
+	}
+}
+
+// remember notes which senders the receiver of the batch refuses.
+func (s *Store) remember(b *batch) {
+	for _, d := range b.drafts {
+		p := pair{d.From, b.log.user}
+		if unwanted(d.err[receiverCopy]) {
+			s.refused.Put(p, struct{}{})
+		} else if b.guarded && d.err[receiverCopy] == nil {
+			s.refused.Drop(p)
+		}
+	}
+}
+
+// recallOwn takes the texts of the senders' own copies whose receivers' copies were refused.
+func (s *Store) recallOwn(ctx context.Context, drafts []*draft) {
+	of := make(map[int64]*op.Op)
+	var ops []*op.Op
+	for _, d := range drafts {
+		if d.copy[ownCopy] == nil || !unwanted(d.err[receiverCopy]) {
+			continue
+		}
+		o := of[d.From]
+		if o == nil {
+			o = logRef{user: d.From}.script(recallScript, d.at-lookBack.Milliseconds())
+			of[d.From] = o
+			ops = append(ops, o)
+		}
+		o.Args = append(o.Args, d.key)
+		d.copy[ownCopy] = nil
+	}
+	s.Accept(ctx, "recall", ops...)
+}

@@ -1,0 +1,45 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// MayFind reports whether one user may learn the name of another one from the id. Who has
+// chosen is found by everyone or by those who know them. Who has not is judged by the rules.
+// Two users know each other if they are contacts, if one has written to the other, or if they
+// share a group. The store remembers to whom a user wrote while Limits.Receivers or
+// Limits.Inboxes is on, the latest 2,000. It takes one round trip. The error is
+// ErrUnavailable.
+func (s *Store) MayFind(ctx context.Context, user, other int64) (bool, error) {
+	if user == other {
+		return true, s.Judge(ctx)
+	}
+	mine, theirs := logRef{user: user}, logRef{user: other}
+	own := op.Read(mine.hash(), []any{"hmget", mine.hash(), "groups"}, []any{"zscore", mine.receivers(), other})
+	of := op.Read(theirs.hash(), []any{"hmget", theirs.hash(), "groups", "find", fmt.Sprint("k:", user)}, []any{"zscore", theirs.receivers(), user})
+	s.Run(ctx, "may-find", own, of)
+	for _, o := range []*op.Op{own, of} {
+		if o.Err != nil {
+			return false, fmt.Errorf("may %d find %d: %w", user, other, o.Err)
+		}
+	}
+	my, _ := own.Reply[0].([]any)
+	their, _ := of.Reply[0].([]any)
+	if len(my) != 1 || len(their) != 3 {
+		return false, fmt.Errorf("may %d find %d: %w", user, other, ErrUnavailable)
+	}
+	met := op.Text(own.Reply[1]) != "" || op.Text(of.Reply[1]) != ""
+	known := met || op.Text(their[2]) == proto.RelationContact || share(op.Text(my[0]), op.Text(their[0]))
+	return s.rules.MayFind(op.Text(their[1]), known), nil
+}
+
+// share reports whether two lists of groups have one in common.
+func share(a, b string) bool {
+	groups := parseGroups(b)
+	return slices.ContainsFunc(parseGroups(a), func(g int64) bool { return slices.Contains(groups, g) })
+}
