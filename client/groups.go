@@ -17,8 +17,8 @@ import (
 // Group is a group that the user belongs to.
 type Group = proto.Group
 
-// CreatedGroup is a new group. It names the invited users who could not be made
-// members.
+// CreatedGroup is a new group. It names the users who could not be made members, and those
+// who must accept an invitation first.
 type CreatedGroup = proto.CreatedGroup
 
 // MembersPage is one page of a group's members, by ascending id.
@@ -68,13 +68,54 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group, even one who was removed. Adding again
-// changes nothing. The error has the code proto.NotCreator if this user is neither the
+// AddMember makes another user a member of a group, even one who was removed. If that user
+// must accept first, it invites the user, who then joins by AcceptInvitation. AddMemberOrInvite
+// tells which of the two happened. Adding again changes nothing. The error has the code proto.NotCreator if this user is neither the
 // owner nor an admin of the group.
 func (c *Client) AddMember(ctx context.Context, group, user int64) error {
+	_, err := c.AddMemberOrInvite(ctx, group, user)
+	return err
+}
+
+// AddMemberOrInvite does what AddMember does, and reports whether the user was only
+// invited.
+func (c *Client) AddMemberOrInvite(ctx context.Context, group, user int64) (invited bool, err error) {
 	var out proto.AddedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAdd, proto.AddMember{Group: group, User: user}, &out); err != nil {
-		return fmt.Errorf("add %d to group %d: %w", user, group, err)
+		return false, fmt.Errorf("add %d to group %d: %w", user, group, err)
+	}
+	return out.Invited, nil
+}
+
+// Invitation is an invitation of the user to a group.
+type Invitation = proto.Invitation
+
+// Invitations returns the user's latest 100 invitations to groups, the oldest first.
+func (c *Client) Invitations(ctx context.Context) ([]Invitation, error) {
+	var out proto.InvitationsAnswer
+	if err := c.account.call(ctx, http.MethodGet, proto.PathInvitations, nil, &out); err != nil {
+		return nil, fmt.Errorf("list invitations: %w", err)
+	}
+	return out.Invitations, nil
+}
+
+// AcceptInvitation makes the user a member of a group to which they were invited, as
+// JoinGroup does. The error has the code proto.NoInvitation if there is no invitation, or if
+// it does not hold any more.
+func (c *Client) AcceptInvitation(ctx context.Context, group int64) error {
+	var out proto.JoinedGroup
+	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAccept, proto.JoinGroup{Group: group}, &out); err != nil {
+		return fmt.Errorf("accept invitation to group %d: %w", group, err)
+	}
+	return nil
+}
+
+// DeclineInvitation ends an invitation of the user. The error has the code
+// proto.NoInvitation if there is none.
+func (c *Client) DeclineInvitation(ctx context.Context, group int64) error {
+	var out proto.LeftGroup
+	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupDecline, proto.LeaveGroup{Group: group}, &out); err != nil {
+		return fmt.Errorf("decline invitation to group %d: %w", group, err)
 	}
 	return nil
 }

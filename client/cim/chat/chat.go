@@ -24,7 +24,10 @@ type Session interface {
 	CreateGroup(ctx context.Context, name string, members ...int64) (client.CreatedGroup, error)
 	JoinGroup(ctx context.Context, group int64) error
 	LeaveGroup(ctx context.Context, group int64) error
-	AddMember(ctx context.Context, group, user int64) error
+	AddMemberOrInvite(ctx context.Context, group, user int64) (invited bool, err error)
+	Invitations(ctx context.Context) ([]client.Invitation, error)
+	AcceptInvitation(ctx context.Context, group int64) error
+	DeclineInvitation(ctx context.Context, group int64) error
 	RemoveMember(ctx context.Context, group, user int64) error
 	GiveGroupRole(ctx context.Context, group, user int64, role string) error
 	Groups(ctx context.Context) ([]client.Group, error)
@@ -36,6 +39,16 @@ type Session interface {
 	EndOtherSessions(ctx context.Context) error
 	ChangePassword(ctx context.Context, old, next string) error
 	DeleteAccount(ctx context.Context, password string) error
+	ContactsPage(ctx context.Context, kind string, after int64, limit int) (client.ContactsPage, error)
+	RequestContact(ctx context.Context, user int64, text string) (state string, err error)
+	AcceptContact(ctx context.Context, user int64) error
+	DeclineContact(ctx context.Context, user int64) error
+	RemoveContact(ctx context.Context, user int64) error
+	RemarkContact(ctx context.Context, user int64, remark string) error
+	Block(ctx context.Context, user int64) error
+	Unblock(ctx context.Context, user int64) error
+	Consent(ctx context.Context) (client.Consent, error)
+	SetConsent(ctx context.Context, in client.Consent) (client.Consent, error)
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 

@@ -31,6 +31,8 @@ type fake struct {
 	dropped []client.Scheduled
 
 	sessions []client.DeviceSession
+
+	people
 }
 
 func newFake() *fake {
@@ -156,9 +158,9 @@ func (f *fake) LeaveGroup(_ context.Context, group int64) error {
 	return nil
 }
 
-func (f *fake) AddMember(_ context.Context, group, user int64) error {
+func (f *fake) AddMemberOrInvite(_ context.Context, group, user int64) (bool, error) {
 	f.changed = append(f.changed, fmt.Sprintf("%d to %d", user, group))
-	return nil
+	return user == 44, nil
 }
 
 func (f *fake) RemoveMember(_ context.Context, group, user int64) error {

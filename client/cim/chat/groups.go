@@ -82,7 +82,13 @@ func (c *chat) leaveGroup(ctx context.Context, args string) error {
 }
 
 func (c *chat) addMember(ctx context.Context, args string) error {
-	return c.withMember(ctx, ":add <group>;;<user>", "add to the group", args, c.cfg.Client.AddMember)
+	return c.withMember(ctx, ":add <group>;;<user>", "add to the group", args, func(ctx context.Context, group, user int64) error {
+		invited, err := c.cfg.Client.AddMemberOrInvite(ctx, group, user)
+		if err == nil && invited {
+			c.screen.print("Invited. The user must accept first.")
+		}
+		return err
+	})
 }
 
 func (c *chat) removeMember(ctx context.Context, args string) error {

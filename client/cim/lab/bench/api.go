@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,6 +86,15 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	}
 	if len(made.Missing) > 0 {
 		return 0, fmt.Errorf("%d of %d users could not be made members of a group", len(made.Missing), len(invited))
+	}
+	accept := func(ctx context.Context, i int) error { // with passwords, strangers are only invited
+		if !slices.Contains(made.Invited, a.users[1+i]) {
+			return nil
+		}
+		return a.post(ctx, 1+i, proto.PathGroupAccept, proto.JoinGroup{Group: made.Group}, new(proto.JoinedGroup))
+	}
+	if err := each(ctx, len(invited), accept); err != nil {
+		return 0, err
 	}
 	rest := 1 + len(invited)
 	return made.Group, each(ctx, n-rest, func(ctx context.Context, i int) error {

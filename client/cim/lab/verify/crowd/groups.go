@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/cim-go/cim/client"
@@ -62,6 +63,11 @@ func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) erro
 		if len(made.Missing) > 0 {
 			return fmt.Errorf("%d users could not be made members of group %d", len(made.Missing), made.Group)
 		}
+		if len(made.Invited) > 0 {
+			if err := c.consent(ctx, circles[i], users, made); err != nil {
+				return err
+			}
+		}
 		c.groups[i] = made.Group
 		for _, user := range members {
 			maker.noteChange(ledger.Asked, users[user], made.Group, ledger.Join)
@@ -69,6 +75,23 @@ func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) erro
 		}
 		return nil
 	})
+}
+
+// consent makes those whom a group's maker adds let everybody add them, now that some were
+// only invited, and accept.
+func (c *Crowd) consent(ctx context.Context, of circle, users []int64, made client.CreatedGroup) error {
+	for _, i := range slices.Concat(of.members[1:], of.wards) {
+		phone := c.phoneOf(users[i]).client
+		if _, err := phone.SetConsent(ctx, client.Consent{Add: proto.ByEveryone}); err != nil {
+			return err
+		}
+		if slices.Contains(made.Invited, users[i]) {
+			if err := phone.AcceptInvitation(ctx, made.Group); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // phoneOf returns a user's first device.
