@@ -155,7 +155,7 @@ func (s *Store) appending(b *batch) *op.Op {
 	args = append(args, b.owner())
 	bounded := s.bounded(b.log) && b.which == receiverCopy
 	if bounded {
-		args = s.bound(b.log, args)
+		args = s.bound(args)
 	}
 	for _, d := range b.drafts {
 		member := ""

@@ -121,8 +121,7 @@ func (s *Store) Erase(ctx context.Context, j queue.Job) (ending queue.Ending, le
 		s.log.Error("job cannot be read", "kind", j.Kind, "key", j.Key)
 		return j.End(queue.Failed), nil, 0
 	}
-	erased := false
-	erased, left, err = s.erase(ctx, user)
+	erased, left, err := s.erase(ctx, user)
 	switch {
 	case err == nil && erased:
 		return j.End(queue.Done), left, user

@@ -24,9 +24,8 @@ func (s *Store) bounded(l logRef) bool { return s.limits.Inboxes && l.user != 0 
 
 func (s *Store) places() limit.Places { return limit.PlacesOf(s.retention.Count) }
 
-// bound makes o, an op of append.lua, refuse what the inbox l has no place for. args are
-// the arguments that the op has so far.
-func (s *Store) bound(l logRef, args []any) []any {
+// bound adds the arguments by which append.lua refuses what an inbox has no place for.
+func (s *Store) bound(args []any) []any {
 	p := s.places()
 	return append(args, p.All, p.Sender, p.Strangers, s.retention.Age)
 }
