@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -29,12 +30,12 @@ func perSecond(n, burst int) limit.Rate {
 func sent(t testing.TB, answers []Appended) (accepted int) {
 	t.Helper()
 	for _, a := range answers {
-		switch wait := new(limitedError); {
+		switch late := new(limitedError); {
 		case a.Err == nil:
 			accepted++
 		case !errors.Is(a.Err, ErrLimited):
 			t.Error(a.Err)
-		case !errors.As(a.Err, wait) || wait.Wait() <= 0:
+		case !errors.As(a.Err, late) || late.Wait() <= 0:
 			t.Errorf("%v does not tell when to come again", a.Err)
 		}
 	}
@@ -189,31 +190,80 @@ func TestGroupHasARateAndEachMemberOne(t *testing.T) {
 	})
 }
 
-// A budget that is a day ahead was left by a route that died, or by a clock that jumped.
+// addToBudget adds a time to the budget of messages.
+func addToBudget(t testing.TB, s *Store, user int64, d time.Duration) {
+	t.Helper()
+	hash := logRef{user: user}.hash()
+	o := op.Write(hash, []any{"hincrby", hash, rateField, d.Microseconds()})
+	if s.Run(t.Context(), "append", o); o.Err != nil {
+		t.Fatal(o.Err)
+	}
+}
+
+// counted sends two messages. The second one moves the budget to the present: see cost.
+func counted(t testing.TB, s *Store, from, to int64, id string) {
+	t.Helper()
+	stored(t, s, private(from, to, id+"-a"))
+	stored(t, s, private(from, to, id+"-b"))
+}
+
+// wrongly sends a message while the budget is a day ahead, and checks that it is refused for
+// a short time.
+func wrongly(t testing.TB, s *Store, rate limit.Rate, m Message) {
+	t.Helper()
+	err := s.Append(t.Context(), []Message{m})[0].Err
+	if late, most := new(limitedError), rate.Every+time.Second; !errors.As(err, late) || late.Wait() > most {
+		t.Errorf("%s: %v, want to come again within %v", m.ID, err, most)
+	}
+}
+
+// A budget that stays a day ahead was left by a route that died, or by a clock that jumped.
 // The store takes it for an empty one, however messages come.
 func TestBudgetThatIsWrongEnds(t *testing.T) {
 	rate := limit.Rate{Every: time.Minute, Burst: 10}
 	each(t, Config{Limits: limitsOf(rate)}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
-		longest := rate.Every + time.Second
 		for name, again := range map[string]bool{"first": false, "again": true} {
-			hash := logRef{user: alice}.hash()
-			ahead := op.Write(hash, []any{"hset", hash, rateField, (s.Now() + 24*time.Hour.Milliseconds()) * 1000})
-			if s.Run(t.Context(), "append", ahead); ahead.Err != nil {
-				t.Fatal(ahead.Err)
-			}
-			var last error
-			for i := range 3 { // the first one may be sent without a look at the budget
-				m := private(alice, bob, fmt.Sprint(name, i))
+			counted(t, s, alice, bob, name)
+			addToBudget(t, s, alice, 24*time.Hour)
+			s.budgets.Drop(alice)
+			n := 0
+			wait.Until(t, "the budget is an empty one", func() bool {
+				n++
+				m := private(alice, bob, fmt.Sprint(name, n))
 				m.Again = again
-				last = s.Append(t.Context(), []Message{m})[0].Err
+				if n > 1 || again { // the first one may be sent without a look at the budget
+					wrongly(t, s, rate, m)
+				} else {
+					s.Append(t.Context(), []Message{m})
+				}
+				return time.Duration(budgetOf(t, s, alice)-s.Now()*1000)*time.Microsecond <= rate.Full()+time.Second
+			})
+			addToBudget(t, s, alice, -rate.Full()-time.Hour)
+		}
+	})
+}
+
+// Two routes that see a sender after a pause both add the pause to the budget, and one takes
+// it back. A budget that is corrected in between would be a full one after that.
+func TestBudgetThatIsBeingCorrectedIsLeftAlone(t *testing.T) {
+	rate := limit.Rate{Every: time.Minute, Burst: 10}
+	each(t, Config{Limits: limitsOf(rate)}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		for name, again := range map[string]bool{"first": false, "again": true} {
+			counted(t, s, alice, bob, name)
+			before := budgetOf(t, s, alice)
+			addToBudget(t, s, alice, 24*time.Hour)
+			s.budgets.Put(alice, before+(24*time.Hour).Microseconds())
+			m := private(alice, bob, name+"-meanwhile")
+			m.Again = again
+			wrongly(t, s, rate, m)
+			addToBudget(t, s, alice, -24*time.Hour)
+			if after := budgetOf(t, s, alice); after != before {
+				t.Errorf("%s: the budget moved by %d us", name, after-before)
 			}
-			if wait := new(limitedError); !errors.As(last, wait) || wait.Wait() > longest {
-				t.Errorf("%s: %v, want to come again within %v", name, last, longest)
-			}
-			if left := time.Duration(budgetOf(t, s, alice)-s.Now()*1000) * time.Microsecond; left > rate.Full()+time.Second {
-				t.Errorf("%s: the budget is still %v ahead", name, left)
-			}
+			s.budgets.Drop(alice)
+			stored(t, s, m)
 		}
 	})
 }

@@ -10,6 +10,7 @@
 local head = redis.call('HMGET', KEYS[1], 'epoch', ARGV[1])
 if not head[1] then return {tonumber(ARGV[2]), 0, '0'} end
 local now, whole, granted, wait = clock() * 1000, head[2], 0, nil
+if astray(KEYS[1], whole, now, tonumber(ARGV[4]), tonumber(ARGV[5])) then return {0, 50, '0'} end
 while granted < tonumber(ARGV[2]) do
   whole, wait = spend(whole, now, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
   if wait then break end

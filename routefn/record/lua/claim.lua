@@ -18,12 +18,15 @@ local head = redis.call('HMGET', KEYS[2], 'imported', 'rate')
 local since = lookFrom(tonumber(ARGV[1]), head[1])
 local every, burst, whole, spent = tonumber(ARGV[3]), tonumber(ARGV[4]), head[2], false
 local now = burst > 0 and clock() * 1000
+local unsure = now and astray(KEYS[2], whole, now, every, burst)
 local answer = {}
 for i = 3, #KEYS do
   local key, content = ARGV[3 * i - 4], ARGV[3 * i - 3]
   local had, place, before, found, wait = redis.call('GET', KEYS[i]), nil, nil, nil, nil
   if not had then place, before, found = find(key, length, since) end
-  if not had and not place and now and ARGV[3 * i - 2] == '1' then
+  if not had and not place and unsure and ARGV[3 * i - 2] == '1' then
+    wait = 50
+  elseif not had and not place and now and ARGV[3 * i - 2] == '1' then
     whole, wait = spend(whole, now, 1, every, burst)
     spent = true
   end

@@ -2,19 +2,41 @@
 -- number: the time at which the budget is full again, in us by the clock of its server.
 -- See rate.go.
 
+-- Returns how far ahead of now a budget may be. Nothing takes more than 1,000 units at once.
+local function furthest(every, burst)
+  return math.max(burst, 1000) * every
+end
+
 -- Takes a cost, in units, from a budget. The parameter whole is the budget, or nil. One
 -- unit is back after as many us as every says, and burst is how many units a full
 -- budget has. A cost above burst is taken only from a full budget, which is then in
 -- debt. Returns the budget and nil if the cost was taken. Otherwise returns the budget
--- and the ms after which the cost can be taken. Nothing takes more than 1,000 at once.
--- So a budget that is further in debt is wrong, and counts as an empty one: the clock
--- jumped back since it was written, or a route died before it took a surplus back.
+-- and the ms after which the cost can be taken. A budget that is too far in debt is wrong,
+-- and counts as an empty one: the clock jumped back since it was written, or a route died
+-- before it took a surplus back.
 local function spend(whole, now, cost, every, burst)
   local room = burst * every
   whole = math.max(tonumber(whole or nil) or 0, now)
-  if whole > now + math.max(room, 1000 * every) then whole = now + room end
+  if whole > now + furthest(every, burst) then whole = now + room end
   if whole > now and whole + cost * every > now + room then
     return whole, math.ceil((whole + math.min(cost, burst) * every - room - now) / 1000)
   end
   return whole + cost * every, nil
+end
+
+-- Returns whether the budget of messages in a user's hash is too far in debt because two
+-- routes have added the time since its last use, and one of them takes it back right now.
+-- Such a budget must not be corrected: what is taken back would make it a full one. That
+-- takes some ms. After a second that nobody took it back, the route has died, and the
+-- answer is false. The hash has the us since when the budget is wrong in the field astray.
+local function astray(hash, whole, now, every, burst)
+  if (tonumber(whole or nil) or 0) <= now + furthest(every, burst) then return false end
+  local since = tonumber(redis.call('HGET', hash, 'astray') or nil)
+  if not since or now < since or now - since > 10000000 then
+    since = now
+    redis.call('HSET', hash, 'astray', string.format('%.0f', now))
+  end
+  if now - since < 1000000 then return true end
+  redis.call('HDEL', hash, 'astray')
+  return false
 end
