@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -119,12 +120,12 @@ func (m *mixed) route(program string, flags ...string) (*output, func()) {
 func (m *mixed) chats(prefix string) *crowd {
 	m.t.Helper()
 	route := "http://" + m.routeAt
-	within(m.t, patience, "the route knows the node", func() bool { return serves(members(m.t, route), "node-1") })
+	wait.Until(m.t, "the route knows the node", func() bool { return serves(members(m.t, route), "node-1") })
 	c := newCrowd(m.t, []string{route}, 6, prefix)
 	for range 3 {
 		c.round()
 	}
-	within(m.t, patience, "everybody is shown everything", c.caughtUp)
+	wait.Until(m.t, "everybody is shown everything", c.caughtUp)
 	return c
 }
 
@@ -152,13 +153,13 @@ func TestMixedVersionsServeWhileTheClusterKeyIsAccepted(t *testing.T) {
 				_, stopRoute = m.route(m.present, m.identity("route-1", true)...)
 			}
 			c.round()
-			within(t, 2*patience, "everybody is shown everything after the other was replaced", c.caughtUp)
+			wait.Until(t, "everybody is shown everything after the other was replaced", c.caughtUp)
 			stopNode()
 			m.node(m.present, m.identity("node-1", false)...)
 			stopRoute()
 			m.route(m.present, m.identity("route-1", false)...)
 			c.round()
-			within(t, 2*patience, "everybody is shown everything without the flag", c.caughtUp)
+			wait.Until(t, "everybody is shown everything without the flag", c.caughtUp)
 			if code := post(t, "http://"+m.routeAt+proto.PathLogin, "", proto.LoginRequest{Token: token, Device: "phone"}, nil); code != proto.OK {
 				t.Errorf("a token of before: %v", code)
 			}
@@ -180,7 +181,7 @@ func TestMixedVersionsAreRefusedByName(t *testing.T) {
 				log, _ = m.node(m.present, m.identity("node-1", false)...)
 				m.route(m.old)
 			}
-			within(t, patience, "the log names the flag", func() bool { return log.has("-accept-cluster-key") })
+			wait.Until(t, "the log names the flag", func() bool { return log.has("-accept-cluster-key") })
 		})
 	}
 }
@@ -196,11 +197,11 @@ func TestMixedRoutesShareASealedKey(t *testing.T) {
 	before := login(t, old, proto.LoginRequest{Name: "carol", Device: "phone"}).Token
 	m.routeAt = freeAddress(t)
 	log, _ := m.route(m.present)
-	within(t, patience, "the key is sealed", func() bool { return log.has("sealed in place") })
+	wait.Until(t, "the key is sealed", func() bool { return log.has("sealed in place") })
 	m.chats("sealed-new")
 	after := login(t, "http://"+m.routeAt, proto.LoginRequest{Name: "carol", Device: "desk"}).Token
 	c.round()
-	within(t, patience, "everybody is shown everything", c.caughtUp)
+	wait.Until(t, "everybody is shown everything", c.caughtUp)
 	for _, route := range []string{old, "http://" + m.routeAt} {
 		for device, token := range map[string]string{"phone": before, "desk": after} {
 			if code := post(t, route+proto.PathLogin, "", proto.LoginRequest{Token: token, Device: device}, nil); code != proto.OK {
@@ -209,7 +210,7 @@ func TestMixedRoutesShareASealedKey(t *testing.T) {
 		}
 	}
 	again, _ := m.start(m.old, "route", "-auth", "open", "-listen", freeAddress(t), "-redis", m.store, "-cluster-key", m.key, "-ring", "seed:"+m.http)
-	within(t, patience, "another old route refuses to start", func() bool { return again.has("WRONGTYPE") })
+	wait.Until(t, "another old route refuses to start", func() bool { return again.has("WRONGTYPE") })
 	again, _ = m.route(m.present, "-cluster-key", "another key, which is long enough")
-	within(t, patience, "a route with another key refuses to start", func() bool { return again.has("want the -cluster-key of the other routes") })
+	wait.Until(t, "a route with another key refuses to start", func() bool { return again.has("want the -cluster-key of the other routes") })
 }

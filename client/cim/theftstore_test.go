@@ -114,13 +114,16 @@ func TestStolenBackupOfRedis(t *testing.T) {
 			cluster := startCluster(t, config)
 			route := cluster.RouteURLs()[0]
 			var alice proto.LoginAnswer
-			if code := post(t, route+proto.PathRegister, "", proto.RegisterRequest{Name: "alice", Password: "wonderland"}, nil); code != proto.OK {
-				t.Fatal(code)
+			var bob proto.RegisterAnswer
+			for name, answer := range map[string]any{"alice": nil, "bob": &bob} {
+				if code := post(t, route+proto.PathRegister, "", proto.RegisterRequest{Name: name, Password: "wonderland"}, answer); code != proto.OK {
+					t.Fatal(code)
+				}
 			}
 			if code := post(t, route+proto.PathLogin, "", proto.LoginRequest{Name: "alice", Password: "wonderland", Device: "phone"}, &alice); code != proto.OK {
 				t.Fatal(code)
 			}
-			writeTo(t, route, alice.Token, alice.User, "a text that is kept")
+			writeTo(t, route, alice.Token, bob.User, "a text that is kept")
 
 			texts := backup(t, cluster)
 			all := strings.Join(texts, " ")
