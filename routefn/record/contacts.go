@@ -99,11 +99,7 @@ func (s *Store) acceptContact(ctx context.Context, user, other int64) error {
 // that one asks. A block stays. The error is ErrNoUser, ErrInvalid, ErrUnavailable or
 // ErrUnknown. To repeat it is harmless.
 func (s *Store) EndContact(ctx context.Context, user, other int64) error {
-	_, err := s.relate(ctx, user, other, stepDrop, "")
-	if err == nil {
-		_, err = s.relate(ctx, other, user, stepDrop, "")
-	}
-	if err != nil {
+	if err := s.relateBoth(ctx, user, other, stepDrop); err != nil {
 		return fmt.Errorf("%d ends contact with %d: %w", user, other, err)
 	}
 	return nil
@@ -125,12 +121,19 @@ func (s *Store) RemarkContact(ctx context.Context, user, other int64, remark str
 // DeclineContact ends the request of one of two users to the other. A contact stays one.
 // The error is ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
 func (s *Store) DeclineContact(ctx context.Context, user, other int64) error {
-	_, err := s.relate(ctx, user, other, stepWithdraw, "")
-	if err == nil {
-		_, err = s.relate(ctx, other, user, stepWithdraw, "")
-	}
-	if err != nil {
+	if err := s.relateBoth(ctx, user, other, stepWithdraw); err != nil {
 		return fmt.Errorf("%d declines %d: %w", user, other, err)
+	}
+	return nil
+}
+
+// relateBoth takes a step for a user, and then for the other one, whose account may be gone.
+func (s *Store) relateBoth(ctx context.Context, user, other int64, step string) error {
+	if _, err := s.relate(ctx, user, other, step, ""); err != nil {
+		return err
+	}
+	if _, err := s.relate(ctx, other, user, step, ""); err != nil && !errors.Is(err, ErrNoUser) {
+		return err
 	}
 	return nil
 }

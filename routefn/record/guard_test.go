@@ -261,20 +261,19 @@ func TestConsentCostsNoCommands(t *testing.T) {
 // Marks are no fields of devices. So an inbox with many of them is not searched for devices
 // that are not listed.
 func TestMarksAreNoDevices(t *testing.T) {
-	each(t, Config{Devices: 2}, func(t *testing.T, s *Store) {
-		bob := register(t, s, "bob")
-		for i := range 40 {
+	s := dial(t, Config{URL: storetest.Server.URL(), Devices: 2})
+	flush(t, s)
+	scans := func(marks int) int {
+		bob := register(t, s, fmt.Sprint("bob", marks))
+		for i := range marks {
 			must(t, s.Block(t.Context(), bob, int64(1000+i)))
 		}
-		login(t, s, bob, "phone", "n1", 0)
-		l := logRef{user: bob}
-		o := op.Read(l.hash(), []any{"hexists", l.hash(), "import"}, []any{"hget", l.hash(), "marks"})
-		s.Run(t.Context(), "test", o)
-		must(t, o.Err)
-		if op.Integer(o.Reply[0]) != 0 || op.Integer(o.Reply[1]) != 40 {
-			t.Errorf("import is %v, marks is %v", o.Reply[0], o.Reply[1])
-		}
-	})
+		return commandsOf(t, s, func() { login(t, s, bob, "phone", "n1", 0) })
+	}
+	scans(2) // loads the scripts
+	if one, many := scans(1), scans(80); one != many {
+		t.Errorf("a login takes %d commands with one mark, and %d with 80", one, many)
+	}
 }
 
 // A repetition of a message that was stored before the block gets its position.

@@ -143,3 +143,22 @@ func TestContactIsNoStrangerToAFullInbox(t *testing.T) {
 		}
 	})
 }
+
+// What is left of a contact whose account is gone can be removed.
+func TestContactWhoseAccountIsGoneIsRemoved(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		befriend(t, s, alice, bob)
+		must(t, s.Block(ctx, alice, bob))
+		if _, err := s.EraseAccount(ctx, bob); err != nil {
+			t.Fatal(err)
+		}
+		must(t, s.Unblock(ctx, alice, bob))
+		must(t, s.DeclineContact(ctx, alice, bob))
+		must(t, s.EndContact(ctx, alice, bob))
+		if list, err := s.Relations(ctx, alice); err != nil || len(list) != 0 {
+			t.Errorf("alice has %+v, %v", list, err)
+		}
+	})
+}
