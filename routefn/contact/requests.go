@@ -20,7 +20,7 @@ type Requests struct {
 
 const maxRemark = 64 // characters
 
-// begin checks the other user of a change, and takes what the change costs.
+// begin checks the other user's id, and takes what the change costs.
 func (r *Requests) begin(ctx context.Context, caller token.Token, other int64) error {
 	if !check.ValidUser(other) {
 		return check.Invalid("The user is not a user id.")
@@ -28,11 +28,7 @@ func (r *Requests) begin(ctx context.Context, caller token.Token, other int64) e
 	if other == caller.User {
 		return check.Invalid("That is you yourself.")
 	}
-	if err := r.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
-		return err
-	}
-	_, err := r.Store.AccountByID(ctx, other)
-	return err
+	return r.Store.Charge(ctx, record.MessageBudget, 1)
 }
 
 // line checks a text that is shown in one line.
@@ -51,11 +47,15 @@ func (r *Requests) Request(ctx context.Context, caller token.Token, q proto.Requ
 	if err := r.begin(ctx, caller, q.User); err != nil {
 		return proto.RequestedContact{}, err
 	}
+	if _, err := r.Store.AccountByID(ctx, q.User); err != nil {
+		return proto.RequestedContact{}, err
+	}
 	state, err := r.Store.AskContact(ctx, caller.User, q.User, q.Text)
 	return proto.RequestedContact{State: state}, err
 }
 
-// change runs one change of the caller's relation to another user.
+// change runs one change of the caller's relation to another user. The account of that user
+// may be gone, so that what is left of it can be removed.
 func (r *Requests) change(ctx context.Context, caller token.Token, other int64, do func(ctx context.Context, user, other int64) error) (proto.ContactChanged, error) {
 	if err := r.begin(ctx, caller, other); err != nil {
 		return proto.ContactChanged{}, err
@@ -94,7 +94,12 @@ func (r *Requests) Remark(ctx context.Context, caller token.Token, q proto.Remar
 
 // Block is POST /v1/contacts/block. It ends what another user may do with the caller.
 func (r *Requests) Block(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
-	return r.change(ctx, caller, q.User, r.Store.Block)
+	return r.change(ctx, caller, q.User, func(ctx context.Context, user, other int64) error {
+		if _, err := r.Store.AccountByID(ctx, other); err != nil {
+			return err
+		}
+		return r.Store.Block(ctx, user, other)
+	})
 }
 
 // Unblock is POST /v1/contacts/unblock.
