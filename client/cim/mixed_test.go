@@ -211,6 +211,7 @@ func TestMixedRoutesShareASealedKey(t *testing.T) {
 	}
 	again, _ := m.start(m.old, "route", "-auth", "open", "-listen", freeAddress(t), "-redis", m.store, "-cluster-key", m.key, "-ring", "seed:"+m.http)
 	wait.Until(t, "another old route refuses to start", func() bool { return again.has("WRONGTYPE") })
+	m.routeAt = freeAddress(t)
 	again, _ = m.route(m.present, "-cluster-key", "another key, which is long enough")
 	wait.Until(t, "a route with another key refuses to start", func() bool { return again.has("want the -cluster-key of the other routes") })
 }

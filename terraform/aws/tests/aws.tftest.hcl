@@ -5,7 +5,8 @@ mock_provider "aws" {
 # A mock of this version of terraform knows no ephemeral resources: whoever runs this
 # puts a stand-in in the place of modules/secrets, as terraform/check does.
 variables {
-  region = "eu-central-1"
+  region         = "eu-central-1"
+  identity_files = {} # terraform test wants each ephemeral variable to be set
 }
 
 run "everything_is_there" {
