@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -94,12 +93,7 @@ func (c *Client) Contacts(ctx context.Context, kind string) iter.Seq2[Contact, e
 // argument after. If limit is zero, the route chooses one.
 func (c *Client) ContactsPage(ctx context.Context, kind string, after int64, limit int) (ContactsPage, error) {
 	q := url.Values{"kind": {kind}}
-	if after > 0 {
-		q.Set("after", strconv.FormatInt(after, 10))
-	}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
+	setPage(q, after, limit)
 	var page ContactsPage
 	if err := c.account.call(ctx, http.MethodGet, proto.PathContacts+"?"+q.Encode(), nil, &page); err != nil {
 		return ContactsPage{}, fmt.Errorf("list contacts: %w", err)

@@ -168,12 +168,7 @@ func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, 
 // argument after. If limit is zero, the route chooses one.
 func (c *Client) GroupMembersPage(ctx context.Context, group, after int64, limit int) (MembersPage, error) {
 	q := url.Values{"group": {strconv.FormatInt(group, 10)}}
-	if after > 0 {
-		q.Set("after", strconv.FormatInt(after, 10))
-	}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
+	setPage(q, after, limit)
 	var page MembersPage
 	if err := c.account.call(ctx, http.MethodGet, proto.PathGroupMembers+"?"+q.Encode(), nil, &page); err != nil {
 		return MembersPage{}, fmt.Errorf("list members of group %d: %w", group, err)

@@ -31,12 +31,7 @@ func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, lim
 	if prefix != "" {
 		q.Set("prefix", prefix)
 	}
-	if after > 0 {
-		q.Set("after", strconv.FormatInt(after, 10))
-	}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
+	setPage(q, after, limit)
 	var page Page
 	if err := c.account.call(ctx, http.MethodGet, proto.PathOnline+"?"+q.Encode(), nil, &page); err != nil {
 		return Page{}, fmt.Errorf("list online users: %w", err)
@@ -63,4 +58,15 @@ func (c *Client) user(ctx context.Context, key, value string) (User, error) {
 		return User{}, fmt.Errorf("look up user %s: %w", value, err)
 	}
 	return u, nil
+}
+
+// setPage asks for the page behind the argument after, and for at most limit items. Zero
+// leaves either to the route.
+func setPage(q url.Values, after int64, limit int) {
+	if after > 0 {
+		q.Set("after", strconv.FormatInt(after, 10))
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
 }
