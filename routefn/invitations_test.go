@@ -55,7 +55,7 @@ func closedWorld(t *testing.T) *world {
 }
 
 // Where strangers are closed out, only contacts are added to a new group. Others are
-// invited, and accept or decline. Whoever has blocked the maker is neither.
+// invited, and accept or decline. A user who has blocked the maker is neither.
 func TestStrangersAreInvitedToANewGroup(t *testing.T) {
 	w := closedWorld(t)
 	alice := w.connect("alice", "phone")
@@ -122,8 +122,8 @@ func TestStrangersAreInvitedToANewGroup(t *testing.T) {
 	w.wantGroups(users["nobody"].Token, 1, 0) // to join answers the invitation, too
 }
 
-// In open mode all may add, except those who are blocked. Whoever left by themselves is only
-// invited. Whoever was removed is added again.
+// In open mode all may add, except those who are blocked. A user who left by themselves
+// is only invited. A user who was removed is added again.
 func TestWhoLeftIsNotAddedAgainWithoutAccepting(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

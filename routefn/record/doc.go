@@ -393,8 +393,8 @@
 //
 // # Costs
 //
-// A first-time private message is stored by MULTI, unless its receiver's inbox has a guard, and costs Redis 7 to 10 us of CPU. A
-// message marked Again is stored by a script, which costs 60 to 110 us. Both figures
+// A first-time private message is stored by MULTI, unless its receiver's inbox has a
+// guard, and costs Redis 7 to 10 us of CPU. A message marked Again is stored by a script, which costs 60 to 110 us. Both figures
 // are for both copies, 128 bytes of text, batches of 100 among 1,000 users, and
 // redis-server 7.0. Each script looks back at some 50 entries per log. The search for
 // the sender's ids takes 20 to 30 us of its time. BenchmarkAppendPrivate measures it. A
@@ -405,8 +405,6 @@
 //
 // Entering a group takes 4 to 6 us. If the node holds the group already and only asks
 // about a user, it takes 1 us. A renewal takes 7.5 us. BenchmarkEnter measures these.
-// An earlier version entered by a script that parsed a text of leases, which took 17 to
-// 20 us on the same machine.
 //
 // With Config.Replicas, checking an entry that another route stored takes the primary
 // 13 to 20 us if many checks share a WAIT. A check with a WAIT of its own takes 70 us,
