@@ -88,8 +88,11 @@
 // goodbye.
 //
 // An owner may ask whether a peer that ended a connection had read everything
-// (Handler.Ending). It had, if its TCP has acknowledged everything and no reset comes
-// within resetAfter after its end. A copy of the socket is kept for that time.
+// (Handler.Ending). It had, if the socket took everything, its TCP has acknowledged that,
+// and no reset comes within resetAfter after its end. A copy of the socket is kept for that
+// time. A peer may be faster than the goroutine that writes: it reads the last bytes and
+// closes before that goroutine has recorded them. So the outbox keeps the bytes of such a
+// write until its result is known.
 //
 // # Time, goroutines, locks
 //

@@ -13,6 +13,10 @@ import (
 // and then close. That usually takes them some milliseconds.
 const resetAfter = 200 * time.Millisecond
 
+// writtenIn is how long to wait for a write that was under way when its link ended, before
+// the next look. Such a write ends soon, because the socket was closed.
+const writtenIn = 5 * time.Millisecond
+
 // lastFrame is sent to find out whether the peer has closed its socket: the peer's
 // system answers for a closed socket with a reset. The frame is a pong, which no client
 // needs.
@@ -46,21 +50,41 @@ func (l *Link) finish() {
 	l.mu.Lock()
 	w := l.wire
 	l.mu.Unlock()
-	kept := w.keep(l)
-	from, wrote := l.end(proto.OK)
-	if kept == tcp.Piped {
-		tell(wrote)
-		l.server.writers.Done()
+	e := &ending{link: l, kept: w.keep(l), tell: tell}
+	e.from = l.end(proto.OK)
+	if e.kept == tcp.Piped {
+		e.judge()
 		return
 	}
-	time.AfterFunc(resetAfter, func() {
-		defer l.server.writers.Done()
-		defer kept.Close()
-		l.mu.Lock()
-		lacks, reset := l.flow == broken, l.reset
-		l.mu.Unlock()
-		if !reset {
-			tell(wrote && !lacks && from != stateClosed && kept >= 0 && kept.HasRead(from == stateClosing, lastFrame()))
-		}
-	})
+	time.AfterFunc(resetAfter, e.judge)
+}
+
+// ending is the end of a link whose owner wants to know whether the peer has read
+// everything.
+type ending struct {
+	link *Link
+	kept tcp.Copy
+	from state // the link's state before its end
+	tell func(read bool)
+}
+
+// judge calls tell, unless the peer had reset the connection. It waits for the end of a
+// write that is under way, and does not block meanwhile.
+func (e *ending) judge() {
+	l := e.link
+	l.mu.Lock()
+	writes, wrote, reset := l.writesLocked(), l.flow != broken, l.reset
+	l.mu.Unlock()
+	if writes {
+		time.AfterFunc(writtenIn, e.judge)
+		return
+	}
+	defer l.server.writers.Done()
+	defer e.kept.Close()
+	switch {
+	case e.kept == tcp.Piped:
+		e.tell(wrote)
+	case !reset:
+		e.tell(wrote && e.from != stateClosed && e.kept >= 0 && e.kept.HasRead(e.from == stateClosing, lastFrame()))
+	}
 }

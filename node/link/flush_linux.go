@@ -76,29 +76,44 @@ func (p *loop) resume() {
 
 // send writes at most a chunk of a link's frames.
 func (p *loop) send(l *Link, buf *[chunk]byte) {
+	b, fd := p.begin(l, buf)
+	if fd == none {
+		return
+	}
+	n, err := tcp.TryWrite(fd, b)
+	p.record(l, n, len(b), err)
+}
+
+// begin returns the bytes to write next, and pins the descriptor for that. It returns none
+// if there is nothing to write. Otherwise the caller must call record.
+func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, fd int) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.poll.fd == none || l.state == stateClosed {
 		l.writing = false
-		l.mu.Unlock()
-		return
+		return nil, none
 	}
-	b := l.nextLocked(buf)
-	if len(b) == 0 {
+	if b = l.nextLocked(buf); len(b) == 0 {
 		p.restLocked(l)
-		l.mu.Unlock()
-		return
+		return nil, none
 	}
 	l.poll.pins++
-	fd := int(l.poll.fd)
-	l.mu.Unlock()
+	return b, int(l.poll.fd)
+}
 
-	n, err := tcp.TryWrite(fd, b)
-
+// record records that the socket took n of the offered bytes, or failed with err, and
+// unpins the descriptor. The link may have ended meanwhile.
+func (p *loop) record(l *Link, n, offered int, err error) {
+	failed := err != nil && err != unix.EAGAIN
 	l.mu.Lock()
 	l.poll.pins--
-	failed := err != nil && err != unix.EAGAIN
-	if !failed && l.state != stateClosed {
-		p.sentLocked(l, n, len(b))
+	switch {
+	case failed:
+	case l.state == stateClosed:
+		l.out.Wrote(n)
+		l.stopLocked() // what this write did not take will not be written
+	default:
+		p.sentLocked(l, n, offered)
 	}
 	last := p.closeLocked(l)
 	l.mu.Unlock()
@@ -112,7 +127,7 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 
 // sentLocked decides how to go on after the socket took n of the offered bytes.
 func (p *loop) sentLocked(l *Link, n, offered int) {
-	l.wroteLocked(n, offered)
+	l.wroteLocked(n)
 	switch {
 	case n < offered:
 		l.poll.blocked = true

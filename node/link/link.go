@@ -50,7 +50,7 @@ type flow uint8
 const (
 	flows  flow = iota
 	muted       // the link takes no more packets
-	broken      // the same, and bytes were discarded: a write failed, or some waited when the link was muted
+	broken      // the same, and bytes were discarded: a write failed, or some waited when the link was muted or ended
 )
 
 // chunk bounds the bytes that one system call writes. It also decides how slow a socket
@@ -297,9 +297,9 @@ func (l *Link) writeFailed(err error) {
 	l.mu.Lock()
 	l.flow = broken
 	l.failedLocked(err)
+	l.out.Drop()
 	ended := errors.Is(err, syscall.EPIPE) && l.state != stateClosed
 	if ended {
-		l.out.Drop()
 		l.writing = false
 		l.resumeLocked()
 	}
@@ -315,13 +315,12 @@ func (l *Link) failedLocked(err error) {
 	l.reset = l.reset || errors.Is(err, syscall.ECONNRESET)
 }
 
-// end does what abort does. It also returns the state of the link before the call, and
-// whether everything had been written.
-func (l *Link) end(code proto.Code) (from state, wrote bool) {
+// end does what abort does. It also returns the state of the link before the call.
+func (l *Link) end(code proto.Code) (from state) {
 	l.mu.Lock()
-	from, wrote = l.state, l.out.Idle()
+	from = l.state
 	l.state = stateClosed
-	l.out.Drop()
+	l.stopLocked()
 	l.resumeLocked()
 	w := l.wire
 	l.mu.Unlock()
@@ -330,8 +329,20 @@ func (l *Link) end(code proto.Code) (from state, wrote bool) {
 		l.server.metrics.closed(code)
 		l.handler.Closed(code)
 	}
-	return from, wrote
+	return from
 }
+
+// stopLocked discards what waits after the link's end, except the bytes of a write that is
+// under way.
+func (l *Link) stopLocked() {
+	if !l.out.Stop() {
+		l.flow = broken
+	}
+}
+
+// writesLocked reports whether a write is still under way after the link's end. A peer may
+// have read its bytes, and closed the connection, before the writer recorded them.
+func (l *Link) writesLocked() bool { return l.flow != broken && !l.out.Idle() }
 
 // goodbye returns the last frame, encoded in the given form, or nil if the peer does
 // not understand it.

@@ -196,7 +196,7 @@ func (s *stream) write() {
 		}
 		n, err := s.conn.Write(b)
 		l.mu.Lock()
-		l.wroteLocked(n, len(b))
+		l.wroteLocked(n)
 		l.mu.Unlock()
 		if err != nil {
 			l.writeFailed(err)

@@ -18,9 +18,9 @@ func (l *Link) nextLocked(buf *[chunk]byte) []byte {
 }
 
 // wroteLocked records that the socket took n bytes of those that were offered to it.
-func (l *Link) wroteLocked(n, offered int) {
+func (l *Link) wroteLocked(n int) {
 	wasFull := l.out.Full()
-	l.out.Wrote(n, offered)
+	l.out.Wrote(n)
 	if wasFull {
 		l.resumeLocked()
 	}

@@ -25,6 +25,7 @@ type queue struct {
 
 	since   int64 // when the write of the next chunk began, in the sweep's ms; 0: nothing is being written
 	taken   int32 // how many bytes of that chunk the socket has taken
+	offered int32 // how many bytes Next returned, until Wrote is called; 0: nobody is writing
 	lagging bool  // bytes exceeded limit, and are not down to half of it yet
 }
 
@@ -180,6 +181,7 @@ func (o *Outbox) Next(dst []byte, now int64) []byte {
 	if len(b) > 0 && q.since == 0 {
 		q.since = max(1, now) // zero means none
 	}
+	q.offered = int32(len(b))
 	return b
 }
 
@@ -204,13 +206,15 @@ func (o *Outbox) PushNext(b []byte) {
 // Idle reports whether Next would return nothing.
 func (o *Outbox) Idle() bool { return o.waiting == nil }
 
-// Wrote records that the socket took n of the offered bytes, which Next had returned. If
-// it took all of them, it is not stalled, even if they were few.
-func (o *Outbox) Wrote(n, offered int) {
+// Wrote records that the socket took n of the bytes that Next had returned. If it took
+// all of them, it is not stalled, even if they were few.
+func (o *Outbox) Wrote(n int) {
 	q := o.waiting
-	if q == nil {
-		return // Drop was called meanwhile
+	if q == nil || q.offered == 0 {
+		return // Drop was called meanwhile, and perhaps Add afterwards
 	}
+	offered := int(q.offered)
+	q.offered = 0
 	q.take(n)
 	q.bytes -= n
 	q.taken += int32(n)
@@ -244,3 +248,15 @@ func (o *Outbox) Forgive(now int64) {
 
 // Drop discards everything that waits.
 func (o *Outbox) Drop() { o.waiting = nil }
+
+// Stop is called when no more writes begin. If one write that is under way has all that
+// waits, Stop keeps the bytes, and Wrote will tell whether the socket took them. Otherwise
+// Stop discards what waits. It reports whether it discarded nothing.
+func (o *Outbox) Stop() (whole bool) {
+	q := o.waiting
+	if q == nil || int(q.offered) == q.bytes && len(q.newest) == 0 {
+		return true
+	}
+	o.Drop()
+	return false
+}

@@ -41,7 +41,7 @@ func TestBytesComeOutInOrder(t *testing.T) {
 		b := o.Next(make([]byte, 0, 1+random.IntN(60)), 1)
 		n := random.IntN(len(b) + 1)
 		out.Write(b[:n])
-		o.Wrote(n, len(b))
+		o.Wrote(n)
 		if waits := in.Len() - out.Len(); o.Bytes() != waits || o.Idle() != (waits == 0) {
 			t.Fatalf("step %d: %d bytes, idle %v; %d wait", step, o.Bytes(), o.Idle(), waits)
 		}
@@ -49,7 +49,7 @@ func TestBytesComeOutInOrder(t *testing.T) {
 	for !o.Idle() {
 		b := o.Next(make([]byte, 0, 64), 1)
 		out.Write(b)
-		o.Wrote(len(b), len(b))
+		o.Wrote(len(b))
 	}
 	if in.String() != out.String() {
 		t.Error("other bytes came out")
@@ -70,12 +70,11 @@ func TestOutboxLagsUntilHalfOfItIsFree(t *testing.T) {
 	}
 	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 3})
 	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 5})
-	b := o.Next(make([]byte, 0, 29), 1)
-	o.Wrote(len(b), len(b))
+	o.Wrote(len(o.Next(make([]byte, 0, 29), 1)))
 	if o.Takes(1) {
 		t.Errorf("%d bytes of 100 wait, and a frame was taken", o.Bytes())
 	}
-	o.Wrote(1, 1)
+	o.Wrote(len(o.Next(make([]byte, 0, 1), 1)))
 	if !o.Takes(1) || o.Lagging() {
 		t.Errorf("%d bytes of 100 wait, and no frame was taken", o.Bytes())
 	}
@@ -94,7 +93,7 @@ func TestMissedPlaceKeepsTheOutboxBusy(t *testing.T) {
 		t.Fatal("there was no room")
 	}
 	o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 3})
-	o.Wrote(len(o.Next(make([]byte, 0, 200), 1)), 100)
+	o.Wrote(len(o.Next(make([]byte, 0, 200), 1)))
 	if o.Idle() {
 		t.Fatal("nothing tells the peer of the place")
 	}
@@ -105,7 +104,7 @@ func TestMissedPlaceKeepsTheOutboxBusy(t *testing.T) {
 	if b := o.Next(make([]byte, 0, 200), 1); string(b) != "newest" {
 		t.Errorf("%q goes out", b)
 	}
-	if o.Wrote(6, 6); !o.Idle() {
+	if o.Wrote(6); !o.Idle() {
 		t.Error("nothing waits")
 	}
 }
@@ -119,19 +118,56 @@ func TestOnlyAnUnfinishedChunkStalls(t *testing.T) {
 	if o.Next(make([]byte, 0, tcp.Chunk), 40); o.Stalled() != 40 {
 		t.Errorf("the write began at %d", o.Stalled())
 	}
-	o.Wrote(tcp.Chunk-1, tcp.Chunk)
+	o.Wrote(tcp.Chunk - 1)
 	if o.Next(make([]byte, 0, tcp.Chunk), 50); o.Stalled() != 40 {
 		t.Errorf("a chunk that lacks a byte began at %d", o.Stalled())
 	}
 	if o.Forgive(60); o.Stalled() != 60 {
 		t.Errorf("after a pause of the process it began at %d", o.Stalled())
 	}
-	if o.Wrote(1, tcp.Chunk); o.Stalled() != 0 {
+	if o.Wrote(1); o.Stalled() != 0 {
 		t.Error("a whole chunk was taken, and the write stalls")
 	}
 	o.Next(make([]byte, 0, tcp.Chunk), 70)
 	if o.Drop(); !o.Idle() || o.Stalled() != 0 || o.Bytes() != 0 {
 		t.Error("something is left of what was dropped")
 	}
-	o.Wrote(5, 5) // by the writer, which did not know yet
+	o.Wrote(5) // by the writer, which did not know yet
+	o.Next(make([]byte, 0, tcp.Chunk), 80)
+	o.Drop()
+	o.Add([]byte("bye"), 10)
+	if o.Wrote(5); o.Bytes() != 3 {
+		t.Errorf("%d bytes wait: a write of what was dropped counts for what came after it", o.Bytes())
+	}
+}
+
+// When no more writes begin, only the bytes of a write that is under way can still go out.
+func TestStopKeepsOnlyAWriteThatHasAll(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(o *Outbox)
+		whole  bool
+	}{
+		"nothing waits":         {func(*Outbox) {}, true},
+		"a write has all":       {func(o *Outbox) { o.Add([]byte("abc"), 10); o.Next(make([]byte, 0, 9), 1) }, true},
+		"no write began":        {func(o *Outbox) { o.Add([]byte("abc"), 10) }, false},
+		"a write has a part":    {func(o *Outbox) { o.Add([]byte("abc"), 10); o.Next(make([]byte, 0, 2), 1) }, false},
+		"more came since":       {func(o *Outbox) { o.Add([]byte("abc"), 10); o.Next(make([]byte, 0, 9), 1); o.Add([]byte("d"), 10) }, false},
+		"the write took a part": {func(o *Outbox) { o.Add([]byte("abc"), 10); o.Next(make([]byte, 0, 9), 1); o.Wrote(2) }, false},
+		"a place was missed": {func(o *Outbox) {
+			o.Add([]byte("abc"), 10)
+			o.Next(make([]byte, 0, 9), 1)
+			o.Missed(&proto.Mark{Log: 7, Epoch: 1, Number: 3})
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o Outbox
+			c.before(&o)
+			if whole := o.Stop(); whole != c.whole {
+				t.Errorf("nothing was discarded: %v", whole)
+			}
+			if o.Wrote(o.Bytes()); !o.Idle() {
+				t.Errorf("%d bytes are left", o.Bytes())
+			}
+		})
+	}
 }
