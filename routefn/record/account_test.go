@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -104,7 +106,7 @@ func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
 			}
 		}
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
-		hash := logRef{user: bob}.hash()
+		hash := logref.Ref{User: bob}.Hash()
 		redo := func(cmd ...any) {
 			t.Helper()
 			o := op.Write(hash, cmd)
@@ -117,7 +119,7 @@ func TestInboxThatIsMadeAgainSaysSo(t *testing.T) {
 			at := proto.Position{Log: proto.Everyone, Epoch: 0xab, Number: 7, Key: "9:x"}
 			o := s.OpenSessions(t.Context(), []Opening{{User: user, Session: Session{Device: device, Node: "n1", Boot: 7, Addr: "a:1"}, Start: at}})[0]
 			if beginning {
-				at.Number, at.Key = 1, genesisKey
+				at.Number, at.Key = 1, entry.GenesisKey
 			}
 			if o.Err != nil || !slices.Contains(o.Cursors, at) {
 				t.Errorf("%s of %d starts at %v, %v; want %v", device, user, o.Cursors, o.Err, at)

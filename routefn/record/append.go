@@ -78,7 +78,7 @@ func (s *Store) oneTrip(receivers []*batch) bool {
 		return false
 	}
 	for _, b := range receivers {
-		if _, seen := s.inboxes.Get(b.log.user); b.log.user != 0 && (b.again || b.tight || !seen || s.refusedBefore(b)) {
+		if _, seen := s.inboxes.Get(b.log.User); b.log.User != 0 && (b.again || b.tight || !seen || s.refusedBefore(b)) {
 			return false
 		}
 	}

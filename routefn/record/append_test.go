@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -87,7 +89,7 @@ func TestMessageStandsInBothInboxes(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, err := p.Entries[0].Message()
-		if err != nil || m.Text != "text of m1" || m.From != alice || m.To != bob || m.Prev != genesisKey || m.At.Number != 2 {
+		if err != nil || m.Text != "text of m1" || m.From != alice || m.To != bob || m.Prev != entry.GenesisKey || m.At.Number != 2 {
 			t.Fatalf("bob reads %+v, %v", m, err)
 		}
 	})
@@ -161,8 +163,8 @@ func key(from int64, id int) string { return proto.Key(from, fmt.Sprint(id)) }
 // lose deletes a user's log, as a failover to an older replica does.
 func lose(t testing.TB, s *Store, user int64) {
 	t.Helper()
-	l := logRef{user: user}
-	o := op.Write(l.list(), []any{"del", l.list(), l.hash()})
+	l := logref.Ref{User: user}
+	o := op.Write(l.List(), []any{"del", l.List(), l.Hash()})
 	s.Run(t.Context(), "append", o)
 	if o.Err != nil {
 		t.Fatal(o.Err)
@@ -175,7 +177,7 @@ func TestLostLogBeginsANewEpoch(t *testing.T) {
 		old := stored(t, s, private(alice, bob, "1"))[0].Copies[0].Stored
 		lose(t, s, bob)
 		renewed := stored(t, s, private(alice, bob, "2"))[0].Copies[0].Stored
-		if renewed.At.Epoch == old.At.Epoch || renewed.At.Number != 2 || renewed.Prev != genesisKey {
+		if renewed.At.Epoch == old.At.Epoch || renewed.At.Number != 2 || renewed.Prev != entry.GenesisKey {
 			t.Fatalf("after %+v came %+v", old, renewed)
 		}
 		if _, err := s.Pull(t.Context(), bob, old.At.Position(), 0); !errors.Is(err, ErrDiverged) {
@@ -188,7 +190,7 @@ func TestLostHashIsMendedWithANewEpoch(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		stored(t, s, private(alice, bob, "1"))
-		hash := logRef{user: bob}.hash()
+		hash := logref.Ref{User: bob}.Hash()
 		s.Run(t.Context(), "append", op.Write(hash, []any{"del", hash}))
 		m := private(alice, bob, "2")
 		if a := s.Append(t.Context(), []Message{m})[0]; !errors.Is(a.Err, ErrUnknown) {
@@ -307,8 +309,8 @@ func TestHalfStoredIsUnknown(t *testing.T) {
 func TestLostSenderLeavesTheOutcomeUnknown(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
-		l := logRef{user: alice}
-		for _, key := range []string{l.list(), l.hash(), nameKey("alice"), idKey(alice)} {
+		l := logref.Ref{User: alice}
+		for _, key := range []string{l.List(), l.Hash(), nameKey("alice"), idKey(alice)} {
 			o := op.Write(key, []any{"del", key})
 			if s.Run(t.Context(), "account", o); o.Err != nil {
 				t.Fatal(o.Err)

@@ -7,13 +7,15 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // batch has the drafts that one call appends to one log, in order. All are stored, or
 // none.
 type batch struct {
-	log    logRef
+	log    logref.Ref
 	which  int // receiverCopy or ownCopy: which copy of its drafts goes to the log
 	again  bool
 	tight  bool // the script decides whether its inbox has places
@@ -28,10 +30,10 @@ type batch struct {
 // leaves out drafts that have failed already.
 func batchesOf(drafts []*draft, which int) []*batch {
 	var batches []*batch
-	of := make(map[logRef]*batch, len(drafts))
+	of := make(map[logref.Ref]*batch, len(drafts))
 	for _, d := range drafts {
 		l := d.logs[which]
-		if l == (logRef{}) || d.err[receiverCopy] != nil {
+		if l == (logref.Ref{}) || d.err[receiverCopy] != nil {
 			continue
 		}
 		b := of[l]
@@ -61,7 +63,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
 	}
 	s.Accept(ctx, "append", append(ops, more...)...)
 	s.storeMissing(ctx, batches)
-	var grown []logRef
+	var grown []logref.Ref
 	for _, b := range batches {
 		if b.settle() {
 			s.stored(b)
@@ -76,7 +78,7 @@ func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
 // The method stored remembers what the answer to a stored batch says about its log:
 // that it exists, and how far replicas have it.
 func (s *Store) stored(b *batch) {
-	if b.log.user != 0 {
+	if b.log.User != 0 {
 		s.learn(b)
 	}
 	if !s.Replicates() {
@@ -89,14 +91,14 @@ func (s *Store) stored(b *batch) {
 
 // storeMissing makes the logs that did not exist, and appends to them.
 func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
-	var logs []logRef
+	var logs []logref.Ref
 	var ops []*op.Op
 	var missing []*batch
 	for _, b := range batches {
 		if b.missing() {
 			missing = append(missing, b)
 			logs = append(logs, b.log)
-			s.inboxes.Drop(b.log.user)
+			s.inboxes.Drop(b.log.User)
 		}
 	}
 	if len(missing) == 0 {
@@ -128,20 +130,20 @@ func (b *batch) missing() bool {
 // append and the reading of base.
 func (b *batch) transaction() *op.Op {
 	push := make([]any, 0, 2+len(b.drafts))
-	push = append(push, "rpushx", b.log.list())
+	push = append(push, "rpushx", b.log.List())
 	for _, d := range b.drafts {
 		push = append(push, d.stored)
 	}
 	steps := [][]any{
 		push,
-		{"lindex", b.log.list(), -1 - len(b.drafts)},
-		{"hmget", b.log.hash(), "epoch", "base", b.log.watchers(), "read", "guard"},
+		{"lindex", b.log.List(), -1 - len(b.drafts)},
+		{"hmget", b.log.Hash(), "epoch", "base", b.log.Watchers(), "read", "guard"},
 	}
-	return op.Write(b.log.list(), steps...)
+	return op.Write(b.log.List(), steps...)
 }
 
 // scripted reports whether the batch needs a script.
-func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.log.user == 0 }
+func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.log.User == 0 }
 
 // appending returns the op that appends by append.lua. The script first searches for the
 // messages that may be stored already. In a group's log it appends only messages of
@@ -150,7 +152,7 @@ func (s *Store) appending(b *batch) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
 	args := make([]any, 0, 16+5*len(b.drafts))
-	args = append(args, b.log.watchers(), 0, 0, firstTryLife, writers, b.log.closed())
+	args = append(args, b.log.Watchers(), 0, 0, firstTryLife, writers, b.log.Closed())
 	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
 	args = append(args, b.owner())
 	bounded := s.bounded(b.log) && b.which == receiverCopy
@@ -169,10 +171,10 @@ func (s *Store) appending(b *batch) *op.Op {
 	if first {
 		args[2] = sent
 	}
-	if b.log.user == 0 {
-		return b.log.groupScript(appendScript, []string{b.log.leases()}, args...)
+	if b.log.User == 0 {
+		return b.log.GroupScript(appendScript, []string{b.log.Leases()}, args...)
 	}
-	o := b.log.script(appendScript, args...)
+	o := b.log.Script(appendScript, args...)
 	if bounded {
 		o.Keys = append(o.Keys, boundKeys(b.log)...)
 	}
@@ -182,7 +184,7 @@ func (s *Store) appending(b *batch) *op.Op {
 // rated returns the id of the user against whose rate a message to a group counts. It
 // returns an empty string for a delayed message, which was counted when it was scheduled.
 func (b *batch) rated(d *draft) string {
-	if b.log.user != 0 || d.taken {
+	if b.log.User != 0 || d.taken {
 		return ""
 	}
 	return strconv.FormatInt(d.From, 10)
@@ -195,7 +197,7 @@ func (b *batch) settle() bool {
 	switch {
 	case err != nil:
 	case b.missing(): // made, and lost again: a failover is going on
-		err = fmt.Errorf("log of %s was lost: %w", b.log.tag(), ErrUnavailable)
+		err = fmt.Errorf("log of %s was lost: %w", b.log.Tag(), ErrUnavailable)
 	case b.op.Script != nil && op.Text(b.op.Reply[0]) == "late":
 		err = errLate
 	case b.op.Script != nil:
@@ -216,13 +218,13 @@ func (b *batch) settleTransaction() error {
 	r := b.op.Reply
 	head, _ := r[2].([]any)
 	if len(head) != 5 || op.Text(head[0]) == "" {
-		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.tag(), ErrUnknown)
+		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.Tag(), ErrUnknown)
 	}
 	epoch, base := parseEpoch(op.Text(head[0])), op.Integer(head[1])
 	template := b.template(op.Text(head[2]), 0)
 	number := base + op.Integer(r[0]) - int64(len(b.drafts))
 	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0]), guarded: op.Text(head[4]) != ""}
-	prev := keyOf(op.Text(r[1]))
+	prev := entry.KeyOf(op.Text(r[1]))
 	for _, d := range b.drafts {
 		number++
 		if err := b.fill(d, template, epoch, number, prev); err != nil {
@@ -256,23 +258,23 @@ func (b *batch) settleScript() error {
 			}
 		}
 		if number == 0 && prev == refusedRole {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrForbidden)
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, ErrForbidden)
 			continue
 		}
 		if err := refusals[prev]; number == 0 && err != nil {
-			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.user, err)
+			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.User, err)
 			continue
 		}
 		if number == 0 && prev != "" {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, limited(op.Integer(r[8+3*i])))
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, limited(op.Integer(r[8+3*i])))
 			continue
 		}
-		if number == 0 && b.log.user != 0 {
-			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.user, ErrInboxFull)
+		if number == 0 && b.log.User != 0 {
+			d.err[b.which] = fmt.Errorf("inbox of %d: %w", b.log.User, ErrInboxFull)
 			continue
 		}
 		if number == 0 {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.group, ErrNotMember)
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, ErrNotMember)
 			continue
 		}
 		if err := b.fill(d, template, parseEpoch(op.Text(r[1])), number, prev); err != nil {
@@ -284,16 +286,16 @@ func (b *batch) settleScript() error {
 
 // template returns a Copy with the fields that are the same for the whole batch.
 func (b *batch) template(watchers string, now int64) Copy {
-	if b.log.user == 0 {
+	if b.log.User == 0 {
 		return Copy{Nodes: parseLeases(watchers, now)}
 	}
-	return Copy{User: b.log.user, Sessions: parseSessions(watchers)}
+	return Copy{User: b.log.User, Sessions: parseSessions(watchers)}
 }
 
 func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, prev string) error {
 	c := template
 	var err error
-	c.Stored, err = storedAt(b.log.position(epoch, number, d.key), prev, d.stored)
+	c.Stored, err = entry.At(b.log.Position(epoch, number, d.key), prev, d.stored)
 	d.copy[b.which] = &c
 	return err
 }
@@ -317,7 +319,7 @@ func (s *Store) tight(b *batch) bool {
 	if !s.bounded(b.log) || b.which == ownCopy {
 		return false
 	}
-	in, seen := s.inboxes.Get(b.log.user)
+	in, seen := s.inboxes.Get(b.log.User)
 	most := s.places().Sender
 	return !seen || int(in.waiting)+len(b.drafts)+min(closeBy, most/2) > most
 }
@@ -325,6 +327,6 @@ func (s *Store) tight(b *batch) bool {
 // learn remembers what the answer to a batch says about its inbox.
 func (s *Store) learn(b *batch) {
 	if b.inbox.length > 0 {
-		s.inboxes.Put(b.log.user, b.inbox)
+		s.inboxes.Put(b.log.User, b.inbox)
 	}
 }

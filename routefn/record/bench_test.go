@@ -12,6 +12,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -70,7 +71,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 					b.Fatal(c.Err)
 				}
 			}
-			hash := logRef{group: g}.hash() // as if they had joined long ago
+			hash := logref.Ref{Group: g}.Hash() // as if they had joined long ago
 			s.Run(b.Context(), "change", op.Write(hash, []any{"hset", hash, joinedField, 0}))
 			batch := make([]Message, 100)
 			before := serverCPU(b, s)
@@ -228,9 +229,9 @@ func BenchmarkReconcile(b *testing.B) {
 		user := register(b, s, fmt.Sprint("user", i))
 		session := login(b, s, user, "phone", "n1", 0)
 		log := newTail()
-		logRef{user: user}.tail(log, "closed:phone")
+		tail(log, logref.Ref{User: user}, "closed:phone")
 		s.Run(b.Context(), "tail", log)
-		held[i] = Held{User: user, Device: "phone", Number: session.Number, Newest: logRef{user: user}.newest(log)}
+		held[i] = Held{User: user, Device: "phone", Number: session.Number, Newest: endOf(logref.Ref{User: user}, log)}
 	}
 	before := serverCPU(b, s)
 	n := 0
@@ -260,8 +261,8 @@ func BenchmarkEnter(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		l := logRef{group: id}
-		s.Run(b.Context(), "change", op.Write(l.hash(), []any{"hset", l.hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
+		l := logref.Ref{Group: id}
+		s.Run(b.Context(), "change", op.Write(l.Hash(), []any{"hset", l.Hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
 		ids[i] = id
 	}
 	known := make([]proto.Position, len(ids))
@@ -280,8 +281,8 @@ func BenchmarkEnter(b *testing.B) {
 						groups[i].Known = known[i]
 					}
 					if how == "new" {
-						l := logRef{group: id}
-						s.Run(b.Context(), "drop", op.Write(l.leases(), []any{"hdel", l.leases(), "n1"}))
+						l := logref.Ref{Group: id}
+						s.Run(b.Context(), "drop", op.Write(l.Leases(), []any{"hdel", l.Leases(), "n1"}))
 					}
 				}
 				before := serverCPU(b, s)

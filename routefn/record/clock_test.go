@@ -12,6 +12,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -99,7 +100,7 @@ func TestJumpOfTheStoresClockDropsNothing(t *testing.T) {
 			stored(t, s, private(alice, bob, fmt.Sprint(n)))
 			n++
 		}
-		s.trim(t.Context(), []logRef{{user: bob}})
+		s.trim(t.Context(), []logref.Ref{{User: bob}})
 	}
 	if got := inbox(t, s, bob); len(got) != n {
 		t.Errorf("%d of %d messages are left", len(got), n)

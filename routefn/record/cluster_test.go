@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/redistest"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -22,7 +23,7 @@ func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 	flush(t, s)
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "warm"))
-	m := newMove(t, s, logRef{user: bob}, storetest.Cluster)
+	m := newMove(t, s, logref.Ref{User: bob}, storetest.Cluster)
 	t.Cleanup(m.back)
 
 	var want []string
@@ -38,8 +39,8 @@ func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 	m.begin(t)
 	send(false)
 	send(true)
-	m.migrate(t, m.log.hash()) // one key of the log is there, so both masters refuse
-	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.list()) })
+	m.migrate(t, m.log.Hash()) // one key of the log is there, so both masters refuse
+	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.List()) })
 	send(false)
 	send(true) // the old master redirects by ASK
 	login(t, s, bob, "phone", "n1", 0)
@@ -51,21 +52,21 @@ func TestMovingSlotLosesAndRepeatsNothing(t *testing.T) {
 
 // move moves the slot of a log from its master to another one.
 type move struct {
-	log          logRef
+	log          logref.Ref
 	slot         int64
 	from, to     *redis.Client
 	fromID, toID string
 }
 
-func newMove(t *testing.T, s *Store, l logRef, c *redistest.Cluster) *move {
+func newMove(t *testing.T, s *Store, l logref.Ref, c *redistest.Cluster) *move {
 	t.Helper()
 	ctx := t.Context()
-	slot, err := s.Topology.(*servers.Cluster).ClusterKeySlot(ctx, l.list()).Result()
+	slot, err := s.Topology.(*servers.Cluster).ClusterKeySlot(ctx, l.List()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &move{log: l, slot: slot}
-	owner, err := s.Topology.Master(ctx, l.list())
+	owner, err := s.Topology.Master(ctx, l.List())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 )
 
 // ask requests one change, which may fail.
@@ -37,7 +38,7 @@ func TestRepeatedRequestGetsTheSameGroup(t *testing.T) {
 			{Creator: 7, ID: "r3"}: {Creator: 7, ID: "x"},
 			{Creator: 7, ID: "r4"}: {Creator: 8, ID: "r4"},
 		} {
-			taken := logRef{group: late.id("", 0)}.groupScript(createScript, []string{logRef{group: late.id("", 0)}.leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
+			taken := logref.Ref{Group: late.id("", 0)}.GroupScript(createScript, []string{logref.Ref{Group: late.id("", 0)}.Leases()}, "00000000000000e1", "0:g\n", "", other.Creator, other.ID)
 			if s.Run(t.Context(), "create", taken); taken.Err != nil {
 				t.Fatal(taken.Err)
 			}

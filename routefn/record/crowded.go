@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -29,7 +30,7 @@ func (s *Store) crowded(drafts []*draft) []*ownInbox {
 		}
 		seen[d.From] = true
 		if in, _ := s.inboxes.Get(d.From); in.length >= s.mostEntries() {
-			list = append(list, &ownInbox{d.From, s.trimming(logRef{user: d.From})})
+			list = append(list, &ownInbox{d.From, s.trimming(logref.Ref{User: d.From})})
 		}
 	}
 	return list

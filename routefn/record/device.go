@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -32,7 +33,7 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 	for step := 0; step < tidySteps && len(todo) > 0; step++ {
 		steps := make([]*op.Op, len(todo))
 		for j, i := range todo {
-			steps[j] = logRef{user: openings[i].User}.hashScript(tidyScript, s.devices, tidyFields)
+			steps[j] = logref.Ref{User: openings[i].User}.HashScript(tidyScript, s.devices, tidyFields)
 		}
 		s.Run(ctx, "tidy", steps...)
 		var more []int
@@ -55,7 +56,7 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 // leaves out devices that never acknowledged anything. The cursors under the empty name
 // are those of forgotten devices. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
-	o := logRef{user: user}.hashScript(cursorsScript, s.devices)
+	o := logref.Ref{User: user}.HashScript(cursorsScript, s.devices)
 	o.Write = false
 	s.Run(ctx, "cursors", o)
 	if o.Err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -29,7 +30,7 @@ func visit(t testing.TB, s *Store, user int64, device string, at ...proto.Positi
 // fields returns how many fields a user's hash has.
 func fields(t testing.TB, s *Store, user int64) int64 {
 	t.Helper()
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	o := op.Read(hash, []any{"hlen", hash})
 	if s.Run(t.Context(), "sessions", o); o.Err != nil {
 		t.Fatal(o.Err)
@@ -171,7 +172,7 @@ func TestClosingNumbersThatWereNeverOpenedLeavesABoundedHash(t *testing.T) {
 // ghosts, whose nodes died.
 func earlier(t testing.TB, s *Store, user int64, gone, ghosts int) {
 	t.Helper()
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	var live []string
 	set := []any{"hset", hash}
 	for i := range gone {

@@ -12,6 +12,8 @@
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
+//	logref     the name of a log, its keys, and operations on them
+//	entry      the entries of logs, as they are stored
 //	memory     how full the store is
 //	recent     caches of what a Store has seen
 //	scan       all keys of all masters, for exports and background work
@@ -23,7 +25,7 @@
 // accounts.Accounts, and makes Watches. Only this package and those
 // below it know operations, and import the Redis library.
 //
-// In this package, a log is the inbox of a user or the log of a group. An opening makes a
+// A log is the inbox of a user or the log of a group. In this package, an opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
 // recorded and perhaps not carried out yet. Firing a delayed message means sending it
 // when it is due.

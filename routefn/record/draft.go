@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 )
 
 // These are the copies of a draft. A private message has both, unless it is a message
@@ -23,7 +25,7 @@ type draft struct {
 	key    string
 	stored []byte // the encoded entry; if one log has the message already, the bytes from there, so that all copies are equal
 	at     int64  // time of the entry, in ms by the store's clock
-	logs   [copies]logRef
+	logs   [copies]logref.Ref
 	copy   [copies]*Copy
 	err    [copies]error
 
@@ -44,11 +46,11 @@ func newDraft(m *Message, now int64) *draft {
 	case m.Group < 0:
 		d.err[receiverCopy] = fmt.Errorf("group %d: %w", m.Group, ErrNoGroup)
 	case m.Group != 0:
-		d.logs[receiverCopy] = logRef{group: m.Group}
+		d.logs[receiverCopy] = logref.Ref{Group: m.Group}
 	default:
-		d.logs[receiverCopy] = logRef{user: m.To}
+		d.logs[receiverCopy] = logref.Ref{User: m.To}
 		if m.From != m.To {
-			d.logs[ownCopy] = logRef{user: m.From}
+			d.logs[ownCopy] = logref.Ref{User: m.From}
 		}
 	}
 	if m.From <= 0 || m.Group == 0 && m.To <= 0 || !proto.ValidID(m.ID) {
@@ -72,7 +74,7 @@ func (d *draft) found(stored []byte) error {
 	if err != nil {
 		return err
 	}
-	e, err := decodeEntry(encoded)
+	e, err := entry.Decode(encoded)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto/token"
-	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/role"
@@ -104,8 +104,8 @@ func (s *Store) queueErasure(ctx context.Context, user int64, wait time.Duration
 
 // emptyInbox empties the slot of a user, and returns the op that erase.lua has answered.
 func (s *Store) emptyInbox(ctx context.Context, user int64, left bool) (*op.Op, error) {
-	l := logRef{user: user}
-	o := l.groupScript(eraseScript, []string{l.receivers(), l.counts(), l.imported(), l.relations(), l.choosy()}, erasedFor.Milliseconds(), left)
+	l := logref.Ref{User: user}
+	o := l.GroupScript(eraseScript, []string{l.Receivers(), l.Counts(), l.Imported(), l.Relations(), l.Choosy()}, erasedFor.Milliseconds(), left)
 	s.Accept(ctx, "erase", o)
 	s.inboxes.Drop(user)
 	return o, o.Err
@@ -161,33 +161,6 @@ func (s *Store) erase(ctx context.Context, user int64) (erased bool, left []Chan
 		}
 	}
 	return true, left, s.FreeName(ctx, e)
-}
-
-// leaveAll ends the memberships of a user who is erased. The version is above that of each
-// intent of the user, so none that is carried out late counts.
-func (s *Store) leaveAll(ctx context.Context, e accounts.Erasure, version int64, groups []int64) ([]Changed, error) {
-	intents := make([]intent, len(groups))
-	var after []*op.Op
-	for i, group := range groups {
-		l := logRef{group: group}
-		intents[i] = intent{Change: Change{User: e.User, Name: e.Name, Group: group, Leave: true}, version: version}
-		// A user who never joined cannot leave, but may have an intent to join.
-		after = append(after, l.groupScript(changeScript, []string{l.members(), l.leases()}, e.User, "refuse", version, e.Name, "", ""),
-			op.Write(l.hash(), []any{"hdel", l.hash(), roleField(e.User)}))
-	}
-	left := s.finish(ctx, intents)
-	for _, c := range left {
-		if c.Err != nil && !declined(c.Err) {
-			return left, fmt.Errorf("leave group %d: %w", c.Group, c.Err)
-		}
-	}
-	s.Accept(ctx, "change", after...)
-	for _, o := range after {
-		if o.Err != nil {
-			return left, o.Err
-		}
-	}
-	return left, nil
 }
 
 func (s *Store) takeSystemRole(ctx context.Context, user int64) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/role"
@@ -126,7 +127,7 @@ func finishErasure(t testing.TB, s *Store, user int64) (left []Changed) {
 func (n *neighbourhood) gone(t testing.TB, s *Store) {
 	t.Helper()
 	id := strconv.FormatInt(n.alice.User, 10)
-	rests := []string{"cim:id:" + id, logRef{user: n.alice.User}.hash(), logRef{user: n.alice.User}.tag()}
+	rests := []string{"cim:id:" + id, logref.Ref{User: n.alice.User}.Hash(), logref.Ref{User: n.alice.User}.Tag()}
 	for key, text := range everything(t, s) {
 		log := strings.HasSuffix(key, ":l") // what alice wrote stays in the logs of others
 		if strings.Contains(key, id) && !slices.Contains(rests, key) && !strings.Contains(key, ":i:") {
@@ -184,8 +185,8 @@ func TestErasedAccountLeavesNothingInTheStore(t *testing.T) {
 			t.Errorf("after the end: %v", err)
 		}
 		s.finish(t.Context(), n.intents) // by a process that stood still
-		inbox := logRef{user: n.alice.User}
-		made := inbox.script(makeScript, "1234567812345678", "genesis", true)
+		inbox := logref.Ref{User: n.alice.User}
+		made := inbox.Script(makeScript, "1234567812345678", "genesis", true)
 		if s.Run(t.Context(), "make", made); made.Err != nil || op.Text(made.Reply[0]) != "erased" {
 			t.Errorf("an inbox is made late: %v, %v", made.Reply, made.Err)
 		}
@@ -333,7 +334,7 @@ func TestGroupIsNotFilledWithAnErasedUser(t *testing.T) {
 		if err != nil || m.Total != 2 || slices.Contains(m.Users, alice) {
 			t.Errorf("members are %+v, %v", m, err)
 		}
-		if text := everything(t, s)[logRef{group: friends}.hash()]; strings.Contains(text, "filling") {
+		if text := everything(t, s)[logref.Ref{Group: friends}.Hash()]; strings.Contains(text, "filling") {
 			t.Errorf("the group is being filled for ever: %s", text)
 		}
 	})

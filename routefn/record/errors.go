@@ -38,6 +38,8 @@ var (
 	ErrTooManyOfficers = errors.New("group has too many admins")
 	// ErrRemoved is returned if a user wants to join a group from which they were removed.
 	ErrRemoved = errors.New("removed from the group")
+	// ErrLeft is returned if another user is added to a group that they left by themselves.
+	ErrLeft = errors.New("left the group by themselves")
 	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
 	// already.
 	ErrTooManyGroups = errors.New("user has too many groups")

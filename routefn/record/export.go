@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/scan"
 )
@@ -46,7 +47,7 @@ func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error)
 	for chunk := range slices.Chunk(parts, op.MaxPipeline) {
 		ops := make([]*op.Op, len(chunk))
 		for i, p := range chunk {
-			ops[i] = p.log().script(pullScript, max(0, p.After.Number), p.After.Epoch.String(), p.After.Key, proto.MaxPull, exportBytes, "", false, 0, "", "")
+			ops[i] = p.log().Script(pullScript, max(0, p.After.Number), p.After.Epoch.String(), p.After.Key, proto.MaxPull, exportBytes, "", false, 0, "", "")
 			ops[i].Write = false
 		}
 		s.Run(ctx, "pull", ops...)
@@ -54,12 +55,12 @@ func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error)
 			l := chunk[i].log()
 			switch {
 			case o.Err != nil:
-				return nil, fmt.Errorf("read log %s: %w", l.tag(), o.Err)
+				return nil, fmt.Errorf("read log %s: %w", l.Tag(), o.Err)
 			case o.NoLog():
 				list = append(list, Pulled{})
 				continue
 			}
-			p, err := l.pulled(o.Reply, chunk[i].After)
+			p, err := pulled(l, o.Reply, chunk[i].After)
 			if err != nil {
 				return nil, err
 			}
@@ -69,11 +70,11 @@ func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error)
 	return list, nil
 }
 
-func (p LogPart) log() logRef {
+func (p LogPart) log() logref.Ref {
 	if p.User != 0 {
-		return logRef{user: p.User}
+		return logref.Ref{User: p.User}
 	}
-	return logRef{group: p.After.Log}
+	return logref.Ref{Group: p.After.Log}
 }
 
 // JoinedAt returns, for each user, the number of the entry by which they joined a
@@ -94,10 +95,10 @@ func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]i
 // users, whose ids are above after. Unlike Members, it does not check that the caller
 // may see them.
 func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int) (Members, error) {
-	l := logRef{group: group}
-	o := op.Read(l.members(),
-		[]any{"zcard", l.members()},
-		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
+	l := logref.Ref{Group: group}
+	o := op.Read(l.Members(),
+		[]any{"zcard", l.Members()},
+		[]any{"zrangebyscore", l.Members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
 	s.Run(ctx, "members", o)
 	if o.Err != nil {
 		return Members{}, fmt.Errorf("members of group %d: %w", group, o.Err)
@@ -109,7 +110,7 @@ func (s *Store) MembersAfter(ctx context.Context, group, after int64, limit int)
 // ascending order. They may join again only if the creator adds them.
 func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 	var users []int64
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	for cursor, begun := "0", false; cursor != "0" || !begun; begun = true {
 		o := op.Read(hash, []any{"hscan", hash, cursor, "match", "m:*", "count", scan.Count})
 		s.Run(ctx, "members", o)

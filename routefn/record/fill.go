@@ -8,6 +8,8 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -67,7 +69,7 @@ func (s *Store) fill(ctx context.Context, group, creator int64, members []Accoun
 	if err != nil {
 		return nil, err
 	}
-	l := logRef{group: group}
+	l := logref.Ref{Group: group}
 	args := []any{creator}
 	for _, m := range members {
 		if err := (Change{User: m.User, Name: m.Name, Group: group}).check(); err != nil {
@@ -79,7 +81,7 @@ func (s *Store) fill(ctx context.Context, group, creator int64, members []Accoun
 		}
 		args = append(args, m.User, m.Name, stored)
 	}
-	o := l.groupScript(fillScript, []string{l.members(), l.leases()}, args...)
+	o := l.GroupScript(fillScript, []string{l.Members(), l.Leases()}, args...)
 	s.Accept(ctx, "change", o)
 	switch {
 	case o.Err != nil:
@@ -114,8 +116,8 @@ func filledBy(answers []Changed, o *op.Op) error {
 			continue
 		}
 		number++
-		entry, _ := o.Args[3*i+3].([]byte) // as fill has passed it
-		stored, err := storedAt(logRef{group: a.Group}.position(epoch, number, ""), prev, entry)
+		encoded, _ := o.Args[3*i+3].([]byte) // as fill has passed it
+		stored, err := entry.At(logref.Ref{Group: a.Group}.Position(epoch, number, ""), prev, encoded)
 		if err != nil {
 			return err
 		}
@@ -145,7 +147,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 	for chunk := range slices.Chunk(todo, size) {
 		keys := make([]string, len(chunk))
 		for k, i := range chunk {
-			keys[k] = logRef{user: members[i].User}.hash()
+			keys[k] = logref.Ref{User: members[i].User}.Hash()
 		}
 		ops = append(ops, &op.Op{Key: keys[0], Script: enlistScript, Keys: keys, Args: []any{group, proto.MaxGroups}, Write: true})
 	}
@@ -205,15 +207,15 @@ func (s *Store) leaveErased(ctx context.Context, c Change, a *Changed) bool {
 // endFilling removes the record that a group is being filled. If that fails, the next
 // sweep of the group finds nothing to do but that.
 func (s *Store) endFilling(ctx context.Context, group int64) {
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	s.Run(ctx, "settle", op.Write(hash, []any{"hdel", hash, "filling"}))
 }
 
 // refill puts a group whose filling was cut short into the lists of all its members.
 func (s *Store) refill(ctx context.Context, group int64) {
-	key := logRef{group: group}.members()
+	key := logref.Ref{Group: group}.Members()
 	o := op.Read(key, []any{"zrange", key, 0, -1, "withscores"})
-	creator := op.Read(logRef{group: group}.hash(), []any{"hget", logRef{group: group}.hash(), "creator"})
+	creator := op.Read(logref.Ref{Group: group}.Hash(), []any{"hget", logref.Ref{Group: group}.Hash(), "creator"})
 	if s.Run(ctx, "members", o, creator); o.Err != nil || creator.Err != nil {
 		return // the next sweep does it
 	}

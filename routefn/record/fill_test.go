@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -111,7 +112,7 @@ func TestUserWithAllGroupsDoesNotStay(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := Account{User: register(t, s, "alice"), Name: "alice"}
 		guests := invited(t, s, 3)
-		full := logRef{user: guests[1].User}.hash()
+		full := logref.Ref{User: guests[1].User}.Hash()
 		login(t, s, guests[1].User, "phone", "n1", 0) // makes the inbox
 		ids := make([]string, proto.MaxGroups)
 		for i := range ids {
@@ -135,7 +136,7 @@ func TestUserWithAllGroupsDoesNotStay(t *testing.T) {
 func TestFillingThatWasCutShortIsFinished(t *testing.T) {
 	for name, finish := range map[string]func(s *Store, t *testing.T, group, creator int64, guests []Account){
 		"sweep": func(s *Store, t *testing.T, group, _ int64, _ []Account) {
-			s.sweep(t.Context(), []logRef{{group: group}})
+			s.sweep(t.Context(), []logref.Ref{{Group: group}})
 		},
 		"repetition": func(s *Store, t *testing.T, group, creator int64, guests []Account) {
 			s.FillGroup(t.Context(), group, creator, guests)
@@ -158,7 +159,7 @@ func TestFillingThatWasCutShortIsFinished(t *testing.T) {
 						t.Errorf("%s has the groups %+v", g.Name, groups)
 					}
 				}
-				hash := logRef{group: group}.hash()
+				hash := logref.Ref{Group: group}.Hash()
 				o := op.Read(hash, []any{"hexists", hash, "filling"})
 				if s.Run(t.Context(), "find", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
 					t.Errorf("the group is still being filled, %v", o.Err)

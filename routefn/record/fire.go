@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
@@ -61,12 +62,12 @@ func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	return s.later.Finish(ctx, ends)
 }
 
-// newDelayed decodes a delayed message. If entry cannot be decoded, only the key is
+// newDelayed decodes a delayed message. If encoded cannot be decoded, only the key is
 // set, and Append refuses the message.
-func newDelayed(key string, due, taken int64, entry string) Delayed {
+func newDelayed(key string, due, taken int64, encoded string) Delayed {
 	d := Delayed{Due: due, key: key}
 	d.From, d.ID, _ = proto.ParseKey(key)
-	e, err := decodeEntry([]byte(entry))
+	e, err := entry.Decode([]byte(encoded))
 	if err != nil {
 		return d
 	}

@@ -1,6 +1,9 @@
 package record
 
-import "github.com/cim-go/cim/routefn/limit"
+import (
+	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
+)
 
 // With Config.Limits.Inboxes, an inbox can be full. A message waits until a device of the
 // inbox's owner has fetched it: has acknowledged it, or pulled what follows it. As long
@@ -16,11 +19,8 @@ import "github.com/cim-go/cim/routefn/limit"
 // Own messages among waiting ones are not removed. So a user who sends a lot and fetches
 // nothing is refused, too, when the list has twice Retention.Count entries.
 
-// counts returns the key of the counts of an inbox: see room.lua.
-func (l logRef) counts() string { return l.key("u") }
-
 // bounded reports whether the log is an inbox that can be full.
-func (s *Store) bounded(l logRef) bool { return s.limits.Inboxes && l.user != 0 }
+func (s *Store) bounded(l logref.Ref) bool { return s.limits.Inboxes && l.User != 0 }
 
 func (s *Store) places() limit.Places { return limit.PlacesOf(s.retention.Count) }
 
@@ -31,4 +31,4 @@ func (s *Store) bound(args []any) []any {
 }
 
 // boundKeys are the further keys of a script that counts places.
-func boundKeys(l logRef) []string { return []string{l.counts(), l.receivers()} }
+func boundKeys(l logref.Ref) []string { return []string{l.Counts(), l.Receivers()} }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -75,7 +76,7 @@ func TestConspirersPushNothingOut(t *testing.T) {
 		if accepted+1+contacts != 100 {
 			t.Errorf("strangers hold %d places and contacts %d, of 100", accepted+1, contacts)
 		}
-		other.trim(t.Context(), []logRef{{user: bob}})
+		other.trim(t.Context(), []logref.Ref{{User: bob}})
 		if got := inbox(t, one, bob); got[0] != proto.Key(alice, "first") || len(got) != 108 {
 			t.Errorf("the inbox has %d messages, the first one is %s", len(got), got[0])
 		}
@@ -179,7 +180,7 @@ func TestCursorsOfAnEarlierVersionCount(t *testing.T) {
 			}
 		}
 		writes(t, s, alice, bob, "last", 1, false)
-		hash := logRef{user: bob}.hash()
+		hash := logref.Ref{User: bob}.Hash()
 		s.Run(t.Context(), "append", op.Write(hash, []any{"hdel", hash, "read"}))
 		if n := writes(t, s, alice, bob, "more", 5, false); n != 1 {
 			t.Errorf("%d messages were accepted, want 1: one waits", n)
@@ -193,18 +194,18 @@ func TestMessageThatIsTooOldGivesItsPlaceBack(t *testing.T) {
 	cfg.Retention.Age = time.Hour.Milliseconds()
 	each(t, cfg, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
-		l := logRef{user: bob}
+		l := logref.Ref{User: bob}
 		old := []Message{private(alice, bob, "old0"), private(alice, bob, "old1")}
 		for i := range old {
 			old[i].backdate(2 * time.Hour)
 		}
-		s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
+		s.Run(t.Context(), "append", op.Write(l.List(), []any{"lset", l.List(), 0, genesisAt(t, old[0].Time)}))
 		stored(t, s, old...)
 		if n := writes(t, s, alice, bob, "m", 2, false); n != 0 {
 			t.Errorf("%d messages were accepted, want none", n)
 		}
 		stored(t, s, private(register(t, s, "carol"), bob, "young"))
-		s.trim(t.Context(), []logRef{l})
+		s.trim(t.Context(), []logref.Ref{l})
 		if got := inbox(t, s, bob); len(got) != 1 {
 			t.Errorf("the inbox has %v", got)
 		}

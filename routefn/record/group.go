@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -36,12 +37,12 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	}
 	for try := range groupTries {
 		group := g.id(seal, try)
-		l := logRef{group: group}
+		l := logref.Ref{Group: group}
 		errs := make([]error, 1)
-		if s.sweepLater(ctx, []logRef{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
+		if s.sweepLater(ctx, []logref.Ref{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
 			return 0, fmt.Errorf("create group: %w", errs[0])
 		}
-		o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
+		o := l.GroupScript(createScript, []string{l.Leases(), l.End()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
 		s.Accept(ctx, "create", o)
 		if o.Err != nil {
 			return 0, fmt.Errorf("create group: %w", o.Err)
@@ -94,7 +95,7 @@ func (g NewGroup) id(seal string, try int) int64 {
 // of everyone. It leaves out groups that are in the user's list and do not have the
 // user as a member.
 func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	list := op.Read(hash, []any{"hget", hash, "groups"})
 	s.Run(ctx, "groups", list)
 	if list.Err != nil {
@@ -104,8 +105,8 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	slices.Sort(ids)
 	ops := make([]*op.Op, len(ids))
 	for i, id := range ids {
-		l := logRef{group: id}
-		ops[i] = op.Read(l.hash(), []any{"hmget", l.hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.members()})
+		l := logref.Ref{Group: id}
+		ops[i] = op.Read(l.Hash(), []any{"hmget", l.Hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.Members()})
 	}
 	s.Run(ctx, "groups", ops...)
 	var groups []Group
@@ -128,17 +129,17 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 // whose ids are above after. It returns ErrNotMember if user is not a member, or
 // ErrNoGroup.
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
-	l := logRef{group: group}
-	o := op.Read(l.hash(),
-		[]any{"hmget", l.hash(), "epoch", memberField(user), "owner", "creator"},
-		[]any{"zcard", l.members()},
-		[]any{"zrangebyscore", l.members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
+	l := logref.Ref{Group: group}
+	o := op.Read(l.Hash(),
+		[]any{"hmget", l.Hash(), "epoch", memberField(user), "owner", "creator"},
+		[]any{"zcard", l.Members()},
+		[]any{"zrangebyscore", l.Members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
 	s.Run(ctx, "members", o)
 	if o.Err != nil {
 		return Members{}, fmt.Errorf("members of group %d: %w", group, o.Err)
 	}
 	switch head, _ := o.Reply[0].([]any); {
-	case !l.closed() || len(head) != 4 || op.Text(head[0]) == "":
+	case !l.Closed() || len(head) != 4 || op.Text(head[0]) == "":
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNoGroup)
 	case !belongs(op.Text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
@@ -161,7 +162,7 @@ type GroupRecord struct {
 
 // GroupRecord returns a group. If the result has no creator, the group does not exist.
 func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
 	s.Run(ctx, "groups", o)
 	if o.Err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -75,7 +76,7 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		n1 = enter("n1", 3) // renewed by a later boot
 		wantNodes(n1, n2)
 
-		all := logRef{group: proto.Everyone}
+		all := logref.Ref{Group: proto.Everyone}
 		write := func(hash, field, value string) {
 			t.Helper()
 			o := op.Write(hash, []any{"hset", hash, field, value})
@@ -84,14 +85,14 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 			}
 		}
 		for _, node := range []string{"n1", "n2", "n9"} { // n9 died, and the leases of the others have expired
-			write(all.leases(), node, leaseValue(Lease{Boot: 3, Addr: node + ":8081"}, storeClock(t, s)-1))
+			write(all.Leases(), node, leaseValue(Lease{Boot: 3, Addr: node + ":8081"}, storeClock(t, s)-1))
 		}
 		wantNodes()
 		if e := s.RenewNode(t.Context(), n1, []int64{proto.Everyone})[0]; e.Err != nil {
 			t.Fatal(e.Err)
 		}
 		wantNodes(n1)
-		left := all.readLeases()
+		left := readLeases(all)
 		s.Run(t.Context(), "look", left)
 		var ends []int64
 		for _, end := range leasesIn(leaseLines("", left.Reply[0])) {
@@ -113,10 +114,10 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 		alice := account(t, s, "alice")
 		g := group(t, s, alice)
 		n1, n2 := Lease{Node: "n1", Boot: 1, Addr: "n1:1"}, Lease{Node: "n2", Boot: 2, Addr: "n2:1"}
-		l := logRef{group: g}
+		l := logref.Ref{Group: g}
 		old := func(end int64) {
 			line := func(l Lease) string { return l.Node + "\t" + leaseValue(l, end) }
-			o := op.Write(l.hash(), []any{"hset", l.hash(), textOfLeases, line(n1) + "\n" + line(n2)})
+			o := op.Write(l.Hash(), []any{"hset", l.Hash(), logref.TextOfLeases, line(n1) + "\n" + line(n2)})
 			if s.Run(t.Context(), "enter", o); o.Err != nil {
 				t.Fatal(o.Err)
 			}
@@ -137,7 +138,7 @@ func TestLeasesOfAnEarlierReleaseAreTakenOver(t *testing.T) {
 		if e := s.RenewNode(t.Context(), n1, []int64{g})[0]; e.Err != nil {
 			t.Error(e.Err)
 		}
-		left := l.readLeases()
+		left := readLeases(l)
 		if s.Run(t.Context(), "look", left); op.Text(left.Reply[1]) != "" {
 			t.Errorf("the text is still there: %q", left.Reply[1])
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -40,10 +41,10 @@ func unwanted(err error) bool { return errors.Is(err, ErrBlocked) || errors.Is(e
 // owner returns the owner of the inbox, whose consent the messages of the batch need, or an
 // empty string.
 func (b *batch) owner() any {
-	if b.log.user == 0 || b.which == ownCopy {
+	if b.log.User == 0 || b.which == ownCopy {
 		return ""
 	}
-	return b.log.user
+	return b.log.User
 }
 
 // guarded reports whether the inbox of a user has a guard, as far as this Store knows.
@@ -55,10 +56,10 @@ func (s *Store) guarded(user int64) bool {
 // asks reports whether the script must ask if an inbox takes a batch: the inbox has a guard,
 // or nothing is known about it.
 func (s *Store) asks(b *batch) bool {
-	if b.log.user == 0 || b.which == ownCopy {
+	if b.log.User == 0 || b.which == ownCopy {
 		return false
 	}
-	in, seen := s.inboxes.Get(b.log.user)
+	in, seen := s.inboxes.Get(b.log.User)
 	return !seen || in.guarded
 }
 
@@ -66,7 +67,7 @@ func (s *Store) asks(b *batch) bool {
 // as this Store knows.
 func (s *Store) refusedBefore(b *batch) bool {
 	for _, d := range b.drafts {
-		if _, was := s.refused.Get(pair{d.From, b.log.user}); b.guarded && was {
+		if _, was := s.refused.Get(pair{d.From, b.log.User}); b.guarded && was {
 			return true
 		}
 	}
@@ -130,7 +131,7 @@ func (b *batch) recalled(o *op.Op) {
 			err = ErrUnknown
 		}
 		if err != nil {
-			d.copy[b.which], d.err[b.which] = nil, fmt.Errorf("inbox of %d: %w", b.log.user, err)
+			d.copy[b.which], d.err[b.which] = nil, fmt.Errorf("inbox of %d: %w", b.log.User, err)
 		}
 	}
 }
@@ -138,7 +139,7 @@ func (b *batch) recalled(o *op.Op) {
 // remember notes which senders the receiver of the batch refuses.
 func (s *Store) remember(b *batch) {
 	for _, d := range b.drafts {
-		p := pair{d.From, b.log.user}
+		p := pair{d.From, b.log.User}
 		if unwanted(d.err[receiverCopy]) {
 			s.refused.Put(p, struct{}{})
 		} else if b.guarded && d.err[receiverCopy] == nil {
@@ -157,7 +158,7 @@ func (s *Store) recallOwn(ctx context.Context, drafts []*draft) {
 		}
 		o := of[d.From]
 		if o == nil {
-			o = logRef{user: d.From}.script(recallScript, d.at-lookBack.Milliseconds())
+			o = logref.Ref{User: d.From}.Script(recallScript, d.at-lookBack.Milliseconds())
 			of[d.From] = o
 			ops = append(ops, o)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -154,22 +155,22 @@ func TestContactsOnly(t *testing.T) {
 // others.
 func TestBlockOutlivesTheLossOfAnInbox(t *testing.T) {
 	lose := map[string]func(context testing.TB, s *Store, bob int64){
-		"hash": func(t testing.TB, s *Store, bob int64) { remove(t, s, logRef{user: bob}.hash()) },
-		"list": func(t testing.TB, s *Store, bob int64) { remove(t, s, logRef{user: bob}.list()) },
+		"hash": func(t testing.TB, s *Store, bob int64) { remove(t, s, logref.Ref{User: bob}.Hash()) },
+		"list": func(t testing.TB, s *Store, bob int64) { remove(t, s, logref.Ref{User: bob}.List()) },
 		"both": func(t testing.TB, s *Store, bob int64) {
-			remove(t, s, logRef{user: bob}.hash())
-			remove(t, s, logRef{user: bob}.list())
+			remove(t, s, logref.Ref{User: bob}.Hash())
+			remove(t, s, logref.Ref{User: bob}.List())
 		},
-		"counts": func(t testing.TB, s *Store, bob int64) { remove(t, s, logRef{user: bob}.counts()) },
+		"counts": func(t testing.TB, s *Store, bob int64) { remove(t, s, logref.Ref{User: bob}.Counts()) },
 		"read": func(t testing.TB, s *Store, bob int64) {
-			l := logRef{user: bob}
-			o := op.Write(l.hash(), []any{"hdel", l.hash(), "read"})
+			l := logref.Ref{User: bob}
+			o := op.Write(l.Hash(), []any{"hdel", l.Hash(), "read"})
 			s.Run(t.Context(), "test", o)
 			must(t, o.Err)
 		},
 		"epoch": func(t testing.TB, s *Store, bob int64) {
-			l := logRef{user: bob}
-			o := op.Write(l.hash(), []any{"hdel", l.hash(), "epoch", "base"})
+			l := logref.Ref{User: bob}
+			o := op.Write(l.Hash(), []any{"hdel", l.Hash(), "epoch", "base"})
 			s.Run(t.Context(), "test", o)
 			must(t, o.Err)
 		},
@@ -193,7 +194,7 @@ func TestBlockOutlivesTheLossOfAnInbox(t *testing.T) {
 					refused(t, s, again, ErrBlocked)
 					refused(t, s, private(alice, bob, fmt.Sprint("y", i)), ErrBlocked)
 				}
-				one.trim(t.Context(), []logRef{{user: bob}})
+				one.trim(t.Context(), []logref.Ref{{User: bob}})
 				refused(t, one, private(alice, bob, "z"), ErrBlocked)
 				for _, text := range texts(t, one, bob) {
 					if text != "text of warm" {
@@ -222,8 +223,8 @@ func remove(t testing.TB, s *Store, key string) {
 
 func markOf(t testing.TB, s *Store, user, other int64) string {
 	t.Helper()
-	l := logRef{user: user}
-	o := op.Read(l.hash(), []any{"hget", l.hash(), fmt.Sprint("k:", other)})
+	l := logref.Ref{User: user}
+	o := op.Read(l.Hash(), []any{"hget", l.Hash(), fmt.Sprint("k:", other)})
 	s.Run(t.Context(), "test", o)
 	must(t, o.Err)
 	return op.Text(o.Reply[0])
@@ -299,15 +300,15 @@ func TestBlockWhileASlotMoves(t *testing.T) {
 	alice, bob := register(t, s, "alice"), register(t, s, "bob")
 	stored(t, s, private(alice, bob, "warm"))
 	must(t, s.Block(t.Context(), bob, alice))
-	m := newMove(t, s, logRef{user: bob}, storetest.Cluster)
+	m := newMove(t, s, logref.Ref{User: bob}, storetest.Cluster)
 	t.Cleanup(m.back)
 	m.begin(t)
 	refused(t, s, private(alice, bob, "1"), ErrBlocked)
-	m.migrate(t, m.log.hash())
-	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.list()) })
+	m.migrate(t, m.log.Hash())
+	time.AfterFunc(30*time.Millisecond, func() { m.migrate(t, m.log.List()) })
 	refused(t, s, private(alice, bob, "2"), ErrBlocked)
-	m.migrate(t, m.log.relations())
-	m.migrate(t, m.log.choosy())
+	m.migrate(t, m.log.Relations())
+	m.migrate(t, m.log.Choosy())
 	must(t, s.Unblock(t.Context(), bob, alice))
 	stored(t, s, private(alice, bob, "3"))
 	m.end(t)
@@ -332,7 +333,7 @@ func TestBlockOnValkey(t *testing.T) {
 	wantTexts(t, s, bob, "text of warm", "text of 3")
 	c := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer c.Close()
-	if got := c.HExists(t.Context(), logRef{user: bob}.hash(), "guard").Val(); got {
+	if got := c.HExists(t.Context(), logref.Ref{User: bob}.Hash(), "guard").Val(); got {
 		t.Error("the guard stayed")
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -49,11 +50,11 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (accou
 	if err != nil {
 		return 0, err
 	}
-	l, errs := logRef{group: g.Group}, make([]error, 1)
-	if s.sweepLater(ctx, []logRef{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
+	l, errs := logref.Ref{Group: g.Group}, make([]error, 1)
+	if s.sweepLater(ctx, []logref.Ref{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
 		return 0, errs[0]
 	}
-	o := l.groupScript(createScript, []string{l.leases(), l.end()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.Request)
+	o := l.GroupScript(createScript, []string{l.Leases(), l.End()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.Request)
 	s.Accept(ctx, "create", o)
 	switch {
 	case o.Err != nil:
@@ -115,7 +116,7 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 	}
 	var ops []*op.Op
 	var of []int
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	for i, u := range users {
 		switch {
 		case err != nil:
@@ -148,7 +149,7 @@ func (s *Store) memberships(ctx context.Context, group int64, users []Account) (
 	if len(users) == 0 {
 		return fields, nil
 	}
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	get := []any{"hmget", hash}
 	for _, u := range users {
 		get = append(get, memberField(u.User))

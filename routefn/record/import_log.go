@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -19,7 +21,7 @@ type Backlog struct {
 	Messages    []Message
 }
 
-func (b *Backlog) log() logRef { return logRef{user: b.User, group: b.Group} }
+func (b *Backlog) log() logref.Ref { return logref.Ref{User: b.User, Group: b.Group} }
 
 // Backlogged is the answer to one Backlog. Err is nil, ErrNoUser, ErrNoGroup,
 // ErrNotMember if the group has no members, ErrInvalid, ErrUnavailable or ErrUnknown.
@@ -59,7 +61,7 @@ func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []
 func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
 	answers := make([]Backlogged, len(logs))
 	now, err := s.Time(ctx)
-	var refs []logRef
+	var refs []logref.Ref
 	var ops []*op.Op
 	var of []int
 	oldest := make([]int64, len(logs))
@@ -83,7 +85,7 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 		a := backlogged(o, len(logs[i].Messages))
 		answers[i] = a
 		if due := oldest[i] + s.retention.Age; !dry && a.Err == nil && slices.Contains(a.Added, true) && due < now+s.retention.Age/2 {
-			sweeps = append(sweeps, queue.Job{Key: refs[j].tag(), Due: due})
+			sweeps = append(sweeps, queue.Job{Key: refs[j].Tag(), Due: due})
 		}
 	}
 	for _, err := range s.Put(ctx, queue.Sweeps, sweeps, sweepShard, true) {
@@ -93,7 +95,7 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 	}
 	for i := range answers {
 		if answers[i].Err != nil {
-			answers[i].Err = fmt.Errorf("import into log %s: %w", logs[i].log().tag(), answers[i].Err)
+			answers[i].Err = fmt.Errorf("import into log %s: %w", logs[i].log().Tag(), answers[i].Err)
 		}
 	}
 	return answers
@@ -115,15 +117,15 @@ func (b *Backlog) op(now int64, dry bool) (*op.Op, int64, error) {
 		}
 		args = append(args, importMark(d.key), d.key, d.stored)
 	}
-	genesis, err := proto.EncodeStored(genesisKey, &proto.Entry{Time: oldest, Kind: proto.Kind_GENESIS})
+	genesis, err := proto.EncodeStored(entry.GenesisKey, &proto.Entry{Time: oldest, Kind: proto.Kind_GENESIS})
 	if err != nil {
 		return nil, 0, err
 	}
 	args[1], args[2] = genesis, oldest
-	o := l.script(importScript, args...)
-	o.Keys = append(o.Keys, l.imported())
-	if l.closed() {
-		o.Keys = append(o.Keys, l.members())
+	o := l.Script(importScript, args...)
+	o.Keys = append(o.Keys, l.Imported())
+	if l.Closed() {
+		o.Keys = append(o.Keys, l.Members())
 	}
 	o.Write = !dry
 	return o, oldest, nil

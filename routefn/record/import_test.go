@@ -9,6 +9,8 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -148,12 +150,12 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 			t.Fatalf("%+v, %v", p, err)
 		}
 		for i, want := range []int64{old.Time, young.Time, now} {
-			e, err := decodeEntry(p.Entries[i].Entry)
+			e, err := entry.Decode(p.Entries[i].Entry)
 			if err != nil || e.GetTime() < want-5000 || e.GetTime() > want+60_000 {
 				t.Errorf("message %d has the time %d, %v, want %d", i, e.GetTime(), err, want)
 			}
 		}
-		due := op.Read("", []any{"zscore", sweepShard(queue.Job{Key: logRef{user: bob}.tag()}).Key("sweep:due"), logRef{user: bob}.tag()})
+		due := op.Read("", []any{"zscore", sweepShard(queue.Job{Key: logref.Ref{User: bob}.Tag()}).Key("sweep:due"), logref.Ref{User: bob}.Tag()})
 		due.Key = due.Steps[0][1].(string)
 		s.Run(t.Context(), "due", due)
 		if at := scoreOf(op.Text(due.Reply[0])); due.Err != nil || at < float64(now) || at > float64(now+2*day) {
@@ -162,7 +164,7 @@ func TestImportedMessagesAgeByTheirOwnTimes(t *testing.T) {
 		// A day later the old message is removed, with all entries before it.
 		later := s.retention.Age
 		s.retention.Age = 8 * day
-		s.Sweep(t.Context(), []queue.Job{{Key: logRef{user: bob}.tag()}})
+		s.Sweep(t.Context(), []queue.Job{{Key: logref.Ref{User: bob}.Tag()}})
 		s.retention.Age = later
 		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "young"), proto.Key(alice, "ahead"))
 	})
@@ -235,9 +237,9 @@ func TestEndedGroupLeavesNoMarks(t *testing.T) {
 		m := private(alice, 0, "1")
 		m.Group = 77
 		imported(t, s, Backlog{Group: 77, Messages: []Message{m}})
-		l := logRef{group: 77}
+		l := logref.Ref{Group: 77}
 		marks := func() int64 {
-			o := op.Read(l.imported(), []any{"exists", l.imported()})
+			o := op.Read(l.Imported(), []any{"exists", l.Imported()})
 			s.Run(t.Context(), "look", o)
 			return op.Integer(o.Reply[0])
 		}
@@ -248,8 +250,8 @@ func TestEndedGroupLeavesNoMarks(t *testing.T) {
 			t.Fatal(c.Err)
 		}
 		// As if a minute had gone by.
-		last := l.script(sweepScript, s.retention.Age, time.Now().UnixMilli(), -1000, endedFor.Milliseconds())
-		last.Keys = append(last.Keys, l.members(), l.leases(), l.end(), l.imported())
+		last := l.Script(sweepScript, s.retention.Age, time.Now().UnixMilli(), -1000, endedFor.Milliseconds())
+		last.Keys = append(last.Keys, l.Members(), l.Leases(), l.End(), l.Imported())
 		s.Run(t.Context(), "sweep", last)
 		if last.Err != nil || op.Text(last.Reply[0]) != "gone" || marks() != 0 {
 			t.Errorf("swept %v, %v, %d marks", last.Reply, last.Err, marks())

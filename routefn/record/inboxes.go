@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -14,12 +15,12 @@ type inboxes struct{ *Store }
 // Begin returns the end of everyone's log. Its number is zero if there is no log.
 func (s inboxes) Begin(ctx context.Context) (proto.Position, error) {
 	o := newTail()
-	system.tail(o, startField)
+	tail(o, logref.Everyone, startField)
 	s.Run(ctx, "register", o)
 	if o.Err != nil {
 		return proto.Position{}, o.Err
 	}
-	return system.newest(o), nil
+	return endOf(logref.Everyone, o), nil
 }
 
 // KeepStart records where a new user begins in everyone's log. The position must have been
@@ -29,7 +30,7 @@ func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {
 	if at.Number == 0 {
 		return
 	}
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	value := fmt.Sprintf("%s %d %s", at.Epoch, at.Number, at.Key)
 	o := op.Write(hash, []any{"hset", hash, startField, value})
 	if s.Run(ctx, "register", o); o.Err != nil {
@@ -39,9 +40,9 @@ func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {
 
 // MakeInboxes makes the inboxes of new accounts.
 func (s inboxes) MakeInboxes(ctx context.Context, users []int64, again bool) {
-	logs := make([]logRef, len(users))
+	logs := make([]logref.Ref, len(users))
 	for i, user := range users {
-		logs[i] = logRef{user: user}
+		logs[i] = logref.Ref{User: user}
 	}
 	for i, err := range s.makeLogs(ctx, logs, again) {
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -69,11 +71,11 @@ func declined(err error) bool {
 // intents. If an earlier change of the same user and group has left an intent, it
 // returns that one instead.
 func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed, todo []int) []intent {
-	logs, ops := make([]logRef, len(todo)), make([]*op.Op, len(todo))
+	logs, ops := make([]logref.Ref, len(todo)), make([]*op.Op, len(todo))
 	for j, i := range todo {
 		c := changes[i]
-		logs[j] = logRef{user: c.User}
-		ops[j] = logs[j].hashScript(intendScript, c.Group, c.word(), c.Name, proto.MaxGroups, c.By)
+		logs[j] = logref.Ref{User: c.User}
+		ops[j] = logs[j].HashScript(intendScript, c.Group, c.word(), c.Name, proto.MaxGroups, c.By)
 	}
 	s.onLogs(ctx, "intend", logs, ops)
 	var intents []intent
@@ -116,7 +118,7 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 		if err := answers[i].Err; err != nil && !declined(err) {
 			continue
 		}
-		settling = append(settling, logRef{user: in.User}.hashScript(settleScript, in.Group, in.version, answers[i].Member))
+		settling = append(settling, logref.Ref{User: in.User}.HashScript(settleScript, in.Group, in.version, answers[i].Member))
 		of = append(of, i)
 	}
 	s.Accept(ctx, "settle", settling...)
@@ -180,9 +182,9 @@ func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op.Op, error
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	l := logRef{group: in.Group}
-	keys := []string{l.members(), l.leases()}
-	return l.groupScript(changeScript, keys, in.User, word, in.version, in.Name, stored, v.version), nil
+	l := logref.Ref{Group: in.Group}
+	keys := []string{l.Members(), l.Leases()}
+	return l.GroupScript(changeScript, keys, in.User, word, in.version, in.Name, stored, v.version), nil
 }
 
 // decided reads the answer of change.lua.
@@ -210,9 +212,9 @@ func (c *Changed) decided(in intent, o *op.Op) {
 	if number == 0 {
 		return
 	}
-	l := logRef{group: in.Group}
-	entry, _ := o.Args[4].([]byte) // the entry, as decide has passed it
-	stored, err := storedAt(l.position(parseEpoch(op.Text(r[3])), number, ""), op.Text(r[4]), entry)
+	l := logref.Ref{Group: in.Group}
+	encoded, _ := o.Args[4].([]byte) // the entry, as decide has passed it
+	stored, err := entry.At(l.Position(parseEpoch(op.Text(r[3])), number, ""), op.Text(r[4]), encoded)
 	if err != nil {
 		c.Err = err
 		return
@@ -232,10 +234,10 @@ func (c *Changed) settled(o *op.Op) {
 
 // trimJoined trims the logs of groups that grew by joinings and leavings alone.
 func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
-	var grown []logRef
+	var grown []logref.Ref
 	for _, c := range changed {
 		if c.Copy != nil && c.Copy.Stored.At.Number%trimEvery == 0 {
-			grown = append(grown, logRef{group: c.Group})
+			grown = append(grown, logref.Ref{Group: c.Group})
 		}
 	}
 	s.trim(ctx, grown)

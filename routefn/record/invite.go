@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -28,8 +29,6 @@ const (
 )
 
 var (
-	// ErrLeft is returned if another user is added to a group that they left by themselves.
-	ErrLeft = errors.New("left the group by themselves")
 	// ErrUninvited is returned if a user has no invitation to the group.
 	ErrUninvited = errors.New("no such invitation")
 	// ErrInvite is returned by MayAdd for a user who can only be invited.
@@ -53,8 +52,8 @@ func (s *Store) MayAdd(ctx context.Context, by int64, users []int64) []error {
 		case failed[i] != nil:
 			errs[i] = failed[i]
 		case choosy[i]:
-			l := logRef{user: user}
-			ops = append(ops, op.Read(l.hash(), []any{"hmget", l.hash(), "add", fmt.Sprint("k:", by)}))
+			l := logref.Ref{User: user}
+			ops = append(ops, op.Read(l.Hash(), []any{"hmget", l.Hash(), "add", fmt.Sprint("k:", by)}))
 			of = append(of, i)
 		case err != nil:
 			errs[i] = err
@@ -81,9 +80,9 @@ func (s *Store) choosyOf(ctx context.Context, users []int64) (choosy []bool, err
 	for chunk := range slices.Chunk(users, size) {
 		get := []any{"mget"}
 		for _, user := range chunk {
-			get = append(get, logRef{user: user}.choosy())
+			get = append(get, logref.Ref{User: user}.Choosy())
 		}
-		ops = append(ops, op.Read(logRef{user: chunk[0]}.choosy(), get))
+		ops = append(ops, op.Read(logref.Ref{User: chunk[0]}.Choosy(), get))
 	}
 	s.Run(ctx, "may-add", ops...)
 	for i := range users {
@@ -144,7 +143,7 @@ func (s *Store) Invite(ctx context.Context, in Invitation, users []int64) []erro
 	for chunk := range slices.Chunk(users, size) {
 		keys := make([]string, len(chunk))
 		for i, user := range chunk {
-			keys[i] = logRef{user: user}.hash()
+			keys[i] = logref.Ref{User: user}.Hash()
 		}
 		o := &op.Op{Key: keys[0], Script: inviteScript, Keys: keys, Args: args, Write: true}
 		s.Accept(ctx, "invite", o)
@@ -164,10 +163,10 @@ func (s *Store) Invite(ctx context.Context, in Invitation, users []int64) []erro
 
 // inviteMissing invites those whose inboxes do not exist, one by one, and makes these.
 func (s *Store) inviteMissing(ctx context.Context, args []any, users []int64, missing []int, errs []error) {
-	logs, ops := make([]logRef, len(missing)), make([]*op.Op, len(missing))
+	logs, ops := make([]logref.Ref, len(missing)), make([]*op.Op, len(missing))
 	for k, i := range missing {
-		logs[k] = logRef{user: users[i]}
-		ops[k] = logs[k].hashScript(inviteScript, args...)
+		logs[k] = logref.Ref{User: users[i]}
+		ops[k] = logs[k].HashScript(inviteScript, args...)
 	}
 	if len(ops) == 0 {
 		return
@@ -182,7 +181,7 @@ func (s *Store) inviteMissing(ctx context.Context, args []any, users []int64, mi
 
 // Invitations returns a user's invitations, the oldest first. The error is ErrUnavailable.
 func (s *Store) Invitations(ctx context.Context, user int64) ([]Invitation, error) {
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	o := op.Read(hash, []any{"hget", hash, "invited"})
 	s.Run(ctx, "invitations", o)
 	if o.Err != nil {
@@ -200,7 +199,7 @@ func (s *Store) Invitations(ctx context.Context, user int64) ([]Invitation, erro
 // EndInvitation removes a user's invitation to a group. The error is ErrUnavailable or
 // ErrUnknown. To repeat it is harmless.
 func (s *Store) EndInvitation(ctx context.Context, user, group int64) error {
-	o := logRef{user: user}.hashScript(declineScript, group)
+	o := logref.Ref{User: user}.HashScript(declineScript, group)
 	s.Accept(ctx, "invite", o)
 	if o.Err != nil {
 		return fmt.Errorf("end invitation of %d to group %d: %w", user, group, o.Err)
@@ -211,7 +210,7 @@ func (s *Store) EndInvitation(ctx context.Context, user, group int64) error {
 // GroupName returns the name of a group, which may be empty. The error is ErrNoGroup or
 // ErrUnavailable.
 func (s *Store) GroupName(ctx context.Context, group int64) (string, error) {
-	hash := logRef{group: group}.hash()
+	hash := logref.Ref{Group: group}.Hash()
 	o := op.Read(hash, []any{"hmget", hash, "epoch", "name"})
 	s.Run(ctx, "groups", o)
 	if o.Err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/storetest"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -37,7 +38,7 @@ func TestWhoMayBeAdded(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			if lost {
 				for _, user := range users {
-					remove(t, open, logRef{user: user}.hash())
+					remove(t, open, logref.Ref{User: user}.Hash())
 					stored(t, closed, private(user, user, "x")) // makes it again
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -34,7 +35,7 @@ func (q *Login) args() []any {
 // Both results have one element for each.
 func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []error) {
 	issued, errs := make([]Issued, len(list)), make([]error, len(list))
-	var logs []logRef
+	var logs []logref.Ref
 	var ops []*op.Op
 	var of []int
 	var settling []*op.Op
@@ -42,10 +43,10 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		if errs[i] = op.CheckNames(q.Device); errs[i] != nil {
 			continue
 		}
-		l := logRef{user: q.User}
+		l := logref.Ref{User: q.User}
 		logs = append(logs, l)
 		args := append(append([]any{q.Device}, q.Pass.args()...), q.Login.args()...)
-		ops = append(ops, l.hashScript(issueScript, args...))
+		ops = append(ops, l.HashScript(issueScript, args...))
 		of = append(of, i)
 		settling = append(settling, q.Shown.SettleOps(true)...)
 	}

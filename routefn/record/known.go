@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -19,9 +20,9 @@ func (s *Store) MayFind(ctx context.Context, user, other int64) (bool, error) {
 	if user == other {
 		return true, s.Judge(ctx)
 	}
-	mine, theirs := logRef{user: user}, logRef{user: other}
-	own := op.Read(mine.hash(), []any{"hmget", mine.hash(), "groups"}, []any{"zscore", mine.receivers(), other})
-	of := op.Read(theirs.hash(), []any{"hmget", theirs.hash(), "groups", "find", fmt.Sprint("k:", user)}, []any{"zscore", theirs.receivers(), user})
+	mine, theirs := logref.Ref{User: user}, logref.Ref{User: other}
+	own := op.Read(mine.Hash(), []any{"hmget", mine.Hash(), "groups"}, []any{"zscore", mine.Receivers(), other})
+	of := op.Read(theirs.Hash(), []any{"hmget", theirs.Hash(), "groups", "find", fmt.Sprint("k:", user)}, []any{"zscore", theirs.Receivers(), user})
 	s.Run(ctx, "may-find", own, of)
 	for _, o := range []*op.Op{own, of} {
 		if o.Err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -42,7 +43,7 @@ func TestWhoFindsWhomByTheID(t *testing.T) {
 		_, err = closed.SetConsent(ctx, stranger, Consent{Find: proto.ByContacts})
 		must(t, err)
 		find(open, stranger, false)
-		remove(t, closed, logRef{user: stranger}.hash())
+		remove(t, closed, logref.Ref{User: stranger}.Hash())
 		stored(t, closed, private(stranger, stranger, "again"))
 		find(open, stranger, false)
 	})

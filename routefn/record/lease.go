@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -84,7 +86,7 @@ func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []En
 
 // enterMade makes the log of everyone, and repeats the entering o.
 func (s *Store) enterMade(ctx context.Context, o *op.Op) {
-	if o.Err = s.makeLogs(ctx, []logRef{{group: proto.Everyone}}, true)[0]; o.Err == nil {
+	if o.Err = s.makeLogs(ctx, []logref.Ref{{Group: proto.Everyone}}, true)[0]; o.Err == nil {
 		s.Run(ctx, "enter", o)
 	}
 }
@@ -103,13 +105,13 @@ func explain(answers []Entered, lease Lease, groups []Entering, err error) []Ent
 	return answers
 }
 
-func (g Entering) log() logRef { return logRef{group: g.Group} }
+func (g Entering) log() logref.Ref { return logref.Ref{Group: g.Group} }
 
 // fields returns the HMGET by which EnterNode reads the group's hash: epoch, base, and
 // the membership of each user.
 func (g Entering) fields() []any {
 	step := make([]any, 0, 4+len(g.Users))
-	step = append(step, "hmget", g.log().hash(), "epoch", "base")
+	step = append(step, "hmget", g.log().Hash(), "epoch", "base")
 	for _, user := range g.Users {
 		step = append(step, memberField(user))
 	}
@@ -117,7 +119,7 @@ func (g Entering) fields() []any {
 }
 
 // look returns the op that reads which users belong to the group.
-func (g Entering) look() *op.Op { return op.Read(g.log().hash(), g.fields()) }
+func (g Entering) look() *op.Op { return op.Read(g.log().Hash(), g.fields()) }
 
 // judge reads o, the answered op of the method look. The result enough is true if e is
 // the final answer already. Then the transaction of the method enter is not needed.
@@ -169,11 +171,11 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 // not behind the end that it reads.
 func (g Entering) enter(lease Lease, now int64) *op.Op {
 	l := g.log()
-	return op.Write(l.hash(),
-		[]any{"hset", l.leases(), noNode, "", lease.Node, leaseValue(lease, now+leaseTime.Milliseconds())},
+	return op.Write(l.Hash(),
+		[]any{"hset", l.Leases(), noNode, "", lease.Node, leaseValue(lease, now+leaseTime.Milliseconds())},
 		g.fields(),
-		[]any{"llen", l.list()},
-		[]any{"lindex", l.list(), -1})
+		[]any{"llen", l.List()},
+		[]any{"lindex", l.List(), -1})
 }
 
 func leaseValue(l Lease, end int64) string {
@@ -196,15 +198,15 @@ func (g Entering) entered(o *op.Op) Entered {
 	switch {
 	case o.Err != nil:
 		return Entered{Err: o.Err}
-	case g.lost(o) && g.log().closed():
+	case g.lost(o) && g.log().Closed():
 		return Entered{Err: ErrNoGroup}
 	case g.lost(o): // it was made a moment ago: a failover is going on
-		return Entered{Err: fmt.Errorf("log of %s was lost: %w", g.log().tag(), ErrUnavailable)}
+		return Entered{Err: fmt.Errorf("log of %s was lost: %w", g.log().Tag(), ErrUnavailable)}
 	}
 	head, _ := o.Reply[1].([]any)
 	epoch, joined := g.members(head)
 	return Entered{
-		Newest: g.log().position(epoch, op.Integer(head[1])+op.Integer(o.Reply[2]), keyOf(op.Text(o.Reply[3]))),
+		Newest: g.log().Position(epoch, op.Integer(head[1])+op.Integer(o.Reply[2]), entry.KeyOf(op.Text(o.Reply[3]))),
 		Joined: joined,
 	}
 }
@@ -217,7 +219,7 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 	entering, looks := make([]Entering, len(groups)), make([]*op.Op, len(groups))
 	for i, group := range groups {
 		entering[i] = Entering{Group: group}
-		looks[i] = entering[i].log().readLeases()
+		looks[i] = readLeases(entering[i].log())
 	}
 	if err := op.CheckNames(lease.Node, lease.Addr); err != nil {
 		return explain(answers, lease, entering, err)
@@ -230,7 +232,7 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 			continue
 		}
 		now := op.ClockMs(clocks[i].Reply[0])
-		drops = append(drops, g.log().dropExpired(looks[i], now)...)
+		drops = append(drops, dropExpired(g.log(), looks[i], now)...)
 		if !holds(looks[i], lease) {
 			answers[i].Err = ErrNotMember
 			continue
@@ -248,8 +250,8 @@ func (s *Store) RenewNode(ctx context.Context, lease Lease, groups []int64) []En
 
 // readLeases returns an op that reads the leases of a group: the hash of leases, and
 // the text of leases that routes of earlier releases write.
-func (l logRef) readLeases() *op.Op {
-	return op.Read(l.hash(), []any{"hgetall", l.leases()}, []any{"hget", l.hash(), textOfLeases})
+func readLeases(l logref.Ref) *op.Op {
+	return op.Read(l.Hash(), []any{"hgetall", l.Leases()}, []any{"hget", l.Hash(), logref.TextOfLeases})
 }
 
 // holds reports whether o, the answer to readLeases, has a lease of the node. A lease
@@ -265,7 +267,7 @@ func holds(o *op.Op, lease Lease) bool {
 
 // dropExpired returns the ops that remove the expired leases in o, the answer to
 // readLeases. A lease that is renewed meanwhile stays.
-func (l logRef) dropExpired(o *op.Op, now int64) (drops []*op.Op) {
+func dropExpired(l logref.Ref, o *op.Op, now int64) (drops []*op.Op) {
 	var expired []any
 	fields, _ := o.Reply[0].([]any)
 	for pair := range slices.Chunk(fields, 2) {
@@ -275,10 +277,10 @@ func (l logRef) dropExpired(o *op.Op, now int64) (drops []*op.Op) {
 		}
 	}
 	if len(expired) > 0 {
-		drops = append(drops, dropFrom(l.leases(), expired...))
+		drops = append(drops, dropFrom(l.Leases(), expired...))
 	}
 	if lines := op.Text(o.Reply[1]); lines != "" && len(parseLeases(lines, now)) == 0 {
-		drops = append(drops, dropFrom(l.hash(), textOfLeases, lines))
+		drops = append(drops, dropFrom(l.Hash(), logref.TextOfLeases, lines))
 	}
 	return drops
 }

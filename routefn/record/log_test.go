@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -49,13 +51,13 @@ func TestTrimDropsWhatIsTooOld(t *testing.T) {
 			old[i] = private(alice, bob, fmt.Sprint("old", i))
 			old[i].backdate(2 * time.Hour)
 		}
-		l := logRef{user: bob}
+		l := logref.Ref{User: bob}
 		// The genesis entry is made old, because a young one would keep all entries
 		// behind it.
-		s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
+		s.Run(t.Context(), "append", op.Write(l.List(), []any{"lset", l.List(), 0, genesisAt(t, old[0].Time)}))
 		stored(t, s, old[:30]...)
 		stored(t, s, private(alice, bob, "young"))
-		s.trim(t.Context(), []logRef{l})
+		s.trim(t.Context(), []logref.Ref{l})
 		wantKeys(t, inbox(t, s, bob), proto.Key(alice, "young"))
 
 		stored(t, s, old[30:]...) // past the next multiple of trimEvery
@@ -94,10 +96,10 @@ func TestTrimLeavesOneEntry(t *testing.T) {
 		m := private(alice, bob, "1")
 		m.Time, m.taken = 1, true
 		stored(t, s, m)
-		l := logRef{user: bob}
-		s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, 1)}))
+		l := logref.Ref{User: bob}
+		s.Run(t.Context(), "append", op.Write(l.List(), []any{"lset", l.List(), 0, genesisAt(t, 1)}))
 		for range 2 {
-			s.trim(t.Context(), []logRef{l})
+			s.trim(t.Context(), []logref.Ref{l})
 			wantKeys(t, inbox(t, s, bob), key(alice, 1))
 		}
 	})
@@ -105,7 +107,7 @@ func TestTrimLeavesOneEntry(t *testing.T) {
 
 func genesisAt(t testing.TB, ms int64) []byte {
 	t.Helper()
-	b, err := proto.EncodeStored(genesisKey, &proto.Entry{Time: ms, Kind: proto.Kind_GENESIS})
+	b, err := proto.EncodeStored(entry.GenesisKey, &proto.Entry{Time: ms, Kind: proto.Kind_GENESIS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func TestLogIsASliceThatForgetsItsHead(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			users++
 			alice, bob := register(t, s, fmt.Sprint("alice", users)), register(t, s, fmt.Sprint("bob", users))
-			keys, base := []string{genesisKey}, 0 // base is how many were trimmed
+			keys, base := []string{entry.GenesisKey}, 0 // base is how many were trimmed
 			r.Repeat(map[string]func(*rapid.T){
 				"append": func(r *rapid.T) {
 					batch := make([]Message, rapid.IntRange(1, 5).Draw(r, "n"))
@@ -206,7 +208,7 @@ func TestLogIsASliceThatForgetsItsHead(t *testing.T) {
 					}
 				},
 				"trim": func(r *rapid.T) {
-					s.trim(t.Context(), []logRef{{user: bob}})
+					s.trim(t.Context(), []logref.Ref{{User: bob}})
 					base = max(base, len(keys)-5)
 				},
 				"": func(r *rapid.T) {
@@ -237,17 +239,17 @@ func TestKeysOfALogAreInOneSlot(t *testing.T) {
 	s := dial(t, Config{URL: storetest.Cluster.URL()})
 	slots := make(map[int64]bool)
 	for user := range int64(50) {
-		l := logRef{user: user + 1}
-		slots[slotOf(t, s, l.list())] = true
-		if slotOf(t, s, l.list()) != slotOf(t, s, l.hash()) {
-			t.Errorf("%s and %s are in different slots", l.list(), l.hash())
+		l := logref.Ref{User: user + 1}
+		slots[slotOf(t, s, l.List())] = true
+		if slotOf(t, s, l.List()) != slotOf(t, s, l.Hash()) {
+			t.Errorf("%s and %s are in different slots", l.List(), l.Hash())
 		}
 	}
 	if len(slots) < 40 {
 		t.Errorf("the logs of 50 users are in %d slots: they must be spread", len(slots))
 	}
-	if g := (logRef{group: 1}); slotOf(t, s, g.list()) != slotOf(t, s, g.hash()) {
-		t.Errorf("%s and %s are in different slots", g.list(), g.hash())
+	if g := (logref.Ref{Group: 1}); slotOf(t, s, g.List()) != slotOf(t, s, g.Hash()) {
+		t.Errorf("%s and %s are in different slots", g.List(), g.Hash())
 	}
 }
 

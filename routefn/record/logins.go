@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -19,7 +20,7 @@ const loginsKept = 8
 // come first, then the latest logins. At most Config.Devices + 8 sessions are returned.
 // Logins returns ErrNoUser for a user without a log, which the first login makes.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
-	o := logRef{user: user}.hashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
+	o := logref.Ref{User: user}.HashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
 	o.Write = false
 	s.Run(ctx, "logins", o)
 	switch {
@@ -64,10 +65,10 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	if by != nil {
 		asks = by.Device
 	}
-	l := logRef{user: user}
+	l := logref.Ref{User: user}
 	args := append([]any{q.Device, q.Spared, asks}, by.args()...)
-	o := l.hashScript(revokeScript, append(args, fieldsOf(s.devices))...)
-	s.onLogsBy(ctx, s.Accept, "revoke", []logRef{l}, []*op.Op{o}, true)
+	o := l.HashScript(revokeScript, append(args, fieldsOf(s.devices))...)
+	s.onLogsBy(ctx, s.Accept, "revoke", []logref.Ref{l}, []*op.Op{o}, true)
 	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -241,7 +242,7 @@ func TestOtherSessionsOfAnEarlierVersionEnd(t *testing.T) {
 		at := stored(t, s, private(alice, alice, "1"))[0].Copies[0].Stored.At.Position()
 		old := visit(t, s, alice, "old", at)
 		own := login(t, s, alice, "own", "n1", -1)
-		hash := logRef{user: alice}.hash()
+		hash := logref.Ref{User: alice}.Hash()
 		o := op.Write(hash, []any{"hdel", hash, "devices"})
 		if s.Run(t.Context(), "test", o); o.Err != nil {
 			t.Fatal(o.Err)

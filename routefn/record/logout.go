@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -26,9 +27,9 @@ func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass)
 	if by != nil {
 		asks = by.Device
 	}
-	l := logRef{user: user}
-	o := l.hashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
-	s.onLogsBy(ctx, s.Accept, "logout", []logRef{l}, []*op.Op{o}, true)
+	l := logref.Ref{User: user}
+	o := l.HashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
+	s.onLogsBy(ctx, s.Accept, "logout", []logref.Ref{l}, []*op.Op{o}, true)
 	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/recent"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -61,7 +62,7 @@ func dial(t testing.TB, cfg Config) *Store {
 func flush(t testing.TB, s *Store) {
 	t.Helper()
 	storetest.Flush(t, s.Topology)
-	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logRef, proto.Position]{}, recent.Cache[int64, int64]{}
+	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logref.Ref, proto.Position]{}, recent.Cache[int64, int64]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
 	s.refused = recent.Cache[pair, struct{}]{}
 	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}

@@ -7,20 +7,22 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // onLogs runs ops[i] on logs[i] for each i. It makes the logs that do not exist and
 // runs their ops again. An op whose user has no account gets ErrNoUser.
-func (s *Store) onLogs(ctx context.Context, name string, logs []logRef, ops []*op.Op) {
+func (s *Store) onLogs(ctx context.Context, name string, logs []logref.Ref, ops []*op.Op) {
 	s.onLogsBy(ctx, s.Run, name, logs, ops, true)
 }
 
 // onLogsBy does what onLogs does, by the function run, which is DB.Run or
 // DB.Accept. The parameter again is passed to makeLogs.
-func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op.Op), name string, logs []logRef, ops []*op.Op, again bool) {
+func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op.Op), name string, logs []logref.Ref, ops []*op.Op, again bool) {
 	run(ctx, name, ops...)
-	var missing []logRef
+	var missing []logref.Ref
 	var retries []*op.Op
 	for i, o := range ops {
 		if o.NoLog() {
@@ -52,7 +54,7 @@ func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, 
 // were lost. An inbox then records that, see Opening.Start. makeLogs returns one error
 // per log, which is nil, ErrNoUser, ErrNoGroup, ErrUnavailable or ErrUnknown. Repeating
 // it is harmless.
-func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error {
+func (s *Store) makeLogs(ctx context.Context, logs []logref.Ref, again bool) []error {
 	errs := s.haveAccounts(ctx, logs)
 	genesis, err := s.genesis(ctx)
 	if err != nil {
@@ -65,9 +67,9 @@ func (s *Store) makeLogs(ctx context.Context, logs []logRef, again bool) []error
 	ops := make([]*op.Op, len(logs))
 	var todo []*op.Op
 	for i, l := range logs {
-		ops[i] = l.script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis, again && l.user != 0)
-		if l.user != 0 {
-			ops[i].Keys = append(ops[i].Keys, l.relations())
+		ops[i] = l.Script(makeScript, proto.Epoch(rand.Uint64()).String(), genesis, again && l.User != 0)
+		if l.User != 0 {
+			ops[i].Keys = append(ops[i].Keys, l.Relations())
 		}
 		if errs[i] == nil {
 			todo = append(todo, ops[i])
@@ -96,22 +98,22 @@ func (s *Store) genesis(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proto.EncodeStored(genesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
+	return proto.EncodeStored(entry.GenesisKey, &proto.Entry{Time: now, Kind: proto.Kind_GENESIS})
 }
 
 // haveAccounts returns an error for each log that must not be made: ErrNoUser for the
 // inbox of a user without an account, ErrNoGroup for a group other than everyone.
-func (s *Store) haveAccounts(ctx context.Context, logs []logRef) []error {
+func (s *Store) haveAccounts(ctx context.Context, logs []logref.Ref) []error {
 	errs := make([]error, len(logs))
 	var users []int64
 	var of []int
 	for i, l := range logs {
 		switch {
-		case l.user != 0:
-			users = append(users, l.user)
+		case l.User != 0:
+			users = append(users, l.User)
 			of = append(of, i)
-		case l.group != proto.Everyone:
-			errs[i] = fmt.Errorf("group %d: %w", l.group, ErrNoGroup)
+		case l.Group != proto.Everyone:
+			errs[i] = fmt.Errorf("group %d: %w", l.Group, ErrNoGroup)
 		}
 	}
 	_, found := s.AccountsByID(ctx, users)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -21,7 +22,7 @@ type Shown struct {
 func (s *Store) Confirm(ctx context.Context, list []Shown, senders []int64) (stored [][]string, sessions [][]Session, err error) {
 	ops := make([]*op.Op, 0, len(list)+len(senders))
 	for _, shown := range list {
-		inbox := logRef{user: shown.User}.list()
+		inbox := logref.Ref{User: shown.User}.List()
 		o := &op.Op{Key: inbox, Script: shownScript, Keys: []string{inbox}}
 		for _, key := range shown.Keys {
 			o.Args = append(o.Args, key)

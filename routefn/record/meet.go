@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -64,12 +65,12 @@ func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meet
 }
 
 func (m *meeting) script(r limit.Rate) *op.Op {
-	l := logRef{user: m.from}
+	l := logref.Ref{User: m.from}
 	args := append(rateArgs(r), mostReceivers)
 	for _, to := range m.receivers {
 		args = append(args, to)
 	}
-	return &op.Op{Key: l.hash(), Script: meetScript, Keys: []string{l.hash(), l.receivers()}, Args: args, Write: true}
+	return &op.Op{Key: l.Hash(), Script: meetScript, Keys: []string{l.Hash(), l.Receivers()}, Args: args, Write: true}
 }
 
 // settleMeetings learns from the answers of the store. It returns the errors of the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -61,7 +62,7 @@ func TestReceiversAreRememberedWithALimitOnly(t *testing.T) {
 		each(t, Config{Limits: limits}, func(t *testing.T, s *Store) {
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			stored(t, s, private(alice, bob, "a"), private(alice, alice, "b"))
-			key := logRef{user: alice}.receivers()
+			key := logref.Ref{User: alice}.Receivers()
 			o := op.Read(key, []any{"zcard", key})
 			if s.Run(t.Context(), "find", o); o.Err != nil {
 				t.Fatal(o.Err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 	"github.com/cim-go/cim/routefn/role"
@@ -229,7 +230,7 @@ func TestChangesThatCannotBeAreRefused(t *testing.T) {
 				t.Errorf("%v: %+v", want, got)
 			}
 		}
-		hash := logRef{user: alice.User}.hash()
+		hash := logref.Ref{User: alice.User}.Hash()
 		o := op.Read(hash, []any{"hget", hash, "intents"})
 		if s.Run(t.Context(), "groups", o); o.Err != nil || op.Text(o.Reply[0]) != "" {
 			t.Errorf("intents are left: %q, %v", op.Text(o.Reply[0]), o.Err)

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
+
+// The roles in the system are roles in the group of everyone. So a message to everyone is
+// checked where it is stored, without another round trip. No user has another role there.
 
 // An Officer is a user with a higher role in the system.
 type Officer struct {
@@ -20,7 +24,7 @@ func (s *Store) Rules() role.Rules { return s.rules }
 
 // SystemRole returns the role of a user in the system. The error is ErrUnavailable.
 func (s *Store) SystemRole(ctx context.Context, user int64) (role.System, error) {
-	o := op.Read(system.hash(), []any{"hget", system.hash(), roleField(user)})
+	o := op.Read(logref.Everyone.Hash(), []any{"hget", logref.Everyone.Hash(), roleField(user)})
 	s.Run(ctx, "role", o)
 	if o.Err != nil {
 		return role.User, fmt.Errorf("role of %d: %w", user, o.Err)
@@ -58,11 +62,11 @@ func (s *Store) SetSystemRole(ctx context.Context, user int64, next role.System)
 }
 
 func (s *Store) setSystemRole(ctx context.Context, user int64, next role.System) error {
-	read := system.readStanding()
+	read := readStanding(logref.Everyone)
 	s.Run(ctx, "role", read)
 	now, err := standingIn(read)
 	if errors.Is(err, ErrNoGroup) { // there is no log of everyone yet
-		if err = s.makeLogs(ctx, []logRef{system}, true)[0]; err == nil {
+		if err = s.makeLogs(ctx, []logref.Ref{logref.Everyone}, true)[0]; err == nil {
 			now.version = "0"
 		}
 	}
@@ -73,13 +77,13 @@ func (s *Store) setSystemRole(ctx context.Context, user int64, next role.System)
 	if next == role.User {
 		word, officer = "", false
 	}
-	return s.setRoles(ctx, system, now.version, "", "", mostOfficers, user, word, officer)
+	return s.setRoles(ctx, logref.Everyone, now.version, "", "", mostOfficers, user, word, officer)
 }
 
 // Officers returns the moderators and operators, in the order in which they got their
 // roles. The error is ErrUnavailable.
 func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
-	list := op.Read(system.hash(), []any{"hget", system.hash(), "officers"})
+	list := op.Read(logref.Everyone.Hash(), []any{"hget", logref.Everyone.Hash(), "officers"})
 	s.Run(ctx, "role", list)
 	if list.Err != nil {
 		return nil, fmt.Errorf("list officers: %w", list.Err)
@@ -88,11 +92,11 @@ func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	step := []any{"hmget", system.hash()}
+	step := []any{"hmget", logref.Everyone.Hash()}
 	for _, user := range users {
 		step = append(step, roleField(user))
 	}
-	words := op.Read(system.hash(), step)
+	words := op.Read(logref.Everyone.Hash(), step)
 	s.Run(ctx, "role", words)
 	if words.Err != nil {
 		return nil, fmt.Errorf("list officers: %w", words.Err)

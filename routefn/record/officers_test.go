@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -86,9 +87,9 @@ func TestNewcomersReadWhatEveryoneIsToldFromThenOn(t *testing.T) {
 			t.Errorf("bob's node reads %+v, %v", all, err)
 		}
 		// A failover loses the end of the log, and its numbers come again.
-		l := logRef{group: proto.Everyone}
-		onKey(t, other, l.list(), func(ctx context.Context, c *redis.Client) error {
-			return c.LTrim(ctx, l.list(), 0, 1).Err()
+		l := logref.Ref{Group: proto.Everyone}
+		onKey(t, other, l.List(), func(ctx context.Context, c *redis.Client) error {
+			return c.LTrim(ctx, l.List(), 0, 1).Err()
 		})
 		for i := range 2 {
 			stored(t, other, toGroup(alice, proto.Everyone, fmt.Sprint("new-", i)))

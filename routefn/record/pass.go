@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -26,7 +27,7 @@ func (p *Pass) op(taken []charge) *op.Op {
 	for _, c := range taken {
 		args = append(append(args, string(c.budget), c.cost), rateArgs(c.rate)...)
 	}
-	o := logRef{user: p.User}.hashScript(tokenScript, args...)
+	o := logref.Ref{User: p.User}.HashScript(tokenScript, args...)
 	o.Write = false
 	return o
 }

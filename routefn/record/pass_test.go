@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -116,7 +117,7 @@ func TestLogoutOfDevicesThatNeverConnectedIsBounded(t *testing.T) {
 			logout(t, s, alice, device, &p)
 			passes = append(passes, p)
 		}
-		hash := logRef{user: alice}.hash()
+		hash := logref.Ref{User: alice}.Hash()
 		o := op.Read(hash, []any{"hlen", hash})
 		if s.Run(t.Context(), "cursors", o); op.Integer(o.Reply[0]) > 10 {
 			t.Errorf("the hash has %v fields", o.Reply[0])

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -65,17 +67,17 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 		return Pulled{}, fmt.Errorf("pull: %w", err)
 	}
 	member := ""
-	if l.closed() {
+	if l.Closed() {
 		member = strconv.FormatInt(user, 10)
 	}
 	var start proto.Position
-	if l == system && !all {
+	if l == logref.Everyone && !all {
 		if start, err = s.startOf(ctx, user); err != nil {
 			return Pulled{}, fmt.Errorf("pull: %w", err)
 		}
 	}
 	for range readsAgain {
-		p, err := s.read(ctx, l, after, limit, pullBytes, member, all, start.Number, start.Epoch.String(), start.Key, fetched && l.user != 0)
+		p, err := s.read(ctx, l, after, limit, pullBytes, member, all, start.Number, start.Epoch.String(), start.Key, fetched && l.User != 0)
 		if err != nil && !errors.Is(err, ErrDiverged) || p.Newest == after {
 			return p, err
 		}
@@ -88,61 +90,61 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 		case err == nil && errors.Is(unshown, op.ErrTooFew) && p.upTo(had, after):
 			return p, nil
 		}
-		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), unshown)
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.Tag(), unshown)
 	}
-	return Pulled{}, fmt.Errorf("pull log %s: %w: %w", l.tag(), ErrUnavailable, errGone)
+	return Pulled{}, fmt.Errorf("pull log %s: %w: %w", l.Tag(), ErrUnavailable, errGone)
 }
 
 // read reads a piece of the log l, whether replicas have it or not. args are further
 // arguments of pull.lua.
-func (s *Store) read(ctx context.Context, l logRef, after proto.Position, args ...any) (Pulled, error) {
-	o := l.script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
+func (s *Store) read(ctx context.Context, l logref.Ref, after proto.Position, args ...any) (Pulled, error) {
+	o := l.Script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
 	o.Write = false
-	s.onLogs(ctx, "pull", []logRef{l}, []*op.Op{o})
+	s.onLogs(ctx, "pull", []logref.Ref{l}, []*op.Op{o})
 	if o.Err != nil {
-		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), o.Err)
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.Tag(), o.Err)
 	}
 	if op.Text(o.Reply[0]) == "stranger" {
-		return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), ErrNotMember)
+		return Pulled{}, fmt.Errorf("pull log %s: %w", l.Tag(), ErrNotMember)
 	}
-	return l.pulled(o.Reply, after)
+	return pulled(l, o.Reply, after)
 }
 
 // logOf returns the log to which a position of the user belongs. The parameter log is
 // the field Log of that position.
-func logOf(user, log int64) (logRef, error) {
+func logOf(user, log int64) (logref.Ref, error) {
 	switch {
 	case log == proto.Inbox && user > 0:
-		return logRef{user: user}, nil
+		return logref.Ref{User: user}, nil
 	case log == proto.Inbox:
-		return logRef{}, fmt.Errorf("user %d: %w", user, ErrNoUser)
+		return logref.Ref{}, fmt.Errorf("user %d: %w", user, ErrNoUser)
 	case log > 0:
-		return logRef{group: log}, nil
+		return logref.Ref{Group: log}, nil
 	default:
-		return logRef{}, fmt.Errorf("group %d: %w", log, ErrNoGroup)
+		return logref.Ref{}, fmt.Errorf("group %d: %w", log, ErrNoGroup)
 	}
 }
 
 // pulled reads the answer of pull.lua.
-func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
+func pulled(l logref.Ref, r []any, after proto.Position) (Pulled, error) {
 	base, number, prev := op.Integer(r[2]), op.Integer(r[5]), op.Text(r[6])
 	p := Pulled{Epoch: parseEpoch(op.Text(r[1])), Oldest: op.Integer(r[7]) + 1}
-	p.Newest = l.position(p.Epoch, base+op.Integer(r[3]), op.Text(r[4]))
+	p.Newest = l.Position(p.Epoch, base+op.Integer(r[3]), op.Text(r[4]))
 	if op.Text(r[0]) == "diverged" {
-		return p, fmt.Errorf("pull log %s after %d: %w", l.tag(), after.Number, ErrDiverged)
+		return p, fmt.Errorf("pull log %s after %d: %w", l.Tag(), after.Number, ErrDiverged)
 	}
-	p.Through = l.position(p.Epoch, number-1, prev)
+	p.Through = l.Position(p.Epoch, number-1, prev)
 	for _, reply := range r[8:] {
-		stored, err := storedAt(l.position(p.Epoch, number, ""), prev, []byte(op.Text(reply)))
+		stored, err := entry.At(l.Position(p.Epoch, number, ""), prev, []byte(op.Text(reply)))
 		if err != nil {
-			return Pulled{}, fmt.Errorf("pull log %s: %w", l.tag(), err)
+			return Pulled{}, fmt.Errorf("pull log %s: %w", l.Tag(), err)
 		}
 		prev = stored.Key
-		p.Through = l.position(p.Epoch, number, prev)
+		p.Through = l.Position(p.Epoch, number, prev)
 		number++
 		switch {
-		case isGenesis(prev):
-		case isExpired(stored.Entry):
+		case entry.IsGenesis(prev):
+		case entry.IsExpired(stored.Entry):
 			if p.Oldest == p.Through.Number {
 				p.Oldest++
 			}
@@ -157,19 +159,19 @@ func (l logRef) pulled(r []any, after proto.Position) (Pulled, error) {
 // searches the latest 1,000 entries. If none has the key, it returns the zero Position.
 // The error is ErrUnavailable.
 func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
-	l := logRef{user: user}
-	o := l.script(placeScript, key)
+	l := logref.Ref{User: user}
+	o := l.Script(placeScript, key)
 	o.Write = false
 	s.Run(ctx, "find", o)
 	switch {
 	case o.Err != nil:
-		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), o.Err)
+		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.Tag(), o.Err)
 	case o.NoLog(), op.Integer(o.Reply[2]) == 0:
 		return proto.Position{}, nil
 	}
-	at := l.position(parseEpoch(op.Text(o.Reply[1])), op.Integer(o.Reply[2]), key)
+	at := l.Position(parseEpoch(op.Text(o.Reply[1])), op.Integer(o.Reply[2]), key)
 	if err := s.show(ctx, []showing{{log: l, newest: at}})[0]; err != nil {
-		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.tag(), err)
+		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.Tag(), err)
 	}
 	return at, nil
 }
@@ -187,10 +189,10 @@ func newTail() *op.Op {
 // name, version, intents and floor. Then come the length of the list and the newest
 // entry. This is read twice per minute for every user. So one op is used for many logs,
 // one after the other.
-func (l logRef) tail(o *op.Op, field string) {
-	key := l.list()
+func tail(o *op.Op, l logref.Ref, field string) {
+	key := l.List()
 	list := any(key)
-	o.Steps[0][1], o.Steps[0][5] = l.hash(), field
+	o.Steps[0][1], o.Steps[0][5] = l.Hash(), field
 	o.Steps[1][1], o.Steps[2][1] = list, list
 	o.Reuse(key)
 }
@@ -198,13 +200,13 @@ func (l logRef) tail(o *op.Op, field string) {
 // tailFields is how many fields of the hash an op of tail reads.
 const tailFields = 7
 
-// newest returns the position of the newest entry from o, the answer to tail. Its
+// endOf returns the position of the newest entry from o, the answer to tail. Its
 // number is zero if there is no log.
-func (l logRef) newest(o *op.Op) proto.Position {
+func endOf(l logref.Ref, o *op.Op) proto.Position {
 	head, _ := o.Reply[0].([]any)
 	length := op.Integer(o.Reply[1])
 	if len(head) != tailFields || length == 0 {
-		return proto.Position{Log: l.group}
+		return proto.Position{Log: l.Group}
 	}
-	return l.position(parseEpoch(op.Text(head[0])), op.Integer(head[1])+length, keyOf(op.Text(o.Reply[2])))
+	return l.Position(parseEpoch(op.Text(head[0])), op.Integer(head[1])+length, entry.KeyOf(op.Text(o.Reply[2])))
 }

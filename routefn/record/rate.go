@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -139,7 +140,7 @@ func surely(r limit.Rate, seen, now int64, n int) bool {
 
 // take returns the op that takes an exact cost.
 func (c *cost) take() *op.Op {
-	c.op = logRef{user: c.from}.hashScript(chargeScript, append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)...)
+	c.op = logref.Ref{User: c.from}.HashScript(chargeScript, append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)...)
 	return c.op
 }
 
@@ -178,7 +179,7 @@ func (c *cost) add() *op.Op {
 	if c.seen > 0 {
 		c.lag = max(0, c.now-c.seen)
 	}
-	hash := logRef{user: c.from}.hash()
+	hash := logref.Ref{User: c.from}.Hash()
 	c.op = op.Write(hash, []any{"hincrby", hash, rateField, int64(c.count)*c.rate.Every.Microseconds() + c.lag})
 	return c.op
 }
@@ -210,7 +211,7 @@ func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
 		surplus := c.surplus()
 		s.budgets.Put(c.from, op.Integer(c.op.Reply[0])-surplus)
 		if surplus > 0 {
-			hash := logRef{user: c.from}.hash()
+			hash := logref.Ref{User: c.from}.Hash()
 			backs = append(backs, op.Write(hash, []any{"hincrby", hash, rateField, -surplus}))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -124,7 +125,7 @@ func TestRepetitionIsNeverRefusedForTheRate(t *testing.T) {
 
 func budgetOf(t testing.TB, s *Store, user int64) int64 {
 	t.Helper()
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	o := op.Read(hash, []any{"hget", hash, rateField})
 	if s.Run(t.Context(), "find", o); o.Err != nil {
 		t.Fatal(o.Err)
@@ -182,7 +183,7 @@ func TestGroupHasARateAndEachMemberOne(t *testing.T) {
 				t.Errorf("member %d: a repetition gives %v", i, err)
 			}
 		}
-		hash := logRef{group: g}.hash()
+		hash := logref.Ref{Group: g}.Hash()
 		o := op.Read(hash, []any{"hget", hash, "rates"})
 		if s.Run(t.Context(), "find", o); strings.Count(op.Text(o.Reply[0]), "\n") != 3 {
 			t.Errorf("the group keeps %q, want a line for itself and for each of 3 members", op.Text(o.Reply[0]))
@@ -193,7 +194,7 @@ func TestGroupHasARateAndEachMemberOne(t *testing.T) {
 // addToBudget adds a time to the budget of messages.
 func addToBudget(t testing.TB, s *Store, user int64, d time.Duration) {
 	t.Helper()
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	o := op.Write(hash, []any{"hincrby", hash, rateField, d.Microseconds()})
 	if s.Run(t.Context(), "append", o); o.Err != nil {
 		t.Fatal(o.Err)
@@ -333,7 +334,7 @@ func TestLimitsCostOneCommandAtMost(t *testing.T) {
 			flush(t, s)
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
 			g := group(t, s, Account{User: alice, Name: "alice"})
-			hash := logRef{group: g}.hash() // they joined long ago
+			hash := logref.Ref{Group: g}.Hash() // they joined long ago
 			s.Run(t.Context(), "change", op.Write(hash, []any{"hset", hash, "joined", 0}))
 			stored(t, s, private(alice, bob, "a"), toGroup(Account{User: alice, Name: "alice"}, g, "b"))
 			for what, m := range map[string]Message{"private": private(alice, bob, ""), "group": toGroup(Account{User: alice, Name: "alice"}, g, "")} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 	for chunk := range slices.Chunk(held, reconcileChunk) {
 		ops := all[:len(chunk)]
 		for i, h := range chunk {
-			logRef{user: h.User}.tail(ops[i], "closed:"+h.Device)
+			tail(ops[i], logref.Ref{User: h.User}, "closed:"+h.Device)
 		}
 		s.Run(ctx, "reconcile", ops...)
 		for i, h := range chunk {
@@ -59,7 +60,7 @@ func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	var of []int
 	for i, d := range list {
 		if d.Verdict == proto.Verdict_DISPLACED {
-			hash := logRef{user: d.Held.User}.hash()
+			hash := logref.Ref{User: d.Held.User}.Hash()
 			ops = append(ops, op.Read(hash, []any{"hmget", hash, "out:" + d.Held.Device, erasedField}))
 			of = append(of, i)
 		}
@@ -86,7 +87,7 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	var tell []telling
 	for i, d := range list {
 		if ends[i] = d.Newest; d.Verdict == proto.Verdict_BEHIND {
-			tell = append(tell, telling{logRef{user: d.Held.User}, &ends[i], &errs[i]})
+			tell = append(tell, telling{logref.Ref{User: d.Held.User}, &ends[i], &errs[i]})
 		}
 	}
 	s.tell(ctx, tell)
@@ -130,7 +131,7 @@ func differenceOf(h Held, o *op.Op, node string, boot uint64) Difference {
 		d.Verdict = proto.Verdict_GROUPS
 		return d
 	}
-	newest := logRef{user: h.User}.newest(o)
+	newest := endOf(logref.Ref{User: h.User}, o)
 	known := h.Newest
 	if known.Key == "" { // the node did not send it, so only the number counts
 		known.Key = newest.Key

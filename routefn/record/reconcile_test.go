@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -99,7 +100,7 @@ func TestReconcileTellsTheConnectionsOfAllBatchesApart(t *testing.T) {
 // present state.
 func inTheHash(t *testing.T, s *Store, user int64) (restore func()) {
 	t.Helper()
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	now := op.Read(hash, []any{"hgetall", hash})
 	s.Run(t.Context(), "open", now)
 	if now.Err != nil {

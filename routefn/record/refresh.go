@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -55,11 +56,11 @@ func (s *Store) refresh(ctx context.Context, p RefreshPass, grace time.Duration)
 	if err := op.CheckNames(p.Device); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}
-	l := logRef{user: p.User}
-	o := l.hashScript(refreshScript, append([]any{
+	l := logref.Ref{User: p.User}
+	o := l.HashScript(refreshScript, append([]any{
 		p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16), grace.Milliseconds(), againTime.Milliseconds(),
 	}, rateArgs(s.limits.Refreshes)...)...)
-	s.onLogs(ctx, "refresh", []logRef{l}, []*op.Op{o})
+	s.onLogs(ctx, "refresh", []logref.Ref{l}, []*op.Op{o})
 	if err := cmp.Or(o.Err, refusalOf(o), refreshRefusal(o)); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}

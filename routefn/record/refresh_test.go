@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -272,7 +273,7 @@ func TestListOfChainsIsSmall(t *testing.T) {
 				beginChain(t, s, alice, fmt.Sprint("a-device-with-quite-a-long-name-", i)).mustUse(s)
 			}
 		}
-		hash := logRef{user: alice}.hash()
+		hash := logref.Ref{User: alice}.Hash()
 		o := op.Read(hash, []any{"hget", hash, "logins"})
 		if s.Run(t.Context(), "test", o); o.Err != nil || len(op.Text(o.Reply[0])) > 3<<10 {
 			t.Errorf("the list has %d bytes, %v", len(op.Text(o.Reply[0])), o.Err)

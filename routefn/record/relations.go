@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -67,9 +68,9 @@ func (s *Store) relate(ctx context.Context, user, other int64, step, text string
 	if strings.ContainsAny(text, "\t\n") {
 		return "", fmt.Errorf("%w: text of a relation", ErrInvalid)
 	}
-	l := logRef{user: user}
-	o := l.consentScript(relateScript, step, other, text, mostBlocked, mostContacts, mostRequests)
-	s.onLogsBy(ctx, s.Accept, step, []logRef{l}, []*op.Op{o}, true)
+	l := logref.Ref{User: user}
+	o := consentScriptOn(l, relateScript, step, other, text, mostBlocked, mostContacts, mostRequests)
+	s.onLogsBy(ctx, s.Accept, step, []logref.Ref{l}, []*op.Op{o}, true)
 	switch {
 	case o.Err != nil:
 		return "", o.Err
@@ -81,11 +82,11 @@ func (s *Store) relate(ctx context.Context, user, other int64, step, text string
 	return op.Text(o.Reply[1]), nil
 }
 
-// consentScript returns an op that runs sc on the hash of an inbox, its owner's relations,
+// consentScriptOn returns an op that runs sc on the hash of an inbox, its owner's relations,
 // and the key choosy.
-func (l logRef) consentScript(sc *op.Script, args ...any) *op.Op {
-	o := l.hashScript(sc, args...)
-	o.Keys = append(o.Keys, l.relations(), l.choosy())
+func consentScriptOn(l logref.Ref, sc *op.Script, args ...any) *op.Op {
+	o := l.HashScript(sc, args...)
+	o.Keys = append(o.Keys, l.Relations(), l.Choosy())
 	return o
 }
 
@@ -111,7 +112,7 @@ func (s *Store) Unblock(ctx context.Context, user, other int64) error {
 // Relations returns all relations of a user, by the ids of the others. The error is
 // ErrUnavailable.
 func (s *Store) Relations(ctx context.Context, user int64) ([]Relation, error) {
-	key := logRef{user: user}.relations()
+	key := logref.Ref{User: user}.Relations()
 	o := op.Read(key, []any{"hgetall", key})
 	s.Run(ctx, "relations", o)
 	if o.Err != nil {
@@ -151,7 +152,7 @@ type Consent struct {
 
 // Consent returns what a user has said. The error is ErrUnavailable.
 func (s *Store) Consent(ctx context.Context, user int64) (Consent, error) {
-	key := logRef{user: user}.relations()
+	key := logref.Ref{User: user}.Relations()
 	o := op.Read(key, []any{"hget", key, "may"})
 	s.Run(ctx, "consent", o)
 	if o.Err != nil {
@@ -164,9 +165,9 @@ func (s *Store) Consent(ctx context.Context, user int64) (Consent, error) {
 // has checked the words. To repeat it is harmless. The error is ErrNoUser, ErrUnavailable or
 // ErrUnknown.
 func (s *Store) SetConsent(ctx context.Context, user int64, c Consent) (Consent, error) {
-	l := logRef{user: user}
-	o := l.consentScript(consentScript, c.Write, c.Add, c.Find)
-	s.onLogsBy(ctx, s.Accept, "consent", []logRef{l}, []*op.Op{o}, true)
+	l := logref.Ref{User: user}
+	o := consentScriptOn(l, consentScript, c.Write, c.Add, c.Find)
+	s.onLogsBy(ctx, s.Accept, "consent", []logref.Ref{l}, []*op.Op{o}, true)
 	if o.Err != nil {
 		return Consent{}, fmt.Errorf("consent of %d: %w", user, o.Err)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -151,13 +153,13 @@ type claim struct {
 	take, pending *op.Op
 }
 
-func claimKey(from int64, id string) string { return logRef{user: from}.key("i:" + id) }
+func claimKey(from int64, id string) string { return logref.Ref{User: from}.Key("i:" + id) }
 
 // script returns the op that claims the ids, in the slot of the sender's inbox.
 func (c *claim) script(messages limit.Rate) *op.Op {
 	since := c.drafts[0].at
-	l := logRef{user: c.from}
-	o := &op.Op{Key: l.list(), Script: claimScript, Keys: []string{l.list(), l.hash()}, Args: []any{0, lookBack.Milliseconds()}, Write: true}
+	l := logref.Ref{User: c.from}
+	o := &op.Op{Key: l.List(), Script: claimScript, Keys: []string{l.List(), l.Hash()}, Args: []any{0, lookBack.Milliseconds()}, Write: true}
 	o.Args = append(o.Args, rateArgs(messages)...)
 	for _, d := range c.drafts {
 		since = min(since, d.at)
@@ -209,7 +211,7 @@ func (c *claim) settle() error {
 // returns true if there is no entry, or if it cannot be decoded, because then there is
 // no reason to refuse the draft.
 func (d *draft) repeats(encoded []byte) bool {
-	e, err := decodeEntry(encoded)
+	e, err := entry.Decode(encoded)
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 

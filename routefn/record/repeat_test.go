@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 )
 
 // Every implementation that searches for repetitions must pass this suite.
@@ -186,7 +187,7 @@ func trimmedIsNew(t *testing.T, s *Store) {
 	c := newCast(t, s)
 	stored(t, s, c.to("bob", "m", "one"))
 	stored(t, s, private(c.carol, c.bob, "x"), private(c.carol, c.alice, "y"))
-	s.trim(t.Context(), []logRef{{user: c.bob}, {user: c.alice}})
+	s.trim(t.Context(), []logref.Ref{{User: c.bob}, {User: c.alice}})
 	if at, err := c.send("again", c.to("bob", "m", "two")); err != nil || at != 4 {
 		t.Errorf("it is stored at %d, %v", at, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/redistest"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
@@ -65,7 +66,7 @@ func usersOn(t *testing.T, s *Store, c *redistest.Cluster) []int64 {
 	users := make([]int64, len(c.Servers))
 	for i := 0; users[0] == 0 || users[1] == 0; i++ {
 		user := register(t, s, fmt.Sprint("user", i))
-		client, err := s.Topology.Master(t.Context(), logRef{user: user}.list())
+		client, err := s.Topology.Master(t.Context(), logref.Ref{User: user}.List())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,14 +107,14 @@ func TestEachMasterHasItsOwnWriter(t *testing.T) {
 		t.Fatal(a[0].Err)
 	}
 
-	m := newMove(t, s, logRef{user: bob}, c)
+	m := newMove(t, s, logref.Ref{User: bob}, c)
 	m.begin(t)
 	want := []string{private(alice, bob, "warm").key(), key(alice, 1)}
 	for n := 2; n < 8; n++ {
 		switch n {
 		case 4:
-			m.migrate(t, m.log.hash())
-			m.migrate(t, m.log.list())
+			m.migrate(t, m.log.Hash())
+			m.migrate(t, m.log.List())
 		case 6:
 			m.end(t)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -36,12 +37,12 @@ type standing struct {
 func roleField(user int64) string { return "r:" + strconv.FormatInt(user, 10) }
 
 // readStanding returns an op that reads the roles of users in a group.
-func (l logRef) readStanding(users ...int64) *op.Op {
-	step := []any{"hmget", l.hash(), "epoch", "rights", "owner", "creator"}
+func readStanding(l logref.Ref, users ...int64) *op.Op {
+	step := []any{"hmget", l.Hash(), "epoch", "rights", "owner", "creator"}
 	for _, user := range users {
 		step = append(step, memberField(user), roleField(user))
 	}
-	return op.Read(l.hash(), step)
+	return op.Read(l.Hash(), step)
 }
 
 // standingIn reads the answer to readStanding. It returns ErrNoGroup if there is no such
@@ -88,11 +89,11 @@ func roleIn(user, owner int64, membership, word any) role.Group {
 
 // writersOf returns the roles that may write to the log, as append.lua takes them; empty:
 // all may.
-func (s *Store) writersOf(l logRef) string {
+func (s *Store) writersOf(l logref.Ref) string {
 	switch {
-	case l.closed():
+	case l.Closed():
 		return "," + wordOf(role.Member) + "," + wordOf(role.Admin) + ","
-	case l.group != proto.Everyone || s.rules.MayReachEveryone(role.User):
+	case l.Group != proto.Everyone || s.rules.MayReachEveryone(role.User):
 		return ""
 	}
 	list := ","
@@ -135,7 +136,7 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 			q.user = c.User
 		}
 		if asked[i] = q; of[q] == nil {
-			of[q] = logRef{group: q.group}.readStanding(q.by, q.user)
+			of[q] = readStanding(logref.Ref{Group: q.group}, q.by, q.user)
 			ops = append(ops, of[q])
 		}
 	}
@@ -165,7 +166,7 @@ func (c Change) allowed(by, of role.Group) bool {
 // RoleIn returns the role of a user in a group, which is role.Stranger for a user who does
 // not belong to it. The error is ErrNoGroup or ErrUnavailable.
 func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, error) {
-	o := logRef{group: group}.readStanding(user)
+	o := readStanding(logref.Ref{Group: group}, user)
 	s.Run(ctx, "groups", o)
 	now, err := standingIn(o, user)
 	if err != nil {
@@ -175,15 +176,15 @@ func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, erro
 }
 
 // readRoles reads the roles of all users in m.
-func (s *Store) readRoles(ctx context.Context, l logRef, owner int64, m *Members) error {
+func (s *Store) readRoles(ctx context.Context, l logref.Ref, owner int64, m *Members) error {
 	if len(m.Users) == 0 {
 		return nil
 	}
-	step := []any{"hmget", l.hash()}
+	step := []any{"hmget", l.Hash()}
 	for _, u := range m.Users {
 		step = append(step, memberField(u.User), roleField(u.User))
 	}
-	o := op.Read(l.hash(), step)
+	o := op.Read(l.Hash(), step)
 	s.Run(ctx, "members", o)
 	if o.Err != nil {
 		return o.Err
@@ -208,7 +209,7 @@ func (s *Store) GiveRole(ctx context.Context, by, group, user int64, next role.G
 		err = errRolesChanged
 	}
 	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
-		err = s.giveRole(ctx, by, logRef{group: group}, user, next)
+		err = s.giveRole(ctx, by, logref.Ref{Group: group}, user, next)
 	}
 	if err != nil {
 		return fmt.Errorf("make %d %s of group %d: %w", user, next, group, err)
@@ -216,8 +217,8 @@ func (s *Store) GiveRole(ctx context.Context, by, group, user int64, next role.G
 	return nil
 }
 
-func (s *Store) giveRole(ctx context.Context, by int64, l logRef, user int64, next role.Group) error {
-	read := l.readStanding(by, user)
+func (s *Store) giveRole(ctx context.Context, by int64, l logref.Ref, user int64, next role.Group) error {
+	read := readStanding(l, by, user)
 	s.Run(ctx, "groups", read)
 	now, err := standingIn(read, by, user)
 	if err != nil {
@@ -242,8 +243,8 @@ func (s *Store) giveRole(ctx context.Context, by int64, l logRef, user int64, ne
 }
 
 // setRoles runs role.lua, whose arguments are args, on a group.
-func (s *Store) setRoles(ctx context.Context, l logRef, args ...any) error {
-	o := l.hashScript(roleScript, args...)
+func (s *Store) setRoles(ctx context.Context, l logref.Ref, args ...any) error {
+	o := l.HashScript(roleScript, args...)
 	s.Accept(ctx, "role", o)
 	if o.Err != nil {
 		return o.Err

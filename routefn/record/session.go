@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -23,7 +25,7 @@ import (
 // that has been connected longest, and ends its session: see Opened.Ended.
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
-	var logs []logRef
+	var logs []logref.Ref
 	var ops []*op.Op
 	var of []int
 	for i, o := range openings {
@@ -31,13 +33,13 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 			answers[i].Err = err
 			continue
 		}
-		l := logRef{user: o.User}
+		l := logref.Ref{User: o.User}
 		logs = append(logs, l)
 		args := []any{o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices, againTime.Milliseconds()}
 		if c := o.Start; c.Log != proto.Inbox {
-			args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key, genesisKey)
+			args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key, entry.GenesisKey)
 		}
-		ops = append(ops, l.script(openScript, args...))
+		ops = append(ops, l.Script(openScript, args...))
 		of = append(of, i)
 	}
 	s.onLogs(ctx, "open", logs, ops)
@@ -61,14 +63,14 @@ func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Op
 	var list []telling
 	for i := range answers {
 		if o := &answers[i]; o.Err == nil {
-			list = append(list, telling{logRef{user: openings[i].User}, &o.Newest, &o.Err})
+			list = append(list, telling{logref.Ref{User: openings[i].User}, &o.Newest, &o.Err})
 		}
 	}
 	s.tell(ctx, list)
 }
 
 // opened reads the answer of open.lua.
-func opened(l logRef, o *op.Op) Opened {
+func opened(l logref.Ref, o *op.Op) Opened {
 	if o.Err != nil {
 		return Opened{Err: o.Err}
 	}
@@ -76,7 +78,7 @@ func opened(l logRef, o *op.Op) Opened {
 	answer := Opened{
 		Number:    op.Integer(r[1]),
 		Displaced: parseSession(op.Text(r[2])),
-		Newest:    l.position(parseEpoch(op.Text(r[3])), op.Integer(r[4])+op.Integer(r[5]), op.Text(r[6])),
+		Newest:    l.Position(parseEpoch(op.Text(r[3])), op.Integer(r[4])+op.Integer(r[5]), op.Text(r[6])),
 		Cursors:   parseCursors(op.Text(r[7])),
 		Groups:    parseGroups(op.Text(r[8])),
 		Version:   op.Integer(r[10]),
@@ -111,7 +113,7 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 		if errs[i] = op.CheckNames(c.Device); errs[i] != nil {
 			continue
 		}
-		ops = append(ops, logRef{user: c.User}.hashScript(closeScript, c.Device, c.Number, s.devices, c.Lost))
+		ops = append(ops, logref.Ref{User: c.User}.HashScript(closeScript, c.Device, c.Number, s.devices, c.Lost))
 		of = append(of, i)
 	}
 	s.Run(ctx, "close", ops...)
@@ -159,7 +161,7 @@ func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Sessio
 
 // readLive returns an op that reads the live sessions of a user. liveOf reads its answer.
 func readLive(user int64) *op.Op {
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	return op.Read(hash, []any{"hget", hash, "live"})
 }
 
@@ -178,7 +180,7 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 		if errs[i] = err; err != nil {
 			continue
 		}
-		ops = append(ops, logRef{user: a.User}.script(ackScript, args...))
+		ops = append(ops, logref.Ref{User: a.User}.Script(ackScript, args...))
 		of = append(of, i)
 	}
 	s.Run(ctx, "ack", ops...)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -188,7 +189,7 @@ func TestNumberIsNotGivenTwiceAfterAFailover(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice := register(t, s, "alice")
 		before := issue(t, s, alice, "phone").Number
-		hash := logRef{user: alice}.hash()
+		hash := logref.Ref{User: alice}.Hash()
 		s.Run(t.Context(), "issue", op.Write(hash, []any{"hdel", hash, "issued"}))
 		for storeClock(t, s) <= before { // until the clock has moved on, because a failover takes longer than that
 			runtime.Gosched()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/logref"
 )
 
 // In every order of sending, reading and trimming, one Store accepts what the shares
@@ -100,7 +101,7 @@ func TestInboxKeepsItsShares(t *testing.T) {
 					read = max(read, to.Number)
 					waiting = slices.DeleteFunc(waiting, func(key string) bool { return at[key] <= read })
 				},
-				"trim": func(*rapid.T) { s.trim(t.Context(), []logRef{{user: bob}}) },
+				"trim": func(*rapid.T) { s.trim(t.Context(), []logref.Ref{{User: bob}}) },
 			})
 		})
 	})

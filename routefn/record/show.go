@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -22,7 +23,7 @@ var errGone = errors.New("entries that were read are gone")
 
 // showing has the entries of one log that are about to be returned to a reader.
 type showing struct {
-	log     logRef
+	log     logref.Ref
 	newest  proto.Position  // returned as the log's end; zero: there is nothing to show
 	entries []*proto.Stored // in order, without a gap
 }
@@ -78,11 +79,11 @@ func (sh showing) stands(had proto.Position) *op.Op {
 		}
 		args = append(args, e.Key)
 	}
-	return sh.log.script(standScript, args...)
+	return sh.log.Script(standScript, args...)
 }
 
 // haveReplicas remembers up to which position replicas have a log.
-func (s *Store) haveReplicas(l logRef, at proto.Position) {
+func (s *Store) haveReplicas(l logref.Ref, at proto.Position) {
 	had, _ := s.replicated.Get(l)
 	if had.Epoch != at.Epoch || had.Number <= at.Number {
 		at.Key = strings.Clone(at.Key) // the key may share memory with a whole entry
@@ -92,7 +93,7 @@ func (s *Store) haveReplicas(l logRef, at proto.Position) {
 
 // telling has the position of a log's end, which is about to be returned.
 type telling struct {
-	log logRef
+	log logref.Ref
 	end *proto.Position
 	err *error // gets the reason why the end must not be returned
 }

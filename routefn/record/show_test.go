@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/redistest"
 	"github.com/cim-go/cim/routefn/record/servers"
 )
@@ -190,7 +191,7 @@ func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
 		if err := clientOf(t, replica.Addr()).ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
 			t.Fatal(err)
 		}
-		old, l := dial(t, Config{URL: primary.URL()}), logRef{user: bob}
+		old, l := dial(t, Config{URL: primary.URL()}), logref.Ref{User: bob}
 		stored(t, old, m1, m2)
 		read, err := old.read(t.Context(), l, proto.Position{}, 10, pullBytes, "", "0")
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -19,7 +20,7 @@ func (s *Store) startOf(ctx context.Context, user int64) (proto.Position, error)
 	if at, known := s.starts.Get(user); known {
 		return at, nil
 	}
-	hash := logRef{user: user}.hash()
+	hash := logref.Ref{User: user}.Hash()
 	o := op.Read(hash, []any{"hget", hash, startField})
 	s.Run(ctx, "pull", o)
 	if o.Err != nil {

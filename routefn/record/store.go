@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -53,7 +54,7 @@ type Store struct {
 	// starts has where users begin in everyone's log, which never changes: see start.go.
 	starts recent.Cache[int64, proto.Position]
 	// replicated has the position up to which Config.Replicas are known to have a log.
-	replicated recent.Cache[logRef, proto.Position]
+	replicated recent.Cache[logref.Ref, proto.Position]
 }
 
 // Filled returns which part of its maxmemory the fullest master uses: see memory.Meter. The

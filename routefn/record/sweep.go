@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/scan"
@@ -34,10 +35,10 @@ const (
 // old.
 func (s *Store) Sweep(ctx context.Context, jobs []queue.Job) []queue.Ending {
 	endings := make([]queue.Ending, len(jobs))
-	var logs []logRef
+	var logs []logref.Ref
 	var of []int
 	for i, j := range jobs {
-		l, ok := parseTag(j.Key)
+		l, ok := logref.Parse(j.Key)
 		switch {
 		case ok:
 			logs, of = append(logs, l), append(of, i)
@@ -66,7 +67,7 @@ type swept struct {
 
 // sweep sweeps logs. It trims all of them by trim.lua. Then it runs sweep.lua on groups,
 // and on logs of which only the newest entry is left.
-func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
+func (s *Store) sweep(ctx context.Context, logs []logref.Ref) []swept {
 	list := make([]swept, len(logs))
 	now, err := s.Time(ctx)
 	if err != nil {
@@ -89,12 +90,12 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 		if o.Err == nil {
 			list[i] = s.sweptAt(now, op.Integer(o.Reply[3]), op.Integer(o.Reply[1]))
 		}
-		if o.Err != nil || !l.closed() && op.Integer(o.Reply[2]) > 1 {
+		if o.Err != nil || !l.Closed() && op.Integer(o.Reply[2]) > 1 {
 			continue
 		}
-		last := l.script(sweepScript, s.retention.Age, other, groupRest.Milliseconds(), endedFor.Milliseconds())
-		if l.closed() {
-			last.Keys = append(last.Keys, l.members(), l.leases(), l.end(), l.imported())
+		last := l.Script(sweepScript, s.retention.Age, other, groupRest.Milliseconds(), endedFor.Milliseconds())
+		if l.Closed() {
+			last.Keys = append(last.Keys, l.Members(), l.Leases(), l.End(), l.Imported())
 		}
 		rest, of = append(rest, last), append(of, i)
 	}
@@ -113,7 +114,7 @@ func (s *Store) sweep(ctx context.Context, logs []logRef) []swept {
 			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
 		}
 		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[3]) == "1" {
-			s.refill(ctx, logs[i].group)
+			s.refill(ctx, logs[i].Group)
 			list[i].due = min(list[i].due, now+groupRest.Milliseconds())
 		}
 	}
@@ -168,7 +169,7 @@ func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	var jobs []queue.Job
 	for _, key := range keys {
 		tag := strings.TrimSuffix(strings.TrimPrefix(key, "cim:{"), "}:l")
-		if l, ok := parseTag(tag); ok && l.list() == key {
+		if l, ok := logref.Parse(tag); ok && l.List() == key {
 			jobs = append(jobs, queue.Job{Key: tag, Due: now})
 		}
 	}

@@ -2,10 +2,9 @@ package record
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -23,30 +22,15 @@ const (
 
 // sweepShard spreads logs over the shards by their numbers.
 func sweepShard(j queue.Job) queue.Shard {
-	l, _ := parseTag(j.Key)
-	return queue.ShardOf(l.user + l.group)
-}
-
-// parseTag returns the log that has the given tag, see logRef.tag. It returns false if
-// the tag has another form.
-func parseTag(tag string) (logRef, bool) {
-	digits, group := strings.CutPrefix(tag, "g")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	switch {
-	case err != nil || n <= 0:
-		return logRef{}, false
-	case group:
-		return logRef{group: n}, true
-	default:
-		return logRef{user: n}, true
-	}
+	l, _ := logref.Parse(j.Key)
+	return queue.ShardOf(l.User + l.Group)
 }
 
 // sweepLater schedules sweeps for logs that are about to be made, in ms milliseconds,
 // unless their sweeps are scheduled already. From then on a log always has this job, so
 // writes to the log need not schedule anything. sweepLater skips a log that has an
 // error in errs, and puts new errors there.
-func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms int64) {
+func (s *Store) sweepLater(ctx context.Context, logs []logref.Ref, errs []error, ms int64) {
 	now, err := s.Time(ctx)
 	var jobs []queue.Job
 	var of []int
@@ -55,7 +39,7 @@ func (s *Store) sweepLater(ctx context.Context, logs []logRef, errs []error, ms 
 			errs[i] = err
 		}
 		if errs[i] == nil {
-			jobs, of = append(jobs, queue.Job{Key: l.tag(), Due: now + ms}), append(of, i)
+			jobs, of = append(jobs, queue.Job{Key: l.Tag(), Due: now + ms}), append(of, i)
 		}
 	}
 	for j, err := range s.Put(ctx, queue.Sweeps, jobs, sweepShard, false) {
@@ -70,7 +54,7 @@ func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op.Op) {
 	var jobs []queue.Job
 	for i, a := range answers {
 		if a.Err == nil && !a.Member && len(ops[i].Reply) > 7 && op.Integer(ops[i].Reply[7]) == 0 {
-			jobs = append(jobs, queue.Job{Key: logRef{group: a.Group}.tag(), Due: op.Integer(ops[i].Reply[6]) + groupRest.Milliseconds() + 1})
+			jobs = append(jobs, queue.Job{Key: logref.Ref{Group: a.Group}.Tag(), Due: op.Integer(ops[i].Reply[6]) + groupRest.Milliseconds() + 1})
 		}
 	}
 	for _, err := range s.Put(ctx, queue.Sweeps, jobs, sweepShard, true) {

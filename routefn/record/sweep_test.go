@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/entry"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -43,10 +45,10 @@ func workOff(t testing.TB, s *Store) (done int) {
 }
 
 // sweepsAt returns when the sweep of a log is due, in ms; zero: never.
-func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
+func sweepsAt(t testing.TB, s *Store, l logref.Ref) int64 {
 	t.Helper()
-	key := sweepShard(queue.Job{Key: l.tag()}).Key("sweep:due")
-	o := op.Read(key, []any{"zscore", key, l.tag()})
+	key := sweepShard(queue.Job{Key: l.Tag()}).Key("sweep:due")
+	o := op.Read(key, []any{"zscore", key, l.Tag()})
 	if s.Run(t.Context(), "due", o); o.Err != nil {
 		t.Fatal(o.Err)
 	}
@@ -54,18 +56,18 @@ func sweepsAt(t testing.TB, s *Store, l logRef) int64 {
 }
 
 // sweepNow makes the sweep of a log due now.
-func sweepNow(t testing.TB, s *Store, l logRef) {
+func sweepNow(t testing.TB, s *Store, l logref.Ref) {
 	t.Helper()
-	if err := s.Put(t.Context(), queue.Sweeps, []queue.Job{{Key: l.tag(), Due: 1}}, sweepShard, true)[0]; err != nil {
+	if err := s.Put(t.Context(), queue.Sweeps, []queue.Job{{Key: l.Tag(), Due: 1}}, sweepShard, true)[0]; err != nil {
 		t.Fatal(err)
 	}
 }
 
 // rewrite replaces the entries of a log, except the genesis entry, by texts that are so
 // many days old.
-func rewrite(t testing.TB, s *Store, l logRef, days ...int) {
+func rewrite(t testing.TB, s *Store, l logref.Ref, days ...int) {
 	t.Helper()
-	push := []any{"rpush", l.list()}
+	push := []any{"rpush", l.List()}
 	now := storeClock(t, s)
 	for i, d := range days {
 		stored, err := proto.EncodeStored(proto.Key(1, fmt.Sprint("m", i)), &proto.Entry{
@@ -76,16 +78,16 @@ func rewrite(t testing.TB, s *Store, l logRef, days ...int) {
 		}
 		push = append(push, stored)
 	}
-	o := op.Write(l.list(), []any{"del", l.list()}, push, []any{"hset", l.hash(), "base", 1})
+	o := op.Write(l.List(), []any{"del", l.List()}, push, []any{"hset", l.Hash(), "base", 1})
 	if s.Run(t.Context(), "append", o); o.Err != nil {
 		t.Fatal(o.Err)
 	}
 }
 
 // contents returns the stored entries of a log as one string.
-func contents(t testing.TB, s *Store, l logRef) string {
+func contents(t testing.TB, s *Store, l logref.Ref) string {
 	t.Helper()
-	o := op.Read(l.list(), []any{"lrange", l.list(), 0, -1})
+	o := op.Read(l.List(), []any{"lrange", l.List(), 0, -1})
 	if s.Run(t.Context(), "pull", o); o.Err != nil {
 		t.Fatal(o.Err)
 	}
@@ -96,7 +98,7 @@ func TestQuietLogLosesWhatIsTooOld(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		bob := register(t, s, "bob")
 		issue(t, s, bob, "phone") // makes the inbox
-		l := logRef{user: bob}
+		l := logref.Ref{User: bob}
 		if at := sweepsAt(t, s, l); at == 0 {
 			t.Fatal("a log that was made is never swept")
 		}
@@ -128,7 +130,7 @@ func TestNewestEntryKeepsItsPlaceAndLosesItsText(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
 		issue(t, s, bob, "phone")
-		l := logRef{user: bob}
+		l := logref.Ref{User: bob}
 		rewrite(t, s, l, 40, 20)
 		before, err := s.Pull(t.Context(), bob, proto.Position{}, 0)
 		if err != nil || before.Newest.Number != 3 {
@@ -166,11 +168,11 @@ func TestNewestEntryKeepsItsPlaceAndLosesItsText(t *testing.T) {
 func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		const users = 50
-		var logs []logRef
+		var logs []logref.Ref
 		for i := range users {
 			user := register(t, s, fmt.Sprint("user", i))
 			issue(t, s, user, "phone")
-			logs = append(logs, logRef{user: user})
+			logs = append(logs, logref.Ref{User: user})
 			rewrite(t, s, logs[i], 40, 30)
 		}
 		for i := range 32 {
@@ -188,7 +190,7 @@ func TestLogsThatNobodyOpensAreFound(t *testing.T) {
 			return int64(op.Score(o.Reply[0])) > storeClock(t, s)+13*day.Milliseconds()
 		})
 		for _, l := range logs {
-			eventually(t, l.list()+" has lost its texts", func() bool {
+			eventually(t, l.List()+" has lost its texts", func() bool {
 				workOff(t, s)
 				return !strings.Contains(contents(t, s, l), "days ago")
 			})
@@ -204,7 +206,7 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := logRef{group: g}
+		l := logref.Ref{Group: g}
 		change(t, s, alice, g, false)
 		change(t, s, bob, g, false)
 		first, err := s.Pull(t.Context(), alice.User, proto.Position{Log: g}, 0)
@@ -231,7 +233,7 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 		ageLast(t, s, l)
 		sweepNow(t, s, l)
 		workOff(t, s)
-		for _, key := range []string{l.list(), l.hash(), l.members(), l.leases()} {
+		for _, key := range []string{l.List(), l.Hash(), l.Members(), l.Leases()} {
 			o := op.Read(key, []any{"exists", key})
 			if s.Run(t.Context(), "groups", o); o.Err != nil || op.Integer(o.Reply[0]) != 0 {
 				t.Errorf("%s is there, %v", key, o.Err)
@@ -261,9 +263,9 @@ func TestGroupWithoutMembersIsDeleted(t *testing.T) {
 }
 
 // ageLast makes the newest entry of a log two minutes older.
-func ageLast(t testing.TB, s *Store, l logRef) {
+func ageLast(t testing.TB, s *Store, l logref.Ref) {
 	t.Helper()
-	o := op.Read(l.list(), []any{"lindex", l.list(), -1})
+	o := op.Read(l.List(), []any{"lindex", l.List(), -1})
 	if s.Run(t.Context(), "pull", o); o.Err != nil {
 		t.Fatal(o.Err)
 	}
@@ -271,7 +273,7 @@ func ageLast(t testing.TB, s *Store, l logRef) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := decodeEntry(encoded)
+	e, err := entry.Decode(encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +282,7 @@ func ageLast(t testing.TB, s *Store, l logRef) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = op.Write(l.list(), []any{"lset", l.list(), -1, stored})
+	o = op.Write(l.List(), []any{"lset", l.List(), -1, stored})
 	if s.Run(t.Context(), "append", o); o.Err != nil {
 		t.Fatal(o.Err)
 	}
@@ -295,9 +297,9 @@ func TestGroupThatNobodyJoinedIsDeletedAndMadeAnew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := logRef{group: g}
+		l := logref.Ref{Group: g}
 		epoch := func() string {
-			o := op.Read(l.hash(), []any{"hget", l.hash(), "epoch"})
+			o := op.Read(l.Hash(), []any{"hget", l.Hash(), "epoch"})
 			s.Run(t.Context(), "groups", o)
 			return op.Text(o.Reply[0])
 		}
@@ -336,9 +338,9 @@ func BenchmarkSweep(b *testing.B) {
 		var ops []*op.Op
 		var jobs []queue.Job
 		for i := range logs {
-			l := logRef{user: int64(i + 2)}
-			ops = append(ops, op.Write(l.list(), []any{"del", l.list()}, append([]any{"rpush", l.list()}, entries[:]...), []any{"hset", l.hash(), "epoch", "0", "base", 0}))
-			jobs = append(jobs, queue.Job{Key: l.tag(), Due: now})
+			l := logref.Ref{User: int64(i + 2)}
+			ops = append(ops, op.Write(l.List(), []any{"del", l.List()}, append([]any{"rpush", l.List()}, entries[:]...), []any{"hset", l.Hash(), "epoch", "0", "base", 0}))
+			jobs = append(jobs, queue.Job{Key: l.Tag(), Due: now})
 			if len(ops) == 1000 {
 				s.Run(b.Context(), "append", ops...)
 				s.Put(b.Context(), queue.Sweeps, jobs, sweepShard, true)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -26,7 +27,7 @@ const trimLook = 1024
 // later trim removes the entry. An entry that was written while the store's clock was
 // behind has too early a time. Unless an entry with a right time stands before it, it
 // is removed early.
-func (s *Store) trim(ctx context.Context, logs []logRef) {
+func (s *Store) trim(ctx context.Context, logs []logref.Ref) {
 	ops := make([]*op.Op, len(logs))
 	for i, l := range logs {
 		ops[i] = s.trimming(l)
@@ -41,13 +42,13 @@ func (s *Store) trim(ctx context.Context, logs []logRef) {
 }
 
 // trimming returns the op that shortens a log to its retention.
-func (s *Store) trimming(l logRef) *op.Op {
-	o := l.script(trimScript, s.retention.Count, s.retention.Age, s.Times.Earliest(), trimLook)
+func (s *Store) trimming(l logref.Ref) *op.Op {
+	o := l.Script(trimScript, s.retention.Count, s.retention.Age, s.Times.Earliest(), trimLook)
 	if s.bounded(l) {
 		o.Keys = append(o.Keys, boundKeys(l)...)
 	}
-	if l.user != 0 {
-		o.Args = append(o.Args, strconv.FormatInt(l.user, 10))
+	if l.User != 0 {
+		o.Args = append(o.Args, strconv.FormatInt(l.User, 10))
 	}
 	return o
 }

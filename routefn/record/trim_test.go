@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -47,14 +48,14 @@ func TestMessagesThatGoForTheirAgeAreCounted(t *testing.T) {
 		cfg.Retention.Age = time.Hour.Milliseconds()
 		each(t, cfg, func(t *testing.T, s *Store) {
 			alice, bob := register(t, s, "alice"), register(t, s, "bob")
-			l := logRef{user: bob}
+			l := logref.Ref{User: bob}
 			old := []Message{private(alice, bob, "old0"), private(alice, bob, "old1")}
 			for i := range old {
 				old[i].backdate(2 * time.Hour)
 			}
-			s.Run(t.Context(), "append", op.Write(l.list(), []any{"lset", l.list(), 0, genesisAt(t, old[0].Time)}))
+			s.Run(t.Context(), "append", op.Write(l.List(), []any{"lset", l.List(), 0, genesisAt(t, old[0].Time)}))
 			stored(t, s, append(old, private(register(t, s, "carol"), bob, "young"))...)
-			s.trim(t.Context(), []logRef{l})
+			s.trim(t.Context(), []logref.Ref{l})
 			if age, count := removed(s, "age"), removed(s, "count"); age != 2 || count != 0 {
 				t.Errorf("counted %d by age and %d by count, want 2 and 0", age, count)
 			}

@@ -1,0 +1,126 @@
+// Package logref names a log, its keys in the store, and the operations on them. A log is
+// the inbox of a user or the log of a group. All keys of a log are in one slot, so one
+// script may use them.
+//
+// The keys are in the table of package record, and so are their values.
+package logref
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// Ref names a log: the inbox of a user, or the log of a group.
+type Ref struct {
+	User  int64 // zero: it is the log of Group
+	Group int64
+}
+
+// Tag returns the part that all keys of a log have in braces. It decides their slot.
+func (l Ref) Tag() string {
+	if l.User != 0 {
+		return strconv.FormatInt(l.User, 10)
+	}
+	return "g" + strconv.FormatInt(l.Group, 10)
+}
+
+// Parse returns the log that has the given tag, see Ref.Tag. It returns false if
+// the tag has another form.
+func Parse(tag string) (Ref, bool) {
+	digits, group := strings.CutPrefix(tag, "g")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil || n <= 0:
+		return Ref{}, false
+	case group:
+		return Ref{Group: n}, true
+	default:
+		return Ref{User: n}, true
+	}
+}
+
+// Key returns a key of the log. The parameter name is its last part. All keys of a log
+// are in one slot.
+func (l Ref) Key(name string) string { return "cim:{" + l.Tag() + "}:" + name }
+
+// List returns the key of the entries.
+func (l Ref) List() string { return l.Key("l") }
+
+// Hash returns the key of everything else that is small.
+func (l Ref) Hash() string { return l.Key("h") }
+
+// Members returns the key of a group's members.
+func (l Ref) Members() string { return l.Key("m") }
+
+// Leases returns the key of the leases of a group: of the nodes to which it is pushed.
+func (l Ref) Leases() string { return l.Key("n") }
+
+// Counts returns the key of the counts of an inbox: see room.lua.
+func (l Ref) Counts() string { return l.Key("u") }
+
+// Receivers returns the key of the users to whom a user wrote.
+func (l Ref) Receivers() string { return l.Key("to") }
+
+// Relations returns the key of what a user thinks of others: see relation.lua.
+func (l Ref) Relations() string { return l.Key("k") }
+
+// Choosy returns the key that tells whether a user blocks others, or has said who may add
+// them to groups: see relation.lua.
+func (l Ref) Choosy() string { return l.Key("x") }
+
+// End returns the key that records, for a day, that a group with this id was deleted.
+func (l Ref) End() string { return l.Key("end") }
+
+// Imported returns the key that records which messages were imported into the log.
+func (l Ref) Imported() string { return l.Key("imported") }
+
+// Closed reports whether only members may read the log: it is the log of a group, and
+// not of everyone.
+func (l Ref) Closed() bool { return l.User == 0 && l.Group != proto.Everyone }
+
+// TextOfLeases is the field in which earlier releases keep a group's leases, one per
+// line. This release reads it, and removes it when all its leases have expired.
+//
+// A route of an earlier release does not know the hash of leases. So it does not push
+// to nodes that have entered by a newer route. These find its messages when they renew
+// their leases, within 30 s.
+const TextOfLeases = "nodes"
+
+// Watchers returns the field of the hash that has the sessions or nodes to push to.
+func (l Ref) Watchers() string {
+	if l.User != 0 {
+		return "live"
+	}
+	return TextOfLeases
+}
+
+// GroupScript returns an op that runs sc on the list and the hash of a group, and on
+// further keys.
+func (l Ref) GroupScript(sc *op.Script, further []string, args ...any) *op.Op {
+	o := l.Script(sc, args...)
+	o.Keys = append(o.Keys, further...)
+	return o
+}
+
+// Script returns an op that runs sc on the list and the hash of the log.
+func (l Ref) Script(sc *op.Script, args ...any) *op.Op {
+	return &op.Op{Key: l.List(), Script: sc, Keys: []string{l.List(), l.Hash()}, Args: args, Write: true}
+}
+
+// HashScript returns an op that runs sc on the hash of the log alone. A script with
+// only one key is never refused while its slot moves.
+func (l Ref) HashScript(sc *op.Script, args ...any) *op.Op {
+	return &op.Op{Key: l.Hash(), Script: sc, Keys: []string{l.Hash()}, Args: args, Write: true}
+}
+
+// Position returns the position of the entry in the log that has this epoch, number and
+// key.
+func (l Ref) Position(epoch proto.Epoch, number int64, key string) proto.Position {
+	return proto.Position{Log: l.Group, Epoch: epoch, Number: number, Key: key}
+}
+
+// Everyone is the log of the group of everyone.
+var Everyone = Ref{Group: proto.Everyone}
