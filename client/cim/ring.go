@@ -96,16 +96,15 @@ func forPrograms(body []byte) (string, error) {
 // fetchMembers reads the list from a route, or from a node, which has it at
 // another path.
 func fetchMembers(ctx context.Context, client *http.Client, base string) ([]byte, error) {
-	var last error
-	for _, path := range []string{proto.PathMembers, proto.PathRing} {
-		body, err := fetch(ctx, client, base+path)
-		if err == nil {
-			return body, nil
-		}
-		last = err
+	body, err := fetch(ctx, client, base+proto.PathMembers)
+	if errors.Is(err, errNoPage) {
+		return fetch(ctx, client, base+proto.PathRing)
 	}
-	return nil, last
+	return body, err
 }
+
+// errNoPage is returned by fetch if the answer is 404.
+var errNoPage = errors.New("404 Not Found")
 
 // maxMembers bounds the answer: 1,000 members take some 700 KB.
 const maxMembers = 16 << 20
@@ -120,7 +119,11 @@ func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error)
 		return nil, err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
+	switch answer.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("read %s: %w", url, errNoPage)
+	default:
 		return nil, fmt.Errorf("read %s: %s", url, answer.Status)
 	}
 	return io.ReadAll(io.LimitReader(answer.Body, maxMembers))

@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/cim-go/cim/client/cim/chat"
+	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
 )
 
@@ -38,5 +41,37 @@ func TestMembersCannotWriteToTheTerminal(t *testing.T) {
 	}
 	if _, err := forPrograms([]byte("\x1b[2J")); err == nil {
 		t.Error("what is no JSON is printed")
+	}
+}
+// A node lists its members at another path than a route. A route that fails is not
+// mistaken for a node, so the operator sees the route's own error.
+func TestMembersComeFromARouteOrANode(t *testing.T) {
+	for _, c := range []struct{ name, path, want string }{
+		{"route", proto.PathMembers, "[]"},
+		{"node", proto.PathRing, "[]"},
+		{"neither", "/elsewhere", "404"},
+		{"failing route", "", "503"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch c.path {
+				case "":
+					w.WriteHeader(http.StatusServiceUnavailable)
+				case r.URL.Path:
+					_, _ = w.Write([]byte("[]"))
+				default:
+					http.NotFound(w, r)
+				}
+			}))
+			defer server.Close()
+			body, err := fetchMembers(t.Context(), server.Client(), server.URL)
+			got := string(body)
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, c.want) {
+				t.Errorf("members: %q, want %q", got, c.want)
+			}
+		})
 	}
 }
