@@ -43,6 +43,7 @@ func TestMembersCannotWriteToTheTerminal(t *testing.T) {
 		t.Error("what is no JSON is printed")
 	}
 }
+
 // A node lists its members at another path than a route. A route that fails is not
 // mistaken for a node, so the operator sees the route's own error.
 func TestMembersComeFromARouteOrANode(t *testing.T) {
