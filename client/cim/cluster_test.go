@@ -19,6 +19,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/cert"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/ring/gossip"
 )
@@ -146,10 +147,10 @@ func TestClusterKeyIsAcceptedWhileProcessesAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := freeAddress(t)
+	old := ports.ForTest(t)
 	runRoute(t, program, append([]string{"route", "-auth", "open", "-listen", old, "-cluster-key", key, "-ring", "seed:" + node.HTTP}, cluster.StoreFlags()...))
 	runRoute(t, program, []string{
-		"server", "-auth", "open", "-id", "old", "-listen", freeAddress(t), "-http", freeAddress(t), "-gossip", freeAddress(t), "-cluster-key", key,
+		"server", "-auth", "open", "-id", "old", "-listen", ports.ForTest(t), "-http", ports.ForTest(t), "-gossip", ports.ForTest(t), "-cluster-key", key,
 		"-join", node.Gossip, "-route-url", cluster.RouteURLs()[0],
 	})
 	for _, route := range []string{"http://" + old, cluster.RouteURLs()[0]} {

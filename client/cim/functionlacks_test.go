@@ -14,6 +14,7 @@ import (
 
 	"github.com/cim-go/cim/client/cim/lab/faas"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/routetest"
 )
@@ -29,9 +30,9 @@ func TestFunctionThatLacksSomethingSaysWhatInTimeAndOnce(t *testing.T) {
 		told string // by the log
 		lose bool   // it is there at first
 	}{
-		"wrong seed":            {env: "CIM_RING=seed:" + freeAddress(t), told: "members are unknown or too old: request members"},
+		"wrong seed":            {env: "CIM_RING=seed:" + ports.ForTest(t), told: "members are unknown or too old: request members"},
 		"silent seed":           {env: "CIM_RING=seed:" + silent.Addr().String(), told: "members are unknown or too old: request members"},
-		"Redis refuses":         {env: "CIM_REDIS=redis://" + freeAddress(t), told: "connection refused"},
+		"Redis refuses":         {env: "CIM_REDIS=redis://" + ports.ForTest(t), told: "connection refused"},
 		"Redis says nothing":    {env: "CIM_REDIS=redis://" + silent.Addr().String(), told: "timeout"},
 		"no secret":             {env: "CIM_CLUSTER_KEY=", told: "needs -cluster-key"},
 		"no file of the secret": {env: "CIM_CLUSTER_KEY=file:" + filepath.Join(t.TempDir(), "key"), told: "read -cluster-key"},

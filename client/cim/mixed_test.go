@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
@@ -50,7 +51,7 @@ func (o *output) has(text string) bool {
 
 func newMixed(t *testing.T) *mixed {
 	t.Helper()
-	m := &mixed{t: t, old: os.Getenv("CIM_OLD"), dir: t.TempDir(), gossip: freeAddress(t), http: freeAddress(t), routeAt: freeAddress(t)}
+	m := &mixed{t: t, old: os.Getenv("CIM_OLD"), dir: t.TempDir(), gossip: ports.ForTest(t), http: ports.ForTest(t), routeAt: ports.ForTest(t)}
 	if m.old == "" {
 		t.Fatal("CIM_OLD does not name a cim program of the version before")
 	}
@@ -105,7 +106,7 @@ func (m *mixed) identity(id string, accept bool) []string {
 
 func (m *mixed) node(program string, flags ...string) (*output, func()) {
 	return m.start(program, append([]string{
-		"server", "-auth", "open", "-id", "node-1", "-listen", freeAddress(m.t), "-http", m.http, "-gossip", m.gossip, "-bootstrap",
+		"server", "-auth", "open", "-id", "node-1", "-listen", ports.ForTest(m.t), "-http", m.http, "-gossip", m.gossip, "-bootstrap",
 		"-cluster-key", m.key, "-route-url", "http://" + m.routeAt,
 	}, flags...)...)
 }
@@ -195,7 +196,7 @@ func TestMixedRoutesShareASealedKey(t *testing.T) {
 	c := m.chats("sealed")
 	old := "http://" + m.routeAt
 	before := login(t, old, proto.LoginRequest{Name: "carol", Device: "phone"}).Token
-	m.routeAt = freeAddress(t)
+	m.routeAt = ports.ForTest(t)
 	log, _ := m.route(m.present)
 	wait.Until(t, "the key is sealed", func() bool { return log.has("sealed in place") })
 	m.chats("sealed-new")
@@ -209,9 +210,9 @@ func TestMixedRoutesShareASealedKey(t *testing.T) {
 			}
 		}
 	}
-	again, _ := m.start(m.old, "route", "-auth", "open", "-listen", freeAddress(t), "-redis", m.store, "-cluster-key", m.key, "-ring", "seed:"+m.http)
+	again, _ := m.start(m.old, "route", "-auth", "open", "-listen", ports.ForTest(t), "-redis", m.store, "-cluster-key", m.key, "-ring", "seed:"+m.http)
 	wait.Until(t, "another old route refuses to start", func() bool { return again.has("WRONGTYPE") })
-	m.routeAt = freeAddress(t)
+	m.routeAt = ports.ForTest(t)
 	again, _ = m.route(m.present, "-cluster-key", "another key, which is long enough")
 	wait.Until(t, "a route with another key refuses to start", func() bool { return again.has("want the -cluster-key of the other routes") })
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/faas"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/routefn/routetest"
 )
 
@@ -22,20 +23,20 @@ func TestRouteIsTheSameOnEveryPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("server", func(t *testing.T) {
-		address := freeAddress(t)
+		address := ports.ForTest(t)
 		runRoute(t, program, append(world.Args(), "-listen", address))
 		routetest.AwaitReady(t, "http://"+address)
 		routetest.Suite(t, "http://"+address, "alice-server")
 	})
 	t.Run("function at an address", func(t *testing.T) {
-		address := freeAddress(t)
+		address := ports.ForTest(t)
 		runRoute(t, program, append(world.Args(), "-function", "-listen", address))
 		routetest.AwaitReady(t, "http://"+address)
 		routetest.Suite(t, "http://"+address, "alice-function")
 	})
 	for _, variable := range []string{"PORT", "FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT"} {
 		t.Run(variable, func(t *testing.T) {
-			address := freeAddress(t)
+			address := ports.ForTest(t)
 			_, port, err := net.SplitHostPort(address)
 			if err != nil {
 				t.Fatal(err)
@@ -58,14 +59,6 @@ func TestRouteIsTheSameOnEveryPlatform(t *testing.T) {
 			routetest.Suite(t, front.URL, "alice-"+shape.Name)
 		})
 	}
-}
-
-// freeAddress returns an address of this machine that nobody listens at.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // runRoute runs a route until the test ends.

@@ -219,19 +219,3 @@ func (n *network) crash(node *testNode) {
 	defer n.mu.Unlock()
 	delete(n.sides, node.Addr()) // the next node at this address starts on side 0
 }
-
-// freeAddr returns a loopback address that is free for TCP and UDP.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	p, err := net.ListenPacket("udp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	return l.Addr().String()
-}

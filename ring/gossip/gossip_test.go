@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/ring"
 )
 
@@ -38,7 +39,7 @@ func TestAnyMemberIsASeed(t *testing.T) {
 
 // memberlist's Join fails if no node listens yet, and joins this node's own address.
 func TestTwoThatStartAtOnceFindEachOther(t *testing.T) {
-	addrs := []string{freeAddr(t), freeAddr(t)}
+	addrs := []string{ports.ForTest(t), ports.ForTest(t)}
 	var nodes []*testNode
 	for i, id := range []string{"a", "b"} {
 		nodes = append(nodes, startNode(t, id, func(c *Config) {
@@ -53,7 +54,7 @@ func TestTwoThatStartAtOnceFindEachOther(t *testing.T) {
 }
 
 func TestReadyNeverComesByTime(t *testing.T) {
-	nobody := freeAddr(t)
+	nobody := ports.ForTest(t)
 	quick := func(c *Config) { c.backoffFirst = time.Millisecond }
 	for name, c := range map[string]struct {
 		change func(*Config)
@@ -92,7 +93,7 @@ func TestReadyNeverComesByTime(t *testing.T) {
 }
 
 func TestItselfIsNoMemberToFind(t *testing.T) {
-	addr := freeAddr(t)
+	addr := ports.ForTest(t)
 	rounds := make(chan struct{})
 	n := startNode(t, "a", func(c *Config) {
 		c.Bind, c.Seeds = addr, []string{addr, "localhost" + addr[strings.Index(addr, ":"):]}

@@ -16,27 +16,17 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/ring"
 )
 
-// freePorts returns addresses on loopback that are free for TCP and UDP now.
-func freePorts(t *testing.T, n int) []string {
+// freePorts returns addresses on loopback at which nobody listens now.
+func freePorts(t *testing.T, n int) (addresses []string) {
 	t.Helper()
-	var addresses []string
-	for len(addresses) < n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		packets, err := net.ListenPacket("udp", listener.Addr().String())
-		if err != nil {
-			continue
-		}
-		defer packets.Close()
-		addresses = append(addresses, listener.Addr().String())
+	for range n {
+		addresses = append(addresses, ports.ForTest(t))
 	}
 	return addresses
 }

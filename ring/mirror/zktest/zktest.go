@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cim-go/cim/proto/ports"
 )
 
 // ErrNotInstalled is wrapped by Start's error when there is no java or no
@@ -47,12 +49,10 @@ type Server struct {
 func Start(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{dir: c.Dir, port: c.Port}
 	if s.port == 0 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a port for ZooKeeper: %w", err)
+		var err error
+		if s.port, err = ports.Take(); err != nil {
+			return nil, fmt.Errorf("start ZooKeeper: %w", err)
 		}
-		s.port = l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
 	}
 	if err := s.Restart(ctx); err != nil {
 		return nil, err

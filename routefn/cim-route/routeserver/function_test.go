@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
 
@@ -68,17 +69,6 @@ func nobody(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
-}
-
-// later returns an address at which somebody may listen later.
-func later(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // silent returns the address of a listener that takes connections and answers nothing.
@@ -134,7 +124,7 @@ func TestFunctionThatLacksSomethingSaysSoAndLives(t *testing.T) {
 
 func TestFunctionServesAsSoonAsTheStoreIsThere(t *testing.T) {
 	var log bytes.Buffer
-	at := later(t)
+	at := ports.ForTest(t)
 	f := newFunction(t, &log, "-redis", "redis://"+at, "-allow-embedded", "-auth", "open", "-cluster-key", clusterKey)
 	if status, _ := ask(t, f, "POST", proto.PathRegister, `{"name":"alice"}`); status != 503 {
 		t.Fatalf("without a store: %d", status)

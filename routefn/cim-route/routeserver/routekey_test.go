@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
@@ -21,7 +22,7 @@ func runUntil(t *testing.T, text string, args ...string) (string, error) {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, append([]string{"-listen", "127.0.0.1:0", "-allow-embedded", "-auth", "open", "-ring", "seed:" + free(t)}, args...), &log)
+		ended <- Run(ctx, append([]string{"-listen", "127.0.0.1:0", "-allow-embedded", "-auth", "open", "-ring", "seed:" + ports.ForTest(t)}, args...), &log)
 	}()
 	var failed error
 	wait.Until(t, "the log has "+text, func() bool {

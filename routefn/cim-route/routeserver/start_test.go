@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record/embedded"
 )
@@ -33,26 +33,15 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// free returns an address at which nobody listens just now.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // A route starts before its store. Until the store is there, it is not ready and logs
 // for what it waits. Then it serves. It logs no warning.
 func TestRouteWaitsForItsStore(t *testing.T) {
-	at, store := free(t), free(t)
+	at, store := ports.ForTest(t), ports.ForTest(t)
 	var log lines
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, []string{"-listen", at, "-redis", "redis://" + store, "-allow-embedded", "-auth", "open", "-ring", "seed:" + free(t)}, &log)
+		ended <- Run(ctx, []string{"-listen", at, "-redis", "redis://" + store, "-allow-embedded", "-auth", "open", "-ring", "seed:" + ports.ForTest(t)}, &log)
 	}()
 	answer := func(path string) (int, string) {
 		r, err := http.Get("http://" + at + path)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/wait"
 )
 
@@ -19,12 +20,12 @@ import (
 func TestUnfinishedBodiesKeepNobodyOut(t *testing.T) {
 	for _, perAddress := range []string{"256", "-1"} {
 		t.Run(perAddress, func(t *testing.T) {
-			at := free(t)
+			at := ports.ForTest(t)
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() {
 				ended <- Run(ctx, []string{"-listen", at, "-redis", "embedded", "-auth", "open", "-per-address", perAddress,
-					"-ring", "seed:" + free(t)}, io.Discard)
+					"-ring", "seed:" + ports.ForTest(t)}, io.Discard)
 			}()
 			wait.Until(t, "it is alive", func() bool {
 				r, err := http.Get("http://" + at + "/healthz")

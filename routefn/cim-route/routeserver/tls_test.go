@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cim-go/cim/proto/ports"
 	"github.com/cim-go/cim/proto/process"
 	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/proto/tlsfile/localca"
@@ -22,7 +23,7 @@ func begin(t *testing.T, log io.Writer, args ...string) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, append([]string{"-redis", "embedded", "-auth", "open", "-ring", "seed:" + free(t)}, args...), log)
+		ended <- Run(ctx, append([]string{"-redis", "embedded", "-auth", "open", "-ring", "seed:" + ports.ForTest(t)}, args...), log)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -83,7 +84,7 @@ func awaitAlive(t *testing.T, client *http.Client, base string) {
 func TestRouteSpeaksTLSAndTellsBrowsersOnlyThere(t *testing.T) {
 	ca, client := authority(t)
 	cert, key := issue(t, ca, "route")
-	at := free(t)
+	at := ports.ForTest(t)
 	begin(t, io.Discard, "-listen", at, "-tls-cert", cert, "-tls-key", key, "-hsts", "1h")
 	awaitAlive(t, client, "https://"+at)
 	for scheme, want := range map[string]string{"https": "max-age=3600", "http": ""} {
@@ -103,7 +104,7 @@ func TestRouteSpeaksTLSAndTellsBrowsersOnlyThere(t *testing.T) {
 func TestRouteWithTLSOnlyRefusesPlainRequests(t *testing.T) {
 	ca, client := authority(t)
 	cert, key := issue(t, ca, "route")
-	at := free(t)
+	at := ports.ForTest(t)
 	begin(t, io.Discard, "-listen", at, "-tls-cert", cert, "-tls-key", key, "-tls-only")
 	awaitAlive(t, client, "https://"+at)
 	r, err := client.Post("http://"+at+"/v1/register", "application/json", strings.NewReader(`{"name":"alice"}`))
@@ -120,7 +121,7 @@ func TestRouteWithTLSOnlyRefusesPlainRequests(t *testing.T) {
 func TestRouteServesTheNewCertificateAfterSIGHUP(t *testing.T) {
 	ca, client := authority(t)
 	cert, key := issue(t, ca, "route")
-	at := free(t)
+	at := ports.ForTest(t)
 	var log lines
 	begin(t, &log, "-listen", at, "-tls-cert", cert, "-tls-key", key)
 	awaitAlive(t, client, "https://"+at)
@@ -147,7 +148,7 @@ func TestRouteServesTheNewCertificateAfterSIGHUP(t *testing.T) {
 func TestInternalListenerHasWhatClientsNeedNot(t *testing.T) {
 	ca, client := authority(t)
 	cert, key := issue(t, ca, "route")
-	clients, internal := free(t), free(t)
+	clients, internal := ports.ForTest(t), ports.ForTest(t)
 	begin(t, io.Discard, "-listen", clients, "-internal-listen", internal, "-internal-tls-cert", cert, "-internal-tls-key", key,
 		"-cluster-key", "a key of the tests")
 	awaitAlive(t, client, "https://"+internal)
@@ -182,7 +183,7 @@ func TestInternalListenerHasWhatClientsNeedNot(t *testing.T) {
 // never at the listener for clients.
 func TestProfilesAreWhereClientsAreNot(t *testing.T) {
 	const keyed = "-cluster-key 0123456789abcdef "
-	own := free(t)
+	own := ports.ForTest(t)
 	for args, c := range map[string]struct{ clients, internal, own int }{
 		"":                                       {clients: 404},
 		keyed:                                    {clients: 404},
@@ -195,7 +196,7 @@ func TestProfilesAreWhereClientsAreNot(t *testing.T) {
 		"-pprof " + own: {clients: 404, own: 200},
 	} {
 		t.Run(args, func(t *testing.T) {
-			clients, internal := free(t), free(t)
+			clients, internal := ports.ForTest(t), ports.ForTest(t)
 			begin(t, io.Discard, strings.Fields("-listen "+clients+" "+strings.ReplaceAll(args, "AT", internal))...)
 			awaitAlive(t, http.DefaultClient, "http://"+clients)
 			for at, want := range map[string]int{clients: c.clients, internal: c.internal, own: c.own} {

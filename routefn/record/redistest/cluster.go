@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/cim-go/cim/proto/ports"
 )
 
 const slots = 16384
@@ -76,16 +78,19 @@ func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 	}
 	var err error
 	for range tries {
-		var ports []int
-		if ports, err = freePorts(2); err != nil {
+		var port, bus int
+		if port, err = ports.Take(); err != nil {
+			break
+		}
+		if bus, err = ports.Take(); err != nil {
 			break
 		}
 		var s *Server
-		s, err = Redis(ctx, Config{Dir: dir, Port: ports[0], Persist: cfg.Persist, TLS: cfg.TLS, Password: cfg.Password, Args: append(quickSync(),
-			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(ports[1]), "--cluster-node-timeout", "2000",
+		s, err = Redis(ctx, Config{Dir: dir, Port: port, Persist: cfg.Persist, TLS: cfg.TLS, Password: cfg.Password, Args: append(quickSync(),
+			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000",
 		)})
 		if err == nil {
-			return s, ports[1], nil
+			return s, bus, nil
 		}
 		if ctx.Err() != nil || errors.Is(err, ErrNotInstalled) {
 			break

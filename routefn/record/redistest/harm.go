@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/cim-go/cim/proto/ports"
 )
 
 // Fill makes the server behave as if its memory were full. Until Drain, it answers OOM
@@ -36,9 +38,9 @@ func (s *Server) set(ctx context.Context, name, value string) error {
 // Demote makes the server the replica of a server that does not exist. Until Promote,
 // it keeps its data, answers reads, and answers READONLY to writes.
 func (s *Server) Demote(ctx context.Context) error {
-	ports, err := freePorts(1)
+	port, err := ports.Take()
 	if err == nil {
-		err = s.ask(ctx, "replicaof", "127.0.0.1", ports[0]).Err()
+		err = s.ask(ctx, "replicaof", "127.0.0.1", port).Err()
 	}
 	if err != nil {
 		return fmt.Errorf("demote redis-server at %s: %w", s.addr, err)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cim-go/cim/proto/ports"
 )
 
 // ErrNotInstalled is returned when there is no redis-server to start.
@@ -87,11 +89,10 @@ func Redis(ctx context.Context, cfg Config) (*Server, error) {
 func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 	port := cfg.Port
 	if port == 0 {
-		ports, err := freePorts(1)
-		if err != nil {
-			return nil, err
+		var err error
+		if port, err = ports.Take(); err != nil {
+			return nil, fmt.Errorf("start redis-server: %w", err)
 		}
-		port = ports[0]
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make its folder: %w", err)
@@ -309,20 +310,6 @@ func (s *Server) signal(what string, send func(*os.Process) error) error {
 		return fmt.Errorf("%s redis-server at %s: %w", what, s.addr, err)
 	}
 	return nil
-}
-
-// freePorts returns n different ports that are free at this moment.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // only after the loop, so that the next port is another one
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
 }
 
 // lastLine returns the last line of a file, or nothing if it cannot be read.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto/ports"
 )
 
 // profiles are where programs that were started for a measurement serve theirs,
@@ -20,15 +21,21 @@ import (
 type profiles map[string]string
 
 // serveProfiles makes the one node of c, and its route, serve profiles.
-func serveProfiles(c *up.Config) profiles {
-	node := up.FreeAddress()
+func serveProfiles(c *up.Config) (profiles, error) {
+	node, err := ports.Address()
+	if err != nil {
+		return nil, err
+	}
 	c.ServerFlags = append(c.ServerFlags, "-pprof", node)
 	if c.WithRoute {
-		return profiles{"node with route": node}
+		return profiles{"node with route": node}, nil
 	}
-	route := up.FreeAddress()
+	route, err := ports.Address()
+	if err != nil {
+		return nil, err
+	}
 	c.RouteFlags = append(c.RouteFlags, "-pprof", route)
-	return profiles{"node": node, routeProcess: route}
+	return profiles{"node": node, routeProcess: route}, nil
 }
 
 var fileName = strings.NewReplacer(", ", "-", " ", "-")

@@ -89,8 +89,11 @@ type cluster struct {
 
 func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	var served profiles
+	var err error
 	if b.Profile != "" && c.Nodes == 1 {
-		served = serveProfiles(&c)
+		if served, err = serveProfiles(&c); err != nil {
+			return nil, err
+		}
 	}
 	wanted := c.Redis
 	if c.Redis == "" {

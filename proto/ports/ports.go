@@ -1,0 +1,128 @@
+// Package ports chooses loopback ports for the programs that a process starts: nodes,
+// routes, stores and others. Tests, verify, bench and `cim up` use it.
+//
+// A program gets its port as a flag, so the port is chosen before anybody listens there.
+// Two processes that choose at the same time could choose the same port. Therefore the
+// ports are divided into blocks. A process holds a block as long as it lives, by
+// listening at the first port of the block. It gives out only the other ports of its
+// blocks.
+package ports
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// The blocks are in the range of ports from first to last, without last. The range lies
+// below the ports that Linux gives to outgoing connections (32768 and up). Otherwise such
+// a connection could hold the port of a killed program, which then could not start again.
+const (
+	first = 20_000
+	last  = 32_000
+	size  = 100 // ports of a block
+	most  = 12  // blocks of a process
+)
+
+// ErrNone is returned if this process can hold no block, or no port of its blocks is
+// free.
+var ErrNone = errors.New("no loopback port is free")
+
+// held are the blocks of this process.
+var held pool
+
+// pool has the ports of some blocks. It gives them out in turn, so that a port comes
+// again as late as possible: its program may be stopped, and may start again.
+type pool struct {
+	mu     sync.Mutex
+	guards []net.Listener // at the first port of each block
+	ports  []int
+	next   int // index into ports
+}
+
+// Take returns a port at which nobody listens on 127.0.0.1, neither for connections nor
+// for packets. No other process that uses this package gets the port. This process gets
+// it again only after it has taken some 1,200 others.
+func Take() (int, error) {
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	return held.take()
+}
+
+// Address takes a port and returns 127.0.0.1:port.
+func Address() (string, error) {
+	port, err := Take()
+	return At(port), err
+}
+
+// ForTest takes a port for a test and returns 127.0.0.1:port. If there is none, the test
+// fails.
+func ForTest(t interface {
+	Helper()
+	Fatal(args ...any)
+}) string {
+	t.Helper()
+	address, err := Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// At returns 127.0.0.1:port.
+func At(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Free reports whether nobody listens at a host:port, neither for connections nor for
+// packets. Gossip takes packets.
+func Free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer listener.Close()
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	return packets.Close() == nil
+}
+
+func (p *pool) take() (int, error) {
+	for range most*size + 1 {
+		if p.next == len(p.ports) && !p.grow() {
+			p.next = 0
+		}
+		if len(p.ports) == 0 {
+			break
+		}
+		port := p.ports[p.next]
+		p.next++
+		if Free(At(port)) {
+			return port, nil
+		}
+	}
+	return 0, ErrNone
+}
+
+// grow adds a block that no process holds. It returns false if there is none, or if the
+// pool has enough.
+func (p *pool) grow() bool {
+	if len(p.guards) == most {
+		return false
+	}
+	for _, i := range rand.Perm((last - first) / size) {
+		block := first + i*size
+		guard, err := net.Listen("tcp", At(block))
+		if err != nil {
+			continue
+		}
+		p.guards = append(p.guards, guard)
+		for _, j := range rand.Perm(size - 1) {
+			p.ports = append(p.ports, block+1+j)
+		}
+		return true
+	}
+	return false
+}
