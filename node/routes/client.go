@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,7 +195,8 @@ func (c *Client) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAns
 
 // call makes one request to the URL in use. If that may not be called now, it takes the
 // next URL that may. After a failure the next call goes to the URL after the one that
-// failed.
+// failed. It also does after an answer that has a result with the code Unavailable.
+// Another route may know what this one lacks, such as the key of a ticket.
 func (c *Client) call(ctx context.Context, path string, request, answer gproto.Message) error {
 	body, err := gproto.Marshal(request)
 	if err != nil {
@@ -210,7 +212,29 @@ func (c *Client) call(ctx context.Context, path string, request, answer gproto.M
 		c.failed(base, path, err)
 		return fmt.Errorf("call %s: %w", path, err)
 	}
+	if lacks(answer) {
+		c.leave(base)
+	}
 	return nil
+}
+
+// lacks reports whether any result in a route's answer has the code Unavailable.
+func lacks(answer gproto.Message) bool {
+	switch a := answer.(type) {
+	case *proto.SendAnswer:
+		return slices.ContainsFunc(a.Items, unavailable)
+	case *proto.ReportAnswer:
+		return slices.ContainsFunc(a.Opened, unavailable) || slices.ContainsFunc(a.Entered, unavailable)
+	case *proto.MoveAnswer:
+		return slices.ContainsFunc(a.Items, unavailable)
+	case *proto.PullAnswer:
+		return unavailable(a)
+	}
+	return false
+}
+
+func unavailable[R interface{ GetCode() int32 }](result R) bool {
+	return proto.Code(result.GetCode()) == proto.Unavailable
 }
 
 // noteAnswer records, from the error of a call, whether a route of ours answered. A
@@ -251,14 +275,26 @@ func (c *Client) pick(path string) (string, *laterError) {
 	return "", &laterError{why: first.why, until: first.until, untouched: true}
 }
 
-// failed records a failed call. The next call goes to the URL after base, unless
-// another failed call has already moved on from base.
+// failed records a failed call, and leaves base.
 func (c *Client) failed(base, path string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if later, ok := errors.AsType[*laterError](err); ok {
 		c.closed[endpoint{base, path}] = later
 	}
+	c.leaveLocked(base)
+}
+
+// leave makes the next call go to the URL after base, unless another call has already
+// left base.
+func (c *Client) leave(base string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaveLocked(base)
+}
+
+// leaveLocked is leave for callers that hold mu.
+func (c *Client) leaveLocked(base string) {
 	if c.urls[c.at] == base {
 		c.at = (c.at + 1) % len(c.urls)
 	}

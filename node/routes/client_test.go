@@ -78,6 +78,62 @@ func TestClientKeepsARouteUntilItFails(t *testing.T) {
 	}
 }
 
+// A route may answer a request and refuse one of its items, because it does not know the
+// key of a ticket yet, or lacks a part of the store. Another route may do better, so the
+// repetition goes there.
+func TestClientLeavesARouteThatLacksSomething(t *testing.T) {
+	const code = int32(proto.Unavailable)
+	for name, c := range map[string]struct {
+		answer gproto.Message
+		call   func(*Client) error
+	}{
+		"send": {&proto.SendAnswer{Items: []*proto.SendResult{{}, {Code: code}}}, func(u *Client) error {
+			_, err := u.Send(t.Context(), oneItem)
+			return err
+		}},
+		"open": {&proto.ReportAnswer{Opened: []*proto.Opened{{}, {Code: code}}}, func(u *Client) error {
+			_, err := u.Report(t.Context(), &proto.ReportRequest{})
+			return err
+		}},
+		"enter": {&proto.ReportAnswer{Entered: []*proto.Entered{{Code: code}}}, func(u *Client) error {
+			_, err := u.Report(t.Context(), &proto.ReportRequest{})
+			return err
+		}},
+		"move": {&proto.MoveAnswer{Items: []*proto.Moved{{Code: code}}}, func(u *Client) error {
+			_, err := u.Move(t.Context(), &proto.MoveRequest{})
+			return err
+		}},
+		"pull": {&proto.PullAnswer{Code: code}, func(u *Client) error {
+			_, err := u.Pull(t.Context(), &proto.PullRequest{})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked []string
+			route := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked = append(asked, r.Host)
+				if r.Host != "lacks" {
+					return // an answer without results
+				}
+				answer, _ := gproto.Marshal(c.answer)
+				_, _ = w.Write(answer)
+			})
+			u, err := NewClient(Config{URLs: []string{"http://lacks", "http://other"}, Transport: inProcess{route}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if err := c.call(u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := strings.Join(asked, " "); got != "lacks other other" {
+				t.Errorf("called %s", got)
+			}
+		})
+	}
+}
+
 func TestClientOverRealSockets(t *testing.T) {
 	var hosts []string
 	s := httptest.NewServer(answers(&hosts))
