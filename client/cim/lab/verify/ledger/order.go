@@ -52,10 +52,11 @@ func (j *Judge) mayDisorder(a, b *message) bool {
 // judgeJoinings judges the places of a user's joinings and leavings among the user's
 // own messages. A message that was sent after joining was confirmed stands behind the
 // joining. A message that was accepted before leaving was asked for stands before the
-// leaving.
+// leaving. A message that a primary took with it stands nowhere, and a leaving may get its
+// number.
 func (v *Verdict) judgeJoinings(j *Judge) {
 	for _, m := range j.order {
-		if !m.inGroup() || m.accepted == 0 || m.doubt || m.told == nil || j.shaky(m.group, m.from) {
+		if !m.inGroup() || m.accepted == 0 || m.doubt || m.told == nil || j.shaky(m.group, m.from) || j.lostItsPlace(m) {
 			continue
 		}
 		if t := j.group(m.group).tenures[m.from]; t != nil && len(t.turns) == len(t.asks) { // else it is not known which entry is which

@@ -221,6 +221,12 @@ func TestMessageStandsBehindItsSendersJoining(t *testing.T) {
 			when(5, asked(Asked, Leave), asked(Done, Leave)), when(6, turn(Leave, 5)...)), ""},
 		"behind the leaving": {slices.Concat(joins, when(2, turn(Join, 3)...), when(3, message(6)...),
 			when(5, asked(Asked, Leave), asked(Done, Leave)), when(6, turn(Leave, 5)...)), "joining order"},
+		"lost, and then the leaving": {slices.Concat(joins, when(2, turn(Join, 3)...), when(3, message(6)...),
+			when(4, Record{Kind: Broken, Fault: "store-older", Restored: true, Tail: 1_500_000}),
+			when(5, asked(Asked, Leave), asked(Done, Leave)), when(6, turn(Leave, 5)...)), ""},
+		"set back, but not so far": {slices.Concat(joins, when(2, turn(Join, 3)...), when(3, message(6)...),
+			when(4, Record{Kind: Broken, Fault: "store-older", Restored: true, Tail: 500_000}),
+			when(5, asked(Asked, Leave), asked(Done, Leave)), when(6, turn(Leave, 5)...)), "joining order"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judged(when(0, joined()...), test.book)
