@@ -42,6 +42,7 @@ func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes")
 	fs.IntVar(&c.Routes, "routes", 2, "`number` of routes")
 	fs.StringVar(&c.Route, "route", up.RouteServer, "`form` of the routes: server, or lambda (functions, as in cim up)")
+	fs.StringVar(&c.Auth, "auth", verify.AuthOpen, "`mode` of accounts: open, or password; with passwords there are no CIM clients, which have none")
 	fs.BoolVar(&c.TLS, "tls", false, "speak TLS on every hop, with an authority that is made for the run; there are no CIM clients, which speak none")
 	fs.BoolVar(&c.Keys, "keys", false, "give each process a key and a certificate of its own; -tls includes it")
 	fs.Float64Var(&c.Rate, "rate", 60, "`messages` per second, of all users together")

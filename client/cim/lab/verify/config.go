@@ -15,7 +15,8 @@ import (
 // ErrConfig is wrapped by the error for a wrong Config.
 var ErrConfig = errors.New("flags of verify")
 
-// Config says what to run. All fields but Dir and Out are needed.
+// Config says what to run. All fields but Dir and Out are needed, except where a zero has
+// a meaning.
 type Config struct {
 	Seed     uint64
 	Duration time.Duration // of the traffic; the run takes some seconds more
@@ -27,6 +28,7 @@ type Config struct {
 	Nodes    int
 	Routes   int
 	Route    string        // what routes are, see up.Config; empty: servers
+	Auth     string        // mode of accounts: AuthOpen or AuthPassword; empty: AuthOpen
 	TLS      bool          // every hop speaks TLS, of an authority that is made for the run; includes Keys
 	Keys     bool          // each process has a key and a certificate of its own
 	Rate     float64       // messages a second, of all users together
@@ -38,6 +40,12 @@ type Config struct {
 
 	NoNetwork string // why the run is in no network of its own; empty: it is, see fault.OwnNetwork
 }
+
+// The modes of accounts. CIM clients can log in with AuthOpen only.
+const (
+	AuthOpen     = "open"
+	AuthPassword = "password"
+)
 
 // Settle is how long everything may take to be shown after the last fault is healed.
 // Reconciliation finds within 30 s what was not pushed, and a client that failed often
@@ -63,6 +71,10 @@ func (c Config) check() ([]fault.Fault, error) {
 		{
 			c.Ack != AckPrimary && c.Ack != AckReplica || c.Ack == AckReplica && c.Store == Single,
 			fmt.Sprintf("-ack %s: want %s, or %s with a store that has replicas", c.Ack, AckPrimary, AckReplica),
+		},
+		{
+			c.Auth != "" && c.Auth != AuthOpen && c.Auth != AuthPassword,
+			fmt.Sprintf("-auth %s: want %s or %s", c.Auth, AuthOpen, AuthPassword),
 		},
 		{
 			c.Route != "" && c.Route != up.RouteServer && c.Route != up.RouteLambda,
@@ -108,6 +120,9 @@ func (c Config) String() string {
 		c.Seed, c.Duration, strings.Join(c.Faults, ","), c.Store, c.Ack, c.Users, c.Nodes, c.Routes, c.Rate)
 	if c.CIMShare > 0 {
 		line += fmt.Sprintf(" -cim-share %d", c.CIMShare)
+	}
+	if c.Auth == AuthPassword {
+		line += " -auth " + c.Auth
 	}
 	if c.TLS {
 		line += " -tls"

@@ -99,7 +99,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	book.Write(ledger.Record{Kind: ledger.Begun, Note: c.String(), Ack: c.Ack, Keep: c.Keep, Faults: namesOf(faults)})
 	people, err := crowd.Gather(ctx, crowd.Config{
 		Routes: cluster.RouteURLs(), Users: c.Users, Rate: c.Rate, Seed: c.Seed, Dir: c.Dir, CA: cluster.CAFile(), Ledger: book, CIMShare: c.CIMShare, NodeAt: nodeAt(cluster),
-		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups), Limited: c.limited(),
+		Crowded: slices.Contains(namesOf(faults), fault.ManyGroups), Limited: c.limited(), Passwords: c.Auth == AuthPassword,
 	})
 	if err != nil {
 		return errors.Join(err, book.Close())
@@ -192,9 +192,12 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA,
 
 // cluster returns the cluster that the faults need, on a machine that has everything.
 func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) up.Config {
-	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS}
+	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS, Auth: c.Auth}
+	if c.Auth == AuthPassword {
+		config.RouteFlags = append(config.RouteFlags, "-everyone", "user") // as in open mode: there is traffic to everyone
+	}
 	if c.Ack == AckReplica {
-		config.RouteFlags = []string{"-ack", c.Ack}
+		config.RouteFlags = append(config.RouteFlags, "-ack", c.Ack)
 	}
 	if c.Limits != "" {
 		config.RouteFlags = append(config.RouteFlags, "-limits", c.Limits)

@@ -50,6 +50,8 @@ type Config struct {
 	NodeAt   func(address string) (id string) // names the node at an address for clients; empty: nobody knows
 	Crowded  bool                             // some users are in as many groups as one may be
 	Limited  bool                             // the routes limit what an account may do
+
+	Passwords bool // accounts have passwords
 }
 
 // roots returns the authority's certificate, or nil.
@@ -58,6 +60,14 @@ func (c Config) roots() (*x509.CertPool, error) {
 		return nil, nil
 	}
 	return tlsfile.Roots(c.CA)
+}
+
+// password returns that of all accounts, or nothing if they have none.
+func (c Config) password() string {
+	if c.Passwords {
+		return "correct horse battery staple"
+	}
+	return ""
 }
 
 // Crowd is everybody.
@@ -79,7 +89,7 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := client.Config{Routes: c.Routes, HTTP: routesClient(roots), RootCAs: roots}
+	base := client.Config{Routes: c.Routes, HTTP: routesClient(roots), RootCAs: roots, Password: c.password()}
 	users := make([]int64, c.Users)
 	err = together(ctx, c.Users, func(ctx context.Context, i int) error {
 		config := base
@@ -99,10 +109,13 @@ func Gather(ctx context.Context, c Config) (*Crowd, error) {
 		circles = append(circles, drawCrowded(c.Users, crowded)...)
 	}
 	crowd.addDevices(c, base, users)
-	if c.CA == "" {
-		crowd.addCIM(c, base.HTTP, users)
-	} else {
+	switch {
+	case c.CA != "":
 		c.Ledger.Write(ledger.Record{Kind: ledger.LeftOut, Fault: "CIM clients", Note: "they speak no TLS"})
+	case c.Passwords:
+		c.Ledger.Write(ledger.Record{Kind: ledger.LeftOut, Fault: "CIM clients", Note: "they have no passwords"})
+	default:
+		crowd.addCIM(c, base.HTTP, users)
 	}
 	if err := crowd.addPages(ctx, c, users); err != nil {
 		return nil, err

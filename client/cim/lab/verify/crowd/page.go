@@ -47,15 +47,16 @@ var tab embed.FS
 // concurrently.
 type Page struct {
 	// Set before Start.
-	node   string // the program
-	dir    string // with the modules
-	name   string // of the account
-	user   int64
-	route  string // which served the page
-	ca     string // file of the authority of routes and nodes; empty: that of the system
-	ledger *ledger.Writer
-	orders *orders
-	users  []int64 // ids, by index
+	node     string // the program
+	dir      string // with the modules
+	name     string // of the account
+	user     int64
+	route    string // which served the page
+	ca       string // file of the authority of routes and nodes; empty: that of the system
+	password string // of the account; empty: it has none
+	ledger   *ledger.Writer
+	orders   *orders
+	users    []int64 // ids, by index
 
 	turn sync.Mutex // held while it is started or killed
 
@@ -112,7 +113,7 @@ func (p *Page) storage() string { return filepath.Join(p.dir, "storage-"+p.name)
 // connected, and ended when the process has ended and all it said is in the ledger.
 func (p *Page) run() (back, ended <-chan struct{}, err error) {
 	storage := p.storage()
-	args, err := json.Marshal(map[string]string{"route": p.route, "name": p.name, "device": pageDevice, "storage": storage})
+	args, err := json.Marshal(map[string]string{"route": p.route, "name": p.name, "password": p.password, "device": pageDevice, "storage": storage})
 	if err != nil {
 		return nil, nil, err
 	}

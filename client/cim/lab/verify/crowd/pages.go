@@ -32,7 +32,7 @@ func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) erro
 		c.pages = append(c.pages, &Page{
 			node: node, dir: dir, name: userName(i), user: users[i], route: config.Routes[n%len(config.Routes)], ledger: config.Ledger,
 			orders: newOrders(config.Seed, pagePlace+n, i, len(users), 0), users: users,
-			ca: config.CA, up: make(chan struct{}), open: make(map[string]bool),
+			ca: config.CA, password: config.password(), up: make(chan struct{}), open: make(map[string]bool),
 		})
 	}
 	return nil

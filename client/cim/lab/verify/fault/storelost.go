@@ -14,8 +14,13 @@ func (storeEmpty) Name() string { return "store-empty" }
 func (storeEmpty) Story() string {
 	return "redis-server is killed and comes back without any data: no accounts, sessions, groups, logs and keys"
 }
-func (storeEmpty) Hits() Class             { return Store }
-func (storeEmpty) Missing(w *World) string { return redisKill{}.Missing(w) }
+func (storeEmpty) Hits() Class { return Store }
+func (storeEmpty) Missing(w *World) string {
+	if w.cluster.Auth() != "open" {
+		return "an account that the store loses is lost in this mode"
+	}
+	return redisKill{}.Missing(w)
+}
 func (storeEmpty) Rhythm() Rhythm {
 	return Rhythm{Every: Span{20 * time.Second, 40 * time.Second}, Lasts: Span{50 * time.Millisecond, 4 * time.Second}, Late: true}
 }

@@ -1,4 +1,4 @@
-// One tab of the page, without a document: node runner.mjs '{"route","name","device","storage"}'
+// One tab of the page, without a document: node runner.mjs '{"route","name","password","device","storage"}'
 //
 // It uses the page's modules as main.js does. On stdout it writes what it shows and
 // what it is told, each a record of the ledger in a line. On stdin it takes commands,
@@ -9,7 +9,7 @@
 import { createInterface } from "node:readline";
 import { install, network } from "./browser.mjs";
 
-const { route, name, device, storage } = JSON.parse(process.argv[2]);
+const { route, name, password, device, storage } = JSON.parse(process.argv[2]);
 install(route, storage);
 const api = await import("./api.js");
 const { Chat } = await import("./chat.js");
@@ -97,7 +97,7 @@ function begin(session, answer) {
 
 async function enter() {
   try {
-    const answer = await api.login({ name, password: "", device });
+    const answer = await api.login({ name, password, device });
     begin(Session.of(answer, store), answer);
   } catch {
     setTimeout(enter, again);
