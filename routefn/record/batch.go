@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // batch has the drafts that one call appends to one log, in order. All are stored, or
@@ -220,7 +221,7 @@ func (b *batch) settleTransaction() error {
 	if len(head) != 5 || op.Text(head[0]) == "" {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.Tag(), ErrUnknown)
 	}
-	epoch, base := parseEpoch(op.Text(head[0])), op.Integer(head[1])
+	epoch, base := rows.ParseEpoch(op.Text(head[0])), op.Integer(head[1])
 	template := b.template(op.Text(head[2]), 0)
 	number := base + op.Integer(r[0]) - int64(len(b.drafts))
 	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0]), guarded: op.Text(head[4]) != ""}
@@ -277,7 +278,7 @@ func (b *batch) settleScript() error {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, ErrNotMember)
 			continue
 		}
-		if err := b.fill(d, template, parseEpoch(op.Text(r[1])), number, prev); err != nil {
+		if err := b.fill(d, template, rows.ParseEpoch(op.Text(r[1])), number, prev); err != nil {
 			return err
 		}
 	}
@@ -287,9 +288,9 @@ func (b *batch) settleScript() error {
 // template returns a Copy with the fields that are the same for the whole batch.
 func (b *batch) template(watchers string, now int64) Copy {
 	if b.log.User == 0 {
-		return Copy{Nodes: parseLeases(watchers, now)}
+		return Copy{Nodes: rows.ParseLeases(watchers, now)}
 	}
-	return Copy{User: b.log.User, Sessions: parseSessions(watchers)}
+	return Copy{User: b.log.User, Sessions: rows.ParseSessions(watchers)}
 }
 
 func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, prev string) error {

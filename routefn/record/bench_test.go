@@ -14,6 +14,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
@@ -262,7 +263,7 @@ func BenchmarkEnter(b *testing.B) {
 			b.Fatal(err)
 		}
 		l := logref.Ref{Group: id}
-		s.Run(b.Context(), "change", op.Write(l.Hash(), []any{"hset", l.Hash(), memberField(int64(1 + i/per)), "1 0 1 0"}))
+		s.Run(b.Context(), "change", op.Write(l.Hash(), []any{"hset", l.Hash(), rows.MemberField(int64(1 + i/per)), "1 0 1 0"}))
 		ids[i] = id
 	}
 	known := make([]proto.Position, len(ids))

@@ -7,6 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 const (
@@ -46,7 +47,7 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 				more = append(more, todo[j])
 			}
 			a := &answers[todo[j]]
-			a.Ended = append(a.Ended, parseSessions(op.Text(o.Reply[2]))...)
+			a.Ended = append(a.Ended, rows.ParseSessions(op.Text(o.Reply[2]))...)
 		}
 		todo = more
 	}
@@ -64,7 +65,7 @@ func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Pos
 	}
 	cursors := make(map[string][]proto.Position)
 	for i := 1; i+1 < len(o.Reply); i += 2 {
-		cursors[op.Text(o.Reply[i])] = parseCursors(op.Text(o.Reply[i+1]))
+		cursors[op.Text(o.Reply[i])] = rows.ParseCursors(op.Text(o.Reply[i+1]))
 	}
 	return cursors, nil
 }

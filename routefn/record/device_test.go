@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // connect logs a device in and opens its session.
@@ -180,7 +181,7 @@ func earlier(t testing.TB, s *Store, user int64, gone, ghosts int) {
 		set = append(set, "closed:"+name, 1000+i, "cur:"+name, fmt.Sprintf("1\t%s\t3\t1:x", proto.Epoch(5)))
 	}
 	for i := range ghosts {
-		live = append(live, fmt.Sprintf("dead-%d\t%d\t%s\tgone\tgone:1", i, 10_000+i, bootText(7)))
+		live = append(live, fmt.Sprintf("dead-%d\t%d\t%s\tgone\tgone:1", i, 10_000+i, rows.BootText(7)))
 	}
 	set = append(set, "live", strings.Join(live, "\n"), "issued", 20_000)
 	o := op.Write(hash, set, []any{"hdel", hash, "devices"})

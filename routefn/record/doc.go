@@ -13,6 +13,7 @@
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
 //	   └─ clock    the time of the store
 //	logref     the name of a log, its keys, and operations on them
+//	rows       the small tables in the hash of a log
 //	entry      the entries of logs, as they are stored
 //	memory     how full the store is
 //	recent     caches of what a Store has seen
@@ -66,7 +67,7 @@
 //	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
 //	a newcomer begins in everyone's    inboxes.go, start.go; lua/pull.lua
 //	log
-//	a node gets a group's messages     lease.go; lua/lease.lua, drop.lua
+//	a node gets a group's messages     lease.go; rows/lua/lease.lua, drop.lua
 //	a delayed message is kept          schedule.go, scheduled.go; folder delayed
 //	a delayed message is taken, then   fire.go; queue/lua/take.lua; delayed/finish.go. In between, ../delayed/due.go sends it
 //	removed

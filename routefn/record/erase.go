@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -73,7 +74,7 @@ func (s *Store) eraseAccount(ctx context.Context, user int64) ([]Session, error)
 	if err != nil {
 		return nil, err
 	}
-	return parseSessions(op.Text(o.Reply[3])), s.queueErasure(ctx, user, strayTime)
+	return rows.ParseSessions(op.Text(o.Reply[3])), s.queueErasure(ctx, user, strayTime)
 }
 
 // condemn queues the job, and makes the account one that is being erased.
@@ -151,7 +152,7 @@ func (s *Store) erase(ctx context.Context, user int64) (erased bool, left []Chan
 	if err != nil {
 		return false, nil, err
 	}
-	left, err = s.leaveAll(ctx, e, op.Integer(o.Reply[1]), parseGroups(op.Text(o.Reply[2])))
+	left, err = s.leaveAll(ctx, e, op.Integer(o.Reply[1]), rows.ParseGroups(op.Text(o.Reply[2])))
 	if err != nil {
 		return false, left, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/record/scan"
 )
 
@@ -86,7 +87,7 @@ func (s *Store) JoinedAt(ctx context.Context, group int64, users []Account) ([]i
 	}
 	joined := make([]int64, len(fields))
 	for i, f := range fields {
-		joined[i] = joinedAt(f)
+		joined[i] = rows.JoinedAt(f)
 	}
 	return joined, nil
 }
@@ -125,7 +126,7 @@ func (s *Store) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 		pairs, _ := page[1].([]any)
 		for pair := range slices.Chunk(pairs, 2) {
 			id, ok := scan.ID(op.Text(pair[0]), "m:", "")
-			if f := strings.Fields(op.Text(pair[1])); ok && len(f) == 4 && f[3] == "1" && !belongs(op.Text(pair[1])) {
+			if f := strings.Fields(op.Text(pair[1])); ok && len(f) == 4 && f[3] == "1" && !rows.Belongs(op.Text(pair[1])) {
 				users = append(users, id)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 const (
@@ -107,8 +108,8 @@ func filledBy(answers []Changed, o *op.Op) error {
 	if len(r) != 6+len(answers) {
 		return fmt.Errorf("fill answered %d values: %w", len(r), ErrUnknown)
 	}
-	epoch, number, prev := parseEpoch(op.Text(r[1])), op.Integer(r[2]), op.Text(r[3])
-	nodes := parseLeases(op.Text(r[4]), op.Integer(r[5]))
+	epoch, number, prev := rows.ParseEpoch(op.Text(r[1])), op.Integer(r[2]), op.Text(r[3])
+	nodes := rows.ParseLeases(op.Text(r[4]), op.Integer(r[5]))
 	for i := range answers {
 		a := &answers[i]
 		verdict := op.Text(r[6+i])
@@ -161,7 +162,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 		change := Change{User: a.User, Name: members[i].Name, Group: group, By: creator, Once: true}
 		switch op.Text(o.Reply[at]) {
 		case "ok":
-			a.Version, a.Sessions = op.Integer(o.Reply[at+1]), parseSessions(op.Text(o.Reply[at+2]))
+			a.Version, a.Sessions = op.Integer(o.Reply[at+1]), rows.ParseSessions(op.Text(o.Reply[at+2]))
 			continue
 		case "full":
 			change = Change{User: a.User, Name: members[i].Name, Group: group, Leave: true}

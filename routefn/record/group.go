@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // groupTries bounds the search for a free id of a group. The ids to try are spread over
@@ -101,12 +102,12 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	if list.Err != nil {
 		return nil, fmt.Errorf("groups of %d: %w", user, list.Err)
 	}
-	ids := parseGroups(op.Text(list.Reply[0]))
+	ids := rows.ParseGroups(op.Text(list.Reply[0]))
 	slices.Sort(ids)
 	ops := make([]*op.Op, len(ids))
 	for i, id := range ids {
 		l := logref.Ref{Group: id}
-		ops[i] = op.Read(l.Hash(), []any{"hmget", l.Hash(), "name", "creator", memberField(user), "owner", roleField(user)}, []any{"zcard", l.Members()})
+		ops[i] = op.Read(l.Hash(), []any{"hmget", l.Hash(), "name", "creator", rows.MemberField(user), "owner", roleField(user)}, []any{"zcard", l.Members()})
 	}
 	s.Run(ctx, "groups", ops...)
 	var groups []Group
@@ -114,7 +115,7 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 		if o.Err != nil {
 			return nil, fmt.Errorf("groups of %d: %w", user, o.Err)
 		}
-		if head, _ := o.Reply[0].([]any); len(head) == 5 && belongs(op.Text(head[2])) {
+		if head, _ := o.Reply[0].([]any); len(head) == 5 && rows.Belongs(op.Text(head[2])) {
 			owner := ownerOf(head[3], head[1])
 			groups = append(groups, Group{
 				Group: ids[i], Name: op.Text(head[0]), Creator: op.Integer(head[1]), Members: op.Integer(o.Reply[1]),
@@ -131,7 +132,7 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logref.Ref{Group: group}
 	o := op.Read(l.Hash(),
-		[]any{"hmget", l.Hash(), "epoch", memberField(user), "owner", "creator"},
+		[]any{"hmget", l.Hash(), "epoch", rows.MemberField(user), "owner", "creator"},
 		[]any{"zcard", l.Members()},
 		[]any{"zrangebyscore", l.Members(), "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit})
 	s.Run(ctx, "members", o)
@@ -141,7 +142,7 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 	switch head, _ := o.Reply[0].([]any); {
 	case !l.Closed() || len(head) != 4 || op.Text(head[0]) == "":
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNoGroup)
-	case !belongs(op.Text(head[1])):
+	case !rows.Belongs(op.Text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
 	}
 	m := membersIn(o.Reply[1], o.Reply[2])
@@ -150,6 +151,18 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 		return Members{}, fmt.Errorf("members of group %d: %w", group, err)
 	}
 	return m, nil
+}
+
+// membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
+func membersIn(total, page any) Members {
+	m := Members{Total: op.Integer(total)}
+	pairs, _ := page.([]any)
+	for pair := range slices.Chunk(pairs, 2) {
+		if len(pair) == 2 {
+			m.Users = append(m.Users, Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
+		}
+	}
+	return m
 }
 
 // GroupRecord has the data of a group that are imported and exported.

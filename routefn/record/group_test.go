@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // enter enters a node for a group and returns the answer, which must not be an error.
@@ -95,7 +96,7 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		left := readLeases(all)
 		s.Run(t.Context(), "look", left)
 		var ends []int64
-		for _, end := range leasesIn(leaseLines("", left.Reply[0])) {
+		for _, end := range rows.LeasesIn(rows.LeaseLines("", left.Reply[0])) {
 			ends = append(ends, end)
 		}
 		if len(ends) != 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 func (g GroupRecord) check() error {
@@ -125,7 +126,7 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 			answers[i].State = accounts.ImportThere
 		default:
 			answers[i].State = accounts.ImportNew
-			ops, of = append(ops, op.Write(hash, []any{"hsetnx", hash, memberField(u.User), removedMember})), append(of, i)
+			ops, of = append(ops, op.Write(hash, []any{"hsetnx", hash, rows.MemberField(u.User), removedMember})), append(of, i)
 		}
 	}
 	if dry {
@@ -152,7 +153,7 @@ func (s *Store) memberships(ctx context.Context, group int64, users []Account) (
 	hash := logref.Ref{Group: group}.Hash()
 	get := []any{"hmget", hash}
 	for _, u := range users {
-		get = append(get, memberField(u.User))
+		get = append(get, rows.MemberField(u.User))
 	}
 	o := op.Read(hash, get)
 	s.Run(ctx, "members", o)

@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // intent is a Change that is recorded in the user's hash, until it is carried out.
@@ -214,12 +215,12 @@ func (c *Changed) decided(in intent, o *op.Op) {
 	}
 	l := logref.Ref{Group: in.Group}
 	encoded, _ := o.Args[4].([]byte) // the entry, as decide has passed it
-	stored, err := entry.At(l.Position(parseEpoch(op.Text(r[3])), number, ""), op.Text(r[4]), encoded)
+	stored, err := entry.At(l.Position(rows.ParseEpoch(op.Text(r[3])), number, ""), op.Text(r[4]), encoded)
 	if err != nil {
 		c.Err = err
 		return
 	}
-	c.Copy = &Copy{Stored: stored, Nodes: parseLeases(op.Text(r[5]), op.Integer(r[6]))}
+	c.Copy = &Copy{Stored: stored, Nodes: rows.ParseLeases(op.Text(r[5]), op.Integer(r[6]))}
 }
 
 // settled reads the answer of settle.lua. If the script failed, the group's decision
@@ -229,7 +230,7 @@ func (c *Changed) settled(o *op.Op) {
 		c.Err = errors.Join(c.Err, o.Err)
 		return
 	}
-	c.Version, c.Sessions = op.Integer(o.Reply[1]), parseSessions(op.Text(o.Reply[2]))
+	c.Version, c.Sessions = op.Integer(o.Reply[1]), rows.ParseSessions(op.Text(o.Reply[2]))
 }
 
 // trimJoined trims the logs of groups that grew by joinings and leavings alone.

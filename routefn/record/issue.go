@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // IssueNumber issues the next session number for a login of a device. The number is
@@ -60,7 +61,7 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		}
 		issued[of[j]] = Issued{
 			Number:   op.Integer(o.Reply[1]),
-			Live:     parseSession(op.Text(o.Reply[2])),
+			Live:     rows.ParseSession(op.Text(o.Reply[2])),
 			LastNode: op.Text(o.Reply[3]),
 			Time:     op.Integer(o.Reply[4]),
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // MayFind reports whether one user may learn the name of another one from the id. Who has
@@ -41,6 +42,6 @@ func (s *Store) MayFind(ctx context.Context, user, other int64) (bool, error) {
 
 // share reports whether two lists of groups have one in common.
 func share(a, b string) bool {
-	groups := parseGroups(b)
-	return slices.ContainsFunc(parseGroups(a), func(g int64) bool { return slices.Contains(groups, g) })
+	groups := rows.ParseGroups(b)
+	return slices.ContainsFunc(rows.ParseGroups(a), func(g int64) bool { return slices.Contains(groups, g) })
 }

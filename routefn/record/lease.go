@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // leaseTime is how long a group's messages are pushed to a node after the node has
@@ -113,7 +114,7 @@ func (g Entering) fields() []any {
 	step := make([]any, 0, 4+len(g.Users))
 	step = append(step, "hmget", g.log().Hash(), "epoch", "base")
 	for _, user := range g.Users {
-		step = append(step, memberField(user))
+		step = append(step, rows.MemberField(user))
 	}
 	return step
 }
@@ -160,9 +161,9 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	}
 	joined = make([]int64, len(g.Users))
 	for i := range g.Users {
-		joined[i] = joinedAt(op.Text(head[2+i]))
+		joined[i] = rows.JoinedAt(op.Text(head[2+i]))
 	}
-	return parseEpoch(op.Text(head[0])), joined
+	return rows.ParseEpoch(op.Text(head[0])), joined
 }
 
 // enter returns the transaction that gives a node a lease of the group. The parameter
@@ -172,14 +173,14 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 func (g Entering) enter(lease Lease, now int64) *op.Op {
 	l := g.log()
 	return op.Write(l.Hash(),
-		[]any{"hset", l.Leases(), noNode, "", lease.Node, leaseValue(lease, now+leaseTime.Milliseconds())},
+		[]any{"hset", l.Leases(), rows.NoNode, "", lease.Node, leaseValue(lease, now+leaseTime.Milliseconds())},
 		g.fields(),
 		[]any{"llen", l.List()},
 		[]any{"lindex", l.List(), -1})
 }
 
 func leaseValue(l Lease, end int64) string {
-	return bootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
+	return rows.BootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
 }
 
 // The method lost reports whether o, the answer to the op of enter, shows that the
@@ -257,7 +258,7 @@ func readLeases(l logref.Ref) *op.Op {
 // holds reports whether o, the answer to readLeases, has a lease of the node. A lease
 // that has run out and was not removed yet counts, too.
 func holds(o *op.Op, lease Lease) bool {
-	for l := range leasesIn(leaseLines(op.Text(o.Reply[1]), o.Reply[0])) {
+	for l := range rows.LeasesIn(rows.LeaseLines(op.Text(o.Reply[1]), o.Reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {
 			return true
 		}
@@ -272,14 +273,14 @@ func dropExpired(l logref.Ref, o *op.Op, now int64) (drops []*op.Op) {
 	fields, _ := o.Reply[0].([]any)
 	for pair := range slices.Chunk(fields, 2) {
 		node, value := op.Text(pair[0]), op.Text(pair[1])
-		if node != noNode && len(parseLeases(node+"\t"+value, now)) == 0 {
+		if node != rows.NoNode && len(rows.ParseLeases(node+"\t"+value, now)) == 0 {
 			expired = append(expired, node, value)
 		}
 	}
 	if len(expired) > 0 {
 		drops = append(drops, dropFrom(l.Leases(), expired...))
 	}
-	if lines := op.Text(o.Reply[1]); lines != "" && len(parseLeases(lines, now)) == 0 {
+	if lines := op.Text(o.Reply[1]); lines != "" && len(rows.ParseLeases(lines, now)) == 0 {
 		drops = append(drops, dropFrom(l.Hash(), logref.TextOfLeases, lines))
 	}
 	return drops

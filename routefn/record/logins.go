@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // loginsKept is how many devices that never connected are listed at most. An example is a
@@ -72,7 +73,7 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:
-		return parseSessions(op.Text(o.Reply[1])), nil
+		return rows.ParseSessions(op.Text(o.Reply[1])), nil
 	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // it did before
 		return nil, nil
 	default:

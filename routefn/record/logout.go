@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // Logout ends the live session of a user's device. All numbers, tickets and tokens that
@@ -33,7 +34,7 @@ func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass)
 	err := cmp.Or(o.Err, refusalOf(o))
 	switch {
 	case err == nil:
-		return parseSession(op.Text(o.Reply[1])), nil
+		return rows.ParseSession(op.Text(o.Reply[1])), nil
 	case o.Err == nil && op.Text(o.Reply[0]) == "void" && by.Device == device: // it did before
 		return nil, nil
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -88,7 +89,7 @@ func (s *Store) Officers(ctx context.Context) ([]Officer, error) {
 	if list.Err != nil {
 		return nil, fmt.Errorf("list officers: %w", list.Err)
 	}
-	users := parseGroups(op.Text(list.Reply[0]))
+	users := rows.ParseGroups(op.Text(list.Reply[0]))
 	if len(users) == 0 {
 		return nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // readsAgain bounds how often Pull reads a log again because it was trimmed since Pull
@@ -128,7 +129,7 @@ func logOf(user, log int64) (logref.Ref, error) {
 // pulled reads the answer of pull.lua.
 func pulled(l logref.Ref, r []any, after proto.Position) (Pulled, error) {
 	base, number, prev := op.Integer(r[2]), op.Integer(r[5]), op.Text(r[6])
-	p := Pulled{Epoch: parseEpoch(op.Text(r[1])), Oldest: op.Integer(r[7]) + 1}
+	p := Pulled{Epoch: rows.ParseEpoch(op.Text(r[1])), Oldest: op.Integer(r[7]) + 1}
 	p.Newest = l.Position(p.Epoch, base+op.Integer(r[3]), op.Text(r[4]))
 	if op.Text(r[0]) == "diverged" {
 		return p, fmt.Errorf("pull log %s after %d: %w", l.Tag(), after.Number, ErrDiverged)
@@ -169,7 +170,7 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 	case o.NoLog(), op.Integer(o.Reply[2]) == 0:
 		return proto.Position{}, nil
 	}
-	at := l.Position(parseEpoch(op.Text(o.Reply[1])), op.Integer(o.Reply[2]), key)
+	at := l.Position(rows.ParseEpoch(op.Text(o.Reply[1])), op.Integer(o.Reply[2]), key)
 	if err := s.show(ctx, []showing{{log: l, newest: at}})[0]; err != nil {
 		return proto.Position{}, fmt.Errorf("find entry in log %s: %w", l.Tag(), err)
 	}
@@ -208,5 +209,5 @@ func endOf(l logref.Ref, o *op.Op) proto.Position {
 	if len(head) != tailFields || length == 0 {
 		return proto.Position{Log: l.Group}
 	}
-	return l.Position(parseEpoch(op.Text(head[0])), op.Integer(head[1])+length, entry.KeyOf(op.Text(o.Reply[2])))
+	return l.Position(rows.ParseEpoch(op.Text(head[0])), op.Integer(head[1])+length, entry.KeyOf(op.Text(o.Reply[2])))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call use the same
@@ -115,7 +116,7 @@ func differenceOf(h Held, o *op.Op, node string, boot uint64) Difference {
 	}
 	var live Session
 	for line := range strings.SplitSeq(op.Text(head[2]), "\n") {
-		if s, ok := sessionIn(line); ok && s.Device == h.Device {
+		if s, ok := rows.SessionIn(line); ok && s.Device == h.Device {
 			live = s
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -40,7 +41,7 @@ func roleField(user int64) string { return "r:" + strconv.FormatInt(user, 10) }
 func readStanding(l logref.Ref, users ...int64) *op.Op {
 	step := []any{"hmget", l.Hash(), "epoch", "rights", "owner", "creator"}
 	for _, user := range users {
-		step = append(step, memberField(user), roleField(user))
+		step = append(step, rows.MemberField(user), roleField(user))
 	}
 	return op.Read(l.Hash(), step)
 }
@@ -75,7 +76,7 @@ func ownerOf(owner, creator any) int64 {
 
 // roleIn returns the role of a user, by the fields with the membership and the role.
 func roleIn(user, owner int64, membership, word any) role.Group {
-	if !belongs(op.Text(membership)) {
+	if !rows.Belongs(op.Text(membership)) {
 		return role.Stranger
 	}
 	if user == owner {
@@ -182,7 +183,7 @@ func (s *Store) readRoles(ctx context.Context, l logref.Ref, owner int64, m *Mem
 	}
 	step := []any{"hmget", l.Hash()}
 	for _, u := range m.Users {
-		step = append(step, memberField(u.User), roleField(u.User))
+		step = append(step, rows.MemberField(u.User), roleField(u.User))
 	}
 	o := op.Read(l.Hash(), step)
 	s.Run(ctx, "members", o)

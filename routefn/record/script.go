@@ -6,13 +6,14 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 //go:embed lua/*.lua
 var folder embed.FS
 
 // lua finds files in the folder lua of this package, and of those below.
-var lua = op.Library{folder, queue.Lua, entry.Lua, op.Lua}
+var lua = op.Library{folder, queue.Lua, rows.Lua, entry.Lua, op.Lua}
 
 var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")

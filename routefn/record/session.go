@@ -3,11 +3,13 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // OpenSessions makes each opening the live session of its device, in one pipeline and
@@ -35,7 +37,7 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 		}
 		l := logref.Ref{User: o.User}
 		logs = append(logs, l)
-		args := []any{o.Device, o.Number, o.Displaces, o.Node, bootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices, againTime.Milliseconds()}
+		args := []any{o.Device, o.Number, o.Displaces, o.Node, rows.BootText(o.Boot), o.Addr, o.Within.Milliseconds(), s.devices, againTime.Milliseconds()}
 		if c := o.Start; c.Log != proto.Inbox {
 			args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key, entry.GenesisKey)
 		}
@@ -77,15 +79,15 @@ func opened(l logref.Ref, o *op.Op) Opened {
 	r := o.Reply
 	answer := Opened{
 		Number:    op.Integer(r[1]),
-		Displaced: parseSession(op.Text(r[2])),
-		Newest:    l.Position(parseEpoch(op.Text(r[3])), op.Integer(r[4])+op.Integer(r[5]), op.Text(r[6])),
-		Cursors:   parseCursors(op.Text(r[7])),
-		Groups:    parseGroups(op.Text(r[8])),
+		Displaced: rows.ParseSession(op.Text(r[2])),
+		Newest:    l.Position(rows.ParseEpoch(op.Text(r[3])), op.Integer(r[4])+op.Integer(r[5]), op.Text(r[6])),
+		Cursors:   rows.ParseCursors(op.Text(r[7])),
+		Groups:    rows.ParseGroups(op.Text(r[8])),
 		Version:   op.Integer(r[10]),
-		Ended:     parseSessions(op.Text(r[11])),
+		Ended:     rows.ParseSessions(op.Text(r[11])),
 	}
 	if len(r) > 13 {
-		answer.Received = parseReceived(op.Text(r[13]))
+		answer.Received = rows.ParseReceived(op.Text(r[13]))
 	}
 	if len(r) > 14 && answer.Received != nil {
 		answer.Received.LoggedOut = op.Text(r[14]) != ""
@@ -165,7 +167,7 @@ func readLive(user int64) *op.Op {
 	return op.Read(hash, []any{"hget", hash, "live"})
 }
 
-func liveOf(o *op.Op) []Session { return parseSessions(op.Text(o.Reply[0])) }
+func liveOf(o *op.Op) []Session { return rows.ParseSessions(op.Text(o.Reply[0])) }
 
 // Ack moves cursors forward, in one pipeline. Without an error it skips cursors that
 // would not go forward, cursors of a closed number, and cursors of groups to which the
@@ -193,4 +195,33 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 		}
 	}
 	return errs
+}
+
+// ackArgs returns ARGV of ack.lua. Cursors come from clients, so ackArgs checks each
+// one, and returns ErrInvalid for a malformed one.
+func ackArgs(a Acking) ([]any, error) {
+	if err := op.CheckNames(a.Device); err != nil {
+		return nil, err
+	}
+	end, cursors, more := 0, a.Cursors, a.Received
+	switch {
+	case len(a.Left) > 0:
+		end, cursors, more = 2, nil, a.Left
+	case a.Ended:
+		end = 1
+	}
+	args := []any{a.Device, a.Number, end, len(cursors)}
+	for _, c := range slices.Concat(cursors, more) {
+		if c.Log < 0 || c.Number < 0 || c.Key != "" && !validKey(c.Key) {
+			return nil, fmt.Errorf("%w: cursor of log %d at %d, %q", ErrInvalid, c.Log, c.Number, c.Key)
+		}
+		args = append(args, c.Log, c.Epoch.String(), c.Number, c.Key)
+	}
+	return args, nil
+}
+
+// validKey reports whether an entry may have this key.
+func validKey(key string) bool {
+	_, id, err := proto.ParseKey(key)
+	return err == nil && proto.ValidID(id)
 }

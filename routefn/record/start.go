@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/rows"
 )
 
 // startField is the field of a user's hash with the end of everyone's log when the
@@ -28,7 +29,7 @@ func (s *Store) startOf(ctx context.Context, user int64) (proto.Position, error)
 	}
 	at := proto.Position{Log: proto.Everyone}
 	if f := strings.SplitN(op.Text(o.Reply[0]), " ", 3); len(f) == 3 {
-		at.Epoch, at.Number, at.Key = parseEpoch(f[0]), op.Integer(f[1]), f[2]
+		at.Epoch, at.Number, at.Key = rows.ParseEpoch(f[0]), op.Integer(f[1]), f[2]
 	}
 	s.starts.Put(user, at)
 	return at, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -13,17 +14,17 @@ import (
 // Account is a user of the system.
 type Account = accounts.Account
 
+// Session is the record of the live connection of one device: which node holds it.
+type Session = rows.Session
+
+// Received has positions that the TCP of a device has acknowledged.
+type Received = rows.Received
+
+// Lease records that a node holds members of a group.
+type Lease = rows.Lease
+
 // Watch notices if the store has lost something.
 type Watch = watch.Watch
-
-// Session is the record of the live connection of one device: which node holds it.
-type Session struct {
-	Device string
-	Number int64  // increases with each session of the device; fences late requests of earlier ones
-	Node   string // member id
-	Boot   uint64
-	Addr   string // host:port of the node's internal HTTP
-}
 
 // Pass has the fields of a device's token by which the store judges the token.
 type Pass struct {
@@ -107,20 +108,6 @@ type Opened struct {
 	Received  *Received        // what an earlier connection received whose end was not reported; nil: nothing
 }
 
-// Received has positions that the TCP of a device has acknowledged. The device may not
-// have read up to there. The entries count as read if the node of the session died
-// before it reported how the connection ended, see Acking.
-type Received struct {
-	Session Session
-	Through []proto.Position // one position per log
-
-	// Left is true if the node has reported the end, see Acking.Left. Then the entries
-	// count as read only if LoggedOut is true, too. Session has its Device and Number
-	// only.
-	Left      bool
-	LoggedOut bool // the device logged out until 30 s after the report of the end
-}
-
 // Closing closes a number for good.
 type Closing struct {
 	User   int64
@@ -184,14 +171,6 @@ type Copy struct {
 	Stored   *proto.Stored
 	Sessions []Session // of an inbox: the live sessions of the user; shared by copies, read only
 	Nodes    []Lease   // of a group: the nodes that hold members; shared by copies, read only
-}
-
-// Lease records that a node holds members of a group, so that the group's messages are
-// pushed to it.
-type Lease struct {
-	Node string
-	Boot uint64
-	Addr string
 }
 
 // NewGroup is a request for a new group.

@@ -1,0 +1,37 @@
+package rows
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// MemberField returns the name of the field of a group's hash that has the membership
+// of a user.
+func MemberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
+
+// Belongs reports whether the user Belongs to the group. membership is the value of
+// MemberField: "joined left version removed".
+func Belongs(membership string) bool { return JoinedAt(membership) > 0 }
+
+// JoinedAt returns the number of the entry by which the user joined, or zero if the
+// user is not a member. membership is the value of MemberField.
+func JoinedAt(membership string) int64 {
+	f := strings.Fields(membership)
+	if len(f) != 4 || op.Integer(f[1]) != 0 {
+		return 0
+	}
+	return op.Integer(f[0])
+}
+
+// ParseGroups reads lines of group ids.
+func ParseGroups(lines string) []int64 {
+	var groups []int64
+	for line := range strings.SplitSeq(lines, "\n") {
+		if id := op.Integer(line); id > 0 {
+			groups = append(groups, id)
+		}
+	}
+	return groups
+}
