@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/contacts"
 )
 
 // Consent is GET /v1/consent: who may do what with the caller.
@@ -32,12 +33,12 @@ func (r *Requests) SetConsent(ctx context.Context, caller token.Token, q proto.C
 	if err := r.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
 		return proto.Consent{}, err
 	}
-	c, err := r.Store.SetConsent(ctx, caller.User, record.Consent{Write: q.Write, Add: q.Add, Find: q.Find})
+	c, err := r.Store.SetConsent(ctx, caller.User, contacts.Consent{Write: q.Write, Add: q.Add, Find: q.Find})
 	return r.answer(c), err
 }
 
 // answer puts the defaults in the place of what the user has not said.
-func (r *Requests) answer(c record.Consent) proto.Consent {
+func (r *Requests) answer(c contacts.Consent) proto.Consent {
 	rules := r.Store.Rules()
 	return proto.Consent{
 		Write: cmp.Or(c.Write, proto.ByEveryone), Add: cmp.Or(c.Add, rules.Adders()), Find: cmp.Or(c.Find, rules.Finders()),

@@ -11,14 +11,15 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/contacts"
 )
 
 // kinds has the kinds of relations that may be listed.
-var kinds = map[string]func(record.Relation) bool{
-	proto.RelationContact:  func(r record.Relation) bool { return r.State == proto.RelationContact },
-	proto.RelationIncoming: func(r record.Relation) bool { return r.State == proto.RelationIncoming },
-	proto.RelationOutgoing: func(r record.Relation) bool { return r.State == proto.RelationOutgoing },
-	proto.KindBlocked:      func(r record.Relation) bool { return r.Blocked != 0 },
+var kinds = map[string]func(contacts.Relation) bool{
+	proto.RelationContact:  func(r contacts.Relation) bool { return r.State == proto.RelationContact },
+	proto.RelationIncoming: func(r contacts.Relation) bool { return r.State == proto.RelationIncoming },
+	proto.RelationOutgoing: func(r contacts.Relation) bool { return r.State == proto.RelationOutgoing },
+	proto.KindBlocked:      func(r contacts.Relation) bool { return r.Blocked != 0 },
 }
 
 // List is GET /v1/contacts. It returns a page of the caller's relations of one kind, by
@@ -36,9 +37,9 @@ func (r *Requests) List(ctx context.Context, caller token.Token, q url.Values) (
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(x record.Relation) bool { return !is(x) })
+	list = slices.DeleteFunc(list, func(x contacts.Relation) bool { return !is(x) })
 	answer := &proto.ContactsAnswer{Total: int64(len(list))}
-	list = slices.DeleteFunc(list, func(x record.Relation) bool { return x.User <= page.After })
+	list = slices.DeleteFunc(list, func(x contacts.Relation) bool { return x.User <= page.After })
 	if len(list) > page.Limit {
 		list = list[:page.Limit]
 		answer.Next = list[page.Limit-1].User
@@ -49,7 +50,7 @@ func (r *Requests) List(ctx context.Context, caller token.Token, q url.Values) (
 
 // named returns relations with the names of the users. A user whose account is gone has no
 // name.
-func (r *Requests) named(ctx context.Context, list []record.Relation) ([]proto.Contact, error) {
+func (r *Requests) named(ctx context.Context, list []contacts.Relation) ([]proto.Contact, error) {
 	users := make([]int64, len(list))
 	for i, x := range list {
 		users[i] = x.User

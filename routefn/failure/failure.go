@@ -9,6 +9,8 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/contacts"
+	"github.com/cim-go/cim/routefn/record/invite"
 )
 
 // storeCodes are the codes of the store's errors.
@@ -40,10 +42,10 @@ var storeCodes = []struct {
 	{record.ErrOwnInboxFull, proto.InboxFull},
 	{record.ErrBlocked, proto.Blocked},
 	{record.ErrContactsOnly, proto.ContactsOnly},
-	{record.ErrNoRequest, proto.NoContact},
-	{record.ErrNoContact, proto.NoContact},
-	{record.ErrTooManyRelations, proto.TooMany},
-	{record.ErrUninvited, proto.NoInvitation},
+	{contacts.ErrNoRequest, proto.NoContact},
+	{contacts.ErrNoContact, proto.NoContact},
+	{contacts.ErrTooManyRelations, proto.TooMany},
+	{invite.ErrUninvited, proto.NoInvitation},
 	{record.ErrDiverged, proto.Diverged},
 	{record.ErrInvalid, proto.Invalid},
 	{context.Canceled, proto.Unavailable},
@@ -78,7 +80,7 @@ func (c *Codes) Of(err error) *proto.Error {
 			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
 				e = c.Absent(e)
 			case proto.TooMany:
-				if s.err == record.ErrTooManyRelations {
+				if s.err == contacts.ErrTooManyRelations {
 					e = proto.Err(s.code, "One of you has too many contacts, requests or blocked users.")
 				}
 			case proto.InboxFull:

@@ -7,6 +7,8 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/contacts"
+	"github.com/cim-go/cim/routefn/record/invite"
 )
 
 // Add is POST /v1/groups/add. It makes another user a member, even one who was removed
@@ -23,7 +25,7 @@ func (g *Requests) Add(ctx context.Context, caller token.Token, q proto.AddMembe
 	if err == nil {
 		err = g.changeOther(ctx, caller, q.Group, q.User, false)
 	}
-	if errors.Is(err, record.ErrInvite) || errors.Is(err, record.ErrLeft) {
+	if errors.Is(err, contacts.ErrInvite) || errors.Is(err, record.ErrLeft) {
 		return proto.AddedMember{Invited: true}, g.invite(ctx, caller, q.Group, q.User)
 	}
 	return proto.AddedMember{}, err
@@ -45,5 +47,5 @@ func (g *Requests) invite(ctx context.Context, caller token.Token, group, user i
 	if _, err := g.Store.AccountByID(ctx, user); err != nil {
 		return err
 	}
-	return g.Store.Invite(ctx, record.Invitation{Group: group, Name: name, By: caller.User}, []int64{user})[0]
+	return g.Store.Invite(ctx, invite.Invitation{Group: group, Name: name, By: caller.User}, []int64{user})[0]
 }

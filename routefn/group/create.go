@@ -13,6 +13,8 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/naming"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/contacts"
+	"github.com/cim-go/cim/routefn/record/invite"
 )
 
 // Create is POST /v1/groups/create. It makes a group whose members are the caller and
@@ -104,13 +106,13 @@ func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, n
 		switch {
 		case err == nil:
 			may = append(may, named[i])
-		case errors.Is(err, record.ErrInvite):
+		case errors.Is(err, contacts.ErrInvite):
 			asked = append(asked, users[i])
 		default:
 			answer.Missing = append(answer.Missing, users[i])
 		}
 	}
-	in := record.Invitation{Group: id, Name: group.Name, By: group.Creator}
+	in := invite.Invitation{Group: id, Name: group.Name, By: group.Creator}
 	for i, err := range g.Store.Invite(ctx, in, asked) {
 		if err != nil {
 			answer.Missing = append(answer.Missing, asked[i])

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/invite"
 )
 
 // Invitations is GET /v1/groups/invitations: the groups to which others have invited the
@@ -54,7 +55,7 @@ func (g *Requests) AcceptInvitation(ctx context.Context, caller token.Token, q p
 		err = ended
 	}
 	if isGone(err) {
-		err = record.ErrUninvited
+		err = invite.ErrUninvited
 	}
 	return proto.JoinedGroup(q), err
 }
@@ -73,20 +74,20 @@ func (g *Requests) DeclineInvitation(ctx context.Context, caller token.Token, q 
 }
 
 // invitation returns the invitation of a user to a group, and takes what a change costs.
-func (g *Requests) invitation(ctx context.Context, user, group int64) (record.Invitation, error) {
+func (g *Requests) invitation(ctx context.Context, user, group int64) (invite.Invitation, error) {
 	if err := check.Group(group); err != nil {
-		return record.Invitation{}, err
+		return invite.Invitation{}, err
 	}
 	if err := g.Store.Charge(ctx, record.MessageBudget, 1); err != nil {
-		return record.Invitation{}, err
+		return invite.Invitation{}, err
 	}
 	list, err := g.Store.Invitations(ctx, user)
 	if err != nil {
-		return record.Invitation{}, err
+		return invite.Invitation{}, err
 	}
-	i := slices.IndexFunc(list, func(in record.Invitation) bool { return in.Group == group })
+	i := slices.IndexFunc(list, func(in invite.Invitation) bool { return in.Group == group })
 	if i < 0 {
-		return record.Invitation{}, record.ErrUninvited
+		return invite.Invitation{}, invite.ErrUninvited
 	}
 	return list[i], nil
 }

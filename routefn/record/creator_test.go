@@ -241,3 +241,28 @@ func TestRefusedIntentIsForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoLeftIsNotAddedByOthers(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := Account{User: register(t, s, "alice"), Name: "alice"}
+		bob := Account{User: register(t, s, "bob"), Name: "bob"}
+		g := founded(t, s, alice, "g1")
+		add := Change{User: bob.User, Name: "bob", Group: g, By: alice.User}
+		for _, c := range []struct {
+			Change
+			want error
+		}{
+			{Change{User: bob.User, Name: "bob", Group: g}, nil},
+			{Change{User: bob.User, Name: "bob", Group: g, Leave: true}, nil},
+			{add, ErrLeft},
+			{add, ErrLeft},
+			{Change{User: bob.User, Name: "bob", Group: g}, nil},
+			{Change{User: bob.User, Name: "bob", Group: g, Leave: true, By: alice.User}, nil},
+			{add, nil},
+		} {
+			if got := s.ChangeGroups(t.Context(), []Change{c.Change})[0].Err; !errors.Is(got, c.want) || (got == nil) != (c.want == nil) {
+				t.Errorf("%+v: %v, want %v", c.Change, got, c.want)
+			}
+		}
+	})
+}

@@ -8,7 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/invite"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -53,5 +55,7 @@ func newStore(cfg Config, db *op.DB) *Store {
 		unfetched: newUnfetched(),
 	}
 	s.Accounts = accounts.New(db, inboxes{s})
+	s.Contacts = contacts.New(db, inboxes{s}, cfg.Rules)
+	s.Invites = invite.New(db, inboxes{s})
 	return s
 }

@@ -6,6 +6,8 @@
 //
 //	record     what is kept, and what may happen to it
 //	├─ accounts  names, ids and credentials of users, wrong passwords
+//	├─ contacts  what users think of each other: contacts, blocks, consent
+//	├─ invite  invitations to groups
 //	├─ queue   work for which no request waits
 //	├─ delayed messages that are sent later
 //	├─ watch   losses of the store, and the secret that routes share
@@ -22,9 +24,9 @@
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
-// A Store is made of the packages below it: it embeds op.DB, queue.Queue and
-// accounts.Accounts, and makes Watches. Only this package and those
-// below it know operations, and import the Redis library.
+// A Store is made of the packages below it: it embeds op.DB, queue.Queue, accounts.Accounts,
+// contacts.Contacts and invite.Invites, and makes Watches. Only this package and those below
+// it know operations, and import the Redis library.
 //
 // A log is the inbox of a user or the log of a group. In this package, an opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
@@ -44,9 +46,9 @@
 //	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
 //	an inbox is full                   full.go, crowded.go; lua/room.lua, contact.lua, fetched.lua, append.lua
-//	a message is not wanted            guard.go; lua/guard.lua, append.lua, recall.lua
-//	a user blocks, or says who may     relations.go, contacts.go; lua/relation.lua, relate.lua, consent.lua. If the hash is
-//	write                              lost: lua/make.lua
+//	a message is not wanted            guard.go; contacts/lua/guard.lua; lua/append.lua, recall.lua
+//	a user blocks, or says who may     folder contacts. If the hash is lost: lua/make.lua
+//	write
 //	a request takes from a budget      pass.go; lua/token.lua
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
@@ -62,7 +64,7 @@
 //	an idle log is shortened or ends   sweep_job.go, sweep.go; lua/sweep.lua, expire.lua
 //	a log that is missing is made      make.go; lua/make.lua
 //	a new group gets its members       fill.go; lua/fill.lua, enlist.lua
-//	a user is invited to a group       invite.go; lua/invite.lua, decline.lua
+//	a user is invited to a group       folder invite
 //	a user joins or leaves a group     change.go, intent.go; lua/intend.lua, change.lua, settle.lua
 //	a user gets a role                 roles.go, which asks ../role; in the system officers.go; lua/role.lua
 //	a newcomer begins in everyone's    inboxes.go, start.go; lua/pull.lua
@@ -313,25 +315,6 @@
 // kind EXPIRED, which has its key, number and time and no text. Readers skip it, as
 // they skip the first entry of a log. For a reader who had not read it, it counts as
 // trimmed.
-//
-// # Delayed messages
-//
-// All delayed messages of one user are in one shard, and all keys of a shard are in one
-// slot. A message is fired by Take, Append and Finish. Take marks it as firing. After
-// that it cannot be cancelled, and it has the time that it will have in its logs. If
-// the process dies then, the message stays marked and due, even if the clock is set
-// (job.lua). When the lease of the shard has run out, another process takes the shard
-// from its beginning. The messages that were left in the middle come first, with the
-// same ids and times, so Append finds those that it has stored before.
-//
-// So a message is stored exactly once, and the messages of one sender are stored in the
-// order in which they are due. Only the order may be lost, if a route stands still for
-// the ten seconds of its lease. If a lease seems to run for longer than that, the clock
-// has jumped back since it was given. Such a lease counts as run out.
-//
-// Append searches 1,000 entries. If a log gets more than that in the ten seconds after
-// a process died, it may have a message twice. It is shown once, because a history has
-// its key.
 //
 // # Numbers
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -31,6 +32,12 @@ var (
 	// ErrNotCreator is returned if a user wants to change another user's membership or
 	// role, and their own role in the group does not allow that.
 	ErrNotCreator = errors.New("role in the group does not allow it")
+	// ErrBlocked is returned for a message to a user who blocks its sender. Nothing is
+	// stored.
+	ErrBlocked = contacts.ErrBlocked
+	// ErrContactsOnly is returned for a message to a user who takes messages from contacts
+	// only, if its sender is none. Nothing is stored.
+	ErrContactsOnly = errors.New("user takes messages from contacts only")
 	// ErrForbidden is returned for a message to a group whose sender belongs to it and has
 	// a role that may not write.
 	ErrForbidden = errors.New("role does not allow to write")

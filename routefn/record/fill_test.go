@@ -200,7 +200,7 @@ func TestMakingALargeGroupTakesFewCommands(t *testing.T) {
 		users[i] = g.User
 		stored(t, s, private(alice.User, g.User, fmt.Sprint("hi", g.User))) // makes the inbox
 	}
-	n := commandsOf(t, s, func() {
+	n := storetest.Commands(t, s.Topology, func() {
 		accounts, errs := s.AccountsByID(t.Context(), users)
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -283,7 +282,7 @@ func TestPlacesCostNoCommands(t *testing.T) {
 		}
 		send("first")
 		send("second")
-		return commandsOf(t, s, func() {
+		return storetest.Commands(t, s.Topology, func() {
 			for i := range 10 {
 				send(fmt.Sprint(i))
 			}
@@ -299,29 +298,21 @@ func TestPlacesCostNoCommands(t *testing.T) {
 	}
 }
 
-// commandsOf returns how many commands the only master executes during f, those of
-// scripts included. It does not count TIME, which a Store sends now and then.
-func commandsOf(t testing.TB, s *Store, f func()) (n int) {
-	t.Helper()
-	c, err := s.Topology.Master(t.Context(), "any")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.ConfigResetStat(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
-	f()
-	info, err := c.Info(t.Context(), "commandstats").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(info, "\r\n") {
-		name, values, ok := strings.Cut(line, ":calls=")
-		if !ok || strings.HasPrefix(name, "cmdstat_config") || name == "cmdstat_info" || name == "cmdstat_time" || name == "cmdstat_hello" || strings.HasPrefix(name, "cmdstat_client") {
-			continue
+// Half of an inbox is kept for contacts, also for those to whom its owner never wrote.
+func TestContactIsNoStrangerToAFullInbox(t *testing.T) {
+	each(t, bounded(20), func(t *testing.T, s *Store) {
+		bob, friend, late := register(t, s, "bob"), register(t, s, "friend"), register(t, s, "late")
+		befriend(t, s, friend, bob)
+		for i := range 5 {
+			if n := writes(t, s, register(t, s, fmt.Sprint("user", i)), bob, "m", 2, false); n != 2 {
+				t.Fatalf("stranger %d writes %d", i, n)
+			}
 		}
-		calls, _, _ := strings.Cut(values, ",")
-		n += int(op.Integer(calls))
-	}
-	return n
+		if n := writes(t, s, late, bob, "m", 1, false); n != 0 {
+			t.Errorf("one more stranger writes %d", n)
+		}
+		if n := writes(t, s, friend, bob, "m", 2, false); n != 2 {
+			t.Errorf("the contact writes %d", n)
+		}
+	})
 }

@@ -126,6 +126,22 @@ func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	return groups, nil
 }
 
+// GroupName returns the name of a group, which may be empty. The error is ErrNoGroup or
+// ErrUnavailable.
+func (s *Store) GroupName(ctx context.Context, group int64) (string, error) {
+	hash := logref.Ref{Group: group}.Hash()
+	o := op.Read(hash, []any{"hmget", hash, "epoch", "name"})
+	s.Run(ctx, "groups", o)
+	if o.Err != nil {
+		return "", fmt.Errorf("name of group %d: %w", group, o.Err)
+	}
+	head, _ := o.Reply[0].([]any)
+	if len(head) != 2 || op.Text(head[0]) == "" {
+		return "", fmt.Errorf("name of group %d: %w", group, ErrNoGroup)
+	}
+	return op.Text(head[1]), nil
+}
+
 // Members returns a page of a group's members, by ascending id: at most limit users,
 // whose ids are above after. It returns ErrNotMember if user is not a member, or
 // ErrNoGroup.

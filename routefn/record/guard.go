@@ -24,15 +24,6 @@ import (
 // was refused, the own copy loses its text, too. That happens once for each pair of users,
 // because the Store remembers the pair.
 
-var (
-	// ErrBlocked is returned for a message or a request if the other user has blocked the
-	// caller. Nothing is stored.
-	ErrBlocked = errors.New("blocked by the other user")
-	// ErrContactsOnly is returned for a message to a user who takes messages from contacts
-	// only, if its sender is none. Nothing is stored.
-	ErrContactsOnly = errors.New("user takes messages from contacts only")
-)
-
 // refusals are the errors for the reasons that guard.lua gives.
 var refusals = map[string]error{"blocked": ErrBlocked, "contacts": ErrContactsOnly}
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -135,14 +136,14 @@ func TestContactsOnly(t *testing.T) {
 		alice, bob, carol := register(t, one, "alice"), register(t, one, "bob"), register(t, one, "carol")
 		stored(t, other, private(alice, bob, "warm"))
 		befriend(t, one, bob, carol)
-		_, err := one.SetConsent(t.Context(), bob, Consent{Write: proto.ByContacts})
+		_, err := one.SetConsent(t.Context(), bob, contacts.Consent{Write: proto.ByContacts})
 		must(t, err)
 		refused(t, other, private(alice, bob, "1"), ErrContactsOnly)
 		refused(t, one, private(alice, bob, "2"), ErrContactsOnly)
 		stored(t, other, private(carol, bob, "c"), private(bob, bob, "b"), private(bob, alice, "to-alice"))
 		must(t, one.Block(t.Context(), bob, carol))
 		refused(t, other, private(carol, bob, "3"), ErrBlocked)
-		_, err = other.SetConsent(t.Context(), bob, Consent{Write: proto.ByEveryone})
+		_, err = other.SetConsent(t.Context(), bob, contacts.Consent{Write: proto.ByEveryone})
 		must(t, err)
 		stored(t, one, private(alice, bob, "4"))
 		refused(t, one, private(carol, bob, "5"), ErrBlocked)
@@ -248,7 +249,7 @@ func TestConsentCostsNoCommands(t *testing.T) {
 		befriend(t, s, alice, bob)
 		stored(t, s, private(alice, bob, "first"))
 		stored(t, s, private(alice, bob, "second"))
-		got := commandsOf(t, s, func() {
+		got := storetest.Commands(t, s.Topology, func() {
 			for i := range 10 {
 				stored(t, s, private(alice, bob, fmt.Sprint(i)))
 			}
@@ -269,7 +270,7 @@ func TestMarksAreNoDevices(t *testing.T) {
 		for i := range marks {
 			must(t, s.Block(t.Context(), bob, int64(1000+i)))
 		}
-		return commandsOf(t, s, func() { login(t, s, bob, "phone", "n1", 0) })
+		return storetest.Commands(t, s.Topology, func() { login(t, s, bob, "phone", "n1", 0) })
 	}
 	scans(2) // loads the scripts
 	if one, many := scans(1), scans(80); one != many {

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// inboxes makes the logs of new accounts.
+// inboxes has the logs of accounts, for the packages below that need them.
 type inboxes struct{ *Store }
 
 // Begin returns the end of everyone's log. Its number is zero if there is no log.
@@ -49,4 +49,14 @@ func (s inboxes) MakeInboxes(ctx context.Context, users []int64, again bool) {
 			s.log.Debug("log is left to be made later", "user", users[i], "err", err)
 		}
 	}
+}
+
+// Change sends ops[i] to the inbox of users[i], as Accept does. It makes those inboxes that do
+// not exist, and then sends their ops again.
+func (s inboxes) Change(ctx context.Context, name string, users []int64, ops []*op.Op) {
+	logs := make([]logref.Ref, len(users))
+	for i, user := range users {
+		logs[i] = logref.Ref{User: user}
+	}
+	s.onLogsBy(ctx, s.Accept, name, logs, ops, true)
 }

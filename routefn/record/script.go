@@ -3,6 +3,7 @@ package record
 import (
 	"embed"
 
+	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -13,7 +14,7 @@ import (
 var folder embed.FS
 
 // lua finds files in the folder lua of this package, and of those below.
-var lua = op.Library{folder, queue.Lua, rows.Lua, entry.Lua, op.Lua}
+var lua = op.Library{folder, contacts.Lua, queue.Lua, rows.Lua, entry.Lua, op.Lua}
 
 var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")
@@ -50,11 +51,7 @@ var (
 
 	sweepScript = lua.Load("clock", "entry", "expire", "sweep")
 
-	eraseScript   = lua.Load("clock", "live", "device", "erase")
-	relateScript  = lua.Load("clock", "live", "guard", "relation", "relate")
-	consentScript = lua.Load("clock", "live", "guard", "relation", "consent")
-	inviteScript  = lua.Load("clock", "live", "groups", "guard", "invite")
-	declineScript = lua.Load("groups", "decline")
+	eraseScript = lua.Load("clock", "live", "device", "erase")
 
 	importScript = lua.Load("clock", "entry", "import")
 )

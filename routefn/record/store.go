@@ -8,7 +8,9 @@ import (
 	"github.com/cim-go/cim/routefn/keyseal"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/invite"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -24,6 +26,8 @@ type Store struct {
 	*op.DB
 	*queue.Queue
 	*accounts.Accounts
+	*contacts.Contacts
+	*invite.Invites
 
 	memory    *memory.Meter
 	later     *delayed.Messages

@@ -8,6 +8,25 @@
 //	all of a user are removed          erase.go; lua/unschedule.lua
 //
 // The keys are in the table of package record.
+//
+// # How a message is fired
+//
+// All delayed messages of one user are in one shard, and all keys of a shard are in one
+// slot. A message is fired by Take, Append and Finish of package record. Take marks it as
+// firing. After that it cannot be cancelled, and it has the time that it will have in its
+// logs. If the process dies then, the message stays marked and due, even if the clock is set
+// (job.lua). When the lease of the shard has run out, another process takes the shard
+// from its beginning. The messages that were left in the middle come first, with the
+// same ids and times, so Append finds those that it has stored before.
+//
+// So a message is stored exactly once, and the messages of one sender are stored in the
+// order in which they are due. Only the order may be lost, if a route stands still for
+// the ten seconds of its lease. If a lease seems to run for longer than that, the clock
+// has jumped back since it was given. Such a lease counts as run out.
+//
+// Append searches 1,000 entries. If a log gets more than that in the ten seconds after
+// a process died, it may have a message twice. It is shown once, because a history has
+// its key.
 package delayed
 
 import (

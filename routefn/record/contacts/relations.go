@@ -1,9 +1,8 @@
-package record
+package contacts
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,16 +20,6 @@ type Relation struct {
 	Remark  string // the user's own name for a contact
 	Text    string // of a request that came in
 }
-
-var (
-	// ErrNoRequest is returned if a user accepts a request that does not exist any more.
-	ErrNoRequest = errors.New("no such request")
-	// ErrNoContact is returned if the other user is no contact.
-	ErrNoContact = errors.New("not a contact")
-	// ErrTooManyRelations is returned if a user has as many contacts, requests or blocked
-	// users as anybody may have.
-	ErrTooManyRelations = errors.New("too many contacts, requests or blocked users")
-)
 
 // The bounds of one user's relations.
 const (
@@ -61,16 +50,15 @@ func (e refusedStep) Error() string { return fmt.Sprintf("state %q does not allo
 // relate changes what a user thinks of another one. It returns the state before. The error
 // is a refusedStep, ErrTooManyRelations, ErrNoUser, ErrUnavailable or ErrUnknown. To repeat
 // it is harmless.
-func (s *Store) relate(ctx context.Context, user, other int64, step, text string) (string, error) {
+func (s *Contacts) relate(ctx context.Context, user, other int64, step, text string) (string, error) {
 	if user <= 0 || other <= 0 || user == other {
-		return "", fmt.Errorf("%w: users %d and %d", ErrInvalid, user, other)
+		return "", fmt.Errorf("%w: users %d and %d", op.ErrInvalid, user, other)
 	}
 	if strings.ContainsAny(text, "\t\n") {
-		return "", fmt.Errorf("%w: text of a relation", ErrInvalid)
+		return "", fmt.Errorf("%w: text of a relation", op.ErrInvalid)
 	}
-	l := logref.Ref{User: user}
-	o := consentScriptOn(l, relateScript, step, other, text, mostBlocked, mostContacts, mostRequests)
-	s.onLogsBy(ctx, s.Accept, step, []logref.Ref{l}, []*op.Op{o}, true)
+	o := change(user, relateScript, step, other, text, mostBlocked, mostContacts, mostRequests)
+	s.inboxes.Change(ctx, step, []int64{user}, []*op.Op{o})
 	switch {
 	case o.Err != nil:
 		return "", o.Err
@@ -82,9 +70,10 @@ func (s *Store) relate(ctx context.Context, user, other int64, step, text string
 	return op.Text(o.Reply[1]), nil
 }
 
-// consentScriptOn returns an op that runs sc on the hash of an inbox, its owner's relations,
-// and the key choosy.
-func consentScriptOn(l logref.Ref, sc *op.Script, args ...any) *op.Op {
+// change returns an op that runs sc on the hash of an inbox, its owner's relations, and the
+// key choosy.
+func change(user int64, sc *op.Script, args ...any) *op.Op {
+	l := logref.Ref{User: user}
 	o := l.HashScript(sc, args...)
 	o.Keys = append(o.Keys, l.Relations(), l.Choosy())
 	return o
@@ -94,7 +83,7 @@ func consentScriptOn(l logref.Ref, sc *op.Script, args ...any) *op.Op {
 // routes. It also ends requests between the two. A contact stays one. The error is
 // ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is
 // harmless.
-func (s *Store) Block(ctx context.Context, user, other int64) error {
+func (s *Contacts) Block(ctx context.Context, user, other int64) error {
 	if _, err := s.relate(ctx, user, other, stepBlock, ""); err != nil {
 		return fmt.Errorf("%d blocks %d: %w", user, other, err)
 	}
@@ -102,7 +91,7 @@ func (s *Store) Block(ctx context.Context, user, other int64) error {
 }
 
 // Unblock ends what Block has begun. Its errors are those of Block.
-func (s *Store) Unblock(ctx context.Context, user, other int64) error {
+func (s *Contacts) Unblock(ctx context.Context, user, other int64) error {
 	if _, err := s.relate(ctx, user, other, stepUnblock, ""); err != nil {
 		return fmt.Errorf("%d unblocks %d: %w", user, other, err)
 	}
@@ -111,10 +100,10 @@ func (s *Store) Unblock(ctx context.Context, user, other int64) error {
 
 // Relations returns all relations of a user, by the ids of the others. The error is
 // ErrUnavailable.
-func (s *Store) Relations(ctx context.Context, user int64) ([]Relation, error) {
+func (s *Contacts) Relations(ctx context.Context, user int64) ([]Relation, error) {
 	key := logref.Ref{User: user}.Relations()
 	o := op.Read(key, []any{"hgetall", key})
-	s.Run(ctx, "relations", o)
+	s.db.Run(ctx, "relations", o)
 	if o.Err != nil {
 		return nil, fmt.Errorf("relations of %d: %w", user, o.Err)
 	}
@@ -140,49 +129,4 @@ func parseRelation(user int64, text string) (Relation, bool) {
 		return Relation{}, false
 	}
 	return Relation{User: user, Blocked: op.Integer(f[0]), State: f[1], Since: op.Integer(f[2]), Remark: f[3], Text: f[4]}, true
-}
-
-// Consent says who may do what with a user. Each is proto.ByEveryone and its like; empty:
-// the user has not said so.
-type Consent struct {
-	Write string // who may write to the user
-	Add   string // who may add the user to groups
-	Find  string // who finds the user by the id
-}
-
-// Consent returns what a user has said. The error is ErrUnavailable.
-func (s *Store) Consent(ctx context.Context, user int64) (Consent, error) {
-	key := logref.Ref{User: user}.Relations()
-	o := op.Read(key, []any{"hget", key, "may"})
-	s.Run(ctx, "consent", o)
-	if o.Err != nil {
-		return Consent{}, fmt.Errorf("consent of %d: %w", user, o.Err)
-	}
-	return parseConsent(op.Text(o.Reply[0])), nil
-}
-
-// SetConsent changes those fields that are not empty, and returns all of them. The caller
-// has checked the words. To repeat it is harmless. The error is ErrNoUser, ErrUnavailable or
-// ErrUnknown.
-func (s *Store) SetConsent(ctx context.Context, user int64, c Consent) (Consent, error) {
-	l := logref.Ref{User: user}
-	o := consentScriptOn(l, consentScript, c.Write, c.Add, c.Find)
-	s.onLogsBy(ctx, s.Accept, "consent", []logref.Ref{l}, []*op.Op{o}, true)
-	if o.Err != nil {
-		return Consent{}, fmt.Errorf("consent of %d: %w", user, o.Err)
-	}
-	return parseConsent(op.Text(o.Reply[1])), nil
-}
-
-func parseConsent(text string) Consent {
-	f := strings.Fields(text)
-	for len(f) < 3 {
-		f = append(f, "")
-	}
-	for i, word := range f {
-		if word == "-" {
-			f[i] = ""
-		}
-	}
-	return Consent{Write: f[0], Add: f[1], Find: f[2]}
 }

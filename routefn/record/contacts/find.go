@@ -1,4 +1,4 @@
-package record
+package contacts
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 // share a group. The store remembers to whom a user wrote while Limits.Receivers or
 // Limits.Inboxes is on, the latest 2,000. It takes one round trip. The error is
 // ErrUnavailable.
-func (s *Store) MayFind(ctx context.Context, user, other int64) (bool, error) {
+func (s *Contacts) MayFind(ctx context.Context, user, other int64) (bool, error) {
 	if user == other {
-		return true, s.Judge(ctx)
+		return true, s.db.Judge(ctx)
 	}
 	mine, theirs := logref.Ref{User: user}, logref.Ref{User: other}
 	own := op.Read(mine.Hash(), []any{"hmget", mine.Hash(), "groups"}, []any{"zscore", mine.Receivers(), other})
 	of := op.Read(theirs.Hash(), []any{"hmget", theirs.Hash(), "groups", "find", fmt.Sprint("k:", user)}, []any{"zscore", theirs.Receivers(), user})
-	s.Run(ctx, "may-find", own, of)
+	s.db.Run(ctx, "may-find", own, of)
 	for _, o := range []*op.Op{own, of} {
 		if o.Err != nil {
 			return false, fmt.Errorf("may %d find %d: %w", user, other, o.Err)
@@ -33,7 +33,7 @@ func (s *Store) MayFind(ctx context.Context, user, other int64) (bool, error) {
 	my, _ := own.Reply[0].([]any)
 	their, _ := of.Reply[0].([]any)
 	if len(my) != 1 || len(their) != 3 {
-		return false, fmt.Errorf("may %d find %d: %w", user, other, ErrUnavailable)
+		return false, fmt.Errorf("may %d find %d: %w", user, other, op.ErrUnavailable)
 	}
 	met := op.Text(own.Reply[1]) != "" || op.Text(of.Reply[1]) != ""
 	known := met || op.Text(their[2]) == proto.RelationContact || share(op.Text(my[0]), op.Text(their[0]))

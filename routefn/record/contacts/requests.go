@@ -1,4 +1,4 @@
-package record
+package contacts
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Two users who are contacts have that in the relations of both, which are in different
@@ -23,7 +25,7 @@ import (
 // one asks the same already, the two become contacts. It returns the new state, as in
 // Relation. The error is ErrBlocked, ErrTooManyRelations if one of the two has too many,
 // ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
-func (s *Store) AskContact(ctx context.Context, user, other int64, text string) (state string, err error) {
+func (s *Contacts) AskContact(ctx context.Context, user, other int64, text string) (state string, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%d asks %d: %w", user, other, err)
@@ -49,7 +51,7 @@ func (s *Store) AskContact(ctx context.Context, user, other int64, text string) 
 	case errors.As(err, refused):
 		err = ErrBlocked
 	}
-	if !mayRetry(err) {
+	if !errors.Is(err, op.ErrUnavailable) && !errors.Is(err, op.ErrUnknown) {
 		_, undo := s.relate(ctx, user, other, stepWithdraw, "")
 		err = errors.Join(err, undo)
 	}
@@ -57,7 +59,7 @@ func (s *Store) AskContact(ctx context.Context, user, other int64, text string) 
 }
 
 // acceptBoth makes two users contacts, both of whom ask or are contacts already.
-func (s *Store) acceptBoth(ctx context.Context, user, other int64) error {
+func (s *Contacts) acceptBoth(ctx context.Context, user, other int64) error {
 	if _, err := s.relate(ctx, other, user, stepAccepted, ""); err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (s *Store) acceptBoth(ctx context.Context, user, other int64) error {
 // AcceptContact accepts the request of another user. The error is ErrNoRequest if there is
 // none any more, ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown.
 // To repeat it is harmless.
-func (s *Store) AcceptContact(ctx context.Context, user, other int64) error {
+func (s *Contacts) AcceptContact(ctx context.Context, user, other int64) error {
 	err := s.acceptContact(ctx, user, other)
 	if errors.As(err, new(refusedStep)) {
 		err = ErrNoRequest
@@ -79,7 +81,7 @@ func (s *Store) AcceptContact(ctx context.Context, user, other int64) error {
 	return nil
 }
 
-func (s *Store) acceptContact(ctx context.Context, user, other int64) error {
+func (s *Contacts) acceptContact(ctx context.Context, user, other int64) error {
 	before, err := s.relate(ctx, user, other, stepPermit, "")
 	if err != nil {
 		return err
@@ -98,7 +100,7 @@ func (s *Store) acceptContact(ctx context.Context, user, other int64) error {
 // EndContact ends what two users are to each other, for both: that they are contacts, or
 // that one asks. A block stays. The error is ErrNoUser, ErrInvalid, ErrUnavailable or
 // ErrUnknown. To repeat it is harmless.
-func (s *Store) EndContact(ctx context.Context, user, other int64) error {
+func (s *Contacts) EndContact(ctx context.Context, user, other int64) error {
 	if err := s.relateBoth(ctx, user, other, stepDrop); err != nil {
 		return fmt.Errorf("%d ends contact with %d: %w", user, other, err)
 	}
@@ -107,7 +109,7 @@ func (s *Store) EndContact(ctx context.Context, user, other int64) error {
 
 // RemarkContact gives a contact the user's own name, or takes it if the name is empty. The
 // error is ErrNoContact, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown.
-func (s *Store) RemarkContact(ctx context.Context, user, other int64, remark string) error {
+func (s *Contacts) RemarkContact(ctx context.Context, user, other int64, remark string) error {
 	_, err := s.relate(ctx, user, other, stepRemark, remark)
 	if errors.As(err, new(refusedStep)) {
 		err = ErrNoContact
@@ -120,7 +122,7 @@ func (s *Store) RemarkContact(ctx context.Context, user, other int64, remark str
 
 // DeclineContact ends the request of one of two users to the other. A contact stays one.
 // The error is ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
-func (s *Store) DeclineContact(ctx context.Context, user, other int64) error {
+func (s *Contacts) DeclineContact(ctx context.Context, user, other int64) error {
 	if err := s.relateBoth(ctx, user, other, stepWithdraw); err != nil {
 		return fmt.Errorf("%d declines %d: %w", user, other, err)
 	}
@@ -128,11 +130,11 @@ func (s *Store) DeclineContact(ctx context.Context, user, other int64) error {
 }
 
 // relateBoth takes a step for a user, and then for the other one, whose account may be gone.
-func (s *Store) relateBoth(ctx context.Context, user, other int64, step string) error {
+func (s *Contacts) relateBoth(ctx context.Context, user, other int64, step string) error {
 	if _, err := s.relate(ctx, user, other, step, ""); err != nil {
 		return err
 	}
-	if _, err := s.relate(ctx, other, user, step, ""); err != nil && !errors.Is(err, ErrNoUser) {
+	if _, err := s.relate(ctx, other, user, step, ""); err != nil && !errors.Is(err, accounts.ErrNoUser) {
 		return err
 	}
 	return nil

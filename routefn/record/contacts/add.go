@@ -1,0 +1,108 @@
+package contacts
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/logref"
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+// choosyChunk is how many keys one command reads.
+const choosyChunk = 500
+
+// MayAdd says which users another one may add to groups. It returns for each user nil,
+// ErrInvite, ErrBlocked or ErrUnavailable. On one server it takes three commands, and one
+// more for each user who blocks others or has said who may add them.
+//
+// If users must be contacts and have not said so themselves, the relations of the caller
+// by decide, because both have the same.
+func (s *Contacts) MayAdd(ctx context.Context, by int64, users []int64) []error {
+	errs := make([]error, len(users))
+	choosy, failed := s.choosyOf(ctx, users)
+	contacts, err := s.contactsIfNeeded(ctx, by)
+	var ops []*op.Op
+	var of []int
+	for i, user := range users {
+		switch {
+		case failed[i] != nil:
+			errs[i] = failed[i]
+		case choosy[i]:
+			l := logref.Ref{User: user}
+			ops = append(ops, op.Read(l.Hash(), []any{"hmget", l.Hash(), "add", fmt.Sprint("k:", by)}))
+			of = append(of, i)
+		case err != nil:
+			errs[i] = err
+		case !s.rules.MayAdd("", contacts[user]):
+			errs[i] = ErrInvite
+		}
+	}
+	s.db.Run(ctx, "may-add", ops...)
+	for k, o := range ops {
+		errs[of[k]] = s.judgeAdding(o)
+	}
+	return errs
+}
+
+// choosyOf reports for each user whether they block others or have said who may add them. One
+// server reads up to 500 of the keys by one command.
+func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, errs []error) {
+	choosy, errs = make([]bool, len(users)), make([]error, len(users))
+	size := 1
+	if s.db.Topology.Single() {
+		size = choosyChunk
+	}
+	var ops []*op.Op
+	for chunk := range slices.Chunk(users, size) {
+		get := []any{"mget"}
+		for _, user := range chunk {
+			get = append(get, logref.Ref{User: user}.Choosy())
+		}
+		ops = append(ops, op.Read(logref.Ref{User: chunk[0]}.Choosy(), get))
+	}
+	s.db.Run(ctx, "may-add", ops...)
+	for i := range users {
+		o := ops[i/size]
+		if errs[i] = o.Err; o.Err == nil {
+			values, _ := o.Reply[0].([]any)
+			choosy[i] = i%size < len(values) && op.Text(values[i%size]) == "1"
+		}
+	}
+	return choosy, errs
+}
+
+// contactsIfNeeded returns the contacts of a user, if the rules of those who have said
+// nothing depend on them.
+func (s *Contacts) contactsIfNeeded(ctx context.Context, user int64) (map[int64]bool, error) {
+	if s.rules.MayAdd("", false) {
+		return nil, nil
+	}
+	list, err := s.Relations(ctx, user)
+	contacts := make(map[int64]bool, len(list))
+	for _, r := range list {
+		contacts[r.User] = r.State == proto.RelationContact
+	}
+	return contacts, err
+}
+
+// judgeAdding reads the fields of a user who has made a choice.
+func (s *Contacts) judgeAdding(o *op.Op) error {
+	if o.Err != nil {
+		return o.Err
+	}
+	fields, _ := o.Reply[0].([]any)
+	if len(fields) != 2 {
+		return fmt.Errorf("choices of %s: %w", o.Key, op.ErrUnavailable)
+	}
+	mark := op.Text(fields[1])
+	switch {
+	case strings.HasPrefix(mark, "blocked"):
+		return ErrBlocked
+	case !s.rules.MayAdd(op.Text(fields[0]), mark == proto.RelationContact):
+		return ErrInvite
+	}
+	return nil
+}
