@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/cimsource"
+	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
 const (
@@ -188,7 +189,7 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 				c.leave(Left{Kind: format.KindMessage, User: p.user, ID: id, Reason: reason})
 				continue
 			}
-			load.add(record.Backlog{User: p.user}, m.Message)
+			load.add(transfer.Backlog{User: p.user}, m.Message)
 			if load.full() {
 				if err := c.unload(ctx, &load); err != nil {
 					return err

@@ -15,6 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
 // FromLines imports JSON lines. It stops at the first line that cannot be read. Then
@@ -225,7 +226,7 @@ func (f *fromLines) groupLine(ctx context.Context, l format.Line) error {
 	if bad == "" {
 		var state accounts.ImportState
 		err := f.again(ctx, func() (err error) {
-			state, err = f.Store.ImportGroup(ctx, record.GroupRecord{Group: g.Group, Name: g.Name, Creator: g.Creator, Request: g.Request}, f.Dry)
+			state, err = f.Store.ImportGroup(ctx, transfer.Group{Group: g.Group, Name: g.Name, Creator: g.Creator, Request: g.Request}, f.Dry)
 			return err
 		})
 		switch {
@@ -280,7 +281,7 @@ func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error 
 	if lines[0].Kind == format.KindRemoved {
 		enter = f.Store.ImportRemoved
 	}
-	var answers []record.ImportedMember
+	var answers []transfer.ImportedMember
 	err := f.again(ctx, func() error {
 		answers = enter(ctx, group, list, f.Dry)
 		for _, a := range answers {
@@ -338,11 +339,11 @@ func (f *fromLines) messageLines(ctx context.Context, lines []format.Line) error
 	var load load
 	for _, l := range lines {
 		m := l.Value.(*format.Message)
-		out := record.Message{
+		out := transfer.Message{
 			From: m.From, FromName: cmp.Or(m.FromName, f.people[m.From].name), ID: m.ID,
 			To: m.To, Group: m.Group, Text: m.Text, Time: m.Time, Confirm: m.Confirm,
 		}
-		to := record.Backlog{Group: m.Group}
+		to := transfer.Backlog{Group: m.Group}
 		if m.Group == 0 {
 			to.User = cmp.Or(m.In, m.To)
 		}
@@ -378,7 +379,7 @@ func (f *fromLines) planned(ctx context.Context, lines []format.Line) error {
 }
 
 // refuses returns the reason to leave out a message; empty: there is none.
-func (f *fromLines) refuses(to record.Backlog, m record.Message) string {
+func (f *fromLines) refuses(to transfer.Backlog, m transfer.Message) string {
 	var reasons []string
 	for _, part := range [][2]string{
 		{"its sender", f.people[m.From].bad}, {"its receiver", f.people[to.User].bad}, {"its group", f.groups[to.Group]},

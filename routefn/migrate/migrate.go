@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/accounts"
+	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
 // Config sets the store to import into, and how to import.
@@ -254,7 +255,7 @@ func clash(acc, other record.Account) string {
 }
 
 // checkMessage returns the reason not to import a message; empty: there is none.
-func (im *importer) checkMessage(m record.Message) string {
+func (im *importer) checkMessage(m transfer.Message) string {
 	switch {
 	case len(m.Text) > im.MaxText:
 		return fmt.Sprintf("its text has %d bytes, more than -max-text %d", len(m.Text), im.MaxText)
@@ -266,14 +267,14 @@ func (im *importer) checkMessage(m record.Message) string {
 
 // load has messages that will be imported in one step, by their logs.
 type load struct {
-	logs  []record.Backlog
+	logs  []transfer.Backlog
 	of    map[[2]int64]int
 	bytes int
 	count int
 }
 
 // add adds a message to those for the log that to names.
-func (l *load) add(to record.Backlog, m record.Message) {
+func (l *load) add(to transfer.Backlog, m transfer.Message) {
 	key := [2]int64{to.User, to.Group}
 	i, ok := l.of[key]
 	if !ok {
@@ -296,7 +297,7 @@ func (im *importer) unload(ctx context.Context, l *load) error {
 	logs := l.logs
 	*l = load{}
 	err := im.again(ctx, func() error {
-		var later []record.Backlog
+		var later []transfer.Backlog
 		var first error
 		for i, a := range im.Store.ImportMessages(ctx, logs, im.Dry) {
 			switch {
@@ -315,7 +316,7 @@ func (im *importer) unload(ctx context.Context, l *load) error {
 	return err
 }
 
-func (im *importer) added(a record.Backlogged) {
+func (im *importer) added(a transfer.Backlogged) {
 	for _, added := range a.Added {
 		if added {
 			im.Messages.New++
@@ -328,14 +329,14 @@ func (im *importer) added(a record.Backlogged) {
 	}
 }
 
-func (im *importer) refused(b record.Backlog, err error) {
+func (im *importer) refused(b transfer.Backlog, err error) {
 	reason := err.Error()
 	switch {
 	case errors.Is(err, record.ErrNoUser):
 		reason = "its receiver has no account"
 	case errors.Is(err, record.ErrNoGroup):
 		reason = "there is no such group"
-	case errors.Is(err, record.ErrNotMember):
+	case errors.Is(err, transfer.ErrNoMembers):
 		reason = "nobody belongs to the group yet: members have to come before messages"
 	}
 	im.leave(Left{Kind: kindMessages, User: b.User, Group: b.Group, Count: int64(len(b.Messages)), Reason: reason})

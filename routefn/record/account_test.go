@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -172,6 +173,57 @@ func TestRegistrationRaceGivesUniqueIDs(t *testing.T) {
 		all.Wait()
 		if made != names || len(users) != names {
 			t.Errorf("%d accounts made, %d ids, want %d", made, len(users), names)
+		}
+	})
+}
+
+func TestImportedAccountsKeepTheirIDs(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		if err := s.Adopt(t.Context(), 3, "carol", false); err != nil {
+			t.Fatal(err)
+		}
+		list := []Account{{User: 1, Name: "alice"}, {User: 2, Name: "bob", Credential: "hash"}, {User: 3, Name: "carl"}, {User: 4, Name: "carol"}, {User: 5, Name: "alice"}, {User: 1, Name: "alice"}}
+		want := []accounts.ImportState{accounts.ImportNew, accounts.ImportNew, accounts.ImportClash, accounts.ImportClash, accounts.ImportClash, accounts.ImportThere}
+		for _, dry := range []bool{true, false} {
+			for i, a := range s.ImportAccounts(t.Context(), list, dry) {
+				if a.Err != nil || a.State != want[i] || a.State == accounts.ImportNew && a.Locked != (i == 0) {
+					t.Errorf("dry %v, account %d: %+v, want state %d", dry, i, a, want[i])
+				}
+			}
+			for i, acc := range list[:2] {
+				got, err := s.AccountByID(t.Context(), acc.User)
+				if dry != errors.Is(err, ErrNoUser) || !dry && got != acc {
+					t.Errorf("dry %v, account %d: %+v, %v", dry, i, got, err)
+				}
+			}
+		}
+		// An account that clashes leaves nothing behind, so the id 5 is still free.
+		if err := s.Adopt(t.Context(), 5, "erin", false); err != nil {
+			t.Error(err)
+		}
+		for i, a := range s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice", Credential: "new"}, {User: 2, Name: "bob", Credential: "new"}}, false) {
+			if a.Err != nil || a.State != accounts.ImportThere || a.Given != (i == 0) || a.Locked {
+				t.Errorf("account %d: %+v", i, a)
+			}
+		}
+		if acc, _ := s.AccountByName(t.Context(), "bob"); acc.Credential != "hash" {
+			t.Errorf("bob's credential is %q", acc.Credential)
+		}
+		if acc, _ := s.AccountByName(t.Context(), "alice"); acc.Credential != "new" {
+			t.Errorf("alice's credential is %q", acc.Credential)
+		}
+	})
+}
+
+// An import that was killed has reserved an id. The next import makes the account.
+func TestImportGoesOnWithAReservedID(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		s.Run(t.Context(), "register", op.Write(idKey(1), []any{"set", idKey(1), "alice"}))
+		if a := s.ImportAccounts(t.Context(), []Account{{User: 1, Name: "alice"}}, false)[0]; a.Err != nil || a.State != accounts.ImportNew {
+			t.Errorf("%+v", a)
+		}
+		if acc, err := s.AccountByID(t.Context(), 1); err != nil || acc.Name != "alice" {
+			t.Errorf("%+v, %v", acc, err)
 		}
 	})
 }

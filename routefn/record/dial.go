@@ -14,6 +14,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
 // Dial connects to the store and checks it: see op.Dial. The caller closes the Store.
@@ -57,5 +58,6 @@ func newStore(cfg Config, db *op.DB) *Store {
 	s.Accounts = accounts.New(db, inboxes{s})
 	s.Contacts = contacts.New(db, inboxes{s}, cfg.Rules)
 	s.Invites = invite.New(db, inboxes{s})
+	s.Transfers = transfer.New(db, importing{s}, importing{s})
 	return s
 }

@@ -8,6 +8,7 @@
 //	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ contacts  what users think of each other: contacts, blocks, consent
 //	├─ invite  invitations to groups
+//	├─ transfer  imports, and lists for exports
 //	├─ queue   work for which no request waits
 //	├─ delayed messages that are sent later
 //	├─ watch   losses of the store, and the secret that routes share
@@ -25,8 +26,8 @@
 //	redistest, storetest   servers for tests
 //
 // A Store is made of the packages below it: it embeds op.DB, queue.Queue, accounts.Accounts,
-// contacts.Contacts and invite.Invites, and makes Watches. Only this package and those below
-// it know operations, and import the Redis library.
+// contacts.Contacts, invite.Invites and transfer.Transfers, and makes Watches. Only this
+// package and those below it know operations, and import the Redis library.
 //
 // A log is the inbox of a user or the log of a group. In this package, an opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
@@ -83,7 +84,7 @@
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
 //	an account is erased               erase.go, accounts/erase.go, delayed/erase.go; lua/erase.lua, accounts/lua/condemn.lua
-//	data are imported and exported     accounts/import.go, import_group.go, import_log.go, export.go; folder cimsource
+//	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; folder cimsource
 //
 // # Keys
 //
@@ -278,19 +279,6 @@
 // request that made it gets ErrNoGroup, because it would bring back the creator alone.
 // After that day, or if nobody had ever joined, the request makes a new group, with the
 // same id and another epoch.
-//
-// # Imports
-//
-// Imports keep the ids of their source. ImportAccounts, ImportGroup, ImportMembers and
-// ImportMessages make everything that is missing, and pass over everything that exists.
-// So an import may be killed and repeated. A message is appended only to the given log,
-// with its own time, and only once. The step that appends it also records eight bytes
-// of a hash of its key, beside the log. So a second import finds it even after it was
-// trimmed. The log is searched, too, at some 0.5 us per entry, because the messages may
-// have been exported from this very log.
-//
-// Package cimsource reads the data of CIM's own routes. ReadLogs and similar methods read
-// the whole store, for exports.
 //
 // # Erasures
 //

@@ -38,7 +38,7 @@ type draft struct {
 // is the time at which the message was taken to be fired. If the message cannot be
 // stored, the draft has an error already.
 func newDraft(m *Message, now int64) *draft {
-	d := &draft{Message: m, key: proto.Key(m.From, m.ID), at: now, look: m.Again}
+	d := &draft{Message: m, at: now, look: m.Again}
 	if m.taken {
 		d.at = m.Time
 	}
@@ -53,17 +53,13 @@ func newDraft(m *Message, now int64) *draft {
 			d.logs[ownCopy] = logref.Ref{User: m.From}
 		}
 	}
-	if m.From <= 0 || m.Group == 0 && m.To <= 0 || !proto.ValidID(m.ID) {
-		d.err[receiverCopy] = fmt.Errorf("%w: message %q from %d to %d", ErrInvalid, m.ID, m.From, m.To)
-		return d
-	}
-	stored, err := proto.EncodeStored(d.key, &proto.Entry{
+	var err error
+	d.key, d.stored, err = entry.Encode(m.From, m.ID, &proto.Entry{
 		FromName: m.FromName, To: m.To, Group: m.Group, Time: d.at, Text: m.Text, Confirm: m.Confirm,
 	})
 	if err != nil {
-		d.err[receiverCopy] = fmt.Errorf("%w: %w", ErrInvalid, err)
+		d.err[receiverCopy] = err
 	}
-	d.stored = stored
 	return d
 }
 

@@ -45,7 +45,7 @@ func newNeighbourhood(t testing.TB, s *Store) *neighbourhood {
 	n.half = group(t, s, n.carol)
 	stored(t, s, private(n.alice.User, n.bob.User, "to-bob"), private(n.bob.User, n.alice.User, "to-alice"),
 		toGroup(n.alice, n.owned, "in-owned"), toGroup(n.alice, proto.Everyone, "to-all"))
-	imported(t, s, Backlog{User: n.alice.User, Messages: []Message{private(n.bob.User, n.alice.User, "of-before")}})
+	imported(t, s, logref.Ref{User: n.alice.User}, private(n.bob.User, n.alice.User, "of-before"))
 	others := later(n.bob.User, n.alice.User, "of-bob")
 	others.FromName = "bob"
 	scheduled(t, s, later(n.alice.User, n.bob.User, "delayed"), soon(n.alice.User, n.bob.User, "taken"), others)

@@ -6,6 +6,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
@@ -26,7 +27,7 @@ var (
 	// ErrNoUser.
 	ErrErased = accounts.ErrErased
 	// ErrNoGroup is returned for a group that does not exist.
-	ErrNoGroup = errors.New("no such group")
+	ErrNoGroup = logref.ErrNoGroup
 	// ErrNotMember is returned if the user does not belong to the group.
 	ErrNotMember = errors.New("not a member of the group")
 	// ErrNotCreator is returned if a user wants to change another user's membership or

@@ -220,7 +220,7 @@ func (s *Store) refill(ctx context.Context, group int64) {
 	if s.Run(ctx, "members", o, creator); o.Err != nil || creator.Err != nil {
 		return // the next sweep does it
 	}
-	members := membersIn(0, o.Reply[0]).Users
+	members := rows.ParseMembers(o.Reply[0])
 	answers := make([]Changed, len(members))
 	for i, m := range members {
 		answers[i] = Changed{User: m.User, Group: group, Member: true}

@@ -28,34 +28,41 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
 	}
-	genesis, err := s.genesis(ctx)
-	if err != nil {
-		return 0, err
-	}
 	seal, err := s.sealOf(ctx, g)
 	if err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
 	}
 	for try := range groupTries {
 		group := g.id(seal, try)
-		l := logref.Ref{Group: group}
-		errs := make([]error, 1)
-		if s.sweepLater(ctx, []logref.Ref{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
-			return 0, fmt.Errorf("create group: %w", errs[0])
-		}
-		o := l.GroupScript(createScript, []string{l.Leases(), l.End()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
-		s.Accept(ctx, "create", o)
-		if o.Err != nil {
-			return 0, fmt.Errorf("create group: %w", o.Err)
-		}
-		switch op.Text(o.Reply[0]) {
-		case "ok":
+		switch made, err := s.makeGroup(ctx, group, g); {
+		case err != nil:
+			return 0, fmt.Errorf("create group: %w", err)
+		case made:
 			return group, nil
-		case "ended":
-			return 0, fmt.Errorf("create group: %w: the one that this request made has ended", ErrNoGroup)
 		}
 	}
 	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)
+}
+
+// makeGroup makes a group with the given id, or finds that the same request has made it. It
+// returns false if the id is another group's.
+func (s *Store) makeGroup(ctx context.Context, group int64, g NewGroup) (bool, error) {
+	genesis, err := s.genesis(ctx)
+	if err != nil {
+		return false, err
+	}
+	l, errs := logref.Ref{Group: group}, make([]error, 1)
+	if s.sweepLater(ctx, []logref.Ref{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
+		return false, errs[0]
+	}
+	o := l.GroupScript(createScript, []string{l.Leases(), l.End()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.ID)
+	if s.Accept(ctx, "create", o); o.Err != nil {
+		return false, o.Err
+	}
+	if op.Text(o.Reply[0]) == "ended" {
+		return false, fmt.Errorf("%w: the one that this request made has ended", ErrNoGroup)
+	}
+	return op.Text(o.Reply[0]) == "ok", nil
 }
 
 // sealOf returns the seal by which the group's id is computed: the usual one, or the earlier
@@ -161,45 +168,10 @@ func (s *Store) Members(ctx context.Context, user, group, after int64, limit int
 	case !rows.Belongs(op.Text(head[1])):
 		return Members{}, fmt.Errorf("members of group %d: %w", group, ErrNotMember)
 	}
-	m := membersIn(o.Reply[1], o.Reply[2])
+	m := Members{Users: rows.ParseMembers(o.Reply[2]), Total: op.Integer(o.Reply[1])}
 	head, _ := o.Reply[0].([]any)
 	if err := s.readRoles(ctx, l, ownerOf(head[2], head[3]), &m); err != nil {
 		return Members{}, fmt.Errorf("members of group %d: %w", group, err)
 	}
 	return m, nil
-}
-
-// membersIn reads total, the answer to ZCARD, and page, the answer to ZRANGEBYSCORE.
-func membersIn(total, page any) Members {
-	m := Members{Total: op.Integer(total)}
-	pairs, _ := page.([]any)
-	for pair := range slices.Chunk(pairs, 2) {
-		if len(pair) == 2 {
-			m.Users = append(m.Users, Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
-		}
-	}
-	return m
-}
-
-// GroupRecord has the data of a group that are imported and exported.
-type GroupRecord struct {
-	Group   int64
-	Name    string // may be empty
-	Creator int64
-	Request string // id of the request by which the creator made it; see NewGroup
-}
-
-// GroupRecord returns a group. If the result has no creator, the group does not exist.
-func (s *Store) GroupRecord(ctx context.Context, group int64) (GroupRecord, error) {
-	hash := logref.Ref{Group: group}.Hash()
-	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
-	s.Run(ctx, "groups", o)
-	if o.Err != nil {
-		return GroupRecord{}, o.Err
-	}
-	f, _ := o.Reply[0].([]any)
-	if len(f) != 3 {
-		return GroupRecord{}, fmt.Errorf("%w: group %d cannot be read", ErrUnavailable, group)
-	}
-	return GroupRecord{Group: group, Creator: op.Integer(f[0]), Request: op.Text(f[1]), Name: op.Text(f[2])}, nil
 }

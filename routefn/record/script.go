@@ -52,6 +52,4 @@ var (
 	sweepScript = lua.Load("clock", "entry", "expire", "sweep")
 
 	eraseScript = lua.Load("clock", "live", "device", "erase")
-
-	importScript = lua.Load("clock", "entry", "import")
 )

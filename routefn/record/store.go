@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
+	"github.com/cim-go/cim/routefn/record/transfer"
 	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
 )
@@ -28,6 +29,7 @@ type Store struct {
 	*accounts.Accounts
 	*contacts.Contacts
 	*invite.Invites
+	*transfer.Transfers
 
 	memory    *memory.Meter
 	later     *delayed.Messages

@@ -143,12 +143,12 @@ type Message struct {
 	To       int64 // the user who receives it; zero: a group does
 	Group    int64 // the group that receives it; zero: a user does
 	Text     string
-	Time     int64 // ms since 1970; only used for messages from Take and for imports, others get the store's time
+	Time     int64 // ms since 1970; only used for messages from Take, others get the store's time
 	Sent     int64 // when it was sent on to be stored, in ms by the store's clock; zero: not known. See firstTryLife
 	Again    bool  // the message may be stored already, so search for its From and ID first
 	Confirm  bool  // the sender wants to know when it was shown
 
-	taken bool // the message keeps its Time: Take has returned it, or it is imported
+	taken bool // Take has returned the message, and so it keeps its Time
 }
 
 // Appended is the answer to one Message. Err is nil if the message is stored in all its

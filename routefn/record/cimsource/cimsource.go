@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/scan"
 	"github.com/cim-go/cim/routefn/record/servers"
+	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
 // Source reads the Redis of CIM's own routes. It is safe for concurrent use. Its calls
@@ -166,7 +167,7 @@ var (
 // ErrUnreadable. Its Time is the time that is part of its id in CIM.
 type Message struct {
 	Err error
-	record.Message
+	transfer.Message
 }
 
 // Messages returns the messages with the given ids in CIM. The ID of a Message is made
@@ -191,7 +192,7 @@ func (s *Source) Messages(ctx context.Context, ids []string) ([]Message, error) 
 
 // parseMessage parses a message as CIM stores it. CIM's serializer puts the JSON
 // into a JSON string.
-func parseMessage(id, value string) (m record.Message, err error) {
+func parseMessage(id, value string) (m transfer.Message, err error) {
 	if strings.HasPrefix(value, `"`) {
 		if err := json.Unmarshal([]byte(value), &value); err != nil {
 			return m, fmt.Errorf("%w: it is no JSON", ErrUnreadable)
@@ -220,7 +221,7 @@ func parseMessage(id, value string) (m record.Message, err error) {
 	if !utf8.ValidString(value) {
 		return m, fmt.Errorf("%w: its text is not UTF-8", ErrUnreadable)
 	}
-	return record.Message{
+	return transfer.Message{
 		From: from, FromName: had.Properties["sendUserName"], ID: "cim-" + strconv.FormatInt(number, 10),
 		To: had.Receiver, Text: *had.Content, Time: timeOf(number, had.Created),
 	}, nil

@@ -1,4 +1,4 @@
-// Package entry reads the entries of logs as they are stored: a key, a line feed, and an
+// Package entry writes and reads the entries of logs as they are stored: a key, a line feed, and an
 // encoded proto.Entry. It knows the entries that are no messages: the genesis entry, which
 // makes the list of a log exist, and an expired one, of which only its place is left.
 package entry
@@ -11,6 +11,7 @@ import (
 	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
 )
 
 // Lua has the file by which scripts read entries.
@@ -23,6 +24,19 @@ var Lua embed.FS
 func KeyOf(stored string) string {
 	key, _, _ := strings.Cut(stored, "\n")
 	return key
+}
+
+// Encode encodes a message as it is stored. Its sender has given it the id. The error is
+// op.ErrInvalid. The key is set all the same.
+func Encode(from int64, id string, e *proto.Entry) (key string, stored []byte, err error) {
+	key = proto.Key(from, id)
+	if from <= 0 || e.GetGroup() == 0 && e.GetTo() <= 0 || !proto.ValidID(id) {
+		return key, nil, fmt.Errorf("%w: message %q from %d to %d", op.ErrInvalid, id, from, e.GetTo())
+	}
+	if stored, err = proto.EncodeStored(key, e); err != nil {
+		err = fmt.Errorf("%w: %w", op.ErrInvalid, err)
+	}
+	return key, stored, err
 }
 
 // At decodes a stored entry. The parameter at is its position, and prev is the

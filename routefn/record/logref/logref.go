@@ -6,12 +6,16 @@
 package logref
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/op"
 )
+
+// ErrNoGroup is returned for the log of a group that does not exist.
+var ErrNoGroup = errors.New("no such group")
 
 // Ref names a log: the inbox of a user, or the log of a group.
 type Ref struct {

@@ -19,7 +19,7 @@ func TestTagNamesOneLog(t *testing.T) {
 }
 
 // One script gets several keys of a log, so all of them are in one slot.
-func TestKeysOfALogAreInOneSlot(t *testing.T) {
+func TestKeysOfALogHaveOneTag(t *testing.T) {
 	for _, l := range []Ref{{User: 7}, {Group: 7}} {
 		seen := make(map[string]bool)
 		for _, key := range []string{

@@ -3,7 +3,7 @@
 -- append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] its leases, which get a field
--- that is no lease, so that the key exists: see noNode in rows.go; KEYS[4] creator and
+-- that is no lease, so that the key exists: see NoNode in package rows; KEYS[4] creator and
 -- request of a group with this id that has ended
 -- ARGV[1] a new epoch, ARGV[2] the genesis entry as stored, ARGV[3] the group's name,
 -- which may be empty, ARGV[4] its creator, ARGV[5] the request's id

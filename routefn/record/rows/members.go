@@ -1,9 +1,11 @@
 package rows
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
@@ -23,6 +25,19 @@ func JoinedAt(membership string) int64 {
 		return 0
 	}
 	return op.Integer(f[0])
+}
+
+// ParseMembers reads a page of the members of a group, the answer to ZRANGEBYSCORE. The
+// accounts have no credentials.
+func ParseMembers(page any) []accounts.Account {
+	pairs, _ := page.([]any)
+	var users []accounts.Account
+	for pair := range slices.Chunk(pairs, 2) {
+		if len(pair) == 2 {
+			users = append(users, accounts.Account{User: op.Integer(pair[1]), Name: op.Text(pair[0])})
+		}
+	}
+	return users
 }
 
 // ParseGroups reads lines of group ids.

@@ -1,4 +1,4 @@
-package record
+package transfer
 
 import (
 	"context"
@@ -10,22 +10,32 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
-	"github.com/cim-go/cim/routefn/record/queue"
 )
 
 // Backlog has the messages that are imported into one log: the inbox of a user, or the
 // log of a group. The Time of a message is in ms since 1970. A Time that is zero, or in
-// the future, means now. Sent and Again are ignored.
+// the future, means now.
 type Backlog struct {
 	User, Group int64
 	Messages    []Message
 }
 
+// Message is a message that was accepted elsewhere.
+type Message struct {
+	From     int64
+	FromName string
+	ID       string
+	To       int64 // the user who received it; zero: a group did
+	Group    int64 // the group that received it; zero: a user did
+	Text     string
+	Time     int64
+	Confirm  bool // the sender wanted to know when it was shown
+}
+
 func (b *Backlog) log() logref.Ref { return logref.Ref{User: b.User, Group: b.Group} }
 
-// Backlogged is the answer to one Backlog. Err is nil, ErrNoUser, ErrNoGroup,
-// ErrNotMember if the group has no members, ErrInvalid, ErrUnavailable or ErrUnknown.
-// Repeating is harmless.
+// Backlogged is the answer to one Backlog. Err is nil, ErrNoUser, ErrNoGroup, ErrNoMembers,
+// ErrInvalid, ErrUnavailable or ErrUnknown. Repeating is harmless.
 type Backlogged struct {
 	Err    error
 	Added  []bool // for each message: it was appended, or would be without dry; false: the log had it
@@ -50,7 +60,7 @@ func importMark(key string) []byte {
 //
 // All messages of one Backlog are appended in one step, so all of them are stored, or
 // none.
-func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
+func (s *Transfers) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
 	answers := make([]Backlogged, 0, len(logs))
 	for chunk := range slices.Chunk(logs, importChunk) {
 		answers = append(answers, s.importMessages(ctx, chunk, dry)...)
@@ -58,9 +68,9 @@ func (s *Store) ImportMessages(ctx context.Context, logs []Backlog, dry bool) []
 	return answers
 }
 
-func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
+func (s *Transfers) importMessages(ctx context.Context, logs []Backlog, dry bool) []Backlogged {
 	answers := make([]Backlogged, len(logs))
-	now, err := s.Time(ctx)
+	now, err := s.db.Time(ctx)
 	var refs []logref.Ref
 	var ops []*op.Op
 	var of []int
@@ -75,24 +85,19 @@ func (s *Store) importMessages(ctx context.Context, logs []Backlog, dry bool) []
 		}
 	}
 	if dry {
-		s.Run(ctx, "append", ops...)
+		s.db.Run(ctx, "append", ops...)
 	} else {
-		s.onLogsBy(ctx, s.Accept, "append", refs, ops, false) // false: a log that does not exist was not lost, but never made
+		s.logs.Append(ctx, refs, ops)
 	}
-	var sweeps []queue.Job
+	var grown []logref.Ref
+	var times []int64
 	for j, o := range ops {
 		i := of[j]
-		a := backlogged(o, len(logs[i].Messages))
-		answers[i] = a
-		if due := oldest[i] + s.retention.Age; !dry && a.Err == nil && slices.Contains(a.Added, true) && due < now+s.retention.Age/2 {
-			sweeps = append(sweeps, queue.Job{Key: refs[j].Tag(), Due: due})
+		if answers[i] = backlogged(o, len(logs[i].Messages)); !dry && slices.Contains(answers[i].Added, true) {
+			grown, times = append(grown, refs[j]), append(times, oldest[i])
 		}
 	}
-	for _, err := range s.Put(ctx, queue.Sweeps, sweeps, sweepShard, true) {
-		if err != nil {
-			s.log.Warn("imported messages are swept later", "err", err)
-		}
-	}
+	s.logs.Grown(ctx, grown, times)
 	for i := range answers {
 		if answers[i].Err != nil {
 			answers[i].Err = fmt.Errorf("import into log %s: %w", logs[i].log().Tag(), answers[i].Err)
@@ -110,12 +115,16 @@ func (b *Backlog) op(now int64, dry bool) (*op.Op, int64, error) {
 			m.Time = now
 		}
 		oldest = min(oldest, m.Time)
-		m.taken = true // so that it keeps its time
-		d := newDraft(&m, now)
-		if err := d.err[receiverCopy]; err != nil {
+		key, stored, err := entry.Encode(m.From, m.ID, &proto.Entry{
+			FromName: m.FromName, To: m.To, Group: m.Group, Time: m.Time, Text: m.Text, Confirm: m.Confirm,
+		})
+		if err == nil && m.Group < 0 {
+			err = fmt.Errorf("group %d: %w", m.Group, logref.ErrNoGroup)
+		}
+		if err != nil {
 			return nil, 0, err
 		}
-		args = append(args, importMark(d.key), d.key, d.stored)
+		args = append(args, importMark(key), key, stored)
 	}
 	genesis, err := proto.EncodeStored(entry.GenesisKey, &proto.Entry{Time: oldest, Kind: proto.Kind_GENESIS})
 	if err != nil {
@@ -139,7 +148,7 @@ func backlogged(o *op.Op, messages int) Backlogged {
 	a := Backlogged{Added: make([]bool, messages)}
 	switch op.Text(o.Reply[0]) {
 	case "empty":
-		return Backlogged{Err: fmt.Errorf("%w: it has no members", ErrNotMember)}
+		return Backlogged{Err: ErrNoMembers}
 	case "nolog": // in a dry run
 		for i := range a.Added {
 			a.Added[i] = true

@@ -1,9 +1,8 @@
-package record
+package transfer
 
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
@@ -12,11 +11,32 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-func (g GroupRecord) check() error {
-	if g.Group <= proto.Everyone || g.Group > proto.MaxUser {
-		return fmt.Errorf("%w: group %d", ErrInvalid, g.Group)
+// GroupRecord returns a group. If the result has no creator, the group does not exist.
+func (s *Transfers) GroupRecord(ctx context.Context, group int64) (Group, error) {
+	hash := logref.Ref{Group: group}.Hash()
+	o := op.Read(hash, []any{"hmget", hash, "creator", "request", "name"})
+	s.db.Run(ctx, "groups", o)
+	if o.Err != nil {
+		return Group{}, o.Err
 	}
-	return NewGroup{Creator: g.Creator, ID: g.Request, Name: g.Name}.check()
+	f, _ := o.Reply[0].([]any)
+	if len(f) != 3 {
+		return Group{}, fmt.Errorf("%w: group %d cannot be read", op.ErrUnavailable, group)
+	}
+	return Group{Group: group, Creator: op.Integer(f[0]), Request: op.Text(f[1]), Name: op.Text(f[2])}, nil
+}
+
+func (g Group) check() error {
+	if g.Group <= proto.Everyone || g.Group > proto.MaxUser {
+		return fmt.Errorf("%w: group %d", op.ErrInvalid, g.Group)
+	}
+	if g.Creator <= 0 || !proto.ValidID(g.Request) {
+		return fmt.Errorf("%w: request %q of %d", op.ErrInvalid, g.Request, g.Creator)
+	}
+	if g.Name == "" {
+		return nil
+	}
+	return op.CheckNames(g.Name)
 }
 
 // ImportGroup makes a group with the id that it has elsewhere, without members. A group
@@ -24,7 +44,7 @@ func (g GroupRecord) check() error {
 // same creator and request made the group already, and ImportClash if the id belongs to
 // another group. It returns ErrNoGroup if the same group has ended within the last day.
 // If dry is set, nothing is written.
-func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (accounts.ImportState, error) {
+func (s *Transfers) ImportGroup(ctx context.Context, g Group, dry bool) (accounts.ImportState, error) {
 	state, err := s.importGroup(ctx, g, dry)
 	if err != nil {
 		return 0, fmt.Errorf("import group %d: %w", g.Group, err)
@@ -32,7 +52,7 @@ func (s *Store) ImportGroup(ctx context.Context, g GroupRecord, dry bool) (accou
 	return state, nil
 }
 
-func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (accounts.ImportState, error) {
+func (s *Transfers) importGroup(ctx context.Context, g Group, dry bool) (accounts.ImportState, error) {
 	if err := g.check(); err != nil {
 		return 0, err
 	}
@@ -47,28 +67,14 @@ func (s *Store) importGroup(ctx context.Context, g GroupRecord, dry bool) (accou
 	case dry:
 		return accounts.ImportNew, nil
 	}
-	genesis, err := s.genesis(ctx)
-	if err != nil {
-		return 0, err
+	made, err := s.groups.Make(ctx, g)
+	if err == nil && !made {
+		return accounts.ImportClash, nil
 	}
-	l, errs := logref.Ref{Group: g.Group}, make([]error, 1)
-	if s.sweepLater(ctx, []logref.Ref{l}, errs, groupRest.Milliseconds()); errs[0] != nil {
-		return 0, errs[0]
-	}
-	o := l.GroupScript(createScript, []string{l.Leases(), l.End()}, proto.Epoch(rand.Uint64()).String(), genesis, g.Name, g.Creator, g.Request)
-	s.Accept(ctx, "create", o)
-	switch {
-	case o.Err != nil:
-		return 0, o.Err
-	case op.Text(o.Reply[0]) == "ok":
-		return accounts.ImportNew, nil
-	case op.Text(o.Reply[0]) == "ended":
-		return 0, fmt.Errorf("%w: it has ended", ErrNoGroup)
-	}
-	return accounts.ImportClash, nil
+	return accounts.ImportNew, err
 }
 
-// ImportedMember is the answer for one member. Err has the values that Changed.Err has.
+// ImportedMember is the answer for one member. Err has the values that record.Changed.Err has.
 type ImportedMember struct {
 	Err   error
 	State accounts.ImportState // ImportThere: the user belongs, belonged once, or was removed
@@ -77,10 +83,10 @@ type ImportedMember struct {
 // ImportMembers makes users members of a group, in their order. It passes over users
 // who are members or once were. If dry is set, nothing is written. Repeating it is
 // harmless.
-func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
+func (s *Transfers) ImportMembers(ctx context.Context, group int64, users []accounts.Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	had, err := s.memberships(ctx, group, users)
-	var changes []Change
+	var enter []accounts.Account
 	var of []int
 	for i, u := range users {
 		switch {
@@ -90,14 +96,14 @@ func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account,
 			answers[i].State = accounts.ImportThere
 		default:
 			answers[i].State = accounts.ImportNew
-			changes, of = append(changes, Change{User: u.User, Name: u.Name, Group: group, Once: true}), append(of, i)
+			enter, of = append(enter, u), append(of, i)
 		}
 	}
 	if dry {
 		return answers
 	}
-	for j, c := range s.ChangeGroups(ctx, changes) {
-		answers[of[j]].Err = c.Err
+	for j, err := range s.groups.Enter(ctx, group, enter) {
+		answers[of[j]].Err = err
 	}
 	return answers
 }
@@ -105,11 +111,11 @@ func (s *Store) ImportMembers(ctx context.Context, group int64, users []Account,
 // ImportRemoved records that users were removed from a group, so that they can join
 // only if the creator adds them. Nothing changes for present and former members. If dry
 // is set, nothing is written.
-func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account, dry bool) []ImportedMember {
+func (s *Transfers) ImportRemoved(ctx context.Context, group int64, users []accounts.Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	g, err := s.GroupRecord(ctx, group)
 	if err == nil && g.Creator == 0 {
-		err = ErrNoGroup
+		err = logref.ErrNoGroup
 	}
 	var had []string
 	if err == nil {
@@ -132,7 +138,7 @@ func (s *Store) ImportRemoved(ctx context.Context, group int64, users []Account,
 	if dry {
 		return answers
 	}
-	s.Accept(ctx, "change", ops...)
+	s.db.Accept(ctx, "change", ops...)
 	for j, o := range ops {
 		answers[of[j]].Err = o.Err
 	}
@@ -145,7 +151,7 @@ const removedMember = "0 0 0 1"
 
 // memberships returns the membership of each user, as the hash of the group has it;
 // empty: there is none.
-func (s *Store) memberships(ctx context.Context, group int64, users []Account) ([]string, error) {
+func (s *Transfers) memberships(ctx context.Context, group int64, users []accounts.Account) ([]string, error) {
 	fields := make([]string, len(users))
 	if len(users) == 0 {
 		return fields, nil
@@ -156,7 +162,7 @@ func (s *Store) memberships(ctx context.Context, group int64, users []Account) (
 		get = append(get, rows.MemberField(u.User))
 	}
 	o := op.Read(hash, get)
-	s.Run(ctx, "members", o)
+	s.db.Run(ctx, "members", o)
 	if o.Err != nil {
 		return nil, o.Err
 	}
