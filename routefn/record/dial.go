@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/erasure"
 	"github.com/cim-go/cim/routefn/record/invite"
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -59,5 +60,6 @@ func newStore(cfg Config, db *op.DB) *Store {
 	s.Contacts = contacts.New(db, inboxes{s}, cfg.Rules)
 	s.Invites = invite.New(db, inboxes{s})
 	s.Transfers = transfer.New(db, importing{s}, importing{s})
+	s.Erasures = erasure.New(db, s.Accounts, s.Queue, remains{s}, cfg.Logger)
 	return s
 }

@@ -9,6 +9,7 @@
 //	├─ contacts  what users think of each other: contacts, blocks, consent
 //	├─ invite  invitations to groups
 //	├─ transfer  imports, and lists for exports
+//	├─ erasure  the end of an account
 //	├─ queue   work for which no request waits
 //	├─ delayed messages that are sent later
 //	├─ watch   losses of the store, and the secret that routes share
@@ -26,8 +27,8 @@
 //	redistest, storetest   servers for tests
 //
 // A Store is made of the packages below it: it embeds op.DB, queue.Queue, accounts.Accounts,
-// contacts.Contacts, invite.Invites and transfer.Transfers, and makes Watches. Only this
-// package and those below it know operations, and import the Redis library.
+// contacts.Contacts, invite.Invites, transfer.Transfers and erasure.Erasures, and makes
+// Watches. Only this package and those below it know operations, and import the Redis library.
 //
 // A log is the inbox of a user or the log of a group. In this package, an opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
@@ -83,7 +84,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
-//	an account is erased               erase.go, accounts/erase.go, delayed/erase.go; lua/erase.lua, accounts/lua/condemn.lua
+//	an account is erased               folder erasure; erase.go, accounts/erase.go, delayed/erase.go; accounts/lua/condemn.lua
 //	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; folder cimsource
 //
 // # Keys
@@ -279,14 +280,6 @@
 // request that made it gets ErrNoGroup, because it would bring back the creator alone.
 // After that day, or if nobody had ever joined, the request makes a new group, with the
 // same id and another epoch.
-//
-// # Erasures
-//
-// The comment of EraseAccount has a picture of an erasure. Once the name's key says so, there
-// is no such account, and makeLogs makes no inbox. Once the user's slot says so, no number is
-// issued, no intent is recorded and no token counts. So whatever runs late finds no inbox. Its
-// job begins when all requests of the user are over. It repeats both steps, and each further
-// step may be repeated, too.
 //
 // # Work queue
 //

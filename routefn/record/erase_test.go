@@ -286,33 +286,6 @@ func noneOf(err error) error {
 	return err
 }
 
-// The job of an erasure that never began ends without effect. It cannot begin later.
-func TestErasureDoesNotBeginAfterItsJob(t *testing.T) {
-	each(t, Config{}, func(t *testing.T, s *Store) {
-		alice := account(t, s, "alice")
-		e, err := s.ErasureOf(t.Context(), alice.User)
-		if err != nil || e.Condemned {
-			t.Fatalf("%+v, %v", e, err)
-		}
-		if end, _, _ := s.Erase(t.Context(), queue.Job{Key: strconv.FormatInt(alice.User, 10)}); end.Verdict != queue.Done {
-			t.Errorf("the job ended as %s", end.Verdict)
-		}
-		now, err := s.Time(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Condemn(t.Context(), e, now-time.Minute.Milliseconds()); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("too late: %v", err)
-		}
-		if _, err := s.AccountByID(t.Context(), alice.User); err != nil {
-			t.Error(err)
-		}
-		if _, err := s.EraseAccount(t.Context(), 4711); !errors.Is(err, ErrNoUser) || errors.Is(err, ErrErased) {
-			t.Errorf("nobody: %v", err)
-		}
-	})
-}
-
 // A user may be erased between the moment in which a creator names them and that in which
 // the group is filled. The group then does not keep them as a member.
 func TestGroupIsNotFilledWithAnErasedUser(t *testing.T) {

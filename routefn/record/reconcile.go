@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/erasure"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/rows"
@@ -62,7 +63,7 @@ func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	for i, d := range list {
 		if d.Verdict == proto.Verdict_DISPLACED {
 			hash := logref.Ref{User: d.Held.User}.Hash()
-			ops = append(ops, op.Read(hash, []any{"hmget", hash, "out:" + d.Held.Device, erasedField}))
+			ops = append(ops, op.Read(hash, []any{"hmget", hash, "out:" + d.Held.Device, erasure.Field}))
 			of = append(of, i)
 		}
 	}

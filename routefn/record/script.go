@@ -50,6 +50,4 @@ var (
 	tidyScript     = lua.Load("clock", "live", "device", "forget", "tidy")
 
 	sweepScript = lua.Load("clock", "entry", "expire", "sweep")
-
-	eraseScript = lua.Load("clock", "live", "device", "erase")
 )

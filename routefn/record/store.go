@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/erasure"
 	"github.com/cim-go/cim/routefn/record/invite"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/memory"
@@ -30,6 +31,7 @@ type Store struct {
 	*contacts.Contacts
 	*invite.Invites
 	*transfer.Transfers
+	*erasure.Erasures
 
 	memory    *memory.Meter
 	later     *delayed.Messages
