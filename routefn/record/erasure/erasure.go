@@ -188,7 +188,7 @@ func (s *Erasures) EndErasure(ctx context.Context, j queue.Job, leave Leave) (en
 	}
 	s.log.Warn("erasure of an account goes on later", "user", user, "err", err)
 	ending = j.End(queue.Failed)
-	if now, err := s.db.Time(ctx); err == nil && errors.Is(err, op.ErrUnavailable) { // a server is away, which is not the job's fault
+	if now, unknown := s.db.Time(ctx); unknown == nil && errors.Is(err, op.ErrUnavailable) { // a server is away, which is not the job's fault
 		ending = j.End(queue.Again)
 		ending.Due = now + again.Milliseconds()
 	}

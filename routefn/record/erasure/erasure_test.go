@@ -3,6 +3,7 @@ package erasure_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -100,6 +101,37 @@ func TestStepsOfTheJob(t *testing.T) {
 			t.Errorf("the name is not free: %v", err)
 		}
 	})
+}
+
+// A job that a missing server has stopped is done again a minute later, and does not count as
+// one that failed. Jobs that fail often are given up.
+func TestMissingServerIsNotTheFaultOfTheJob(t *testing.T) {
+	each(t, func(t *testing.T, s *record.Store) {
+		now, err := s.Time(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err, want := range map[error]queue.Verdict{
+			fmt.Errorf("read: %w", record.ErrUnavailable): queue.Again,
+			errors.New("cannot be decoded"):               queue.Failed,
+		} {
+			erasures := erasure.New(s.DB, away{s.Accounts, err}, s.Queue, rest{}, slog.New(slog.DiscardHandler))
+			e, done := erasures.EndErasure(t.Context(), queue.Job{Key: "7"}, nil)
+			if e.Verdict != want || done != 0 || want == queue.Again && e.Due < now+time.Minute.Milliseconds() {
+				t.Errorf("after %v the job ended as %s of %d, due %d", err, e.Verdict, done, e.Due)
+			}
+		}
+	})
+}
+
+// away has accounts of which none can be read.
+type away struct {
+	erasure.Accounts
+	err error
+}
+
+func (a away) ErasureOf(context.Context, int64) (accounts.Erasure, error) {
+	return accounts.Erasure{}, a.err
 }
 
 // rest records what is removed.
