@@ -46,6 +46,7 @@ type Limits struct {
 	Groups      Rate // groups that one account makes
 	Pulls       Rate // requests of an account to read a log
 	Refreshes   Rate // refresh tokens that an account uses
+	Reports     Rate // messages that an account reports to moderators
 
 	// Inboxes makes full inboxes refuse messages, instead of removing others that nobody
 	// has fetched. See PlacesOf.
@@ -76,6 +77,7 @@ func Default() Limits {
 		Groups:      per(10, time.Hour, 10),
 		Pulls:       per(5000, time.Hour, 5000),
 		Refreshes:   per(10, time.Minute, 600),
+		Reports:     per(20, time.Hour, 20),
 		Inboxes:     true,
 
 		WrongPasswords:        per(1, time.Minute, 10),

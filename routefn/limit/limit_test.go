@@ -61,7 +61,7 @@ func TestRatesReadAsWritten(t *testing.T) {
 	for want, got := range map[string]Rate{
 		"20/s burst 200": d.Messages, "10/s burst 100": d.GroupMember, "100/s burst 500": d.Group,
 		"1/min burst 10": d.WrongPasswords, "1/min burst 100": d.WrongPasswordsKnown, "20/h burst 100": d.Registrations,
-		"100/h burst 100": d.Receivers, "10/h burst 10": d.Groups, "5000/h burst 5000": d.Pulls, "10/min burst 600": d.Refreshes, "off": {},
+		"100/h burst 100": d.Receivers, "10/h burst 10": d.Groups, "5000/h burst 5000": d.Pulls, "10/min burst 600": d.Refreshes, "20/h burst 20": d.Reports, "off": {},
 	} {
 		if got.String() != want {
 			t.Errorf("%+v is written %q, want %q", got, got, want)
@@ -71,7 +71,7 @@ func TestRatesReadAsWritten(t *testing.T) {
 			t.Errorf("%q is read as %+v, %v", want, again, err)
 		}
 	}
-	if len(Names()) != 12 {
+	if len(Names()) != 13 {
 		t.Errorf("limits are %v", Names())
 	}
 }

@@ -67,6 +67,7 @@ func (l *Limits) settings() []setting {
 		{"groups", &l.Groups},
 		{"pulls", &l.Pulls},
 		{"refreshes", &l.Refreshes},
+		{"reports", &l.Reports},
 		{"inbox", (*toggle)(&l.Inboxes)},
 		{"wrong-passwords", &l.WrongPasswords},
 		{"wrong-passwords-known", &l.WrongPasswordsKnown},

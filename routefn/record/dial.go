@@ -15,6 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/memory"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
+	"github.com/cim-go/cim/routefn/record/reports"
 	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
@@ -52,7 +53,7 @@ func (s *Store) measure(r prometheus.Registerer) error {
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
 	s := &Store{
-		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology), later: delayed.New(db),
+		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology), later: delayed.New(db), reports: reports.New(db),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
 		unfetched: newUnfetched(),
 	}

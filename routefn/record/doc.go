@@ -12,6 +12,7 @@
 //	├─ erasure  the end of an account
 //	├─ queue   work for which no request waits
 //	├─ delayed messages that are sent later
+//	├─ reports messages that users report to moderators
 //	├─ watch   losses of the store, and the secret that routes share
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
 //	   ├─ servers  connections: one server, Sentinels, a Cluster
@@ -75,6 +76,7 @@
 //	a delayed message is kept          schedule.go, scheduled.go; folder delayed
 //	a delayed message is taken, then   fire.go; queue/lua/take.lua; delayed/finish.go. In between, ../delayed/due.go sends it
 //	removed
+//	a message is reported              folder reports
 //	other work is queued               folder queue; queue/lua/take.lua, end.lua
 //	a write waits for replicas         op/replicate.go; op/run.go, Accept
 //	an entry is shown when replicated  show.go; lua/stand.lua
@@ -84,7 +86,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
-//	an account is erased               folder erasure; erase.go, accounts/erase.go, delayed/erase.go; accounts/lua/condemn.lua
+//	an account is erased               folder erasure; erase.go, accounts/erase.go, delayed/erase.go, reports/erase.go; accounts/lua/condemn.lua
 //	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; folder cimsource
 //
 // # Keys
@@ -147,7 +149,7 @@
 //	  floor, cur:           inbox: the highest closed number, and the cursor, of all forgotten devices; forget.lua
 //	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, claim.lua,
 //	                        charge.lua, token.lua
-//	  rate:groups, rate:pulls  inbox: the user's budgets of groups made and of pulls; token.lua
+//	  rate:groups, rate:pulls, rate:reports  inbox: the user's budgets of groups made, of pulls and of reports; token.lua
 //	  rate:refreshes        inbox: the user's budget of refreshes; refresh.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
 //	  guard                 inbox: that its owner does not take messages of everybody, see guard.lua; relate.lua,
@@ -212,6 +214,16 @@
 //	                        is a member. This set has an order, for pages, and is not used in a send or a pull
 //	cim:{LOG}:end   string  group: creator and request of a group with this id that has ended; a day to live. sweep.lua,
 //	                        read by create.lua
+//	cim:{reports}:open zset the open reports: their ids by the ms of the first reporter, or above it, so that each has a
+//	                        number of its own; reports/lua/file.lua, decide.lua, forget.lua. 30 days to live after the last
+//	cim:{reports}:r:ID hash a report. ID is a hash of a message's place and key. 30 days to live, and as many after a
+//	                        decision. file.lua, decide.lua, forget.lua
+//	  number, entry         its number in the set, and the message as the log had it
+//	  u:USER                why a user reports it: ms TAB reason TAB note
+//	  count, version        how many users these are, and how often they have changed
+//	  decision, by, note    after a decision, beside number and instead of all others: what, by which moderator, and a note
+//	  from, group           after a decision: who wrote the message, and to which group
+//	cim:{reports}:u:USER zset the open reports in which a user is noted, by their numbers; the same scripts. 30 days to live
 //	cim:{dN}:due    zset    delayed messages of the senders in shard N: keys (proto.Key) by the ms when they are due, less
 //	                        2^42 for messages that were taken; schedule.lua, cancel.lua, finish.lua, take.lua, read by
 //	                        Shards

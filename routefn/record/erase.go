@@ -54,9 +54,12 @@ type remains struct{ *Store }
 // Forget drops what this process remembers of the user's inbox.
 func (s remains) Forget(user int64) { s.inboxes.Drop(user) }
 
-// Remove removes the delayed messages of the user, and the role in the system.
+// Remove removes the delayed messages and the reports of the user, and the role in the system.
 func (s remains) Remove(ctx context.Context, user int64) error {
 	if err := s.later.Erase(ctx, user); err != nil {
+		return err
+	}
+	if err := s.reports.Erase(ctx, user); err != nil {
 		return err
 	}
 	had, err := s.SystemRole(ctx, user)

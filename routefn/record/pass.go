@@ -66,6 +66,7 @@ const (
 	MessageBudget Budget = rateField // limit.Limits.Messages
 	GroupBudget   Budget = "rate:groups"
 	PullBudget    Budget = "rate:pulls"
+	ReportBudget  Budget = "rate:reports"
 )
 
 // charge is what a request takes from a budget.
@@ -82,6 +83,8 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 		return s.limits.Messages
 	case GroupBudget:
 		return s.limits.Groups
+	case ReportBudget:
+		return s.limits.Reports
 	default:
 		return s.limits.Pulls
 	}

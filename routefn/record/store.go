@@ -17,6 +17,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/recent"
+	"github.com/cim-go/cim/routefn/record/reports"
 	"github.com/cim-go/cim/routefn/record/transfer"
 	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
@@ -35,6 +36,7 @@ type Store struct {
 
 	memory    *memory.Meter
 	later     *delayed.Messages
+	reports   *reports.Reports
 	retention Retention
 	limits    limit.Limits
 	rules     role.Rules
@@ -68,6 +70,9 @@ type Store struct {
 // Filled returns which part of its maxmemory the fullest master uses: see memory.Meter. The
 // error is ErrUnavailable.
 func (s *Store) Filled(ctx context.Context) (float64, error) { return s.memory.Filled(ctx) }
+
+// Reports returns what users have reported to moderators.
+func (s *Store) Reports() *reports.Reports { return s.reports }
 
 // Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
 // also read and restore the route key in the store, which is kept in the clear.

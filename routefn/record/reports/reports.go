@@ -1,0 +1,85 @@
+package reports
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/op"
+)
+
+const (
+	// Life is how long a report is kept without a decision, and a decision after it was
+	// made.
+	Life = 30 * 24 * time.Hour
+	// MostOpen is how many reports are open at most.
+	MostOpen = 2000
+	// MostOfUser is how many open reports one user is noted in at most. So a full queue
+	// needs 50 accounts.
+	MostOfUser = 40
+	// MostReporters is how many users are noted for one message. Further ones change
+	// nothing.
+	MostReporters = 50
+)
+
+var (
+	// ErrFull is returned for a new report while MostOpen others are open.
+	ErrFull = errors.New("queue of reports is full")
+	// ErrTooMany is returned for a report of a user who has MostOfUser open ones.
+	ErrTooMany = errors.New("user has too many open reports")
+	// ErrNoReport is returned for a report that does not exist, or not any more.
+	ErrNoReport = errors.New("no such report")
+	// ErrDecided is returned if somebody else has decided about the report, or the same
+	// moderator in another way.
+	ErrDecided = errors.New("report was decided")
+	// ErrNoMessage is returned if there is no such message that the user may read.
+	ErrNoMessage = errors.New("no such message")
+)
+
+//go:embed lua/*.lua
+var folder embed.FS
+
+var (
+	lua          = op.Library{folder, op.Lua}
+	fileScript   = lua.Load("clock", "file")
+	decideScript = lua.Load("clock", "decide")
+	forgetScript = lua.Load("forget")
+)
+
+// Reports are the reports of all users. They are safe for concurrent use.
+type Reports struct{ db *op.DB }
+
+// New returns the reports in the store of db.
+func New(db *op.DB) *Reports { return &Reports{db} }
+
+const openKey = "cim:{reports}:open"
+
+func reportKey(id string) string { return "cim:{reports}:r:" + id }
+
+func userKey(user int64) string { return "cim:{reports}:u:" + strconv.FormatInt(user, 10) }
+
+// userField is the beginning of the fields of a report that say who reports, and why.
+const userField = "u:"
+
+// idOf returns the id of the reports of one message in one log. The log is an inbox of
+// the user, or that of a group. The id is a hash, because clients can choose the key of a
+// message.
+func idOf(user int64, at proto.Position) string {
+	log := "g" + strconv.FormatInt(at.Log, 10)
+	if at.Log == proto.Inbox {
+		log = strconv.FormatInt(user, 10)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %s", log, at.Epoch, at.Number, at.Key))
+	return hex.EncodeToString(sum[:12])
+}
+
+// validID reports whether id may be one that idOf returns.
+func validID(id string) bool {
+	b, err := hex.DecodeString(id)
+	return err == nil && len(b) == 12 && hex.EncodeToString(b) == id
+}
