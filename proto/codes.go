@@ -80,6 +80,12 @@ const (
 	NoContact     Code = 4233 // there is no such contact, or no such request
 	NoInvitation  Code = 4234 // the caller is not invited to the group, or the invitation does not hold any more
 	InboxFull     Code = 4229 // the receiver's inbox has no place left for the sender; nothing was stored; may be tried again much later
+
+	// UnknownMessage is the code for a message that is not kept, and for one that the
+	// caller may not read. So nobody learns which messages others have.
+	UnknownMessage Code = 4235
+	UnknownReport  Code = 4236 // there is no such report any more
+	Decided        Code = 4237 // somebody else has decided about the report, or the caller in another way
 )
 
 // Retry says what a client has to do after a code.
@@ -166,6 +172,10 @@ var known = map[Code]facts{
 	Forbidden:     {"forbidden", http.StatusForbidden, "Your role does not allow that."},
 	ForeignPage:   {"foreign-page", http.StatusForbidden, "A page of this origin may not call. See -allow-origin."},
 	ForeignHost:   {"foreign-host", http.StatusForbidden, "The program is not known by this host. See -allow-host."},
+
+	UnknownMessage: {"unknown-message", http.StatusNotFound, "There is no such message that you may read, or it is not kept any more."},
+	UnknownReport:  {"unknown-report", http.StatusNotFound, "There is no such report any more."},
+	Decided:        {"decided", http.StatusConflict, "This report was decided already."},
 }
 
 // String returns the code's stable name, for logs and metric labels. All unknown codes

@@ -61,6 +61,9 @@ const goldenCodes = `0 ok 200
 4232 contacts-only 403
 4233 no-contact 404
 4234 no-invitation 404
+4235 unknown-message 404
+4236 unknown-report 404
+4237 decided 409
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

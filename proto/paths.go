@@ -37,6 +37,10 @@ const (
 	PathUnblock        = "/v1/contacts/unblock"
 	PathConsent        = "/v1/consent" // token; Consent -> Consent; GET -> Consent
 
+	PathReport      = "/v1/report"        // token; ReportMessage -> MessageReported
+	PathReports     = "/v1/reports"       // GET, token of a moderator; ?after= &limit= -> ReportsAnswer
+	PathReportClose = "/v1/reports/close" // token of a moderator; CloseReport -> ReportClosed
+
 	PathSchedule  = "/v1/schedule"  // token; ScheduleMessage -> Scheduled
 	PathScheduled = "/v1/scheduled" // GET, token; ?after= &limit= -> ScheduledAnswer
 	PathCancel    = "/v1/cancel"    // token; CancelMessage -> CancelAnswer

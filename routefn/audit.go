@@ -18,7 +18,8 @@ var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete",
 	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
-	"block": "block", "unblock": "unblock",
+	"report-close": "report close",
+	"block":        "block", "unblock": "unblock",
 	"group-role": "group role", "role-give": "role",
 	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
 }
@@ -141,6 +142,15 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 		number(audit.By, n.caller.User)
 		number(audit.User, q.User)
 		text("role", q.Role)
+	case proto.CloseReport:
+		number(audit.By, n.caller.User)
+		text("report", q.ID)
+		text("decision", q.Decision)
+		if a, _ := answer.(proto.ReportClosed); a.From != 0 { // it was closed
+			text("note", q.Note)
+			number(audit.User, a.From)
+			number(audit.Group, a.Group)
+		}
 	case compat.User:
 		a, _ := answer.(compat.User)
 		number(audit.User, max(q.UserID, a.UserID))

@@ -28,6 +28,7 @@
 //	user      requests of clients           group     requests of clients about groups
 //	node      requests of nodes             compat    requests of CIM's clients
 //	contact   requests of clients about contacts, blocks and consent
+//	moderation  reports of messages, and the moderators' queue
 //
 //	identity    who calls: tokens, passwords, proofs of sessions, restored accounts
 //	egress      fetches what is at a URL that somebody else gives
@@ -49,7 +50,7 @@
 //
 // A path that begins with ../ is outside of this folder.
 //
-//   - To add a request, write a method in user, group, contact, node or compat, and a line in
+//   - To add a request, write a method in user, group, contact, moderation, node or compat, and a line in
 //     table.go. The line names a function of handlers.go or nodecall.go that says who
 //     may call: fromCaller (a token and a body), fromQuery (a token and a query),
 //     fromAnybody (no token), fromUnjudged (the method itself makes the store judge the

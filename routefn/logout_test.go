@@ -42,6 +42,8 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		proto.PathGroupLeave:  `{"group":` + group + `}`,
 		proto.PathInvitations: "", proto.PathGroupAccept: `{"group":` + group + `}`, proto.PathGroupDecline: `{"group":` + group + `}`,
 		proto.PathContacts: "", proto.PathContactRemark: `{"user":` + to + `,"remark":"x"}`,
+		proto.PathReport:  `{"at":{"log":0,"epoch":"1","number":2,"key":"` + to + `:m1"},"reason":"spam"}`,
+		proto.PathReports: "", proto.PathReportClose: `{"id":"x","decision":"dismiss"}`,
 		proto.PathConsent: "", proto.PathConsent + "?post": `{"write":"everyone"}`,
 	}
 	for _, path := range []string{

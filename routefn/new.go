@@ -19,6 +19,7 @@ import (
 	"github.com/cim-go/cim/routefn/group"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/metrics"
+	"github.com/cim-go/cim/routefn/moderation"
 	"github.com/cim-go/cim/routefn/node"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/placement"
@@ -96,6 +97,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 		Repeat: c.Repeat, MaxText: c.MaxText, PingSeconds: c.PingSeconds, Now: c.Now, Log: c.Logger,
 	})
 	rt.contact = &contact.Requests{Store: c.Store}
+	rt.moderation = &moderation.Requests{Store: c.Store}
 	rt.group = &group.Requests{Store: c.Store, Issuer: c.Issuer, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
 	rt.node = node.New(node.Config{
 		Store: c.Store, Check: rt.check, Accounts: rt.accounts, Issuer: c.Issuer, Codes: rt.codes, Placer: placer,

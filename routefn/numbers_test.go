@@ -51,6 +51,8 @@ var (
 		"unblock":         proto.ContactChange{User: 5},
 		"consent-set":     proto.Consent{Write: proto.ByEveryone},
 
+		"report": proto.ReportMessage{At: place, Reason: proto.ReasonSpam},
+
 		"cim-register": compat.User{UserID: 5, UserName: "alice"},
 		"cim-login":    compat.User{UserID: 5, UserName: "alice"},
 		"cim-offline":  compat.Offline{UserID: 5},
@@ -70,9 +72,10 @@ var (
 		"invitations":   {},
 		"contacts":      {"after": {"5"}, "limit": {"5"}},
 		"consent":       {},
+		"reports":       {"after": {"5"}, "limit": {"5"}},
 		"group-members": {"group": {"5"}, "after": {"5"}, "limit": {"5"}},
 	}
-	withoutNumbers = []string{"members", "node-keys", "refresh", "account-delete"}
+	withoutNumbers = []string{"members", "node-keys", "refresh", "account-delete", "report-close"}
 )
 
 // numbersBeyond are numbers that no field of a request may have.

@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/group"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/metrics"
+	"github.com/cim-go/cim/routefn/moderation"
 	"github.com/cim-go/cim/routefn/node"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/push"
@@ -49,8 +50,10 @@ type Route struct {
 	user    *user.Requests
 	group   *group.Requests
 	contact *contact.Requests
-	node    *node.Requests
-	compat  *compat.Requests
+
+	moderation *moderation.Requests
+	node       *node.Requests
+	compat     *compat.Requests
 
 	requests []request               // all kinds of requests: see table
 	streamed map[string]streamedCall // requests that a stream carries, by path; read only

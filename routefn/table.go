@@ -22,7 +22,7 @@ var (
 // doc.go says how to add a request. The class of a request is Normal unless classOf in
 // admit.go names another one.
 func (rt *Route) table() []request {
-	u, g, n, c, p := rt.user, rt.group, rt.node, rt.compat, rt.contact
+	u, g, n, c, p, m := rt.user, rt.group, rt.node, rt.compat, rt.contact, rt.moderation
 	return []request{
 		{"register", post, proto.PathRegister, fromAnybody(u.Register), nil},
 		{"login", post, proto.PathLogin, fromAnybody(u.Login), nil},
@@ -65,6 +65,9 @@ func (rt *Route) table() []request {
 		{"unblock", post, proto.PathUnblock, fromCaller(p.Unblock), nil},
 		{"consent", get, proto.PathConsent, fromQuery(p.Consent), nil},
 		{"consent-set", post, proto.PathConsent, fromCaller(p.SetConsent), nil},
+		{"report", post, proto.PathReport, fromCaller(m.Report), nil},
+		{"reports", get, proto.PathReports, fromQuery(m.List), nil},
+		{"report-close", post, proto.PathReportClose, fromCaller(m.Close), nil},
 		fromNode(nodeReport, proto.PathNodeReport, n.Report),
 		fromNode(nodeSend, proto.PathNodeSend, n.Send),
 		fromNode(nodeReconcile, proto.PathNodeReconcile, n.Reconcile),
@@ -130,10 +133,10 @@ func (rt *Route) Internal() http.Handler {
 // group-leave, group-add, group-remove, group-role, group-members, invitations,
 // group-accept and group-decline. For contacts they have contacts, contact-request,
 // contact-accept, contact-decline, contact-remove, contact-remark, block, unblock, consent
-// and consent-set. Nodes and operators have members, node-report, node-send,
-// node-reconcile, node-pull, node-move, node-fire and node-keys. CIM's clients have, in
-// open mode only, cim-register, cim-login, cim-offline, cim-group, cim-private,
-// cim-online and cim-fetch.
+// and consent-set. For moderation they have report, reports and report-close. Nodes and
+// operators have members, node-report, node-send, node-reconcile, node-pull, node-move,
+// node-fire and node-keys. CIM's clients have, in open mode only, cim-register, cim-login,
+// cim-offline, cim-group, cim-private, cim-online and cim-fetch.
 func (rt *Route) Only(names ...string) (http.Handler, error) {
 	chosen := make([]request, 0, len(names))
 	for _, name := range names {

@@ -11,6 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/invite"
+	"github.com/cim-go/cim/routefn/record/reports"
 )
 
 // storeCodes are the codes of the store's errors.
@@ -46,10 +47,22 @@ var storeCodes = []struct {
 	{contacts.ErrNoContact, proto.NoContact},
 	{contacts.ErrTooManyRelations, proto.TooMany},
 	{invite.ErrUninvited, proto.NoInvitation},
+	{reports.ErrNoMessage, proto.UnknownMessage},
+	{reports.ErrNoReport, proto.UnknownReport},
+	{reports.ErrDecided, proto.Decided},
+	{reports.ErrFull, proto.TooMany},
+	{reports.ErrTooMany, proto.TooMany},
 	{record.ErrDiverged, proto.Diverged},
 	{record.ErrInvalid, proto.Invalid},
 	{context.Canceled, proto.Unavailable},
 	{context.DeadlineExceeded, proto.Unavailable},
+}
+
+// tooMany says of what there are too many, where the text of the code does not.
+var tooMany = map[error]string{
+	contacts.ErrTooManyRelations: "One of you has too many contacts, requests or blocked users.",
+	reports.ErrFull:              "Too many reports wait for moderators. Try again later.",
+	reports.ErrTooMany:           "Too many of your reports wait for moderators. Try again later.",
 }
 
 // StoreState knows whether the store may have lost data a moment ago.
@@ -77,12 +90,10 @@ func (c *Codes) Of(err error) *proto.Error {
 		if errors.Is(err, s.err) {
 			e := proto.Err(s.code, "")
 			switch s.code {
-			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled:
+			case proto.UnknownUser, proto.UnknownGroup, proto.NotMember, proto.NotScheduled, proto.UnknownMessage, proto.UnknownReport:
 				e = c.Absent(e)
 			case proto.TooMany:
-				if s.err == contacts.ErrTooManyRelations {
-					e = proto.Err(s.code, "One of you has too many contacts, requests or blocked users.")
-				}
+				e = proto.Err(s.code, tooMany[s.err])
 			case proto.InboxFull:
 				if s.err == record.ErrOwnInboxFull {
 					e = proto.Err(s.code, "Your own inbox is full. Read what is in it before you write more.")

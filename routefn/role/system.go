@@ -29,6 +29,10 @@ func ParseSystem(name string) (System, bool) {
 // MayAppoint reports whether a user with the role s may give others roles in the system.
 func (s System) MayAppoint() bool { return s == Operator }
 
+// MayModerate reports whether a user with the role s may read what users report, and
+// decide about it.
+func (s System) MayModerate() bool { return s >= Moderator }
+
 // Rules say what a cluster demands. The zero Rules demand nothing, as in open mode on one
 // machine.
 type Rules struct {

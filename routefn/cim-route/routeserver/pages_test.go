@@ -62,7 +62,7 @@ var allPaths = []string{
 	proto.PathRegister, proto.PathLogin, proto.PathLogout, proto.PathSessions, proto.PathSessionsEnd, proto.PathPassword, proto.PathSend, proto.PathPull, proto.PathAck, proto.PathDelivered,
 	proto.PathOnline, proto.PathUser, proto.PathMembers, proto.PathSchedule, proto.PathScheduled, proto.PathCancel,
 	proto.PathGroups, proto.PathGroupCreate, proto.PathGroupJoin, proto.PathGroupLeave, proto.PathGroupAdd, proto.PathGroupRemove,
-	proto.PathGroupMembers, proto.PathContacts, proto.PathContactRequest, proto.PathBlock, proto.PathConsent, proto.PathNodeReport, proto.PathNodeStream, proto.PathNodeKeys, proto.PathMetrics, proto.PathReady,
+	proto.PathGroupMembers, proto.PathContacts, proto.PathContactRequest, proto.PathBlock, proto.PathConsent, proto.PathReport, proto.PathReports, proto.PathReportClose, proto.PathNodeReport, proto.PathNodeStream, proto.PathNodeKeys, proto.PathMetrics, proto.PathReady,
 	"/registerAccount", "/login", "/offLine", "/groupRoute", "/p2pRoute", "/onlineUser", "/fetchOfflineMsgs", "/", "/web/main.js", "/nowhere",
 }
 
