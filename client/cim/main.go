@@ -38,6 +38,7 @@ const usage = `cim: distributed instant messaging and push
   cim password NAME    give an account another password, and log out its devices
   cim account          delete an account for good: cim account delete NAME
   cim role NAME ROLE   make a user moderator, operator or user; without words: list them
+  cim report list      what users report to moderators; cim report close ID dismiss|resolve decides
   cim token NAME       make a token of another system's user (for routes with -auth jwt)
   cim invoke GET /     run the route as a function for one request, and show its answer
   cim version
@@ -58,6 +59,7 @@ var commands = map[string]func(ctx context.Context, args []string, stderr io.Wri
 	"password": runPassword,
 	"account":  runAccount,
 	"role":     runRole,
+	"report":   runReport,
 	"token":    runToken,
 	"invoke":   runInvoke,
 	"version":  printVersion,

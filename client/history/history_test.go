@@ -209,6 +209,14 @@ func TestSearchAndConversation(t *testing.T) {
 	if got := texts(h.Conversation(7, 10)); got != "Tea?|more TEA|tea again" {
 		t.Errorf("conversation: %s", got)
 	}
+	joined := message(5, "")
+	joined.Kind = proto.Kind_JOIN
+	if err := h.Append(joined.At, &joined); err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(h.From(7, 3)) + texts(h.From(8, 3)); got != "coffee|more TEA|tea again" {
+		t.Errorf("from one user: %s", got)
+	}
 	if got := texts(h.Conversation(8, 10)); got != "" {
 		t.Errorf("conversation with a stranger: %s", got)
 	}

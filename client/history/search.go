@@ -23,6 +23,12 @@ func (h *File) Conversation(peer int64, n int) ([]proto.Message, error) {
 	})
 }
 
+// From returns the latest n texts of user that were shown, in any conversation, oldest
+// first. It reads the whole file.
+func (h *File) From(user int64, n int) ([]proto.Message, error) {
+	return h.last(n, func(m *proto.Message) bool { return m.From == user && m.Kind == proto.Kind_TEXT })
+}
+
 // last returns the last n messages that match, oldest first.
 func (h *File) last(n int, match func(*proto.Message) bool) ([]proto.Message, error) {
 	r, err := h.reader()

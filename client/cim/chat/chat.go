@@ -49,12 +49,16 @@ type Session interface {
 	Unblock(ctx context.Context, user int64) error
 	Consent(ctx context.Context) (client.Consent, error)
 	SetConsent(ctx context.Context, in client.Consent) (client.Consent, error)
+	Report(ctx context.Context, m client.Message, reason, note string) error
+	ReportsPage(ctx context.Context, after int64, limit int) (client.ReportsPage, error)
+	CloseReport(ctx context.Context, report, decision, note string) error
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 
 // Searcher finds messages shown earlier; a *history.File is one.
 type Searcher interface {
 	Search(word string, n int) ([]client.Message, error)
+	From(user int64, n int) ([]client.Message, error)
 }
 
 // Config says who chats where. Client is needed.

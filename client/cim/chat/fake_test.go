@@ -33,6 +33,7 @@ type fake struct {
 	sessions []client.DeviceSession
 
 	people
+	desk
 }
 
 func newFake() *fake {
@@ -224,6 +225,13 @@ func (f *fake) DeleteAccount(_ context.Context, password string) error {
 	}
 	f.changed = append(f.changed, "deleted")
 	return f.refuse
+}
+
+func (f *fake) From(user int64, _ int) ([]client.Message, error) {
+	if user != 7 {
+		return nil, nil
+	}
+	return []client.Message{{ID: "m1", From: 7, FromName: "bob", To: 42, Text: "buy\x1b[2J this", Time: 1700000000000}}, nil
 }
 
 func (f *fake) Search(word string, _ int) ([]client.Message, error) {
