@@ -34,3 +34,11 @@ func TestOnlyOperatorsAppoint(t *testing.T) {
 		}
 	}
 }
+
+func TestModeratorsAndOperatorsModerate(t *testing.T) {
+	for s, want := range map[System]bool{User: false, Moderator: true, Operator: true} {
+		if s.MayModerate() != want {
+			t.Errorf("%v: %v", s, !want)
+		}
+	}
+}
