@@ -7,12 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/reports"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -297,6 +299,33 @@ func TestReportsOverTheirRateAreRefused(t *testing.T) {
 	}
 	if list := w.queue(carol.Token); len(list) != 2 {
 		t.Errorf("reports are %+v", list)
+	}
+}
+
+// Who has too many open reports, or finds the queue full, reads that.
+func TestReportThatFindsNoPlaceIsToldWhy(t *testing.T) {
+	w := newWorld(t, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.send(bob.Token, proto.SendMessage{ID: "m1", To: alice.User, Text: "hi"})
+	body, err := json.Marshal(proto.ReportMessage{At: w.shown(alice.Token, proto.Inbox, "m1").At, Reason: proto.ReasonSpam})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixMilli()
+	for _, full := range []struct {
+		key  string
+		most int
+		want string
+	}{{"cim:{reports}:open", reports.MostOpen, "Too many reports wait"}, {"cim:{reports}:u:" + id(alice.User), reports.MostOfUser, "Too many of your reports"}} {
+		fill := []string{"ZADD", full.key}
+		for i := range full.most {
+			fill = append(fill, id(now+int64(i)), fmt.Sprint("filler", i))
+		}
+		w.redisDo(fill...)
+		status, _, text := w.call("POST", proto.PathReport, alice.Token, "application/json", string(body))
+		if status != 409 || !strings.Contains(string(text), fmt.Sprint(int(proto.TooMany))) || !strings.Contains(string(text), full.want) {
+			t.Errorf("%s: %d %s", full.key, status, text)
+		}
 	}
 }
 
