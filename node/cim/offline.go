@@ -120,8 +120,8 @@ func (o *Offline) Add(user int64, name string, number int64) {
 	o.push(departed{user: user, name: name, number: number, at: time.Now()})
 }
 
-// Leave queues a report to CIM's routes that a user goes, and a moment after it ends
-// the user's connection. So messages that the routes accept before the report still
+// Leave queues a report to CIM's routes that a user goes. A moment after the report it
+// ends the user's connection. So messages that the routes accept before the report still
 // reach the client. The routes keep later messages themselves. If no route answers, the
 // connection ends after offlineTime, and the report is repeated. Leave never blocks.
 func (o *Offline) Leave(s Leaving, user int64, name string) {

@@ -53,7 +53,7 @@ type places [2]proto.Position
 
 // receipt is what a CatchUp knows about the bytes that its client's TCP has received.
 type receipt struct {
-	proven  places    // what a byte from the client proves now: acked as it was at the note before the last; or acked itself, if that is noteAge old
+	proven  places    // what the client has read, if a byte comes from it now: the previous value of acked, or the present one if that is at least noteAge old
 	acked   places    // the value of has at the last note at which no bytes of the client waited here
 	at      time.Time // when the last note was made
 	has     places    // what the client's TCP is known to have acknowledged

@@ -26,7 +26,7 @@ const maxCIMAnswer = 64 << 10
 type Routes struct {
 	urls   []string
 	client *http.Client
-	at     atomic.Uint32 // how many calls have failed; modulo the number of URLs, the index of the one in use
+	at     atomic.Uint32 // counts failed calls; the URL in use is urls[at%len(urls)]
 }
 
 // NewRoutes checks the base URLs and connects to nothing. Calls go to one route until

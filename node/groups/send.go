@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	maxPieceEntries = 64        // most entries in one piece
-	maxPiece        = 128 << 10 // most bytes of texts in one piece, so that it fits into an outbox
+	maxPieceEntries = 64        // the largest number of entries in one piece
+	maxPiece        = 128 << 10 // the largest size of the texts in one piece, in bytes, so that the piece fits into an outbox
 	keptLeavers     = 64
 )
 

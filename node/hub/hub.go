@@ -278,8 +278,8 @@ func (u user[P]) find(device string, number int64) *Entry[P] {
 	return nil
 }
 
-// Find returns the connection of the session with this number. It returns false if it
-// is not here.
+// Find returns the connection of the session with this number. It returns false if the
+// session is not here.
 func (h *Hub[P]) Find(id int64, device string, number int64) (peer P, ok bool) {
 	s := h.shard(id)
 	s.mu.Lock()

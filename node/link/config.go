@@ -28,7 +28,7 @@ type Config struct {
 	LoginTimeout time.Duration // to the first frame, while many links have sent none; 0: 5 s
 	LoginQuiet   time.Duration // to the first frame, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
 	LoginSlots   int           // links that have sent no frame count as many once there are a quarter of this number; 0: 1024
-	PerAddress   int           // how many links one address may have whose peers have not proved who they are; 0: no limit
+	PerAddress   int           // how many links with unproved peers one address may have; 0: no limit
 	SilentAfter  time.Duration // a logged-in peer that sends nothing for so long is closed; 0: 33 s
 	StallTimeout time.Duration // how long one write of at most 16 KiB may take; 0: 30 s
 	Linger       time.Duration // how long a link may last after Close; 0: 3 s

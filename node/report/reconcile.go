@@ -15,7 +15,7 @@ import (
 
 const (
 	reconcileSteps = 30   // steps of one cycle; a step is a few shards of the hub
-	maxHeld        = 1000 // most sessions in one request, and most groups
+	maxHeld        = 1000 // the largest number of sessions in one request, and of groups
 	// If a step comes late by stillTime, or takes that long and fails, the process
 	// stood still.
 	stillTime = 5 * time.Second

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	maxReport   = 512     // most openings, closings or ackings in one report
+	maxReport   = 512     // the largest number of openings, of closings or of ackings in one report
 	firstReport = 64      // the size before routes have shown how fast they answer
-	maxClosings = 1 << 16 // most closings that wait for a route; reconciliation finds those that are dropped
+	maxClosings = 1 << 16 // how many closings may wait for a route; reconciliation finds those that are dropped
 )
 
 // Opener is a session that a route has to open. Its methods do not block.

@@ -14,7 +14,7 @@ import (
 type laterError struct {
 	why       *proto.Error
 	until     time.Time
-	untouched bool // the route did nothing of the request
+	untouched bool // the route refused the request and did nothing for it
 }
 
 func (e *laterError) Error() string { return e.why.Error() }
@@ -29,9 +29,9 @@ func Until(err error) time.Time {
 	return time.Time{}
 }
 
-// Untouched reports whether the route did nothing of the request whose call returned
-// err. This is so for an overloaded route, which refuses a request before it starts on
-// it.
+// Untouched reports whether the call that returned err changed nothing at the route. This
+// is so if the route is overloaded, because it then refuses requests before it starts on
+// them.
 func Untouched(err error) bool {
 	if later, ok := errors.AsType[*laterError](err); ok {
 		return later.untouched
@@ -40,9 +40,9 @@ func Untouched(err error) bool {
 	return ok && why.Code == proto.Overloaded
 }
 
-// Later returns the error for a route that did nothing of a request. why is the route's
-// refusal. until is the time before which the route wants no repetition. The function
-// Until returns that time for the error.
+// Later returns the error for a request that a route refused without changing anything.
+// The parameter why is the route's refusal. The parameter until is the time from which
+// the request may be repeated. The function Until gets that time from the error.
 func Later(why *proto.Error, until time.Time) error {
 	return &laterError{why: why, until: until, untouched: true}
 }

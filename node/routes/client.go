@@ -371,8 +371,8 @@ func Moved(answer *http.Response) string {
 	return fmt.Sprintf("status %d leads to %s: give the address there as that of the route", answer.StatusCode, to.Redacted())
 }
 
-// explain adds what helps if a route does not take the proof of this node, because it has
-// no certificate itself and knows the cluster key only.
+// explain adds advice to the error if a route does not take the proof of this node. This
+// happens if the route has no certificate and knows the cluster key only.
 func (c *Client) explain(err error) error {
 	if c.keys == nil || c.show || !errors.Is(err, proto.Err(proto.Unauthorized, "")) {
 		return err

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Watch has the latest time up to which the process is known to have run without a
-// standstill, or at which it had reconciled. It is safe for concurrent use. Make it
-// with New.
+// Watch has the latest time at which the node could rely on its connections. Up to then
+// the process had run without a standstill, or it had just reconciled. A Watch is safe
+// for concurrent use. Make it with New.
 type Watch struct {
 	most    time.Duration
 	vouched atomic.Pointer[time.Time]

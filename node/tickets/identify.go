@@ -76,9 +76,9 @@ func (c *Checker) Identify(f *proto.Frame, plain bool) (Identity, *proto.Error) 
 	}, nil
 }
 
-// byTicket checks a login with a ticket. It ignores when the ticket expires. The store
-// checks that when it opens the session, by the same clock from which the ticket's
-// number comes.
+// byTicket checks a login with a ticket. It does not check whether the ticket has
+// expired. The store checks that when it opens the session, by the same clock from which
+// the ticket's number comes.
 func (c *Checker) byTicket(ticket string) (Identity, *proto.Error) {
 	if !c.config.Verifier.Ready() { // the node has just started, and no route has answered yet
 		return Identity{}, proto.Err(proto.Unavailable, "")

@@ -12,10 +12,10 @@ import (
 // than a small read or write. A call on a descriptor that never blocks needs neither,
 // as long as it moves few bytes. A loop moves at most a buffer of some kilobytes.
 //
-// BenchmarkPair shows the gain. On two processors, with the calls of package unix, a
-// pair took 1.35 times the CPU per delivery at 10,000 messages per second. It took 1.2
-// times at half of the rate that one publisher could send. For a room of 1,000 links
-// there was no difference.
+// BenchmarkPair of package link shows the gain. It has one client that sends to another.
+// On two processors, the calls of package unix took 1.35 times the CPU per delivery at
+// 10,000 messages per second. They took 1.2 times the CPU at half of the rate that one
+// client could send. For a room of 1,000 links there was no difference.
 //
 // Go cannot preempt a thread in such a call. On a machine with one processor, the
 // monitor may sleep on until another system call or a timer wakes it.

@@ -23,7 +23,7 @@ const (
 	bitsRSV    = 0x70
 	bitMask    = 0x80
 	isControl  = 0x08
-	maxControl = 125 // most bytes of a control frame's payload
+	maxControl = 125 // the largest payload of a control frame, in bytes
 )
 
 // Header is the head of a frame.
