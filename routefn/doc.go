@@ -19,7 +19,8 @@
 //
 //	table.go        all requests: name, path, method, use case
 //	handlers.go     who calls, and in which format: clients, CIM's clients
-//	nodecall.go     nodes call by HTTP, by stream, or as functions (Direct)
+//	nodecall.go     nodes call by HTTP, by stream, or as functions (Direct); callerOf checks
+//	                their keys or their token by ../proto/cert/gate.go
 //	serve.go        every request passes here; admit.go sheds load (package admission)
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
 //	new.go          makes all parts, which route.go lists; config.go
@@ -85,6 +86,12 @@
 //   - A delayed message takes these steps. A node asks for due work (../node/delayed).
 //     node/fire.go answers it. record/fire.go (Take) reads what is due from the store.
 //     delayed/due.go sends it. record/fire.go (Finish) removes it from the store.
+//   - An account is deleted by user/delete.go, which only begins. A job of the store's queue
+//     does the rest, also after a crash: delayed/worker.go (erase), record/erase.go and
+//     record/erasure/erasure.go (EndErasure).
+//   - To add a limit, add a field of Limits and its default in limit/limit.go, its name in
+//     limit/parse.go (settings), and a line in LIMITS.md. The store counts: requests of an
+//     account in record/pass.go (budget), and messages in record/rate.go.
 //   - An error gets its code in failure. A lost account is restored in
 //     identity/restore.go.
 //

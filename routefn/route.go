@@ -32,8 +32,8 @@ type Route struct {
 	// The frame around every request.
 	metrics   *metrics.Metrics
 	admission *admission.Limiter
-	shares    admission.Share   // of clients with a token
-	strangers *sourceip.Limiter // of requests without a token whose bodies are arriving; nil: no limit
+	shares    admission.Share   // bounds the requests of each client with a token
+	strangers *sourceip.Limiter // bounds the requests without a token whose bodies are arriving; nil: no limit
 	failures  failure.Log
 	codes     *failure.Codes
 	tokens    nodes.Tokens

@@ -3,8 +3,8 @@ package admission
 import "time"
 
 const (
-	// interval is the shortest time between two changes of the limit. A store that
-	// gives 100 answers per second gives ten of them in it.
+	// interval is the shortest time between two changes of the limit. In this time, a
+	// store that gives 100 answers per second gives ten.
 	interval = 100 * time.Millisecond
 	// first is the limit at the start. It doubles in each window until the store is
 	// late for the first time, as in TCP's slow start. So it reaches the default
@@ -67,7 +67,7 @@ func room(c Class, limit, most int) int {
 type window struct {
 	took    time.Duration
 	left    int // requests that ended
-	peak    int // the most requests that were in flight at a time
+	peak    int // the largest number of requests that were in flight at a time
 	answers int // answers of the store
 	late    int // answers that took longer than the target
 }

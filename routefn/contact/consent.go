@@ -37,7 +37,8 @@ func (r *Requests) SetConsent(ctx context.Context, caller token.Token, q proto.C
 	return r.answer(c), err
 }
 
-// answer puts the defaults in the place of what the user has not said.
+// answer returns the user's settings, with the default for each setting that the user has
+// not chosen.
 func (r *Requests) answer(c contacts.Consent) proto.Consent {
 	rules := r.Store.Rules()
 	return proto.Consent{

@@ -69,7 +69,7 @@ func (r *Requests) Accept(ctx context.Context, caller token.Token, q proto.Conta
 }
 
 // Decline is POST /v1/contacts/decline. It ends the request of another user, or the
-// caller's own. A contact stays one.
+// caller's own. If the two are contacts already, nothing changes.
 func (r *Requests) Decline(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
 	return r.change(ctx, caller, q.User, r.Store.DeclineContact)
 }

@@ -8,9 +8,10 @@
 // meanwhile share the next run.
 //
 // The delayed messages are in shards. A route leases a shard, sends the due messages in
-// it, in order, and gives it back. If a message cannot be stored, it stays due,
-// together with all messages behind it for the same log (due.go). After that it does
-// other jobs of the queue (worker.go): so far, the removal of old texts.
+// it, in order, and gives it back. If a message cannot be stored, it stays due, together
+// with all messages behind it for the same log (due.go). After that it does the other
+// jobs of the queue (worker.go): it removes old texts, and goes on with the erasures of
+// accounts.
 //
 // The package starts no goroutines.
 package delayed

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// warnEvery is the time between two warnings in the log that requests fail.
+// warnEvery is the least time between two warnings about failed requests in the log.
 const warnEvery = time.Minute
 
 // Log limits the warnings about failed requests to one per minute. If the store or

@@ -47,9 +47,9 @@ func (a *Accounts) ProofEnd() time.Time {
 	return a.now().Add(a.cfg.ProofLife)
 }
 
-// Renew returns another proof for a session that has a proof, which may have ended, and
-// nil if it has none or if proofs do not end. The caller must know that the session is
-// live at the node.
+// Renew returns another proof for a session that has a proof, even if that proof has
+// ended. It returns nil if the session has no proof, or if proofs do not end. The caller
+// must know that the session is live at the node.
 func (a *Accounts) Renew(s *proto.Session, node string) []byte {
 	if a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice || !a.provenAt(s, node) {
 		return nil

@@ -1,6 +1,6 @@
-// Package keyseal seals the route key, so that whoever reads the store, or a backup of
-// it, cannot make tickets and tokens. Routes keep the route key in the store if none is
-// configured. They seal it under keys that are derived from the cluster key, which the
+// Package keyseal seals the route key, so that somebody who reads the store, or a backup
+// of it, cannot make tickets and tokens. Routes keep the route key in the store if none
+// is configured. They seal it under keys that are derived from the cluster key, which the
 // store does not have.
 //
 // A sealed route key has a name, which is a hash of it, and a box (AES-256-GCM). The name

@@ -120,18 +120,18 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 // virtual machine that was frozen. lostSince allows for it.
 const clockError = 2 * time.Hour
 
-// lostSince reports whether the store may have lost something after the user
-// registered. An id below proto.RandomUser is the time of the registration. Others do not
-// tell that time, so after a loss they count as registered before it. If the store does
-// not answer, the result does not matter, because then no account can be made.
+// lostSince reports whether the store may have lost something after the user registered.
+// An id below proto.RandomUser is the time of the registration. Other ids do not tell
+// that time. So after a loss, their users count as registered before the loss. If the
+// store does not answer, the result does not matter, because then no account can be made.
 func (n *Requests) lostSince(user int64) bool {
 	_ = n.cfg.Check.Fresh()
 	lost, _ := n.cfg.Check.Lost()
 	return lost > 0 && (user < lost+clockError.Milliseconds() || user >= proto.RandomUser)
 }
 
-// opening returns the opening o in the store's form. For a CIM connection, the route
-// decides which sessions it displaces, and not the node.
+// opening returns the opening o in the store's form. The route, and not the node, decides
+// which sessions a CIM connection displaces.
 func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Opening {
 	s := o.GetSession()
 	displaces := o.GetDisplaces()

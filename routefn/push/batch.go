@@ -115,7 +115,8 @@ func (p *Pusher) enqueueItem(address string, boot uint64, item *proto.PushItem, 
 	p.enqueue(address, push{boot: boot, item: item, sessions: sessions, size: pushSize(item)})
 }
 
-// A nodeAt is one process at an address: the node since its latest start.
+// A nodeAt identifies one process of a node. After a restart the node may have the same
+// address, but boot differs.
 type nodeAt struct {
 	address string
 	boot    uint64

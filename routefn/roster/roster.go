@@ -74,9 +74,9 @@ func New(c Config) *Roster {
 	return &Roster{since: time.Now, cfg: c, known: make(map[string]verified), origins: make(map[origin]time.Time), table: ring.NewTable()}
 }
 
-// UseStore makes the store's clock count, too: a signature that is timely by either clock
-// is. So a wrong clock of this process excludes no node. clock returns the time in ms
-// since 1970, if it is known.
+// UseStore makes the Roster use the store's clock, too. A signature is then timely if
+// either clock says so. So no node is excluded because the clock of this process is
+// wrong. The function clock returns the time in ms since 1970, and whether it is known.
 func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

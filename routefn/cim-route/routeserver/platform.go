@@ -57,7 +57,7 @@ func (f *Flags) adaptStore(c *record.Config) {
 	// the cost of one round trip.
 	c.ProbeIdle = 250 * time.Millisecond
 	c.MaxIdleTime = time.Minute
-	c.ReadTimeout = time.Second // twice of it is less than a function may take for a request
+	c.ReadTimeout = time.Second // two such time-outs fit into the time that a function has for a request
 	if f.oneByOne {
 		// A request rarely needs two connections to a server. Each instance of the
 		// function has its own pools, so the store may get instances * masters *

@@ -31,10 +31,10 @@ type RemoteConfig struct {
 	Log      *slog.Logger // default: silent
 }
 
-// Remote are the keys of a set at a URL. It fetches them when a token needs them: the
-// first time, after five minutes, and if a token names a key that the set lacks. Callers
-// that find their key in an older set do not wait for that. Make it with NewRemote; it is
-// safe for concurrent use.
+// Remote has the keys of a set at a URL. It fetches the set when a token needs it: the
+// first time, after five minutes, and if a token names a key that the set lacks. The
+// caller that starts the fetch waits for it. Others do not wait if the last set has their
+// key. Make it with NewRemote; it is safe for concurrent use.
 type Remote struct {
 	cfg RemoteConfig
 
@@ -67,8 +67,9 @@ type state struct {
 	wait    time.Duration // if running is nil: the time until another try may begin
 }
 
-// find implements Source. It blocks while the set is fetched, unless an older one that is
-// not too old has the key.
+// find implements Source. The caller that fetches the set blocks until the fetch has
+// ended. Other callers block only if the last set lacks the key or is older than
+// MaxStale.
 func (r *Remote) find(ctx context.Context, n naming) ([]Key, error) {
 	s := r.look(n)
 	switch {

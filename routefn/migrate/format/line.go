@@ -56,7 +56,7 @@ type Group struct {
 }
 
 // Member is a user who joined a group (KindMember), or who was removed from it
-// (KindRemoved). A joining stands between messages of the group, where it is in the
+// (KindRemoved). A joining stands among the messages of the group, at its place in the
 // group's log.
 type Member struct {
 	Kind  string `json:"kind"`
