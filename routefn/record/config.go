@@ -27,7 +27,7 @@ type Config struct {
 	// Password is used in place of the password in URL, unless it is empty.
 	Password string
 
-	PoolSize    int           // the most connections to one server; zero: 10 per CPU
+	PoolSize    int           // the largest number of connections to one server; zero: 10 per CPU
 	MinIdle     int           // idle connections that are kept to each server; zero: none
 	DialTimeout time.Duration // zero: 1 s
 	ReadTimeout time.Duration // for one read or one write; zero: 2 s. A context may end it earlier
@@ -47,7 +47,7 @@ type Config struct {
 	Retention Retention
 	Limits    limit.Limits // zero: none
 	Rules     role.Rules   // zero: nothing depends on a role in the system
-	Devices   int          // the most devices of one user; zero: 32
+	Devices   int          // the largest number of devices of one user; zero: 32
 
 	// AllowEmbedded accepts a store that does not report its eviction policy, such as
 	// that of package embedded. It is for tests and for a cluster on one machine.

@@ -42,6 +42,7 @@
 // run. A path that begins with ../ is outside of this folder.
 //
 //	a message is appended              append.go, batch.go; lua/append.lua
+//	an entry gets its number           append.go; lua/append.lua; see Numbers below
 //	a repeated message is recognised   repeat.go, claim; lua/claim.lua, append.lua, find.lua. Before that, a node marks it
 //	                                   (../../node/forward/ids.go). If it was stored twice nevertheless, it is shown once,
 //	                                   because a history has its key: ../../client/receive.go, deliver; for CIM's clients
@@ -86,6 +87,7 @@
 //	operations are sent, and repeated  folder op
 //	connections are made, and probed   folder servers
 //	a node's sessions are compared     reconcile.go
+//	an erasure goes on after a crash   erasure/erasure.go, EndErasure, which ../delayed/worker.go calls for each job
 //	an account is erased               folder erasure; erase.go, accounts/erase.go, delayed/erase.go, reports/erase.go; accounts/lua/condemn.lua
 //	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; folder cimsource
 //

@@ -11,10 +11,10 @@ import (
 // see limit.Places. It always takes the owner's own messages, which do not wait.
 //
 // A message to an inbox is stored without a script while few entries wait, so that no
-// sender can hold too many places. The answer to each message shows how many entries wait.
-// If many do, or if this Store has not seen the inbox, the script decides: see room.lua.
-// Another Store may have stored messages meanwhile, so that a share is exceeded by one
-// call. Nothing is removed for that.
+// sender can hold too many places. The answer to each message shows how many entries
+// wait. If many do, or if this Store has not seen the inbox, the script decides: see
+// room.lua. If another Store stores messages at the same time, a sender may get more
+// places than its share, by one call at most. Nothing is removed for that.
 //
 // Own messages among waiting ones are not removed. So a user who sends a lot and fetches
 // nothing is refused, too, when the list has twice Retention.Count entries.

@@ -65,7 +65,8 @@ func (s *Store) refusedBefore(b *batch) bool {
 	return false
 }
 
-// recall refuses those stored messages of transactions that their receivers do not want.
+// recall has the store judge messages that a transaction has stored although the
+// receiver's inbox has a guard. It refuses those that the receiver does not want.
 func (s *Store) recall(ctx context.Context, receivers []*batch) {
 	var ops []*op.Op
 	var of []*batch

@@ -40,7 +40,7 @@ type Store struct {
 	retention Retention
 	limits    limit.Limits
 	rules     role.Rules
-	devices   int // the most devices of one user
+	devices   int // the largest number of devices of one user
 	log       *slog.Logger
 	unfetched unfetched
 
@@ -52,11 +52,10 @@ type Store struct {
 	// refused has senders with users whose inboxes refused them. So the own copy of a
 	// further message is stored after the receiver's copy. See guard.go.
 	refused recent.Cache[pair, struct{}]
-	// budgets has what senders have left of their rates, as far as this Store knows, as in
-	// rate.go.
+	// budgets has the budgets of senders, as far as this Store knows them: see rate.go.
 	budgets recent.Cache[int64, int64]
-	// pairs has senders with users to whom they wrote. newcomers has what senders have left
-	// of their rates of new receivers, as budgets has. See meet.go.
+	// pairs has senders with users to whom they wrote. newcomers has the senders' budgets
+	// of new receivers. See meet.go.
 	pairs     recent.Cache[pair, struct{}]
 	newcomers recent.Cache[int64, int64]
 	// noPulls has the times until which the pulls of users are refused, in ms.
@@ -74,8 +73,8 @@ func (s *Store) Filled(ctx context.Context) (float64, error) { return s.memory.F
 // Reports returns what users have reported to moderators.
 func (s *Store) Reports() *reports.Reports { return s.reports }
 
-// Watch returns a Watch of the store, which has not looked yet. If keyed is set, its looks
-// also read and restore the route key in the store, which is kept in the clear.
+// Watch returns a Watch of the store. Call its method Look. If keyed is set, Look also
+// reads and restores the route key, which the store keeps in the clear.
 func (s *Store) Watch(keyed bool) *Watch { return watch.New(s.DB, keyed) }
 
 // SealedWatch returns a Watch that keeps the route key sealed: see watch.Sealed.

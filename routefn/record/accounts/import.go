@@ -22,8 +22,8 @@ const (
 	ImportNew ImportState = iota + 1
 	// ImportThere means that the object existed already.
 	ImportThere
-	// ImportClash means that its id or name belongs to another object. Nothing was
-	// changed.
+	// ImportClash means that the id or the name to import belongs to another object
+	// already. Nothing was changed.
 	ImportClash
 )
 

@@ -16,7 +16,7 @@ type Relation struct {
 	User    int64  // the other one
 	State   string // proto.RelationContact and its like; empty: none
 	Since   int64  // since when the state holds, in ms by the store's clock
-	Blocked int64  // since when the user blocks the other one, in ms; zero: not
+	Blocked int64  // since when the user blocks the other one, in ms; zero: the user does not
 	Remark  string // the user's own name for a contact
 	Text    string // of a request that came in
 }
@@ -80,9 +80,9 @@ func change(user int64, sc *op.Script, args ...any) *op.Op {
 }
 
 // Block makes the user's inbox take no messages of another one, from now on and over all
-// routes. It also ends requests between the two. A contact stays one. The error is
-// ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is
-// harmless.
+// routes. It also ends contact requests between the two. Contacts stay contacts. The
+// error is ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To
+// repeat it is harmless.
 func (s *Contacts) Block(ctx context.Context, user, other int64) error {
 	if _, err := s.relate(ctx, user, other, stepBlock, ""); err != nil {
 		return fmt.Errorf("%d blocks %d: %w", user, other, err)

@@ -120,8 +120,9 @@ func (s *Contacts) RemarkContact(ctx context.Context, user, other int64, remark 
 	return nil
 }
 
-// DeclineContact ends the request of one of two users to the other. A contact stays one.
-// The error is ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To repeat it is harmless.
+// DeclineContact ends the request of one of two users to the other. If the two are
+// contacts already, nothing changes. The error is ErrNoUser, ErrInvalid, ErrUnavailable
+// or ErrUnknown. To repeat it is harmless.
 func (s *Contacts) DeclineContact(ctx context.Context, user, other int64) error {
 	if err := s.relateBoth(ctx, user, other, stepWithdraw); err != nil {
 		return fmt.Errorf("%d declines %d: %w", user, other, err)

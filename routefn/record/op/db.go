@@ -83,7 +83,7 @@ func (d *DB) Close() error {
 }
 
 // ReadFiles reads the files that the URL names again, for later connections. After an
-// error, what they had before stays in use.
+// error, the earlier content stays in use.
 func (d *DB) ReadFiles() error { return d.Topology.ReadFiles() }
 
 // Ping returns nil if at least one master answers. In a Cluster one is enough, because

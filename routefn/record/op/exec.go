@@ -47,7 +47,7 @@ func (d *DB) runBy(ctx context.Context, by execFunc, name string, ops []*Op) {
 		if wait {
 			pauses++
 		}
-		if !slices.ContainsFunc(todo, (*Op).foundDead) { // that is not counted, because it happens at most once per connection
+		if !slices.ContainsFunc(todo, (*Op).foundDead) { // a round that found a dead connection does not count, because each connection dies once
 			rounds++
 		}
 	}

@@ -156,7 +156,7 @@ func (o *Op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bo
 	case redis.HasErrorPrefix(o.Err, "TRYAGAIN"): // its slot is being moved to another server
 		o.to, o.asking = nil, false
 		return true, true
-	case o.foundDead(): // each such round uses up one dead connection, so there is an end
+	case o.foundDead(): // each such round removes one dead connection, so the rounds end
 		return true, false
 	case !o.Write && !o.again && !servers.Answered(o.Err) && ctx.Err() == nil:
 		o.again = true

@@ -199,7 +199,8 @@ func (w *Queue) TakeJobs(ctx context.Context, kind Kind, shard int, holder strin
 // TakeMessages does what TakeJobs does, for delayed messages. It leaves out the first
 // ones, as many as skip says. The parameter now is the store's time in ms, which is
 // stored with each taken message that was not taken before. The result shardTime is the
-// time by the shard's clock. When replicas must have writes, they have these.
+// time by the shard's clock. Config.Replicas have these writes when TakeMessages returns
+// without an error.
 func (w *Queue) TakeMessages(ctx context.Context, shard int, holder string, skip, limit int, now int64) (jobs []Job, shardTime int64, err error) {
 	return w.take(ctx, queueRef{Messages, Shard(shard)}, holder, skip, limit, now)
 }

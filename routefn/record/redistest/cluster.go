@@ -112,8 +112,9 @@ func (c *Cluster) join(ctx context.Context, buses []int, masters int) error {
 		return err
 	}
 	for i, client := range clients {
-		// Members that begin with one epoch settle that later. A master that takes a newer
-		// epoch meanwhile takes back the slots that it gave away.
+		// Each member needs an epoch of its own. If several begin with the same epoch,
+		// some take a newer one later. A master that takes a newer epoch takes back the
+		// slots that it has given away.
 		if err := client.Do(ctx, "cluster", "set-config-epoch", i+1).Err(); err != nil {
 			return err
 		}

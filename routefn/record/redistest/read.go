@@ -33,8 +33,8 @@ func (s *Server) Hashes(ctx context.Context, pattern string) (hashes map[string]
 // scanned is how many keys one SCAN looks at.
 const scanned = 1000
 
-// Texts returns everything that the server stores, as whoever has its backup reads it:
-// keys, strings, entries of lists, names and values of hashes, and members of sets.
+// Texts returns everything that a reader of the server's backup can see: keys, strings,
+// entries of lists, names and values of hashes, and members of sets.
 func (s *Server) Texts(ctx context.Context) ([]string, error) {
 	client := s.client()
 	defer client.Close()

@@ -67,7 +67,7 @@ type Received struct {
 	// count as read only if LoggedOut is true, too. Session has its Device and Number
 	// only.
 	Left      bool
-	LoggedOut bool // the device logged out until 30 s after the report of the end
+	LoggedOut bool // the device logged out, 30 s after the report of the end at the latest
 }
 
 // ParseReceived reads the field recv:DEVICE, which ack.lua writes: a line with a

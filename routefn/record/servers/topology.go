@@ -27,7 +27,7 @@ type Topology interface {
 	// written to. It does so at most once a second.
 	Retire()
 	// ReadFiles reads the files that the URL names again, for later connections. After an
-	// error, what they had before stays in use.
+	// error, the earlier content stays in use.
 	ReadFiles() error
 	// Close closes all connections. Calls in flight fail.
 	Close() error

@@ -19,8 +19,8 @@ const (
 	formSealed = "sealed"
 )
 
-// formTries is how often a look asks again because another route has changed the form of
-// the keys, or added one, in between.
+// formTries is how many times one look asks the store. It must ask again if another route
+// has meanwhile changed the form of the keys, or added a key.
 const formTries = 4
 
 // vault says how a Watch keeps route keys in the store. The zero vault keeps them plain.
@@ -125,8 +125,8 @@ func (w *Watch) appendKey(args []any, form string, key []byte) []any {
 	return append(args, name, box)
 }
 
-// foundPlain takes note of plain keys, of which the first one is the current key or
-// empty. It seals them, unless they stay plain.
+// foundPlain handles the plain keys that a look found. The first is the current key, and
+// is empty if there is none. It seals all of them, unless they stay plain.
 func (w *Watch) foundPlain(ctx context.Context, plain []any) error {
 	current := op.Text(plain[0])
 	if w.vault.stay && current != "" {

@@ -55,7 +55,8 @@ var (
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 
 // Watch notices if the store has lost something. For that it looks at the keys that
-// routes share, and at marks in the store. It is safe for concurrent use.
+// routes share, and at marks in the store. A look is one call of the method Look. A Watch
+// is safe for concurrent use.
 type Watch struct {
 	db    *op.DB
 	keyed bool
@@ -76,7 +77,7 @@ type fresh struct {
 	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn stores the time at, which a look has read in the store. The parameter asked is
+// learn records the time at, which a look has read from the store. The parameter asked is
 // when the look began, and now is the store's clock at that look. If the time differs
 // from that of the last look, it counts as recent, even if the store's clock was set
 // meanwhile. The first look has nothing to compare with. For it, learn computes the age
@@ -95,8 +96,8 @@ func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 
 func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 
-// New returns a Watch of the store of db. It has not looked yet. If keyed is set, its looks
-// also read and restore the route key in the store, which is kept in the clear.
+// New returns a Watch of the store of db. Call its method Look. If keyed is set, Look
+// also reads and restores the route key, which the store keeps in the clear.
 func New(db *op.DB, keyed bool) *Watch { return &Watch{db: db, keyed: keyed} }
 
 // Look looks at the store once. If the store has no route key, Look stores the one that
