@@ -21,7 +21,7 @@ import (
 type Transport int
 
 const (
-	TCP       Transport = iota // length-delimited frames; WebSocket is used all the same if the node is behind a proxy for it
+	TCP       Transport = iota // length-delimited frames; but a node behind a WebSocket proxy is called by WebSocket
 	WebSocket                  // one frame per binary message, for networks that let only HTTP pass
 )
 
@@ -85,9 +85,9 @@ type History interface {
 const (
 	callTimeout      = 10 * time.Second // for one request to one route
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 15 * time.Second // without any frame from the node, which answers pings while it waits for a route
+	handshakeTimeout = 15 * time.Second // bounds the time without any frame from the node; the node answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
-	handshakeLongest = 75 * time.Second // for the whole; a node with many logins to confirm gives up after a minute
+	handshakeLongest = 75 * time.Second // for the whole handshake; a node with many logins to confirm gives up after a minute
 	writeTimeout     = 10 * time.Second // for one write, of at most wire.WriteChunk and one frame
 	pongTimeout      = 5 * time.Second
 	leaveTimeout     = time.Second // for the last acknowledgement at Close

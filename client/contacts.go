@@ -38,8 +38,8 @@ func (c *Client) AcceptContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactAccept, "accept contact", user)
 }
 
-// DeclineContact ends the request of another user, or the user's own request to that one. A
-// contact stays one.
+// DeclineContact ends the request of another user, or the user's own request to that one.
+// If the two are contacts already, nothing changes.
 func (c *Client) DeclineContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactDecline, "decline contact", user)
 }
@@ -49,8 +49,8 @@ func (c *Client) RemoveContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactRemove, "remove contact", user)
 }
 
-// Block makes the routes refuse what another user sends to this one, from now on, with the
-// code proto.Blocked. It also ends requests between the two.
+// Block makes the routes refuse what another user sends to this one, from now on, with
+// the code proto.Blocked. It also ends contact requests between the two.
 func (c *Client) Block(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathBlock, "block", user)
 }

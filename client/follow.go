@@ -24,9 +24,10 @@ func (c *Client) learn(newest, cursors []proto.Position) {
 	poke(c.pull)
 }
 
-// finish marks groups that the user has left for reading. Such a group is missing from
-// newest, the ends in the login answer, although this device follows it or has a cursor
-// in it. It is read up to the leaving, because the user may read all entries before that.
+// finish makes the client read the logs of groups that the user has left. The parameter
+// newest has the ends of logs from the login answer. A group that the user has left is
+// missing there, although this device follows it or has a cursor in it. Its log is read
+// up to the leaving, because the user may read all entries before that.
 func (c *Client) finish(newest, cursors []proto.Position) {
 	named := make(map[int64]bool, len(newest))
 	for _, end := range newest {

@@ -31,7 +31,7 @@ type delivery struct {
 // followed is a log that the client follows. The client's mu guards it.
 type followed struct {
 	*order.Follower[delivery]
-	since time.Time // from which due counts the time; zero: nothing is missing, or the log was just read
+	since time.Time // the time from which due counts; zero: nothing is missing, or the log was just read
 }
 
 // due returns when to read the log next; the zero time means at once. It returns false

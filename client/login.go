@@ -132,9 +132,9 @@ func (a *account) show(ctx context.Context, m manner, method, path string, in, o
 }
 
 // insist posts a request again and again until a route accepts or refuses it, or ctx
-// ends. The parameter in is a function that returns the body of each try. If ctx ends,
-// the error wraps ErrOutcomeUnknown. The error also does so if the last answer did not
-// come from a route, and an earlier try may have reached one.
+// ends. The parameter in is a function that returns the body of each try. The error wraps
+// ErrOutcomeUnknown if ctx ends. It also wraps ErrOutcomeUnknown if the last answer came
+// from no route, but an earlier try may have reached one.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

@@ -30,8 +30,8 @@ type Outgoing struct {
 	Group int64 // proto.Everyone or a group's id
 	Text  string
 
-	// Confirm requests the event Delivered, which comes when the receiver of a private
-	// message was shown it. A message to oneself is never confirmed.
+	// Confirm requests the event Delivered. It comes when a private message was shown to
+	// its receiver. A message to oneself is never confirmed.
 	Confirm bool
 }
 
@@ -68,7 +68,7 @@ type Pending struct {
 	client *Client
 
 	// Guarded by Client.mu.
-	written   bool         // once at least, to any connection; a later write is a repetition
+	written   bool         // it was written to a connection at least once, so another write is a repetition
 	flying    bool         // written to the present connection and not answered
 	heard     bool         // the frame is marked as Heard: the client has read all answers
 	abandoned bool         // its sender has given it up, so it is not written again

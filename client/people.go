@@ -60,8 +60,8 @@ func (c *Client) user(ctx context.Context, key, value string) (User, error) {
 	return u, nil
 }
 
-// setPage asks for the page behind the argument after, and for at most limit items. Zero
-// leaves either to the route.
+// setPage asks for the page behind the argument after, and for at most limit items. If an
+// argument is zero, setPage omits it, and the route chooses.
 func setPage(q url.Values, after int64, limit int) {
 	if after > 0 {
 		q.Set("after", strconv.FormatInt(after, 10))

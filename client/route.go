@@ -61,7 +61,7 @@ func newRoutes(cfg Config) *routes {
 // manner tells a route how urgent a request is. An overloaded route serves urgent
 // requests first. The zero manner is that of a first try.
 type manner struct {
-	refused int  // how often in a row a route asked the client to retry it
+	refused int  // how many tries of the request in a row a route has refused for now
 	backlog bool // it reads an old page, and more pages follow
 }
 
