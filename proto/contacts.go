@@ -45,7 +45,7 @@ type Contact struct {
 	Name    string `json:"name"`
 	State   string `json:"state,omitempty"`   // RelationContact and its like; empty: the user is only blocked
 	Since   int64  `json:"since,omitempty"`   // since when it is so, in ms since 1970
-	Blocked int64  `json:"blocked,omitempty"` // since when the user is blocked, in ms since 1970; zero: not
+	Blocked int64  `json:"blocked,omitempty"` // since when the user is blocked, in ms since 1970; zero: the user is not
 	Remark  string `json:"remark,omitempty"`
 	Text    string `json:"text,omitempty"` // of a request that came in
 }

@@ -61,7 +61,7 @@ type Member struct {
 	Boot   uint64 // random, new at every start; only compared for equality
 	Client string // address for clients: host:port, for TCP and WebSocket; or the URL of a WebSocket, wss://host:port/path
 	TLS    bool   // Client is host:port and speaks TLS
-	HTTP   string // host:port of the internal HTTP, after https:// if others shall call it over TLS
+	HTTP   string // address of the internal HTTP: host:port, or https://host:port if others must call it over TLS
 	Gossip string // host:port of gossip, or empty
 	Zone   string // failure domain, or empty
 	Weight int    // capacity in a unit of the operator's choice, 1 to MaxWeight

@@ -47,8 +47,8 @@ func ParsePolicy(name string) (Policy, error) {
 //  2. last, the id of the node of the user's last session (may be empty)
 //  3. the i-th candidate in ring order, modulo the number of candidates
 //
-// i is a counter that each caller starts at a random number. So the users whose owner
-// is full spread evenly over all other members. Hash uses the owner only. Loop and
+// i is a counter that each caller starts at a random number. So if an owner is full, its
+// users are spread evenly over all other members. Hash uses the owner only. Loop and
 // Random use neither the owner nor last.
 func Pick(v *View, user int64, last string, avoid []string, i uint64, p Policy) (Member, bool) {
 	if v.ring.Len() == 0 {

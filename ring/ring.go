@@ -76,7 +76,7 @@ type claimant struct {
 	weight uint64
 	step   uint64 // time between two claims
 	at     uint64 // time of the next claim
-	seq    uint64 // state of the sequence: the next arc is the top of mix(seq)
+	seq    uint64 // state of the sequence: the highest bits of mix(seq) are the number of the next arc
 }
 
 func newClaimant(m Member) claimant {

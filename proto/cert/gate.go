@@ -12,7 +12,7 @@ import (
 // A Gate decides from which processes a server takes requests. Without Keys, a token that
 // is made of the cluster key is enough, as before there were certificates.
 type Gate struct {
-	Keys *Keyring // proofs of this process's cluster; nil: there are none, and Token decides
+	Keys *Keyring // checks the proofs of callers; nil: there are no certificates, and Token decides
 	Self string   // how this process names itself, see Keyring.Prove
 	// Token reports whether a request bears the token of the cluster key.
 	Token func(r *http.Request) bool

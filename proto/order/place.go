@@ -26,11 +26,11 @@ func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	return nil
 }
 
-// resumePoints returns the places to try, in this order, when a log has lost its tail,
-// and the place lost with it. They are known places, newest first, at distances of 1, 2,
-// 4 and so on. So even a long loss needs few tries, and at most as many entries are read
-// again as were lost. The last two are the earliest known place and
-// the beginning.
+// resumePoints returns the places to try, in this order, when a log has lost its tail.
+// The parameter lost is a place that was lost with the tail. The places are known ones,
+// newest first, at distances of 1, 2, 4 and so on. So even a long loss needs few tries.
+// The number of entries that are read again is at most the number of lost ones. The last
+// two are the earliest known place and the beginning.
 func resumePoints(lost Place, known []Place) (points []Place) {
 	known = slices.DeleteFunc(slices.Clone(known), func(at Place) bool { return at == lost })
 	for i, step := 0, 1; i < len(known); i, step = i+step, 2*step {

@@ -71,8 +71,8 @@ func (c *Certs) read(role cert.Role) (*cert.Identity, error) {
 	return id, nil
 }
 
-// Again reads the identity once more and uses it if it is for the same process. After an
-// error, which has the flag's name, the present one stays in use.
+// Again reads the identity once more and uses it if it is for the same process. If there
+// is an error, the present identity stays in use. The error names the flag.
 func (c *Certs) Again(again *Certs) error {
 	if c.ring == nil || again.Identity == "" {
 		return nil

@@ -39,7 +39,7 @@ func newWatched(what string, paths []string, use func(contents [][]byte) error, 
 	return w, w.lookLocked()
 }
 
-// Reload reads the files now. After an error, what they had before stays in use.
+// Reload reads the files now. After an error, the earlier content stays in use.
 func (w *watched) Reload() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,9 +47,9 @@ func (w *watched) Reload() error {
 	return w.lookLocked()
 }
 
-// freshLocked reads the files if that did not happen in the last second. If they cannot be
-// read or used, for example while they are being replaced, what they had before stays in
-// use, and the error is logged once.
+// freshLocked reads the files if that did not happen in the last second. If they cannot
+// be read or used, for example while they are being replaced, the earlier content stays
+// in use. The error is logged once.
 func (w *watched) freshLocked() {
 	now := time.Now()
 	if now.Sub(w.looked) < lookEvery {

@@ -36,8 +36,8 @@ func Context(t testing.TB) context.Context {
 	return ctx
 }
 
-// Slack is how many times the promised time a test allows, because tests share their
-// machine with other tests and run under the race detector.
+// Slack is the factor by which a test multiplies a promised time. Tests need it because
+// they share their machine with other tests and run under the race detector.
 const Slack = 3
 
 // round is the time between two calls of Within's condition.

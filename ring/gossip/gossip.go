@@ -122,7 +122,8 @@ func (g *Gossip) Run(ctx context.Context) error {
 	err := context.Cause(ctx)
 	failed := errors.Is(err, ErrNameTaken) || errors.Is(err, ErrWrongKey)
 	if !failed {
-		// Not after ErrNameTaken: the others would think that the node which keeps the name leaves.
+		// After ErrNameTaken the node does not say that it leaves. Otherwise the others
+		// would think that the other node with this name leaves.
 		if err := g.list.Leave(leaveTimeout); err != nil {
 			g.log.Warn("leaving cannot be broadcast", "err", err)
 		}

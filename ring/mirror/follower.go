@@ -98,7 +98,8 @@ func (f *Follower) View(ctx context.Context) (*ring.View, error) {
 	}
 }
 
-// firstTime is how long View waits for the first answer. A seed has as much time.
+// firstTime is how long View waits for the first answer. It is as long as package seed
+// waits for a node.
 const firstTime = time.Second
 
 // Gossips returns the gossip addresses of the members, for gossip.Config.More. It blocks

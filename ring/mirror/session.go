@@ -146,7 +146,7 @@ type session struct {
 	closed bool     // guarded by mu
 
 	joined atomic.Bool   // a connection has or had the session
-	lost   chan struct{} // cap 1: a worker that does not resume has lost the session
+	lost   chan struct{} // cap 1: has a value when a worker that does not resume has lost its connection
 }
 
 // errResumed refuses a second connection for the session of a worker that sets watches.

@@ -31,7 +31,7 @@ type Config struct {
 	// Client makes the requests and authenticates them. nil is http.DefaultClient.
 	Client *http.Client
 
-	Fresh    time.Duration // View makes no request while its answer is younger; 0 is 1.5 s
+	Fresh    time.Duration // View makes no request if the last one is more recent than this; 0 is 1.5 s
 	MaxStale time.Duration // the largest age of members that View returns while no node answers; 0 is 60 s
 	Timeout  time.Duration // per node; 0 is 1 s
 
