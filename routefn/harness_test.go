@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	pb "google.golang.org/protobuf/proto"
@@ -100,7 +99,7 @@ func (w *world) dial(limits limit.Limits) *record.Store {
 
 func (w *world) dialWith(c record.Config) *record.Store {
 	w.t.Helper()
-	c.URL, c.AllowEmbedded, c.DialTimeout = w.redis.URL(), true, 200*time.Millisecond
+	c.URL, c.AllowEmbedded, c.DialTimeout = w.redis.URL(), true, wait.Limit
 	store, err := record.Dial(w.t.Context(), c)
 	if err != nil {
 		w.t.Fatal(err)

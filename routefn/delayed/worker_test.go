@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/embedded"
 	"github.com/cim-go/cim/routefn/record/queue"
@@ -24,7 +25,7 @@ func TestRunsRemoveOldTexts(t *testing.T) {
 	}
 	t.Cleanup(redis.Close)
 	store, err := record.Dial(t.Context(), record.Config{
-		URL: redis.URL(), AllowEmbedded: true, Retention: record.Retention{Age: 20}, // ms
+		URL: redis.URL(), AllowEmbedded: true, DialTimeout: wait.Limit, Retention: record.Retention{Age: 20}, // ms
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func dial(t testing.TB, url string) *record.Store {
 	t.Helper()
 	// An export has to contain trimmed logs, too. A log of 100 entries is short enough
 	// to be trimmed here.
-	s, err := record.Dial(t.Context(), record.Config{URL: url, AllowEmbedded: true, Retention: record.Retention{Count: 100}})
+	s, err := record.Dial(t.Context(), record.Config{URL: url, AllowEmbedded: true, DialTimeout: wait.Limit, Retention: record.Retention{Count: 100}})
 	if err != nil {
 		t.Fatal(err)
 	}

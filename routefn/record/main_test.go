@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -44,8 +45,10 @@ func eachTwo(t *testing.T, one, other Config, f func(t *testing.T, one, other *S
 	})
 }
 
+// dial opens a store. On a busy machine a connection may take longer than a second.
 func dial(t testing.TB, cfg Config) *Store {
 	t.Helper()
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, wait.Limit)
 	s, err := Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
@@ -24,7 +25,7 @@ func each(t *testing.T, one, other record.Config, f func(t *testing.T, one, othe
 // dial returns a Store, and empties what it stores in.
 func dial(t testing.TB, cfg record.Config) *record.Store {
 	t.Helper()
-	cfg.AllowEmbedded = true
+	cfg.AllowEmbedded, cfg.DialTimeout = true, wait.Limit
 	s, err := record.Dial(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/invite"
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // dial returns a Store, and empties what it stores in.
 func dial(t testing.TB, url string) *record.Store {
 	t.Helper()
-	s, err := record.Dial(t.Context(), record.Config{URL: url, AllowEmbedded: true})
+	s, err := record.Dial(t.Context(), record.Config{URL: url, AllowEmbedded: true, DialTimeout: wait.Limit})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	storetest.Flush(t, s.Topology)

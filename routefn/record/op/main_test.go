@@ -1,6 +1,7 @@
 package op
 
 import (
+	"cmp"
 	"os"
 	"testing"
 
@@ -15,8 +16,10 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // at returns a Config with the URL of a store.
 func at(url string) Config { return Config{Config: servers.Config{URL: url}} }
 
+// dial opens a store. On a busy machine a connection may take longer than a second.
 func dial(t testing.TB, cfg Config) *DB {
 	t.Helper()
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, wait.Limit)
 	d, err := Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

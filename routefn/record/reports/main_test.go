@@ -20,7 +20,7 @@ const alice, bob, carol, moderator, group = 7, 8, 9, 11, 900
 
 func open(t testing.TB, url string, replicas int, patience time.Duration) *Reports {
 	t.Helper()
-	cfg := op.Config{Config: servers.Config{URL: url, ReadTimeout: 2 * wait.Limit}, AllowEmbedded: true, Replicas: replicas, ReplicaTimeout: patience}
+	cfg := op.Config{Config: servers.Config{URL: url, DialTimeout: wait.Limit, ReadTimeout: 2 * wait.Limit}, AllowEmbedded: true, Replicas: replicas, ReplicaTimeout: patience}
 	db, err := op.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/record"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/storetest"
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 func each(t *testing.T, cfg record.Config, f func(*testing.T, *record.Store)) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		cfg.URL, cfg.AllowEmbedded = url, true
+		cfg.DialTimeout = wait.Limit
 		s, err := record.Dial(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
