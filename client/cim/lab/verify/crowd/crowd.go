@@ -16,6 +16,8 @@ import (
 	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
@@ -223,15 +225,27 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 	})
 }
 
-// together makes all n calls, some at a time, and returns the first error.
+// together makes all n calls, some at a time, and returns the first error. A call that the
+// system refuses for the moment is repeated until ctx ends: a route refuses logins when
+// more passwords come than it can check.
 func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(arriving)
 	for i := range n {
-		group.Go(func() error { return do(ctx, i) })
+		group.Go(func() error {
+			for {
+				err := do(ctx, i)
+				if refused, ok := errors.AsType[*proto.Error](err); !ok || refused.Code.Retry() != proto.RetryLater || !retry.Sleep(ctx, refusedPause) {
+					return err
+				}
+			}
+		})
 	}
 	return group.Wait()
 }
+
+// refusedPause is the pause before a call of together is repeated.
+const refusedPause = 200 * time.Millisecond
 
 // Guests returns all devices that can be hit, in the order of their places: those of
 // the SDK, then CIM clients, then pages.
