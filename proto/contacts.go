@@ -61,7 +61,7 @@ type ContactsAnswer struct {
 // RelationContact, RelationIncoming and RelationOutgoing.
 const KindBlocked = "blocked"
 
-// Who may do something with a user.
+// The values of the fields of Consent: users who may do something with a user.
 const (
 	ByEveryone = "everyone"
 	ByContacts = "contacts"

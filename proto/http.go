@@ -136,7 +136,7 @@ type DeleteAccount struct {
 	JWT      string `json:"jwt,omitempty"`
 }
 
-// DeletedAccount is empty. Nobody can use the account any more. What is left of it is
+// DeletedAccount is empty. Nobody can use the account any more. Its data are
 // removed within a minute. Then the name is free.
 type DeletedAccount struct{}
 

@@ -141,7 +141,7 @@ func TestContactIsRequestedAndAccepted(t *testing.T) {
 	w.wantContacts(bob.Token, "incoming")
 }
 
-// Who takes messages from contacts only is written to by contacts.
+// Only contacts write to a user who takes messages from contacts only.
 func TestConsentToWrite(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

@@ -163,7 +163,8 @@ func TestTwoModeratorsWhoDecideAtOnce(t *testing.T) {
 	}
 }
 
-// What a user may not read is answered as what does not exist, byte for byte.
+// The answer for a message that the user may not read is that for one that does not
+// exist, byte for byte.
 func TestReportsTellNothingOfMessagesOfOthers(t *testing.T) {
 	w := newStoredWorld(t, record.Config{}, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -230,8 +231,8 @@ func TestReportsTellNothingOfMessagesOfOthers(t *testing.T) {
 	}
 }
 
-// Who has left a group reports what was shown before, and nothing later. Who is in the
-// group of everyone reports what is said there.
+// A former member of a group reports what was shown before, and nothing later. A user in
+// the group of everyone reports what is said there.
 func TestFormerMemberReportsWhatWasShown(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob, carol := w.connect("alice", "phone"), w.connect("bob", "phone"), w.connect("carol", "phone")
@@ -302,7 +303,7 @@ func TestReportsOverTheirRateAreRefused(t *testing.T) {
 	}
 }
 
-// Who has too many open reports, or finds the queue full, reads that.
+// A user who has too many open reports, or finds the queue full, reads that.
 func TestReportThatFindsNoPlaceIsToldWhy(t *testing.T) {
 	w := newWorld(t, nil)
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")

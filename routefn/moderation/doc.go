@@ -3,8 +3,8 @@
 // decoded request and returns the answer. REPORTS.md in package routefn is the page for
 // users.
 //
-// A reporter only names a message. What it says is read from the log, by the same rules as
-// a pull, so nobody can report a text that was never sent. The answer is the same for a
+// A reporter only names a message. The route reads its text from the log, by the same rules
+// as a pull, so nobody can report a text that was never sent. The answer is the same for a
 // message of others and for one that does not exist.
 //
 // Errors are *proto.Error, or those of package record and of record/reports, which package

@@ -1,6 +1,6 @@
 package role
 
-// Who may do something with a user, as the user has said.
+// The values say who may do something with a user, as the user has chosen.
 const (
 	everyone = "everyone"
 	contacts = "contacts"

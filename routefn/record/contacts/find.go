@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// MayFind reports whether one user may learn the name of another one from the id. Who has
-// chosen is found by everyone or by those who know them. Who has not is judged by the rules.
+// MayFind reports whether one user may learn the name of another one from the id. The
+// other one may have chosen everyone, or those who know them. Otherwise the rules decide.
 // Two users know each other if they are contacts, if one has written to the other, or if they
 // share a group. The store remembers to whom a user wrote while Limits.Receivers or
 // Limits.Inboxes is on, the latest 2,000. It takes one round trip. The error is

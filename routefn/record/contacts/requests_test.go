@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/contacts"
 )
 
-// What is left of a contact whose account is gone can be removed.
+// The remains of a contact whose account is gone can be removed.
 func TestContactWhoseAccountIsGoneIsRemoved(t *testing.T) {
 	each(t, record.Config{}, record.Config{}, func(t *testing.T, s, _ *record.Store) {
 		ctx := t.Context()

@@ -179,7 +179,7 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
-// Redis removes a report by itself, and a decision. What still names it is no obstacle.
+// Redis removes a report by itself, and a decision. Keys that still name it are no obstacle.
 func TestReportsEndAfterTheirLife(t *testing.T) {
 	each(t, func(t *testing.T, r *Reports) {
 		for i := range int64(MostOfUser) {
@@ -230,7 +230,7 @@ func TestErasedReporterIsForgotten(t *testing.T) {
 		if n := r.do(t, "exists", reportKey(idOf(alice, at))); n != int64(0) {
 			t.Error("a report without users is still there")
 		}
-		// Who decides meanwhile by what was read before reads again.
+		// A moderator who decides meanwhile by an earlier page reads again.
 		if _, err := r.Decide(t.Context(), Decision{Report: r.list(t)[0].ID, By: moderator, Word: proto.DecisionDismiss}); err != nil {
 			t.Error(err)
 		}
