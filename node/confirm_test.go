@@ -68,7 +68,7 @@ func TestKeysWaitForARouteAndAreBounded(t *testing.T) {
 		if got := w.route.shown(); !slices.Equal(got, keys[:proto.MaxShown]) {
 			t.Errorf("reported %d keys: %q", len(got), got)
 		}
-		if got, want := testutil.ToFloat64(w.metrics.marksDropped), float64(len(keys)-proto.MaxShown); got != want {
+		if got, want := testutil.ToFloat64(w.metrics.MarksDropped), float64(len(keys)-proto.MaxShown); got != want {
 			t.Errorf("%v dropped, want %v", got, want)
 		}
 	})(t)

@@ -25,6 +25,7 @@
 //	hub         which user has which connections
 //	pull        a few pulls at a time
 //	standstill  whether the process stood still
+//	metrics     the metrics of all of these, but for link
 //	routes      calls to routes, and the pause after one that failed
 //	link        connections, their frames and their outboxes
 //

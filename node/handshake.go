@@ -189,7 +189,7 @@ func (s *session) confirm(a *proto.Opened) {
 	s.renew(a.Proof)
 	switch was {
 	case pending:
-		s.node.metrics.handshake.Observe(took.Seconds())
+		s.node.metrics.Handshake.Observe(took.Seconds())
 		s.welcome(a)
 	case open: // the store had lost the session and has it again, or the user's groups have changed
 		s.know(a.Newest)

@@ -18,6 +18,7 @@ import (
 	"github.com/cim-go/cim/node/groups"
 	"github.com/cim-go/cim/node/hub"
 	"github.com/cim-go/cim/node/link"
+	"github.com/cim-go/cim/node/metrics"
 	"github.com/cim-go/cim/node/pull"
 	"github.com/cim-go/cim/node/report"
 	"github.com/cim-go/cim/node/routes"
@@ -32,7 +33,7 @@ type Node struct {
 	config  Config
 	log     *slog.Logger
 	start   time.Time
-	metrics *metrics
+	metrics *metrics.Metrics
 	calls   *routes.Calls
 	hub     *hub.Hub[*session]
 	links   *link.Server
@@ -74,22 +75,22 @@ func New(c Config) (*Node, error) {
 		return nil, fmt.Errorf("node: %w", err)
 	}
 	n.links = links
-	n.metrics = newMetrics(c.Registerer)
+	n.metrics = metrics.New(c.Registerer)
 	n.pulls = pull.New()
 	n.watch = report.NewWatch(c.Timeouts.Reconcile)
-	failed := func(call string) prometheus.Counter { return n.metrics.calls.WithLabelValues(call) }
+	failed := func(call string) prometheus.Counter { return n.metrics.Calls.WithLabelValues(call) }
 	n.groups = groups.New(groups.Config[*session]{
 		Hub: n.hub, Puller: reader{n.calls}, Queue: n.pulls, Process: n.watch,
-		Gaps: n.metrics.gaps, Failed: failed("pull"), Logger: n.log,
+		Gaps: n.metrics.Gaps, Failed: failed("pull"), Logger: n.log,
 	})
 	n.reports = report.NewSessions(report.Config{
 		Route: n.calls, Groups: n.groups, Timeout: c.Timeouts.Call,
-		Items: n.metrics.batch.WithLabelValues("report"), Failed: failed("report"),
-		ClosingsDropped: n.metrics.closingsDropped, MarksDropped: n.metrics.marksDropped, Logger: n.log,
+		Items: n.metrics.Batch.WithLabelValues("report"), Failed: failed("report"),
+		ClosingsDropped: n.metrics.ClosingsDropped, MarksDropped: n.metrics.MarksDropped, Logger: n.log,
 	})
 	n.deliverer = &deliverer{
 		boot: c.Boot, hub: n.hub, links: links, groups: n.groups,
-		pushed: n.metrics.pushed, gone: n.metrics.gone, differences: n.metrics.differences, log: n.log,
+		pushed: n.metrics.Pushed, gone: n.metrics.Gone, differences: n.metrics.Differences, log: n.log,
 	}
 	n.reconciler = report.NewReconciler(report.ReconcilerConfig{
 		Records: n.calls, Holder: holder{n.hub, c.Gate != nil && c.Gate.Keys != nil}, Leases: n.groups, Settler: n.deliverer, Watch: n.watch, Every: c.Timeouts.Reconcile,
@@ -98,7 +99,7 @@ func New(c Config) (*Node, error) {
 	n.deliverer.reconciler = n.reconciler
 	n.forwarder = forward.New(forward.Config{
 		Route: n.calls, Reconciler: n.reconciler, Links: links, Timeout: c.Timeouts.Send, BacklogBytes: c.Limits.BacklogBytes,
-		Items: n.metrics.batch.WithLabelValues("send"), Failed: failed("send"),
+		Items: n.metrics.Batch.WithLabelValues("send"), Failed: failed("send"),
 		Registerer: c.Registerer, Logger: n.log,
 	})
 	clocks, err := skew.New(c.Registerer, n.log)

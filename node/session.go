@@ -170,7 +170,7 @@ func (s *session) Push(p *link.Packet) {
 	switch cmd := p.Frame().Cmd; {
 	case s.catchUp == nil && cmd == proto.Command_DELIVERED:
 		if !s.link.Offer(p) { // a mark is dropped if the link lags
-			s.node.metrics.marksDropped.Inc()
+			s.node.metrics.MarksDropped.Inc()
 		}
 	case s.catchUp == nil:
 		s.link.Send(p)

@@ -24,7 +24,6 @@
 //	serve.go        every request passes here; admit.go sheds load (package admission)
 //	intake.go       takes bodies before a request counts, and bounds strangers per address
 //	new.go          makes all parts, which route.go lists; config.go
-//	audit.go        what the audit log says of a request
 //
 //	user      requests of clients           group     requests of clients about groups
 //	node      requests of nodes             compat    requests of CIM's clients
@@ -41,6 +40,7 @@
 //	storecheck  whether the store lost data; the route keys
 //	failure     the codes of errors; how often the log warns that requests fail
 //	limit       what one account, one group and one address may cost others
+//	trail       what the audit log says of a request
 //	naming      which names new accounts and groups may have
 //	check       judges input
 //	body        reads and writes bodies
@@ -57,7 +57,7 @@
 //     fromAnybody (no token), fromUnjudged (the method itself makes the store judge the
 //     token), fromCIM or fromNode. Add the name to the comment of Route.Only. If the
 //     request changes an identity or a right, add it to the variable audited in
-//     audit.go. Overload refuses the request as one of class Normal, unless classOf in
+//     package trail. Overload refuses the request as one of class Normal, unless classOf in
 //     admit.go names another class.
 //   - A client's request also needs its path in ../proto/paths.go, its bodies in
 //     ../proto/http.go, and a method of package client. A node's request also needs its

@@ -12,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/compat"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/trail"
 )
 
 // Each function here makes a handler of a use case, for one kind of callers. It decodes
@@ -26,7 +27,7 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
-			note(ctx, token.Token{}, q)
+			trail.Note(ctx, token.Token{}, q)
 			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
 		})
 	}
@@ -42,7 +43,7 @@ func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) 
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
-			note(ctx, caller, q)
+			trail.Note(ctx, caller, q)
 			return run(ctx, caller, q)
 		})
 	}
@@ -88,7 +89,7 @@ func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
 			}
-			note(ctx, caller, q)
+			trail.Note(ctx, caller, q)
 			return run(ctx, caller, q)
 		})
 	}
@@ -106,7 +107,7 @@ func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 					return nil, err
 				}
 			}
-			note(ctx, token.Token{}, q)
+			trail.Note(ctx, token.Token{}, q)
 			return run(sourceip.WithClient(ctx, rt.cfg.Proxies.Client(r)), q)
 		})
 	})

@@ -10,7 +10,6 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/ring"
 	"github.com/cim-go/cim/routefn/body"
-	"github.com/cim-go/cim/routefn/roster"
 )
 
 // coded wraps members, the source of members, so that its errors have the code
@@ -22,21 +21,6 @@ func coded(members func(context.Context) (*ring.View, error)) func(context.Conte
 			return nil, fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "The members are not known."), err)
 		}
 		return view, nil
-	}
-}
-
-// admitted wraps members, the source of members, so that it returns only those that the
-// roster admits. Without a roster it returns all.
-func admitted(members func(context.Context) (*ring.View, error), r *roster.Roster) func(context.Context) (*ring.View, error) {
-	if r == nil {
-		return members
-	}
-	return func(ctx context.Context) (*ring.View, error) {
-		view, err := members(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return r.View(view), nil
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/cim-go/cim/routefn/placement"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/storecheck"
+	"github.com/cim-go/cim/routefn/trail"
 	"github.com/cim-go/cim/routefn/user"
 )
 
@@ -35,7 +36,7 @@ func New(c Config) (*Route, error) {
 		return nil, err
 	}
 	all := coded(c.Members)
-	c.Members = coded(admitted(c.Members, c.Roster))
+	c.Members = coded(c.Roster.Only(c.Members))
 	if c.Roster != nil {
 		c.Roster.UseStore(c.Store.Clock)
 	}
@@ -48,7 +49,7 @@ func New(c Config) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &Route{cfg: c, all: all, metrics: m, admission: limiter, strangers: sourceip.NewLimiter(c.PerAddress)}
+	rt := &Route{cfg: c, all: all, trail: &trail.Trail{Log: c.Audit, Proxies: c.Proxies}, metrics: m, admission: limiter, strangers: sourceip.NewLimiter(c.PerAddress)}
 	rt.tokens.Set(c.ServiceToken, c.OtherTokens...)
 	rt.gate = &cert.Gate{
 		Keys: c.Certs, Token: func(r *http.Request) bool { return rt.tokens.Accept(identity.Bearer(r)) },
@@ -56,7 +57,7 @@ func New(c Config) (*Route, error) {
 	}
 	rt.nodes = nodes.New(nodes.Config{HTTP: c.HTTP, TLS: c.NodeTLS, Tokens: &rt.tokens, Log: c.Logger, Plain: c.PlainHop, Keys: c.Certs, ShowToken: c.AcceptToken})
 	rt.pusher = push.New(rt.nodes, c.Store, m, c.Now, c.Logger)
-	rt.pusher.OnKick(rt.kicked)
+	rt.pusher.OnKick(rt.trail.Ended)
 	waker := &delayed.Waker{Members: c.Members, Nodes: rt.nodes, Untold: m.DelayedUntold, Log: c.Logger}
 	rt.check = storecheck.New(storecheck.Config{
 		Store: c.Store, Watch: c.Watch, Issuer: c.Issuer, Clocks: clocks, OnLoss: waker.WakeAll, Now: c.Now, Log: c.Logger,
@@ -89,7 +90,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	dispatcher := dispatch.New(c.Store, rt.pusher, rt.admission, c.Now, c.Logger)
 	due := delayed.New(delayed.Config{
 		Store: c.Store, Pusher: rt.pusher, Dispatch: dispatcher, Accounts: rt.accounts, Codes: rt.codes, Observer: m,
-		OnErased: rt.erased, Log: c.Logger,
+		OnErased: rt.trail.Erased, Log: c.Logger,
 	})
 	rt.user = user.New(user.Config{
 		Store: c.Store, Accounts: rt.accounts, Issuer: c.Issuer, Placer: placer, Dispatch: dispatcher, Pusher: rt.pusher,

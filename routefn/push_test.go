@@ -4,10 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/push"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func TestGoneSessionIsClosed(t *testing.T) {

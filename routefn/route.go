@@ -21,6 +21,7 @@ import (
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/storecheck"
+	"github.com/cim-go/cim/routefn/trail"
 	"github.com/cim-go/cim/routefn/user"
 )
 
@@ -36,6 +37,7 @@ type Route struct {
 	strangers *sourceip.Limiter // bounds the requests without a token whose bodies are arriving; nil: no limit
 	failures  failure.Log
 	codes     *failure.Codes
+	trail     *trail.Trail
 	tokens    nodes.Tokens
 	gate      *cert.Gate // judges the calls of nodes
 	streams   *stream.Server

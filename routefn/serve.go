@@ -18,9 +18,9 @@ import (
 // serve runs one use case and writes its answer or its error, in the format f.
 func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f body.Format, run func(context.Context) (any, error)) {
 	m := mannerOf(r)
-	ctx, seen := rt.withNotice(r.Context(), useCase)
+	ctx, seen := rt.trail.Begin(r.Context(), useCase)
 	answer, failed := rt.carryOut(ctx, useCase, m, run)
-	rt.writeAudit(r, useCase, seen, answer, failed)
+	rt.trail.End(r, useCase, seen, answer, failed)
 	if failed != nil {
 		if m.again > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(m.again.Seconds()))))

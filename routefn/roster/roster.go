@@ -7,6 +7,7 @@
 package roster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -147,6 +148,21 @@ func (r *Roster) verify(m ring.Member) (cert.Certificate, error) {
 	}
 	r.known[m.Signed] = verified{identity, by, now}
 	return by, nil
+}
+
+// Only wraps members, the source of members, so that it returns only those that the roster
+// admits. A nil Roster admits all.
+func (r *Roster) Only(members func(context.Context) (*ring.View, error)) func(context.Context) (*ring.View, error) {
+	if r == nil {
+		return members
+	}
+	return func(ctx context.Context) (*ring.View, error) {
+		view, err := members(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return r.View(view), nil
+	}
 }
 
 // View returns the view without the members that Admit refuses.

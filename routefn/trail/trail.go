@@ -1,4 +1,8 @@
-package routefn
+// Package trail writes the requests of a route to the audit log: those that change
+// identities or rights, and those whose caller was refused. The handlers note what they see
+// of a request, and Trail writes the fields that it names. It names each of them, because a
+// body has passwords and tokens, too.
+package trail
 
 import (
 	"context"
@@ -7,6 +11,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
+	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/compat"
 	"github.com/cim-go/cim/routefn/record"
@@ -33,52 +38,59 @@ func refusedIdentity(code proto.Code) bool {
 	return false
 }
 
-// A notice has what a handler saw of a request, for the audit log.
-type notice struct {
+// Trail is the audit log of a route. It is safe for concurrent use.
+type Trail struct {
+	Log     *audit.Log // nil: nothing is written
+	Proxies sourceip.Proxies
+}
+
+// A Notice has what a handler saw of a request.
+type Notice struct {
 	caller token.Token // zero: the caller proved no identity
 	body   any
 }
 
 type noticeKey struct{}
 
-// withNotice makes the handlers of an audited use case note what they see, if there is
-// an audit log.
-func (rt *Route) withNotice(ctx context.Context, useCase string) (context.Context, *notice) {
-	if rt.cfg.Audit == nil || audited[useCase] == "" {
+// Begin returns the context for the handlers of a request. If the use case is audited, they
+// note there what they see, and End gets the Notice.
+func (t *Trail) Begin(ctx context.Context, useCase string) (context.Context, *Notice) {
+	if t.Log == nil || audited[useCase] == "" {
 		return ctx, nil
 	}
-	n := new(notice)
+	n := new(Notice)
 	return context.WithValue(ctx, noticeKey{}, n), n
 }
 
-func note(ctx context.Context, caller token.Token, body any) {
-	if n, _ := ctx.Value(noticeKey{}).(*notice); n != nil {
+// Note notes the caller and the decoded body of a request that began with Begin.
+func Note(ctx context.Context, caller token.Token, body any) {
+	if n, _ := ctx.Value(noticeKey{}).(*Notice); n != nil {
 		n.caller, n.body = caller, body
 	}
 }
 
-// writeAudit writes the outcome of a request.
-func (rt *Route) writeAudit(r *http.Request, useCase string, n *notice, answer any, failed *proto.Error) {
-	if rt.cfg.Audit == nil || n == nil && (failed == nil || !refusedIdentity(failed.Code)) {
+// End writes the outcome of a request: its answer, or the error with which it failed. n is
+// from Begin.
+func (t *Trail) End(r *http.Request, useCase string, n *Notice, answer any, failed *proto.Error) {
+	if t.Log == nil || n == nil && (failed == nil || !refusedIdentity(failed.Code)) {
 		return
 	}
-	attrs := []slog.Attr{slog.String(audit.From, rt.cfg.Proxies.Client(r).String())}
+	attrs := []slog.Attr{slog.String(audit.From, t.Proxies.Client(r).String())}
 	what := audited[useCase]
 	if n == nil {
-		rt.cfg.Audit.Refused("request", failed.Code, append(attrs, slog.String("use_case", useCase))...)
+		t.Log.Refused("request", failed.Code, append(attrs, slog.String("use_case", useCase))...)
 		return
 	}
 	attrs = append(attrs, n.attrs(answer)...)
 	if failed != nil {
-		rt.cfg.Audit.Refused(what, failed.Code, attrs...)
+		t.Log.Refused(what, failed.Code, attrs...)
 		return
 	}
-	rt.cfg.Audit.Event(what, attrs...)
+	t.Log.Event(what, attrs...)
 }
 
-// attrs returns the fields to write. It names each of them, because a body has passwords
-// and tokens, too.
-func (n *notice) attrs(answer any) (list []slog.Attr) {
+// attrs returns the fields to write.
+func (n *Notice) attrs(answer any) (list []slog.Attr) {
 	number := func(key string, value int64) {
 		if value != 0 {
 			list = append(list, slog.Int64(key, value))
@@ -161,13 +173,12 @@ func (n *notice) attrs(answer any) (list []slog.Attr) {
 	return list
 }
 
-// kicked writes to the audit log that a session was ended by a request of its user, or
-// of another user.
-func (rt *Route) kicked(user int64, s record.Session, code proto.Code) {
-	rt.cfg.Audit.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
+// Ended writes that a session was ended by a request of its user, or of another user.
+func (t *Trail) Ended(user int64, s record.Session, code proto.Code) {
+	t.Log.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
 }
 
-// erased writes to the audit log that nothing of an account is left but its id.
-func (rt *Route) erased(user int64) {
-	rt.cfg.Audit.Event("account deleted", slog.Int64(audit.User, user))
+// Erased writes that nothing of an account is left but its id.
+func (t *Trail) Erased(user int64) {
+	t.Log.Event("account deleted", slog.Int64(audit.User, user))
 }
