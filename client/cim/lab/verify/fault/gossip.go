@@ -28,7 +28,7 @@ func (gossipCut) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) 
 	}
 	rules := make(map[string][]string)
 	for _, port := range ports {
-		for _, protocol := range []string{"udp", "tcp"} {
+		for _, protocol := range []string{udp, tcp} {
 			rules[protocol+port] = []string{"pref", "1", "ipproto", protocol, "dport", port, "blackhole"}
 		}
 	}

@@ -67,6 +67,13 @@ func (lossyNet) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 // of its own.
 const linkTable = "7"
 
+// The protocols of rules, by their numbers (IANA). The command ip knows their names only
+// from /etc/protocols, which Debian has in a package of its own, netbase.
+const (
+	tcp = "6"
+	udp = "17"
+)
+
 // linkRules are the rules that lead what is sent from and to addresses into the link,
 // packets of the first and connections of the others. They hold for what is sent
 // here (iif lo), not for what comes out of the link, and stand behind those of
@@ -79,9 +86,9 @@ func linkRules(packets string, connections ...string) (rules [][]string, err err
 			rules = append(rules, []string{"pref", "2", "iif", "lo", "ipproto", protocol, end, port, "lookup", linkTable})
 		}
 	}
-	add("udp", packets)
+	add(udp, packets)
 	for _, address := range connections {
-		add("tcp", address)
+		add(tcp, address)
 	}
 	return rules, err
 }
