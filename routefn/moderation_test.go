@@ -72,7 +72,7 @@ func (w *world) closing(token, report, decision, note string, want proto.Code) (
 	return closed
 }
 
-// Moderators see what the log has, whoever reports it. They decide once, and the audit log
+// Moderators see what the log has, not what a reporter claims. They decide once, and the audit log
 // has the decisions and who tried.
 func TestModeratorsDecideAboutWhatUsersReport(t *testing.T) {
 	var written journal

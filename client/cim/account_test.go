@@ -11,14 +11,14 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// accountWith runs cim account and returns what it printed.
-func accountWith(t *testing.T, args ...string) (string, error) {
+// operate runs a command of the operator, such as account, and returns what it printed.
+func operate(t *testing.T, command string, args ...string) (string, error) {
 	t.Helper()
 	program, err := exec.LookPath("cim")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(wait.Context(t), program, append([]string{"account"}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(wait.Context(t), program, append([]string{command}, args...)...).CombinedOutput()
 	return string(out), err
 }
 
@@ -30,10 +30,10 @@ func TestOperatorDeletesAnAccount(t *testing.T) {
 	s := newSystem(t, plan{store: redis.URL()})
 	alice := connectAs(t, client.Config{Routes: []string{s.url}, Name: "alice", Device: "phone"})
 	old := alice.Self().User
-	if out, err := accountWith(t, "delete", "-redis", redis.URL(), "alice"); err == nil || !strings.Contains(out, "-yes") {
+	if out, err := operate(t, "account", "delete", "-redis", redis.URL(), "alice"); err == nil || !strings.Contains(out, "-yes") {
 		t.Errorf("without a confirmation: %v, %s", err, out)
 	}
-	if out, err := accountWith(t, "delete", "-redis", redis.URL(), "-yes", "alice"); err != nil || !strings.Contains(out, "alice") {
+	if out, err := operate(t, "account", "delete", "-redis", redis.URL(), "-yes", "alice"); err != nil || !strings.Contains(out, "alice") {
 		t.Fatalf("delete: %v, %s", err, out)
 	}
 	if code := post(t, s.url+proto.PathLogin, "", proto.LoginRequest{Name: "alice", Device: "phone"}, nil); code != proto.UnknownUser {
@@ -50,7 +50,7 @@ func TestOperatorDeletesAnAccount(t *testing.T) {
 	if again.User == old {
 		t.Error("the new account has the id of the old one")
 	}
-	if out, err := accountWith(t, "delete", "-redis", redis.URL(), "-yes", "nobody"); err == nil || !strings.Contains(out, "there is no account") {
+	if out, err := operate(t, "account", "delete", "-redis", redis.URL(), "-yes", "nobody"); err == nil || !strings.Contains(out, "there is no account") {
 		t.Errorf("delete nobody: %v, %s", err, out)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,17 +11,6 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/role"
 )
-
-// reportWith runs cim report and returns what it printed.
-func reportWith(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	program, err := exec.LookPath("cim")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(wait.Context(t), program, append([]string{"report"}, args...)...).CombinedOutput()
-	return string(out), err
-}
 
 // refusedBy returns the code in an error of the SDK, or proto.OK.
 func refusedBy(err error) proto.Code {
@@ -96,7 +84,7 @@ func TestWhatWasShownIsReportedAndDecided(t *testing.T) {
 	if err := bob.Report(ctx, client.Message{From: alice.Self().User, ID: "m", At: proto.Position{Epoch: 1, Number: 2}}, proto.ReasonSpam, ""); refusedBy(err) != proto.UnknownMessage {
 		t.Errorf("a message that bob was not shown: %v", err)
 	}
-	out, err := reportWith(t, "list", "-redis", redis.URL())
+	out, err := operate(t, "report", "list", "-redis", redis.URL())
 	if err != nil || !strings.Contains(out, list[0].ID) || !strings.Contains(out, "to everyone: buy this 2") || !strings.Contains(out, "reported by 1: spam (again)") {
 		t.Errorf("cim report list: %v, %s", err, out)
 	}
@@ -104,11 +92,11 @@ func TestWhatWasShownIsReportedAndDecided(t *testing.T) {
 		t.Error(err)
 	}
 	for _, wrong := range [][]string{{"close", list[0].ID, "dismiss"}, {"close", list[1].ID, "ban"}, {"close", list[1].ID, "resolve"}, {"close", "x", "dismiss"}, {"open"}} {
-		if out, err := reportWith(t, append(wrong, "-redis", redis.URL())...); err == nil {
+		if out, err := operate(t, "report", append(wrong, "-redis", redis.URL())...); err == nil {
 			t.Errorf("cim report %v: %s", wrong, out)
 		}
 	}
-	if out, err := reportWith(t, "close", list[1].ID, "resolve", "told", "bob", "-redis", redis.URL()); err != nil {
+	if out, err := operate(t, "report", "close", list[1].ID, "resolve", "told", "bob", "-redis", redis.URL()); err != nil {
 		t.Errorf("cim report close: %v, %s", err, out)
 	}
 	if err := carol.CloseReport(ctx, list[1].ID, proto.DecisionDismiss, ""); refusedBy(err) != proto.Decided {

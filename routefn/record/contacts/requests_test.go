@@ -28,7 +28,8 @@ func TestContactWhoseAccountIsGoneIsRemoved(t *testing.T) {
 	})
 }
 
-// Both users end up with the same, whoever asks first, and however often a step is repeated.
+// Both users end up with the same. It does not matter who asks first, or how often a step
+// is repeated.
 func TestTwoUsersBecomeContacts(t *testing.T) {
 	each(t, record.Config{}, record.Config{}, func(t *testing.T, s, _ *record.Store) {
 		ctx := t.Context()

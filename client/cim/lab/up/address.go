@@ -9,16 +9,16 @@ func (c *Cluster) address(known int) string {
 	if at := ports.At(known); c.config.Fixed && c.take(at) {
 		return at
 	}
-	for {
-		address, err := ports.Address()
-		if err != nil {
-			return ports.At(known) // the program will say what is wrong
-		}
-		if c.take(address) {
+	for range tries {
+		if address, err := ports.Address(); err == nil && c.take(address) {
 			return address
 		}
 	}
+	return ports.At(known) // the program will say what is wrong
 }
+
+// tries is how many ports are tried. A cluster may have all ports of its process.
+const tries = 100
 
 // take notes that the cluster has the address. It returns false if the cluster had it
 // already, or if somebody listens there.

@@ -226,16 +226,17 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 }
 
 // together makes all n calls, some at a time, and returns the first error. A call that the
-// system refuses for the moment is repeated until ctx ends: a route refuses logins when
+// system refuses for the moment is repeated for refusedFor: a route refuses logins when
 // more passwords come than it can check.
 func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(arriving)
 	for i := range n {
 		group.Go(func() error {
-			for {
+			for begun := time.Now(); ; {
 				err := do(ctx, i)
-				if refused, ok := errors.AsType[*proto.Error](err); !ok || refused.Code.Retry() != proto.RetryLater || !retry.Sleep(ctx, refusedPause) {
+				refused, ok := errors.AsType[*proto.Error](err)
+				if !ok || refused.Code.Retry() != proto.RetryLater || time.Since(begun) > refusedFor || !retry.Sleep(ctx, refusedPause) {
 					return err
 				}
 			}
@@ -244,8 +245,12 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return group.Wait()
 }
 
-// refusedPause is the pause before a call of together is repeated.
-const refusedPause = 200 * time.Millisecond
+// A refused call of together is repeated after refusedPause, until it was refused for
+// refusedFor.
+const (
+	refusedPause = 200 * time.Millisecond
+	refusedFor   = time.Minute
+)
 
 // Guests returns all devices that can be hit, in the order of their places: those of
 // the SDK, then CIM clients, then pages.
