@@ -30,7 +30,8 @@ type Config struct {
 
 	Clients  net.Listener // TCP and WebSocket; Run closes it
 	Internal net.Listener // HTTP for routes and operators; Run closes it
-	// InternalPages judges the Host and the Origin of requests at Internal; nil: any.
+	// InternalPages judges requests at Internal by their Host and Origin headers; nil: it
+	// accepts all.
 	InternalPages *browser.Guard
 
 	Sessions routes.Sessions // the routes; see routes.Client
@@ -39,7 +40,7 @@ type Config struct {
 	Verifier     *token.Verifier // verifies tickets
 	ServiceToken string          // requests of routes carry it; required unless CIM.Open is set
 	OtherTokens  []string        // requests may carry these, too, while the cluster key is being changed
-	Gate         *cert.Gate      // judges the requests of routes and operators; nil: the tokens do
+	Gate         *cert.Gate      // judges the requests of routes and operators; nil: the tokens alone decide
 
 	Port     Port
 	Limits   Limits
@@ -47,8 +48,9 @@ type Config struct {
 	Drain    Drain
 	CIM      CIM
 
-	// Load is called with the used eighths of Limits.Capacity when they change, at most
-	// once per second. If it is nil, nothing is called. It must not block.
+	// The node calls Load with how many eighths of Limits.Capacity are in use. It does so
+	// when the number changes, at most once per second. It must not block. nil: nothing
+	// is called.
 	Load func(eighths int)
 	// Ready returns why the program should get no work yet, or nil. If Ready is nil,
 	// the program is always ready.
@@ -103,7 +105,7 @@ type Drain struct {
 
 // CIM sets how a node serves CIM's clients and routes.
 type CIM struct {
-	Open bool // CIM connections are accepted without tickets, and CIM's push
+	Open bool // accept CIM's clients without tickets, and pushes by CIM's own routes
 	// Pushers has the addresses of CIM's own routes, which may push without a token.
 	// Other addresses need a token. nil: every address may push without one.
 	Pushers *sourceip.Proxies

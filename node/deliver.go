@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// deliverer carries out the pushes of routes, and the differences that reconciliation
-// finds.
+// deliverer carries out the pushes of routes. It also settles the differences that
+// reconciliation finds.
 type deliverer struct {
 	boot       uint64
 	hub        *hub.Hub[*session]

@@ -87,10 +87,10 @@
 // of its device displaced it, or the node stops. The node then reports that the
 // session's number is closed, unless a route had said so itself.
 //
-// A session that opens becomes a member of its user's groups when a route has said
-// which groups these are. The node holds a group if it has a lease of it and lacks none
-// of its entries. For such a group, a route only looks up whether the user is a member
-// (package report, entering.go). The group of everyone has all users as members.
+// A session that opens becomes a member of its user's groups when a route has said which
+// groups these are. The node holds a group if it has a lease of the group and lacks none
+// of the group's entries. For such a group, a route only looks up whether the user is a
+// member (package report, entering.go). The group of everyone has all users as members.
 //
 // A delivery mark is the key of a message that a device has shown, for a sender who
 // wants to know that. Marks go to a route with the cursors, and a route pushes them to
@@ -111,9 +111,9 @@
 // # Locks
 //
 // A session's mu guards its state and is held only for a few assignments. The packages
-// below have locks of their own, which their doc.go names. Three pairs nest.
-// report.Sessions is locked before session or groups.Sequencer, so that a report is
-// true when it is made. forward.Sender or cim.CatchUp is locked before link, so that
-// the last decision about reading wins and frames keep their order. hub's users are
-// locked before hub's groups. Nothing else is called under any of them.
+// below have locks of their own, which their doc.go names. Three pairs of locks nest.
+// report.Sessions is locked before session or groups.Sequencer, so that a report is true
+// when it is made. forward.Sender or cim.CatchUp is locked before link, so that the last
+// decision about reading wins and frames keep their order. hub's users are locked before
+// hub's groups. Nothing else is called under any of them.
 package node

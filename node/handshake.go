@@ -16,7 +16,7 @@ import (
 )
 
 // login admits a connection whose ticket is valid. If no known key verifies the ticket,
-// the connection waits until a route has returned the keys. Its pings are answered
+// the connection waits until a route has returned the keys. The node answers its pings
 // meanwhile.
 func (s *session) login(f *proto.Frame) {
 	s.mu.Lock()
@@ -112,8 +112,8 @@ func (s *session) enter(who tickets.Identity) {
 	n.reports.Open(s)
 }
 
-// neverEntered reports to CIM's routes that a user whom they sent here has no
-// connection here.
+// CIM's routes take a user whom they sent here for connected. neverEntered reports to
+// them that the user has no connection here.
 func (s *session) neverEntered(who tickets.Identity) {
 	if who.CIM {
 		s.node.offline.Add(who.User, who.Name, 0)
@@ -130,19 +130,19 @@ func (s *session) Opening() *proto.Opening {
 	again := s.asked && s.number == 0
 	s.asked = true
 	first, displaces := s.phase == pending, s.displaces
-	if !first { // the session was confirmed before; if the store has lost it, no other session has more right
+	if !first { // the session was confirmed before, so it may be opened again even if the store has lost it
 		displaces = token.Any
 	}
 	// The opening and the session are one allocation. A proto.Session has the size of a
-	// link. If it were allocated alone, it would lie beside a link, and leave a hole
-	// there when it is freed.
+	// Link, so Go would allocate both from the same blocks of memory. Freed
+	// proto.Sessions would then leave holes between Links.
 	var made struct {
 		opening proto.Opening
 		session proto.Session
 	}
 	o := &made.opening
 	o.Session, o.Displaces, o.Again, o.First = &made.session, displaces, again, first
-	// If CIM's own routes log users in, a device that connects here has left its old
+	// If CIM's own routes log users in, a device that connects here has given up its old
 	// connection.
 	o.Replaces = s.catchUp != nil && s.node.config.CIM.Offline != nil
 	s.describe(o.Session, s.number)
@@ -157,8 +157,8 @@ func (s *session) Opened(a *proto.Opened) report.Next {
 	case code == proto.OK:
 		s.confirm(a)
 	case code.Retry() == proto.RetryLater:
-		// The route has failed. Tick gives up a pending session, and reconciliation
-		// finds an open one.
+		// The route has failed. If the session is pending, Tick gives it up. If it is
+		// open, reconciliation finds it.
 		if s.at() == pending {
 			return report.Again
 		}
@@ -178,7 +178,7 @@ func (s *session) dismiss(code proto.Code, message string) {
 func (s *session) confirm(a *proto.Opened) {
 	s.mu.Lock()
 	if a.Number == 0 {
-		a.Number = s.number // the ticket's
+		a.Number = s.number // the number in the ticket
 	}
 	was := s.phase
 	if was == pending {
@@ -191,7 +191,7 @@ func (s *session) confirm(a *proto.Opened) {
 	case pending:
 		s.node.metrics.Handshake.Observe(took.Seconds())
 		s.welcome(a)
-	case open: // the store had lost the session and has it again, or the user's groups have changed
+	case open: // the route has opened the session again, because the store had lost it or the user's groups have changed
 		s.know(a.Newest)
 		newest, left := s.follow(a)
 		s.Push(groups.Newest(append(newest, left...)...))
@@ -207,7 +207,7 @@ func (s *session) confirm(a *proto.Opened) {
 // session was pending.
 func (s *session) welcome(a *proto.Opened) {
 	s.know(a.Newest)
-	newest, _ := s.follow(a) // a device also reads the groups that newest does not name, if it lacks entries there
+	newest, _ := s.follow(a) // newest need not name all groups: a device reads the others itself, if it lacks entries there
 	missed := s.node.hub.Missed(&s.entry)
 	for _, mark := range missed {
 		newest = proto.Raise(newest, mark)
@@ -224,7 +224,7 @@ func (s *session) welcome(a *proto.Opened) {
 	}
 	for _, old := range promotion.Displaced {
 		code := proto.Replaced
-		if old.Current().GetNumber() > a.Number { // the store had lost the old session, so its number does not make it newer; its client may come back
+		if old.Current().GetNumber() > a.Number { // the store had lost the old session, so the higher number does not make it newer; the old session's client may come back
 			code = proto.SessionUnknown
 		}
 		old.link.Close(code, "")
@@ -237,12 +237,13 @@ func (s *session) welcome(a *proto.Opened) {
 }
 
 // follow makes the session a member of the groups in a route's answer. A CIM connection
-// becomes a member of the group of everyone only. newest has the places up to which the
-// session has to fetch its logs. Later entries are sent to it.
+// becomes a member of the group of everyone only. It returns in newest the places up to
+// which the session has to fetch its logs. The node sends it the later entries.
 //
-// left has places in groups that the user left after the route read the list. The
-// sequencer may have sent the entry about the leaving before the session was a member
-// in the hub. So the session has to fetch the rest of these logs, up to these places.
+// It returns in left the places in groups that the user left after the route had read the
+// list. The sequencer may have sent the entry about the leaving before the session was a
+// member in the hub. So the session has to fetch the rest of these logs, up to these
+// places.
 func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 	for _, mark := range a.Newest {
 		if mark.Log != proto.Inbox {
@@ -270,8 +271,8 @@ func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 	return newest, left
 }
 
-// join makes the session a member of the groups in a route's answer, and removes it
-// from all others. Of each group it is sent only the entries after the place in the
+// join makes the session a member of the groups in a route's answer, and removes it from
+// all others. From each group, the session gets only the entries after the place in the
 // answer.
 func (s *session) join(a *proto.Opened) {
 	var ids []int64

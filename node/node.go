@@ -169,9 +169,9 @@ func (n *Node) AskToFire() { n.delayed.Soon() }
 // it elsewhere, too.
 func (n *Node) Handler() http.Handler { return n.internal.Handler() }
 
-// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config. From then
-// on a request must carry one of these. Streams that are open stay open. Empty tokens
-// are left out.
+// SetServiceTokens replaces the ServiceToken and the OtherTokens of Config. From then on
+// a request must carry one of these. Streams that are open stay open. Empty tokens are
+// ignored.
 func (n *Node) SetServiceTokens(token string, others ...string) {
 	n.internal.SetTokens(append([]string{token}, others...)...)
 }
@@ -182,8 +182,8 @@ func (n *Node) SetServiceTokens(token string, others ...string) {
 func (n *Node) Run(ctx context.Context) error {
 	serving, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	// The workers of connections end after the connections, so they get a context of
-	// their own.
+	// The goroutines that work for connections must end after the connections, so they
+	// get a context of their own.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var workers, reporting sync.WaitGroup

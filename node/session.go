@@ -17,7 +17,7 @@ import (
 	"github.com/cim-go/cim/proto/token"
 )
 
-// phase is the phase of a session. It only grows.
+// phase is the phase of a session. It only changes to a higher value.
 type phase uint8
 
 const (
@@ -27,7 +27,8 @@ const (
 	closed                  // the link takes no more packets
 )
 
-// proof is made by routes, and only they can check it.
+// proof shows routes that the node got the session's ticket. Only routes can make and
+// check it.
 type proof [token.ProofSize]byte
 
 // session is a connection and the user's device to which it belongs. It is the handler
@@ -50,10 +51,10 @@ type session struct {
 	mu         sync.Mutex
 	phase      phase
 	unverified bool             // the login waits for the keys of tickets
-	silent     bool             // it was closed because the client was silent
-	asked      bool             // an opening was sent to a route, so a closing must follow
-	leaving    bool             // its CIM client has logged out, and may end the connection before the node does
-	since      time.Duration    // from the node's start: when it was accepted, then when its ticket began to wait for a key, then when it logged in
+	silent     bool             // the node closed the session because the client was silent
+	asked      bool             // the session's opening was sent to a route, so a closing must follow
+	leaving    bool             // the CIM client has logged out, and may end the connection before the node does
+	since      time.Duration    // the time since the node's start at which the connection was accepted; later that at which its ticket began to wait for a key, or at which it logged in
 	number     int64            // the session's number; a CIM connection learns it at its opening
 	departure  *drain.Departure // its redirection by a drain; nil: there is none
 }
@@ -81,7 +82,7 @@ func (s *session) Handle(f *proto.Frame) {
 		if sender == nil {
 			sender = s.node.forwarder.NewSender(s, s.link, s.Current())
 			s.sender.Store(sender)
-			sender.Renew(s.Current()) // the proof may have been renewed between
+			sender.Renew(s.Current()) // the proof may have been renewed since the last line
 		}
 		sender.Send(f)
 	case f.Cmd == proto.Command_ACK && at == open:
@@ -153,12 +154,12 @@ func (s *session) Tick(now time.Time) {
 }
 
 // While routes confirm other sessions, a session waits for its confirmation for up to
-// queuedAtMost times Timeouts.Open. The wait is so long because a new connection would
-// stand at the end of the line again.
+// queuedAtMost times Timeouts.Open. The wait is so long because a new connection of the
+// client would have to wait behind all others.
 const queuedAtMost = 6
 
-// late reports whether the session, which has waited for the time waited, is to be
-// given up.
+// late reports whether to give up the session. The parameter waited is how long it has
+// waited.
 func (s *session) late(now time.Time, waited time.Duration) bool {
 	most := s.node.config.Timeouts.Open
 	stuck := s.node.reports.Stuck(now)
@@ -169,7 +170,7 @@ func (s *session) late(now time.Time, waited time.Duration) bool {
 func (s *session) Push(p *link.Packet) {
 	switch cmd := p.Frame().Cmd; {
 	case s.catchUp == nil && cmd == proto.Command_DELIVERED:
-		if !s.link.Offer(p) { // a mark is dropped if the link lags
+		if !s.link.Offer(p) { // if the link lags, the mark is dropped
 			s.node.metrics.MarksDropped.Inc()
 		}
 	case s.catchUp == nil:
@@ -208,14 +209,14 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 	return r.calls.Pull(ctx, &proto.PullRequest{Session: s.Current(), After: after, Limit: proto.MaxPull})
 }
 
-// evict closes a session that a route reports as closed or displaced. It reports nothing,
-// because the routes know.
+// evict closes a session that a route reports as closed or displaced. It reports nothing
+// to routes, because they know.
 //
 // CIM's SDK closes its channel on one thread and calls /offLine on another, so the logout
-// may come first. If the node then ended the connection, it could not tell any more
-// whether the client had read everything. A system that has got the node's end of sending
-// sends no reset for unread bytes any more. So the node gives the client time to end it,
-// and writes no more than what is about to be written.
+// may come first. If the node then ended the connection, it could not find out any more
+// whether the client had read everything. The reason is that a system sends no reset for
+// unread bytes after the node has ended its sending. So the node gives the client time to
+// end the connection. Meanwhile it writes only what it was about to write.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	if s.catchUp == nil || code != proto.LoggedOut {
@@ -229,9 +230,10 @@ func (s *session) evict(code proto.Code) {
 	time.AfterFunc(leaveTimeOf(s.catchUp.Leave(time.Now())), func() { s.link.Close(code, "") })
 }
 
-// A CIM client has leaveTime after its logout to end its connection if it has surely read
-// everything. Otherwise it has longLeaveTime, because its process may not get a processor
-// at once. Routes answer a logout after more than leaveTime (routefn/compat, endIn).
+// If a CIM client has surely read everything, it has leaveTime after its logout to end
+// its connection. Otherwise it has longLeaveTime, because its process may not get a
+// processor at once. Routes answer a logout after more than leaveTime (routefn/compat,
+// endIn).
 const (
 	leaveTime     = 100 * time.Millisecond
 	longLeaveTime = 2 * time.Second
@@ -246,9 +248,8 @@ func leaveTimeOf(read bool) time.Duration {
 
 // Closed implements link.Handler. It reports the session's number as closed only if no
 // other connection here has it. A ticket may be used twice, and a closed number stays
-// closed for ever. A CIM connection never shares its number, so its end is always
-// reported. The report also shows routes that this node was alive when the connection
-// ended.
+// closed for ever. A CIM connection never shares its number, so Closed always reports its
+// end. The report also shows routes that this node was alive when the connection ended.
 func (s *session) Closed(code proto.Code) {
 	s.mu.Lock()
 	was, asked, number, way := s.phase, s.asked, s.number, s.departure
@@ -273,10 +274,10 @@ func (s *session) Closed(code proto.Code) {
 	}
 }
 
-// Ending implements link.Handler. A CIM client acknowledges nothing, and the end of its
+// Ending implements link.Handler. A CIM client acknowledges nothing. The end of its
 // connection shows what it has read. But if the node closed the connection because the
-// client was silent, the end shows nothing: the client's process may have stopped
-// before it read some bytes.
+// client was silent, the end shows nothing: the client's process may have stopped before
+// it read some bytes.
 func (s *session) Ending() (ended func(read bool)) {
 	s.mu.Lock()
 	opened, silent := s.number != 0, s.silent
@@ -305,7 +306,7 @@ func (s *session) describe(p *proto.Session, number int64) {
 // renew replaces the proof of the session.
 func (s *session) renew(b []byte) {
 	if len(b) != token.ProofSize || s.catchUp != nil {
-		return // no proof is better than none
+		return // an empty proof must not replace the old one
 	}
 	p := proof(b)
 	s.proof.Store(&p)

@@ -44,8 +44,8 @@ type Node interface {
 
 // Users knows the users who are online.
 type Users interface {
-	// Online returns up to limit users whose ids are above the argument after and whose
-	// names begin with prefix.
+	// Online returns up to limit users with ids greater than after, whose names begin
+	// with prefix.
 	Online(after int64, limit int, prefix string) []proto.User
 	Users() int
 }
@@ -60,14 +60,14 @@ type Drainer interface {
 // Config of a Server. A field is required unless its comment gives its zero value a meaning.
 type Config struct {
 	Listener net.Listener   // Run closes it
-	Pages    *browser.Guard // judges the Host and the Origin of all requests; nil: any
+	Pages    *browser.Guard // judges all requests by their Host and Origin headers; nil: accepts all
 	Node     Node
 	Users    Users
 	Drainer  Drainer
-	Open     bool     // CIM's push is accepted; see CIMPushers
+	Open     bool     // CIM's own routes may push messages; see CIMPushers
 	Tokens   []string // a request must carry one of these; none: every request is accepted
-	// Gate decides who may call, by Gate.Keys or by Tokens. Server sets Gate.Token. nil:
-	// Tokens alone decide.
+	// Gate decides which processes may call, by their certificates (Gate.Keys) or by
+	// Tokens. New sets Gate.Token. If Gate is nil, Tokens alone decide.
 	Gate *cert.Gate
 	// CIMPushers may push as CIM's routes do, without a token. nil: everybody may.
 	CIMPushers *sourceip.Proxies
@@ -184,8 +184,8 @@ func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// SetTokens replaces Config.Tokens. Streams that are open stay open. Empty tokens are
-// left out.
+// SetTokens replaces Config.Tokens. Streams that are open stay open. It ignores empty
+// tokens.
 func (h *Server) SetTokens(all ...string) {
 	tokens := slices.DeleteFunc(slices.Clone(all), func(t string) bool { return t == "" })
 	h.tokens.Store(&tokens)
@@ -268,7 +268,7 @@ func number(s string, def int64) (int64, error) {
 	return proto.ParseNumber(s)
 }
 
-// serveDrain begins a drain, which ends the node, and does not wait for it.
+// serveDrain begins a drain, after which the node ends. It does not wait for that.
 func (h *Server) serveDrain(w http.ResponseWriter, r *http.Request) {
 	h.config.Drainer.Start()
 	h.serveDrainStatus(w, r)

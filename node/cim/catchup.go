@@ -58,7 +58,7 @@ type CatchUp struct {
 	link    *link.Link
 
 	mu      sync.Mutex
-	logs    [2]clientLog // the inbox, everyone
+	logs    [2]clientLog // the inbox, and the log of everyone
 	started bool
 	pulling bool // a pull is queued or running
 	notices notices
@@ -84,7 +84,7 @@ type clientLog struct {
 	shown    []order.Place  // the latest places that were written or passed over, newest last
 	read     time.Time      // when the last page came
 	later    time.Time      // no pull before this time
-	frames   int            // how many frames pulls have written since the last pause for them
+	frames   int            // how many frames pulls have written since paceLocked last made the client a pause
 }
 
 // move records that the log was written up to a place.
@@ -150,8 +150,8 @@ func (f *CatchUp) log(id int64) *clientLog {
 }
 
 // Start follows both logs from their cursors, and pulls the entries up to newest. The
-// parameter ends has the ends of the logs that the route found. newest has the same
-// places, or later ones. If there is no cursor, the inbox is read from its oldest entry.
+// parameter ends has the ends of the logs that a route found. The places in newest are
+// the same or later ones. If there is no cursor, the inbox is read from its oldest entry.
 // Everyone's log is then read from its end in ends, and the first ping makes that end its
 // cursor.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
@@ -181,7 +181,8 @@ func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.catchUp()
 }
 
-// Status is the state of a CatchUp, of the inbox and of everyone.
+// Status is the state of a CatchUp. Index 0 is the inbox, and index 1 is the log of
+// everyone.
 type Status struct {
 	Written [2]proto.Position // how far the logs were written
 	Proven  [2]proto.Position // how far a ping would move the cursors now
@@ -199,7 +200,7 @@ func (f *CatchUp) Status() Status {
 	return s
 }
 
-// markOf returns the mark of a log; nil: there is none.
+// markOf returns the mark of a log, or nil if there is none.
 func markOf(marks []*proto.Mark, log int64) *proto.Mark {
 	i := slices.IndexFunc(marks, func(m *proto.Mark) bool { return m.Log == log })
 	if i < 0 {
@@ -215,7 +216,7 @@ func (f *CatchUp) Push(p *link.Packet) {
 	switch l := f.log(m.At.Log); {
 	case l == nil:
 	case !f.started, l.follower.Lacks() && f.link.Queued() >= pullRoom:
-		l.follower.Doubt() // there is no room for m to wait, so it is pulled later
+		l.follower.Doubt() // m has no room to wait here, so a pull fetches it later
 	default:
 		e := order.Entry[proto.Message]{At: m.At.Place(), Prev: m.Prev, Size: len(m.Text), Item: m}
 		f.writeLocked(l, l.follower.Push(make([]proto.Message, 0, 1), e))

@@ -14,7 +14,7 @@ const (
 	propertyReceiver   = "receiveUserId"
 )
 
-// maxRun bounds the text in one OFFLINE frame, in bytes.
+// maxRun bounds the text in one OFFLINE frame (a run), in bytes.
 const maxRun = 32 << 10
 
 // cimLive returns the frame with which CIM pushes one message.

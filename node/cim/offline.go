@@ -33,7 +33,7 @@ type Hub interface {
 	Has(user int64, device string) bool
 }
 
-// Records compares sessions of this node with the store, by a route.
+// Records compares sessions of this node with the store. A route does that.
 type Records interface {
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 }
@@ -67,10 +67,10 @@ type OfflineConfig struct {
 // call.
 //
 // A call names only the user and no session, and deletes every record that CIM's route
-// has of the user. A late call would delete the record of a newer login. So it is made
-// at once, and only while no newer CIM connection of the user is known, here or in the
-// store. One case remains: the user has logged in at CIM's route, and the new
-// connection has not reached a node yet.
+// has of the user. A late call would delete the record of a newer login. So it is made at
+// once, and only while no newer CIM connection of the user is known, here or in the
+// store. One case remains in which the call does harm: the user has logged in at CIM's
+// route, and the new connection has not reached a node yet.
 //
 // All workers share one pause after a failure, because the route failed and not the user.
 type Offline struct {
@@ -110,8 +110,8 @@ func NewOffline(c OfflineConfig) *Offline {
 	return &Offline{config: c, ended: ended, queue: make(chan departed, maxOffline), retries: routes.Backoff{Most: time.Second}}
 }
 
-// Add queues a report to CIM's routes that the user's connection has ended. number is
-// that of the session, or zero if no route gave it one. Add never blocks.
+// Add queues a report to CIM's routes that the user's connection has ended. The parameter
+// number is the session's, or zero if no route gave it one. Add never blocks.
 func (o *Offline) Add(user int64, name string, number int64) {
 	if o == nil {
 		return
@@ -120,7 +120,7 @@ func (o *Offline) Add(user int64, name string, number int64) {
 	o.push(departed{user: user, name: name, number: number, at: time.Now()})
 }
 
-// Leave queues a report to CIM's routes that a user goes. A moment after the report it
+// Leave queues a report to CIM's routes that a user leaves. A moment after the report it
 // ends the user's connection. So messages that the routes accept before the report still
 // reach the client. The routes keep later messages themselves. If no route answers, the
 // connection ends after offlineTime, and the report is repeated. Leave never blocks.
@@ -230,10 +230,10 @@ func (o *Offline) tell(ctx context.Context, d departed) {
 	}
 }
 
-// back reports whether a newer CIM connection of the user is known. It asks a route to
-// compare the session number that follows d's with the store, as if this node held it.
-// If the store does not know that number, there is no newer connection. While no route
-// of ours answers, only the connections here count.
+// back reports whether a newer CIM connection of the user is known. It asks a route about
+// the session number after d's, as if this node held that session. If the store does not
+// know the number, there is no newer connection. While no route of ours answers, only the
+// connections here count.
 func (o *Offline) back(ctx context.Context, d departed) bool {
 	if o.config.Hub.Has(d.user, proto.CIMDevice) {
 		return true
@@ -247,7 +247,7 @@ func (o *Offline) back(ctx context.Context, d departed) bool {
 		Held: []*proto.Held{{User: d.user, Device: proto.CIMDevice, Number: d.number + 1}},
 	})
 	return err == nil && !slices.ContainsFunc(answer.Differences, func(d *proto.Difference) bool {
-		return d.Verdict == proto.Verdict_UNKNOWN || proto.Code(d.Code) == proto.Crowded // forgotten, so there is no such connection
+		return d.Verdict == proto.Verdict_UNKNOWN || proto.Code(d.Code) == proto.Crowded // the store does not have that session, so there is no newer connection
 	})
 }
 

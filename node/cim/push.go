@@ -39,11 +39,10 @@ type Connections interface {
 	CIM(user int64) []*link.Link
 }
 
-// Push writes a message of CIM's route to the user's CIM connections. body is the body
-// of the route's request, and the result is the JSON value to answer with. The message
-// is in no log, and comes once or not at all, like all of CIM's. Unlike CIM's answer,
-// this one says whether the user is not here, or whether no connection took the
-// message.
+// Push writes a message of CIM's route to the user's CIM connections. body is the body of
+// the route's request, and the result is the JSON value to answer with. The message is in
+// no log, and comes once or not at all, like all of CIM's. CIM's answer does not show
+// whether the user is here and a connection took the message. This one does.
 func Push(body []byte, c Connections) any {
 	var request pushRequest
 	if json.Unmarshal(body, &request) != nil {

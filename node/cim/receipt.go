@@ -38,9 +38,9 @@ import (
 // will read them. A route makes this place the cursor only if the node dies before it
 // reports the end of the connection (routefn/node/received.go).
 
-// noteAge is how old a note must be for a byte from the client to prove it. The client
-// may have been interrupted between reading and pinging, and so have read nothing
-// since.
+// A byte from the client proves what a note says only if the note is at least noteAge
+// old. The client may have been interrupted between reading and pinging, and so have read
+// nothing since.
 const noteAge = 250 * time.Millisecond
 
 // lookAgain is the time after a tick at which a CatchUp checks whether the bytes that
@@ -54,11 +54,11 @@ type places [2]proto.Position
 // receipt is what a CatchUp knows about the bytes that its client's TCP has received.
 type receipt struct {
 	proven  places    // what the client has read, if a byte comes from it now: the previous value of acked, or the present one if that is at least noteAge old
-	acked   places    // the value of has at the last note at which no bytes of the client waited here
+	acked   places    // the value of the field has at the last note for which no bytes of the client waited here
 	at      time.Time // when the last note was made
 	has     places    // what the client's TCP is known to have acknowledged
-	written places    // how far the logs were written when the socket had taken given bytes
-	given   uint64    // the count of bytes whose acknowledgement is waited for; 0: none
+	written places    // how far the logs were written when the socket had taken as many bytes as given says
+	given   uint64    // receipt waits until the client's TCP has acknowledged this many bytes; 0: it does not wait
 	news    bool      // the field has was changed since it was reported
 	frozen  bool      // nothing more is noted
 }
@@ -88,7 +88,7 @@ func (r *receipt) look(now time.Time, p link.Progress) {
 }
 
 // arrived reports whether the client's TCP has acknowledged the bytes for which receipt
-// waits. If so, it updates has.
+// waits. If so, it updates the field has.
 func (r *receipt) arrived(p link.Progress) bool {
 	if r.given == 0 || p.Acked < r.given {
 		return false
@@ -97,8 +97,9 @@ func (r *receipt) arrived(p link.Progress) bool {
 	return true
 }
 
-// keep notes what is acknowledged. It does nothing if the note before is too new to be
-// proven by a byte from the client. It notes nothing if such a byte waits to be read here.
+// keep makes a note of what is acknowledged. It does nothing if the previous note is
+// younger than noteAge. If bytes of the client wait to be read here, the new note has the
+// same place as the previous one.
 func (r *receipt) keep(now time.Time, p link.Progress) {
 	if r.frozen || now.Sub(r.at) < noteAge {
 		return
@@ -122,8 +123,8 @@ func (r *receipt) heard(now time.Time) places {
 	return r.proven
 }
 
-// freeze makes later bytes, and the end of the client's sending, prove what a byte proves
-// now. It returns that.
+// freeze stops the notes. From then on, bytes from the client and the end of its sending
+// prove only what a byte proves now. It returns how far that is.
 func (r *receipt) freeze(now time.Time) places {
 	r.acked, r.frozen = r.heard(now), true
 	return r.acked
@@ -138,7 +139,7 @@ func (f *CatchUp) Tick(now time.Time) {
 	quiet := reached == f.receipt.proven && reached == f.receipt.acked && reached == f.receipt.has
 	f.mu.Unlock()
 	if !quiet {
-		all := f.link.Queued() == 0 // read after reached, which was written before
+		all := f.link.Queued() == 0 // Queued is called after reachedLocked, so if it is 0, the socket has taken all that reached covers
 		p, known := f.link.Progress()
 		f.mu.Lock()
 		f.receipt.note(now, reached, all, p) // if the progress is not known, bytes that the socket took count as acknowledged
@@ -181,7 +182,7 @@ func (f *CatchUp) tellReceived() {
 	f.config.Reports.Received(f.session, marksOf(has))
 }
 
-// marksOf returns the marks of the places that are in a log.
+// marksOf returns the marks of the places, without those that are zero.
 func marksOf(at places) (marks []*proto.Mark) {
 	for _, p := range at {
 		if p.Number > 0 {
@@ -200,9 +201,9 @@ func (f *CatchUp) Heard() {
 	f.config.Reports.Acked(f.session, cursors, nil)
 }
 
-// Leave is called when the client has logged out. It may have stopped to read, so what its
-// system acknowledges from then on proves nothing. Leave reports whether the client has
-// surely read all that was written.
+// Leave is called when the client has logged out. It may have stopped reading, so what
+// its system acknowledges from then on proves nothing. Leave reports whether the client
+// has surely read all that was written.
 func (f *CatchUp) Leave(now time.Time) (read bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

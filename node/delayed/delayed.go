@@ -22,7 +22,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// The earliest and the latest time to the next call, whatever the route answers.
+// The shortest and the longest wait for the next call, whatever the route answers.
 const (
 	soonest = 50 * time.Millisecond
 	latest  = 30 * time.Second
@@ -143,7 +143,7 @@ func (s *Schedule) Run(ctx context.Context) {
 			s.sooner(min(max(next, soonest), latest))
 			continue
 		}
-		if !retries.Failing() { // once, not every second
+		if !retries.Failing() { // logged once, and not for each failure
 			s.config.Logger.Warn("no route sends delayed messages", "err", err)
 		}
 		s.config.Failed.Inc()

@@ -1,4 +1,5 @@
-// Package forward forwards the clients' messages to routes, and their answers back.
+// Package forward forwards the clients' messages to routes, and the routes' answers to
+// the clients.
 //
 // A message waits for its route in one of four queues (queue.go). A connection keeps to
 // one queue, and a queue has one request in flight (request.go). So the messages of a

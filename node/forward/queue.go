@@ -29,7 +29,7 @@ type message struct {
 	heard bool // its client had read all answers before it wrote this message
 
 	// Owned by the queue.
-	unknown bool // a request with it may have stored it
+	unknown bool // a request may have stored the message, but the node does not know
 	done    bool // its client was answered
 }
 
@@ -47,9 +47,9 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // client sends one of them again. Otherwise messages that the client wrote before it
 // read the answer would overtake the first one. See refusals.
 //
-// An overloaded route refuses a request before it stores anything. The same messages
-// are sent again at the time that the route names, without a mark. Sender.owe bounds
-// the messages that wait.
+// An overloaded route refuses a request before it stores anything. The queue sends the
+// same messages again at the time that the route names, and does not mark them.
+// Sender.owe bounds the messages that wait.
 //
 // After the process stood still, all messages wait until the node has reconciled. The
 // reason is that a client may have left this node meanwhile. It may have sent the same
@@ -130,8 +130,8 @@ func (q *queue) idle(ctx context.Context) {
 	}
 }
 
-// nextEvent returns when a resting queue next has something to do. It makes the next
-// request, or answers Unknown to the message that has waited longest.
+// nextEvent returns when a resting queue next has something to do. Then the queue makes
+// the next request, or answers Unknown to the message that has waited longest.
 func (q *queue) nextEvent() time.Time {
 	expires := q.waiting[0].since.Add(q.forwarder.config.Timeout)
 	if expires.Before(q.resting) {
@@ -172,8 +172,8 @@ func (q *queue) collect() {
 
 // expire answers Unknown to messages that have waited too long, and to all if the store
 // lost something. It drops the messages of connections that have gone, because a client
-// sends them again on its next connection. If they came from both connections, they
-// might be stored twice.
+// sends them again on its next connection. If the queue forwarded them, too, they might
+// be stored twice.
 func (q *queue) expire(now time.Time) {
 	late, lost := make(map[*Sender]bool), q.lost.Swap(false)
 	q.keep(func(m *message) bool {

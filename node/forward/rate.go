@@ -17,17 +17,17 @@ const (
 	mostTried = 8
 )
 
-// rate records, from the routes' answers, whether a sender is over its rate. While it is,
-// its messages wait at the node. A message that was refused for the rate is stored
-// nowhere, so it is sent again without a mark. The queue owns the rate. The zero rate
-// lets everything pass.
+// rate records, from the routes' answers, whether a sender sends more messages than
+// routes accept from it (over its rate). If so, its messages wait at the node. A message
+// that was refused for the rate is stored nowhere, so it is sent again without a mark.
+// The queue owns the rate. The zero rate lets everything pass.
 type rate struct {
 	until   time.Time // nothing goes before this
 	limited bool      // a message was refused, and none was accepted since
-	taken   int       // for the next request
+	taken   int       // how many messages were chosen for the next request
 }
 
-// learn takes the result of a message.
+// learn handles the result of a message.
 func (r *rate) learn(result *proto.SendResult, now time.Time) {
 	switch proto.Code(result.Code) {
 	case proto.Limited:

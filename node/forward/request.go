@@ -42,8 +42,8 @@ func (s *selection) add(m *message) {
 }
 
 // nextRequest returns the messages of the next request. First come the messages that may
-// have been stored. Then come those of connections that have no such message. Of a sender
-// that is over its rate, it has few messages or none.
+// have been stored. Then come those of connections that have no such message. The request
+// has few messages, or none, of a sender that is over its rate.
 func nextRequest(waiting []*message, now time.Time) []*message {
 	s := selection{now: now, later: make(map[*Sender]bool)}
 	for _, m := range waiting {
@@ -90,7 +90,7 @@ func (q *queue) request(ctx context.Context, messages []*message) error {
 		r := answer.Items[i]
 		m.from.rate.learn(r, now)
 		if proto.Code(r.Code) == proto.Limited {
-			err = nil // it waits for its rate, and for no route
+			err = nil // the messages wait for their sender's rate, and for no route
 			continue
 		}
 		if proto.Code(r.Code) != proto.OK && proto.Code(r.Code).Retry() == proto.RetryLater {

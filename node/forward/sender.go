@@ -21,9 +21,9 @@ const (
 	// maxRefused is how many ids of refused messages are kept for a connection. They
 	// are the latest ones. A client has fewer messages in flight.
 	maxRefused = 1024
-	// signTime is for how long a client, after its first refusal, may send without a
-	// sign that it has read a refusal. A message that was on its way when the refusal
-	// was sent arrives within that time.
+	// After its first refusal, a client may send for signTime without a sign that it has
+	// read a refusal. A message that was on its way when the refusal was sent arrives
+	// within that time.
 	signTime = 3 * time.Second
 )
 

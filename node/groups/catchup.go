@@ -158,6 +158,6 @@ func (s *Sequencer[P]) fill(answer *proto.PullAnswer) (more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ready, err = s.follower.Page(s.ready, entries, answer.Newest.Place())
-	s.ready = slices.DeleteFunc(s.ready, func(p hub.Post) bool { return p.Packet == nil }) // through has no packet
+	s.ready = slices.DeleteFunc(s.ready, func(p hub.Post) bool { return p.Packet == nil }) // the entry for the place through has no packet
 	return err == nil && s.follower.More(), err
 }

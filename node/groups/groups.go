@@ -24,8 +24,8 @@ type Member interface {
 
 // Puller reads the logs of the routes.
 type Puller[P any] interface {
-	// Pull reads a page of the log on behalf of member, who must be allowed to. The
-	// parameter after is the mark that the page follows.
+	// Pull reads a page of the log on behalf of member, who must be allowed to read it.
+	// The parameter after is the mark that the page follows.
 	Pull(ctx context.Context, member P, after *proto.Mark) (*proto.PullAnswer, error)
 }
 

@@ -6,8 +6,8 @@ import (
 
 // Reached returns the place up to which a session that opens must fetch the log. Later
 // entries are sent to the session. known is where the log ended when a route found the
-// user to be a member. The result is known or a later place. Reached returns false if
-// the user has left since. The session must be in the hub already.
+// user to be a member. The result is the same place or a later one. Reached returns false
+// if the user has left since. The session must be in the hub already.
 func (s *Sequencer[P]) Reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,9 +35,9 @@ func (s *Sequencer[P]) Beyond() *proto.Mark {
 }
 
 // Spare keeps the Sequencer from sending to member the entries up to the place known,
-// because the member's session fetches these itself. Some of them may be older than the joining of its user. A route leaves those
-// out when the session fetches the log. Call Spare before the session is a member in
-// the hub.
+// because the member's session fetches these itself. Some of them may be older than the
+// joining of its user. A route leaves those out when the session fetches the log. Call
+// Spare before the session is a member in the hub.
 func (s *Sequencer[P]) Spare(member P, known *proto.Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +61,8 @@ func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
 	return s.spared[member]
 }
 
-// sentLocked is called when the entries up to the mark at have been sent. It ends the
-// suppression for members that fetch the log themselves only up to there.
+// sentLocked is called when the entries up to the mark at have been sent. It removes from
+// spared the members that fetch the log themselves only up to there.
 func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
 	for member, known := range s.spared {
 		if !proto.Newer(at, known) {

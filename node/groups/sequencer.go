@@ -43,7 +43,7 @@ type Sequencer[P Member] struct {
 	due      time.Time                 // when the timer fires; zero: it does not run
 	pulling  bool                      // a pull is queued or running
 	left     []leaver                  // the users who left, only the latest ones
-	heard    time.Time                 // when a route last told something about the group
+	heard    time.Time                 // when a route last sent something about the group
 	moved    time.Time                 // when a pushed entry was last put into ready
 	leased   time.Time                 // when the request for the latest lease left; zero: there is no lease
 
@@ -84,9 +84,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked makes the sequencer continue at the given place in two cases. It knows no
-// place of the log yet, or the place is further and no member is here (nobody is true).
-// Otherwise it does nothing and returns false.
+// beginsLocked makes the sequencer continue at the given place if it knows no place of
+// the log yet. It also does so if nobody is true (no member is here) and the place is
+// further. Otherwise it does nothing and returns false.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:
@@ -103,8 +103,8 @@ func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 func further(from, at order.Place) bool { return at.Epoch != from.Epoch || at.Number > from.Number }
 
 // overtookLocked reports whether end, from a route's answer, is to be ignored because
-// pushes have overtaken the answer. They have come far beyond end. If the log did lose
-// that many entries, its next push does not fit, which shows the loss.
+// pushes have overtaken the answer. Pushed entries are far beyond end already. If the log
+// did lose that many entries, its next push does not fit, which shows the loss.
 func (s *Sequencer[P]) overtookLocked(end order.Place, now time.Time) bool {
 	last := s.follower.Last()
 	return end.Epoch == last.Epoch && end.Number < last.Number-order.Kept && now.Sub(s.moved) < lateAnswer
@@ -141,7 +141,7 @@ func (s *Sequencer[P]) lastLocked() *proto.Mark {
 }
 
 // leasedAt records that a route gave or renewed a lease of the group. left is when the
-// request left the node. A zero left means that there is no lease any more.
+// request left the node. If left is zero, there is no lease any more.
 func (s *Sequencer[P]) leasedAt(left time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,7 +169,7 @@ func (s *Sequencer[P]) idle(now time.Time) bool {
 	return now.Sub(s.heard) > idleTime
 }
 
-// waitLocked starts the timer for a pull if one is due at some time. The timer fires
+// waitLocked starts the timer for the next pull, if entries are missing. The timer fires
 // after the duration d at the earliest.
 func (s *Sequencer[P]) waitLocked(now time.Time, d time.Duration) {
 	ms, due := s.follower.Due()

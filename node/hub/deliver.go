@@ -8,10 +8,10 @@ import (
 )
 
 // Deliver pushes the packet p to those of the user's open sessions that have one of the
-// numbers. It leaves out the session with the number except, which has sent the
-// message; zero: there is none. For pending sessions the hub remembers the packet's
-// place. Deliver returns the numbers that have no session here. If p is nil, it does
-// nothing else.
+// numbers. It leaves out the session whose number is except, which has sent the message.
+// If except is zero, there is no such session. For pending sessions the hub remembers the
+// packet's place. Deliver returns the numbers that have no session here. If p is nil, it
+// does nothing else.
 func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet) (gone []int64) {
 	var few [4]P
 	peers := few[:0]
@@ -69,8 +69,8 @@ func (s *shard[P]) miss(e *Entry[P], marks ...*proto.Mark) {
 }
 
 // know records places that were sent to this connection, each with its message or in a
-// NEWEST. They say nothing about other devices of the user, which may have missed that
-// push.
+// NEWEST. The user's other devices may have missed that push, so know records nothing for
+// them.
 func (e *Entry[P]) know(marks ...*proto.Mark) {
 	for _, mark := range marks {
 		if mark.Log == proto.Inbox && proto.Newer(e.newest(), mark) {

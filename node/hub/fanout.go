@@ -11,7 +11,7 @@ import (
 type Post struct {
 	Packet *link.Packet
 	Mark   *proto.Mark // the message's place, or the place that the frame reports
-	Except int64       // number of the sender's session, which has the message already; zero: none has it
+	Except int64       // number of the sender's session, which does not need the message; zero: no session here has sent it
 }
 
 // Group pushes posts, in their order, to the open connections of a group's members. For
@@ -51,7 +51,7 @@ func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	h.members.Put(scratch)
 }
 
-// everyone is Group for the group of everyone.
+// everyone does what Group does, for the group of everyone.
 func (h *Hub[P]) everyone(f *fanOut) {
 	scratch := h.scratch.Get().(*[]P)
 	for i := range h.shards {

@@ -18,9 +18,9 @@ type groupShard[P Peer] struct {
 func (h *Hub[P]) group(id int64) *groupShard[P] { return &h.groups[spread(id)] }
 
 // SetGroups makes e a member of these groups and of no others, except the group of
-// everyone. version is that of the list, and reconciliation compares it. SetGroups
-// returns the groups that e leaves by this call. They include groups from which
-// Dissolve has removed e before. It does nothing if e has left the hub.
+// everyone. The parameter version is the version of the list of groups. Reconciliation
+// compares it. SetGroups returns the groups that e leaves by this call, including those
+// from which Dissolve has removed e before. It does nothing if e has left the hub.
 func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -51,7 +51,7 @@ func (h *Hub[P]) SetGroups(e *Entry[P], groups []int64, version int64) (ended []
 
 // FollowNone makes e a member only of the group of everyone, whatever groups its user
 // joins. It is for CIM's clients, which would show group messages as if they were
-// private. version is as in SetGroups.
+// private. The parameter version is as in SetGroups.
 func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -120,7 +120,7 @@ func (h *Hub[P]) outOf(group int64, e *Entry[P]) {
 	}
 }
 
-// Dissolve removes all connections from the group and returns them. They stay outside
+// Dissolve removes all connections from the group and returns them. They are no members
 // until SetGroups makes them members again. For the group of everyone it does nothing.
 func (h *Hub[P]) Dissolve(group int64) (peers []P) {
 	g := h.group(group)
@@ -177,7 +177,7 @@ func (h *Hub[P]) Members(group int64, n int) []P {
 	return peers
 }
 
-// anybody is Members for the group of everyone.
+// anybody does what Members does, for the group of everyone.
 func (h *Hub[P]) anybody(n int) (peers []P) {
 	start := rand.IntN(Shards)
 	for i := range Shards {

@@ -61,9 +61,9 @@ func (h *Hub[P]) Has(id int64, device string) bool {
 	return false
 }
 
-// Online returns up to limit users with an open connection, by ascending id. It returns
-// only users whose ids are above the argument after and whose names begin with prefix.
-// It looks at every user once.
+// Online returns up to limit users with an open connection, by ascending id. It skips
+// users whose ids are not greater than after, and users whose names do not begin with
+// prefix. It looks at every user once.
 func (h *Hub[P]) Online(after int64, limit int, prefix string) []proto.User {
 	if limit <= 0 {
 		return nil

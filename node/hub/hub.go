@@ -30,7 +30,7 @@ type Entry[P Peer] struct {
 
 	open atomic.Bool // written under the shard's mu
 
-	// Guarded by the shard's mu once entered.
+	// Guarded by the shard's mu once the entry is in the hub.
 	here    bool
 	told    bool      // its groups are known
 	heard   bool      // inbox is set
@@ -48,7 +48,7 @@ func (e *Entry[P]) Identify(user int64, name, device string, peer P) {
 	e.user, e.label, e.peer = user, device+"\x00"+name, peer
 }
 
-// User returns whose connection it is.
+// User returns the id of the connection's user.
 func (e *Entry[P]) User() int64 { return e.user }
 
 // Name returns the user's name.
@@ -82,7 +82,7 @@ type Hub[P Peer] struct {
 
 type shard[P Peer] struct {
 	mu     sync.Mutex
-	users  map[int64]user[P]           // those who have an entry
+	users  map[int64]user[P]           // only users who have an entry
 	missed map[*Entry[P]][]*proto.Mark // newest places of messages that came for pending connections
 	apart  map[*Entry[P]][]int64       // groups that Dissolve took entries out of, until SetGroups
 }
@@ -105,8 +105,8 @@ func New[P Peer]() *Hub[P] {
 	return h
 }
 
-// shard returns the shard of the user id. It spreads ids, which are often given in
-// sequence.
+// shard returns the shard of the user id. It hashes the id, so that ids given in sequence
+// do not share a shard.
 func (h *Hub[P]) shard(id int64) *shard[P] { return &h.shards[spread(id)] }
 
 func spread(id int64) uint64 { return uint64(id) * 0x9e3779b97f4a7c15 >> 58 }
@@ -206,12 +206,12 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 }
 
 // displacedBy returns the entries of e's device that the opening of e displaces. These
-// are the other entries with numbers up to e's. If e came later than an entry with a
-// higher number, they include all open ones. Two kinds of entries stay. One is a
-// pending CIM entry without a number, which counts as newer. The other is a pending
-// entry that came after e did. Its number may be lower, or the same if a ticket was
-// used again. The reason is that numbers do not show which entry is newer after the
-// store has lost something. A route decides that when it opens that entry.
+// are the other entries with numbers up to e's. If an entry with a higher number was here
+// when e entered, they are also all open entries with higher numbers. Two kinds of
+// entries stay. One is a pending CIM entry without a number, which counts as newer. The
+// other is a pending entry that came after e did. Its number may be lower, or the same if
+// a ticket was used again. The reason is that numbers do not show which entry is newer
+// after the store has lost something. A route decides that when it opens that entry.
 func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
 	after := true // true before e, because the list has the latest entry first
@@ -231,8 +231,8 @@ func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 }
 
 // Leave removes the entry. It returns true if this call removed it and no other entry has
-// the same number. Only then may the number be reported closed. A late Leave of an old
-// connection never touches a newer one.
+// the same number. Only then may the caller report the number as closed. A late Leave of
+// an old connection never touches a newer one.
 func (h *Hub[P]) Leave(e *Entry[P]) (last bool) {
 	s := h.shard(e.user)
 	s.mu.Lock()

@@ -24,8 +24,8 @@ type Job interface {
 
 // Queue is a queue of pulls. It is safe for concurrent use. Make it with New.
 //
-// Its length has no bound of its own. But its users add each job at most once, so it is
-// not longer than the number of connections and their groups.
+// Add never refuses a job. But the users of a Queue add each job at most once, so the
+// queue is not longer than the number of connections and their groups.
 type Queue struct {
 	mu    sync.Mutex
 	ready *sync.Cond

@@ -6,7 +6,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// report is a request, with the sessions to which its parts belong.
+// report is a request to a route, with the sessions to which the parts of the request
+// belong.
 type report struct {
 	request *proto.ReportRequest
 	opened  []Opener // one for each opening
@@ -15,7 +16,8 @@ type report struct {
 	closed  []closing
 }
 
-// items returns how much work a report makes for the store, in openings.
+// items returns how much work a report makes for the store. The unit is the work of one
+// opening.
 func (b *report) items() int {
 	groups := 0
 	for _, a := range b.asked {
@@ -72,7 +74,7 @@ func (r *Sessions) takeAckingLocked(b *report, s Acker) {
 }
 
 // takeOpeningsLocked moves openings to the report, in the order in which they came. It
-// moves none while too many groups of earlier openings have to be entered.
+// moves none while too many groups of earlier openings wait to be entered.
 func (r *Sessions) takeOpeningsLocked(b *report) {
 	if r.waitingLocked() > 2*r.size*groupsPerOpening {
 		return
@@ -88,7 +90,7 @@ func (r *Sessions) takeOpeningsLocked(b *report) {
 		}
 	}
 	if r.openings = slices.Delete(r.openings, 0, n); len(r.openings) == 0 {
-		r.openings = nil // free the memory: many openings come at once, and then none for long
+		r.openings = nil // free the memory, because many openings come at once, and then none for a long time
 	}
 }
 

@@ -1,14 +1,14 @@
 // Package report keeps the routes' records of this node's sessions true.
 //
 // Sessions (sessions.go) reports connections that open and close, and what devices
-// acknowledged. If its user has groups, a session is confirmed after its groups were
-// entered (entering.go). A report may be lost. So Reconciler (reconcile.go) compares
-// everything that the node holds with the records, in steps, and finds what the reports
-// missed.
+// acknowledged. If the user of a session has groups, the node first enters these groups,
+// and the session is confirmed after that (entering.go). A report may be lost. So
+// Reconciler (reconcile.go) compares everything that the node holds with the records, in
+// steps, and finds what the reports missed.
 //
-// A report is repeated until a route takes it, because all of its parts may be
-// repeated. One report is in flight, and everything that happens meanwhile forms the
-// next one.
+// Sessions repeats a report until a route takes it. That is harmless for each part of a
+// report. One report is in flight, and everything that happens meanwhile forms the next
+// one.
 //
 // # Goroutines and locks
 //
@@ -18,6 +18,6 @@
 //
 // Sessions.mu guards everything that waits. The locks of a session and of a group are
 // taken under it, because a report says what is true when it is made (Opener.Opening,
-// Groups.Held). When a report was answered, sessions and groups are called without the
-// lock.
+// Groups.Held). After a route has answered, Sessions calls sessions and groups without
+// holding the lock.
 package report

@@ -7,9 +7,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// groupsPerOpening is how many groups a report may enter for each opening that it may
-// have. So the largest report enters 2,048 groups. If all of them are new, they take
-// the store some 10 ms.
+// groupsPerOpening sets how many groups a report may enter: this many for each opening
+// for which it has room. So the largest report enters 2,048 groups. If all of them are
+// new, they take the store some 10 ms.
 const groupsPerOpening = 4
 
 // entering is a session that a route opened, with the groups of its user that were not
@@ -31,9 +31,9 @@ type asked struct {
 	ask    *proto.Entering
 }
 
-// enter queues the groups in the answer a to the opening of s. After all of them were
-// entered, the session is confirmed. A later answer replaces an earlier one, because
-// its list of groups is newer.
+// enter queues the groups in the answer a to the opening of s. The session is confirmed
+// after all of them were entered. A later answer replaces an earlier one, because its
+// list of groups is newer.
 func (r *Sessions) enter(s Opener, of *proto.Session, a *proto.Opened) {
 	groups := a.Groups
 	a.Groups = nil
@@ -47,8 +47,8 @@ func (r *Sessions) removeEnteringLocked(s Opener) {
 	r.entering = slices.DeleteFunc(r.entering, func(e *entering) bool { return e.session == s })
 }
 
-// takeGroupsLocked returns at most n groups to enter next, of the sessions that have
-// waited longest. It removes sessions that have gone.
+// takeGroupsLocked returns at most n groups to enter next, which belong to the sessions
+// that have waited longest. It removes sessions that have gone.
 func (r *Sessions) takeGroupsLocked(n int) (list []asked) {
 	r.entering = slices.DeleteFunc(r.entering, func(e *entering) bool { return e.session.Gone() })
 	now := time.Now()
@@ -87,9 +87,9 @@ func (r *Sessions) forget(s Opener) {
 	r.removeEnteringLocked(s)
 }
 
-// entered handles a route's answer a for one part of a session's groups. left is when
-// the request left the node. If no group remains, it confirms the session. It returns
-// how many groups have to be entered again.
+// entered handles a route's answer a for one part of a session's groups. The parameter
+// left is when the request left the node. If no group remains, entered confirms the
+// session. It returns how many groups have to be entered again.
 func (r *Sessions) entered(part asked, a *proto.Entered, left time.Time) (later int) {
 	s := part.session
 	if code := proto.Code(a.Code); code != proto.OK {

@@ -16,18 +16,19 @@ import (
 const (
 	reconcileSteps = 30   // steps of one cycle; a step is a few shards of the hub
 	maxHeld        = 1000 // the largest number of sessions in one request, and of groups
-	// If a step comes late by stillTime, or takes that long and fails, the process
-	// stood still.
+	// If a step begins stillTime later than planned, or takes that long and fails, the
+	// process counts as having stood still.
 	stillTime = 5 * time.Second
 )
 
-// NewWatch returns the watch for a Reconciler; cycle is its ReconcilerConfig.Every.
-// After each step, the Reconciler records in the watch that the process runs.
+// NewWatch returns the watch for a Reconciler. The parameter cycle is the Reconciler's
+// ReconcilerConfig.Every. After each step, the Reconciler records in the watch that the
+// process runs.
 func NewWatch(cycle time.Duration) *standstill.Watch {
 	return standstill.New(cycle/reconcileSteps + stillTime)
 }
 
-// Records compares sessions of this node with the store, by a route.
+// Records compares sessions of this node with the store. A route does that.
 type Records interface {
 	Reconcile(ctx context.Context, r *proto.ReconcileRequest) (*proto.ReconcileAnswer, error)
 }
@@ -71,7 +72,7 @@ type ReconcilerConfig struct {
 }
 
 // Reconciler compares everything that the node holds with the store. A cycle takes
-// ReconcilerConfig.Every and has 30 steps. It is safe for concurrent use.
+// ReconcilerConfig.Every and has 30 steps. A Reconciler is safe for concurrent use.
 type Reconciler struct {
 	config ReconcilerConfig
 	now    chan struct{} // of size 1: do all steps at once
@@ -85,10 +86,10 @@ func NewReconciler(c ReconcilerConfig) *Reconciler {
 	return &Reconciler{config: c, now: make(chan struct{}, 1)}
 }
 
-// Sure reports whether the node may rely on the connections that it holds. It may not
-// if the process may have stood still. Clients may have gone to other nodes meanwhile,
-// and have sent the messages that wait here again. Then the node has to reconcile
-// first.
+// Sure reports whether the node may rely on the connections that it holds. It may not if
+// the process may have stood still, because clients may have gone to other nodes
+// meanwhile. There they may have sent the messages again that wait here. Then the node
+// has to reconcile first.
 func (r *Reconciler) Sure(now time.Time) bool { return r.config.Watch.Sure(now) }
 
 // Hurry starts a reconciliation of everything. It does not block.
@@ -120,7 +121,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 		if err == nil {
 			pause.Reset()
 			if !all && !failing.IsZero() && start.Sub(failing) > r.config.Every {
-				r.Hurry() // the leases and proofs of all steps may have ended, not only of this one
+				r.Hurry() // the leases and proofs of all steps may have expired, and not only those of this step
 			}
 			failing = time.Time{}
 			continue
@@ -138,7 +139,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 // round does the next step, or all steps if all is true. If no route answers a step,
 // round returns the error, and the next round repeats that step.
 func (r *Reconciler) round(ctx context.Context, all bool) error {
-	sure, still := r.Sure(time.Now()), true // still: no step took longer than stillTime
+	sure, still := r.Sure(time.Now()), true // still is true as long as no step took longer than stillTime
 	steps := 1
 	if all {
 		steps, r.step = reconcileSteps, 0

@@ -17,7 +17,7 @@ import (
 
 const (
 	maxReport   = 512     // the largest number of openings, of closings or of ackings in one report
-	firstReport = 64      // the size before routes have shown how fast they answer
+	firstReport = 64      // the size of a report before it is known how fast routes answer
 	maxClosings = 1 << 16 // how many closings may wait for a route; reconciliation finds those that are dropped
 )
 
@@ -26,9 +26,9 @@ type Opener interface {
 	// Opening returns the item of a report that opens the session, or nil if the
 	// session has ended.
 	Opening() *proto.Opening
-	// Opened handles a route's answer, which the session may keep, and returns what to
-	// do next. If that is Enter, Opened is called again once the groups of the answer
-	// were entered, with an answer without groups.
+	// Opened handles a route's answer, which the session may keep, and returns what to do
+	// next. If Opened returns Enter, it is called again after the groups of the answer
+	// were entered. That second answer has no groups.
 	Opened(a *proto.Opened) Next
 	// Gone reports whether the session is closed.
 	Gone() bool
@@ -49,7 +49,7 @@ type Acker interface {
 	Current() *proto.Session
 }
 
-// Route takes reports. A report may be repeated after an error.
+// Route takes reports. After an error the caller may repeat the report.
 type Route interface {
 	Report(ctx context.Context, r *proto.ReportRequest) (*proto.ReportAnswer, error)
 }
@@ -81,9 +81,9 @@ type Config struct {
 // a route takes it. It is safe for concurrent use. Make it with NewSessions.
 //
 // The size of reports adapts to the routes. After a report that failed or was slow, the
-// next one is half as large. After a fast report, the next one may be twice as large.
-// So a slow or busy store gets reports that it can finish in time, and no work is
-// repeated.
+// next one is half as large. After a fast report, the next one may be twice as large. So
+// a slow or busy store gets reports that it can finish in time, and need not do the same
+// work again.
 //
 // An opening has two steps. A route makes the session live and answers with the groups of
 // its user. Then the node enters these groups, in parts (entering.go). For a group that
@@ -94,7 +94,7 @@ type Sessions struct {
 	begun  time.Time
 	wake   chan struct{} // holds one
 
-	progressed atomic.Int64 // when an opening or a group was last answered, as a time.Duration since begun
+	progressed atomic.Int64 // when a route last answered for an opening or a group, as a time.Duration since begun
 
 	mu       sync.Mutex
 	size     int // size of the next report, up to maxReport
@@ -105,10 +105,10 @@ type Sessions struct {
 	asking   []Acker // sessions whose acking is in flight
 }
 
-// closing is a session number that is not open any more.
+// closing is the number of a session that has ended.
 type closing struct {
 	of    *proto.Session
-	acked Acker // the session whose acking must go with it or before it; nil: there is none
+	acked Acker // the session whose acking must go to the route with the closing or before it; nil: there is none
 }
 
 // acking has what a device has acknowledged since the last report.
@@ -127,7 +127,7 @@ func NewSessions(c Config) *Sessions {
 	}
 }
 
-// Stuck returns for how long no route has answered an opening.
+// Stuck returns for how long no route has answered for an opening.
 func (r *Sessions) Stuck(now time.Time) time.Duration {
 	return now.Sub(r.begun) - time.Duration(r.progressed.Load())
 }
@@ -183,7 +183,7 @@ func (r *Sessions) Left(s Acker, read []*proto.Mark) {
 	r.acking(s, &acking{left: read})
 }
 
-// Received queues the places through which the TCP of a CIM client has acknowledged the
+// Received queues the places up to which the TCP of a CIM client has acknowledged the
 // logs. They move no cursor while this node lives.
 func (r *Sessions) Received(s Acker, through []*proto.Mark) {
 	r.acking(s, &acking{received: through})
@@ -255,7 +255,7 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 		r.resize(b.items(), time.Since(begun), err)
 		if err != nil {
 			r.config.Failed.Inc()
-			if !failing { // log it once, not twice a second
+			if !failing { // log it once, and not twice per second
 				r.config.Logger.Warn("report failed", "err", err)
 			}
 			r.putBack(b)
@@ -269,8 +269,8 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 	}
 }
 
-// resize sets the size of the next report. The last one had this many items, and took the
-// given time.
+// resize sets the size of the next report. The parameters are the number of items of the
+// last one, how long it took, and its error.
 func (r *Sessions) resize(items int, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -332,8 +332,8 @@ func (r *Sessions) report(ctx context.Context, b *report) (again bool, err error
 }
 
 // enteredAll handles a route's answers for groups, and reports whether there was
-// progress. A route of an earlier release does not answer for groups. It then answers
-// with all groups when the session is opened again.
+// progress. A route of an earlier release does not answer for groups. Such a route
+// handles the groups when the session is opened again.
 func (r *Sessions) enteredAll(b *report, answers []*proto.Entered, left time.Time) (progress bool) {
 	if len(answers) != len(b.asked) {
 		for _, part := range b.asked {

@@ -50,17 +50,17 @@ func Later(why *proto.Error, until time.Time) error {
 // firstStep is the first step of a Backoff.
 const firstStep = 50 * time.Millisecond
 
-// Backoff is the pause between tries of one goroutine. Its step doubles from firstStep
-// up to Most. Each pause is a random time between half a step and a whole step, so that
-// nodes do not retry at the same moment. If a route named a time, the pause begins at
-// that time.
+// Backoff is the pause between tries of one goroutine. Its step doubles from firstStep up
+// to Most. Each pause is a random time between half a step and a whole step, so that
+// nodes do not retry at the same moment. If a route named a time to retry, the pause
+// begins at that time.
 type Backoff struct {
 	Most time.Duration // the longest step; positive
 	step time.Duration // the last step; zero: the last try succeeded
 }
 
-// Next returns when to try again after err. A nil err stands for a try that was
-// answered and changed nothing.
+// Next returns when to try again after err. A nil err means that a route answered the
+// try, but did nothing.
 func (b *Backoff) Next(err error) time.Time {
 	b.step = min(max(2*b.step, firstStep), b.Most)
 	from := time.Now()

@@ -71,7 +71,7 @@ func (c *Calls) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnsw
 	return within(ctx, c.Timeout, r, c.Messages.Fire)
 }
 
-// within makes one call, which may take as long as limit says.
+// within makes one call, and ends it after limit.
 func within[Q, A any](ctx context.Context, limit time.Duration, r Q, call func(context.Context, Q) (A, error)) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

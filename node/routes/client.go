@@ -37,17 +37,18 @@ type Config struct {
 	ServiceToken string            // sent as the bearer token; empty: none
 	Transport    http.RoundTripper // nil: a keep-alive transport of its own, and streams
 	PlainHop     bool              // makes every call an HTTP request, and no streams
-	// Keys proves this node to routes. nil: ServiceToken does.
+	// Keys proves this node to routes. nil: ServiceToken proves it.
 	Keys *cert.Keyring
-	// ShowToken shows the ServiceToken beside the proof, for routes without a certificate.
+	// ShowToken makes the Client send the ServiceToken beside the proof, for routes
+	// without a certificate.
 	ShowToken bool
 	TLS       *tlsfile.Trust // for https URLs, also by streams; ignored if Transport is set; nil: the system's authorities
 }
 
-// Client calls routes over HTTP, or over a stream if the route offers one. It
-// implements Sessions and Messages. It never repeats a request that may have left,
-// because only its callers know which requests may be repeated. A call has no timeout
-// but the caller's context. Client is safe for concurrent use.
+// Client calls routes over HTTP, or over a stream if the route offers one. It implements
+// Sessions and Messages. It never repeats a request that may have reached a route,
+// because only its callers know which requests may be repeated. A call ends with the
+// caller's context, and has no other timeout. Client is safe for concurrent use.
 //
 // If a route named a time to retry, calls of the same path go to other routes before
 // that time. If all routes named one, such a call fails at once, with the earliest of
@@ -60,7 +61,7 @@ type Client struct {
 	client  *http.Client
 	streams map[string]*stream.Client // by URL; a URL behind a proxy has none
 
-	silent atomic.Int64 // when calls began to fail without an answer of a route of ours, in ns since 1970; zero: the last call was answered
+	silent atomic.Int64 // since when no call got an answer from one of our routes, in ns since 1970; zero: the last call got one
 
 	mu     sync.Mutex
 	at     int                      // index of the URL in use
@@ -98,7 +99,7 @@ func NewClient(config Config) (*Client, error) {
 		transport = config.TLS.Transport(&http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
-			MaxIdleConnsPerHost: 16, // for forwarding, reports, reconciliation, and some pulls at the same time
+			MaxIdleConnsPerHost: 16, // enough to forward, report, reconcile and pull at the same time
 			IdleConnTimeout:     time.Minute,
 			ForceAttemptHTTP2:   true,
 		})
@@ -193,10 +194,11 @@ func (c *Client) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAns
 	return answer, c.call(ctx, proto.PathNodeFire, r, answer)
 }
 
-// call makes one request to the URL in use. If that may not be called now, it takes the
-// next URL that may. After a failure the next call goes to the URL after the one that
-// failed. It also does after an answer that has a result with the code Unavailable.
-// Another route may know what this one lacks, such as the key of a ticket.
+// call makes one request to the URL in use. If a route's time to retry forbids that now,
+// call takes the next URL that it may call. After a failure the next call goes to the URL
+// after the one that failed. So it does after an answer that has a result with the code
+// Unavailable, because another route may know what this one lacks, such as the key of a
+// ticket.
 func (c *Client) call(ctx context.Context, path string, request, answer gproto.Message) error {
 	body, err := gproto.Marshal(request)
 	if err != nil {
@@ -237,8 +239,8 @@ func unavailable[R interface{ GetCode() int32 }](result R) bool {
 	return proto.Code(result.GetCode()) == proto.Unavailable
 }
 
-// noteAnswer records, from the error of a call, whether a route of ours answered. A
-// refusal counts as an answer.
+// noteAnswer records whether one of our routes answered. It finds that out from the error
+// of the call. A refusal counts as an answer.
 func (c *Client) noteAnswer(err error) {
 	if _, ours := errors.AsType[*proto.Error](err); err == nil || ours {
 		c.silent.Store(0)
@@ -248,7 +250,7 @@ func (c *Client) noteAnswer(err error) {
 }
 
 // Away returns for how long calls have failed without any answer of a route, and zero if
-// the last call was answered. A server that is no route of ours counts as silent.
+// the last call was answered. An answer from any other server does not count.
 func (c *Client) Away() time.Duration {
 	since := c.silent.Load()
 	if since == 0 {
@@ -275,7 +277,7 @@ func (c *Client) pick(path string) (string, *laterError) {
 	return "", &laterError{why: first.why, until: first.until, untouched: true}
 }
 
-// failed records a failed call, and leaves base.
+// failed records a failed call, and makes the next call go to the URL after base.
 func (c *Client) failed(base, path string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -293,7 +295,7 @@ func (c *Client) leave(base string) {
 	c.leaveLocked(base)
 }
 
-// leaveLocked is leave for callers that hold mu.
+// leaveLocked does what leave does, for callers that hold mu.
 func (c *Client) leaveLocked(base string) {
 	if c.urls[c.at] == base {
 		c.at = (c.at + 1) % len(c.urls)
@@ -323,7 +325,7 @@ func (c *Client) exchange(ctx context.Context, base, path string, body []byte) (
 	}
 	answer, refusal, err := c.post(ctx, base, path, body)
 	if err == nil && answer.Status == http.StatusUnauthorized && c.keys != nil && c.keys.Learn(base, refusal) {
-		answer, _, err = c.post(ctx, base, path, body) // the route refused the time of the proof, and did nothing
+		answer, _, err = c.post(ctx, base, path, body) // the route refused the proof because of its time, and did nothing
 	}
 	return answer, err
 }
@@ -360,9 +362,9 @@ func (c *Client) post(ctx context.Context, base, path string, body []byte) (*str
 // Stay makes a client follow no redirect, as http.Client.CheckRedirect.
 func Stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Moved returns the description of an answer that leads to another address, or an empty
-// text for any other answer. Nodes follow no redirect, because their token is only for
-// the routes that they were given.
+// Moved returns a description of a redirect, or an empty text for any other answer. Nodes
+// follow no redirect, because they must not send their token to any other server than the
+// routes that they were given.
 func Moved(answer *http.Response) string {
 	to, err := answer.Location()
 	if err != nil || answer.StatusCode/100 != 3 {
@@ -372,7 +374,7 @@ func Moved(answer *http.Response) string {
 }
 
 // explain adds advice to the error if a route does not take the proof of this node. This
-// happens if the route has no certificate and knows the cluster key only.
+// happens if the route has only the cluster key, and no certificate.
 func (c *Client) explain(err error) error {
 	if c.keys == nil || c.show || !errors.Is(err, proto.Err(proto.Unauthorized, "")) {
 		return err

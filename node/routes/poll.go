@@ -15,15 +15,15 @@ type Firer interface {
 	Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAnswer, error)
 }
 
-// Losses handles the time at which the store last lost something, in ms since 1970; zero:
-// never.
+// Losses handles what routes report about losses: when the store last lost something, in
+// ms since 1970. Zero means never.
 type Losses interface {
 	StoreLost(at int64)
 }
 
-// Poller makes Fire calls. From each answer it takes over the keys of tickets, the
-// route's clock, and the time when the store last lost something. All fields are
-// required. It is safe for concurrent use.
+// Poller makes Fire calls. From each answer it learns the keys of tickets, the time by
+// the route's clock, and when the store last lost something. All fields are required. It
+// is safe for concurrent use.
 type Poller struct {
 	Route    Firer
 	Verifier *token.Verifier

@@ -19,15 +19,16 @@ type Watch struct {
 	vouched atomic.Pointer[time.Time]
 }
 
-// New returns a watch that is sure for at most this duration after each Vouch. New
-// counts as a Vouch.
+// New returns a Watch. Its Sure returns true for at most this duration after each Vouch.
+// New counts as a Vouch.
 func New(most time.Duration) *Watch {
 	w := &Watch{most: most}
 	w.Vouch(time.Now())
 	return w
 }
 
-// Vouch records that the process ran until the given time, or had reconciled then.
+// Vouch records that the process ran until the given time, or had reconciled at that
+// time.
 func (w *Watch) Vouch(at time.Time) { w.vouched.Store(&at) }
 
 // Sure reports whether the process cannot have stood still for long since the last
@@ -35,8 +36,7 @@ func (w *Watch) Vouch(at time.Time) { w.vouched.Store(&at) }
 func (w *Watch) Sure(now time.Time) bool { return Elapsed(*w.vouched.Load(), now) <= w.most }
 
 // Elapsed returns the time between two times, by the monotonic or by the wall clock. It
-// takes the clock that shows more, because one of them may stand still while a machine
-// sleeps.
+// takes the longer one, because one of the clocks may stand still while a machine sleeps.
 func Elapsed(from, to time.Time) time.Duration {
 	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }

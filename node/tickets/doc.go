@@ -1,12 +1,12 @@
 // Package tickets decides who may log in.
 //
-// Checker.Identify (identify.go) judges a login by its ticket alone. In open mode it
-// also accepts the login of a CIM client without a ticket. If no known key verifies a
-// ticket, the login waits until a route has returned the current keys (keys.go). The
-// store may have come back empty, and then the routes have made a new key.
+// Checker.Identify (identify.go) judges a login by its ticket alone. In open mode it also
+// accepts the login of a CIM client without a ticket. If no known key verifies a ticket,
+// the login waits until a route has returned the current keys (keys.go). New keys appear,
+// for example, if the store came back empty and the routes made a new key.
 //
-// The store decides, when it opens the session, whether the ticket has expired, and
-// whether a newer session of its device has displaced it.
+// When the store opens the session, it decides whether the ticket has expired, and
+// whether a newer session of the device has displaced this one.
 //
 // Checker.Run is one goroutine, which ends with its context. One mutex guards the logins
 // that wait. Nothing is called under it.

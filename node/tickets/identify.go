@@ -42,7 +42,7 @@ type Checker struct {
 // New starts nothing.
 func New(c Config) *Checker { return &Checker{config: c, wake: make(chan struct{}, 1)} }
 
-// Identity says whose connection it is: the user, the device, and values of the ticket.
+// Identity is the owner of a connection: the user, the device, and values of the ticket.
 type Identity struct {
 	User      int64
 	Name      string
@@ -58,8 +58,8 @@ type Identity struct {
 var ErrUnknownKey = proto.Err(proto.BadTicket, "")
 
 // Identify checks a login. If it has a ticket, the ticket alone decides. Only a CIM
-// client may log in without one, and only in open mode and over CIM's own framing. plain
-// says whether the link has that framing.
+// client may log in without one, and only in open mode and over CIM's own framing. The
+// parameter plain says whether the link has that framing.
 func (c *Checker) Identify(f *proto.Frame, plain bool) (Identity, *proto.Error) {
 	if f.Ticket != "" {
 		return c.byTicket(f.Ticket)

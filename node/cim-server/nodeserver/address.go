@@ -9,9 +9,9 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// reachable returns the address at which others reach a listener. Its host is the host
-// advertise. If that is empty, it is the address on which the listener listens. For a
-// listener on all addresses it is this machine's private address.
+// reachable returns the address at which others reach a listener. The host is advertise,
+// if that is not empty, and otherwise the host on which the listener listens. For a
+// listener on all addresses, the host is this machine's private address.
 func reachable(name string, listener net.Listener, advertise string) (string, error) {
 	host, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {

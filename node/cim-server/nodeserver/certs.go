@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// checkIdentities checks that the node and a route beside it have an identity each, or
-// neither has.
+// checkIdentities checks that the node and a route in this process either both have an
+// identity (a certificate) or both have none.
 func (f *flags) checkIdentities() error {
 	route := f.route.Certs.Identity
 	switch {
@@ -23,8 +23,8 @@ func (f *flags) checkIdentities() error {
 	return nil
 }
 
-// loadCerts reads the identities. The node gets the id of its certificate, which also
-// limits its weight.
+// loadCerts reads the certificates of the node and of the route in this process. The
+// node's id comes from its certificate, which also limits the node's weight.
 func (f *flags) loadCerts() (*cert.Keyring, error) {
 	certs, err := f.certs.Load(cert.Node, process.Clock())
 	if err != nil || certs == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keysAgain is the pause between two rounds of calls to all routes for the keys of
-// tickets. The rounds end when one route has answered.
+// keysAgain is the pause between two rounds. In a round, the node calls all routes for
+// the keys with which it verifies tickets. The rounds end when one route has answered.
 const keysAgain = 250 * time.Millisecond
 
 // fetchFirstKeys fetches the public keys of tickets from the routes, and returns when

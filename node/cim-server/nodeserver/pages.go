@@ -27,9 +27,9 @@ func (s *server) pages(self ring.Member, clients, internal net.Listener) (forCli
 	return forClients, forInternal, nil
 }
 
-// known returns p with the host of the advertised address added to its hosts, because
-// other programs call the listener by it. If p accepts every host at this listener,
-// known adds none. An advertised address may be a URL.
+// known adds the host of the advertised address to the hosts that p accepts, because
+// other programs call the listener by that host. It adds nothing if p accepts every host
+// at this listener. An advertised address may be a URL.
 func known(p process.Pages, listens, advertised string) *process.Pages {
 	if len(p.Hosts) == 0 && !process.Loopback(listens) {
 		return &p

@@ -87,7 +87,7 @@ type server struct {
 	certs    *cert.Keyring    // proves this node, and checks others; nil: there are no certificates
 	table    *ring.Table
 	verifier *token.Verifier
-	routeTLS *tlsfile.Trust // authorities of routes
+	routeTLS *tlsfile.Trust // the certificate authorities that calls to routes trust
 	gossip   *gossip.Gossip
 	mirror   *mirror.Publisher // nil without ZooKeeper
 	mirrored *mirror.Follower  // nil without ZooKeeper
@@ -122,7 +122,8 @@ func assemble(ctx context.Context, f *flags, set map[string]bool, logger *slog.L
 	s.secret = &process.KeyFlag{Name: "cluster-key", Now: secrets, Use: s.useKeys, Log: logger, Audit: f.route.AuditLog}
 	s.verifier = token.NewVerifier()
 
-	// Without a key all nodes run on one machine. There a second node takes free ports.
+	// Without a key, all nodes run on one machine. So a node takes a free port if the
+	// default one is in use.
 	roam := func(name string) bool { return len(secrets) == 0 && !set[name] }
 	clients, err := process.Listen("listen", f.listen, roam("listen"))
 	if err != nil {
@@ -188,7 +189,7 @@ func (s *server) assembleGossip(self ring.Member, at string) error {
 		Bind: at, Advertise: f.advertise, Seeds: f.join, Bootstrap: f.bootstrap, Expect: f.expect,
 		Logger: s.log, Registerer: s.registry,
 	}
-	if s.certs != nil && !f.certs.AcceptToken { // else nodes of the version before would not see this one
+	if s.certs != nil && !f.certs.AcceptToken { // otherwise nodes of the previous release would not see this one
 		c.Sign = func(m ring.Member) string { return string(s.certs.SignRecord(m.Identity())) }
 		c.SignEvery = cert.RecordLife / 3
 	}
@@ -230,7 +231,7 @@ func (s *server) assembleMirror(c mirror.Config) (err error) {
 }
 
 // assembleRoute makes the route of this process. It blocks until the store answers.
-// Meanwhile health checks at the listener internal are answered.
+// Meanwhile it answers health checks at the listener internal.
 func (s *server) assembleRoute(ctx context.Context, internal net.Listener) error {
 	f := s.flags
 	if !f.withRoute {

@@ -45,7 +45,7 @@ func (s *server) waitReady(parts context.Context) bool {
 	return true
 }
 
-// ready returns why the node should get no users yet, or nil.
+// ready returns why the node should get no users yet, or nil if it may get them.
 func (s *server) ready() error {
 	if ok, reason := s.gossip.Ready(); !ok {
 		return errors.New(reason)
@@ -60,12 +60,12 @@ func (s *server) ready() error {
 	return nil
 }
 
-// errNeedsRoute means that no route of ours has answered. CIM's own routes are not
-// enough, because they have no keys of tickets.
+// errNeedsRoute means that no cim-route has answered. CIM's own routes are not enough,
+// because they have no keys of tickets.
 var errNeedsRoute = errors.New("needs a cim-route: no route has returned the key that verifies tickets")
 
-// After routesAway without an answer from any route of ours, the node counts as cut off
-// from routes. Until one answers, it is not ready and CIM's routes send it no users. A
+// After routesAway without an answer from any cim-route, the node counts as cut off from
+// routes. Until one answers, it is not ready and CIM's routes send it no users. A
 // restarted route is back sooner.
 const routesAway = 15 * time.Second
 
@@ -123,10 +123,9 @@ func (s *server) elsewhere() bool {
 }
 
 // watchOthers starts a reconciliation when the node sees other members again after it saw
-// none: it may have been cut off from them. The others may have taken it for dead
-// meanwhile, and routes may have given up its sessions. Whenever a member is gone,
-// watchOthers makes a route send the delayed messages that are due, because perhaps only
-// that member knew of some.
+// none. In between, the others may have taken the node for dead, and routes may have
+// given up its sessions. Whenever a member is gone, watchOthers also makes a route send
+// the delayed messages that are due, because perhaps only that member knew of some.
 func (s *server) watchOthers(parts context.Context) error {
 	seen := new(ring.View)
 	for {

@@ -11,7 +11,8 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// loadTLS reads the certificates, and returns the authorities for calls to routes.
+// loadTLS reads the certificates. It returns the certificate authorities that calls to
+// routes trust.
 func (f *flags) loadTLS(log *slog.Logger) (*tlsfile.Trust, error) {
 	if err := f.tls.Load(log); err != nil {
 		return nil, err
@@ -23,8 +24,8 @@ func (f *flags) loadTLS(log *slog.Logger) (*tlsfile.Trust, error) {
 	return trust, nil
 }
 
-// readTrust reads the authorities of routes again. After an error the earlier ones stay in
-// use.
+// readTrust reads again which certificate authorities calls to routes trust. After an
+// error the earlier ones stay in use.
 func (s *server) readTrust() error {
 	if err := s.routeTLS.Reload(); err != nil {
 		return fmt.Errorf("read -route-tls-ca: %w", err)
