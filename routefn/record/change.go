@@ -28,10 +28,10 @@ const changeChunk = 500
 //	                                      4  sweep.lua deletes the group
 //	                                         a minute later
 //
-// If a process dies in between, the intent stays. The next change of this user and
-// group finds it in step 1, and OpenSessions finds it by open.lua. Both carry the
-// intent out before anything else. Each step names the intent's version, so a step that
-// runs late or twice changes nothing.
+// If a process dies in between, the intent stays. The next change of this user and group
+// finds it in step 1, and OpenSessions finds it by open.lua. Both carry out the intent
+// before anything else. Each step names the intent's version, so a step that runs late or
+// twice changes nothing.
 func (s *Store) ChangeGroups(ctx context.Context, changes []Change) []Changed {
 	answers := make([]Changed, 0, len(changes))
 	for chunk := range slices.Chunk(changes, changeChunk) {
@@ -68,8 +68,8 @@ func (c Change) check() error {
 }
 
 // permitted returns those indices of todo whose changes may be tried. The others get an
-// error in answers. So a change that is refused writes no intent. The roles that decide
-// may change before the change is carried out. Therefore finish judges again.
+// error in answers. So a change that is refused writes no intent. Roles may change before
+// a permitted change is carried out. Therefore finish checks them again.
 func (s *Store) permitted(ctx context.Context, changes []Change, answers []Changed, todo []int) []int {
 	list := make([]Change, len(todo))
 	for j, i := range todo {
@@ -85,8 +85,8 @@ func (s *Store) permitted(ctx context.Context, changes []Change, answers []Chang
 }
 
 // change carries out the changes whose indices are in todo. If another intent had to be
-// carried out before a change, that change was not tried. Then its index is in blocked,
-// and the caller tries it again.
+// carried out before a change, change did not try that one. It returns its index in
+// blocked, and the caller tries it again.
 func (s *Store) change(ctx context.Context, changes []Change, answers []Changed, todo []int) (blocked []int) {
 	if len(todo) == 0 {
 		return nil

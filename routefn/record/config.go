@@ -24,7 +24,7 @@ type Config struct {
 	// With TLS, a URL may have the options ca, cert and key, which are names of files,
 	// and server_name.
 	URL string
-	// Password is used in place of the password in URL, unless it is empty.
+	// If Password is not empty, it replaces the password in URL.
 	Password string
 
 	PoolSize    int           // the largest number of connections to one server; zero: 10 per CPU
@@ -33,9 +33,9 @@ type Config struct {
 	ReadTimeout time.Duration // for one read or one write; zero: 2 s. A context may end it earlier
 	MaxIdleTime time.Duration // after this time an idle connection is closed; zero: 5 min
 
-	// ProbeIdle is how long a connection may be unused before it is probed at its next
-	// use; zero: it is never probed. It is for functions, whose connections die
-	// unnoticed while they are frozen. See package servers.
+	// If a connection was unused for ProbeIdle, its next use probes it first; zero: it is
+	// never probed. ProbeIdle is for functions, whose connections die unnoticed while
+	// they are frozen. See package servers.
 	ProbeIdle time.Duration
 
 	// Replicas is how many replicas must have a message before it is accepted or shown
@@ -54,14 +54,15 @@ type Config struct {
 	AllowEmbedded bool
 
 	// Now is the wall clock of the process; nil: time.Now. No time that is stored in a
-	// log comes from it. It shows that the process stood still (clock). An entry is
-	// removed for its age only if this clock agrees (trim).
+	// log comes from it. It is used to notice that the process stood still (package
+	// clock). And an entry is removed for its age only if this clock, too, says that it
+	// is old enough (trim).
 	Now        func() time.Time
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
-// withDefaults sets the fields that are zero, without those that package op sets.
+// withDefaults sets the fields that are zero, except those that package op sets.
 func (c Config) withDefaults() Config {
 	c.Retention.Count = orDefault(c.Retention.Count, 10_000)
 	c.Retention.Age = orDefault(c.Retention.Age, (14 * 24 * time.Hour).Milliseconds())
@@ -72,7 +73,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check returns an error for settings with which no session could be opened.
+// check returns an error if the settings would let no session be opened.
 func (c Config) check() error {
 	if c.Devices < 1 {
 		return fmt.Errorf("a user cannot have %d devices", c.Devices)
@@ -80,7 +81,7 @@ func (c Config) check() error {
 	return nil
 }
 
-// db returns what concerns the connections and the operations.
+// db returns the part of the configuration that package op needs.
 func (c Config) db() op.Config {
 	return op.Config{
 		Config: servers.Config{

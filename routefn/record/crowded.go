@@ -7,17 +7,18 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// ownInbox is the inbox of a sender that has too many entries, as far as this Store knows.
+// ownInbox is the inbox of a sender. As far as this Store knows, the inbox has too many
+// entries.
 type ownInbox struct {
 	user int64
 	trim *op.Op
 }
 
-// mostEntries is how many entries a list may have in which messages wait.
+// mostEntries is how many entries the list of an inbox with waiting messages may have.
 func (s *Store) mostEntries() int64 { return 2 * int64(s.retention.Count) }
 
-// crowded returns the inboxes of senders that have too many entries. They are trimmed
-// before a message is stored.
+// crowded returns those inboxes of senders that have too many entries. The Store trims
+// them before it stores a message.
 func (s *Store) crowded(drafts []*draft) []*ownInbox {
 	if !s.limits.Inboxes {
 		return nil

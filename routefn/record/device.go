@@ -14,16 +14,16 @@ const (
 	// tidyFields is about how many fields of a user's hash one step of tidy reads. 256
 	// fields take a real server a third of a millisecond.
 	tidyFields = 256
-	// tidySteps bounds the steps of one call, to some 16,000 fields. The next call goes
-	// on.
+	// tidySteps bounds the steps of one call, to some 16,000 fields. The next call
+	// continues.
 	tidySteps = 64
 )
 
-// If inboxes have more devices than Config.Devices, tidy forgets some of them, in steps.
-// A step is one pipeline for all inboxes. The answer to an op shows whether its inbox
-// must be tidied. An inbox of an earlier version must be tidied once. If tidy fails, it
-// logs that, and the next opening tries again. It adds the sessions that it ends to
-// answers. ops[j] belongs to openings[of[j]].
+// If inboxes have more devices than Config.Devices, tidy makes the store forget some
+// devices, in steps. A step is one pipeline for all inboxes. The answer to an op shows
+// whether its inbox must be tidied. An inbox of an earlier version must be tidied once.
+// If tidy fails, it logs that, and the next opening tries again. It adds the sessions
+// that it ends to answers. The op ops[j] belongs to the opening openings[of[j]].
 func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op.Op, of []int) {
 	var todo []int // openings
 	for j, o := range ops {
@@ -54,8 +54,8 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 }
 
 // Cursors returns the cursors of each of a user's devices, one position per log. It
-// leaves out devices that never acknowledged anything. The cursors under the empty name
-// are those of forgotten devices. Config.Devices bounds the size of the answer.
+// leaves out devices that never acknowledged anything. Those under the empty name belong
+// to forgotten devices. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	o := logref.Ref{User: user}.HashScript(cursorsScript, s.devices)
 	o.Write = false

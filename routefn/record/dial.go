@@ -36,7 +36,7 @@ func Dial(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// measure registers the metrics that the Store has itself. If r is nil, there are none.
+// measure registers the Store's own metrics. If r is nil, there are none.
 func (s *Store) measure(r prometheus.Registerer) error {
 	if r == nil {
 		return nil

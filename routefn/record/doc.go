@@ -6,12 +6,12 @@
 //
 //	record     what is kept, and what may happen to it
 //	├─ accounts  names, ids and credentials of users, wrong passwords
-//	├─ contacts  what users think of each other: contacts, blocks, consent
+//	├─ contacts relations between users: contacts, blocks, consent
 //	├─ invite  invitations to groups
 //	├─ transfer  imports, and lists for exports
 //	├─ erasure  the end of an account
 //	├─ queue   work for which no request waits
-//	├─ delayed messages that are sent later
+//	├─ delayed messages that are sent at a later time
 //	├─ reports messages that users report to moderators
 //	├─ watch   losses of the store, and the secret that routes share
 //	└─ op      operations on Redis: pipelines, replicas, time, errors
@@ -27,9 +27,10 @@
 //	embedded   a store inside the process
 //	redistest, storetest   servers for tests
 //
-// A Store is made of the packages below it: it embeds op.DB, queue.Queue, accounts.Accounts,
-// contacts.Contacts, invite.Invites, transfer.Transfers and erasure.Erasures, and makes
-// Watches. Only this package and those below it know operations, and import the Redis library.
+// A Store is made of the packages below it: it embeds op.DB, queue.Queue,
+// accounts.Accounts, contacts.Contacts, invite.Invites, transfer.Transfers and
+// erasure.Erasures. It also makes Watches. Only this package and the packages below it
+// know operations and import the Redis library.
 //
 // A log is the inbox of a user or the log of a group. In this package, an opening makes a
 // session live, and a closing ends it for good. An intent is a joining or leaving that is
@@ -38,8 +39,8 @@
 //
 // # Where is what
 //
-// Files named without a folder are in this one. The folder lua has the scripts that they
-// run. A path that begins with ../ is outside of this folder.
+// A file that is named without a folder is in this folder. The folder lua has the scripts
+// that they run. A path that begins with ../ is outside of this folder.
 //
 //	a message is appended              append.go, batch.go; lua/append.lua
 //	an entry gets its number           append.go; lua/append.lua; see Numbers below
@@ -94,7 +95,8 @@
 // # Keys
 //
 // No key has a time to live, unless its line says so. A name with .lua is a file in lua
-// that writes the key, and other names are methods. After "read by" come the readers.
+// that writes the key, and other names are methods. The names after "read by" are the
+// readers.
 //
 //	cim:name:NAME   string  JSON {"id", "credential"}. Setting it makes the account: Register, Adopt or ImportAccounts, once.
 //	                        credential.lua replaces the credential. With "erased" the account is being erased:
@@ -247,24 +249,24 @@
 // A user has at most Config.Devices devices. If one more comes, the Store forgets the
 // device that was offline longest. If all are connected, it ends the oldest connection
 // and forgets that device. So the hash of an inbox is bounded: a device takes three
-// fields, and the device of CIM's clients a fourth.
+// fields, and the device of CIM's clients takes a fourth one.
 //
 // The closed numbers of a forgotten device stay closed, because a number of an unknown
 // device must be above floor, the highest number of all forgotten devices. So a new
-// device whose ticket is older than that must log in once more. A forgotten device that
-// comes back begins as a new one, without cursors.
+// device whose ticket is older than that number must log in once more. A forgotten device
+// that comes back begins as a new one, without cursors.
 //
 // The field logins has the last login of each known device, and of the latest eight
 // devices that never connected. A device counts as logged in as long as the token of
 // its last login is valid. Nothing else is kept about that.
 //
-// A new device has no cursor, and is not shown earlier messages to everyone. An old
-// device has none either after the store lost its user's inbox, but it must get the
-// messages to everyone since then. So an inbox that is made again records that, for 31
-// days. During this time each device without a cursor begins at the beginning of
-// everyone's log: see Opening.Start. A new device may then be shown too much, but no
-// old one too little. If a store came back older, a device that came after that older
-// state counts as new.
+// A new device has no cursor, and is not shown earlier messages to everyone. If the store
+// lost a user's inbox, old devices have no cursor, either. But they must get the messages
+// to everyone since then. So for 31 days, an inbox records that it was made again. During
+// this time each device without a cursor begins at the beginning of everyone's log: see
+// Opening.Start. So a new device may be shown too much, but no old device is shown too
+// little. If a store came back in an older state, a device that came after that state
+// counts as new.
 //
 // An inbox of an earlier version does not list its devices, and may have thousands. The
 // next opening lists them, in steps of 256 fields, and forgets the devices beyond the
@@ -272,22 +274,22 @@
 //
 // # Groups
 //
-// The slot of a group decides who belongs to the group. The list of groups in the
-// user's hash is only an index. The comment of ChangeGroups has a picture of a change.
-// If a failover makes the two differ, the group is right. A user who has a group in the
-// list and is not a member gets no messages of it, and may join again.
+// The slot of a group decides who belongs to the group. The list of groups in the user's
+// hash is only an index. The comment of ChangeGroups has a picture of a change. If a
+// failover makes the two differ, the slot of the group decides. A user who has a group in
+// the list and is not a member gets no messages of it, and may join again.
 //
 // The id of a group is a hash of its creator, the id of the request, and a secret of the
-// routes. So a repeated
-// request finds the group that it made, however late, without any record of requests.
-// A removed member cannot join again unless somebody with the right to do so adds them. A
-// member who left by themselves is not added by others.
+// routes. So a repeated request finds the group that it made, even much later, and the
+// store keeps no record of requests. A removed member cannot join again unless somebody
+// with the right to do so adds them. Others cannot add a member who left by themselves.
 //
-// Package role has the rules about who may change a membership or a role. A caller reads the
-// roles, asks that package, and passes the version of the roles to the script that
-// changes something. If roles have changed since, the script changes nothing, and the
-// caller judges again. So the rules are in one place, and hold in the step that changes.
-// Only append.lua gets the roles that may write, because it must make no further round trip.
+// Package role has the rules about who may change a membership or a role. A caller reads
+// the roles, calls that package, and passes the version of the roles to the script that
+// makes the change. If the roles have changed since, the script changes nothing, and the
+// caller decides again. So the rules are in one place, and are true at the moment of the
+// change. Only append.lua works differently, to save a round trip. It gets a list of the
+// roles that may write.
 //
 // A group that has had no members for a minute is deleted, even if former members have
 // not read all its entries. Nobody can join it then. For a day, a repetition of the
@@ -297,18 +299,18 @@
 //
 // # Work queue
 //
-// Package queue has the jobs, and says how they are done.
+// Package queue has the jobs, and its comment says how they are done.
 //
-// Each log has a job of the kind queue.Sweeps, from before it is made until it is gone. The
-// job is due when the oldest entry of the log will be too old. So a write to a log need
-// not schedule anything, and a log without writes is shortened, too, at most a
-// fourteenth of Retention.Age late. Another job finds logs of an earlier version, and
-// logs whose jobs were lost in a failover. It looks at the keys of all masters, some
-// thousand at a time, once in Retention.Age.
+// Each log has a job of the kind queue.Sweeps. The job is made before the log, and stays
+// until the log is gone. The job is due when the oldest entry of the log will be too old.
+// So a write to a log need not schedule anything. A log without writes is shortened, too,
+// and is at most a fourteenth of Retention.Age late. Another job finds logs of an earlier
+// version, and logs whose jobs were lost in a failover. It looks at the keys of all
+// masters, some thousand at a time, once in Retention.Age.
 //
-// The newest entry of a log must stay. If it is too old, it becomes an entry of the
-// kind EXPIRED, which has its key, number and time and no text. Readers skip it, as
-// they skip the first entry of a log. For a reader who had not read it, it counts as
+// The newest entry of a log must stay. If it is too old, it becomes an entry of the kind
+// EXPIRED, which has its key, number and time and no text. Readers skip it, as they skip
+// the first entry of a log. For a reader who had not read the entry, it counts as
 // trimmed.
 //
 // # Numbers
@@ -320,69 +322,71 @@
 //
 // # Time
 //
-// Every stored time is by the store's clock: see clock. No clock of a caller or of this
-// process is used, not even to bound the search for repetitions. But an entry is
-// removed for its age only if the clock of the process agrees: see Store.trim. If the
-// store's own clock jumps, the times of entries jump, too. For five minutes that may
-// shorten the search for repetitions to 16 entries.
+// Every stored time is by the store's clock (package clock). No clock of a caller or of
+// this process is used, not even to bound the search for repetitions. The only exception
+// is that the clock of the process, too, must say that an entry is too old before it is
+// removed for its age (Store.trim). If the store's own clock jumps, the times of entries
+// jump, too. For five minutes that may shorten the search for repetitions to 16 entries.
 //
 // # Repetitions
 //
 // An id of a sender stands for one message, to one receiver or group, with one text. A
-// repetition of the message gets the position of the first one. Another message under
-// the same id gets ErrIDReused. That is promised for messages marked Again and for
-// delayed messages, for five minutes and 1,000 entries of a log: see Store.claim. A
-// first try is stored without a search, because a search costs eight times as much.
-// Nodes mark the messages whose ids may not be new.
+// repetition of the message gets the position of the first one. Another message under the
+// same id gets ErrIDReused. This holds for messages marked Again and for delayed
+// messages, for five minutes and 1,000 entries of a log (Store.claim). A first try is
+// stored without a search, because a search costs eight times as much. Nodes mark the
+// messages whose ids may not be new.
 //
-// Two places are searched. Before anything is written, the ids that the sender has used
-// are searched, in the sender's slot. In the step that appends, the log to which the
-// message goes is searched. Each implementation must pass the tests of conformRepeats.
+// Append searches in two places. Before it writes anything, it searches the ids that the
+// sender has used, in the sender's slot. In the step that appends, it searches the log to
+// which the message goes. Each implementation must pass the tests of conformRepeats.
 //
-// A route may be paused while it has a first try, and store it after another route has
-// stored the repetition. So nodes say when they have sent a message, by the store's
-// clock. 5 s later a first try is not stored any more: see firstTryLife. If somebody
-// joined the group within these 5 s, the message is searched for. So a new member is
-// not shown a message that was stored before the joining.
+// The system may pause a route before it stores a first try. It would then store the
+// first try after another route has stored the repetition. So a node says when it sent a
+// message, by the store's clock. After 5 s, a first try is not stored any more
+// (firstTryLife). If somebody joined the group within these 5 s, Append searches for the
+// message, too. So a new member is not shown a message that was stored before the
+// joining.
 //
 // # Replicas
 //
-// A write is acknowledged only after Config.Replicas have it. That holds for messages,
-// and for making, joining and leaving groups. Package op says how it waits for them. A
-// repetition first searches for the message and then waits again, see append.lua.
+// A write is acknowledged only after Config.Replicas have it. That is so for messages,
+// and when groups are made, joined or left. The comment of package op says how it waits
+// for replicas. A repetition first searches for the message and then waits again, see
+// append.lua.
 //
 // An acknowledged message survives the loss of the primary if one of those replicas is
-// promoted. Sentinel and Cluster prefer the replica that has most. The message does not
-// survive a primary that comes back empty, because its replicas copy that state.
+// promoted. Sentinel and Cluster prefer the replica that has received most. The message
+// does not survive a primary that comes back empty, because its replicas copy that state.
 //
 // Other writes of accounts, sessions and cursors do not wait for replicas. These do:
 // logouts, ended sessions, changed passwords, imports, and the taking of delayed
-// messages. If the last did not wait, a replica that is promoted and does not know of
-// it would let the sender cancel a message that was sent.
+// messages. If the taking did not wait, a promoted replica might not know of it. It would
+// then let the sender cancel a message that was sent.
 //
 // An entry is also not shown before Config.Replicas have it. Pull, Find, Reconcile,
 // OpenSessions, EnterNode and RenewNode read the primary. Then they check the entries
-// that they are about to return once more (stand.lua). That check writes, and shares
-// the WAIT of all ops that go to its master at the time. It searches for the entries
-// themselves. So it does not matter which server was read, and entries that a failover
-// lost are not found. A route remembers up to where each log is known to be replicated,
+// that they are about to return once more (stand.lua). That check is a write, and shares
+// one WAIT with all ops that go to its master at the time. It searches for the entries
+// themselves. So it does not matter which server was read, and it does not find entries
+// that a failover lost. A route remembers up to where each log is known to be replicated,
 // for some 100,000 logs. An end that it knows needs no check.
 //
-// While replicas are away, a route returns the entries that it knows to be replicated.
-// If it knows of none, an opening or a pull gets ErrUnavailable and must be repeated,
-// and a reconciliation leaves that connection out.
+// While replicas are away, a route returns the entries that it knows to be replicated. If
+// it knows of none, an opening or a pull gets ErrUnavailable and must be repeated. A
+// reconciliation leaves that connection out.
 //
 // # Costs
 //
-// A first-time private message is stored by MULTI, unless its receiver's inbox has a
-// guard, and costs Redis 7 to 10 us of CPU. A message marked Again is stored by a script, which costs 60 to 110 us. Both figures
-// are for both copies, 128 bytes of text, batches of 100 among 1,000 users, and
-// redis-server 7.0. Each script looks back at some 50 entries per log. The search for
-// the sender's ids takes 20 to 30 us of its time. BenchmarkAppendPrivate measures it. A
-// message to everyone takes 5 us. While nodes enter everyone's group, it takes 0.5 us
-// more for each message of the last two seconds: BenchmarkAppendEveryone. A group's
-// message in a batch takes 6 to 7 us, with 10 members and with 10,000:
-// BenchmarkAppendGroup.
+// The first try of a private message is stored by MULTI, and costs Redis 7 to 10 us of
+// CPU. If its receiver's inbox has a guard, a script stores it. A message marked Again is
+// also stored by a script, which costs 60 to 110 us. Both figures are for both copies,
+// 128 bytes of text, batches of 100 among 1,000 users, and redis-server 7.0. Each script
+// looks back at some 50 entries per log. The search for the sender's ids takes 20 to 30
+// us of its time. BenchmarkAppendPrivate measures it. A message to everyone takes 5 us.
+// While nodes enter everyone's group, it takes 0.5 us more for each message of the last
+// two seconds: BenchmarkAppendEveryone. A group's message in a batch takes 6 to 7 us,
+// with 10 members and with 10,000: BenchmarkAppendGroup.
 //
 // Entering a group takes 4 to 6 us. If the node holds the group already and only asks
 // about a user, it takes 1 us. A renewal takes 7.5 us. BenchmarkEnter measures these.
@@ -392,7 +396,7 @@
 // most of it for the replica's answers: BenchmarkReplicatedReads. An entry that is
 // known to be replicated costs nothing.
 //
-// To ask all shards of a kind whether something is due takes one server some 50 us. A
+// A look whether something is due in any shard of a kind takes one server some 50 us. A
 // delayed message takes 290 us from scheduling to removal, with both copies:
 // BenchmarkDelayed. Sweeping a log takes 38 us, with its job: BenchmarkSweep.
 package record

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// Erase does a job of the kind Erasures, as EndErasure does. It also returns the leavings of
-// groups that others are to be told.
+// Erase does a job of the kind Erasures, like EndErasure. It also returns the changes by
+// which the user left groups, so that the caller can push them to the members.
 func (s *Store) Erase(ctx context.Context, j queue.Job) (ending queue.Ending, left []Changed, done int64) {
 	ending, done = s.EndErasure(ctx, j, func(ctx context.Context, e accounts.Erasure, version int64, groups []int64) (err error) {
 		left, err = s.leaveAll(ctx, e, version, groups)
@@ -21,8 +21,8 @@ func (s *Store) Erase(ctx context.Context, j queue.Job) (ending queue.Ending, le
 	return ending, left, done
 }
 
-// leaveAll ends the memberships of a user who is erased. The version is above that of each
-// intent of the user, so none that is carried out late counts.
+// leaveAll ends the memberships of a user who is erased. The version is above that of
+// each intent of the user. So an intent that is carried out late changes nothing.
 func (s *Store) leaveAll(ctx context.Context, e accounts.Erasure, version int64, groups []int64) ([]Changed, error) {
 	intents := make([]intent, len(groups))
 	var after []*op.Op
@@ -48,7 +48,7 @@ func (s *Store) leaveAll(ctx context.Context, e accounts.Erasure, version int64,
 	return left, nil
 }
 
-// remains is what this package keeps of a user who is erased.
+// remains removes what this package keeps of a user who is erased.
 type remains struct{ *Store }
 
 // Forget drops what this process remembers of the user's inbox.

@@ -15,11 +15,11 @@ var (
 	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
 	// The caller may simply try again.
 	ErrUnavailable = op.ErrUnavailable
-	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used.
-	// Waiting does not help.
+	// The error of Dial wraps ErrUnfit if the store answers but cannot be used. Waiting
+	// does not help.
 	ErrUnfit = op.ErrUnfit
-	// ErrUnknown is returned if a write was sent and no answer came. The write may have
-	// been executed or not. The next try must first search for its result.
+	// ErrUnknown is returned if a write was sent and no answer came. The store may have
+	// executed the write or not. The next try must first search for its result.
 	ErrUnknown = op.ErrUnknown
 	// ErrNoUser is returned for a user without an account.
 	ErrNoUser = accounts.ErrNoUser
@@ -36,11 +36,11 @@ var (
 	// ErrBlocked is returned for a message to a user who blocks its sender. Nothing is
 	// stored.
 	ErrBlocked = contacts.ErrBlocked
-	// ErrContactsOnly is returned for a message to a user who takes messages from contacts
-	// only, if its sender is none. Nothing is stored.
+	// ErrContactsOnly is returned for a message to a user who takes messages from
+	// contacts only, if its sender is not a contact. Nothing is stored.
 	ErrContactsOnly = errors.New("user takes messages from contacts only")
-	// ErrForbidden is returned for a message to a group whose sender belongs to it and has
-	// a role that may not write.
+	// ErrForbidden is returned for a message to a group if its sender is a member whose
+	// role does not allow to write.
 	ErrForbidden = errors.New("role does not allow to write")
 	// ErrTooManyOfficers is returned if a group has as many admins as it may have.
 	ErrTooManyOfficers = errors.New("group has too many admins")
@@ -51,9 +51,10 @@ var (
 	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
 	// already.
 	ErrTooManyGroups = errors.New("user has too many groups")
-	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
-	// account. Register returns it only while an account of the name is being erased.
-	// Otherwise its caller compares credentials.
+	// ErrNameTaken is returned by Adopt if the id or the name belongs to another account.
+	// Register returns it only while an account of the name is being erased. For any
+	// other account of the name, Register returns that account, and its caller compares
+	// credentials.
 	ErrNameTaken = accounts.ErrNameTaken
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
@@ -81,15 +82,14 @@ var (
 	// ErrSuperseded is returned for a session number that is not above the device's
 	// live and closed numbers.
 	ErrSuperseded = errors.New("session number is superseded")
-	// ErrExpired is returned for a session number that was issued too long ago, by the
-	// store's clock, to be opened now.
+	// ErrExpired is returned when a session is opened whose number was issued too long
+	// ago, by the store's clock.
 	ErrExpired = errors.New("session number has expired")
-	// ErrVoid is returned for a Pass that does not count any more, because its device
-	// was logged out since, or because it has expired by the store's clock.
+	// ErrVoid is returned for a Pass that is no longer valid. Its device was logged out
+	// since, or it has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
-	// ErrReplayed is returned for a refresh token that was replaced and comes again,
-	// after its successor was used. So two parties have the token: the device, and
-	// somebody who copied it.
+	// ErrReplayed is returned for a refresh token whose successor was already used. So
+	// somebody other than the device has a copy of the token.
 	ErrReplayed = errors.New("refresh token was used before")
 	// ErrDisplacesOther is returned by OpenSessions if the device has a live session
 	// that the new one may not displace.
@@ -100,7 +100,8 @@ var (
 	// ErrTooLate is returned by Cancel for a message that is being sent, or was sent or
 	// dropped.
 	ErrTooLate = delayed.ErrTooLate
-	// ErrNotScheduled is returned by Cancel for an id that is not known.
+	// ErrNotScheduled is returned by Cancel if the user has no delayed message with this
+	// id.
 	ErrNotScheduled = delayed.ErrNotScheduled
 	// ErrHeld is returned by Take while another holder has the lease of the shard.
 	ErrHeld = queue.ErrHeld

@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// fillMost bounds the users of one FillGroup, because a script takes some 8,000
+	// fillMost bounds the users of one FillGroup, because a script can have some 8,000
 	// arguments at most.
 	fillMost = 1000
-	// enlistChunk is how many users one script puts a group into the lists of, if one
-	// server has all lists. It takes some 0.3 ms.
+	// If one server has the lists of all users, one script puts a group into the lists of
+	// enlistChunk users. It takes some 0.3 ms.
 	enlistChunk = 100
 )
 
-// FillGroup makes users members of a group that its creator has just made, and returns one
-// Changed for each. It does what ChangeGroups does for changes with Once, with a seventh
-// of the commands:
+// FillGroup makes users members of a group that its creator has just made, and returns
+// one Changed for each. It does what ChangeGroups does for changes with Once, but needs a
+// seventh of the commands:
 //
 //	slot of the group                            slots of the users
 //
@@ -35,9 +35,9 @@ const (
 //	3  the record is removed                ◄───────┘
 //
 // If a process dies in between, the sweep of the group carries out step 2 a minute later.
-// A repetition does it earlier. A user who has too many groups already leaves again, and
-// gets ErrTooManyGroups. There are at most 1,000 users, each once. The names in members
-// are the users' names.
+// A repetition does it earlier. A user who has too many groups already is removed again,
+// and the error is ErrTooManyGroups. The parameter members has at most 1,000 users, each
+// of them once, with their names.
 func (s *Store) FillGroup(ctx context.Context, group, creator int64, members []Account) []Changed {
 	answers := make([]Changed, len(members))
 	for i, m := range members {
@@ -96,8 +96,9 @@ func (s *Store) fill(ctx context.Context, group, creator int64, members []Accoun
 }
 
 // fillKey returns the key of the entry by which FillGroup makes a user a member, at the
-// time now. Clients take entries with one key for the same, in all groups of a user. And a
-// group that has ended may be made again under its id.
+// time now. The key has the group, because clients take two entries with one key for the
+// same entry, in all groups of a user. It has the time, because a group that has ended
+// may be made again under its id.
 func fillKey(user, group, now int64) string {
 	return proto.Key(user, fmt.Sprintf("fill-%d-%d", group, now))
 }
@@ -128,8 +129,8 @@ func filledBy(answers []Changed, o *op.Op) error {
 	return nil
 }
 
-// enlist puts the group into the lists of those who belong to it, and then removes the
-// record that the group is being filled.
+// enlist puts the group into the lists of the users who became members. Then it removes
+// the record that the group is being filled.
 func (s *Store) enlist(ctx context.Context, group, creator int64, members []Account, answers []Changed) {
 	var todo []int
 	for i, a := range answers {
@@ -137,7 +138,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 			todo = append(todo, i)
 		}
 	}
-	var rest []Change // in another way
+	var rest []Change // changes that refill or leaveErased has to make
 	var of []int
 	complete := true
 	size := 1
@@ -179,7 +180,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 		switch {
 		case rest[k].Leave && c.Err == nil:
 			a.Err = fmt.Errorf("fill group %d: %w", group, ErrTooManyGroups)
-		case errors.Is(c.Err, ErrErased): // right after the creator named the user
+		case errors.Is(c.Err, ErrErased): // the user was erased right after the creator had named them
 			complete = s.leaveErased(ctx, rest[k], a) && complete
 		}
 	}
@@ -189,7 +190,7 @@ func (s *Store) enlist(ctx context.Context, group, creator int64, members []Acco
 }
 
 // leaveErased ends the membership of a user who was erased before the group was in their
-// list. It puts the leaving into the parameter a. It returns false if the store failed.
+// list. It puts the change into the parameter a. It returns false if the store failed.
 func (s *Store) leaveErased(ctx context.Context, c Change, a *Changed) bool {
 	now, err := s.Time(ctx)
 	if err != nil {
@@ -212,7 +213,8 @@ func (s *Store) endFilling(ctx context.Context, group int64) {
 	s.Run(ctx, "settle", op.Write(hash, []any{"hdel", hash, "filling"}))
 }
 
-// refill puts a group whose filling was cut short into the lists of all its members.
+// If a process died while it filled a group, refill puts the group into the lists of all
+// its members.
 func (s *Store) refill(ctx context.Context, group int64) {
 	key := logref.Ref{Group: group}.Members()
 	o := op.Read(key, []any{"zrange", key, 0, -1, "withscores"})

@@ -11,19 +11,19 @@ import (
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
-// Shards does what Due does, for delayed messages.
+// Shards does for delayed messages what Due does for other jobs.
 func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
 	return s.Due(ctx, queue.Messages)
 }
 
-// Take takes due messages of a shard, in their order. It skips as many of them as skip
-// says, and takes limit at most. It takes or renews the lease of the shard for holder.
-// For ten seconds no other holder can take messages of the shard.
+// Take takes due messages of a shard, in their order. It skips the first skip messages,
+// and takes at most limit. It also takes or renews the lease of the shard for holder. For
+// ten seconds no other holder can take messages of the shard.
 //
-// A taken message can no longer be cancelled. Until it is finished, it is taken again
-// by every later call, with the same Time. Append searches for a repetition back to
-// that Time, so it finds the message, however late. Time is by the store's clock, as in
-// all logs, and not by the clock of the shard's own server.
+// A taken message can no longer be cancelled. Until it is finished, it is taken again by
+// every later call, with the same Time. Append searches for a repetition back to that
+// Time, so it finds the message even much later. Time is by the store's clock, as in all
+// logs, and not by the clock of the shard's own server.
 //
 // Taken messages have Again set. If none is due, Take releases the lease. It returns
 // ErrHeld while another holder has the lease, and further ErrUnavailable or ErrUnknown.
@@ -52,8 +52,9 @@ func (s *Store) Release(ctx context.Context, shard int, holder string) error {
 }
 
 // Finish removes messages that Take returned, and records how they ended. The code of a
-// Finishing is OK if the message is in its logs, and otherwise the reason why it is
-// dropped. The errors are ErrUnavailable and ErrUnknown; repeating is harmless.
+// Finishing is OK if the message is in its logs. Otherwise the code is the reason why the
+// message is dropped. The errors are ErrUnavailable and ErrUnknown. Repeating it is
+// harmless.
 func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	ends := make([]delayed.End, len(list))
 	for i, f := range list {

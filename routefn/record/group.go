@@ -20,10 +20,10 @@ import (
 const groupTries = 100
 
 // CreateGroup makes a group without members and returns its id. If a group was made
-// already by the same creator and request, it returns that group's id. A group that no
-// user joins within a minute is deleted, and a repetition makes it anew. If the group
-// of the request has ended within the last day, CreateGroup returns ErrNoGroup, so that
-// a late repetition does not bring it back.
+// already by the same creator and request, it returns that group's id. If no user joins
+// the group within a minute, it is deleted, and a repetition makes it anew. If the group
+// of the request has ended within the last day, CreateGroup returns ErrNoGroup, so that a
+// late repetition does not bring it back.
 func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	if err := g.check(); err != nil {
 		return 0, fmt.Errorf("create group: %w", err)
@@ -44,8 +44,8 @@ func (s *Store) CreateGroup(ctx context.Context, g NewGroup) (int64, error) {
 	return 0, fmt.Errorf("create group: %w: no free id", ErrUnavailable)
 }
 
-// makeGroup makes a group with the given id, or finds that the same request has made it. It
-// returns false if the id is another group's.
+// makeGroup makes a group with the given id, or finds that the same request has made it.
+// It returns false if another group has the id.
 func (s *Store) makeGroup(ctx context.Context, group int64, g NewGroup) (bool, error) {
 	genesis, err := s.genesis(ctx)
 	if err != nil {
@@ -65,8 +65,8 @@ func (s *Store) makeGroup(ctx context.Context, group int64, g NewGroup) (bool, e
 	return op.Text(o.Reply[0]) == "ok", nil
 }
 
-// sealOf returns the seal by which the group's id is computed: the usual one, or the earlier
-// one if the group was made by it.
+// sealOf returns the seal (a secret) from which the group's id is computed. That is the
+// usual seal, or the earlier one if the group was made with that.
 func (s *Store) sealOf(ctx context.Context, g NewGroup) (string, error) {
 	if g.Earlier == "" {
 		return g.Seal, nil
@@ -100,8 +100,7 @@ func (g NewGroup) id(seal string, try int) int64 {
 }
 
 // Groups returns the groups to which a user belongs, by ascending id, without the group
-// of everyone. It leaves out groups that are in the user's list and do not have the
-// user as a member.
+// of everyone. It leaves out groups in the user's list of which the user is not a member.
 func (s *Store) Groups(ctx context.Context, user int64) ([]Group, error) {
 	hash := logref.Ref{User: user}.Hash()
 	list := op.Read(hash, []any{"hget", hash, "groups"})

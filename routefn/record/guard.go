@@ -9,28 +9,29 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// An inbox has a guard if its owner does not take messages of everybody: see guard.lua. A
-// message to an inbox with a guard is stored by append.lua, which checks it in the same
-// step. Most inboxes have none, and a message to them is stored by a transaction, which
-// costs half of that and can check nothing.
+// An inbox has a guard if its owner does not take messages from everybody (guard.lua).
+// The script append.lua stores a message to such an inbox, and checks it in the same
+// step. Most inboxes have none, and a message to them is stored by a transaction. That
+// costs half as much, and can check nothing.
 //
 // The answer to each message tells whether there is a guard. So a Store may send one more
-// transaction to an inbox whose first guard was just set through another Store. The answer
-// shows the guard, and then append.lua takes the text of what the owner does not want, before
-// the sender gets an answer and before anything is pushed. If this process dies in
-// between, the node sends the message again, and append.lua finds and refuses it.
+// transaction to an inbox whose first guard was just set through another Store. The
+// answer shows the guard. Then append.lua removes the texts of messages that the owner
+// does not want, before the sender gets an answer and before anything is pushed. If this
+// process dies in between, the node sends the message again, and append.lua finds and
+// refuses it.
 //
 // On one server, the sender's own copy is sent in the same pipeline. If the receiver's copy
 // was refused, the own copy loses its text, too. That happens once for each pair of users,
 // because the Store remembers the pair.
 
-// refusals are the errors for the reasons that guard.lua gives.
+// refusals has the error for each reason that guard.lua returns.
 var refusals = map[string]error{"blocked": ErrBlocked, "contacts": ErrContactsOnly}
 
 func unwanted(err error) bool { return errors.Is(err, ErrBlocked) || errors.Is(err, ErrContactsOnly) }
 
-// owner returns the owner of the inbox, whose consent the messages of the batch need, or an
-// empty string.
+// owner returns the owner of the inbox if the messages of the batch need the owner's
+// consent. Otherwise it returns an empty string.
 func (b *batch) owner() any {
 	if b.log.User == 0 || b.which == ownCopy {
 		return ""
@@ -44,8 +45,8 @@ func (s *Store) guarded(user int64) bool {
 	return in.guarded
 }
 
-// asks reports whether the script must ask if an inbox takes a batch: the inbox has a guard,
-// or nothing is known about it.
+// asks reports whether the script must check if an inbox takes a batch. It must if the
+// inbox has a guard, or if nothing is known about the inbox.
 func (s *Store) asks(b *batch) bool {
 	if b.log.User == 0 || b.which == ownCopy {
 		return false
@@ -65,7 +66,7 @@ func (s *Store) refusedBefore(b *batch) bool {
 	return false
 }
 
-// recall has the store judge messages that a transaction has stored although the
+// recall makes the store check messages that a transaction has stored although the
 // receiver's inbox has a guard. It refuses those that the receiver does not want.
 func (s *Store) recall(ctx context.Context, receivers []*batch) {
 	var ops []*op.Op
@@ -94,23 +95,23 @@ func (b *batch) anyStored() bool {
 	return false
 }
 
-// recallNow, in place of the argument that says whether to search for an entry, makes
-// append.lua judge an entry that was stored after the guard was set.
+// append.lua has an argument that says whether to search for an entry. With the value
+// recallNow, it checks an entry that was stored after the guard was set.
 const recallNow = "2"
 
-// recalling returns the op that judges the stored messages of a batch.
+// recalling returns the op that checks the stored messages of a batch.
 func (s *Store) recalling(b *batch) *op.Op {
 	o := s.appending(b)
-	o.Args[2] = 0 // it is no first try any more
+	o.Args[2] = 0 // the op is no first try any more
 	for i := len(o.Args) - 5*len(b.drafts); i < len(o.Args); i += 5 {
 		o.Args[i] = recallNow
 	}
 	return o
 }
 
-// recalled refuses what append.lua has judged to be unwanted. If the store did not answer,
-// the messages may be in the inbox with their texts. Then they get ErrUnknown, so that they
-// are sent again, and judged.
+// recalled refuses the messages that append.lua has found to be unwanted. If the store
+// did not answer, the messages may be in the inbox with their texts. Then their error is
+// ErrUnknown, so that they are sent again and checked.
 func (b *batch) recalled(o *op.Op) {
 	for i, d := range b.drafts {
 		if d.copy[b.which] == nil {
@@ -140,7 +141,8 @@ func (s *Store) remember(b *batch) {
 	}
 }
 
-// recallOwn takes the texts of the senders' own copies whose receivers' copies were refused.
+// If the receiver's copy of a message was refused, recallOwn removes the text of the
+// sender's own copy.
 func (s *Store) recallOwn(ctx context.Context, drafts []*draft) {
 	of := make(map[int64]*op.Op)
 	var ops []*op.Op

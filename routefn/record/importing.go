@@ -12,13 +12,14 @@ import (
 // importing has the logs and groups into which package transfer imports.
 type importing struct{ *Store }
 
-// Append sends ops[i] to logs[i]. A log that does not exist was not lost, but never made.
+// Append sends ops[i] to logs[i]. It makes logs that do not exist, and treats them as
+// new, not as lost.
 func (s importing) Append(ctx context.Context, logs []logref.Ref, ops []*op.Op) {
 	s.onLogsBy(ctx, s.Accept, "append", logs, ops, false)
 }
 
-// Grown brings the sweeps of logs forward whose entries will be too old before the sweeps that
-// they have.
+// Grown brings forward the sweeps of logs that now have an entry which will be too old
+// before the next sweep.
 func (s importing) Grown(ctx context.Context, logs []logref.Ref, times []int64) {
 	if len(logs) == 0 {
 		return
@@ -37,12 +38,12 @@ func (s importing) Grown(ctx context.Context, logs []logref.Ref, times []int64) 
 	}
 }
 
-// Make makes a group with the id that it has elsewhere.
+// Make makes a group with the id that it has in the other system.
 func (s importing) Make(ctx context.Context, g transfer.Group) (bool, error) {
 	return s.makeGroup(ctx, g.Group, NewGroup{Creator: g.Creator, ID: g.Request, Name: g.Name})
 }
 
-// Enter makes users members of a group, unless they were before.
+// Enter makes users members of a group, except those who were members before.
 func (s importing) Enter(ctx context.Context, group int64, users []Account) []error {
 	changes, errs := make([]Change, len(users)), make([]error, len(users))
 	for i, u := range users {

@@ -23,9 +23,10 @@ func (s inboxes) Begin(ctx context.Context) (proto.Position, error) {
 	return endOf(logref.Everyone, o), nil
 }
 
-// KeepStart records where a new user begins in everyone's log. The position must have been
-// read before anybody could log in to the account, so that it leaves out nothing written
-// after a login. If KeepStart fails, the user may read the whole log.
+// KeepStart records where a new user begins in everyone's log. The caller must have read
+// the position before anybody could log in to the account. Otherwise it might leave out
+// entries that were written after a login. If KeepStart fails, the user may read the
+// whole log.
 func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {
 	if at.Number == 0 {
 		return
@@ -51,8 +52,8 @@ func (s inboxes) MakeInboxes(ctx context.Context, users []int64, again bool) {
 	}
 }
 
-// Change sends ops[i] to the inbox of users[i], as Accept does. It makes those inboxes that do
-// not exist, and then sends their ops again.
+// Change sends ops[i] to the inbox of users[i], in the way of Accept. It makes those
+// inboxes that do not exist, and then sends their ops again.
 func (s inboxes) Change(ctx context.Context, name string, users []int64, ops []*op.Op) {
 	logs := make([]logref.Ref, len(users))
 	for i, user := range users {

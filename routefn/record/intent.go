@@ -19,7 +19,7 @@ import (
 type intent struct {
 	Change
 	version int64
-	of      int // index of the change or opening to whose answer it belongs
+	of      int // index of the change or opening that needs the intent's result
 }
 
 // parseIntent reads a line "group join|once|leave version by name". It returns false if
@@ -45,13 +45,13 @@ func (c Change) word() string {
 	}
 }
 
-// The method does reports whether the change c is done once the intent is carried out.
+// The method does reports whether carrying out the intent also does the change c.
 func (in intent) does(c Change) bool {
 	return in.word() == c.word() && (in.own() && c.own() || in.By == c.By)
 }
 
-// key returns the key of the entry by which the intent is carried out. It is the same
-// in each process that carries the intent out.
+// key returns the key of the entry by which the intent is carried out. It is the same in
+// each process that carries out the intent.
 func (in intent) key() string {
 	return proto.Key(in.User, in.word()+"-"+strconv.FormatInt(in.version, 10))
 }
@@ -100,7 +100,7 @@ func (s *Store) intend(ctx context.Context, changes []Change, answers []Changed,
 	return intents
 }
 
-// finish carries intents out, first in the slots of the groups and then in the slots of
+// finish carries out intents, first in the slots of the groups and then in the slots of
 // the users. If the slot of a group does not answer, the intent stays.
 func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	answers := make([]Changed, len(intents))
@@ -131,9 +131,9 @@ func (s *Store) finish(ctx context.Context, intents []intent) []Changed {
 	return answers
 }
 
-// decideAll has the slots of the groups decide about those intents whose answer is
-// errRolesChanged. It reports whether some have that answer still, because roles changed
-// after they were read.
+// decideAll sends those intents whose answer is errRolesChanged to the slots of their
+// groups, which decide. It reports whether some still have that answer, because roles
+// changed after decideAll had read them.
 func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Changed, ops []*op.Op) (again bool) {
 	var of []int
 	var changes []Change
@@ -159,9 +159,9 @@ func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Chang
 	return again
 }
 
-// decide returns the op by which the group's slot decides about the intent
-// (change.lua). If the intent was judged and may not be carried out, the op only records
-// that. So no other process carries it out later.
+// decide returns the op by which the group's slot decides about the intent (change.lua).
+// If the verdict is that the intent must not be carried out, the op only records that. So
+// no other process carries out the intent later.
 func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op.Op, error) {
 	word, by := in.word(), int64(0)
 	switch {
@@ -223,8 +223,8 @@ func (c *Changed) decided(in intent, o *op.Op) {
 	c.Copy = &Copy{Stored: stored, Nodes: rows.ParseLeases(op.Text(r[5]), op.Integer(r[6]))}
 }
 
-// settled reads the answer of settle.lua. If the script failed, the group's decision
-// stands all the same. The intent stays, and the next call that finds it settles it.
+// settled reads the answer of settle.lua. If the script failed, the group's decision is
+// still valid. The intent stays, and the next call that finds it settles it.
 func (c *Changed) settled(o *op.Op) {
 	if o.Err != nil {
 		c.Err = errors.Join(c.Err, o.Err)
@@ -233,7 +233,8 @@ func (c *Changed) settled(o *op.Op) {
 	c.Version, c.Sessions = op.Integer(o.Reply[1]), rows.ParseSessions(op.Text(o.Reply[2]))
 }
 
-// trimJoined trims the logs of groups that grew by joinings and leavings alone.
+// trimJoined trims the logs of groups, because joinings and leavings make a log grow,
+// too.
 func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
 	var grown []logref.Ref
 	for _, c := range changed {
@@ -244,9 +245,9 @@ func (s *Store) trimJoined(ctx context.Context, changed []Changed) {
 	s.trim(ctx, grown)
 }
 
-// finishOf carries out the intents that earlier calls left unfinished, of the users
-// whose openings were accepted. If that fails, the intent stays for the next call, and
-// the opening succeeds all the same.
+// finishOf carries out intents that earlier calls left unfinished. It does so for the
+// users whose openings were accepted. If that fails, the intent stays for the next call,
+// and the opening succeeds all the same.
 func (s *Store) finishOf(ctx context.Context, openings []Opening, answers []Opened, ops []*op.Op, of []int) {
 	var intents []intent
 	for j, o := range ops {

@@ -10,17 +10,18 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// IssueNumber issues the next session number for a login of a device. The number is
-// above every number that the user got for any device, and not below the store's clock
-// in ms. It displaces no session until it is opened, and need not be used. IssueNumber
-// returns ErrNoUser for a user without an account, and ErrVoid if q.Pass is void.
+// IssueNumber issues the next session number for a login of a device. The number is above
+// every number that the user got for any device, and not below the store's clock in ms. A
+// number displaces no session until it is opened, and the caller need not use it.
+// IssueNumber returns ErrNoUser for a user without an account, and ErrVoid if q.Pass is
+// void.
 func (s *Store) IssueNumber(ctx context.Context, q Issuing) (Issued, error) {
 	issued, errs := s.IssueNumbers(ctx, []Issuing{q})
 	return issued[0], errs[0]
 }
 
-// args returns the arguments of issue.lua about the login. It leaves out a network that
-// would break a line of the list of logins.
+// args returns the arguments of issue.lua about the login. It leaves out the network if
+// that contains characters that would break a line of the list of logins.
 func (q *Login) args() []any {
 	if q == nil {
 		return []any{false, "", false, loginsKept}
@@ -32,8 +33,8 @@ func (q *Login) args() []any {
 	return []any{true, network, q.Refreshes, loginsKept}
 }
 
-// IssueNumbers does what IssueNumber does for each element of list, in one pipeline.
-// Both results have one element for each.
+// IssueNumbers does what IssueNumber does for each element of list, in one pipeline. Both
+// results have one element for each element of list.
 func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []error) {
 	issued, errs := make([]Issued, len(list)), make([]error, len(list))
 	var logs []logref.Ref

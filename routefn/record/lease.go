@@ -15,8 +15,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// leaseTime is how long a group's messages are pushed to a node after the node has
-// entered. Nodes renew their leases within 30 s.
+// leaseTime is how long a lease lasts. Until then, the group's messages are pushed to the
+// node. Nodes renew their leases within 30 s.
 const leaseTime = 2 * time.Minute
 
 // joinedField is the field of a group's hash with the time of the latest joining, in ms
@@ -24,16 +24,16 @@ const leaseTime = 2 * time.Minute
 const joinedField = "joined"
 
 // EnterNode gives a node a lease of each group, so that the group's messages are pushed
-// to the node for two minutes. It returns the newest position of each group, and which
-// of the given users are members. So each message of the group is either not behind
-// that position, or is pushed to the node.
+// to the node for two minutes. It returns the newest position of each group, and which of
+// the given users are members. So each message of the group is either at or before that
+// position, or is pushed to the node.
 //
-// EnterNode first looks up the memberships, which costs Redis 1 us per group. If none
-// of the users is a member of the group, the answer is ErrNotMember, and the node gets
-// no lease. So nothing is pushed to a node without members. All users are members of
-// the group of everyone. For a group that the node holds already (Entering.Known),
-// EnterNode writes nothing either. For each other group it runs one transaction (4 to 7
-// us), which writes the lease and reads the answer.
+// EnterNode first looks up the memberships. That costs Redis 1 us per group. If none of
+// the users is a member of the group, the answer is ErrNotMember, and the node gets no
+// lease. So nothing is pushed to a node without members. All users are members of the
+// group of everyone. For a group that the node holds already (Entering.Known), EnterNode
+// does not write, either. For each other group it runs one transaction (4 to 7 us), which
+// writes the lease and reads the answer.
 func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) []Entered {
 	answers := make([]Entered, len(groups))
 	if err := op.CheckNames(lease.Node, lease.Addr); err != nil {
@@ -55,7 +55,7 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 			continue
 		}
 		o := g.enter(lease, op.ClockMs(clocks[i].Reply[0]))
-		if g.Group == proto.Everyone { // newcomers may begin behind the position that is answered
+		if g.Group == proto.Everyone { // newcomers may begin behind the position in the answer
 			o.Steps = append(o.Steps, []any{"hset", o.Key, joinedField, op.ClockMs(clocks[i].Reply[0])})
 		}
 		ops, of = append(ops, o), append(of, i)
@@ -72,8 +72,8 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 	return explain(answers, lease, groups, nil)
 }
 
-// tellEntered runs tell on the newest positions in answers. A position that replicas
-// lack is replaced by an earlier one that they have. Positions that came from the node
+// tellEntered runs tell on the newest positions in answers. It replaces a position that
+// replicas lack by an earlier one that they have. Positions that came from the node
 // itself (Held) stay.
 func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []Entered) {
 	var list []telling
@@ -85,15 +85,15 @@ func (s *Store) tellEntered(ctx context.Context, groups []Entering, answers []En
 	s.tell(ctx, list)
 }
 
-// enterMade makes the log of everyone, and repeats the entering o.
+// enterMade makes the log of everyone, and then sends the op o, which enters it, again.
 func (s *Store) enterMade(ctx context.Context, o *op.Op) {
 	if o.Err = s.makeLogs(ctx, []logref.Ref{{Group: proto.Everyone}}, true)[0]; o.Err == nil {
 		s.Run(ctx, "enter", o)
 	}
 }
 
-// explain adds to each error what was tried. If err is not nil, it becomes the error of
-// all answers.
+// explain adds to each error what the call tried to do. If err is not nil, it becomes the
+// error of all answers.
 func explain(answers []Entered, lease Lease, groups []Entering, err error) []Entered {
 	for i := range answers {
 		if err != nil {
@@ -122,8 +122,8 @@ func (g Entering) fields() []any {
 // look returns the op that reads which users belong to the group.
 func (g Entering) look() *op.Op { return op.Read(g.log().Hash(), g.fields()) }
 
-// judge reads o, the answered op of the method look. The result enough is true if e is
-// the final answer already. Then the transaction of the method enter is not needed.
+// judge reads o, the answered op of the method look. If the result enough is true, e is
+// final, and the transaction of the method enter is not needed.
 func (g Entering) judge(o *op.Op) (e Entered, enough bool) {
 	if o.Err != nil {
 		return Entered{Err: o.Err}, true
@@ -143,9 +143,9 @@ func (g Entering) judge(o *op.Op) (e Entered, enough bool) {
 	if last == 0 {
 		return Entered{Err: ErrNotMember}, true
 	}
-	// A user may have joined behind the position that the node knows. That user must not
-	// be shown the entries between the two. So the transaction is needed, because its
-	// position includes the joining.
+	// A user may have joined behind the position that the node knows. Such a user must
+	// not be shown the entries between that position and their joining. So the
+	// transaction is needed, because the position that it returns includes the joining.
 	if g.Known.Number > 0 && g.Known.Epoch == epoch && last <= g.Known.Number {
 		return Entered{Newest: g.Known, Joined: joined, Held: true}, true
 	}
@@ -166,10 +166,10 @@ func (g Entering) members(head []any) (epoch proto.Epoch, joined []int64) {
 	return rows.ParseEpoch(op.Text(head[0])), joined
 }
 
-// enter returns the transaction that gives a node a lease of the group. The parameter
-// now is in ms by the store's clock. The transaction writes the lease and reads the
-// log's end in one step. So later entries are pushed to the node, and earlier ones are
-// not behind the end that it reads.
+// enter returns the transaction that gives a node a lease of the group. The parameter now
+// is in ms by the store's clock. The transaction writes the lease and reads the log's end
+// in one step. So an entry is either pushed to the node, or is at or before the end that
+// the transaction reads.
 func (g Entering) enter(lease Lease, now int64) *op.Op {
 	l := g.log()
 	return op.Write(l.Hash(),
@@ -201,7 +201,7 @@ func (g Entering) entered(o *op.Op) Entered {
 		return Entered{Err: o.Err}
 	case g.lost(o) && g.log().Closed():
 		return Entered{Err: ErrNoGroup}
-	case g.lost(o): // it was made a moment ago: a failover is going on
+	case g.lost(o): // the log was made a moment ago, so a failover is going on
 		return Entered{Err: fmt.Errorf("log of %s was lost: %w", g.log().Tag(), ErrUnavailable)}
 	}
 	head, _ := o.Reply[1].([]any)
@@ -256,7 +256,7 @@ func readLeases(l logref.Ref) *op.Op {
 }
 
 // holds reports whether o, the answer to readLeases, has a lease of the node. A lease
-// that has run out and was not removed yet counts, too.
+// that has expired but was not removed yet counts, too.
 func holds(o *op.Op, lease Lease) bool {
 	for l := range rows.LeasesIn(rows.LeaseLines(op.Text(o.Reply[1]), o.Reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {

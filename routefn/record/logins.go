@@ -11,15 +11,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// loginsKept is how many devices that never connected are listed at most. An example is a
-// script that sends over HTTP. All devices that connected are listed; there are at most
-// Config.Devices of them.
+// At most loginsKept devices are listed that have logged in but never connected. An
+// example of such a device is a script that sends over HTTP. All devices that have
+// connected are listed, which are at most Config.Devices.
 const loginsKept = 8
 
-// Logins returns the sessions of a user's devices. A device has one if it is connected,
-// or if its last login counts and is younger than the duration life. Connected devices
-// come first, then the latest logins. At most Config.Devices + 8 sessions are returned.
-// Logins returns ErrNoUser for a user without a log, which the first login makes.
+// Logins returns the sessions of a user's devices. A device has a session if it is
+// connected. It also has one if its last login was not revoked and is younger than the
+// duration life. Connected devices come first, then the latest logins. At most
+// Config.Devices + 8 sessions are returned. If the user has no inbox, which the first
+// login makes, the error is ErrNoUser.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
 	o := logref.Ref{User: user}.HashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
 	o.Write = false
@@ -39,19 +40,19 @@ func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]D
 	return list, nil
 }
 
-// EndSessions ends the sessions of a user that q selects. All numbers, tickets and
-// tokens that their devices got until then become void. When EndSessions has returned
-// nil, they are void for every route, and Config.Replicas have recorded that. It
-// returns those sessions that were live.
+// EndSessions ends the sessions of a user that q selects. All numbers, tickets and tokens
+// that their devices got until then become void. When EndSessions has returned nil, they
+// are void for every route, and Config.Replicas have that. It returns those sessions that
+// were live.
 //
 // The parameter by is the pass of the caller. It is nil for a caller that needs none,
-// such as an operator. A caller whose own session was ended by the call may repeat it,
-// without an error and without effect. If the pass is void for another reason, the error
-// is ErrVoid. Further errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown;
-// repeating is harmless.
+// such as an operator. If the call has ended the caller's own session, the caller may
+// repeat it. The repetition does nothing and returns nil. If the pass is void for another
+// reason, the error is ErrVoid. Further errors are ErrNoUser, ErrInvalid, ErrUnavailable
+// and ErrUnknown; repeating is harmless.
 //
 // The sessions of all devices that never connected end together, except the caller's,
-// because nothing is kept about a single one of them.
+// because the store does not keep them one by one.
 func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pass) ([]Session, error) {
 	names := make([]string, 0, 2)
 	for _, name := range []string{q.Device, q.Spared} {
@@ -74,7 +75,7 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	switch {
 	case err == nil:
 		return rows.ParseSessions(op.Text(o.Reply[1])), nil
-	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // it did before
+	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // an earlier call has ended it
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("end sessions of %d: %w", user, err)
@@ -86,6 +87,6 @@ func (q Revoking) ends(device string) bool {
 	return q.Device == device || q.Device == "" && q.Spared != device
 }
 
-// fieldsOf returns how many fields the hash of an inbox with that many devices may have
-// before the next opening tidies it: see open.lua.
+// fieldsOf returns how many fields the hash of an inbox with that many devices may have.
+// If it has more, the next opening tidies it (open.lua).
 func fieldsOf(devices int) int { return 3*devices + 28 }

@@ -15,10 +15,10 @@ type Shown struct {
 	Keys []string
 }
 
-// Confirm reads what delivery marks are made of, in one pipeline. It returns the keys of
-// each item that are among the latest 1,000 entries of the user's inbox, in any order,
-// and the live sessions of each sender. It also returns the first error. A list that
-// could not be read is empty.
+// Confirm reads, in one pipeline, what the route needs to send delivery marks. For each
+// item it returns those keys that are among the latest 1,000 entries of the user's inbox,
+// in any order. For each sender it returns the live sessions. It also returns the first
+// error. A list that could not be read is empty.
 func (s *Store) Confirm(ctx context.Context, list []Shown, senders []int64) (stored [][]string, sessions [][]Session, err error) {
 	ops := make([]*op.Op, 0, len(list)+len(senders))
 	for _, shown := range list {

@@ -9,28 +9,28 @@ import (
 )
 
 // mostReceivers is how many of a user's latest receivers are remembered. Each takes some
-// 80 bytes in the store. A receiver who was forgotten counts as new again.
+// 80 bytes in the store. A receiver who is no longer remembered counts as new again.
 const mostReceivers = 2000
 
 // meeting has those receivers of one sender to whom the sender never wrote before, as
 // far as this Store knows. The server with the sender's slot knows for certain.
 //
-// While much of the sender's budget of new receivers is left, the server is asked in the
-// pipeline that stores the message. If little is left, the server decides before the
-// message is stored. It also decides before that if it is asked about repetitions anyway.
+// While much of the sender's budget of new receivers is left, the pipeline that stores
+// the message also asks the server. If little is left, the server decides before the
+// message is stored. It also does so if the Store must ask it about repetitions anyway.
 type meeting struct {
 	from      int64
 	receivers []int64
 	seen      int64 // the budget as it was when this Store saw it last, us; zero: not known
-	look      bool  // the sender's slot is asked about repetitions
+	look      bool  // the Store also asks the sender's slot about repetitions
 	op        *op.Op
 }
 
-// meetingsOf returns the meetings of drafts. The ops of the meetings in the result beside
-// are sent with the messages. The meetings in the result before are decided first, before
-// any message is stored.
+// meetingsOf returns the meetings of drafts. For the meetings in the result beside, the
+// ops are sent together with the messages. For those in the result before, the server
+// decides before any message is stored.
 func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
-	if !s.limits.Receivers.On() && !s.limits.Inboxes { // of whom a full inbox takes more: see contact.lua
+	if !s.limits.Receivers.On() && !s.limits.Inboxes { // a full inbox takes more messages from some of the receivers, see contact.lua
 		return nil, nil
 	}
 	of, known := make(map[int64]*meeting), make(map[pair]bool)
@@ -73,9 +73,9 @@ func (m *meeting) script(r limit.Rate) *op.Op {
 	return &op.Op{Key: l.Hash(), Script: meetScript, Keys: []string{l.Hash(), l.Receivers()}, Args: args, Write: true}
 }
 
-// settleMeetings learns from the answers of the store. It returns the errors of the
-// receivers to whom a sender may not write at present. If the store did not answer
-// about a meeting, nothing is refused for it.
+// settleMeetings learns from the answers of the store. It returns an error for each
+// receiver to whom a sender may not write at present. If the store did not answer about a
+// meeting, settleMeetings refuses nothing.
 func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
 	var refused map[pair]error
 	for _, m := range meetings {

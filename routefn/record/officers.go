@@ -12,7 +12,7 @@ import (
 )
 
 // The roles in the system are roles in the group of everyone. So a message to everyone is
-// checked where it is stored, without another round trip. No user has another role there.
+// checked where it is stored, without another round trip. No other roles exist there.
 
 // An Officer is a user with a higher role in the system.
 type Officer struct {
@@ -35,8 +35,8 @@ func (s *Store) SystemRole(ctx context.Context, user int64) (role.System, error)
 }
 
 // ReachEveryone returns nil if a user may write to everyone and list who is online. The
-// error is ErrForbidden, or ErrUnavailable. If all users may, the store only judges the
-// pass in ctx, as Judge does.
+// error is ErrForbidden, or ErrUnavailable. If all users may do so, the store only checks
+// the pass in ctx, as Judge does.
 func (s *Store) ReachEveryone(ctx context.Context, user int64) error {
 	if s.rules.MayReachEveryone(role.User) {
 		return s.Judge(ctx)
@@ -48,9 +48,9 @@ func (s *Store) ReachEveryone(ctx context.Context, user int64) error {
 	return err
 }
 
-// SetSystemRole gives a user a role in the system. It does not check who asks for it, nor
-// that there is an account. A repetition is harmless. The error is ErrTooManyOfficers,
-// ErrUnavailable or ErrUnknown.
+// SetSystemRole gives a user a role in the system. It checks neither the caller's rights
+// nor that there is an account. A repetition is harmless. The error is
+// ErrTooManyOfficers, ErrUnavailable or ErrUnknown.
 func (s *Store) SetSystemRole(ctx context.Context, user int64, next role.System) error {
 	err := errRolesChanged
 	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {

@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// args returns the arguments by which a script judges the pass. The script has the
+// args returns the arguments with which a script checks the pass. The script has the
 // device as another argument.
 func (p *Pass) args() []any {
 	if p == nil {
@@ -19,9 +19,9 @@ func (p *Pass) args() []any {
 	return []any{p.Number, p.Expires}
 }
 
-// op returns an op that judges the pass, and takes from budgets. It counts as an op
-// that only reads. So if the connection breaks, it is repeated, and perhaps takes its
-// cost twice.
+// op returns an op that checks the pass and takes from budgets. Although it takes
+// something, it counts as an op that only reads. So if the connection breaks, it is
+// repeated, and may take its cost twice.
 func (p *Pass) op(taken []charge) *op.Op {
 	args := append([]any{p.Device}, p.args()...)
 	for _, c := range taken {
@@ -54,11 +54,11 @@ type judgedPass struct {
 	judged  bool
 	err     error        // the result, if judged is set
 	taken   []charge     // what judging takes from budgets
-	refused func(*op.Op) // gets the answered op of the pass; nil: nothing is taken
+	refused func(*op.Op) // is called with the answered op of the pass; nil: nothing is taken
 }
 
-// Budget names a budget of an account, from which its requests take. It is a field of the
-// user's hash.
+// Budget names a budget of an account. Each request takes something from one. The name is
+// the field of the user's hash that has the budget.
 type Budget string
 
 // The budgets, each with the limit that it belongs to.
@@ -91,11 +91,11 @@ func (s *Store) rateOf(b Budget) limit.Rate {
 }
 
 // Charge makes the first operation with ctx take as many units as cost says, at most
-// 1,000, from a budget of the user. That costs no round trip, because the operation also
-// judges the pass. If the budget has too little, the operation does nothing and returns
-// ErrLimited. Charge itself returns ErrLimited, without a call, while the user's pulls
-// are known to be refused. If ctx has no pass, or its pass was judged before, nothing is
-// taken.
+// 1,000, from a budget of the user. That costs no round trip, because the op that checks
+// the pass does it. If the budget has too little, the operation does nothing and returns
+// ErrLimited. While this Store knows that the user's pulls are refused, Charge returns
+// ErrLimited without asking the store. If ctx has no pass, or its pass was checked
+// before, nothing is taken.
 func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p := passOf(ctx)
 	rate := s.rateOf(budget)
@@ -115,9 +115,9 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	return nil
 }
 
-// noteRefused remembers until when the pulls of a user are refused. The store reads the
-// entries of a pull before it is known whether the budget has enough. So each refused
-// pull costs a whole read.
+// noteRefused remembers until when the pulls of a user are refused. Without that, each
+// refused pull would cost the store a whole read, because the pull and the check of the
+// budget go in one pipeline.
 func (s *Store) noteRefused(user int64, o *op.Op) {
 	if o.Err == nil && op.Text(o.Reply[0]) == "limited" && Budget(op.Text(o.Reply[2])) == PullBudget {
 		s.noPulls.Put(user, s.Now()+op.Integer(o.Reply[1]))
@@ -130,17 +130,17 @@ func passOf(ctx context.Context) *judgedPass {
 	return p
 }
 
-// WithPass returns a context for calls that need a valid pass. If the pass is void,
-// these calls change nothing and return ErrVoid. The pass is judged once, at the first
-// call with the context. If that call only reads, the judging and the call go in one
-// pipeline. If the call writes, the pass is judged first. Later calls with the context
-// rely on the result. See also Judge.
+// WithPass returns a context for calls that need a valid pass. If the pass is void, these
+// calls change nothing and return ErrVoid. The store checks the pass once, at the first
+// call with the context. If that call only reads, the check and the call go in one
+// pipeline. If the call writes, the check comes first. Later calls with the context rely
+// on the result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
 	return op.WithGuard(ctx, &judgedPass{Pass: p})
 }
 
 // Judge returns ErrVoid if the context has a pass and the pass is void, or the store's
-// error. It is for a request that needs nothing else from the store.
+// error. It is for a request that needs nothing else of the store.
 func (s *Store) Judge(ctx context.Context) error {
 	p := passOf(ctx)
 	if p == nil {
@@ -152,9 +152,9 @@ func (s *Store) Judge(ctx context.Context) error {
 	return nil
 }
 
-// Judge returns the verdict on the pass, nil or ErrVoid. If the pass was not judged
-// before, it calls the function run to send the op that judges it. If the store does not
-// answer, Judge returns its error, and the pass stays unjudged.
+// Judge returns the verdict on the pass, nil or ErrVoid. If the pass was not checked
+// before, Judge calls the function run to send the op that checks it. If the store does
+// not answer, Judge returns its error, and the next call checks the pass.
 func (p *judgedPass) Judge(run func(*op.Op)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

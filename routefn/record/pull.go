@@ -13,20 +13,18 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// readsAgain bounds how often Pull reads a log again because it was trimmed since Pull
-// read it last.
+// If a log was trimmed while Pull read it, Pull reads it again, at most readsAgain times.
 const readsAgain = 3
 
 // pullBytes bounds a pull, in bytes. The answer may exceed it by one entry. MaxPull
 // texts of 64 KiB would be too much for a phone and for Redis.
 const pullBytes = 1 << 20
 
-// Pull returns at most limit entries, those behind the position in after. They come
-// from the user's inbox, or from the log of the group after.Log. A limit that is not
-// between 1 and proto.MaxPull stands for proto.MaxPull. If after.Number is zero, or the
-// position was trimmed, the answer begins with the oldest entry. An answer with fewer
-// entries than limit need not reach the log's end. The end is reached if Through is
-// Newest.
+// Pull returns at most limit entries, which follow the position after. They come from the
+// user's inbox, or from the log of the group after.Log. If limit is not between 1 and
+// proto.MaxPull, it counts as proto.MaxPull. If after.Number is zero, or the position was
+// trimmed, the answer begins with the oldest entry. An answer with fewer entries than
+// limit need not reach the log's end. The end is reached if Through is Newest.
 //
 // Of a group's log, users may read the entries from their joining to their leaving.
 // Earlier entries are left out as if they were trimmed. Later entries are left out,
@@ -46,15 +44,15 @@ func (s *Store) Pull(ctx context.Context, user int64, after proto.Position, limi
 	return s.pull(ctx, user, after, limit, false, false)
 }
 
-// Fetch does what Pull does, for a device of the user. Messages in the inbox
-// before the position then count as fetched, so they do not fill the inbox.
+// Fetch does what Pull does, for a device of the user. Messages in the inbox up to the
+// position then count as fetched, so they no longer fill the inbox.
 func (s *Store) Fetch(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, false, true)
 }
 
-// PullForAll reads a group's log for all its members at a node, of whom the user is
-// one. Unlike Pull, it also returns entries before the user's joining. Like Pull, it
-// returns none after the user's leaving.
+// PullForAll reads a group's log for all its members at a node. The user is one of them.
+// Unlike Pull, it also returns entries from before the user joined. Like Pull, it returns
+// no entries from after the user left.
 func (s *Store) PullForAll(ctx context.Context, user int64, after proto.Position, limit int) (Pulled, error) {
 	return s.pull(ctx, user, after, limit, true, false)
 }
@@ -96,8 +94,8 @@ func (s *Store) pull(ctx context.Context, user int64, after proto.Position, limi
 	return Pulled{}, fmt.Errorf("pull log %s: %w: %w", l.Tag(), ErrUnavailable, errGone)
 }
 
-// read reads a piece of the log l, whether replicas have it or not. args are further
-// arguments of pull.lua.
+// read reads a piece of the log l, whether replicas have it or not. The parameter args
+// has further arguments for pull.lua.
 func (s *Store) read(ctx context.Context, l logref.Ref, after proto.Position, args ...any) (Pulled, error) {
 	o := l.Script(pullScript, append([]any{max(0, after.Number), after.Epoch.String(), after.Key}, args...)...)
 	o.Write = false
@@ -177,7 +175,7 @@ func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Positio
 	return at, nil
 }
 
-// newTail returns an op that tail can prepare.
+// newTail returns an op for the method tail, which prepares it for a log.
 func newTail() *op.Op {
 	return op.Read("",
 		[]any{"hmget", "", "epoch", "base", "live", "", "version", "intents", "floor"},
@@ -185,11 +183,11 @@ func newTail() *op.Op {
 		[]any{"lindex", "", -1})
 }
 
-// tail prepares the op o, which newTail has made, to read the end of the log. The
-// answer has seven fields of the hash: epoch, base, live, the field with the given
-// name, version, intents and floor. Then come the length of the list and the newest
-// entry. This is read twice per minute for every user. So one op is used for many logs,
-// one after the other.
+// tail prepares the op o, which newTail has made, to read the end of the log. The answer
+// has seven fields of the hash: epoch, base, live, the field with the given name,
+// version, intents and floor. Then come the length of the list and the newest entry.
+// Reconciliation reads this twice per minute for every user. So one op is used for many
+// logs, one after the other.
 func tail(o *op.Op, l logref.Ref, field string) {
 	key := l.List()
 	list := any(key)

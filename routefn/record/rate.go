@@ -17,21 +17,20 @@ import (
 // stored moves it ahead by Rate.Every. A message that would move it further ahead of
 // now than Rate.Full is refused.
 //
-// The scripts do just that. A private message is stored without a script, which would
-// cost several times as much. For such a message, a route adds its cost to the number. If
-// the last answer showed a number in the past, the route also adds the time from that
-// number until now. The next answer shows whether somebody else has added a part of that
-// time, too. If so, the route subtracts that part. So each message counts once, through
-// whichever routes and nodes the messages came.
+// The scripts compute exactly that. A private message is stored without a script, because
+// a script would cost several times as much. For such a message, a route adds its cost to
+// the number. If the last answer showed a number in the past, the route also adds the
+// time from that number until now. The next answer shows whether another route has added
+// a part of that time, too. If so, the route subtracts that part. So each message counts
+// once, even if messages come through different routes and nodes.
 //
 // A route refuses messages by the budget that the last answer showed. While much of a
-// budget is left, that is exact enough, because other routes take little of it
-// meanwhile. If little is left, the store decides before anything is stored: see
-// costsOf.
+// budget is left, that is exact enough, because other routes take little of it meanwhile.
+// If little is left, the store decides before anything is stored (costsOf).
 
 const (
-	// closeBy is how many messages a sender must have left for its route to decide alone:
-	// more than other routes can take between two answers.
+	// If a sender's budget has at least closeBy messages left, the route decides alone.
+	// Other routes take fewer than that between two answers.
 	closeBy = 64
 	// mostUnseen is how many messages of a sender a route stores at once while it knows
 	// nothing of the sender's budget. These messages may not be counted.
@@ -54,16 +53,16 @@ func (e limitedError) Error() string { return fmt.Sprintf("%s: come again in %v"
 // Unwrap returns ErrLimited or ErrNewReceivers.
 func (e limitedError) Unwrap() error { return e.kind }
 
-// Wait returns after what time the same call may succeed.
+// Wait returns how long to wait before the same call may succeed.
 func (e limitedError) Wait() time.Duration { return e.wait }
 
 func limited(ms int64) error { return limitedError{ErrLimited, milliseconds(ms)} }
 
-// milliseconds returns a time to wait, which is not zero.
+// milliseconds returns ms as a time to wait, and at least 1 ms.
 func milliseconds(ms int64) time.Duration { return time.Duration(max(ms, 1)) * time.Millisecond }
 
-// rateArgs are a rate's arguments to scripts: the us after which one unit is back, and
-// the units of a full budget.
+// rateArgs returns the arguments that describe a rate to scripts: after how many us one
+// unit comes back, and how many units a full budget has.
 func rateArgs(r limit.Rate) []any { return []any{r.Every.Microseconds(), r.Burst} }
 
 // cost is what first tries of one sender take from its budget of messages.
@@ -78,11 +77,11 @@ type cost struct {
 	op     *op.Op
 }
 
-// costsOf returns the costs of drafts that are first tries. The costs in the result
-// costs are added to the budgets when the messages are stored. Those in the result
-// exact are taken before that, if the budgets suffice. A sender may have first tries
-// and repetitions in one call. Then the store searches for all of these messages,
-// because claim takes from the budget, too, and no message may overtake another.
+// costsOf returns the costs of drafts that are first tries. The costs in the result costs
+// are taken from the budgets when the messages are stored. Those in the result exact are
+// taken before that, if the budgets have enough. If a sender has first tries and
+// repetitions in one call, the store searches for all of these messages. The reason is
+// that claim takes from the budget, too, and no message may overtake another.
 func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	if !s.limits.Messages.On() {
 		return nil, nil
@@ -121,15 +120,15 @@ func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	return sure, exact
 }
 
-// surely reports whether a budget certainly has enough for n messages. The parameter
-// seen is the budget, in us, as this Store saw it last; zero: it never did. A rate that
-// bounds nothing always has enough.
+// surely reports whether a budget certainly has enough for n messages. The parameter seen
+// is the budget, in us, as this Store saw it last. It is zero if this Store never saw it.
+// If the rate has no limit, surely returns true.
 func surely(r limit.Rate, seen, now int64, n int) bool {
 	every, full := r.Every.Microseconds(), r.Full().Microseconds()
 	switch {
 	case !r.On():
 		return true
-	case seen > now+max(full, mostCost*every): // it is wrong, see rate.lua
+	case seen > now+max(full, mostCost*every): // the budget is wrong, see rate.lua
 		return false
 	case seen == 0:
 		return n <= max(1, min(mostUnseen, r.Burst/2))
@@ -161,15 +160,15 @@ func (s *Store) granted(exact []*cost) {
 	}
 }
 
-// noteBudget remembers a sender's budget as a script answered it.
+// noteBudget remembers a sender's budget from the answer of a script.
 func (s *Store) noteBudget(from int64, budget string) {
 	if us, err := strconv.ParseInt(budget, 10, 64); err == nil && us > 0 {
 		s.budgets.Put(from, us)
 	}
 }
 
-// add returns the op that adds a sure cost, for the drafts that were not refused
-// meanwhile.
+// add returns the op that takes a cost from a budget which surely has enough. It leaves
+// out drafts that were refused meanwhile.
 func (c *cost) add() *op.Op {
 	for _, d := range c.drafts {
 		if d.err[receiverCopy] == nil {
@@ -184,8 +183,9 @@ func (c *cost) add() *op.Op {
 	return c.op
 }
 
-// surplus returns what must be subtracted again: the cost of messages that were not
-// stored and will be repeated, and the time that somebody else had added already.
+// surplus returns what must be given back to the budget. It is the cost of messages that
+// were not stored and will be repeated, and the time that another route had added
+// already.
 func (c *cost) surplus() int64 {
 	back := 0
 	for _, d := range c.drafts {
@@ -198,9 +198,9 @@ func (c *cost) surplus() int64 {
 	return int64(min(back, c.count))*every + max(0, before+c.lag-max(before, c.seen+c.lag))
 }
 
-// settleCosts learns the budgets from the answers, and takes surplus back. If that
-// fails, the sender has to wait for longer than it should, until the store finds that
-// the budget is wrong: see rate.lua.
+// settleCosts learns the budgets from the answers, and gives the surplus back. If that
+// fails, the sender has to wait for longer than it should, until the store finds that the
+// budget is wrong (rate.lua).
 func (s *Store) settleCosts(ctx context.Context, costs []*cost) {
 	var backs []*op.Op
 	for _, c := range costs {

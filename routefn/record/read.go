@@ -21,10 +21,10 @@ type LogPart struct {
 	After proto.Position
 }
 
-// ReadLogs reads pieces of logs, and returns one Pulled each, with at most
+// ReadLogs reads pieces of logs. It returns one Pulled for each, with at most
 // proto.MaxPull entries and some 64 KiB. Unlike Pull, it checks no membership, reads a
-// group's whole log, and also returns entries that replicas may not have yet. A log
-// that does not exist counts as empty, and is not made.
+// group's whole log, and also returns entries that replicas may not have yet. A log that
+// does not exist counts as empty, and is not made.
 func (s *Store) ReadLogs(ctx context.Context, parts []LogPart) ([]Pulled, error) {
 	list := make([]Pulled, 0, len(parts))
 	for chunk := range slices.Chunk(parts, op.MaxPipeline) {

@@ -15,8 +15,8 @@ import (
 )
 
 // reconcileChunk bounds a pipeline of Reconcile. All pipelines of a call use the same
-// ops, one after the other. With longer pipelines there would be more garbage. Shorter
-// ones would gain nothing, because other callers wait for half a millisecond at most.
+// ops, one after the other. With longer pipelines, Reconcile would allocate more memory.
+// Shorter ones would not help other callers, who wait for half a millisecond at most.
 const reconcileChunk = 64
 
 // Reconcile compares the connections that a node holds with the sessions in the store.
@@ -24,10 +24,11 @@ const reconcileChunk = 64
 //
 // The verdicts are these. DISPLACED: the number of the connection is closed, a higher
 // number of the device is live, the same number is live at another node, or the device
-// was forgotten. UNKNOWN: the connection should be live and is not. Its number is above
-// all numbers of the device in the store, or the store has it with another boot.
-// GROUPS: the user's list of groups differs from the node's, or a joining or leaving of
-// the user is unfinished. BEHIND: the user's inbox does not end at the node's position.
+// was forgotten. UNKNOWN: the store does not have the connection as live, although it
+// should be. Its number is above all numbers of the device in the store, or the store has
+// it with another boot. GROUPS: the user's list of groups in the store differs from the
+// node's, or the user's joining or leaving is unfinished. BEHIND: the user's inbox does
+// not end at the node's position.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {
 	var list []Difference
 	all := make([]*op.Op, min(len(held), reconcileChunk))
@@ -53,10 +54,10 @@ func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot ui
 	return s.tellBehind(ctx, list)
 }
 
-// markEnded sets Ended for the displaced connections that were ended on purpose, or with
-// their account. They
-// are few, so it asks about them in another pipeline. If the store does not answer,
-// Ended stays false, and these connections close with another code.
+// markEnded sets Ended for displaced connections that a user ended on purpose, or that
+// ended with their account. There are few displaced connections, so markEnded asks the
+// store about them in another pipeline. If the store does not answer, Ended stays false,
+// and these connections close with another code.
 func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	var ops []*op.Op
 	var of []int
@@ -81,9 +82,9 @@ func (s *Store) markEnded(ctx context.Context, list []Difference) {
 	}
 }
 
-// tellBehind runs tell on the ends of inboxes in list. An end that replicas lack is
-// replaced by an earlier one that they have. It removes connections that are behind
-// only by entries that replicas do not have yet.
+// tellBehind runs tell on the ends of inboxes in list. It replaces an end that replicas
+// lack by an earlier one that they have. It removes connections that are behind only by
+// entries that replicas do not have yet.
 func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference, error) {
 	ends, errs := make([]proto.Position, len(list)), make([]error, len(list))
 	var tell []telling
@@ -108,8 +109,8 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	return told, nil
 }
 
-// differenceOf compares the connection h with o, the answer to tail. The connection is
-// at the given node, in the life boot.
+// differenceOf compares the connection h with o, the answer to tail. The connection is at
+// the given node, whose present start has the number boot.
 func differenceOf(h Held, o *op.Op, node string, boot uint64) Difference {
 	head, _ := o.Reply[0].([]any)
 	if len(head) != tailFields {

@@ -11,16 +11,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// RefreshGrace is for how long after its first use a refresh token gets the same
-// successor again. Two tabs may use it at once, or a network may repeat a request. No
-// client waits longer for an answer.
+// If a refresh token is used again within RefreshGrace of its first use, it gets the same
+// successor. Two tabs may use it at once, or a network may repeat a request. No client
+// waits longer for an answer than this.
 const RefreshGrace = 10 * time.Second
 
-// RefreshPass has the values of a refresh token that the store judges.
+// RefreshPass has the values of a refresh token. The store checks them.
 type RefreshPass struct {
 	User       int64
 	Device     string
-	Number     int64 // of the login with which its chain began
+	Number     int64 // number of the login with which the token's chain began
 	Generation int64
 	ID         uint64
 	Expires    int64 // ms since 1970, by the store's clock
@@ -29,8 +29,8 @@ type RefreshPass struct {
 // Refreshed is the result of Refresh.
 type Refreshed struct {
 	Time       int64 // ms since 1970, by the store's clock
-	Generation int64 // of the successor
-	Used       int64 // when the token was used first; zero: longer ago than RefreshGrace, so it needs another successor
+	Generation int64 // generation of the successor
+	Used       int64 // when the token was first used; zero: longer ago than RefreshGrace, so it needs another successor
 }
 
 // Refresh uses a refresh token and returns what its successor needs.
@@ -38,16 +38,18 @@ type Refreshed struct {
 // Each use of a token of the current generation makes the next generation the current
 // one. The token that was used last may be used again until its successor is used,
 // because the answer may have been lost. Within RefreshGrace it gets the same successor,
-// and later another one. Successors of one token differ by their ids. Once one of them
-// was used, the others do not count. Any other token of an earlier generation gets
-// ErrReplayed, with one exception. For RefreshGrace after the last use, the token before
-// the one that was used last gets ErrUnavailable. Refusals change nothing. A token of a
-// generation above the current one counts, because a failover lost the uses in between.
+// and later another one. Successors of one token differ by their ids. After one of them
+// was used, the others are no longer valid. For any other token of an earlier generation,
+// the error is ErrReplayed, with one exception. Within RefreshGrace of the last use, the
+// predecessor of the token that was used last gets ErrUnavailable. A refusal changes
+// nothing. A token of a generation above the current one is valid, because a failover
+// must have lost the uses in between.
 //
 // A device has at most four chains of refresh tokens, one per login. If another one
-// begins, the chain that was used longest ago ends, and its tokens get ErrVoid. If the
-// user's rate of refreshes is used up, the error is ErrLimited. Further errors are
-// ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// begins, the chain that was used longest ago ends, and the error for its tokens is
+// ErrVoid. If the user's rate of refreshes is used up, the error is ErrLimited. Further
+// errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown. Repeating it is
+// harmless.
 func (s *Store) Refresh(ctx context.Context, p RefreshPass) (Refreshed, error) {
 	return s.refresh(ctx, p, RefreshGrace)
 }

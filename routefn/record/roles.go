@@ -15,26 +15,27 @@ import (
 )
 
 const (
-	// mostAdmins is how many admins a group has at most, beside its owner.
+	// mostAdmins is how many admins a group may have beside its owner.
 	mostAdmins = 50
-	// mostOfficers is how many moderators and operators the system has at most.
+	// mostOfficers is how many moderators and operators the system may have together.
 	mostOfficers = 500
-	// judgeTries is how often a request is judged again because roles changed meanwhile.
+	// If roles change while a request is decided, it is decided again, judgeTries times
+	// in all.
 	judgeTries = 3
 )
 
-// errRolesChanged is the error of a change that was judged by roles which changed since.
+// errRolesChanged means that roles have changed since the decision about a change.
 var errRolesChanged = fmt.Errorf("%w: roles change at the same time", ErrUnavailable)
 
 // A standing is what a group knows about the roles of some users.
 type standing struct {
-	version string // of the roles, for the scripts
-	owner   int64  // who owns the group while being a member
+	version string // version of the roles, which scripts compare
+	owner   int64  // the owner, who counts only while being a member
 	roles   []role.Group
 }
 
-// roleField returns the name of the field of a group's hash that has a user's role, if
-// that is not the usual one.
+// roleField returns the name of the field of a group's hash that has a user's role. An
+// ordinary member has no such field.
 func roleField(user int64) string { return "r:" + strconv.FormatInt(user, 10) }
 
 // readStanding returns an op that reads the roles of users in a group.
@@ -66,7 +67,7 @@ func standingIn(o *op.Op, users ...int64) (standing, error) {
 	return s, nil
 }
 
-// ownerOf returns the owner of a group, by the fields owner and creator.
+// ownerOf returns the owner of a group, from the fields owner and creator.
 func ownerOf(owner, creator any) int64 {
 	if id := op.Integer(owner); id != 0 {
 		return id
@@ -74,7 +75,7 @@ func ownerOf(owner, creator any) int64 {
 	return op.Integer(creator)
 }
 
-// roleIn returns the role of a user, by the fields with the membership and the role.
+// roleIn returns the role of a user, from the fields with the membership and the role.
 func roleIn(user, owner int64, membership, word any) role.Group {
 	if !rows.Belongs(op.Text(membership)) {
 		return role.Stranger
@@ -88,8 +89,8 @@ func roleIn(user, owner int64, membership, word any) role.Group {
 	return role.Member
 }
 
-// writersOf returns the roles that may write to the log, as append.lua takes them; empty:
-// all may.
+// writersOf returns the roles that may write to the log, in the form for append.lua. It
+// returns an empty text if all may write.
 func (s *Store) writersOf(l logref.Ref) string {
 	switch {
 	case l.Closed():
@@ -106,8 +107,8 @@ func (s *Store) writersOf(l logref.Ref) string {
 	return list
 }
 
-// wordOf returns a role as the field of a user has it. A usual member has no field. The
-// owner has none either, because the group's field owner names the owner.
+// wordOf returns a role in the form of the user's field. An ordinary member has no such
+// field. The owner has none, either, because the group's field owner names the owner.
 func wordOf(r role.Group) string {
 	if r == role.Member || r == role.Owner {
 		return ""
@@ -117,12 +118,12 @@ func wordOf(r role.Group) string {
 
 // verdict says whether a change of another user's membership may be tried.
 type verdict struct {
-	version string // of the roles by which it was judged
-	err     error  // ErrNotCreator, ErrNoGroup, or that the store did not answer
+	version string // version of the roles on which the verdict is based
+	err     error  // ErrNotCreator, ErrNoGroup, or the error of a store that did not answer
 }
 
-// judge judges changes that other users requested. The results for changes that users
-// requested themselves are zero.
+// judge decides which changes that one user requested for another may be tried. For
+// changes that users requested for themselves, the verdict is zero.
 func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 	type question struct{ group, by, user int64 }
 	verdicts, asked := make([]verdict, len(changes)), make([]question, len(changes))
@@ -155,8 +156,8 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 	return verdicts
 }
 
-// allowed reports whether a caller may request the change for a user. by is the role of
-// the caller, and of is that of the user.
+// allowed reports whether a caller may request the change for a user. The parameter by is
+// the role of the caller, and of is the role of the user.
 func (c Change) allowed(by, of role.Group) bool {
 	if c.Leave {
 		return by.MayRemove(of)
@@ -227,7 +228,7 @@ func (s *Store) giveRole(ctx context.Context, by int64, l logref.Ref, user int64
 	}
 	caller, had := now.roles[0], now.roles[1]
 	switch {
-	case had == next && caller.MayAdd(): // so a repetition of a handover changes nothing
+	case had == next && caller.MayAdd(): // so repeating a handover changes nothing
 		return nil
 	case caller == role.Stranger || had == role.Stranger:
 		return ErrNotMember

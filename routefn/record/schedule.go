@@ -10,20 +10,20 @@ import (
 	"github.com/cim-go/cim/routefn/record/delayed"
 )
 
-// Schedule stores a message that is to be sent when it is due: at m.At, or m.After from
-// now, by the store's clock. If the sender has scheduled a message with the same id,
-// Schedule stores nothing and returns the state of that message, until a day after it
-// has ended. If the id stands for a message with other content, the error is
-// ErrIDReused, see claim. The store notices that until five minutes after the other
-// message has ended.
+// Schedule stores a message that is to be sent when it is due. That is at the time m.At,
+// or m.After from now, by the store's clock. If the sender has scheduled a message with
+// the same id, Schedule stores nothing and returns the state of that message. That state
+// is known until a day after the message has ended. If the id stands for a message with
+// other content, the error is ErrIDReused (see claim). The store notices that for five
+// minutes after the other message has ended.
 //
 // Like an appended message, a delayed message is accepted when Config.Replicas have it.
-// The same holds for a cancellation.
+// So is a cancellation.
 //
 // Messages of one user that are due in the same millisecond are fired in the order in
 // which they were scheduled.
 //
-// The errors are ErrInvalid, also for a time that is too far off, ErrNoGroup,
+// The errors are ErrInvalid (also for a time that is too far away), ErrNoGroup,
 // ErrTooMany, ErrIDReused, ErrUnavailable and ErrUnknown. After the last two, repeating
 // is harmless. The receiver is looked up only when the message is due.
 func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
@@ -60,7 +60,7 @@ func (s *Store) schedule(ctx context.Context, d *draft, m Scheduling) (Scheduled
 	return state, nil
 }
 
-// Cancel cancels a delayed message. Cancelling it again is no error. It returns
+// Cancel cancels a delayed message. Cancelling it again returns nil. It returns
 // ErrTooLate if a route has begun to send the message, and ErrNotScheduled if the store
 // does not know the id. Further errors are ErrUnavailable and ErrUnknown, after which
 // repeating is harmless.

@@ -13,7 +13,7 @@ import (
 //go:embed lua/*.lua
 var folder embed.FS
 
-// lua finds files in the folder lua of this package, and of those below.
+// lua finds files in the folder lua of this package, and in those of the packages below.
 var lua = op.Library{folder, contacts.Lua, queue.Lua, rows.Lua, entry.Lua, op.Lua}
 
 var (

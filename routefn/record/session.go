@@ -15,16 +15,16 @@ import (
 // OpenSessions makes each opening the live session of its device, in one pipeline and
 // in order. It returns one Opened per opening.
 //
-// An opening is accepted if its number is above the device's live and closed numbers,
-// and if it may displace the live session. It is also accepted if it has the live
-// number and comes from the same node, which may have another boot by then. The number
-// that it displaces is closed for good. Each opening is one script in the slot of the
-// user's inbox, and so is atomic across processes. OpenSessions also carries out
-// intents of these users that an earlier call left unfinished: see ChangeGroups.
+// An opening is accepted if its number is above the device's live and closed numbers, and
+// if it may displace the live session. It is also accepted if its number is the live one
+// and it comes from the same node, even if that node was restarted since. The number that
+// it displaces is closed for good. Each opening is one script in the slot of the user's
+// inbox, and so is atomic across processes. OpenSessions also carries out intents of
+// these users that an earlier call left unfinished (see ChangeGroups).
 //
 // A user has at most Config.Devices devices. If one more opens a session, the Store
 // forgets the device that was offline longest. If all are connected, it forgets the one
-// that has been connected longest, and ends its session: see Opened.Ended.
+// that has been connected longest, and ends its session (see Opened.Ended).
 func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	answers := make([]Opened, len(openings))
 	var logs []logref.Ref
@@ -59,8 +59,8 @@ func (s *Store) OpenSessions(ctx context.Context, openings []Opening) []Opened {
 	return answers
 }
 
-// tellOpened runs tell on the ends of inboxes in answers. An end that replicas lack is
-// replaced by an earlier one that they have.
+// tellOpened runs tell on the ends of inboxes in answers. It replaces an end that
+// replicas lack by an earlier one that they have.
 func (s *Store) tellOpened(ctx context.Context, openings []Opening, answers []Opened) {
 	var list []telling
 	for i := range answers {
@@ -104,9 +104,9 @@ func opened(l logref.Ref, o *op.Op) Opened {
 }
 
 // CloseSessions closes numbers for good, in one pipeline. It does not affect sessions
-// with other numbers. It is no error if a number is not live any more, was closed before,
-// or was never opened. The errors are ErrUnavailable, ErrUnknown and ErrInvalid;
-// repeating is harmless.
+// with other numbers. It returns nil, too, for a number that is not live any more, was
+// closed before, or was never opened. The errors are ErrUnavailable, ErrUnknown and
+// ErrInvalid. Repeating it is harmless.
 func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	errs := make([]error, len(closings))
 	var ops []*op.Op
@@ -130,8 +130,8 @@ func (s *Store) CloseSessions(ctx context.Context, closings []Closing) []error {
 	return errs
 }
 
-// Sessions returns the live sessions of a user's devices. If there are none, that is no
-// error.
+// Sessions returns the live sessions of a user's devices. If there are none, it returns
+// an empty list and no error.
 func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 	lists, err := s.SessionsOf(ctx, []int64{user})
 	if err != nil {
@@ -141,8 +141,8 @@ func (s *Store) Sessions(ctx context.Context, user int64) ([]Session, error) {
 }
 
 // SessionsOf does what Sessions does for several users, in one pipeline. It returns one
-// list per user, and the first error. If a user's sessions could not be read, that list
-// is empty.
+// list per user, and the first error. If it could not read a user's sessions, the list of
+// that user is empty.
 func (s *Store) SessionsOf(ctx context.Context, users []int64) (lists [][]Session, err error) {
 	ops := make([]*op.Op, len(users))
 	for i, user := range users {
@@ -169,10 +169,10 @@ func readLive(user int64) *op.Op {
 
 func liveOf(o *op.Op) []Session { return rows.ParseSessions(op.Text(o.Reply[0])) }
 
-// Ack moves cursors forward, in one pipeline. Without an error it skips cursors that
-// would not go forward, cursors of a closed number, and cursors of groups to which the
-// user does not belong. The errors are ErrUnavailable, ErrUnknown and ErrInvalid;
-// repeating is harmless.
+// Ack moves cursors forward, in one pipeline. It skips cursors that would not go forward,
+// cursors of a closed number, and cursors of groups to which the user does not belong.
+// That is no error. The errors are ErrUnavailable, ErrUnknown and ErrInvalid. Repeating
+// it is harmless.
 func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	errs := make([]error, len(ackings))
 	var ops []*op.Op
@@ -197,8 +197,8 @@ func (s *Store) Ack(ctx context.Context, ackings []Acking) []error {
 	return errs
 }
 
-// ackArgs returns ARGV of ack.lua. Cursors come from clients, so ackArgs checks each
-// one, and returns ErrInvalid for a malformed one.
+// ackArgs returns the arguments (ARGV) of ack.lua. Cursors come from clients, so ackArgs
+// checks each one, and returns ErrInvalid for a malformed one.
 func ackArgs(a Acking) ([]any, error) {
 	if err := op.CheckNames(a.Device); err != nil {
 		return nil, err

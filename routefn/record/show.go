@@ -11,32 +11,31 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// No entry of a log is shown before Config.Replicas have it. The reason is this case:
-// the primary dies, and no replica has the last message. The sender repeats the
-// message, and it is stored behind another one. A reader who was shown the message in
-// its first place would now have another order than everybody else. See "Replicas" in
-// the package's doc.
+// No entry of a log is shown before Config.Replicas have it. Suppose that the primary
+// dies, and no replica has the last message. Then the sender repeats the message, and it
+// is stored behind another one. A reader who was shown the message in its first place
+// would now have another order than all other readers. See "Replicas" in the package's
+// doc.
 
-// errGone means that entries that were read are not in their log any more. The log was
-// trimmed, or another primary took over that never had them.
+// errGone means that entries are not in their log any more, although they were read from
+// it. The log was trimmed, or a new primary never had them.
 var errGone = errors.New("entries that were read are gone")
 
 // showing has the entries of one log that are about to be returned to a reader.
 type showing struct {
 	log     logref.Ref
-	newest  proto.Position  // returned as the log's end; zero: there is nothing to show
+	newest  proto.Position  // the position that is returned as the log's end; zero: there is nothing to show
 	entries []*proto.Stored // in order, without a gap
 }
 
 // show blocks until Config.Replicas have the entries in list, and returns one error per
-// element. If it is errGone, the log must be read again. If replicas are away, the
-// error is ErrUnavailable and wraps op.ErrTooFew.
+// element. If an error is errGone, the caller must read that log again. If replicas are
+// away, the error is ErrUnavailable and wraps op.ErrTooFew.
 //
-// Entries that are known to be replicated need nothing. For the others, show sends a
-// script to the log's master (stand.lua). The script searches for the entries once
-// more, at the same positions, and writes something. It shares one WAIT with all ops
-// that go to that master at the time. So it does not matter from which server the
-// entries were read.
+// Entries that are known to be replicated need no check. For the others, show sends a
+// script to the log's master (stand.lua). The script searches for the entries once more,
+// at the same positions, and writes something. It shares one WAIT with all ops that go to
+// that master at the time. So it does not matter from which server the entries were read.
 func (s *Store) show(ctx context.Context, list []showing) []error {
 	errs := make([]error, len(list))
 	if !s.Replicates() {
@@ -66,8 +65,8 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 	return errs
 }
 
-// stands returns the op that searches for the entries that replicas are not known to
-// have. The parameter had is the last position that they are known to have.
+// stands returns the op that searches for those entries which replicas may not have. The
+// parameter had is the last position that they are known to have.
 func (sh showing) stands(had proto.Position) *op.Op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -91,17 +90,17 @@ func (s *Store) haveReplicas(l logref.Ref, at proto.Position) {
 	}
 }
 
-// telling has the position of a log's end, which is about to be returned.
+// telling is the position of a log's end that is about to be returned.
 type telling struct {
 	log logref.Ref
 	end *proto.Position
 	err *error // gets the reason why the end must not be returned
 }
 
-// tell does what show does, for ends of logs. If replicas are away, it replaces an end
-// by the last position that they are known to have, and that is no error. If no such
-// position is known, it sets the error. Later entries are pushed when they are
-// accepted, or found by the next reconciliation.
+// tell does what show does, for ends of logs. If replicas are away, it replaces an end by
+// the last position that they are known to have, and sets no error. If no such position
+// is known, it sets the error. Readers get the entries behind that position by a push
+// when replicas have them, or by the next reconciliation.
 func (s *Store) tell(ctx context.Context, list []telling) {
 	shown := make([]showing, len(list))
 	for i, t := range list {
@@ -118,9 +117,9 @@ func (s *Store) tell(ctx context.Context, list []telling) {
 	}
 }
 
-// unshown wraps the reason why entries that were read must not be shown. It is
-// ErrUnavailable, and never ErrUnknown, even if the outcome of the script that should
-// wait for replicas is unknown.
+// unshown wraps the reason why entries that were read must not be shown. For errors.Is,
+// it is ErrUnavailable and never ErrUnknown, even if the outcome of the script that waits
+// for replicas is unknown.
 type unshown struct{ why error }
 
 func (u unshown) Error() string { return "it is not shown: " + u.why.Error() }
@@ -130,9 +129,9 @@ func (u unshown) Is(target error) bool {
 	return target == ErrUnavailable || target != ErrUnknown && errors.Is(u.why, target)
 }
 
-// upTo removes the entries that replicas are not known to have. The parameter had is
-// the last position that they are known to have, and after is the reader's position.
-// upTo returns false if the rest is not a valid answer for that reader.
+// upTo removes those entries which replicas may not have. The parameter had is the last
+// position that they are known to have, and after is the reader's position. upTo returns
+// false if the rest is not a valid answer for that reader.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// startField is the field of a user's hash with the end of everyone's log when the
-// account was made. The user may read what follows it.
+// startField is the field of a user's hash that has the position at which everyone's log
+// ended when the account was made. The user may read the entries after that position.
 const startField = "everyone"
 
 // startOf returns where a user begins in everyone's log. The number is zero if the user

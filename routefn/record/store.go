@@ -24,7 +24,7 @@ import (
 )
 
 // Store stores all data of routes in Redis. It is safe for concurrent use. Its calls
-// block, and fail, as those of its DB do.
+// block and fail like those of its DB.
 type Store struct {
 	*op.DB
 	*queue.Queue
@@ -44,49 +44,52 @@ type Store struct {
 	log       *slog.Logger
 	unfetched unfetched
 
-	// inboxes has the users whose inboxes are known to exist, and what was last known about
-	// them. So both copies of a
-	// message may be sent in one round trip. If the store has since lost such an inbox,
-	// the sender's copy may be stored before the receiver's. Nothing worse happens.
+	// inboxes has the users whose inboxes are known to exist, and what the last answers
+	// said about these. If the receiver is among them, both copies of a message may be
+	// sent in one round trip. If the store has lost the inbox since, the sender's copy
+	// may be stored before the receiver's. Nothing worse happens.
 	inboxes recent.Cache[int64, occupancy]
-	// refused has senders with users whose inboxes refused them. So the own copy of a
-	// further message is stored after the receiver's copy. See guard.go.
+	// refused has pairs of a sender and a user whose inbox refused the sender's message.
+	// For such a pair, the sender's own copy of a message is stored after the receiver's
+	// copy. See guard.go.
 	refused recent.Cache[pair, struct{}]
 	// budgets has the budgets of senders, as far as this Store knows them: see rate.go.
 	budgets recent.Cache[int64, int64]
-	// pairs has senders with users to whom they wrote. newcomers has the senders' budgets
-	// of new receivers. See meet.go.
+	// pairs has pairs of a sender and a user to whom the sender wrote. newcomers has the
+	// senders' budgets of new receivers. See meet.go.
 	pairs     recent.Cache[pair, struct{}]
 	newcomers recent.Cache[int64, int64]
 	// noPulls has the times until which the pulls of users are refused, in ms.
 	noPulls recent.Cache[int64, int64]
-	// starts has where users begin in everyone's log, which never changes: see start.go.
+	// starts has the positions at which users begin in everyone's log. These never change
+	// (start.go).
 	starts recent.Cache[int64, proto.Position]
-	// replicated has the position up to which Config.Replicas are known to have a log.
+	// replicated has, for each log, the position up to which Config.Replicas are known to
+	// have it.
 	replicated recent.Cache[logref.Ref, proto.Position]
 }
 
-// Filled returns which part of its maxmemory the fullest master uses: see memory.Meter. The
-// error is ErrUnavailable.
+// Filled returns how much of its maxmemory the fullest master uses, from 0 to 1 (see
+// memory.Meter). The only error is ErrUnavailable.
 func (s *Store) Filled(ctx context.Context) (float64, error) { return s.memory.Filled(ctx) }
 
-// Reports returns what users have reported to moderators.
+// Reports returns the messages that users have reported to moderators.
 func (s *Store) Reports() *reports.Reports { return s.reports }
 
 // Watch returns a Watch of the store. Call its method Look. If keyed is set, Look also
 // reads and restores the route key, which the store keeps in the clear.
 func (s *Store) Watch(keyed bool) *Watch { return watch.New(s.DB, keyed) }
 
-// SealedWatch returns a Watch that keeps the route key sealed: see watch.Sealed.
+// SealedWatch returns a Watch that keeps the route key encrypted (see watch.Sealed).
 func (s *Store) SealedWatch(seal *keyseal.Seal, stay bool) *Watch {
 	return watch.Sealed(s.DB, seal, stay, s.log)
 }
 
 // occupancy is what an answer of the store says about an inbox.
 type occupancy struct {
-	waiting int64 // at most so many messages wait; own ones that follow the first of them count, too
+	waiting int64 // how many messages wait at most; the owner's own messages after the first waiting one count, too
 	length  int64 // of the list
-	guarded bool  // its owner does not take messages of everybody: see guard.go
+	guarded bool  // its owner does not take messages from everybody, see guard.go
 }
 
 // pair is a sender with one receiver.

@@ -16,9 +16,9 @@ const (
 	// endedFor is how long the store remembers the request that made a group, after the
 	// group has ended.
 	endedFor = 24 * time.Hour
-	// sweepParts is how often a log is swept within Retention.Age at most. With the
-	// default age, a busy log is swept once per day. So an entry is kept for at most a
-	// day more than its age.
+	// sweepParts bounds how often a log is swept within Retention.Age. With the default
+	// age, a busy log is swept once per day. So an entry is kept for at most one day more
+	// than Retention.Age.
 	sweepParts = 14
 
 	// sweepAgain is the time until another try if the server of a log is away.
@@ -59,7 +59,7 @@ func (s *Store) Sweep(ctx context.Context, jobs []queue.Job) []queue.Ending {
 }
 
 // swept is the result of sweeping one log. The field due is when the log must be swept
-// again. The field verdict is Done if the log is gone.
+// again. If the log is gone, the field verdict is Done.
 type swept struct {
 	verdict queue.Verdict
 	due     int64
@@ -107,7 +107,7 @@ func (s *Store) sweep(ctx context.Context, logs []logref.Ref) []swept {
 			trims[i] = o
 		case op.Text(o.Reply[0]) == "gone":
 			list[i] = swept{verdict: queue.Done}
-		case op.Text(o.Reply[1]) == "0" && op.Integer(trims[i].Reply[2]) == 1: // no entry in it can get too old
+		case op.Text(o.Reply[1]) == "0" && op.Integer(trims[i].Reply[2]) == 1: // the log has no entry that can get too old
 			list[i] = swept{queue.Again, now + s.retention.Age}
 		}
 		if o.Err == nil && op.Text(o.Reply[0]) == "ok" && op.Text(o.Reply[2]) == "1" {
@@ -131,8 +131,8 @@ func (s *Store) sweep(ctx context.Context, logs []logref.Ref) []swept {
 }
 
 // sweptAt returns when a log must be swept again. The parameter oldest is the time of its
-// oldest entry, and lost is how many entries this sweep has removed. If lost is as many
-// as one sweep removes, the log must be swept again now.
+// oldest entry, and lost is how many entries this sweep has removed. If lost is the most
+// that one sweep can remove, the log must be swept again now.
 func (s *Store) sweptAt(now, oldest, lost int64) swept {
 	age := s.retention.Age
 	if lost >= trimLook {

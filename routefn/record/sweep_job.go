@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// groupRest is how long a group without members is kept. By then, former members
-	// who are connected have read the end of its log, because nodes reconcile twice a
+	// groupRest is how long a group without members is kept. In that time, former members
+	// who are connected read the end of its log, because nodes reconcile twice per
 	// minute.
 	groupRest = time.Minute
 
-	// allLogs is the key of the job that finds logs without a job: those of an
-	// earlier version, and those whose jobs were lost in a failover.
+	// allLogs is the key of the job that finds logs without a job. These are logs of an
+	// earlier version, and logs whose jobs were lost in a failover.
 	allLogs = "all"
 )
 
@@ -28,8 +28,8 @@ func sweepShard(j queue.Job) queue.Shard {
 
 // sweepLater schedules sweeps for logs that are about to be made, in ms milliseconds,
 // unless their sweeps are scheduled already. From then on a log always has this job, so
-// writes to the log need not schedule anything. sweepLater skips a log that has an
-// error in errs, and puts new errors there.
+// writes to the log need not schedule anything. It skips a log that has an error in errs,
+// and puts new errors there.
 func (s *Store) sweepLater(ctx context.Context, logs []logref.Ref, errs []error, ms int64) {
 	now, err := s.Time(ctx)
 	var jobs []queue.Job
@@ -66,7 +66,7 @@ func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op.Op) {
 
 // KeepSweeping schedules the search for logs without a job: logs of an earlier version,
 // and logs whose jobs the store has lost. A caller that takes jobs of the kind Sweeps
-// must call it now and then.
+// must call it from time to time.
 func (s *Store) KeepSweeping(ctx context.Context) error {
 	now, err := s.Time(ctx)
 	if err != nil {

@@ -10,23 +10,23 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// A log is trimmed each time that it has grown by trimEvery entries. So it may have
-// that many entries more than Retention.Count.
+// A log is trimmed whenever it has grown by trimEvery entries. So it may have that many
+// entries more than Retention.Count.
 const trimEvery = 64
 
 // trimLook bounds how many entries one trim reads to find their age. 1,000 entries take
 // a real server about a millisecond.
 const trimLook = 1024
 
-// trim shortens logs to their retention. If that fails, it logs a warning, and the log
-// is trimmed the next time. The messages that made the log grow are stored anyway.
+// trim shortens logs to their retention. If that fails, trim logs a warning, and a later
+// call trims the log. The messages that made the log grow stay stored.
 //
 // An entry is removed for its age only if three clocks agree that it is too old. These
 // are the clock of the log's server, the time of the store, and the wall clock of this
-// process. So one wrong clock never removes an entry early. If a clock is behind, a
-// later trim removes the entry. An entry that was written while the store's clock was
-// behind has too early a time. Unless an entry with a right time stands before it, it
-// is removed early.
+// process. So one wrong clock never removes an entry early. If a clock is behind, a later
+// trim removes the entry. An entry that was written while the store's clock was behind
+// has a time that is too early. Such an entry is removed too early, unless an entry with
+// the right time comes before it in the log.
 func (s *Store) trim(ctx context.Context, logs []logref.Ref) {
 	ops := make([]*op.Op, len(logs))
 	for i, l := range logs {
@@ -54,7 +54,7 @@ func (s *Store) trimming(l logref.Ref) *op.Op {
 }
 
 // unfetched counts messages that were removed from inboxes before any device had fetched
-// them. Of one trim it counts trimLook at most.
+// them. It counts at most trimLook messages per trim.
 type unfetched struct{ *prometheus.CounterVec }
 
 func newUnfetched() unfetched {

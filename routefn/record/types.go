@@ -23,10 +23,10 @@ type Received = rows.Received
 // Lease records that a node holds members of a group.
 type Lease = rows.Lease
 
-// Watch notices if the store has lost something.
+// Watch notices whether the store has lost something.
 type Watch = watch.Watch
 
-// Pass has the fields of a device's token by which the store judges the token.
+// Pass has those fields of a device's token that the store needs to check the token.
 type Pass struct {
 	User    int64
 	Device  string
@@ -38,37 +38,37 @@ type Pass struct {
 type Issuing struct {
 	User   int64
 	Device string
-	Pass   *Pass           // pass of the same user and device, judged in the same step; nil: no token was shown
-	Shown  *accounts.Tried // try of the right password, settled in the same round trip; nil: none was shown, or it is settled already
-	Login  *Login          // the login that needs the number, which Logins will list; nil: a connection moves to another node
+	Pass   *Pass           // pass of the same user and device, which is checked in the same step; nil: no token was shown
+	Shown  *accounts.Tried // the try with the right password, which is settled in the same round trip; nil: no password was shown, or the try is settled already
+	Login  *Login          // the login that needs the number, for the list of logins; nil: the number is for a connection that moves to another node
 }
 
-// Login says where a login came from, and what it gets.
+// Login says where a login came from, and whether it gets a refresh token.
 type Login struct {
 	Network   string // see sourceip.Network; may be empty
-	Refreshes bool   // it gets a refresh token of generation 1, with the number
+	Refreshes bool   // the login gets a refresh token of generation 1 with the number
 }
 
 // DeviceSession describes a device that is logged in, for its user.
 type DeviceSession struct {
 	Device    string
 	Connected bool
-	Since     int64  // ms since 1970: since when it is connected, or offline; zero: it never connected
-	Number    int64  // number of the last login: at least the store's clock at that time, in ms
+	Since     int64  // since when the device is connected, or offline if it is not, in ms since 1970; zero: it never connected
+	Number    int64  // number of the last login, which is at least the time of the login, in ms by the store's clock
 	Network   string // network from which that login came; empty: not known
 }
 
-// Revoking selects the sessions of a user that end.
+// Revoking selects the sessions of a user that EndSessions ends.
 type Revoking struct {
 	Device string // only the session of this device; empty: those of all devices
-	Spared string // if all end, the device whose session stays; empty: none stays
+	Spared string // the device whose session stays although all others end; empty: none stays
 }
 
 // Issued is the result of IssueNumber.
 type Issued struct {
 	Number   int64
 	Live     *Session // live session of the same device; nil: there is none
-	LastNode string   // node where the user's last session opened; empty: none ever did
+	LastNode string   // node where the user's last session was opened; empty: none ever was
 	Time     int64    // when the number was issued, in ms since 1970 by the store's clock
 }
 
@@ -76,19 +76,19 @@ type Issued struct {
 type Opening struct {
 	User      int64
 	Number    int64 // zero: a CIM connection, for which a number is issued
-	Displaces int64 // it may displace a live session with this number or a lower one; -1: any; 0: none
+	Displaces int64 // the opening may displace a live session with this number or a lower one; -1: any; 0: none
 	Session         // Device, Node, Boot and Addr are used, and Number is not
 
-	// Within is how long after its issue the number may be opened, by the store's
-	// clock. Zero means without limit, for a connection that a route has confirmed
-	// before and that is reported again.
+	// Within is how long after its issue the number may be opened, by the store's clock.
+	// Zero means that there is no limit. It is for a connection that a route has
+	// confirmed before, and that is reported again.
 	Within time.Duration
 
 	// Start is the cursor that the device gets in the group Start.Log, if it has none
 	// there, so that a new device is not shown earlier messages. If Start is zero, the
-	// device gets no cursor. If the store lost the inbox lately, the device gets a
-	// cursor at the group's first entry instead. It may be an old device, to which all
-	// entries are new.
+	// device gets no cursor. If the store lost the inbox lately, the device gets a cursor
+	// at the group's first entry instead. The reason is that it may be an old device,
+	// which must not miss entries.
 	Start proto.Position
 }
 
@@ -98,14 +98,14 @@ type Opening struct {
 type Opened struct {
 	Err       error
 	Number    int64
-	Displaced *Session         // the session that was live before, or with an error still is; nil: there was none, or it was this one
+	Displaced *Session         // the session that was live before; with an error, it still is; nil: there was none, or it was this one
 	Newest    proto.Position   // end of the user's inbox
-	Cursors   []proto.Position // up to where this device has acknowledged, one position per log
-	Groups    []int64          // groups in the user's list; the groups themselves decide who belongs, see EnterNode
+	Cursors   []proto.Position // the positions up to which this device has acknowledged, one per log
+	Groups    []int64          // groups in the user's list; the groups themselves decide whether the user is a member, see EnterNode
 	Version   int64            // version of that list
-	Ended     []Session        // live sessions of devices that had to be forgotten because of this one
+	Ended     []Session        // sessions that were live, of devices that had to be forgotten because of this one
 	Finished  []Changed        // joinings and leavings that were left unfinished, and were carried out now
-	Received  *Received        // what an earlier connection received whose end was not reported; nil: nothing
+	Received  *Received        // what an earlier connection received, if its end was not reported; nil: nothing
 }
 
 // Closing closes a number for good.
@@ -122,16 +122,17 @@ type Acking struct {
 	Device  string
 	Number  int64 // number of the session; if it is closed, nothing moves, unless Ended is set
 	Cursors []proto.Position
-	Ended   bool // the connection has ended, and Cursors is all that it had read; its number may be closed
+	Ended   bool // the connection has ended, and Cursors is all that the device had read; its number may be closed
 
-	// Received has positions beyond Cursors that the TCP of the device has
-	// acknowledged. They are kept for the live session only, until it is closed or an
-	// Acking of it has Ended.
+	// Received has positions beyond Cursors that the TCP of the device has acknowledged.
+	// The store keeps them for the live session only, until it is closed or an Acking of
+	// it has Ended set.
 	Received []proto.Position
 
-	// Left has positions up to which the device has read if it also logs out. The client
-	// ended its sending, and then its connection was reset. They are kept for the next
-	// opening. If Left is given, Cursors and Received are not used.
+	// Left has positions up to which the device has read, provided that it also logs out.
+	// It is for a client that ended its sending before its connection was reset. The
+	// store keeps the positions for the next opening. If Left is given, Cursors and
+	// Received are not used.
 	Left []proto.Position
 }
 
@@ -143,12 +144,12 @@ type Message struct {
 	To       int64 // the user who receives it; zero: a group does
 	Group    int64 // the group that receives it; zero: a user does
 	Text     string
-	Time     int64 // ms since 1970; only used for messages from Take, others get the store's time
-	Sent     int64 // when it was sent on to be stored, in ms by the store's clock; zero: not known. See firstTryLife
+	Time     int64 // ms since 1970; used only for messages from Take; other messages get the store's time
+	Sent     int64 // when the node sent it to a route, in ms by the store's clock; zero: not known. See firstTryLife
 	Again    bool  // the message may be stored already, so search for its From and ID first
 	Confirm  bool  // the sender wants to know when it was shown
 
-	taken bool // Take has returned the message, and so it keeps its Time
+	taken bool // the message comes from Take, so it keeps its Time
 }
 
 // Appended is the answer to one Message. Err is nil if the message is stored in all its
@@ -162,25 +163,25 @@ type Appended struct {
 	Copies   []Copy // the receiver's copy, then the sender's own, if there are two
 }
 
-// Own returns the copy whose position the sender gets: the last one.
+// Own returns the copy whose position the sender gets. It is the last one.
 func (a *Appended) Own() *Copy { return &a.Copies[len(a.Copies)-1] }
 
 // Copy is a message in one log, with the sessions or nodes to which it must be pushed.
 type Copy struct {
 	User     int64 // the owner of the inbox; zero: a group's log
 	Stored   *proto.Stored
-	Sessions []Session // of an inbox: the live sessions of the user; shared by copies, read only
-	Nodes    []Lease   // of a group: the nodes that hold members; shared by copies, read only
+	Sessions []Session // of an inbox: the live sessions of the user; several Copies share the list, so do not change it
+	Nodes    []Lease   // of a group: the nodes that hold members; several Copies share the list, so do not change it
 }
 
 // NewGroup is a request for a new group.
 type NewGroup struct {
 	Creator int64
-	ID      string // id of the request, see proto.ValidID: the same id and creator give the same group
+	ID      string // id of the request, see proto.ValidID; the same id and creator give the same group
 	Name    string // may be empty
-	// Seal is a secret that goes into the group's id, so that nobody can compute it from the
-	// other fields. While the secret is changed, Earlier is the one by which the group may
-	// have been made. Empty: none.
+	// Seal is a secret from which the group's id is computed, so that nobody can compute
+	// the id from the other fields. While the secret is being changed, Earlier is the
+	// previous one, with which the group may have been made. Empty: none.
 	Seal, Earlier string
 }
 
@@ -194,7 +195,7 @@ type Change struct {
 	Once  bool  // the user joins only if they never did before, so a repetition does not bring back a user who has left
 }
 
-// own reports whether the change was requested by the user whose membership it changes.
+// own reports whether a user requested the change of their own membership.
 func (c Change) own() bool { return c.By == 0 || c.By == c.User }
 
 // Changed is the answer to one Change. Err is nil, ErrNoUser, ErrNoGroup,
@@ -206,7 +207,7 @@ type Changed struct {
 	Group    int64
 	Member   bool      // the user belongs to the group now
 	Copy     *Copy     // the entry that this call has appended, even if Err is set; nil: none
-	Sessions []Session // if the user's list of groups has changed, the user's live sessions, which must learn of that; read only
+	Sessions []Session // if the user's list of groups has changed, the user's live sessions, which must learn of that; do not change it
 	Version  int64     // version of that list; zero with an error
 	Earlier  *Changed  // another, unfinished change that this call has carried out first; nil: none
 }
@@ -215,7 +216,7 @@ type Changed struct {
 type Entering struct {
 	Group int64
 	Users []int64        // members who are at the node; none for the group of everyone
-	Known proto.Position // the end of the log, as a node knows it that holds a lease; zero: it holds none
+	Known proto.Position // the end of the log as the node knows it; zero: the node holds no lease
 }
 
 // Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if none
@@ -224,8 +225,8 @@ type Entering struct {
 type Entered struct {
 	Err    error
 	Newest proto.Position
-	Joined []int64 // for each user, the number of the entry of the joining; zero: the user is no member
-	Held   bool    // Newest is Entering.Known: the node holds a lease already, and nothing was written
+	Joined []int64 // for each user, the number of the entry by which they joined; zero: the user is no member
+	Held   bool    // the node holds a lease already, so nothing was written and Newest is Entering.Known
 }
 
 // Members is one page of a group's members.
@@ -241,7 +242,7 @@ type Group struct {
 	Name    string
 	Members int64
 	Creator int64
-	Owner   int64      // to whom it belongs; zero: nobody who is a member
+	Owner   int64      // the owner; zero: no member is the owner
 	Role    role.Group // of the user
 }
 
@@ -261,7 +262,7 @@ type Held struct {
 	Number int64
 	Newest proto.Position // highest position in the inbox that the node knows; zero: none
 
-	Version int64 // version of the user's list of groups that the node has
+	Version int64 // version of the node's copy of the user's list of groups
 }
 
 // Difference is a difference between a node's connection and the store.
@@ -271,23 +272,23 @@ type Difference struct {
 	Newest  proto.Position // end of the inbox; only with BEHIND
 
 	Ended     bool // with DISPLACED: the device was logged out, or its session was ended
-	Forgotten bool // with DISPLACED: other devices of the user took this one's place
-	Passed    bool // with DISPLACED: a later session is live, which did not displace this one, because a failover had forgotten it
+	Forgotten bool // with DISPLACED: the device was forgotten, because the user has too many other devices
+	Passed    bool // with DISPLACED: a later session is live; it did not displace this one, because a failover had lost this one
 }
 
 // Retention bounds a log. The newest entry always stays. If it is too old, it stays
 // without its text.
 type Retention struct {
-	Count int   // how many entries are kept at most; zero: 10,000
-	Age   int64 // how long an entry is kept at most, in ms; zero: 14 days
+	Count int   // the largest number of entries; zero: 10,000
+	Age   int64 // how long an entry is kept, in ms; zero: 14 days
 }
 
 // Scheduling is a message to be sent later. The Time and Again of the message are
 // ignored.
 type Scheduling struct {
 	Message
-	At    int64 // when it is due, in ms since 1970; zero: After counts
-	After int64 // in how many ms it is due; zero: At counts
+	At    int64 // when the message is due, in ms since 1970; zero: After says it
+	After int64 // in how many ms the message is due; zero: At says it
 }
 
 // Scheduled is the state of a delayed message.
@@ -299,13 +300,13 @@ type ScheduledAt = delayed.At
 // Outcome says why a delayed message was dropped.
 type Outcome = delayed.Outcome
 
-// Delayed is a delayed message. Its Time is when it was first taken to be sent, in ms
-// by the store's clock, or zero before that.
+// Delayed is a delayed message. Its Time is when Take first returned it, in ms by the
+// store's clock, or zero before that.
 type Delayed struct {
 	Message
 	Due   int64 // ms by the store's clock
 	State string
-	Late  time.Duration // if it was taken: for how long it had been due
+	Late  time.Duration // if Take has returned it: for how long it had been due
 
 	key string // key of the message in its shard
 }
@@ -313,5 +314,5 @@ type Delayed struct {
 // Finishing says how a taken message ended.
 type Finishing struct {
 	Delayed
-	Code proto.Code // OK: it is in its logs; otherwise the reason why it is dropped
+	Code proto.Code // OK: the message is in its logs; otherwise the reason why it is dropped
 }

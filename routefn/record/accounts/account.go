@@ -22,9 +22,10 @@ var (
 	// ErrErased is returned for an account that is being erased, or was. It wraps
 	// ErrNoUser, because nobody can use that account any more.
 	ErrErased = fmt.Errorf("%w: the account was deleted", ErrNoUser)
-	// ErrNameTaken is returned by Adopt if the id or the name belongs to another
-	// account. Register returns it only while an account of the name is being erased.
-	// Otherwise its caller compares credentials.
+	// ErrNameTaken is returned by Adopt if the id or the name belongs to another account.
+	// Register returns it only while an account of the name is being erased. For any
+	// other account of the name, Register returns that account, and its caller compares
+	// credentials.
 	ErrNameTaken = errors.New("name is taken")
 	// ErrChanged is returned by SetCredential if the account was changed since it was
 	// read.
@@ -55,10 +56,12 @@ type Account struct {
 type Logs interface {
 	// Begin returns where an account that is made now will begin in everyone's log.
 	Begin(ctx context.Context) (proto.Position, error)
-	// KeepStart records that. It reports no failure.
+	// KeepStart records the position that Begin returned for a user. It reports no
+	// failure.
 	KeepStart(ctx context.Context, user int64, at proto.Position)
 	// MakeInboxes makes the inboxes of accounts. If again is set, the accounts existed
-	// here before. It reports no failure: an inbox is also made when it is needed.
+	// here before. It reports no failure, because an inbox is also made when it is
+	// needed.
 	MakeInboxes(ctx context.Context, users []int64, again bool)
 }
 
@@ -67,8 +70,8 @@ type Accounts struct {
 	db   *op.DB
 	logs Logs
 
-	// met has hashes of pairs of an account and an address for which Met has called the
-	// store. If one is forgotten, Met calls once more.
+	// met has the pairs of an account and an address for which Met has called the store,
+	// as hashes. If a pair drops out of the cache, Met calls the store for it once more.
 	met recent.Cache[[sha256.Size]byte, struct{}]
 }
 
@@ -79,11 +82,11 @@ func New(db *op.DB, logs Logs) *Accounts { return &Accounts{db: db, logs: logs} 
 type storedAccount struct {
 	User       int64  `json:"id"`
 	Credential string `json:"credential,omitempty"`
-	Erased     bool   `json:"erased,omitempty"` // it is being erased, see Condemn
+	Erased     bool   `json:"erased,omitempty"` // the account is being erased, see Condemn
 }
 
-// parse returns the account that the key of a name has. The error is ErrErased if it is
-// being erased.
+// parse returns the account that the key of a name has. The error is ErrErased if the
+// account is being erased.
 func parse(name, value string) (Account, error) {
 	var acc storedAccount
 	if err := json.Unmarshal([]byte(value), &acc); err != nil {
@@ -104,9 +107,8 @@ func (s *Accounts) AccountByName(ctx context.Context, name string) (Account, err
 	return accounts[0], errs[0]
 }
 
-// AccountByID returns an account, or ErrNoUser. The store finds the name of the id, and
-// then the account of that name. If that account has another id, the error is
-// ErrNoUser, too.
+// AccountByID returns an account, or ErrNoUser. It reads the name of the id, and then the
+// account of that name. If that account has another id, the error is ErrNoUser, too.
 func (s *Accounts) AccountByID(ctx context.Context, user int64) (Account, error) {
 	accounts, errs := s.AccountsByID(ctx, []int64{user})
 	return accounts[0], errs[0]
@@ -182,7 +184,7 @@ func (s *Accounts) values(ctx context.Context, keys []string) ([]string, []error
 	for chunk := range slices.Chunk(keys, size) {
 		get := []any{"mget"}
 		if len(chunk) == 1 {
-			get[0] = "get" // it fails for a key of another type, and mget finds nothing there
+			get[0] = "get" // for a key of another type, get fails, and mget returns no value
 		}
 		for _, key := range chunk {
 			get = append(get, key)

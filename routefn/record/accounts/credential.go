@@ -8,10 +8,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// SetCredential replaces the credential of an account. acc is the account as it was
-// read before. If its credential was changed since, SetCredential returns ErrChanged.
-// Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. If it returns nil,
-// Config.Replicas have the new credential.
+// SetCredential replaces the credential of an account. The parameter acc is the account
+// as the caller read it before. If the credential was changed since, SetCredential
+// returns ErrChanged. Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. If it
+// returns nil, Config.Replicas have the new credential.
 func (s *Accounts) SetCredential(ctx context.Context, acc Account, credential string) error {
 	key := nameKey(acc.Name)
 	values, errs := s.values(ctx, []string{key})

@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// erasedID begins the value of the key of an erased account's id. While the name is being
-// released, a space and the name follow. No name begins with this byte. The key stays, so
-// that neither a registration nor a restoration gets the id again.
+// erasedID begins the value of the key of an erased account's id. While FreeName frees
+// the name, a space and the name follow. No name begins with a zero byte. The key stays,
+// so that neither a registration nor a restoration gets the id again.
 const erasedID = "\x00erased"
 
 // Erasure is an account that is being erased, and how far that has come.
@@ -59,11 +59,11 @@ func (s *Accounts) ErasureOf(ctx context.Context, user int64) (Erasure, error) {
 	return e, nil
 }
 
-// Condemn makes an account one that is being erased, until the time until, in ms by the
-// store's clock. From then on there is no such account for any caller, and its name is
-// taken. The credential is removed, unless it names a user of another system. Further
-// errors are ErrChanged, ErrUnavailable, also if it is too late, and ErrUnknown. If it
-// returns nil, Config.Replicas know that.
+// Condemn begins the erasure of an account. It does nothing after the time until, in ms
+// by the store's clock, and returns ErrUnavailable. From then on no caller finds the
+// account, and its name stays taken. The credential is removed, unless it names a user of
+// another system. Further errors are ErrChanged, ErrUnavailable and ErrUnknown. If
+// Condemn returns nil, Config.Replicas have the change.
 func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
 	var acc storedAccount
 	err := json.Unmarshal([]byte(e.value), &acc)
@@ -94,9 +94,9 @@ func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
 	return nil
 }
 
-// FreeName ends the erasure of an account: it removes what is kept under the name, and then
-// frees the name. The id stays reserved for ever. It may be repeated, with the same or a
-// later Erasure of the account. The errors are ErrUnavailable and ErrUnknown.
+// FreeName ends the erasure of an account. It removes what is kept under the name, and
+// then frees the name. The id stays reserved for ever. It may be repeated, with the same
+// or a later Erasure of the account. The errors are ErrUnavailable and ErrUnknown.
 func (s *Accounts) FreeName(ctx context.Context, e Erasure) error {
 	steps := []*op.Op{op.Write(idKey(e.User), []any{"set", idKey(e.User), erasedID + " " + e.Name})}
 	if e.value != "" {
@@ -111,8 +111,8 @@ func (s *Accounts) FreeName(ctx context.Context, e Erasure) error {
 	return nil
 }
 
-// nameless returns the ops that remove what is kept under a name, the name's key last. A
-// new account of the name must find nothing.
+// nameless returns the ops that remove what is kept under a name, so that a new account
+// of the name finds nothing. The last op removes the name's key.
 func (s *Accounts) nameless(e Erasure) []*op.Op {
 	var acc storedAccount
 	_ = json.Unmarshal([]byte(e.value), &acc) // ErasureOf has decoded it

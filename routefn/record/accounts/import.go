@@ -28,7 +28,7 @@ const (
 )
 
 // ImportedAccount is the answer for one account. Err is nil, ErrUnavailable, ErrUnknown
-// or ErrInvalid; repeating is harmless.
+// or ErrInvalid. Repeating the import is harmless.
 type ImportedAccount struct {
 	Err    error
 	State  ImportState
@@ -40,11 +40,11 @@ type ImportedAccount struct {
 	was string // the value of the name's key
 }
 
-// ImportAccounts makes accounts with the ids and names that they have elsewhere, and
-// returns one ImportedAccount each. If an account with the same id and name exists, the
-// State is ImportThere, and the account gets the credential only if it has none. If the
-// id or the name belongs to another account, the State is ImportClash. If dry is set,
-// nothing is written.
+// ImportAccounts makes accounts with the ids and names that they have in another system.
+// It returns one ImportedAccount for each. If an account with the same id and name
+// exists, the State is ImportThere, and the account gets the credential only if it has
+// none. If the id or the name belongs to another account, the State is ImportClash. If
+// dry is set, nothing is written.
 //
 // An account is made in the same steps as in Register, so no registration gets its id.
 func (s *Accounts) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
@@ -173,7 +173,7 @@ func (s *Accounts) makeAccounts(ctx context.Context, accounts []Account, answers
 }
 
 // setAll sets one key for each index in todo, unless the key exists. entry returns the
-// key and its value. setAll returns the indices for which the store answered.
+// key and its value. It returns the indices for which the store answered.
 func (s *Accounts) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
 	var ops []*op.Op
 	var of []int

@@ -16,10 +16,10 @@ import (
 const idTries = 100
 
 // Register makes an account. If the name has an account already, Register returns that
-// account, with created false and no error. The caller then compares credentials. First
-// the id is reserved, so that no two names share one. Then setting the name's key
-// commits the account. While an account of the name is being erased, the error is
-// ErrNameTaken.
+// account, with created false and no error. The caller then compares credentials.
+// Register first reserves an id, so that no two names share one. Then it sets the name's
+// key, which commits the account. While an account of the name is being erased, the error
+// is ErrNameTaken.
 func (s *Accounts) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
 	acc, err = s.AccountByName(ctx, name)
 	if errors.Is(err, ErrErased) {
@@ -46,10 +46,10 @@ func (s *Accounts) Register(ctx context.Context, name, credential string) (acc A
 	return acc, acc.User == user, nil
 }
 
-// Adopt makes an account with a given id and name, which existed in CIM, or here before
-// the store lost it. If again is set, it existed here, and its devices get Opening.Start.
-// Adopt returns ErrNameTaken if the id or the name belongs to another account. It returns
-// nil if this very account exists already.
+// Adopt makes an account with a given id and name. The account existed in CIM, or here
+// before the store lost it. If again is set, it existed here, and its devices get
+// Opening.Start. Adopt returns ErrNameTaken if the id or the name belongs to another
+// account, and nil if the account exists already.
 func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := op.Write(key, []any{"set", key, name, "nx"})
@@ -98,10 +98,10 @@ func (s *Accounts) claimName(ctx context.Context, acc Account, again bool) (Acco
 	return acc, nil
 }
 
-// reserveID reserves a free id. Ids are random, so nobody can walk through those of others.
-// They are at least proto.RandomUser, so they do not look like the ids of earlier releases.
-// After a crash, or if another caller was faster, a reserved id has no account. It stays
-// reserved and takes 100 bytes.
+// reserveID reserves a free id. Ids are random, so that nobody can try all ids in
+// sequence. They are at least proto.RandomUser, which is above the ids of earlier
+// releases. After a crash, or if another caller was faster, a reserved id has no account.
+// It stays reserved for ever and takes 100 bytes.
 func (s *Accounts) reserveID(ctx context.Context, name string) (int64, error) {
 	for range idTries {
 		n, err := rand.Int(rand.Reader, big.NewInt(proto.MaxUser-proto.RandomUser+1))

@@ -12,13 +12,14 @@ import (
 )
 
 // Subject is a user of another system, who logs in by its tokens. Two subjects are the
-// same if both fields are.
+// same if both fields are equal.
 type Subject struct {
 	Issuer string // the issuer of the tokens: the other system
 	ID     string // the user's id in that system, which never changes
 }
 
-// digest stands for the subject in the store. No two subjects share one.
+// digest returns the name that the subject has in the store. No two subjects have the
+// same.
 func (s Subject) digest() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(s.Issuer), s.Issuer, s.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -30,8 +31,7 @@ func (s Subject) Credential() string { return subjectPrefix + s.digest() }
 
 const subjectPrefix = "subject:"
 
-// IsSubject reports whether the credential is that of an account which belongs to a
-// subject.
+// IsSubject reports whether an account with this credential belongs to a subject.
 func IsSubject(credential string) bool {
 	digest, ok := strings.CutPrefix(credential, subjectPrefix)
 	sum, err := base64.RawURLEncoding.DecodeString(digest)
@@ -42,8 +42,8 @@ func (s Subject) key() string { return subjectKey(s.digest()) }
 
 func subjectKey(digest string) string { return "cim:subject:" + digest }
 
-// AccountOf returns the account of a subject, or ErrNoUser. An account has one subject,
-// and a subject one account.
+// AccountOf returns the account of a subject, or ErrNoUser. An account has at most one
+// subject, and a subject has at most one account.
 func (s *Accounts) AccountOf(ctx context.Context, subject Subject) (Account, error) {
 	names, errs := s.values(ctx, []string{subject.key()})
 	if errs[0] != nil {
@@ -59,10 +59,10 @@ func (s *Accounts) AccountOf(ctx context.Context, subject Subject) (Account, err
 	return acc, nil
 }
 
-// AdmitSubject returns the account of a subject, and makes one with the name if there is
-// none. An account keeps the name with which it was made. The error is ErrNameTaken if the
-// name belongs to somebody else, ErrInvalid, ErrUnavailable or ErrUnknown. A repetition is
-// harmless.
+// AdmitSubject returns the account of a subject. If there is none, it makes an account
+// with the name. An account keeps the name with which it was made. The error is
+// ErrNameTaken if the name belongs to somebody else, ErrInvalid, ErrUnavailable or
+// ErrUnknown. A repetition is harmless.
 //
 // The key of the name commits the account, as in Register. Its credential has the subject.
 // The subject's own key is written after it. So if that write is lost, the next call finds
@@ -83,9 +83,9 @@ func (s *Accounts) AdmitSubject(ctx context.Context, subject Subject, name strin
 	return s.bind(ctx, subject, acc)
 }
 
-// BindSubject links a subject to the account that has the subject's credential. It
-// looks for the account by its name. AdmitSubject does the same at a login whose token
-// has that name. The error is ErrNoUser, ErrNameTaken if the account does not belong to
+// BindSubject links a subject to the account that has the subject's credential. It finds
+// the account by its name. AdmitSubject does the same when the subject logs in by a token
+// with that name. The error is ErrNoUser, ErrNameTaken if the account does not belong to
 // the subject, ErrUnavailable or ErrUnknown. A repetition is harmless.
 func (s *Accounts) BindSubject(ctx context.Context, subject Subject, name string) error {
 	acc, err := s.AccountByName(ctx, name)
@@ -114,7 +114,7 @@ func (s *Accounts) bind(ctx context.Context, subject Subject, acc Account) (Acco
 	if !errors.Is(err, ErrNoUser) {
 		return now, err
 	}
-	// The account to which the key leads was lost. This one takes its place.
+	// The key has the name of an account that was lost. This account replaces it.
 	set = op.Write(key, []any{"set", key, acc.Name})
 	s.db.Run(ctx, "register", set)
 	if set.Err != nil {

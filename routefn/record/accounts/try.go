@@ -27,9 +27,9 @@ func bucketArgs(r limit.Rate) []any { return []any{bucketEvery(r), r.Burst} }
 
 func bucketEvery(r limit.Rate) int64 { return max(1, r.Every.Milliseconds()) }
 
-// Address is a caller's address in the form in which the store keeps it: keyed digests,
-// so that nobody can read the address from the store. The first digest is stored. The
-// others are made with older keys, and are recognised.
+// Address is a caller's address in the form in which the store keeps it. It is a list of
+// keyed digests, so that nobody can read the address from the store. The store keeps the
+// first digest, and also recognises the others, which are made with older keys.
 type Address []string
 
 // Trying is a password that somebody shows for an account.
@@ -38,19 +38,20 @@ type Trying struct {
 	Name string  // empty: only the id is given
 	From Address // has one digest at least
 
-	Strangers limit.Rate // limit on wrong passwords for the account, from all addresses together that it does not know
-	Known     limit.Rate // limit on wrong passwords for the account, from one address that it knows
+	Strangers limit.Rate // limit on wrong passwords for the account from all unknown addresses together
+	Known     limit.Rate // limit on wrong passwords for the account from one known address
 	Address   limit.Rate // limit on wrong passwords from the address, if the account does not know it
 }
 
-// Tried is the answer to Trying. Unless Refused is set, the password is counted as a
-// wrong one already. Settle, or IssueNumber with Issuing.Shown, takes that back.
+// Tried is the answer to Trying. Unless Refused is set, the store has counted the
+// password as a wrong one already. Settle, or IssueNumber with Issuing.Shown, undoes
+// that.
 type Tried struct {
 	Account Account       // zero: no account has that id and name
-	Subject string        // names the account; the same for each try at it, even if it does not exist
+	Subject string        // names the account, which need not exist; the same for all tries at one account
 	Known   bool          // the account knows the address
 	Out     int           // how many wrong passwords count against the address, this one included
-	Refused Refused       // the limit for which the password must not be compared; empty: it may be
+	Refused Refused       // the limit that is exceeded, so that the password must not be compared; empty: it may be compared
 	Wait    time.Duration // if it was refused: the time until one more may be compared
 
 	trying  Trying
@@ -69,16 +70,15 @@ const (
 	RefusedAddress Refused = "address" // Trying.Address
 )
 
-// tryKey returns the key that counts the tries at an account, and has the addresses
-// that it knows. The key has a hash of the account's name. There need not be such an
-// account.
+// tryKey returns the key for an account that counts its tries and has the addresses that
+// it knows. The key's name has a hash of the account's name. The account need not exist.
 func tryKey(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
 	return "cim:{p" + hex.EncodeToString(sum[:16]) + "}:try"
 }
 
-// The method bucket returns the key that counts what comes from the address. The
-// parameter what is "try" or "reg".
+// The method bucket returns the key that counts the tries (what is "try") or the
+// registrations (what is "reg") from the address.
 func (a Address) bucket(what string) string { return "cim:{a" + a[0] + "}:" + what }
 
 // at returns the digests of the address for the account with the given tryKey. They
@@ -98,7 +98,7 @@ func (a Address) at(key string) []any {
 // that compare at the same time. An account that does not exist is counted in the same
 // way and in as many steps. If the account knows the address, only Trying.Known counts.
 //
-// The error is ErrUnavailable. The password may then have been counted all the same.
+// The only error is ErrUnavailable. Even then the password may have been counted.
 func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 	subject := q.Name
 	if subject == "" {
@@ -127,8 +127,8 @@ func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn sets t from the answers to three ops. The op in read has read the account. Those
-// in try and count have run try.lua and count.lua.
+// learn sets t from the answers to three ops. The op read has read the account. The op
+// try has run try.lua, and the op count has run count.lua.
 func (t *Tried) learn(read, try, count *op.Op) error {
 	if read.Reply[0] != nil {
 		acc, err := parse(t.Subject, op.Text(read.Reply[0]))
@@ -154,13 +154,14 @@ func (t *Tried) learn(read, try, count *op.Op) error {
 
 // Settle undoes the count of a try's password as wrong, because the password was right,
 // or was never compared. If right is set, the account knows the address from now on. The
-// end of ctx does not stop Settle. It reports no failure: then the password counts as a
-// wrong one.
+// end of ctx does not stop Settle. It reports no failure. If it fails, the password
+// counts as a wrong one.
 func (s *Accounts) Settle(ctx context.Context, t *Tried, right bool) {
 	s.db.Run(context.WithoutCancel(ctx), "tried", t.SettleOps(right)...)
 }
 
-// settle returns the ops that settle a try. A second call returns none. t may be nil.
+// settle returns the ops that settle a try. If it is called again, it returns none. t may
+// be nil.
 func (t *Tried) SettleOps(right bool) []*op.Op {
 	if t == nil || t.settled {
 		return nil
@@ -182,7 +183,7 @@ func (t *Tried) SettleOps(right bool) []*op.Op {
 
 // Met makes the account of a name know an address, because its user has registered from
 // there, or has shown a token there. Met calls the store only once a day for the same
-// account and address. It reports no failure: the next call tries again.
+// account and address. It reports no failure. If it fails, the next call tries again.
 func (s *Accounts) Met(ctx context.Context, name string, from Address) {
 	day := s.db.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))

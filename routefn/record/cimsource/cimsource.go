@@ -20,7 +20,7 @@ import (
 )
 
 // Source reads the Redis of CIM's own routes. It is safe for concurrent use. Its calls
-// block, and fail, as those of a record.Store do.
+// block and fail like those of a record.Store.
 type Source struct{ db *op.DB }
 
 const (
@@ -28,12 +28,11 @@ const (
 	waiting   = "offline:msg:user:"
 	messages  = "offline:msg:"
 	epoch     = 1622505600000 // ms since 1970, from which CIM's message ids count
-	timeShift = 22            // lowest bits of a message id, which are not time
+	timeShift = 22            // the lowest bits of a message id, which do not belong to its time
 )
 
-// Dial connects to the Redis of CIM. The parameter url names it as record.Config.URL does.
-// The password is used in place of the one in url, unless it is empty. The caller closes
-// the Source.
+// Dial connects to the Redis of CIM. The parameter url has the form of record.Config.URL.
+// If password is not empty, it replaces the one in url. The caller closes the Source.
 func Dial(ctx context.Context, url, password string) (*Source, error) {
 	db, err := op.Open(op.Config{Config: servers.Config{URL: url, Password: password}})
 	if err != nil {
@@ -125,10 +124,9 @@ func wrongType(err error) bool {
 	return servers.Answered(err) && strings.Contains(err.Error(), "WRONGTYPE ")
 }
 
-// Waiting returns, for each of users, the ids of messages that wait for that user. In
-// the list of each user it begins at the index that from gives, and returns at most
-// limit ids per user. Meanwhile CIM may remove delivered messages from the beginning of
-// a list.
+// Waiting returns, for each of users, the ids of messages that wait for that user. For
+// each user it begins at the index from of the list, and returns at most limit ids.
+// Meanwhile CIM may remove delivered messages from the beginning of a list.
 func (s *Source) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
 	for chunk := range slices.Chunk(users, op.MaxPipeline) {
@@ -164,7 +162,7 @@ var (
 )
 
 // Message is a message that waits in CIM. If it cannot be read, Err is ErrGone or
-// ErrUnreadable. Its Time is the time that is part of its id in CIM.
+// ErrUnreadable. Its Time comes from its id in CIM.
 type Message struct {
 	Err error
 	transfer.Message
@@ -228,7 +226,7 @@ func parseMessage(id, value string) (m transfer.Message, err error) {
 }
 
 // timeOf returns when a message was stored in CIM, in ms since 1970. It takes the time
-// from the message's id. If the id has none, it takes the time in the text created,
+// from the message's id. If the id has none, it takes the time in the field created,
 // which has no time zone. It returns 0 if that fails, too.
 func timeOf(id int64, created json.RawMessage) int64 {
 	if ms := id>>timeShift + epoch; id>>timeShift > 0 && ms < time.Now().Add(24*time.Hour).UnixMilli() {

@@ -4,7 +4,8 @@
 //	cim-account:USER        the name
 //	NAME                    "cim-account:USER"
 //	offline:msg:user:USER   list: ids of the messages that wait for the user, oldest first
-//	offline:msg:ID          the message, JSON, mostly within a JSON string; days to live
+//	offline:msg:ID the message, JSON, mostly within a JSON string; it expires after some days
 //
-// The keys cim-route:USER and login-status, about present connections, are not read.
+// It does not read the keys cim-route:USER and login-status, which are about present
+// connections.
 package cimsource

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// hearEvery is how old the reading of a server's clock may be, in ms, before the
-	// next pipeline to that server reads the clock again. So a jump of the clock is
-	// noticed after that time.
+	// hearEvery is how old the reading of a server's clock may be, in ms, before the next
+	// pipeline to that server reads the clock again. So a jump of the clock is noticed
+	// within that time.
 	hearEvery = 1_000
 	// heardLongest is the age in ms up to which a reading counts. In a minute, a clock
 	// that is wrong by 100 ppm drifts by 6 ms, and most clocks drift less.
@@ -20,9 +20,9 @@ const (
 	// the reading is dropped. A reading is wrong by at most half of the time that its
 	// answer takes.
 	slowest = 2_000
-	// stoodStill is by how many ms the monotonic clock and the wall clock of the
-	// process may drift apart. If they differ by more, one of them stood still or was
-	// set. Then no earlier reading counts.
+	// stoodStill bounds how far the monotonic clock and the wall clock of the process may
+	// drift apart since a reading, in ms. If they drift further, one of them stood still
+	// or was set. Then that reading no longer counts.
 	stoodStill = 1_000
 )
 
@@ -30,26 +30,26 @@ const (
 // about age uses it. So all routes use the same time, even if their own clocks differ
 // or are set.
 //
-// Once a second, a pipeline that is sent anyway also reads the time of its server. In
-// between, Clock adds the monotonic time of the process. In a Cluster it uses the
-// median of the masters' times, so that one wrong master does not matter. It uses the
-// wall clock of the process only to notice that the monotonic clock stood still, as in
-// a frozen function. Then the servers' time is read again.
+// Once per second, a pipeline that is sent for another purpose also reads the time of its
+// server. In between, Clock adds the monotonic time of the process. In a Cluster it uses
+// the median of the masters' times, so that one wrong master does not matter. It uses the
+// wall clock of the process only to notice that the monotonic clock stood still, as in a
+// frozen function. Then the time of the servers is read again.
 type Clock struct {
 	wall  func() time.Time
 	begun time.Time
 
 	mu    sync.Mutex
 	heard map[*redis.Client]reading
-	asked map[*redis.Client]Moment // when a pipeline was sent that reads the server's clock
+	asked map[*redis.Client]Moment // when the last pipeline that reads the server's clock was sent
 }
 
-// Moment is the time on both clocks of the process: mono in ms since the clock was
-// made, wall in ms since 1970.
+// Moment is the time on both clocks of the process: mono in ms since the Clock was made,
+// and wall in ms since 1970.
 type Moment struct{ mono, wall int64 }
 
 // reading is what a server's clock showed, in ms since 1970, and the moment at which it
-// did.
+// showed that.
 type reading struct {
 	shown int64
 	at    Moment
@@ -65,8 +65,8 @@ func (c *Clock) Moment() Moment {
 	return Moment{mono: time.Since(c.begun).Milliseconds(), wall: c.wall().UnixMilli()}
 }
 
-// within reports whether the reading counts: it is younger than age, in ms, and since
-// then no clock of the process stood still or was set.
+// within reports whether the reading counts. It must be younger than age, in ms, and no
+// clock of the process may have stood still or been set since.
 func (r reading) within(age int64, now Moment) bool {
 	mono, wall := now.mono-r.at.mono, now.wall-r.at.wall
 	return mono < age && max(mono-wall, wall-mono) <= stoodStill
@@ -88,9 +88,9 @@ func (c *Clock) Due(client *redis.Client, now Moment) bool {
 	return true
 }
 
-// Hear stores what a server's clock showed, in ms since 1970; zero: it did not answer.
-// The parameter asked is the moment before the pipeline was sent, and received is the
-// moment after the answer.
+// Hear stores what a server's clock showed, in ms since 1970. If shown is zero, the
+// server did not answer. The parameter asked is the moment before the pipeline was sent,
+// and received is the moment after the answer.
 func (c *Clock) Hear(client *redis.Client, shown int64, asked, received Moment) {
 	took := received.mono - asked.mono
 	c.mu.Lock()
@@ -123,7 +123,7 @@ func (c *Clock) At(now Moment) (int64, bool) {
 }
 
 // Earliest returns the earlier of the store's time and this process's time, in ms since
-// 1970. It is too late only if both clocks are ahead.
+// 1970. The result is later than the true time only if both clocks are ahead.
 func (c *Clock) Earliest() int64 {
 	now := c.Moment()
 	if ms, ok := c.At(now); ok {

@@ -11,15 +11,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// choosyChunk is how many keys one command reads.
+// choosyChunk is how many of the keys choosy one command reads.
 const choosyChunk = 500
 
-// MayAdd says which users another one may add to groups. It returns for each user nil,
-// ErrInvite, ErrBlocked or ErrUnavailable. On one server it takes three commands, and one
-// more for each user who blocks others or has said who may add them.
+// MayAdd returns which users the user by may add to groups. For each of users, the result
+// is nil, ErrInvite, ErrBlocked or ErrUnavailable. On one server it takes three commands,
+// and one more for each user who blocks others or has said who may add them.
 //
-// If users must be contacts and have not said so themselves, the relations of the caller
-// by decide, because both have the same.
+// If the rules, and not a user's own choice, ask for a contact, MayAdd looks in the
+// relations of the user by. Two users who are contacts both have that in their relations.
 func (s *Contacts) MayAdd(ctx context.Context, by int64, users []int64) []error {
 	errs := make([]error, len(users))
 	choosy, failed := s.choosyOf(ctx, users)
@@ -47,8 +47,8 @@ func (s *Contacts) MayAdd(ctx context.Context, by int64, users []int64) []error 
 	return errs
 }
 
-// choosyOf reports for each user whether they block others or have said who may add them. One
-// server reads up to 500 of the keys by one command.
+// choosyOf reports for each user whether they block others or have said who may add them.
+// One command reads up to choosyChunk of the keys on a single server.
 func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, errs []error) {
 	choosy, errs = make([]bool, len(users)), make([]error, len(users))
 	size := 1
@@ -74,8 +74,8 @@ func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, 
 	return choosy, errs
 }
 
-// contactsIfNeeded returns the contacts of a user, if the rules of those who have said
-// nothing depend on them.
+// contactsIfNeeded returns the contacts of a user, if the rules for users who have said
+// nothing depend on contacts.
 func (s *Contacts) contactsIfNeeded(ctx context.Context, user int64) (map[int64]bool, error) {
 	if s.rules.MayAdd("", false) {
 		return nil, nil

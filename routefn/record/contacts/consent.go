@@ -9,15 +9,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Consent says who may do what with a user. Each is proto.ByEveryone and its like; empty:
-// the user has not said so.
+// Consent says who may do what with a user. Each field is proto.ByEveryone or one of the
+// constants like it. An empty field means that the user has not chosen.
 type Consent struct {
 	Write string // who may write to the user
 	Add   string // who may add the user to groups
 	Find  string // who finds the user by the id
 }
 
-// Consent returns what a user has said. The error is ErrUnavailable.
+// Consent returns what a user has chosen. The only error is ErrUnavailable.
 func (s *Contacts) Consent(ctx context.Context, user int64) (Consent, error) {
 	key := logref.Ref{User: user}.Relations()
 	o := op.Read(key, []any{"hget", key, "may"})
@@ -28,9 +28,9 @@ func (s *Contacts) Consent(ctx context.Context, user int64) (Consent, error) {
 	return parseConsent(op.Text(o.Reply[0])), nil
 }
 
-// SetConsent changes those fields that are not empty, and returns all of them. The caller
-// has checked the words. To repeat it is harmless. The error is ErrNoUser, ErrUnavailable or
-// ErrUnknown.
+// SetConsent changes the choices whose fields are not empty, and returns all choices. The
+// caller has checked the values. Repeating it is harmless. The error is ErrNoUser,
+// ErrUnavailable or ErrUnknown.
 func (s *Contacts) SetConsent(ctx context.Context, user int64, c Consent) (Consent, error) {
 	o := change(user, consentScript, c.Write, c.Add, c.Find)
 	s.inboxes.Change(ctx, "consent", []int64{user}, []*op.Op{o})

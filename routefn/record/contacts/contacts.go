@@ -1,6 +1,7 @@
-// Package contacts keeps what users think of each other: who is a contact of whom, who asks to
-// be one, and who blocks whom. It also keeps who may write to a user, add the user to groups,
-// and find the user by the id. All of it is in the slot of the user who has said so.
+// Package contacts keeps the relations between users: who is a contact of whom, who asks
+// to become one, and who blocks whom. It also keeps who may write to a user, add the user
+// to groups, and find the user by the id. All of it is in the slot of the user who
+// decided it.
 //
 //	a user blocks another one          relations.go; lua/relation.lua, relate.lua
 //	two users become contacts          requests.go; the same scripts
@@ -8,9 +9,10 @@
 //	others ask whom they may add       add.go
 //	others ask whom they may find      find.go
 //
-// The step that stores a message asks lua/guard.lua whether its receiver takes it: see guard.go
-// of package record, whose table has the keys. If the hash of an inbox is lost, make.lua there
-// takes what it needs from the relations again.
+// The script that stores a message calls lua/guard.lua, which decides whether the
+// receiver takes the message (see guard.go of package record). The keys are in the table
+// of package record. If the hash of an inbox is lost, make.lua of that package restores
+// what it needs from the relations.
 package contacts
 
 import (
@@ -51,14 +53,14 @@ var (
 
 // Inboxes has the inboxes of users.
 type Inboxes interface {
-	// Change sends ops[i] to the inbox of users[i], as op.DB.Accept does. It makes those
-	// inboxes that do not exist, and then sends their ops again. An op whose user has no
-	// account gets accounts.ErrNoUser.
+	// Change sends ops[i] to the inbox of users[i], in the way of op.DB.Accept. It makes
+	// those inboxes that do not exist, and then sends their ops again. An op whose user
+	// has no account gets accounts.ErrNoUser.
 	Change(ctx context.Context, name string, users []int64, ops []*op.Op)
 }
 
-// Contacts has the relations of all users. It is safe for concurrent use. Its calls block as
-// those of op.DB do.
+// Contacts has the relations of all users. It is safe for concurrent use. Its calls block
+// like those of op.DB.
 type Contacts struct {
 	db      *op.DB
 	inboxes Inboxes

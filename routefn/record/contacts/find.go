@@ -11,12 +11,12 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// MayFind reports whether one user may learn the name of another one from the id. The
-// other one may have chosen everyone, or those who know them. Otherwise the rules decide.
-// Two users know each other if they are contacts, if one has written to the other, or if they
-// share a group. The store remembers to whom a user wrote while Limits.Receivers or
-// Limits.Inboxes is on, the latest 2,000. It takes one round trip. The error is
-// ErrUnavailable.
+// MayFind reports whether user may learn the name of other from the id. The user other
+// may have chosen everyone, or only users they know. If they have not chosen, the rules
+// decide. Two users know each other if they are contacts, if one has written to the
+// other, or if they share a group. The store remembers the latest 2,000 users to whom a
+// user wrote, but only while Limits.Receivers or Limits.Inboxes is on. MayFind takes one
+// round trip. The error is ErrUnavailable.
 func (s *Contacts) MayFind(ctx context.Context, user, other int64) (bool, error) {
 	if user == other {
 		return true, s.db.Judge(ctx)
@@ -40,7 +40,7 @@ func (s *Contacts) MayFind(ctx context.Context, user, other int64) (bool, error)
 	return s.rules.MayFind(op.Text(their[1]), known), nil
 }
 
-// share reports whether two lists of groups have one in common.
+// share reports whether two lists of groups have a group in common.
 func share(a, b string) bool {
 	groups := rows.ParseGroups(b)
 	return slices.ContainsFunc(rows.ParseGroups(a), func(g int64) bool { return slices.Contains(groups, g) })

@@ -11,17 +11,18 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// A Relation is what a user thinks of another one, and what they ask of each other.
+// A Relation is what a user is to another one: contact, blocked, or one of them asks the
+// other to become a contact.
 type Relation struct {
 	User    int64  // the other one
-	State   string // proto.RelationContact and its like; empty: none
+	State   string // proto.RelationContact or one like it; empty: there is no relation
 	Since   int64  // since when the state holds, in ms by the store's clock
-	Blocked int64  // since when the user blocks the other one, in ms; zero: the user does not
+	Blocked int64  // since when the user blocks the other one, in ms by the store's clock; zero: not blocked
 	Remark  string // the user's own name for a contact
-	Text    string // of a request that came in
+	Text    string // the text of an incoming request
 }
 
-// The bounds of one user's relations.
+// The largest numbers of relations of one user.
 const (
 	mostBlocked  = 1000
 	mostContacts = 2000
@@ -47,9 +48,9 @@ type refusedStep struct{ state string }
 
 func (e refusedStep) Error() string { return fmt.Sprintf("state %q does not allow it", e.state) }
 
-// relate changes what a user thinks of another one. It returns the state before. The error
-// is a refusedStep, ErrTooManyRelations, ErrNoUser, ErrUnavailable or ErrUnknown. To repeat
-// it is harmless.
+// relate changes the relation of a user to another one. It returns the state before the
+// change. The error is a refusedStep, ErrTooManyRelations, ErrNoUser, ErrUnavailable or
+// ErrUnknown. To repeat it is harmless.
 func (s *Contacts) relate(ctx context.Context, user, other int64, step, text string) (string, error) {
 	if user <= 0 || other <= 0 || user == other {
 		return "", fmt.Errorf("%w: users %d and %d", op.ErrInvalid, user, other)
@@ -70,8 +71,8 @@ func (s *Contacts) relate(ctx context.Context, user, other int64, step, text str
 	return op.Text(o.Reply[1]), nil
 }
 
-// change returns an op that runs sc on the hash of an inbox, its owner's relations, and the
-// key choosy.
+// change returns an op that runs sc on three keys of a user: the hash of the inbox, the
+// relations, and the key choosy.
 func change(user int64, sc *op.Script, args ...any) *op.Op {
 	l := logref.Ref{User: user}
 	o := l.HashScript(sc, args...)
@@ -79,7 +80,7 @@ func change(user int64, sc *op.Script, args ...any) *op.Op {
 	return o
 }
 
-// Block makes the user's inbox take no messages of another one, from now on and over all
+// Block makes the user's inbox refuse the messages of another one, from now on and at all
 // routes. It also ends contact requests between the two. Contacts stay contacts. The
 // error is ErrTooManyRelations, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown. To
 // repeat it is harmless.
@@ -98,8 +99,8 @@ func (s *Contacts) Unblock(ctx context.Context, user, other int64) error {
 	return nil
 }
 
-// Relations returns all relations of a user, by the ids of the others. The error is
-// ErrUnavailable.
+// Relations returns all relations of a user, in the order of the other users' ids. The
+// error is ErrUnavailable.
 func (s *Contacts) Relations(ctx context.Context, user int64) ([]Relation, error) {
 	key := logref.Ref{User: user}.Relations()
 	o := op.Read(key, []any{"hgetall", key})

@@ -10,15 +10,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Two users who are contacts have that in the relations of both, which are in different
-// slots. Each change below takes a step in one slot and then one in the other. If a process
-// dies in between, a repetition of the request finishes it. Nobody becomes a contact without
-// having asked or accepted, because each step checks the state in its own slot.
+// That two users are contacts is kept in the relations of both, which are in different
+// slots. Each change below takes a step in one slot and then a step in the other. If a
+// process dies in between, a repetition of the request finishes it. Nobody becomes a
+// contact without having asked or accepted, because each step checks the state in its own
+// slot.
 //
 //	slot of alice            slot of bob
 //
 //	1 ask      ────────────► 2 asked       alice asks: outgoing, incoming
-//	2 accepted ◄──────────── 1             bob accepts: first it is seen that alice still asks
+//	2 accepted ◄──────────── 1 bob accepts; step 1 checks that alice still asks
 //	             ──────────► 3 accept
 
 // AskContact makes a user ask another one to be a contact, with a short text. If the other
@@ -46,7 +47,7 @@ func (s *Contacts) AskContact(ctx context.Context, user, other int64, text strin
 		return proto.RelationOutgoing, nil
 	case errors.As(err, refused) && refused.state == proto.RelationOutgoing: // both ask at the same time
 		return proto.RelationContact, s.acceptBoth(ctx, user, other)
-	case errors.As(err, refused) && refused.state == proto.RelationContact: // an end that was cut short
+	case errors.As(err, refused) && refused.state == proto.RelationContact: // a process died while it ended the contact
 		return proto.RelationContact, s.acceptBoth(ctx, user, other)
 	case errors.As(err, refused):
 		err = ErrBlocked
@@ -58,7 +59,8 @@ func (s *Contacts) AskContact(ctx context.Context, user, other int64, text strin
 	return "", err
 }
 
-// acceptBoth makes two users contacts, both of whom ask or are contacts already.
+// acceptBoth makes two users contacts. Each of them asks the other, or has the contact
+// already.
 func (s *Contacts) acceptBoth(ctx context.Context, user, other int64) error {
 	if _, err := s.relate(ctx, other, user, stepAccepted, ""); err != nil {
 		return err
@@ -97,8 +99,8 @@ func (s *Contacts) acceptContact(ctx context.Context, user, other int64) error {
 	return err
 }
 
-// EndContact ends what two users are to each other, for both: that they are contacts, or
-// that one asks. A block stays. The error is ErrNoUser, ErrInvalid, ErrUnavailable or
+// EndContact ends the contact of two users, or a request between them, in the relations
+// of both. A block stays. The error is ErrNoUser, ErrInvalid, ErrUnavailable or
 // ErrUnknown. To repeat it is harmless.
 func (s *Contacts) EndContact(ctx context.Context, user, other int64) error {
 	if err := s.relateBoth(ctx, user, other, stepDrop); err != nil {
@@ -107,8 +109,9 @@ func (s *Contacts) EndContact(ctx context.Context, user, other int64) error {
 	return nil
 }
 
-// RemarkContact gives a contact the user's own name, or takes it if the name is empty. The
-// error is ErrNoContact, ErrNoUser, ErrInvalid, ErrUnavailable or ErrUnknown.
+// RemarkContact stores the user's own name for a contact. If the name is empty, it
+// removes the stored one. The error is ErrNoContact, ErrNoUser, ErrInvalid,
+// ErrUnavailable or ErrUnknown.
 func (s *Contacts) RemarkContact(ctx context.Context, user, other int64, remark string) error {
 	_, err := s.relate(ctx, user, other, stepRemark, remark)
 	if errors.As(err, new(refusedStep)) {
@@ -130,7 +133,8 @@ func (s *Contacts) DeclineContact(ctx context.Context, user, other int64) error 
 	return nil
 }
 
-// relateBoth takes a step for a user, and then for the other one, whose account may be gone.
+// relateBoth takes a step in the slot of a user, and then in the slot of the other one,
+// whose account may be gone.
 func (s *Contacts) relateBoth(ctx context.Context, user, other int64, step string) error {
 	if _, err := s.relate(ctx, user, other, step, ""); err != nil {
 		return err

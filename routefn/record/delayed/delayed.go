@@ -1,11 +1,11 @@
-// Package delayed keeps the delayed messages of users until they are sent, and for a day how
-// they ended. Package record says what a message is. Here it is a key and an encoded
-// proto.Entry without its time.
+// Package delayed keeps the delayed messages of users until they are sent. For one more
+// day it keeps how each message ended. Package record knows what a message is. Here it is
+// only a key, and an encoded proto.Entry without its time.
 //
 //	a message is kept, or cancelled    schedule.go; lua/schedule.lua, cancel.lua
 //	messages are listed                list.go
 //	a message is taken, then removed   ../queue; finish.go; lua/finish.lua
-//	all of a user are removed          erase.go; lua/unschedule.lua
+//	all messages of a user are removed erase.go; lua/unschedule.lua
 //
 // The keys are in the table of package record.
 //
@@ -14,19 +14,20 @@
 // All delayed messages of one user are in one shard, and all keys of a shard are in one
 // slot. A message is fired by Take, Append and Finish of package record. Take marks it as
 // firing. After that it cannot be cancelled, and it has the time that it will have in its
-// logs. If the process dies then, the message stays marked and due, even if the clock is set
-// (job.lua). When the lease of the shard has run out, another process takes the shard
-// from its beginning. The messages that were left in the middle come first, with the
-// same ids and times, so Append finds those that it has stored before.
+// logs. If the process dies then, the message stays marked and due, even if somebody sets
+// the clock (job.lua). When the lease of the shard has run out, another process takes the
+// shard over and starts with its first message. The messages whose firing was interrupted
+// come first, with the same ids and times, so Append finds those that it has stored
+// before.
 //
 // So a message is stored exactly once, and the messages of one sender are stored in the
-// order in which they are due. Only the order may be lost, if a route stands still for
-// the ten seconds of its lease. If a lease seems to run for longer than that, the clock
-// has jumped back since it was given. Such a lease counts as run out.
+// order in which they are due. Only the order may be lost, namely if a route stands still
+// for the ten seconds of its lease. If a lease seems to run for longer than that, the
+// clock has jumped back since it was given. Such a lease counts as run out.
 //
-// Append searches 1,000 entries. If a log gets more than that in the ten seconds after
-// a process died, it may have a message twice. It is shown once, because a history has
-// its key.
+// Append searches 1,000 entries. If a log gets more entries than that in the ten seconds
+// after a process died, a message may be in the log twice. Clients show it once, because
+// their history has its key.
 package delayed
 
 import (
@@ -45,7 +46,7 @@ var (
 	ErrTooMany = errors.New("too many messages are pending")
 	// ErrTooLate is returned for a message that is being sent, or was sent or dropped.
 	ErrTooLate = errors.New("message is being sent")
-	// ErrNotScheduled is returned for an id that is not known.
+	// ErrNotScheduled is returned if the user has no delayed message with this id.
 	ErrNotScheduled = errors.New("no such delayed message")
 )
 
@@ -66,19 +67,19 @@ type Messages struct{ db *op.DB }
 // New returns the delayed messages in the store of db.
 func New(db *op.DB) *Messages { return &Messages{db} }
 
-// Scheduling is a message to be kept.
+// Scheduling is a message to be kept until it is due.
 type Scheduling struct {
 	User  int64  // the sender
-	ID    string // given by the sender
-	Key   string // proto.Key of both
+	ID    string // the message's id, which the sender chose
+	Key   string // proto.Key of User and ID
 	Entry []byte
-	At    int64 // when it is due, in ms since 1970; zero: After counts
-	After int64 // in how many ms it is due; zero: At counts
+	At    int64 // when the message is due, in ms since 1970; zero: After says it
+	After int64 // in how many ms the message is due; zero: At says it
 }
 
 // Scheduled is the state of a delayed message.
 type Scheduled struct {
-	State string     // proto.StatePending and its like
+	State string     // proto.StatePending or one like it
 	Due   int64      // when it is due, or when it ended, in ms by the store's clock
 	Code  proto.Code // with StateDropped: the reason
 

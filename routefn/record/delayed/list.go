@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Kept is a message that was not sent yet.
+// Kept is a delayed message that was not sent yet.
 type Kept struct {
 	Key   string
 	Entry string

@@ -9,15 +9,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// longestPast is how far in the past the time of a delayed message may be. Such a
-// message is due at once. So a late repetition is taken, but a time in seconds instead
-// of ms, which would be in January 1970, is refused.
+// longestPast is how far in the past the time of a delayed message may be. Such a message
+// is due at once. So Schedule takes a repetition that comes late. But it refuses a time
+// that is given in seconds instead of ms, which would be in January 1970.
 const longestPast = 24 * time.Hour
 
-// Schedule keeps a message, unless the sender has scheduled a message with the same id. It
-// returns the state of that message, until a day after it has ended, and its entry if it
-// has not ended. The errors are op.ErrInvalid for a time that is too far off, ErrTooMany,
-// op.ErrUnavailable and op.ErrUnknown. After the last two, repeating is harmless.
+// Schedule keeps a message, unless the sender has scheduled a message with the same id.
+// It returns the state of the message with that id, which is known until a day after its
+// end. If it has not ended, Schedule also returns its entry. The errors are op.ErrInvalid
+// for a time that is too far off, ErrTooMany, op.ErrUnavailable and op.ErrUnknown. After
+// the last two, repeating is harmless.
 func (s *Messages) Schedule(ctx context.Context, m Scheduling) (state Scheduled, entry []byte, err error) {
 	o := ShardOf(m.User).script(scheduleScript, m.User, m.Key, m.ID, max(0, m.At), max(0, m.After), m.Entry,
 		proto.MaxScheduled, proto.MaxAhead.Milliseconds(), longestPast.Milliseconds())
@@ -58,7 +59,7 @@ func ended(at, why int64) Scheduled {
 	}
 }
 
-// Cancel cancels a delayed message. Cancelling it again is no error. It returns
+// Cancel cancels a delayed message. Cancelling it again returns nil. It returns
 // ErrTooLate if a route has begun to send the message, and ErrNotScheduled if the store
 // does not know the id. Further errors are ErrUnavailable and ErrUnknown, after which
 // repeating is harmless.

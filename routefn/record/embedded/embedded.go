@@ -24,8 +24,8 @@ type Server struct {
 // clear. The server has no password.
 func Start(addr string) (*Server, error) { return StartLocked(addr, "") }
 
-// StartLocked does what Start does, for a server with a password. It may be empty: then
-// there is none.
+// StartLocked does what Start does, for a server with a password. If it is empty, there
+// is none.
 func StartLocked(addr, password string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -39,7 +39,7 @@ func StartLocked(addr, password string) (*Server, error) {
 	if err := mini.StartAddr(addr); err != nil {
 		return nil, fmt.Errorf("start embedded store: %w", err)
 	}
-	mini.ClockTTL(true) // without it, keys with a time to live would stay for ever
+	mini.ClockTTL(true) // without this, keys with a time to live would stay for ever
 	return &Server{mini: mini, password: password}, nil
 }
 

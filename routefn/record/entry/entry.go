@@ -1,6 +1,7 @@
-// Package entry writes and reads the entries of logs as they are stored: a key, a line feed, and an
-// encoded proto.Entry. It knows the entries that are no messages: the genesis entry, which
-// makes the list of a log exist, and an expired one, of which only its place is left.
+// Package entry writes and reads the entries of logs as they are stored: a key, a line
+// feed, and an encoded proto.Entry. It knows two kinds of entries that are no messages.
+// The genesis entry makes the list of a log exist. Of an expired entry only its place is
+// left.
 package entry
 
 import (
@@ -26,8 +27,8 @@ func KeyOf(stored string) string {
 	return key
 }
 
-// Encode encodes a message as it is stored. Its sender has given it the id. The error is
-// op.ErrInvalid. The key is set all the same.
+// Encode encodes a message as it is stored. The id is the one that its sender gave it.
+// The error is op.ErrInvalid, and then Encode returns the key all the same.
 func Encode(from int64, id string, e *proto.Entry) (key string, stored []byte, err error) {
 	key = proto.Key(from, id)
 	if from <= 0 || e.GetGroup() == 0 && e.GetTo() <= 0 || !proto.ValidID(id) {
@@ -62,8 +63,8 @@ func Decode(encoded []byte) (*proto.Entry, error) {
 // GenesisKey is the key of the first entry of every log.
 const GenesisKey = "0:genesis"
 
-// IsGenesis reports whether an entry is the first one of its log, which makes the list
-// exist. No message has its key, because no user has the id zero.
+// IsGenesis reports whether the key is that of a genesis entry, the first entry of a log.
+// No message has that key, because no user has the id zero.
 func IsGenesis(key string) bool { return key == GenesisKey }
 
 // IsExpired reports whether an encoded entry has lost its text and keeps only its

@@ -3,15 +3,15 @@
 //
 //	slot of the name                slot of the user            slots of groups, shards, name
 //
-//	1  condemn.lua: there is no ──► 2  erase.lua empties  ──► 3  the job: leaves groups, removes
+//	1 condemn.lua: nobody finds ──► 2 erase.lua empties ──► 3 the job: leaves groups, removes
 //	   account, the name is taken      the inbox                 delayed messages and roles,
 //	                                                             frees the name
 //
-// The job is queued before step 1, and does step 2, too. So the erasure goes on if a process
-// dies. Once the name's key says so, there is no such account, and nobody makes an inbox. Once
-// the user's slot says so, no number is issued, no intent is recorded and no token counts. So
-// whatever runs late finds no inbox. The job begins when all requests of the user are over. It
-// repeats both steps, and each further step may be repeated, too.
+// The job is queued before step 1, and does step 2, too. So the erasure goes on if a
+// process dies. After step 1, no caller finds the account, and no inbox is made for it.
+// After step 2, no number is issued, no intent is recorded and no token counts. So a
+// request that runs late finds no inbox. The job begins when all requests of the user are
+// over. It repeats both steps, and each further step may be repeated, too.
 //
 // Package accounts has condemn.lua. The keys are in the table of package record.
 package erasure
@@ -50,12 +50,13 @@ type Queue interface {
 	Keep(ctx context.Context, kind queue.Kind, job queue.Job, shard queue.Shard) error
 }
 
-// Rest has what others keep of users.
+// Rest has what other packages keep of users.
 type Rest interface {
-	// Forget drops what this process remembers of a user's inbox.
+	// Forget drops what this process has cached of a user's inbox.
 	Forget(user int64)
-	// Remove removes what is kept of a user who has left all groups, but not the inbox and the
-	// account. The error is ErrUnavailable or ErrUnknown. To repeat it is harmless.
+	// Remove removes what the other packages keep of a user who has left all groups. It
+	// leaves the inbox and the account. The error is ErrUnavailable or ErrUnknown.
+	// Repeating it is harmless.
 	Remove(ctx context.Context, user int64) error
 }
 
@@ -74,31 +75,32 @@ func New(db *op.DB, accounts Accounts, queue Queue, rest Rest, log *slog.Logger)
 }
 
 const (
-	// strayTime is how long after the beginning of an erasure its job is due. By then no
-	// request of the user runs any more that began before it.
+	// The job of an erasure is due strayTime after the beginning of the erasure. By then
+	// all requests of the user that began earlier are over.
 	strayTime = 15 * time.Second
-	// condemnTime is how long EraseAccount may take until the account is condemned, and
-	// idleErasure when the job is due until then. In between no job of an account that is
-	// condemned later can be over.
+	// EraseAccount may take condemnTime until the account is condemned. Until then its
+	// job is due after idleErasure, which is longer. So a job cannot end before its
+	// account is condemned.
 	condemnTime = 30 * time.Second
 	idleErasure = time.Minute
-	// erasedFor is how long the slot of an erased inbox says so. All tokens have expired
-	// by then.
+	// erasedFor is how long the slot of an erased inbox records the erasure. All tokens
+	// of the user expire in that time.
 	erasedFor = token.TokenLife + 10*24*time.Hour
 	// again is the time until another try if a server is away.
 	again = time.Minute
-	// eraseTries is how often EraseAccount reads an account that changes meanwhile.
+	// eraseTries is how often EraseAccount reads the account if other calls keep changing
+	// it.
 	eraseTries = 3
 )
 
-// Field has the version by which a user leaves all groups, in the hash of an erased
-// inbox. It is a time in ms, by the clock of its slot.
+// Field is the field of an erased inbox's hash that has the version by which the user
+// leaves all groups. The version is a time in ms by the clock of the slot.
 const Field = "erased"
 
-// EraseAccount begins the erasure of an account. When it returns nil, nobody can log in to
-// the account or write to it, all tokens are void, its inbox is gone, and Config.Replicas
-// have recorded that. It returns the sessions that were live. A job of the queue removes
-// the rest, see EndErasure, and frees the name within a minute.
+// EraseAccount begins the erasure of an account. When it returns nil, nobody can log in
+// to the account or write to it, all tokens are void, its inbox is gone, and
+// Config.Replicas have that. It returns the sessions that were live. A job of the queue
+// removes the rest, see EndErasure, and frees the name within a minute.
 //
 // A repetition is harmless. The error is nil for an account that was erased. It is ErrNoUser
 // if there is no account, ErrUnavailable or ErrUnknown.
@@ -130,7 +132,7 @@ func (s *Erasures) eraseAccount(ctx context.Context, user int64) ([]rows.Session
 	return rows.ParseSessions(op.Text(o.Reply[3])), s.queueErasure(ctx, user, strayTime)
 }
 
-// condemn queues the job, and makes the account one that is being erased.
+// condemn queues the job, and marks the account as one that is being erased.
 func (s *Erasures) condemn(ctx context.Context, user int64) error {
 	e, err := s.accounts.ErasureOf(ctx, user)
 	if err != nil || e.Condemned {
@@ -156,7 +158,7 @@ func (s *Erasures) queueErasure(ctx context.Context, user int64, wait time.Durat
 	return s.queue.Keep(ctx, queue.Erasures, job, queue.ShardOf(user))
 }
 
-// emptyInbox empties the slot of a user, and returns the op that erase.lua has answered.
+// emptyInbox empties the slot of a user by erase.lua, and returns the answered op.
 func (s *Erasures) emptyInbox(ctx context.Context, user int64, left bool) (*op.Op, error) {
 	l := logref.Ref{User: user}
 	o := l.GroupScript(eraseScript, []string{l.Receivers(), l.Counts(), l.Imported(), l.Relations(), l.Choosy()}, erasedFor.Milliseconds(), left)
@@ -165,14 +167,14 @@ func (s *Erasures) emptyInbox(ctx context.Context, user int64, left bool) (*op.O
 	return o, o.Err
 }
 
-// Leave ends the memberships of a user in groups, as intents of the given version. It may be
-// called again, with the same or fewer groups.
+// Leave ends the memberships of a user in groups, in the way of intents with the given
+// version. It may be called again, with the same or fewer groups.
 type Leave func(ctx context.Context, e accounts.Erasure, version int64, groups []int64) error
 
-// EndErasure does a job of the kind Erasures. It returns how the job ended. It blocks for a
-// second at most while the store answers. It may be killed at any point: the job is done again
-// then, with the same result. If the job is over, done is the user whose account is erased;
-// otherwise done is zero.
+// EndErasure does a job of the kind Erasures. It returns how the job ended. It blocks for
+// a second at most while the store answers. If the process is killed in between, the job
+// is done again, with the same result. If the job is over, done is the user whose account
+// is erased; otherwise done is zero.
 func (s *Erasures) EndErasure(ctx context.Context, j queue.Job, leave Leave) (ending queue.Ending, done int64) {
 	user, err := strconv.ParseInt(j.Key, 10, 64)
 	if err != nil {

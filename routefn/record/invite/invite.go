@@ -5,8 +5,8 @@
 //	users are invited                  lua/invite.lua
 //	an invitation ends                 lua/decline.lua
 //
-// Packages group and contacts say who may invite whom. The keys are in the table of package
-// record.
+// Packages group and contacts decide which users may invite which. The keys are in the
+// table of package record.
 package invite
 
 import (
@@ -34,14 +34,14 @@ var (
 
 // Inboxes has the inboxes of users.
 type Inboxes interface {
-	// Change sends ops[i] to the inbox of users[i], as op.DB.Accept does. It makes those
-	// inboxes that do not exist, and then sends their ops again. An op whose user has no
-	// account gets accounts.ErrNoUser.
+	// Change sends ops[i] to the inbox of users[i], in the way of op.DB.Accept. It makes
+	// those inboxes that do not exist, and then sends their ops again. An op whose user
+	// has no account gets accounts.ErrNoUser.
 	Change(ctx context.Context, name string, users []int64, ops []*op.Op)
 }
 
-// Invites has the invitations of all users. It is safe for concurrent use. Its calls block as
-// those of op.DB do.
+// Invites has the invitations of all users. It is safe for concurrent use. Its calls
+// block like those of op.DB.
 type Invites struct {
 	db      *op.DB
 	inboxes Inboxes
@@ -60,7 +60,7 @@ type Invitation struct {
 
 const (
 	// mostInvitations is how many invitations of a user are kept. If one more comes, the
-	// oldest one goes.
+	// oldest one is removed.
 	mostInvitations = 100
 	// chunk is how many users one script invites, if one server has all of them.
 	chunk = 100
@@ -69,9 +69,10 @@ const (
 // ErrUninvited is returned for a user who has no invitation to a group.
 var ErrUninvited = errors.New("no such invitation")
 
-// Invite invites users to a group. The caller has checked that the inviter may add members.
-// It returns for each user nil, ErrBlocked, ErrNoUser, ErrUnavailable or ErrUnknown. A user who
-// belongs to the group is not invited, and gets nil. To repeat it is harmless.
+// Invite invites users to a group. The caller has checked that the inviter may add
+// members. For each user the result is nil, ErrBlocked, ErrNoUser, ErrUnavailable or
+// ErrUnknown. It is nil for a member of the group, who gets no invitation. Repeating it
+// is harmless.
 func (s *Invites) Invite(ctx context.Context, in Invitation, users []int64) []error {
 	size := 1
 	if s.db.Topology.Single() {
@@ -102,7 +103,8 @@ func (s *Invites) Invite(ctx context.Context, in Invitation, users []int64) []er
 	return errs
 }
 
-// inviteMissing invites those whose inboxes do not exist, one by one, and makes these.
+// inviteMissing invites users whose inboxes do not exist, one by one, and makes these
+// inboxes.
 func (s *Invites) inviteMissing(ctx context.Context, args []any, users []int64, missing []int, errs []error) {
 	to, ops := make([]int64, len(missing)), make([]*op.Op, len(missing))
 	for k, i := range missing {
@@ -138,7 +140,7 @@ func (s *Invites) Invitations(ctx context.Context, user int64) ([]Invitation, er
 }
 
 // EndInvitation removes a user's invitation to a group. The error is ErrUnavailable or
-// ErrUnknown. To repeat it is harmless.
+// ErrUnknown. Repeating it is harmless.
 func (s *Invites) EndInvitation(ctx context.Context, user, group int64) error {
 	o := logref.Ref{User: user}.HashScript(declineScript, group)
 	s.db.Accept(ctx, "invite", o)

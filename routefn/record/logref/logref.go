@@ -19,11 +19,11 @@ var ErrNoGroup = errors.New("no such group")
 
 // Ref names a log: the inbox of a user, or the log of a group.
 type Ref struct {
-	User  int64 // zero: it is the log of Group
+	User  int64 // zero: Ref is the log of Group
 	Group int64
 }
 
-// Tag returns the part that all keys of a log have in braces. It decides their slot.
+// Tag returns the part in braces of all keys of a log. It decides their slot.
 func (l Ref) Tag() string {
 	if l.User != 0 {
 		return strconv.FormatInt(l.User, 10)
@@ -53,25 +53,27 @@ func (l Ref) Key(name string) string { return "cim:{" + l.Tag() + "}:" + name }
 // List returns the key of the entries.
 func (l Ref) List() string { return l.Key("l") }
 
-// Hash returns the key of everything else that is small.
+// Hash returns the key of a hash with the small things that belong to the log.
 func (l Ref) Hash() string { return l.Key("h") }
 
 // Members returns the key of a group's members.
 func (l Ref) Members() string { return l.Key("m") }
 
-// Leases returns the key of the leases of a group: of the nodes to which it is pushed.
+// Leases returns the key of the group's leases, one for each node to which the group's
+// messages are pushed.
 func (l Ref) Leases() string { return l.Key("n") }
 
-// Counts returns the key of the counts of an inbox: see room.lua.
+// Counts returns the key that has how many messages of each sender wait in an inbox
+// (room.lua).
 func (l Ref) Counts() string { return l.Key("u") }
 
 // Receivers returns the key of the users to whom a user wrote.
 func (l Ref) Receivers() string { return l.Key("to") }
 
-// Relations returns the key of what a user thinks of others: see relation.lua.
+// Relations returns the key of a user's relations to others (relation.lua).
 func (l Ref) Relations() string { return l.Key("k") }
 
-// Choosy returns the key that tells whether a user blocks others, or has said who may add
+// Choosy returns the key that says whether a user blocks others, or has said who may add
 // them to groups: see relation.lua.
 func (l Ref) Choosy() string { return l.Key("x") }
 
@@ -81,19 +83,20 @@ func (l Ref) End() string { return l.Key("end") }
 // Imported returns the key that records which messages were imported into the log.
 func (l Ref) Imported() string { return l.Key("imported") }
 
-// Closed reports whether only members may read the log: it is the log of a group, and
-// not of everyone.
+// Closed reports whether only members may read the log. This is so for the log of a group
+// other than everyone.
 func (l Ref) Closed() bool { return l.User == 0 && l.Group != proto.Everyone }
 
 // TextOfLeases is the field in which earlier releases keep a group's leases, one per
 // line. This release reads it, and removes it when all its leases have expired.
 //
-// A route of an earlier release does not know the hash of leases. So it does not push
-// to nodes that have entered by a newer route. These find its messages when they renew
-// their leases, within 30 s.
+// A route of an earlier release does not know the hash of leases. So it does not push to
+// nodes that have entered by a newer route. These nodes find the messages of the earlier
+// route when they renew their leases, within 30 s.
 const TextOfLeases = "nodes"
 
-// Watchers returns the field of the hash that has the sessions or nodes to push to.
+// Watchers returns the field of the hash that has the sessions or nodes to which new
+// entries are pushed.
 func (l Ref) Watchers() string {
 	if l.User != 0 {
 		return "live"
@@ -114,8 +117,9 @@ func (l Ref) Script(sc *op.Script, args ...any) *op.Op {
 	return &op.Op{Key: l.List(), Script: sc, Keys: []string{l.List(), l.Hash()}, Args: args, Write: true}
 }
 
-// HashScript returns an op that runs sc on the hash of the log alone. A script with
-// only one key is never refused while its slot moves.
+// HashScript returns an op that runs sc on the hash of the log alone. While a slot moves
+// to another server, a script with several keys may be refused, but one with a single key
+// is not.
 func (l Ref) HashScript(sc *op.Script, args ...any) *op.Op {
 	return &op.Op{Key: l.Hash(), Script: sc, Keys: []string{l.Hash()}, Args: args, Write: true}
 }

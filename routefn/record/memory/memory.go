@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// filledFor is for how long an answer of Filled is used again.
+	// filledFor is for how long Filled returns the same answer again.
 	filledFor = 5 * time.Second
 	// filledTime is how long the collector of metrics waits for the store.
 	filledTime = time.Second
@@ -38,9 +38,9 @@ type reading struct {
 // New returns a Meter of the store whose servers are in t.
 func New(t servers.Topology) *Meter { return &Meter{servers: t} }
 
-// Filled returns which part of its maxmemory the fullest master uses: 1 is full. It is
-// zero if no master has a maxmemory. An answer is used again for five seconds. The
-// error is op.ErrUnavailable.
+// Filled returns how much of its maxmemory the fullest master uses, from 0 to 1 (full).
+// It returns zero if no master has a maxmemory. It asks the store at most once in five
+// seconds. The error is op.ErrUnavailable.
 func (m *Meter) Filled(ctx context.Context) (float64, error) {
 	if last := m.last.Load(); last != nil && time.Since(last.at) < filledFor {
 		return last.part, nil
@@ -64,7 +64,7 @@ func (m *Meter) Filled(ctx context.Context) (float64, error) {
 	return fullest, nil
 }
 
-// filled reads an answer to INFO memory.
+// filled returns the used part of maxmemory from an answer to INFO memory.
 func filled(info string) float64 {
 	used, _ := strconv.ParseFloat(servers.InfoField(info, "used_memory"), 64)
 	most, _ := strconv.ParseFloat(servers.InfoField(info, "maxmemory"), 64)

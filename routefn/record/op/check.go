@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
-// check checks every master for Dial. A server that evicts keys is refused, because it
-// would silently lose logs and sessions one by one. check reads INFO for that, because
-// managed Redis has no CONFIG.
+// check checks every master for Dial. It refuses a server that evicts keys, because such
+// a server would silently lose logs and sessions one by one. It finds that out by INFO,
+// because managed Redis has no CONFIG.
 func (d *DB) check(ctx context.Context) error {
 	return d.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		if err := c.Ping(ctx).Err(); err != nil {

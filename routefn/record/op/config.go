@@ -13,7 +13,7 @@ import (
 // Config names the store and sets how to reach it. Only URL is needed. The fields are
 // those of record.Config, which explains them.
 type Config struct {
-	servers.Config // zero values of its times: 1 s to dial, 2 s to read or write, 5 min of idleness
+	servers.Config // times that are zero get defaults: 1 s to dial, 2 s to read or write, 5 min of idleness
 
 	Replicas       int           // zero: the primary alone is enough
 	ReplicaTimeout time.Duration // zero: half of ReadTimeout
@@ -45,7 +45,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check returns an error for settings with which no write could be accepted.
+// check returns an error if the settings would let no write be accepted.
 func (c Config) check() error {
 	switch {
 	case c.Replicas < 0:

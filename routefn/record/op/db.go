@@ -25,18 +25,18 @@ func init() { redis.SetLogger(new(logging.VoidLogger)) }
 // Close waits for these goroutines. The library has a few more for its connections.
 type DB struct {
 	Topology servers.Topology // where the servers are
-	Times    *clock.Clock     // what is known of their clocks
+	Times    *clock.Clock     // what the DB knows of the servers' clocks
 	Embedded bool             // the store may be an embedded one, which ends with its routes
 
 	log      *slog.Logger
 	metrics  *metrics
-	patience time.Duration // how long Run sends pipelines to one server before it gives up the rest
+	patience time.Duration // after this time, Run sends a server no further pipeline of a call
 	writers  *writers      // nil: replicas need not have a write
 }
 
-// Dial connects to the store and checks it. The store must answer. Its user must have
-// all the rights in needed. It must not evict keys when its memory is full. If
-// Config.Replicas is set, it must have WAIT. The caller closes the DB.
+// Dial connects to the store and checks it. The store must answer. The store's user must
+// have all the rights in needed. The store must not evict keys when its memory is full.
+// If Config.Replicas is set, it must have WAIT. The caller closes the DB.
 func Dial(ctx context.Context, cfg Config) (*DB, error) {
 	d, err := Open(cfg)
 	if err != nil {
@@ -93,7 +93,7 @@ func (d *DB) Ping(ctx context.Context) error {
 	var answers int
 	err := d.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		err := c.Ping(ctx).Err()
-		for errors.Is(err, servers.ErrDead) { // each such error uses up one dead connection
+		for errors.Is(err, servers.ErrDead) { // each such error removes one dead connection from the pool
 			err = c.Ping(ctx).Err()
 		}
 		mu.Lock()

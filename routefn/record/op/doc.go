@@ -1,5 +1,5 @@
-// Package op sends operations to Redis. Package record and the packages below it say what
-// is kept there. This package knows only how it gets there, and back.
+// Package op sends operations to Redis. Package record and the packages below it know
+// what is stored. This package knows only how operations and answers travel.
 //
 // An Op is one atomic step on the keys of one slot: a command, a transaction, or a Lua
 // script. A DB sends ops, many in one pipeline, to all servers at once.
@@ -24,11 +24,11 @@
 // # Errors
 //
 // A call returns ErrUnavailable if it was certainly not executed. It returns ErrUnknown
-// if a write was sent and no answer came. The Redis library repeats nothing. This
-// package repeats an operation in three cases. A server answered that it did not
-// execute it (a moved slot, an unknown script). Its connection was found dead before the
-// operation was sent (Config.ProbeIdle). It only reads, and its connection died; then it is
-// repeated once.
+// if a write was sent and no answer came. The Redis library repeats nothing. This package
+// repeats an operation in three cases. A server answered that it did not execute it (a
+// moved slot, an unknown script). Its connection was found dead before the operation was
+// sent (Config.ProbeIdle). It only reads, and its connection died. In this case it is
+// repeated only once.
 //
 // While the store's memory is full, writes fail with ErrUnavailable, and reads still
 // work. Redis 7.0 then refuses all commands in a MULTI, so a read of several keys or
@@ -42,12 +42,12 @@
 // answer in time, if the connection is lost, or if the primary becomes a replica.
 //
 // WAIT answers for the last write of its connection. If that connection has only read,
-// Redis 7.0 waits all the same, and Valkey 9 answers at once that all replicas have it.
-// In a transaction neither waits: Redis answers that no replica has the write, and
-// Valkey that all have. On another connection of the pool, or at another master, the
-// answer is about another write. So each op that needs replicas must write, and is in
-// one pipeline with its WAIT. A command that changes nothing, such as DEL of a key that
-// does not exist, is not replicated and does not count as a write.
+// Redis 7.0 waits all the same, but Valkey 9 answers at once that all replicas have the
+// write. In a transaction neither of them waits. Redis answers that no replica has the
+// write, and Valkey answers that all have it. On another connection of the pool, or at
+// another master, the answer is about another write. So each op that needs replicas must
+// write, and is in one pipeline with its WAIT. A command that changes nothing, such as
+// DEL of a key that does not exist, is not replicated and does not count as a write.
 //
 // # Rights
 //

@@ -11,12 +11,12 @@ var (
 	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
 	// The caller may simply try again.
 	ErrUnavailable = errors.New("store is not available")
-	// ErrUnfit is wrapped by the error of Dial if the store answers and cannot be used,
-	// because of its user's rights, the password or the eviction policy. Waiting does
-	// not help.
+	// The error of Dial wraps ErrUnfit if the store answers but cannot be used. The
+	// reason is its user's rights, the password or the eviction policy. Waiting does not
+	// help.
 	ErrUnfit = errors.New("store cannot be used")
-	// ErrUnknown is returned if a write was sent and no answer came. The write may have
-	// been executed or not. The next try must first search for its result.
+	// ErrUnknown is returned if a write was sent and no answer came. The store may have
+	// executed the write or not. The next try must first search for its result.
 	ErrUnknown = errors.New("outcome of the write is unknown")
 	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
 	// text that is not UTF-8, a name with control characters.
@@ -25,13 +25,14 @@ var (
 	ErrTooFew = errors.New("too few replicas")
 )
 
-// errSlow is wrapped by the error of ops that were not sent because the server took too
-// long for earlier ones.
+// errSlow means that ops were not sent because the server took too long for earlier ones.
+// Their errors wrap it.
 var errSlow = fmt.Errorf("%w: the store is too slow for all of it", servers.ErrUnsent)
 
-// Classify turns an error of the Redis library into one of this package. It is
-// ErrUnavailable if the operation certainly was not executed or only reads (write is
-// false). Otherwise it is ErrUnknown. An error that is classified already stays.
+// Classify turns an error of the Redis library into one of this package. The result is
+// ErrUnavailable if the operation certainly was not executed, or only reads (write is
+// false). Otherwise it is ErrUnknown. If the error is one of this package already,
+// Classify returns it unchanged.
 func Classify(err error, write bool) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnavailable):

@@ -22,9 +22,9 @@ const (
 	longestPause = firstPause << (maxRounds - 1)
 )
 
-// MaxPipeline is how many ops one pipeline has at most. A script takes a server 15 to
-// 40 us, so a full pipeline makes other callers wait for 20 ms at most. A server ten
-// times as slow still answers well within Config.ReadTimeout.
+// MaxPipeline is how many ops one pipeline has at most. A script takes a server 15 to 40
+// us, so a full pipeline makes other callers wait for 20 ms at most. Even a server that
+// is ten times slower answers well within Config.ReadTimeout.
 const MaxPipeline = 500
 
 // execFunc sends ops to a server in one pipeline and sets the reply or error of each.
@@ -47,7 +47,7 @@ func (d *DB) runBy(ctx context.Context, by execFunc, name string, ops []*Op) {
 		if wait {
 			pauses++
 		}
-		if !slices.ContainsFunc(todo, (*Op).foundDead) { // a round that found a dead connection does not count, because each connection dies once
+		if !slices.ContainsFunc(todo, (*Op).foundDead) { // a round that found a dead connection does not count, because each connection is found dead only once
 			rounds++
 		}
 	}

@@ -11,7 +11,8 @@ import (
 // more than the default of Config.ReadTimeout.
 var storeBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .03, .1, .3, 1, 3}
 
-// metrics has the metrics of a DB. All are set, even if they are not registered.
+// metrics has the metrics of a DB. No field is nil, even if the metrics are not
+// registered.
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec

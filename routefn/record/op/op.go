@@ -15,11 +15,11 @@ import (
 // DB.Run fills the others.
 type Op struct {
 	Key    string // chooses the server
-	Write  bool   // it changes something, so without an answer its outcome is unknown
+	Write  bool   // the op changes something, so without an answer its outcome is unknown
 	Steps  [][]any
 	Script *Script
 	Keys   []string
-	Args   []any // a script gets a bool as '1' or '0'
+	Args   []any // a bool reaches a script as '1' or '0'
 
 	Reply []any // one answer per step, or the script's table
 	Err   error // nil, ErrUnavailable or ErrUnknown once Run returns
@@ -27,7 +27,7 @@ type Op struct {
 	to     *redis.Client // the server to which a redirect has sent the op; nil: the one that has key
 	asking bool          // the redirect is for this op only (ASK)
 	full   bool          // send the script's source, because the server does not know its hash
-	again  bool          // it only reads, and was repeated once already
+	again  bool          // the op only reads, and was repeated once already
 	cmds   []redis.Cmder // commands of the op while it is in flight; a transaction keeps them after that
 }
 
@@ -38,16 +38,16 @@ func Read(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps} }
 // several commands, atomically.
 func Write(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps, Write: true} }
 
-// Reuse prepares an op of a transaction, whose steps the caller has changed, to be sent
-// once more. The parameter key chooses its server. The op keeps its commands, so that
-// the caller makes no garbage.
+// Reuse prepares the op of a transaction to be sent once more, after the caller has
+// changed its steps. The parameter key chooses its server. The op keeps the memory of its
+// commands, so that the caller need not allocate new ones.
 func (o *Op) Reuse(key string) { *o = Op{Key: key, Steps: o.Steps, cmds: o.cmds} }
 
 // These commands go with every transaction and with many pipelines, so they are made
 // only once.
 var asking, multi, execute, askTime = []any{"asking"}, []any{"multi"}, []any{"exec"}, []any{"time"}
 
-// readScript runs the steps of an op that reads.
+// readScript runs the steps of an op that only reads.
 var readScript = Library{Lua}.Load("read")
 
 // enqueue puts the op's commands into a pipeline. It writes MULTI and EXEC itself, so
@@ -63,7 +63,7 @@ func (o *Op) enqueue(ctx context.Context, p *pipeline) {
 	case len(o.Steps) == 1:
 		p.add(ctx, o.Steps[0])
 	case !o.Write && !o.asking && len(o.cmds) == len(o.Steps)+2:
-		for _, cmd := range o.cmds { // the commands of an earlier use: answers replace old values, but an old error must be removed
+		for _, cmd := range o.cmds { // these are the commands of an earlier use, and answers replace their values, but not an old error
 			cmd.SetErr(nil)
 			p.cmds = append(p.cmds, cmd)
 		}
@@ -89,7 +89,7 @@ func (p *pipeline) add(ctx context.Context, args []any) {
 // or its error.
 func (p *pipeline) exec(ctx context.Context, client *redis.Client) {
 	all := client.Pipeline()
-	_ = all.BatchProcess(ctx, p.cmds...) // it only queues the commands
+	_ = all.BatchProcess(ctx, p.cmds...) // this only queues the commands
 	_, _ = all.Exec(ctx)                 // its error is also in one of the commands
 }
 
@@ -135,9 +135,10 @@ func (o *Op) firstError(abort error) error {
 }
 
 // mayRepeat reports whether the op should be sent in another round, and prepares it for
-// that. It is repeated in three cases. The server did not execute the op and said what
-// helps. The connection was dead before the op was sent. The op only reads, and its
-// connection died. If wait is true, the caller must pause before the next round.
+// that. It is repeated in three cases. The server did not execute the op, and its answer
+// shows how to repeat it. The connection was dead before the op was sent. The op only
+// reads, and its connection died. If wait is true, the caller must pause before the next
+// round.
 func (o *Op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bool) {
 	if o.Err == nil || errors.Is(o.Err, errSlow) {
 		return false, false
@@ -156,7 +157,7 @@ func (o *Op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bo
 	case redis.HasErrorPrefix(o.Err, "TRYAGAIN"): // its slot is being moved to another server
 		o.to, o.asking = nil, false
 		return true, true
-	case o.foundDead(): // each such round removes one dead connection, so the rounds end
+	case o.foundDead(): // each such round removes one dead connection, so the number of rounds is bounded
 		return true, false
 	case !o.Write && !o.again && !servers.Answered(o.Err) && ctx.Err() == nil:
 		o.again = true

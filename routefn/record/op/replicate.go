@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// maxBatch is about how many ops are sent with one WAIT. A call is never split, so
-	// a batch may have more. A thousand scripts take a server some 80 ms.
+	// maxBatch is about how many ops are sent with one WAIT. A call is never split, so a
+	// batch may have more. A server needs some 80 ms for a thousand scripts.
 	maxBatch = 1000
 	// maxWaiting is how many ops may wait for one master. That is some seconds of work.
-	// The bound is reached when replicas are away and every batch times out. The ops
-	// take little memory, because the route holds their calls anyway.
+	// The bound is reached only when replicas are away and every batch times out. Waiting
+	// ops need little more memory than the route needs anyway for their calls.
 	maxWaiting = 16 * maxBatch
 )
 
@@ -32,8 +32,8 @@ const (
 // slow. Then logins and pulls would find none.
 //
 // A writer has one goroutine. The writer and its goroutine exist only while there is
-// work. A batch belongs to many calls, so the timeouts of Config end it, and no context
-// does.
+// work. A batch belongs to many calls, so no context ends it. It ends by the timeouts of
+// Config.
 type writers struct {
 	replicas int
 	timeout  time.Duration // of WAIT
@@ -54,8 +54,8 @@ type writer struct {
 	ops     int // how many ops the calls in waiting have
 }
 
-// call has the ops of one caller, in order. They are copies, so that the caller may
-// return before they are answered.
+// call has the ops of one caller, in order. The ops are copies, so that the caller may
+// return before the answers come.
 type call struct {
 	ops  []*Op
 	done chan struct{} // closed when the ops are answered
@@ -204,9 +204,10 @@ func opsOf(batch []*call) iter.Seq[*Op] {
 	}
 }
 
-// short returns nil if enough replicas have the batch. have and err are the answer to
-// WAIT. It does not wrap err, because err says only that WAIT was refused, for example
-// by a primary that became a replica. The writes of the batch may have been executed.
+// short returns nil if enough replicas have the batch. The parameters have and err are
+// the answer to WAIT. The returned error does not wrap err. The reason is that err says
+// only that WAIT was refused, for example by a primary that became a replica. The writes
+// of the batch may have been executed.
 func (w *writers) short(have int64, err error) error {
 	switch {
 	case err != nil:

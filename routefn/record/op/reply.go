@@ -8,7 +8,7 @@ func Text(reply any) string {
 	return s
 }
 
-// Integer reads a number from an answer. It returns zero if the answer is nil or no
+// Integer reads a number from an answer. It returns zero if the answer is nil or is not a
 // number.
 func Integer(reply any) int64 {
 	switch v := reply.(type) {
@@ -37,8 +37,8 @@ type Scored struct {
 	Score  float64
 }
 
-// ScoredList reads an answer to a command WITHSCORES. It is a list of pairs in RESP3,
-// and a flat list in RESP2.
+// ScoredList reads the answer to a command with the option WITHSCORES. It is a list of
+// pairs in RESP3, and a flat list in RESP2.
 func ScoredList(reply any) []Scored {
 	members, _ := reply.([]any)
 	var list []Scored

@@ -10,16 +10,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/servers"
 )
 
-// probeKey stands for all keys in needed. Its name begins as theirs, and nothing is
-// ever written to it.
+// probeKey stands for all keys in the commands of needed. It has the same prefix as real
+// keys, and nothing is ever written to it.
 const probeKey = "cim:{probe}"
 
 // needed lists the commands that package record, the packages below it, and their scripts
-// send, each with valid
-// arguments. The store's user needs the right to all of them, on the keys cim:*. It
-// also needs PING, INFO, MULTI, EXEC and DISCARD, with Config.Replicas WAIT, and in a
-// Cluster CLUSTER SLOTS (or SHARDS), COMMAND, READONLY and ASKING. The command that
-// gives a user these rights:
+// send. Each has valid arguments. The store's user needs the right to all of them, on the
+// keys cim:*. It also needs PING, INFO, MULTI, EXEC and DISCARD. With Config.Replicas it
+// needs WAIT. In a Cluster it needs CLUSTER SLOTS (or SHARDS), COMMAND, READONLY and
+// ASKING. The command that gives a user these rights:
 //
 //	ACL SETUSER cim on >PASSWORD ~cim:* +@all -@dangerous +info
 var needed = [][]any{
@@ -34,11 +33,11 @@ var needed = [][]any{
 	{"time"}, {"eval", "return 1", 1, probeKey}, {"evalsha", readScript.hash, 1, probeKey},
 }
 
-// checkRights returns an error that names the commands of needed that the store's user
-// may not use or that the server does not know, or nil. It queues all commands in a
-// transaction, because a server checks that when it queues a command. Then it discards the transaction, so nothing is
-// executed. It makes a connection for that and closes it, so that no connection stays
-// in a transaction.
+// checkRights checks that the store's user may use all commands of needed, and that the
+// server knows them. If not, the error names the other commands. A server checks a
+// command when it queues it for a transaction. So checkRights queues all commands and
+// then discards the transaction, and nothing is executed. It makes a connection for that
+// and closes it, so that no connection stays in a transaction.
 func (d *DB) checkRights(ctx context.Context, c *redis.Client) error {
 	options := *c.Options()
 	options.PoolSize, options.MinIdleConns = 1, 0

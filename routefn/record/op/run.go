@@ -11,11 +11,11 @@ func (d *DB) Run(ctx context.Context, name string, ops ...*Op) {
 	d.runGuarded(ctx, d.exec, name, ops)
 }
 
-// Accept does what Run does, for writes that are acknowledged to a sender. An op
-// succeeds only when Config.Replicas have everything that its server had executed
-// before and with the op. Each op must write, even if its work turns out to be done
-// already. The reason is that WAIT answers for the last write of its connection, and
-// means nothing if there was none.
+// Accept does what Run does, for writes that are acknowledged to a sender. An op succeeds
+// only when Config.Replicas have the op, and everything that its server had executed
+// before it. Each op must write something, even if it finds its work done already. The
+// reason is that WAIT answers for the last write of its connection, and means nothing if
+// there was no write.
 func (d *DB) Accept(ctx context.Context, name string, ops ...*Op) {
 	by := d.exec
 	if d.writers != nil {
@@ -24,21 +24,21 @@ func (d *DB) Accept(ctx context.Context, name string, ops ...*Op) {
 	d.runGuarded(ctx, by, name, ops)
 }
 
-// Guard decides whether the operations of a context may be sent: see WithGuard.
+// Guard decides whether the operations of a context may be sent (see WithGuard).
 type Guard interface {
 	// Judge returns nil if they may be sent, and otherwise the error that all of them
-	// get. It is called before each call of Run or Accept. If it needs an answer of the
-	// store, it calls the function run with an op that counts as one that only reads, at
-	// most once. That function returns when the op is answered.
+	// get. It is called before each call of Run or Accept. If Judge needs an answer of
+	// the store, it calls the function run once, with an op that counts as one that only
+	// reads. That function returns when the op is answered.
 	Judge(run func(*Op)) error
 }
 
 type guardKey struct{}
 
 // WithGuard returns a context for calls that need the consent of g. If such a call only
-// reads, the op of the guard goes with it in one pipeline. So the operations of the call
-// may have been executed even if g refuses them, and their answers do not count. If the
-// call writes, the guard's op is sent first.
+// reads, the op of the guard is sent with it in one pipeline. So the store may execute
+// the operations of the call even if g refuses them. Their answers are then dropped. If
+// the call writes, the guard's op is sent first.
 func WithGuard(ctx context.Context, g Guard) context.Context {
 	return context.WithValue(ctx, guardKey{}, g)
 }
@@ -49,8 +49,8 @@ func GuardOf(ctx context.Context) Guard {
 	return g
 }
 
-// Judge has the guard of the context judge now, and returns its verdict, or nil if there
-// is no guard. It is for a request that needs nothing else from the store.
+// Judge calls the guard of the context now and returns its verdict. It returns nil if
+// there is no guard. It is for a request that needs nothing else from the store.
 func (d *DB) Judge(ctx context.Context) error {
 	g := GuardOf(ctx)
 	if g == nil {

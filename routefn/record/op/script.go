@@ -11,8 +11,8 @@ import (
 //go:embed lua/*.lua
 var Lua embed.FS
 
-// Library finds Lua files in the folder lua of several packages. Of two files with one
-// name, the first one counts.
+// Library finds Lua files in the folder lua of several packages. If two packages have a
+// file of the same name, the first package counts.
 type Library []embed.FS
 
 // Script is a Lua script that runs inside the store. Each file in the folders lua
@@ -22,9 +22,9 @@ type Script struct {
 	hash   string
 }
 
-// Load makes one script of several files. The last one is the script. The others define
-// functions for it. Load panics if a file does not exist, because that is a mistake of
-// the package that calls it.
+// Load makes one script from several files. The last file is the script, and the others
+// define functions for it. Load panics if a file does not exist, because that is a
+// mistake of the package that calls it.
 func (l Library) Load(names ...string) *Script {
 	var source []byte
 	for _, name := range names {

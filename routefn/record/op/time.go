@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// timeKey chooses the server that is asked for the time. It is the key of the secret
-// that all routes share, so that they ask the same server.
+// timeKey chooses the server that routes ask for the time. It is the key of the secret
+// that all routes share, so that all of them ask the same server.
 const timeKey = "cim:{key}"
 
 // Now returns the time that Clock returns, which is zero if no reading counts.
@@ -24,8 +24,8 @@ func (d *DB) Now() int64 {
 func (d *DB) Clock() (ms int64, ok bool) { return d.Times.At(d.Times.Moment()) }
 
 // Time returns the time of the store in ms since 1970. It asks the store only if no
-// reading counts: there was none for a minute, or the process stood still. The error is
-// ErrUnavailable.
+// reading counts, because there was none for a minute or the process stood still. The
+// error is ErrUnavailable.
 func (d *DB) Time(ctx context.Context) (int64, error) {
 	if ms, ok := d.Clock(); ok {
 		return ms, nil
@@ -35,7 +35,7 @@ func (d *DB) Time(ctx context.Context) (int64, error) {
 	if ask.Err != nil {
 		return 0, fmt.Errorf("ask store for its time: %w", ask.Err)
 	}
-	return ClockMs(ask.Reply[0]), nil // this answer counts, even if the wall clock was set meanwhile
+	return ClockMs(ask.Reply[0]), nil // this answer is right even if the wall clock was set meanwhile
 }
 
 // RunTimed runs ops, and also reads the clock of each server to which they go. For each
@@ -46,7 +46,7 @@ func (d *DB) RunTimed(ctx context.Context, name string, ops []*Op) []*Op {
 	of := make(map[*redis.Client]*Op, 1)
 	for i, o := range ops {
 		client, err := d.Topology.Master(ctx, o.Key)
-		if err != nil { // then o fails, too
+		if err != nil { // the op o fails in that case, too
 			clocks[i] = &Op{Err: err}
 			continue
 		}

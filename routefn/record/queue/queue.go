@@ -49,7 +49,7 @@ const (
 )
 
 const (
-	// failuresMost is how often in a row a job may fail before it is a dead letter.
+	// failuresMost is how often in a row a job may fail before it becomes a dead letter.
 	// With the pauses below, that takes some six hours.
 	failuresMost = 12
 	// firstFailure is the pause after the first failure. The pause doubles with each
@@ -59,14 +59,14 @@ const (
 )
 
 const (
-	// shards is the number of shards. They spread the work over the routes, and over
-	// the masters of a Cluster. To ask all shards what is due takes a server some 50
-	// us. The number must never change, because jobs that were queued under another
+	// shards is the number of shards. They spread the work over the routes, and over the
+	// masters of a Cluster. A server needs some 50 us to answer what is due in all
+	// shards. The number must never change, because jobs that were queued under another
 	// number would not be found.
 	shards = 32
 
 	// holdTime is how long the lease of a shard lasts. If the route that has the lease
-	// dies, due jobs of the shard wait that long.
+	// dies, due jobs of the shard wait until the lease ends.
 	holdTime = 10 * time.Second
 )
 
@@ -91,14 +91,14 @@ type Job struct {
 	Key      string // the object of the work; at most one job of a kind and key waits
 	Due      int64  // ms since 1970, by the clock of its shard
 	Payload  string // how far the work has come, if it is done in several parts; empty at first
-	Failures int    // how often in a row it has failed so far
+	Failures int    // how often in a row the job has failed so far
 
 	// Taken is when a delayed message was first taken, in ms by the store's clock; zero:
-	// it was not, or is another job.
+	// it was not taken yet, or is another kind of job.
 	Taken int64
 }
 
-// Verdict is the result of a job that was taken.
+// Verdict says what becomes of a job that was taken.
 type Verdict string
 
 // The verdicts. A job that was brought forward while it was being done keeps its new
@@ -197,17 +197,17 @@ func (w *Queue) TakeJobs(ctx context.Context, kind Kind, shard int, holder strin
 }
 
 // TakeMessages does what TakeJobs does, for delayed messages. It leaves out the first
-// ones, as many as skip says. The parameter now is the store's time in ms, which is
-// stored with each taken message that was not taken before. The result shardTime is the
-// time by the shard's clock. Config.Replicas have these writes when TakeMessages returns
-// without an error.
+// skip messages. The parameter now is the store's time in ms. It is stored with each
+// message that is taken for the first time. The result shardTime is the time by the
+// shard's clock. Config.Replicas have these writes when TakeMessages returns without an
+// error.
 func (w *Queue) TakeMessages(ctx context.Context, shard int, holder string, skip, limit int, now int64) (jobs []Job, shardTime int64, err error) {
 	return w.take(ctx, queueRef{Messages, Shard(shard)}, holder, skip, limit, now)
 }
 
-// take takes due jobs, limit at most. It leaves out the first ones, as many as skip
-// says. shardTime is the time by the shard's clock. If mark is a time in ms, it is
-// stored with each taken job that has no mark yet.
+// take takes at most limit due jobs. It leaves out the first skip jobs. The result
+// shardTime is the time by the shard's clock. If mark is a time in ms, it is stored with
+// each taken job that has no mark yet.
 func (w *Queue) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op.Op{
 		Key: q.due(), Script: takeScript, Keys: []string{q.due(), q.jobs(), q.lease()},
@@ -281,16 +281,16 @@ func (w *Queue) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 	return list, nil
 }
 
-// Put queues jobs of one kind, and returns one error per job: nil, ErrUnavailable
-// or ErrUnknown. The function shard chooses the shard of a job. If a job with the same
-// key waits already, it keeps its time. But if sooner is set, it gets the earlier of
-// both times. A dead letter with the same key is removed. Repeating is harmless.
+// Put queues jobs of one kind, and returns one error per job: nil, ErrUnavailable or
+// ErrUnknown. The function shard chooses the shard of a job. If a job with the same key
+// waits already, that job keeps its time. But if sooner is set, it gets the earlier of
+// the two times. A dead letter with the same key is removed. Repeating is harmless.
 func (w *Queue) Put(ctx context.Context, kind Kind, jobs []Job, shard func(Job) Shard, sooner bool) []error {
 	return w.put(ctx, w.db.Run, kind, jobs, shard, sooner)
 }
 
-// Keep does what Put does for one job, with sooner set. If it returns nil, replicas have
-// the job when they must have writes.
+// Keep does what Put does for one job, with sooner set. If Config.Replicas is set and
+// Keep returns nil, replicas have the job.
 func (w *Queue) Keep(ctx context.Context, kind Kind, job Job, shard Shard) error {
 	return w.put(ctx, w.db.Accept, kind, []Job{job}, func(Job) Shard { return shard }, true)[0]
 }

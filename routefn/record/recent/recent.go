@@ -3,14 +3,14 @@ package recent
 
 import "sync"
 
-// size bounds each of the two generations of a Cache. Together they have up to
-// 128,000 keys. With users as keys and no values that takes a few MB, with positions as
-// values some 20 MB.
+// size bounds each of the two generations of a Cache. Together they have up to 128,000
+// keys. With users as keys and no values, they take a few MB. With positions as values,
+// they take some 20 MB.
 const size = 64_000
 
-// Cache is a cache for very many keys. It drops values that were not read or put for
-// long. For that it has two generations. When the young one is full, it replaces the
-// old one. The zero Cache is empty. It is safe for concurrent use.
+// Cache is a cache for very many keys. It drops values that were neither read nor put for
+// a long time. For that it has two generations. When the young one is full, it replaces
+// the old one. The zero Cache is empty. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
 	mu         sync.Mutex
 	young, old map[K]V

@@ -17,12 +17,12 @@ import (
 //go:embed clock/offset.c
 var offsetSource string
 
-// ErrNoClock is returned if this machine has no Linux or no C compiler, which a Clock
-// needs.
+// ErrNoClock is returned if this machine does not run Linux or has no C compiler. A Clock
+// needs both.
 var ErrNoClock = errors.New("a clock that can be set needs Linux and a C compiler (cc)")
 
-// Clock is a wall clock for servers, which a test can set. A server that is started
-// with it preloads a library that replaces the system's functions for the time. The
+// Clock is a wall clock for servers, which a test can set. A server that is started with
+// a Clock loads a library first, which replaces the system's functions for the time. The
 // library is our own, because libfaketime does not work with the allocator of Debian's
 // redis-server.
 type Clock struct {
@@ -55,7 +55,8 @@ func NewClock(ctx context.Context, dir string) (*Clock, error) {
 	return c, nil
 }
 
-// Set makes the clock wrong by offset, in whole seconds, from now on.
+// Set makes the clock differ from the right time by offset, in whole seconds, from now
+// on.
 func (c *Clock) Set(offset time.Duration) error {
 	seconds := uint64(int64(offset / time.Second))
 	if _, err := c.offset.WriteAt(binary.NativeEndian.AppendUint64(nil, seconds), 0); err != nil {
@@ -67,8 +68,8 @@ func (c *Clock) Set(offset time.Duration) error {
 // Close closes the clock's file. Running servers keep their clock.
 func (c *Clock) Close() error { return c.offset.Close() }
 
-// environment returns the variables that give the clock to a process. If c is nil,
-// there are none.
+// environment returns the environment variables that make a process use the clock. If c
+// is nil, there are none.
 func (c *Clock) environment() []string {
 	if c == nil {
 		return nil

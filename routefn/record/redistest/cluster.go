@@ -32,14 +32,14 @@ func NewCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir}, n, 0)
 }
 
-// NewReplicatedCluster does what NewCluster does, and gives each master a replica,
-// which takes over when its master is gone. All servers have append-only files.
+// NewReplicatedCluster does what NewCluster does, and also gives each master a replica.
+// The replica takes over when its master is gone. All servers have append-only files.
 func NewReplicatedCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir, Persist: true}, n, n)
 }
 
-// NewSecureCluster does what NewReplicatedCluster does, with TLS, unless tls is nil, and
-// with a password, unless that is empty.
+// NewSecureCluster does what NewReplicatedCluster does. If tls is not nil, the servers
+// speak TLS. If password is not empty, they require it.
 func NewSecureCluster(ctx context.Context, dir string, n int, tls *TLS, password string) (*Cluster, error) {
 	return newCluster(ctx, Config{Dir: dir, Persist: true, TLS: tls, Password: password}, n, n)
 }
@@ -70,8 +70,8 @@ func newCluster(ctx context.Context, cfg Config, masters, replicas int) (*Cluste
 }
 
 // member starts one server of a cluster, and returns the port of its cluster bus. It
-// chooses that port, because the default, the port for clients plus 10,000, may not
-// exist.
+// chooses that port itself. The default is the port for clients plus 10,000, which may be
+// too large for a port.
 func member(ctx context.Context, dir string, cfg Config) (*Server, int, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, fmt.Errorf("make directory of member: %w", err)
@@ -154,7 +154,7 @@ func (c *Cluster) replicate(ctx context.Context, masters int) error {
 	return nil
 }
 
-// allWell returns nil if each member sees all members and all slots.
+// allWell returns nil if each member knows all members and the masters of all slots.
 func allWell(ctx context.Context, clients []*redis.Client) error {
 	for _, client := range clients {
 		info, err := client.ClusterInfo(ctx).Result()
@@ -187,8 +187,8 @@ func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
 }
 
 // Lose kills a master and returns it. The parameter number chooses among the present
-// masters. Before Lose kills the master, its replica is cut off for the duration
-// behind, and gets none of its writes.
+// masters. Before that, Lose cuts its replica off for the duration behind, so that the
+// replica gets none of the master's last writes.
 func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {

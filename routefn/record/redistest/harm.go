@@ -17,7 +17,7 @@ func (s *Server) Fill(ctx context.Context) error { return s.set(ctx, "maxmemory"
 // Drain undoes Fill.
 func (s *Server) Drain(ctx context.Context) error { return s.set(ctx, "maxmemory", "0") }
 
-// lacking is a number of replicas that no test has.
+// lacking is a number of replicas that is higher than in any test.
 const lacking = "99"
 
 // Lack makes the server answer NOREPLICAS to writes, until Suffice.
@@ -63,7 +63,8 @@ var ErrKeepsNothing = errors.New("the server keeps nothing")
 const appendOnly = "appendonlydir"
 
 // Backup copies the persisted data of a running server to dir, like a snapshot of its
-// disk. If the copy ends in the middle of a command, that command is not in it.
+// disk. If the copy ends in the middle of a command, a server that loads it leaves that
+// command out.
 func (s *Server) Backup(dir string) error {
 	from := filepath.Join(s.dir, appendOnly)
 	if err := os.RemoveAll(dir); err != nil {

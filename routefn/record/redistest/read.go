@@ -8,8 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Hashes returns the hashes whose keys match a pattern, by key, and the server's clock.
-// It reads them one by one, so that other callers of the server need not wait.
+// Hashes returns the hashes whose keys match a pattern, by key. It also returns the time
+// by the server's clock. It reads them one by one, so that other callers of the server
+// need not wait.
 func (s *Server) Hashes(ctx context.Context, pattern string) (hashes map[string]map[string]string, clock time.Time, err error) {
 	client := s.client()
 	defer client.Close()

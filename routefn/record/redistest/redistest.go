@@ -23,7 +23,7 @@ import (
 var ErrNotInstalled = errors.New("redis-server is not installed: install it, or use the embedded store or a server that runs already")
 
 const (
-	startTime = time.Minute      // how long a server may take to answer at its start; if it ends by itself, that fails at once
+	startTime = time.Minute      // how long a server may take to answer after its start; if the process ends before, the start fails at once
 	pingTime  = time.Second      // how long one answer may take
 	stopTime  = 20 * time.Second // how long a server may take to end after Stop, before it is killed
 	tries     = 5                // how many ports are tried, because another process may take a free port first
@@ -39,12 +39,12 @@ type Config struct {
 	Clock   *Clock   // nil: the machine's clock
 	TLS     *TLS     // nil: no TLS
 
-	// Password is what clients and replicas must give, without white space; empty: none. The
-	// server reads it from its standard input, so that no list of processes shows it. A
-	// Sentinel asks its clients for none.
+	// Password is the password that clients and replicas must send, without white space;
+	// empty: none. The server reads it from its standard input, so that no list of
+	// processes shows it. A Sentinel requires none from its clients.
 	Password string
 
-	sentinel string // path of a Sentinel's configuration; empty: it is no Sentinel
+	sentinel string // path of a Sentinel's configuration; empty: the server is no Sentinel
 }
 
 // Server is a redis-server that was started. Its methods are for one goroutine
@@ -55,7 +55,7 @@ type Server struct {
 	command  []string
 	clock    *Clock
 	tls      *TLS
-	password string // empty: none, or it is a Sentinel
+	password string // empty: there is none, or the server is a Sentinel
 	log      string // path
 	dir      string // folder of the data
 	persists bool
@@ -65,8 +65,8 @@ type Server struct {
 	done    chan struct{} // closed when the process has ended
 }
 
-// Redis starts a server and blocks until it answers, at most a minute. ctx bounds only
-// the start. The caller stops the server.
+// Redis starts a server and blocks until it answers, for a minute at most. The end of ctx
+// stops only the start, and not a server that has started. The caller stops the server.
 func Redis(ctx context.Context, cfg Config) (*Server, error) {
 	path, err := exec.LookPath(cmp.Or(cfg.Program, "redis-server"))
 	if err != nil {
@@ -114,9 +114,9 @@ func start(ctx context.Context, path string, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Restart stops the server if it runs, and starts it again at the same address, with
-// its persisted data. It blocks until the server has loaded the data and answers, at
-// most a minute. ctx bounds only the start.
+// Restart stops the server if it runs, and starts it again at the same address, with its
+// persisted data. It blocks until the server has loaded the data and answers, for a
+// minute at most. The end of ctx stops only the start.
 func (s *Server) Restart(ctx context.Context) error {
 	s.Stop()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -160,7 +160,7 @@ func arguments(cfg Config, port int, log string) []string {
 	)
 	args = append(args, cfg.Args...)
 	if cfg.Password != "" {
-		args = append(args, "-") // and what its standard input has
+		args = append(args, "-") // "-" makes the server also read options from its standard input
 	}
 	return args
 }
@@ -175,7 +175,7 @@ func (s *Server) launch(cmd *exec.Cmd) error {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // its log tells how it ended
+			_ = cmd.Wait() // the server's log says how it ended
 			close(done)
 		}
 	}()
@@ -198,8 +198,8 @@ func (s *Server) awaitAnswer(ctx context.Context) error {
 	})
 }
 
-// ping returns nil if the server with process id pid answers at the server's address.
-// Another program may have taken the port.
+// ping returns nil if the process pid answers at the server's address. It checks the
+// process, because another program may have taken the port.
 func (s *Server) ping(ctx context.Context, pid int) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
@@ -263,7 +263,7 @@ func (s *Server) Addr() string { return s.addr }
 // URL returns the URL of the server for record.Config. It has the password.
 func (s *Server) URL() string { return s.tls.url("redis", s.password, s.addr, "") }
 
-// Running reports whether the process runs. A paused one does.
+// Running reports whether the process exists. It also returns true for a paused one.
 func (s *Server) Running() bool {
 	select {
 	case <-s.done:
@@ -278,7 +278,7 @@ func (s *Server) PID() int { return s.process.Pid }
 
 // Stop makes the server save its data and end, and blocks until it has ended. After 20
 // seconds, Stop kills the server. If the system has no signals, it kills the server at
-// once. A second call does nothing.
+// once. Calling it again does nothing.
 func (s *Server) Stop() {
 	if s.process.Signal(syscall.SIGTERM) != nil { // it has ended, or there are no signals
 		s.Kill()
@@ -291,15 +291,15 @@ func (s *Server) Stop() {
 	}
 }
 
-// Kill ends the server without giving it time to save, as a crash does, and blocks
-// until it has ended. A second call does nothing.
+// Kill ends the server without giving it time to save, as a crash does, and blocks until
+// it has ended. Calling it again does nothing.
 func (s *Server) Kill() {
 	_ = s.process.Kill()
 	<-s.done
 }
 
-// Pause makes the server stand still until Resume. The error wraps
-// errors.ErrUnsupported where the system has no signals.
+// Pause makes the server stand still until Resume. If the system has no signals, the
+// error wraps errors.ErrUnsupported.
 func (s *Server) Pause() error { return s.signal("pause", pause) }
 
 // Resume undoes Pause.

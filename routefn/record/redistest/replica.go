@@ -56,8 +56,8 @@ func (s *Server) follows(ctx context.Context) error {
 	return nil
 }
 
-// lose kills a primary. Before that, its replicas are paused and cut off from it for
-// the duration behind, so that they get none of its writes.
+// lose kills a primary. Before that, it pauses the replicas and cuts them off for the
+// duration behind, so that they get none of the primary's last writes.
 func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Duration) error {
 	defer s.Kill()
 	if behind <= 0 {
@@ -83,7 +83,7 @@ func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Durat
 	}
 }
 
-// rejoin starts a former primary, and blocks until it has caught up as a replica.
+// rejoin starts a former primary again, and blocks until it has caught up as a replica.
 func (s *Server) rejoin(ctx context.Context) error {
 	if err := s.Restart(ctx); err != nil {
 		return err

@@ -20,8 +20,8 @@ const (
 	sentinels = 3
 	// downAfter is how long a primary must be silent before a Sentinel believes that it
 	// is down. All servers are on this machine, but while it is busy with tests, a live
-	// primary may seem dead. An unwanted promotion would lose the writes that the old
-	// primary gets meanwhile.
+	// primary may seem dead. An unwanted promotion would lose the writes that reach the
+	// old primary meanwhile.
 	downAfter = 3 * time.Second
 	// electTime is how long a promotion may take. If a promotion fails, Sentinels try
 	// again after twice failoverTimeout.
@@ -39,14 +39,14 @@ type Sentinel struct {
 }
 
 // NewSentinel starts a primary, replicas, and three Sentinels, with their files below
-// dir. All but the Sentinels have append-only files. It blocks until the Sentinels know
-// all servers. The caller stops it.
+// dir. The primary and the replicas have append-only files. It blocks until the Sentinels
+// know all servers. The caller stops it.
 func NewSentinel(ctx context.Context, dir string, replicas int) (*Sentinel, error) {
 	return NewSecureSentinel(ctx, dir, replicas, nil, "")
 }
 
-// NewSecureSentinel does what NewSentinel does, with TLS, unless tls is nil. The primary
-// and its replicas have the password, unless that is empty.
+// NewSecureSentinel does what NewSentinel does, but with TLS if tls is not nil. If
+// password is not empty, the primary and its replicas require it.
 func NewSecureSentinel(ctx context.Context, dir string, replicas int, tls *TLS, password string) (*Sentinel, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*startTime)
 	defer cancel()
@@ -62,7 +62,7 @@ func (s *Sentinel) start(ctx context.Context, dir string, replicas int) error {
 	for i := range 1 + replicas {
 		cfg := Config{Dir: filepath.Join(dir, "redis-"+strconv.Itoa(i+1)), Persist: true, TLS: s.tls, Password: s.password}
 		if i > 0 {
-			host, port, _ := net.SplitHostPort(s.servers[0].addr) // made by JoinHostPort
+			host, port, _ := net.SplitHostPort(s.servers[0].addr) // the address comes from JoinHostPort, so there is no error
 			cfg.Args = append(quickSync(), "--replicaof", host+" "+port)
 		} else {
 			cfg.Args = quickSync()
@@ -109,7 +109,7 @@ func watch(ctx context.Context, dir string, primary *Server) (*Server, error) {
 	if primary.password != "" {
 		lines = append(lines, fmt.Sprintf("sentinel auth-pass %s %s", masterName, primary.password))
 	}
-	file := filepath.Join(dir, "sentinel.conf") // Sentinel stores in it what it learns
+	file := filepath.Join(dir, "sentinel.conf") // the Sentinel stores in this file what it learns
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("configure Sentinel: %w", err)
 	}
@@ -162,8 +162,8 @@ func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 	return nil, fmt.Errorf("find primary: Sentinels do not agree on a primary: %w", failed)
 }
 
-// Lose kills the primary and returns it. Before that, its replicas are cut off for the
-// duration behind, and get none of its writes.
+// Lose kills the primary and returns it. Before that, it cuts the replicas off for the
+// duration behind, so that they get none of the primary's last writes.
 func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, error) {
 	primary, err := s.Primary(ctx)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keyPause is the pause between two keys that are moved. So requests find slots of
-// which only a part has moved.
+// keyPause is the pause after each key that is moved. So requests find slots of which
+// only some keys have moved.
 const keyPause = 30 * time.Millisecond
 
-// MoveSlots moves slots that hold keys from one master to another, until all are moved
-// or ctx ends. It moves one slot after the other, key by key. When ctx ends, it still
-// finishes the slot that is moving. The parameter number chooses the two masters.
+// MoveSlots moves those slots of one master that hold keys to another master, until all
+// are moved or ctx ends. It moves one slot after the other, key by key. When ctx ends, it
+// still finishes the present slot. The parameter number chooses the two masters.
 // MoveSlots returns how many slots it has moved.
 func (c *Cluster) MoveSlots(ctx context.Context, number int) (moved int, err error) {
 	masters, err := c.Masters(ctx)
@@ -71,7 +71,7 @@ func (m *mover) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// held returns the slots that hold keys, of the master that gives slots away.
+// held returns those slots of the old master that hold keys.
 func (m *mover) held(ctx context.Context) ([]int, error) {
 	nodes, err := m.from.ClusterNodes(ctx).Result()
 	if err != nil {
@@ -92,7 +92,7 @@ func (m *mover) held(ctx context.Context) ([]int, error) {
 			}
 			a, errA := strconv.Atoi(first)
 			b, errB := strconv.Atoi(last)
-			for slot := a; errA == nil && errB == nil && slot <= b; slot++ { // a slot that is moving already has another format and is skipped
+			for slot := a; errA == nil && errB == nil && slot <= b; slot++ { // a slot that is being moved has another format here, and is skipped
 				own = append(own, slot)
 				counts[slot] = pipe.ClusterCountKeysInSlot(ctx, slot)
 			}
@@ -138,8 +138,9 @@ func (m *mover) move(ctx context.Context, slot int) error {
 		}
 		time.Sleep(keyPause)
 	}
-	// The new master must be told first. Otherwise the old one may give up the slot
-	// before the new one takes it. The other masters would learn of the move anyway.
+	// The new master must get the command first. Otherwise the old one may give up the
+	// slot before the new one takes it. The other masters would learn of the move even
+	// without the command.
 	if err := m.to.Do(ctx, "cluster", "setslot", slot, "node", m.toID).Err(); err != nil {
 		return err
 	}

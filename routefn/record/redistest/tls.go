@@ -14,15 +14,15 @@ import (
 )
 
 // TLS makes servers speak TLS only, with clients and with each other. Make it with
-// NewTLS. A nil TLS stands for no TLS.
+// NewTLS. A nil TLS means plain connections.
 type TLS struct {
 	ca, cert, key string // names of files; servers and clients show the same certificate
 	config        *tls.Config
 	open          bool // clients need no certificate
 }
 
-// NewTLS makes a certificate of the authority ca, for the servers. If open is set,
-// clients need no certificate. Otherwise they show the same one.
+// NewTLS makes a certificate for the servers, signed by the authority ca. If open is set,
+// clients need no certificate. Otherwise they show the servers' certificate, too.
 func NewTLS(ca *localca.CA, open bool) (*TLS, error) {
 	cert, key, err := ca.Issue("redis", "127.0.0.1", "localhost")
 	if err != nil {
@@ -40,7 +40,7 @@ func NewTLS(ca *localca.CA, open bool) (*TLS, error) {
 	return &TLS{ca: ca.File, cert: cert, key: key, config: config, open: open}, nil
 }
 
-// ports returns the arguments that make a server listen on the port.
+// ports returns the arguments that make a server listen on the port, with TLS or without.
 func (t *TLS) ports(port int) []string {
 	if t == nil {
 		return []string{"--port", strconv.Itoa(port)}

@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// decideTries is how often a decision is tried again because users reported the message
-// meanwhile.
+// If users report a message while somebody decides about it, the decision is tried again,
+// decideTries times in all.
 const decideTries = 5
 
 // errChanged is the error of a decision about a report that has changed since it was read.
@@ -19,20 +19,21 @@ var errChanged = fmt.Errorf("%w: more users report it at the same time", op.ErrU
 type Decision struct {
 	Report string // id
 	By     int64  // the moderator; zero: an operator at the store
-	Word   string // proto.DecisionDismiss and its like
+	Word   string // proto.DecisionDismiss or one like it
 	Note   string // may be empty
 }
 
-// Decided says about whom somebody has decided.
+// Decided has the author of a message about which somebody has decided, and its group.
 type Decided struct {
 	From  int64 // who wrote the message
-	Group int64 // to which it was written; zero: to a user
+	Group int64 // the group to which it was written; zero: it was written to a user
 }
 
-// Decide closes a report. Its text and its reporters go. For Life it stays known that the
-// message was decided, so further reports change nothing. If two decide at the same time,
-// one of them gets ErrDecided. To repeat a decision is harmless. The error is ErrNoReport,
-// ErrDecided, op.ErrUnavailable or op.ErrUnknown.
+// Decide closes a report, and removes its text and its reporters. For the time Life, the
+// store remembers the decision about the message, so further reports of it change
+// nothing. If two moderators decide at the same time, one of them gets ErrDecided.
+// Repeating a decision is harmless. The error is ErrNoReport, ErrDecided,
+// op.ErrUnavailable or op.ErrUnknown.
 func (r *Reports) Decide(ctx context.Context, d Decision) (done Decided, err error) {
 	err = ErrNoReport
 	if validID(d.Report) {

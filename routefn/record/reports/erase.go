@@ -7,9 +7,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Erase removes a user from all reports that the user has filed. A report that nobody else
-// has filed goes. Reports about what the user wrote stay. The error is op.ErrUnavailable or
-// op.ErrUnknown; repeating is harmless.
+// Erase removes a user from all reports that the user has filed, and removes the reports
+// that nobody else has filed. Reports about messages that the user wrote stay. The error
+// is op.ErrUnavailable or op.ErrUnknown. Repeating it is harmless.
 func (r *Reports) Erase(ctx context.Context, user int64) error {
 	key := userKey(user)
 	read := op.Read(key, []any{"zrange", key, 0, -1})

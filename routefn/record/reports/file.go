@@ -11,16 +11,16 @@ import (
 // Filing is a report of one user about one message.
 type Filing struct {
 	User   int64
-	Reason string // proto.ReasonSpam and its like
+	Reason string // proto.ReasonSpam or one like it
 	Note   string // may be empty
 	At     proto.Position
 	Stored *proto.Stored // the message at that place, as the log has it
 }
 
-// File files a report. A second one of the same user about the same message changes
-// nothing, and neither does one about a message that was decided. If File returns nil,
-// replicas have the report when they must have writes. The error is ErrFull, ErrTooMany,
-// op.ErrUnavailable or op.ErrUnknown. Repeating is harmless.
+// File files a report. If the user has reported the message before, or a moderator has
+// decided about it, nothing changes. If Config.Replicas is set and File returns nil,
+// replicas have the report. The error is ErrFull, ErrTooMany, op.ErrUnavailable or
+// op.ErrUnknown. Repeating is harmless.
 func (r *Reports) File(ctx context.Context, f Filing) error {
 	id := idOf(f.User, f.At)
 	entry := append([]byte(f.Stored.GetKey()+"\n"), f.Stored.GetEntry()...)

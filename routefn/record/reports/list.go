@@ -15,7 +15,7 @@ import (
 // Report is a message that users have reported.
 type Report struct {
 	ID         string
-	Number     int64         // orders reports by their age: the ms by the store's clock of the first one, or above it
+	Number     int64         // orders reports by their age: the time of the first Statement, in ms by the store's clock, or a little more
 	Message    proto.Message // as the log had it, without its position
 	Statements []Statement   // why users report it, the oldest first
 
@@ -32,8 +32,9 @@ type Statement struct {
 }
 
 // List returns at most limit open reports, the oldest first, whose numbers are above the
-// argument after. If there are more, next is the number of the last one, and zero
-// otherwise. total is how many are open. It reads twice. The error is op.ErrUnavailable.
+// argument after. If there are more, next is the number of the last one. Otherwise next
+// is zero. The result total is how many reports are open. List takes two round trips. The
+// error is op.ErrUnavailable.
 func (r *Reports) List(ctx context.Context, after int64, limit int) (list []Report, next, total int64, err error) {
 	now, err := r.db.Time(ctx)
 	if err != nil {
@@ -80,7 +81,7 @@ func (r *Reports) read(ctx context.Context, page []op.Scored) ([]Report, error) 
 	return list, nil
 }
 
-// parse reads the hash of a report. The version is empty if there is none.
+// parse reads the hash of a report. If there is no such report, its version is empty.
 func parse(id string, reply any) (Report, error) {
 	one := Report{ID: id}
 	for field, value := range fields(reply) {

@@ -14,30 +14,30 @@ import (
 )
 
 const (
-	// Life is how long a report is kept without a decision, and a decision after it was
-	// made.
+	// Life is how long a report without a decision is kept. It is also how long a
+	// decision is kept.
 	Life = 30 * 24 * time.Hour
-	// MostOpen is how many reports are open at most.
+	// MostOpen is how many reports may be open.
 	MostOpen = 2000
-	// MostOfUser is how many open reports one user is noted in at most. So a full queue
-	// needs 50 accounts.
+	// MostOfUser is in how many open reports one user may be noted. So it takes 50
+	// accounts to fill the queue.
 	MostOfUser = 40
-	// MostReporters is how many users are noted for one message. Further ones change
-	// nothing.
+	// MostReporters is how many users are noted for one message. Reports of further users
+	// change nothing.
 	MostReporters = 50
 )
 
 var (
 	// ErrFull is returned for a new report while MostOpen others are open.
 	ErrFull = errors.New("queue of reports is full")
-	// ErrTooMany is returned for a report of a user who has MostOfUser open ones.
+	// ErrTooMany is returned for a report of a user who is noted in MostOfUser open ones.
 	ErrTooMany = errors.New("user has too many open reports")
-	// ErrNoReport is returned for a report that does not exist, or not any more.
+	// ErrNoReport is returned for a report that does not exist or no longer exists.
 	ErrNoReport = errors.New("no such report")
-	// ErrDecided is returned if somebody else has decided about the report, or the same
-	// moderator in another way.
+	// ErrDecided is returned if another moderator has decided about the report, or the
+	// same one has made another decision.
 	ErrDecided = errors.New("report was decided")
-	// ErrNoMessage is returned if there is no such message that the user may read.
+	// ErrNoMessage is returned if the message does not exist or the user may not read it.
 	ErrNoMessage = errors.New("no such message")
 )
 
@@ -66,9 +66,9 @@ func userKey(user int64) string { return "cim:{reports}:u:" + strconv.FormatInt(
 // userField is the beginning of the fields of a report that say who reports, and why.
 const userField = "u:"
 
-// idOf returns the id of the reports of one message in one log. The log is an inbox of
-// the user, or that of a group. The id is a hash, because clients can choose the key of a
-// message.
+// idOf returns the id of the report about one message in one log. The log is the inbox of
+// the user, or the log of a group. The id is a hash, because clients can choose the key
+// of a message.
 func idOf(user int64, at proto.Position) string {
 	log := "g" + strconv.FormatInt(at.Log, 10)
 	if at.Log == proto.Inbox {

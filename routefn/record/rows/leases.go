@@ -19,8 +19,8 @@ type Lease struct {
 // NoNode is a field that the hash of leases of a group always has. Every other field of
 // the hash is a lease. Its name is the id of the node. Its value is the boot, the
 // address, and the end in ms by the store's clock, with tabs between them. NoNode is no
-// lease: it keeps the hash existing, because Redis refuses a transaction while its slot
-// moves if one of its keys does not exist.
+// lease. It keeps the hash existing. Otherwise, while the slot moves to another server,
+// Redis would refuse a transaction with that key.
 const NoNode = ""
 
 // ParseLeases reads lines "node boot addr end". It returns the leases whose end is
@@ -44,7 +44,7 @@ func ParseLeases(lines string, now int64) []Lease {
 	return list
 }
 
-// LeasesIn yields each lease in lines, with its end.
+// LeasesIn yields each lease in lines, with the time when it ends.
 func LeasesIn(lines string) iter.Seq2[Lease, int64] {
 	return func(yield func(Lease, int64) bool) {
 		for line := range strings.SplitSeq(lines, "\n") {
@@ -56,8 +56,9 @@ func LeasesIn(lines string) iter.Seq2[Lease, int64] {
 	}
 }
 
-// LeaseLines returns lines with more lines behind them: one for each field of the hash
-// of leases. fields is the answer to HGETALL. lease.lua does the same in scripts.
+// LeaseLines appends to lines one line for each field of the hash of leases, and returns
+// all of them. The parameter fields is the answer to HGETALL. lease.lua does the same in
+// scripts.
 func LeaseLines(lines string, fields any) string {
 	pairs, _ := fields.([]any)
 	var all strings.Builder

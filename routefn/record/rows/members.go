@@ -13,12 +13,12 @@ import (
 // of a user.
 func MemberField(user int64) string { return "m:" + strconv.FormatInt(user, 10) }
 
-// Belongs reports whether the user Belongs to the group. membership is the value of
-// MemberField: "joined left version removed".
+// Belongs reports whether the user belongs to the group. The parameter membership is the
+// value of MemberField, "joined left version removed".
 func Belongs(membership string) bool { return JoinedAt(membership) > 0 }
 
-// JoinedAt returns the number of the entry by which the user joined, or zero if the
-// user is not a member. membership is the value of MemberField.
+// JoinedAt returns the number of the entry by which the user joined, or zero if the user
+// is not a member. The parameter membership is the value of MemberField.
 func JoinedAt(membership string) int64 {
 	f := strings.Fields(membership)
 	if len(f) != 4 || op.Integer(f[1]) != 0 {

@@ -1,7 +1,7 @@
-// Package rows reads the small tables in the hash of a log. Each table is a text in one field,
-// with a line per row and tabs within a line. So a send reads the table that it needs by the
-// same HMGET as the epoch and the base of the log. The scripts write the tables, by the
-// preludes in the folder lua.
+// Package rows reads the small tables in the hash of a log. Each table is a text in one
+// field, with one line per row and tabs within a line. So when a message is sent, one
+// HMGET reads the table together with the epoch and the base of the log. The scripts
+// write the tables, with the functions in the folder lua.
 //
 //	sessions, and what they received   sessions.go; lua/live.lua
 //	leases of nodes                    leases.go; lua/lease.lua
@@ -35,7 +35,7 @@ func ParseEpoch(s string) proto.Epoch {
 // bits.
 func BootText(boot uint64) string { return fmt.Sprintf("%016x", boot) }
 
-// parseBoot returns zero for a text of another form.
+// parseBoot reads a text that BootText has made. It returns zero for any other text.
 func parseBoot(s string) uint64 {
 	boot, err := strconv.ParseUint(s, 16, 64)
 	if err != nil {

@@ -34,7 +34,7 @@ func SessionIn(line string) (s Session, ok bool) {
 	return Session{Device: f[0], Number: op.Integer(f[1]), Boot: parseBoot(f[2]), Node: f[3], Addr: f[4]}, true
 }
 
-// ParseSessions reads lines of sessions, and passes over lines of another form.
+// ParseSessions reads lines of sessions, and skips lines of another form.
 func ParseSessions(lines string) []Session {
 	var list []Session
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -63,16 +63,16 @@ type Received struct {
 	Session Session
 	Through []proto.Position // one position per log
 
-	// Left is true if the node has reported the end, see record.Acking. Then the entries
-	// count as read only if LoggedOut is true, too. Session has its Device and Number
-	// only.
+	// Left is true if the node has reported the end of the connection (see
+	// record.Acking). Then the entries count as read only if LoggedOut is true, too. Of
+	// Session, only Device and Number are set.
 	Left      bool
-	LoggedOut bool // the device logged out, 30 s after the report of the end at the latest
+	LoggedOut bool // the device logged out, at most 30 s after the report of the end
 }
 
-// ParseReceived reads the field recv:DEVICE, which ack.lua writes: a line with a
-// session, then lines with positions. If the node has reported the end, there is a line
-// with "left" between them, see record.Acking.
+// ParseReceived reads the field recv:DEVICE, which ack.lua writes: a line with a session,
+// then lines with positions. If the node has reported the end of the connection, there is
+// a line with "left" between them (see record.Acking).
 func ParseReceived(lines string) *Received {
 	line, cursors, _ := strings.Cut(lines, "\n")
 	if s, ok := SessionIn(line); ok {

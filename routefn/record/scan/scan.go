@@ -1,5 +1,5 @@
-// Package scan looks at all keys of all masters, at once or in steps. No request waits for
-// that: it is for exports, and for work in the background.
+// Package scan looks at all keys of all masters, at once or in steps. It is for exports
+// and for work in the background, because it takes too long for a request.
 package scan
 
 import (
@@ -71,7 +71,7 @@ const End = "end"
 //
 // A place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
 // of a master, and the cursor of its SCAN. If the hash has changed, because of a failover
-// or more masters, the scan starts over, as it does at an empty place.
+// or more masters, the scan starts over. It also starts there if the place is empty.
 func Step(ctx context.Context, t servers.Topology, place, pattern string, lasts time.Duration, found func(keys []string) error) (string, error) {
 	clients, err := masters(ctx, t)
 	if err != nil {

@@ -20,14 +20,14 @@ type Config struct {
 	PoolSize    int           // connections per server at most; zero: 10 per CPU
 	MinIdle     int           // idle connections that are kept to each server
 	DialTimeout time.Duration // of one connection; zero: 5 s
-	ReadTimeout time.Duration // of a read or a write; zero: 3 s. A context's earlier deadline wins
-	MaxIdleTime time.Duration // an idle connection is closed after it; zero: 30 min
+	ReadTimeout time.Duration // of a read or a write; zero: 3 s. A context may end it earlier
+	MaxIdleTime time.Duration // an idle connection is closed after this time; zero: 30 min
 
-	// ProbeIdle is the pause after which a connection is probed before it is used again.
-	// Zero: never. See probedConn.
+	// If a connection was unused for ProbeIdle, its next use probes it first. Zero: it is
+	// never probed. See probedConn.
 	ProbeIdle time.Duration
 
-	Logger *slog.Logger // is told of renewed files; nil: nothing is logged
+	Logger *slog.Logger // logs that files were renewed; nil: nothing is logged
 }
 
 // Open returns the topology that the URL names. It reads the files that the URL names,

@@ -8,10 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnsent is wrapped by the error of an operation that failed before a byte of it was written.
+// ErrUnsent means that an operation failed before any byte of it was written. The error
+// of such an operation wraps it.
 var ErrUnsent = errors.New("command was not sent")
 
-// refusals are the beginnings of error answers that mean: the server did not execute
+// refusals has the beginnings of error answers that mean that the server did not execute
 // the command. A proxy may put "ERR " before them.
 var refusals = []string{
 	"ASK ", "BUSY ", "CLUSTERDOWN ", "EXECABORT ", "LOADING ", "MASTERDOWN ", "MISCONF ",
@@ -44,8 +45,8 @@ func Refuses(err error) bool {
 	return Answered(err) && strings.Contains(err.Error(), "NOPERM ") // also within EXECABORT
 }
 
-// ReadOnly reports whether a server answered that it takes no writes. A primary answers
-// so after it became a replica. A proxy may use other words.
+// ReadOnly reports whether a server answered that it takes no writes. A former primary
+// that became a replica answers that. A proxy may use other words.
 func ReadOnly(err error) bool {
 	if !Answered(err) {
 		return false

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// retireEvery bounds how often connections are retired. A server may be read-only for
-// long. Without the bound it would get new connections for each write that it refuses.
+// retireEvery is the shortest time between two times at which connections are retired.
+// Without it, a server that stays read-only would get new connections for each write that
+// it refuses.
 const retireEvery = time.Second
 
 // A generation knows which connections are too old to be used. When a server
@@ -30,8 +31,8 @@ func (g *generation) Retire() {
 	}
 }
 
-// aged returns a dial function whose connections cannot be used any more once they are
-// retired.
+// aged returns a dial function for connections that can be retired. A retired connection
+// refuses to be used.
 func (g *generation) aged(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		a := &aging{generation: g, born: g.number.Load()}
@@ -56,8 +57,8 @@ type aging struct {
 	owed       atomic.Bool // something was written, and no answer was read since
 }
 
-// agingSocket is an aging connection of which the library can see whether the peer has
-// closed it.
+// agingSocket is an aging connection that also lets the library check whether the peer
+// has closed it.
 type agingSocket struct {
 	*aging
 	syscall.Conn

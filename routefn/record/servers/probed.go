@@ -27,10 +27,9 @@ var (
 // the freeze of a function. During the pause, the server or a gateway on the way may
 // have dropped it.
 //
-// Without the probe, a write on a dead connection would fail, and it would not be safe
-// to repeat it, because the server may have received it. With the probe, only the probe
-// is lost. The caller's commands were not sent, so they may be sent on another
-// connection.
+// Without the probe, a write on a dead connection would fail. The caller could not safely
+// repeat it, because the server may have received it. With the probe, only the probe is
+// lost. The caller's commands were not sent, so they may be sent on another connection.
 //
 // The pause is measured by the wall clock, because a frozen function's monotonic
 // clock may stand still.
@@ -43,8 +42,8 @@ type probedConn struct {
 	reading atomic.Bool  // a caller waits in Read, as a subscriber does, and will notice if the connection ends
 }
 
-// probeDialer returns a dial function whose connections are probed after idle without
-// use.
+// probeDialer returns a dial function for connections that are probed if they were unused
+// for the duration idle.
 func probeDialer(dial func(context.Context, string, string) (net.Conn, error), idle time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)

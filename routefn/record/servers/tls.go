@@ -16,9 +16,9 @@ import (
 // These are the options of a store's URL. All but db need TLS.
 const (
 	optionDB         = "db"
-	optionCA         = "ca"          // file: authorities that the servers' certificates may come from
-	optionCert       = "cert"        // file: certificate that is shown to servers
-	optionKey        = "key"         // file: its key
+	optionCA         = "ca"          // file: the authorities that may have signed the servers' certificates
+	optionCert       = "cert"        // file: the client's certificate
+	optionKey        = "key"         // file: the key of that certificate
 	optionServerName = "server_name" // name in the servers' certificates; empty: the host of each connection
 )
 
@@ -41,12 +41,12 @@ func checkOptions(options url.Values, secure bool) error {
 	return nil
 }
 
-// secure is how connections to the servers speak TLS. Its files are read again when they
-// change. A nil secure stands for plain connections.
+// secure says how connections to the servers speak TLS. Its files are read again when
+// they change. A nil secure means plain connections.
 type secure struct {
 	trust *tlsfile.Trust
-	pair  *tlsfile.Pair // shown to the servers; nil: none
-	name  string        // of the servers; empty: the host of each connection
+	pair  *tlsfile.Pair // the client's certificate; nil: none
+	name  string        // name in the servers' certificates; empty: the host of each connection
 }
 
 // loadSecure reads the files that the options name.
@@ -68,7 +68,7 @@ func loadSecure(options url.Values, log *slog.Logger) (*secure, error) {
 	return s, nil
 }
 
-// config returns the configuration of the next connection, or nil without TLS.
+// config returns the TLS configuration of the next connection, or nil if there is no TLS.
 func (s *secure) config() *tls.Config {
 	if s == nil {
 		return nil

@@ -23,8 +23,8 @@ type Topology interface {
 	Each(ctx context.Context, f func(context.Context, *redis.Client) error) error
 	// Single reports whether every key is on one server.
 	Single() bool
-	// Retire marks all connections that exist now, so that each is replaced before it is
-	// written to. It does so at most once a second.
+	// Retire marks all present connections. Each of them is then replaced before the next
+	// write to it. Retire does nothing if it was called within the last second.
 	Retire()
 	// ReadFiles reads the files that the URL names again, for later connections. After an
 	// error, the earlier content stays in use.
@@ -54,9 +54,9 @@ func (s One) Each(ctx context.Context, f func(context.Context, *redis.Client) er
 	return f(ctx, s.Client)
 }
 
-// dialing is a hook that makes every failed dial an ErrUnsent. While the library
-// searches for the primary, it gets answers and errors of Sentinel. They look like
-// those of the store, but nothing was sent to the store.
+// dialing is a hook that turns the error of a failed dial into an ErrUnsent. While the
+// library searches for the primary, it gets answers and errors from Sentinel. They look
+// like those of the store, but nothing was sent to the store.
 type dialing struct{}
 
 // DialHook implements redis.Hook.

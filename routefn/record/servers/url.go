@@ -105,10 +105,11 @@ func parseHosts(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// errHost does not quote the host, because a password with a slash may be taken for it.
+// errHost does not quote the host, because after a mistake in the URL that text may be a
+// part of the password.
 var errHost = errors.New("want HOST:PORT")
 
-// withPort returns host with its port, or with the given port if it has none.
+// withPort returns host with its port. If it has none, withPort adds the given port.
 func withPort(host, port string) (string, error) {
 	name := strings.Trim(host, "[]")
 	if strings.Contains(host, ":") && net.ParseIP(name) == nil {
@@ -123,8 +124,8 @@ func withPort(host, port string) (string, error) {
 	return net.JoinHostPort(name, port), nil
 }
 
-// open returns the topology of the endpoint. It makes no connection. The retries of the
-// library are off everywhere, because the caller decides what may be repeated.
+// open returns the topology of the endpoint. It makes no connection. Retries by the
+// library are always off, because the caller decides what may be repeated.
 func (e *endpoint) open(cfg Config) Topology {
 	g := new(generation)
 	dial := g.aged(e.dialer(cfg))
@@ -144,9 +145,9 @@ func (e *endpoint) open(cfg Config) Topology {
 	}
 }
 
-// noPool keeps the library from making a second pool of connections to each server,
-// only for pipelines. This package sends nothing but pipelines. So Config.PoolSize
-// would bound, and Config.MinIdle would fill, the other pool, which is not used.
+// noPool keeps the library from making a second pool of connections to each server, only
+// for pipelines. This package sends only pipelines, so the usual pool would stay unused.
+// But Config.PoolSize and Config.MinIdle would set the size of the usual one.
 const noPool = -1
 
 func (e *endpoint) options(addr string, cfg Config, dial dialFunc) *redis.Options {
@@ -158,8 +159,8 @@ func (e *endpoint) options(addr string, cfg Config, dial dialFunc) *redis.Option
 	}
 }
 
-// dialer returns the function that makes connections. Each gets the certificates that are
-// in the files at that time.
+// dialer returns the function that makes connections. Each connection gets the
+// certificates that are in the files at that time.
 func (e *endpoint) dialer(cfg Config) dialFunc {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return redis.NewDialer(&redis.Options{DialTimeout: cfg.DialTimeout, TLSConfig: e.secure.config()})(ctx, network, addr)
@@ -186,6 +187,6 @@ func (e *endpoint) clusterOptions(cfg Config, dial dialFunc) *redis.ClusterOptio
 		MaxRedirects: -1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		DialTimeout: cfg.DialTimeout, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.ReadTimeout,
 		PoolSize: cfg.PoolSize, PipelinePoolSize: noPool, MinIdleConns: cfg.MinIdle, ConnMaxIdleTime: cfg.MaxIdleTime,
-		ClusterStateReloadInterval: 2 * time.Second, // how long a dead master is tried at most
+		ClusterStateReloadInterval: 2 * time.Second, // after this time, the library stops trying a dead master
 	}
 }

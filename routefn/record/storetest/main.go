@@ -64,7 +64,7 @@ func start(dir string) (err error) {
 	return err
 }
 
-// Each runs a test on every kind of shared store, of which it gets the URL.
+// Each runs a test on every kind of shared store. The test gets the URL of the store.
 func Each(t *testing.T, f func(t *testing.T, url string)) {
 	for name, url := range map[string]string{"embedded": Embedded.URL(), "server": Server.URL(), "cluster": Cluster.URL()} {
 		t.Run(name, func(t *testing.T) { f(t, url) })

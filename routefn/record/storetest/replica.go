@@ -43,12 +43,12 @@ func primaryOf(t testing.TB, program string) *redistest.Server {
 // Replica starts a replica of the server at addr, and blocks until it has caught up.
 func Replica(t testing.TB, addr string) *redistest.Server {
 	t.Helper()
-	replica := Primary(t) // it may have to be a primary if the primary dies
+	replica := Primary(t) // it starts as a primary, because it may become one if its primary dies
 	Follow(t, replica, addr)
 	return replica
 }
 
-// Valkey starts a server of Valkey, for a test that must hold on it, too. It sends
+// Valkey starts a server of Valkey, for a test that must pass there, too. It sends
 // everything to its replicas at once.
 func Valkey(t testing.TB) *redistest.Server {
 	t.Helper()
@@ -70,9 +70,10 @@ func Follow(t testing.TB, server *redistest.Server, addr string) {
 	AwaitReplica(t, addr)
 }
 
-// AwaitReplica blocks until a write to the server at addr is on a replica. It writes
-// only after the server has a replica. Before its first replica, a server does not
-// count offsets, and WAIT counts any replica that comes.
+// AwaitReplica blocks until a write to the server at addr is on a replica. It writes only
+// after the server has a replica. The reason is that a server counts no offsets before it
+// has its first replica. WAIT would then count any replica that comes, even without the
+// write.
 func AwaitReplica(t testing.TB, addr string) {
 	t.Helper()
 	c, n := Client(t, addr), 0
@@ -81,10 +82,10 @@ func AwaitReplica(t testing.TB, addr string) {
 	})
 	wait.Until(t, "replica has what the primary has", func() bool {
 		p := c.Pipeline()
-		n++ // in a Cluster, until the key is in a slot of this server
+		n++ // in a Cluster, try keys until one is in a slot of this server
 		set := p.Set(t.Context(), fmt.Sprint(n), "", 0)
 		waited := p.Do(t.Context(), "wait", 1, 100)
-		_, _ = p.Exec(t.Context()) // its error is also in one of them
+		_, _ = p.Exec(t.Context()) // the error is also in one of the answers
 		return set.Err() == nil && waited.Val() == int64(1)
 	})
 }
@@ -98,8 +99,9 @@ func Client(t testing.TB, addr string) *redis.Client {
 	return c
 }
 
-// Pause makes the server's process stand still, and returns a function that lets it go
-// on. It also goes on when the test ends, because a paused process cannot be stopped.
+// Pause makes the server's process stand still, and returns a function that resumes it.
+// It also resumes the process when the test ends, because a paused process cannot be
+// stopped.
 func Pause(t testing.TB, server *redistest.Server) (resume func()) {
 	t.Helper()
 	if err := server.Pause(); err != nil {

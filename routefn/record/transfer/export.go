@@ -64,8 +64,8 @@ func (s *Transfers) MembersAfter(ctx context.Context, group, after int64, limit 
 	return Members{Users: rows.ParseMembers(o.Reply[1]), Total: op.Integer(o.Reply[0])}, nil
 }
 
-// RemovedFrom returns the ids of users whom the creator removed from a group, in
-// ascending order. They may join again only if the creator adds them.
+// RemovedFrom returns the ids of users who were removed from a group, in ascending order.
+// They may join again only if the creator adds them.
 func (s *Transfers) RemovedFrom(ctx context.Context, group int64) ([]int64, error) {
 	var users []int64
 	hash := logref.Ref{Group: group}.Hash()

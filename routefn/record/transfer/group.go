@@ -39,11 +39,11 @@ func (g Group) check() error {
 	return op.CheckNames(g.Name)
 }
 
-// ImportGroup makes a group with the id that it has elsewhere, without members. A group
-// that nobody joins within a minute is deleted. ImportGroup returns ImportThere if the
-// same creator and request made the group already, and ImportClash if the id belongs to
-// another group. It returns ErrNoGroup if the same group has ended within the last day.
-// If dry is set, nothing is written.
+// ImportGroup makes a group without members. It gets the id that it has in the other
+// system. If nobody joins it within a minute, it is deleted. ImportGroup returns
+// ImportThere if the same creator and request made the group already, and ImportClash if
+// the id belongs to another group. It returns ErrNoGroup if the same group has ended
+// within the last day. If dry is set, nothing is written.
 func (s *Transfers) ImportGroup(ctx context.Context, g Group, dry bool) (accounts.ImportState, error) {
 	state, err := s.importGroup(ctx, g, dry)
 	if err != nil {
@@ -74,15 +74,15 @@ func (s *Transfers) importGroup(ctx context.Context, g Group, dry bool) (account
 	return accounts.ImportNew, err
 }
 
-// ImportedMember is the answer for one member. Err has the values that record.Changed.Err has.
+// ImportedMember is the answer for one member. Err has the same values as
+// record.Changed.Err.
 type ImportedMember struct {
 	Err   error
 	State accounts.ImportState // ImportThere: the user belongs, belonged once, or was removed
 }
 
-// ImportMembers makes users members of a group, in their order. It passes over users
-// who are members or once were. If dry is set, nothing is written. Repeating it is
-// harmless.
+// ImportMembers makes users members of a group, in their order. It skips users who are
+// members or once were. If dry is set, nothing is written. Repeating it is harmless.
 func (s *Transfers) ImportMembers(ctx context.Context, group int64, users []accounts.Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	had, err := s.memberships(ctx, group, users)
@@ -145,12 +145,12 @@ func (s *Transfers) ImportRemoved(ctx context.Context, group int64, users []acco
 	return answers
 }
 
-// removedMember is the membership of a user who was removed and never joined here: see
-// member.lua.
+// removedMember is the membership of a user who was removed and never joined here
+// (member.lua).
 const removedMember = "0 0 0 1"
 
-// memberships returns the membership of each user, as the hash of the group has it;
-// empty: there is none.
+// memberships returns the membership of each user in the form of the group's hash. It is
+// empty for a user who never was a member.
 func (s *Transfers) memberships(ctx context.Context, group int64, users []accounts.Account) ([]string, error) {
 	fields := make([]string, len(users))
 	if len(users) == 0 {

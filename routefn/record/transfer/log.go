@@ -38,8 +38,8 @@ func (b *Backlog) log() logref.Ref { return logref.Ref{User: b.User, Group: b.Gr
 // ErrInvalid, ErrUnavailable or ErrUnknown. Repeating is harmless.
 type Backlogged struct {
 	Err    error
-	Added  []bool // for each message: it was appended, or would be without dry; false: the log had it
-	Length int64  // number of entries in the log after that
+	Added  []bool // for each message: whether it was appended, or would be if this were not a dry run; false: the log had it already
+	Length int64  // number of entries in the log afterwards
 }
 
 // importChunk is how many logs one pipeline of an import handles at most.
@@ -53,10 +53,10 @@ func importMark(key string) []byte {
 }
 
 // ImportMessages appends messages that were accepted elsewhere, each to the given log
-// only. It returns one Backlogged per log. However late a call is repeated, a log gets
-// each message once, because hashes of the keys of imported messages are kept with the
-// log. Nothing is pushed. Connected users get the messages at the next reconciliation.
-// If dry is set, nothing is written.
+// only. It returns one Backlogged per log. A log gets each message once, even if a call
+// is repeated much later, because the store keeps hashes of the keys of imported messages
+// with the log. Nothing is pushed. Connected users get the messages at the next
+// reconciliation. If dry is set, nothing is written.
 //
 // All messages of one Backlog are appended in one step, so all of them are stored, or
 // none.
@@ -140,7 +140,8 @@ func (b *Backlog) op(now int64, dry bool) (*op.Op, int64, error) {
 	return o, oldest, nil
 }
 
-// backlogged reads the answer of import.lua about that many messages.
+// backlogged reads the answer of import.lua. The parameter messages is how many messages
+// it is about.
 func backlogged(o *op.Op, messages int) Backlogged {
 	if o.Err != nil {
 		return Backlogged{Err: o.Err}

@@ -1,16 +1,17 @@
-// Package transfer brings groups and messages of another system into the store, and reads
-// whole groups for those who take them elsewhere. Imports keep the ids of their source. They
-// make everything that is missing, and pass over everything that exists. So an import may be
-// killed and repeated.
+// Package transfer imports groups and messages of another system into the store. It also
+// reads whole groups for exports. Imports keep the ids of their source. They make
+// everything that is missing, and skip everything that exists. So an import may be killed
+// and repeated.
 //
 //	a group and its members come       group.go
 //	messages come                      log.go; lua/import.lua
 //	groups and accounts are listed     export.go
 //
-// A message is appended only to the given log, with its own time, and only once. The step that
-// appends it also records eight bytes of a hash of its key, beside the log. So a second import
-// finds it even after it was trimmed. The log is searched, too, at some 0.5 us per entry,
-// because the messages may have been exported from this very log.
+// A message is appended only to the given log, with its own time, and only once. The step
+// that appends the message also records eight bytes of a hash of the message's key,
+// beside the log. So a second import recognises the message even after it was trimmed. An
+// import also searches the log itself, because the messages may have been exported from
+// this very log. That takes some 0.5 us per entry.
 //
 // Package accounts imports accounts. Store.ReadLogs of package record reads logs, and its table
 // has the keys.
@@ -37,12 +38,14 @@ var ErrNoMembers = errors.New("group has no members yet")
 
 // Logs has all logs.
 type Logs interface {
-	// Append sends ops[i] to logs[i], as op.DB.Accept does. It makes the inboxes that do not
-	// exist, and then sends their ops again. An op whose user has no account gets
-	// accounts.ErrNoUser, and one of a group that does not exist logref.ErrNoGroup.
+	// Append sends ops[i] to logs[i], in the way of op.DB.Accept. It makes the inboxes
+	// that do not exist, and then sends their ops again. The error of an op is
+	// accounts.ErrNoUser if the user has no account, and logref.ErrNoGroup if the group
+	// does not exist.
 	Append(ctx context.Context, logs []logref.Ref, ops []*op.Op)
-	// Grown tells that logs have got entries. times[i] is the earliest time of one in
-	// logs[i], in ms by the store's clock. Such an entry will be removed in time.
+	// Grown is called when logs have got entries. times[i] is the earliest time of a new
+	// entry in logs[i], in ms by the store's clock. Grown makes sure that such an entry
+	// is removed when it is too old.
 	Grown(ctx context.Context, logs []logref.Ref, times []int64)
 }
 
@@ -56,22 +59,22 @@ type Group struct {
 
 // Groups has all groups.
 type Groups interface {
-	// Make makes a group without members. It returns false if the id is another group's. The
-	// error is logref.ErrNoGroup if the same group has ended within the last day,
+	// Make makes a group without members. It returns false if another group has the id.
+	// The error is logref.ErrNoGroup if the same group has ended within the last day,
 	// ErrUnavailable or ErrUnknown.
 	Make(ctx context.Context, g Group) (bool, error)
-	// Enter makes users members of a group, in their order, if they never were. It returns
-	// one error for each.
+	// Enter makes users members of a group, in their order. It skips users who are
+	// members or once were. It returns one error for each.
 	Enter(ctx context.Context, group int64, users []accounts.Account) []error
 }
 
-// Transfers imports and exports. It is safe for concurrent use. Its calls block as those of
-// op.DB do.
+// Transfers imports and exports. It is safe for concurrent use. Its calls block like
+// those of op.DB.
 type Transfers struct {
 	db     *op.DB
 	logs   Logs
 	groups Groups
 }
 
-// New returns the imports and exports of the store of db.
+// New returns the imports to and the exports from the store of db.
 func New(db *op.DB, logs Logs, groups Groups) *Transfers { return &Transfers{db, logs, groups} }

@@ -13,32 +13,32 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// The forms in which the store has route keys, see key.lua.
+// The forms in which the store keeps route keys, see key.lua.
 const (
 	formPlain  = "plain"
 	formSealed = "sealed"
 )
 
-// formTries is how many times one look asks the store. It must ask again if another route
-// has meanwhile changed the form of the keys, or added a key.
+// formTries is how many times one look asks the store. It must do so again if another
+// route has meanwhile changed the form of the keys or added a key.
 const formTries = 4
 
 // vault says how a Watch keeps route keys in the store. The zero vault keeps them plain.
 type vault struct {
-	seal *keyseal.Seal // nil: it cannot seal
+	seal *keyseal.Seal // nil: keys cannot be sealed
 	stay bool          // plain keys stay plain
 	log  *slog.Logger  // nil without seal
 
 	mu      sync.Mutex
 	sealed  bool   // the form at the latest look
 	looked  bool   // sealed is known
-	under   string // keyseal.Seal.First when all boxes were last sealed under it
-	strange bool   // it was logged that a box could not be opened
+	under   string // the value of keyseal.Seal.First under which all boxes were last sealed
+	strange bool   // the log already says that a box could not be opened
 }
 
-// Sealed returns a Watch of the store of db that has not looked yet, and keeps the route
-// key sealed. Its first look seals keys that are in the clear. If stay is set, they stay
-// so, for routes of an earlier version, which do not know sealed keys.
+// Sealed returns a Watch of the store of db, which keeps the route key sealed and has not
+// looked yet. Its first look seals keys that are in the clear. If stay is set, they stay
+// in the clear, for routes of an earlier version, which do not know sealed keys.
 func Sealed(db *op.DB, seal *keyseal.Seal, stay bool, log *slog.Logger) *Watch {
 	return &Watch{db: db, keyed: true, vault: vault{seal: seal, stay: stay, log: log}}
 }
@@ -71,7 +71,7 @@ func (w *Watch) setForm(sealed bool) {
 
 // ask runs key.lua, beside the ops, and returns its answer. The parameter lost says
 // whether the caller has found a loss. If the keys have another form than expected, ask
-// seals them, or goes on in that form.
+// seals them, or continues in that form.
 func (w *Watch) ask(ctx context.Context, lost bool, ops ...*op.Op) (*op.Op, error) {
 	for range formTries {
 		form := w.form()
@@ -125,8 +125,8 @@ func (w *Watch) appendKey(args []any, form string, key []byte) []any {
 	return append(args, name, box)
 }
 
-// foundPlain handles the plain keys that a look found. The first is the current key, and
-// is empty if there is none. It seals all of them, unless they stay plain.
+// foundPlain handles the plain keys that a look found. The first one is the current key,
+// or empty if there is none. It seals all of them, unless they stay plain.
 func (w *Watch) foundPlain(ctx context.Context, plain []any) error {
 	current := op.Text(plain[0])
 	if w.vault.stay && current != "" {
@@ -150,7 +150,7 @@ func (w *Watch) foundPlain(ctx context.Context, plain []any) error {
 	if err == nil && sealed {
 		w.vault.log.Info("the route key in the store was sealed in place", "keys", len(args)/3)
 	}
-	return err // if another route was faster, the next try tells
+	return err // if another route was faster, the next try finds that out
 }
 
 // runSeal runs seal.lua, and returns false if it changed nothing.
@@ -160,8 +160,8 @@ func (w *Watch) runSeal(ctx context.Context, args []any) (bool, error) {
 	return o.Err == nil && op.Text(o.Reply[1]) == "1", o.Err
 }
 
-// open returns the keys in an answer of key.lua, in hexadecimal, the current one first. It
-// seals them again if the key that seals has changed since the latest look.
+// open returns the keys in an answer of key.lua, in hexadecimal, the current one first.
+// If the sealing key has changed since the latest look, it seals them again.
 func (w *Watch) open(ctx context.Context, o *op.Op) (keys []string, err error) {
 	if !w.keyed {
 		return nil, nil
@@ -212,9 +212,10 @@ func (w *Watch) known(name string) []byte {
 	return nil
 }
 
-// again seals keys once more if the key that seals has changed. A failure is no harm,
-// because the next look tries again. Without a change, other boxes are those of routes
-// whose keys are changed before or after those of this one.
+// If the sealing key has changed, again seals the keys anew. A failure does no harm,
+// because the next look tries again. If the sealing key has not changed, again leaves
+// boxes under other keys alone. They come from routes whose keys are changed before or
+// after those of this route.
 func (w *Watch) again(ctx context.Context, stale []any) {
 	first := w.vault.seal.First()
 	w.vault.mu.Lock()

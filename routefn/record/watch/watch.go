@@ -22,19 +22,19 @@ const (
 	// routeKeyBytes is the length of that secret.
 	routeKeyBytes = 32
 
-	// marks is how many marks there are: strings with the time at which they were
+	// marks is how many marks there are. A mark is a string with the time at which it was
 	// written. If a mark is gone or has gone back, its master came back empty or older.
-	// Marks are spread over the slots, so that each master of a Cluster is likely to
-	// have some.
+	// Marks are spread over the slots, so that each master of a Cluster is likely to have
+	// some.
 	marks = 16
-	// markEvery is how old a mark gets before it is moved to the present time, in ms by
-	// the store's clock.
+	// When a mark is markEvery old, a look sets it to the present time, in ms by the
+	// store's clock.
 	markEvery = 10_000
-	// markBack is by how many ms a mark must have gone back before its server counts as
-	// older. A server that has lost the last move of a mark shows a time that is more
-	// than markEvery earlier. Smaller steps back come from clocks that differ. If a
-	// server's clock is set back by more than markEvery, a loss is reported for
-	// nothing, which does no harm.
+	// If a mark has gone back by more than markBack ms, its server counts as having come
+	// back older. A server that has lost the last change of a mark shows a time that is
+	// more than markEvery earlier. Smaller steps back come from clocks that differ. If a
+	// server's clock is set back by more than markEvery, Watch reports a loss that did
+	// not happen, which does no harm.
 	markBack = 5_000
 
 	// SettleTime is how long after a loss the lost data may still come back. Nodes read
@@ -54,9 +54,9 @@ var (
 
 func markKey(i int) string { return "cim:{s" + strconv.Itoa(i) + "}:mark" }
 
-// Watch notices if the store has lost something. For that it looks at the keys that
-// routes share, and at marks in the store. A look is one call of the method Look. A Watch
-// is safe for concurrent use.
+// Watch notices whether the store has lost something. For that it reads the keys that
+// routes share, and marks in the store. A look is one call of the method Look. A Watch is
+// safe for concurrent use.
 type Watch struct {
 	db    *op.DB
 	keyed bool
@@ -80,8 +80,8 @@ type fresh struct {
 // learn records the time at, which a look has read from the store. The parameter asked is
 // when the look began, and now is the store's clock at that look. If the time differs
 // from that of the last look, it counts as recent, even if the store's clock was set
-// meanwhile. The first look has nothing to compare with. For it, learn computes the age
-// of the time from now.
+// meanwhile. The first look has no last one to compare with. Then learn computes how long
+// ago the time was from now.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at
@@ -101,10 +101,10 @@ func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 func New(db *op.DB, keyed bool) *Watch { return &Watch{db: db, keyed: keyed} }
 
 // Look looks at the store once. If the store has no route key, Look stores the one that
-// it knows, or else a new one. If the store has another key, Look takes that one over:
-// see Keys. The result found is true if this look is the first one of all routes that
-// finds a loss. If the store fails, or its route key cannot be opened (keyseal.ErrKey),
-// Look returns an error and learns nothing.
+// it knows, or else a new one. If the store has another key, Look uses that one from then
+// on (see Keys). The result found is true if this look has found a loss that no look of
+// any route found before. If the store fails, or its route key cannot be opened
+// (keyseal.ErrKey), Look returns an error and learns nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
 	ops, shown := w.readMarks()
@@ -172,8 +172,8 @@ func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, o
 	return lost, old
 }
 
-// moveMarks sets old marks, given by their keys, to the present time. On one server it
-// does so by one op. If that fails, they are set after the next look.
+// moveMarks sets the marks with the keys in old to the present time. On one server it
+// does so by one op. If that fails, the next look tries again.
 func (w *Watch) moveMarks(ctx context.Context, old []string) {
 	each := 1
 	if w.db.Topology.Single() {
@@ -202,7 +202,7 @@ func (w *Watch) take(ctx context.Context, o *op.Op, asked time.Time) error {
 	w.at = asked
 	w.lost.learn(lost, now, first, asked)
 	w.made.learn(since, now, first, asked)
-	for _, key := range w.keys { // a key that this process has used counts as long as the process lives
+	for _, key := range w.keys { // a key that this process has used stays valid as long as the process lives
 		if len(keys) > 0 && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
@@ -231,8 +231,8 @@ func (w *Watch) RouteKeys() [][]byte {
 }
 
 // Lost returns the time when the latest loss was found, in ms by the store's clock, or
-// zero if there was none. The result recently is true if that is less than SettleTime
-// ago, so that lost data may still come back.
+// zero if there was none. If that is less than SettleTime ago, lost data may still come
+// back, and the result recently is true.
 func (w *Watch) Lost() (when int64, recently bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
