@@ -90,8 +90,11 @@ func (f *fromLines) flush(ctx context.Context) error {
 		return f.groupLines(ctx, lines)
 	case format.KindMember, format.KindRemoved:
 		return f.memberLines(ctx, lines)
-	default:
+	case format.KindMessage:
 		return f.messageLines(ctx, lines)
+	default:
+		f.ownLines(lines)
+		return nil
 	}
 }
 

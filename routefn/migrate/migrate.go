@@ -42,20 +42,21 @@ type Result struct {
 	Groups   Count `json:"groups"`
 	Members  Count `json:"members"` // including users who were removed from groups
 	Messages Count `json:"messages"`
+	Details  Count `json:"details"` // what only the export of one account has, such as its contacts
 
 	Passwords int64 `json:"passwords"` // existing accounts without a password that have got one
 	Locked    int64 `json:"locked"`    // accounts without a password, which cannot be logged in to in password mode
 	Long      int64 `json:"long"`      // logs with more messages than are kept; their oldest ones will go
 }
 
-// Lefts returns how many accounts, groups, members and messages were left out.
+// Lefts returns how many accounts, groups, members, messages and details were left out.
 func (r Result) Lefts() int64 {
-	return r.Accounts.Left + r.Groups.Left + r.Members.Left + r.Messages.Left
+	return r.Accounts.Left + r.Groups.Left + r.Members.Left + r.Messages.Left + r.Details.Left
 }
 
 // Left is something that was left out.
 type Left struct {
-	Kind   string `json:"kind"`            // account, group, member, message, messages
+	Kind   string `json:"kind"`            // of the line, or messages
 	User   int64  `json:"user,omitempty"`  // the account, the member, or the owner of the inbox
 	Group  int64  `json:"group,omitempty"` // the group, or the owner of the log
 	Name   string `json:"name,omitempty"`  // of the account
@@ -84,7 +85,7 @@ func (l Left) String() string {
 		s += fmt.Sprintf(" of group %d", l.Group)
 	case l.Kind == format.KindAccount:
 		s += fmt.Sprintf(" %d", l.User)
-	default:
+	case l.User != 0:
 		s += fmt.Sprintf(" for %d", l.User)
 	}
 	if l.Name != "" {

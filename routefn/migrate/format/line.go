@@ -43,6 +43,7 @@ type Account struct {
 	Password   string `json:"password,omitempty"`
 	Issuer     string `json:"issuer,omitempty"`
 	Subject    string `json:"subject,omitempty"`
+	Role       string `json:"role,omitempty"` // in the system; empty: user
 }
 
 // Group is a group. Request is the id of the request that made the group; an empty one
@@ -57,11 +58,12 @@ type Group struct {
 
 // Member is a user who joined a group (KindMember), or who was removed from it
 // (KindRemoved). A joining stands among the messages of the group, at its place in the
-// group's log.
+// group's log. Role is the present role of a member; empty: member.
 type Member struct {
 	Kind  string `json:"kind"`
 	Group int64  `json:"group"`
 	User  int64  `json:"user"`
+	Role  string `json:"role,omitempty"`
 }
 
 // Message is a message to the user To, or to the group Group. In is the user whose
@@ -106,7 +108,7 @@ func (a *Account) check() error {
 	case a.Credential != "" && !identity.ValidCredential(a.Credential):
 		return errors.New("its credential is not Argon2id in the PHC string format")
 	}
-	return nil
+	return checkSystemRole(a.Role)
 }
 
 func (g *Group) check() error {
@@ -126,7 +128,10 @@ func (m *Member) check() error {
 	if m.Group <= proto.Everyone || m.Group > proto.MaxUser || m.User <= 0 || m.User > proto.MaxUser {
 		return errors.New("its group or its user is no id")
 	}
-	return nil
+	if m.Role != "" && m.Kind == KindRemoved {
+		return errors.New("a user who was removed has no role")
+	}
+	return checkGroupRole(m.Role)
 }
 
 func (m *Message) check() error {

@@ -140,7 +140,9 @@ func parse(b []byte) (Line, error) {
 	case KindEnd:
 		l.Value = new(End)
 	default:
-		return Line{}, fmt.Errorf("its kind %.32q is not known", k.Kind)
+		if l.Value = ownValue(k.Kind); l.Value == nil {
+			return Line{}, fmt.Errorf("its kind %.32q is not known", k.Kind)
+		}
 	}
 	if err := decode(b, l.Value); err != nil {
 		return Line{}, err

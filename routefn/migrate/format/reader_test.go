@@ -74,7 +74,7 @@ func TestRecordsHaveTheNumbersOfTheirLines(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %+v", l.Number, l.Kind, l.Value))
 	}
 	want := []string{
-		"3 account &{Kind:account User:1 Name:alice Credential: Password: Issuer: Subject:}",
+		"3 account &{Kind:account User:1 Name:alice Credential: Password: Issuer: Subject: Role:}",
 		"4 group &{Kind:group Group:5 Name: Creator:1 Request:import}",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

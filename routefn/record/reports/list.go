@@ -58,6 +58,29 @@ func (r *Reports) List(ctx context.Context, after int64, limit int) (list []Repo
 	return list, next, op.Integer(o.Reply[1]) - int64(len(expired)), err
 }
 
+// Of returns at most limit open reports of one user, the oldest first, whose numbers are
+// above the argument after. Each has only the user's own statement. If there are more, next
+// is the number of the last one, and zero otherwise. The error is op.ErrUnavailable.
+func (r *Reports) Of(ctx context.Context, user, after int64, limit int) (list []Report, next int64, err error) {
+	key := userKey(user)
+	o := op.Read(key, []any{"zrangebyscore", key, "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit + 1})
+	r.db.Run(ctx, "reports", o)
+	if o.Err != nil {
+		return nil, 0, fmt.Errorf("list reports of %d: %w", user, o.Err)
+	}
+	page := op.ScoredList(o.Reply[0])
+	if len(page) > limit {
+		page = page[:limit]
+		next = int64(page[limit-1].Score)
+	}
+	list, err = r.read(ctx, page)
+	for i := range list {
+		list[i].Statements = slices.DeleteFunc(list[i].Statements, func(s Statement) bool { return s.User != user })
+	}
+	list = slices.DeleteFunc(list, func(one Report) bool { return len(one.Statements) == 0 })
+	return list, next, err
+}
+
 // read reads reports. It leaves out those that were closed meanwhile.
 func (r *Reports) read(ctx context.Context, page []op.Scored) ([]Report, error) {
 	ops := make([]*op.Op, len(page))

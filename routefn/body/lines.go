@@ -1,0 +1,26 @@
+package body
+
+import "net/http"
+
+// ContentLines is the content type of JSON lines.
+const ContentLines = "application/x-ndjson"
+
+// Lines is a page of JSON lines. Unless it is the last one, the header Link names the next
+// page: RFC 8288. The address there is relative, so that it holds behind a proxy that serves
+// the route below a path.
+type Lines struct {
+	Text []byte
+	Next string // query of the next page
+	Last bool
+}
+
+// JSONLines is the format for clients that get Lines.
+var JSONLines = Format{Answer: writeLines, Fail: Fail}
+
+func writeLines(w http.ResponseWriter, answer any) {
+	page := answer.(Lines)
+	if !page.Last {
+		w.Header().Set("Link", `<?`+page.Next+`>; rel="next"`)
+	}
+	Write(w, http.StatusOK, ContentLines, page.Text)
+}
