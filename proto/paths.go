@@ -22,6 +22,7 @@ const (
 	PathPassword    = "/v1/password"     // token; ChangePassword -> ChangePasswordAnswer
 
 	PathAccountDelete = "/v1/account/delete" // token; DeleteAccount -> DeletedAccount
+	PathExport        = "/v1/export"         // GET, token; ?cursor= -> JSON lines, and Link with rel="next" unless it is the last page
 
 	PathDelivered = "/v1/delivered" // GET, token; ?id= &to= -> DeliveredAnswer
 

@@ -28,6 +28,8 @@ func classOf(useCase string) admission.Class {
 		return admission.Sheddable
 	case "login", "refresh", "cim-login":
 		return admission.Login
+	case "export":
+		return admission.Backlog
 	case "members", nodeReport, nodeReconcile, nodeMove, nodeFire, "node-keys":
 		return admission.Critical
 	default:

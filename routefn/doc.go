@@ -29,6 +29,7 @@
 //	node      requests of nodes             compat    requests of CIM's clients
 //	contact   requests of clients about contacts, blocks and consent
 //	moderation  reports of messages, and the moderators' queue
+//	takeout     what the store has of one account, in pages
 //
 //	identity    who calls: tokens, passwords, proofs of sessions, restored accounts
 //	egress      fetches what is at a URL that somebody else gives
@@ -51,9 +52,9 @@
 //
 // A path that begins with ../ is outside of this folder.
 //
-//   - To add a request, write a method in user, group, contact, moderation, node or compat, and a line in
-//     table.go. The line names a function of handlers.go or nodecall.go that says who
-//     may call: fromCaller (a token and a body), fromQuery (a token and a query),
+//   - To add a request, write a method in user, group, contact, moderation, takeout, node or compat, and a line
+//     in table.go. The line names a function of handlers.go or nodecall.go that says who
+//     may call: fromCaller (a token and a body), fromQuery and linesFromQuery (a token and a query),
 //     fromAnybody (no token), fromUnjudged (the method itself makes the store judge the
 //     token), fromCIM or fromNode. Add the name to the comment of Route.Only. If the
 //     request changes an identity or a right, add it to the variable audited in

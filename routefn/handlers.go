@@ -38,7 +38,7 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 // lost the caller's account, the answer asks the client to repeat the request.
 func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
-		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
+		rt.serveCaller(w, r, name, body.JSON, func(ctx context.Context, caller token.Token) (any, error) {
 			var q Q
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err
@@ -59,14 +59,25 @@ func withClient(h handler) handler {
 // fromQuery is like fromCaller, for requests with a query and no body.
 func fromQuery[A any](run func(context.Context, token.Token, url.Values) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
-		rt.serveCaller(w, r, name, func(ctx context.Context, caller token.Token) (any, error) {
+		rt.serveCaller(w, r, name, body.JSON, func(ctx context.Context, caller token.Token) (any, error) {
 			return run(ctx, caller, r.URL.Query())
 		})
 	}
 }
 
-func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string, run func(context.Context, token.Token) (any, error)) {
-	rt.serve(w, r, name, body.JSON, func(ctx context.Context) (any, error) {
+// linesFromQuery is like fromQuery, for answers that are pages of JSON lines.
+func linesFromQuery(run func(context.Context, token.Token, url.Values) (body.Lines, error)) handler {
+	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
+		rt.serveCaller(w, r, name, body.JSONLines, func(ctx context.Context, caller token.Token) (any, error) {
+			q := r.URL.Query()
+			trail.Note(ctx, caller, q)
+			return run(ctx, caller, q)
+		})
+	}
+}
+
+func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string, f body.Format, run func(context.Context, token.Token) (any, error)) {
+	rt.serve(w, r, name, f, func(ctx context.Context) (any, error) {
 		caller, err := rt.accounts.Caller(r)
 		if err != nil {
 			return nil, err

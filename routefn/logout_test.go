@@ -36,7 +36,7 @@ func TestNothingIsServedAfterLogout(t *testing.T) {
 		proto.PathCancel: `{"id":"m2"}`, proto.PathGroups: "", proto.PathGroupCreate: `{"id":"g2"}`,
 		proto.PathGroupJoin: `{"group":` + group + `}`, proto.PathGroupAdd: `{"group":` + group + `,"user":` + to + `}`,
 		proto.PathGroupRemove: `{"group":` + group + `,"user":` + to + `}`, proto.PathGroupMembers + "?group=" + group: "",
-		proto.PathPassword: `{"old":"a","new":"b"}`, proto.PathSessions: "", proto.PathSessionsEnd: `{"device":"unknown"}`,
+		proto.PathPassword: `{"old":"a","new":"b"}`, proto.PathSessions: "", proto.PathExport: "", proto.PathSessionsEnd: `{"device":"unknown"}`,
 		proto.PathGroupRole: `{"group":` + group + `,"user":` + to + `,"role":"member"}`,
 		proto.PathRole:      "", proto.PathRole + "?post": `{"user":` + to + `,"role":"user"}`,
 		proto.PathGroupLeave:  `{"group":` + group + `}`,

@@ -25,6 +25,7 @@ import (
 	"github.com/cim-go/cim/routefn/placement"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/storecheck"
+	"github.com/cim-go/cim/routefn/takeout"
 	"github.com/cim-go/cim/routefn/trail"
 	"github.com/cim-go/cim/routefn/user"
 )
@@ -99,6 +100,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 	})
 	rt.contact = &contact.Requests{Store: c.Store}
 	rt.moderation = &moderation.Requests{Store: c.Store}
+	rt.takeout = &takeout.Requests{Store: c.Store, Timing: rt.admission, Log: c.Logger}
 	rt.group = &group.Requests{Store: c.Store, Issuer: c.Issuer, Pusher: rt.pusher, Codes: rt.codes, Log: c.Logger}
 	rt.node = node.New(node.Config{
 		Store: c.Store, Check: rt.check, Accounts: rt.accounts, Issuer: c.Issuer, Codes: rt.codes, Placer: placer,

@@ -63,6 +63,7 @@ var (
 	}
 	sampleQueries = map[string]url.Values{
 		"sessions":      {},
+		"export":        {},
 		"delivered":     {"id": {"1"}, "to": {"5"}},
 		"online":        {"after": {"5"}, "limit": {"5"}},
 		"user":          {"id": {"5"}},

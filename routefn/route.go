@@ -21,6 +21,7 @@ import (
 	"github.com/cim-go/cim/routefn/nodes"
 	"github.com/cim-go/cim/routefn/push"
 	"github.com/cim-go/cim/routefn/storecheck"
+	"github.com/cim-go/cim/routefn/takeout"
 	"github.com/cim-go/cim/routefn/trail"
 	"github.com/cim-go/cim/routefn/user"
 )
@@ -54,6 +55,7 @@ type Route struct {
 	contact *contact.Requests
 
 	moderation *moderation.Requests
+	takeout    *takeout.Requests
 	node       *node.Requests
 	compat     *compat.Requests
 

@@ -22,7 +22,7 @@ var (
 // doc.go says how to add a request. The class of a request is Normal unless classOf in
 // admit.go names another one.
 func (rt *Route) table() []request {
-	u, g, n, c, p, m := rt.user, rt.group, rt.node, rt.compat, rt.contact, rt.moderation
+	u, g, n, c, p, m, x := rt.user, rt.group, rt.node, rt.compat, rt.contact, rt.moderation, rt.takeout
 	return []request{
 		{"register", post, proto.PathRegister, fromAnybody(u.Register), nil},
 		{"login", post, proto.PathLogin, fromAnybody(u.Login), nil},
@@ -32,6 +32,7 @@ func (rt *Route) table() []request {
 		{"sessions-end", post, proto.PathSessionsEnd, fromUnjudged(u.EndSessions), nil},
 		{"password", post, proto.PathPassword, withClient(fromCaller(u.ChangePassword)), nil},
 		{"account-delete", post, proto.PathAccountDelete, withClient(fromUnjudged(u.DeleteAccount)), nil},
+		{"export", get, proto.PathExport, linesFromQuery(x.Export), nil},
 		{"send", post, proto.PathSend, fromCaller(u.Send), nil},
 		{"pull", post, proto.PathPull, fromCaller(u.Pull), nil},
 		{"ack", post, proto.PathAck, fromCaller(u.Ack), nil},
@@ -128,7 +129,7 @@ func (rt *Route) Internal() http.Handler {
 // An unknown name is an error.
 //
 // Clients have register, login, refresh, logout, sessions, sessions-end, password,
-// account-delete, send, pull, ack, delivered, online, user, role, role-give, schedule,
+// account-delete, export, send, pull, ack, delivered, online, user, role, role-give, schedule,
 // scheduled and cancel. For groups they have groups, group-create, group-join,
 // group-leave, group-add, group-remove, group-role, group-members, invitations,
 // group-accept and group-decline. For contacts they have contacts, contact-request,

@@ -20,7 +20,7 @@ func (g *Guard) allow(h http.Header, r *http.Request) (preflight bool) {
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After")
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")

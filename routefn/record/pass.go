@@ -111,7 +111,11 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken = append(p.taken, charge{budget, min(cost, mostCost), rate})
-	p.refused = func(o *op.Op) { s.noteRefused(p.User, o) }
+	p.refused = func(o *op.Op) {
+		if cost == 1 { // a request that costs more may be refused while pulls are not
+			s.noteRefused(p.User, o)
+		}
+	}
 	return nil
 }
 

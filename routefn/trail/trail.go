@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/audit"
@@ -21,7 +22,7 @@ import (
 // audit log. The log has an entry of another use case only if a token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
-	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete",
+	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete", "export": "account export",
 	"group-create": "group create", "group-add": "group add", "group-remove": "group remove",
 	"report-close": "report close",
 	"block":        "block", "unblock": "unblock",
@@ -126,6 +127,9 @@ func (n *Notice) attrs(answer any) (list []slog.Attr) {
 		number(audit.User, n.caller.User)
 		text(audit.Device, n.caller.Device)
 	case proto.DeleteAccount:
+		number(audit.User, n.caller.User)
+		text(audit.Device, n.caller.Device)
+	case url.Values: // of an export
 		number(audit.User, n.caller.User)
 		text(audit.Device, n.caller.Device)
 	case proto.CreateGroup:
