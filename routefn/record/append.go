@@ -42,7 +42,9 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	s.claim(ctx, drafts, exact, before, s.crowded(drafts))
 	more := make([]*op.Op, 0, len(costs)+len(beside))
 	for _, c := range costs {
-		more = append(more, c.add())
+		if o := s.add(c); o != nil {
+			more = append(more, o)
+		}
 	}
 	for _, m := range beside {
 		more = append(more, m.op)

@@ -239,10 +239,10 @@ func befriend(t testing.TB, s *Store, a, b int64) {
 	must(t, s.AcceptContact(t.Context(), b, a))
 }
 
-// A private message takes as many commands as before there was consent: 10 without limits
-// and 11 with them. So it does if the receiver has contacts.
+// A private message takes 10 commands, and 24 take two more with limits. So it is if the
+// receiver has contacts.
 func TestConsentCostsNoCommands(t *testing.T) {
-	for want, limits := range map[int]limit.Limits{100: {}, 110: limit.Default()} {
+	for want, limits := range map[int]limit.Limits{240: {}, 242: limit.Default()} {
 		s := dial(t, Config{URL: storetest.Server.URL(), Limits: limits})
 		flush(t, s)
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")
@@ -250,12 +250,12 @@ func TestConsentCostsNoCommands(t *testing.T) {
 		stored(t, s, private(alice, bob, "first"))
 		stored(t, s, private(alice, bob, "second"))
 		got := storetest.Commands(t, s.Topology, func() {
-			for i := range 10 {
+			for i := range 24 {
 				stored(t, s, private(alice, bob, fmt.Sprint(i)))
 			}
 		})
 		if got != want {
-			t.Errorf("ten messages take %d commands, want %d", got, want)
+			t.Errorf("24 messages take %d commands, want %d", got, want)
 		}
 	}
 }

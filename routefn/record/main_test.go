@@ -65,7 +65,7 @@ func dial(t testing.TB, cfg Config) *Store {
 func flush(t testing.TB, s *Store) {
 	t.Helper()
 	storetest.Flush(t, s.Topology)
-	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logref.Ref, proto.Position]{}, recent.Cache[int64, int64]{}
+	s.inboxes, s.replicated, s.budgets = recent.Cache[int64, occupancy]{}, recent.Cache[logref.Ref, proto.Position]{}, recent.Cache[int64, budget]{}
 	s.pairs, s.newcomers = recent.Cache[pair, struct{}]{}, recent.Cache[int64, int64]{}
 	s.refused = recent.Cache[pair, struct{}]{}
 	s.noPulls, s.starts = recent.Cache[int64, int64]{}, recent.Cache[int64, proto.Position]{}

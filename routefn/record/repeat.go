@@ -88,13 +88,16 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 		}
 		c.drafts = append(c.drafts, d)
 	}
+	for _, c := range claims {
+		exact = append(exact, s.owing(c.from)...)
+	}
 	ops := make([]*op.Op, 0, 2*len(claims)+len(exact)+len(meetings))
+	for _, c := range exact {
+		ops = append(ops, s.take(c))
+	}
 	for _, c := range claims {
 		c.take, c.pending = c.script(s.limits.Messages), c.read()
 		ops = append(ops, c.take, c.pending)
-	}
-	for _, c := range exact {
-		ops = append(ops, c.take())
 	}
 	for _, m := range meetings {
 		ops = append(ops, m.op)

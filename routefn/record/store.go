@@ -54,7 +54,7 @@ type Store struct {
 	// copy. See guard.go.
 	refused recent.Cache[pair, struct{}]
 	// budgets has the budgets of senders, as far as this Store knows them: see rate.go.
-	budgets recent.Cache[int64, int64]
+	budgets recent.Cache[int64, budget]
 	// pairs has pairs of a sender and a user to whom the sender wrote. newcomers has the
 	// senders' budgets of new receivers. See meet.go.
 	pairs     recent.Cache[pair, struct{}]

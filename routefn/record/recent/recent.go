@@ -54,3 +54,17 @@ func (r *Cache[K, V]) Get(key K) (V, bool) {
 	}
 	return value, ok
 }
+
+// Change replaces the value of a key by what f makes of it, and returns that. A key without
+// a value has the zero value. f is called under the lock of the Cache.
+func (r *Cache[K, V]) Change(key K, f func(V) V) V {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	value, ok := r.young[key]
+	if !ok {
+		value = r.old[key]
+	}
+	value = f(value)
+	r.putLocked(key, value)
+	return value
+}

@@ -1,6 +1,9 @@
 package recent
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 func TestValuesThatAreReadStay(t *testing.T) {
 	var c Cache[int, string]
@@ -32,5 +35,21 @@ func TestDroppedValueIsGoneFromBothGenerations(t *testing.T) {
 	c.Drop(-1)
 	if v, ok := c.Get(-1); ok {
 		t.Errorf("%d is still there", v)
+	}
+}
+
+func TestChangesAtOnceAllCount(t *testing.T) {
+	var c Cache[string, int]
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 1000 {
+				c.Change("a", func(n int) int { return n + 1 })
+			}
+		})
+	}
+	all.Wait()
+	if n, _ := c.Get("a"); n != 8000 {
+		t.Errorf("%d changes of 8000 counted", n)
 	}
 }
