@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/bench"
-	"github.com/cim-go/cim/client/cim/lab/bench/baseline"
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 	"github.com/cim-go/cim/proto/process"
 )
@@ -27,6 +26,7 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
            (without a name: all of these)
 
   cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
+  cim bench abuse   attacks a cluster, and measures what its users notice (-h has its flags)
 `
 
 // runBench is `cim bench`: measure the system on this machine, beside what the
@@ -38,6 +38,12 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 			return runLimit(ctx, args[1:], stderr)
 		case "scale":
 			return runScale(ctx, args[1:], stderr)
+		case "abuse":
+			return runAbuse(ctx, args[1:], stderr)
+		case "attack":
+			return runAttack(ctx, args[1:], stderr)
+		case "sink":
+			return runSink(ctx, args[1:], stderr)
 		}
 	}
 	fs := flag.NewFlagSet("cim bench", flag.ContinueOnError)
@@ -133,21 +139,4 @@ func parseProcess(s string) (procstat.Process, error) {
 		return procstat.Process{}, errors.New("want name=id")
 	}
 	return procstat.Process{Name: name, PID: pid}, nil
-}
-
-// runLimit is `cim bench limit`: the server that all others are compared with. It
-// ends when its input does.
-func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
-	fs := flag.NewFlagSet("cim bench limit", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	if err := process.Parse(fs, args); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // ends with the input or with the process
-		defer cancel()
-		_, _ = io.Copy(io.Discard, os.Stdin)
-	}()
-	return baseline.Serve(ctx, os.Stdout)
 }

@@ -1,0 +1,119 @@
+package attack
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
+)
+
+// guesser tries one wrong password after another. It does not wait for the answers, so
+// that the route always has more guesses of it.
+type guesser struct {
+	*generator
+	from   net.IP
+	conn   net.Conn
+	broken *atomic.Bool // of conn
+}
+
+func (g *generator) guessAll(ctx context.Context) {
+	every := time.Duration(float64(g.Guessers) / max(g.GuessRate, 1e-3) * float64(time.Second))
+	begun := time.Now()
+	for i := range g.Guessers {
+		at := begun.Add(every * time.Duration(i) / time.Duration(g.Guessers))
+		c := &guesser{generator: g, from: Address(guesserNetwork, i)}
+		g.all.Go(func() {
+			for n := i; retry.Sleep(ctx, time.Until(at)); at = at.Add(every) {
+				c.guess(ctx, n)
+				n++
+			}
+		})
+	}
+}
+
+// guess sends one guess. It blocks for some seconds at most.
+func (c *guesser) guess(ctx context.Context, n int) {
+	c.guesses.try(1)
+	if c.conn == nil || c.broken.Load() {
+		if err := c.dial(ctx); err != nil {
+			c.guesses.end("not connected")
+			return
+		}
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second)) // it fails only for a closed connection, as does the write
+	name := cmp.Or(c.Names[n%len(c.Names)], fmt.Sprintf("nobody-%v-%d", c.from, n))
+	if _, err := c.conn.Write(guess(name, n)); err != nil {
+		c.broken.Store(true)
+	}
+}
+
+func (c *guesser) dial(ctx context.Context) error {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+	conn, err := dialer(c.from).DialContext(ctx, "tcp", c.Route)
+	if err != nil {
+		return err
+	}
+	c.conn, c.broken = conn, new(atomic.Bool)
+	broken := c.broken
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	c.all.Go(func() {
+		defer stop()
+		c.read(conn)
+		broken.Store(true)
+	})
+	return nil
+}
+
+// read counts the answers until the connection ends.
+func (c *guesser) read(conn net.Conn) {
+	in := bufio.NewReader(conn)
+	for {
+		answer, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return
+		}
+		b, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			return
+		}
+		c.guesses.end(codeOf(answer.StatusCode, b))
+	}
+}
+
+// codeOf names the outcome of a request.
+func codeOf(status int, body []byte) string {
+	var refused proto.ErrorAnswer
+	if status == http.StatusOK {
+		return proto.OK.String()
+	}
+	if err := json.Unmarshal(body, &refused); err != nil || refused.Code == 0 {
+		return fmt.Sprint("status ", status)
+	}
+	return refused.Code.String()
+}
+
+// guess is a request to log in with a wrong password.
+func guess(name string, n int) []byte {
+	body, err := json.Marshal(proto.LoginRequest{Name: name, Password: fmt.Sprint("guess-", n), Device: "guesser"})
+	if err != nil {
+		panic(err) // only for texts that are not UTF-8, and these are ours
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		proto.PathLogin, len(body), body)
+	return b.Bytes()
+}

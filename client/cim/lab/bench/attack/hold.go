@@ -1,0 +1,89 @@
+package attack
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
+)
+
+// holder keeps a connection whose input does not end, and replaces it at fixed moments.
+type holder struct {
+	from    net.IP
+	to      string
+	opening []byte
+	renew   time.Duration
+	counter *counter
+}
+
+// perAddress is how many connections one attacker holds, unless it shares the users'
+// address.
+const perAddress = 20
+
+func (g *generator) holdAll(ctx context.Context) {
+	for i := range g.Bodies {
+		h := holder{Address(bodyNetwork, i/perAddress), g.Route, unfinishedBody(i), g.Renew, &g.bodies}
+		if i < g.Shared {
+			h.from = nil
+		}
+		g.hold(ctx, h, i, g.Bodies)
+	}
+	for i := range g.Frames {
+		h := holder{Address(frameNetwork, i/perAddress), g.Node, unfinishedFrame(), g.Renew, &g.frames}
+		g.hold(ctx, h, i, g.Frames)
+	}
+}
+
+// unfinishedBody is a whole head, and one byte of its body.
+func unfinishedBody(i int) []byte {
+	path := []string{proto.PathLogin, proto.PathRegister, proto.PathSend, proto.PathPull}[i%4]
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{", path)
+}
+
+// unfinishedFrame announces the longest login that a node takes, and sends one byte.
+func unfinishedFrame() []byte {
+	return append(binary.AppendUvarint(nil, 16<<10), 0x18) // the tag of the command
+}
+
+// hold runs a holder until ctx ends. The moments of all n are spread.
+func (g *generator) hold(ctx context.Context, h holder, i, n int) {
+	at := time.Now().Add(g.Renew * time.Duration(i) / time.Duration(n))
+	g.all.Go(func() {
+		for ; retry.Sleep(ctx, time.Until(at)); at = at.Add(h.renew) {
+			h.counter.try(1)
+			h.counter.end(h.once(ctx, at.Add(h.renew)))
+		}
+	})
+}
+
+// once holds one connection until the time comes, and returns what became of it.
+func (h *holder) once(ctx context.Context, until time.Time) (how string) {
+	conn, err := dialer(h.from).DialContext(ctx, "tcp", h.to)
+	if err != nil {
+		return "not connected"
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	_ = conn.SetDeadline(until) // it fails only for a closed connection, as does the write
+	if _, err := conn.Write(h.opening); err != nil {
+		return "closed"
+	}
+	answer, err := io.ReadAll(io.LimitReader(conn, 4<<10))
+	status, isHTTP := bytes.CutPrefix(answer, []byte("HTTP/1.1 "))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "held"
+	case isHTTP && len(status) >= 3:
+		return "status " + string(status[:3])
+	default:
+		return "closed"
+	}
+}

@@ -1,0 +1,68 @@
+package attack
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cim-go/cim/proto/retry"
+)
+
+// tick is the time between two looks at the clock.
+const tick = 10 * time.Millisecond
+
+// Punctuality has how late a timer of 10 ms was at most. It shows whether a process got
+// its turns from the system in time. It is safe for concurrent use.
+// Make it with NewPunctuality.
+type Punctuality struct {
+	mu    sync.Mutex
+	most  time.Duration
+	worst time.Duration
+	over  chan struct{} // closed when worst is more than most
+}
+
+// NewPunctuality returns one that was in time so far, for a timer that may be so late.
+func NewPunctuality(most time.Duration) *Punctuality {
+	return &Punctuality{most: most, over: make(chan struct{})}
+}
+
+// Run watches until ctx ends.
+func (p *Punctuality) Run(ctx context.Context) {
+	for next := time.Now().Add(tick); retry.Sleep(ctx, time.Until(next)); next = time.Now().Add(tick) {
+		p.note(time.Since(next))
+	}
+}
+
+func (p *Punctuality) note(late time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.worst <= p.most && late > p.most {
+		close(p.over)
+	}
+	p.worst = max(p.worst, late)
+}
+
+// Begin forgets what was before.
+func (p *Punctuality) Begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.worst > p.most {
+		p.over = make(chan struct{})
+	}
+	p.worst = 0
+}
+
+// Over returns a channel that is closed when the timer is too late. Begin makes
+// another one.
+func (p *Punctuality) Over() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over
+}
+
+// Late returns how late the timer was at most since Begin.
+func (p *Punctuality) Late() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.worst
+}
