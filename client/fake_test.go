@@ -43,6 +43,7 @@ type cluster struct {
 	onCall      func(path string, body []byte) *proto.ErrorAnswer // non-nil: the answer instead
 	onLogin     func(s *session) *proto.Frame                     // non-nil: the login answer instead
 	onSend      func(f *proto.Frame) fate
+	linkless    bool // a proxy removes the header Link
 }
 
 // setOnCall, setOnLogin and setOnSend change a fault under mu, because a connected

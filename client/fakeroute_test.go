@@ -31,6 +31,10 @@ func (k *cluster) RoundTrip(r *http.Request) (*http.Response, error) {
 		header.Set("Retry-After", "3")
 	}
 	b, _ := json.Marshal(answer)
+	if page, ok := answer.(exportAnswer); ok {
+		b = []byte(page.lines)
+		header.Set("Link", page.link)
+	}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(b)), Request: r}, nil
 }
 
@@ -115,6 +119,8 @@ func (k *cluster) serve(r *http.Request, body []byte) (any, *proto.ErrorAnswer) 
 		return proto.RefreshAnswer{
 			Access: fmt.Sprint("access-", k.refreshes+1), AccessSeconds: 600, Refresh: fmt.Sprint("refresh-", k.refreshes+1),
 		}, nil
+	case proto.PathExport:
+		return k.export(r.URL.Query().Get("cursor"))
 	case proto.PathSessions:
 		return proto.SessionsAnswer{Sessions: []proto.DeviceSession{{Device: "laptop", Connected: true, Own: true}}}, nil
 	case proto.PathSessionsEnd:

@@ -78,10 +78,15 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 	return r.callAs(ctx, manner{}, method, path, in, out)
 }
 
+// reader is an answer that is not JSON, or has more than its body.
+type reader interface {
+	read(h http.Header, body []byte) error
+}
+
 // callAs calls the route in use. If that does not answer, it calls each of the others
 // once. The parameter in becomes the JSON body, unless it is nil. The answer is decoded
-// into out. If a route refused, the error wraps a *proto.Error. Otherwise it wraps
-// ErrNotRoute, ErrNoRoute or ctx's error.
+// into out, or read by it if it is a reader. If a route refused, the error wraps a
+// *proto.Error. Otherwise it wraps ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -161,7 +166,12 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	if resp.StatusCode/100 != 2 {
 		return refusal(resp, answer)
 	}
-	if err := json.Unmarshal(answer, out); err != nil {
+	if own, ok := out.(reader); ok {
+		err = own.read(resp.Header, answer)
+	} else {
+		err = json.Unmarshal(answer, out)
+	}
+	if err != nil {
 		return fmt.Errorf("answer of %s: %w", url, err)
 	}
 	return nil

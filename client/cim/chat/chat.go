@@ -39,6 +39,7 @@ type Session interface {
 	EndOtherSessions(ctx context.Context) error
 	ChangePassword(ctx context.Context, old, next string) error
 	DeleteAccount(ctx context.Context, password string) error
+	Export(ctx context.Context, w io.Writer) error
 	ContactsPage(ctx context.Context, kind string, after int64, limit int) (client.ContactsPage, error)
 	RequestContact(ctx context.Context, user int64, text string) (state string, err error)
 	AcceptContact(ctx context.Context, user int64) error

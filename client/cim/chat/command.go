@@ -65,6 +65,7 @@ func commands() []command {
 		{":sessions", "", "list your devices that are logged in", (*chat).sessions},
 		{":end", "<device>|others", "log out another device of yours, or all others", (*chat).end},
 		{passwordCommand, "", "change your password, which logs out all other devices", (*chat).changePassword},
+		{":export", "<file>", "write all that the servers have of you to a new file", (*chat).export},
 		{deleteCommand, "<name>", "delete your account, which has this name, for good", (*chat).deleteAccount},
 		{":info", "", "show who you are and where you are connected", (*chat).info},
 		{":q!", "", "quit", func(*chat, context.Context, string) error { return errQuit }},

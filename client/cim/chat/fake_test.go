@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -224,6 +225,13 @@ func (f *fake) DeleteAccount(_ context.Context, password string) error {
 		return proto.Err(proto.WrongPassword, "")
 	}
 	f.changed = append(f.changed, "deleted")
+	return f.refuse
+}
+
+func (f *fake) Export(_ context.Context, w io.Writer) error {
+	if _, err := io.WriteString(w, "{}\n"); err != nil {
+		return err
+	}
 	return f.refuse
 }
 
